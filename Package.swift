@@ -1,0 +1,60 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target marks each use of unsafe memory with `unsafe`; forgetting one does not build.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatWarning("StrictMemorySafety", as: .error),
+]
+
+let package = Package(
+    name: "vifi-prompt",
+    products: [
+        .library(name: "VifiPrompt", targets: ["VifiPrompt"]),
+        .executable(name: "vifi-prompt", targets: ["vifi-prompt"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // System libraries and C.
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(
+            name: "CFFmpeg",
+            providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev", "libswscale-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CKernels"),
+
+        // The library, lowest layer first.
+        .target(
+            name: "Files", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
+        .target(name: "WeightFiles", dependencies: ["Files", "Tensors"], swiftSettings: strict),
+        .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),
+        .target(name: "VideoData", dependencies: ["CFFmpeg", "Files", "Tensors"], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["CLIPModel", "VideoData"], swiftSettings: strict),
+        .target(
+            name: "Training",
+            dependencies: ["Evaluation", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+        .target(name: "VifiPrompt", dependencies: ["CLIPModel", "Evaluation", "VideoData"], swiftSettings: strict),
+        .executableTarget(
+            name: "vifi-prompt",
+            dependencies: [
+                "Training", "Yams",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
+        // Tests mirror Sources.
+        .target(name: "TestSupport", dependencies: ["Files", "Tensors", "WeightFiles"], path: "Tests/TestSupport"),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "WeightFilesTests", dependencies: ["WeightFiles", "TestSupport"]),
+        .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "TestSupport"]),
+        .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
+    ]
+)

@@ -1,0 +1,3 @@
+#ifndef VIFI_CKERNELS_H
+#define VIFI_CKERNELS_H
+#endif

@@ -1,0 +1,39 @@
+import Crypto
+
+/// A running SHA-256.
+package struct Digest {
+    private var hash = SHA256()
+
+    package init() {}
+
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        unsafe hash.update(bufferPointer: bytes)
+    }
+
+    package mutating func update(_ bytes: [UInt8]) {
+        hash.update(data: bytes)
+    }
+
+    /// The digest of everything so far, in lower-case hexadecimal.
+    package var hexadecimal: String {
+        hash.finalize().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    }
+
+    package static func of(_ text: String) -> String {
+        var digest = Digest()
+        digest.update(Array(text.utf8))
+        return digest.hexadecimal
+    }
+
+    package static func ofFile(_ path: String) throws(FileError) -> String {
+        let file = try InputFile(path: path)
+        var digest = Digest()
+        var offset = 0
+        while offset < file.byteCount {
+            let count = min(1 << 20, file.byteCount - offset)
+            digest.update(try file.bytes(at: offset, count: count))
+            offset += count
+        }
+        return digest.hexadecimal
+    }
+}

@@ -1,0 +1,62 @@
+/// What can go wrong between this program and the file system.
+package struct FileError: ReportableError, Equatable {
+    package enum Problem: Sendable, Equatable {
+        case missing
+        case notReadable(reason: String)
+        /// A directory, FIFO, device or socket where a file is needed.
+        case notRegular(kind: String)
+        case tooLarge(byteCount: Int, limit: Int)
+        /// The file ended, or shrank while it was read.
+        case truncated(offset: Int, needed: Int, byteCount: Int)
+        case cannotCreate(reason: String)
+        case cannotWrite(reason: String)
+        /// What was read back after writing differs from what was written.
+        case notDurable
+        case noSpace(neededBytes: Int, freeBytes: Int)
+        case locked
+    }
+
+    package let path: String
+    package let problem: Problem
+
+    package init(path: String, problem: Problem) {
+        self.path = path
+        self.problem = problem
+    }
+
+    package var exitStatus: ExitStatus {
+        switch problem {
+        case .missing, .notReadable: .missingInput
+        case .notRegular, .tooLarge, .truncated: .badData
+        case .cannotCreate, .cannotWrite, .notDurable, .noSpace, .locked: .inputOutput
+        }
+    }
+
+    package var description: String {
+        let name = path.escapedForDisplay
+        return switch problem {
+        case .missing:
+            "\(name): no such file. Check the path."
+        case .notReadable(let reason):
+            "\(name): cannot be opened: \(reason)."
+        case .notRegular(let kind):
+            "\(name): is \(kind), a regular file is needed."
+        case .tooLarge(let byteCount, let limit):
+            "\(name): \(byteCount) bytes, at most \(limit) are read. Is it the right file?"
+        case .truncated(let offset, let needed, let byteCount):
+            "\(name): \(needed) bytes needed at offset \(offset), the file has \(byteCount). "
+                + "It is cut off or still being written; copy or download it again."
+        case .cannotCreate(let reason):
+            "\(name): cannot be created: \(reason)."
+        case .cannotWrite(let reason):
+            "\(name): writing failed: \(reason). The previous file, if any, is untouched."
+        case .notDurable:
+            "\(name): what was read back differs from what was written. The disk is failing; "
+                + "the previous file, if any, is untouched."
+        case .noSpace(let neededBytes, let freeBytes):
+            "\(name): \(neededBytes) bytes needed, \(freeBytes) free. Free some space or write elsewhere."
+        case .locked:
+            "\(name): another vifi-prompt is using this directory. Wait for it or choose another --output."
+        }
+    }
+}

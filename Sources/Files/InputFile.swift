@@ -1,0 +1,96 @@
+import Glibc
+
+/// A regular file opened for reading. Every read goes through the one descriptor that was checked,
+/// so nothing can be swapped under the reader's hands.
+///
+/// `pread` rather than `mmap`: a file truncated after mapping ends the process with SIGBUS.
+package struct InputFile: ~Copyable {
+    package let path: String
+    package let byteCount: Int
+    private let descriptor: Int32
+
+    /// Opens `path` without blocking on a FIFO and without following it into a device.
+    package init(path: String) throws(FileError) {
+        let descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw FileError(path: path, problem: errno == ENOENT || errno == ENOTDIR ? .missing : .notReadable(reason: systemErrorText()))
+        }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            let reason = systemErrorText()
+            close(descriptor)
+            throw FileError(path: path, problem: .notReadable(reason: reason))
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw FileError(path: path, problem: .notRegular(kind: Self.kind(ofMode: status.st_mode)))
+        }
+        self.path = path
+        self.byteCount = Int(status.st_size)
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    private static func kind(ofMode mode: mode_t) -> String {
+        switch mode & S_IFMT {
+        case S_IFDIR: "a directory"
+        case S_IFIFO: "a FIFO"
+        case S_IFCHR, S_IFBLK: "a device"
+        case S_IFSOCK: "a socket"
+        default: "not a regular file"
+        }
+    }
+
+    /// Reads exactly `buffer.byteCount` bytes from `offset` on.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) {
+        let (end, overflow) = offset.addingReportingOverflow(buffer.count)
+        guard offset >= 0, !overflow, end <= byteCount else {
+            throw FileError(path: path, problem: .truncated(offset: offset, needed: buffer.count, byteCount: byteCount))
+        }
+        var done = 0
+        while done < buffer.count {
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let got = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            if got > 0 {
+                done += got
+            } else if got == 0 {
+                throw FileError(path: path, problem: .truncated(offset: offset + done, needed: buffer.count - done, byteCount: offset + done))
+            } else if errno != EINTR {
+                throw FileError(path: path, problem: .notReadable(reason: systemErrorText()))
+            }
+        }
+    }
+
+    /// Bytes `offset ..< offset + count`.
+    package func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
+        guard count >= 0, count <= byteCount else {
+            throw FileError(path: path, problem: .truncated(offset: offset, needed: count, byteCount: byteCount))
+        }
+        var result = [UInt8](repeating: 0, count: count)
+        do {
+            try unsafe result.withUnsafeMutableBytes { try unsafe read(into: $0, at: offset) }
+        } catch let error as FileError {
+            throw error
+        } catch {
+            throw FileError(path: path, problem: .notReadable(reason: "\(error)"))
+        }
+        return result
+    }
+
+    /// The whole file, refused above `limit` bytes before anything is allocated.
+    package static func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
+        let file = try InputFile(path: path)
+        guard file.byteCount <= limit else {
+            throw FileError(path: path, problem: .tooLarge(byteCount: file.byteCount, limit: limit))
+        }
+        return try file.bytes(at: 0, count: file.byteCount)
+    }
+}
+
+/// The words for the current `errno`.
+package func systemErrorText() -> String {
+    let code = errno
+    guard let text = unsafe strerror(code) else { return "error \(code)" }
+    return unsafe String(cString: text)
+}

@@ -1,0 +1,61 @@
+import Glibc
+
+extension String {
+    /// The directory part of a path: `a/b` for `a/b/c`, `.` for `c`.
+    package var parentDirectory: String {
+        guard let slash = lastIndex(of: "/") else { return "." }
+        return slash == startIndex ? "/" : String(self[..<slash])
+    }
+
+    /// The part after the last slash.
+    package var lastPathComponent: String {
+        split(separator: "/").last.map(String.init) ?? self
+    }
+
+    package func appendingPath(_ component: String) -> String {
+        isEmpty ? component : hasSuffix("/") ? self + component : self + "/" + component
+    }
+}
+
+/// The absolute path with all links resolved, or nil where nothing is there.
+package func resolvedPath(_ path: String) -> String? {
+    guard let buffer = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(buffer) }
+    return unsafe String(cString: buffer)
+}
+
+package func fileExists(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0
+}
+
+package func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// Creates `path` and its parents. No error where it is there already.
+package func createDirectory(_ path: String) throws(FileError) {
+    guard !isDirectory(path) else { return }
+    let parent = path.parentDirectory
+    if parent != path && !isDirectory(parent) { try createDirectory(parent) }
+    guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
+        throw FileError(path: path, problem: .cannotCreate(reason: systemErrorText()))
+    }
+}
+
+/// The names in a directory, sorted; without `.` and `..`.
+package func directoryEntries(_ path: String) throws(FileError) -> [String] {
+    guard let directory = unsafe opendir(path) else {
+        throw FileError(path: path, problem: errno == ENOENT ? .missing : .notReadable(reason: systemErrorText()))
+    }
+    defer { unsafe closedir(directory) }
+    var names: [String] = []
+    while let entry = unsafe readdir(directory) {
+        let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+            unsafe String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+}
