@@ -1,0 +1,68 @@
+// Elementwise loops of the transformer: one function per operation, rows of `width` floats that
+// lie `stride` floats apart. Products are BLAS's business.
+#ifndef VIFI_TRANSFORMER_H
+#define VIFI_TRANSFORMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// output = (input - mean) * rsqrt(variance + 1e-5) * weight + bias; mean and 1/deviation are kept.
+void vifi_layer_norm(const float *input, ptrdiff_t input_stride, const float *weight, const float *bias,
+                     float *output, ptrdiff_t output_stride, float *mean, float *inverse_deviation,
+                     ptrdiff_t rows, ptrdiff_t width);
+
+// input_gradient += gradient of layer norm with respect to its input.
+void vifi_layer_norm_backward(const float *output_gradient, ptrdiff_t gradient_stride,
+                              const float *input, ptrdiff_t input_stride, const float *weight,
+                              const float *mean, const float *inverse_deviation,
+                              float *input_gradient, ptrdiff_t input_gradient_stride,
+                              ptrdiff_t rows, ptrdiff_t width);
+
+// weight_gradient += sum over rows of output_gradient * normalised input; bias_gradient likewise.
+void vifi_layer_norm_weights(const float *output_gradient, ptrdiff_t gradient_stride,
+                             const float *input, ptrdiff_t input_stride,
+                             const float *mean, const float *inverse_deviation,
+                             float *weight_gradient, float *bias_gradient, ptrdiff_t rows, ptrdiff_t width);
+
+// output = x * sigmoid(1.702 x)
+void vifi_quick_gelu(const float *input, float *output, ptrdiff_t count);
+
+// gradient = gradient * d/dx (x * sigmoid(1.702 x)) at `input`
+void vifi_quick_gelu_backward(const float *input, float *gradient, ptrdiff_t count);
+
+// Row r of `scores` becomes softmax(scale * scores) over its first `first_visible + r * visible_step`
+// columns (at most `columns`) and zero beyond them.
+void vifi_softmax(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,
+                  ptrdiff_t first_visible, ptrdiff_t visible_step);
+
+// gradient = scale * p * (gradient - sum(gradient * p)), row by row.
+void vifi_softmax_backward(const float *probabilities, float *gradient, ptrdiff_t stride,
+                           ptrdiff_t rows, ptrdiff_t columns, float scale);
+
+// output[r] = bias
+void vifi_fill_rows(const float *bias, float *output, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t width);
+
+// output[r] = input[r] + bias
+void vifi_add_row(const float *input, ptrdiff_t input_stride, const float *bias,
+                  float *output, ptrdiff_t output_stride, ptrdiff_t rows, ptrdiff_t width);
+
+// output += input
+void vifi_add(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,
+              ptrdiff_t rows, ptrdiff_t width);
+
+// sums += sum over rows
+void vifi_sum_rows(const float *input, ptrdiff_t stride, float *sums, ptrdiff_t rows, ptrdiff_t width);
+
+// Frame [3, side, side] to rows [(side / patch)^2, 3 * patch * patch], in the order of a
+// convolution's weights.
+void vifi_patches(const float *frame, ptrdiff_t side, ptrdiff_t patch, float *output, ptrdiff_t output_stride);
+
+// One AdamW step (Loshchilov and Hutter 2019, algorithm 2) on `count` values.
+// step_size = rate / (1 - beta1^t), inverse_correction = 1 / sqrt(1 - beta2^t).
+void vifi_adamw(float *value, const float *gradient, float *first_moment, float *second_moment, ptrdiff_t count,
+                float decay, float beta1, float beta2, float step_size, float inverse_correction, float epsilon);
+
+// Number of values that are NaN or infinite.
+ptrdiff_t vifi_count_non_finite(const float *values, ptrdiff_t count);
+
+#endif

@@ -1,0 +1,63 @@
+import CKernels
+
+/// `output = input · weightᵀ + bias`
+///
+/// - Parameters:
+///   - input: `[rows, inputWidth]`.
+///   - weight: `[outputWidth, inputWidth]`, as PyTorch stores it.
+///   - bias: `[1, outputWidth]`.
+///   - output: `[rows, outputWidth]`.
+package func linear(_ input: some Readable, weight: some Readable, bias: some Readable, into output: MutableMatrix) {
+    fillRows(of: output, with: bias)
+    multiply(input, .asStored, weight, .transposed, into: output, adding: true)
+}
+
+/// The gradients of `linear` with respect to weight and bias, added to `weightGradient` and `biasGradient`.
+///
+/// With respect to the input it is the product `outputGradient · weight`.
+package func linearWeightBackward(
+    outputGradient: some Readable, input: some Readable,
+    weightGradient: MutableMatrix, biasGradient: MutableMatrix
+) {
+    multiply(outputGradient, .transposed, input, .asStored, into: weightGradient, adding: true)
+    sumRows(of: outputGradient, into: biasGradient)
+}
+
+/// Every row of `output` becomes `row`.
+package func fillRows(of output: MutableMatrix, with row: some Readable) {
+    let row = row.reading
+    precondition(row.rowCount == 1 && row.columnCount == output.columnCount, "fillRows needs a row of the same width")
+    unsafe vifi_fill_rows(row.pointer, output.pointer, output.stride, output.rowCount, output.columnCount)
+}
+
+/// `output = input + row`, the row added to every row.
+package func add(_ row: some Readable, toRowsOf input: some Readable, into output: MutableMatrix) {
+    let row = row.reading
+    let input = input.reading
+    precondition(row.rowCount == 1 && row.columnCount == input.columnCount, "add needs a row of the same width")
+    precondition(input.rowCount == output.rowCount && input.columnCount == output.columnCount, "add between different shapes")
+    unsafe vifi_add_row(
+        input.pointer, input.stride, row.pointer, output.pointer, output.stride, input.rowCount, input.columnCount)
+}
+
+/// `output += input`
+package func add(_ input: some Readable, to output: MutableMatrix) {
+    let input = input.reading
+    precondition(input.rowCount == output.rowCount && input.columnCount == output.columnCount, "add between different shapes")
+    unsafe vifi_add(input.pointer, input.stride, output.pointer, output.stride, input.rowCount, input.columnCount)
+}
+
+/// `sums += Σ rows`, `sums` being one row.
+package func sumRows(of input: some Readable, into sums: MutableMatrix) {
+    let input = input.reading
+    precondition(sums.rowCount == 1 && sums.columnCount == input.columnCount, "sumRows needs a row of the same width")
+    unsafe vifi_sum_rows(input.pointer, input.stride, sums.pointer, input.rowCount, input.columnCount)
+}
+
+/// Number of values that are NaN or infinite.
+package func nonFiniteCount(in matrix: some Readable) -> Int {
+    unsafe matrix.withValues { values in
+        guard let start = values.baseAddress else { return 0 }
+        return unsafe vifi_count_non_finite(start, values.count)
+    }
+}

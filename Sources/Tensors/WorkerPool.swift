@@ -1,0 +1,158 @@
+import Glibc
+import Synchronization
+
+/// Threads that stay alive between calls and share out the items of one loop at a time.
+///
+/// Each item must write only memory of its own: then results do not depend on the number of threads.
+package final class WorkerPool: Sendable {
+    /// Threads that work, the calling one included.
+    package let threadCount: Int
+    private let shared = SharedState()
+
+    /// The processors that this process may use.
+    package static var availableProcessors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    package init(threadCount: Int = WorkerPool.availableProcessors) {
+        self.threadCount = max(1, threadCount)
+        for worker in 1..<max(1, threadCount) {
+            startThread { [shared] in shared.serve(worker: worker) }
+        }
+    }
+
+    deinit { shared.stop() }
+
+    /// Runs `body(worker, item)` for every item in `0 ..< count` and returns when all are done.
+    /// `worker` is in `0 ..< threadCount` and never runs two items at once. Not reentrant.
+    package func parallelFor(_ count: Int, _ body: @Sendable (_ worker: Int, _ item: Int) -> Void) {
+        guard count > 0 else { return }
+        guard threadCount > 1, count > 1 else {
+            for item in 0..<count { body(0, item) }
+            return
+        }
+        withoutActuallyEscaping(body) { shared.run(count: count, helpers: threadCount - 1, body: $0) }
+    }
+}
+
+/// Starts a detached thread with an 8 MiB stack.
+package func startThread(_ body: @escaping @Sendable () -> Void) {
+    final class Box: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var thread = pthread_t()
+    let context = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
+    let code = unsafe pthread_create(&thread, nil, { raw in
+        guard let raw = unsafe raw else { return nil }
+        unsafe Unmanaged<Box>.fromOpaque(raw).takeRetainedValue().body()
+        return nil
+    }, context)
+    precondition(code == 0, "no more threads can be started")
+    pthread_detach(thread)
+}
+
+/// Unchecked Sendable: everything mutable is guarded by `lock`, but for the atomic item counter.
+private final class SharedState: @unchecked Sendable {
+    private struct Loop {
+        let count: Int
+        let body: @Sendable (Int, Int) -> Void
+    }
+
+    private let lock = Condition()
+    private let nextItem = Atomic<Int>(0)
+    private var loop: Loop?
+    private var generation = 0
+    private var busyHelpers = 0
+    private var isStopped = false
+
+    func run(count: Int, helpers: Int, body: @escaping @Sendable (Int, Int) -> Void) {
+        lock.lock()
+        precondition(loop == nil, "parallelFor inside parallelFor")
+        let loop = Loop(count: count, body: body)
+        nextItem.store(0, ordering: .relaxed)
+        self.loop = loop
+        generation += 1
+        busyHelpers = helpers
+        lock.broadcast()
+        lock.unlock()
+        drain(loop, worker: 0)
+        lock.lock()
+        while busyHelpers > 0 { lock.wait() }
+        self.loop = nil
+        lock.unlock()
+    }
+
+    func serve(worker: Int) {
+        var seen = 0
+        lock.lock()
+        while true {
+            while generation == seen && !isStopped { lock.wait() }
+            if isStopped { break }
+            seen = generation
+            let current = loop
+            lock.unlock()
+            if let current { drain(current, worker: worker) }
+            lock.lock()
+            busyHelpers -= 1
+            if busyHelpers == 0 { lock.broadcast() }
+        }
+        lock.unlock()
+    }
+
+    func stop() {
+        lock.lock()
+        isStopped = true
+        lock.broadcast()
+        lock.unlock()
+    }
+
+    private func drain(_ loop: Loop, worker: Int) {
+        while true {
+            let item = nextItem.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard item < loop.count else { return }
+            loop.body(worker, item)
+        }
+    }
+}
+
+/// A mutex with a condition variable.
+@safe package final class Condition: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    package init() {
+        unsafe pthread_mutex_init(mutex, nil)
+        unsafe pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(condition)
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe condition.deallocate()
+        unsafe mutex.deallocate()
+    }
+
+    package func lock() { unsafe pthread_mutex_lock(mutex) }
+    package func unlock() { unsafe pthread_mutex_unlock(mutex) }
+    package func wait() { unsafe pthread_cond_wait(condition, mutex) }
+    package func broadcast() { unsafe pthread_cond_broadcast(condition) }
+}
+
+/// Lets items take turns in their own order, at each of several gates: item 3 passes gate g after
+/// item 2 has. Sums made between `enter` and `leave` then come out the same for any thread count.
+package final class Turnstile: @unchecked Sendable {
+    private let lock = Condition()
+    private var nextItem: [Int]
+
+    package init(gateCount: Int) { nextItem = Array(repeating: 0, count: gateCount) }
+
+    package func pass(gate: Int, item: Int, _ body: () -> Void) {
+        lock.lock()
+        while nextItem[gate] != item { lock.wait() }
+        lock.unlock()
+        body()
+        lock.lock()
+        nextItem[gate] += 1
+        lock.broadcast()
+        lock.unlock()
+    }
+}
