@@ -1,0 +1,75 @@
+import Files
+
+/// What can be wrong with a backbone, a prompt file or class names.
+package enum ModelError: ReportableError, Equatable {
+    case missingTensor(name: String)
+    case unexpectedShape(name: String, shape: [Int], expected: String)
+    case unsupportedWidth(name: String, width: Int)
+    /// The facts of another case, with the file they were found in.
+    indirect case inFile(path: String, ModelError)
+    case unexpectedTensor(name: String)
+    case nonFinite(name: String, count: Int)
+    case badMetadata(key: String, value: String?, expected: String)
+    case notAPromptFile
+    case notABackbone
+    case otherBackbone(expected: String, expectedName: String, actual: String)
+    case promptShape(name: String, shape: [Int], expected: [Int])
+    case contextTooLong(classNames: [String], contextLength: Int, promptTokens: Int)
+    case noClasses
+    case missingVocabulary(searched: [String])
+    case vocabularySize(tokenizer: Int, backbone: Int)
+    case promptDepth(tower: String, depth: Int, layerCount: Int)
+
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .inFile(_, let error): error.exitStatus
+        case .missingVocabulary: .missingInput
+        case .promptDepth, .contextTooLong, .noClasses: .badConfiguration
+        default: .badData
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .inFile(let path, let error): "\(path.escapedForDisplay): \(error.description)"
+        case .missingTensor(let name):
+            "tensor \"\(name.escapedForDisplay)\" is missing. The file holds no whole CLIP with two transformers; "
+                + "`vifi-prompt inspect` lists what it holds."
+        case .unexpectedShape(let name, let shape, let expected):
+            "tensor \"\(name.escapedForDisplay)\" is \(shape), \(expected) expected. "
+                + "The file contradicts itself or belongs to another kind of model."
+        case .unsupportedWidth(let name, let width):
+            "tensor \"\(name.escapedForDisplay)\" is \(width) wide; CLIP's transformers are multiples of 64, at most 16384."
+        case .unexpectedTensor(let name):
+            "tensor \"\(name.escapedForDisplay)\" does not belong here. The file was made for something else."
+        case .nonFinite(let name, let count):
+            "tensor \"\(name.escapedForDisplay)\" holds \(count) values that are NaN or infinite. "
+                + "Training from it cannot work; use a sound checkpoint."
+        case .badMetadata(let key, let value, let expected):
+            "metadata \"\(key)\" is \(value.map { "\"\($0.escapedForDisplay)\"" } ?? "missing"), \(expected) expected. "
+                + "Write the file anew with this program."
+        case .notAPromptFile:
+            "this is not a prompt file of vifi-prompt. `vifi-prompt learn` and `vifi-prompt export` write them."
+        case .notABackbone:
+            "this is a prompt file, a backbone is needed here. Pass it with --prompts instead."
+        case .otherBackbone(let expected, let expectedName, let actual):
+            "the prompts were learned on backbone \(expectedName.escapedForDisplay) (\(expected.prefix(12))…), "
+                + "this one is \(actual.prefix(12))…. Pass the backbone they belong to with --backbone."
+        case .promptShape(let name, let shape, let expected):
+            "prompts \"\(name.escapedForDisplay)\" are \(shape), the backbone needs \(expected)."
+        case .contextTooLong(let classNames, let contextLength, let promptTokens):
+            "\(classNames.count) class names do not fit into \(contextLength) tokens beside \(promptTokens) prompt or "
+                + "template tokens: " + classNames.prefix(5).map { "\"\($0.prefix(60).description.escapedForDisplay)\"" }.joined(separator: ", ")
+                + (classNames.count > 5 ? ", …" : "") + ". Shorten the names or use fewer prompt tokens."
+        case .noClasses:
+            "no class names. Pass a CSV file `id,name` with --labels."
+        case .missingVocabulary(let searched):
+            "CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz was not found in \(searched.joined(separator: ", ")). "
+                + "Run `make vocabulary` or pass it with --vocabulary."
+        case .vocabularySize(let tokenizer, let backbone):
+            "the tokenizer knows \(tokenizer) tokens, the backbone \(backbone). They do not belong together."
+        case .promptDepth(let tower, let depth, let layerCount):
+            "\(tower) prompts in \(depth) layers were asked for, the backbone has \(layerCount). Lower the depth."
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Tensors
+
+/// A layer norm's weight and bias, `[width]` each.
+package struct NormParameters<Element: Sendable>: Sendable {
+    package var weight: Element
+    package var bias: Element
+}
+
+/// A linear layer's weight `[outputWidth, inputWidth]` and bias `[outputWidth]`.
+package struct LinearParameters<Element: Sendable>: Sendable {
+    package var weight: Element
+    package var bias: Element
+}
+
+/// One pre-norm transformer block.
+package struct BlockParameters<Element: Sendable>: Sendable {
+    package var attentionNorm: NormParameters<Element>
+    /// Queries, keys and values packed: `[3 × width, width]`.
+    package var attentionInput: LinearParameters<Element>
+    package var attentionOutput: LinearParameters<Element>
+    package var mlpNorm: NormParameters<Element>
+    package var mlpInput: LinearParameters<Element>
+    package var mlpOutput: LinearParameters<Element>
+}
+
+package struct VisionParameters<Element: Sendable>: Sendable {
+    /// `[width, 3, patch, patch]`, a convolution without bias.
+    package var patchProjection: Element
+    package var classEmbedding: Element
+    /// `[1 + patches, width]`
+    package var positionalEmbedding: Element
+    package var inputNorm: NormParameters<Element>
+    package var blocks: [BlockParameters<Element>]
+    package var outputNorm: NormParameters<Element>
+    /// `[width, embeddingWidth]`
+    package var projection: Element
+}
+
+package struct TextParameters<Element: Sendable>: Sendable {
+    /// `[vocabulary, width]`
+    package var tokenEmbedding: Element
+    /// `[context, width]`
+    package var positionalEmbedding: Element
+    package var blocks: [BlockParameters<Element>]
+    package var outputNorm: NormParameters<Element>
+    /// `[width, embeddingWidth]`
+    package var projection: Element
+}
+
+/// Everything that a CLIP learns, in one shape for weights, gradients, moments and descriptions.
+package struct BackboneParameters<Element: Sendable>: Sendable {
+    package var vision: VisionParameters<Element>
+    package var text: TextParameters<Element>
+    /// ln of the factor on the cosine similarities.
+    package var logitScale: Element
+}
+
+// MARK: - One walk over all of them
+
+extension NormParameters {
+    func map<Other>(_ transform: (Element) throws -> Other) rethrows -> NormParameters<Other> {
+        NormParameters<Other>(weight: try transform(weight), bias: try transform(bias))
+    }
+    var all: [Element] { [weight, bias] }
+}
+
+extension LinearParameters {
+    func map<Other>(_ transform: (Element) throws -> Other) rethrows -> LinearParameters<Other> {
+        LinearParameters<Other>(weight: try transform(weight), bias: try transform(bias))
+    }
+    var all: [Element] { [weight, bias] }
+}
+
+extension BlockParameters {
+    func map<Other>(_ transform: (Element) throws -> Other) rethrows -> BlockParameters<Other> {
+        BlockParameters<Other>(
+            attentionNorm: try attentionNorm.map(transform), attentionInput: try attentionInput.map(transform),
+            attentionOutput: try attentionOutput.map(transform), mlpNorm: try mlpNorm.map(transform),
+            mlpInput: try mlpInput.map(transform), mlpOutput: try mlpOutput.map(transform))
+    }
+    var all: [Element] {
+        attentionNorm.all + attentionInput.all + attentionOutput.all + mlpNorm.all + mlpInput.all + mlpOutput.all
+    }
+}
+
+extension VisionParameters {
+    func map<Other>(_ transform: (Element) throws -> Other) rethrows -> VisionParameters<Other> {
+        VisionParameters<Other>(
+            patchProjection: try transform(patchProjection), classEmbedding: try transform(classEmbedding),
+            positionalEmbedding: try transform(positionalEmbedding), inputNorm: try inputNorm.map(transform),
+            blocks: try blocks.map { try $0.map(transform) }, outputNorm: try outputNorm.map(transform),
+            projection: try transform(projection))
+    }
+    package var all: [Element] {
+        [patchProjection, classEmbedding, positionalEmbedding] + inputNorm.all + blocks.flatMap(\.all)
+            + outputNorm.all + [projection]
+    }
+}
+
+extension TextParameters {
+    func map<Other>(_ transform: (Element) throws -> Other) rethrows -> TextParameters<Other> {
+        TextParameters<Other>(
+            tokenEmbedding: try transform(tokenEmbedding), positionalEmbedding: try transform(positionalEmbedding),
+            blocks: try blocks.map { try $0.map(transform) }, outputNorm: try outputNorm.map(transform),
+            projection: try transform(projection))
+    }
+    package var all: [Element] {
+        [tokenEmbedding, positionalEmbedding] + blocks.flatMap(\.all) + outputNorm.all + [projection]
+    }
+}
+
+extension BackboneParameters {
+    /// The same structure with each element transformed.
+    package func map<Other>(_ transform: (Element) throws -> Other) rethrows -> BackboneParameters<Other> {
+        BackboneParameters<Other>(
+            vision: try vision.map(transform), text: try text.map(transform), logitScale: try transform(logitScale))
+    }
+
+    /// Every element, in the order of the structure.
+    package var all: [Element] { vision.all + text.all + [logitScale] }
+}

@@ -1,0 +1,150 @@
+import Tensors
+
+/// CLIP's text encoder over all class names at once.
+///
+/// The prefix that all classes share goes through the layers first, alone; each class's own tokens
+/// then attend to the prefix's keys and values. Source: Radford et al. 2021; prompts: ViFi-CLIP 3.3.
+package struct TextTower: Sendable {
+    package let architecture: CLIPArchitecture
+    let parameters: TextParameters<Matrix>
+    let blocks: [TransformerBlock]
+
+    init(architecture: CLIPArchitecture, parameters: TextParameters<Matrix>) {
+        self.architecture = architecture
+        self.parameters = parameters
+        blocks = parameters.blocks.map {
+            TransformerBlock(parameters: $0, headCount: architecture.text.headCount, isCausal: true)
+        }
+    }
+
+    /// Fills `saved.features`, `[classes, embeddingWidth]`, not normalised.
+    ///
+    /// - Parameter prompts: one `[tokens, width]` a prompted layer; none for plain text.
+    package func forward(prompts: [Matrix], saved: TextActivations, pool: WorkerPool) {
+        prefixForward(prompts: prompts, saved: saved)
+        pool.parallelFor(saved.chunks.count) { _, index in chunkForward(saved.chunks[index], saved: saved) }
+    }
+
+    /// The gradient of `forward`.
+    ///
+    /// - Parameters:
+    ///   - featureGradient: `[classes, embeddingWidth]`.
+    ///   - promptGradients: like `prompts`, added to.
+    package func backward(
+        featureGradient: Matrix, saved: TextActivations, promptGradients: [MutableMatrix],
+        weights: some TextGradientSink, pool: WorkerPool
+    ) {
+        pool.parallelFor(saved.chunks.count) { _, index in
+            chunkBackward(index, featureGradient: featureGradient, saved: saved, weights: weights)
+        }
+        prefixBackward(saved: saved, promptGradients: promptGradients, weights: weights)
+    }
+
+    // MARK: Prefix
+
+    private func prefixForward(prompts: [Matrix], saved: TextActivations) {
+        let promptRows = 1..<1 + saved.layout.batch.promptTokens
+        embed(saved.layout.batch.prefix, from: 0, into: saved.prefix[0].input)
+        if saved.layout.replacesPrompts(at: 0) {
+            let target = saved.prefix[0].input.rows(promptRows)
+            target.copy(prompts[0])
+            add(parameters.positionalEmbedding.rows(promptRows), to: target)
+        }
+        for (layer, block) in blocks.enumerated() {
+            let activations = saved.prefix[layer]
+            if layer > 0, saved.layout.replacesPrompts(at: layer) { activations.input.rows(promptRows).copy(prompts[layer]) }
+            let output: MutableMatrix? = switch activations.shape.queries {
+            case .none: nil
+            case .every: saved.prefix[layer + 1].input
+            case .first, .last: saved.prefix[layer + 1].input.row(0)
+            }
+            block.forward(saved: activations, shared: nil, output: output, scratch: saved.prefixScratch)
+        }
+    }
+
+    /// The prefix learns through its keys and values, and through its outputs where these go on.
+    private func prefixBackward(saved: TextActivations, promptGradients: [MutableMatrix], weights: some TextGradientSink) {
+        let layout = saved.layout
+        let rows = layout.batch.prefix.count
+        let promptRows = 1..<1 + layout.batch.promptTokens
+        let memory = (0..<2).map { _ in MutableMatrix(rows: rows, columns: architecture.text.width) }
+        var streamGradient: MutableMatrix?
+        for layer in stride(from: blocks.count - 1, through: 0, by: -1) {
+            // Where the next layer replaces the prompts, only the start token goes on. It sees nothing but
+            // itself, so with frozen weights nothing that learns lies behind it.
+            let goesOn = saved.prefix[layer].shape.queries == .every
+            let keyValueGradient = MutableMatrix(rows: rows, columns: 2 * architecture.text.width)
+            for chunk in saved.chunks { add(chunk.sharedGradients[layer], to: keyValueGradient) }
+            let inputGradient = memory[layer % 2]
+            blocks[layer].backward(
+                outputGradient: goesOn ? streamGradient : nil, saved: saved.prefix[layer], shared: nil,
+                keyValueGradient: keyValueGradient.reading, sharedGradient: nil, inputGradient: inputGradient,
+                weights: weights.block(layer, item: saved.chunks.count), scratch: saved.prefixScratch)
+            if layout.replacesPrompts(at: layer) { add(inputGradient.rows(promptRows), to: promptGradients[layer]) }
+            streamGradient = inputGradient
+        }
+        if let streamGradient {
+            weights.addInput(gradient: streamGradient, tokens: layout.batch.prefix, firstPosition: 0, item: saved.chunks.count)
+        }
+    }
+
+    // MARK: Classes
+
+    private func chunkForward(_ chunk: TextChunkActivations, saved: TextActivations) {
+        let batch = saved.layout.batch
+        embed(chunk.classes.map { batch.suffixes[$0] }, from: batch.prefix.count, into: chunk.blocks[0].input)
+        for (layer, block) in blocks.enumerated() {
+            let output = layer == blocks.count - 1 ? chunk.endRows : chunk.blocks[layer + 1].input
+            block.forward(
+                saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading, output: output, scratch: chunk.scratch)
+        }
+        let norm = parameters.outputNorm
+        layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalised, saving: chunk.outputNorm)
+        multiply(chunk.normalised, .asStored, parameters.projection, .asStored, into: saved.features.rows(chunk.classes))
+    }
+
+    private func chunkBackward(_ index: Int, featureGradient: Matrix, saved: TextActivations, weights: some TextGradientSink) {
+        let chunk = saved.chunks[index]
+        let width = architecture.text.width
+        let ownGradient = featureGradient.rows(chunk.classes)
+        let normGradient = chunk.scratch.selected.rows(0..<chunk.classes.count)
+        let endGradient = MutableMatrix(rows: chunk.classes.count, columns: width)
+        multiply(ownGradient, .asStored, parameters.projection, .transposed, into: normGradient)
+        layerNormBackward(
+            outputGradient: normGradient, input: chunk.endRows, weight: parameters.outputNorm.weight,
+            saved: chunk.outputNorm, inputGradient: endGradient)
+        weights.addOutput(
+            featureGradient: ownGradient, normGradient: normGradient, endRows: chunk.endRows, normalised: chunk.normalised,
+            statistics: chunk.outputNorm, item: index)
+
+        var streamGradient = endGradient
+        for layer in stride(from: blocks.count - 1, through: 0, by: -1) {
+            let inputGradient = layer == 0 && !weights.learns ? nil : chunk.gradients[layer % 2]
+            chunk.sharedGradients[layer].fill(0)
+            blocks[layer].backward(
+                outputGradient: streamGradient, saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading,
+                sharedGradient: chunk.sharedGradients[layer], inputGradient: inputGradient,
+                weights: weights.block(layer, item: index), scratch: chunk.scratch)
+            if let inputGradient { streamGradient = inputGradient }
+        }
+        guard weights.learns else { return }
+        weights.addInput(
+            gradient: streamGradient, suffixes: chunk.classes.map { saved.layout.batch.suffixes[$0] },
+            firstPosition: saved.layout.batch.prefix.count, item: index)
+    }
+
+    // MARK: Embedding
+
+    private func embed(_ tokens: [Int], from position: Int, into rows: MutableMatrix) {
+        rows.copy(parameters.positionalEmbedding.rows(position..<position + tokens.count))
+        for (row, token) in tokens.enumerated() { add(parameters.tokenEmbedding.row(token), to: rows.row(row)) }
+    }
+
+    private func embed(_ suffixes: [[Int]], from position: Int, into rows: MutableMatrix) {
+        var start = 0
+        for suffix in suffixes {
+            embed(suffix, from: position, into: rows.rows(start..<start + suffix.count))
+            start += suffix.count
+        }
+    }
+}

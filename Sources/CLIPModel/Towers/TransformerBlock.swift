@@ -1,0 +1,170 @@
+import Tensors
+
+/// CLIP's pre-norm transformer block over packed groups of rows.
+///
+///     middle = x + W_o · attention(LN₁(x)) + b_o
+///     output = middle + W_p · QuickGELU(W_f · LN₂(middle) + b_f) + b_p
+///
+/// Two things make it serve both towers, with and without prompts: groups may attend to keys and
+/// values that they share (prompts of a vision layer, the common prefix of all class names), and
+/// only the rows that are needed query.
+package struct TransformerBlock: Sendable {
+    let parameters: BlockParameters<Matrix>
+    let headCount: Int
+    let isCausal: Bool
+
+    private var width: Int { parameters.attentionNorm.weight.columnCount }
+    private var queryWeight: Matrix { parameters.attentionInput.weight.rows(0..<width) }
+    private var keyValueWeight: Matrix { parameters.attentionInput.weight.rows(width..<3 * width) }
+
+    /// Keys and values of rows that all groups share.
+    ///
+    /// - Parameters:
+    ///   - rows: `[shared, width]`, before the block's first norm.
+    ///   - normalised: `[shared, width]`, overwritten.
+    ///   - keyValue: `[shared, 2 × width]`, overwritten.
+    func sharedKeyValue(
+        of rows: some Readable, normalised: MutableMatrix, statistics: LayerNormStatistics, into keyValue: MutableMatrix
+    ) {
+        let norm = parameters.attentionNorm
+        layerNorm(rows, weight: norm.weight, bias: norm.bias, into: normalised, saving: statistics)
+        let bias = parameters.attentionInput.bias.columns(width..<3 * width)
+        linear(normalised, weight: keyValueWeight, bias: bias, into: keyValue)
+    }
+
+    /// Adds the gradient of `sharedKeyValue` to `rowGradient`, `[shared, width]`.
+    func sharedKeyValueBackward(
+        keyValueGradient: some Readable, rows: some Readable, statistics: LayerNormStatistics, rowGradient: MutableMatrix
+    ) {
+        let normGradient = MutableMatrix(rows: rows.rowCount, columns: width)
+        multiply(keyValueGradient, .asStored, keyValueWeight, .asStored, into: normGradient)
+        layerNormBackward(
+            outputGradient: normGradient, input: rows, weight: parameters.attentionNorm.weight, saved: statistics,
+            inputGradient: rowGradient)
+    }
+
+    /// - Parameters:
+    ///   - saved: its `input` holds the block's input; the rest is overwritten.
+    ///   - shared: keys and values that every group sees, `[shared, 2 × width]`.
+    ///   - output: `[queries, width]`; nil only where no row queries.
+    func forward(saved: BlockActivations, shared: Matrix?, output: MutableMatrix?, scratch: BlockScratch) {
+        let groups = saved.shape.groups
+        let p = parameters
+        let normalised = scratch.normalised.rows(0..<groups.rowCount)
+        layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalised, saving: saved.attentionNorm)
+        if saved.shape.queries == .every {
+            linear(normalised, weight: p.attentionInput.weight, bias: p.attentionInput.bias, into: saved.queryKeyValue)
+        } else {
+            let bias = p.attentionInput.bias
+            linear(normalised, weight: keyValueWeight, bias: bias.columns(width..<3 * width), into: saved.keyValue)
+            linear(
+                saved.selectedRows(of: normalised, scratch: scratch.selected), weight: queryWeight,
+                bias: bias.columns(0..<width), into: saved.queries)
+        }
+        guard let output, saved.shape.queries != .none else { return }
+
+        for group in 0..<groups.count {
+            let queryRows = saved.shape.queryRows(of: group)
+            attention(
+                queries: saved.queries.rows(queryRows),
+                sources: AttentionSources(shared: shared, own: saved.keyValue.rows(groups.rows(of: group)).reading),
+                headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
+                probabilities: saved.probabilities[group], output: saved.attended.rows(queryRows))
+        }
+        add(p.attentionOutput.bias, toRowsOf: saved.selectedRows(of: saved.input, scratch: scratch.selected), into: saved.middle)
+        multiply(saved.attended, .asStored, p.attentionOutput.weight, .transposed, into: saved.middle, adding: true)
+
+        let mlpNormalised = scratch.normalised.rows(0..<saved.shape.queryCount)
+        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalised, saving: saved.mlpNorm)
+        linear(mlpNormalised, weight: p.mlpInput.weight, bias: p.mlpInput.bias, into: saved.hidden)
+        let activated = scratch.activated.rows(0..<saved.shape.queryCount)
+        quickGELU(saved.hidden, into: activated)
+        add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
+        multiply(activated, .asStored, p.mlpOutput.weight, .transposed, into: output, adding: true)
+    }
+
+    /// The gradient of `forward`.
+    ///
+    /// - Parameters:
+    ///   - outputGradient: `[queries, width]`; nil where the output leads nowhere.
+    ///   - keyValueGradient: `[rows, 2 × width]`, what others that share these rows' keys and values add.
+    ///   - sharedGradient: `[shared, 2 × width]`, added to.
+    ///   - inputGradient: `[rows, width]`, overwritten; nil where only the shared keys and values learn.
+    ///   - weights: where weight gradients go; `FrozenBlock` computes none.
+    func backward(
+        outputGradient: MutableMatrix?, saved: BlockActivations, shared: Matrix?,
+        keyValueGradient: Matrix? = nil, sharedGradient: MutableMatrix?, inputGradient: MutableMatrix?,
+        weights: some BlockGradientSink, scratch: BlockScratch
+    ) {
+        let groups = saved.shape.groups
+        let ownGradient = scratch.queryKeyValueGradient.rows(0..<groups.rowCount)
+        let ownKeyValueGradient = ownGradient.columns(width..<3 * width)
+        if let keyValueGradient { ownKeyValueGradient.copy(keyValueGradient) } else { ownKeyValueGradient.fill(0) }
+
+        if let outputGradient {
+            mlpBackward(outputGradient: outputGradient, saved: saved, scratch: scratch)
+            multiply(
+                scratch.middleGradient.rows(0..<saved.shape.queryCount), .asStored, parameters.attentionOutput.weight, .asStored,
+                into: scratch.attendedGradient.rows(0..<saved.shape.queryCount))
+            let queryGradient = saved.shape.queries == .every
+                ? ownGradient.columns(0..<width) : scratch.queryGradient.rows(0..<saved.shape.queryCount)
+            for group in 0..<groups.count {
+                let queryRows = saved.shape.queryRows(of: group)
+                let ownRows = groups.rows(of: group)
+                attentionBackward(
+                    outputGradient: scratch.attendedGradient.rows(queryRows), queries: saved.queries.rows(queryRows),
+                    sources: AttentionSources(shared: shared, own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
+                    probabilities: saved.probabilities[group], scratch: scratch.scores,
+                    queryGradient: inputGradient == nil ? nil : queryGradient.rows(queryRows),
+                    sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)))
+            }
+        }
+        guard let inputGradient else { return }
+        attentionInputBackward(hasQueries: outputGradient != nil, saved: saved, inputGradient: inputGradient, scratch: scratch)
+        weights.add(BlockContribution(block: self, saved: saved, outputGradient: outputGradient, scratch: scratch))
+    }
+
+    /// From the block's output down to the residual stream between attention and MLP:
+    /// fills `hiddenGradient`, `mlpNormGradient` and `middleGradient` of the scratch memory.
+    private func mlpBackward(outputGradient: MutableMatrix, saved: BlockActivations, scratch: BlockScratch) {
+        let rows = 0..<saved.shape.queryCount
+        let hiddenGradient = scratch.hiddenGradient.rows(rows)
+        let normGradient = scratch.mlpNormGradient.rows(rows)
+        let middleGradient = scratch.middleGradient.rows(rows)
+        multiply(outputGradient, .asStored, parameters.mlpOutput.weight, .asStored, into: hiddenGradient)
+        quickGELUBackward(input: saved.hidden, gradient: hiddenGradient)
+        multiply(hiddenGradient, .asStored, parameters.mlpInput.weight, .asStored, into: normGradient)
+        middleGradient.copy(outputGradient)
+        layerNormBackward(
+            outputGradient: normGradient, input: saved.middle, weight: parameters.mlpNorm.weight, saved: saved.mlpNorm,
+            inputGradient: middleGradient)
+    }
+
+    /// From queries, keys and values down to the block's input: fills `attentionNormGradient`.
+    private func attentionInputBackward(
+        hasQueries: Bool, saved: BlockActivations, inputGradient: MutableMatrix, scratch: BlockScratch
+    ) {
+        let shape = saved.shape
+        let rows = 0..<shape.groups.rowCount
+        let normGradient = scratch.attentionNormGradient.rows(rows)
+        let ownGradient = scratch.queryKeyValueGradient.rows(rows)
+        if hasQueries && shape.queries == .every {
+            multiply(ownGradient, .asStored, parameters.attentionInput.weight, .asStored, into: normGradient)
+            inputGradient.copy(scratch.middleGradient.rows(rows))
+        } else {
+            multiply(ownGradient.columns(width..<3 * width), .asStored, keyValueWeight, .asStored, into: normGradient)
+            inputGradient.fill(0)
+            if hasQueries {
+                for query in 0..<shape.queryCount {
+                    let row = shape.selectedRow(of: query)
+                    multiply(
+                        scratch.queryGradient.row(query), .asStored, queryWeight, .asStored, into: normGradient.row(row), adding: true)
+                    inputGradient.row(row).copy(scratch.middleGradient.row(query))
+                }
+            }
+        }
+        layerNormBackward(
+            outputGradient: normGradient, input: saved.input, weight: parameters.attentionNorm.weight,
+            saved: saved.attentionNorm, inputGradient: inputGradient)
+    }
+}

@@ -1,0 +1,88 @@
+import Tensors
+
+/// The vision prompts of one step, as the layers use them: computed once, read by every frame.
+package struct VisionPromptContext: Sendable {
+    struct Layer: Sendable {
+        /// `[tokens, width]`, the prompts as rows of the layer's input.
+        let rows: Matrix
+        let statistics: LayerNormStatistics
+        /// `[tokens, 2 × width]`; only where the layer's prompts are shared.
+        let keyValue: MutableMatrix?
+    }
+
+    /// One a prompted layer.
+    let layers: [Layer]
+    /// The first layer's prompts pass through the tower's input norm.
+    let inputStatistics: LayerNormStatistics
+    let prompts: [Matrix]
+
+    func keyValue(of layer: Int) -> Matrix? { layer < layers.count ? layers[layer].keyValue?.reading : nil }
+}
+
+/// What frames add up for the prompts of each layer: gradients of keys and values `[tokens, 2 × width]`
+/// where these are shared, of rows `[tokens, width]` where prompts join the frames.
+package struct VisionPromptSums: Sendable {
+    let layers: [MutableMatrix]
+
+    package init(layout: VisionLayout) {
+        let width = layout.architecture.vision.width
+        layers = (0..<layout.promptDepth).map { layer in
+            MutableMatrix(rows: layout.promptTokens, columns: layout.mode(of: layer) == .shared ? 2 * width : width)
+        }
+    }
+
+    package func reset() { for layer in layers { layer.fill(0) } }
+
+    package func add(_ other: VisionPromptSums) {
+        for (own, added) in zip(layers, other.layers) { Tensors.add(added, to: own) }
+    }
+}
+
+extension VisionTower {
+    /// The rows, keys and values of the prompts, once a step.
+    package func promptContext(for prompts: [Matrix], layout: VisionLayout) -> VisionPromptContext {
+        let width = architecture.vision.width
+        let inputStatistics = LayerNormStatistics(rows: layout.promptTokens)
+        let layers = prompts.enumerated().map { layer, prompt in
+            var rows = prompt
+            if layer == 0 {
+                let normalised = MutableMatrix(rows: prompt.rowCount, columns: width)
+                let norm = parameters.inputNorm
+                layerNorm(prompt, weight: norm.weight, bias: norm.bias, into: normalised, saving: inputStatistics)
+                rows = normalised.reading
+            }
+            let statistics = LayerNormStatistics(rows: prompt.rowCount)
+            guard layout.mode(of: layer) == .shared else {
+                return VisionPromptContext.Layer(rows: rows, statistics: statistics, keyValue: nil)
+            }
+            let keyValue = MutableMatrix(rows: prompt.rowCount, columns: 2 * width)
+            blocks[layer].sharedKeyValue(
+                of: rows, normalised: MutableMatrix(rows: prompt.rowCount, columns: width), statistics: statistics, into: keyValue)
+            return VisionPromptContext.Layer(rows: rows, statistics: statistics, keyValue: keyValue)
+        }
+        return VisionPromptContext(layers: layers, inputStatistics: inputStatistics, prompts: prompts)
+    }
+
+    /// Turns what the frames added up into gradients of the prompts, added to `gradients`.
+    package func promptBackward(
+        sums: VisionPromptSums, context: VisionPromptContext, layout: VisionLayout, into gradients: [MutableMatrix]
+    ) {
+        for (index, layer) in context.layers.enumerated() {
+            let rowGradient: MutableMatrix
+            if layout.mode(of: index) == .shared {
+                rowGradient = MutableMatrix(rows: layer.rows.rowCount, columns: layer.rows.columnCount)
+                blocks[index].sharedKeyValueBackward(
+                    keyValueGradient: sums.layers[index], rows: layer.rows, statistics: layer.statistics, rowGradient: rowGradient)
+            } else {
+                rowGradient = sums.layers[index]
+            }
+            if index == 0 {
+                layerNormBackward(
+                    outputGradient: rowGradient, input: context.prompts[0], weight: parameters.inputNorm.weight,
+                    saved: context.inputStatistics, inputGradient: gradients[0])
+            } else {
+                add(rowGradient, to: gradients[index])
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+import Tensors
+
+/// CLIP's image encoder: patches, a pre-norm transformer, the class token's projection.
+///
+/// Frames are independent; a call takes a few of them together. Prompts enter as `VisionLayout` says.
+/// Source: Radford et al. 2021; prompts: ViFi-CLIP section 3.3.
+package struct VisionTower: Sendable {
+    package let architecture: CLIPArchitecture
+    let parameters: VisionParameters<Matrix>
+    let blocks: [TransformerBlock]
+
+    init(architecture: CLIPArchitecture, parameters: VisionParameters<Matrix>) {
+        self.architecture = architecture
+        self.parameters = parameters
+        blocks = parameters.blocks.map {
+            TransformerBlock(parameters: $0, headCount: architecture.vision.headCount, isCausal: false)
+        }
+    }
+
+    /// Fills `saved.features`, `[frames, embeddingWidth]`, not normalised.
+    ///
+    /// - Parameter frames: `[frames, 3 × side × side]`, normalised pixels; channels, rows, columns.
+    package func forward(
+        frames: Matrix, context: VisionPromptContext?, saved: VisionActivations, scratch: VisionScratch
+    ) {
+        let layout = saved.layout
+        precondition(frames.rowCount == saved.frameCount, "\(frames.rowCount) frames for a memory of \(saved.frameCount)")
+        embed(frames: frames, saved: saved, scratch: scratch)
+        let stream = layout.joinLayer == 0 ? saved.beforeJoin : saved.blocks[0].input
+        layerNorm(
+            saved.embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias, into: stream, saving: saved.inputNorm)
+        for (layer, block) in blocks.enumerated() {
+            if layer == layout.joinLayer, let context { join(prompts: context.layers[layer].rows, saved: saved, layer: layer) }
+            let output = layer == blocks.count - 1 ? saved.classRows
+                : layer + 1 == layout.joinLayer ? saved.beforeJoin : saved.blocks[layer + 1].input
+            block.forward(
+                saved: saved.blocks[layer], shared: context?.keyValue(of: layer), output: output, scratch: scratch.block)
+        }
+        layerNorm(
+            saved.classRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
+            into: saved.normalised, saving: saved.outputNorm)
+        multiply(saved.normalised, .asStored, parameters.projection, .asStored, into: saved.features)
+    }
+
+    /// The gradient of `forward`.
+    ///
+    /// - Parameters:
+    ///   - featureGradient: `[frames, embeddingWidth]`.
+    ///   - frames: as in `forward`; read only when weights learn.
+    ///   - promptSums: added to.
+    package func backward(
+        featureGradient: Matrix, frames: Matrix, context: VisionPromptContext?, saved: VisionActivations,
+        promptSums: VisionPromptSums?, weights: some VisionGradientSink, scratch: VisionScratch
+    ) {
+        let layout = saved.layout
+        let normGradient = scratch.block.selected.rows(0..<saved.frameCount)
+        let classGradient = scratch.classGradient.rows(0..<saved.frameCount)
+        multiply(featureGradient, .asStored, parameters.projection, .transposed, into: normGradient)
+        classGradient.fill(0)
+        layerNormBackward(
+            outputGradient: normGradient, input: saved.classRows, weight: parameters.outputNorm.weight,
+            saved: saved.outputNorm, inputGradient: classGradient)
+        weights.addOutput(featureGradient: featureGradient, normGradient: normGradient, saved: saved)
+
+        var streamGradient = classGradient
+        for layer in stride(from: blocks.count - 1, through: 0, by: -1) {
+            // Below the first layer only weights learn: shared prompts need no gradient of the frames' rows.
+            let isLast = layer == 0 && layout.mode(of: 0) != .own && !weights.learns
+            let inputGradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
+            let shared = context?.keyValue(of: layer)
+            blocks[layer].backward(
+                outputGradient: streamGradient, saved: saved.blocks[layer], shared: shared,
+                sharedGradient: shared == nil ? nil : promptSums?.layers[layer],
+                inputGradient: isLast ? nil : inputGradient, weights: weights.block(layer), scratch: scratch.block)
+            streamGradient = inputGradient
+            if layer == layout.joinLayer, let promptSums {
+                streamGradient = split(
+                    inputGradient, saved: saved, promptRows: promptSums.layers[layer], into: scratch.gradients[2])
+            }
+        }
+        if weights.learns {
+            let embeddedGradient = scratch.gradients[1].rows(0..<saved.embedded.rowCount)
+            embeddedGradient.fill(0)
+            layerNormBackward(
+                outputGradient: streamGradient, input: saved.embedded, weight: parameters.inputNorm.weight,
+                saved: saved.inputNorm, inputGradient: embeddedGradient)
+            weights.addInput(
+                normGradient: streamGradient, embeddedGradient: embeddedGradient, frames: frames, saved: saved, scratch: scratch)
+        }
+    }
+
+    /// Class token and projected patches plus positions, a frame after the other.
+    private func embed(frames: Matrix, saved: VisionActivations, scratch: VisionScratch) {
+        let rows = saved.layout.frameRows
+        for frame in 0..<saved.frameCount {
+            let target = saved.embedded.rows(frame * rows..<(frame + 1) * rows)
+            target.copy(parameters.positionalEmbedding)
+            add(parameters.classEmbedding, to: target.row(0))
+            cutPatches(frame: frames.row(frame), side: architecture.imagePixels, patch: architecture.patchPixels, into: scratch.patches)
+            multiply(scratch.patches, .asStored, parameters.patchProjection, .transposed, into: target.rows(1..<rows), adding: true)
+        }
+    }
+
+    /// Appends the prompts to every frame's rows.
+    private func join(prompts: Matrix, saved: VisionActivations, layer: Int) {
+        let rows = saved.layout.frameRows
+        let joined = saved.layout.rows(of: layer)
+        for frame in 0..<saved.frameCount {
+            let target = saved.blocks[layer].input.rows(frame * joined..<(frame + 1) * joined)
+            target.rows(0..<rows).copy(saved.beforeJoin.rows(frame * rows..<(frame + 1) * rows))
+            target.rows(rows..<joined).copy(prompts)
+        }
+    }
+
+    /// The gradient of `join`: sums the prompts' rows over frames, returns the frames' own rows.
+    private func split(
+        _ gradient: MutableMatrix, saved: VisionActivations, promptRows: MutableMatrix, into memory: MutableMatrix
+    ) -> MutableMatrix {
+        let rows = saved.layout.frameRows
+        let joined = gradient.rowCount / saved.frameCount
+        let own = memory.rows(0..<saved.frameCount * rows)
+        for frame in 0..<saved.frameCount {
+            let source = gradient.rows(frame * joined..<(frame + 1) * joined)
+            own.rows(frame * rows..<(frame + 1) * rows).copy(source.rows(0..<rows))
+            add(source.rows(rows..<joined), to: promptRows)
+        }
+        return own
+    }
+}
+
+/// Where the vision tower's backward pass leaves the gradients of its weights.
+package protocol VisionGradientSink: Sendable {
+    associatedtype Block: BlockGradientSink
+    var learns: Bool { get }
+    func block(_ layer: Int) -> Block
+    func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations)
+    func addInput(
+        normGradient: MutableMatrix, embeddedGradient: MutableMatrix, frames: Matrix, saved: VisionActivations,
+        scratch: VisionScratch)
+}
+
+/// The prompt path: no weight of the vision tower learns.
+package struct FrozenVision: VisionGradientSink {
+    package init() {}
+    package var learns: Bool { false }
+    package func block(_ layer: Int) -> FrozenBlock { FrozenBlock() }
+    package func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations) {}
+    package func addInput(
+        normGradient: MutableMatrix, embeddedGradient: MutableMatrix, frames: Matrix, saved: VisionActivations,
+        scratch: VisionScratch
+    ) {}
+}
+
+/// The bridge path: every weight of the vision tower learns. `item` is the batch's place in the step.
+package struct LearningVision: VisionGradientSink {
+    let gradients: VisionParameters<MutableMatrix>
+    let architecture: CLIPArchitecture
+    let turnstile: Turnstile
+    let item: Int
+
+    /// Gates that a turnstile for this tower needs.
+    package static func gateCount(of architecture: CLIPArchitecture) -> Int { architecture.vision.layerCount + 2 }
+
+    package init(
+        gradients: VisionParameters<MutableMatrix>, architecture: CLIPArchitecture, turnstile: Turnstile, item: Int
+    ) {
+        self.gradients = gradients
+        self.architecture = architecture
+        self.turnstile = turnstile
+        self.item = item
+    }
+
+    package var learns: Bool { true }
+
+    package func block(_ layer: Int) -> LearningBlock {
+        LearningBlock(gradients: gradients.blocks[layer], turn: Turn(turnstile: turnstile, gate: layer, item: item))
+    }
+
+    package func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations) {
+        turnstile.pass(gate: architecture.vision.layerCount, item: item) {
+            multiply(saved.normalised, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
+            layerNormWeightBackward(
+                outputGradient: normGradient, input: saved.classRows, saved: saved.outputNorm,
+                weightGradient: gradients.outputNorm.weight, biasGradient: gradients.outputNorm.bias)
+        }
+    }
+
+    package func addInput(
+        normGradient: MutableMatrix, embeddedGradient: MutableMatrix, frames: Matrix, saved: VisionActivations,
+        scratch: VisionScratch
+    ) {
+        let rows = saved.layout.frameRows
+        turnstile.pass(gate: architecture.vision.layerCount + 1, item: item) {
+            layerNormWeightBackward(
+                outputGradient: normGradient, input: saved.embedded, saved: saved.inputNorm,
+                weightGradient: gradients.inputNorm.weight, biasGradient: gradients.inputNorm.bias)
+            for frame in 0..<saved.frameCount {
+                let gradient = embeddedGradient.rows(frame * rows..<(frame + 1) * rows)
+                add(gradient, to: gradients.positionalEmbedding)
+                add(gradient.row(0), to: gradients.classEmbedding)
+                cutPatches(
+                    frame: frames.row(frame), side: architecture.imagePixels, patch: architecture.patchPixels, into: scratch.patches)
+                multiply(
+                    gradient.rows(1..<rows), .transposed, scratch.patches, .asStored, into: gradients.patchProjection, adding: true)
+            }
+        }
+    }
+}
