@@ -1,0 +1,31 @@
+// Half precision by arithmetic on bits. The baseline x86-64 that Swift compiles for has no
+// instruction for it, so `Float16` would cost a library call per element.
+
+extension Float {
+    /// The value of an IEEE 754 half, exactly.
+    @inline(__always)
+    init(halfBits bits: UInt16) {
+        let magnitude = UInt32(bits & 0x7FFF) << 13
+        // Rebiases the exponent, and normalises subnormal halves on the way.
+        let scaled = Float(bitPattern: magnitude) * Float(sign: .plus, exponent: 112, significand: 1)
+        let isFinite = bits & 0x7C00 != 0x7C00
+        let unsigned = isFinite ? scaled.bitPattern : magnitude | 0x7F80_0000
+        self = Float(bitPattern: unsigned | UInt32(bits & 0x8000) << 16)
+    }
+
+    /// The nearest IEEE 754 half, ties to even; infinite from 65,520 on.
+    @inline(__always)
+    var halfBits: UInt16 {
+        let sign = UInt16(truncatingIfNeeded: bitPattern >> 16) & 0x8000
+        let magnitude = bitPattern & 0x7FFF_FFFF
+        if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
+        if magnitude >= 0x477F_F000 { return sign | 0x7C00 }
+        if magnitude < 0x3880_0000 {
+            // Subnormal: adding 0.5 leaves the multiple of 2⁻²⁴, rounded to even, in the low bits.
+            let shifted = Float(bitPattern: magnitude) + 0.5
+            return sign | UInt16(truncatingIfNeeded: shifted.bitPattern - 0x3F00_0000)
+        }
+        let roundedUp = magnitude + 0x0FFF + (magnitude >> 13 & 1)
+        return sign | UInt16(truncatingIfNeeded: (roundedUp - 0x3800_0000) >> 13)
+    }
+}

@@ -1,0 +1,148 @@
+/// Steps through strict JSON (RFC 8259) without ever building a tree of it.
+struct JSONCursor {
+    let bytes: [UInt8]
+    /// Where `bytes` starts in the file, for messages.
+    let fileOffset: Int
+    let path: String
+    private var position = 0
+
+    init(bytes: [UInt8], fileOffset: Int, path: String) {
+        self.bytes = bytes
+        self.fileOffset = fileOffset
+        self.path = path
+    }
+
+    var isAtEnd: Bool { position == bytes.count }
+
+    private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    mutating func skipSpace() {
+        while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+
+    /// Steps over `character` if it comes next, after any space.
+    mutating func skip(_ character: Unicode.Scalar) -> Bool {
+        skipSpace()
+        guard next == UInt8(ascii: character) else { return false }
+        position += 1
+        return true
+    }
+
+    mutating func expect(_ character: Unicode.Scalar) throws(WeightFileError) {
+        guard skip(character) else { throw syntaxError("'\(character)'") }
+    }
+
+    func syntaxError(_ expected: String) -> WeightFileError {
+        error(.syntax(offset: fileOffset + position, expected: expected))
+    }
+
+    private func error(_ problem: WeightFileError.Problem) -> WeightFileError {
+        WeightFileError(path: path, problem: problem)
+    }
+
+    private func textError(_ fault: WeightFileError.TextFault) -> WeightFileError {
+        error(.text(offset: fileOffset + position, fault: fault))
+    }
+
+    // MARK: Integers
+
+    /// `[1, 2, …]`, at most `limit` non-negative integers; no sign, fraction or exponent.
+    mutating func integers(limit: Int) throws(WeightFileError) -> [Int] {
+        try expect("[")
+        if skip("]") { return [] }
+        var result: [Int] = []
+        repeat {
+            guard result.count < limit else { throw syntaxError("at most \(limit) numbers") }
+            result.append(try integer())
+        } while skip(",")
+        try expect("]")
+        return result
+    }
+
+    private mutating func integer() throws(WeightFileError) -> Int {
+        skipSpace()
+        let start = position
+        var value = 0
+        while let digit = next, digit >= 0x30, digit <= 0x39 {
+            let (scaled, scaleOverflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, sumOverflow) = scaled.addingReportingOverflow(Int(digit - 0x30))
+            guard !scaleOverflow, !sumOverflow else { throw error(.numberTooLarge(offset: fileOffset + start)) }
+            value = sum
+            position += 1
+        }
+        let hasLeadingZero = position - start > 1 && bytes[start] == 0x30
+        guard position > start, !hasLeadingZero else { throw syntaxError("a non-negative whole number") }
+        return value
+    }
+
+    // MARK: Strings
+
+    /// A string of at most `byteLimit` bytes of UTF-8.
+    mutating func string(byteLimit: Int?) throws(WeightFileError) -> String {
+        try expect("\"")
+        let start = position
+        while let byte = next, byte != 0x22, byte != 0x5C, byte >= 0x20 { position += 1 }
+        var text = Array(bytes[start..<position])
+        // Mostly there is no escape and the loop ends at once.
+        while let byte = next, byte != 0x22 {
+            guard byte >= 0x20 else { throw textError(.controlCharacter) }
+            position += 1
+            if byte == 0x5C {
+                try appendEscape(to: &text)
+            } else {
+                text.append(byte)
+            }
+        }
+        guard let result = String(validating: text, as: UTF8.self) else { throw textError(.notUTF8) }
+        if let byteLimit, text.count > byteLimit {
+            throw textError(.tooLong(byteCount: text.count, limit: byteLimit))
+        }
+        try expect("\"")
+        return result
+    }
+
+    /// What follows a backslash.
+    private mutating func appendEscape(to text: inout [UInt8]) throws(WeightFileError) {
+        guard let byte = next else { throw syntaxError("the end of a string") }
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+        case UInt8(ascii: "b"): text.append(0x08)
+        case UInt8(ascii: "f"): text.append(0x0C)
+        case UInt8(ascii: "n"): text.append(0x0A)
+        case UInt8(ascii: "r"): text.append(0x0D)
+        case UInt8(ascii: "t"): text.append(0x09)
+        case UInt8(ascii: "u"): text.append(contentsOf: String(try unicodeEscape()).utf8)
+        default: throw textError(.unknownEscape)
+        }
+    }
+
+    /// The four digits after `\u`, and the second half of a surrogate pair.
+    private mutating func unicodeEscape() throws(WeightFileError) -> Character {
+        let first = try hexadecimal()
+        var value = first
+        if first >= 0xD800, first < 0xDC00 {
+            guard next == 0x5C else { throw textError(.loneSurrogate) }
+            position += 1
+            guard next == UInt8(ascii: "u") else { throw textError(.loneSurrogate) }
+            position += 1
+            let second = try hexadecimal()
+            guard second >= 0xDC00, second < 0xE000 else { throw textError(.loneSurrogate) }
+            value = 0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)
+        }
+        guard let scalar = Unicode.Scalar(value) else { throw textError(.loneSurrogate) }
+        return Character(scalar)
+    }
+
+    private mutating func hexadecimal() throws(WeightFileError) -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                throw textError(.unknownEscape)
+            }
+            value = value << 4 + UInt32(digit)
+            position += 1
+        }
+        return value
+    }
+}

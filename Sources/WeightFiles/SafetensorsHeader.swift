@@ -1,0 +1,161 @@
+/// The header of a safetensors file: what tensors there are, and where.
+struct SafetensorsHeader: Equatable {
+    var metadata: [String: String] = [:]
+    /// In the order of their bytes.
+    var tensors: [TensorDescription] = []
+
+    /// The reference implementation's limit for the header.
+    static let byteLimit = 100_000_000
+    static let tensorLimit = 65_536
+    /// Names are compared in canonical form, which costs up to the square of their length.
+    static let nameByteLimit = 512
+    static let rankLimit = 64
+
+    static let metadataName = "__metadata__"
+
+    /// Reads `json`, which stands at byte 8 of the file `path`; `dataByteCount` bytes follow it.
+    ///
+    /// Stricter than the reference implementation, which accepts unknown fields and duplicate names.
+    /// The grammar is fixed (an object of objects of integers and strings), so nothing recurses and
+    /// anything nested deeper is refused where it starts.
+    init(json: [UInt8], path: String, dataByteCount: Int) throws(WeightFileError) {
+        var parser = Parser(cursor: JSONCursor(bytes: json, fileOffset: 8, path: path))
+        try parser.parse()
+        metadata = parser.metadata
+        tensors = try Self.placed(
+            parser.tensors, path: path, dataStart: 8 + json.count, dataByteCount: dataByteCount)
+    }
+
+    /// Checks that the tensors tile the data exactly: no hole, no overlap, nothing left over.
+    private static func placed(
+        _ tensors: [Parser.Tensor], path: String, dataStart: Int, dataByteCount: Int
+    ) throws(WeightFileError) -> [TensorDescription] {
+        var previousEnd = 0
+        var result: [TensorDescription] = []
+        result.reserveCapacity(tensors.count)
+        for tensor in tensors.sorted(by: { ($0.start, $0.end) < ($1.start, $1.end) }) {
+            guard tensor.start == previousEnd else {
+                throw WeightFileError(
+                    path: path,
+                    problem: .misplaced(tensor: tensor.name, start: tensor.start, expected: previousEnd))
+            }
+            previousEnd = tensor.end
+            guard tensor.end <= dataByteCount else { break }
+            result.append(
+                TensorDescription(
+                    name: tensor.name, elementType: tensor.elementType, shape: tensor.shape,
+                    byteRange: dataStart + tensor.start..<dataStart + tensor.end))
+        }
+        guard previousEnd == dataByteCount else {
+            let declared = tensors.reduce(0) { max($0, $1.end) }
+            throw WeightFileError(path: path, problem: .dataLength(declared: declared, stored: dataByteCount))
+        }
+        return result
+    }
+}
+
+private struct Parser {
+    /// One entry, checked by itself. Offsets count from the start of the data.
+    struct Tensor {
+        let name: String
+        let elementType: ElementType
+        let shape: [Int]
+        let start: Int
+        let end: Int
+    }
+
+    var cursor: JSONCursor
+    var metadata: [String: String] = [:]
+    var tensors: [Tensor] = []
+    private var names: Set<String> = []
+
+    init(cursor: JSONCursor) { self.cursor = cursor }
+
+    mutating func parse() throws(WeightFileError) {
+        try parseMembers { (parser, name) throws(WeightFileError) in
+            guard parser.names.insert(name).inserted else { throw parser.error(.duplicateName(name)) }
+            if name == SafetensorsHeader.metadataName {
+                try parser.parseMetadata()
+            } else {
+                guard parser.tensors.count < SafetensorsHeader.tensorLimit else {
+                    throw parser.error(.tooMany(what: "tensors", limit: SafetensorsHeader.tensorLimit))
+                }
+                parser.tensors.append(try parser.parseTensor(name))
+            }
+        }
+        cursor.skipSpace()
+        guard cursor.isAtEnd else { throw cursor.syntaxError("its end") }
+    }
+
+    private mutating func parseMetadata() throws(WeightFileError) {
+        try parseMembers { (parser, key) throws(WeightFileError) in
+            let value = try parser.cursor.string(byteLimit: nil)
+            guard parser.metadata.updateValue(value, forKey: key) == nil else {
+                throw parser.error(.duplicateField(owner: SafetensorsHeader.metadataName, field: key))
+            }
+            guard parser.metadata.count <= SafetensorsHeader.tensorLimit else {
+                throw parser.error(.tooMany(what: "metadata entries", limit: SafetensorsHeader.tensorLimit))
+            }
+        }
+    }
+
+    private mutating func parseTensor(_ name: String) throws(WeightFileError) -> Tensor {
+        var elementType: ElementType?
+        var shape: [Int]?
+        var offsets: [Int]?
+        try parseMembers { (parser, field) throws(WeightFileError) in
+            let isRepeated: Bool
+            switch field {
+            case "dtype":
+                isRepeated = elementType != nil
+                let spelling = try parser.cursor.string(byteLimit: SafetensorsHeader.nameByteLimit)
+                guard let known = ElementType(rawValue: spelling) else {
+                    throw parser.error(.unknownElementType(tensor: name, spelling: spelling))
+                }
+                elementType = known
+            case "shape":
+                isRepeated = shape != nil
+                shape = try parser.cursor.integers(limit: SafetensorsHeader.rankLimit)
+            case "data_offsets":
+                isRepeated = offsets != nil
+                offsets = try parser.cursor.integers(limit: 2)
+            default:
+                throw parser.error(.unknownField(tensor: name, field: field))
+            }
+            if isRepeated { throw parser.error(.duplicateField(owner: name, field: field)) }
+        }
+        guard let elementType else { throw error(.missingField(tensor: name, field: "dtype")) }
+        guard let shape else { throw error(.missingField(tensor: name, field: "shape")) }
+        guard let offsets, offsets.count == 2 else {
+            throw error(.missingField(tensor: name, field: "data_offsets"))
+        }
+        let (start, end) = (offsets[0], offsets[1])
+        guard start <= end else { throw error(.reversedRange(tensor: name, start: start, end: end)) }
+        guard let count = checkedElementCount(shape: shape, elementByteCount: elementType.byteCount) else {
+            throw error(.sizeOverflow(tensor: name, shape: shape))
+        }
+        guard count * elementType.byteCount == end - start else {
+            throw error(
+                .sizeMismatch(tensor: name, stored: end - start, declared: count * elementType.byteCount))
+        }
+        return Tensor(name: name, elementType: elementType, shape: shape, start: start, end: end)
+    }
+
+    /// `{"key": value, …}`; `parseValue` is called with the cursor before each value.
+    private mutating func parseMembers(
+        _ parseValue: (inout Parser, String) throws(WeightFileError) -> Void
+    ) throws(WeightFileError) {
+        try cursor.expect("{")
+        if cursor.skip("}") { return }
+        repeat {
+            let key = try cursor.string(byteLimit: SafetensorsHeader.nameByteLimit)
+            try cursor.expect(":")
+            try parseValue(&self, key)
+        } while cursor.skip(",")
+        try cursor.expect("}")
+    }
+
+    private func error(_ problem: WeightFileError.Problem) -> WeightFileError {
+        WeightFileError(path: cursor.path, problem: problem)
+    }
+}

@@ -1,0 +1,44 @@
+import Files
+import Glibc
+
+/// A new, empty directory that disappears with its owner.
+package final class TemporaryDirectory {
+    package let path: String
+
+    package init() throws {
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        path = parent.appendingPath("vifi-prompt-test-\(getpid())-\(UInt64.random(in: 0 ... .max))")
+        try createDirectory(path)
+    }
+
+    deinit { removeTree(path) }
+
+    /// The path of a file in this directory; nothing is created.
+    package func path(_ name: String) -> String { path.appendingPath(name) }
+
+    /// Writes a file and returns its path.
+    @discardableResult
+    package func write(_ bytes: [UInt8], to name: String) throws -> String {
+        try DurableFile.write(bytes, to: path(name))
+        return path(name)
+    }
+
+    @discardableResult
+    package func write(_ text: String, to name: String) throws -> String {
+        try write(Array(text.utf8), to: name)
+    }
+}
+
+/// Removes a directory and what is in it; links are removed, not followed.
+private func removeTree(_ path: String) {
+    for name in (try? directoryEntries(path)) ?? [] {
+        let entry = path.appendingPath(name)
+        var status = stat()
+        if lstat(entry, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            removeTree(entry)
+        } else {
+            unlink(entry)
+        }
+    }
+    rmdir(path)
+}
