@@ -79,3 +79,37 @@ void vifi_layer_norm_weights(const float *output_gradient, ptrdiff_t gradient_st
         }
     }
 }
+
+VIFI_CLONES
+void vifi_normalise_rows(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,
+                         float *lengths, ptrdiff_t rows, ptrdiff_t width) {
+    const ptrdiff_t whole = width - width % VIFI_LANES;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const float *x = input + row * input_stride;
+        float *y = output + row * output_stride;
+        vifi_lanes lanes = {};
+        float rest = 0;
+        for (ptrdiff_t i = 0; i < whole; i += VIFI_LANES) lanes += VIFI_LOAD(x + i) * VIFI_LOAD(x + i);
+        for (ptrdiff_t i = whole; i < width; i++) rest += x[i] * x[i];
+        const float length = sqrtf(vifi_lane_sum(&lanes) + rest);
+        const float inverse = 1.0f / (length > 1e-12f ? length : 1e-12f);  // torch.nn.functional.normalize
+        for (ptrdiff_t i = 0; i < width; i++) y[i] = x[i] * inverse;
+        lengths[row] = length;
+    }
+}
+
+VIFI_CLONES
+void vifi_normalise_rows_backward(const float *output, ptrdiff_t output_stride, const float *lengths,
+                                  const float *gradient, ptrdiff_t gradient_stride,
+                                  float *input_gradient, ptrdiff_t input_gradient_stride,
+                                  ptrdiff_t rows, ptrdiff_t width) {
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const float *y = output + row * output_stride;
+        const float *g = gradient + row * gradient_stride;
+        float *dx = input_gradient + row * input_gradient_stride;
+        float product = 0;
+        for (ptrdiff_t i = 0; i < width; i++) product += y[i] * g[i];
+        const float inverse = 1.0f / (lengths[row] > 1e-12f ? lengths[row] : 1e-12f);
+        for (ptrdiff_t i = 0; i < width; i++) dx[i] += inverse * (g[i] - y[i] * product);
+    }
+}

@@ -62,6 +62,16 @@ void vifi_patches(const float *frame, ptrdiff_t side, ptrdiff_t patch, float *ou
 void vifi_adamw(float *value, const float *gradient, float *first_moment, float *second_moment, ptrdiff_t count,
                 float decay, float beta1, float beta2, float step_size, float inverse_correction, float epsilon);
 
+// output = input / |input|, row by row; the lengths are kept.
+void vifi_normalise_rows(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,
+                         float *lengths, ptrdiff_t rows, ptrdiff_t width);
+
+// input_gradient += (gradient - output * sum(output * gradient)) / length, row by row.
+void vifi_normalise_rows_backward(const float *output, ptrdiff_t output_stride, const float *lengths,
+                                  const float *gradient, ptrdiff_t gradient_stride,
+                                  float *input_gradient, ptrdiff_t input_gradient_stride,
+                                  ptrdiff_t rows, ptrdiff_t width);
+
 // Number of values that are NaN or infinite.
 ptrdiff_t vifi_count_non_finite(const float *values, ptrdiff_t count);
 

@@ -119,3 +119,19 @@ extension BackboneParameters {
     /// Every element, in the order of the structure.
     package var all: [Element] { vision.all + text.all + [logitScale] }
 }
+
+extension BackboneParameters where Element: Readable {
+    /// The same values in memory of their own, to be trained.
+    package func mutableCopy() -> BackboneParameters<MutableMatrix> {
+        map { element in
+            let copy = MutableMatrix(rows: element.rowCount, columns: element.columnCount)
+            copy.copy(element)
+            return copy
+        }
+    }
+
+    /// Zeros of the same shapes: gradients and moments start here.
+    package func zeros() -> BackboneParameters<MutableMatrix> {
+        map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
+    }
+}

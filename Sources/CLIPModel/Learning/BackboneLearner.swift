@@ -1,0 +1,94 @@
+import Tensors
+
+/// Which side of CLIP the bridge trains (`methods.md` 1.1, `USE`).
+package enum Tuning: String, Sendable, CaseIterable, Codable {
+    case both, image, text
+}
+
+/// Stage one: gradients of CLIP's own weights.
+///
+/// A step is `begin`, any number of `add`, then `finish`, as for `PromptLearner`.
+package final class BackboneLearner {
+    private let architecture: CLIPArchitecture
+    private let tuning: Tuning
+    private let fusion: Fusion
+    private let pool: WorkerPool
+    private let backbone: (vision: VisionTower, text: TextTower)
+    private let parameters: BackboneParameters<MutableMatrix>
+    private let vision: VisionPass
+    private let text: TextActivations
+
+    private var head: VideoHead
+    private var headSums: VideoHead.Sums
+
+    /// - Parameters:
+    ///   - parameters: the weights that learn; read anew at each step.
+    ///   - sequences: one token sequence a class, from start to end token.
+    package init(
+        parameters: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture, tuning: Tuning,
+        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, activationBytes: Int = 2 << 30
+    ) {
+        self.architecture = architecture
+        self.tuning = tuning
+        self.fusion = fusion
+        self.pool = pool
+        self.parameters = parameters
+        let reading = parameters.map(\.reading)
+        backbone = (
+            VisionTower(architecture: architecture, parameters: reading.vision),
+            TextTower(architecture: architecture, parameters: reading.text)
+        )
+        vision = VisionPass(
+            tower: backbone.vision, prompts: .none, frameCount: frameCount, forGradients: tuning != .text, pool: pool,
+            activationBytes: activationBytes)
+        text = TextActivations(
+            layout: TextLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture),
+            architecture: architecture, forGradients: tuning != .image)
+        head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
+        headSums = VideoHead.Sums(classes: sequences.count, width: architecture.embeddingWidth)
+    }
+
+    /// Text features of the weights as they are now.
+    package func begin() {
+        backbone.text.forward(prompts: [], saved: text, pool: pool)
+        head = VideoHead(fusion: fusion, scale: parameters.scale, text: TextFeatures(text.features))
+        headSums.unitText.fill(0)
+        headSums.logitScale = 0
+    }
+
+    /// Adds the clips' gradients to `gradients`; parameters as for `PromptLearner.add`.
+    package func add(
+        clips: [Matrix], targets: [[Float]], weight: Float, into gradients: BackboneParameters<MutableMatrix>,
+        to result: inout StepResult
+    ) {
+        for start in stride(from: 0, to: clips.count, by: vision.waveClipCount) {
+            let wave = Array(clips[start..<min(start + vision.waveClipCount, clips.count)])
+            let features = vision.forward(clips: wave, context: nil)
+            let featureGradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
+            for index in wave.indices {
+                let (loss, logits) = head.loss(
+                    features: features[index], target: targets[start + index], weight: weight,
+                    featureGradient: featureGradients[index], sums: &headSums)
+                result.lossSum += loss
+                result.logits.append(logits)
+            }
+            guard tuning != .text else { continue }
+            let turnstile = Turnstile(gateCount: LearningVision.gateCount(of: architecture))
+            vision.backward(
+                clips: wave, featureGradients: featureGradients, context: nil, promptSums: [],
+                weights: { [architecture] item in
+                    LearningVision(gradients: gradients.vision, architecture: architecture, turnstile: turnstile, item: item)
+                })
+        }
+        result.clipCount += clips.count
+    }
+
+    /// Adds the text tower's gradients, and the logit scale's under `both`.
+    package func finish(into gradients: BackboneParameters<MutableMatrix>) {
+        guard tuning != .image else { return }
+        backbone.text.backward(
+            featureGradient: head.text.backward(unitGradient: headSums.unitText).reading, saved: text, promptGradients: [],
+            weights: LearningText(gradients: gradients.text, architecture: architecture), pool: pool)
+        if tuning == .both { gradients.logitScale[0, 0] += Float(headSums.logitScale) }
+    }
+}

@@ -1,0 +1,106 @@
+import Tensors
+
+/// What a step over some clips came to.
+package struct StepResult: Sendable {
+    package var lossSum = 0.0
+    package var clipCount = 0
+    /// Logits of each clip, in order.
+    package var logits: [[Float]] = []
+
+    package init() {}
+}
+
+/// Stage two: gradients of the prompts, and of nothing else.
+///
+/// A step is `begin`, any number of `add`, then `finish`. The text tower runs once a step, each clip
+/// leaves its share of the text gradient behind (`design.md`, exact saving 10).
+package final class PromptLearner {
+    private let backbone: Backbone
+    private let fusion: Fusion
+    private let pool: WorkerPool
+    private let vision: VisionPass
+    private let text: TextActivations
+    private let learnsVision: Bool
+    private let waveSums: [VisionPromptSums]
+    private let sums: VisionPromptSums
+
+    private var head: VideoHead
+    private var headSums: VideoHead.Sums
+    private var context: VisionPromptContext?
+
+    /// - Parameters:
+    ///   - sequences: one token sequence a class, from start to end token.
+    ///   - frameCount: frames of every clip.
+    package init(
+        backbone: Backbone, prompts: PromptConfiguration, sequences: [[Int]], fusion: Fusion, frameCount: Int,
+        pool: WorkerPool, activationBytes: Int = 2 << 30
+    ) {
+        self.backbone = backbone
+        self.fusion = fusion
+        self.pool = pool
+        learnsVision = prompts.visionDepth > 0
+        vision = VisionPass(
+            tower: backbone.vision, prompts: prompts, frameCount: frameCount, forGradients: learnsVision, pool: pool,
+            activationBytes: activationBytes)
+        let batch = TextBatch(sequences: sequences, promptTokens: prompts.textTokens)
+        text = TextActivations(
+            layout: TextLayout(batch: batch, promptDepth: prompts.textDepth, architecture: backbone.architecture),
+            architecture: backbone.architecture, forGradients: prompts.textDepth > 0)
+        sums = VisionPromptSums(layout: vision.layout)
+        let slotCount = vision.waveClipCount * vision.chunks.count
+        let layout = vision.layout
+        waveSums = learnsVision ? (0..<slotCount).map { _ in VisionPromptSums(layout: layout) } : []
+        head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
+        headSums = VideoHead.Sums(classes: sequences.count, width: backbone.architecture.embeddingWidth)
+    }
+
+    /// Computes what the prompts alone decide: text features, and the prompts' keys and values.
+    package func begin(prompts: PromptSet<MutableMatrix>) {
+        let prompts = prompts.reading
+        backbone.text.forward(prompts: prompts.text, saved: text, pool: pool)
+        head = VideoHead(fusion: fusion, scale: backbone.logitScale, text: TextFeatures(text.features))
+        headSums.unitText.fill(0)
+        sums.reset()
+        context = learnsVision ? backbone.vision.promptContext(for: prompts.vision, layout: vision.layout) : nil
+    }
+
+    /// Adds the clips' share of the gradient.
+    ///
+    /// - Parameters:
+    ///   - clips: `[frames, 3 × side × side]` each, normalised pixels.
+    ///   - targets: one distribution over the classes a clip.
+    ///   - weight: each clip's share of the step's loss.
+    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        for start in stride(from: 0, to: clips.count, by: vision.waveClipCount) {
+            let wave = Array(clips[start..<min(start + vision.waveClipCount, clips.count)])
+            let features = vision.forward(clips: wave, context: context)
+            let gradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
+            for index in wave.indices {
+                let (loss, logits) = head.loss(
+                    features: features[index], target: targets[start + index], weight: weight,
+                    featureGradient: gradients[index], sums: &headSums)
+                result.lossSum += loss
+                result.logits.append(logits)
+            }
+            guard learnsVision else { continue }
+            let used = waveSums.prefix(wave.count * vision.chunks.count)
+            for item in used { item.reset() }
+            vision.backward(
+                clips: wave, featureGradients: gradients, context: context, promptSums: Array(used), weights: { _ in FrozenVision() })
+            for item in used { sums.add(item) }
+        }
+        result.clipCount += clips.count
+    }
+
+    /// Adds the step's gradient to `gradients`.
+    package func finish(into gradients: PromptSet<MutableMatrix>) {
+        if !gradients.text.isEmpty {
+            backbone.text.backward(
+                featureGradient: head.text.backward(unitGradient: headSums.unitText).reading, saved: text,
+                promptGradients: gradients.text, weights: FrozenText(), pool: pool)
+        }
+        if let context {
+            backbone.vision.promptBackward(sums: sums, context: context, layout: vision.layout, into: gradients.vision)
+        }
+    }
+}

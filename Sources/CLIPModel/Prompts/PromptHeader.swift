@@ -1,0 +1,144 @@
+import Foundation
+
+/// What a prompt file says of itself: the backbone it belongs to, how its prompts enter, and how
+/// they were learned. `docs/prompt-file.md` explains every key.
+package struct PromptHeader: Sendable, Equatable {
+    /// `Backbone.digest` of the backbone that the prompts were learned on.
+    package var backboneDigest: String
+    package var backboneName: String
+    /// Sizes in words, for people.
+    package var architecture: String
+    package var configuration: PromptConfiguration
+    /// The classes at training time. Other names may be used: vectors are not tied to them.
+    package var classNames: [String]
+    package var frameCount: Int
+    package var fusion: Fusion
+    /// Name of the pixel normalisation of the backbone.
+    package var normalisation: String
+    /// Clips per class that were learned from; nil for the whole list.
+    package var shots: Int?
+    package var seed: UInt64
+    /// SHA-256 of the resolved recipe.
+    package var recipeDigest: String
+    /// Accuracies and losses by name.
+    package var metrics: [String: Double]
+    package var toolVersion: String
+
+    package init(
+        backbone: Backbone, configuration: PromptConfiguration, classNames: [String], frameCount: Int, fusion: Fusion,
+        shots: Int?, seed: UInt64, recipeDigest: String, metrics: [String: Double] = [:]
+    ) {
+        backboneDigest = backbone.digest
+        backboneName = backbone.description.name
+        architecture = backbone.architecture.summary
+        self.configuration = configuration
+        self.classNames = classNames
+        self.frameCount = frameCount
+        self.fusion = fusion
+        normalisation = backbone.description.normalisation.name
+        self.shots = shots
+        self.seed = seed
+        self.recipeDigest = recipeDigest
+        self.metrics = metrics
+        toolVersion = vifiPromptVersion
+    }
+}
+
+/// The version of the library and the program.
+package let vifiPromptVersion = "0.1.0"
+
+// MARK: - As string metadata
+
+extension PromptHeader {
+    enum Key {
+        static let format = "vifi_prompt_format"
+        static let backboneDigest = "backbone_sha256"
+        static let backboneName = "backbone_name"
+        static let architecture = "architecture"
+        static let visionTokens = "vision_tokens"
+        static let visionDepth = "vision_depth"
+        static let textTokens = "text_tokens"
+        static let textDepth = "text_depth"
+        static let classNames = "class_names"
+        static let frameCount = "frames"
+        static let fusion = "fusion"
+        static let normalisation = "normalisation"
+        static let activation = "activation"
+        static let template = "template"
+        static let shots = "shots"
+        static let seed = "seed"
+        static let recipeDigest = "recipe_sha256"
+        static let metrics = "metrics"
+        static let toolVersion = "tool_version"
+    }
+
+    package var metadata: [String: String] {
+        var result = [
+            Key.format: "1", Key.backboneDigest: backboneDigest, Key.backboneName: backboneName,
+            Key.architecture: architecture, Key.visionTokens: "\(configuration.visionTokens)",
+            Key.visionDepth: "\(configuration.visionDepth)", Key.textTokens: "\(configuration.textTokens)",
+            Key.textDepth: "\(configuration.textDepth)", Key.classNames: Self.json(classNames),
+            Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalisation: normalisation,
+            Key.activation: "quick_gelu", Key.template: configuration.textTokens > 0 ? "{prompts}{name}." : "a photo of a {name}.",
+            Key.seed: "\(seed)", Key.recipeDigest: recipeDigest, Key.metrics: Self.json(metrics), Key.toolVersion: toolVersion,
+        ]
+        if let shots { result[Key.shots] = "\(shots)" }
+        return result
+    }
+
+    init(metadata: [String: String]) throws(ModelError) {
+        func text(_ key: String) throws(ModelError) -> String {
+            guard let value = metadata[key] else { throw .badMetadata(key: key, value: nil, expected: "a value") }
+            return value
+        }
+        func number(_ key: String, in range: ClosedRange<Int>) throws(ModelError) -> Int {
+            let value = try text(key)
+            guard let number = Int(value), range.contains(number) else {
+                throw .badMetadata(key: key, value: value, expected: "a whole number in \(range)")
+            }
+            return number
+        }
+        func decoded<Value: Decodable>(_ key: String, as type: Value.Type, expected: String) throws(ModelError) -> Value {
+            let value = try text(key)
+            guard let decoded = try? JSONDecoder().decode(type, from: Data(value.utf8)) else {
+                throw .badMetadata(key: key, value: String(value.prefix(80)), expected: expected)
+            }
+            return decoded
+        }
+        guard let format = metadata[Key.format] else { throw .notAPromptFile }
+        guard format == "1" else {
+            throw .badMetadata(key: Key.format, value: format, expected: "format \"1\", which this version reads")
+        }
+        backboneDigest = try text(Key.backboneDigest)
+        backboneName = try text(Key.backboneName)
+        architecture = try text(Key.architecture)
+        configuration = PromptConfiguration(
+            visionTokens: try number(Key.visionTokens, in: 0...4096), visionDepth: try number(Key.visionDepth, in: 0...1000),
+            textTokens: try number(Key.textTokens, in: 0...4096), textDepth: try number(Key.textDepth, in: 0...1000))
+        classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
+        frameCount = try number(Key.frameCount, in: 1...4096)
+        let fusionName = try text(Key.fusion)
+        guard let fusion = Fusion(rawValue: fusionName) else {
+            throw .badMetadata(key: Key.fusion, value: fusionName, expected: "embedding, decision or image")
+        }
+        self.fusion = fusion
+        normalisation = try text(Key.normalisation)
+        shots = metadata[Key.shots] == nil ? nil : try number(Key.shots, in: 1...1_000_000)
+        let seedText = try text(Key.seed)
+        guard let seed = UInt64(seedText) else {
+            throw .badMetadata(key: Key.seed, value: seedText, expected: "a whole number")
+        }
+        self.seed = seed
+        recipeDigest = try text(Key.recipeDigest)
+        metrics = try decoded(Key.metrics, as: [String: Double].self, expected: "a JSON object of numbers")
+        toolVersion = try text(Key.toolVersion)
+    }
+
+    private static func json(_ value: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Lists of strings and finite numbers always encode.
+        guard let data = try? encoder.encode(value) else { return "" }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
