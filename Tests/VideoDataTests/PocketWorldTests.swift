@@ -1,0 +1,197 @@
+import Testing
+
+import Tensors
+import VideoData
+
+/// All pairs of an arm and a leg action, in the data sets or not.
+private let everyClass = ArmAction.allCases.flatMap { arm in LegAction.allCases.map { PocketClass(arm, $0) } }
+
+@Suite("Pocket world: films")
+struct PocketFilmTests {
+    @Test(arguments: FilmStyle.allCases)
+    func aFilmIsAFunctionOfItsClassSeedAndIndex(style: FilmStyle) {
+        let label = PocketClass(.clapping, .walking)
+        let film = PocketFilm(label, style: style, seed: 5, index: 9)
+        #expect(film.frames() == PocketFilm(label, style: style, seed: 5, index: 9).frames())
+        #expect(film.frame(at: 0) != PocketFilm(label, style: style, seed: 5, index: 10).frame(at: 0))
+        #expect(film.frame(at: 0) != PocketFilm(label, style: style, seed: 6, index: 9).frame(at: 0))
+    }
+
+    @Test func framesHaveTheStatedSizeAndMove() {
+        let frames = PocketFilm(PocketClass(.flapping, .walking), style: .lifelike, seed: 1, index: 0).frames()
+        #expect(frames.count == PocketFilm.frameCount)
+        #expect(frames.allSatisfy { $0.count == PocketFilm.width * PocketFilm.height * 3 })
+        #expect(frames[0] != frames[3])
+    }
+
+    /// The class enters a film through its poses alone.
+    @Test func looksSceneMannerAndCameraDoNotDependOnTheClass() {
+        for index in 0..<20 {
+            let setting = FilmSetting(style: .cutOut, seed: 3, index: index)
+            for label in everyClass {
+                #expect(PocketFilm(label, style: .cutOut, seed: 3, index: index).setting == setting)
+            }
+        }
+    }
+
+    @Test(arguments: FilmStyle.allCases)
+    func everyFigureIsDarkerThanItsScene(style: FilmStyle) {
+        // A figure far outside the picture leaves the scene alone, so compare with and without it.
+        for index in 0..<60 {
+            let setting = FilmSetting(style: style, seed: 11, index: index)
+            let pose = PocketClass(.flapping, .standing).pose(at: 0, manner: setting.manner)
+            let with = brightness(setting.picture(of: pose, progress: 0.5))
+            var raised = pose
+            raised.lift = 50
+            let without = brightness(setting.picture(of: raised, progress: 0.5))
+            // The figure's pixels: those it changes by more than its faint shadow does.
+            let changed = zip(with, without).filter { abs($0 - $1) > 30 }
+            #expect(changed.count > 200, "setting \(index) shows no figure")
+            let lighter = changed.filter { $0 > $1 }.count
+            #expect(lighter * 50 < changed.count, "setting \(index): \(lighter) of \(changed.count) pixels are lighter")
+        }
+    }
+
+    /// Sum of the three channels of every pixel.
+    private func brightness(_ bytes: [UInt8]) -> [Int] {
+        stride(from: 0, to: bytes.count, by: 3).map { Int(bytes[$0]) + Int(bytes[$0 + 1]) + Int(bytes[$0 + 2]) }
+    }
+}
+
+/// Neither a mirror nor a film run backwards may turn one class into another. Both leave the set of
+/// poses as it is, up to an exchange of the two sides: so any two sets must differ.
+@Suite("Pocket world: classes")
+struct PocketClassTests {
+    /// The hands, elbows, feet and knees of one pose, relative to their roots, for a figure whose
+    /// `side` leads: what a picture of it shows.
+    private func joints(_ limbs: (lead: LimbAngles, trail: LimbAngles), side: Float) -> [SIMD3<Float>] {
+        func points(_ limb: LimbAngles, _ side: Float) -> [SIMD3<Float>] {
+            let middle = 0.17 * limb.upper.direction(side: side)
+            return [middle, middle + 0.17 * limb.lower.direction(side: side)]
+        }
+        let (lead, trail) = (points(limbs.lead, side), points(limbs.trail, -side))
+        return side > 0 ? lead + trail : trail + lead
+    }
+
+    /// The farthest that any pose of `one` is from its nearest in `other`, in body heights.
+    private func distance(_ one: [[SIMD3<Float>]], _ other: [[SIMD3<Float>]]) -> Float {
+        one.map { pose in
+            other.map { candidate in
+                zip(pose, candidate).map { (($0 - $1) * ($0 - $1)).sum().squareRoot() }.max() ?? 0
+            }.min() ?? 0
+        }.max() ?? 0
+    }
+
+    private let phases = (0..<48).map { Float($0) / 48 }
+    private let sides: [Float] = [-1, 1]
+
+    private func poses(of arm: ArmAction) -> [[SIMD3<Float>]] {
+        sides.flatMap { side in phases.map { joints(arm.arms(phase: $0, vigour: 1), side: side) } }
+    }
+
+    private func poses(of leg: LegAction) -> [[SIMD3<Float>]] {
+        sides.flatMap { side in
+            phases.map { phase in
+                let stance = leg.stance(phase: phase, vigour: 1)
+                return joints((stance.lead, stance.trail), side: side)
+            }
+        }
+    }
+
+    @Test func noTwoArmActionsShareTheirPosesEvenMirroredOrReversed() {
+        let sets = ArmAction.allCases.map { (action: $0, poses: poses(of: $0)) }
+        for (place, one) in sets.enumerated() {
+            for other in sets[(place + 1)...] {
+                let apart = max(distance(one.poses, other.poses), distance(other.poses, one.poses))
+                #expect(apart > 0.08, "\(one.action) and \(other.action) are \(apart) apart")
+            }
+        }
+    }
+
+    @Test func noTwoLegActionsShareTheirPosesEvenMirroredOrReversed() {
+        let sets = LegAction.allCases.map { (action: $0, poses: poses(of: $0)) }
+        for (place, one) in sets.enumerated() {
+            for other in sets[(place + 1)...] {
+                let apart = max(distance(one.poses, other.poses), distance(other.poses, one.poses))
+                #expect(apart > 0.08, "\(one.action) and \(other.action) are \(apart) apart")
+            }
+        }
+    }
+
+    /// Mirroring a film must give a film of the same class: both sides lead equally often.
+    @Test func eitherSideLeadsEquallyOften() {
+        let right = (0..<1000).filter { FilmSetting(style: .lifelike, seed: 1, index: $0).manner.leadSide > 0 }.count
+        #expect((440...560).contains(right))
+    }
+
+    @Test func actionsAreClosedCycles() {
+        for label in everyClass {
+            var manner = FilmSetting(style: .lifelike, seed: 1, index: 0).manner
+            (manner.armRate, manner.legRate) = (1, 1)
+            let early = label.pose(at: 0.25, manner: manner), late = label.pose(at: 1.25, manner: manner)
+            let difference = zip(
+                joints((early.leadArm, early.trailArm), side: 1) + joints((early.leadLeg, early.trailLeg), side: 1),
+                joints((late.leadArm, late.trailArm), side: 1) + joints((late.leadLeg, late.trailLeg), side: 1)
+            ).map { (($0 - $1) * ($0 - $1)).sum().squareRoot() }.max() ?? 1
+            #expect(difference < 1e-4, "\(label.name)")
+        }
+    }
+}
+
+@Suite("Pocket world: catalogue")
+struct PocketCatalogueTests {
+    @Test(arguments: [PocketCatalogue.large(), PocketCatalogue.small()])
+    func listsHoldEveryClassEquallyAndNoSettingTwice(catalogue: PocketCatalogue) {
+        #expect(Set(catalogue.classes.map(\.name)).count == catalogue.classes.count)
+        let (train, test) = (catalogue.train, catalogue.test)
+        for label in catalogue.classes.indices {
+            #expect(train.filter { $0.label == label }.count == catalogue.trainCountPerClass)
+            #expect(test.filter { $0.label == label }.count == catalogue.testCountPerClass)
+        }
+        let all = train + test
+        #expect(Set(all.map(\.path)).count == all.count)
+        #expect(all.allSatisfy { $0.film.label == catalogue.classes[$0.label] })
+        for (place, entry) in all.enumerated() {
+            #expect(entry.film.setting == FilmSetting(style: catalogue.style, seed: catalogue.seed, index: place))
+        }
+    }
+
+    @Test func theSmallSetSharesOnlySomeClassesWithTheLargeOne() {
+        let (large, small) = (PocketCatalogue.large(), PocketCatalogue.small())
+        #expect(large.classes.count == 32)
+        #expect(small.classes == PocketCatalogue.base + PocketCatalogue.novel)
+        #expect(PocketCatalogue.base.count == PocketCatalogue.novel.count)
+        #expect(small.classes.filter(large.classes.contains).count == 4)
+        #expect(large.style != small.style)
+    }
+
+    @Test func everyNameFitsTheTextTowerBetweenTemplateAndFullStop() {
+        #expect(Set(everyClass.map(\.name)).count == everyClass.count)
+        for label in everyClass { #expect("a photo of a \(label.name).".utf8.count <= 75) }
+    }
+}
+
+@Suite("Pocket world: stills")
+struct PocketStillTests {
+    @Test func aStillIsAFunctionOfSeedAndIndex() {
+        let still = PocketStill(seed: 4, index: 17)
+        #expect(still.picture() == PocketStill(seed: 4, index: 17).picture())
+        #expect(still.caption == PocketStill(seed: 4, index: 17).caption)
+        #expect(still.picture() != PocketStill(seed: 4, index: 18).picture())
+    }
+
+    /// Captions tell appearance and posture; a word of movement would teach the classes early.
+    @Test func captionsFitAndNameNoMovement() {
+        let movements = Set(everyClass.flatMap { $0.name.split(separator: " ") }.filter { $0.hasSuffix("ing") })
+        var captions = Set<String>()
+        for index in 0..<3000 {
+            let caption = PocketStill(seed: 1, index: index).caption
+            captions.insert(caption)
+            #expect(caption.utf8.count <= 75)
+            let words = caption.split { !$0.isLetter }
+            #expect(words.allSatisfy { !movements.contains($0) })
+        }
+        // In-batch negatives need captions that seldom repeat.
+        #expect(captions.count > 2200)
+    }
+}
