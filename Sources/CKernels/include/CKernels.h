@@ -1,3 +1,6 @@
 #ifndef VIFI_CKERNELS_H
 #define VIFI_CKERNELS_H
+
+#include "image.h"
+
 #endif
