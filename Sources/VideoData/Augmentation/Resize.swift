@@ -144,8 +144,15 @@ extension VideoFrame {
     }
 
     /// The frame with its shorter side at `shortSide` pixels, keeping its shape.
+    ///
+    /// A frame more than 32 times as long as wide is first cut to that, in its middle: blown up whole,
+    /// a file of a few bytes could fill the memory.
     package func resized(shortSide: Int) -> VideoFrame {
-        resized(to: size.scaled(toShortSide: shortSide))
+        let limit = 32 * min(width, height)
+        let kept = FrameSize(width: min(width, limit), height: min(height, limit))
+        let box = CropBox(
+            left: (width - kept.width) / 2, top: (height - kept.height) / 2, width: kept.width, height: kept.height)
+        return cropped(to: box).resized(to: kept.scaled(toShortSide: shortSide))
     }
 
     /// - Precondition: the box lies within the frame and is not empty.
