@@ -1,6 +1,7 @@
 #ifndef VIFI_CKERNELS_H
 #define VIFI_CKERNELS_H
 
+#include "image.h"
 #include "transformer.h"
 
 #endif

@@ -1,0 +1,102 @@
+import Files
+
+/// The records of a CSV file, RFC 4180: fields split at commas, quoted where they hold commas, quotes
+/// (written twice) or line breaks. Reads LF and CRLF, drops a byte order mark.
+struct CSVReader {
+    struct Record: Equatable {
+        /// Where the record starts, from 1.
+        var line: Int
+        var fields: [String]
+    }
+
+    /// Class lists are small; the longest published one is 30 kB.
+    static let byteLimit = 16 << 20
+
+    static func records(of path: String) throws(DatasetError) -> [Record] {
+        let bytes: [UInt8]
+        do {
+            bytes = try InputFile.contents(of: path, limit: byteLimit)
+        } catch {
+            throw DatasetError(path: path, problem: .file(error))
+        }
+        guard !bytes.contains(0) else { throw DatasetError(path: path, problem: .zeroByte) }
+        guard String(validating: bytes, as: UTF8.self) != nil else { throw DatasetError(path: path, problem: .notUTF8) }
+        var parser = CSVReader(path: path, bytes: bytes)
+        return try parser.allRecords()
+    }
+
+    private let path: String
+    private let bytes: [UInt8]
+    private var index: Int
+    private var line = 1
+
+    private init(path: String, bytes: [UInt8]) {
+        self.path = path
+        self.bytes = bytes
+        index = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    }
+
+    private mutating func allRecords() throws(DatasetError) -> [Record] {
+        var records: [Record] = []
+        while index < bytes.count {
+            var record = Record(line: line, fields: [try field()])
+            while index < bytes.count && bytes[index] == UInt8(ascii: ",") {
+                index += 1
+                record.fields.append(try field())
+            }
+            skipLineEnd()
+            if record.fields != [""] { records.append(record) }  // An empty line is no record.
+        }
+        return records
+    }
+
+    private mutating func field() throws(DatasetError) -> String {
+        guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { return plainField() }
+        let start = line
+        index += 1
+        var content: [UInt8] = []
+        while index < bytes.count {
+            let byte = bytes[index]
+            index += 1
+            if byte == UInt8(ascii: "\n") { line += 1 }
+            if byte != UInt8(ascii: "\"") {
+                content.append(byte)
+            } else if index < bytes.count && bytes[index] == UInt8(ascii: "\"") {
+                content.append(byte)
+                index += 1
+            } else {
+                guard atFieldEnd else { throw DatasetError(path: path, line: line, problem: .textAfterQuote) }
+                return String(decoding: content, as: UTF8.self)
+            }
+        }
+        throw DatasetError(path: path, line: start, problem: .unclosedQuote)
+    }
+
+    private mutating func plainField() -> String {
+        let start = index
+        while !atFieldEnd { index += 1 }
+        return String(decoding: bytes[start..<index], as: UTF8.self)
+    }
+
+    private var atFieldEnd: Bool {
+        guard index < bytes.count else { return true }
+        switch bytes[index] {
+        case UInt8(ascii: ","), UInt8(ascii: "\n"): return true
+        case UInt8(ascii: "\r"): return index + 1 == bytes.count || bytes[index + 1] == UInt8(ascii: "\n")
+        default: return false
+        }
+    }
+
+    private mutating func skipLineEnd() {
+        if index < bytes.count && bytes[index] == UInt8(ascii: "\r") { index += 1 }
+        if index < bytes.count && bytes[index] == UInt8(ascii: "\n") { index += 1 }
+        line += 1
+    }
+
+    /// A field as a writer must put it.
+    static func written(_ field: String) -> String {
+        let needsQuotes = field.utf8.contains { [UInt8(ascii: ","), UInt8(ascii: "\""), 10, 13].contains($0) }
+        guard needsQuotes else { return field }
+        return "\"" + field.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+}

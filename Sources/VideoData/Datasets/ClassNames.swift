@@ -1,0 +1,71 @@
+import Files
+
+/// The classes of a data set, numbered from 0 in the order of their list.
+package struct ClassNames: Sendable, Equatable {
+    package let names: [String]
+    package var warnings: [DatasetWarning] = []
+    private let indices: [String: Int]
+
+    /// - Parameter names: of repeated ones the first keeps the name in `index(of:)`.
+    package init(_ names: [String]) {
+        self.names = names
+        indices = Dictionary(zip(names, 0...)) { first, _ in first }
+    }
+
+    package var count: Int { names.count }
+
+    package subscript(index: Int) -> String { names[index] }
+
+    package func index(of name: String) -> Int? { indices[name] }
+
+    /// Identifies the list: SHA-256 of its names in order, each with its length before it.
+    package var digest: String {
+        Digest.of(names.map { "\($0.utf8.count):\($0)\n" }.joined())
+    }
+
+    /// Reads `id,name` with that header; further columns are passed over. The number of a class is its
+    /// row, the id only says something to people.
+    ///
+    /// - Parameter expectedCount: refuses another number of classes.
+    package static func read(_ path: String, expectedCount: Int? = nil) throws(DatasetError) -> ClassNames {
+        let records = try CSVReader.records(of: path)
+        let header = (records.first?.fields ?? []).map { $0.trimmingBlanks().lowercased() }
+        guard let idColumn = header.firstIndex(of: "id"), let nameColumn = header.firstIndex(of: "name") else {
+            throw DatasetError(path: path, line: 1, problem: .header(found: records.first?.fields ?? []))
+        }
+        var names: [String] = []
+        var warnings: [DatasetWarning] = []
+        for record in records.dropFirst() {
+            guard record.fields.count == header.count else {
+                throw DatasetError(
+                    path: path, line: record.line,
+                    problem: .fieldCount(found: record.fields.count, expected: header.count))
+            }
+            let name = record.fields[nameColumn].trimmingBlanks()
+            guard !name.isEmpty else { throw DatasetError(path: path, line: record.line, problem: .emptyName) }
+            if warnings.isEmpty, let id = Int(record.fields[idColumn]), id != names.count {
+                warnings.append(.idsOutOfOrder(file: path, line: record.line))
+            }
+            names.append(name)
+        }
+        guard !names.isEmpty else { throw DatasetError(path: path, problem: .noClasses) }
+        if let expectedCount, names.count != expectedCount {
+            throw DatasetError(path: path, problem: .classCount(found: names.count, expected: expectedCount))
+        }
+        var classes = ClassNames(names)
+        classes.warnings = warnings + repeatedNames(names, in: path)
+        return classes
+    }
+
+    private static func repeatedNames(_ names: [String], in path: String) -> [DatasetWarning] {
+        Dictionary(grouping: names.indices, by: { names[$0] })
+            .filter { $0.value.count > 1 }
+            .sorted { $0.value[0] < $1.value[0] }
+            .map { .repeatedNames(file: path, name: $0.key, rows: $0.value) }
+    }
+
+    /// The list as `read` reads it back.
+    package var text: String {
+        "id,name\n" + names.enumerated().map { "\($0),\(CSVReader.written($1))\n" }.joined()
+    }
+}

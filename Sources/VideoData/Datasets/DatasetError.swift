@@ -1,0 +1,181 @@
+import Files
+
+/// What can be wrong with the lists that describe a data set, or with the films they name.
+package struct DatasetError: ReportableError, Equatable {
+    package enum Problem: Sendable, Equatable {
+        case file(FileError)
+        // One line of a list.
+        case lineTooLong(limit: Int)
+        case zeroByte
+        case notUTF8
+        case oneField
+        case threeColumns
+        case unclosedQuote
+        case labelNotANumber(String)
+        case labelOutOfRange(label: Int, classCount: Int)
+        case absolutePath(String)
+        case leavesRoot(String)
+        case protocolName(String)
+        // The list as a whole.
+        case noClips
+        case tooManyLines(limit: Int)
+        case missingFiles(first: [String], count: Int, total: Int, root: String)
+        case linkLeavesRoot(String, target: String)
+        // Class names.
+        case header(found: [String])
+        case fieldCount(found: Int, expected: Int)
+        case textAfterQuote
+        case emptyName
+        case noClasses
+        case classCount(found: Int, expected: Int)
+        // Splits and folders.
+        case badShotCount(Int)
+        case tooFewClasses(Int)
+        case noClassFolders
+        // Films met while loading.
+        case badVideo(reason: String)
+        case tooManyBadVideos(first: [String], count: Int, total: Int)
+    }
+
+    package let path: String
+    /// Counted from 1.
+    package let line: Int?
+    package let problem: Problem
+
+    package init(path: String, line: Int? = nil, problem: Problem) {
+        self.path = path
+        self.line = line
+        self.problem = problem
+    }
+
+    package var exitStatus: ExitStatus {
+        switch problem {
+        case .file(let error): error.exitStatus
+        case .missingFiles: .missingInput
+        case .classCount, .badShotCount, .tooFewClasses: .badConfiguration
+        default: .badData
+        }
+    }
+
+    package var description: String {
+        if case .file(let error) = problem { return error.description }
+        let place = line.map { "\(path.escapedForDisplay):\($0)" } ?? path.escapedForDisplay
+        return "\(place): \(words)"
+    }
+
+    private var words: String {
+        switch problem {
+        case .file(let error):
+            error.description
+        case .lineTooLong(let limit):
+            "a line is longer than \(limit) bytes. Is it the right file?"
+        case .zeroByte:
+            "holds a zero byte. Save it as plain UTF-8 text."
+        case .notUTF8:
+            "is not UTF-8. Save it as plain UTF-8 text."
+        case .oneField:
+            "needs a path and a label, such as `walk/clip1.mp4 3`."
+        case .threeColumns:
+            "has three columns, path, number and label. Lists of frame folders are not read; "
+                + "if the path ends in a number, put it in double quotes."
+        case .unclosedQuote:
+            "opens a double quote and does not close it. Write a quote inside quotes twice."
+        case .labelNotANumber(let text):
+            "the label is \(quoted(text)), a class number from 0 on is needed."
+        case .labelOutOfRange(let label, let classCount):
+            "label \(label), but there are \(classCount) classes (0 to \(classCount - 1)). "
+                + "Check that list and class names belong together."
+        case .absolutePath(let name):
+            "\(quoted(name)) is an absolute path. Write paths relative to the list, or to --root."
+        case .leavesRoot(let name):
+            "\(quoted(name)) climbs out of the data folder with `..`. Choose a --root that holds all films."
+        case .protocolName(let name):
+            "\(quoted(name)) is an address, not a file. Download the film and list its file."
+        case .noClips:
+            "lists no clips. Each line holds a path and a label."
+        case .tooManyLines(let limit):
+            "has more than \(limit) lines."
+        case .missingFiles(let first, let count, let total, let root):
+            "\(count) of \(total) files are missing under \(root.escapedForDisplay):\n"
+                + first.map { "  \($0.escapedForDisplay)\n" }.joined()
+                + (count > first.count ? "  and \(count - first.count) more\n" : "")
+                + "Set --root to the folder that the paths start from, or remove the lines."
+        case .linkLeavesRoot(let name, let target):
+            "\(quoted(name)) is a link out of the data folder, to \(quoted(target)). "
+                + "Allow it with --follow-links if that is meant."
+        case .header(let found):
+            "the first line is \(quoted(found.joined(separator: ","))), the header `id,name` is needed."
+        case .fieldCount(let found, let expected):
+            "\(found) fields, the header has \(expected). Put names that hold commas in double quotes."
+        case .textAfterQuote:
+            "text follows a closing quote. Write a quote inside quotes twice."
+        case .emptyName:
+            "the class has no name."
+        case .noClasses:
+            "names no classes. Each line after the header `id,name` holds one."
+        case .classCount(let found, let expected):
+            "names \(found) classes, \(expected) are expected."
+        case .badShotCount(let count):
+            "\(count) clips per class cannot be drawn. Ask for 1 or more."
+        case .tooFewClasses(let count):
+            "\(count) classes cannot be halved into base and novel. At least 2 are needed."
+        case .noClassFolders:
+            "holds no folders with films in them. Make one folder per class and put its films inside."
+        case .badVideo(let reason):
+            reason
+        case .tooManyBadVideos(let first, let count, let total):
+            "\(count) of \(total) films cannot be read:\n"
+                + first.map { "  \($0.escapedForDisplay)\n" }.joined()
+                + (count > first.count ? "  and \(count - first.count) more\n" : "")
+                + "Repair or remove them; `data check` looks at all films at once."
+        }
+    }
+
+    private func quoted(_ text: String) -> String {
+        let shown = text.count > 120 ? String(text.prefix(120)) + "…" : text
+        return "'\(shown.escapedForDisplay)'"
+    }
+}
+
+/// Something odd in a list that does not stop the work.
+package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
+    /// Lines that name a path already named on an earlier line.
+    case repeatedPaths(list: String, first: String, line: Int, count: Int)
+    /// A path listed again under another label.
+    case contradictingLabels(list: String, first: String, line: Int, count: Int)
+    case repeatedNames(file: String, name: String, rows: [Int])
+    /// The id column is numeric and disagrees with the order of rows, which is what counts.
+    case idsOutOfOrder(file: String, line: Int)
+    case fewerShots(asked: Int, classes: [(name: String, clips: Int)])
+    case emptyClasses(names: [String])
+
+    package var description: String {
+        switch self {
+        case .repeatedPaths(let list, let first, let line, let count):
+            "\(list.escapedForDisplay):\(line): '\(first.escapedForDisplay)' is listed before"
+                + (count > 1 ? ", and \(count - 1) more such lines." : ".")
+        case .contradictingLabels(let list, let first, let line, let count):
+            "\(list.escapedForDisplay):\(line): '\(first.escapedForDisplay)' is listed before with another label"
+                + (count > 1 ? ", and \(count - 1) more such lines." : ".")
+        case .repeatedNames(let file, let name, let rows):
+            "\(file.escapedForDisplay): classes \(rows.map(String.init).joined(separator: " and ")) are both called "
+                + "'\(name.escapedForDisplay)'; by their text they cannot be told apart."
+        case .idsOutOfOrder(let file, let line):
+            "\(file.escapedForDisplay):\(line): the id differs from the row; classes are numbered by row, from 0."
+        case .fewerShots(let asked, let classes):
+            "fewer than \(asked) clips in " + Self.list(classes.map { "\($0.name) (\($0.clips))" })
+                + "; all of them are used."
+        case .emptyClasses(let names):
+            "no clips at all in " + Self.list(names) + "."
+        }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let shown = names.prefix(10).map(\.escapedForDisplay).joined(separator: ", ")
+        return names.count > 10 ? shown + " and \(names.count - 10) more classes" : shown
+    }
+
+    package static func == (left: DatasetWarning, right: DatasetWarning) -> Bool {
+        left.description == right.description
+    }
+}

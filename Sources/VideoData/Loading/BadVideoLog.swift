@@ -1,0 +1,44 @@
+/// A film that could not be read.
+package struct BadVideo: Sendable, Equatable {
+    package let path: String
+    package let reason: String
+
+    package init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+}
+
+/// The films of a data set that could not be read so far, each once, in the order they were met.
+///
+/// Sendable because its contents are touched only under the monitor.
+package final class BadVideoLog: @unchecked Sendable {
+    private let monitor = Monitor()
+    private let listPath: String
+    private let filmCount: Int
+    private let limit: Int
+    private var films: [BadVideo] = []
+    private var paths: Set<String> = []
+
+    init(listPath: String, filmCount: Int, share: Double) {
+        self.listPath = listPath
+        self.filmCount = filmCount
+        // In a small data set the share may be less than one film.
+        limit = max(1, Int(share * Double(filmCount)))
+    }
+
+    package var all: [BadVideo] { monitor.locked { films } }
+
+    /// - Throws: `tooManyBadVideos` once more films are bad than the data set may hold.
+    func note(_ film: BadVideo) throws(DatasetError) {
+        let films: [BadVideo] = monitor.locked {
+            if paths.insert(film.path).inserted { self.films.append(film) }
+            return self.films
+        }
+        guard films.count <= limit else {
+            throw DatasetError(
+                path: listPath,
+                problem: .tooManyBadVideos(first: films.prefix(10).map(\.reason), count: films.count, total: filmCount))
+        }
+    }
+}

@@ -1,0 +1,70 @@
+/// Shrunk frames of films met before, within a budget of bytes.
+///
+/// Few-shot runs meet the same few films in every epoch. What fits in is kept for good and nothing is
+/// pushed out: every film is met equally often, so making room for one would only cost another.
+///
+/// Sendable because its contents are touched only under the monitor.
+package final class FrameCache: @unchecked Sendable {
+    package struct Key: Hashable, Sendable {
+        package var path: String
+        package var shortSide: Int
+
+        package init(path: String, shortSide: Int) {
+            self.path = path
+            self.shortSide = shortSide
+        }
+    }
+
+    private struct Film {
+        var frameCount: Int
+        var frames: [Int: VideoFrame]
+    }
+
+    package let byteBudget: Int
+    private let monitor = Monitor()
+    private var films: [Key: Film] = [:]
+    private var usedBytes = 0
+    private var hits = 0
+    private var misses = 0
+
+    /// - Parameter byteBudget: 0 keeps nothing.
+    package init(byteBudget: Int) {
+        precondition(byteBudget >= 0, "a budget is not negative")
+        self.byteBudget = byteBudget
+    }
+
+    package var byteCount: Int { monitor.locked { usedBytes } }
+    package var hitCount: Int { monitor.locked { hits } }
+    package var missCount: Int { monitor.locked { misses } }
+
+    /// The frames that `choosing` picks from the film's frame count, if all of them are here.
+    func frames(_ key: Key, choosing: (_ frameCount: Int) -> [Int]) -> [VideoFrame]? {
+        guard let film = monitor.locked({ films[key] }) else {
+            monitor.locked { misses += 1 }
+            return nil
+        }
+        let indices = choosing(film.frameCount)
+        let found = indices.compactMap { film.frames[$0] }
+        let isWhole = found.count == indices.count
+        monitor.locked { if isWhole { hits += 1 } else { misses += 1 } }
+        return isWhole ? found : nil
+    }
+
+    /// Whether a film of this size could still be kept, so that decoding more of it than needed pays off.
+    func hasRoom(forBytes count: Int) -> Bool {
+        monitor.locked { usedBytes + count <= byteBudget }
+    }
+
+    /// Keeps frames by their index in the film, if they fit.
+    func keep(_ frames: [Int: VideoFrame], frameCount: Int, as key: Key) {
+        monitor.locked {
+            var film = films[key] ?? Film(frameCount: frameCount, frames: [:])
+            let new = frames.filter { film.frames[$0.key] == nil }
+            let bytes = new.values.reduce(0) { $0 + $1.pixels.count }
+            guard film.frameCount == frameCount, usedBytes + bytes <= byteBudget else { return }
+            film.frames.merge(new) { kept, _ in kept }
+            films[key] = film
+            usedBytes += bytes
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Glibc
+
+/// A lock with a condition to wait for.
+///
+/// Sendable because its only state is the two C objects, made for use from any thread. Safe because it
+/// owns them for as long as it lives and lends them to nobody.
+@safe final class Monitor: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+
+    init() {
+        // C wants both to stay at one address, which a Swift property does not promise.
+        unsafe mutex = .allocate(capacity: 1)
+        unsafe condition = .allocate(capacity: 1)
+        unsafe pthread_mutex_init(mutex, nil)
+        unsafe pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(condition)
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe condition.deallocate()
+        unsafe mutex.deallocate()
+    }
+
+    func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return try body()
+    }
+
+    /// Releases the lock until `wakeAll`; holds it again on return. Only within `locked`.
+    func wait() {
+        unsafe pthread_cond_wait(condition, mutex)
+    }
+
+    func wakeAll() {
+        unsafe pthread_cond_broadcast(condition)
+    }
+}
+
+/// Runs `body` on a thread of its own that nobody waits for. False where the system has no thread to give.
+func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+    final class Box {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    let context = unsafe Unmanaged.passRetained(Box(body))
+    var thread = pthread_t()
+    let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+        if let context = unsafe context {
+            unsafe Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body()
+        }
+        return nil
+    }
+    guard unsafe pthread_create(&thread, nil, run, context.toOpaque()) == 0 else {
+        unsafe context.release()
+        return false
+    }
+    pthread_detach(thread)
+    return true
+}
