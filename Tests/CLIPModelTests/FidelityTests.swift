@@ -19,7 +19,7 @@ import Testing
     @Test func textFeatures() throws {
         let fixtures = try ModelFixtures()
         let architecture = fixtures.backbone.architecture
-        let layout = TextLayout(
+        let layout = TextTowerLayout(
             batch: TextBatch(sequences: fixtures.sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
         let saved = TextActivations(layout: layout, architecture: architecture, forGradients: false)
         fixtures.backbone.text.forward(prompts: [], saved: saved, pool: WorkerPool(threadCount: 2))

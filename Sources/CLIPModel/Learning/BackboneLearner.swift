@@ -42,7 +42,7 @@ package final class BackboneLearner {
             tower: backbone.vision, prompts: .none, frameCount: frameCount, forGradients: tuning != .text, pool: pool,
             activationBytes: activationBytes)
         text = TextActivations(
-            layout: TextLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture),
+            layout: TextTowerLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture),
             architecture: architecture, forGradients: tuning != .image)
         head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
         headSums = VideoHead.Sums(classes: sequences.count, width: architecture.embeddingWidth)

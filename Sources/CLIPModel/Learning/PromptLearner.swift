@@ -44,7 +44,7 @@ package final class PromptLearner {
             activationBytes: activationBytes)
         let batch = TextBatch(sequences: sequences, promptTokens: prompts.textTokens)
         text = TextActivations(
-            layout: TextLayout(batch: batch, promptDepth: prompts.textDepth, architecture: backbone.architecture),
+            layout: TextTowerLayout(batch: batch, promptDepth: prompts.textDepth, architecture: backbone.architecture),
             architecture: backbone.architecture, forGradients: prompts.textDepth > 0)
         sums = VisionPromptSums(layout: vision.layout)
         let slotCount = vision.waveClipCount * vision.chunks.count

@@ -33,7 +33,7 @@ package struct TextBatch: Sendable, Equatable {
 }
 
 /// How a text batch goes through the layers: prefix first, then the classes in chunks.
-package struct TextLayout: Sendable, Equatable {
+package struct TextTowerLayout: Sendable, Equatable {
     /// Classes go together until their own tokens fill about this many rows.
     private static let chunkRows = 256
 
@@ -92,14 +92,14 @@ struct TextChunkActivations: Sendable {
 
 /// What the text tower keeps of a forward pass.
 package final class TextActivations: Sendable {
-    let layout: TextLayout
+    let layout: TextTowerLayout
     let prefix: [BlockActivations]
     let prefixScratch: BlockScratch
     let chunks: [TextChunkActivations]
     /// `[classes, embeddingWidth]`, not normalised.
     package let features: MutableMatrix
 
-    package init(layout: TextLayout, architecture: CLIPArchitecture, forGradients: Bool) {
+    package init(layout: TextTowerLayout, architecture: CLIPArchitecture, forGradients: Bool) {
         let tower = architecture.text
         self.layout = layout
         let prefixShapes = (0..<layout.layerCount).map { layout.prefixShape(of: $0) }

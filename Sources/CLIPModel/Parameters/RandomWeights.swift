@@ -1,0 +1,43 @@
+import Tensors
+
+extension BackboneParameters<MutableMatrix> {
+    /// Weights for training from nothing: OpenAI CLIP's scheme (Radford et al. 2021, `initialize_parameters`)
+    /// with wider embeddings and positions, which a tower of a few layers learns from sooner.
+    package init(random architecture: CLIPArchitecture, seed: UInt64) {
+        let specifications = BackboneParameters<TensorSpecification>(of: architecture)
+        self = specifications.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
+        var item = 0
+        func fill(_ matrix: MutableMatrix, deviation: Float) {
+            var source = RandomSource(seed: seed, purpose: .weights, item: item)
+            item += 1
+            matrix.fill(with: (0..<matrix.count).map { _ in deviation * source.normal() })
+        }
+        func fillNorm(_ norm: NormParameters<MutableMatrix>) { norm.weight.fill(1) }
+        func fillBlocks(_ blocks: [BlockParameters<MutableMatrix>], width: Int) {
+            let residual = 1 / Float(2 * blocks.count).squareRoot()
+            let attention = 1 / Float(width).squareRoot()
+            for block in blocks {
+                fillNorm(block.attentionNorm)
+                fillNorm(block.mlpNorm)
+                fill(block.attentionInput.weight, deviation: attention)
+                fill(block.attentionOutput.weight, deviation: attention * residual)
+                fill(block.mlpInput.weight, deviation: attention)
+                fill(block.mlpOutput.weight, deviation: attention / 2 * residual)
+            }
+        }
+        fill(vision.patchProjection, deviation: 1 / Float(architecture.patchWidth).squareRoot())
+        fill(vision.classEmbedding, deviation: 0.05)
+        fill(vision.positionalEmbedding, deviation: 0.05)
+        fillNorm(vision.inputNorm)
+        fillNorm(vision.outputNorm)
+        fillBlocks(vision.blocks, width: architecture.vision.width)
+        fill(vision.projection, deviation: 1 / Float(architecture.vision.width).squareRoot())
+        fill(text.tokenEmbedding, deviation: 0.1)
+        fill(text.positionalEmbedding, deviation: 0.05)
+        fillNorm(text.outputNorm)
+        fillBlocks(text.blocks, width: architecture.text.width)
+        fill(text.projection, deviation: 1 / Float(architecture.text.width).squareRoot())
+        // CLIP's temperature starts at 0.07.
+        logitScale.fill(2.6592600)
+    }
+}

@@ -1,0 +1,92 @@
+import CLIPModel
+import Foundation
+import Tensors
+import VideoData
+
+/// Trains a CLIP from nothing on the pocket world's captioned stills.
+///
+/// The result knows what things look like and what postures are called, but has never seen movement:
+/// the starting point that an image CLIP is for video.
+package struct ContrastivePretrainer: Sendable {
+    package struct Configuration: Sendable, Equatable {
+        package var architecture = CLIPArchitecture(
+            vision: .init(width: 128, layerCount: 4), text: .init(width: 128, layerCount: 3), imagePixels: 64,
+            patchPixels: 8, embeddingWidth: 128, contextLength: 80, vocabularySize: 258)
+        package var batchSize = 96
+        package var stepCount = 1500
+        package var warmupSteps = 100
+        package var learningRate = 1e-3
+        /// Decay of matrices; vectors do not decay.
+        package var weightDecay = 0.05
+        /// The scale on similarities stays below this (Radford et al. 2021, section 2.5).
+        package var largestScale: Float = 100
+        package var seed: UInt64 = 1
+
+        package init() {}
+    }
+
+    package struct Progress: Sendable {
+        package let step: Int
+        package let loss: Double
+        /// Share of stills whose nearest caption is their own.
+        package let accuracy: Double
+    }
+
+    package let configuration: Configuration
+
+    package init(_ configuration: Configuration) { self.configuration = configuration }
+
+    /// - Parameter report: called after every step.
+    package func run(pool: WorkerPool, report: (Progress) -> Void) throws -> Backbone {
+        let architecture = configuration.architecture
+        let parameters = BackboneParameters(random: architecture, seed: configuration.seed)
+        let gradients = parameters.zeros()
+        let adam = AdamW(weightDecay: configuration.weightDecay)
+        let optimiser = Optimiser(
+            adam, values: parameters.all, decays: parameters.all.map { $0.rowCount > 1 }, pool: pool)
+        let learner = ContrastiveLearner(
+            parameters: parameters, architecture: architecture, batchSize: configuration.batchSize, pool: pool)
+        let schedule = CosineSchedule(
+            baseRate: configuration.learningRate, stepCount: configuration.stepCount, warmupSteps: configuration.warmupSteps)
+        let batches = Prefetcher(count: configuration.stepCount, threadCount: 1, capacity: 4) { step in batch(step: step) }
+        for step in 0..<configuration.stepCount {
+            guard let batch = try batches.next() else { break }
+            let (loss, accuracy) = learner.add(pictures: batch.pictures, captions: batch.captions, into: gradients)
+            optimiser.step(gradients: gradients.all, rate: schedule.rate(at: step))
+            let largest = log(configuration.largestScale)
+            if parameters.logitScale[0, 0] > largest { parameters.logitScale[0, 0] = largest }
+            report(Progress(step: step, loss: loss, accuracy: accuracy))
+        }
+        let description = BackboneDescription(
+            name: "pocket-clip", normalisation: .imageNet, tokenizer: .bytes,
+            provenance: "trained from nothing on \(configuration.stepCount) × \(configuration.batchSize) captioned stills "
+                + "of the pocket world, seed \(configuration.seed): vifi-prompt demo pretrain")
+        return Backbone(architecture: architecture, parameters: parameters.map(\.reading), description: description)
+    }
+
+    private struct Batch: Sendable {
+        let pictures: Matrix
+        let captions: [[Int]]
+    }
+
+    private func batch(step: Int) -> Batch {
+        let tokenizer = ByteTokenizer()
+        let side = configuration.architecture.imagePixels
+        var augmentation = ClipTransform.Configuration()
+        augmentation.cropScales = [1, 0.875]
+        augmentation.jitterProbability = 0
+        augmentation.greyProbability = 0
+        let transform = ClipTransform.training(side: side, augmentation)
+        let pictures = MutableMatrix(rows: configuration.batchSize, columns: 3 * side * side)
+        var captions: [[Int]] = []
+        for row in 0..<configuration.batchSize {
+            let index = step * configuration.batchSize + row
+            let still = PocketStill(seed: configuration.seed, index: index)
+            let frame = VideoFrame(width: PocketFilm.width, height: PocketFilm.height, pixels: still.picture())
+            let key = ClipKey(seed: configuration.seed, epoch: 0, clip: index)
+            for clip in transform.clips(from: [frame], key: key) { pictures.row(row).fill(with: clip.pixels) }
+            captions.append([tokenizer.startToken] + tokenizer.encode(still.caption) + [tokenizer.endToken])
+        }
+        return Batch(pictures: pictures.reading, captions: captions)
+    }
+}
