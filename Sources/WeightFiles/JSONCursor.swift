@@ -77,8 +77,34 @@ struct JSONCursor {
 
     // MARK: Strings
 
-    /// A string of at most `byteLimit` bytes of UTF-8.
-    mutating func string(byteLimit: Int?) throws(WeightFileError) -> String {
+    /// A string of UTF-8 that is safe to compare: short, and without long runs of combining marks,
+    /// which equality and hashing would sort at a cost of their number squared.
+    mutating func name() throws(WeightFileError) -> String {
+        let start = position
+        let name = try string()
+        guard name.utf8.count <= Self.nameByteLimit else {
+            position = start
+            throw textError(.tooLong(byteCount: name.utf8.count, limit: Self.nameByteLimit))
+        }
+        var markCount = 0
+        for scalar in name.unicodeScalars where !scalar.isASCII || markCount > 0 {
+            switch scalar.properties.generalCategory {
+            case .nonspacingMark, .spacingMark, .enclosingMark: markCount += 1
+            default: markCount = 0
+            }
+            guard markCount <= Self.markLimit else {
+                position = start
+                throw textError(.tooManyMarks(limit: Self.markLimit))
+            }
+        }
+        return name
+    }
+
+    private static let nameByteLimit = 512
+    /// Unicode Standard Annex 15, "Stream-Safe Text Format".
+    private static let markLimit = 30
+
+    mutating func string() throws(WeightFileError) -> String {
         try expect("\"")
         let start = position
         while let byte = next, byte != 0x22, byte != 0x5C, byte >= 0x20 { position += 1 }
@@ -94,9 +120,6 @@ struct JSONCursor {
             }
         }
         guard let result = String(validating: text, as: UTF8.self) else { throw textError(.notUTF8) }
-        if let byteLimit, text.count > byteLimit {
-            throw textError(.tooLong(byteCount: text.count, limit: byteLimit))
-        }
         try expect("\"")
         return result
     }

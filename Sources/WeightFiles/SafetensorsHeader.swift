@@ -7,8 +7,6 @@ struct SafetensorsHeader: Equatable {
     /// The reference implementation's limit for the header.
     static let byteLimit = 100_000_000
     static let tensorLimit = 65_536
-    /// Names are compared in canonical form, which costs up to the square of their length.
-    static let nameByteLimit = 512
     static let rankLimit = 64
 
     static let metadataName = "__metadata__"
@@ -89,7 +87,7 @@ private struct Parser {
 
     private mutating func parseMetadata() throws(WeightFileError) {
         try parseMembers { (parser, key) throws(WeightFileError) in
-            let value = try parser.cursor.string(byteLimit: nil)
+            let value = try parser.cursor.string()
             guard parser.metadata.updateValue(value, forKey: key) == nil else {
                 throw parser.error(.duplicateField(owner: SafetensorsHeader.metadataName, field: key))
             }
@@ -108,7 +106,7 @@ private struct Parser {
             switch field {
             case "dtype":
                 isRepeated = elementType != nil
-                let spelling = try parser.cursor.string(byteLimit: SafetensorsHeader.nameByteLimit)
+                let spelling = try parser.cursor.name()
                 guard let known = ElementType(rawValue: spelling) else {
                     throw parser.error(.unknownElementType(tensor: name, spelling: spelling))
                 }
@@ -148,7 +146,7 @@ private struct Parser {
         try cursor.expect("{")
         if cursor.skip("}") { return }
         repeat {
-            let key = try cursor.string(byteLimit: SafetensorsHeader.nameByteLimit)
+            let key = try cursor.name()
             try cursor.expect(":")
             try parseValue(&self, key)
         } while cursor.skip(",")

@@ -112,17 +112,11 @@ package struct SafetensorsWriter: ~Copyable {
         var start = 0
         while start < values.count {
             let piece = unsafe values[start..<min(start + 1 << 18, values.count)]
-            var halves: [UInt16] = []
-            halves.reserveCapacity(1 << 18)
-            for unsafe value in unsafe piece {
-                let bits = value.halfBits
-                if bits & 0x7FFF == 0x7C00, value.isFinite {
-                    throw WeightFileError(
-                        path: path,
-                        problem: .notRepresentable(tensor: plan.name, value: value, elementType: .float16))
-                }
-                halves.append(bits.littleEndian)
+            if let value = unsafe piece.first(where: { $0.isFinite && $0.magnitude >= 65_520 }) {
+                throw WeightFileError(
+                    path: path, problem: .notRepresentable(tensor: plan.name, value: value, elementType: .float16))
             }
+            let halves = unsafe piece.map { $0.halfBits.littleEndian }
             do {
                 try unsafe halves.withUnsafeBytes { try unsafe write($0) }
             } catch {

@@ -45,6 +45,7 @@ package struct WeightFileError: ReportableError, Equatable {
     package enum TextFault: Sendable, Equatable {
         case notUTF8, loneSurrogate, controlCharacter, unknownEscape
         case tooLong(byteCount: Int, limit: Int)
+        case tooManyMarks(limit: Int)
     }
 
     package let path: String
@@ -139,6 +140,7 @@ package struct WeightFileError: ReportableError, Equatable {
         case .controlCharacter: "a control character inside text"
         case .unknownEscape: "an escape that JSON does not know"
         case .tooLong(let byteCount, let limit): "a name of \(byteCount) bytes, at most \(limit) are read"
+        case .tooManyMarks(let limit): "a name with more than \(limit) combining marks in a row"
         }
     }
 }

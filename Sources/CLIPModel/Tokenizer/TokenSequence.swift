@@ -1,0 +1,99 @@
+/// What stands around the class name.
+package enum TextLayout: Sendable, Equatable {
+    /// `count` places for learned prompts, the name, a full stop.
+    case prompts(count: Int)
+    /// Words, with `{}` where the name goes: `a photo of a {}.`
+    case template(String)
+
+    /// ViFi-CLIP's wording (methods 1.1), full stop included.
+    package static let photo = TextLayout.template("a photo of a {}.")
+}
+
+/// The tokens of one class: start, prompts or template, name, end. Nothing follows the end token,
+/// which is the highest id and occurs once.
+package struct TokenSequence: Sendable, Equatable {
+    package let tokens: [Int]
+    /// Positions whose embeddings learned prompts replace; the ids there mean nothing.
+    package let promptRange: Range<Int>
+
+    package var endIndex: Int { tokens.count - 1 }
+
+    /// With zeros up to `length`, as CLIP pads.
+    package func padded(to length: Int) -> [Int] {
+        tokens + [Int](repeating: 0, count: max(0, length - tokens.count))
+    }
+
+    /// The sequences of all classes.
+    ///
+    /// Names are taken as they are: turning `_` into a space is the caller's choice.
+    ///
+    /// - Throws: `classNames` with every name that is empty, too long or holds a special token;
+    ///   `template` where there is not exactly one `{}`.
+    package static func sequences(
+        for classNames: [String], layout: TextLayout, tokenizer: some Tokenizer, contextLength: Int
+    ) throws(TokenizerError) -> [TokenSequence] {
+        let (prefix, suffix, promptCount) = try parts(of: layout)
+        var faults: [TokenizerError.ClassNameFault] = []
+        var result: [TokenSequence] = []
+        for (index, name) in classNames.enumerated() {
+            func refuse(_ problem: TokenizerError.ClassNameFault.Problem) {
+                faults.append(.init(index: index, name: name, problem: problem))
+            }
+            // No token spells more than 64 bytes; cleaning shortens a name, but not to a fraction.
+            guard name.utf8.count <= 128 * contextLength else {
+                refuse(.tooLong(tokenCount: nil))
+                continue
+            }
+            let ids = tokenizer.encode(prefix + name + suffix)
+            let tokenCount = ids.count + promptCount + 2
+            if cleanedText(name).isEmpty {
+                refuse(.empty)
+            } else if ids.contains(where: { $0 == tokenizer.startToken || $0 == tokenizer.endToken }) {
+                refuse(.holdsSpecialToken)
+            } else if tokenCount > contextLength {
+                refuse(.tooLong(tokenCount: tokenCount))
+            } else {
+                let prompts = [Int](repeating: 0, count: promptCount)
+                result.append(
+                    TokenSequence(
+                        tokens: [tokenizer.startToken] + prompts + ids + [tokenizer.endToken],
+                        promptRange: 1..<1 + promptCount))
+            }
+        }
+        guard faults.isEmpty else { throw .classNames(faults, contextLength: contextLength) }
+        return result
+    }
+
+    /// How many tokens, from the start on, are the same in all sequences; never an end token.
+    ///
+    /// Causal attention makes everything computed for these positions the same for all classes.
+    package static func sharedPrefixCount(of sequences: [TokenSequence]) -> Int {
+        guard let first = sequences.first else { return 0 }
+        var count = first.endIndex
+        for sequence in sequences.dropFirst() {
+            let limit = min(count, sequence.endIndex)
+            count = zip(first.tokens, sequence.tokens).prefix(limit).prefix { $0 == $1 }.count
+        }
+        return count
+    }
+
+    private static func parts(
+        of layout: TextLayout
+    ) throws(TokenizerError) -> (prefix: String, suffix: String, promptCount: Int) {
+        switch layout {
+        case .prompts(let count):
+            precondition(count >= 0, "a number of prompts is not negative")
+            return ("", ".", count)
+        case .template(let text):
+            let scalars = Array(text.unicodeScalars)
+            let places = scalars.indices.dropLast().filter { scalars[$0] == "{" && scalars[$0 + 1] == "}" }
+            guard places.count == 1, let place = places.first, scalars.count <= 1000 else { throw .template(text) }
+            func string(_ part: ArraySlice<Unicode.Scalar>) -> String {
+                var view = String.UnicodeScalarView()
+                view.append(contentsOf: part)
+                return String(view)
+            }
+            return (string(scalars[..<place]), string(scalars[(place + 2)...]), 0)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Files
+
+/// What can be wrong with a vocabulary, a template or class names.
+package enum TokenizerError: ReportableError, Equatable {
+    case file(FileError)
+    case vocabulary(path: String, VocabularyFault)
+    /// A template without exactly one `{}`.
+    case template(String)
+    /// Every class name that cannot be used, not only the first.
+    case classNames([ClassNameFault], contextLength: Int)
+
+    package enum VocabularyFault: Error, Equatable {
+        case notGzip
+        /// Cut off, or its checksum is wrong.
+        case damaged
+        case tooLarge(limit: Int)
+        case notUTF8
+        case lineTooLong(line: Int, limit: Int)
+        case tooFewMerges(found: Int, needed: Int)
+        case fieldCount(line: Int, found: Int)
+        case unknownSymbol(line: Int, symbol: String)
+        case duplicateMerge(line: Int)
+    }
+
+    package struct ClassNameFault: Sendable, Equatable {
+        package enum Problem: Sendable, Equatable {
+            /// Nothing is left after cleaning.
+            case empty
+            /// With start, prompt and end tokens; nil where the text is too long to be worth counting.
+            case tooLong(tokenCount: Int?)
+            /// It spells a start or end token, which would cut the text off.
+            case holdsSpecialToken
+        }
+
+        /// Position in the list of classes, from 0.
+        package let index: Int
+        package let name: String
+        package let problem: Problem
+    }
+
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .file(let error): error.exitStatus
+        case .vocabulary: .badData
+        case .template, .classNames: .badConfiguration
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .vocabulary(let path, let fault): "\(path.escapedForDisplay): \(fault.words)"
+        case .template(let text):
+            "template \"\(text.shortenedForDisplay)\" needs {} once, where the class name goes, "
+                + "as in \"a photo of a {}.\"."
+        case .classNames(let faults, let contextLength):
+            Self.words(for: faults, contextLength: contextLength)
+        }
+    }
+
+    private static func words(for faults: [ClassNameFault], contextLength: Int) -> String {
+        let shown = faults.prefix(20).map { fault in
+            let problem =
+                switch fault.problem {
+                case .empty: "is empty"
+                case .tooLong(let count?): "makes \(count) tokens"
+                case .tooLong(nil): "is far too long"
+                case .holdsSpecialToken: "spells a start or end token"
+                }
+            return "  class \(fault.index) \"\(fault.name.shortenedForDisplay)\" \(problem)"
+        }
+        let more = faults.count > shown.count ? ["  and \(faults.count - shown.count) more"] : []
+        let heading = "\(faults.count) class name\(faults.count == 1 ? "" : "s") cannot be used; "
+            + "\(contextLength) tokens fit, with the prompt and the start and end tokens:"
+        let remedy = "Shorten the names, or use fewer prompt tokens."
+        return ([heading] + shown + more + [remedy]).joined(separator: "\n")
+    }
+}
+
+extension TokenizerError.VocabularyFault {
+    fileprivate var words: String {
+        let again = "Fetch it again with 'make vocabulary'."
+        return switch self {
+        case .notGzip: "is not gzip. The vocabulary is bpe_simple_vocab_16e6.txt.gz; fetch it with 'make vocabulary'."
+        case .damaged: "is cut off or damaged. \(again)"
+        case .tooLarge(let limit): "holds more than \(limit) bytes when unpacked; it is not CLIP's vocabulary. \(again)"
+        case .notUTF8: "is not UTF-8 text. \(again)"
+        case .lineTooLong(let line, let limit): "line \(line): longer than \(limit) bytes. \(again)"
+        case .tooFewMerges(let found, let needed): "\(found) merges found, \(needed) needed. \(again)"
+        case .fieldCount(let line, let found): "line \(line): \(found) symbols, 2 needed. \(again)"
+        case .unknownSymbol(let line, let symbol):
+            "line \(line): \"\(symbol.shortenedForDisplay)\" is not made by an earlier line. \(again)"
+        case .duplicateMerge(let line): "line \(line): makes a symbol that is there already. \(again)"
+        }
+    }
+}
+
+extension String {
+    /// At most 60 characters, safe to print.
+    fileprivate var shortenedForDisplay: String {
+        let start = prefix(60)
+        return String(start).escapedForDisplay + (start.endIndex < endIndex ? "…" : "")
+    }
+}
