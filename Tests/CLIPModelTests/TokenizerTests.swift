@@ -37,21 +37,19 @@ struct BPETokenizerTests {
 
     @Test func sequencesOfPhotosAndPrompts() throws {
         let photo = try TokenSequence.sequences(
-            for: ["archery", "cartwheel"], layout: .photo, tokenizer: tokenizer, contextLength: 77)
+            for: ["archery", "cartwheel"], wording: .photo, tokenizer: tokenizer, contextLength: 77)
         #expect(photo[0].tokens == [49_406, 320, 1125, 539, 320, 23935, 269, 49_407])
         #expect(photo[0].promptRange.isEmpty)
-        #expect(TokenSequence.sharedPrefixCount(of: photo) == 5)
         let prompts = try TokenSequence.sequences(
-            for: ["archery", "cartwheel"], layout: .prompts(count: 3), tokenizer: tokenizer, contextLength: 77)
+            for: ["archery", "cartwheel"], wording: .prompts(count: 3), tokenizer: tokenizer, contextLength: 77)
         #expect(prompts[1].tokens == [49_406, 0, 0, 0, 27705, 6744, 269, 49_407])
         #expect(prompts[1].promptRange == 1..<4)
-        #expect(TokenSequence.sharedPrefixCount(of: prompts) == 4)
     }
 
     @Test func namesThatSpellSpecialTokens() {
         let error = #expect(throws: TokenizerError.self) {
             try TokenSequence.sequences(
-                for: ["a", "x<|EndOfText|>"], layout: .photo, tokenizer: tokenizer, contextLength: 77)
+                for: ["a", "x<|EndOfText|>"], wording: .photo, tokenizer: tokenizer, contextLength: 77)
         }
         guard case .classNames(let faults, contextLength: 77) = error else {
             Issue.record("another error")
@@ -80,24 +78,21 @@ struct BPETokenizerTests {
 
     @Test func layout() throws {
         let sequences = try TokenSequence.sequences(
-            for: ["Run", "rest"], layout: .prompts(count: 2), tokenizer: bytes, contextLength: 9)
+            for: ["Run", "rest"], wording: .prompts(count: 2), tokenizer: bytes, contextLength: 9)
         #expect(sequences[0].tokens == [256, 0, 0, 114, 117, 110, 46, 257])
         #expect(sequences[0].endIndex == 7)
         #expect(sequences[0].padded(to: 9) == [256, 0, 0, 114, 117, 110, 46, 257, 0])
         #expect(sequences[1].tokens.count == 9)
-        #expect(TokenSequence.sharedPrefixCount(of: sequences) == 4)
-        #expect(TokenSequence.sharedPrefixCount(of: [sequences[0], sequences[0]]) == 7)
-        #expect(TokenSequence.sharedPrefixCount(of: []) == 0)
     }
 
     @Test func template() throws {
         let sequence = try TokenSequence.sequences(
-            for: ["x"], layout: .template("{}"), tokenizer: bytes, contextLength: 77)
+            for: ["x"], wording: .template("{}"), tokenizer: bytes, contextLength: 77)
         #expect(sequence[0].tokens == [256, 120, 257])
         for template in ["no place", "{} and {}", "{", ""] {
             #expect(throws: TokenizerError.template(template)) {
                 try TokenSequence.sequences(
-                    for: ["x"], layout: .template(template), tokenizer: bytes, contextLength: 77)
+                    for: ["x"], wording: .template(template), tokenizer: bytes, contextLength: 77)
             }
         }
     }
@@ -107,7 +102,7 @@ struct BPETokenizerTests {
         let names = ["run", String(repeating: "word ", count: 200_000), " \t", "abcdef", "abcde", "\u{1B}[31m12345678"]
         let error = #expect(throws: TokenizerError.self) {
             try TokenSequence.sequences(
-                for: names, layout: .prompts(count: 2), tokenizer: bytes, contextLength: 10)
+                for: names, wording: .prompts(count: 2), tokenizer: bytes, contextLength: 10)
         }
         let long = String(repeating: "word ", count: 12)
         #expect(

@@ -1,12 +1,12 @@
 /// What stands around the class name.
-package enum TextLayout: Sendable, Equatable {
+package enum TextWording: Sendable, Equatable {
     /// `count` places for learned prompts, the name, a full stop.
     case prompts(count: Int)
     /// Words, with `{}` where the name goes: `a photo of a {}.`
     case template(String)
 
     /// ViFi-CLIP's wording (methods 1.1), full stop included.
-    package static let photo = TextLayout.template("a photo of a {}.")
+    package static let photo = TextWording.template("a photo of a {}.")
 }
 
 /// The tokens of one class: start, prompts or template, name, end. Nothing follows the end token,
@@ -30,9 +30,9 @@ package struct TokenSequence: Sendable, Equatable {
     /// - Throws: `classNames` with every name that is empty, too long or holds a special token;
     ///   `template` where there is not exactly one `{}`.
     package static func sequences(
-        for classNames: [String], layout: TextLayout, tokenizer: some Tokenizer, contextLength: Int
+        for classNames: [String], wording: TextWording, tokenizer: some Tokenizer, contextLength: Int
     ) throws(TokenizerError) -> [TokenSequence] {
-        let (prefix, suffix, promptCount) = try parts(of: layout)
+        let (prefix, suffix, promptCount) = try parts(of: wording)
         var faults: [TokenizerError.ClassNameFault] = []
         var result: [TokenSequence] = []
         for (index, name) in classNames.enumerated() {
@@ -64,23 +64,10 @@ package struct TokenSequence: Sendable, Equatable {
         return result
     }
 
-    /// How many tokens, from the start on, are the same in all sequences; never an end token.
-    ///
-    /// Causal attention makes everything computed for these positions the same for all classes.
-    package static func sharedPrefixCount(of sequences: [TokenSequence]) -> Int {
-        guard let first = sequences.first else { return 0 }
-        var count = first.endIndex
-        for sequence in sequences.dropFirst() {
-            let limit = min(count, sequence.endIndex)
-            count = zip(first.tokens, sequence.tokens).prefix(limit).prefix { $0 == $1 }.count
-        }
-        return count
-    }
-
     private static func parts(
-        of layout: TextLayout
+        of wording: TextWording
     ) throws(TokenizerError) -> (prefix: String, suffix: String, promptCount: Int) {
-        switch layout {
+        switch wording {
         case .prompts(let count):
             precondition(count >= 0, "a number of prompts is not negative")
             return ("", ".", count)
