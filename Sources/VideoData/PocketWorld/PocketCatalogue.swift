@@ -1,5 +1,8 @@
 /// The two data sets of the pocket world.
 package struct PocketCatalogue: Sendable {
+    /// Counts changes of how films look or which there are; data sets on disk carry it.
+    package static let version = 1
+
     /// One film of a list.
     package struct Entry: Sendable {
         /// Relative to the data set's folder, such as "train/clapping-while-jumping-03.mp4".

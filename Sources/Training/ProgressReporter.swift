@@ -1,0 +1,65 @@
+import Foundation
+
+/// Tells how far a loop has come: a bar that redraws itself on a terminal, otherwise a plain line every
+/// few seconds. Everything goes to standard error.
+package final class ProgressReporter {
+    private let title: String
+    private let total: Int
+    private let unit: String
+    private let isTerminal: Bool
+    private let start = Date()
+    private var lastShown = Date.distantPast
+
+    /// Seconds between two lines where standard error is no terminal.
+    private static let plainInterval = 5.0
+    private static let barInterval = 0.1
+
+    package init(_ title: String, total: Int, unit: String) {
+        self.title = title
+        self.total = total
+        self.unit = unit
+        isTerminal = isatty(FileHandle.standardError.fileDescriptor) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    }
+
+    /// - Parameter detail: a short note behind the bar, such as the loss.
+    package func show(_ done: Int, detail: String = "") {
+        let now = Date()
+        let interval = isTerminal ? Self.barInterval : Self.plainInterval
+        guard now.timeIntervalSince(lastShown) >= interval || done == total else { return }
+        lastShown = now
+        write(line(done: done, detail: detail, elapsed: now.timeIntervalSince(start)), ending: isTerminal ? "" : "\n")
+    }
+
+    /// Ends the bar's line.
+    package func finish() {
+        if isTerminal { write("", ending: "\r\u{1B}[K") }
+    }
+
+    private func line(done: Int, detail: String, elapsed: Double) -> String {
+        let rate = elapsed > 0 ? Double(done) / elapsed : 0
+        let left = rate > 0 ? Double(total - done) / rate : 0
+        let numbers = "\(done)/\(total) \(unit), \(Self.decimal(rate, places: 1))/s, "
+            + (done == total ? "took \(Self.time(elapsed))" : "\(Self.time(left)) left")
+        let tail = detail.isEmpty ? "" : ", \(detail)"
+        guard isTerminal else { return "\(title): \(numbers)\(tail)" }
+        let width = 24
+        let filled = total == 0 ? width : width * done / total
+        return "\r\u{1B}[K\(title) [\(String(repeating: "#", count: filled))\(String(repeating: ".", count: width - filled))] \(numbers)\(tail)"
+    }
+
+    private func write(_ text: String, ending: String) {
+        FileHandle.standardError.write(Data((text + ending).utf8))
+    }
+
+    /// A number with a fixed count of decimals, always with a point.
+    package static func decimal(_ value: Double, places: Int) -> String {
+        String(format: "%.\(places)f", value)
+    }
+
+    /// Such as "42 s", "3:05 min", "2:10 h".
+    package static func time(_ seconds: Double) -> String {
+        let whole = Int(seconds.rounded())
+        func pair(_ high: Int, _ low: Int) -> String { "\(high):\(low < 10 ? "0" : "")\(low)" }
+        return whole < 60 ? "\(whole) s" : whole < 3600 ? pair(whole / 60, whole % 60) + " min" : pair(whole / 3600, whole % 3600 / 60) + " h"
+    }
+}

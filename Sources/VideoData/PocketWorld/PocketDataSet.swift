@@ -1,0 +1,74 @@
+import Files
+
+/// A pocket data set on disk: films, lists and class names, like a user's own.
+package struct PocketDataSet: Sendable {
+    package let root: String
+
+    package var trainList: String { root.appendingPath("train.txt") }
+    package var testList: String { root.appendingPath("test.txt") }
+    package var labels: String { root.appendingPath("labels.csv") }
+    private var stamp: String { root.appendingPath("complete.txt") }
+
+    /// - Parameter root: the folder that holds, or will hold, `films`, lists and labels.
+    package init(root: String) { self.root = root }
+
+    /// Whether the folder holds all of `catalogue`, as this version draws it.
+    package func isComplete(for catalogue: PocketCatalogue) -> Bool {
+        guard let bytes = try? InputFile.contents(of: stamp, limit: 4096) else { return false }
+        return String(decoding: bytes, as: UTF8.self) == Self.stampText(of: catalogue)
+    }
+
+    /// Draws and encodes every film; threads share the work through `perform`.
+    ///
+    /// - Parameters:
+    ///   - perform: runs a body for each number below a count.
+    ///   - report: called after each film, from any thread.
+    /// - Throws: `VideoError` or `FileError` of the first film that could not be written.
+    package func write(
+        _ catalogue: PocketCatalogue, perform: (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void,
+        report: @escaping @Sendable () -> Void
+    ) throws {
+        let train = catalogue.train
+        let test = catalogue.test
+        let entries = train + test
+        for folder in Set(entries.map(\.path.parentDirectory)) { try createDirectory(root.appendingPath(folder)) }
+        let failure = FirstError()
+        perform(entries.count) { [root] index in
+            guard failure.error == nil else { return }
+            do {
+                try Self.write(entries[index].film, to: root.appendingPath(entries[index].path))
+                report()
+            } catch {
+                failure.note(error)
+            }
+        }
+        if let error = failure.error { throw error }
+        for (path, list) in [(trainList, train), (testList, test)] {
+            try DurableFile.write(AnnotationList.text(of: list.map { AnnotatedClip(path: $0.path, label: $0.label) }), to: path)
+        }
+        try DurableFile.write(ClassNames(catalogue.classes.map(\.name)).text, to: labels)
+        try DurableFile.write(Self.stampText(of: catalogue), to: stamp)
+    }
+
+    private static func write(_ film: PocketFilm, to path: String) throws {
+        var writer = try VideoWriter(
+            path: path, width: PocketFilm.width, height: PocketFilm.height, framesPerSecond: Double(PocketFilm.framesPerSecond))
+        for frame in film.frames() { try writer.append(frame) }
+        try writer.finish()
+    }
+
+    /// Changes when films would be drawn differently, so that an old folder is made anew.
+    private static func stampText(of catalogue: PocketCatalogue) -> String {
+        "\(catalogue.name) seed \(catalogue.seed) version \(PocketCatalogue.version): "
+            + "\(catalogue.classes.count) classes × (\(catalogue.trainCountPerClass) + \(catalogue.testCountPerClass)) films\n"
+    }
+}
+
+/// The first error that any thread met. Unchecked Sendable: guarded by the monitor.
+private final class FirstError: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var first: (any Error)?
+
+    var error: (any Error)? { monitor.locked { first } }
+    func note(_ error: any Error) { monitor.locked { if first == nil { first = error } } }
+}
