@@ -1,3 +1,6 @@
+#ifndef VIFI_FFMPEG_SHIM_H
+#define VIFI_FFMPEG_SHIM_H
+
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/display.h>
@@ -5,3 +8,73 @@
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
+
+// Macros with casts, which Swift cannot import.
+static inline int vifi_error_again(void) { return AVERROR(EAGAIN); }
+static inline int vifi_error_end_of_file(void) { return AVERROR_EOF; }
+static inline int vifi_error_exit(void) { return AVERROR_EXIT; }
+static inline int vifi_error_input_output(void) { return AVERROR(EIO); }
+static inline int vifi_error_invalid(void) { return AVERROR(EINVAL); }
+static inline int vifi_error_no_memory(void) { return AVERROR(ENOMEM); }
+static inline int vifi_error_decoder_missing(void) { return AVERROR_DECODER_NOT_FOUND; }
+static inline int64_t vifi_no_timestamp(void) { return AV_NOPTS_VALUE; }
+
+typedef int (*vifi_read_function)(void *opaque, uint8_t *buffer, int count);
+typedef int (*vifi_write_function)(void *opaque, const uint8_t *buffer, int count);
+typedef int64_t (*vifi_seek_function)(void *opaque, int64_t offset, int whence);
+
+// FFmpeg 7 made the written bytes `const`; the cast serves both signatures.
+static inline AVIOContext *vifi_io_create(
+    void *opaque, int buffer_count, vifi_read_function read, vifi_write_function write, vifi_seek_function seek)
+{
+    unsigned char *buffer = (unsigned char *)av_malloc(buffer_count);
+    if (!buffer)
+        return NULL;
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+    AVIOContext *io = avio_alloc_context(buffer, buffer_count, write != NULL, opaque, read, write, seek);
+#else
+    AVIOContext *io = avio_alloc_context(
+        buffer, buffer_count, write != NULL, opaque, read, (int (*)(void *, uint8_t *, int))write, seek);
+#endif
+    if (!io)
+        av_free(buffer);
+    return io;
+}
+
+static inline void vifi_io_free(AVIOContext *io)
+{
+    if (!io)
+        return;
+    av_freep(&io->buffer);
+    avio_context_free(&io);
+}
+
+// A file that names other files (playlist, external track) gets none of them.
+static inline int vifi_refuse_open(
+    AVFormatContext *context, AVIOContext **io, const char *url, int flags, AVDictionary **options)
+{
+    return AVERROR(EPERM);
+}
+
+static inline void vifi_forbid_nested_files(AVFormatContext *context)
+{
+    context->io_open = vifi_refuse_open;
+}
+
+// The 3 × 3 display matrix of a stream, or NULL. FFmpeg 7 moved side data to the codec parameters.
+static inline const int32_t *vifi_display_matrix(const AVStream *stream)
+{
+#if LIBAVCODEC_VERSION_MAJOR >= 61
+    const AVPacketSideData *data = av_packet_side_data_get(
+        stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+    return data && data->size >= 9 * sizeof(int32_t) ? (const int32_t *)data->data : NULL;
+#else
+    size_t count = 0;
+    const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &count);
+    return data && count >= 9 * sizeof(int32_t) ? (const int32_t *)data : NULL;
+#endif
+}
+
+static inline void vifi_discard_stream(AVStream *stream) { stream->discard = AVDISCARD_ALL; }
+
+#endif

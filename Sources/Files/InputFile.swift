@@ -62,6 +62,19 @@ package struct InputFile: ~Copyable {
         }
     }
 
+    /// Reads what there is at `offset`, at most `buffer.count` bytes. Returns 0 at the end of the file.
+    package func readAvailable(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
+        guard offset >= 0, offset < byteCount else { return 0 }
+        let wanted = min(buffer.count, byteCount - offset)
+        while true {
+            let got = unsafe pread(descriptor, buffer.baseAddress, wanted, off_t(offset))
+            if got >= 0 { return got }
+            guard errno == EINTR else {
+                throw FileError(path: path, problem: .notReadable(reason: systemErrorText()))
+            }
+        }
+    }
+
     /// Bytes `offset ..< offset + count`.
     package func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         guard count >= 0, count <= byteCount else {

@@ -1,0 +1,134 @@
+import CFFmpeg
+import Files
+
+/// A moment after which work on a file stops.
+struct Deadline {
+    let seconds: Double
+    private let end: ContinuousClock.Instant
+
+    init(seconds: Double) {
+        self.seconds = seconds
+        end = .now + .seconds(seconds)
+    }
+
+    var hasPassed: Bool { ContinuousClock.now >= end }
+}
+
+/// The bytes of one checked file, lent to FFmpeg through callbacks: FFmpeg itself opens nothing.
+///
+/// A class because FFmpeg keeps a pointer to it between calls.
+final class MediaSource {
+    let path: String
+    var deadline: Deadline
+    /// Why the last callback failed; FFmpeg's own code does not say.
+    private(set) var failure: VideoError.Problem?
+    private let file: InputFile
+    private var offset = 0
+
+    init(path: String, limits: VideoLimits) throws(VideoError) {
+        do throws(FileError) {
+            file = try InputFile(path: path)
+        } catch {
+            throw VideoError(path: path, problem: .file(error))
+        }
+        self.path = path
+        deadline = Deadline(seconds: limits.seconds)
+    }
+
+    var byteCount: Int { file.byteCount }
+
+    /// The first bytes of the file, at most `count`.
+    func firstBytes(_ count: Int) throws(VideoError) -> [UInt8] {
+        do throws(FileError) {
+            return try file.bytes(at: 0, count: min(count, file.byteCount))
+        } catch {
+            throw VideoError(path: path, problem: .file(error))
+        }
+    }
+
+    /// Bytes `range`, or as many of them as the file has.
+    func bytes(at offset: Int, count: Int) throws(VideoError) -> [UInt8] {
+        guard offset < file.byteCount else { return [] }
+        do throws(FileError) {
+            return try file.bytes(at: offset, count: min(count, file.byteCount - offset))
+        } catch {
+            throw VideoError(path: path, problem: .file(error))
+        }
+    }
+
+    /// A fresh reader at the start of the file, which the caller frees with `vifi_io_free` before it
+    /// lets go of this source. Only the newest one may be used.
+    func makeReader() throws(VideoError) -> UnsafeMutablePointer<AVIOContext> {
+        offset = 0
+        let created = unsafe vifi_io_create(
+            Unmanaged.passUnretained(self).toOpaque(), 1 << 16, readFromSource, nil, seekInSource)
+        guard let io = unsafe created else {
+            throw VideoError(path: path, problem: .damagedContainer(reason: "out of memory"))
+        }
+        return unsafe io
+    }
+
+    fileprivate func read(into buffer: UnsafeMutableRawBufferPointer) -> Int32 {
+        guard !deadline.hasPassed else {
+            failure = .tooSlow(seconds: deadline.seconds)
+            return vifi_error_exit()
+        }
+        do throws(FileError) {
+            let count = try unsafe file.readAvailable(into: buffer, at: offset)
+            offset += count
+            return count > 0 ? Int32(count) : vifi_error_end_of_file()
+        } catch {
+            failure = .file(error)
+            return vifi_error_input_output()
+        }
+    }
+
+    fileprivate func seek(to position: Int64, whence: Int32) -> Int64 {
+        if whence & AVSEEK_SIZE != 0 { return Int64(file.byteCount) }
+        let base =
+            switch whence & ~AVSEEK_FORCE {
+            case SEEK_SET: 0
+            case SEEK_CUR: offset
+            case SEEK_END: file.byteCount
+            default: -1
+            }
+        let (target, overflow) = Int64(base).addingReportingOverflow(position)
+        guard base >= 0, !overflow, target >= 0 else { return Int64(vifi_error_invalid()) }
+        offset = Int(target)
+        return target
+    }
+
+    /// The error to report after a call of FFmpeg's returned `code`.
+    func error(_ code: Int32) -> VideoError {
+        VideoError(path: path, problem: failure ?? .damagedContainer(reason: errorWords(code)))
+    }
+
+    func checkDeadline() throws(VideoError) {
+        if deadline.hasPassed { throw VideoError(path: path, problem: .tooSlow(seconds: deadline.seconds)) }
+    }
+}
+
+private func readFromSource(opaque: UnsafeMutableRawPointer?, buffer: UnsafeMutablePointer<UInt8>?, count: Int32) -> Int32 {
+    guard let opaque = unsafe opaque, let buffer = unsafe buffer, count > 0 else { return vifi_error_invalid() }
+    let source = unsafe Unmanaged<MediaSource>.fromOpaque(opaque).takeUnretainedValue()
+    return unsafe source.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(count)))
+}
+
+private func seekInSource(opaque: UnsafeMutableRawPointer?, offset: Int64, whence: Int32) -> Int64 {
+    guard let opaque = unsafe opaque else { return Int64(vifi_error_invalid()) }
+    let source = unsafe Unmanaged<MediaSource>.fromOpaque(opaque).takeUnretainedValue()
+    return source.seek(to: offset, whence: whence)
+}
+
+/// FFmpeg's words for one of its codes.
+func errorWords(_ code: Int32) -> String {
+    var buffer = [CChar](repeating: 0, count: Int(AV_ERROR_MAX_STRING_SIZE))
+    unsafe av_strerror(code, &buffer, buffer.count)
+    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
+/// FFmpeg prints to standard error by itself unless told otherwise. Touch this before using it.
+let isLogSilenced: Bool = {
+    av_log_set_level(AV_LOG_QUIET)
+    return true
+}()

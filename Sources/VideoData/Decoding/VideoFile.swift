@@ -1,0 +1,233 @@
+import CFFmpeg
+
+/// A video file, opened for reading single frames by number.
+///
+/// Frames are counted from 0 in the order in which a decoder puts them out, which is that of
+/// `ffmpeg -i FILE -vsync passthrough`; time stamps play no part in it. Nothing but the named file is
+/// opened, and `VideoLimits` bounds what it may cost.
+///
+///     var video = try VideoFile(path: "clip.mp4")
+///     let frames = try video.frames(at: [0, video.frameCount / 2, video.frameCount - 1])
+@safe package struct VideoFile: ~Copyable {
+    package let path: String
+    package private(set) var info: VideoInfo
+
+    private let store: PacketStore
+    private let limits: VideoLimits
+    private let threadCount: Int
+    private let orientation: Orientation
+    private let headerWarnings: [VideoWarning]
+    private var order: FrameOrder
+    private var cursor: FrameCursor
+    private var converter: FrameConverter
+    private var repeatedFrames: Set<Int> = []
+    private var otherSizes: [VideoWarning] = []
+
+    /// Opens a file, counts its frames and decodes the first.
+    ///
+    /// - Parameters:
+    ///   - appliesRotation: turns the frames as the display matrix asks, as players do.
+    ///   - threadCount: of the codec; 1 where many files are read at once.
+    /// - Throws: `VideoError`, naming the file, if no frame of it can be decoded.
+    package init(
+        path: String, appliesRotation: Bool = true, threadCount: Int = 1, limits: VideoLimits = VideoLimits()
+    ) throws(VideoError) {
+        let source = try MediaSource(path: path, limits: limits)
+        let (store, claims) = try VideoFile.readPackets(of: source, limits: limits)
+        let order = try VideoFile.order(
+            of: store, reordersFrames: claims.reordersFrames, threadCount: threadCount, limits: limits)
+        let decoder = try FrameDecoder(store: store, threadCount: threadCount, limits: limits)
+        var cursor = try FrameCursor(decoder: decoder)
+        let first = try order.frameCount > 0 ? cursor.seek(to: 0, in: order) : .nothing
+        guard first != .nothing else {
+            let problem = try VideoFile.isIncomplete(source)
+                ? VideoError.Problem.incompleteDownload(byteCount: source.byteCount)
+                : .nothingDecodes(packetCount: store.count, declaredFrameCount: claims.frameCount)
+            throw VideoError(path: path, problem: problem)
+        }
+        let width = Int(unsafe cursor.selected.pointee.width)
+        let height = Int(unsafe cursor.selected.pointee.height)
+        var checked = CheckedClaims(claims)
+        let turned = appliesRotation ? checked.orientation : .upright
+        let declaredCount = claims.frameCount - store.facts.count { $0.isDiscarded }
+        if declaredCount > order.frameCount {
+            checked.warnings.append(.fewerFramesThanDeclared(declared: declaredCount, found: order.frameCount))
+        }
+        headerWarnings = checked.warnings
+        orientation = turned
+        info = VideoInfo(
+            container: claims.container, codec: claims.codec, pixelFormat: claims.pixelFormat,
+            width: turned.swapsAxes ? height : width, height: turned.swapsAxes ? width : height,
+            frameCount: order.frameCount, framesPerSecond: checked.framesPerSecond,
+            durationSeconds: checked.durationSeconds, quarterTurns: checked.orientation.quarterTurns)
+        converter = FrameConverter(width: width, height: height)
+        self.path = path
+        self.store = store
+        self.limits = limits
+        self.threadCount = threadCount
+        self.order = order
+        self.cursor = cursor
+    }
+
+    package var frameCount: Int { info.frameCount }
+
+    /// What is odd about the file, as far as it was noticed up to now. Decoding may add to it.
+    package var warnings: [VideoWarning] {
+        var result = headerWarnings + otherSizes
+        let damagedCount = cursor.damagedPackets.count
+        if damagedCount > 0 { result.append(.damagedFrames(count: damagedCount)) }
+        if !repeatedFrames.isEmpty { result.append(.repeatedFrames(indices: repeatedFrames.sorted())) }
+        return result
+    }
+
+    /// Decodes the frames `indices`, which may repeat and stand in any order, and no more than needed.
+    ///
+    /// A frame that does not decode shows the last one before it that does; `warnings` then says so.
+    ///
+    /// - Returns: one frame for each index, all of the same size.
+    package mutating func frames(at indices: [Int]) throws(VideoError) -> [VideoFrame] {
+        try frames(at: indices) { $0 }
+    }
+
+    /// As `frames(at:)`, keeping only what `transform` makes of each frame: for large pictures, of which
+    /// a clip's worth would fill the memory.
+    ///
+    /// - Parameter transform: called once for each different index, in ascending order.
+    package mutating func frames<Result>(
+        at indices: [Int], transform: (VideoFrame) -> Result
+    ) throws(VideoError) -> [Result] {
+        store.source.deadline = Deadline(seconds: limits.seconds)
+        for index in indices where !(0..<frameCount).contains(index) {
+            throw VideoError(path: path, problem: .noSuchFrame(index: index, frameCount: frameCount))
+        }
+        var results: [Int: Result] = [:]
+        for index in Set(indices).sorted() {
+            results[index] = transform(try frame(at: index))
+        }
+        return indices.compactMap { results[$0] }
+    }
+
+    private mutating func frame(at index: Int) throws(VideoError) -> VideoFrame {
+        switch try cursor.seek(to: min(index, order.frameCount - 1), in: order) {
+        case .found:
+            break
+        case .standIn:
+            repeatedFrames.insert(index)
+        case .nothing:
+            throw VideoError(path: path, problem: .nothingDecodes(packetCount: store.count, declaredFrameCount: 0))
+        case .orderMismatch:
+            // Only now do the time stamps turn out to be wrong. Decoding everything tells the true order.
+            order = try VideoFile.decodedOrder(of: store, threadCount: threadCount, limits: limits)
+            cursor = try FrameCursor(decoder: FrameDecoder(store: store, threadCount: threadCount, limits: limits))
+            return try frame(at: index)
+        }
+        let picture = unsafe cursor.selected
+        noteSize(width: Int(unsafe picture.pointee.width), height: Int(unsafe picture.pointee.height))
+        switch unsafe converter.convert(picture) {
+        case .success(let frame):
+            return orientation.applied(to: frame)
+        case .failure(let failure):
+            throw VideoError(path: path, problem: .cannotConvert(reason: errorWords(failure.code)))
+        }
+    }
+
+    private mutating func noteSize(width: Int, height: Int) {
+        guard width != converter.width || height != converter.height else { return }
+        let warning = VideoWarning.sizeChange(width: width, height: height)
+        if !otherSizes.contains(warning) { otherSizes.append(warning) }
+    }
+}
+
+// MARK: - Opening
+
+extension VideoFile {
+    private static func readPackets(
+        of source: MediaSource, limits: VideoLimits
+    ) throws(VideoError) -> (PacketStore, HeaderClaims) {
+        let firstBytes = try source.firstBytes(FirstBytes.neededCount)
+        if let problem = FirstBytes.problem(in: firstBytes) { throw VideoError(path: source.path, problem: problem) }
+        do throws(VideoError) {
+            let demuxer = try Demuxer(source: source, limits: limits)
+            let claims = demuxer.claims
+            return (try PacketStore(demuxer: demuxer, limits: limits), claims)
+        } catch {
+            throw try diagnosis(of: error, source: source, firstBytes: firstBytes)
+        }
+    }
+
+    /// The order of the frames: from the time stamps where they can be trusted, else by decoding.
+    private static func order(
+        of store: PacketStore, reordersFrames: Bool, threadCount: Int, limits: VideoLimits
+    ) throws(VideoError) -> FrameOrder {
+        if store.inspector.isPacketPerPicture,
+            let order = FrameOrder(sorting: store.facts, reordersFrames: reordersFrames)
+        {
+            return order
+        }
+        return try decodedOrder(of: store, threadCount: threadCount, limits: limits)
+    }
+
+    private static func decodedOrder(
+        of store: PacketStore, threadCount: Int, limits: VideoLimits
+    ) throws(VideoError) -> FrameOrder {
+        var decoder = try FrameDecoder(store: store, threadCount: threadCount, limits: limits)
+        var packets: [Int] = []
+        while let packet = try decoder.next() { packets.append(packet) }
+        return FrameOrder(decoded: packets, facts: store.facts)
+    }
+
+    /// A better explanation of an error that FFmpeg met in a file's first or last bytes.
+    private static func diagnosis(
+        of error: VideoError, source: MediaSource, firstBytes: [UInt8]
+    ) throws(VideoError) -> VideoError {
+        guard case .damagedContainer = error.problem else { return error }
+        if try isIncomplete(source) {
+            return VideoError(path: source.path, problem: .incompleteDownload(byteCount: source.byteCount))
+        }
+        let problem = FirstBytes.unrecognised(firstBytes)
+        return problem == .unknownContainer && isKnownSignature(firstBytes)
+            ? error : VideoError(path: source.path, problem: problem)
+    }
+
+    private static func isIncomplete(_ source: MediaSource) throws(VideoError) -> Bool {
+        try FirstBytes.isIncompleteMovie(byteCount: source.byteCount) { offset, count throws(VideoError) in
+            try source.bytes(at: offset, count: count)
+        }
+    }
+
+    /// MP4, Matroska, AVI: then the file is what it claims to be, only broken.
+    private static func isKnownSignature(_ bytes: [UInt8]) -> Bool {
+        bytes.starts(with: [0x1a, 0x45, 0xdf, 0xa3]) || bytes.starts(with: Array("RIFF".utf8))
+            || bytes.dropFirst(4).starts(with: Array("ftyp".utf8))
+    }
+}
+
+/// The believable part of what a header says.
+private struct CheckedClaims {
+    var framesPerSecond: Double?
+    var durationSeconds: Double?
+    var orientation = Orientation.upright
+    var warnings: [VideoWarning] = []
+
+    init(_ claims: HeaderClaims) {
+        if let rate = claims.framesPerSecond {
+            if rate > 0 && rate <= 1000 { framesPerSecond = rate } else { warnings.append(.absurdRate(framesPerSecond: rate)) }
+        }
+        if let duration = claims.durationSeconds {
+            // Eleven days, more than any file of 200,000 packets lasts.
+            if duration >= 0 && duration <= 1e6 {
+                durationSeconds = duration
+            } else {
+                warnings.append(.absurdDuration(seconds: duration))
+            }
+        }
+        if let matrix = claims.displayMatrix {
+            do throws(Orientation.MatrixError) {
+                orientation = try Orientation(displayMatrix: matrix)
+            } catch {
+                let radians = unsafe matrix.withUnsafeBufferPointer { unsafe av_display_rotation_get($0.baseAddress) }
+                warnings.append(.ignoredRotation(degrees: radians))
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+/// One decoded picture.
+package struct VideoFrame: Sendable, Equatable {
+    package let width: Int
+    package let height: Int
+    /// `[height, width, 3]`, RGB in `0...255`, rows tightly packed.
+    package let pixels: [UInt8]
+
+    package init(width: Int, height: Int, pixels: [UInt8]) {
+        precondition(pixels.count == width * height * 3)
+        self.width = width
+        self.height = height
+        self.pixels = pixels
+    }
+}
+
+/// What a file says about its video, as far as it is believable.
+package struct VideoInfo: Sendable, Equatable {
+    /// FFmpeg's name of the container, for example `mov,mp4,m4a,3gp,3g2,mj2`.
+    package let container: String
+    /// For example `h264`.
+    package let codec: String
+    /// For example `yuv420p`.
+    package let pixelFormat: String
+    /// Of the frames as they are returned: after rotation.
+    package let width: Int
+    package let height: Int
+    package let frameCount: Int
+    /// Average over the stream; nil where the header has none or an impossible one.
+    package let framesPerSecond: Double?
+    /// Nil where the header has none or an impossible one.
+    package let durationSeconds: Double?
+    /// Clockwise quarter turns that the display matrix asks for, `0...3`.
+    package let quarterTurns: Int
+}
+
+/// How much one file may ask of us. FFmpeg has no limits of its own worth the name.
+package struct VideoLimits: Sendable {
+    /// Of one picture.
+    package var pixelCount = 64 << 20
+    package var streamCount = 16
+    package var packetCount = 200_000
+    /// Wall-clock time of opening, and of each call that decodes.
+    package var seconds = 30.0
+    /// How far into the file the container's kind and streams are looked for.
+    package var probeByteCount = 5_000_000
+    /// Compressed packets up to this many bytes stay in memory; a larger file is read again instead.
+    package var keptByteCount = 64 << 20
+
+    package init() {}
+}

@@ -1,0 +1,124 @@
+import Files
+
+/// Why a video cannot be read or written.
+package struct VideoError: ReportableError, Equatable {
+    package enum Problem: Sendable, Equatable {
+        case file(FileError)
+        case empty
+        /// Something else under a video's name, in words: "a web page (HTML)".
+        case notVideo(what: String)
+        /// A list of other files: HLS, ffconcat.
+        case playlist(what: String)
+        case unknownContainer
+        /// An MP4 whose table of contents (`moov`), or all its pictures, lie beyond the end of the file.
+        case incompleteDownload(byteCount: Int)
+        /// FFmpeg's own words.
+        case damagedContainer(reason: String)
+        case onlySound
+        case onlyCoverArt
+        case noVideoStream
+        case unsupportedCodec(name: String)
+        case tooLarge(what: String, value: Int, limit: Int)
+        case tooSlow(seconds: Double)
+        case nothingDecodes(packetCount: Int, declaredFrameCount: Int)
+        case noSuchFrame(index: Int, frameCount: Int)
+        case cannotConvert(reason: String)
+        case cannotEncode(reason: String)
+    }
+
+    package let path: String
+    package let problem: Problem
+
+    package init(path: String, problem: Problem) {
+        self.path = path
+        self.problem = problem
+    }
+
+    package var exitStatus: ExitStatus {
+        switch problem {
+        case .file(let error): error.exitStatus
+        case .cannotEncode: .inputOutput
+        default: .badData
+        }
+    }
+
+    package var description: String {
+        let name = path.escapedForDisplay
+        return switch problem {
+        case .file(let error):
+            error.description
+        case .empty:
+            "\(name): is empty (0 bytes). Copy or download it again."
+        case .notVideo(let what):
+            "\(name): is \(what), not a video."
+        case .playlist(let what):
+            "\(name): is \(what), which only names other files; those are never opened. Give the video file itself."
+        case .unknownContainer:
+            "\(name): is not a video container that vifi-prompt reads "
+                + "(MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, OGG, WMV, GIF). Convert it: ffmpeg -i IN OUT.mp4"
+        case .incompleteDownload(let byteCount):
+            "\(name): ends too early, after \(byteCount) bytes: an incomplete download or copy. Fetch it again."
+        case .damagedContainer(let reason):
+            "\(name): cannot be read as a video: \(reason.escapedForDisplay). Fetch it again or convert it."
+        case .onlySound:
+            "\(name): holds sound but no pictures."
+        case .onlyCoverArt:
+            "\(name): holds a cover picture but no video."
+        case .noVideoStream:
+            "\(name): holds no video stream."
+        case .unsupportedCodec(let codec):
+            "\(name): this FFmpeg cannot decode '\(codec.escapedForDisplay)'. Convert it: ffmpeg -i IN OUT.mp4"
+        case .tooLarge(let what, let value, let limit):
+            "\(name): \(value) \(what), at most \(limit) are accepted."
+        case .tooSlow(let seconds):
+            "\(name): decoding took longer than \(Int(seconds)) seconds and was stopped. Shorten or re-encode it."
+        case .nothingDecodes(let packetCount, let declaredFrameCount):
+            "\(name): none of its \(packetCount) packets decodes"
+                + (declaredFrameCount > 0 ? " (the header promises \(declaredFrameCount) frames)" : "")
+                + ". It is damaged or incomplete; fetch it again."
+        case .noSuchFrame(let index, let frameCount):
+            "\(name): there is no frame \(index); it has \(frameCount), counted from 0."
+        case .cannotConvert(let reason):
+            "\(name): a frame cannot be converted to RGB: \(reason.escapedForDisplay)."
+        case .cannotEncode(let reason):
+            "\(name): cannot be encoded: \(reason.escapedForDisplay)."
+        }
+    }
+}
+
+/// Something odd about a video that can still be used.
+package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
+    /// Fewer pictures arrived than the header promises: often an incomplete download.
+    case fewerFramesThanDeclared(declared: Int, found: Int)
+    /// Packets that the decoder rejected, or frames that it marks as damaged.
+    case damagedFrames(count: Int)
+    /// These frames did not decode and show the last one before them that did.
+    case repeatedFrames(indices: [Int])
+    case absurdDuration(seconds: Double)
+    case absurdRate(framesPerSecond: Double)
+    /// The display matrix is no multiple of a quarter turn; the frames are left as they are.
+    case ignoredRotation(degrees: Double)
+    /// Frames of another size are scaled to that of the first.
+    case sizeChange(width: Int, height: Int)
+
+    package var description: String {
+        switch self {
+        case .fewerFramesThanDeclared(let declared, let found):
+            "the header promises \(declared) frames, \(found) are there; the download may be incomplete"
+        case .damagedFrames(let count):
+            "\(count) damaged packets or frames"
+        case .repeatedFrames(let indices):
+            "frames \(indices.prefix(10).map(String.init).joined(separator: ", "))"
+                + (indices.count > 10 ? " and \(indices.count - 10) more" : "")
+                + " do not decode; the last good frame stands for them"
+        case .absurdDuration(let seconds):
+            "the header claims a duration of \(seconds) seconds; ignored"
+        case .absurdRate(let framesPerSecond):
+            "the header claims \(framesPerSecond) frames per second; ignored"
+        case .ignoredRotation(let degrees):
+            "the header asks for a rotation by \(degrees) degrees; only quarter turns are applied"
+        case .sizeChange(let width, let height):
+            "some frames are \(width) × \(height); scaled to the size of the first"
+        }
+    }
+}
