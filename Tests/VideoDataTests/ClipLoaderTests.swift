@@ -190,3 +190,36 @@ private final class FakeFilms: FilmReading {
         #expect(loader.badVideos.all.count == 1)
     }
 }
+
+/// The whole way from a list and real files to clips.
+@Suite struct FilmLoadingTests {
+    @Test func listsOfFilmsBecomeClips() throws {
+        let folder = try TemporaryFolder()
+        let film = try InputFile.contents(
+            of: #filePath.parentDirectory.parentDirectory + "/Fixtures/videos/bikes.mp4", limit: 1 << 24)
+        for name in ["bikes/one.mp4", "bikes/two two.mp4", "other/three.mp4"] { try folder.write(name, film) }
+        try folder.write("other/bad.mp4", [UInt8](film.prefix(film.count / 3)))
+        let path = try folder.write(
+            "list.txt", "bikes/one.mp4 0\nbikes/two two.mp4 0\nother/three.mp4 1\nother/bad.mp4 1\n")
+        let list = try AnnotationList.read(path, classCount: 2)
+        try list.checkFiles()
+
+        func clips(threadCount: Int, cacheBytes: Int) throws -> [[LoadedClip]] {
+            var configuration = ClipLoader.Configuration()
+            configuration.threadCount = threadCount
+            configuration.cacheByteBudget = cacheBytes
+            configuration.badVideoPolicy = .skip
+            let loader = ClipLoader(
+                list: list, reader: VideoFileReader(), sampler: FrameSampler(sampleCount: 8),
+                transform: .training(side: 32), seed: 4, configuration: configuration)
+            return try (0..<2).map { try loader.clips(epoch: $0).next(10) }
+        }
+        let plain = try clips(threadCount: 0, cacheBytes: 0)
+        #expect(plain.map(\.count) == [3, 3])
+        #expect(plain.joined().allSatisfy { $0.views[0].frameCount == 8 && $0.label == ($0.index < 2 ? 0 : 1) })
+        for (threadCount, cacheBytes) in [(2, 0), (3, 1 << 28)] {
+            let other = try clips(threadCount: threadCount, cacheBytes: cacheBytes)
+            #expect(other.map { $0.map(\.views) } == plain.map { $0.map(\.views) })
+        }
+    }
+}

@@ -1,18 +1,3 @@
-/// One decoded picture.
-package struct VideoFrame: Sendable, Equatable {
-    package let width: Int
-    package let height: Int
-    /// `[height, width, 3]`, RGB in `0...255`, rows tightly packed.
-    package let pixels: [UInt8]
-
-    package init(width: Int, height: Int, pixels: [UInt8]) {
-        precondition(pixels.count == width * height * 3)
-        self.width = width
-        self.height = height
-        self.pixels = pixels
-    }
-}
-
 /// What a file says about its video, as far as it is believable.
 package struct VideoInfo: Sendable, Equatable {
     /// FFmpeg's name of the container, for example `mov,mp4,m4a,3gp,3g2,mj2`.
