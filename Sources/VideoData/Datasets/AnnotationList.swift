@@ -89,19 +89,19 @@ private struct LineFault: Error {
 /// - Parameter text: without blanks at its ends, not empty.
 private func parse(_ text: String, classCount: Int?) throws(LineFault) -> AnnotatedClip {
     let fields = try text.first == "\"" ? quotedFields(text) : plainFields(text)
+    let label = try label(fields.label, classCount: classCount)
+    if text.first != "\"" && isFrameFolder(fields.path) { throw LineFault(.threeColumns) }
     try checkPath(fields.path)
-    return AnnotatedClip(path: fields.path, label: try label(fields.label, classCount: classCount))
+    return AnnotatedClip(path: fields.path, label: label)
 }
 
 private func plainFields(_ text: String) throws(LineFault) -> (path: String, label: String) {
     guard let blank = text.lastIndex(where: \.isBlank) else { throw LineFault(.oneField) }
-    let path = String(text[..<blank]).trimmingBlanks()
-    if isFrameFolder(path) { throw LineFault(.threeColumns) }
-    return (path, String(text[text.index(after: blank)...]))
+    return (String(text[..<blank]).trimmingBlanks(), String(text[text.index(after: blank)...]))
 }
 
-/// mmaction's lists of frame folders read `folder frameCount label`. What is left of the label then ends
-/// in a number and has no file extension.
+/// mmaction's lists of frame folders read `folder frameCount label`. What stands before the label then
+/// ends in a number.
 private func isFrameFolder(_ path: String) -> Bool {
     guard let blank = path.lastIndex(where: \.isBlank) else { return false }
     let last = path[path.index(after: blank)...]
@@ -204,6 +204,13 @@ extension String {
 
 // MARK: - Writing
 
+extension String {
+    /// In double quotes, its own quotes written twice.
+    var inDoubleQuotes: String {
+        "\"" + split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+}
+
 extension AnnotationList {
     /// The list as `read` reads it back.
     package static func text(of clips: [AnnotatedClip]) -> String {
@@ -212,6 +219,6 @@ extension AnnotationList {
 
     private static func written(_ path: String) -> String {
         let needsQuotes = path.first == "\"" || path != path.trimmingBlanks() || isFrameFolder(path)
-        return needsQuotes ? "\"" + path.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\"" : path
+        return needsQuotes ? path.inDoubleQuotes : path
     }
 }

@@ -96,7 +96,6 @@ struct CSVReader {
     /// A field as a writer must put it.
     static func written(_ field: String) -> String {
         let needsQuotes = field.utf8.contains { [UInt8(ascii: ","), UInt8(ascii: "\""), 10, 13].contains($0) }
-        guard needsQuotes else { return field }
-        return "\"" + field.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+        return needsQuotes ? field.inDoubleQuotes : field
     }
 }

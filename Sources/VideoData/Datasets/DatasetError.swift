@@ -32,8 +32,8 @@ package struct DatasetError: ReportableError, Equatable {
         case badShotCount(Int)
         case tooFewClasses(Int)
         case noClassFolders
+        case lineBreakInName(String)
         // Films met while loading.
-        case badVideo(reason: String)
         case tooManyBadVideos(first: [String], count: Int, total: Int)
     }
 
@@ -121,8 +121,8 @@ package struct DatasetError: ReportableError, Equatable {
             "\(count) classes cannot be halved into base and novel. At least 2 are needed."
         case .noClassFolders:
             "holds no folders with films in them. Make one folder per class and put its films inside."
-        case .badVideo(let reason):
-            reason
+        case .lineBreakInName(let name):
+            "\(quoted(name)) has a line break in its name, which a list cannot hold. Rename it."
         case .tooManyBadVideos(let first, let count, let total):
             "\(count) of \(total) films cannot be read:\n"
                 + first.map { "  \($0.escapedForDisplay)\n" }.joined()
