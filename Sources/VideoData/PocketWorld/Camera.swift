@@ -20,23 +20,23 @@ package struct Camera: Equatable, Sendable {
         let side: Float = source.uniform() < 0.5 ? -1 : 1
         switch style {
         case .lifelike:
-            yaw = side * source.uniform(in: 0.35...0.95)
+            yaw = side * source.uniform(in: 0.4...0.8)
             roll = source.uniform(in: -0.05...0.05)
             rollSpeed = 0
-            span = source.uniform(in: 1.3...1.65)
+            span = source.uniform(in: 1.4...1.6)
             zoom = source.uniform(in: -0.08...0.08)
             shake = 0
         case .cutOut:
             yaw = side * source.uniform(in: 0.1...0.7)
             roll = source.uniform(in: -0.15...0.15)
             rollSpeed = source.uniform(in: -0.1...0.1)
-            span = source.uniform(in: 1.35...1.9)
+            span = source.uniform(in: 1.4...1.8)
             zoom = source.uniform(in: -0.2...0.2)
             shake = source.uniform(in: 0...0.02)
         }
-        let play = span - 1.25
-        centre = SIMD2(source.uniform(in: -0.25...0.25) * play, 0.55 + source.uniform(in: -0.2...0.2) * play)
-        drift = SIMD2(source.uniform(in: -0.15...0.15), source.uniform(in: -0.04...0.04))
+        let play: Float = style == .lifelike ? 0.06 : 0.1
+        centre = SIMD2(source.uniform(in: -play...play), 0.58 + source.uniform(in: -play...play) * 0.6)
+        drift = SIMD2(source.uniform(in: -play...play), source.uniform(in: -play...play) * 0.4)
         shakePhase = source.uniform()
     }
 

@@ -66,7 +66,8 @@ package struct FilmSetting: Equatable, Sendable {
 
 /// A short film of one figure performing one action.
 package struct PocketFilm: Sendable {
-    package static let width = 96
+    // Square, so that corner crops move the figure little.
+    package static let width = 80
     package static let height = 80
     package static let frameCount = 24
     package static let framesPerSecond = 12

@@ -27,19 +27,25 @@ package struct PocketStill: Sendable {
         let legs = LegAction.allCases[source.integer(below: LegAction.allCases.count)]
         pose = Pose(arms: (both.lead, trail), stance: legs.stance(phase: source.uniform(), vigour: vigour))
         progress = source.uniform()
-        caption = Self.caption(of: pose, in: setting)
+        caption = Self.caption(of: pose, in: setting, draw: source.uniform())
     }
 
     /// `PocketFilm.height × width × 3` RGB bytes.
     package func picture() -> [UInt8] { setting.picture(of: pose, progress: progress) }
 
-    /// Such as "a photo of a red figure, arms up and out, knees bent, pink room."; at most 75 bytes.
-    private static func caption(of pose: Pose, in setting: FilmSetting) -> String {
+    /// Such as "a photo of a red figure, arms up and out, knees bent."; at most 75 bytes.
+    ///
+    /// Posture is always told, colour or place only now and then: colour alone tells most pictures of
+    /// a batch apart, and a model that may rely on it never looks at the limbs.
+    private static func caption(of pose: Pose, in setting: FilmSetting, draw: Float) -> String {
         let words = Set([ArmPosture(pose.leadArm), ArmPosture(pose.trailArm)])
         let arms = ArmPosture.allCases.filter(words.contains).map(\.rawValue).joined(separator: " and ")
-        let place = "\(setting.scene.tint.rawValue) \(setting.scene.place.rawValue)"
-        return "a photo of a \(setting.figure.shirt.rawValue) figure, arms \(arms), "
-            + "\(LegPosture(pose, setting.figure.proportions).rawValue), \(place)."
+        let posture = "figure, arms \(arms), \(LegPosture(pose, setting.figure.proportions).rawValue)"
+        return switch draw {
+        case ..<0.2: "a photo of a \(setting.figure.shirt.rawValue) \(posture)."
+        case ..<0.35: "a photo of a \(posture), \(setting.scene.tint.rawValue) \(setting.scene.place.rawValue)."
+        default: "a photo of a \(posture)."
+        }
     }
 }
 
