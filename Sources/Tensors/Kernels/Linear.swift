@@ -54,6 +54,13 @@ package func sumRows(of input: some Readable, into sums: MutableMatrix) {
     unsafe vifi_sum_rows(input.pointer, input.stride, sums.pointer, input.rowCount, input.columnCount)
 }
 
+/// `matrix *= factor`, for a matrix without gaps.
+package func scale(_ matrix: MutableMatrix, by factor: Float) {
+    unsafe matrix.withMutableValues { values in
+        for index in values.indices { unsafe values[index] *= factor }
+    }
+}
+
 /// Number of values that are NaN or infinite.
 package func nonFiniteCount(in matrix: some Readable) -> Int {
     unsafe matrix.withValues { values in

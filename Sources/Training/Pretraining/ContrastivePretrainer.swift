@@ -43,7 +43,7 @@ package struct ContrastivePretrainer: Sendable {
         let gradients = parameters.zeros()
         let adam = AdamW(weightDecay: configuration.weightDecay)
         let optimiser = Optimiser(
-            adam, values: parameters.all, decays: parameters.all.map { $0.rowCount > 1 }, pool: pool)
+            adam, values: parameters.all, gradients: gradients.all, decays: parameters.all.map { $0.rowCount > 1 }, pool: pool)
         let learner = ContrastiveLearner(
             parameters: parameters, architecture: architecture, batchSize: configuration.batchSize, pool: pool)
         let schedule = CosineSchedule(
@@ -52,7 +52,7 @@ package struct ContrastivePretrainer: Sendable {
         for step in 0..<configuration.stepCount {
             guard let batch = try batches.next() else { break }
             let (loss, accuracy) = learner.add(pictures: batch.pictures, captions: batch.captions, into: gradients)
-            optimiser.step(gradients: gradients.all, rate: schedule.rate(at: step))
+            optimiser.step(rate: schedule.rate(at: step))
             let largest = log(configuration.largestScale)
             if parameters.logitScale[0, 0] > largest { parameters.logitScale[0, 0] = largest }
             report(Progress(step: step, loss: loss, accuracy: accuracy))

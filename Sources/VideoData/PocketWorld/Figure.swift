@@ -12,6 +12,10 @@ package struct Figure: Equatable, Sendable {
     var trouserColour: SIMD3<Float>
     var skinColour: SIMD3<Float>
     var hairColour: SIMD3<Float>
+    /// Mittens and boots have their own colours, nearly the same for everybody: hands and feet tell the
+    /// action, and a transformer of this size finds them by colour or not at all.
+    var mittenColour: SIMD3<Float>
+    var bootColour: SIMD3<Float>
     var hair: Hair
     var clothes: Clothes
     var hasLongSleeves: Bool
@@ -29,6 +33,9 @@ package struct Figure: Equatable, Sendable {
         let tan = source.uniform()
         skinColour = SIMD3(0.30, 0.19, 0.13) + tan * SIMD3(0.27, 0.19, 0.14)
         hairColour = SIMD3(repeating: 0.04) + source.uniform() * SIMD3(0.24, 0.13, 0.05)
+        let fade: Float = style == .lifelike ? 0.04 : 0.12
+        mittenColour = SIMD3(0.62, 0.03, 0.08) + fade * SIMD3(source.uniform(), source.uniform(), source.uniform())
+        bootColour = SIMD3(0.04, 0.07, 0.5) + fade * SIMD3(source.uniform(), source.uniform(), source.uniform())
         hair = Hair.allCases[source.integer(below: Hair.allCases.count)]
         clothes = Clothes.allCases[source.integer(below: Clothes.allCases.count)]
         hasLongSleeves = source.uniform() < 0.5
@@ -40,14 +47,14 @@ package struct Figure: Equatable, Sendable {
 
 /// Named colours of clothes: all darker than any scene.
 package enum DarkColour: String, CaseIterable, Sendable {
-    case red, green, blue, purple, brown, black
+    case green, teal, olive, brown, grey, black
 
     fileprivate var centre: SIMD3<Float> {
         switch self {
-        case .red: SIMD3(0.58, 0.07, 0.08)
         case .green: SIMD3(0.05, 0.38, 0.12)
-        case .blue: SIMD3(0.07, 0.15, 0.58)
-        case .purple: SIMD3(0.42, 0.06, 0.46)
+        case .teal: SIMD3(0.03, 0.34, 0.36)
+        case .olive: SIMD3(0.3, 0.32, 0.05)
+        case .grey: SIMD3(0.3, 0.3, 0.31)
         case .brown: SIMD3(0.36, 0.21, 0.06)
         case .black: SIMD3(0.07, 0.07, 0.09)
         }
@@ -217,7 +224,7 @@ extension Figure {
         let thighRadius = clothes == .skirt ? (radius * 1.3, radius * 1.5) : (radius * 1.15, radius)
         let toe = leg.end + SIMD3(0, -0.005, 0.06)
         return [
-            Part(from: leg.end, to: toe, radii: (radius * 0.7, radius * 0.6), colour: hairColour, nearness: nearness - 0.0002),
+            Part(from: leg.end, to: toe, radii: (max(radius, 0.045), max(radius * 0.9, 0.04)), colour: bootColour, nearness: nearness + 0.0002),
             Part(from: leg.middle, to: leg.end, radii: (radius * 0.9, radius * 0.65), colour: lower, nearness: nearness - 0.0001),
             Part(from: leg.root, to: leg.middle, radii: thighRadius, colour: trouserColour, nearness: nearness),
         ]
@@ -230,7 +237,7 @@ extension Figure {
         return [
             Part(from: arm.root, to: arm.middle, radii: (radius * 1.1, radius), colour: shirtColour * 0.7, nearness: nearness),
             Part(from: arm.middle, to: arm.end, radii: (radius * 0.95, radius * 0.75), colour: lower, nearness: nearness + 0.0001),
-            Part(from: arm.end, to: arm.end, radii: (radius * 1.2, radius), colour: skinColour, nearness: nearness + 0.0002),
+            Part(from: arm.end, to: arm.end, radii: (max(radius * 1.4, 0.052), max(radius * 1.2, 0.05)), colour: mittenColour, nearness: nearness + 0.0002),
         ]
     }
 }

@@ -45,7 +45,7 @@ package struct Scene: Equatable, Sendable {
         )
         grain = Grain(strength: source.uniform(in: 0.01...(style == .cutOut ? 0.1 : 0.05)), source: &source)
         objects = []
-        for _ in 0..<(2 + source.integer(below: 4)) { objects.append(Self.object(in: place, source: &source)) }
+        for _ in 0..<(1 + source.integer(below: 4)) { objects.append(Self.object(in: place, source: &source)) }
     }
 
     package static func == (one: Scene, other: Scene) -> Bool {

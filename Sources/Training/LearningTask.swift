@@ -1,0 +1,161 @@
+import CLIPModel
+import Tensors
+
+/// What a trainer steps: something with parameters that learns from clips.
+package protocol LearningTask: AnyObject {
+    /// Numbers that learn.
+    var parameterCount: Int { get }
+    func begin()
+    /// - Parameters:
+    ///   - targets: one distribution over the classes a clip.
+    ///   - weight: each clip's share of the step's loss.
+    func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult)
+    /// Applies the step's gradient, multiplied by `scale`.
+    func finish(rate: Double, scale: Float)
+    /// A classifier with the parameters as they are now.
+    func classifier(sequences: [[Int]]) -> VideoClassifier
+    /// The first parameter that is NaN or infinite, if any.
+    func nonFiniteName() -> String?
+}
+
+/// What both tasks are told.
+package struct TaskSetting {
+    package let sequences: [[Int]]
+    package let fusion: Fusion
+    package let frameCount: Int
+    package let pool: WorkerPool
+    package let weightDecay: Double
+    /// Bound on the activations that are kept for the backward pass.
+    package let activationBytes: Int
+
+    package init(
+        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
+        activationBytes: Int = 2 << 30
+    ) {
+        self.sequences = sequences
+        self.fusion = fusion
+        self.frameCount = frameCount
+        self.pool = pool
+        self.weightDecay = weightDecay
+        self.activationBytes = activationBytes
+    }
+}
+
+/// Stage two: prompts learn, the backbone cannot.
+package final class PromptTask: LearningTask {
+    package let backbone: Backbone
+    package let prompts: PromptSet<MutableMatrix>
+    private let gradients: PromptSet<MutableMatrix>
+    private let learner: PromptLearner
+    private let optimiser: Optimiser
+    private let setting: TaskSetting
+
+    package init(backbone: Backbone, prompts: PromptSet<MutableMatrix>, setting: TaskSetting) {
+        self.backbone = backbone
+        self.prompts = prompts
+        self.setting = setting
+        gradients = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
+        learner = PromptLearner(
+            backbone: backbone, prompts: prompts.configuration, sequences: setting.sequences, fusion: setting.fusion,
+            frameCount: setting.frameCount, pool: setting.pool, activationBytes: setting.activationBytes)
+        optimiser = Optimiser(
+            AdamW(weightDecay: setting.weightDecay), values: prompts.all, gradients: gradients.all, pool: setting.pool)
+    }
+
+    package var parameterCount: Int { optimiser.parameterCount }
+
+    package func begin() { learner.begin(prompts: prompts) }
+
+    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        learner.add(clips: clips, targets: targets, weight: weight, to: &result)
+    }
+
+    package func finish(rate: Double, scale: Float) {
+        learner.finish(into: gradients)
+        optimiser.step(rate: rate, gradientScale: scale)
+    }
+
+    package func classifier(sequences: [[Int]]) -> VideoClassifier {
+        VideoClassifier(
+            backbone: backbone, prompts: prompts.reading, sequences: sequences, fusion: setting.fusion,
+            frameCount: setting.frameCount, pool: setting.pool)
+    }
+
+    package func nonFiniteName() -> String? { prompts.named.first { nonFiniteCount(in: $0.element) > 0 }?.name }
+}
+
+/// Stage one: CLIP's own weights learn.
+package final class BridgeTask: LearningTask {
+    package let architecture: CLIPArchitecture
+    private let description: BackboneDescription
+    private let tuning: Tuning
+    private let parameters: BackboneParameters<MutableMatrix>
+    private let gradients: BackboneParameters<MutableMatrix>
+    private let learner: BackboneLearner
+    private let optimiser: Optimiser
+    private let setting: TaskSetting
+
+    /// - Parameter trainsTokens: also the token table, which ViFi-CLIP leaves as it is (`methods.md` 1.1).
+    package init(backbone: Backbone, tuning: Tuning, trainsTokens: Bool = false, setting: TaskSetting) {
+        architecture = backbone.architecture
+        description = backbone.description
+        self.tuning = tuning
+        self.setting = setting
+        let copy = backbone.parameters.mutableCopy()
+        let zeros = copy.zeros()
+        parameters = copy
+        gradients = zeros
+        learner = BackboneLearner(
+            parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
+            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
+            activationBytes: setting.activationBytes)
+        optimiser = Optimiser(
+            AdamW(weightDecay: setting.weightDecay), values: Self.learning(copy, tuning, trainsTokens: trainsTokens),
+            gradients: Self.learning(zeros, tuning, trainsTokens: trainsTokens), pool: setting.pool)
+    }
+
+    /// The tensors that a way of tuning trains (`methods.md` 1.1).
+    private static func learning(
+        _ parameters: BackboneParameters<MutableMatrix>, _ tuning: Tuning, trainsTokens: Bool
+    ) -> [MutableMatrix] {
+        let text = trainsTokens ? parameters.text.all : Array(parameters.text.all.dropFirst())
+        return switch tuning {
+        case .both: parameters.vision.all + text + [parameters.logitScale]
+        case .image: parameters.vision.all
+        case .text: text
+        }
+    }
+
+    package var parameterCount: Int { optimiser.parameterCount }
+
+    package func begin() { learner.begin() }
+
+    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        learner.add(clips: clips, targets: targets, weight: weight, into: gradients, to: &result)
+    }
+
+    package func finish(rate: Double, scale: Float) {
+        learner.finish(into: gradients)
+        optimiser.step(rate: rate, gradientScale: scale)
+    }
+
+    /// The weights as they are now, apart from those that go on learning.
+    package func backbone(named name: String, provenance: String) -> Backbone {
+        var description = description
+        description.name = name
+        description.provenance = provenance
+        return Backbone(
+            architecture: architecture, parameters: parameters.mutableCopy().map(\.reading), description: description)
+    }
+
+    package func classifier(sequences: [[Int]]) -> VideoClassifier {
+        VideoClassifier(
+            backbone: backbone(named: description.name, provenance: description.provenance), sequences: sequences,
+            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
+    }
+
+    package func nonFiniteName() -> String? {
+        zip(BackboneParameters<TensorSpecification>(of: architecture).all, parameters.all)
+            .first { nonFiniteCount(in: $0.1) > 0 }?.0.name
+    }
+}

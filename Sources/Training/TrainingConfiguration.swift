@@ -1,0 +1,58 @@
+import VideoData
+
+/// How long, how fast and in which portions training goes.
+package struct TrainingConfiguration: Sendable, Equatable {
+    package var epochs: Int
+    /// Clips that are blended and sent through the model together.
+    package var batchSize: Int
+    /// Batches whose gradients make one step; an epoch's leftovers make a smaller one.
+    package var accumulationSteps: Int
+    package var learningRate: Double
+    package var warmupEpochs: Double
+    package var weightDecay: Double
+    package var seed: UInt64
+    package var blending: Blending
+    /// Epochs between evaluations; the last epoch is always evaluated.
+    package var evaluationInterval: Int
+
+    package init(
+        epochs: Int = 50, batchSize: Int = 4, accumulationSteps: Int = 16, learningRate: Double = 8e-3,
+        warmupEpochs: Double = 5, weightDecay: Double = 1e-3, seed: UInt64 = 1, blending: Blending = Blending(),
+        evaluationInterval: Int = 10
+    ) {
+        self.epochs = epochs
+        self.batchSize = batchSize
+        self.accumulationSteps = accumulationSteps
+        self.learningRate = learningRate
+        self.warmupEpochs = warmupEpochs
+        self.weightDecay = weightDecay
+        self.seed = seed
+        self.blending = blending
+        self.evaluationInterval = evaluationInterval
+    }
+
+    package var clipsPerStep: Int { batchSize * accumulationSteps }
+
+    /// Steps of one epoch over `clipCount` clips, the smaller last one included.
+    package func stepsPerEpoch(clipCount: Int) -> Int { (clipCount + clipsPerStep - 1) / clipsPerStep }
+
+    package func schedule(clipCount: Int) -> CosineSchedule {
+        let perEpoch = stepsPerEpoch(clipCount: clipCount)
+        return CosineSchedule(
+            baseRate: learningRate, stepCount: epochs * perEpoch, warmupSteps: Int((warmupEpochs * Double(perEpoch)).rounded()))
+    }
+
+    /// Everything that is out of range, all together.
+    package func check() throws(TrainingError) {
+        var faults: [String] = []
+        func require(_ condition: Bool, _ fault: String) { if !condition { faults.append(fault) } }
+        require((1...100_000).contains(epochs), "epochs is \(epochs); 1 to 100000 make sense.")
+        require((1...4096).contains(batchSize), "batch_size is \(batchSize); 1 to 4096 make sense.")
+        require((1...4096).contains(accumulationSteps), "accumulation_steps is \(accumulationSteps); 1 to 4096 make sense.")
+        require(learningRate > 0 && learningRate <= 10, "learning_rate is \(learningRate); it must be above 0 and at most 10.")
+        require(warmupEpochs >= 0 && warmupEpochs <= Double(epochs), "warmup_epochs is \(warmupEpochs); 0 to epochs (\(epochs)) make sense.")
+        require(weightDecay >= 0 && weightDecay < 1, "weight_decay is \(weightDecay); 0 to below 1 make sense.")
+        require(evaluationInterval >= 1, "the evaluation interval is \(evaluationInterval); at least 1 epoch.")
+        guard faults.isEmpty else { throw .badConfiguration(faults) }
+    }
+}

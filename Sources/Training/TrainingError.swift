@@ -1,0 +1,36 @@
+import Files
+
+/// What can go wrong while training.
+package enum TrainingError: ReportableError, Equatable {
+    case diverged(step: Int, loss: Double)
+    case nonFiniteParameter(name: String, step: Int)
+    case backboneChanged(before: String, after: String)
+    case interrupted(step: Int, saved: String)
+    case badConfiguration([String])
+
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .diverged, .nonFiniteParameter: .badConfiguration
+        case .backboneChanged: .software
+        case .interrupted: .interrupted
+        case .badConfiguration: .badConfiguration
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .diverged(let step, let loss):
+            "the loss is \(loss) at step \(step): training has diverged. Lower --learning-rate or lengthen the warm-up; "
+                + "what was saved before is untouched."
+        case .nonFiniteParameter(let name, let step):
+            "\"\(name)\" holds NaN or infinity after step \(step): training has diverged. Lower --learning-rate."
+        case .backboneChanged(let before, let after):
+            "the backbone's SHA-256 was \(before.prefix(12))… before learning and is \(after.prefix(12))… now. "
+                + "This is a fault in vifi-prompt; please report it. No prompts were saved."
+        case .interrupted(let step, let saved):
+            "stopped on request after step \(step). Saved so far: \(saved)."
+        case .badConfiguration(let faults):
+            faults.joined(separator: "\n")
+        }
+    }
+}
