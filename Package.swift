@@ -56,5 +56,6 @@ let package = Package(
         .testTarget(name: "WeightFilesTests", dependencies: ["WeightFiles", "TestSupport"]),
         .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "TestSupport"]),
         .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
+        .testTarget(name: "RecipeTests", dependencies: ["vifi-prompt", "TestSupport"]),
     ]
 )

@@ -1,0 +1,149 @@
+import CLIPModel
+
+/// What a run does, as far as it is written down: flags go over a recipe, a recipe over its base and
+/// over the defaults. Nil means that nobody has said.
+///
+/// Paths are taken from the working directory, as they are in flags.
+package struct Recipe: RecipeSection {
+    package var model = Model()
+    package var data = Data()
+    package var prompts = Prompts()
+    /// What the bridge trains.
+    package var tuning: Tuning?
+    package var fusion: Fusion?
+    package var training = Training()
+    package var augmentation = Augmentation()
+    /// Words around a class name, with `{}` in its place; for models without text prompts.
+    package var template: String?
+
+    package init() {}
+
+    package static var fields: [RecipeField<Recipe>] {
+        [
+            .section("model", \.model),
+            .section("data", \.data),
+            .section("prompts", \.prompts),
+            .choice("tuning", \.tuning),
+            .choice("fusion", \.fusion),
+            .section("training", \.training),
+            .section("augmentation", \.augmentation),
+            .text("template", \.template),
+        ]
+    }
+
+    /// As YAML that reads back as this recipe; what is not set is left out.
+    package var yaml: String { printed(indentation: "") }
+}
+
+extension Recipe {
+    package enum Normalisation: String, Sendable, CaseIterable {
+        case clip, imagenet
+    }
+
+    package struct Model: RecipeSection {
+        /// A backbone file.
+        package var checkpoint: String?
+        /// In place of the one that the backbone names.
+        package var normalisation: Normalisation?
+
+        package init() {}
+
+        package static var fields: [RecipeField<Self>] {
+            [.text("checkpoint", \.checkpoint), .choice("normalisation", \.normalisation)]
+        }
+    }
+
+    package struct Data: RecipeSection {
+        /// Lists of `path label`.
+        package var train: String?
+        package var val: String?
+        /// CSV of `id,name`.
+        package var labels: String?
+        /// The folder that the paths of the lists start from.
+        package var root: String?
+        /// Frames of a clip.
+        package var frames: Int?
+        /// Pixels; in place of the backbone's.
+        package var side: Int?
+
+        package init() {}
+
+        package static var fields: [RecipeField<Self>] {
+            [
+                .text("train", \.train), .text("val", \.val), .text("labels", \.labels), .text("root", \.root),
+                .integer("frames", \.frames, 1...1024), .integer("side", \.side, 16...1024),
+            ]
+        }
+    }
+
+    /// Prompt tokens in each layer, and how many layers have their own; 0 for none.
+    package struct Prompts: RecipeSection {
+        package var visionTokens: Int?
+        package var textTokens: Int?
+        package var visionDepth: Int?
+        package var textDepth: Int?
+
+        package init() {}
+
+        package static var fields: [RecipeField<Self>] {
+            [
+                .integer("vision_tokens", \.visionTokens, 0...512), .integer("text_tokens", \.textTokens, 0...512),
+                .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
+            ]
+        }
+    }
+
+    package struct Training: RecipeSection {
+        package var epochs: Int?
+        /// Optimiser steps, in place of epochs.
+        package var steps: Int?
+        /// Clips of a micro-batch.
+        package var batchSize: Int?
+        /// Micro-batches of one optimiser step.
+        package var accumulationSteps: Int?
+        package var learningRate: Double?
+        package var warmupEpochs: Int?
+        package var weightDecay: Double?
+        package var seed: Int?
+        /// Training clips of each class; all of them where nil.
+        package var shots: Int?
+
+        package init() {}
+
+        package static var fields: [RecipeField<Self>] {
+            [
+                .integer("epochs", \.epochs, 1...100_000), .integer("steps", \.steps, 1...100_000_000),
+                .integer("batch_size", \.batchSize, 1...65_536),
+                .integer("accumulation_steps", \.accumulationSteps, 1...65_536),
+                .number("learning_rate", \.learningRate, 0...10), .integer("warmup_epochs", \.warmupEpochs, 0...100_000),
+                .number("weight_decay", \.weightDecay, 0...1), .integer("seed", \.seed, 0...Int.max),
+                .integer("shots", \.shots, 1...1_000_000),
+            ]
+        }
+    }
+
+    package struct Augmentation: RecipeSection {
+        /// Chances for a whole clip.
+        package var flip: Double?
+        package var colourJitter: Double?
+        package var grey: Double?
+        /// α of the Beta distribution of the share; 0 turns it off.
+        package var mixup: Double?
+        package var cutmix: Double?
+        /// ε, spread over all classes.
+        package var labelSmoothing: Double?
+        /// Crops of several sizes; the centre without.
+        package var multiScale: Bool?
+
+        package init() {}
+
+        package static var fields: [RecipeField<Self>] {
+            [
+                .number("flip", \.flip, 0...1), .number("colour_jitter", \.colourJitter, 0...1),
+                .number("grey", \.grey, 0...1), .number("mixup", \.mixup, 0...100),
+                .number("cutmix", \.cutmix, 0...100), .number("label_smoothing", \.labelSmoothing, 0...0.99),
+                .flag("multi_scale", \.multiScale),
+            ]
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Files
+
+/// One key of a section: how it is read, printed and laid over another recipe's.
+///
+/// The list of a section's fields is the only place that names them.
+package struct RecipeField<Section> {
+    let key: String
+    let read: (RecipeNode, inout Section, inout [RecipeError.Fault]) -> Void
+    /// Takes over what the first section sets.
+    let overlay: (Section, inout Section) -> Void
+    /// YAML after the key, or nil where nothing is set.
+    let print: (Section, _ indentation: String) -> String?
+}
+
+/// A part of a recipe; all its values are optional.
+package protocol RecipeSection: Sendable, Equatable {
+    init()
+    static var fields: [RecipeField<Self>] { get }
+}
+
+extension RecipeSection {
+    /// This section, with the values of `base` where this one has none.
+    package func merged(over base: Self) -> Self {
+        var result = base
+        for field in Self.fields { field.overlay(self, &result) }
+        return result
+    }
+
+    mutating func read(_ node: RecipeNode, _ faults: inout [RecipeError.Fault]) {
+        let fields = Self.fields
+        for (key, value) in node.entries(&faults) {
+            if let field = fields.first(where: { $0.key == key }) {
+                field.read(value, &self, &faults)
+            } else {
+                faults.append(value.fault(.unknownKey(nearest: key.nearest(among: fields.map(\.key)))))
+            }
+        }
+    }
+
+    func printed(indentation: String) -> String {
+        Self.fields.compactMap { field in
+            field.print(self, indentation).map { "\(indentation)\(field.key):\($0)\n" }
+        }.joined()
+    }
+}
+
+// MARK: Kinds of values
+
+extension RecipeField {
+    private static func value<Value>(
+        _ key: String, _ path: WritableKeyPath<Section, Value?>,
+        read: @escaping (RecipeNode, inout [RecipeError.Fault]) -> Value?,
+        print: @escaping (Value) -> String
+    ) -> RecipeField {
+        RecipeField(
+            key: key,
+            read: { node, section, faults in section[keyPath: path] = read(node, &faults) },
+            overlay: { upper, result in
+                if let value = upper[keyPath: path] { result[keyPath: path] = value }
+            },
+            print: { section, _ in section[keyPath: path].map { " " + print($0) } })
+    }
+
+    static func text(_ key: String, _ path: WritableKeyPath<Section, String?>) -> RecipeField {
+        value(key, path, read: { $0.text(&$1) }, print: quoted)
+    }
+
+    static func integer(
+        _ key: String, _ path: WritableKeyPath<Section, Int?>, _ range: ClosedRange<Int>
+    ) -> RecipeField {
+        value(key, path, read: { $0.integer(in: range, &$1) }, print: { "\($0)" })
+    }
+
+    static func number(
+        _ key: String, _ path: WritableKeyPath<Section, Double?>, _ range: ClosedRange<Double>
+    ) -> RecipeField {
+        value(key, path, read: { $0.number(in: range, &$1) }, print: { "\($0)" })
+    }
+
+    static func flag(_ key: String, _ path: WritableKeyPath<Section, Bool?>) -> RecipeField {
+        value(key, path, read: { $0.flag(&$1) }, print: { "\($0)" })
+    }
+
+    static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ key: String, _ path: WritableKeyPath<Section, Choice?>
+    ) -> RecipeField {
+        let choices = Choice.allCases.map(\.rawValue)
+        return value(
+            key, path, read: { $0.choice(of: choices, &$1).flatMap(Choice.init(rawValue:)) }, print: \.rawValue)
+    }
+
+    static func section<Inner: RecipeSection>(_ key: String, _ path: WritableKeyPath<Section, Inner>) -> RecipeField {
+        RecipeField(
+            key: key,
+            read: { node, section, faults in section[keyPath: path].read(node, &faults) },
+            overlay: { upper, result in
+                result[keyPath: path] = upper[keyPath: path].merged(over: result[keyPath: path])
+            },
+            print: { section, indentation in
+                let inner = section[keyPath: path].printed(indentation: indentation + "  ")
+                return inner.isEmpty ? nil : "\n" + String(inner.dropLast())
+            })
+    }
+}
+
+/// Double-quoted YAML.
+private func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"", "\\": result += "\\\(scalar)"
+        case _ where scalar.properties.generalCategory == .control:
+            result += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result + "\""
+}

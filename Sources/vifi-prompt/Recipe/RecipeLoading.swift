@@ -1,0 +1,130 @@
+import Files
+
+extension Recipe {
+    /// The most recipes that may stand under one.
+    private static let baseLimit = 8
+    private static let baseKey = "base"
+
+    /// Reads a recipe and what it stands on: `base: other.yaml`, relative to the recipe's folder.
+    ///
+    /// Bases must lie in the root folder: the outermost folder named `Recipes` around the recipe,
+    /// else its own. Links count as what they lead to.
+    ///
+    /// - Throws: every fault of every file, together.
+    package init(path: String) throws(RecipeError) {
+        guard let resolved = resolvedPath(path) else {
+            throw RecipeError([
+                .init(source: path, line: nil, key: "", problem: .file(FileError(path: path, problem: .missing)))
+            ])
+        }
+        var faults: [RecipeError.Fault] = []
+        self = Self.load(
+            path, resolved: resolved, root: Self.root(around: resolved), under: [], &faults)
+        guard faults.isEmpty else { throw RecipeError(faults) }
+    }
+
+    /// Reads a recipe from text, which cannot stand on another.
+    ///
+    /// - Parameter source: what to call it in messages.
+    package init(yaml: String, source: String) throws(RecipeError) {
+        self.init()
+        var faults: [RecipeError.Fault] = []
+        read(try RecipeDocument.node(Array(yaml.utf8), source: source), &faults)
+        guard faults.isEmpty else { throw RecipeError(faults) }
+    }
+
+    /// Applies `training.epochs=3`, as `--set` gives it.
+    package mutating func set(_ assignment: String) throws(RecipeError) {
+        let source = "--set"
+        guard let equals = assignment.firstIndex(of: "="), equals > assignment.startIndex else {
+            throw RecipeError([
+                .init(source: source, line: nil, key: "", problem: .needs("key=value", found: assignment))
+            ])
+        }
+        let value = String(assignment[assignment.index(after: equals)...])
+        let keys = assignment[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard keys.count <= RecipeDocument.depthLimit else {
+            throw RecipeError([
+                .init(source: source, line: nil, key: "", problem: .tooDeep(limit: RecipeDocument.depthLimit))
+            ])
+        }
+        var node = RecipeNode(
+            .scalar(value, isQuoted: false), source: source, line: nil, key: keys.joined(separator: "."))
+        for depth in keys.indices.reversed() {
+            node = RecipeNode(
+                .mapping([(keys[depth], node)]), source: source, line: nil,
+                key: keys[..<depth].joined(separator: "."))
+        }
+        var faults: [RecipeError.Fault] = []
+        read(node, &faults)
+        guard faults.isEmpty else { throw RecipeError(faults) }
+    }
+
+    // MARK: Bases
+
+    /// - Parameters:
+    ///   - path: what to call the recipe in messages.
+    ///   - resolved: where it is, without links.
+    ///   - chain: the resolved paths of the recipes that stand on this one.
+    private static func load(
+        _ path: String, resolved: String, root: String, under chain: [String], _ faults: inout [RecipeError.Fault]
+    ) -> Recipe {
+        let document: RecipeNode
+        do {
+            document = try RecipeDocument.read(resolved, source: path)
+        } catch {
+            faults += error.faults
+            return Recipe()
+        }
+        guard case .mapping(let entries) = document.content else {
+            var recipe = Recipe()
+            recipe.read(document, &faults)
+            return recipe
+        }
+        let own = entries.filter { $0.key != baseKey }
+        var recipe = Recipe()
+        recipe.read(
+            RecipeNode(.mapping(own), source: document.source, line: document.line, key: ""), &faults)
+        guard let node = entries.first(where: { $0.key == baseKey })?.value, let base = node.text(&faults) else {
+            return recipe
+        }
+        switch place(of: base, in: resolved, root: root, under: chain) {
+        case .success(let basePath):
+            let under = load(basePath, resolved: basePath, root: root, under: chain + [resolved], &faults)
+            return recipe.merged(over: under)
+        case .failure(let problem):
+            faults.append(node.fault(problem))
+            return recipe
+        }
+    }
+
+    /// Where the base of the recipe at `resolved` lies, if it may be read.
+    private static func place(
+        of base: String, in resolved: String, root: String, under chain: [String]
+    ) -> Result<String, RecipeError.Problem> {
+        guard chain.count < baseLimit else { return .failure(.basesTooDeep(limit: baseLimit)) }
+        let wanted = base.hasPrefix("/") ? base : resolved.parentDirectory.appendingPath(base)
+        // Whether a file outside exists is nobody's business: the wanted folder is checked first.
+        guard let folder = resolvedPath(wanted.parentDirectory), isInside(folder, root) else {
+            return .failure(.baseOutside(path: base, root: root))
+        }
+        guard let path = resolvedPath(wanted) else {
+            return .failure(.file(FileError(path: wanted, problem: .missing)))
+        }
+        guard isInside(path, root) else { return .failure(.baseOutside(path: base, root: root)) }
+        guard path != resolved, !chain.contains(path) else { return .failure(.baseCycle(path: base)) }
+        return .success(path)
+    }
+
+    private static func isInside(_ path: String, _ root: String) -> Bool {
+        path == root || path.hasPrefix(root == "/" ? root : root + "/")
+    }
+
+    private static func root(around resolved: String) -> String {
+        let folders = resolved.parentDirectory.split(separator: "/")
+        guard let outermost = folders.firstIndex(of: "Recipes") else { return resolved.parentDirectory }
+        return "/" + folders[...outermost].joined(separator: "/")
+    }
+}
+
+extension RecipeError.Problem: Error {}

@@ -1,0 +1,181 @@
+import CLIPModel
+import TestSupport
+import Testing
+import vifi_prompt
+
+@Suite struct RecipeTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private static let whole = """
+        # vifi-prompt learn --recipe hmdb51-2.yaml > log 2>&1
+        model:
+          checkpoint: Checkpoints/vit b16.safetensors   # a space is fine
+          normalisation: imagenet
+        data: {train: train.txt, val: 'val.txt', labels: "labels, \\"quoted\\".csv", root: /videos, frames: 32, side: 224}
+        prompts:
+          vision_tokens: 10
+          text_tokens: 10
+          vision_depth: 12
+          text_depth: 12
+        tuning: both
+        fusion: decision
+        training:
+          epochs: 50
+          steps: 100
+          batch_size: 4
+          accumulation_steps: 2
+          learning_rate: 8.e-3
+          warmup_epochs: 5
+          weight_decay: 0.001
+          seed: 1024
+          shots: 2
+        augmentation:
+          flip: 0.5
+          colour_jitter: .8
+          grey: 2e-1
+          mixup: 0.8
+          cutmix: 1
+          label_smoothing: 0.1
+          multi_scale: true
+        template: a photo of a {}.
+        """
+
+    @Test func everyKey() throws {
+        let recipe = try Recipe(yaml: Self.whole, source: "whole")
+        #expect(recipe.model.checkpoint == "Checkpoints/vit b16.safetensors")
+        #expect(recipe.model.normalisation == .imagenet)
+        #expect(recipe.data.train == "train.txt")
+        #expect(recipe.data.val == "val.txt")
+        #expect(recipe.data.labels == "labels, \"quoted\".csv")
+        #expect(recipe.data.root == "/videos")
+        #expect(recipe.data.frames == 32)
+        #expect(recipe.data.side == 224)
+        #expect(recipe.prompts.visionTokens == 10)
+        #expect(recipe.prompts.textTokens == 10)
+        #expect(recipe.prompts.visionDepth == 12)
+        #expect(recipe.prompts.textDepth == 12)
+        #expect(recipe.tuning == .both)
+        #expect(recipe.fusion == .decision)
+        #expect(recipe.training.epochs == 50)
+        #expect(recipe.training.steps == 100)
+        #expect(recipe.training.batchSize == 4)
+        #expect(recipe.training.accumulationSteps == 2)
+        #expect(recipe.training.learningRate == 8e-3)
+        #expect(recipe.training.warmupEpochs == 5)
+        #expect(recipe.training.weightDecay == 1e-3)
+        #expect(recipe.training.seed == 1024)
+        #expect(recipe.training.shots == 2)
+        #expect(recipe.augmentation.flip == 0.5)
+        #expect(recipe.augmentation.colourJitter == 0.8)
+        #expect(recipe.augmentation.grey == 0.2)
+        #expect(recipe.augmentation.mixup == 0.8)
+        #expect(recipe.augmentation.cutmix == 1)
+        #expect(recipe.augmentation.labelSmoothing == 0.1)
+        #expect(recipe.augmentation.multiScale == true)
+        #expect(recipe.template == "a photo of a {}.")
+    }
+
+    @Test func whatIsPrintedReadsBack() throws {
+        var recipe = try Recipe(yaml: Self.whole, source: "whole")
+        #expect(try Recipe(yaml: recipe.yaml, source: "printed") == recipe)
+        recipe.template = "tab\t\u{85} \"{}\" \\ é"
+        recipe.training.learningRate = 8e-6
+        #expect(recipe.yaml.contains("learning_rate: 8e-06\n"))
+        #expect(recipe.yaml.contains(#"template: "tab\x09\x85 \"{}\" \\ é""#))
+    }
+
+    @Test func sectionsArePrintedInOrder() throws {
+        var recipe = Recipe()
+        #expect(recipe.yaml == "")
+        recipe.fusion = .image
+        recipe.data.frames = 8
+        recipe.training.epochs = 3
+        recipe.training.learningRate = 0.5
+        #expect(
+            recipe.yaml == """
+                data:
+                  frames: 8
+                fusion: image
+                training:
+                  epochs: 3
+                  learning_rate: 0.5
+
+                """)
+    }
+
+    @Test func flagsGoOverRecipesGoOverDefaults() throws {
+        let defaults = try Recipe(yaml: "training: {epochs: 10, seed: 1, batch_size: 4}\nfusion: embedding", source: "d")
+        let recipe = try Recipe(yaml: "training: {epochs: 20, seed: 2}\ndata: {frames: 8}", source: "r")
+        var flags = Recipe()
+        flags.training.epochs = 30
+        #expect(
+            flags.merged(over: recipe.merged(over: defaults))
+                == (try Recipe(
+                    yaml: "training: {epochs: 30, seed: 2, batch_size: 4}\nfusion: embedding\ndata: {frames: 8}",
+                    source: "expected")))
+    }
+
+    @Test func settingOneKey() throws {
+        var recipe = Recipe()
+        try recipe.set("training.learning_rate=8.e-6")
+        try recipe.set("template=an {} = act")
+        try recipe.set("fusion=image")
+        #expect(recipe.training.learningRate == 8e-6)
+        #expect(recipe.template == "an {} = act")
+        #expect(recipe.fusion == .image)
+        for (assignment, message) in [
+            ("training.epoch=3", "--set: training.epoch: unknown key. Did you mean 'epochs'?"),
+            ("training.epochs=0", "--set: training.epochs: 0 is out of range; 1 to 100000 is allowed."),
+            ("training=3", "--set: training: '3' is not a section of keys."),
+            ("fusion.x=3", "--set: fusion: 'a section' is not one of embedding, decision, image."),
+            ("template=", "--set: template: has no value. Give one or leave the line out."),
+            ("epochs", "--set: 'epochs' is not key=value."),
+            ("=3", "--set: '=3' is not key=value."),
+            ("..=3", "--set: unknown key."),
+        ] {
+            let error = #expect(throws: RecipeError.self) { try recipe.set(assignment) }
+            #expect(error.map { "\($0)" } == message)
+        }
+    }
+
+    // MARK: Bases
+
+    @Test func recipesStandOnRecipes() throws {
+        try directory.write("training: {epochs: 1, seed: 1, batch_size: 1}", to: "a.yaml")
+        try directory.write("base: a.yaml\ntraining: {epochs: 2, seed: 2}", to: "b.yaml")
+        try directory.write("training: {epochs: 3}\nbase: ./b.yaml", to: "c.yaml")
+        let recipe = try Recipe(path: directory.path("c.yaml"))
+        #expect(recipe.training.epochs == 3)
+        #expect(recipe.training.seed == 2)
+        #expect(recipe.training.batchSize == 1)
+    }
+
+    @Test func theRootIsTheOutermostRecipesFolder() throws {
+        let folder = directory.path("Recipes")
+        try makeDirectory(folder + "/few-shot")
+        try directory.write("training: {epochs: 1}", to: "Recipes/common.yaml")
+        try directory.write("training: {epochs: 1}", to: "outside.yaml")
+        try directory.write("base: ../common.yaml", to: "Recipes/few-shot/a.yaml")
+        try directory.write("base: ../../outside.yaml", to: "Recipes/few-shot/b.yaml")
+        #expect(try Recipe(path: folder + "/few-shot/a.yaml").training.epochs == 1)
+        #expect(throws: RecipeError.self) { try Recipe(path: folder + "/few-shot/b.yaml") }
+    }
+
+    @Test func allFaultsOfAllFilesAreReported() throws {
+        try directory.write("training: {epochs: none}\n", to: "base.yaml")
+        let path = try directory.write(
+            "base: base.yaml\nmodle: {}\ntraining:\n  batch_size: 0\n  learning_rat: 1\n\nfusion: late\n", to: "top.yaml")
+        let error = #expect(throws: RecipeError.self) { try Recipe(path: path) }
+        #expect(
+            error.map { "\($0)" } == """
+                \(path):2: modle: unknown key. Did you mean 'model'?
+                \(path):4: training.batch_size: 0 is out of range; 1 to 65536 is allowed.
+                \(path):5: training.learning_rat: unknown key. Did you mean 'learning_rate'?
+                \(path):7: fusion: 'late' is none of embedding, decision, image.
+                \(directory.path("base.yaml")):1: training.epochs: 'none' is not a whole number.
+                """)
+        #expect(error?.exitStatus.rawValue == 78)
+    }
+}
