@@ -1,7 +1,38 @@
 import ArgumentParser
+import CLIPModel
+import Files
+import Foundation
+import Training
 
 @main
 struct VifiPromptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vifi-prompt", abstract: "Adapts CLIP to video on CPUs.")
+        commandName: "vifi-prompt",
+        abstract: "Adapts CLIP to video with very little data, on CPUs.",
+        discussion: """
+            Two stages: `bridge` fine-tunes CLIP on videos (or takes a CLIP that was), `learn` freezes it and \
+            learns prompt tokens from a few clips a class. The prompt file is small and works with the \
+            backbone that it was learned on.
+
+            Without files of your own, every command works on the built-in pocket world and says so.
+            """,
+        version: vifiPromptVersion,
+        subcommands: [
+            BridgeCommand.self, LearnCommand.self, EvalCommand.self, PredictCommand.self, ExportCommand.self,
+            InspectCommand.self, DemoCommand.self, RecipeCommand.self,
+        ])
+
+    /// Runs the command; what a person or a file can cause ends with its own words and exit status.
+    static func main() {
+        Interruption.install()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as any ReportableError {
+            Console.error(error.description)
+            Foundation.exit(error.exitStatus.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

@@ -1,0 +1,2 @@
+import ArgumentParser
+struct BridgeCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "bridge", abstract: "") }

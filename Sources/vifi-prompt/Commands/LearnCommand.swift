@@ -1,0 +1,2 @@
+import ArgumentParser
+struct LearnCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "learn", abstract: "") }

@@ -1,0 +1,2 @@
+import ArgumentParser
+struct PredictCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "predict", abstract: "") }

@@ -1,0 +1,2 @@
+import ArgumentParser
+struct RecipeCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "recipe", abstract: "") }

@@ -1,0 +1,74 @@
+import CLIPModel
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// Where the pocket world lies: its backbone comes with the program, its films are drawn on first use.
+enum PocketHome {
+    static let imageBackboneName = "pocket-clip.safetensors"
+
+    /// A file that comes with the program, such as `Checkpoints/pocket-clip.safetensors`: looked for in
+    /// `$VIFI_PROMPT_HOME`, here, and beside the program in this order.
+    static func bundledFile(_ name: String) throws(FileError) -> String {
+        for root in roots where fileExists(root.appendingPath(name)) { return root.appendingPath(name) }
+        throw FileError(
+            path: name, problem: .notReadable(
+                reason: "it comes with vifi-prompt but is not in \(roots.joined(separator: ", ")). "
+                    + "Run in the project's folder or set VIFI_PROMPT_HOME to it"))
+    }
+
+    private static var roots: [String] {
+        var roots: [String] = []
+        if let home = ProcessInfo.processInfo.environment["VIFI_PROMPT_HOME"] { roots.append(home) }
+        roots.append(".")
+        // .build/release/vifi-prompt lies two or three folders below the project.
+        var folder = (resolvedPath("/proc/self/exe") ?? ".").parentDirectory
+        for _ in 0..<4 {
+            roots.append(folder)
+            folder = folder.parentDirectory
+        }
+        return roots + ["/usr/local/share/vifi-prompt", "/usr/share/vifi-prompt"]
+    }
+
+    /// Folder of drawn films: `$VIFI_PROMPT_DATA`, else `vifi-prompt` in the user's cache folder.
+    static var dataRoot: String {
+        let environment = ProcessInfo.processInfo.environment
+        if let root = environment["VIFI_PROMPT_DATA"] { return root }
+        if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty { return cache.appendingPath("vifi-prompt") }
+        return (environment["HOME"] ?? ".").appendingPath(".cache/vifi-prompt")
+    }
+
+    /// The films of `catalogue`, drawn now unless they are there.
+    static func dataSet(_ catalogue: PocketCatalogue, root: String = dataRoot, pool: WorkerPool) throws -> PocketDataSet {
+        let set = PocketDataSet(root: root.appendingPath(catalogue.name))
+        if set.isComplete(for: catalogue) { return set }
+        try createDirectory(set.root)
+        let count = catalogue.train.count + catalogue.test.count
+        Console.note("Drawing the \(count) films of \(catalogue.name) into \(set.root)")
+        let progress = FilmProgress(total: count)
+        try set.write(
+            catalogue, perform: { count, body in pool.parallelFor(count) { _, item in body(item) } }, report: { progress.advance() })
+        progress.finish()
+        return set
+    }
+}
+
+/// Unchecked Sendable: the lock guards the count and the reporter.
+private final class FilmProgress: @unchecked Sendable {
+    private let lock = NSLock()
+    private let reporter: ProgressReporter
+    private var done = 0
+
+    init(total: Int) { reporter = ProgressReporter("films", total: total, unit: "films") }
+
+    func advance() {
+        lock.withLock {
+            done += 1
+            reporter.show(done)
+        }
+    }
+
+    func finish() { reporter.finish() }
+}
