@@ -191,7 +191,7 @@ struct PocketStillTests {
             let words = caption.split { !$0.isLetter }
             #expect(words.allSatisfy { !movements.contains($0) })
         }
-        // In-batch negatives need captions that seldom repeat.
-        #expect(captions.count > 2200)
+        // Fewer different captions would leave a batch without negatives.
+        #expect(captions.count > 400)
     }
 }
