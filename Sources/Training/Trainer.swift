@@ -25,6 +25,8 @@ package struct EpochReport: Sendable {
     package let trainingLoss: Double
     package let metrics: ClassificationMetrics?
     package let isBest: Bool
+    /// Whether no epoch was reported before.
+    package let isFirstResult: Bool
     package let seconds: Double
 }
 
@@ -56,6 +58,7 @@ package struct Trainer {
         let schedule = configuration.schedule(clipCount: clipCount)
         var step = 0
         var best = -1.0
+        var isFirstResult = true
         for epoch in 0..<configuration.epochs {
             let start = Date()
             let stream = clips.clips(epoch: epoch)
@@ -90,7 +93,8 @@ package struct Trainer {
             try onEpoch(
                 EpochReport(
                     epoch: epoch + 1, trainingLoss: lossSum / Double(max(1, lossClips)), metrics: metrics, isBest: isBest,
-                    seconds: Date().timeIntervalSince(start)))
+                    isFirstResult: isFirstResult, seconds: Date().timeIntervalSince(start)))
+            isFirstResult = false
             if Interruption.isRequested { throw TrainingError.interrupted(step: step, saved: "the run directory's last checkpoint") }
         }
     }

@@ -29,6 +29,7 @@ extension BackboneParameters<MutableMatrix> {
         fill(vision.patchProjection, deviation: 0.5 / Float(architecture.patchWidth).squareRoot())
         fill(vision.classEmbedding, deviation: 0.05)
         fillGridPositions(vision.positionalEmbedding, side: architecture.patchesPerSide)
+        Tensors.scale(vision.positionalEmbedding, by: 0.25)
         fillNorm(vision.inputNorm)
         fillNorm(vision.outputNorm)
         fillBlocks(vision.blocks, width: architecture.vision.width)

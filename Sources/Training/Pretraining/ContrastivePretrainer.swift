@@ -21,8 +21,17 @@ package struct ContrastivePretrainer: Sendable {
         /// The scale on similarities stays below this (Radford et al. 2021, section 2.5).
         package var largestScale: Float = 100
         package var seed: UInt64 = 1
+        /// Captions begin with everything and end with posture alone. Colours get both towers going within a
+        /// hundred steps; but colours tell most pictures of a batch apart, so a model that may rely on
+        /// them never looks at the limbs.
+        package var fullCaptionSteps = 500
+        package var leastFullCaptionChance: Float = 0.1
 
         package init() {}
+
+        func fullCaptionChance(at step: Int) -> Float {
+            max(leastFullCaptionChance, 1 - Float(step) / Float(max(1, fullCaptionSteps)))
+        }
     }
 
     package struct Progress: Sendable {
@@ -81,7 +90,8 @@ package struct ContrastivePretrainer: Sendable {
         var captions: [[Int]] = []
         for row in 0..<configuration.batchSize {
             let index = step * configuration.batchSize + row
-            let still = PocketStill(seed: configuration.seed, index: index)
+            let still = PocketStill(
+                seed: configuration.seed, index: index, fullCaptionChance: configuration.fullCaptionChance(at: step))
             let frame = VideoFrame(width: PocketFilm.width, height: PocketFilm.height, pixels: still.picture())
             let key = ClipKey(seed: configuration.seed, epoch: 0, clip: index)
             for clip in transform.clips(from: [frame], key: key) { pictures.row(row).fill(with: clip.pixels) }

@@ -11,7 +11,8 @@ package struct PocketStill: Sendable {
     /// Stills are drawn in both styles: pictures on the web are of every kind.
     ///
     /// - Parameter index: which still; the stream of stills is endless.
-    package init(seed: UInt64, index: Int) {
+    ///   - fullCaptionChance: chance that the caption tells colour and place besides posture.
+    package init(seed: UInt64, index: Int, fullCaptionChance: Float) {
         var source = RandomSource(seed: seed, purpose: .caption, epoch: 4, item: index)
         let style: FilmStyle = source.uniform() < 0.5 ? .lifelike : .cutOut
         setting = FilmSetting(style: style, seed: seed, index: index, purpose: .caption)
@@ -27,25 +28,20 @@ package struct PocketStill: Sendable {
         let legs = LegAction.allCases[source.integer(below: LegAction.allCases.count)]
         pose = Pose(arms: (both.lead, trail), stance: legs.stance(phase: source.uniform(), vigour: vigour))
         progress = source.uniform()
-        caption = Self.caption(of: pose, in: setting, draw: source.uniform())
+        caption = Self.caption(of: pose, in: setting, isFull: source.uniform() < fullCaptionChance)
     }
 
     /// `PocketFilm.height × width × 3` RGB bytes.
     package func picture() -> [UInt8] { setting.picture(of: pose, progress: progress) }
 
-    /// Such as "a photo of a red figure, arms up and out, knees bent."; at most 75 bytes.
-    ///
-    /// Posture is always told, colour or place only now and then: colour alone tells most pictures of
-    /// a batch apart, and a model that may rely on it never looks at the limbs.
-    private static func caption(of pose: Pose, in setting: FilmSetting, draw: Float) -> String {
+    /// Such as "a photo of a green figure, arms up and out, knees bent, pink room."; at most 75 bytes.
+    private static func caption(of pose: Pose, in setting: FilmSetting, isFull: Bool) -> String {
         let words = Set([ArmPosture(pose.leadArm), ArmPosture(pose.trailArm)])
         let arms = ArmPosture.allCases.filter(words.contains).map(\.rawValue).joined(separator: " and ")
-        let posture = "figure, arms \(arms), \(LegPosture(pose, setting.figure.proportions).rawValue)"
-        return switch draw {
-        case ..<0.2: "a photo of a \(setting.figure.shirt.rawValue) \(posture)."
-        case ..<0.35: "a photo of a \(posture), \(setting.scene.tint.rawValue) \(setting.scene.place.rawValue)."
-        default: "a photo of a \(posture)."
-        }
+        let posture = "arms \(arms), \(LegPosture(pose, setting.figure.proportions).rawValue)"
+        guard isFull else { return "a photo of a figure, \(posture)." }
+        let place = "\(setting.scene.tint.rawValue) \(setting.scene.place.rawValue)"
+        return "a photo of a \(setting.figure.shirt.rawValue) figure, \(posture), \(place)."
     }
 }
 

@@ -1,0 +1,89 @@
+import CLIPModel
+import Files
+import Foundation
+
+/// Finds backbones that nobody named, and the vocabulary that some of them need.
+enum BackboneFinder {
+    static let runsFolder = "runs"
+    private static let bridgedName = "pocket-bridged.safetensors"
+    private static let vocabularyName = "bpe_simple_vocab_16e6.txt.gz"
+
+    /// The pocket CLIP that knows stills.
+    static func imageBackbone() throws -> String {
+        try PocketHome.bundledFile("Checkpoints/\(PocketHome.imageBackboneName)")
+    }
+
+    /// The pocket CLIP after bridging: of the newest bridge run here, else the one that comes with the program.
+    static func bridgedBackbone() throws -> String {
+        try newest(in: "backbone.safetensors", runPrefix: RunKind.bridge.rawValue)
+            ?? PocketHome.bundledFile("Checkpoints/\(bridgedName)")
+    }
+
+    /// The newest prompt file of a `learn` run here.
+    static func newestPrompts() -> String? { newest(in: "prompts/best.safetensors", runPrefix: RunKind.learn.rawValue) }
+
+    /// The backbone that a prompt file belongs to, among the runs here and what comes with the program.
+    static func backbone(for header: PromptHeader) throws -> Backbone {
+        var candidates = runs(withPrefix: "").map { $0.appendingPath("backbone.safetensors") }.filter(fileExists)
+        for name in [bridgedName, PocketHome.imageBackboneName] {
+            if let path = try? PocketHome.bundledFile("Checkpoints/\(name)") { candidates.append(path) }
+        }
+        var last: Backbone?
+        for path in candidates {
+            guard let backbone = try? Backbone.load(path) else { continue }
+            if backbone.digest == header.backboneDigest {
+                Console.note("Backbone: \(path) (by its digest)")
+                return backbone
+            }
+            last = backbone
+        }
+        throw ModelError.otherBackbone(
+            expected: header.backboneDigest, expectedName: header.backboneName, actual: last?.digest ?? "none found here")
+    }
+
+    /// The tokenizer that a backbone was trained with.
+    static func tokenizer(for backbone: Backbone, vocabulary: String?) throws -> any Tokenizer {
+        let tokenizer: any Tokenizer
+        switch backbone.description.tokenizer {
+        case .bytes:
+            tokenizer = ByteTokenizer()
+        case .clipBPE:
+            let name = "Checkpoints/vocabulary/\(vocabularyName)"
+            guard let path = vocabulary ?? (try? PocketHome.bundledFile(name)) else {
+                throw ModelError.missingVocabulary(searched: [name])
+            }
+            tokenizer = try BPETokenizer(vocabularyPath: path)
+        }
+        guard tokenizer.vocabularySize == backbone.architecture.vocabularySize else {
+            throw ModelError.vocabularySize(
+                tokenizer: tokenizer.vocabularySize, backbone: backbone.architecture.vocabularySize)
+        }
+        return tokenizer
+    }
+
+    /// The token sequences of all classes: room for prompts where these are learned, else the template.
+    static func sequences(
+        classNames: [String], textTokens: Int, template: String?, backbone: Backbone, tokenizer: any Tokenizer
+    ) throws -> [[Int]] {
+        guard !classNames.isEmpty else { throw ModelError.noClasses }
+        // As in the reference: learned prompts read names with spaces, the template takes them as they are.
+        let names = textTokens > 0 ? classNames.map { $0.replacingOccurrences(of: "_", with: " ") } : classNames
+        return try TokenSequence.sequences(
+            for: names, wording: textTokens > 0 ? .prompts(count: textTokens) : template.map { .template($0) } ?? .photo,
+            tokenizer: tokenizer, contextLength: backbone.architecture.contextLength
+        ).map(\.tokens)
+    }
+
+    private static func newest(in file: String, runPrefix: String) -> String? {
+        runs(withPrefix: runPrefix).map { $0.appendingPath(file) }.filter(fileExists).max { modified($0) < modified($1) }
+    }
+
+    private static func runs(withPrefix prefix: String) -> [String] {
+        let names = (try? directoryEntries(runsFolder)) ?? []
+        return names.filter { $0.hasPrefix(prefix) }.map { runsFolder.appendingPath($0) }
+    }
+
+    private static func modified(_ path: String) -> Date {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date ?? .distantPast
+    }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import CLIPModel
+import Tensors
+
+/// Where settings come from besides single flags.
+struct RecipeOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("A recipe: a YAML file, or a name from `vifi-prompt recipe list`. Flags go over it.", valueName: "recipe"))
+    var recipe: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("One setting by its recipe key, such as training.epochs=20. May be repeated.", valueName: "key=value"))
+    var assignments: [String] = []
+}
+
+/// The films, their labels and how they are looked at.
+struct DataOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Training clips: lines `path label`, labels counted from 0.", valueName: "list"))
+    var train: String?
+
+    @Option(help: ArgumentHelp("Test clips, in the same form.", valueName: "list"))
+    var val: String?
+
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`; the row is the label.", valueName: "csv"))
+    var labels: String?
+
+    @Option(help: ArgumentHelp("Folder that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
+    var root: String?
+
+    @Option(help: "Frames of a clip.")
+    var frames: Int?
+
+    @Flag(help: "Allow lists to reach films outside the root through symbolic links.")
+    var followLinks = false
+
+    @Option(
+        name: .customLong("on-bad-video"),
+        help: ArgumentHelp("Films that cannot be decoded: fail, skip, or replace by another of the list.", valueName: "policy"))
+    var badVideoPolicy: BadVideoChoice = .fail
+
+    func apply(to recipe: inout Recipe) {
+        recipe.data.train = train ?? recipe.data.train
+        recipe.data.val = val ?? recipe.data.val
+        recipe.data.labels = labels ?? recipe.data.labels
+        recipe.data.root = root ?? recipe.data.root
+        recipe.data.frames = frames ?? recipe.data.frames
+    }
+}
+
+enum BadVideoChoice: String, ExpressibleByArgument, CaseIterable {
+    case fail, skip, replace
+}
+
+/// The model.
+struct ModelOptions: ParsableArguments {
+    @Option(
+        name: .customLong("backbone"),
+        help: ArgumentHelp("A backbone: .safetensors with OpenAI CLIP's tensor names.", valueName: "file"))
+    var backbone: String?
+
+    @Option(help: ArgumentHelp("CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz, for backbones that need it.", valueName: "file"))
+    var vocabulary: String?
+
+    @Option(help: "Threads of the model; all processors by default.")
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+    }
+
+    var pool: WorkerPool { WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors) }
+}
+
+/// How long and how fast a run learns.
+struct TrainingOptions: ParsableArguments {
+    @Option(help: "Clips of each class to learn from; all of them by default.")
+    var shots: Int?
+
+    @Option(help: "Passes over the training clips.")
+    var epochs: Int?
+
+    @Option(help: "Clips that are blended and go through the model together.")
+    var batchSize: Int?
+
+    @Option(help: "Batches whose gradients make one step.")
+    var accumulationSteps: Int?
+
+    @Option(help: "Peak learning rate.")
+    var learningRate: Double?
+
+    @Option(help: "Seed of everything random. The same seed gives the same file on the same machine.")
+    var seed: Int?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Folder of the run; runs/<command>, -2, -3, … by default.", valueName: "folder"))
+    var output: String?
+
+    func apply(to recipe: inout Recipe) {
+        recipe.training.shots = shots ?? recipe.training.shots
+        recipe.training.epochs = epochs ?? recipe.training.epochs
+        recipe.training.batchSize = batchSize ?? recipe.training.batchSize
+        recipe.training.accumulationSteps = accumulationSteps ?? recipe.training.accumulationSteps
+        recipe.training.learningRate = learningRate ?? recipe.training.learningRate
+        recipe.training.seed = seed ?? recipe.training.seed
+    }
+}
+
+extension Fusion: ExpressibleByArgument {}
+extension Tuning: ExpressibleByArgument {}

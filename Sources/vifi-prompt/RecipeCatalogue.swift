@@ -1,0 +1,41 @@
+import Files
+import Foundation
+
+/// The recipes that come with the program.
+enum RecipeCatalogue {
+    struct Entry {
+        /// Path below `Recipes`, without `.yaml`.
+        let name: String
+        let path: String
+        /// The first line of the header comment.
+        let title: String
+    }
+
+    static func all() throws -> [Entry] {
+        let root = try PocketHome.bundledFile("Recipes")
+        return try entries(in: root, prefix: "").sorted { $0.name < $1.name }
+    }
+
+    /// The file of a recipe that is named by path or by catalogue name.
+    static func path(of recipe: String) throws -> String {
+        if fileExists(recipe) { return recipe }
+        let entries = try all()
+        if let entry = entries.first(where: { $0.name == recipe || $0.name + ".yaml" == recipe }) { return entry.path }
+        throw SettingsError.unknownRecipe(name: recipe, nearest: recipe.nearest(among: entries.map(\.name)))
+    }
+
+    private static func entries(in folder: String, prefix: String) throws -> [Entry] {
+        var result: [Entry] = []
+        for name in try directoryEntries(folder) {
+            let path = folder.appendingPath(name)
+            if isDirectory(path) {
+                result += try entries(in: path, prefix: prefix + name + "/")
+            } else if name.hasSuffix(".yaml") {
+                let text = String(decoding: try InputFile.contents(of: path, limit: 64 << 10), as: UTF8.self)
+                let title = text.split(separator: "\n").first.map { $0.drop { $0 == "#" || $0 == " " } }.map(String.init) ?? ""
+                result.append(Entry(name: prefix + String(name.dropLast(5)), path: path, title: title))
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,183 @@
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// What a run learns: decides its recipe and its starting point on the pocket world.
+enum RunKind: String {
+    case bridge, learn
+}
+
+/// What cannot be worked out from flags and recipe.
+enum SettingsError: ReportableError {
+    case incompleteData(missing: [String])
+    case unknownRecipe(name: String, nearest: String?)
+    case otherSide(wanted: Int, backbone: Int)
+    case noSource
+
+    var exitStatus: ExitStatus {
+        switch self {
+        case .incompleteData, .noSource: .usage
+        case .unknownRecipe: .missingInput
+        case .otherSide: .badConfiguration
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .incompleteData(let missing):
+            "for your own films \(missing.joined(separator: " and ")) is needed too. "
+                + "With none of --train, --val and --labels the pocket world is used."
+        case .unknownRecipe(let name, let nearest):
+            "no recipe \"\(name.escapedForDisplay)\". " + (nearest.map { "Did you mean \"\($0)\"? " } ?? "")
+                + "`vifi-prompt recipe list` shows those that come with the program."
+        case .otherSide(let wanted, let backbone):
+            "data.side is \(wanted), the backbone sees \(backbone) × \(backbone) pixels. Leave data.side out."
+        case .noSource:
+            "nothing to classify against: pass --labels, or --prompts with a prompt file that names its classes."
+        }
+    }
+}
+
+/// A recipe with every default filled in, and whether it stands for the pocket world.
+struct Settings {
+    let recipe: Recipe
+    let isPocket: Bool
+    let pool: WorkerPool
+
+    /// - Parameter flags: what the command line says, as a recipe.
+    init(kind: RunKind, recipeOptions: RecipeOptions, flags: (inout Recipe) -> Void, pool: WorkerPool) throws {
+        var given = try recipeOptions.recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) } ?? Recipe()
+        flags(&given)
+        for assignment in recipeOptions.assignments { try given.set(assignment) }
+        isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
+        let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(kind.rawValue).yaml")) : Recipe()
+        recipe = given.merged(over: base).merged(over: .defaults(for: kind))
+        self.pool = pool
+        if !isPocket {
+            let missing = [("--train", recipe.data.train), ("--labels", recipe.data.labels)].filter { $0.1 == nil }.map(\.0)
+            if !missing.isEmpty { throw SettingsError.incompleteData(missing: missing) }
+        }
+    }
+
+    // MARK: Model
+
+    /// The backbone that the recipe names; on the pocket world the one that suits `kind`.
+    func backbone(kind: RunKind) throws -> Backbone {
+        let path = try recipe.model.checkpoint ?? (kind == .bridge ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone())
+        let backbone = try Backbone.load(path)
+        if let side = recipe.data.side, side != backbone.architecture.imagePixels {
+            throw SettingsError.otherSide(wanted: side, backbone: backbone.architecture.imagePixels)
+        }
+        Console.note("Backbone: \(path) (\(backbone.description.name), \(backbone.architecture.summary))")
+        return backbone
+    }
+
+    /// The pixel normalisation that the recipe asks for, else the backbone's own.
+    func normalisation(for backbone: Backbone) -> Normalisation {
+        switch recipe.model.normalisation {
+        case .clip: Normalisation(.clip)
+        case .imagenet: Normalisation(.imageNet)
+        case nil: Normalisation(backbone.description.normalisation)
+        }
+    }
+
+    var fusion: Fusion { recipe.fusion ?? .embedding }
+    var frameCount: Int { recipe.data.frames ?? 16 }
+    var seed: UInt64 { UInt64(recipe.training.seed ?? 1) }
+
+    var prompts: PromptConfiguration {
+        PromptConfiguration(
+            visionTokens: recipe.prompts.visionTokens ?? 0, visionDepth: recipe.prompts.visionDepth ?? 0,
+            textTokens: recipe.prompts.textTokens ?? 0, textDepth: recipe.prompts.textDepth ?? 0)
+    }
+
+    // MARK: Training
+
+    var blending: Blending {
+        let augmentation = recipe.augmentation
+        let mixup = augmentation.mixup ?? 0.8
+        let cutmix = augmentation.cutmix ?? 1
+        var blending = Blending()
+        blending.labelSmoothing = augmentation.labelSmoothing ?? 0.1
+        blending.isMixing = mixup > 0 || cutmix > 0
+        blending.cutMixProbability = mixup == 0 ? 1 : cutmix == 0 ? 0 : 0.5
+        if mixup > 0 { blending.mixUpAlpha = mixup }
+        if cutmix > 0 { blending.cutMixAlpha = cutmix }
+        return blending
+    }
+
+    func trainingTransform(for backbone: Backbone) -> ClipTransform {
+        var configuration = ClipTransform.Configuration()
+        configuration.flipProbability = Float(recipe.augmentation.flip ?? 0.5)
+        configuration.jitterProbability = Float(recipe.augmentation.colourJitter ?? 0.8)
+        configuration.greyProbability = Float(recipe.augmentation.grey ?? 0.2)
+        if recipe.augmentation.multiScale == false { configuration.cropScales = [1] }
+        configuration.normalisation = normalisation(for: backbone)
+        return .training(side: backbone.architecture.imagePixels, configuration)
+    }
+
+    func testTransform(for backbone: Backbone) -> ClipTransform {
+        var configuration = ClipTransform.Configuration()
+        configuration.normalisation = normalisation(for: backbone)
+        return .testing(side: backbone.architecture.imagePixels, configuration)
+    }
+
+    func trainingConfiguration(clipCount: Int) throws -> TrainingConfiguration {
+        let training = recipe.training
+        var configuration = TrainingConfiguration(
+            epochs: training.epochs ?? 50, batchSize: training.batchSize ?? 4,
+            accumulationSteps: training.accumulationSteps ?? 16, learningRate: training.learningRate ?? 8e-3,
+            warmupEpochs: Double(training.warmupEpochs ?? 5), weightDecay: training.weightDecay ?? 1e-3, seed: seed,
+            blending: blending)
+        if let steps = training.steps {
+            let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
+            configuration.epochs = (steps + perEpoch - 1) / perEpoch
+        }
+        configuration.warmupEpochs = min(configuration.warmupEpochs, Double(configuration.epochs) / 2)
+        configuration.evaluationInterval = max(1, configuration.epochs / 5)
+        try configuration.check()
+        return configuration
+    }
+}
+
+extension Recipe {
+    /// What holds where neither flag nor recipe says otherwise: the paper's few-shot prompting and bridging
+    /// settings (`docs`, configuration table), with 16 frames.
+    static func defaults(for kind: RunKind) -> Recipe {
+        var recipe = Recipe()
+        recipe.data.frames = 16
+        recipe.fusion = .embedding
+        recipe.template = "a photo of a {}."
+        recipe.training.batchSize = 4
+        recipe.training.accumulationSteps = 16
+        recipe.training.warmupEpochs = 5
+        recipe.training.weightDecay = 1e-3
+        recipe.training.seed = 1
+        recipe.augmentation.flip = 0.5
+        recipe.augmentation.colourJitter = 0.8
+        recipe.augmentation.grey = 0.2
+        recipe.augmentation.mixup = 0.8
+        recipe.augmentation.cutmix = 1
+        recipe.augmentation.labelSmoothing = 0.1
+        recipe.augmentation.multiScale = true
+        switch kind {
+        case .learn:
+            recipe.prompts.visionTokens = 10
+            recipe.prompts.textTokens = 10
+            recipe.prompts.visionDepth = 12
+            recipe.prompts.textDepth = 12
+            recipe.training.epochs = 50
+            recipe.training.learningRate = 8e-3
+        case .bridge:
+            recipe.tuning = .both
+            recipe.training.epochs = 10
+            recipe.training.learningRate = 8e-6
+            recipe.training.accumulationSteps = 64
+        }
+        return recipe
+    }
+}
