@@ -12,14 +12,14 @@ import Files
         /// x264's constant rate factor, `0...51`; 18 is visually lossless.
         package var rateFactor = 18
         /// x264's preset, for example `ultrafast`, `veryfast`, `medium`.
-        package var preset = "ultrafast"
+        package var preset = "veryfast"
         /// Frames between key frames at most.
         package var keyFrameInterval = 250
         /// Pretends that x264 is missing.
         package var avoidsH264 = false
 
         package init(
-            rateFactor: Int = 18, preset: String = "ultrafast", keyFrameInterval: Int = 250, avoidsH264: Bool = false
+            rateFactor: Int = 18, preset: String = "veryfast", keyFrameInterval: Int = 250, avoidsH264: Bool = false
         ) {
             self.rateFactor = rateFactor
             self.preset = preset
@@ -257,6 +257,9 @@ private final class MemorySink {
 private func writeToSink(opaque: UnsafeMutableRawPointer?, buffer: UnsafePointer<UInt8>?, count: Int32) -> Int32 {
     guard let sink = unsafe sink(opaque), let buffer = unsafe buffer, count >= 0 else { return vifi_error_invalid() }
     let source = unsafe UnsafeBufferPointer(start: buffer, count: Int(count))
+    if sink.writeOffset > sink.bytes.count {
+        sink.bytes.append(contentsOf: repeatElement(0, count: sink.writeOffset - sink.bytes.count))
+    }
     let overlap = min(sink.bytes.count - sink.writeOffset, Int(count))
     if overlap > 0 {
         unsafe sink.bytes.replaceSubrange(sink.writeOffset..<sink.writeOffset + overlap, with: source[..<overlap])
@@ -275,8 +278,9 @@ private func seekInSink(opaque: UnsafeMutableRawPointer?, offset: Int64, whence:
         case SEEK_END: sink.bytes.count
         default: 0
         }
+    // Beyond the end too: the muxer makes room for a table of contents longer than the pictures.
     let target = base + Int(offset)
-    guard (0...sink.bytes.count).contains(target) else { return Int64(vifi_error_invalid()) }
+    guard target >= 0 else { return Int64(vifi_error_invalid()) }
     sink.writeOffset = target
     return Int64(target)
 }
