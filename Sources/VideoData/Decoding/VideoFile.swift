@@ -250,7 +250,11 @@ private struct CheckedClaims {
 
     init(_ claims: HeaderClaims) {
         if let rate = claims.framesPerSecond {
-            if rate > 0 && rate <= 1000 { framesPerSecond = rate } else { warnings.append(.absurdRate(framesPerSecond: rate)) }
+            if rate > 0 && rate <= 1000 {
+                framesPerSecond = rate
+            } else {
+                warnings.append(.absurdRate(framesPerSecond: rate))
+            }
         }
         if let duration = claims.durationSeconds {
             // Eleven days, more than any file of 200,000 packets lasts.
