@@ -112,6 +112,7 @@ import CFFmpeg
     ) throws(VideoError) -> Int {
         var best: (index: Int, score: Int)?
         var problem = VideoError.Problem.noVideoStream
+        let stillPictures = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS
         for index in 0..<Int(unsafe context.pointee.nb_streams) {
             guard let stream = unsafe context.pointee.streams[index],
                 let parameters = unsafe stream.pointee.codecpar
@@ -120,7 +121,7 @@ import CFFmpeg
             switch unsafe parameters.pointee.codec_type {
             case AVMEDIA_TYPE_AUDIO:
                 if problem == .noVideoStream { problem = .onlySound }
-            case AVMEDIA_TYPE_VIDEO where disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS) != 0:
+            case AVMEDIA_TYPE_VIDEO where disposition & stillPictures != 0:
                 problem = .onlyCoverArt
             case AVMEDIA_TYPE_VIDEO:
                 let pixelCount = Int(unsafe parameters.pointee.width) * Int(unsafe parameters.pointee.height)
@@ -155,7 +156,8 @@ import CFFmpeg
         var claims = unsafe HeaderClaims(
             container: String(cString: context.pointee.iformat.pointee.name),
             codec: String(cString: avcodec_get_name(parameters.codec_id)),
-            pixelFormat: av_get_pix_fmt_name(AVPixelFormat(parameters.format)).map { unsafe String(cString: $0) } ?? "unknown",
+            pixelFormat: av_get_pix_fmt_name(AVPixelFormat(parameters.format)).map { unsafe String(cString: $0) }
+                ?? "unknown",
             frameCount: Int(stream.pointee.nb_frames),
             reordersFrames: parameters.video_delay > 0)
         if rate.num != 0 && rate.den != 0 { claims.framesPerSecond = Double(rate.num) / Double(rate.den) }

@@ -5,8 +5,7 @@ enum FirstBytes {
     /// The problem with a file that begins with `bytes`, if they show one.
     static func problem(in bytes: [UInt8]) -> VideoError.Problem? {
         if bytes.isEmpty { return .empty }
-        let text = String(decoding: bytes, as: UTF8.self)
-            .drop { $0.isWhitespace || $0 == "\u{feff}" }.lowercased()
+        let text = openingText(of: bytes)
         if text.hasPrefix("version https://git-lfs.github.com/spec/") {
             return .notVideo(what: "a Git LFS pointer (a note that stands for the real file; run: git lfs pull)")
         }
@@ -19,6 +18,15 @@ enum FirstBytes {
         if bytes.starts(with: [0x50, 0x4b, 3, 4]) { return .notVideo(what: "a zip archive") }
         if bytes.starts(with: [0x1f, 0x8b]) { return .notVideo(what: "a gzip archive") }
         return nil
+    }
+
+    /// The first words of a text, in lower case; empty for anything but plain text.
+    private static func openingText(of bytes: [UInt8]) -> String {
+        let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
+        let body = bytes.dropFirst(bytes.starts(with: byteOrderMark) ? 3 : 0)
+            .drop { $0 == 0x20 || (9...13).contains($0) }
+            .prefix(64).prefix { $0 < 0x80 }
+        return String(decoding: body, as: UTF8.self).lowercased()
     }
 
     /// Words for a file that no demuxer recognised.

@@ -7,6 +7,8 @@ import CFFmpeg
     let height: Int
     private var scaler: OpaquePointer?
     private var scalerKey: Key?
+    /// The range of the pixel format where a frame names none: full for the `yuvj…` formats.
+    private var isFullByDefault: Int32 = 0
     /// Rows in here are padded: the vectorised converters write past a row's end.
     private var output: UnsafeMutablePointer<AVFrame>?
 
@@ -89,21 +91,28 @@ import CFFmpeg
             guard code >= 0 else { return code }
         }
         let code = unsafe sws_init_context(created, nil, nil)
-        if code >= 0 { scalerKey = key }
+        guard code >= 0 else { return code }
+        scalerKey = key
+        isFullByDefault = colourDetails().inputIsFull
         return code
     }
 
-    /// Tells the scaler which matrix and range the picture's samples are in.
-    private func setColours(of frame: UnsafeMutablePointer<AVFrame>) {
+    /// The range of the scaler's input and output, as set now.
+    private func colourDetails() -> (inputIsFull: Int32, outputIsFull: Int32) {
         var inputTable: UnsafeMutablePointer<Int32>?
         var outputTable: UnsafeMutablePointer<Int32>?
         var inputIsFull: Int32 = 0
         var outputIsFull: Int32 = 0
         var brightness: Int32 = 0
-        var contrast: Int32 = 1 << 16
-        var saturation: Int32 = 1 << 16
+        var contrast: Int32 = 0
+        var saturation: Int32 = 0
         unsafe sws_getColorspaceDetails(
             scaler, &inputTable, &inputIsFull, &outputTable, &outputIsFull, &brightness, &contrast, &saturation)
+        return (inputIsFull, outputIsFull)
+    }
+
+    /// Tells the scaler which matrix and range the picture's samples are in.
+    private func setColours(of frame: UnsafeMutablePointer<AVFrame>) {
         let colourSpace = unsafe frame.pointee.colorspace
         // The matrices that the library knows; BT.601 for the rest and for unmarked files.
         let known: [AVColorSpace] = [
@@ -113,8 +122,9 @@ import CFFmpeg
         let matrix = known.contains(colourSpace) ? colourSpace : AVCOL_SPC_BT470BG
         let table = unsafe sws_getCoefficients(Int32(matrix.rawValue))
         let range = unsafe frame.pointee.color_range
-        if range != AVCOL_RANGE_UNSPECIFIED { inputIsFull = range == AVCOL_RANGE_JPEG ? 1 : 0 }
+        let inputIsFull: Int32 = range == AVCOL_RANGE_UNSPECIFIED ? isFullByDefault : range == AVCOL_RANGE_JPEG ? 1 : 0
+        // No change of brightness, contrast or saturation, the latter two in 16.16 fixed point.
         unsafe sws_setColorspaceDetails(
-            scaler, table, inputIsFull, table, outputIsFull, brightness, contrast, saturation)
+            scaler, table, inputIsFull, table, colourDetails().outputIsFull, 0, 1 << 16, 1 << 16)
     }
 }

@@ -44,6 +44,9 @@ import CFFmpeg
     /// The picture that `seek` settled on, valid until the next call.
     var selected: UnsafeMutablePointer<AVFrame> { unsafe selectsPrevious ? previous : decoder.frame }
 
+    /// Some frame has been decoded.
+    var isAtFrame: Bool { currentNumber != nil || previousNumber != nil }
+
     /// Decodes frame `number`.
     mutating func seek(to number: Int, in order: FrameOrder) throws(VideoError) -> Outcome {
         let entry = order.entryPoint(forFrame: number)

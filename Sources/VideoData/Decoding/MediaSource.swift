@@ -108,7 +108,9 @@ final class MediaSource {
     }
 }
 
-private func readFromSource(opaque: UnsafeMutableRawPointer?, buffer: UnsafeMutablePointer<UInt8>?, count: Int32) -> Int32 {
+private func readFromSource(
+    opaque: UnsafeMutableRawPointer?, buffer: UnsafeMutablePointer<UInt8>?, count: Int32
+) -> Int32 {
     guard let opaque = unsafe opaque, let buffer = unsafe buffer, count > 0 else { return vifi_error_invalid() }
     let source = unsafe Unmanaged<MediaSource>.fromOpaque(opaque).takeUnretainedValue()
     return unsafe source.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(count)))

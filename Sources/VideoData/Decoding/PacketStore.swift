@@ -23,7 +23,8 @@ import CFFmpeg
         unsafe avcodec_parameters_copy(copy, demuxer.stream.pointee.codecpar)
         unsafe inspector = PacketInspector(
             codec: copy.pointee.codec_id, isIntraOnly: PacketStore.isIntraOnly(copy.pointee.codec_id),
-            configuration: Array(UnsafeBufferPointer(start: copy.pointee.extradata, count: Int(copy.pointee.extradata_size))))
+            configuration: Array(
+                UnsafeBufferPointer(start: copy.pointee.extradata, count: Int(copy.pointee.extradata_size))))
         self.demuxer = demuxer
         unsafe scratch = av_packet_alloc()
         try readAll(limits: limits)

@@ -10,17 +10,21 @@ import CFFmpeg
 ///     let frames = try video.frames(at: [0, video.frameCount / 2, video.frameCount - 1])
 @safe package struct VideoFile: ~Copyable {
     package let path: String
-    package private(set) var info: VideoInfo
+    package let info: VideoInfo
 
     private let store: PacketStore
     private let limits: VideoLimits
     private let threadCount: Int
     private let orientation: Orientation
     private let headerWarnings: [VideoWarning]
-    private var order: FrameOrder
+    private let order: FrameOrder
+    /// The order found by decoding everything, once time stamps proved to be wrong.
+    private var decodedOrder: FrameOrder?
     private var cursor: FrameCursor
+    private var isFresh = true
     private var converter: FrameConverter
     private var repeatedFrames: Set<Int> = []
+    private var damagedPackets: Set<Int> = []
     private var otherSizes: [VideoWarning] = []
 
     /// Opens a file, counts its frames and decodes the first.
@@ -36,10 +40,8 @@ import CFFmpeg
         let (store, claims) = try VideoFile.readPackets(of: source, limits: limits)
         let order = try VideoFile.order(
             of: store, reordersFrames: claims.reordersFrames, threadCount: threadCount, limits: limits)
-        let decoder = try FrameDecoder(store: store, threadCount: threadCount, limits: limits)
-        var cursor = try FrameCursor(decoder: decoder)
-        let first = try order.frameCount > 0 ? cursor.seek(to: 0, in: order) : .nothing
-        guard first != .nothing else {
+        let cursor = try VideoFile.cursorAtStart(of: store, order: order, threadCount: threadCount, limits: limits)
+        guard cursor.isAtFrame else {
             let problem = try VideoFile.isIncomplete(source)
                 ? VideoError.Problem.incompleteDownload(byteCount: source.byteCount)
                 : .nothingDecodes(packetCount: store.count, declaredFrameCount: claims.frameCount)
@@ -74,8 +76,8 @@ import CFFmpeg
     /// What is odd about the file, as far as it was noticed up to now. Decoding may add to it.
     package var warnings: [VideoWarning] {
         var result = headerWarnings + otherSizes
-        let damagedCount = cursor.damagedPackets.count
-        if damagedCount > 0 { result.append(.damagedFrames(count: damagedCount)) }
+        let damaged = damagedPackets.union(cursor.damagedPackets)
+        if !damaged.isEmpty { result.append(.damagedFrames(count: damaged.count)) }
         if !repeatedFrames.isEmpty { result.append(.repeatedFrames(indices: repeatedFrames.sorted())) }
         return result
     }
@@ -83,6 +85,8 @@ import CFFmpeg
     /// Decodes the frames `indices`, which may repeat and stand in any order, and no more than needed.
     ///
     /// A frame that does not decode shows the last one before it that does; `warnings` then says so.
+    /// The same indices give the same pictures, even of a damaged file: each call starts with a new
+    /// codec. So ask for all the frames of a clip at once.
     ///
     /// - Returns: one frame for each index, all of the same size.
     package mutating func frames(at indices: [Int]) throws(VideoError) -> [VideoFrame] {
@@ -92,7 +96,8 @@ import CFFmpeg
     /// As `frames(at:)`, keeping only what `transform` makes of each frame: for large pictures, of which
     /// a clip's worth would fill the memory.
     ///
-    /// - Parameter transform: called once for each different index, in ascending order.
+    /// - Parameter transform: called for each different index in ascending order; all over again in the
+    ///   rare file whose time stamps turn out to be wrong on the way.
     package mutating func frames<Result>(
         at indices: [Int], transform: (VideoFrame) -> Result
     ) throws(VideoError) -> [Result] {
@@ -100,27 +105,45 @@ import CFFmpeg
         for index in indices where !(0..<frameCount).contains(index) {
             throw VideoError(path: path, problem: .noSuchFrame(index: index, frameCount: frameCount))
         }
-        var results: [Int: Result] = [:]
-        for index in Set(indices).sorted() {
-            results[index] = transform(try frame(at: index))
+        let wanted = Set(indices).sorted()
+        if !isFresh { try renewCursor(for: order) }
+        isFresh = false
+        var results = try collect(wanted, in: order, transform)
+        if results == nil {
+            let trueOrder: FrameOrder
+            if let decodedOrder {
+                trueOrder = decodedOrder
+            } else {
+                trueOrder = try VideoFile.decodedOrder(of: store, threadCount: threadCount, limits: limits)
+                decodedOrder = trueOrder
+            }
+            try renewCursor(for: trueOrder)
+            results = try collect(wanted, in: trueOrder, transform)
         }
-        return indices.compactMap { results[$0] }
+        return indices.compactMap { results?[$0] }
     }
 
-    private mutating func frame(at index: Int) throws(VideoError) -> VideoFrame {
-        switch try cursor.seek(to: min(index, order.frameCount - 1), in: order) {
-        case .found:
-            break
-        case .standIn:
-            repeatedFrames.insert(index)
-        case .nothing:
-            throw VideoError(path: path, problem: .nothingDecodes(packetCount: store.count, declaredFrameCount: 0))
-        case .orderMismatch:
-            // Only now do the time stamps turn out to be wrong. Decoding everything tells the true order.
-            order = try VideoFile.decodedOrder(of: store, threadCount: threadCount, limits: limits)
-            cursor = try FrameCursor(decoder: FrameDecoder(store: store, threadCount: threadCount, limits: limits))
-            return try frame(at: index)
+    /// Decodes the frames `wanted`, ascending. Returns nil if they do not come in the order supposed.
+    private mutating func collect<Result>(
+        _ wanted: [Int], in order: FrameOrder, _ transform: (VideoFrame) -> Result
+    ) throws(VideoError) -> [Int: Result]? {
+        var results: [Int: Result] = [:]
+        var standIns: Set<Int> = []
+        for index in wanted {
+            switch try cursor.seek(to: index, in: order) {
+            case .found: break
+            case .standIn: standIns.insert(index)
+            case .orderMismatch: return nil
+            case .nothing:
+                throw VideoError(path: path, problem: .nothingDecodes(packetCount: store.count, declaredFrameCount: 0))
+            }
+            results[index] = transform(try selectedFrame())
         }
+        repeatedFrames.formUnion(standIns)
+        return results
+    }
+
+    private mutating func selectedFrame() throws(VideoError) -> VideoFrame {
         let picture = unsafe cursor.selected
         noteSize(width: Int(unsafe picture.pointee.width), height: Int(unsafe picture.pointee.height))
         switch unsafe converter.convert(picture) {
@@ -129,6 +152,12 @@ import CFFmpeg
         case .failure(let failure):
             throw VideoError(path: path, problem: .cannotConvert(reason: errorWords(failure.code)))
         }
+    }
+
+    /// Starts again at the first frame with a new codec.
+    private mutating func renewCursor(for order: FrameOrder) throws(VideoError) {
+        damagedPackets.formUnion(cursor.damagedPackets)
+        cursor = try VideoFile.cursorAtStart(of: store, order: order, threadCount: threadCount, limits: limits)
     }
 
     private mutating func noteSize(width: Int, height: Int) {
@@ -176,6 +205,16 @@ extension VideoFile {
         return FrameOrder(decoded: packets, facts: store.facts)
     }
 
+    /// A new codec that has decoded the first frame, if there is any.
+    private static func cursorAtStart(
+        of store: PacketStore, order: FrameOrder, threadCount: Int, limits: VideoLimits
+    ) throws(VideoError) -> FrameCursor {
+        let decoder = try FrameDecoder(store: store, threadCount: threadCount, limits: limits)
+        var cursor = try FrameCursor(decoder: decoder)
+        if order.frameCount > 0 { _ = try cursor.seek(to: 0, in: order) }
+        return cursor
+    }
+
     /// A better explanation of an error that FFmpeg met in a file's first or last bytes.
     private static func diagnosis(
         of error: VideoError, source: MediaSource, firstBytes: [UInt8]
@@ -211,7 +250,11 @@ private struct CheckedClaims {
 
     init(_ claims: HeaderClaims) {
         if let rate = claims.framesPerSecond {
-            if rate > 0 && rate <= 1000 { framesPerSecond = rate } else { warnings.append(.absurdRate(framesPerSecond: rate)) }
+            if rate > 0 && rate <= 1000 {
+                framesPerSecond = rate
+            } else {
+                warnings.append(.absurdRate(framesPerSecond: rate))
+            }
         }
         if let duration = claims.durationSeconds {
             // Eleven days, more than any file of 200,000 packets lasts.
