@@ -47,6 +47,8 @@ struct Settings {
     let recipe: Recipe
     let isPocket: Bool
     let pool: WorkerPool
+    /// Prompt depths that somebody asked for; nil where the default of all layers holds.
+    private let givenDepths: (vision: Int?, text: Int?)
 
     /// - Parameter flags: what the command line says, as a recipe.
     init(kind: RunKind, recipeOptions: RecipeOptions, flags: (inout Recipe) -> Void, pool: WorkerPool) throws {
@@ -57,6 +59,7 @@ struct Settings {
         let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(kind.rawValue).yaml")) : Recipe()
         recipe = given.merged(over: base).merged(over: .defaults(for: kind))
         self.pool = pool
+        givenDepths = (given.prompts.visionDepth, given.prompts.textDepth)
         if !isPocket {
             let missing = [("--train", recipe.data.train), ("--labels", recipe.data.labels)].filter { $0.1 == nil }.map(\.0)
             if !missing.isEmpty { throw SettingsError.incompleteData(missing: missing) }
@@ -93,6 +96,14 @@ struct Settings {
         PromptConfiguration(
             visionTokens: recipe.prompts.visionTokens ?? 0, visionDepth: recipe.prompts.visionDepth ?? 0,
             textTokens: recipe.prompts.textTokens ?? 0, textDepth: recipe.prompts.textDepth ?? 0)
+    }
+
+    /// The prompts that are asked for; the default depth of all layers is as many as there are.
+    func fittedPrompts(to architecture: CLIPArchitecture) -> PromptConfiguration {
+        var fitted = prompts
+        if givenDepths.vision == nil { fitted.visionDepth = min(fitted.visionDepth, architecture.vision.layerCount) }
+        if givenDepths.text == nil { fitted.textDepth = min(fitted.textDepth, architecture.text.layerCount) }
+        return fitted
     }
 
     // MARK: Training

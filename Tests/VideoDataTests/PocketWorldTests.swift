@@ -174,10 +174,10 @@ struct PocketCatalogueTests {
 @Suite("Pocket world: stills")
 struct PocketStillTests {
     @Test func aStillIsAFunctionOfSeedAndIndex() {
-        let still = PocketStill(seed: 4, index: 17, fullCaptionChance: 0.5)
-        #expect(still.picture() == PocketStill(seed: 4, index: 17, fullCaptionChance: 0.5).picture())
-        #expect(still.caption == PocketStill(seed: 4, index: 17, fullCaptionChance: 0.5).caption)
-        #expect(still.picture() != PocketStill(seed: 4, index: 18, fullCaptionChance: 0.5).picture())
+        let still = PocketStill(seed: 4, index: 17, fullCaptionChance: 0.5, ease: 0)
+        #expect(still.picture() == PocketStill(seed: 4, index: 17, fullCaptionChance: 0.5, ease: 0).picture())
+        #expect(still.caption == PocketStill(seed: 4, index: 17, fullCaptionChance: 0.5, ease: 0).caption)
+        #expect(still.picture() != PocketStill(seed: 4, index: 18, fullCaptionChance: 0.5, ease: 0).picture())
     }
 
     /// Captions tell appearance and posture; a word of movement would teach the classes early.
@@ -185,7 +185,7 @@ struct PocketStillTests {
         let movements = Set(everyClass.flatMap { $0.name.split(separator: " ") }.filter { $0.hasSuffix("ing") })
         var captions = Set<String>()
         for index in 0..<3000 {
-            let caption = PocketStill(seed: 1, index: index, fullCaptionChance: 0.5).caption
+            let caption = PocketStill(seed: 1, index: index, fullCaptionChance: 0.5, ease: 0).caption
             captions.insert(caption)
             #expect(caption.utf8.count <= 75)
             let words = caption.split { !$0.isLetter }

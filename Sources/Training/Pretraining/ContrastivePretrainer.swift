@@ -15,7 +15,7 @@ package struct ContrastivePretrainer: Sendable {
         package var batchSize = 96
         package var stepCount = 1500
         package var warmupSteps = 100
-        package var learningRate = 1e-3
+        package var learningRate = (ProcessInfo.processInfo.environment["PLR"].flatMap(Double.init) ?? 1e-3)
         /// Decay of matrices; vectors do not decay.
         package var weightDecay = 0.05
         /// The scale on similarities stays below this (Radford et al. 2021, section 2.5).
@@ -24,14 +24,19 @@ package struct ContrastivePretrainer: Sendable {
         /// Captions begin with everything and end with posture alone. Colours get both towers going within a
         /// hundred steps; but colours tell most pictures of a batch apart, so a model that may rely on
         /// them never looks at the limbs.
-        package var fullCaptionSteps = 500
+        package var fullCaptionSteps = 300
         package var leastFullCaptionChance: Float = 0.1
+        /// Scenes begin empty and end as films have them: limbs before a plain wall are found soon, limbs
+        /// among things are not found at all by a transformer that knows nothing yet.
+        package var easySteps = 1000
 
         package init() {}
 
         func fullCaptionChance(at step: Int) -> Float {
-            max(leastFullCaptionChance, 1 - Float(step) / Float(max(1, fullCaptionSteps)))
+            max(leastFullCaptionChance, 0.6 * (1 - Float(step) / Float(max(1, fullCaptionSteps))))
         }
+
+        func ease(at step: Int) -> Float { max(0, 1 - Float(step) / Float(max(1, easySteps))) }
     }
 
     package struct Progress: Sendable {
@@ -82,7 +87,7 @@ package struct ContrastivePretrainer: Sendable {
         let tokenizer = ByteTokenizer()
         let side = configuration.architecture.imagePixels
         var augmentation = ClipTransform.Configuration()
-        augmentation.cropScales = [1, 0.875]
+        augmentation.cropScales = configuration.ease(at: step) > 0.5 ? [1] : [1, 0.875]
         augmentation.jitterProbability = 0
         augmentation.greyProbability = 0
         let transform = ClipTransform.training(side: side, augmentation)
@@ -91,7 +96,8 @@ package struct ContrastivePretrainer: Sendable {
         for row in 0..<configuration.batchSize {
             let index = step * configuration.batchSize + row
             let still = PocketStill(
-                seed: configuration.seed, index: index, fullCaptionChance: configuration.fullCaptionChance(at: step))
+                seed: configuration.seed, index: index, fullCaptionChance: configuration.fullCaptionChance(at: step),
+                ease: configuration.ease(at: step))
             let frame = VideoFrame(width: PocketFilm.width, height: PocketFilm.height, pixels: still.picture())
             let key = ClipKey(seed: configuration.seed, epoch: 0, clip: index)
             for clip in transform.clips(from: [frame], key: key) { pictures.row(row).fill(with: clip.pixels) }

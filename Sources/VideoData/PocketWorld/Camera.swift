@@ -40,6 +40,19 @@ package struct Camera: Equatable, Sendable {
         shakePhase = source.uniform()
     }
 
+    /// Brings the camera before the figure: all the way at 1, not at all at 0.
+    mutating func steady(by ease: Float) {
+        let play = 1 - ease
+        yaw = (yaw < 0 ? -0.35 : 0.35) * ease + yaw * play
+        roll *= play
+        rollSpeed *= play
+        centre = SIMD2(0, 0.58) * ease + centre * play
+        drift *= play
+        span = 1.42 * ease + span * play
+        zoom *= play
+        shake *= play
+    }
+
     /// - Parameter progress: 0 at the film's start, 1 at its end.
     func view(at progress: Float, width: Int, height: Int) -> View {
         let late = progress - 0.5

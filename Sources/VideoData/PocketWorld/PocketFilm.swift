@@ -48,8 +48,16 @@ package struct Manner: Equatable, Sendable {
 package struct FilmSetting: Equatable, Sendable {
     package let figure: Figure
     package let manner: Manner
-    package let scene: Scene
-    package let camera: Camera
+    package private(set) var scene: Scene
+    package private(set) var camera: Camera
+
+    /// The same figure in a calmer scene before a steadier camera.
+    func eased(by ease: Float) -> FilmSetting {
+        var eased = self
+        eased.scene.calm(by: ease)
+        eased.camera.steady(by: ease)
+        return eased
+    }
 
     package init(style: FilmStyle, seed: UInt64, index: Int, purpose: RandomPurpose = .film) {
         // One stream for each, so that a change of one does not redraw the others.

@@ -11,11 +11,12 @@ package struct PocketStill: Sendable {
     /// Stills are drawn in both styles: pictures on the web are of every kind.
     ///
     /// - Parameter index: which still; the stream of stills is endless.
+    ///   - ease: 1 for an empty scene before a steady camera, 0 for scenes as films have them.
     ///   - fullCaptionChance: chance that the caption tells colour and place besides posture.
-    package init(seed: UInt64, index: Int, fullCaptionChance: Float) {
+    package init(seed: UInt64, index: Int, fullCaptionChance: Float, ease: Float) {
         var source = RandomSource(seed: seed, purpose: .caption, epoch: 4, item: index)
         let style: FilmStyle = source.uniform() < 0.5 ? .lifelike : .cutOut
-        setting = FilmSetting(style: style, seed: seed, index: index, purpose: .caption)
+        setting = FilmSetting(style: style, seed: seed, index: index, purpose: .caption).eased(by: ease)
         let vigour = setting.manner.vigour
         func arms() -> (lead: LimbAngles, trail: LimbAngles) {
             let action = ArmAction.allCases[source.integer(below: ArmAction.allCases.count)]

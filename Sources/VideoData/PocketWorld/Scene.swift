@@ -48,6 +48,12 @@ package struct Scene: Equatable, Sendable {
         for _ in 0..<(1 + source.integer(below: 4)) { objects.append(Self.object(in: place, source: &source)) }
     }
 
+    /// Takes things away and patterns back: all of them at 1, none at 0.
+    mutating func calm(by ease: Float) {
+        objects.removeLast(Int((Float(objects.count) * min(1, 1.5 * ease)).rounded()))
+        stripes.strength *= 1 - ease
+    }
+
     package static func == (one: Scene, other: Scene) -> Bool {
         one.place == other.place && one.tint == other.tint && one.horizon == other.horizon
             && one.upper == other.upper && one.ground == other.ground && one.stripes == other.stripes

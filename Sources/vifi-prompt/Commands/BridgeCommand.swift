@@ -1,2 +1,68 @@
 import ArgumentParser
-struct BridgeCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "bridge", abstract: "") }
+import CLIPModel
+import Files
+import Tensors
+import Training
+
+struct BridgeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bridge",
+        abstract: "Fine-tunes CLIP on videos: frames one by one, their embeddings averaged.",
+        discussion: """
+            Without --train, --val and --labels it trains the pocket CLIP, which knows stills, on the films of \
+            the pocket world's large data set.
+
+              vifi-prompt bridge
+              vifi-prompt bridge --train train.txt --val val.txt --labels labels.csv --backbone clip.safetensors
+
+            The bridged CLIP is kept in the run's folder as backbone.safetensors; `learn` takes it with --backbone.
+            """)
+
+    @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+
+    @Option(help: "What learns: both towers, image or text.")
+    var tuning: Tuning?
+    @Option(help: "How frames come together: embedding, decision or image.")
+    var fusion: Fusion?
+    @Option(help: ArgumentHelp("Name of the result, recorded in its file.", valueName: "name"))
+    var name = "bridged-clip"
+
+    func run() throws {
+        let settings = try Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
+        let backbone = try settings.backbone(kind: .bridge)
+        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
+        let runData = try RunData(settings: settings, kind: .bridge, options: data)
+        let sequences = try BackboneFinder.sequences(
+            classNames: runData.classes.names, textTokens: 0, template: settings.recipe.template, backbone: backbone,
+            tokenizer: tokenizer)
+        let task = BridgeTask(
+            backbone: backbone, tuning: settings.recipe.tuning ?? .both,
+            setting: TaskSetting(
+                sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3))
+        let run = LearningRun(kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone)
+        let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
+            + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
+            + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
+        let outcome = try run.train(task, sequences: sequences, output: training.output) { path, report in
+            let tuned = task.backbone(named: name, provenance: provenance)
+            try tuned.save(to: path.appendingPath("last.safetensors"))
+            if report.isBest { try tuned.save(to: path.appendingPath("backbone.safetensors")) }
+        }
+        if let best = outcome.best {
+            Console.result("test top-1 \(percent(best.top1)), top-5 \(percent(best.top5)) over \(best.clips) clips")
+        }
+        Console.result("backbone: \(outcome.path.appendingPath("backbone.safetensors"))")
+    }
+
+    private func flags(_ recipe: inout Recipe) {
+        data.apply(to: &recipe)
+        training.apply(to: &recipe)
+        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.tuning = tuning ?? recipe.tuning
+        recipe.fusion = fusion ?? recipe.fusion
+    }
+}

@@ -1,2 +1,99 @@
 import ArgumentParser
-struct LearnCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "learn", abstract: "") }
+import CLIPModel
+import Files
+import Tensors
+import Training
+
+struct LearnCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "learn",
+        abstract: "Learns prompt tokens for both towers from a few clips a class; CLIP itself stays as it is.",
+        discussion: """
+            Without --train, --val and --labels it learns on the pocket world's small data set from the \
+            bridged pocket CLIP.
+
+              vifi-prompt learn --shots 2
+              vifi-prompt learn --train train.txt --val val.txt --labels labels.csv \\
+                                --backbone bridged.safetensors --shots 8
+
+            The best and the last prompts are kept in the run's folder under prompts/.
+            """)
+
+    @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+
+    @Option(help: ArgumentHelp("Prompt tokens a layer of the vision tower; 0 for none.", valueName: "tokens"))
+    var visionTokens: Int?
+    @Option(help: ArgumentHelp("Prompt tokens a layer of the text tower; 0 for none.", valueName: "tokens"))
+    var textTokens: Int?
+    @Option(help: ArgumentHelp("Layers of the vision tower with prompts of their own, from the first.", valueName: "layers"))
+    var visionDepth: Int?
+    @Option(help: ArgumentHelp("Layers of the text tower with prompts of their own, from the first.", valueName: "layers"))
+    var textDepth: Int?
+    @Option(help: "How frames come together: embedding, decision or image.")
+    var fusion: Fusion?
+
+    func run() throws {
+        let settings = try Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
+        let backbone = try settings.backbone(kind: .learn)
+        let configuration = settings.fittedPrompts(to: backbone.architecture)
+        try configuration.check(against: backbone.architecture)
+        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
+        let runData = try RunData(settings: settings, kind: .learn, options: data)
+        let sequences = try BackboneFinder.sequences(
+            classNames: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
+            backbone: backbone, tokenizer: tokenizer)
+        let task = PromptTask(
+            backbone: backbone,
+            prompts: PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed),
+            setting: TaskSetting(
+                sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3))
+        let run = LearningRun(kind: .learn, settings: settings, data: runData, options: data, backbone: backbone)
+        let outcome = try run.train(task, sequences: sequences, output: training.output) { path, report in
+            try checkUntouched(backbone)
+            var header = PromptHeader(
+                backbone: backbone, configuration: configuration, classNames: runData.classes.names,
+                frameCount: settings.frameCount, fusion: settings.fusion, shots: settings.recipe.training.shots,
+                seed: settings.seed, recipeDigest: Digest.of(settings.recipe.yaml))
+            header.metrics["training_loss"] = report.trainingLoss
+            header.metrics["epoch"] = Double(report.epoch)
+            if let metrics = report.metrics {
+                header.metrics["val_top1"] = metrics.top1
+                header.metrics["val_top5"] = metrics.top5
+            }
+            let file = PromptFile(prompts: task.prompts.reading, header: header)
+            try createDirectory(path.appendingPath("prompts"))
+            for name in report.isBest ? ["last", "best"] : ["last"] {
+                try file.save(to: path.appendingPath("prompts/\(name).safetensors"))
+            }
+        }
+        Console.note("The backbone's SHA-256 is \(backbone.digest.prefix(12))… as before: only prompts have changed.")
+        if let best = outcome.best {
+            Console.result("test top-1 \(percent(best.top1)), top-5 \(percent(best.top5)) over \(best.clips) clips")
+        }
+        Console.result("prompts: \(outcome.path.appendingPath("prompts/best.safetensors"))")
+    }
+
+    private func flags(_ recipe: inout Recipe) {
+        data.apply(to: &recipe)
+        training.apply(to: &recipe)
+        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.prompts.visionTokens = visionTokens ?? recipe.prompts.visionTokens
+        recipe.prompts.textTokens = textTokens ?? recipe.prompts.textTokens
+        recipe.prompts.visionDepth = visionDepth ?? recipe.prompts.visionDepth
+        recipe.prompts.textDepth = textDepth ?? recipe.prompts.textDepth
+        recipe.fusion = fusion ?? recipe.fusion
+    }
+
+    /// The proof that learning prompts leaves the backbone as it was, before anything is saved.
+    private func checkUntouched(_ backbone: Backbone) throws {
+        let now = backbone.parameters.digest(of: backbone.architecture)
+        guard now == backbone.digest else { throw TrainingError.backboneChanged(before: backbone.digest, after: now) }
+    }
+}
+
+/// "61.3 %"
+func percent(_ value: Double) -> String { ProgressReporter.decimal(value, places: 1) + " %" }
