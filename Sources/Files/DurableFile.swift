@@ -63,6 +63,14 @@ package struct DurableFile: ~Copyable {
         }
     }
 
+    /// Makes the file visible under its name without waiting for the disk: whole or not at all for every
+    /// reader, but after a power cut possibly not there. For files that can be made again.
+    package consuming func commitWithoutWaiting() throws(FileError) {
+        guard ftruncate(descriptor, off_t(writtenCount)) == 0, unsafe rename(temporaryPath, path) == 0 else {
+            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
+        }
+    }
+
     /// Makes the file visible under its name. Returns its SHA-256.
     @discardableResult
     package consuming func commit() throws(FileError) -> String {
