@@ -56,6 +56,7 @@ let package = Package(
         .testTarget(name: "WeightFilesTests", dependencies: ["WeightFiles", "TestSupport"]),
         .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "TestSupport"]),
         .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
+        .testTarget(name: "VifiPromptTests", dependencies: ["VifiPrompt", "TestSupport"]),
         .testTarget(name: "RecipeTests", dependencies: ["vifi-prompt", "TestSupport"]),
     ]
 )
