@@ -6,8 +6,9 @@ export PATH := $(PATH):/opt/swift/usr/bin
 VIFI := .build/release/vifi-prompt
 # Where the pocket world's films are drawn, as the program has it.
 FILMS := $${VIFI_PROMPT_DATA:-$${XDG_CACHE_HOME:-$$HOME/.cache}/vifi-prompt}/pocket-small
-# The newest result of a command, as the program itself would choose it.
-PROMPTS = $$(ls -t runs/learn*/prompts/best.safetensors | head -n 1)
+# Where the demo's prompts are exported to, of the newest learn run.
+PROMPTS := runs/demo-prompts.safetensors
+# The backbone of the newest bridge run.
 BRIDGED = $$(ls -t runs/bridge*/backbone.safetensors | head -n 1)
 # The first film of the small data set's test list; `make demo CLIP=my.mp4` takes another.
 CLIP = $(FILMS)/$$(head -n 1 $(FILMS)/test.txt | sed 's/ [0-9]*$$//')
@@ -30,8 +31,8 @@ demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 cl
 	$(VIFI) bridge
 	$(VIFI) learn --shots 2
 	$(VIFI) eval
-	$(VIFI) export
-	$(VIFI) predict "$(CLIP)" --prompts "$(PROMPTS)"
+	$(VIFI) export --output $(PROMPTS) --force
+	$(VIFI) predict "$(CLIP)" --prompts $(PROMPTS)
 	@$(VIFI) demo report
 
 test: packages ## All tests, optimised. `make test FILTER=Tokenizer` runs some.
