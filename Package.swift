@@ -57,6 +57,7 @@ let package = Package(
         .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "TestSupport"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
+        .testTarget(name: "VifiPromptTests", dependencies: ["VifiPrompt", "TestSupport"]),
         .testTarget(name: "RecipeTests", dependencies: ["vifi-prompt", "TestSupport"]),
     ]
 )
