@@ -1,2 +1,77 @@
 import ArgumentParser
-struct RecipeCommand: ParsableCommand { static let configuration = CommandConfiguration(commandName: "recipe", abstract: "") }
+import Files
+
+/// Shows what recipes there are and what they say.
+struct RecipeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "recipe",
+        abstract: "Lists, shows and checks recipes.",
+        discussion: """
+            A recipe is a YAML file of settings for `bridge` and `learn`. Flags go over a recipe, a recipe over \
+            the one it names as its base, and that over the defaults.
+            """,
+        subcommands: [List.self, Show.self, Check.self])
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Names the recipes that come with the program.")
+
+        func run() throws {
+            let entries = try RecipeCatalogue.all()
+            let width = entries.map(\.name.count).max() ?? 0
+            for entry in entries {
+                let gap = String(repeating: " ", count: width - entry.name.count + 2)
+                Console.result((entry.name + gap + entry.title).escapedForDisplay)
+            }
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Prints a recipe with everything that it takes from its base.",
+            discussion: """
+                What is printed is a recipe by itself; what it leaves out is left to the defaults.
+
+                  vifi-prompt recipe show few-shot/prompt --set training.shots=2 > mine.yaml
+                """)
+
+        @Argument(help: ArgumentHelp("A name from `vifi-prompt recipe list`, or a YAML file.", valueName: "recipe"))
+        var recipe: String
+
+        @Option(
+            name: .customLong("set"),
+            help: ArgumentHelp("One setting by its recipe key, such as training.epochs=20. May be repeated.", valueName: "key=value"))
+        var assignments: [String] = []
+
+        func run() throws {
+            let path = try RecipeCatalogue.path(of: recipe)
+            var shown = try Recipe(path: path)
+            for assignment in assignments { try shown.set(assignment) }
+            Console.note("Recipe: \(path.escapedForDisplay)")
+            // The YAML ends with its own line break.
+            Console.result(String(shown.yaml.dropLast()))
+        }
+    }
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Reads recipes and reports everything that is wrong with them.",
+            discussion: "Without names it checks all recipes that come with the program.")
+
+        @Argument(help: ArgumentHelp("Names from `vifi-prompt recipe list`, or YAML files.", valueName: "recipe"))
+        var recipes: [String] = []
+
+        func run() throws {
+            let paths = try recipes.isEmpty ? RecipeCatalogue.all().map(\.path) : recipes.map(RecipeCatalogue.path)
+            var faults: [RecipeError.Fault] = []
+            for path in paths {
+                do {
+                    _ = try Recipe(path: path)
+                    Console.result("\(path.escapedForDisplay): fine")
+                } catch {
+                    faults += error.faults
+                }
+            }
+            guard faults.isEmpty else { throw RecipeError(faults) }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+import CLIPModel
+import Files
+import VideoData
+import WeightFiles
+
+/// What `inspect` found in a file, for people and for programs.
+struct Inspection: Encodable {
+    enum Kind: String, Encodable {
+        case backbone, prompts, tensors, film
+        case classEmbeddings = "class embeddings"
+    }
+
+    struct Tensor: Encodable {
+        let name: String
+        let type: String
+        let shape: [Int]
+        let elements: Int
+
+        init(_ description: TensorDescription) {
+            name = description.name
+            type = description.elementType.rawValue
+            shape = description.shape
+            elements = description.elementCount
+        }
+    }
+
+    struct BackboneFacts: Encodable {
+        let name: String
+        let architecture: String
+        let parameters: Int
+        /// Over the values of the weights: the same for a copy in another order or file format.
+        let digest: String
+        let activation = "quick_gelu"
+        let normalisation: String
+        let tokenizer: String
+        let vocabulary: Int
+        let contextLength: Int
+        let logitScale: Float
+        let provenance: String
+
+        init(_ backbone: Backbone) {
+            name = backbone.description.name
+            architecture = backbone.architecture.summary
+            parameters = backbone.parameterCount
+            digest = backbone.digest
+            normalisation = backbone.description.normalisation.name
+            tokenizer = backbone.description.tokenizer.rawValue
+            vocabulary = backbone.architecture.vocabularySize
+            contextLength = backbone.architecture.contextLength
+            logitScale = backbone.logitScale
+            provenance = backbone.description.provenance
+        }
+    }
+
+    struct Prompts: Encodable {
+        let visionTokens: Int
+        let visionDepth: Int
+        let textTokens: Int
+        let textDepth: Int
+        let learnedNumbers: Int
+        let backboneName: String
+        let backboneDigest: String
+        let architecture: String
+        /// Whether that backbone is among the runs here or came with the program.
+        let backboneIsHere: Bool
+        let classes: [String]
+        let frames: Int
+        let fusion: String
+        let normalisation: String
+        let shots: Int?
+        let seed: UInt64
+        let metrics: [String: Double]
+        let recipeDigest: String
+        let toolVersion: String
+
+        init(_ file: PromptFile, backboneIsHere: Bool) {
+            let header = file.header
+            visionTokens = header.configuration.visionTokens
+            visionDepth = header.configuration.visionDepth
+            textTokens = header.configuration.textTokens
+            textDepth = header.configuration.textDepth
+            learnedNumbers = file.prompts.all.reduce(0) { $0 + $1.count }
+            backboneName = header.backboneName
+            backboneDigest = header.backboneDigest
+            architecture = header.architecture
+            self.backboneIsHere = backboneIsHere
+            classes = header.classNames
+            frames = header.frameCount
+            fusion = header.fusion.rawValue
+            normalisation = header.normalisation
+            shots = header.shots
+            seed = header.seed
+            metrics = header.metrics
+            recipeDigest = header.recipeDigest
+            toolVersion = header.toolVersion
+        }
+    }
+
+    struct Film: Encodable {
+        let container: String
+        let codec: String
+        let pixelFormat: String
+        let width: Int
+        let height: Int
+        let frames: Int
+        let framesPerSecond: Double?
+        let seconds: Double?
+        let clockwiseDegrees: Int
+        let warnings: [String]
+
+        init(_ info: VideoInfo, warnings: [VideoWarning]) {
+            container = info.container
+            codec = info.codec
+            pixelFormat = info.pixelFormat
+            width = info.width
+            height = info.height
+            frames = info.frameCount
+            framesPerSecond = info.framesPerSecond
+            seconds = info.durationSeconds
+            clockwiseDegrees = 90 * info.quarterTurns
+            self.warnings = warnings.map(\.description)
+        }
+    }
+
+    var kind: Kind
+    let file: String
+    let bytes: Int
+    let sha256: String
+    var backbone: BackboneFacts?
+    var prompts: Prompts?
+    var film: Film?
+    var metadata: [String: String]?
+    var tensorCount: Int?
+    var tensors: [Tensor]?
+
+    init(kind: Kind, file: String) throws(FileError) {
+        self.kind = kind
+        self.file = file
+        bytes = try InputFile(path: file).byteCount
+        sha256 = try Digest.ofFile(file)
+    }
+}
+
+// MARK: - For people
+
+extension Inspection {
+    /// Aligned lines; everything that the file says itself is escaped.
+    func text(showsAllTensors: Bool) -> String {
+        var rows = [("file", file), ("kind", kind.rawValue), ("bytes", grouped(bytes)), ("SHA-256", sha256)]
+        if let backbone { rows += backbone.rows }
+        if let prompts { rows += prompts.rows }
+        if let film { rows += film.rows }
+        // What is understood is above; the words of other files are shown as they stand.
+        if backbone == nil, prompts == nil {
+            rows += (metadata ?? [:]).sorted { $0.key < $1.key }.map { ("\($0.key)", $0.value) }
+        }
+        if let tensors { rows.append(("tensors", Self.summary(of: tensors))) }
+        var lines = Self.aligned(rows.map { ($0.0, Self.shortened($0.1)) })
+        if let tensors {
+            let isUnknown = backbone == nil && prompts == nil
+            lines += Self.listing(of: tensors, limit: showsAllTensors ? tensors.count : isUnknown ? 10 : 0)
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func aligned(_ rows: [(String, String)]) -> [String] {
+        let names = rows.map { shortened($0.0, to: 40) }
+        let width = names.map(\.count).max() ?? 0
+        return zip(names, rows).map { name, row in
+            name + String(repeating: " ", count: width - name.count + 2) + row.1
+        }
+    }
+
+    private static func shortened(_ text: String, to limit: Int = 200) -> String {
+        let start = text.prefix(limit)
+        return String(start).escapedForDisplay + (start.endIndex < text.endIndex ? "…" : "")
+    }
+
+    /// Such as `302 (149,620,737 numbers: F32 301, I64 1)`.
+    private static func summary(of tensors: [Tensor]) -> String {
+        let types = Dictionary(grouping: tensors, by: \.type).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.count)" }
+        // Counts of one file's tensors are bounded by its bytes.
+        let numbers = tensors.reduce(0) { $0 + $1.elements }
+        return tensors.isEmpty ? "0" : "\(tensors.count) (\(grouped(numbers)) numbers: \(types.joined(separator: ", ")))"
+    }
+
+    private static func listing(of tensors: [Tensor], limit: Int) -> [String] {
+        guard limit > 0, !tensors.isEmpty else { return [] }
+        let shown = tensors.sorted { $0.name < $1.name }.prefix(limit)
+        let rows = aligned(shown.map { ($0.name, "\($0.type) \($0.shape)") })
+        let rest = tensors.count - shown.count
+        return rows.map { "  " + $0 } + (rest > 0 ? ["  … and \(rest) more; --tensors names all"] : [])
+    }
+}
+
+extension Inspection.BackboneFacts {
+    fileprivate var rows: [(String, String)] {
+        [
+            ("name", name), ("architecture", architecture), ("parameters", grouped(parameters)), ("digest", digest),
+            ("activation", activation), ("normalisation", normalisation),
+            ("tokenizer", "\(tokenizer), \(grouped(vocabulary)) tokens, context \(contextLength)"),
+            ("logit scale", "\(logitScale)"), ("provenance", provenance),
+        ]
+    }
+}
+
+extension Inspection.Prompts {
+    fileprivate var rows: [(String, String)] {
+        let names = classes.prefix(10).joined(separator: ", ") + (classes.count > 10 ? ", …" : "")
+        return [
+            ("vision", "\(visionTokens) tokens × \(visionDepth) layers"), ("text", "\(textTokens) tokens × \(textDepth) layers"),
+            ("learned numbers", grouped(learnedNumbers)), ("backbone", "\(backboneName), \(architecture)"),
+            ("digest", "\(backboneDigest) (\(backboneIsHere ? "found here" : "not found here: pass it with --backbone"))"),
+            ("classes", "\(classes.count): \(names)"), ("frames", "\(frames), fusion \(fusion), normalisation \(normalisation)"),
+            ("shots", shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(seed)"),
+        ]
+            + metrics.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+            + [("recipe", recipeDigest), ("written by", "vifi-prompt \(toolVersion)")]
+    }
+}
+
+extension Inspection.Film {
+    fileprivate var rows: [(String, String)] {
+        var rows = [
+            ("container", container), ("codec", "\(codec), \(pixelFormat)"), ("size", "\(width) × \(height)"),
+            ("frames", "\(frames)"),
+        ]
+        if let framesPerSecond { rows.append(("rate", "\(rounded(framesPerSecond)) frames a second")) }
+        if let seconds { rows.append(("duration", "\(rounded(seconds)) s")) }
+        if clockwiseDegrees > 0 { rows.append(("turned", "\(clockwiseDegrees)° clockwise")) }
+        return rows + warnings.map { ("warning", $0) }
+    }
+
+    private func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
+}
+
+/// With commas between thousands.
+private func grouped(_ number: Int) -> String {
+    let digits = String(number.magnitude)
+    let groups = stride(from: digits.count, to: 0, by: -3).map { digits.dropLast(digits.count - $0).suffix(3) }
+    return (number < 0 ? "-" : "") + groups.reversed().joined(separator: ",")
+}
