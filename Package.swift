@@ -38,7 +38,7 @@ let package = Package(
         .target(name: "Evaluation", dependencies: ["CLIPModel", "VideoData"], swiftSettings: strict),
         .target(
             name: "Training",
-            dependencies: ["Evaluation", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+            dependencies: ["Evaluation"], swiftSettings: strict),
         .target(name: "VifiPrompt", dependencies: ["CLIPModel", "Evaluation", "VideoData"], swiftSettings: strict),
         .executableTarget(
             name: "vifi-prompt",

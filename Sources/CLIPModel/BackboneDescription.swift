@@ -15,6 +15,21 @@ package struct PixelNormalisation: Sendable, Equatable {
         deviation: [0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255])
 
     package static let all = [imageNet, clip]
+
+    /// - Throws: `ModelError` for a name that no constants are known for.
+    init(named name: String) throws(ModelError) {
+        guard let known = Self.all.first(where: { $0.name == name }) else {
+            throw .badMetadata(
+                key: "normalisation", value: name, expected: Self.all.map { "\"\($0.name)\"" }.joined(separator: " or "))
+        }
+        self = known
+    }
+
+    private init(name: String, mean: [Float], deviation: [Float]) {
+        self.name = name
+        self.mean = mean
+        self.deviation = deviation
+    }
 }
 
 /// Which tokens a backbone's text tower reads.
@@ -65,12 +80,7 @@ package struct BackboneDescription: Sendable, Equatable {
             throw .badMetadata(key: Key.activation, value: activation, expected: "\"quick_gelu\"")
         }
         let normalisationName = metadata[Key.normalisation] ?? PixelNormalisation.clip.name
-        guard let normalisation = PixelNormalisation.all.first(where: { $0.name == normalisationName }) else {
-            throw .badMetadata(
-                key: Key.normalisation, value: normalisationName,
-                expected: PixelNormalisation.all.map { "\"\($0.name)\"" }.joined(separator: " or "))
-        }
-        self.normalisation = normalisation
+        normalisation = try PixelNormalisation(named: normalisationName)
         let tokenizerName = metadata[Key.tokenizer] ?? TokenizerKind.clipBPE.rawValue
         guard let tokenizer = TokenizerKind(rawValue: tokenizerName) else {
             throw .badMetadata(

@@ -14,9 +14,8 @@ package enum ModelError: ReportableError, Equatable {
     case notABackbone
     case otherBackbone(expected: String, expectedName: String, actual: String)
     case promptShape(name: String, shape: [Int], expected: [Int])
-    case contextTooLong(classNames: [String], contextLength: Int, promptTokens: Int)
     case noClasses
-    case missingVocabulary(searched: [String])
+    case missingVocabulary(backbone: String)
     case vocabularySize(tokenizer: Int, backbone: Int)
     case promptDepth(tower: String, depth: Int, layerCount: Int)
 
@@ -24,7 +23,7 @@ package enum ModelError: ReportableError, Equatable {
         switch self {
         case .inFile(_, let error): error.exitStatus
         case .missingVocabulary: .missingInput
-        case .promptDepth, .contextTooLong, .noClasses: .badConfiguration
+        case .promptDepth, .noClasses: .badConfiguration
         default: .badData
         }
     }
@@ -54,18 +53,14 @@ package enum ModelError: ReportableError, Equatable {
             "this is a prompt file, a backbone is needed here. Pass it with --prompts instead."
         case .otherBackbone(let expected, let expectedName, let actual):
             "the prompts were learned on backbone \(expectedName.escapedForDisplay) (\(expected.prefix(12))…), "
-                + "this one is \(actual.prefix(12))…. Pass the backbone they belong to with --backbone."
+                + "this one is \(actual.prefix(12))…. Use the backbone they belong to (--backbone)."
         case .promptShape(let name, let shape, let expected):
             "prompts \"\(name.escapedForDisplay)\" are \(shape), the backbone needs \(expected)."
-        case .contextTooLong(let classNames, let contextLength, let promptTokens):
-            "\(classNames.count) class names do not fit into \(contextLength) tokens beside \(promptTokens) prompt or "
-                + "template tokens: " + classNames.prefix(5).map { "\"\($0.prefix(60).description.escapedForDisplay)\"" }.joined(separator: ", ")
-                + (classNames.count > 5 ? ", …" : "") + ". Shorten the names or use fewer prompt tokens."
         case .noClasses:
-            "no class names. Pass a CSV file `id,name` with --labels."
-        case .missingVocabulary(let searched):
-            "CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz was not found in \(searched.joined(separator: ", ")). "
-                + "Run `make vocabulary` or pass it with --vocabulary."
+            "no class names. Give a CSV file `id,name` (--labels)."
+        case .missingVocabulary(let backbone):
+            "backbone \(backbone.escapedForDisplay) needs CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz. "
+                + "Run `make vocabulary` in the project's folder, or pass the file (--vocabulary)."
         case .vocabularySize(let tokenizer, let backbone):
             "the tokenizer knows \(tokenizer) tokens, the backbone \(backbone). They do not belong together."
         case .promptDepth(let tower, let depth, let layerCount):

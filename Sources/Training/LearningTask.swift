@@ -95,10 +95,17 @@ package final class BridgeTask: LearningTask {
     private let optimiser: Optimiser
     private let setting: TaskSetting
 
-    /// - Parameter trainsTokens: also the token table, which ViFi-CLIP leaves as it is (`methods.md` 1.1).
-    package init(backbone: Backbone, tuning: Tuning, trainsTokens: Bool = false, setting: TaskSetting) {
+    /// - Parameters:
+    ///   - trainsTokens: also the token table, which ViFi-CLIP leaves as it is (`methods.md` 1.1).
+    ///   - normalisation: of the pixels it will learn from, where that is not the backbone's own.
+    package init(
+        backbone: Backbone, tuning: Tuning, trainsTokens: Bool = false, setting: TaskSetting,
+        normalisation: PixelNormalisation? = nil
+    ) {
         architecture = backbone.architecture
-        description = backbone.description
+        var described = backbone.description
+        described.normalisation = normalisation ?? described.normalisation
+        description = described
         self.tuning = tuning
         self.setting = setting
         let copy = backbone.parameters.mutableCopy()

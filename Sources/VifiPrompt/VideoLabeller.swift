@@ -56,14 +56,15 @@ public final class VideoLabeller: Sendable {
             let promptSet = prompts?.file.prompts ?? PromptSet(vision: [], text: [])
             return VideoClassifier(
                 backbone: backbone, prompts: promptSet,
-                sequences: try Self.sequences(
-                    names, promptTokens: promptSet.configuration.textTokens, template: template, backbone: backbone,
-                    vocabularyPath: vocabularyPath),
+                sequences: try backbone.sequences(
+                    of: names, textTokens: promptSet.configuration.textTokens, template: template,
+                    tokenizer: backbone.tokenizer(vocabularyPath: vocabularyPath)),
                 fusion: prompts?.file.header.fusion ?? .embedding, frameCount: frames,
                 pool: WorkerPool(threadCount: threads))
         }
         var preparation = ClipTransform.Configuration()
-        preparation.normalisation = Normalisation(backbone.description.normalisation)
+        preparation.normalisation = Normalisation(
+            prompts?.file.header.normalisation ?? backbone.description.normalisation)
         transform = .testing(side: backbone.architecture.imagePixels, preparation)
         self.classNames = names
         self.frameCount = frames
@@ -112,27 +113,5 @@ public final class VideoLabeller: Sendable {
         return prediction.ranking.map {
             ClassScore(label: $0, name: classNames[$0], probability: prediction.probabilities[$0])
         }
-    }
-
-    /// The token sequences of all classes: room for prompts where there are any, else the template.
-    private static func sequences(
-        _ names: [String], promptTokens: Int, template: String, backbone: Backbone, vocabularyPath: String?
-    ) throws -> [[Int]] {
-        let tokenizer: any Tokenizer
-        switch (backbone.description.tokenizer, vocabularyPath) {
-        case (.bytes, _): tokenizer = ByteTokenizer()
-        case (.clipBPE, let path?): tokenizer = try BPETokenizer(vocabularyPath: path)
-        case (.clipBPE, nil): throw RequestError.noVocabulary(backbone: backbone.description.name)
-        }
-        guard tokenizer.vocabularySize == backbone.architecture.vocabularySize else {
-            throw ModelError.vocabularySize(
-                tokenizer: tokenizer.vocabularySize, backbone: backbone.architecture.vocabularySize)
-        }
-        // As in the reference: learned prompts read names with spaces, the template takes them as they are.
-        let words = promptTokens > 0 ? names.map { $0.replacingOccurrences(of: "_", with: " ") } : names
-        return try TokenSequence.sequences(
-            for: words, wording: promptTokens > 0 ? .prompts(count: promptTokens) : .template(template),
-            tokenizer: tokenizer, contextLength: backbone.architecture.contextLength
-        ).map(\.tokens)
     }
 }

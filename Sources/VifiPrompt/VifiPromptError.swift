@@ -56,7 +56,6 @@ enum RequestError: ReportableError {
     case noClassNames
     case frameCount(Int)
     case threadCount(Int)
-    case noVocabulary(backbone: String)
     case noFrames
     case frameBytes(width: Int, height: Int, byteCount: Int)
     case frameSizes(first: RGBFrame, index: Int, other: RGBFrame)
@@ -76,9 +75,6 @@ enum RequestError: ReportableError {
             "frameCount is \(count); 1 to 4096 make sense."
         case .threadCount(let count):
             "threadCount is \(count); 1 to 1024 make sense."
-        case .noVocabulary(let backbone):
-            "backbone \(backbone.escapedForDisplay) reads CLIP's vocabulary. Pass the path of "
-                + "bpe_simple_vocab_16e6.txt.gz as vocabularyPath; `make vocabulary` fetches it."
         case .noFrames:
             "no frames to classify. Pass at least one."
         case .frameBytes(let width, let height, let byteCount):

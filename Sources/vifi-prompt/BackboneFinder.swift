@@ -41,37 +41,10 @@ enum BackboneFinder {
             expected: header.backboneDigest, expectedName: header.backboneName, actual: last?.digest ?? "none found here")
     }
 
-    /// The tokenizer that a backbone was trained with.
+    /// The tokenizer that a backbone was trained with; CLIP's vocabulary is looked for where `make vocabulary` puts it.
     static func tokenizer(for backbone: Backbone, vocabulary: String?) throws -> any Tokenizer {
-        let tokenizer: any Tokenizer
-        switch backbone.description.tokenizer {
-        case .bytes:
-            tokenizer = ByteTokenizer()
-        case .clipBPE:
-            let name = "Checkpoints/vocabulary/\(vocabularyName)"
-            guard let path = vocabulary ?? (try? PocketHome.bundledFile(name)) else {
-                throw ModelError.missingVocabulary(searched: [name])
-            }
-            tokenizer = try BPETokenizer(vocabularyPath: path)
-        }
-        guard tokenizer.vocabularySize == backbone.architecture.vocabularySize else {
-            throw ModelError.vocabularySize(
-                tokenizer: tokenizer.vocabularySize, backbone: backbone.architecture.vocabularySize)
-        }
-        return tokenizer
-    }
-
-    /// The token sequences of all classes: room for prompts where these are learned, else the template.
-    static func sequences(
-        classNames: [String], textTokens: Int, template: String?, backbone: Backbone, tokenizer: any Tokenizer
-    ) throws -> [[Int]] {
-        guard !classNames.isEmpty else { throw ModelError.noClasses }
-        // As in the reference: learned prompts read names with spaces, the template takes them as they are.
-        let names = textTokens > 0 ? classNames.map { $0.replacingOccurrences(of: "_", with: " ") } : classNames
-        return try TokenSequence.sequences(
-            for: names, wording: textTokens > 0 ? .prompts(count: textTokens) : template.map { .template($0) } ?? .photo,
-            tokenizer: tokenizer, contextLength: backbone.architecture.contextLength
-        ).map(\.tokens)
+        try backbone.tokenizer(
+            vocabularyPath: vocabulary ?? (try? PocketHome.bundledFile("Checkpoints/vocabulary/\(vocabularyName)")))
     }
 
     private static func newest(in file: String, runPrefix: String) -> String? {

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
@@ -6,18 +7,38 @@ enum Console {
         FileHandle.standardOutput.write(Data((text + "\n").utf8))
     }
 
-    static func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
-    }
+    /// What is said on the way. `$VIFI_PROMPT_LOG` sets the least level: debug, info, warning, error.
+    private static let logger: Logger = {
+        LoggingSystem.bootstrap { _ in StandardErrorLog() }
+        var logger = Logger(label: "vifi-prompt")
+        logger.logLevel = ProcessInfo.processInfo.environment["VIFI_PROMPT_LOG"].flatMap { Logger.Level(rawValue: $0) } ?? .info
+        return logger
+    }()
 
-    static func warning(_ text: String) { note("vifi-prompt: warning: \(text)") }
-
-    static func error(_ text: String) { note("vifi-prompt: error: \(text)") }
+    static func note(_ text: String) { logger.info("\(text)") }
+    static func warning(_ text: String) { logger.warning("\(text)") }
+    static func error(_ text: String) { logger.error("\(text)") }
 
     /// `value` as JSON with sorted keys.
     static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         result(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+}
+
+/// Notes as they are, warnings and errors with the program's name, as compilers do.
+private struct StandardErrorLog: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let prefix = event.level <= .notice ? "" : "vifi-prompt: \(event.level): "
+        FileHandle.standardError.write(Data("\(prefix)\(event.message)\n".utf8))
     }
 }

@@ -80,11 +80,11 @@ struct Settings {
     }
 
     /// The pixel normalisation that the recipe asks for, else the backbone's own.
-    func normalisation(for backbone: Backbone) -> Normalisation {
+    func normalisation(for backbone: Backbone) -> PixelNormalisation {
         switch recipe.model.normalisation {
-        case .clip: Normalisation(.clip)
-        case .imagenet: Normalisation(.imageNet)
-        case nil: Normalisation(backbone.description.normalisation)
+        case .clip: .clip
+        case .imagenet: .imageNet
+        case nil: backbone.description.normalisation
         }
     }
 
@@ -127,13 +127,13 @@ struct Settings {
         configuration.jitterProbability = Float(recipe.augmentation.colourJitter ?? 0.8)
         configuration.greyProbability = Float(recipe.augmentation.grey ?? 0.2)
         if recipe.augmentation.multiScale == false { configuration.cropScales = [1] }
-        configuration.normalisation = normalisation(for: backbone)
+        configuration.normalisation = Normalisation(normalisation(for: backbone))
         return .training(side: backbone.architecture.imagePixels, configuration)
     }
 
     func testTransform(for backbone: Backbone) -> ClipTransform {
         var configuration = ClipTransform.Configuration()
-        configuration.normalisation = normalisation(for: backbone)
+        configuration.normalisation = Normalisation(normalisation(for: backbone))
         return .testing(side: backbone.architecture.imagePixels, configuration)
     }
 

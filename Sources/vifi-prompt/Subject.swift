@@ -33,6 +33,9 @@ struct Subject {
         tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
     }
 
+    /// The pixels that prompts and backbone are used to.
+    var normalisation: PixelNormalisation { prompts?.header.normalisation ?? backbone.description.normalisation }
+
     /// For headings: "bridged-clip with prompts learn/prompts/best.safetensors".
     var summary: String { backbone.description.name + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
 
@@ -42,9 +45,9 @@ struct Subject {
     func classifier(
         classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, pool: WorkerPool
     ) throws -> VideoClassifier {
-        let sequences = try BackboneFinder.sequences(
-            classNames: classNames, textTokens: prompts?.header.configuration.textTokens ?? 0, template: template,
-            backbone: backbone, tokenizer: tokenizer)
+        let sequences = try backbone.sequences(
+            of: classNames, textTokens: prompts?.header.configuration.textTokens ?? 0, template: template,
+            tokenizer: tokenizer)
         // The pocket world's clips have 8 frames, as its CLIP was bridged.
         let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16
         return VideoClassifier(

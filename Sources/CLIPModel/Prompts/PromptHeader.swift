@@ -13,8 +13,8 @@ package struct PromptHeader: Sendable, Equatable {
     package var classNames: [String]
     package var frameCount: Int
     package var fusion: Fusion
-    /// Name of the pixel normalisation of the backbone.
-    package var normalisation: String
+    /// How pixels were normalised while learning; usually as for the backbone.
+    package var normalisation: PixelNormalisation
     /// Clips per class that were learned from; nil for the whole list.
     package var shots: Int?
     package var seed: UInt64
@@ -26,6 +26,7 @@ package struct PromptHeader: Sendable, Equatable {
 
     package init(
         backbone: Backbone, configuration: PromptConfiguration, classNames: [String], frameCount: Int, fusion: Fusion,
+        normalisation: PixelNormalisation? = nil,
         shots: Int?, seed: UInt64, recipeDigest: String, metrics: [String: Double] = [:]
     ) {
         backboneDigest = backbone.digest
@@ -35,7 +36,7 @@ package struct PromptHeader: Sendable, Equatable {
         self.classNames = classNames
         self.frameCount = frameCount
         self.fusion = fusion
-        normalisation = backbone.description.normalisation.name
+        self.normalisation = normalisation ?? backbone.description.normalisation
         self.shots = shots
         self.seed = seed
         self.recipeDigest = recipeDigest
@@ -78,7 +79,7 @@ extension PromptHeader {
             Key.architecture: architecture, Key.visionTokens: "\(configuration.visionTokens)",
             Key.visionDepth: "\(configuration.visionDepth)", Key.textTokens: "\(configuration.textTokens)",
             Key.textDepth: "\(configuration.textDepth)", Key.classNames: Self.json(classNames),
-            Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalisation: normalisation,
+            Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalisation: normalisation.name,
             Key.activation: "quick_gelu", Key.template: configuration.textTokens > 0 ? "{prompts}{name}." : "a photo of a {name}.",
             Key.seed: "\(seed)", Key.recipeDigest: recipeDigest, Key.metrics: Self.json(metrics), Key.toolVersion: toolVersion,
         ]
@@ -122,7 +123,7 @@ extension PromptHeader {
             throw .badMetadata(key: Key.fusion, value: fusionName, expected: "embedding, decision or image")
         }
         self.fusion = fusion
-        normalisation = try text(Key.normalisation)
+        normalisation = try PixelNormalisation(named: try text(Key.normalisation))
         shots = metadata[Key.shots] == nil ? nil : try number(Key.shots, in: 1...1_000_000)
         let seedText = try text(Key.seed)
         guard let seed = UInt64(seedText) else {

@@ -3,6 +3,7 @@ import CLIPModel
 import Files
 import Tensors
 import Training
+import WeightFiles
 
 struct BridgeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,28 +30,33 @@ struct BridgeCommand: ParsableCommand {
     var fusion: Fusion?
     @Option(help: ArgumentHelp("Name of the result, recorded in its file.", valueName: "name"))
     var name = "bridged-clip"
+    @Flag(help: "Keep the weights in half precision: files of half the size.")
+    var half = false
 
     func run() throws {
         let settings = try Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .bridge)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let runData = try RunData(settings: settings, kind: .bridge, options: data)
-        let sequences = try BackboneFinder.sequences(
-            classNames: runData.classes.names, textTokens: 0, template: settings.recipe.template, backbone: backbone,
+        let sequences = try backbone.sequences(
+            of: runData.classes.names, textTokens: 0, template: settings.recipe.template,
             tokenizer: tokenizer)
         let task = BridgeTask(
             backbone: backbone, tuning: settings.recipe.tuning ?? .both,
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3))
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3),
+            normalisation: settings.normalisation(for: backbone))
         let run = LearningRun(kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone)
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
             + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
         let outcome = try run.train(task, sequences: sequences, output: training.output) { path, report in
-            let tuned = task.backbone(named: name, provenance: provenance)
-            try tuned.save(to: path.appendingPath("last.safetensors"))
-            if report.isBest { try tuned.save(to: path.appendingPath("backbone.safetensors")) }
+            var tuned = task.backbone(named: name, provenance: provenance)
+            if half { tuned = tuned.roundedToHalf() }
+            for file in report.isBest ? ["last", "backbone"] : ["last"] {
+                try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: half ? .float16 : .float32)
+            }
         }
         if let best = outcome.best {
             Console.result("test top-1 \(percent(best.top1)), top-5 \(percent(best.top5)) over \(best.clips) clips")

@@ -56,7 +56,7 @@ struct EvalCommand: ParsableCommand {
         let classifier = try subject.classifier(
             classNames: classes.names, template: template, fusion: fusion, frameCount: data.frames, pool: pool)
         var transform = ClipTransform.Configuration()
-        transform.normalisation = Normalisation(subject.backbone.description.normalisation)
+        transform.normalisation = Normalisation(subject.normalisation)
         var loading = data.loading()
         loading.viewCount = clips
         let loader = ClipLoader(

@@ -108,8 +108,8 @@ struct ExportCommand: ParsableCommand {
     private func writeClasses(_ file: PromptFile, source: String, backbone: Backbone, to target: String) throws {
         let header = file.header
         let names = try classNames(of: header)
-        let sequences = try BackboneFinder.sequences(
-            classNames: names, textTokens: header.configuration.textTokens, template: nil, backbone: backbone,
+        let sequences = try backbone.sequences(
+            of: names, textTokens: header.configuration.textTokens, template: nil,
             tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
         // Only the text tower matters here: one frame and no vision prompts.
         let classifier = VideoClassifier(
@@ -157,7 +157,7 @@ enum ClassEmbeddingsFile {
             "backbone_sha256": header.backboneDigest, "backbone_name": header.backboneName,
             "prompt_file_sha256": promptFileDigest, "vision_tokens": "\(header.configuration.visionTokens)",
             "vision_depth": "\(header.configuration.visionDepth)", "frames": "\(header.frameCount)",
-            "fusion": header.fusion.rawValue, "normalisation": header.normalisation, "tool_version": vifiPromptVersion,
+            "fusion": header.fusion.rawValue, "normalisation": header.normalisation.name, "tool_version": vifiPromptVersion,
         ]
     }
 }

@@ -87,7 +87,7 @@ struct Inspection: Encodable {
             classes = header.classNames
             frames = header.frameCount
             fusion = header.fusion.rawValue
-            normalisation = header.normalisation
+            normalisation = header.normalisation.name
             shots = header.shots
             seed = header.seed
             metrics = header.metrics

@@ -42,9 +42,9 @@ struct LearnCommand: ParsableCommand {
         try configuration.check(against: backbone.architecture)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let runData = try RunData(settings: settings, kind: .learn, options: data)
-        let sequences = try BackboneFinder.sequences(
-            classNames: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
-            backbone: backbone, tokenizer: tokenizer)
+        let sequences = try backbone.sequences(
+            of: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
+            tokenizer: tokenizer)
         let task = PromptTask(
             backbone: backbone,
             prompts: PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed),
@@ -56,7 +56,8 @@ struct LearnCommand: ParsableCommand {
             try checkUntouched(backbone)
             var header = PromptHeader(
                 backbone: backbone, configuration: configuration, classNames: runData.classes.names,
-                frameCount: settings.frameCount, fusion: settings.fusion, shots: settings.recipe.training.shots,
+                frameCount: settings.frameCount, fusion: settings.fusion,
+                normalisation: settings.normalisation(for: backbone), shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(settings.recipe.yaml))
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)

@@ -48,7 +48,7 @@ struct PredictCommand: ParsableCommand {
         let classifier = try subject.classifier(
             classNames: names, template: template, fusion: nil, frameCount: frames, pool: pool)
         var configuration = ClipTransform.Configuration()
-        configuration.normalisation = Normalisation(subject.backbone.description.normalisation)
+        configuration.normalisation = Normalisation(subject.normalisation)
         let transform = ClipTransform.testing(side: subject.backbone.architecture.imagePixels, configuration)
         var reader = VideoFileReader()
         reader.report = { path, warnings in
