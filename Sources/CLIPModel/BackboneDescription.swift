@@ -76,6 +76,9 @@ package struct BackboneDescription: Sendable, Equatable {
     init(metadata: [String: String], path: String) throws(ModelError) {
         name = metadata[Key.name] ?? path.lastPathComponent
         provenance = metadata[Key.provenance] ?? "unknown"
+        if let format = metadata[Key.format], format != "1" {
+            throw .badMetadata(key: Key.format, value: format, expected: "\"1\"")
+        }
         if let activation = metadata[Key.activation], activation != "quick_gelu" {
             throw .badMetadata(key: Key.activation, value: activation, expected: "\"quick_gelu\"")
         }

@@ -13,6 +13,7 @@ package enum ModelError: ReportableError, Equatable {
     case notAPromptFile
     case notABackbone
     case otherBackbone(expected: String, expectedName: String, actual: String)
+    case missingPrompts(name: String)
     case promptShape(name: String, shape: [Int], expected: [Int])
     case noClasses
     case missingVocabulary(backbone: String)
@@ -45,15 +46,18 @@ package enum ModelError: ReportableError, Equatable {
             "tensor \"\(name.escapedForDisplay)\" holds \(count) values that are NaN or infinite. "
                 + "Training from it cannot work; use a sound checkpoint."
         case .badMetadata(let key, let value, let expected):
-            "metadata \"\(key)\" is \(value.map { "\"\($0.escapedForDisplay)\"" } ?? "missing"), \(expected) expected. "
+            "metadata \"\(key)\" is \(value.map { "\"\(Self.excerpt($0))\"" } ?? "missing"), \(expected) expected. "
                 + "Write the file anew with this program."
         case .notAPromptFile:
             "this is not a prompt file of vifi-prompt. `vifi-prompt learn` and `vifi-prompt export` write them."
         case .notABackbone:
             "this is a prompt file, a backbone is needed here. Pass it with --prompts instead."
         case .otherBackbone(let expected, let expectedName, let actual):
-            "the prompts were learned on backbone \(expectedName.escapedForDisplay) (\(expected.prefix(12))…), "
+            "the prompts were learned on backbone \(Self.excerpt(expectedName)) (\(Self.excerpt(String(expected.prefix(12))))…), "
                 + "this one is \(actual.prefix(12))…. Use the backbone they belong to (--backbone)."
+        case .missingPrompts(let name):
+            "prompts \"\(name.escapedForDisplay)\" are missing, though the metadata announces them. "
+                + "The file is incomplete; copy or export it again."
         case .promptShape(let name, let shape, let expected):
             "prompts \"\(name.escapedForDisplay)\" are \(shape), the backbone needs \(expected)."
         case .noClasses:
@@ -66,5 +70,11 @@ package enum ModelError: ReportableError, Equatable {
         case .promptDepth(let tower, let depth, let layerCount):
             "\(tower) prompts in \(depth) layers were asked for, the backbone has \(layerCount). Lower the depth."
         }
+    }
+
+    /// Text from a file may have any length and any characters.
+    private static func excerpt(_ text: String) -> String {
+        let start = String(text.unicodeScalars.prefix(80))
+        return start.escapedForDisplay + (start == text ? "" : "…")
     }
 }

@@ -93,7 +93,8 @@ extension CLIPArchitecture {
             let indices = shapes.keys.compactMap { name in
                 name.hasPrefix(prefix) ? name.dropFirst(prefix.count).split(separator: ".").first.flatMap { Int($0) } : nil
             }
-            guard let last = indices.max(), last < 1000 else { throw .missingTensor(name: prefix + "0") }
+            // A name may say "-5".
+            guard let last = indices.max(), (0..<1000).contains(last) else { throw .missingTensor(name: prefix + "0") }
             return last + 1
         }
         let patches = try shape(CheckpointNames.patchProjection, rank: 4)

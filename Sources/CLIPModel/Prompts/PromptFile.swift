@@ -28,7 +28,7 @@ package struct PromptFile: Sendable {
             func tensors(_ tower: String, depth: Int, tokens: Int) throws -> [Matrix] {
                 try (0..<depth).map { layer in
                     let name = "\(tower).\(layer)"
-                    guard file.contains(name) else { throw ModelError.missingTensor(name: name) }
+                    guard file.contains(name) else { throw ModelError.missingPrompts(name: name) }
                     let shape = try file.description(of: name).shape
                     guard shape.count == 2, shape[0] == tokens, shape[1] > 0 else {
                         throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[\(tokens), width]")

@@ -81,7 +81,8 @@ extension PromptHeader {
             Key.textDepth: "\(configuration.textDepth)", Key.classNames: Self.json(classNames),
             Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalisation: normalisation.name,
             Key.activation: "quick_gelu", Key.template: configuration.textTokens > 0 ? "{prompts}{name}." : "a photo of a {name}.",
-            Key.seed: "\(seed)", Key.recipeDigest: recipeDigest, Key.metrics: Self.json(metrics), Key.toolVersion: toolVersion,
+            Key.seed: "\(seed)", Key.recipeDigest: recipeDigest,
+            Key.metrics: Self.json(metrics.filter { $0.value.isFinite }), Key.toolVersion: toolVersion,
         ]
         if let shots { result[Key.shots] = "\(shots)" }
         return result
@@ -102,14 +103,12 @@ extension PromptHeader {
         func decoded<Value: Decodable>(_ key: String, as type: Value.Type, expected: String) throws(ModelError) -> Value {
             let value = try text(key)
             guard let decoded = try? JSONDecoder().decode(type, from: Data(value.utf8)) else {
-                throw .badMetadata(key: key, value: String(value.prefix(80)), expected: expected)
+                throw .badMetadata(key: key, value: value, expected: expected)
             }
             return decoded
         }
         guard let format = metadata[Key.format] else { throw .notAPromptFile }
-        guard format == "1" else {
-            throw .badMetadata(key: Key.format, value: format, expected: "format \"1\", which this version reads")
-        }
+        guard format == "1" else { throw .badMetadata(key: Key.format, value: format, expected: "\"1\"") }
         backboneDigest = try text(Key.backboneDigest)
         backboneName = try text(Key.backboneName)
         architecture = try text(Key.architecture)
@@ -124,6 +123,10 @@ extension PromptHeader {
         }
         self.fusion = fusion
         normalisation = try PixelNormalisation(named: try text(Key.normalisation))
+        let activation = try text(Key.activation)
+        guard activation == "quick_gelu" else {
+            throw .badMetadata(key: Key.activation, value: activation, expected: "\"quick_gelu\"")
+        }
         shots = metadata[Key.shots] == nil ? nil : try number(Key.shots, in: 1...1_000_000)
         let seedText = try text(Key.seed)
         guard let seed = UInt64(seedText) else {
@@ -138,7 +141,7 @@ extension PromptHeader {
     private static func json(_ value: some Encodable) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Lists of strings and finite numbers always encode.
+        // Lists of strings and finite numbers always encode; NaN would not, and the file could not be read again.
         guard let data = try? encoder.encode(value) else { return "" }
         return String(decoding: data, as: UTF8.self)
     }
