@@ -57,5 +57,8 @@ let package = Package(
         .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "TestSupport"]),
         .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
         .testTarget(name: "RecipeTests", dependencies: ["vifi-prompt", "TestSupport"]),
+        // Runs the built program as a process.
+        .testTarget(
+            name: "CommandTests", dependencies: ["vifi-prompt", "CLIPModel", "Files", "Tensors", "WeightFiles", "TestSupport"]),
     ]
 )
