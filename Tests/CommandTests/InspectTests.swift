@@ -1,6 +1,7 @@
 import CLIPModel
 import Files
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 import WeightFiles
@@ -77,7 +78,7 @@ import WeightFiles
         let outcome = try program("inspect", "other.safetensors")
         #expect(outcome.status == 0)
         #expect(outcome.messages == "No backbone: tensor \"visual.conv1.weight\" is missing.\n")
-        #expect(facts(outcome.output)["title"] == "line\\u{a}break \\u{202e}turned")
+        #expect(facts(outcome.output)["metadata.title"] == "line\\u{a}break \\u{202e}turned")
         #expect(outcome.output.hasSuffix("2 (7 numbers: F32 2)\n  a\\u{1b}[2Jb  F32 [2, 3]\n  c            F32 []\n"))
     }
 
@@ -96,6 +97,21 @@ import WeightFiles
             outcome.messages
                 == "vifi-prompt: error: nan.safetensors: tensor \"visual.proj\" holds 1 values that are NaN or infinite. "
                 + "Training from it cannot work; use a sound checkpoint.\n")
+    }
+
+    @Test func promptsThatDoNotFitTheirBackbone() throws {
+        let model = SmallModel()
+        let paths = try model.write(to: program)
+        let narrow = PromptSet<MutableMatrix>(
+            vision: (0..<2).map { _ in MutableMatrix(rows: 3, columns: 48) }, text: [MutableMatrix(rows: 2, columns: 64)])
+        try PromptFile(prompts: narrow.reading, header: model.prompts.header).save(to: program.folder.path(paths.prompts))
+        for command in ["inspect \(paths.prompts)", "export"] {
+            let outcome = try program.run(command.split(separator: " ").map(String.init))
+            #expect(outcome.status == 65)
+            #expect(
+                outcome.messages.hasSuffix(
+                    "vifi-prompt: error: \(paths.prompts): prompts \"vision.0\" are [3, 48], the backbone needs [3, 64].\n"))
+        }
     }
 
     @Test func films() throws {
