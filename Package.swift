@@ -55,7 +55,9 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(name: "WeightFilesTests", dependencies: ["WeightFiles", "TestSupport"]),
         .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "TestSupport"]),
+        .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
+        .testTarget(name: "VifiPromptTests", dependencies: ["VifiPrompt", "TestSupport"]),
         .testTarget(name: "RecipeTests", dependencies: ["vifi-prompt", "TestSupport"]),
         // Runs the built program as a process.
         .testTarget(

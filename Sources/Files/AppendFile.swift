@@ -5,16 +5,39 @@ package struct AppendFile: ~Copyable {
     package let path: String
     private let descriptor: Int32
 
+    /// Opens or creates the log. A line that a crash cut off is ended, so that the next one stands alone.
     package init(path: String) throws(FileError) {
-        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        let isCutOff = try Self.isCutOff(path)
+        // O_NONBLOCK: a FIFO that nobody reads would hold the program.
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileError(path: path, problem: .cannotCreate(reason: systemErrorText())) }
+        if isCutOff {
+            do {
+                try Self.write("\n", to: descriptor, path: path)
+            } catch {
+                close(descriptor)
+                throw error
+            }
+        }
+        self.descriptor = descriptor
         self.path = path
+    }
+
+    /// Whether there is a file whose last line has no end.
+    private static func isCutOff(_ path: String) throws(FileError) -> Bool {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else { return false }
+        return try InputFile(path: path).bytes(at: Int(status.st_size) - 1, count: 1) != [UInt8(ascii: "\n")]
     }
 
     deinit { close(descriptor) }
 
     package func append(line: String) throws(FileError) {
-        let bytes = Array((line + "\n").utf8)
+        try Self.write(line + "\n", to: descriptor, path: path)
+    }
+
+    private static func write(_ text: String, to descriptor: Int32, path: String) throws(FileError) {
+        let bytes = Array(text.utf8)
         var done = 0
         while done < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { buffer in

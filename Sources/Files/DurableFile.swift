@@ -12,7 +12,13 @@ package struct DurableFile: ~Copyable {
     private var writtenCount = 0
 
     /// Creates the temporary neighbour of `path`, reserving `expectedByteCount` bytes where known.
+    ///
+    /// - Throws: `.notRegular` where `path` is a directory, a device or the like: renaming would replace it.
     package init(path: String, expectedByteCount: Int = 0) throws(FileError) {
+        var status = stat()
+        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            throw FileError(path: path, problem: .notRegular(kind: kind(ofMode: status.st_mode)))
+        }
         let temporaryPath = "\(path).tmp-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let descriptor = unsafe open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -24,8 +30,13 @@ package struct DurableFile: ~Copyable {
             if code == ENOSPC || code == EDQUOT || code == EFBIG {
                 close(descriptor)
                 unsafe unlink(temporaryPath)
+                // A quota or a limit on file sizes does not show in what is free.
+                errno = code
                 throw FileError(
-                    path: path, problem: .noSpace(neededBytes: expectedByteCount, freeBytes: freeByteCount(near: path)))
+                    path: path,
+                    problem: code == ENOSPC
+                        ? .noSpace(neededBytes: expectedByteCount, freeBytes: freeByteCount(near: path))
+                        : .cannotCreate(reason: systemErrorText()))
             }
         }
         self.path = path
@@ -60,6 +71,14 @@ package struct DurableFile: ~Copyable {
             throw error
         } catch {
             throw FileError(path: path, problem: .cannotWrite(reason: "\(error)"))
+        }
+    }
+
+    /// Makes the file visible under its name without waiting for the disk: whole or not at all for every
+    /// reader, but after a power cut possibly not there. For files that can be made again.
+    package consuming func commitWithoutWaiting() throws(FileError) {
+        guard ftruncate(descriptor, off_t(writtenCount)) == 0, unsafe rename(temporaryPath, path) == 0 else {
+            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
     }
 

@@ -11,6 +11,8 @@ package struct InputFile: ~Copyable {
 
     /// Opens `path` without blocking on a FIFO and without following it into a device.
     package init(path: String) throws(FileError) {
+        // To C the name would end here, and be another file's.
+        guard !path.utf8.contains(0) else { throw FileError(path: path, problem: .missing) }
         let descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw FileError(path: path, problem: errno == ENOENT || errno == ENOTDIR ? .missing : .notReadable(reason: systemErrorText()))
@@ -23,7 +25,7 @@ package struct InputFile: ~Copyable {
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw FileError(path: path, problem: .notRegular(kind: Self.kind(ofMode: status.st_mode)))
+            throw FileError(path: path, problem: .notRegular(kind: kind(ofMode: status.st_mode)))
         }
         self.path = path
         self.byteCount = Int(status.st_size)
@@ -31,16 +33,6 @@ package struct InputFile: ~Copyable {
     }
 
     deinit { close(descriptor) }
-
-    private static func kind(ofMode mode: mode_t) -> String {
-        switch mode & S_IFMT {
-        case S_IFDIR: "a directory"
-        case S_IFIFO: "a FIFO"
-        case S_IFCHR, S_IFBLK: "a device"
-        case S_IFSOCK: "a socket"
-        default: "not a regular file"
-        }
-    }
 
     /// Reads exactly `buffer.byteCount` bytes from `offset` on.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) {
@@ -98,6 +90,17 @@ package struct InputFile: ~Copyable {
             throw FileError(path: path, problem: .tooLarge(byteCount: file.byteCount, limit: limit))
         }
         return try file.bytes(at: 0, count: file.byteCount)
+    }
+}
+
+/// What something that is not a regular file is, in words.
+func kind(ofMode mode: mode_t) -> String {
+    switch mode & S_IFMT {
+    case S_IFDIR: "a directory"
+    case S_IFIFO: "a FIFO"
+    case S_IFCHR, S_IFBLK: "a device"
+    case S_IFSOCK: "a socket"
+    default: "not a regular file"
     }
 }
 

@@ -1,15 +1,20 @@
 import Glibc
 
+/// To the system a slash is a byte; as a Character it would be another one with a combining mark after it.
+private let slash = UInt8(ascii: "/")
+
 extension String {
-    /// The directory part of a path: `a/b` for `a/b/c`, `.` for `c`.
+    /// The directory part of a path: `a/b` for `a/b/c` and `a/b/c/`, `.` for `c`, `/` for `/c`.
     package var parentDirectory: String {
-        guard let slash = lastIndex(of: "/") else { return "." }
-        return slash == startIndex ? "/" : String(self[..<slash])
+        guard let lastByte = utf8.lastIndex(where: { $0 != slash }) else { return isEmpty ? "." : "/" }
+        guard let separator = utf8[...lastByte].lastIndex(of: slash) else { return "." }
+        guard let end = utf8[..<separator].lastIndex(where: { $0 != slash }) else { return "/" }
+        return String(self[..<utf8.index(after: end)])
     }
 
-    /// The part after the last slash.
+    /// The last name in a path, without slashes after it.
     package var lastPathComponent: String {
-        split(separator: "/").last.map(String.init) ?? self
+        utf8.split(separator: slash).last.map { String(Substring($0)) } ?? self
     }
 
     package func appendingPath(_ component: String) -> String {
@@ -39,9 +44,10 @@ package func createDirectory(_ path: String) throws(FileError) {
     guard !isDirectory(path) else { return }
     let parent = path.parentDirectory
     if parent != path && !isDirectory(parent) { try createDirectory(parent) }
-    guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
-        throw FileError(path: path, problem: .cannotCreate(reason: systemErrorText()))
-    }
+    guard unsafe mkdir(path, 0o755) != 0 else { return }
+    let reason = systemErrorText()
+    // Another process may have been faster.
+    guard isDirectory(path) else { throw FileError(path: path, problem: .cannotCreate(reason: reason)) }
 }
 
 /// The names in a directory, sorted; without `.` and `..`.

@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 import Synchronization
 
@@ -9,8 +10,12 @@ package final class WorkerPool: Sendable {
     package let threadCount: Int
     private let shared = SharedState()
 
-    /// The processors that this process may use.
-    package static var availableProcessors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    /// The processors that this process may use: those of its affinity mask, which `taskset`, Slurm and
+    /// container runtimes set, or all that are online where it cannot be read.
+    package static var availableProcessors: Int {
+        let allowed = Int(vifi_allowed_processors())
+        return allowed > 0 ? allowed : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    }
 
     package init(threadCount: Int = WorkerPool.availableProcessors) {
         self.threadCount = max(1, threadCount)
@@ -41,7 +46,12 @@ package func startThread(_ body: @escaping @Sendable () -> Void) {
     }
     var thread = pthread_t()
     let context = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
-    let code = unsafe pthread_create(&thread, nil, { raw in
+    var attributes = pthread_attr_t()
+    unsafe pthread_attr_init(&attributes)
+    // Without a limit on the main stack (`ulimit -s unlimited`) the system's default is only 2 MiB.
+    unsafe pthread_attr_setstacksize(&attributes, 8 << 20)
+    defer { unsafe pthread_attr_destroy(&attributes) }
+    let code = unsafe pthread_create(&thread, &attributes, { raw in
         guard let raw = unsafe raw else { return nil }
         unsafe Unmanaged<Box>.fromOpaque(raw).takeRetainedValue().body()
         return nil

@@ -2,6 +2,7 @@
 #define VIFI_CKERNELS_H
 
 #include "image.h"
+#include "processors.h"
 #include "transformer.h"
 
 #endif

@@ -78,6 +78,9 @@ package func attentionBackward(
     probabilities: some Readable, scratch: MutableMatrix,
     queryGradient: MutableMatrix?, sourceGradients: AttentionSources<MutableMatrix>
 ) {
+    precondition(
+        sourceGradients.sharedCount == sources.sharedCount && sourceGradients.keyCount == sources.keyCount,
+        "attention's source gradients have other shapes than its sources")
     let headWidth = queries.columnCount / headCount
     let queryCount = queries.rowCount
     let scale = 1 / Float(headWidth).squareRoot()

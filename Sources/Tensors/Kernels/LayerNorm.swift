@@ -27,6 +27,7 @@ package func layerNorm(
 ) {
     let input = input.reading
     precondition(output.rowCount == input.rowCount && output.columnCount == input.columnCount, "layerNorm shapes differ")
+    precondition(weight.count == input.columnCount && bias.count == input.columnCount, "layerNorm weight or bias has another width")
     precondition(statistics.mean.columnCount >= input.rowCount, "layerNorm statistics hold too few rows")
     unsafe vifi_layer_norm(
         input.pointer, input.stride, weight.reading.pointer, bias.reading.pointer, output.pointer, output.stride,
@@ -42,7 +43,8 @@ package func layerNormBackward(
     let gradient = outputGradient.reading
     precondition(
         gradient.rowCount == input.rowCount && gradient.columnCount == input.columnCount
-            && inputGradient.rowCount == input.rowCount && inputGradient.columnCount == input.columnCount,
+            && inputGradient.rowCount == input.rowCount && inputGradient.columnCount == input.columnCount
+            && weight.count == input.columnCount && statistics.mean.columnCount >= input.rowCount,
         "layerNormBackward shapes differ")
     unsafe vifi_layer_norm_backward(
         gradient.pointer, gradient.stride, input.pointer, input.stride, weight.reading.pointer,
@@ -57,7 +59,11 @@ package func layerNormWeightBackward(
 ) {
     let input = input.reading
     let gradient = outputGradient.reading
-    precondition(gradient.rowCount == input.rowCount && gradient.columnCount == input.columnCount, "layerNorm shapes differ")
+    precondition(
+        gradient.rowCount == input.rowCount && gradient.columnCount == input.columnCount
+            && weightGradient.count == input.columnCount && biasGradient.count == input.columnCount
+            && statistics.mean.columnCount >= input.rowCount,
+        "layerNormWeightBackward shapes differ")
     unsafe vifi_layer_norm_weights(
         gradient.pointer, gradient.stride, input.pointer, input.stride,
         statistics.mean.pointer, statistics.inverseDeviation.pointer,

@@ -15,7 +15,7 @@ package struct ContrastivePretrainer: Sendable {
         package var batchSize = 96
         package var stepCount = 1500
         package var warmupSteps = 100
-        package var learningRate = (ProcessInfo.processInfo.environment["PLR"].flatMap(Double.init) ?? 1e-3)
+        package var learningRate = 1e-3
         /// Decay of matrices; vectors do not decay.
         package var weightDecay = 0.05
         /// The scale on similarities stays below this (Radford et al. 2021, section 2.5).
@@ -28,7 +28,7 @@ package struct ContrastivePretrainer: Sendable {
         package var leastFullCaptionChance: Float = 0.1
         /// Scenes begin empty and end as films have them: limbs before a plain wall are found soon, limbs
         /// among things are not found at all by a transformer that knows nothing yet.
-        package var easySteps = 1000
+        package var easySteps = 800
 
         package init() {}
 

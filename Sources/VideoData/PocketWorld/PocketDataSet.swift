@@ -7,6 +7,20 @@ package struct PocketDataSet: Sendable {
     package var trainList: String { root.appendingPath("train.txt") }
     package var testList: String { root.appendingPath("test.txt") }
     package var labels: String { root.appendingPath("labels.csv") }
+    /// The three files of a task: all classes, or one part of them renumbered from 0.
+    package func files(of part: Part?) -> (trainList: String, testList: String, labels: String) {
+        guard let part else { return (trainList, testList, labels) }
+        return (
+            root.appendingPath("\(part.rawValue)-train.txt"), root.appendingPath("\(part.rawValue)-test.txt"),
+            root.appendingPath("\(part.rawValue)-labels.csv")
+        )
+    }
+
+    /// Halves of the classes: those that base-to-novel runs learn, and those that they never see.
+    package enum Part: String, CaseIterable, Sendable {
+        case base, novel
+    }
+
     private var stamp: String { root.appendingPath("complete.txt") }
 
     /// - Parameter root: the folder that holds, or will hold, `films`, lists and labels.
@@ -43,10 +57,19 @@ package struct PocketDataSet: Sendable {
             }
         }
         if let error = failure.error { throw error }
-        for (path, list) in [(trainList, train), (testList, test)] {
-            try DurableFile.write(AnnotationList.text(of: list.map { AnnotatedClip(path: $0.path, label: $0.label) }), to: path)
+        let classes = ClassNames(catalogue.classes.map(\.name))
+        let trainClips = train.map { AnnotatedClip(path: $0.path, label: $0.label) }
+        let testClips = test.map { AnnotatedClip(path: $0.path, label: $0.label) }
+        try DurableFile.write(AnnotationList.text(of: trainClips), to: trainList)
+        try DurableFile.write(AnnotationList.text(of: testClips), to: testList)
+        try DurableFile.write(classes.text, to: labels)
+        for part in Part.allCases {
+            let members = ClassSubset(members: part == .base ? 0..<classes.count / 2 : classes.count / 2..<classes.count)
+            let files = files(of: part)
+            try DurableFile.write(AnnotationList.text(of: members.clips(of: trainClips)), to: files.trainList)
+            try DurableFile.write(AnnotationList.text(of: members.clips(of: testClips)), to: files.testList)
+            try DurableFile.write(members.names(of: classes).text, to: files.labels)
         }
-        try DurableFile.write(ClassNames(catalogue.classes.map(\.name)).text, to: labels)
         try DurableFile.write(Self.stampText(of: catalogue), to: stamp)
     }
 
@@ -54,7 +77,11 @@ package struct PocketDataSet: Sendable {
         var writer = try VideoWriter(
             path: path, width: PocketFilm.width, height: PocketFilm.height, framesPerSecond: Double(PocketFilm.framesPerSecond))
         for frame in film.frames() { try writer.append(frame) }
-        try writer.finish()
+        // A film can be drawn again; waiting for the disk would take longer than drawing it.
+        let bytes = try writer.finishedBytes()
+        var file = try DurableFile(path: path, expectedByteCount: bytes.count)
+        try file.write(bytes)
+        try file.commitWithoutWaiting()
     }
 
     /// Changes when films would be drawn differently, so that an old folder is made anew.

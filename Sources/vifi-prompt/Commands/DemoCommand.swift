@@ -10,7 +10,7 @@ struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Makes the pocket world: films that play out actions, and a small CLIP that knows stills.",
-        subcommands: [Films.self, Pretrain.self])
+        subcommands: [Films.self, Pretrain.self, Table.self, Report.self])
 
     struct Films: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -73,6 +73,73 @@ struct DemoCommand: ParsableCommand {
             let rounded = backbone.roundedToHalf()
             try rounded.save(to: output, elementType: .float16)
             Console.result("\(output): \(rounded.parameterCount) parameters, digest \(rounded.digest)")
+        }
+    }
+    struct Table: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Measures the pocket world's table over several seeds (about half an hour on two cores).",
+            discussion: "This is how Checkpoints/pocket-results.csv was made. Runs that are there already are not repeated.")
+
+        @Option(help: ArgumentHelp("Seeds, separated by commas.", valueName: "seeds"))
+        var seeds = "1,2,3"
+
+        @Option(help: ArgumentHelp("The bridged pocket CLIP of seed 1; by default the one that comes with the program.", valueName: "file"))
+        var bridged: String?
+
+        @Option(help: ArgumentHelp("Folder for the runs.", valueName: "folder"))
+        var runs = "runs/pocket-table"
+
+        @Option(help: ArgumentHelp("Where the results go.", valueName: "csv"))
+        var output = PocketResults.fileName
+
+        func validate() throws {
+            guard !seedNumbers.isEmpty, seedNumbers.count == seeds.split(separator: ",").count else {
+                throw ValidationError("--seeds is \(seeds); whole numbers separated by commas, such as 1,2,3.")
+            }
+        }
+
+        private var seedNumbers: [Int] { seeds.split(separator: ",").compactMap { Int($0) } }
+
+        func run() throws {
+            let set = try PocketHome.dataSet(.small(), pool: WorkerPool())
+            let experiment = PocketExperiment(
+                folder: runs, set: set,
+                firstBridged: try bridged ?? PocketHome.bundledFile("Checkpoints/pocket-bridged.safetensors"))
+            var results = PocketResults()
+            for seed in seedNumbers {
+                try experiment.measure(seed: seed) { measure, top1 in
+                    results.set(measure, seed: seed, top1: top1)
+                    Console.note("seed \(seed), \(measure.title): \(percent(top1))")
+                    try DurableFile.write(results.csv, to: output)
+                }
+            }
+            Console.result(results.table(beside: PocketResults()))
+        }
+    }
+
+    struct Report: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Prints the recorded table beside what the newest runs here reached.")
+
+        func run() throws {
+            let recorded = try PocketResults(path: PocketHome.bundledFile("Checkpoints/\(PocketResults.fileName)"))
+            var here = PocketResults()
+            let set = try PocketHome.dataSet(.small(), pool: WorkerPool())
+            let bridged = try BackboneFinder.bridgedBackbone()
+            let experiment = PocketExperiment(folder: BackboneFinder.runsFolder, set: set, firstBridged: bridged)
+            here.set(.imageZeroShot, seed: 1, top1: try experiment.zeroShot(BackboneFinder.imageBackbone()))
+            here.set(.bridgedZeroShot, seed: 1, top1: try experiment.zeroShot(bridged))
+            let prompts = BackboneFinder.newestPrompts()
+            if let prompts {
+                // The last prompts, as in the recorded rows: nothing is chosen by looking at the test list.
+                let header = try PromptFile.load(prompts.parentDirectory.appendingPath("last.safetensors")).header
+                let measure: PocketMeasure? = header.shots == 2 ? .prompts2 : header.shots == 8 ? .prompts8 : nil
+                if let measure, let top1 = header.metrics["val_top1"] {
+                    here.set(measure, seed: Int(clamping: header.seed), top1: top1)
+                }
+            }
+            Console.result(recorded.table(beside: here))
+            if let prompts { Console.result("prompts: \(prompts)") }
         }
     }
 }

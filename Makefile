@@ -1,0 +1,51 @@
+# `make` lists what there is. Everything runs on Debian 12 with git, make and a Swift toolchain.
+
+SHELL := /bin/bash
+export PATH := $(PATH):/opt/swift/usr/bin
+
+VIFI := .build/release/vifi-prompt
+# Where the pocket world's films are drawn, as the program has it.
+FILMS := $${VIFI_PROMPT_DATA:-$${XDG_CACHE_HOME:-$$HOME/.cache}/vifi-prompt}/pocket-small
+# Where the demo's prompts are exported to, of the newest learn run.
+PROMPTS := runs/demo-prompts.safetensors
+# The backbone of the newest bridge run.
+BRIDGED = $$(ls -t runs/bridge*/backbone.safetensors | head -n 1)
+# The first film of the small data set's test list; `make demo CLIP=my.mp4` takes another.
+CLIP = $(FILMS)/$$(head -n 1 $(FILMS)/test.txt | sed 's/ [0-9]*$$//')
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help packages build demo test vocabulary pocket clean
+
+help: ## This list.
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+packages:
+	@.ci/install-packages
+
+build: packages ## The program, optimised: .build/release/vifi-prompt.
+	swift build -c release --product vifi-prompt
+
+demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 clips a class, evaluate, predict.
+	$(VIFI) bridge
+	$(VIFI) learn --shots 2
+	$(VIFI) eval
+	$(VIFI) export --output $(PROMPTS) --force
+	$(VIFI) predict "$(CLIP)" --prompts $(PROMPTS)
+	@$(VIFI) demo report
+
+test: packages ## All tests, optimised. `make test FILTER=Tokenizer` runs some.
+	@.ci/test "$(FILTER)"
+
+vocabulary: packages ## CLIP's vocabulary, needed for real CLIP weights: Checkpoints/vocabulary.
+	@.ci/fetch-vocabulary
+
+pocket: build ## Trains what Checkpoints holds anew and measures the results table. Takes hours.
+	$(VIFI) demo pretrain --output Checkpoints/pocket-clip.safetensors
+	$(VIFI) bridge --backbone Checkpoints/pocket-clip.safetensors
+	cp "$(BRIDGED)" Checkpoints/pocket-bridged.safetensors
+	$(VIFI) demo table
+
+clean: ## Removes what was built. Runs, checkpoints and films stay.
+	swift package clean

@@ -1,0 +1,138 @@
+import CLIPModel
+import Evaluation
+import Foundation
+import Synchronization
+import Tensors
+import VideoData
+
+/// How likely one class is.
+public struct ClassScore: Sendable, Equatable {
+    /// Position in the list of class names, from 0.
+    public let label: Int
+    public let name: String
+    /// In `0 ... 1`; those of all classes sum to 1.
+    public let probability: Float
+}
+
+/// Says which of some classes a film shows.
+///
+/// The class names go through the text tower once, when a labeller is made. May be shared by threads;
+/// their clips take turns, each using all of the labeller's threads.
+public final class VideoLabeller: Sendable {
+    /// The classes, in the order of their labels.
+    public let classNames: [String]
+    /// Frames that are looked at in each film, spread evenly over it.
+    public let frameCount: Int
+
+    private let threadCount: Int
+    private let transform: ClipTransform
+    private let classifier: Mutex<VideoClassifier>
+
+    /// - Parameters:
+    ///   - backbone: the CLIP that looks.
+    ///   - prompts: learned on that backbone; none for plain CLIP.
+    ///   - classNames: what to choose from; by default those in the prompt file.
+    ///   - template: the words around a name, with `{}` in its place. Used where the prompts hold none for
+    ///     the text tower.
+    ///   - frameCount: of each film, `1 ... 4096`; by default as the prompts were learned, else 16.
+    ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
+    ///   - threadCount: `1 ... 1024`; all processors by default.
+    /// - Throws: `VifiPromptError`: the prompts belong to another backbone, names are missing or do not
+    ///   fit into the text tower, or the vocabulary is missing.
+    public init(
+        backbone: LoadedBackbone, prompts: LearnedPrompts? = nil, classNames: [String]? = nil,
+        template: String = "a photo of a {}.", frameCount: Int? = nil, vocabularyPath: String? = nil,
+        threadCount: Int? = nil
+    ) throws(VifiPromptError) {
+        let backbone = backbone.backbone
+        let names = classNames ?? prompts?.classNames ?? []
+        let frames = frameCount ?? prompts?.frameCount ?? 16
+        let threads = threadCount ?? WorkerPool.availableProcessors
+        let classifier = try reporting {
+            guard !names.isEmpty else { throw RequestError.noClassNames }
+            guard (1...4096).contains(frames) else { throw RequestError.frameCount(frames) }
+            guard (1...1024).contains(threads) else { throw RequestError.threadCount(threads) }
+            try prompts?.file.check(against: backbone)
+            let promptSet = prompts?.file.prompts ?? PromptSet(vision: [], text: [])
+            return VideoClassifier(
+                backbone: backbone, prompts: promptSet,
+                sequences: try Self.sequences(
+                    names, promptTokens: promptSet.configuration.textTokens, template: template, backbone: backbone,
+                    vocabularyPath: vocabularyPath),
+                fusion: prompts?.file.header.fusion ?? .embedding, frameCount: frames,
+                pool: WorkerPool(threadCount: threads))
+        }
+        var preparation = ClipTransform.Configuration()
+        preparation.normalisation = Normalisation(backbone.description.normalisation)
+        transform = .testing(side: backbone.architecture.imagePixels, preparation)
+        self.classNames = names
+        self.frameCount = frames
+        self.threadCount = threads
+        self.classifier = Mutex(classifier)
+    }
+
+    /// Scores a film: one view, the centre of `frameCount` frames.
+    ///
+    /// - Parameters:
+    ///   - path: anything that FFmpeg decodes; only this file is opened.
+    ///   - onWarning: told what is odd about a film that can be used even so, such as damaged frames.
+    /// - Returns: all classes, the most likely first.
+    /// - Throws: `VifiPromptError`, naming the file, if it holds no video that can be decoded.
+    public func classify(
+        video path: String, onWarning: (String) -> Void = { _ in }
+    ) throws(VifiPromptError) -> [ClassScore] {
+        let frames = try reporting {
+            var video = try VideoFile(path: path, threadCount: threadCount)
+            let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
+            let frames = try video.frames(at: indices, transform: transform.shrunk)
+            for warning in video.warnings { onWarning(warning.description) }
+            return frames
+        }
+        return scores(of: frames)
+    }
+
+    /// Scores a film whose frames are in memory already, of which `frameCount` are taken evenly. Fewer repeat.
+    ///
+    /// - Parameter frames: in the order of time, all of one size, at least one.
+    /// - Returns: all classes, the most likely first.
+    /// - Throws: `VifiPromptError` if there are none or their sizes differ.
+    public func classify(frames: [RGBFrame]) throws(VifiPromptError) -> [ClassScore] {
+        guard let first = frames.first else { throw VifiPromptError(RequestError.noFrames) }
+        if let index = frames.firstIndex(where: { $0.width != first.width || $0.height != first.height }) {
+            throw VifiPromptError(RequestError.frameSizes(first: first, index: index, other: frames[index]))
+        }
+        let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: frames.count)
+        return scores(of: indices.map { frames[$0].frame })
+    }
+
+    private func scores(of frames: [VideoFrame]) -> [ClassScore] {
+        let clips = transform.clips(from: frames, key: ClipKey(seed: 0, epoch: 0, clip: 0)).map(\.matrix)
+        let logits = classifier.withLock { $0.logits(clips: clips) }
+        let prediction = Prediction(path: "", label: 0, probabilities: logits.first.map(softmax) ?? [])
+        return prediction.ranking.map {
+            ClassScore(label: $0, name: classNames[$0], probability: prediction.probabilities[$0])
+        }
+    }
+
+    /// The token sequences of all classes: room for prompts where there are any, else the template.
+    private static func sequences(
+        _ names: [String], promptTokens: Int, template: String, backbone: Backbone, vocabularyPath: String?
+    ) throws -> [[Int]] {
+        let tokenizer: any Tokenizer
+        switch (backbone.description.tokenizer, vocabularyPath) {
+        case (.bytes, _): tokenizer = ByteTokenizer()
+        case (.clipBPE, let path?): tokenizer = try BPETokenizer(vocabularyPath: path)
+        case (.clipBPE, nil): throw RequestError.noVocabulary(backbone: backbone.description.name)
+        }
+        guard tokenizer.vocabularySize == backbone.architecture.vocabularySize else {
+            throw ModelError.vocabularySize(
+                tokenizer: tokenizer.vocabularySize, backbone: backbone.architecture.vocabularySize)
+        }
+        // As in the reference: learned prompts read names with spaces, the template takes them as they are.
+        let words = promptTokens > 0 ? names.map { $0.replacingOccurrences(of: "_", with: " ") } : names
+        return try TokenSequence.sequences(
+            for: words, wording: promptTokens > 0 ? .prompts(count: promptTokens) : .template(template),
+            tokenizer: tokenizer, contextLength: backbone.architecture.contextLength
+        ).map(\.tokens)
+    }
+}

@@ -1,0 +1,96 @@
+import Evaluation
+import Files
+import Training
+
+/// What the pocket world's table measures. The order is the table's.
+enum PocketMeasure: String, CaseIterable {
+    case imageZeroShot = "image-zero-shot"
+    case bridgedZeroShot = "bridged-zero-shot"
+    case prompts2 = "prompts-2-shots"
+    case prompts8 = "prompts-8-shots"
+    case fineTuned2 = "fine-tuned-2-shots"
+    case bridgedNovel = "novel-bridged-zero-shot"
+    case promptsBase = "base-prompts-2-shots"
+    case fineTunedBase = "base-fine-tuned-2-shots"
+    case promptsNovel = "novel-prompts-2-shots"
+    case fineTunedNovel = "novel-fine-tuned-2-shots"
+
+    var title: String {
+        switch self {
+        case .imageZeroShot: "image CLIP, zero-shot"
+        case .bridgedZeroShot: "bridged CLIP, zero-shot"
+        case .prompts2: "bridged + prompts, 2 shots"
+        case .prompts8: "bridged + prompts, 8 shots"
+        case .fineTuned2: "bridged + fine-tuned, the same 2 shots"
+        case .bridgedNovel: "8 classes not learned: bridged, zero-shot"
+        case .promptsBase: "8 learned classes: prompts, 2 shots"
+        case .fineTunedBase: "8 learned classes: fine-tuned, 2 shots"
+        case .promptsNovel: "8 classes not learned: prompts kept"
+        case .fineTunedNovel: "8 classes not learned: fine-tuning kept"
+        }
+    }
+}
+
+/// Accuracies on the pocket world's small test list, by measure and seed.
+struct PocketResults {
+    private(set) var values: [PocketMeasure: [Int: Double]] = [:]
+
+    static let fileName = "pocket-results.csv"
+
+    mutating func set(_ measure: PocketMeasure, seed: Int, top1: Double) { values[measure, default: [:]][seed] = top1 }
+
+    /// Mean and deviation over the seeds.
+    func statistics(_ measure: PocketMeasure) -> RunStatistics? {
+        guard let runs = values[measure], !runs.isEmpty else { return nil }
+        return RunStatistics(runs.sorted { $0.key < $1.key }.map(\.value))
+    }
+
+    // MARK: File
+
+    private static let header = "measure,seed,top1"
+
+    var csv: String {
+        let lines = PocketMeasure.allCases.flatMap { measure in
+            (values[measure] ?? [:]).sorted { $0.key < $1.key }.map {
+                "\(measure.rawValue),\($0.key),\(ProgressReporter.decimal($0.value, places: 4))"
+            }
+        }
+        return ([Self.header] + lines).joined(separator: "\n") + "\n"
+    }
+
+    init() {}
+
+    /// Reads what `csv` wrote; lines of other measures are left out.
+    init(path: String) throws {
+        let text = String(decoding: try InputFile.contents(of: path, limit: 1 << 20), as: UTF8.self)
+        for line in text.split(separator: "\n").dropFirst() {
+            let fields = line.split(separator: ",")
+            guard fields.count == 3, let measure = PocketMeasure(rawValue: String(fields[0])), let seed = Int(fields[1]),
+                let top1 = Double(fields[2])
+            else { continue }
+            set(measure, seed: seed, top1: top1)
+        }
+    }
+
+    // MARK: Table
+
+    /// A Markdown table: recorded means and deviations, beside what was measured here.
+    func table(beside here: PocketResults) -> String {
+        var rows = [["top-1 on the small test list", "recorded, mean ± deviation of seeds 1, 2, 3", "this machine"]]
+        for measure in PocketMeasure.allCases {
+            rows.append([measure.title, Self.text(statistics(measure)), Self.text(here.statistics(measure))])
+        }
+        let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        var lines = rows.map { row in
+            "| " + row.enumerated().map { $0.element + String(repeating: " ", count: widths[$0.offset] - $0.element.count) }
+                .joined(separator: " | ") + " |"
+        }
+        lines.insert("|" + widths.map { String(repeating: "-", count: $0 + 2) }.joined(separator: "|") + "|", at: 1)
+        return lines.joined(separator: "\n")
+    }
+
+    private static func text(_ statistics: RunStatistics?) -> String {
+        guard let statistics else { return "–" }
+        return percent(statistics.mean) + (statistics.deviation.map { " ± \(ProgressReporter.decimal($0, places: 1))" } ?? "")
+    }
+}

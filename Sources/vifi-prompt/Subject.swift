@@ -1,0 +1,55 @@
+import CLIPModel
+import Evaluation
+import Tensors
+import VideoData
+
+/// A backbone with or without prompts, checked to belong together: what `eval`, `predict` and `export` look at.
+struct Subject {
+    let backbone: Backbone
+    let prompts: PromptFile?
+    let promptPath: String?
+    private let tokenizer: any Tokenizer
+
+    /// - Parameters:
+    ///   - prompts: a prompt file; nil for plain CLIP.
+    ///   - backbone: nil for the one that the prompts belong to, else the bridged pocket CLIP.
+    /// - Throws: `ModelError` where they do not belong together.
+    init(prompts path: String?, backbone backbonePath: String?, vocabulary: String?) throws {
+        let file = try path.map { try PromptFile.load($0) }
+        if let backbonePath {
+            backbone = try Backbone.load(backbonePath)
+        } else if let file {
+            backbone = try BackboneFinder.backbone(for: file.header)
+        } else {
+            let bridged = try BackboneFinder.bridgedBackbone()
+            Console.note("Backbone: \(bridged). For your own pass --backbone FILE.")
+            backbone = try Backbone.load(bridged)
+        }
+        if let file, let path {
+            do throws(ModelError) { try file.check(against: backbone) } catch { throw .inFile(path: path, error) as ModelError }
+        }
+        prompts = file
+        promptPath = path
+        tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
+    }
+
+    /// For headings: "bridged-clip with prompts learn/prompts/best.safetensors".
+    var summary: String { backbone.description.name + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
+
+    /// - Parameters:
+    ///   - template: for class names where no text prompts are learned.
+    ///   - fusion, frameCount: nil for the prompt file's, else embedding and 8 or 16 frames.
+    func classifier(
+        classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, pool: WorkerPool
+    ) throws -> VideoClassifier {
+        let sequences = try BackboneFinder.sequences(
+            classNames: classNames, textTokens: prompts?.header.configuration.textTokens ?? 0, template: template,
+            backbone: backbone, tokenizer: tokenizer)
+        // The pocket world's clips have 8 frames, as its CLIP was bridged.
+        let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16
+        return VideoClassifier(
+            backbone: backbone, prompts: prompts?.prompts ?? PromptSet(vision: [], text: []), sequences: sequences,
+            fusion: fusion ?? prompts?.header.fusion ?? .embedding,
+            frameCount: frameCount ?? prompts?.header.frameCount ?? defaultCount, pool: pool)
+    }
+}

@@ -1,0 +1,140 @@
+import CLIPModel
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// Whole training runs against PyTorch: optimiser, schedule and gradients together
+/// (Tests/Fixtures/clip/README.md, `training.safetensors`).
+@Suite struct TrajectoryTests {
+    private static let tolerance: Float = 1e-4
+
+    private func setting(_ inputs: TrainingInputs, threads: Int) -> TaskSetting {
+        TaskSetting(
+            sequences: inputs.sequences, fusion: .embedding, frameCount: 3, pool: WorkerPool(threadCount: threads),
+            weightDecay: 1e-3)
+    }
+
+    private func losses(_ task: some LearningTask, inputs: TrainingInputs, schedule: CosineSchedule) -> [Float] {
+        (0..<schedule.stepCount).map { step in
+            var result = StepResult()
+            task.begin()
+            task.add(clips: inputs.clips, targets: inputs.targets, weight: 0.5, to: &result)
+            task.finish(rate: schedule.rate(at: step), scale: 1)
+            return Float(result.lossSum / 2)
+        }
+    }
+
+    @Test(arguments: [1, 2])
+    func tenStepsOfPrompts(threads: Int) throws {
+        let inputs = try TrainingInputs()
+        let expected = try TensorFixture("clip/training")
+        let prompts = try inputs.deepPrompts()
+        let task = PromptTask(backbone: inputs.backbone, prompts: prompts, setting: setting(inputs, threads: threads))
+        let before = inputs.backbone.parameters.digest(of: inputs.backbone.architecture)
+        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 8e-3, stepCount: 10, warmupSteps: 3))
+        expectClose(losses, try expected.floats("prompts.losses"), tolerance: Self.tolerance, "losses")
+        for (layer, prompt) in prompts.vision.enumerated() {
+            expectClose(prompt.values, try expected.floats("prompts.final.visual.\(layer)"), tolerance: Self.tolerance, "vision.\(layer)")
+        }
+        for (layer, prompt) in prompts.text.enumerated() {
+            expectClose(prompt.values, try expected.floats("prompts.final.text.\(layer)"), tolerance: Self.tolerance, "text.\(layer)")
+        }
+        // Learning prompts leaves every byte of the backbone as it was.
+        #expect(inputs.backbone.parameters.digest(of: inputs.backbone.architecture) == before)
+    }
+
+    @Test func fiveStepsOfTheBridge() throws {
+        let inputs = try TrainingInputs()
+        let expected = try TensorFixture("clip/training")
+        let task = BridgeTask(
+            backbone: inputs.backbone, tuning: .both, trainsTokens: true, setting: setting(inputs, threads: 2))
+        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-4, stepCount: 5, warmupSteps: 2))
+        expectClose(losses, try expected.floats("bridge.losses"), tolerance: Self.tolerance, "losses")
+        let specifications = BackboneParameters<TensorSpecification>(of: inputs.backbone.architecture).all
+        let parameters = task.backbone(named: "tuned", provenance: "test").parameters.all
+        var compared = 0
+        for (specification, parameter) in zip(specifications, parameters) {
+            guard expected.file.contains("bridge.final." + specification.name) else { continue }
+            expectClose(
+                parameter.values, try expected.floats("bridge.final." + specification.name), tolerance: Self.tolerance,
+                specification.name)
+            compared += 1
+        }
+        #expect(compared == 8)
+        #expect(inputs.backbone.digest != task.backbone(named: "tuned", provenance: "test").digest)
+    }
+
+    /// What each way of tuning leaves alone stays as it was, bit for bit.
+    @Test(arguments: [Tuning.image, .text])
+    func oneSideOnly(tuning: Tuning) throws {
+        let inputs = try TrainingInputs()
+        let task = BridgeTask(backbone: inputs.backbone, tuning: tuning, setting: setting(inputs, threads: 2))
+        _ = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-3, stepCount: 3, warmupSteps: 1))
+        let before = inputs.backbone.parameters
+        let after = task.backbone(named: "tuned", provenance: "test").parameters
+        func same(_ left: [Matrix], _ right: [Matrix]) -> [Bool] { zip(left, right).map { $0.values == $1.values } }
+        let vision = same(before.vision.all, after.vision.all)
+        let text = same(before.text.all, after.text.all)
+        #expect(vision.allSatisfy { $0 } == (tuning == .text))
+        #expect(text.allSatisfy { $0 } == (tuning == .image))
+        #expect(!(tuning == .image ? vision : Array(text.dropFirst())).contains(true))
+        #expect(before.logitScale.values == after.logitScale.values)
+        // The token table is never trained by default (methods 1.1).
+        #expect(text[0])
+    }
+
+    /// Leftovers of an epoch make a step of their own; the schedule knows its steps.
+    @Test func stepsOfAnEpoch() {
+        let configuration = TrainingConfiguration(epochs: 3, batchSize: 4, accumulationSteps: 2, warmupEpochs: 1)
+        #expect([1, 8, 9, 16, 17].map(configuration.stepsPerEpoch) == [1, 1, 2, 2, 3])
+        #expect(configuration.schedule(clipCount: 17).stepCount == 9)
+        #expect(configuration.schedule(clipCount: 17).warmupSteps == 3)
+    }
+
+    /// Hand values of methods 1.4: base × t / W, then the cosine that the warm-up does not shift.
+    @Test func scheduleByHand() {
+        let schedule = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 5)
+        #expect(schedule.rate(at: 0) == 0)
+        #expect(abs(schedule.rate(at: 4) - 0.8) < 1e-12)
+        // At half of the cosine: the mean of base and base / 100.
+        #expect(abs(schedule.rate(at: 5) - 0.505) < 1e-12)
+        #expect(abs(schedule.rate(at: 10) - 0.01) < 1e-12)
+    }
+}
+
+/// The small CLIP of the PyTorch fixtures with two clips, five classes and soft targets.
+struct TrainingInputs {
+    let backbone: Backbone
+    let clips: [Matrix]
+    let sequences: [[Int]]
+    let targets: [[Float]]
+
+    init() throws {
+        backbone = try Backbone.load(fixturePath("clip/clip-tiny.safetensors"))
+        let forward = try TensorFixture("clip/forward")
+        let pixels = try forward.floats("frames")
+        let ids = try forward.integers("ids")
+        let target = try forward.floats("target")
+        clips = (0..<2).map { clip in
+            MutableMatrix(rows: 3, columns: pixels.count / 6, Array(pixels[clip * pixels.count / 2..<(clip + 1) * pixels.count / 2])).reading
+        }
+        sequences = (0..<5).map { row in
+            let line = ids[row * 77..<(row + 1) * 77]
+            return Array(line.prefix { $0 != 299 }) + [299]
+        }
+        targets = (0..<2).map { Array(target[$0 * 5..<($0 + 1) * 5]) }
+    }
+
+    func deepPrompts() throws -> PromptSet<MutableMatrix> {
+        let fixture = try TensorFixture("clip/prompts")
+        func side(_ name: String, layers: Int) throws -> [MutableMatrix] {
+            try (0..<layers).map { layer in
+                let tensor = "deep.prompt.\(name).\(layer)"
+                let shape = try fixture.shape(tensor)
+                return MutableMatrix(rows: shape[0], columns: shape[1], try fixture.floats(tensor))
+            }
+        }
+        return PromptSet(vision: try side("visual", layers: 3), text: try side("text", layers: 2))
+    }
+}
