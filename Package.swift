@@ -59,5 +59,8 @@ let package = Package(
         .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
         .testTarget(name: "VifiPromptTests", dependencies: ["VifiPrompt", "TestSupport"]),
         .testTarget(name: "RecipeTests", dependencies: ["vifi-prompt", "TestSupport"]),
+        // Runs the built program as a process.
+        .testTarget(
+            name: "CommandTests", dependencies: ["vifi-prompt", "CLIPModel", "Files", "Tensors", "WeightFiles", "TestSupport"]),
     ]
 )

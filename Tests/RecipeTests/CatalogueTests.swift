@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 import vifi_prompt
@@ -8,10 +9,13 @@ import vifi_prompt
 
     private static func recipe(_ name: String) throws -> Recipe { try Recipe(path: folder + name + ".yaml") }
 
-    static let names = [
-        "base-to-novel/prompt", "few-shot/fine-tune", "few-shot/prompt", "fully-supervised/bridge-k400", "pocket/bridge",
-        "pocket/learn", "zero-shot/bridge-k400",
-    ]
+    /// All recipes there are.
+    static var names: [String] {
+        (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? [])
+            .filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(".yaml".count)) }.sorted()
+    }
+
+    @Test func thereAreRecipes() { #expect(Self.names.count >= Self.rows.count) }
 
     @Test(arguments: names)
     func everyRecipeReads(_ name: String) throws {

@@ -32,7 +32,7 @@ struct ExportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The backbone that the prompts belong to; found by its digest by default.", valueName: "file"))
     var backbone: String?
 
-    @Option(name: .customLong("to"), help: ArgumentHelp("What to write: prompts or classes.", valueName: "form"))
+    @Option(name: .customLong("to"), help: ArgumentHelp("What to write.", valueName: "form"))
     var form: Form = .prompts
 
     @Option(help: ArgumentHelp("Class names for --to classes: CSV with the header `id,name`; the prompt file's own by default.", valueName: "csv"))

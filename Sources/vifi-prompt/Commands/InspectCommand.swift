@@ -105,6 +105,8 @@ struct InspectCommand: ParsableCommand {
             try prompts.check(against: BackboneFinder.backbone(for: prompts.header))
         } catch ModelError.otherBackbone {
             isHere = false
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: file, error)
         }
         inspection.prompts = Inspection.Prompts(prompts, backboneIsHere: isHere)
     }

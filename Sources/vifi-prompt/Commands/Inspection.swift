@@ -150,9 +150,9 @@ extension Inspection {
         if let backbone { rows += backbone.rows }
         if let prompts { rows += prompts.rows }
         if let film { rows += film.rows }
-        // What is understood is above; the words of other files are shown as they stand.
+        // What is understood is above. The words of other files are marked as theirs: a key may be called "kind".
         if backbone == nil, prompts == nil {
-            rows += (metadata ?? [:]).sorted { $0.key < $1.key }.map { ("\($0.key)", $0.value) }
+            rows += (metadata ?? [:]).sorted { $0.key < $1.key }.map { ("metadata.\($0.key)", $0.value) }
         }
         if let tensors { rows.append(("tensors", Self.summary(of: tensors))) }
         var lines = Self.aligned(rows.map { ($0.0, Self.shortened($0.1)) })

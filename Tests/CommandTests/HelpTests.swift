@@ -1,0 +1,45 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The help of every command, compared whole with `Tests/Fixtures/help`.
+///
+/// After a change that is meant: `VIFI_PROMPT_RECORD_HELP=1 swift test -c release --filter HelpTests`,
+/// then read the difference before it is committed.
+@Suite(.serialized) struct HelpTests {
+    static let commands = [
+        "", "bridge", "learn", "eval", "predict", "export", "inspect", "demo", "demo films", "demo pretrain",
+        "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
+    ]
+
+    @Test(arguments: commands)
+    func helpIsAsRecorded(_ command: String) throws {
+        let words = command.split(separator: " ").map(String.init)
+        let outcome = try Program().run(words + ["--help"])
+        #expect(outcome.status == 0)
+        #expect(outcome.messages == "")
+        let name = (["vifi-prompt"] + words).joined(separator: "-")
+        let file = URL(fileURLWithPath: fixturePath("help/\(name).txt"))
+        if ProcessInfo.processInfo.environment["VIFI_PROMPT_RECORD_HELP"] == "1" {
+            try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try outcome.output.write(to: file, atomically: true, encoding: .utf8)
+        }
+        let recorded = try? String(contentsOf: file, encoding: .utf8)
+        #expect(outcome.output == recorded, "if this is meant, record it as described above")
+    }
+
+    @Test(arguments: ["", "demo", "recipe"])
+    func everySubcommandIsAmongThem(_ command: String) throws {
+        let help = try Program().run(command.split(separator: " ").map(String.init) + ["--help"]).output
+        let list = help.components(separatedBy: "SUBCOMMANDS:\n").last?.components(separatedBy: "\n\n").first ?? ""
+        // Descriptions that go on in a second line stand further in.
+        let names = list.split(separator: "\n").filter { !$0.hasPrefix("   ") }.compactMap { $0.split(separator: " ").first }
+        let prefix = command.isEmpty ? "" : command + " "
+        let known = Self.commands.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }
+        #expect(Set(names) == Set(known.filter { !$0.isEmpty && !$0.contains(" ") }))
+    }
+
+    @Test func version() throws {
+        #expect(try Program()("--version").output == "0.1.0\n")
+    }
+}

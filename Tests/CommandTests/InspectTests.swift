@@ -1,0 +1,131 @@
+import CLIPModel
+import Files
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+import WeightFiles
+
+@Suite(.serialized) struct InspectTests {
+    private let program: Program
+
+    init() throws { program = try Program() }
+
+    /// Lines `name  value` of a report.
+    private func facts(_ output: String) -> [String: String] {
+        let pairs = output.split(separator: "\n").compactMap { line -> (String, String)? in
+            guard let gap = line.range(of: "  ") else { return nil }
+            return (String(line[..<gap.lowerBound]), line[gap.upperBound...].trimmingCharacters(in: .whitespaces))
+        }
+        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
+    }
+
+    private func json(_ text: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
+    @Test func aBackboneFromElsewhere() throws {
+        let outcome = try program("inspect", fixturePath("clip/clip-tiny.safetensors"))
+        #expect(outcome.status == 0)
+        #expect(
+            outcome.messages == "The file does not name its normalisation and tokenizer: those of OpenAI's CLIP are taken.\n")
+        let facts = facts(outcome.output)
+        #expect(facts["kind"] == "backbone")
+        // Sizes of Tests/Fixtures/clip/README.md; numbers counted by PyTorch's numel.
+        #expect(facts["architecture"] == "ViT 128×3 patch 16 at 64 px, text 64×2, joint 48")
+        #expect(facts["parameters"] == "829,377")
+        #expect(facts["SHA-256"] == "960b693b678c1e71aaa8a40c7925e280a19af37e5effeb5e164d81694a3b11d9")
+        #expect(facts["activation"] == "quick_gelu")
+        #expect(facts["normalisation"] == "clip")
+        #expect(facts["tokenizer"] == "clip-bpe, 300 tokens, context 77")
+        #expect(facts["tensors"] == "74 (829,377 numbers: F32 74)")
+        #expect(!outcome.output.contains("visual.proj"))
+        let all = try program("inspect", "--tensors", fixturePath("clip/clip-tiny.safetensors")).output
+        #expect(all.contains("\n  visual.proj  ") && all.contains("F32 [128, 48]\n"))
+    }
+
+    @Test func promptsAndTheirBackbone() throws {
+        let model = SmallModel()
+        let paths = try model.write(to: program)
+        var outcome = try program("inspect", paths.prompts)
+        #expect(outcome.status == 0)
+        var facts = facts(outcome.output)
+        #expect(facts["kind"] == "prompts")
+        #expect(facts["vision"] == "3 tokens × 2 layers")
+        #expect(facts["text"] == "2 tokens × 1 layers")
+        #expect(facts["learned numbers"] == "512")  // 3 × 2 × 64 + 2 × 64
+        #expect(facts["digest"] == "\(model.backbone.digest) (found here)")
+        #expect(facts["classes"] == "5: waving, clapping hands, jumping, sitting down, turning around")
+        #expect(facts["shots"] == "2 a class" && facts["seed"] == "7" && facts["top1"] == "0.75")
+
+        let json = try json(try program("inspect", "--json", paths.prompts).output)
+        #expect(json["kind"] as? String == "prompts")
+        #expect(json["tensorCount"] as? Int == 3)
+        #expect((json["metadata"] as? [String: String])?["vifi_prompt_format"] == "1")
+        #expect((json["prompts"] as? [String: Any])?["classes"] as? [String] == SmallModel.classNames)
+
+        try FileManager.default.removeItem(atPath: program.folder.path("runs/bridge"))
+        outcome = try program("inspect", paths.prompts)
+        facts = self.facts(outcome.output)
+        #expect(outcome.status == 0)
+        #expect(facts["digest"] == "\(model.backbone.digest) (not found here: pass it with --backbone)")
+    }
+
+    @Test func otherTensors() throws {
+        try SafetensorsWriter.write(
+            [("a\u{1B}[2Jb", [2, 3], [Float](repeating: 0, count: 6)), ("c", [], [1])],
+            metadata: ["title": "line\nbreak \u{202E}turned"], to: program.folder.path("other.safetensors"))
+        let outcome = try program("inspect", "other.safetensors")
+        #expect(outcome.status == 0)
+        #expect(outcome.messages == "No backbone: tensor \"visual.conv1.weight\" is missing.\n")
+        #expect(facts(outcome.output)["metadata.title"] == "line\\u{a}break \\u{202e}turned")
+        #expect(outcome.output.hasSuffix("2 (7 numbers: F32 2)\n  a\\u{1b}[2Jb  F32 [2, 3]\n  c            F32 []\n"))
+    }
+
+    @Test func whatIsWrongIsSaidAfterWhatIsThere() throws {
+        let source = try SafetensorsFile(path: fixturePath("clip/clip-mini.safetensors"))
+        let tensors = try source.tensors.map { tensor in
+            var values = try source.floats(named: tensor.name)
+            if tensor.name == "visual.proj" { values[3] = .nan }
+            return (name: tensor.name, shape: tensor.shape, values: values)
+        }
+        try SafetensorsWriter.write(tensors, to: program.folder.path("nan.safetensors"))
+        let outcome = try program("inspect", "nan.safetensors")
+        #expect(outcome.status == 65)
+        #expect(facts(outcome.output)["kind"] == "backbone")
+        #expect(
+            outcome.messages
+                == "vifi-prompt: error: nan.safetensors: tensor \"visual.proj\" holds 1 values that are NaN or infinite. "
+                + "Training from it cannot work; use a sound checkpoint.\n")
+    }
+
+    @Test func promptsThatDoNotFitTheirBackbone() throws {
+        let model = SmallModel()
+        let paths = try model.write(to: program)
+        let narrow = PromptSet<MutableMatrix>(
+            vision: (0..<2).map { _ in MutableMatrix(rows: 3, columns: 48) }, text: [MutableMatrix(rows: 2, columns: 64)])
+        try PromptFile(prompts: narrow.reading, header: model.prompts.header).save(to: program.folder.path(paths.prompts))
+        for command in ["inspect \(paths.prompts)", "export"] {
+            let outcome = try program.run(command.split(separator: " ").map(String.init))
+            #expect(outcome.status == 65)
+            #expect(
+                outcome.messages.hasSuffix(
+                    "vifi-prompt: error: \(paths.prompts): prompts \"vision.0\" are [3, 48], the backbone needs [3, 64].\n"))
+        }
+    }
+
+    @Test func films() throws {
+        let outcome = try program("inspect", fixturePath("videos/bikes.mp4"))
+        #expect(outcome.status == 0)
+        let facts = facts(outcome.output)
+        #expect(facts["kind"] == "film")
+        // As ffprobe says.
+        #expect(facts["codec"] == "h264, yuv420p")
+        #expect(facts["size"] == "640 × 272")
+        #expect(facts["frames"] == "250")
+        // Whatever it is called.
+        try FileManager.default.copyItem(atPath: fixturePath("videos/bikes.mp4"), toPath: program.folder.path("bikes"))
+        let json = try json(try program("inspect", "bikes", "--json").output)
+        #expect((json["film"] as? [String: Any])?["frames"] as? Int == 250)
+    }
+}
