@@ -11,6 +11,8 @@ package enum Interruption {
     package static var isRequested: Bool { signalNumber.load(ordering: .relaxed) != 0 }
 
     package static func install() {
+        // A file size limit then fails the write, which is reported, instead of ending the process.
+        signal(SIGXFSZ, SIG_IGN)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             signal(number) { number in
                 // Only atomics and _exit are safe in a handler.

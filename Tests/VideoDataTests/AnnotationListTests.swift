@@ -15,6 +15,7 @@ import VideoData
         ("/etc/passwd 0", DatasetError.Problem.absolutePath("/etc/passwd")),
         ("../../x 0", .leavesRoot("../../x")),
         ("a/../../x 0", .leavesRoot("a/../../x")),
+        ("../\u{301}x 0", .leavesRoot("../\u{301}x")),
         ("a.mp4 -1", .labelOutOfRange(label: -1, classCount: 10)),
         ("a.mp4 10", .labelOutOfRange(label: 10, classCount: 10)),
         ("a.mp4 1.0", .labelNotANumber("1.0")),

@@ -142,8 +142,11 @@ private func label(_ text: String, classCount: Int?) throws(LineFault) -> Int {
 
 private func checkPath(_ path: String) throws(LineFault) {
     guard !path.isEmpty else { throw LineFault(.oneField) }
-    guard path.first != "/" else { throw LineFault(.absolutePath(path)) }
-    guard !path.split(separator: "/").contains("..") else { throw LineFault(.leavesRoot(path)) }
+    // By bytes, as the kernel reads paths: a combining mark after a slash makes it another Character.
+    guard path.utf8.first != UInt8(ascii: "/") else { throw LineFault(.absolutePath(path)) }
+    guard !path.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) }) else {
+        throw LineFault(.leavesRoot(path))
+    }
     let scheme = path.prefix { $0 != ":" && $0 != "/" }.lowercased()
     if path.contains("://") || path.dropFirst(scheme.count).first == ":" && filmProtocols.contains(scheme) {
         throw LineFault(.protocolName(path))

@@ -38,16 +38,15 @@ struct LearnCommand: ParsableCommand {
     func run() throws {
         let settings = try Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .learn)
-        let configuration = settings.fittedPrompts(to: backbone.architecture)
-        try configuration.check(against: backbone.architecture)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
+        let prompts = try startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
+        let configuration = prompts.configuration
         let runData = try RunData(settings: settings, kind: .learn, options: data)
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
             tokenizer: tokenizer)
         let task = PromptTask(
-            backbone: backbone,
-            prompts: PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed),
+            backbone: backbone, prompts: prompts,
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3))
@@ -76,6 +75,25 @@ struct LearnCommand: ParsableCommand {
             Console.result("test top-1 \(percent(best.top1)), top-5 \(percent(best.top5)) over \(best.clips) clips")
         }
         Console.result("prompts: \(outcome.path.appendingPath("prompts/best.safetensors"))")
+    }
+
+    private func startingPrompts(
+        settings: Settings, backbone: Backbone, tokenizer: any Tokenizer
+    ) throws -> PromptSet<MutableMatrix> {
+        var configuration = settings.fittedPrompts(to: backbone.architecture)
+        var words: [Int] = []
+        if settings.recipe.prompts.start == .template, configuration.textDepth > 0 {
+            words = try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer)
+            configuration = PromptConfiguration(
+                visionTokens: configuration.visionTokens, visionDepth: configuration.visionDepth,
+                textTokens: words.count, textDepth: configuration.textDepth)
+        }
+        try configuration.check(against: backbone.architecture)
+        var prompts = PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed)
+        if !words.isEmpty {
+            prompts.text = backbone.templatePrompts(tokens: words, depth: configuration.textDepth, pool: settings.pool)
+        }
+        return prompts
     }
 
     private func flags(_ recipe: inout Recipe) {

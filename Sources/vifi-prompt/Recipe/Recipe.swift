@@ -76,12 +76,22 @@ extension Recipe {
         }
     }
 
+    /// What text prompts are before anything is learned.
+    package enum PromptStart: String, Sendable, CaseIterable {
+        /// N(0, 0.02²), as in ViFi-CLIP.
+        case random
+        /// What the template's words are in each layer: learning starts at zero-shot.
+        case template
+    }
+
     /// Prompt tokens in each layer, and how many layers have their own; 0 for none.
     package struct Prompts: RecipeSection {
         package var visionTokens: Int?
         package var textTokens: Int?
         package var visionDepth: Int?
         package var textDepth: Int?
+        /// With `template`, there are as many text tokens as the template has before the name.
+        package var start: PromptStart?
 
         package init() {}
 
@@ -89,6 +99,7 @@ extension Recipe {
             [
                 .integer("vision_tokens", \.visionTokens, 0...512), .integer("text_tokens", \.textTokens, 0...512),
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
+                .choice("start", \.start),
             ]
         }
     }
