@@ -55,9 +55,14 @@ struct Settings {
         var given = try recipeOptions.recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) } ?? Recipe()
         flags(&given)
         for assignment in recipeOptions.assignments { try given.set(assignment) }
+        // Flags are held to the same ranges as recipes.
+        if given != Recipe() { given = try Recipe(yaml: given.yaml, source: "command line") }
         isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
         let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(kind.rawValue).yaml")) : Recipe()
-        recipe = given.merged(over: base).merged(over: .defaults(for: kind))
+        var merged = given.merged(over: base).merged(over: .defaults(for: kind))
+        // Whoever asks for epochs does not want the base's number of steps.
+        if given.training.epochs != nil, given.training.steps == nil { merged.training.steps = nil }
+        recipe = merged
         self.pool = pool
         givenDepths = (given.prompts.visionDepth, given.prompts.textDepth)
         if !isPocket {

@@ -344,7 +344,7 @@ private typealias ExitStatus = Files.ExitStatus
         let words = message(in: directory) { try file.check(against: other) }
         #expect(words == """
             the prompts were learned on backbone clip-mini.safetensors (\(backbone.digest.prefix(12))…), \
-            this one is \(other.digest.prefix(12))…. Pass the backbone they belong to with --backbone.
+            this one is \(other.digest.prefix(12))…. Use the backbone they belong to (--backbone).
             """)
         // One weight changed by the smallest step.
         let almost = backbone.parameters.mutableCopy()

@@ -100,7 +100,10 @@ struct TrainingOptions: ParsableArguments {
 
     func apply(to recipe: inout Recipe) {
         recipe.training.shots = shots ?? recipe.training.shots
-        recipe.training.epochs = epochs ?? recipe.training.epochs
+        if let epochs {
+            recipe.training.epochs = epochs
+            recipe.training.steps = nil  // A recipe's number of steps gives way to a flag.
+        }
         recipe.training.batchSize = batchSize ?? recipe.training.batchSize
         recipe.training.accumulationSteps = accumulationSteps ?? recipe.training.accumulationSteps
         recipe.training.learningRate = learningRate ?? recipe.training.learningRate
