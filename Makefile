@@ -8,8 +8,6 @@ VIFI := .build/release/vifi-prompt
 FILMS := $${VIFI_PROMPT_DATA:-$${XDG_CACHE_HOME:-$$HOME/.cache}/vifi-prompt}/pocket-small
 # Where the demo's prompts are exported to, of the newest learn run.
 PROMPTS := runs/demo-prompts.safetensors
-# The backbone of the newest bridge run.
-BRIDGED = $$(ls -t runs/bridge*/backbone.safetensors | head -n 1)
 # The first film of the small data set's test list; `make demo CLIP=my.mp4` takes another.
 CLIP = $(FILMS)/$$(head -n 1 $(FILMS)/test.txt | sed 's/ [0-9]*$$//')
 
@@ -41,11 +39,12 @@ test: packages ## All tests, optimised. `make test FILTER=Tokenizer` runs some.
 vocabulary: packages ## CLIP's vocabulary, needed for real CLIP weights: Checkpoints/vocabulary.
 	@.ci/fetch-vocabulary
 
-pocket: build ## Trains what Checkpoints holds anew and measures the results table. Takes hours.
+pocket: build ## Trains what Checkpoints holds anew and measures the results table. About 45 minutes on 2 cores.
 	$(VIFI) demo pretrain --output Checkpoints/pocket-clip.safetensors
-	$(VIFI) bridge --backbone Checkpoints/pocket-clip.safetensors
-	cp "$(BRIDGED)" Checkpoints/pocket-bridged.safetensors
-	$(VIFI) demo table
+	rm -rf runs/pocket
+	$(VIFI) bridge --half --name pocket-bridged --output runs/pocket/bridge
+	cp runs/pocket/bridge/last.safetensors Checkpoints/pocket-bridged.safetensors
+	$(VIFI) demo table --runs runs/pocket/table --output Checkpoints/pocket-results.csv
 
 clean: ## Removes what was built. Runs, checkpoints and films stay.
 	swift package clean

@@ -99,6 +99,13 @@ struct LearningRun {
         var best: ClassificationMetrics?
         var last: ClassificationMetrics?
         let path: String
+
+        func showAccuracy() {
+            guard let last, let best else { return }
+            Console.result(
+                "test top-1 \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best; "
+                    + "\(last.clips) clips of \(last.perClass.count) classes")
+        }
     }
 
     /// - Parameters:

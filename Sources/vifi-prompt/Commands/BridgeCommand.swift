@@ -58,9 +58,7 @@ struct BridgeCommand: ParsableCommand {
                 try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: half ? .float16 : .float32)
             }
         }
-        if let best = outcome.best {
-            Console.result("test top-1 \(percent(best.top1)), top-5 \(percent(best.top5)) over \(best.clips) clips")
-        }
+        outcome.showAccuracy()
         Console.result("backbone: \(outcome.path.appendingPath("backbone.safetensors"))")
     }
 

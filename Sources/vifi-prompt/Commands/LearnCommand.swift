@@ -71,9 +71,7 @@ struct LearnCommand: ParsableCommand {
             }
         }
         Console.note("The backbone's SHA-256 is \(backbone.digest.prefix(12))… as before: only prompts have changed.")
-        if let best = outcome.best {
-            Console.result("test top-1 \(percent(best.top1)), top-5 \(percent(best.top5)) over \(best.clips) clips")
-        }
+        outcome.showAccuracy()
         Console.result("prompts: \(outcome.path.appendingPath("prompts/best.safetensors"))")
     }
 
