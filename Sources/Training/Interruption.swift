@@ -10,9 +10,9 @@ package enum Interruption {
     /// Whether a signal has asked for the end.
     package static var isRequested: Bool { signalNumber.load(ordering: .relaxed) != 0 }
 
+    /// From now on a signal only asks. Until then it ends the process, as commands without anything to
+    /// save should.
     package static func install() {
-        // A file size limit then fails the write, which is reported, instead of ending the process.
-        signal(SIGXFSZ, SIG_IGN)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             signal(number) { number in
                 // Only atomics and _exit are safe in a handler.

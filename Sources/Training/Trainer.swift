@@ -46,12 +46,12 @@ package struct Trainer {
     }
 
     /// - Parameters:
-    ///   - evaluate: scores the task; nil leaves evaluation out.
+    ///   - evaluate: scores the task; nil leaves evaluation out. Returns nil when a signal cut it short.
     ///   - onStep: called after each step.
     ///   - onEpoch: called after each evaluated epoch; saves what is to be kept.
     /// - Throws: `TrainingError`, or what reading clips throws.
     package func run(
-        _ task: some LearningTask, evaluate: (() throws -> ClassificationMetrics)?,
+        _ task: some LearningTask, evaluate: (() throws -> ClassificationMetrics?)?,
         onStep: (StepReport) throws -> Void, onEpoch: (EpochReport) throws -> Void
     ) throws {
         let clipCount = clips.list.clips.count
@@ -87,7 +87,7 @@ package struct Trainer {
             if let name = task.nonFiniteName() { throw TrainingError.nonFiniteParameter(name: name, step: step) }
             let isLast = epoch == configuration.epochs - 1 || Interruption.isRequested
             guard isLast || (epoch + 1) % configuration.evaluationInterval == 0 else { continue }
-            let metrics = Interruption.isRequested ? nil : try evaluate?()
+            let metrics = Interruption.isRequested ? nil : try evaluate?() ?? nil
             let isBest = metrics.map { $0.top1 > best } ?? (evaluate == nil)
             if let metrics, isBest { best = metrics.top1 }
             try onEpoch(

@@ -95,6 +95,9 @@ struct LearningRun {
     let options: DataOptions
     let backbone: Backbone
 
+    /// An evaluation that a signal ended.
+    private struct CutShort: Error {}
+
     struct Outcome {
         var best: ClassificationMetrics?
         var last: ClassificationMetrics?
@@ -135,6 +138,7 @@ struct LearningRun {
                 + "\(task.parameterCount) of \(backbone.parameterCount + (kind == .learn ? task.parameterCount : 0)) parameters learn; "
                 + "\(configuration.epochs) epochs, \(stepCount) steps. Run: \(path)")
 
+        Interruption.install()
         var outcome = Outcome(path: path)
         let progress = ProgressReporter(kind.rawValue, total: stepCount, unit: "steps")
         var meanLoss = 0.0
@@ -143,8 +147,14 @@ struct LearningRun {
             task,
             evaluate: valLoader.map { loader in
                 {
-                    let predictions = try Evaluator(task.classifier(sequences: sequences)).predictions(of: loader)
-                    return ClassificationMetrics(predictions: predictions, classNames: data.classes.names)
+                    do {
+                        let predictions = try Evaluator(task.classifier(sequences: sequences)).predictions(of: loader) { _ in
+                            if Interruption.isRequested { throw CutShort() }
+                        }
+                        return ClassificationMetrics(predictions: predictions, classNames: data.classes.names)
+                    } catch is CutShort {
+                        return nil
+                    }
                 }
             },
             onStep: { report in
