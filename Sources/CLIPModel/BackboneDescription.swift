@@ -1,34 +1,22 @@
 import Files
 
-/// How pixels were normalised when a backbone was trained, on the scale 0…255.
-package struct PixelNormalisation: Sendable, Equatable {
-    package let name: String
-    package let mean: [Float]
-    package let deviation: [Float]
-
+/// How pixels were normalised when a backbone was trained. What the names stand for is known where pixels are.
+package enum PixelNormalisation: String, Sendable, CaseIterable {
     /// torchvision's constants; ViFi-CLIP uses them on CLIP weights (`methods.md` 1.6).
-    package static let imageNet = PixelNormalisation(
-        name: "imagenet", mean: [123.675, 116.28, 103.53], deviation: [58.395, 57.12, 57.375])
-    /// The constants that CLIP itself was trained with (Radford et al. 2021, openai/CLIP).
-    package static let clip = PixelNormalisation(
-        name: "clip", mean: [0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255],
-        deviation: [0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255])
+    case imageNet = "imagenet"
+    /// The constants that CLIP itself was trained with.
+    case clip
 
-    package static let all = [imageNet, clip]
+    package var name: String { rawValue }
 
-    /// - Throws: `ModelError` for a name that no constants are known for.
+    /// - Throws: `ModelError` for another name.
     init(named name: String) throws(ModelError) {
-        guard let known = Self.all.first(where: { $0.name == name }) else {
+        guard let known = Self(rawValue: name) else {
             throw .badMetadata(
-                key: "normalisation", value: name, expected: Self.all.map { "\"\($0.name)\"" }.joined(separator: " or "))
+                key: "normalisation", value: name,
+                expected: Self.allCases.map { "\"\($0.name)\"" }.joined(separator: " or "))
         }
         self = known
-    }
-
-    private init(name: String, mean: [Float], deviation: [Float]) {
-        self.name = name
-        self.mean = mean
-        self.deviation = deviation
     }
 }
 

@@ -10,7 +10,10 @@ extension PreparedClip {
 extension Normalisation {
     /// The pixel normalisation that a backbone was trained with.
     package init(_ normalisation: PixelNormalisation) {
-        self.init(mean: normalisation.mean, deviation: normalisation.deviation)
+        switch normalisation {
+        case .imageNet: self = .imageNet
+        case .clip: self = .clip
+        }
     }
 }
 
