@@ -16,6 +16,8 @@ package enum ModelError: ReportableError, Equatable {
     case missingPrompts(name: String)
     case promptShape(name: String, shape: [Int], expected: [Int])
     case noClasses
+    /// Results that are NaN or infinite.
+    case notNumbers(what: String)
     case missingVocabulary(backbone: String)
     case vocabularySize(tokenizer: Int, backbone: Int)
     case promptDepth(tower: String, depth: Int, layerCount: Int)
@@ -60,6 +62,8 @@ package enum ModelError: ReportableError, Equatable {
                 + "The file is incomplete; copy or export it again."
         case .promptShape(let name, let shape, let expected):
             "prompts \"\(name.escapedForDisplay)\" are \(shape), the backbone needs \(expected)."
+        case .notNumbers(what: let what):
+            "\(what) are NaN or infinite: weights or prompts are out of range. Use a sound backbone and prompt file."
         case .noClasses:
             "no class names. Give a CSV file `id,name` (--labels)."
         case .missingVocabulary(let backbone):

@@ -41,7 +41,10 @@ package final class VideoClassifier: Sendable {
     /// The logits of each clip, one a class.
     ///
     /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels. Not for two threads at once.
-    package func logits(clips: [Matrix]) -> [[Float]] {
-        pass.forward(clips: clips, context: context).map { head.logits(features: $0) }
+    /// - Throws: `ModelError` where weights or prompts are so large that the logits are no numbers.
+    package func logits(clips: [Matrix]) throws(ModelError) -> [[Float]] {
+        let logits = pass.forward(clips: clips, context: context).map { head.logits(features: $0) }
+        guard logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the logits") }
+        return logits
     }
 }

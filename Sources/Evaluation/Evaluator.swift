@@ -35,7 +35,7 @@ package struct Evaluator {
         while true {
             let batch = try stream.next(max(1, Self.batchSize / max(1, loader.viewsPerFilm)))
             if batch.isEmpty { return result }
-            let logits = classifier.logits(clips: batch.flatMap { $0.views.map(\.matrix) })
+            let logits = try classifier.logits(clips: batch.flatMap { $0.views.map(\.matrix) })
             var start = 0
             for clip in batch {
                 let views = logits[start..<start + clip.views.count].map { softmax(of: $0) }

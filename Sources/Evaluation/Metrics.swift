@@ -5,7 +5,14 @@ package struct ClassificationMetrics: Sendable, Codable, Equatable {
         package var clips: Int
         package var correct: Int
         /// In percent; nil without clips.
-        package var accuracy: Double? { clips == 0 ? nil : 100 * Double(correct) / Double(clips) }
+        package var accuracy: Double?
+
+        init(name: String, clips: Int, correct: Int) {
+            self.name = name
+            self.clips = clips
+            self.correct = correct
+            accuracy = clips == 0 ? nil : 100 * Double(correct) / Double(clips)
+        }
     }
 
     package var clips: Int

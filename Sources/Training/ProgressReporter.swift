@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Tells how far a loop has come: a bar that redraws itself on a terminal, otherwise a plain line every
@@ -48,7 +49,7 @@ package final class ProgressReporter {
     }
 
     private func write(_ text: String, ending: String) {
-        FileHandle.standardError.write(Data((text + ending).utf8))
+        StandardStream.error.write(text + ending)
     }
 
     /// A number with a fixed count of decimals, always with a point.

@@ -85,6 +85,7 @@ package struct Trainer {
                 if Interruption.isRequested { break }
             }
             if let name = task.nonFiniteName() { throw TrainingError.nonFiniteParameter(name: name, step: step) }
+            guard lossClips > 0 else { throw TrainingError.noClips }
             let isLast = epoch == configuration.epochs - 1 || Interruption.isRequested
             guard isLast || (epoch + 1) % configuration.evaluationInterval == 0 else { continue }
             let metrics = Interruption.isRequested ? nil : try evaluate?() ?? nil

@@ -7,6 +7,7 @@ package enum TrainingError: ReportableError, Equatable {
     case backboneChanged(before: String, after: String)
     case interrupted(step: Int, saved: String)
     case badConfiguration([String])
+    case noClips
 
     package var exitStatus: ExitStatus {
         switch self {
@@ -14,6 +15,7 @@ package enum TrainingError: ReportableError, Equatable {
         case .backboneChanged: .software
         case .interrupted: .interrupted
         case .badConfiguration: .badConfiguration
+        case .noClips: .badData
         }
     }
 
@@ -29,6 +31,8 @@ package enum TrainingError: ReportableError, Equatable {
                 + "This is a fault in vifi-prompt; please report it. No prompts were saved."
         case .interrupted(let step, let saved):
             "stopped on request after step \(step). Saved so far: \(saved)."
+        case .noClips:
+            "no film of the training list could be read: there is nothing to learn from. Nothing was saved."
         case .badConfiguration(let faults):
             faults.joined(separator: "\n")
         }

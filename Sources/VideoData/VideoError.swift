@@ -94,6 +94,8 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
     case damagedFrames(count: Int)
     /// These frames did not decode and show the last one before them that did.
     case repeatedFrames(indices: [Int])
+    /// Fewer frames than the clip needs: some are shown again.
+    case fewerFramesThanNeeded(found: Int, needed: Int)
     case absurdDuration(seconds: Double)
     case absurdRate(framesPerSecond: Double)
     /// The display matrix is no multiple of a quarter turn; the frames are left as they are.
@@ -111,6 +113,8 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
             "frames \(indices.prefix(10).map(String.init).joined(separator: ", "))"
                 + (indices.count > 10 ? " and \(indices.count - 10) more" : "")
                 + " do not decode; the last good frame stands for them"
+        case .fewerFramesThanNeeded(let found, let needed):
+            "\(found) frames, \(needed) are needed; frames are shown again"
         case .absurdDuration(let seconds):
             "the header claims a duration of \(seconds) seconds; ignored"
         case .absurdRate(let framesPerSecond):

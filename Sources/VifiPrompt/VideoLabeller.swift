@@ -89,7 +89,7 @@ public final class VideoLabeller: Sendable {
             for warning in video.warnings { onWarning(warning.description) }
             return frames
         }
-        return scores(of: frames)
+        return try scores(of: frames)
     }
 
     /// Scores a film whose frames are in memory already, of which `frameCount` are taken evenly. Fewer repeat.
@@ -103,12 +103,12 @@ public final class VideoLabeller: Sendable {
             throw VifiPromptError(RequestError.frameSizes(first: first, index: index, other: frames[index]))
         }
         let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: frames.count)
-        return scores(of: indices.map { frames[$0].frame })
+        return try scores(of: indices.map { frames[$0].frame })
     }
 
-    private func scores(of frames: [VideoFrame]) -> [ClassScore] {
+    private func scores(of frames: [VideoFrame]) throws(VifiPromptError) -> [ClassScore] {
         let clips = transform.clips(from: frames, key: ClipKey(seed: 0, epoch: 0, clip: 0)).map(\.matrix)
-        let logits = classifier.withLock { $0.logits(clips: clips) }
+        let logits = try reporting { try classifier.withLock { try $0.logits(clips: clips) } }
         let prediction = Prediction(path: "", label: 0, probabilities: logits.first.map(softmax) ?? [])
         return prediction.ranking.map {
             ClassScore(label: $0, name: classNames[$0], probability: prediction.probabilities[$0])

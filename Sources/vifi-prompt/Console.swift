@@ -1,10 +1,15 @@
+import Files
 import Foundation
 import Logging
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
     static func result(_ text: String) {
-        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+        guard !StandardStream.output.write(text + "\n") else { return }
+        // Whoever closed a pipe wants no more; anything else is a result that did not arrive.
+        let isPipe = errno == EPIPE
+        if !isPipe { error(FileError(path: "standard output", problem: .cannotWrite(reason: systemErrorText())).description) }
+        exit(ExitStatus.inputOutput.rawValue)
     }
 
     /// What is said on the way. `$VIFI_PROMPT_LOG` sets the least level: debug, info, warning, error.
@@ -39,6 +44,6 @@ private struct StandardErrorLog: LogHandler {
 
     func log(event: LogEvent) {
         let prefix = event.level <= .notice ? "" : "vifi-prompt: \(event.level): "
-        FileHandle.standardError.write(Data("\(prefix)\(event.message)\n".utf8))
+        StandardStream.error.write("\(prefix)\(event.message)\n")
     }
 }

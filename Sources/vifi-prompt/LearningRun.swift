@@ -94,6 +94,8 @@ struct LearningRun {
     let data: RunData
     let options: DataOptions
     let backbone: Backbone
+    /// The recipe as it is run, with what was fitted to the backbone: it can be run again.
+    let recipe: Recipe
 
     /// An evaluation that a signal ended.
     private struct CutShort: Error {}
@@ -119,8 +121,9 @@ struct LearningRun {
         save: (_ path: String, _ report: EpochReport) throws -> Void
     ) throws -> Outcome {
         let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: kind.rawValue)
+        let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
         var directory = try RunDirectory(path: path)
-        try directory.writeConfiguration(settings.recipe.yaml)
+        try directory.writeConfiguration(recipe.yaml)
         try directory.writeEnvironment(
             version: vifiPromptVersion, threads: settings.pool.threadCount, arguments: Array(CommandLine.arguments.dropFirst()))
         try directory.writeSplit("train.txt", text: AnnotationList.text(of: data.train.clips))
@@ -131,7 +134,6 @@ struct LearningRun {
             list: data.train, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
             configuration: options.loading(cacheByteBudget: Self.cacheBytes))
-        let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         Console.note(
             "\(data.train.clips.count) clips of \(data.classes.count) classes, \(settings.frameCount) frames each; "
@@ -175,7 +177,7 @@ struct LearningRun {
                 }
             })
         progress.finish()
-        for bad in clips.badVideos.all { Console.warning("not used: \(bad.path.escapedForDisplay): \(bad.reason)") }
+        for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { Console.warning("not used: \(bad.reason)") }
         return outcome
     }
 

@@ -75,12 +75,15 @@ struct Settings {
 
     /// The backbone that the recipe names; on the pocket world the one that suits `kind`.
     func backbone(kind: RunKind) throws -> Backbone {
+        if recipe.model.checkpoint == nil, !isPocket {
+            Console.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
+        }
         let path = try recipe.model.checkpoint ?? (kind == .bridge ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone())
         let backbone = try Backbone.load(path)
         if let side = recipe.data.side, side != backbone.architecture.imagePixels {
             throw SettingsError.otherSide(wanted: side, backbone: backbone.architecture.imagePixels)
         }
-        Console.note("Backbone: \(path) (\(backbone.description.name), \(backbone.architecture.summary))")
+        Console.note("Backbone: \(path.escapedForDisplay) (\(backbone.displayName), \(backbone.architecture.summary))")
         return backbone
     }
 
@@ -108,6 +111,16 @@ struct Settings {
         var fitted = prompts
         if givenDepths.vision == nil { fitted.visionDepth = min(fitted.visionDepth, architecture.vision.layerCount) }
         if givenDepths.text == nil { fitted.textDepth = min(fitted.textDepth, architecture.text.layerCount) }
+        return fitted
+    }
+
+    /// The recipe with the prompts that really are learned.
+    func recipe(with prompts: PromptConfiguration) -> Recipe {
+        var fitted = recipe
+        fitted.prompts.visionTokens = prompts.visionTokens
+        fitted.prompts.visionDepth = prompts.visionDepth
+        fitted.prompts.textTokens = prompts.textTokens
+        fitted.prompts.textDepth = prompts.textDepth
         return fitted
     }
 

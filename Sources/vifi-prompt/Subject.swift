@@ -1,7 +1,13 @@
 import CLIPModel
 import Evaluation
+import Files
 import Tensors
 import VideoData
+
+extension Backbone {
+    /// The name that the file gives itself, safe to print.
+    var displayName: String { String(description.name.prefix(100)).escapedForDisplay }
+}
 
 /// A backbone with or without prompts, checked to belong together: what `eval`, `predict` and `export` look at.
 struct Subject {
@@ -37,7 +43,7 @@ struct Subject {
     var normalisation: PixelNormalisation { prompts?.header.normalisation ?? backbone.description.normalisation }
 
     /// For headings: "bridged-clip with prompts learn/prompts/best.safetensors".
-    var summary: String { backbone.description.name + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
+    var summary: String { backbone.displayName + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
 
     /// - Parameters:
     ///   - template: for class names where no text prompts are learned.
@@ -46,7 +52,7 @@ struct Subject {
         classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, pool: WorkerPool
     ) throws -> VideoClassifier {
         let sequences = try backbone.sequences(
-            of: classNames, textTokens: prompts?.header.configuration.textTokens ?? 0, template: template,
+            of: classNames, textTokens: prompts?.header.configuration.textTokens ?? 0, template: template ?? prompts?.header.template,
             tokenizer: tokenizer)
         // The pocket world's clips have 8 frames, as its CLIP was bridged.
         let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16

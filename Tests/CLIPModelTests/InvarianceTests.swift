@@ -44,10 +44,15 @@ import Testing
             prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]]? = nil, clips: [Matrix]? = nil,
             fusion: Fusion = .embedding, threads: Int = 2
         ) -> [[Float]] {
-            VideoClassifier(
+            let classifier = VideoClassifier(
                 backbone: backbone, prompts: prompts, sequences: sequences ?? self.sequences, fusion: fusion,
-                frameCount: clips?.first?.rowCount ?? frameCount, pool: WorkerPool(threadCount: threads)
-            ).logits(clips: clips ?? self.clips)
+                frameCount: clips?.first?.rowCount ?? frameCount, pool: WorkerPool(threadCount: threads))
+            do {
+                return try classifier.logits(clips: clips ?? self.clips)
+            } catch {
+                Issue.record(error)
+                return []
+            }
         }
 
         /// Losses, logits and gradients of one step.
@@ -226,7 +231,7 @@ import Testing
             let classifier = VideoClassifier(
                 backbone: fixtures.backbone, prompts: prompts, sequences: fixtures.sequences, frameCount: 3,
                 pool: WorkerPool(threadCount: 2))
-            expectClose(classifier.logits(clips: fixtures.clips).flatMap { $0 }, expected, tolerance: towerTolerance)
+            expectClose(try classifier.logits(clips: fixtures.clips).flatMap { $0 }, expected, tolerance: towerTolerance)
         }
         #expect(PromptConfiguration(visionTokens: 8, visionDepth: 0, textTokens: 0, textDepth: 9) == .none)
         #expect(PromptConfiguration.none.parameterCount(for: fixtures.backbone.architecture) == 0)

@@ -57,7 +57,7 @@ import VifiPrompt
             backbone: world.backbone,
             prompts: usesPrompts ? try PromptFile.load(world.promptPath).prompts : PromptSet(vision: [], text: []),
             sequences: sequences, frameCount: 4, pool: WorkerPool(threadCount: 1))
-        let logits = classifier.logits(clips: [clip.matrix])[0].map(Double.init)
+        let logits = try classifier.logits(clips: [clip.matrix])[0].map(Double.init)
         let powers = logits.map { exp($0 - (logits.max() ?? 0)) }
         let expected = powers.map { Float($0 / powers.reduce(0, +)) }
 

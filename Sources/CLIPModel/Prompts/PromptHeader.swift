@@ -12,6 +12,8 @@ package struct PromptHeader: Sendable, Equatable {
     /// The classes at training time. Other names may be used: vectors are not tied to them.
     package var classNames: [String]
     package var frameCount: Int
+    /// Words around a class name, with `{}` in its place, where no text prompts are learned.
+    package var template: String
     package var fusion: Fusion
     /// How pixels were normalised while learning; usually as for the backbone.
     package var normalisation: PixelNormalisation
@@ -27,6 +29,7 @@ package struct PromptHeader: Sendable, Equatable {
     package init(
         backbone: Backbone, configuration: PromptConfiguration, classNames: [String], frameCount: Int, fusion: Fusion,
         normalisation: PixelNormalisation? = nil,
+        template: String = "a photo of a {}.",
         shots: Int?, seed: UInt64, recipeDigest: String, metrics: [String: Double] = [:]
     ) {
         backboneDigest = backbone.digest
@@ -35,6 +38,7 @@ package struct PromptHeader: Sendable, Equatable {
         self.configuration = configuration
         self.classNames = classNames
         self.frameCount = frameCount
+        self.template = template
         self.fusion = fusion
         self.normalisation = normalisation ?? backbone.description.normalisation
         self.shots = shots
@@ -80,7 +84,7 @@ extension PromptHeader {
             Key.visionDepth: "\(configuration.visionDepth)", Key.textTokens: "\(configuration.textTokens)",
             Key.textDepth: "\(configuration.textDepth)", Key.classNames: Self.json(classNames),
             Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalisation: normalisation.name,
-            Key.activation: "quick_gelu", Key.template: configuration.textTokens > 0 ? "{prompts}{name}." : "a photo of a {name}.",
+            Key.activation: "quick_gelu", Key.template: template,
             Key.seed: "\(seed)", Key.recipeDigest: recipeDigest,
             Key.metrics: Self.json(metrics.filter { $0.value.isFinite }), Key.toolVersion: toolVersion,
         ]
@@ -117,6 +121,7 @@ extension PromptHeader {
             textTokens: try number(Key.textTokens, in: 0...4096), textDepth: try number(Key.textDepth, in: 0...1000))
         classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
         frameCount = try number(Key.frameCount, in: 1...4096)
+        template = try text(Key.template)
         let fusionName = try text(Key.fusion)
         guard let fusion = Fusion(rawValue: fusionName) else {
             throw .badMetadata(key: Key.fusion, value: fusionName, expected: "embedding, decision or image")

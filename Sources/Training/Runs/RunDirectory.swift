@@ -29,6 +29,9 @@ package struct RunDirectory: ~Copyable {
     /// - Throws: `FileError` where the folder cannot be made or another run holds it.
     package init(path: String) throws(FileError) {
         try createDirectory(path)
+        guard !fileExists(path.appendingPath("config.yaml")) else {
+            throw FileError(path: path, problem: .cannotCreate(reason: "it holds a run already; choose another --output or remove it"))
+        }
         // All three before the first is stored: a struct that owns handles cannot be left half made.
         let newLock = try DirectoryLock(directory: path)
         let newMetrics = try AppendFile(path: path.appendingPath("metrics.jsonl"))

@@ -127,7 +127,7 @@ package struct DatasetError: ReportableError, Equatable {
             "\(count) of \(total) films cannot be read:\n"
                 + first.map { "  \($0.escapedForDisplay)\n" }.joined()
                 + (count > first.count ? "  and \(count - first.count) more\n" : "")
-                + "Repair or remove them; `data check` looks at all films at once."
+                + "Repair them or take them off the list."
         }
     }
 

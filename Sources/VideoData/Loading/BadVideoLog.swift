@@ -23,8 +23,8 @@ package final class BadVideoLog: @unchecked Sendable {
     init(listPath: String, filmCount: Int, share: Double) {
         self.listPath = listPath
         self.filmCount = filmCount
-        // In a small data set the share may be less than one film.
-        limit = max(1, Int(share * Double(filmCount)))
+        // In a small data set the share may be less than one film; but some film must be left.
+        limit = min(max(1, Int(share * Double(filmCount))), filmCount - 1)
     }
 
     package var all: [BadVideo] { monitor.locked { films } }

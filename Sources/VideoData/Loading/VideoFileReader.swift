@@ -13,8 +13,12 @@ package struct VideoFileReader: FilmReading {
     ) throws -> [VideoFrame] {
         // One codec thread each: the loader reads several films at once.
         var video = try VideoFile(path: path, appliesRotation: appliesRotation, threadCount: 1, limits: limits)
-        let frames = try video.frames(at: choosing(video.frameCount), transform: converting)
-        let warnings = video.warnings
+        let indices = choosing(video.frameCount)
+        let frames = try video.frames(at: indices, transform: converting)
+        var warnings = video.warnings
+        if video.frameCount < indices.count {
+            warnings.append(.fewerFramesThanNeeded(found: video.frameCount, needed: indices.count))
+        }
         if !warnings.isEmpty { report(path, warnings) }
         return frames
     }

@@ -47,7 +47,7 @@ struct BridgeCommand: ParsableCommand {
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3),
             normalisation: settings.normalisation(for: backbone))
-        let run = LearningRun(kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone)
+        let run = LearningRun(kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe)
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
             + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"

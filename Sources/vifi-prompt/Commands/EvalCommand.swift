@@ -66,7 +66,7 @@ struct EvalCommand: ParsableCommand {
         let progress = ProgressReporter("eval", total: list.clips.count, unit: "films")
         let predictions = try Evaluator(classifier).predictions(of: loader) { progress.show($0) }
         progress.finish()
-        for bad in loader.badVideos.all { Console.warning("not counted: \(bad.path.escapedForDisplay): \(bad.reason)") }
+        for bad in loader.badVideos.all { Console.warning("not counted: \(bad.reason)") }
         let metrics = ClassificationMetrics(predictions: predictions, classNames: classes.names)
         if let output { try write(predictions, metrics, classes: classes, to: output) }
         if json {
@@ -90,6 +90,7 @@ struct EvalCommand: ParsableCommand {
         }
         guard let val, let labels else { throw SettingsError.incompleteData(missing: ["--labels"]) }
         let classes = try ClassNames.read(labels)
+        for warning in classes.warnings { Console.warning(warning.description) }
         let list = try RunData.list(val, root: data.root, classes: classes, options: data)
         try list.checkFiles(followsLinks: data.followLinks)
         return (classes, list)

@@ -109,13 +109,14 @@ struct ExportCommand: ParsableCommand {
         let header = file.header
         let names = try classNames(of: header)
         let sequences = try backbone.sequences(
-            of: names, textTokens: header.configuration.textTokens, template: nil,
+            of: names, textTokens: header.configuration.textTokens, template: header.template,
             tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
         // Only the text tower matters here: one frame and no vision prompts.
         let classifier = VideoClassifier(
             backbone: backbone, prompts: PromptSet(vision: [], text: file.prompts.text), sequences: sequences,
             frameCount: 1, pool: WorkerPool())
         let embeddings = classifier.text.unit
+        guard nonFiniteCount(in: embeddings) == 0 else { throw ModelError.notNumbers(what: "the class embeddings") }
         let digest = try SafetensorsWriter.write(
             [
                 (ClassEmbeddingsFile.embeddings, [embeddings.rowCount, embeddings.columnCount], embeddings.values),

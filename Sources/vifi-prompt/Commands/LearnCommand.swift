@@ -50,13 +50,15 @@ struct LearnCommand: ParsableCommand {
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3))
-        let run = LearningRun(kind: .learn, settings: settings, data: runData, options: data, backbone: backbone)
+        let run = LearningRun(kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
+            recipe: settings.recipe(with: configuration))
         let outcome = try run.train(task, sequences: sequences, output: training.output) { path, report in
             try checkUntouched(backbone)
             var header = PromptHeader(
                 backbone: backbone, configuration: configuration, classNames: runData.classes.names,
                 frameCount: settings.frameCount, fusion: settings.fusion,
-                normalisation: settings.normalisation(for: backbone), shots: settings.recipe.training.shots,
+                normalisation: settings.normalisation(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
+                shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(settings.recipe.yaml))
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
@@ -81,6 +83,7 @@ struct LearnCommand: ParsableCommand {
         var configuration = settings.fittedPrompts(to: backbone.architecture)
         var words: [Int] = []
         if settings.recipe.prompts.start == .template, configuration.textDepth > 0 {
+            if let textTokens { Console.warning("--text-tokens \(textTokens) is not used: prompts.start is template, which has its own number of tokens.") }
             words = try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer)
             configuration = PromptConfiguration(
                 visionTokens: configuration.visionTokens, visionDepth: configuration.visionDepth,

@@ -68,7 +68,7 @@ struct PredictCommand: ParsableCommand {
             guard let outcome = try clips.next() else { break }
             switch outcome {
             case .success(let clip?):
-                show(film, probabilities: softmax(of: classifier.logits(clips: [clip.matrix])[0]), names: names)
+                show(film, probabilities: softmax(of: try classifier.logits(clips: [clip.matrix])[0]), names: names)
             case .success(nil):
                 break
             case .failure(let error):
@@ -84,7 +84,11 @@ struct PredictCommand: ParsableCommand {
     }
 
     private func classNames(_ subject: Subject) throws -> [String] {
-        if let labels { return try ClassNames.read(labels).names }
+        if let labels {
+            let classes = try ClassNames.read(labels)
+            for warning in classes.warnings { Console.warning(warning.description) }
+            return classes.names
+        }
         if let header = subject.prompts?.header { return header.classNames }
         guard model.backbone == nil else { throw SettingsError.noSource }
         Console.note("Classes: the pocket world's small set. For your own pass --labels CSV.")

@@ -40,6 +40,10 @@ struct DataOptions: ParsableArguments {
         help: ArgumentHelp("Films that cannot be decoded: fail, skip, or replace by another of the list.", valueName: "policy"))
     var badVideoPolicy: BadVideoChoice = .fail
 
+    func validate() throws {
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+    }
+
     func apply(to recipe: inout Recipe) {
         recipe.data.train = train ?? recipe.data.train
         recipe.data.val = val ?? recipe.data.val
@@ -102,7 +106,7 @@ struct TrainingOptions: ParsableArguments {
         recipe.training.shots = shots ?? recipe.training.shots
         if let epochs {
             recipe.training.epochs = epochs
-            recipe.training.steps = nil  // A recipe's number of steps gives way to a flag.
+            recipe.training.steps = nil  // A recipe's number of steps gives way to the flag.
         }
         recipe.training.batchSize = batchSize ?? recipe.training.batchSize
         recipe.training.accumulationSteps = accumulationSteps ?? recipe.training.accumulationSteps

@@ -35,7 +35,7 @@ enum PocketHome {
     /// Folder of drawn films: `$VIFI_PROMPT_DATA`, else `vifi-prompt` in the user's cache folder.
     static var dataRoot: String {
         let environment = ProcessInfo.processInfo.environment
-        if let root = environment["VIFI_PROMPT_DATA"] { return root }
+        if let root = environment["VIFI_PROMPT_DATA"], !root.isEmpty { return root }
         if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty { return cache.appendingPath("vifi-prompt") }
         return (environment["HOME"] ?? ".").appendingPath(".cache/vifi-prompt")
     }

@@ -109,8 +109,10 @@ private func quoted(_ text: String) -> String {
     for scalar in text.unicodeScalars {
         switch scalar {
         case "\"", "\\": result += "\\\(scalar)"
-        case _ where scalar.properties.generalCategory == .control:
-            result += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+        // `&` would be refused as an anchor, format characters as hidden text, unless they are spelled out.
+        case _ where scalar == "&" || [.control, .format].contains(scalar.properties.generalCategory):
+            let digits = String(scalar.value, radix: 16)
+            result += "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
         default: result.unicodeScalars.append(scalar)
         }
     }
