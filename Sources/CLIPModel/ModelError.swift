@@ -13,6 +13,8 @@ package enum ModelError: ReportableError, Equatable {
     case notAPromptFile
     case notABackbone
     case otherBackbone(expected: String, expectedName: String, actual: String)
+    /// Nobody named the backbone that prompts belong to, and it is not where backbones are looked for.
+    case backboneNotFound(digest: String, name: String)
     case missingPrompts(name: String)
     case promptShape(name: String, shape: [Int], expected: [Int])
     case noClasses
@@ -25,7 +27,7 @@ package enum ModelError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch self {
         case .inFile(_, let error): error.exitStatus
-        case .missingVocabulary: .missingInput
+        case .missingVocabulary, .backboneNotFound: .missingInput
         case .promptDepth, .noClasses: .badConfiguration
         default: .badData
         }
@@ -46,7 +48,7 @@ package enum ModelError: ReportableError, Equatable {
             "tensor \"\(name.escapedForDisplay)\" does not belong here. The file was made for something else."
         case .nonFinite(let name, let count):
             "tensor \"\(name.escapedForDisplay)\" holds \(count) values that are NaN or infinite. "
-                + "Training from it cannot work; use a sound checkpoint."
+                + "Nothing can be computed with it; use a sound file."
         case .badMetadata(let key, let value, let expected):
             "metadata \"\(key)\" is \(value.map { "\"\(Self.excerpt($0))\"" } ?? "missing"), \(expected) expected. "
                 + "Write the file anew with this program."
@@ -57,6 +59,9 @@ package enum ModelError: ReportableError, Equatable {
         case .otherBackbone(let expected, let expectedName, let actual):
             "the prompts were learned on backbone \(Self.excerpt(expectedName)) (\(Self.excerpt(String(expected.prefix(12))))…), "
                 + "this one is \(actual.prefix(12))…. Use the backbone they belong to (--backbone)."
+        case .backboneNotFound(let digest, let name):
+            "the prompts were learned on backbone \(Self.excerpt(name)) (\(Self.excerpt(String(digest.prefix(12))))…), which is "
+                + "neither among the runs here nor in Checkpoints. Pass it with --backbone FILE."
         case .missingPrompts(let name):
             "prompts \"\(name.escapedForDisplay)\" are missing, though the metadata announces them. "
                 + "The file is incomplete; copy or export it again."

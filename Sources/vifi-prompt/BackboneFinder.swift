@@ -19,8 +19,11 @@ enum BackboneFinder {
             ?? PocketHome.bundledFile("Checkpoints/\(bridgedName)")
     }
 
-    /// The newest prompt file of a `learn` run here.
-    static func newestPrompts() -> String? { newest(in: "prompts/best.safetensors", runPrefix: RunKind.learn.rawValue) }
+    /// The prompt file of the newest `learn` run here: its best, or its last where the run was stopped early.
+    static func newestPrompts() -> String? {
+        newest(in: "prompts/best.safetensors", runPrefix: RunKind.learn.rawValue)
+            ?? newest(in: "prompts/last.safetensors", runPrefix: RunKind.learn.rawValue)
+    }
 
     /// The backbone that a prompt file belongs to, among the runs here and what comes with the program.
     static func backbone(for header: PromptHeader) throws -> Backbone {
@@ -28,17 +31,14 @@ enum BackboneFinder {
         for name in [bridgedName, PocketHome.imageBackboneName] {
             if let path = try? PocketHome.bundledFile("Checkpoints/\(name)") { candidates.append(path) }
         }
-        var last: Backbone?
         for path in candidates {
             guard let backbone = try? Backbone.load(path) else { continue }
             if backbone.digest == header.backboneDigest {
                 Console.note("Backbone: \(path) (by its digest)")
                 return backbone
             }
-            last = backbone
         }
-        throw ModelError.otherBackbone(
-            expected: header.backboneDigest, expectedName: header.backboneName, actual: last?.digest ?? "none found here")
+        throw ModelError.backboneNotFound(digest: header.backboneDigest, name: header.backboneName)
     }
 
     /// The tokenizer that a backbone was trained with; CLIP's vocabulary is looked for where `make vocabulary` puts it.

@@ -152,8 +152,8 @@ private typealias ExitStatus = Files.ExitStatus
             parts.tensors[name]?.values[0] = value
             try parts.write(to: directory.path("file.safetensors"))
             #expect(message(in: directory) { _ = try Backbone.load(directory.path("file.safetensors")) } == """
-                DIR/file.safetensors: tensor "\(name)" holds 1 values that are NaN or infinite. Training from it cannot \
-                work; use a sound checkpoint.
+                DIR/file.safetensors: tensor "\(name)" holds 1 values that are NaN or infinite. Nothing can be computed \
+                with it; use a sound file.
                 """)
         }
     }

@@ -96,7 +96,7 @@ import WeightFiles
         #expect(
             outcome.messages
                 == "vifi-prompt: error: nan.safetensors: tensor \"visual.proj\" holds 1 values that are NaN or infinite. "
-                + "Training from it cannot work; use a sound checkpoint.\n")
+                + "Nothing can be computed with it; use a sound file.\n")
     }
 
     @Test func promptsThatDoNotFitTheirBackbone() throws {

@@ -143,7 +143,8 @@ struct EvalCommand: ParsableCommand {
             }
         }
         Console.result(
-            "top-1 \(percent(metrics.top1)), top-\(min(5, metrics.perClass.count)) \(percent(metrics.top5)), "
+            "top-1 \(percent(metrics.top1)), "
+                + (metrics.perClass.count > 5 ? "top-5 \(percent(metrics.top5)), " : "")
                 + "mean of classes \(percent(metrics.meanClassAccuracy))")
     }
 

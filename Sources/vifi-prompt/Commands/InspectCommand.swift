@@ -103,7 +103,7 @@ struct InspectCommand: ParsableCommand {
         var isHere = true
         do {
             try prompts.check(against: BackboneFinder.backbone(for: prompts.header))
-        } catch ModelError.otherBackbone {
+        } catch ModelError.backboneNotFound {
             isHere = false
         } catch let error as ModelError {
             throw ModelError.inFile(path: file, error)
