@@ -20,7 +20,8 @@ package final class WorkerPool: Sendable {
     package init(threadCount: Int = WorkerPool.availableProcessors) {
         self.threadCount = max(1, threadCount)
         for worker in 1..<max(1, threadCount) {
-            startThread { [shared] in shared.serve(worker: worker) }
+            let isStarted = startThread { [shared] in shared.serve(worker: worker) }
+            precondition(isStarted, "no more threads can be started")
         }
     }
 
@@ -38,14 +39,17 @@ package final class WorkerPool: Sendable {
     }
 }
 
-/// Starts a detached thread with an 8 MiB stack.
-package func startThread(_ body: @escaping @Sendable () -> Void) {
+/// Runs `body` on a thread of its own, with an 8 MiB stack, that nobody waits for.
+///
+/// - Returns: false where the system has no thread to give.
+@discardableResult
+package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
     var thread = pthread_t()
-    let context = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
+    let context = unsafe Unmanaged.passRetained(Box(body))
     var attributes = pthread_attr_t()
     unsafe pthread_attr_init(&attributes)
     // Without a limit on the main stack (`ulimit -s unlimited`) the system's default is only 2 MiB.
@@ -55,9 +59,13 @@ package func startThread(_ body: @escaping @Sendable () -> Void) {
         guard let raw = unsafe raw else { return nil }
         unsafe Unmanaged<Box>.fromOpaque(raw).takeRetainedValue().body()
         return nil
-    }, context)
-    precondition(code == 0, "no more threads can be started")
+    }, context.toOpaque())
+    guard code == 0 else {
+        unsafe context.release()
+        return false
+    }
     pthread_detach(thread)
+    return true
 }
 
 /// Unchecked Sendable: everything mutable is guarded by `lock`, but for the atomic item counter.

@@ -53,14 +53,6 @@ package struct VideoHead: Sendable {
         return meanRow(of: rows)
     }
 
-    /// One row of logits a frame, `[frames, classes]`; used by image fusion's loss.
-    package func frameLogits(features: some Readable) -> [[Float]] {
-        let unit = MutableMatrix(rows: features.rowCount, columns: features.columnCount)
-        normaliseRows(features, into: unit, lengths: MutableMatrix(rows: 1, columns: features.rowCount))
-        let logits = frameOrVideoLogits(unit)
-        return (0..<logits.rowCount).map { logits.row($0).values }
-    }
-
     /// Sums over clips that the text tower and the logit scale learn from.
     package struct Sums: Sendable {
         /// `[classes, embeddingWidth]`, gradient of the unit text features.

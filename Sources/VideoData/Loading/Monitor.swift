@@ -38,25 +38,3 @@ import Glibc
         unsafe pthread_cond_broadcast(condition)
     }
 }
-
-/// Runs `body` on a thread of its own that nobody waits for. False where the system has no thread to give.
-func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Box {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    let context = unsafe Unmanaged.passRetained(Box(body))
-    var thread = pthread_t()
-    let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
-        if let context = unsafe context {
-            unsafe Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body()
-        }
-        return nil
-    }
-    guard unsafe pthread_create(&thread, nil, run, context.toOpaque()) == 0 else {
-        unsafe context.release()
-        return false
-    }
-    pthread_detach(thread)
-    return true
-}

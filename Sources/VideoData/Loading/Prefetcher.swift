@@ -1,3 +1,5 @@
+import Tensors
+
 /// Makes items ahead of their use on background threads, and hands them out in order.
 ///
 /// Item i is what `make(i)` returns, delivered as the i-th, whichever thread made it; errors keep their
