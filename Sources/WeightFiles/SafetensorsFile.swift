@@ -4,7 +4,8 @@ import Files
 ///
 /// The whole header is verified when the file is opened, before any tensor is read: what the header
 /// says then fits the bytes that are there. Reading is safe from several threads.
-package final class SafetensorsFile: Sendable {
+package final class SafetensorsFile: WeightSource {
+    package var format: WeightFormat { .safetensors }
     package let path: String
     package let metadata: [String: String]
     /// In the order of their bytes in the file.
@@ -45,9 +46,6 @@ package final class SafetensorsFile: Sendable {
         }
         return count
     }
-
-    /// The names of all tensors, in the order of their bytes.
-    package var names: [String] { tensors.map(\.name) }
 
     package func contains(_ name: String) -> Bool { indexOfName[name] != nil }
 
