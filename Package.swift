@@ -25,6 +25,7 @@ let package = Package(
         .systemLibrary(
             name: "CFFmpeg",
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev", "libswscale-dev"])]),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CKernels"),
 
@@ -35,6 +36,7 @@ let package = Package(
         .target(name: "WeightFiles", dependencies: ["Files", "Tensors"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),
         .target(name: "VideoData", dependencies: ["CFFmpeg", "Files", "Tensors"], swiftSettings: strict),
+        .target(name: "Charts", dependencies: ["CCairo", "Files"], swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["CLIPModel", "VideoData"], swiftSettings: strict),
         .target(
             name: "Training",
@@ -43,7 +45,7 @@ let package = Package(
         .executableTarget(
             name: "vifi-prompt",
             dependencies: [
-                "Training", "Yams",
+                "Charts", "Training", "Yams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -54,6 +56,7 @@ let package = Package(
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(name: "WeightFilesTests", dependencies: ["WeightFiles", "TestSupport"]),
+        .testTarget(name: "ChartsTests", dependencies: ["Charts", "TestSupport"]),
         .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "TestSupport"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),

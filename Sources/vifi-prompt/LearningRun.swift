@@ -57,10 +57,12 @@ struct RunData {
 
 extension DataOptions {
     /// How films are read ahead. The model's workers take turns with one reading thread a processor.
-    func loading(cacheByteBudget: Int = 0) -> ClipLoader.Configuration {
+    ///
+    /// - Parameter badVideoPolicy: the recipe's, into which flags have gone; nil for the flag alone.
+    func loading(cacheByteBudget: Int = 0, badVideoPolicy policy: BadVideoPolicy? = nil) -> ClipLoader.Configuration {
         var configuration = ClipLoader.Configuration()
         configuration.cacheByteBudget = cacheByteBudget
-        configuration.badVideoPolicy = BadVideoPolicy(rawValue: badVideoPolicy.rawValue) ?? .fail
+        configuration.badVideoPolicy = policy ?? badVideoPolicy ?? .fail
         return configuration
     }
 
@@ -133,7 +135,7 @@ struct LearningRun {
         let clips = ClipLoader(
             list: data.train, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
-            configuration: options.loading(cacheByteBudget: Self.cacheBytes))
+            configuration: options.loading(cacheByteBudget: Self.cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         Console.note(
             "\(data.train.clips.count) clips of \(data.classes.count) classes, \(settings.frameCount) frames each; "
@@ -185,6 +187,7 @@ struct LearningRun {
     func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
         ClipLoader(
             list: list, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
-            transform: settings.testTransform(for: backbone), seed: settings.seed, configuration: options.loading())
+            transform: settings.testTransform(for: backbone), seed: settings.seed,
+            configuration: options.loading(badVideoPolicy: settings.recipe.data.onBadVideo))
     }
 }

@@ -15,7 +15,9 @@ package struct AnnotatedClip: Sendable, Hashable {
 /// A list of films with their classes, `relative/path label` on each line.
 ///
 /// The label is what follows the last blank, so paths may hold blanks; a path may also stand in double
-/// quotes. Empty lines are passed over. Paths start from `root`, cannot leave it and are never addresses.
+/// quotes. Where a film's name is followed by a whole number and the label (`clip.mp4 120 3`), the number is
+/// taken for a count of frames and passed over. Empty lines are passed over. Paths start from `root`,
+/// cannot leave it and are never addresses.
 package struct AnnotationList: Sendable {
     /// Longest line read, in bytes.
     package static let lineLimit = 4096
@@ -81,16 +83,21 @@ package struct AnnotationList: Sendable {
 // MARK: - One line
 
 /// A problem on its way to getting a file and a line.
-private struct LineFault: Error {
+struct LineFault: Error {
     let problem: DatasetError.Problem
     init(_ problem: DatasetError.Problem) { self.problem = problem }
 }
 
 /// - Parameter text: without blanks at its ends, not empty.
 private func parse(_ text: String, classCount: Int?) throws(LineFault) -> AnnotatedClip {
-    let fields = try text.first == "\"" ? quotedFields(text) : plainFields(text)
+    var fields = try text.first == "\"" ? quotedFields(text) : plainFields(text)
     let label = try label(fields.label, classCount: classCount)
-    if text.first != "\"" && isFrameFolder(fields.path) { throw LineFault(.threeColumns) }
+    if text.first != "\"", let path = beforeNumber(fields.path) {
+        // A frame count after a film's name says nothing new. After anything else it counts the pictures of
+        // a folder, as in mmaction's rawframe lists, or belongs to the name: nobody can tell.
+        guard ClassFolders.isFilm(path) else { throw LineFault(.threeColumns) }
+        fields.path = path
+    }
     try checkPath(fields.path)
     return AnnotatedClip(path: fields.path, label: label)
 }
@@ -100,12 +107,11 @@ private func plainFields(_ text: String) throws(LineFault) -> (path: String, lab
     return (String(text[..<blank]).trimmingBlanks(), String(text[text.index(after: blank)...]))
 }
 
-/// mmaction's lists of frame folders read `folder frameCount label`. What stands before the label then
-/// ends in a number.
-private func isFrameFolder(_ path: String) -> Bool {
-    guard let blank = path.lastIndex(where: \.isBlank) else { return false }
+/// What stands before a whole number that ends `path`; nil where it does not end in one.
+private func beforeNumber(_ path: String) -> String? {
+    guard let blank = path.lastIndex(where: \.isBlank) else { return nil }
     let last = path[path.index(after: blank)...]
-    return last.allSatisfy { $0.isASCII && $0.isNumber }
+    return last.allSatisfy { $0.isASCII && $0.isNumber } ? String(path[..<blank]).trimmingBlanks() : nil
 }
 
 private func quotedFields(_ text: String) throws(LineFault) -> (path: String, label: String) {
@@ -140,7 +146,7 @@ private func label(_ text: String, classCount: Int?) throws(LineFault) -> Int {
     return number
 }
 
-private func checkPath(_ path: String) throws(LineFault) {
+func checkPath(_ path: String) throws(LineFault) {
     guard !path.isEmpty else { throw LineFault(.oneField) }
     // By bytes, as the kernel reads paths: a combining mark after a slash makes it another Character.
     guard path.utf8.first != UInt8(ascii: "/") else { throw LineFault(.absolutePath(path)) }
@@ -221,7 +227,7 @@ extension AnnotationList {
     }
 
     private static func written(_ path: String) -> String {
-        let needsQuotes = path.first == "\"" || path != path.trimmingBlanks() || isFrameFolder(path)
+        let needsQuotes = path.first == "\"" || path != path.trimmingBlanks() || beforeNumber(path) != nil
         return needsQuotes ? path.inDoubleQuotes : path
     }
 }

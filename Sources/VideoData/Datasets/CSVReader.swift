@@ -12,7 +12,7 @@ struct CSVReader {
     /// Class lists are small; the longest published one is 30 kB.
     static let byteLimit = 16 << 20
 
-    static func records(of path: String) throws(DatasetError) -> [Record] {
+    static func records(of path: String, byteLimit: Int = byteLimit) throws(DatasetError) -> [Record] {
         let bytes: [UInt8]
         do {
             bytes = try InputFile.contents(of: path, limit: byteLimit)

@@ -1,6 +1,7 @@
 import Files
 
-/// A data set laid out as one folder per class with films in it.
+/// A data set laid out as one folder per class with films in it, or as two such folders: `train` and one of
+/// `val`, `valid`, `validation`, `test`.
 package struct ClassFolders: Sendable {
     /// Endings of the files that count as films, in lower case.
     package static let filmEndings: Set<String> = [
@@ -9,35 +10,72 @@ package struct ClassFolders: Sendable {
 
     /// Named after the folders, in order of their names.
     package let classes: ClassNames
-    /// `folder/film label`, in order of names.
+    /// `folder/film label`, in order of names; only those of `train` where there are two parts.
     package let clips: [AnnotatedClip]
+    /// The films of the second part, where the folder is divided already.
+    package let valClips: [AnnotatedClip]?
     /// Folders without a film; they give no class.
     package let emptyFolders: [String]
+    /// Files that are no films by their ending; hidden ones are not counted.
+    package let otherFiles: [String]
 
     /// - Throws: `DatasetError` where no folder holds a film.
     package init(root: String) throws(DatasetError) {
-        var names: [String] = []
-        var clips: [AnnotatedClip] = []
-        var emptyFolders: [String] = []
-        for folder in try Self.entries(root) where isDirectory(root.appendingPath(folder)) && folder.first != "." {
-            let films = try Self.entries(root.appendingPath(folder)).filter(Self.isFilm)
-            if films.isEmpty {
-                emptyFolders.append(folder)
-                continue
-            }
-            for film in films {
-                let path = folder + "/" + film
-                guard !path.utf8.contains(where: { $0 == 10 || $0 == 13 }) else {
-                    throw DatasetError(path: root, problem: .lineBreakInName(path))
-                }
-                clips.append(AnnotatedClip(path: path, label: names.count))
-            }
-            names.append(folder)
-        }
+        let parts = try Self.parts(of: root)
+        var found: [Part] = []
+        for part in parts { found.append(try Part(root: root, prefix: part)) }
+        let names = Set(found.flatMap { $0.films.map(\.folder) }).sorted()
         guard !names.isEmpty else { throw DatasetError(path: root, problem: .noClassFolders) }
+        let labels = Dictionary(uniqueKeysWithValues: zip(names, 0...))
+        func clips(_ part: Part) -> [AnnotatedClip] {
+            part.films.compactMap { film in labels[film.folder].map { AnnotatedClip(path: film.path, label: $0) } }
+        }
         classes = ClassNames(names)
-        self.clips = clips
-        self.emptyFolders = emptyFolders
+        self.clips = clips(found[0])
+        valClips = found.count > 1 ? clips(found[1]) : nil
+        emptyFolders = found.flatMap(\.emptyFolders)
+        otherFiles = found.flatMap(\.otherFiles)
+        if self.clips.isEmpty { throw DatasetError(path: root.appendingPath(parts[0]), problem: .noClassFolders) }
+    }
+
+    /// Where class folders are: prefixes of paths below the root, ending in a slash, or one empty prefix.
+    private static func parts(of root: String) throws(DatasetError) -> [String] {
+        let folders = try entries(root).filter { $0.first != "." && isDirectory(root.appendingPath($0)) }
+        let seconds = folders.filter { ["val", "valid", "validation", "test"].contains($0.lowercased()) }
+        guard let train = folders.first(where: { $0.lowercased() == "train" }), let second = seconds.last, folders.count <= 3,
+            folders.count == seconds.count + 1
+        else { return [""] }
+        // Of val and test it is val that a run looks at.
+        return [train + "/", (seconds.first { $0.lowercased() != "test" } ?? second) + "/"]
+    }
+
+    /// The class folders below one folder.
+    private struct Part {
+        var films: [(folder: String, path: String)] = []
+        var emptyFolders: [String] = []
+        var otherFiles: [String] = []
+
+        init(root: String, prefix: String) throws(DatasetError) {
+            let top = prefix.isEmpty ? root : root.appendingPath(prefix)
+            for folder in try ClassFolders.entries(top) where folder.first != "." {
+                guard isDirectory(top.appendingPath(folder)) else {
+                    otherFiles.append(prefix + folder)
+                    continue
+                }
+                let names = try ClassFolders.entries(top.appendingPath(folder)).filter { $0.first != "." }
+                let films = names.filter { ClassFolders.isFilm($0) && !isDirectory(top.appendingPath(folder).appendingPath($0)) }
+                for film in films {
+                    let path = prefix + folder + "/" + film
+                    guard !path.utf8.contains(where: { $0 == 10 || $0 == 13 }) else {
+                        throw DatasetError(path: root, problem: .lineBreakInName(path))
+                    }
+                    self.films.append((folder, path))
+                }
+                if films.isEmpty { emptyFolders.append(prefix + folder) }
+                let known = Set(films)
+                otherFiles += names.filter { !known.contains($0) }.map { prefix + folder + "/" + $0 }
+            }
+        }
     }
 
     private static func entries(_ path: String) throws(DatasetError) -> [String] {
@@ -48,7 +86,8 @@ package struct ClassFolders: Sendable {
         }
     }
 
-    private static func isFilm(_ name: String) -> Bool {
+    /// Whether a name ends as films do.
+    static func isFilm(_ name: String) -> Bool {
         guard name.first != ".", let dot = name.lastIndex(of: ".") else { return false }
         return filmEndings.contains(name[name.index(after: dot)...].lowercased())
     }

@@ -69,3 +69,54 @@ package struct ClassNames: Sendable, Equatable {
         "id,name\n" + names.enumerated().map { "\($0),\(CSVReader.written($1))\n" }.joined()
     }
 }
+
+extension ClassNames {
+    /// Reads one name a line, the line's number from 0 being the label: mmaction's `label_map.txt`.
+    package static func readMap(_ path: String) throws(DatasetError) -> ClassNames {
+        var lines = try LineReader(path: path, lineLimit: AnnotationList.lineLimit)
+        var names: [String] = []
+        var emptyLine: Int?
+        while let line = try lines.next() {
+            let name = line.trimmingBlanks()
+            if name.isEmpty {
+                emptyLine = emptyLine ?? lines.lineNumber
+                continue
+            }
+            // Empty lines may end the file, but within it one would shift all labels after it.
+            if let emptyLine { throw DatasetError(path: path, line: emptyLine, problem: .emptyName) }
+            names.append(name)
+            guard names.count <= AnnotationList.labelLimit else {
+                throw DatasetError(path: path, problem: .tooManyLines(limit: AnnotationList.labelLimit))
+            }
+        }
+        guard !names.isEmpty else { throw DatasetError(path: path, problem: .noClasses) }
+        var classes = ClassNames(names)
+        classes.warnings = repeatedNames(names, in: path)
+        return classes
+    }
+
+    /// The names with `humanised` words.
+    package var humanised: ClassNames { ClassNames(names.map(\.humanised)) }
+}
+
+extension String {
+    /// `ApplyEyeMakeup` and `apply_eye_makeup` as separate words; letters keep their case, which CLIP's
+    /// tokenizer does not see. Capitals in a row stay together: `TVShow` is `TV Show`.
+    package var humanised: String {
+        let letters = Array(self)
+        var words = ""
+        for (index, letter) in letters.enumerated() {
+            if letter == "_" || letter == " " {
+                if !words.isEmpty && words.last != " " { words.append(" ") }
+                continue
+            }
+            if index > 0, letter.isUppercase, words.last != " ", !words.isEmpty {
+                let startsWord = index + 1 < letters.count && letters[index + 1].isLowercase && letters[index - 1].isUppercase
+                if letters[index - 1].isLowercase || letters[index - 1].isNumber || startsWord { words.append(" ") }
+            }
+            words.append(letter)
+        }
+        let trimmed = words.trimmingBlanks()
+        return trimmed.isEmpty ? self : trimmed
+    }
+}

@@ -33,6 +33,18 @@ package struct DatasetError: ReportableError, Equatable {
         case tooFewClasses(Int)
         case noClassFolders
         case lineBreakInName(String)
+        // Lists as published.
+        case unknownForm
+        case mixedForms([String])
+        case needsFile(words: String)
+        case missingColumn(String, found: [String])
+        case notANumber(String, column: String)
+        case unknownClass(String, nearest: String?)
+        case labelContradictsFolder(label: Int, named: String, folder: String)
+        case numberNotNext(found: Int, expected: Int)
+        case notJSON(reason: String)
+        case badValShare(Double)
+        case wouldOverwrite(files: [String])
         // Films met while loading.
         case tooManyBadVideos(first: [String], count: Int, total: Int)
     }
@@ -52,6 +64,7 @@ package struct DatasetError: ReportableError, Equatable {
         switch problem {
         case .file(let error): error.exitStatus
         case .missingFiles: .missingInput
+        case .needsFile, .wouldOverwrite, .badValShare: .usage
         case .classCount, .badShotCount, .tooFewClasses: .badConfiguration
         default: .badData
         }
@@ -74,10 +87,11 @@ package struct DatasetError: ReportableError, Equatable {
         case .notUTF8:
             "is not UTF-8. Save it as plain UTF-8 text."
         case .oneField:
-            "needs a path and a label, such as `walk/clip1.mp4 3`."
+            "needs a path and a label, such as `walk/clip1.mp4 3`. "
+                + "Lists without labels, such as UCF-101's test lists, are brought into this form by `vifi-prompt data import`."
         case .threeColumns:
-            "has three columns, path, number and label. Lists of frame folders are not read; "
-                + "if the path ends in a number, put it in double quotes."
+            "has three columns, path, number and label, and the path is no film by its ending. Folders of frames are "
+                + "not read; if the number belongs to the path, put the path in double quotes."
         case .unclosedQuote:
             "opens a double quote and does not close it. Write a quote inside quotes twice."
         case .labelNotANumber(let text):
@@ -85,6 +99,8 @@ package struct DatasetError: ReportableError, Equatable {
         case .labelOutOfRange(let label, let classCount):
             "label \(label), but there are \(classCount) classes (0 to \(classCount - 1)). "
                 + "Check that list and class names belong together."
+                + (label == classCount
+                    ? " If the list counts from 1, as UCF-101's do, `vifi-prompt data import` brings it into this form." : "")
         case .absolutePath(let name):
             "\(quoted(name)) is an absolute path. Write paths relative to the list, or to --root."
         case .leavesRoot(let name):
@@ -123,6 +139,29 @@ package struct DatasetError: ReportableError, Equatable {
             "holds no folders with films in them. Make one folder per class and put its films inside."
         case .lineBreakInName(let name):
             "\(quoted(name)) has a line break in its name, which a list cannot hold. Rename it."
+        case .unknownForm:
+            "is no list or label file that `vifi-prompt data import` knows. `vifi-prompt data import --help` names them."
+        case .mixedForms(let forms):
+            "these files belong to different data sets: \(forms.joined(separator: "; ")). Import one data set at a time."
+        case .needsFile(let words):
+            words
+        case .missingColumn(let column, let found):
+            "there is no column \(quoted(column)); the first line is \(quoted(found.joined(separator: ",")))."
+        case .notANumber(let text, let column):
+            "\(quoted(text)) in the column \(quoted(column)) is not a whole number from 0 on."
+        case .unknownClass(let name, let nearest):
+            "the class list has no \(quoted(name))." + (nearest.map { " Did it mean \(quoted($0))?" } ?? "")
+        case .labelContradictsFolder(let label, let named, let folder):
+            "label \(label) is \(quoted(named)), but the film lies in \(quoted(folder))."
+        case .numberNotNext(let found, let expected):
+            "class \(found) where class \(expected) is due. The numbers must run from 1 without gaps."
+        case .notJSON(let reason):
+            "is not the JSON that is expected here: \(reason.escapedForDisplay)."
+        case .badValShare(let share):
+            "a test share of \(share) leaves nothing to learn from or to test on. Choose one between 0 and 1."
+        case .wouldOverwrite(let files):
+            "holds \(files.prefix(5).map { $0.escapedForDisplay }.joined(separator: ", ")) already. "
+                + "Choose another --output, or replace with --force."
         case .tooManyBadVideos(let first, let count, let total):
             "\(count) of \(total) films cannot be read:\n"
                 + first.map { "  \($0.escapedForDisplay)\n" }.joined()
@@ -148,6 +187,12 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case idsOutOfOrder(file: String, line: Int)
     case fewerShots(asked: Int, classes: [(name: String, clips: Int)])
     case emptyClasses(names: [String])
+    /// Published lists that name no classes, as those of test sets kept back.
+    case noLabels(file: String)
+    /// Films left out because they are not there.
+    case leftOut(list: String, first: String, count: Int, total: Int)
+    /// One film cannot be in both parts.
+    case untestedClasses(names: [String])
 
     package var description: String {
         switch self {
@@ -167,6 +212,13 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
                 + "; all of them are used."
         case .emptyClasses(let names):
             "no clips at all in " + Self.list(names) + "."
+        case .noLabels(let file):
+            "\(file.escapedForDisplay): names no classes; passed over."
+        case .leftOut(let list, let first, let count, let total):
+            "\(list.escapedForDisplay): \(count) of \(total) films are missing and left out; the first is "
+                + "'\(first.escapedForDisplay)'."
+        case .untestedClasses(let names):
+            "one film only in " + Self.list(names) + "; it is learned from and not tested."
         }
     }
 

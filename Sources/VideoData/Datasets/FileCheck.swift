@@ -10,37 +10,55 @@ extension AnnotationList {
     /// - Parameter followsLinks: accepts links to anywhere.
     /// - Throws: `missingFiles` naming the first ten, or `linkLeavesRoot`.
     package func checkFiles(followsLinks: Bool = false) throws(DatasetError) {
-        guard let trueRoot = resolvedPath(root) else {
-            throw DatasetError(path: root, problem: .file(FileError(path: root, problem: .missing)))
-        }
         var missing: [String] = []
         var missingCount = 0
-        // Most films share a folder with others, and resolving is the slow part.
-        var resolvedFolders: [String: String?] = [:]
-        for clip in clips {
-            let path = filmPath(clip)
-            var status = stat()
-            guard unsafe lstat(path, &status) == 0 else {
+        try eachFileFault(followsLinks: followsLinks) { index, fault throws(DatasetError) in
+            switch fault {
+            case .missing:
                 missingCount += 1
-                if missing.count < Self.shownMissingCount { missing.append(clip.path) }
-                continue
-            }
-            let isLink = status.st_mode & S_IFMT == S_IFLNK
-            let target = isLink ? resolvedPath(path) : Self.resolve(path, &resolvedFolders)
-            guard let target, !isDirectory(target) else {
-                missingCount += 1
-                if missing.count < Self.shownMissingCount { missing.append(clip.path) }
-                continue
-            }
-            let prefix = trueRoot == "/" ? "/" : trueRoot + "/"
-            guard followsLinks || target.hasPrefix(prefix) else {
-                throw DatasetError(path: self.path, problem: .linkLeavesRoot(clip.path, target: target))
+                if missing.count < Self.shownMissingCount { missing.append(clips[index].path) }
+            case .linkLeavesRoot(let target):
+                throw DatasetError(path: path, problem: .linkLeavesRoot(clips[index].path, target: target))
             }
         }
         guard missingCount == 0 else {
             throw DatasetError(
                 path: path,
                 problem: .missingFiles(first: missing, count: missingCount, total: clips.count, root: root))
+        }
+    }
+
+    /// What keeps a film from being opened at all.
+    package enum FileFault: Sendable, Equatable {
+        /// Nothing is there, or a folder.
+        case missing
+        case linkLeavesRoot(target: String)
+    }
+
+    /// Calls `body` with the position of each clip whose film should not be opened, in list order.
+    package func eachFileFault(
+        followsLinks: Bool = false, _ body: (_ index: Int, FileFault) throws(DatasetError) -> Void
+    ) throws(DatasetError) {
+        guard let trueRoot = resolvedPath(root) else {
+            throw DatasetError(path: root, problem: .file(FileError(path: root, problem: .missing)))
+        }
+        let prefix = trueRoot == "/" ? "/" : trueRoot + "/"
+        // Most films share a folder with others, and resolving is the slow part.
+        var resolvedFolders: [String: String?] = [:]
+        for (index, clip) in clips.enumerated() {
+            let path = filmPath(clip)
+            var status = stat()
+            guard unsafe lstat(path, &status) == 0 else {
+                try body(index, .missing)
+                continue
+            }
+            let isLink = status.st_mode & S_IFMT == S_IFLNK
+            let target = isLink ? resolvedPath(path) : Self.resolve(path, &resolvedFolders)
+            if let target, !isDirectory(target) {
+                if !followsLinks && !target.hasPrefix(prefix) { try body(index, .linkLeavesRoot(target: target)) }
+            } else {
+                try body(index, .missing)
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLIPModel
 import Tensors
+import VideoData
 
 /// Where settings come from besides single flags.
 struct RecipeOptions: ParsableArguments {
@@ -37,8 +38,8 @@ struct DataOptions: ParsableArguments {
 
     @Option(
         name: .customLong("on-bad-video"),
-        help: ArgumentHelp("Films that cannot be decoded: fail, skip, or replace by another of the list.", valueName: "policy"))
-    var badVideoPolicy: BadVideoChoice = .fail
+        help: ArgumentHelp("Films that cannot be decoded: fail (the default), skip, or replace by another of the list.", valueName: "policy"))
+    var badVideoPolicy: BadVideoPolicy?
 
     func validate() throws {
         if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
@@ -50,12 +51,11 @@ struct DataOptions: ParsableArguments {
         recipe.data.labels = labels ?? recipe.data.labels
         recipe.data.root = root ?? recipe.data.root
         recipe.data.frames = frames ?? recipe.data.frames
+        recipe.data.onBadVideo = badVideoPolicy ?? recipe.data.onBadVideo
     }
 }
 
-enum BadVideoChoice: String, ExpressibleByArgument, CaseIterable {
-    case fail, skip, replace
-}
+extension BadVideoPolicy: ExpressibleByArgument {}
 
 /// The model.
 struct ModelOptions: ParsableArguments {

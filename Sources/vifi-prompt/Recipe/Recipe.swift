@@ -1,4 +1,5 @@
 import CLIPModel
+import VideoData
 
 /// What a run does, as far as it is written down: flags go over a recipe, a recipe over its base and
 /// over the defaults. Nil means that nobody has said.
@@ -65,6 +66,8 @@ extension Recipe {
         package var frames: Int?
         /// Pixels; in place of the backbone's.
         package var side: Int?
+        /// What to do about films that cannot be read.
+        package var onBadVideo: BadVideoPolicy?
 
         package init() {}
 
@@ -72,6 +75,7 @@ extension Recipe {
             [
                 .text("train", \.train), .text("val", \.val), .text("labels", \.labels), .text("root", \.root),
                 .integer("frames", \.frames, 1...1024), .integer("side", \.side, 16...1024),
+                .choice("on_bad_video", \.onBadVideo),
             ]
         }
     }

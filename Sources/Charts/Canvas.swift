@@ -1,0 +1,263 @@
+import CCairo
+
+struct Point: Equatable {
+    var x, y: Double
+    init(_ x: Double, _ y: Double) {
+        self.x = x
+        self.y = y
+    }
+}
+
+struct Rectangle: Equatable {
+    var x, y, width, height: Double
+    init(_ x: Double, _ y: Double, _ width: Double, _ height: Double) {
+        self.x = x
+        self.y = y
+        self.width = width
+        self.height = height
+    }
+
+    var maxX: Double { x + width }
+    var maxY: Double { y + height }
+    var midX: Double { x + width / 2 }
+    var midY: Double { y + height / 2 }
+}
+
+/// A page to draw on, in CSS pixels from the upper left corner; cairo behind it, as a picture or as SVG.
+///
+/// Safe because it owns its surface and context for as long as it lives and lends them to nobody.
+@safe final class Canvas {
+    enum Kind {
+        case svg
+        /// Picture elements for one CSS pixel.
+        case pixels(scale: Double)
+    }
+
+    enum HorizontalAnchor { case left, middle, right }
+
+    private let surface: OpaquePointer?
+    private let context: OpaquePointer?
+    private let output = ByteSink()
+    private let kind: Kind
+
+    init(width: Double, height: Double, kind: Kind) {
+        self.kind = kind
+        switch kind {
+        case .svg:
+            unsafe surface = cairo_svg_surface_create_for_stream(
+                appendToSink, Unmanaged.passUnretained(output).toOpaque(), width, height)
+            unsafe cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX)
+            unsafe context = cairo_create(surface)
+        case .pixels(let scale):
+            unsafe surface = cairo_image_surface_create(
+                CAIRO_FORMAT_RGB24, Int32((width * scale).rounded()), Int32((height * scale).rounded()))
+            unsafe context = cairo_create(surface)
+            unsafe cairo_scale(context, scale, scale)
+        }
+        // Letters keep their shape and width on every page: hinting would fit them to one grid of pixels.
+        let options = unsafe cairo_font_options_create()
+        unsafe cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE)
+        unsafe cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF)
+        unsafe cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY)
+        unsafe cairo_set_font_options(context, options)
+        unsafe cairo_font_options_destroy(options)
+        fill([Rectangle(0, 0, width, height)], .white)
+    }
+
+    deinit {
+        unsafe cairo_destroy(context)
+        unsafe cairo_surface_destroy(surface)
+    }
+
+    /// The finished file. Nothing can be drawn after it.
+    func finish() throws(DrawingFailure) -> [UInt8] {
+        try check(unsafe cairo_status(context))
+        switch kind {
+        case .svg:
+            unsafe cairo_surface_finish(surface)
+        case .pixels:
+            unsafe cairo_surface_flush(surface)
+            try check(unsafe cairo_surface_write_to_png_stream(
+                surface, appendToSink, Unmanaged.passUnretained(output).toOpaque()))
+        }
+        try check(unsafe cairo_surface_status(surface))
+        return output.bytes
+    }
+
+    /// cairo's words for what went wrong.
+    struct DrawingFailure: Error { let reason: String }
+
+    private func check(_ status: cairo_status_t) throws(DrawingFailure) {
+        guard status != CAIRO_STATUS_SUCCESS else { return }
+        let words = unsafe cairo_status_to_string(status).map { unsafe String(cString: $0) }
+        throw DrawingFailure(reason: words ?? "status \(status.rawValue)")
+    }
+
+    // MARK: Shapes
+
+    private func setColour(_ colour: Colour) {
+        unsafe cairo_set_source_rgb(context, colour.red, colour.green, colour.blue)
+    }
+
+    private func trace(_ rectangles: [Rectangle]) {
+        for rectangle in rectangles {
+            unsafe cairo_rectangle(context, rectangle.x, rectangle.y, rectangle.width, rectangle.height)
+        }
+    }
+
+    func fill(_ rectangles: [Rectangle], _ colour: Colour) {
+        setColour(colour)
+        trace(rectangles)
+        unsafe cairo_fill(context)
+    }
+
+    func outline(_ rectangles: [Rectangle], _ colour: Colour = .ink, width: Double = 1) {
+        setColour(colour)
+        unsafe cairo_set_line_width(context, width)
+        trace(rectangles)
+        unsafe cairo_stroke(context)
+    }
+
+    /// Lines across the inside of rectangles. All rectangles share one set of lines.
+    func hatch(_ rectangles: [Rectangle], _ hatch: Hatch, _ colour: Colour = .ink) {
+        guard hatch != .none, let first = rectangles.first else { return }
+        let bounds = rectangles.dropFirst().reduce(first) { bounds, next in
+            let (x, y) = (min(bounds.x, next.x), min(bounds.y, next.y))
+            return Rectangle(x, y, max(bounds.maxX, next.maxX) - x, max(bounds.maxY, next.maxY) - y)
+        }
+        unsafe cairo_save(context)
+        trace(rectangles)
+        unsafe cairo_clip(context)
+        setColour(colour)
+        unsafe cairo_set_line_width(context, 0.8)
+        let gap = 5.0
+        let high = bounds.height
+        if hatch == .level {
+            for y in stride(from: bounds.y, through: bounds.maxY, by: gap) { segment(bounds.x, y, bounds.maxX, y) }
+        }
+        if hatch == .rising || hatch == .crossed {
+            for x in stride(from: bounds.x, through: bounds.maxX + high, by: gap) { segment(x, bounds.y, x - high, bounds.maxY) }
+        }
+        if hatch == .falling || hatch == .crossed {
+            for x in stride(from: bounds.x - high, through: bounds.maxX, by: gap) { segment(x, bounds.y, x + high, bounds.maxY) }
+        }
+        unsafe cairo_stroke(context)
+        unsafe cairo_restore(context)
+    }
+
+    private func segment(_ fromX: Double, _ fromY: Double, _ toX: Double, _ toY: Double) {
+        unsafe cairo_move_to(context, fromX, fromY)
+        unsafe cairo_line_to(context, toX, toY)
+    }
+
+    func line(_ points: [Point], _ colour: Colour = .ink, width: Double = 1, dash: [Double] = []) {
+        guard let first = points.first else { return }
+        setColour(colour)
+        unsafe cairo_set_line_width(context, width)
+        unsafe dash.withUnsafeBufferPointer { unsafe cairo_set_dash(context, $0.baseAddress, Int32($0.count), 0) }
+        unsafe cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND)
+        unsafe cairo_move_to(context, first.x, first.y)
+        for point in points.dropFirst() { unsafe cairo_line_to(context, point.x, point.y) }
+        unsafe cairo_stroke(context)
+        unsafe cairo_set_dash(context, nil, 0, 0)
+        unsafe cairo_set_line_join(context, CAIRO_LINE_JOIN_MITER)
+    }
+
+    /// A filled marker with a thin white edge, so that neighbours stay apart.
+    func marker(_ marker: Marker, at centre: Point, radius: Double, _ colour: Colour) {
+        let (x, y) = (centre.x, centre.y)
+        switch marker {
+        case .circle:
+            unsafe cairo_arc(context, x, y, radius, 0, 2 * Double.pi)
+        case .square:
+            unsafe cairo_rectangle(context, x - radius * 0.85, y - radius * 0.85, radius * 1.7, radius * 1.7)
+        case .triangle:
+            polygon([Point(x, y - radius * 1.15), Point(x + radius * 1.05, y + radius * 0.75), Point(x - radius * 1.05, y + radius * 0.75)])
+        case .diamond:
+            polygon([Point(x, y - radius * 1.2), Point(x + radius * 1.2, y), Point(x, y + radius * 1.2), Point(x - radius * 1.2, y)])
+        case .cross:
+            setColour(colour)
+            unsafe cairo_set_line_width(context, 2)
+            segment(x - radius, y - radius, x + radius, y + radius)
+            segment(x - radius, y + radius, x + radius, y - radius)
+            unsafe cairo_stroke(context)
+            return
+        }
+        setColour(colour)
+        unsafe cairo_fill_preserve(context)
+        setColour(.white)
+        unsafe cairo_set_line_width(context, 0.7)
+        unsafe cairo_stroke(context)
+    }
+
+    private func polygon(_ points: [Point]) {
+        for point in points { unsafe cairo_line_to(context, point.x, point.y) }
+        unsafe cairo_close_path(context)
+    }
+
+    // MARK: Writing
+
+    private func setFont(_ height: Double, isBold: Bool) {
+        unsafe cairo_select_font_face(
+            context, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL, isBold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL)
+        unsafe cairo_set_font_size(context, height)
+    }
+
+    func width(of text: String, height: Double = 11, isBold: Bool = false) -> Double {
+        setFont(height, isBold: isBold)
+        var extents = cairo_text_extents_t()
+        unsafe cairo_text_extents(context, text, &extents)
+        return extents.x_advance
+    }
+
+    /// Writes one line, its middle height at `point`.
+    ///
+    /// - Parameter isUpright: turned a quarter anticlockwise; the anchor turns with it.
+    func write(
+        _ text: String, at point: Point, height: Double = 11, anchor: HorizontalAnchor = .left, isBold: Bool = false,
+        isUpright: Bool = false, colour: Colour = .ink
+    ) {
+        let advance = width(of: text, height: height, isBold: isBold)
+        setColour(colour)
+        unsafe cairo_save(context)
+        unsafe cairo_translate(context, point.x, point.y)
+        if isUpright { unsafe cairo_rotate(context, -Double.pi / 2) }
+        let start = switch anchor {
+        case .left: 0.0
+        case .middle: -advance / 2
+        case .right: -advance
+        }
+        // Capitals of DejaVu Sans are 0.73 of the font's size high.
+        unsafe cairo_move_to(context, start, height * 0.365)
+        unsafe cairo_show_text(context, text)
+        unsafe cairo_restore(context)
+    }
+
+    /// The text, or as much of its start as fits, with an ellipsis.
+    func shortened(_ text: String, toWidth limit: Double, height: Double = 11) -> String {
+        guard width(of: text, height: height) > limit else { return text }
+        let letters = Array(text)
+        var (fits, tooLong) = (0, letters.count)
+        while tooLong - fits > 1 {
+            let middle = (fits + tooLong) / 2
+            if width(of: String(letters[..<middle]) + "…", height: height) <= limit { fits = middle } else { tooLong = middle }
+        }
+        var kept = letters[..<fits]
+        while kept.last == " " { kept.removeLast() }
+        return String(kept) + "…"
+    }
+}
+
+/// Bytes that cairo hands over.
+private final class ByteSink {
+    var bytes: [UInt8] = []
+}
+
+private func appendToSink(
+    closure: UnsafeMutableRawPointer?, data: UnsafePointer<UInt8>?, count: UInt32
+) -> cairo_status_t {
+    guard let closure = unsafe closure, let data = unsafe data else { return CAIRO_STATUS_WRITE_ERROR }
+    let sink = unsafe Unmanaged<ByteSink>.fromOpaque(closure).takeUnretainedValue()
+    unsafe sink.bytes.append(contentsOf: UnsafeBufferPointer(start: data, count: Int(count)))
+    return CAIRO_STATUS_SUCCESS
+}

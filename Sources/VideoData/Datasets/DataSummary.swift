@@ -1,0 +1,138 @@
+import Files
+import Foundation
+import Tensors
+
+/// What was made from what, kept beside lists: enough to tell whether two people have the same ones.
+package struct DataSummary: Codable, Sendable, Equatable {
+    /// Beside the lists of `data init` and `data import`.
+    package static let importName = "data.json"
+    /// Beside the lists of `data split`.
+    package static let splitName = "split.json"
+
+    /// A file that was read or written.
+    package struct File: Codable, Sendable, Equatable {
+        package var file: String
+        package var sha256: String
+        package var clips: Int?
+        package var classes: Int?
+        /// Clips of each class, in lists that were drawn.
+        package var shots: Int?
+        package var seed: UInt64?
+
+        package init(
+            _ file: String, sha256: String, clips: Int? = nil, classes: Int? = nil, shots: Int? = nil, seed: UInt64? = nil
+        ) {
+            self.file = file
+            self.sha256 = sha256
+            self.clips = clips
+            self.classes = classes
+            self.shots = shots
+            self.seed = seed
+        }
+    }
+
+    package var tool: String
+    /// What made the lists, in words.
+    package var kind: String
+    /// The folder that the paths start from.
+    package var root: String
+    package var sources: [File]
+    package var lists: [File]
+    /// Of the class names in order; see `ClassNames.digest`.
+    package var classListSha256: String
+    package var seed: UInt64?
+    /// Whether the draw for K clips holds those for fewer.
+    package var drawsAreNested: Bool?
+
+    package init(
+        tool: String, kind: String, root: String, sources: [File] = [], lists: [File] = [], classListSha256: String,
+        seed: UInt64? = nil, drawsAreNested: Bool? = nil
+    ) {
+        self.tool = tool
+        self.kind = kind
+        self.root = root
+        self.sources = sources
+        self.lists = lists
+        self.classListSha256 = classListSha256
+        self.seed = seed
+        self.drawsAreNested = drawsAreNested
+    }
+
+    package var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        // Strings and numbers always encode.
+        let data = (try? encoder.encode(self)) ?? Data()
+        return String(decoding: data, as: UTF8.self) + "\n"
+    }
+}
+
+/// Files that appear together in one folder, or not at all where one would replace another.
+package struct ListFolder {
+    package let path: String
+    private var texts: [(name: String, text: String)] = []
+
+    package init(_ path: String) { self.path = path }
+
+    /// Adds a file. Returns what a summary says of it.
+    package mutating func add(_ name: String, _ text: String, clips: Int? = nil, classes: Int? = nil) -> DataSummary.File {
+        texts.append((name, text))
+        return DataSummary.File(name, sha256: Digest.of(text), clips: clips, classes: classes)
+    }
+
+    /// Writes all files, each durably.
+    ///
+    /// - Throws: `wouldOverwrite` before anything is written, where a file is there and `isForced` is not.
+    package func write(isForced: Bool) throws {
+        let present = texts.map(\.name).filter { fileExists(path.appendingPath($0)) }
+        guard isForced || present.isEmpty else { throw DatasetError(path: path, problem: .wouldOverwrite(files: present)) }
+        try createDirectory(path)
+        for (name, text) in texts { try DurableFile.write(text, to: path.appendingPath(name)) }
+    }
+}
+
+/// Films of each class in two parts, by chance: to learn from and to test on.
+///
+/// The draw of a class depends on the seed and the class number only.
+package struct TrainValSplit: Sendable {
+    package let train: [AnnotatedClip]
+    package let val: [AnnotatedClip]
+    /// Classes of one film, which is learned from.
+    package let warnings: [DatasetWarning]
+
+    package enum Amount: Sendable {
+        /// Of each class, rounded; at least one film stays on either side.
+        case share(Double)
+        /// Test films of each class, as far as one is left to learn from.
+        case count(Int)
+    }
+
+    package init(_ clips: [AnnotatedClip], classes: ClassNames, val amount: Amount, seed: UInt64, path: String) throws(DatasetError) {
+        switch amount {
+        case .share(let share) where !(share > 0 && share < 1): throw DatasetError(path: path, problem: .badValShare(share))
+        case .count(let count) where count < 1: throw DatasetError(path: path, problem: .badShotCount(count))
+        default: break
+        }
+        var positions = [[Int]](repeating: [], count: classes.count)
+        for (position, clip) in clips.enumerated() { positions[clip.label].append(position) }
+        var valPositions: Set<Int> = []
+        var single: [String] = []
+        for (label, members) in positions.enumerated() {
+            guard members.count > 1 else {
+                if members.count == 1 { single.append(classes[label]) }
+                continue
+            }
+            let wanted = switch amount {
+            case .share(let share): max(1, Int((share * Double(members.count)).rounded()))
+            case .count(let count): count
+            }
+            // Test films are the end of a permutation of which few-shot draws of the same seed are the start.
+            var random = RandomSource(seed: seed, purpose: .shots, item: label)
+            valPositions.formUnion(
+                random.permutation(of: members.count).suffix(min(wanted, members.count - 1)).map { members[$0] })
+        }
+        train = clips.indices.filter { !valPositions.contains($0) }.map { clips[$0] }
+        val = clips.indices.filter { valPositions.contains($0) }.map { clips[$0] }
+        warnings = single.isEmpty ? [] : [.untestedClasses(names: single)]
+    }
+}

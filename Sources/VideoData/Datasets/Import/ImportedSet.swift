@@ -1,0 +1,127 @@
+import Files
+
+/// A data set read from its published lists, in our form: class names, and lists of films with labels.
+package struct ImportedSet: Sendable {
+    /// One list.
+    package struct Part: Sendable, Equatable {
+        /// `train`, `val`, `test`, or with the number of a published split: `train1`.
+        package var name: String
+        /// The file it came from; one of them where there are several.
+        package var source: String
+        package var clips: [AnnotatedClip]
+
+        package init(name: String, source: String, clips: [AnnotatedClip]) {
+            self.name = name
+            self.source = source
+            self.clips = clips
+        }
+    }
+
+    /// The data set's name in words.
+    package let kind: String
+    package var classes: ClassNames
+    package var parts: [Part]
+    package var warnings: [DatasetWarning] = []
+
+    init(kind: String, classes: ClassNames, parts: [Part]) {
+        self.kind = kind
+        self.classes = classes
+        self.parts = parts
+        warnings = classes.warnings
+    }
+
+    /// Reads the files of one data set.
+    ///
+    /// - Throws: `DatasetError`, with file and line where a line is at fault.
+    package init(_ files: [PublishedFile]) throws(DatasetError) {
+        func some(_ isMeant: (PublishedFile.Form) -> Bool) -> [PublishedFile] { files.filter { isMeant($0.form) } }
+        let tables = some { $0 == .kineticsTable }
+        let numbered = some { $0 == .numberedNames }
+        let hmdb = some { if case .hmdbSplit = $0 { true } else { false } }
+        let something = some { $0 == .somethingClips || $0 == .somethingLabels }
+        let classes = some { $0 == .classTable || $0 == .classLines }
+        let lists = some { $0 == .clips || $0 == .paths }
+        let groups = [tables, numbered, hmdb, something].filter { !$0.isEmpty }
+        let belongsElsewhere = !lists.isEmpty && (!tables.isEmpty || !hmdb.isEmpty || !something.isEmpty)
+        guard groups.count <= 1, !belongsElsewhere, classes.count <= 1 else {
+            let shown = (groups.isEmpty ? classes : groups.compactMap(\.first) + (belongsElsewhere ? [lists[0]] : []))
+            throw DatasetError(
+                path: files[0].path,
+                problem: .mixedForms(shown.map { "\($0.path.lastPathComponent.escapedForDisplay) (\($0.formName))" }))
+        }
+        let names: ClassNames?
+        if let file = classes.first {
+            names = try file.form == .classTable ? ClassNames.read(file.path) : ClassNames.readMap(file.path)
+        } else {
+            names = nil
+        }
+        if !tables.isEmpty {
+            self = try .kinetics(tables, classes: names)
+        } else if !numbered.isEmpty {
+            self = try .ucf(lists, index: numbered)
+        } else if !hmdb.isEmpty {
+            self = try .hmdb(hmdb, classes: names)
+        } else if !something.isEmpty {
+            self = try .something(something)
+        } else {
+            self = try .lists(lists, classes: names, first: files[0])
+        }
+        // A part that nothing is in would be a list that cannot be read.
+        for part in parts where part.clips.isEmpty { warnings.append(.noLabels(file: part.source)) }
+        parts.removeAll(where: \.clips.isEmpty)
+        guard !parts.isEmpty else { throw DatasetError(path: files[0].path, problem: .noClips) }
+    }
+
+    /// Puts the paths under which films lie below `index.root` in place of the published ones.
+    ///
+    /// - Parameter skipsMissing: leaves out what is not there, with a warning, instead of refusing.
+    package mutating func locate(in index: FilmIndex, skipsMissing: Bool) throws(DatasetError) {
+        for position in parts.indices {
+            let part = parts[position]
+            var found: [AnnotatedClip] = []
+            var missing: [String] = []
+            for clip in part.clips {
+                if let path = index.film(clip.path) {
+                    found.append(AnnotatedClip(path: path, label: clip.label))
+                } else {
+                    missing.append(clip.path)
+                }
+            }
+            if let first = missing.first {
+                guard skipsMissing, !found.isEmpty else {
+                    throw DatasetError(
+                        path: part.source,
+                        problem: .missingFiles(
+                            first: Array(missing.prefix(AnnotationList.shownMissingCount)), count: missing.count,
+                            total: part.clips.count, root: index.root))
+                }
+                warnings.append(.leftOut(list: part.source, first: first, count: missing.count, total: part.clips.count))
+            }
+            parts[position].clips = found
+        }
+    }
+
+    /// Classes without any clip in a part that is learned from.
+    package var emptyClassWarnings: [DatasetWarning] {
+        parts.filter { $0.name.hasPrefix("train") }.compactMap { part in
+            let list = AnnotationList(path: part.source, root: "", clips: part.clips)
+            let counts = list.clipCounts(classCount: classes.count)
+            let empty = counts.indices.filter { counts[$0] == 0 }.map { classes[$0] }
+            return empty.isEmpty ? nil : .emptyClasses(names: empty)
+        }
+    }
+}
+
+extension DatasetError {
+    /// Checks a path that was put together from a file's fields, as paths in lists are checked.
+    static func checkPath(_ path: String, file: String, line: Int?) throws(DatasetError) {
+        do throws(LineFault) {
+            try VideoData.checkPath(path)
+        } catch {
+            throw DatasetError(path: file, line: line, problem: error.problem)
+        }
+        guard !path.utf8.contains(where: { $0 == 10 || $0 == 13 }) else {
+            throw DatasetError(path: file, line: line, problem: .lineBreakInName(path))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import Files
+import Foundation
+
+/// One file of a data set as it was published, known by its content.
+package struct PublishedFile: Sendable, Equatable {
+    package enum Form: Sendable, Equatable {
+        /// CSV with the column `youtube_id`: Kinetics.
+        case kineticsTable
+        /// `1 ApplyEyeMakeup`, from 1 on: UCF-101's classInd.txt.
+        case numberedNames
+        /// `brush_hair_test_split1.txt`, lines `film.avi 1`: HMDB-51.
+        case hmdbSplit(className: String, number: Int)
+        /// A JSON array of objects with id and template: Something-Something v2.
+        case somethingClips
+        /// A JSON object from name to number: Something-Something v2.
+        case somethingLabels
+        /// CSV `id,name`: ViFi-CLIP, X-CLIP.
+        case classTable
+        /// One name a line: mmaction2's label_map.txt.
+        case classLines
+        /// `path label`, or `path frames label`.
+        case clips
+        /// Paths alone: UCF-101's test lists.
+        case paths
+    }
+
+    package let path: String
+    package let form: Form
+
+    /// In words, for messages.
+    package var formName: String {
+        switch form {
+        case .kineticsTable: "Kinetics CSV"
+        case .numberedNames: "UCF-101 class index"
+        case .hmdbSplit: "HMDB-51 split file"
+        case .somethingClips: "Something-Something clips"
+        case .somethingLabels: "Something-Something labels"
+        case .classTable: "class names, CSV"
+        case .classLines: "class names, one a line"
+        case .clips: "list of paths and labels"
+        case .paths: "list of paths"
+        }
+    }
+
+    /// How much of a file is looked at.
+    private static let lookedAtByteCount = 1 << 16
+
+    /// - Throws: `DatasetError` with `unknownForm` where it is none of these.
+    package init(_ path: String) throws(DatasetError) {
+        self.path = path
+        form = try Self.form(of: path)
+    }
+
+    /// The files that are meant by a file or by a folder of them, in order of names. Of a folder those that
+    /// end in .txt, .csv or .json, without a readme and what this program wrote.
+    package static func files(at path: String) throws(DatasetError) -> [PublishedFile] {
+        guard isDirectory(path) else { return [try PublishedFile(path)] }
+        let names: [String]
+        do {
+            names = try directoryEntries(path)
+        } catch {
+            throw DatasetError(path: path, problem: .file(error))
+        }
+        var files: [PublishedFile] = []
+        for name in names where name.first != "." && [".txt", ".csv", ".json"].contains(where: name.lowercased().hasSuffix) {
+            if name.lowercased().hasPrefix("readme") || name == DataSummary.importName { continue }
+            files.append(try PublishedFile(path.appendingPath(name)))
+        }
+        guard !files.isEmpty else { throw DatasetError(path: path, problem: .unknownForm) }
+        return files
+    }
+
+    // MARK: Recognition
+
+    private static func form(of path: String) throws(DatasetError) -> Form {
+        let lines = try firstLines(of: path)
+        let unknown = DatasetError(path: path, problem: .unknownForm)
+        guard let first = lines.first else { throw unknown }
+        let start = lines.prefix(3).joined().filter { !$0.isWhitespace }
+        if start.hasPrefix("[{") || start == "[]" { return .somethingClips }
+        if start.hasPrefix("{\"") { return .somethingLabels }
+        let columns = first.split(separator: ",").map { String($0).trimmingBlanks().lowercased() }
+        if columns.contains("youtube_id") { return .kineticsTable }
+        if columns.contains("id") && columns.contains("name") { return .classTable }
+        if let split = hmdbSplit(path.lastPathComponent), lines.allSatisfy(isHMDBLine) { return split }
+        if lines.enumerated().allSatisfy({ numberedName($0.element)?.number == $0.offset + 1 }) { return .numberedNames }
+        if lines.allSatisfy(endsInLabel) { return .clips }
+        if lines.allSatisfy({ $0.contains("/") && ClassFolders.isFilm($0.lastPathComponent) }) { return .paths }
+        // Names of classes hold neither commas outside of CSV nor slashes.
+        if lines.allSatisfy({ $0.utf8.count <= 200 && !$0.contains("/") && !$0.contains(",") && !$0.contains("<") }) { return .classLines }
+        throw unknown
+    }
+
+    /// Lines from the start, without blanks around them and empty ones.
+    private static func firstLines(of path: String) throws(DatasetError) -> [String] {
+        do {
+            let file = try InputFile(path: path)
+            let isWhole = file.byteCount <= lookedAtByteCount
+            let bytes = try file.bytes(at: 0, count: min(file.byteCount, lookedAtByteCount))
+            guard !bytes.contains(0) else { throw DatasetError(path: path, problem: .zeroByte) }
+            var text = Substring(String(decoding: bytes, as: UTF8.self))
+            if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
+            let lines = text.split(whereSeparator: \.isNewline)
+            // The last one may be cut.
+            return (isWhole ? lines : lines.dropLast()).map { String($0).trimmingBlanks() }.filter { !$0.isEmpty }
+        } catch let error as FileError {
+            throw DatasetError(path: path, problem: .file(error))
+        } catch let error as DatasetError {
+            throw error
+        } catch {
+            throw DatasetError(path: path, problem: .unknownForm)
+        }
+    }
+
+    private static func hmdbSplit(_ name: String) -> Form? {
+        guard name.hasSuffix(".txt"), let mark = name.range(of: "_test_split", options: .backwards), mark.lowerBound > name.startIndex,
+            let number = Int(name[mark.upperBound...].dropLast(4)), (1...9).contains(number)
+        else { return nil }
+        return .hmdbSplit(className: String(name[..<mark.lowerBound]), number: number)
+    }
+
+    private static func isHMDBLine(_ line: String) -> Bool {
+        guard let blank = line.lastIndex(of: " ") else { return false }
+        return ["0", "1", "2"].contains(line[line.index(after: blank)...])
+    }
+
+    /// `12 Name`.
+    static func numberedName(_ line: String) -> (number: Int, name: String)? {
+        guard let blank = line.firstIndex(where: { $0 == " " || $0 == "\t" }), let number = Int(line[..<blank]) else { return nil }
+        let name = String(line[blank...]).trimmingBlanks()
+        guard !name.isEmpty, Int(name) == nil else { return nil }
+        return (number, name)
+    }
+
+    private static func endsInLabel(_ line: String) -> Bool {
+        guard let blank = line.lastIndex(where: { $0 == " " || $0 == "\t" }) else { return false }
+        return Int(line[line.index(after: blank)...]) != nil
+    }
+}

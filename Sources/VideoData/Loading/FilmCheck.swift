@@ -1,0 +1,64 @@
+import Files
+
+/// What decoding every frame of a film shows.
+package struct FilmCheck: Sendable {
+    /// Position in the list.
+    package let index: Int
+    /// Why it cannot be used; nil where it can.
+    package var fault: String?
+    /// What is odd about it.
+    package var oddities: [String] = []
+    package var info: VideoInfo?
+
+    package init(index: Int, fault: String? = nil) {
+        self.index = index
+        self.fault = fault
+    }
+
+    /// Frames of a film may take this long in all. Loading a clip has its own, shorter limit.
+    private static let seconds = 300.0
+
+    /// Opens a film and, if asked, decodes all its frames.
+    package static func of(_ path: String, index: Int, decodes: Bool = true) -> FilmCheck {
+        var check = FilmCheck(index: index)
+        var limits = VideoLimits()
+        if decodes { limits.seconds = seconds }
+        do throws(VideoError) {
+            var video = try VideoFile(path: path, threadCount: 1, limits: limits)
+            check.info = video.info
+            if decodes { _ = try video.frames(at: Array(0..<video.frameCount)) { _ in () } }
+            check.oddities = video.warnings.map(\.description)
+        } catch {
+            check.fault = error.description
+        }
+        return check
+    }
+
+    /// Checks all films of a list on several threads; results come in list order.
+    package static func films(
+        of list: AnnotationList, threadCount: Int, decodes: Bool = true, followsLinks: Bool = false,
+        report: (_ done: Int) -> Void
+    ) throws -> [FilmCheck] {
+        var faults: [Int: String] = [:]
+        try list.eachFileFault(followsLinks: followsLinks) { index, fault throws(DatasetError) in
+            let path = list.filmPath(list.clips[index])
+            switch fault {
+            case .missing: faults[index] = FileError(path: path, problem: .missing).description
+            case .linkLeavesRoot(let target):
+                faults[index] = DatasetError(path: path, problem: .linkLeavesRoot(list.clips[index].path, target: target)).description
+            }
+        }
+        let checks = Prefetcher(
+            count: list.clips.count, threadCount: threadCount, capacity: max(1, threadCount * 4)
+        ) { [faults] index in
+            faults[index].map { FilmCheck(index: index, fault: $0) }
+                ?? of(list.filmPath(list.clips[index]), index: index, decodes: decodes)
+        }
+        var results: [FilmCheck] = []
+        while let check = try checks.next() {
+            results.append(check)
+            report(results.count)
+        }
+        return results
+    }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import Tensors
+import Training
+import VideoData
+
+struct DataCheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Decodes every frame of every film of lists and names those that are broken.",
+        discussion: """
+              vifi-prompt data check train.txt val.txt
+              vifi-prompt data check train.txt --write-good good.txt
+
+            Broken is what no clip can be read from. What plays but is odd, such as films with damaged frames, is \
+            told as well; --strict counts it as broken. Ends with status 65 where anything is broken.
+            """)
+
+    @Argument(help: ArgumentHelp("Lists of `path label`.", valueName: "list"))
+    var lists: [String]
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`; then labels are checked, too.", valueName: "csv"))
+    var labels: String?
+    @Option(help: ArgumentHelp("Folder that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
+    var root: String?
+    @Option(help: ArgumentHelp("Write the list without its broken films. For one list at a time.", valueName: "list"))
+    var writeGood: String?
+    @Flag(help: "Count odd films as broken.")
+    var strict = false
+    @Flag(help: "Allow films outside the root through symbolic links.")
+    var followLinks = false
+    @Flag(help: "Replace the list of --write-good if it is there.")
+    var force = false
+    @Flag(help: "What was found as JSON on standard output.")
+    var json = false
+    @Option(help: "Films that are decoded at once; as many as there are processors by default.")
+    var threads: Int?
+
+    func validate() throws {
+        guard writeGood == nil || lists.count == 1 else { throw ValidationError("--write-good is for one list at a time.") }
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+    }
+
+    /// What `--json` prints.
+    private struct Report: Encodable {
+        struct Film: Encodable {
+            let list: String
+            let path: String
+            let label: Int
+            let isBroken: Bool
+            let reasons: [String]
+        }
+        var films = 0
+        var broken = 0
+        var odd = 0
+        var findings: [Film] = []
+    }
+
+    func run() throws {
+        let classCount = try labels.map { try ClassNames.read($0).count }
+        var read: [AnnotationList] = []
+        // All lists are read before the first film is decoded.
+        for path in lists { read.append(try AnnotationList.read(path, root: root, classCount: classCount)) }
+        if let writeGood, !force, fileExists(writeGood) {
+            throw DatasetError(path: writeGood.parentDirectory, problem: .wouldOverwrite(files: [writeGood.lastPathComponent]))
+        }
+        var report = Report()
+        for list in read {
+            for warning in list.warnings { Console.warning(warning.description) }
+            let good = try check(list, &report)
+            if let writeGood { try write(good, of: list, to: writeGood) }
+        }
+        if json {
+            try Console.json(report)
+        } else {
+            for film in report.findings {
+                for reason in film.reasons { Console.result("\(film.isBroken ? "broken" : "odd"): \(reason)") }
+            }
+            Console.result("\(counted(report.films, "film", "films")), \(report.broken) broken, \(report.odd) odd")
+        }
+        if report.broken > 0 { throw ExitCode(ExitStatus.badData.rawValue) }
+    }
+
+    /// Returns the clips whose films are sound.
+    private func check(_ list: AnnotationList, _ report: inout Report) throws -> [AnnotatedClip] {
+        let progress = ProgressReporter("check \(list.path.lastPathComponent.escapedForDisplay)", total: list.clips.count, unit: "films")
+        let checks = try FilmCheck.films(
+            of: list, threadCount: threads ?? WorkerPool.availableProcessors, followsLinks: followLinks
+        ) { progress.show($0) }
+        progress.finish()
+        var good: [AnnotatedClip] = []
+        for check in checks {
+            let clip = list.clips[check.index]
+            let isBroken = check.fault != nil || strict && !check.oddities.isEmpty
+            if !isBroken { good.append(clip) }
+            report.films += 1
+            if isBroken { report.broken += 1 } else if !check.oddities.isEmpty { report.odd += 1 }
+            guard isBroken || !check.oddities.isEmpty else { continue }
+            let place = list.filmPath(clip).escapedForDisplay
+            report.findings.append(
+                Report.Film(
+                    list: list.path, path: clip.path, label: clip.label, isBroken: isBroken,
+                    reasons: (check.fault.map { [$0] } ?? []) + check.oddities.map { "\(place): \($0)" }))
+        }
+        return good
+    }
+
+    private func write(_ good: [AnnotatedClip], of list: AnnotationList, to path: String) throws {
+        guard !good.isEmpty else { throw DatasetError(path: list.path, problem: .noClips) }
+        try DurableFile.write(AnnotationList.text(of: good), to: path)
+        Console.note("Wrote \(path.escapedForDisplay), \(good.count) of \(list.clips.count) films")
+        noteRoot(list.root, lists: path.parentDirectory)
+    }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import VideoData
+
+/// Everything about data sets that comes before learning.
+struct DataCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "data",
+        abstract: "Makes lists of films from folders or published lists; splits, counts and checks them.",
+        discussion: """
+            Data for `learn`, `bridge` and `eval` are lists of `path label` and a CSV of class names. `init` makes \
+            them from a folder of films, `import` from the lists of well-known data sets.
+
+              vifi-prompt data init films/
+              vifi-prompt data check films/train.txt films/val.txt
+              vifi-prompt learn --recipe films/recipe.yaml --backbone ViT-B-16.safetensors
+            """,
+        subcommands: [
+            DataInitCommand.self, DataImportCommand.self, DataSplitCommand.self, DataStatsCommand.self, DataCheckCommand.self,
+        ])
+}
+
+/// What the subcommands that write lists have in common.
+struct ListOutputOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Folder for what is written; that of the films by default, so that no --root is needed later.", valueName: "folder"))
+    var output: String?
+
+    @Flag(help: "Replace files that are there.")
+    var force = false
+}
+
+extension ListFolder {
+    /// Adds a list of films. Returns what a summary says of it.
+    mutating func add(list name: String, _ clips: [AnnotatedClip]) -> DataSummary.File {
+        add(name, AnnotationList.text(of: clips), clips: clips.count)
+    }
+
+    mutating func add(classes name: String, _ classes: ClassNames) -> DataSummary.File {
+        add(name, classes.text, classes: classes.count)
+    }
+
+    /// Adds a recipe that names the lists.
+    ///
+    /// - Parameter root: where paths start from; the lists' own folder where nil.
+    mutating func addRecipe(train: String, val: String?, labels: String, root: String?, title: String) -> DataSummary.File {
+        var recipe = Recipe()
+        recipe.data.train = path.appendingPath(train)
+        recipe.data.val = val.map { path.appendingPath($0) }
+        recipe.data.labels = path.appendingPath(labels)
+        recipe.data.root = root
+        let place = path.appendingPath("recipe.yaml").escapedForDisplay
+        return add(
+            "recipe.yaml",
+            """
+            # \(title.escapedForDisplay)
+            #
+            #   vifi-prompt learn --recipe \(place) --backbone FILE
+            #
+            # Paths start from the folder in which this was made. `vifi-prompt learn --help` names what else can be
+            # set, `vifi-prompt recipe show few-shot/prompt` shows the paper's settings.
+
+            """ + recipe.yaml)
+    }
+}
+
+/// Says where paths start, if the folder of the lists does not tell.
+func noteRoot(_ root: String, lists folder: String) {
+    guard resolvedPath(root) != resolvedPath(folder) else { return }
+    Console.note("Paths in these lists start from \(root.escapedForDisplay): pass --root with it, or use the recipe.")
+}
+
+/// "a, b and 3 more", safe to print.
+func shortList(_ names: [String], limit: Int = 10) -> String {
+    let shown = names.prefix(limit).map(\.escapedForDisplay).joined(separator: ", ")
+    return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
+}
+
+/// "1 film", "2 films".
+func counted(_ count: Int, _ one: String, _ many: String) -> String { "\(count) \(count == 1 ? one : many)" }

@@ -1,0 +1,95 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import VideoData
+
+struct DataImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Brings the lists of a published data set into this program's form.",
+        discussion: """
+            Files are known by their content. Give those of one data set, or the folder that holds them:
+
+              Kinetics-400, -600, -700    train.csv, validate.csv: label,youtube_id,time_start,time_end,split
+              UCF-101                     classInd.txt, trainlist01.txt, testlist01.txt
+              HMDB-51                     the folder of <class>_test_split1.txt
+              Something-Something v2      labels.json, train.json, validation.json
+              ViFi-CLIP, X-CLIP           lists of `path label`, labels CSV `id,name`
+              mmaction2                   lists of `path label` or `path frames label`, label_map.txt
+
+              vifi-prompt data import ucfTrainTestlist/ --root UCF-101/
+
+            Films are looked for below --root under the published path, else by name with any ending. What is \
+            written: train.txt, val.txt (train1.txt, val1.txt where splits are numbered), labels.csv, recipe.yaml, \
+            and data.json with the SHA-256 of every file read and written.
+            """)
+
+    @Argument(help: ArgumentHelp("Lists and label files of one data set, or their folder.", valueName: "file"))
+    var files: [String]
+
+    @Option(help: ArgumentHelp("Folder that holds the films.", valueName: "folder"))
+    var root: String?
+
+    @Flag(help: "Leave out films that are not there, and count them, instead of refusing.")
+    var skipMissing = false
+
+    @Flag(help: "Split class names such as ApplyEyeMakeup and apply_eye_makeup into words.")
+    var humaniseLabels = false
+
+    @OptionGroup var output: ListOutputOptions
+
+    func validate() throws {
+        guard root != nil || output.output != nil else {
+            throw ValidationError("Say with --root where the films are; or, to write lists without looking for films, with --output where to.")
+        }
+        guard root != nil || !skipMissing else { throw ValidationError("--skip-missing needs --root, where films are looked for.") }
+    }
+
+    func run() throws {
+        var published: [PublishedFile] = []
+        for file in files { published += try PublishedFile.files(at: file) }
+        var set = try ImportedSet(published)
+        Console.note(
+            "\(set.kind): \(counted(published.count, "file", "files")), \(counted(set.classes.count, "class", "classes")), "
+                + set.parts.map { "\($0.name) \($0.clips.count)" }.joined(separator: ", "))
+        if let root {
+            let index = try FilmIndex(root: root)
+            Console.note("\(counted(index.count, "film", "films")) below \(root.escapedForDisplay)")
+            try set.locate(in: index, skipsMissing: skipMissing)
+        } else {
+            Console.note("Without --root films are not looked for; paths are as published.")
+        }
+        if humaniseLabels { set.classes = set.classes.humanised }
+        for warning in set.warnings + set.emptyClassWarnings { Console.warning(warning.description) }
+        try write(set, published)
+    }
+
+    private func write(_ set: ImportedSet, _ published: [PublishedFile]) throws {
+        var folder = ListFolder(output.output ?? root ?? ".")
+        var lists: [DataSummary.File] = []
+        for part in set.parts { lists.append(folder.add(list: part.name + ".txt", part.clips)) }
+        lists.append(folder.add(classes: "labels.csv", set.classes))
+        let train = set.parts.first { $0.name.hasPrefix("train") }
+        let val = set.parts.first { $0.name.hasPrefix("val") } ?? set.parts.first { $0.name.hasPrefix("test") }
+        let isApart = root.map { resolvedPath($0) != resolvedPath(folder.path) } ?? false
+        if let train {
+            _ = folder.addRecipe(
+                train: train.name + ".txt", val: val.map { $0.name + ".txt" }, labels: "labels.csv", root: isApart ? root : nil,
+                title: "\(set.kind): learns \(set.classes.count) classes from \(train.clips.count) films.")
+        }
+        var sources: [DataSummary.File] = []
+        for file in published {
+            sources.append(DataSummary.File(file.path.lastPathComponent, sha256: try Digest.ofFile(file.path)))
+        }
+        let summary = DataSummary(
+            tool: "vifi-prompt \(vifiPromptVersion)", kind: set.kind, root: root ?? "", sources: sources, lists: lists,
+            classListSha256: set.classes.digest)
+        _ = folder.add(DataSummary.importName, summary.json)
+        try folder.write(isForced: output.force)
+        for part in set.parts {
+            Console.result("\(folder.path.appendingPath(part.name).escapedForDisplay).txt: \(counted(part.clips.count, "film", "films"))")
+        }
+        Console.result("\(folder.path.appendingPath("labels.csv").escapedForDisplay): \(counted(set.classes.count, "class", "classes"))")
+        if let root { noteRoot(root, lists: folder.path) }
+    }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import VideoData
+
+struct DataInitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Makes lists, class names and a recipe from a folder that holds a folder of films for each class.",
+        discussion: """
+              films/jump/a.mp4  films/jump/b.mp4  films/walk/c.mp4  …
+
+              vifi-prompt data init films/
+              vifi-prompt learn --recipe films/recipe.yaml --backbone ViT-B-16.safetensors
+
+            Some films of each class are set aside for testing, drawn by chance. A folder that is divided into \
+            train/ and val/ (or test/) already keeps its division.
+            """)
+
+    @Argument(help: ArgumentHelp("Folder with a folder of films for each class.", valueName: "folder"))
+    var folder: String
+
+    @Option(help: ArgumentHelp("Share of each class that is tested on; at least one film stays on either side.", valueName: "share"))
+    var valShare = 0.2
+
+    @Option(help: ArgumentHelp("Films of each class that are tested on, instead of a share.", valueName: "films"))
+    var valClips: Int?
+
+    @Option(help: "Seed of the draw.")
+    var seed = 1
+
+    @Flag(help: "Split class names such as ApplyEyeMakeup and apply_eye_makeup into words.")
+    var humaniseLabels = false
+
+    @OptionGroup var output: ListOutputOptions
+
+    func validate() throws {
+        guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
+        guard valShare > 0 && valShare < 1 else { throw ValidationError("--val-share is \(valShare); between 0 and 1.") }
+        if let valClips, valClips < 1 { throw ValidationError("--val-clips is \(valClips); at least 1.") }
+    }
+
+    /// What this command writes; not to be counted among a folder's other files.
+    private static let ownFiles: Set<String> = ["train.txt", "val.txt", "labels.csv", "recipe.yaml", DataSummary.importName]
+
+    func run() throws {
+        let found = try ClassFolders(root: folder)
+        let classes = humaniseLabels ? found.classes.humanised : found.classes
+        let (train, val, warnings) = try divided(found, classes)
+        sayWhatIsLeftOut(found, warnings)
+
+        var files = ListFolder(output.output ?? folder)
+        var lists = [files.add(list: "train.txt", train)]
+        if !val.isEmpty { lists.append(files.add(list: "val.txt", val)) }
+        lists.append(files.add(classes: "labels.csv", classes))
+        let isApart = resolvedPath(folder) != resolvedPath(files.path)
+        _ = files.addRecipe(
+            train: "train.txt", val: val.isEmpty ? nil : "val.txt", labels: "labels.csv", root: isApart ? folder : nil,
+            title: "Learns the \(classes.count) classes of \(folder) from \(train.count) films; \(val.count) are tested on.")
+        let summary = DataSummary(
+            tool: "vifi-prompt \(vifiPromptVersion)", kind: "folder per class", root: folder, lists: lists,
+            classListSha256: classes.digest, seed: found.valClips == nil ? UInt64(seed) : nil)
+        _ = files.add(DataSummary.importName, summary.json)
+        try files.write(isForced: output.force)
+        Console.result(
+            "\(counted(classes.count, "class", "classes")), \(counted(train.count, "film", "films")) to learn from, \(val.count) to test on")
+        Console.result("recipe: \(files.path.appendingPath("recipe.yaml").escapedForDisplay)")
+        Console.note("Next: vifi-prompt learn --recipe \(files.path.appendingPath("recipe.yaml").escapedForDisplay) --backbone FILE")
+    }
+
+    private func divided(
+        _ found: ClassFolders, _ classes: ClassNames
+    ) throws -> (train: [AnnotatedClip], val: [AnnotatedClip], [DatasetWarning]) {
+        if let val = found.valClips {
+            Console.note("The folder is divided into training and test films already; that is kept.")
+            return (found.clips, val, [])
+        }
+        let amount: TrainValSplit.Amount = valClips.map { .count($0) } ?? .share(valShare)
+        let split = try TrainValSplit(found.clips, classes: classes, val: amount, seed: UInt64(seed), path: folder)
+        return (split.train, split.val, split.warnings)
+    }
+
+    private func sayWhatIsLeftOut(_ found: ClassFolders, _ warnings: [DatasetWarning]) {
+        for warning in warnings { Console.warning(warning.description) }
+        let others = found.otherFiles.filter { !Self.ownFiles.contains($0) }
+        if !others.isEmpty {
+            Console.warning("\(counted(others.count, "file is no film by its ending", "files are no films by their ending")): \(shortList(others))")
+        }
+        if !found.emptyFolders.isEmpty {
+            Console.warning(
+                "\(counted(found.emptyFolders.count, "folder holds no films and gives", "folders hold no films and give")) no class: "
+                    + shortList(found.emptyFolders))
+        }
+        if found.classes.count == 1 { Console.warning("There is one class only; nothing can be told apart.") }
+    }
+}

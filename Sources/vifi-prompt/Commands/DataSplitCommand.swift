@@ -1,0 +1,146 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import VideoData
+
+struct DataSplitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "split",
+        abstract: "Draws few-shot lists, or halves the classes into base and novel.",
+        discussion: """
+            Few-shot: K films of each class, for each K asked for. The draw of one seed for K films holds the \
+            draws for fewer.
+
+              vifi-prompt data split --train train.txt --labels labels.csv --shots 2,4,8,16
+
+            Base to novel: the more frequent half of the classes is base, the other novel, each numbered from 0. \
+            Equally frequent classes: those later in the list are base. Three draws from base, s1 to s3, with the \
+            seed and the two after it; with --val, the test films of each half.
+
+              vifi-prompt data split --train train.txt --val val.txt --labels labels.csv --base-novel
+
+            split.json keeps the seed, and the SHA-256 of each list and of what it was drawn from.
+            """)
+
+    @Option(help: ArgumentHelp("List to draw from.", valueName: "list"))
+    var train: String
+    @Option(help: ArgumentHelp("Test list, for --base-novel.", valueName: "list"))
+    var val: String?
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`.", valueName: "csv"))
+    var labels: String
+    @Option(help: ArgumentHelp("Films of each class; several numbers with commas. 16 with --base-novel.", valueName: "numbers"))
+    var shots: String?
+    @Flag(help: "Halve the classes by frequency.")
+    var baseNovel = false
+    @Option(help: "Draws from the base classes, s1, s2, …")
+    var draws = 3
+    @Option(help: "Seed of the first draw.")
+    var seed = 1
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Folder for the lists; that of the training list by default, so that no --root is needed later.", valueName: "folder"))
+    var output: String?
+    @Flag(help: "Replace files that are there.")
+    var force = false
+
+    func validate() throws {
+        guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
+        guard (1...100).contains(draws) else { throw ValidationError("--draws is \(draws); 1 to 100.") }
+        guard baseNovel || shots != nil else { throw ValidationError("Say which: --shots 2,4,8,16 or --base-novel.") }
+        guard baseNovel || val == nil else { throw ValidationError("--val is for --base-novel; few-shot lists are drawn from --train.") }
+        _ = try shotCounts
+    }
+
+    /// Ascending, each once.
+    private var shotCounts: [Int] {
+        get throws {
+            let texts = (shots ?? "16").split(separator: ",", omittingEmptySubsequences: false)
+            let counts = texts.compactMap { Int($0.filter { $0 != " " }) }
+            guard counts.count == texts.count, counts.allSatisfy({ (1...1_000_000).contains($0) }) else {
+                throw ValidationError("--shots is '\(shots ?? "")'; whole numbers from 1 on with commas, such as 2,4,8,16.")
+            }
+            return Set(counts).sorted()
+        }
+    }
+
+    func run() throws {
+        let classes = try ClassNames.read(labels)
+        let list = try AnnotationList.read(train, classCount: classes.count)
+        for warning in classes.warnings + list.warnings { Console.warning(warning.description) }
+        var folder = ListFolder(output ?? train.parentDirectory)
+        var summary = DataSummary(
+            tool: "vifi-prompt \(vifiPromptVersion)", kind: baseNovel ? "base to novel" : "few-shot", root: list.root,
+            sources: [try source(train, list.clips.count), DataSummary.File(labels, sha256: try Digest.ofFile(labels), classes: classes.count)],
+            classListSha256: classes.digest, seed: UInt64(seed), drawsAreNested: true)
+        if baseNovel {
+            try halve(list, classes, into: &folder, &summary)
+        } else {
+            for count in try shotCounts {
+                summary.lists.append(try draw(count, of: list, classes, seed: UInt64(seed), name: "\(stem(train))-\(count)-shot.txt", &folder))
+            }
+        }
+        _ = folder.add(DataSummary.splitName, summary.json)
+        try folder.write(isForced: force)
+        for file in summary.lists {
+            let size = file.clips.map { counted($0, "film", "films") } ?? counted(file.classes ?? 0, "class", "classes")
+            Console.result("\(folder.path.appendingPath(file.file).escapedForDisplay): \(size), SHA-256 \(file.sha256.prefix(12))…")
+        }
+        noteRoot(list.root, lists: folder.path)
+    }
+
+    private func source(_ path: String, _ clips: Int) throws -> DataSummary.File {
+        DataSummary.File(path, sha256: try Digest.ofFile(path), clips: clips)
+    }
+
+    /// A list's name without its ending.
+    private func stem(_ path: String) -> String {
+        let name = path.lastPathComponent
+        guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return name }
+        return String(name[..<dot])
+    }
+
+    private func draw(
+        _ count: Int, of list: AnnotationList, _ classes: ClassNames, seed: UInt64, name: String, _ folder: inout ListFolder
+    ) throws -> DataSummary.File {
+        let split = try FewShotSplit(of: list, shotCount: count, classes: classes, seed: seed)
+        for warning in split.warnings { Console.warning("\(name.escapedForDisplay): \(warning)") }
+        var file = folder.add(list: name, split.clips)
+        file.shots = count
+        file.seed = seed
+        return file
+    }
+
+    private func halve(_ list: AnnotationList, _ classes: ClassNames, into folder: inout ListFolder, _ summary: inout DataSummary) throws {
+        let halves = try BaseNovelSplit(of: list, classCount: classes.count)
+        let baseClasses = halves.base.names(of: classes)
+        summary.lists.append(folder.add(classes: "base-labels.csv", baseClasses))
+        summary.lists.append(folder.add(classes: "novel-labels.csv", halves.novel.names(of: classes)))
+        let base = AnnotationList(path: list.path, root: list.root, clips: halves.base.clips(of: list.clips))
+        for draw in 1...draws {
+            for count in try shotCounts {
+                summary.lists.append(
+                    try self.draw(
+                        count, of: base, baseClasses, seed: UInt64(seed) + UInt64(draw - 1), name: "base-train-\(count)-shot-s\(draw).txt", &folder))
+            }
+        }
+        guard let val else {
+            Console.note("Without --val there are no test lists of the halves.")
+            return
+        }
+        let tests = try AnnotationList.read(val, classCount: classes.count)
+        for warning in tests.warnings { Console.warning(warning.description) }
+        summary.sources.append(try source(val, tests.clips.count))
+        for (name, half) in [("base-val.txt", halves.base), ("novel-val.txt", halves.novel)] {
+            let clips = half.clips(of: tests.clips)
+            // A list without clips could not be read again.
+            guard !clips.isEmpty else {
+                Console.warning("\(val.escapedForDisplay): no test films for \(name)")
+                continue
+            }
+            summary.lists.append(folder.add(list: name, clips))
+        }
+        if resolvedPath(tests.root) != resolvedPath(list.root) {
+            Console.warning("the paths of \(train.escapedForDisplay) and \(val.escapedForDisplay) start from different folders.")
+        }
+    }
+}

@@ -1,0 +1,193 @@
+import ArgumentParser
+import Charts
+import CLIPModel
+import Files
+import Tensors
+import Training
+import VideoData
+
+struct DataStatsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stats",
+        abstract: "Counts the films of each class in lists; draws how frequent classes are.",
+        discussion: """
+              vifi-prompt data stats train.txt val.txt --labels labels.csv
+              vifi-prompt data stats train.txt --labels labels.csv --plot frequency.svg --plot frequency.png
+
+            The plot shows the first list's classes by frequency, as figure 2 of the paper: base classes, the \
+            more frequent half, and novel ones. --films opens every film and tells sizes, frames and durations.
+            """)
+
+    @Argument(help: ArgumentHelp("Lists of `path label`.", valueName: "list"))
+    var lists: [String]
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`.", valueName: "csv"))
+    var labels: String
+    @Option(help: ArgumentHelp("Folder that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
+    var root: String?
+    @Option(help: ArgumentHelp("Draw the frequency of classes, as .svg or .png. May be repeated.", valueName: "file"))
+    var plot: [String] = []
+    @Flag(help: "Open the films too: sizes, frames, durations.")
+    var films = false
+    @Flag(help: "Everything as JSON on standard output.")
+    var json = false
+    @Option(help: "Threads that open films; all processors by default.")
+    var threads: Int?
+
+    func validate() throws {
+        for path in plot where !Chart.canWrite(to: path) {
+            throw ValidationError("--plot is '\(path)'; charts are written as .svg or .png.")
+        }
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+    }
+
+    /// What `--json` prints.
+    private struct Report: Encodable {
+        struct Class: Encodable {
+            let label: Int
+            let name: String
+            /// One for each list.
+            let clips: [Int]
+        }
+        struct List: Encodable {
+            let path: String
+            let sha256: String
+            let clips: Int
+            let films: FilmStatistics?
+        }
+        let classListDigest: String
+        let lists: [List]
+        let classes: [Class]
+    }
+
+    func run() throws {
+        let classes = try ClassNames.read(labels)
+        for warning in classes.warnings { Console.warning(warning.description) }
+        var read: [AnnotationList] = []
+        for path in lists {
+            let list = try AnnotationList.read(path, root: root, classCount: classes.count)
+            for warning in list.warnings { Console.warning(warning.description) }
+            read.append(list)
+        }
+        let counts = read.map { $0.clipCounts(classCount: classes.count) }
+        let statistics = try films ? read.map(statistics) : nil
+        for path in plot {
+            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Training films of each class, \(lists[0].lastPathComponent)")
+            try chart.write(to: path)
+            Console.note("Wrote \(path.escapedForDisplay)")
+        }
+        if json {
+            var described: [Report.List] = []
+            for (index, list) in read.enumerated() {
+                described.append(
+                    Report.List(path: list.path, sha256: try Digest.ofFile(list.path), clips: list.clips.count, films: statistics?[index]))
+            }
+            let rows = classes.names.enumerated().map { label, name in
+                Report.Class(label: label, name: name, clips: counts.map { $0[label] })
+            }
+            try Console.json(Report(classListDigest: classes.digest, lists: described, classes: rows))
+        } else {
+            show(classes, read, counts)
+            for (list, statistics) in zip(read, statistics ?? []) { show(statistics, of: list) }
+        }
+    }
+
+    private func statistics(_ list: AnnotationList) throws -> FilmStatistics {
+        let progress = ProgressReporter(list.path.lastPathComponent.escapedForDisplay, total: list.clips.count, unit: "films")
+        let checks = try FilmCheck.films(
+            of: list, threadCount: threads ?? WorkerPool.availableProcessors, decodes: false, followsLinks: true
+        ) { progress.show($0) }
+        progress.finish()
+        return FilmStatistics(checks)
+    }
+
+    private func show(_ classes: ClassNames, _ lists: [AnnotationList], _ counts: [[Int]]) {
+        let heads = lists.map(\.path.lastPathComponent.escapedForDisplay)
+        let names = classes.names.map(\.escapedForDisplay)
+        let width = max(5, names.map(\.count).max() ?? 0)
+        func row(_ name: String, _ cells: [String]) -> String {
+            name + String(repeating: " ", count: width - name.count)
+                + zip(heads, cells).map { head, cell in
+                    "  " + String(repeating: " ", count: max(0, max(head.count, 6) - cell.count)) + cell
+                }.joined()
+        }
+        Console.result(row("class", heads))
+        for (label, name) in names.enumerated() { Console.result(row(name, counts.map { "\($0[label])" })) }
+        Console.result(row("all", lists.map { "\($0.clips.count)" }))
+        for (head, counts) in zip(heads, counts) {
+            let sorted = counts.sorted()
+            Console.result("\(head): \(sorted.first ?? 0) to \(sorted.last ?? 0) films a class, median \(sorted[sorted.count / 2])")
+        }
+    }
+
+    private func show(_ statistics: FilmStatistics, of list: AnnotationList) {
+        func line(_ title: String, _ range: FilmStatistics.Range?, _ unit: String) {
+            guard let range else { return }
+            func text(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : ProgressReporter.decimal(value, places: 2) }
+            Console.result("  \(title): \(text(range.least)) to \(text(range.most)) \(unit), median \(text(range.median))")
+        }
+        Console.result("\(list.path.lastPathComponent.escapedForDisplay): \(counted(statistics.readable, "film", "films")) opened")
+        line("frames", statistics.frames, "")
+        line("duration", statistics.seconds, "s")
+        line("frame rate", statistics.framesPerSecond, "/s")
+        line("width", statistics.width, "pixels")
+        line("height", statistics.height, "pixels")
+        if statistics.unreadable > 0 {
+            Console.warning("\(list.path.escapedForDisplay): \(counted(statistics.unreadable, "film", "films")) cannot be opened. `vifi-prompt data check` names them.")
+        }
+    }
+}
+
+/// Ranges over the films of a list.
+struct FilmStatistics: Encodable {
+    struct Range: Encodable {
+        let least: Double
+        let median: Double
+        let most: Double
+
+        init?(_ values: [Double]) {
+            let sorted = values.sorted()
+            guard let first = sorted.first, let last = sorted.last else { return nil }
+            least = first
+            median = sorted[sorted.count / 2]
+            most = last
+        }
+    }
+
+    let readable: Int
+    let unreadable: Int
+    let frames: Range?
+    let seconds: Range?
+    let framesPerSecond: Range?
+    let width: Range?
+    let height: Range?
+
+    init(_ checks: [FilmCheck]) {
+        let infos = checks.compactMap(\.info)
+        readable = infos.count
+        unreadable = checks.count - infos.count
+        frames = Range(infos.map { Double($0.frameCount) })
+        seconds = Range(infos.compactMap(\.durationSeconds))
+        framesPerSecond = Range(infos.compactMap(\.framesPerSecond))
+        width = Range(infos.map { Double($0.width) })
+        height = Range(infos.map { Double($0.height) })
+    }
+}
+
+/// Classes from the most to the least frequent, base and novel halves told apart.
+func frequencyChart(counts: [Int], classes: ClassNames, title: String) -> Chart {
+    let halves = BaseNovelSplit(clipCounts: counts)
+    let base = Set(halves.base.members)
+    // As the halves are made: of equally frequent classes the later one comes first.
+    let order = counts.indices.sorted { (counts[$0], $0) > (counts[$1], $1) }
+    let isHalved = counts.count >= 2
+    let baseValues = order.map { !isHalved || base.contains($0) ? Double(counts[$0]) : nil }
+    let novelValues = order.map { isHalved && !base.contains($0) ? Double(counts[$0]) : nil }
+    let series = [Bars.Series(isHalved ? "base: \(base.count) more frequent classes" : "", baseValues)]
+        + (isHalved ? [Bars.Series("novel: \(halves.novel.members.count) less frequent classes", novelValues)] : [])
+    let most = order.first.map { "\(classes[$0]) with \(counts[$0])" } ?? ""
+    let least = order.last.map { "\(classes[$0]) with \(counts[$0])" } ?? ""
+    return Chart(
+        title: title, summary: "\(counts.count) classes by number of films, from \(most) to \(least).",
+        horizontal: Axis("class"), vertical: Axis("films", isWhole: true),
+        content: .bars(Bars(labels: order.map { classes[$0] }, series: series)))
+}
