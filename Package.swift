@@ -26,13 +26,14 @@ let package = Package(
             name: "CFFmpeg",
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev", "libswscale-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CPosix"),
         .target(name: "CKernels"),
 
         // The library, lowest layer first.
         .target(
-            name: "Files", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+            name: "Files", dependencies: ["CPosix", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
-        .target(name: "WeightFiles", dependencies: ["Files", "Tensors"], swiftSettings: strict),
+        .target(name: "WeightFiles", dependencies: ["CZlib", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),
         .target(name: "VideoData", dependencies: ["CFFmpeg", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["CLIPModel", "VideoData"], swiftSettings: strict),
