@@ -29,6 +29,7 @@ package enum ModelError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch self {
         case .inFile(_, let error): error.exitStatus
+        case .prompts(let problem): problem.exitStatus
         case .missingVocabulary, .backboneNotFound: .missingInput
         case .promptDepth, .noClasses: .badConfiguration
         default: .badData

@@ -31,6 +31,11 @@ package enum PromptAdapter {
     /// Whether the folder `path` holds an adapter.
     package static func isAdapter(_ path: String) -> Bool { fileExists(path.appendingPath(configurationName)) }
 
+    /// The one file of `prompts`, a file or a folder, that holds all their tensors.
+    package static func tensorsPath(of prompts: String) -> String {
+        isDirectory(prompts) ? prompts.appendingPath(tensorsName) : prompts
+    }
+
     /// Whether the folder `path` holds an adapter and nothing else, so that it may be replaced.
     package static func isReplaceable(_ path: String) -> Bool {
         guard isAdapter(path), let names = try? directoryEntries(path) else { return false }

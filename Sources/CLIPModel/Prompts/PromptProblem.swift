@@ -1,3 +1,5 @@
+import Files
+
 /// What can be wrong with prompts from elsewhere.
 package enum PromptProblem: Sendable, Equatable {
     /// The tensors of a PEFT folder, without the folder.
@@ -15,8 +17,18 @@ package enum PromptProblem: Sendable, Equatable {
     case missingLayer(name: String)
     case headerDiffers(key: String, header: Int, found: Int)
     case foreignBackbone(ForeignBackbone)
+    /// Nobody named the backbone, and none that was looked at is equal to the one in the file.
+    case backboneNotFound
     /// The reference always learns prompts for its text tower.
     case noTextPrompts
+
+    var exitStatus: ExitStatus {
+        switch self {
+        case .backboneNotFound: .missingInput
+        case .noTextPrompts: .badConfiguration
+        default: .badData
+        }
+    }
 
     var words: String {
         switch self {
@@ -46,6 +58,9 @@ package enum PromptProblem: Sendable, Equatable {
             "the header says \"\(key)\" \(header), the tensors say \(found). The file contradicts itself; export it again."
         case .foreignBackbone(let foreign):
             foreign.description + ". Use the backbone they belong to (--backbone), or pass --any-backbone to try them on this one."
+        case .backboneNotFound:
+            "the prompts do not name their backbone, and neither a run here nor Checkpoints has the one that their file "
+                + "was saved with. Pass it with --backbone FILE."
         case .noTextPrompts:
             "these prompts are for the vision tower alone. ViFi-CLIP always has prompts for the text tower and would "
                 + "fill them with random numbers. Use --to vifi-prompt, peft or npz."
