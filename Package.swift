@@ -27,13 +27,14 @@ let package = Package(
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev", "libswscale-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CPosix"),
         .target(name: "CKernels"),
 
         // The library, lowest layer first.
         .target(
-            name: "Files", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+            name: "Files", dependencies: ["CPosix", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
-        .target(name: "WeightFiles", dependencies: ["Files", "Tensors"], swiftSettings: strict),
+        .target(name: "WeightFiles", dependencies: ["CZlib", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),
         .target(name: "VideoData", dependencies: ["CFFmpeg", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "Charts", dependencies: ["CCairo", "Files"], swiftSettings: strict),

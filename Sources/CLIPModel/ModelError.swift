@@ -39,11 +39,14 @@ package enum ModelError: ReportableError, Equatable {
     case notNumbers(what: String)
     case missingVocabulary(backbone: String)
     case vocabularySize(tokenizer: Int, backbone: Int)
+    /// Prompts from elsewhere.
+    case prompts(PromptProblem)
     case promptDepth(tower: String, depth: Int, layerCount: Int)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .inFile(_, let error): error.exitStatus
+        case .prompts(let problem): problem.exitStatus
         case .missingVocabulary, .backboneNotFound: .missingInput
         case .promptDepth, .noClasses: .badConfiguration
         default: .badData
@@ -102,7 +105,8 @@ package enum ModelError: ReportableError, Equatable {
             "this is a prompt file, a backbone is needed here. Pass it with --prompts instead."
         case .otherBackbone(let expected, let expectedName, let actual):
             "the prompts were learned on backbone \(Self.excerpt(expectedName)) (\(Self.excerpt(String(expected.prefix(12))))…), "
-                + "this one is \(actual.prefix(12))…. Use the backbone they belong to (--backbone)."
+                + "this one is \(actual.prefix(12))…. Use the backbone they belong to (--backbone), or pass --any-backbone "
+                + "to try them on this one."
         case .backboneNotFound(let digest, let name):
             "the prompts were learned on backbone \(Self.excerpt(name)) (\(Self.excerpt(String(digest.prefix(12))))…), which is "
                 + "neither among the runs here nor in Checkpoints. Pass it with --backbone FILE."
@@ -120,6 +124,7 @@ package enum ModelError: ReportableError, Equatable {
                 + "Run `make vocabulary` in the project's folder, or pass the file (--vocabulary)."
         case .vocabularySize(let tokenizer, let backbone):
             "the tokenizer knows \(tokenizer) tokens, the backbone \(backbone). They do not belong together."
+        case .prompts(let problem): problem.words
         case .promptDepth(let tower, let depth, let layerCount):
             "\(tower) prompts in \(depth) layers were asked for, the backbone has \(layerCount). Lower the depth."
         }
@@ -141,7 +146,7 @@ package enum ModelError: ReportableError, Equatable {
     }
 
     /// Text from a file may have any length and any characters.
-    private static func excerpt(_ text: String) -> String {
+    static func excerpt(_ text: String) -> String {
         let start = String(text.unicodeScalars.prefix(80))
         return start.escapedForDisplay + (start == text ? "" : "…")
     }

@@ -95,7 +95,7 @@ package struct DurableFile: ~Copyable {
         guard unsafe rename(temporaryPath, path) == 0 else {
             throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
-        syncDirectory(containing: path)
+        syncDirectory(path.parentDirectory)
         return expected
     }
 
@@ -114,11 +114,13 @@ package struct DurableFile: ~Copyable {
     }
 }
 
-private func syncDirectory(containing path: String) {
-    let descriptor = unsafe open(path.parentDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    fsync(descriptor)
-    close(descriptor)
+/// Waits until the names in the directory `path` are on the disk.
+@discardableResult
+func syncDirectory(_ path: String) -> Bool {
+    let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return fsync(descriptor) == 0
 }
 
 /// Bytes that an ordinary user may still write on the file system that holds `path`.

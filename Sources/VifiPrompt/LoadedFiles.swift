@@ -29,24 +29,29 @@ public struct LoadedBackbone: Sendable {
     public var imagePixels: Int { backbone.architecture.imagePixels }
 }
 
-/// The prompts of a prompt file (`docs/prompt-file.md`) with what the file says of them.
+/// Learned prompts with what their file says of them (`docs/prompt-file.md`).
 public struct LearnedPrompts: Sendable {
     let file: PromptFile
 
-    /// Reads a file that `vifi-prompt learn` or `vifi-prompt export` wrote.
+    /// Reads a prompt file of `vifi-prompt learn`, a folder of `vifi-prompt export --to peft`, or a ViFi-CLIP `.pth`.
     ///
-    /// - Throws: `VifiPromptError`, naming the file: it is missing, damaged, or no prompt file.
+    /// - Throws: `VifiPromptError`, naming the file: it is missing, damaged, or holds no prompts.
     public init(path: String) throws(VifiPromptError) {
         file = try reporting { try PromptFile.load(path) }
     }
 
-    /// The classes at training time. Others may be asked for: prompts are not tied to names.
+    /// What the file does not say and was taken for granted, for people; mostly empty.
+    public var notes: [String] { file.notes }
+
+    /// The classes at training time; empty for a ViFi-CLIP `.pth`. Others may be asked for: prompts are not tied
+    /// to names.
     public var classNames: [String] { file.header.classNames }
 
     /// Frames of a clip at training time.
     public var frameCount: Int { file.header.frameCount }
 
-    /// `LoadedBackbone.digest` of the backbone that the prompts were learned on.
+    /// `LoadedBackbone.digest` of the backbone that the prompts were learned on; "unknown" where the file does not
+    /// name one.
     public var backboneDigest: String { file.header.backboneDigest }
 
     public var backboneName: String { file.header.backboneName }

@@ -37,12 +37,14 @@ public final class VideoLabeller: Sendable {
     ///   - frameCount: of each film, `1 ... 4096`; by default as the prompts were learned, else 16.
     ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
     ///   - threadCount: `1 ... 1024`; all processors by default.
+    ///   - anyBackbone: takes prompts that were learned on another backbone, if only their shapes fit.
+    ///   - onWarning: told both backbones' digests where `anyBackbone` made a difference.
     /// - Throws: `VifiPromptError`: the prompts belong to another backbone, names are missing or do not
     ///   fit into the text tower, or the vocabulary is missing.
     public init(
         backbone: LoadedBackbone, prompts: LearnedPrompts? = nil, classNames: [String]? = nil,
         template: String = "a photo of a {}.", frameCount: Int? = nil, vocabularyPath: String? = nil,
-        threadCount: Int? = nil
+        threadCount: Int? = nil, anyBackbone: Bool = false, onWarning: (String) -> Void = { _ in }
     ) throws(VifiPromptError) {
         let backbone = backbone.backbone
         let names = classNames ?? prompts?.classNames ?? []
@@ -52,7 +54,9 @@ public final class VideoLabeller: Sendable {
             guard !names.isEmpty else { throw RequestError.noClassNames }
             guard (1...4096).contains(frames) else { throw RequestError.frameCount(frames) }
             guard (1...1024).contains(threads) else { throw RequestError.threadCount(threads) }
-            try prompts?.file.check(against: backbone)
+            if let foreign = try prompts?.file.check(against: backbone, anyBackbone: anyBackbone) {
+                onWarning(foreign.warning)
+            }
             let promptSet = prompts?.file.prompts ?? PromptSet(vision: [], text: [])
             return VideoClassifier(
                 backbone: backbone, prompts: promptSet,

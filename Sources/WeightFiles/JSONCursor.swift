@@ -4,7 +4,7 @@ struct JSONCursor {
     /// Where `bytes` starts in the file, for messages.
     let fileOffset: Int
     let path: String
-    private var position = 0
+    var position = 0
 
     init(bytes: [UInt8], fileOffset: Int, path: String) {
         self.bytes = bytes
@@ -14,7 +14,7 @@ struct JSONCursor {
 
     var isAtEnd: Bool { position == bytes.count }
 
-    private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+    var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     mutating func skipSpace() {
         while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }

@@ -139,7 +139,7 @@ package struct SafetensorsWriter: ~Copyable {
     ) throws(WeightFileError) -> (json: [UInt8], dataByteCount: Int) {
         var members: [String] = []
         if !metadata.isEmpty {
-            let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+            let pairs = metadata.sorted { $0.key < $1.key }.map { "\($0.key.quotedForJSON):\($0.value.quotedForJSON)" }
             members.append("\"\(SafetensorsHeader.metadataName)\":{\(pairs.joined(separator: ","))}")
         }
         var offset = 0
@@ -151,30 +151,12 @@ package struct SafetensorsWriter: ~Copyable {
             }
             let shape = plan.shape.map(String.init).joined(separator: ",")
             members.append(
-                "\(quoted(plan.name)):{\"dtype\":\"\(plan.elementType.rawValue)\",\"shape\":[\(shape)],"
+                "\(plan.name.quotedForJSON):{\"dtype\":\"\(plan.elementType.rawValue)\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(offset),\(end)]}")
             offset = end
         }
         var json = Array("{\(members.joined(separator: ","))}".utf8)
         json += [UInt8](repeating: 0x20, count: (8 - json.count % 8) % 8)
         return (json, offset)
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

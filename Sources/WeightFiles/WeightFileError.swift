@@ -87,7 +87,7 @@ package struct WeightFileError: ReportableError, Equatable {
         case .dataLength(let declared, let stored):
             "\(stored) bytes of tensors stored, \(declared) declared. " + Self.damaged
         case .syntax(let offset, let expected):
-            "byte \(offset): the header needs \(expected) here. " + Self.damaged
+            "byte \(offset): \(expected) is needed here. " + Self.damaged
         case .text(let offset, let fault):
             "byte \(offset): \(Self.words(for: fault)). " + Self.damaged
         case .numberTooLarge(let offset):

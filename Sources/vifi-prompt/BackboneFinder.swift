@@ -35,19 +35,21 @@ enum BackboneFinder {
         return backbone
     }
 
-    /// The backbone that a prompt file belongs to, among the runs here and what comes with the program.
-    static func backbone(for header: PromptHeader) throws -> Backbone {
+    /// The backbone that prompts belong to, among the runs here and what comes with the program.
+    static func backbone(for prompts: PromptFile) throws -> Backbone {
         var candidates = runs(withPrefix: "").map { $0.appendingPath("backbone.safetensors") }.filter(fileExists)
         for name in [bridgedName, PocketHome.imageBackboneName] {
             if let path = try? PocketHome.bundledFile("Checkpoints/\(name)") { candidates.append(path) }
         }
         for path in candidates {
             guard let backbone = try? Backbone.load(path) else { continue }
-            if backbone.digest == header.backboneDigest {
-                Console.note("Backbone: \(path) (by its digest)")
+            if try prompts.foreignness(of: backbone) == nil {
+                Console.note("Backbone: \(path) (by its \(prompts.header.namesBackbone ? "digest" : "weights"))")
                 return backbone
             }
         }
+        let header = prompts.header
+        guard header.namesBackbone else { throw ModelError.prompts(.backboneNotFound) }
         throw ModelError.backboneNotFound(digest: header.backboneDigest, name: header.backboneName)
     }
 

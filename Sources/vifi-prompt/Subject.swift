@@ -9,6 +9,39 @@ extension Backbone {
     var displayName: String { String(description.name.prefix(100)).escapedForDisplay }
 }
 
+extension PromptFile {
+    /// Reads prompts of any form, and the backbone that they are used with; says what is odd about them.
+    ///
+    /// - Parameter backbone: nil for the one that they belong to, among the runs here.
+    static func load(
+        _ path: String, backbone: String?, activation: Activation? = nil, anyBackbone: Bool
+    ) throws -> (PromptFile, Backbone) {
+        let file = try load(path)
+        for note in file.notes { Console.note("\(path.escapedForDisplay): \(note)") }
+        do {
+            let backbone =
+                try backbone.map {
+                    try BackboneFinder.load($0, activation: activation, likely: file.header.activation)
+                } ?? BackboneFinder.backbone(for: file)
+            return (try file.checked(for: backbone, path: path, anyBackbone: anyBackbone), backbone)
+        } catch ModelError.prompts(let problem) {
+            throw ModelError.inFile(path: path, .prompts(problem))
+        }
+    }
+
+    /// These prompts, naming their backbone, if they belong to it or nobody minds.
+    func checked(for backbone: Backbone, path: String, anyBackbone: Bool) throws -> PromptFile {
+        do {
+            if let foreign = try check(against: backbone, anyBackbone: anyBackbone) {
+                Console.warning("\(path.escapedForDisplay): \(foreign.warning)")
+            }
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: path, error)
+        }
+        return naming(backbone)
+    }
+}
+
 /// A backbone with or without prompts, checked to belong together: what `eval`, `predict` and `export` look at.
 struct Subject {
     let backbone: Backbone
@@ -17,24 +50,28 @@ struct Subject {
     private let tokenizer: any Tokenizer
 
     /// - Parameters:
-    ///   - prompts: a prompt file; nil for plain CLIP.
+    ///   - prompts: of any form; nil for plain CLIP.
     ///   - backbone: nil for the one that the prompts belong to, else the bridged pocket CLIP.
+    ///   - anyBackbone: takes a backbone that the prompts do not belong to, with a warning.
     /// - Throws: `ModelError` where they do not belong together.
-    init(prompts path: String?, backbone backbonePath: String?, vocabulary: String?, activation: Activation? = nil) throws {
-        let file = try path.map { try PromptFile.load($0) }
-        if let backbonePath {
-            backbone = try BackboneFinder.load(backbonePath, activation: activation, likely: file?.header.activation)
-        } else if let file {
-            backbone = try BackboneFinder.backbone(for: file.header)
+    init(
+        prompts path: String?, backbone backbonePath: String?, vocabulary: String?, activation: Activation? = nil,
+        anyBackbone: Bool = false
+    ) throws {
+        if let path {
+            let (file, own) = try PromptFile.load(
+                path, backbone: backbonePath, activation: activation, anyBackbone: anyBackbone)
+            prompts = file
+            backbone = own
+        } else if let backbonePath {
+            prompts = nil
+            backbone = try BackboneFinder.load(backbonePath, activation: activation)
         } else {
+            prompts = nil
             let bridged = try BackboneFinder.bridgedBackbone()
             Console.note("Backbone: \(bridged). For your own pass --backbone FILE.")
             backbone = try Backbone.load(bridged)
         }
-        if let file, let path {
-            do throws(ModelError) { try file.check(against: backbone) } catch { throw .inFile(path: path, error) as ModelError }
-        }
-        prompts = file
         promptPath = path
         tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
     }

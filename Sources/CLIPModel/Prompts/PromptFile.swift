@@ -2,79 +2,205 @@ import Files
 import Tensors
 import WeightFiles
 
-/// Learned prompts with what is needed to use them again: one small safetensors file.
+/// Learned prompts with what is needed to use them again. `docs/prompt-file.md` shows the forms they are kept in.
 package struct PromptFile: Sendable {
-    package let prompts: PromptSet<Matrix>
-    package var header: PromptHeader
-
-    package init(prompts: PromptSet<Matrix>, header: PromptHeader) {
-        self.prompts = prompts
-        self.header = header
+    /// What a file of prompts was found to be, by its content.
+    package enum Form: String, Sendable, CaseIterable {
+        case safetensors = "vifi-prompt"
+        /// A folder as PEFT lays it out.
+        case adapter = "PEFT folder"
+        /// A checkpoint with the names of ViFi-CLIP's modules.
+        case checkpoint = "ViFi-CLIP checkpoint"
     }
 
-    /// Reads a prompt file; every tensor's name and shape must be what the header says.
+    package let prompts: PromptSet<Matrix>
+    package var header: PromptHeader
+    package let form: Form
+    /// What the file does not say and was taken for granted, for people.
+    package let notes: [String]
+    /// Where the file holds its backbone instead of naming it.
+    let carriedBackbone: CarriedBackbone?
+
+    package init(prompts: PromptSet<Matrix>, header: PromptHeader) {
+        self.init(prompts: prompts, header: header, form: .safetensors)
+    }
+
+    init(
+        prompts: PromptSet<Matrix>, header: PromptHeader, form: Form, notes: [String] = [],
+        carriedBackbone: CarriedBackbone? = nil
+    ) {
+        self.prompts = prompts
+        self.header = header
+        self.form = form
+        self.notes = notes
+        self.carriedBackbone = carriedBackbone
+    }
+
+    /// Reads prompts of any form: a prompt file, a PEFT folder or a ViFi-CLIP checkpoint. Every tensor's name and
+    /// shape must be what header and layout say.
     ///
     /// - Throws: `ModelError` or `WeightFileError`, naming the file.
     package static func load(_ path: String) throws -> PromptFile {
-        let file = try SafetensorsFile(path: path)
         do {
-            let header = try PromptHeader(metadata: file.metadata)
-            let configuration = header.configuration
-            let expected = Set(
-                (0..<configuration.visionDepth).map { "vision.\($0)" } + (0..<configuration.textDepth).map { "text.\($0)" })
-            if let unknown = file.names.sorted().first(where: { !expected.contains($0) }) {
-                throw ModelError.unexpectedTensor(name: unknown)
+            if isDirectory(path) { return try PromptAdapter.load(path) }
+            let source = try openWeights(path)
+            switch source.format {
+            case .safetensors: return try PromptFile(source)
+            case .pyTorch: return try ReferenceCheckpoint.prompts(in: source)
+            default: throw ModelError.notAPromptFile
             }
-            func tensors(_ tower: String, depth: Int, tokens: Int) throws -> [Matrix] {
-                try (0..<depth).map { layer in
-                    let name = "\(tower).\(layer)"
-                    guard file.contains(name) else { throw ModelError.missingPrompts(name: name) }
-                    let shape = try file.description(of: name).shape
-                    guard shape.count == 2, shape[0] == tokens, shape[1] > 0 else {
-                        throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[\(tokens), width]")
-                    }
-                    let matrix = MutableMatrix(rows: shape[0], columns: shape[1], try file.floats(named: name))
-                    let nonFinite = nonFiniteCount(in: matrix)
-                    guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
-                    return matrix.reading
-                }
-            }
-            return PromptFile(
-                prompts: PromptSet(
-                    vision: try tensors("vision", depth: configuration.visionDepth, tokens: configuration.visionTokens),
-                    text: try tensors("text", depth: configuration.textDepth, tokens: configuration.textTokens)),
-                header: header)
         } catch let error as ModelError {
             throw ModelError.inFile(path: path, error)
         }
     }
 
-    /// Writes the file durably. The same prompts and header give the same bytes. Returns its SHA-256.
-    @discardableResult
-    package func save(to path: String) throws(WeightFileError) -> String {
-        try SafetensorsWriter.write(
-            prompts.named.map { ($0.name, [$0.element.rowCount, $0.element.columnCount], $0.element.values) },
-            metadata: header.metadata, to: path)
+    private init(_ source: any WeightSource) throws {
+        guard source.metadata[PromptHeader.Key.format] != nil || !PromptAdapter.isPart(source.path) else {
+            throw ModelError.prompts(.partOfAdapter)
+        }
+        let header = try PromptHeader(metadata: source.metadata)
+        self.init(prompts: try PromptSet(in: source, as: header.configuration), header: header)
     }
 
+    /// Writes a prompt file durably. The same prompts and header give the same bytes. Returns its SHA-256.
+    @discardableResult
+    package func save(to path: String) throws(WeightFileError) -> String {
+        try SafetensorsWriter.write(prompts.tensors, metadata: header.metadata, to: path)
+    }
+}
+
+// MARK: - The backbone
+
+extension PromptFile {
     /// Whether these prompts belong to `backbone`.
     ///
-    /// - Throws: `ModelError` naming both digests, or the prompts whose shape does not fit.
-    package func check(against backbone: Backbone) throws(ModelError) {
-        guard header.backboneDigest == backbone.digest else {
-            throw .otherBackbone(
-                expected: header.backboneDigest, expectedName: header.backboneName, actual: backbone.digest)
-        }
-        guard header.activation == backbone.architecture.activation else {
-            throw .otherActivation(prompts: header.activation.rawValue, backbone: backbone.architecture.activation.rawValue)
+    /// - Parameter anyBackbone: takes another backbone than the prompts were learned on, if only the shapes fit.
+    /// - Returns: with `anyBackbone`, what a person must be warned of.
+    /// - Throws: `ModelError` naming both digests, or the prompts whose shape does not fit; `WeightFileError`
+    ///   where the backbone that a checkpoint holds cannot be read.
+    @discardableResult
+    package func check(against backbone: Backbone, anyBackbone: Bool = false) throws -> ForeignBackbone? {
+        let foreign = try foreignness(of: backbone)
+        if let foreign, !anyBackbone { throw foreign.error }
+        guard header.activation == backbone.architecture.activation || anyBackbone else {
+            throw ModelError.otherActivation(
+                prompts: header.activation.rawValue, backbone: backbone.architecture.activation.rawValue)
         }
         try header.configuration.check(against: backbone.architecture)
         for (name, element) in prompts.named {
             let width = name.hasPrefix("vision") ? backbone.architecture.vision.width : backbone.architecture.text.width
             guard element.columnCount == width else {
-                throw .promptShape(
+                throw ModelError.promptShape(
                     name: name, shape: [element.rowCount, element.columnCount], expected: [element.rowCount, width])
             }
         }
+        return foreign
     }
+
+    /// Why `backbone` is not the one that the prompts were learned on; nil where it is.
+    package func foreignness(of backbone: Backbone) throws -> ForeignBackbone? {
+        if header.namesBackbone {
+            return header.backboneDigest == backbone.digest
+                ? nil : .digest(expected: header.backboneDigest, name: header.backboneName, actual: backbone.digest)
+        }
+        guard let carriedBackbone else { return .unnamed(actual: backbone.digest) }
+        return try carriedBackbone.firstDifference(from: backbone).map { .weights(tensor: $0, actual: backbone.digest) }
+    }
+
+    /// The same prompts with a header that names `backbone`, where the file itself names none.
+    package func naming(_ backbone: Backbone) -> PromptFile {
+        guard !header.namesBackbone else { return self }
+        var result = self
+        result.header.backboneDigest = backbone.digest
+        result.header.backboneName = backbone.description.name
+        result.header.architecture = backbone.architecture.summary
+        return result
+    }
+}
+
+/// A backbone that prompts are used with although they were learned on another one.
+package enum ForeignBackbone: Sendable, Equatable, CustomStringConvertible {
+    case digest(expected: String, name: String, actual: String)
+    /// The checkpoint holds another backbone; `tensor` is the first that differs.
+    case weights(tensor: String, actual: String)
+    /// The file neither names nor holds a backbone.
+    case unnamed(actual: String)
+
+    /// The refusal where nobody asked for it.
+    var error: ModelError {
+        switch self {
+        case .digest(let expected, let name, let actual):
+            .otherBackbone(expected: expected, expectedName: name, actual: actual)
+        case .weights, .unnamed: .prompts(.foreignBackbone(self))
+        }
+    }
+
+    /// Names both backbones.
+    package var description: String {
+        switch self {
+        case .digest(let expected, let name, let actual):
+            "the prompts were learned on backbone \(ModelError.excerpt(name)) "
+                + "(\(ModelError.excerpt(String(expected.prefix(12))))…), this one is \(actual.prefix(12))…"
+        case .weights(let tensor, let actual):
+            "the prompts were learned on the backbone in their own file, whose \"\(ModelError.excerpt(tensor))\" is not "
+                + "that of this one (\(actual.prefix(12))…)"
+        case .unnamed(let actual):
+            "the prompts name no backbone; whether they were learned on this one (\(actual.prefix(12))…) is unknown"
+        }
+    }
+
+    /// For those who asked for it.
+    package var warning: String { description + ". They are used even so, as asked for: accuracies may be far from those measured." }
+}
+
+// MARK: - Tensors
+
+extension PromptSet<Matrix> {
+    /// Name, shape and values of every element.
+    var tensors: [(name: String, shape: [Int], values: [Float])] {
+        named.map { ($0.name, [$0.element.rowCount, $0.element.columnCount], $0.element.values) }
+    }
+
+    /// SHA-256 over names, shapes and float32 bytes, as `Backbone.digest` is made.
+    package var digest: String {
+        var digest = Digest()
+        for (name, shape, values) in tensors.sorted(by: { $0.name < $1.name }) {
+            digest.update(Array("\(name) \(shape)\n".utf8))
+            unsafe values.withUnsafeBytes { unsafe digest.update($0) }
+        }
+        return digest.hexadecimal
+    }
+
+    /// Reads exactly the tensors `vision.0 …` and `text.0 …` that `configuration` calls for.
+    init(in source: any WeightSource, as configuration: PromptConfiguration) throws {
+        let names = Set(source.names)
+        let visionNames = (0..<configuration.visionDepth).map { "vision.\($0)" }
+        let textNames = (0..<configuration.textDepth).map { "text.\($0)" }
+        if let unknown = source.names.sorted().first(where: { !visionNames.contains($0) && !textNames.contains($0) }) {
+            throw ModelError.unexpectedTensor(name: unknown)
+        }
+        func matrices(_ wanted: [String], tokens: Int) throws -> [Matrix] {
+            try wanted.map { name in
+                guard names.contains(name) else { throw ModelError.missingPrompts(name: name) }
+                return try promptMatrix(named: name, in: source, tokens: tokens)
+            }
+        }
+        self.init(
+            vision: try matrices(visionNames, tokens: configuration.visionTokens),
+            text: try matrices(textNames, tokens: configuration.textTokens))
+    }
+}
+
+/// The prompts of one layer, finite numbers.
+///
+/// - Parameter tokens: how many there must be.
+func promptMatrix(named name: String, in source: any WeightSource, tokens: Int) throws -> Matrix {
+    let shape = try source.description(of: name).shape
+    guard shape.count == 2, shape[0] == tokens, shape[1] > 0 else {
+        throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[\(tokens), width]")
+    }
+    let matrix = MutableMatrix(rows: shape[0], columns: shape[1], try source.floats(named: name, shape: shape))
+    let nonFinite = nonFiniteCount(in: matrix)
+    guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
+    return matrix.reading
 }

@@ -28,6 +28,13 @@ package struct PromptHeader: Sendable, Equatable {
     /// Accuracies and losses by name.
     package var metrics: [String: Double]
     package var toolVersion: String
+    /// `PromptSet.digest` of the prompts that learning started from, where these came from a file.
+    package var initialDigest: String?
+
+    /// Stands for what a file from elsewhere does not say.
+    static let unknown = "unknown"
+    /// Whether the file says which backbone it belongs to.
+    package var namesBackbone: Bool { backboneDigest != Self.unknown }
 
     package init(
         backbone: Backbone, configuration: PromptConfiguration, classNames: [String], frameCount: Int, fusion: Fusion,
@@ -79,6 +86,12 @@ extension PromptHeader {
         static let recipeDigest = "recipe_sha256"
         static let metrics = "metrics"
         static let toolVersion = "tool_version"
+        static let initialDigest = "initial_prompts_sha256"
+
+        static let all: Set = [
+            format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
+            frameCount, fusion, normalisation, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
+        ]
     }
 
     package var metadata: [String: String] {
@@ -93,6 +106,7 @@ extension PromptHeader {
             Key.metrics: Self.json(metrics.filter { $0.value.isFinite }), Key.toolVersion: toolVersion,
         ]
         if let shots { result[Key.shots] = "\(shots)" }
+        result[Key.initialDigest] = initialDigest
         return result
     }
 
@@ -142,6 +156,7 @@ extension PromptHeader {
         recipeDigest = try text(Key.recipeDigest)
         metrics = try decoded(Key.metrics, as: [String: Double].self, expected: "a JSON object of numbers")
         toolVersion = try text(Key.toolVersion)
+        initialDigest = metadata[Key.initialDigest]
     }
 
     private static func json(_ value: some Encodable) -> String {

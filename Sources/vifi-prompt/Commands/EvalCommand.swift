@@ -21,9 +21,8 @@ struct EvalCommand: ParsableCommand {
 
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Prompts") var prompts: PromptOptions
 
-    @Option(help: ArgumentHelp("Learned prompts.", valueName: "file"))
-    var prompts: String?
     @Flag(help: "No prompts: class names in the template.")
     var zeroShot = false
     @Option(help: ArgumentHelp("Words around a class name, with {} in its place.", valueName: "words"))
@@ -45,13 +44,14 @@ struct EvalCommand: ParsableCommand {
         guard data.train == nil else { throw ValidationError("eval takes a test list with --val, not --train.") }
         guard crops == 1 || crops == 3 else { throw ValidationError("--crops is \(crops); 1 or 3.") }
         guard (1...64).contains(clips) else { throw ValidationError("--clips is \(clips); 1 to 64 make sense.") }
-        guard !(zeroShot && prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
+        guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
     }
 
     func run() throws {
         let pool = model.pool
         let subject = try Subject(
-            prompts: zeroShot ? nil : prompts ?? defaultPrompts, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation)
+            prompts: zeroShot ? nil : prompts.prompts ?? defaultPrompts, backbone: model.backbone,
+            vocabulary: model.vocabulary, activation: model.activation, anyBackbone: prompts.anyBackbone)
         let (classes, list) = try testList(pool: pool)
         let classifier = try subject.classifier(
             classNames: classes.names, template: template, fusion: fusion, frameCount: data.frames, pool: pool)

@@ -10,30 +10,44 @@ import WeightFiles
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Writes a prompt file, or class embeddings made with it, for use elsewhere.",
+        abstract: "Writes learned prompts, or class embeddings made with them, for use elsewhere.",
         discussion: """
             Without arguments it exports the best prompts of the newest learn run here.
 
               vifi-prompt export --output my-prompts.safetensors
+              vifi-prompt export --to peft --output my-adapter
+              vifi-prompt export --to vifi-pth --prompts my-prompts.safetensors
               vifi-prompt export --to classes --labels labels.csv
 
-            With --to classes the text tower runs once, now: the file holds one unit vector a class \
-            (class_embeddings) and the factor on cosine similarities (logit_scale). Prompts of the vision \
-            tower cannot be merged like this; films still go through the backbone with the prompt file.
+            Forms:
+              vifi-prompt  this program's prompt file, .safetensors
+              vifi-pth     a checkpoint that ViFi-CLIP loads, .pth; readable with torch.load
+              peft         a folder in PEFT's layout: adapter_config.json, adapter_model.safetensors, model card
+              npz          a NumPy archive
+              classes      class embeddings, .safetensors or .npz
+
+            All but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
+            runs once, now: the file holds one unit vector a class (class_embeddings) and the factor on cosine \
+            similarities (logit_scale). Prompts of the vision tower cannot be merged like this; films still go \
+            through the backbone with the prompts.
             """)
 
-    enum Form: String, ExpressibleByArgument, CaseIterable {
-        case prompts, classes
-    }
-
-    @Option(help: ArgumentHelp("A prompt file; the best of the newest learn run by default.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Learned prompts in any form; the best of the newest learn run by default.", valueName: "path"))
     var prompts: String?
 
     @Option(help: ArgumentHelp("The backbone that the prompts belong to; found by its digest by default.", valueName: "file"))
     var backbone: String?
 
+    @Flag(help: anyBackboneHelp)
+    var anyBackbone = false
+
     @Option(name: .customLong("to"), help: ArgumentHelp("What to write.", valueName: "form"))
-    var form: Form = .prompts
+    var form: ExportForm = .prompts
+
+    @Flag(help: "With --to vifi-pth: write the backbone too, so that ViFi-CLIP does not keep the CLIP it starts with.")
+    var withBackbone = false
 
     @Option(help: ArgumentHelp("Class names for --to classes: CSV with the header `id,name`; the prompt file's own by default.", valueName: "csv"))
     var labels: String?
@@ -43,55 +57,54 @@ struct ExportCommand: ParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("A .safetensors file or a folder; <run>-prompts or <run>-classes.safetensors here by default.", valueName: "path"))
+        help: ArgumentHelp("Where to: its ending fits the form, or it is a folder to write into; <run>-<form> here by default.", valueName: "path"))
     var output: String?
 
     @Flag(help: "Overwrite the output.")
     var force = false
 
     func validate() throws {
-        if form == .prompts, labels != nil {
-            throw ValidationError("--labels is for --to classes; a prompt file fits any class names.")
+        if form != .classes, labels != nil {
+            throw ValidationError("--labels is for --to classes; prompts fit any class names.")
         }
+        if form != .checkpoint, withBackbone { throw ValidationError("--with-backbone is for --to vifi-pth.") }
     }
 
     func run() throws {
         guard let source = prompts ?? BackboneFinder.newestPrompts() else { throw ExportError.noPrompts }
         if prompts == nil { Console.note("Prompts: \(source.escapedForDisplay) (newest run)") }
-        let file = try PromptFile.load(source)
-        let backbone = try backbone.map { try BackboneFinder.load($0, likely: file.header.activation) } ?? BackboneFinder.backbone(for: file.header)
-        do {
-            try file.check(against: backbone)
-        } catch {
-            throw ModelError.inFile(path: source, error)
-        }
+        let (file, backbone) = try PromptFile.load(source, backbone: backbone, anyBackbone: anyBackbone)
         let target = try target(for: source)
         switch form {
-        case .prompts:
-            let bytes = try InputFile.contents(of: source, limit: Int.max)
-            let digest = try DurableFile.write(bytes, to: target)
-            Console.result("\(target.escapedForDisplay): prompts, \(bytes.count) bytes, SHA-256 \(digest)")
-        case .classes:
-            try writeClasses(file, source: source, backbone: backbone, to: target)
+        case .prompts: try writePrompts(file, source: source, to: target)
+        case .checkpoint: try writeCheckpoint(file, backbone: backbone, source: source, to: target)
+        case .adapter:
+            let digest = try PromptAdapter.save(file, to: target, name: Self.runName(of: source), replaces: force)
+            Console.result("\(target.escapedForDisplay): PEFT folder, SHA-256 of its tensors' file \(digest)")
+        case .archive: report(try PromptArchive.write(file, to: target), what: "NumPy archive", target: target)
+        case .classes: try writeClasses(file, source: source, backbone: backbone, to: target)
         }
     }
+
+    // MARK: Where to
 
     /// Where the file goes.
     ///
     /// - Throws: `ExportError` where something is there that should stay.
     private func target(for source: String) throws(ExportError) -> String {
-        let name = "\(Self.runName(of: source))-\(form.rawValue).safetensors"
+        let name = Self.runName(of: source) + form.suffix
         var target = output ?? name
-        if isDirectory(target) {
+        if isDirectory(target), form != .adapter || !PromptAdapter.isAdapter(target) {
             target = target.appendingPath(name)
-        } else if !target.lowercased().hasSuffix(".safetensors") {
-            throw .ending(path: target)
+        } else if !form.fits(target) {
+            throw .ending(path: target, form: form)
         }
         guard let taken = resolvedPath(target) else { return target }
         for input in [source, backbone, labels].compactMap(\.self) where resolvedPath(input) == taken {
             throw .overInput(path: target)
         }
         guard force else { throw .exists(path: target) }
+        if form == .adapter, !PromptAdapter.isReplaceable(target) { throw .notAnAdapter(path: target) }
         return target
     }
 
@@ -100,7 +113,49 @@ struct ExportCommand: ParsableCommand {
         let folder = (resolvedPath(source) ?? source).parentDirectory
         if folder.lastPathComponent == "prompts", folder.parentDirectory != "/" { return folder.parentDirectory.lastPathComponent }
         let name = source.lastPathComponent
-        return name.hasSuffix(".safetensors") ? String(name.dropLast(".safetensors".count)) : name
+        let ending = [".safetensors", ".pth", ".pt"].first { name.hasSuffix($0) }
+        return String(name.dropLast(ending?.count ?? 0))
+    }
+
+    private func report(_ digest: String, what: String, target: String) {
+        let size = (try? InputFile(path: target).byteCount).map { "\($0) bytes, " } ?? ""
+        Console.result("\(target.escapedForDisplay): \(what), \(size)SHA-256 \(digest)")
+    }
+
+    // MARK: Prompts
+
+    /// A prompt file stays as it is, byte for byte.
+    private func writePrompts(_ file: PromptFile, source: String, to target: String) throws {
+        let digest =
+            if file.form == .safetensors {
+                try DurableFile.write(try InputFile.contents(of: source, limit: Int.max), to: target)
+            } else {
+                try file.save(to: target)
+            }
+        report(digest, what: "prompts", target: target)
+    }
+
+    private func writeCheckpoint(_ file: PromptFile, backbone: Backbone, source: String, to target: String) throws {
+        let digest: String
+        do {
+            digest = try ReferenceCheckpoint.write(file, backbone: withBackbone ? backbone : nil, to: target)
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: source, error)
+        }
+        report(digest, what: "ViFi-CLIP checkpoint", target: target)
+        let (header, sizes) = (file.header, file.header.configuration)
+        Console.note(
+            """
+            For ViFi-CLIP: TRAINER.ViFi_CLIP.PROMPT_MODEL True, N_CTX_VISION \(sizes.visionTokens), PROMPT_DEPTH_VISION \
+            \(sizes.visionDepth), N_CTX_TEXT \(sizes.textTokens), PROMPT_DEPTH_TEXT \(sizes.textDepth); DATA.NUM_FRAMES \
+            \(header.frameCount); MODEL.RESUME with this file.
+            """)
+        if header.normalisation != .imageNet || header.fusion != .embedding {
+            Console.warning(
+                "ViFi-CLIP normalises as imagenet and averages embeddings; these prompts were learned with normalisation "
+                    + "\(header.normalisation.name) and fusion \(header.fusion.rawValue).")
+        }
+        if !withBackbone { Console.note("The backbone is not in it: ViFi-CLIP keeps the CLIP it starts with, unless --with-backbone.") }
     }
 
     // MARK: Classes
@@ -117,13 +172,15 @@ struct ExportCommand: ParsableCommand {
             frameCount: 1, pool: WorkerPool())
         let embeddings = classifier.text.unit
         guard nonFiniteCount(in: embeddings) == 0 else { throw ModelError.notNumbers(what: "the class embeddings") }
-        let digest = try SafetensorsWriter.write(
+        let digest = try ClassEmbeddingsFile.write(
             [
                 (ClassEmbeddingsFile.embeddings, [embeddings.rowCount, embeddings.columnCount], embeddings.values),
                 (ClassEmbeddingsFile.scale, [1], [backbone.logitScale]),
             ],
+            classNames: names,
             metadata: try ClassEmbeddingsFile.metadata(
-                header: header, classNames: names, promptFileDigest: try Digest.ofFile(source)),
+                header: header, backbone: backbone, classNames: names,
+                promptFileDigest: try Digest.ofFile(PromptAdapter.tensorsPath(of: source))),
             to: target)
         Console.result(
             "\(target.escapedForDisplay): \(names.count) classes × \(embeddings.columnCount), SHA-256 \(digest)")
@@ -133,7 +190,10 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func classNames(of header: PromptHeader) throws -> [String] {
-        guard let labels else { return header.classNames }
+        guard let labels else {
+            guard !header.classNames.isEmpty else { throw ModelError.noClasses }
+            return header.classNames
+        }
         let classes = try ClassNames.read(labels)
         for warning in classes.warnings { Console.warning(warning.description) }
         return classes.names
@@ -149,13 +209,33 @@ enum ClassEmbeddingsFile {
     static let formatKey = "vifi_classes_format"
     static let classNamesKey = "class_names"
 
+    /// Writes safetensors, or a NumPy archive where the path ends so: there the metadata is JSON in the string
+    /// `header`, and the names are strings of their own. Returns the file's SHA-256.
+    static func write(
+        _ tensors: [(name: String, shape: [Int], values: [Float])], classNames: [String], metadata: [String: String],
+        to path: String
+    ) throws(WeightFileError) -> String {
+        guard path.lowercased().hasSuffix(".npz") else {
+            return try SafetensorsWriter.write(tensors, metadata: metadata, to: path)
+        }
+        var header = metadata.mapValues { JSONValue.text($0) }
+        header[classNamesKey] = .list(classNames.map { .text($0) })
+        return try NumpyArchiveWriter.write(
+            tensors.map { ($0.name, .floats(shape: $0.shape, values: $0.values)) } + [
+                (classNamesKey, .texts(classNames)), ("header", .text(JSONValue.object(header).serialised)),
+            ],
+            to: path)
+    }
+
     /// The classes, and what the films' side must do so that its embeddings meet these.
-    static func metadata(header: PromptHeader, classNames: [String], promptFileDigest: String) throws -> [String: String] {
+    static func metadata(
+        header: PromptHeader, backbone: Backbone, classNames: [String], promptFileDigest: String
+    ) throws -> [String: String] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         return [
             formatKey: "1", classNamesKey: String(decoding: try encoder.encode(classNames), as: UTF8.self),
-            "backbone_sha256": header.backboneDigest, "backbone_name": header.backboneName,
+            "backbone_sha256": backbone.digest, "backbone_name": backbone.description.name,
             "prompt_file_sha256": promptFileDigest, "vision_tokens": "\(header.configuration.visionTokens)",
             "vision_depth": "\(header.configuration.visionDepth)", "frames": "\(header.frameCount)",
             "fusion": header.fusion.rawValue, "normalisation": header.normalisation.name, "tool_version": vifiPromptVersion,
@@ -163,18 +243,59 @@ enum ClassEmbeddingsFile {
     }
 }
 
+/// What `export --to` writes.
+enum ExportForm: String, ExpressibleByArgument, CaseIterable {
+    case prompts = "vifi-prompt"
+    case checkpoint = "vifi-pth"
+    case adapter = "peft"
+    case archive = "npz"
+    case classes
+
+    init?(argument: String) {
+        // The name that prompt files had alone.
+        self.init(rawValue: argument == "prompts" ? Self.prompts.rawValue : argument)
+    }
+
+    /// What the name of an output ends with where nobody named it.
+    var suffix: String {
+        switch self {
+        case .adapter: "-adapter"
+        case .classes: "-classes" + endings[0]
+        default: "-prompts" + endings[0]
+        }
+    }
+
+    /// The endings of its files; none for folders.
+    var endings: [String] {
+        switch self {
+        case .prompts: [".safetensors"]
+        case .checkpoint: [".pth", ".pt"]
+        case .adapter: []
+        case .archive: [".npz"]
+        case .classes: [".safetensors", ".npz"]
+        }
+    }
+
+    func fits(_ path: String) -> Bool {
+        let name = path.lowercased()
+        if self == .adapter { return !Self.allCases.flatMap(\.endings).contains { name.hasSuffix($0) } }
+        return endings.contains { name.hasSuffix($0) }
+    }
+}
+
 /// Why nothing was exported.
 enum ExportError: ReportableError {
     case noPrompts
-    case ending(path: String)
+    case ending(path: String, form: ExportForm)
     case exists(path: String)
     case overInput(path: String)
+    case notAnAdapter(path: String)
 
     var exitStatus: ExitStatus {
         switch self {
         case .noPrompts: .missingInput
         case .ending, .overInput: .usage
-        case .exists: .inputOutput
+        case .exists, .notAnAdapter: .inputOutput
         }
     }
 
@@ -183,8 +304,13 @@ enum ExportError: ReportableError {
         case .noPrompts:
             "no learn run with prompts in \(BackboneFinder.runsFolder)/. Run `vifi-prompt learn --shots 2` first, "
                 + "or name a prompt file with --prompts."
-        case .ending(let path): "\(path.escapedForDisplay): the output needs the ending .safetensors, or must be a folder."
+        case .ending(let path, .adapter):
+            "\(path.escapedForDisplay): with --to peft the output is a folder, and this is the name of a file."
+        case .ending(let path, let form):
+            "\(path.escapedForDisplay): the output needs the ending \(form.endings.joined(separator: " or ")), or must be a folder."
         case .exists(let path): "\(path.escapedForDisplay): is there already. Name another --output, or pass --force to overwrite it."
+        case .notAnAdapter(let path):
+            "\(path.escapedForDisplay): holds more than an exported adapter and is not overwritten. Name another --output."
         case .overInput(let path): "\(path.escapedForDisplay): is read by this very export. Name another --output."
         }
     }

@@ -125,7 +125,7 @@ struct InspectCommand: ParsableCommand {
         inspection.kind = .prompts
         var isHere = true
         do {
-            try prompts.check(against: BackboneFinder.backbone(for: prompts.header))
+            try prompts.check(against: BackboneFinder.backbone(for: prompts))
         } catch ModelError.backboneNotFound {
             isHere = false
         } catch let error as ModelError {

@@ -23,6 +23,7 @@ struct LearnCommand: ParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Start") var initial: InitialPromptOptions
 
     @Option(help: ArgumentHelp("Prompt tokens a layer of the vision tower; 0 for none.", valueName: "tokens"))
     var visionTokens: Int?
@@ -39,7 +40,10 @@ struct LearnCommand: ParsableCommand {
         let settings = try Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .learn, activation: model.activation)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
-        let prompts = try startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
+        let given = try initial.prompts(
+            for: backbone, asked: askedPrompts(), normalisation: settings.normalisation(for: backbone))
+        let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
+        let initialDigest = given?.reading.digest
         let configuration = prompts.configuration
         let runData = try RunData(settings: settings, kind: .learn, options: data)
         let sequences = try backbone.sequences(
@@ -60,6 +64,7 @@ struct LearnCommand: ParsableCommand {
                 normalisation: settings.normalisation(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
                 shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(settings.recipe.yaml))
+            header.initialDigest = initialDigest
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {
@@ -95,6 +100,14 @@ struct LearnCommand: ParsableCommand {
             prompts.text = backbone.templatePrompts(tokens: words, depth: configuration.textDepth, pool: settings.pool)
         }
         return prompts
+    }
+
+    /// Numbers of tokens and layers that the command line itself names.
+    private func askedPrompts() throws -> Recipe.Prompts {
+        var asked = Recipe()
+        flags(&asked)
+        for assignment in recipe.assignments { try asked.set(assignment) }
+        return asked.prompts
     }
 
     private func flags(_ recipe: inout Recipe) {

@@ -22,8 +22,7 @@ struct PredictCommand: ParsableCommand {
     var films: [String]
 
     @OptionGroup(title: "Model") var model: ModelOptions
-    @Option(help: ArgumentHelp("Learned prompts.", valueName: "file"))
-    var prompts: String?
+    @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`.", valueName: "csv"))
     var labels: String?
     @Option(help: ArgumentHelp("Words around a class name where no text prompts are learned, with {} in its place.", valueName: "words"))
@@ -43,7 +42,9 @@ struct PredictCommand: ParsableCommand {
     /// Every readable film is answered; those that are not are told, and decide the exit status.
     func run() throws {
         let pool = model.pool
-        let subject = try Subject(prompts: prompts, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation)
+        let subject = try Subject(
+            prompts: prompts.prompts, backbone: model.backbone, vocabulary: model.vocabulary,
+            activation: model.activation, anyBackbone: prompts.anyBackbone)
         let names = try classNames(subject)
         let classifier = try subject.classifier(
             classNames: names, template: template, fusion: nil, frameCount: frames, pool: pool)
@@ -89,8 +90,8 @@ struct PredictCommand: ParsableCommand {
             for warning in classes.warnings { Console.warning(warning.description) }
             return classes.names
         }
-        if let header = subject.prompts?.header { return header.classNames }
-        guard model.backbone == nil else { throw SettingsError.noSource }
+        if let header = subject.prompts?.header, !header.classNames.isEmpty { return header.classNames }
+        guard model.backbone == nil, subject.prompts == nil else { throw SettingsError.noSource }
         Console.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
         return PocketCatalogue.small().classes.map(\.name)
     }

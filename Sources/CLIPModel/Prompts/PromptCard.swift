@@ -1,0 +1,61 @@
+import Files
+
+/// The model card of an adapter's folder, in Markdown.
+struct PromptCard {
+    let file: PromptFile
+    let name: String
+
+    var text: String {
+        let header = file.header
+        let configuration = header.configuration
+        let metrics = header.metrics.filter(\.value.isFinite).sorted { $0.key < $1.key }
+        var rows = [
+            ("backbone", "\(header.backboneName), \(header.architecture)"), ("its digest", header.backboneDigest),
+            ("vision prompts", "\(configuration.visionTokens) tokens in \(configuration.visionDepth) layers"),
+            ("text prompts", "\(configuration.textTokens) tokens in \(configuration.textDepth) layers"),
+            ("frames of a clip", "\(header.frameCount)"), ("fusion", header.fusion.rawValue),
+            ("normalisation", header.normalisation.name), ("template", header.template),
+            ("shots", header.shots.map { "\($0) clips a class" } ?? "all clips"), ("seed", "\(header.seed)"),
+            ("recipe", header.recipeDigest), ("written by", "vifi-prompt \(header.toolVersion)"),
+        ]
+        rows += metrics.map { ($0.key, "\($0.value)") }
+        let table = rows.map { "| \(Self.cell($0.0)) | \(Self.cell($0.1)) |" }.joined(separator: "\n")
+        let classes = header.classNames.map { "- \(Self.cell($0))" }.joined(separator: "\n")
+        return """
+            ---
+            library_name: vifi-prompt
+            pipeline_tag: video-classification
+            tags:
+            - clip
+            - prompt-tuning
+            ---
+
+            # \(Self.cell(name))
+
+            Prompt tokens for the two towers of a CLIP, learned on videos. No weight of the backbone is in here: the
+            prompts work with the backbone that is named below, and with any class names.
+
+                vifi-prompt predict FILM --prompts FOLDER --backbone BACKBONE
+                vifi-prompt predict FILM --prompts FOLDER --backbone BACKBONE --labels CSV
+
+            | | |
+            |---|---|
+            \(table)
+
+            ## Classes that they were learned from
+
+            \(classes.isEmpty ? "The file names none." : classes)
+
+            """
+    }
+
+    /// Text from files, on one line and without effect on the page.
+    private static func cell(_ text: String) -> String {
+        var result = ""
+        for character in String(text.unicodeScalars.prefix(500)).escapedForDisplay {
+            if "\\`*_[]<>#|!".contains(character) { result += "\\" }
+            result.append(character)
+        }
+        return result
+    }
+}

@@ -1,0 +1,69 @@
+import Files
+
+/// What can be wrong with prompts from elsewhere.
+package enum PromptProblem: Sendable, Equatable {
+    /// The tensors of a PEFT folder, without the folder.
+    case partOfAdapter
+    case noAdapterConfiguration
+    /// Weights in a form that can hold code.
+    case pickledAdapter
+    case adapterType(String?)
+    case notAnObject(kind: String)
+    /// The tensors are not those that the configuration was written with.
+    case adapterDigest(expected: String, actual: String)
+    /// A checkpoint without prompts; of a bridged backbone where it holds embeddings of whole texts.
+    case noPrompts(isBridged: Bool)
+    /// Layers between others have prompts, this one has none.
+    case missingLayer(name: String)
+    case headerDiffers(key: String, header: Int, found: Int)
+    case foreignBackbone(ForeignBackbone)
+    /// Nobody named the backbone, and none that was looked at is equal to the one in the file.
+    case backboneNotFound
+    /// The reference always learns prompts for its text tower.
+    case noTextPrompts
+
+    var exitStatus: ExitStatus {
+        switch self {
+        case .backboneNotFound: .missingInput
+        case .noTextPrompts: .badConfiguration
+        default: .badData
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .partOfAdapter:
+            "these are the tensors of a PEFT folder. Pass the folder, which says in adapter_config.json what they are."
+        case .noAdapterConfiguration:
+            "is a folder without adapter_config.json. Prompts are a .safetensors file, a ViFi-CLIP .pth, or a folder "
+                + "that `vifi-prompt export --to peft` wrote."
+        case .pickledAdapter:
+            "holds adapter_model.bin, but no adapter_model.safetensors. Save the adapter as safetensors."
+        case .adapterType(let type):
+            "adapter_config.json: peft_type is \(type.map { "\"\(ModelError.excerpt($0))\"" } ?? "missing"), only "
+                + "\"\(PromptAdapter.type)\" is read. Other adapters change weights or enter elsewhere."
+        case .notAnObject(let kind): "adapter_config.json holds \(kind), an object is needed."
+        case .adapterDigest(let expected, let actual):
+            "adapter_model.safetensors holds other prompts (\(actual.prefix(12))…) than adapter_config.json was written "
+                + "with (\(ModelError.excerpt(String(expected.prefix(12))))…). The folder mixes two adapters; copy it again."
+        case .noPrompts(isBridged: true):
+            "this ViFi-CLIP checkpoint holds no prompts: it is a backbone that was trained as a whole. "
+                + "Pass it with --backbone instead."
+        case .noPrompts(isBridged: false):
+            "this checkpoint holds no prompts under ViFi-CLIP's names: neither \"prompt_learner.ctx\" nor "
+                + "\"image_encoder.VPT\". `vifi-prompt inspect` lists what it holds."
+        case .missingLayer(let name):
+            "prompts \"\(ModelError.excerpt(name))\" are missing, deeper layers have some. The file is incomplete."
+        case .headerDiffers(let key, let header, let found):
+            "the header says \"\(key)\" \(header), the tensors say \(found). The file contradicts itself; export it again."
+        case .foreignBackbone(let foreign):
+            foreign.description + ". Use the backbone they belong to (--backbone), or pass --any-backbone to try them on this one."
+        case .backboneNotFound:
+            "the prompts do not name their backbone, and neither a run here nor Checkpoints has the one that their file "
+                + "was saved with. Pass it with --backbone FILE."
+        case .noTextPrompts:
+            "these prompts are for the vision tower alone. ViFi-CLIP always has prompts for the text tower and would "
+                + "fill them with random numbers. Use --to vifi-prompt, peft or npz."
+        }
+    }
+}

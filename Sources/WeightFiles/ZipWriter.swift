@@ -1,0 +1,177 @@
+import CZlib
+import Files
+
+/// Writes a zip archive of stored entries. The file appears when `commit` returns, whole or not at all.
+///
+/// The same entries always give the same bytes: every date is 1 January 1980, the first that zip knows.
+/// Sizes and offsets from 4 GiB on, and more than 65,535 entries, are written as zip64 (PKWARE's
+/// APPNOTE 6.3.10, sections 4.3.14 and 4.5.3).
+struct ZipWriter: ~Copyable {
+    private struct Entry {
+        let name: [UInt8]
+        let checksum: UInt32
+        let byteCount: Int
+        let offset: Int
+    }
+
+    /// The least number that no longer fits a field of 32 bits; less only in tests of zip64.
+    static let fieldLimit = 0xFFFF_FFFF
+
+    let path: String
+    private let fieldLimit: Int
+    private var file: DurableFile
+    private var offset = 0
+    private var entries: [Entry] = []
+
+    /// - Parameter contentByteCount: of all entries together; reserved before anything is written.
+    init(path: String, contentByteCount: Int, fieldLimit: Int = Self.fieldLimit) throws(WeightFileError) {
+        self.path = path
+        self.fieldLimit = fieldLimit
+        do {
+            file = try DurableFile(path: path, expectedByteCount: contentByteCount)
+        } catch {
+            throw WeightFileError(path: path, problem: .file(error))
+        }
+    }
+
+    /// Adds an entry whose bytes start at a multiple of `alignment` in the file.
+    ///
+    /// - Precondition: a name of at most 65,535 bytes, an alignment of at most 4096.
+    mutating func append(
+        name: String, alignment: Int = 1, _ bytes: UnsafeRawBufferPointer
+    ) throws(WeightFileError) {
+        let entry = Entry(
+            name: Array(name.utf8), checksum: unsafe checksum(of: bytes), byteCount: bytes.count, offset: offset)
+        precondition(entry.name.count <= 0xFFFF && (1...4096).contains(alignment), "an entry that zip cannot hold")
+        let isLarge = entry.byteCount >= fieldLimit
+        var extra = LittleEndianBytes()
+        if isLarge {
+            extra.append16(1, 16)
+            extra.append64(entry.byteCount, entry.byteCount)
+        }
+        if alignment > 1 {
+            // A field of letters Z, as PyTorch pads.
+            let unpadded = offset + Self.localHeaderByteCount + entry.name.count + extra.bytes.count + 4
+            let padding = (alignment - unpadded % alignment) % alignment
+            extra.append16(0x4246, padding)
+            extra.bytes += [UInt8](repeating: UInt8(ascii: "Z"), count: padding)
+        }
+        var header = LittleEndianBytes()
+        header.append32(0x0403_4B50)
+        appendCommonFields(of: entry, isLarge: isLarge, to: &header)
+        header.append16(entry.name.count, extra.bytes.count)
+        try write(header.bytes + entry.name + extra.bytes)
+        do { try unsafe file.write(bytes) } catch { throw WeightFileError(path: path, problem: .file(error)) }
+        offset += bytes.count
+        entries.append(entry)
+    }
+
+    mutating func append(name: String, alignment: Int = 1, _ bytes: [UInt8]) throws(WeightFileError) {
+        do {
+            try unsafe bytes.withUnsafeBytes { try unsafe append(name: name, alignment: alignment, $0) }
+        } catch {
+            throw asWeightFileError(error, path: path)
+        }
+    }
+
+    mutating func append(name: String, alignment: Int = 1, _ values: [Float]) throws(WeightFileError) {
+        do {
+            try unsafe values.withUnsafeBytes { try unsafe append(name: name, alignment: alignment, $0) }
+        } catch {
+            throw asWeightFileError(error, path: path)
+        }
+    }
+
+    /// Writes the directory and makes the file visible. Returns its SHA-256.
+    @discardableResult
+    consuming func commit() throws(WeightFileError) -> String {
+        let start = offset
+        for entry in entries { try write(directoryEntry(entry)) }
+        try write(end(directoryStart: start))
+        let path = path
+        do { return try file.commit() } catch { throw WeightFileError(path: path, problem: .file(error)) }
+    }
+
+    // MARK: -
+
+    private static let localHeaderByteCount = 30
+
+    private mutating func write(_ bytes: [UInt8]) throws(WeightFileError) {
+        do { try file.write(bytes) } catch { throw WeightFileError(path: path, problem: .file(error)) }
+        offset += bytes.count
+    }
+
+    /// What local header and directory say alike, from the version that is needed to the sizes.
+    private func appendCommonFields(of entry: Entry, isLarge: Bool, to bytes: inout LittleEndianBytes) {
+        // Version 4.5 for zip64, else 2.0; names are UTF-8; stored; 00:00 on 1 January 1980.
+        bytes.append16(isLarge ? 45 : 20, 0x0800, 0, 0, 0x0021)
+        bytes.append32(Int(entry.checksum), isLarge ? 0xFFFF_FFFF : entry.byteCount, isLarge ? 0xFFFF_FFFF : entry.byteCount)
+    }
+
+    private func directoryEntry(_ entry: Entry) -> [UInt8] {
+        let isLarge = entry.byteCount >= fieldLimit
+        let isFar = entry.offset >= fieldLimit
+        var extra = LittleEndianBytes()
+        if isLarge || isFar {
+            extra.append16(1, (isLarge ? 16 : 0) + (isFar ? 8 : 0))
+            if isLarge { extra.append64(entry.byteCount, entry.byteCount) }
+            if isFar { extra.append64(entry.offset) }
+        }
+        var bytes = LittleEndianBytes()
+        bytes.append32(0x0201_4B50)
+        bytes.append16(isLarge || isFar ? 45 : 20)
+        appendCommonFields(of: entry, isLarge: isLarge, to: &bytes)
+        // No comment, disk 0, no attributes.
+        bytes.append16(entry.name.count, extra.bytes.count, 0, 0, 0)
+        bytes.append32(0, isFar ? 0xFFFF_FFFF : entry.offset)
+        return bytes.bytes + entry.name + extra.bytes
+    }
+
+    private func end(directoryStart: Int) -> [UInt8] {
+        let byteCount = offset - directoryStart
+        let isLarge = entries.count >= 0xFFFF || byteCount >= fieldLimit || directoryStart >= fieldLimit
+        var bytes = LittleEndianBytes()
+        if isLarge {
+            bytes.append32(0x0606_4B50)
+            bytes.append64(44)  // What follows in this record.
+            bytes.append16(45, 45)
+            bytes.append32(0, 0)
+            bytes.append64(entries.count, entries.count, byteCount, directoryStart)
+            bytes.append32(0x0706_4B50, 0)
+            bytes.append64(offset)
+            bytes.append32(1)
+        }
+        bytes.append32(0x0605_4B50)
+        let count = isLarge ? 0xFFFF : entries.count
+        bytes.append16(0, 0, count, count)
+        bytes.append32(isLarge ? 0xFFFF_FFFF : byteCount, isLarge ? 0xFFFF_FFFF : directoryStart)
+        bytes.append16(0)
+        return bytes.bytes
+    }
+}
+
+/// CRC-32 as zip has it.
+private func checksum(of bytes: UnsafeRawBufferPointer) -> UInt32 {
+    var result: UInt = 0
+    var start = 0
+    // zlib counts in 32 bits.
+    while start < bytes.count {
+        let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 1 << 30, bytes.count)])
+        result = unsafe crc32(result, piece.assumingMemoryBound(to: UInt8.self).baseAddress, UInt32(piece.count))
+        start += piece.count
+    }
+    return UInt32(truncatingIfNeeded: result)
+}
+
+/// Bytes under construction, least significant first.
+struct LittleEndianBytes {
+    var bytes: [UInt8] = []
+
+    mutating func append16(_ values: Int...) { for value in values { append(value, byteCount: 2) } }
+    mutating func append32(_ values: Int...) { for value in values { append(value, byteCount: 4) } }
+    mutating func append64(_ values: Int...) { for value in values { append(value, byteCount: 8) } }
+
+    private mutating func append(_ value: Int, byteCount: Int) {
+        for index in 0..<byteCount { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * index))) }
+    }
+}

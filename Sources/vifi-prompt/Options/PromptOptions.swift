@@ -1,0 +1,88 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import Tensors
+
+/// Prompts that were learned before.
+struct PromptOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Learned prompts: a prompt file, a folder of `export --to peft`, or a ViFi-CLIP .pth.", valueName: "path"))
+    var prompts: String?
+
+    @Flag(help: anyBackboneHelp)
+    var anyBackbone = false
+}
+
+let anyBackboneHelp: ArgumentHelp = "Use prompts with another backbone than they were learned on, if only their shapes fit."
+
+/// Prompts that learning goes on from.
+struct InitialPromptOptions: ParsableArguments {
+    @Option(
+        name: .customLong("init"),
+        help: ArgumentHelp(
+            "Learned prompts to start from, in any form that predict reads; they decide on tokens and layers.",
+            valueName: "path"))
+    var path: String?
+
+    @Flag(help: anyBackboneHelp)
+    var anyBackbone = false
+
+    func validate() throws {
+        guard path != nil || !anyBackbone else { throw ValidationError("--any-backbone is about the prompts of --init.") }
+    }
+
+    /// The prompts to start from; nil where nobody named any.
+    ///
+    /// - Parameters:
+    ///   - asked: numbers of tokens and layers that the command line names. What only a recipe says gives way.
+    ///   - normalisation: of the run's pixels.
+    /// - Throws: `InitialPromptsError` where the file has other numbers; `ModelError` where it does not fit the backbone.
+    func prompts(
+        for backbone: Backbone, asked: Recipe.Prompts, normalisation: PixelNormalisation
+    ) throws -> PromptSet<MutableMatrix>? {
+        guard let path else { return nil }
+        let name = path.escapedForDisplay
+        let file = try PromptFile.load(path)
+        let found = file.header.configuration
+        let contradictions = [
+            ("--vision-tokens", asked.visionTokens, found.visionTokens), ("--vision-depth", asked.visionDepth, found.visionDepth),
+            ("--text-tokens", asked.textTokens, found.textTokens), ("--text-depth", asked.textDepth, found.textDepth),
+        ].compactMap { flag, asked, found in
+            asked.flatMap { $0 == found ? nil : InitialPromptsError.Contradiction(flag: flag, asked: $0, found: found) }
+        }
+        guard contradictions.isEmpty else { throw InitialPromptsError(path: path, contradictions: contradictions) }
+        for note in file.notes { Console.note("\(name): \(note)") }
+        let checked = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone)
+        if checked.header.normalisation != normalisation {
+            Console.warning(
+                "\(name): the prompts are used to pixels normalised as \(checked.header.normalisation.name), this run "
+                    + "normalises as \(normalisation.name). Set model.normalisation=\(checked.header.normalisation.name) to keep to theirs.")
+        }
+        Console.note(
+            "Starting from \(name): \(found.visionTokens) tokens in \(found.visionDepth) layers of the vision tower, "
+                + "\(found.textTokens) in \(found.textDepth) of the text tower")
+        func copies(_ layers: [Matrix]) -> [MutableMatrix] {
+            layers.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount, $0.values) }
+        }
+        return PromptSet(vision: copies(checked.prompts.vision), text: copies(checked.prompts.text))
+    }
+}
+
+/// The command line asks for other numbers of tokens or layers than the prompts of `--init` have.
+struct InitialPromptsError: ReportableError {
+    struct Contradiction {
+        let flag: String
+        let asked: Int
+        let found: Int
+    }
+
+    let path: String
+    let contradictions: [Contradiction]
+
+    var exitStatus: ExitStatus { .usage }
+    var description: String {
+        let words = contradictions.map { "\($0.flag) is \($0.asked), the prompts have \($0.found)" }.joined(separator: "; ")
+        return "\(path.escapedForDisplay): \(words). Leave the flags out: with --init the file decides."
+    }
+}
