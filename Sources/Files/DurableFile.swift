@@ -95,7 +95,7 @@ package struct DurableFile: ~Copyable {
         guard unsafe rename(temporaryPath, path) == 0 else {
             throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
-        syncDirectory(containing: path)
+        syncDirectory(path.parentDirectory)
         return expected
     }
 
@@ -114,8 +114,9 @@ package struct DurableFile: ~Copyable {
     }
 }
 
-private func syncDirectory(containing path: String) {
-    let descriptor = unsafe open(path.parentDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+/// Makes the names in a directory durable, as far as its file system can.
+package func syncDirectory(_ path: String) {
+    let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     fsync(descriptor)
     close(descriptor)
