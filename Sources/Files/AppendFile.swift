@@ -6,7 +6,10 @@ package struct AppendFile: ~Copyable {
     private let descriptor: Int32
 
     /// Opens or creates the log. A line that a crash cut off is ended, so that the next one stands alone.
-    package init(path: String) throws(FileError) {
+    ///
+    /// - Parameter keptByteCount: what comes after these bytes is cut off first.
+    package init(path: String, keeping keptByteCount: Int? = nil) throws(FileError) {
+        if let keptByteCount { try Self.cut(path, to: keptByteCount) }
         let isCutOff = try Self.isCutOff(path)
         // O_NONBLOCK: a FIFO that nobody reads would hold the program.
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0o644)
@@ -30,10 +33,31 @@ package struct AppendFile: ~Copyable {
         return try InputFile(path: path).bytes(at: Int(status.st_size) - 1, count: 1) != [UInt8(ascii: "\n")]
     }
 
+    private static func cut(_ path: String, to byteCount: Int) throws(FileError) {
+        var status = stat()
+        // A log that is shorter keeps all it has.
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > byteCount else { return }
+        guard unsafe truncate(path, off_t(byteCount)) == 0 else {
+            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
+        }
+    }
+
     deinit { close(descriptor) }
 
+    package var byteCount: Int {
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    }
+
+    /// Writes the line whole or, where that fails, not at all.
     package func append(line: String) throws(FileError) {
-        try Self.write(line + "\n", to: descriptor, path: path)
+        let before = byteCount
+        do {
+            try Self.write(line + "\n", to: descriptor, path: path)
+        } catch {
+            _ = ftruncate(descriptor, off_t(before))
+            throw error
+        }
     }
 
     private static func write(_ text: String, to descriptor: Int32, path: String) throws(FileError) {

@@ -114,9 +114,9 @@ package struct DurableFile: ~Copyable {
     }
 }
 
-/// Waits until the names in the directory `path` are on the disk.
+/// Waits until the names in the directory `path` are on the disk, as far as its file system can. Returns whether they are.
 @discardableResult
-func syncDirectory(_ path: String) -> Bool {
+package func syncDirectory(_ path: String) -> Bool {
     let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }

@@ -50,6 +50,30 @@ package func createDirectory(_ path: String) throws(FileError) {
     guard isDirectory(path) else { throw FileError(path: path, problem: .cannotCreate(reason: reason)) }
 }
 
+/// Removes a directory and what is in it; links are removed, not followed. No error where nothing is there.
+package func removeTree(_ path: String) {
+    for name in (try? directoryEntries(path)) ?? [] {
+        let entry = path.appendingPath(name)
+        var status = stat()
+        if unsafe lstat(entry, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            removeTree(entry)
+        } else {
+            unsafe unlink(entry)
+        }
+    }
+    unsafe rmdir(path)
+}
+
+/// Gives a directory another name at once: it is there under the old name or under the new one.
+///
+/// - Throws: `FileError` where something that is not an empty directory has the new name.
+package func renameDirectory(_ path: String, to newPath: String) throws(FileError) {
+    guard unsafe rename(path, newPath) == 0 else {
+        throw FileError(path: newPath, problem: .cannotCreate(reason: systemErrorText()))
+    }
+    syncDirectory(newPath.parentDirectory)
+}
+
 /// The names in a directory, sorted; without `.` and `..`.
 package func directoryEntries(_ path: String) throws(FileError) -> [String] {
     guard let directory = unsafe opendir(path) else {

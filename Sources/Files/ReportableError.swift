@@ -6,6 +6,8 @@ package enum ExitStatus: Int32, Sendable {
     case badData = 65
     /// A file or folder that was named does not exist or cannot be opened.
     case missingInput = 66
+    /// This machine lacks something that the program needs.
+    case unavailable = 69
     /// A fault in this program.
     case software = 70
     /// Reading or writing failed: full disk, lost file system.

@@ -75,7 +75,7 @@ private final class SharedState: @unchecked Sendable {
         let body: @Sendable (Int, Int) -> Void
     }
 
-    private let lock = Condition()
+    private let lock = Monitor()
     private let nextItem = Atomic<Int>(0)
     private var loop: Loop?
     private var generation = 0
@@ -90,7 +90,7 @@ private final class SharedState: @unchecked Sendable {
         self.loop = loop
         generation += 1
         busyHelpers = helpers
-        lock.broadcast()
+        lock.wakeAll()
         lock.unlock()
         drain(loop, worker: 0)
         lock.lock()
@@ -111,7 +111,7 @@ private final class SharedState: @unchecked Sendable {
             if let current { drain(current, worker: worker) }
             lock.lock()
             busyHelpers -= 1
-            if busyHelpers == 0 { lock.broadcast() }
+            if busyHelpers == 0 { lock.wakeAll() }
         }
         lock.unlock()
     }
@@ -119,7 +119,7 @@ private final class SharedState: @unchecked Sendable {
     func stop() {
         lock.lock()
         isStopped = true
-        lock.broadcast()
+        lock.wakeAll()
         lock.unlock()
     }
 
@@ -132,33 +132,10 @@ private final class SharedState: @unchecked Sendable {
     }
 }
 
-/// A mutex with a condition variable.
-@safe package final class Condition: @unchecked Sendable {
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-    package init() {
-        unsafe pthread_mutex_init(mutex, nil)
-        unsafe pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        unsafe pthread_cond_destroy(condition)
-        unsafe pthread_mutex_destroy(mutex)
-        unsafe condition.deallocate()
-        unsafe mutex.deallocate()
-    }
-
-    package func lock() { unsafe pthread_mutex_lock(mutex) }
-    package func unlock() { unsafe pthread_mutex_unlock(mutex) }
-    package func wait() { unsafe pthread_cond_wait(condition, mutex) }
-    package func broadcast() { unsafe pthread_cond_broadcast(condition) }
-}
-
 /// Lets items take turns in their own order, at each of several gates: item 3 passes gate g after
 /// item 2 has. Sums made between `enter` and `leave` then come out the same for any thread count.
 package final class Turnstile: @unchecked Sendable {
-    private let lock = Condition()
+    private let lock = Monitor()
     private var nextItem: [Int]
 
     package init(gateCount: Int) { nextItem = Array(repeating: 0, count: gateCount) }
@@ -170,7 +147,7 @@ package final class Turnstile: @unchecked Sendable {
         body()
         lock.lock()
         nextItem[gate] += 1
-        lock.broadcast()
+        lock.wakeAll()
         lock.unlock()
     }
 }

@@ -3,8 +3,8 @@ import Tensors
 
 /// What a trainer steps: something with parameters that learns from clips.
 package protocol LearningTask: AnyObject {
-    /// Numbers that learn.
-    var parameterCount: Int { get }
+    /// Holds everything that changes from step to step.
+    var optimiser: Optimiser { get }
     func begin()
     /// - Parameters:
     ///   - targets: one distribution over the classes a clip.
@@ -16,6 +16,11 @@ package protocol LearningTask: AnyObject {
     func classifier(sequences: [[Int]]) -> VideoClassifier
     /// The first parameter that is NaN or infinite, if any.
     func nonFiniteName() -> String?
+}
+
+extension LearningTask {
+    /// Numbers that learn.
+    package var parameterCount: Int { optimiser.parameterCount }
 }
 
 /// What both tasks are told.
@@ -45,9 +50,9 @@ package struct TaskSetting {
 package final class PromptTask: LearningTask {
     package let backbone: Backbone
     package let prompts: PromptSet<MutableMatrix>
+    package let optimiser: Optimiser
     private let gradients: PromptSet<MutableMatrix>
     private let learner: PromptLearner
-    private let optimiser: Optimiser
     private let setting: TaskSetting
 
     package init(backbone: Backbone, prompts: PromptSet<MutableMatrix>, setting: TaskSetting) {
@@ -59,10 +64,10 @@ package final class PromptTask: LearningTask {
             backbone: backbone, prompts: prompts.configuration, sequences: setting.sequences, fusion: setting.fusion,
             frameCount: setting.frameCount, pool: setting.pool, activationBytes: setting.activationBytes)
         optimiser = Optimiser(
-            AdamW(weightDecay: setting.weightDecay), values: prompts.all, gradients: gradients.all, pool: setting.pool)
+            AdamW(weightDecay: setting.weightDecay),
+            entries: zip(prompts.named, gradients.all).map { .init(name: $0.name, value: $0.element, gradient: $1) },
+            pool: setting.pool)
     }
-
-    package var parameterCount: Int { optimiser.parameterCount }
 
     package func begin() { learner.begin(prompts: prompts) }
 
@@ -92,7 +97,7 @@ package final class BridgeTask: LearningTask {
     private let parameters: BackboneParameters<MutableMatrix>
     private let gradients: BackboneParameters<MutableMatrix>
     private let learner: BackboneLearner
-    private let optimiser: Optimiser
+    package let optimiser: Optimiser
     private let setting: TaskSetting
 
     /// - Parameters:
@@ -117,14 +122,18 @@ package final class BridgeTask: LearningTask {
             fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
             activationBytes: setting.activationBytes)
         optimiser = Optimiser(
-            AdamW(weightDecay: setting.weightDecay), values: Self.learning(copy, tuning, trainsTokens: trainsTokens),
-            gradients: Self.learning(zeros, tuning, trainsTokens: trainsTokens), pool: setting.pool)
+            AdamW(weightDecay: setting.weightDecay),
+            entries: zip(
+                Self.learning(BackboneParameters<TensorSpecification>(of: architecture), tuning, trainsTokens: trainsTokens),
+                zip(Self.learning(copy, tuning, trainsTokens: trainsTokens), Self.learning(zeros, tuning, trainsTokens: trainsTokens))
+            ).map { .init(name: $0.name, value: $1.0, gradient: $1.1) },
+            pool: setting.pool)
     }
 
     /// The tensors that a way of tuning trains (`methods.md` 1.1).
-    private static func learning(
-        _ parameters: BackboneParameters<MutableMatrix>, _ tuning: Tuning, trainsTokens: Bool
-    ) -> [MutableMatrix] {
+    package static func learning<Element>(
+        _ parameters: BackboneParameters<Element>, _ tuning: Tuning, trainsTokens: Bool = false
+    ) -> [Element] {
         let text = trainsTokens ? parameters.text.all : Array(parameters.text.all.dropFirst())
         return switch tuning {
         case .both: parameters.vision.all + text + [parameters.logitScale]
@@ -132,8 +141,6 @@ package final class BridgeTask: LearningTask {
         case .text: text
         }
     }
-
-    package var parameterCount: Int { optimiser.parameterCount }
 
     package func begin() { learner.begin() }
 

@@ -1,45 +1,71 @@
 import Tensors
 
-/// AdamW over a list of tensors, with its moments.
+/// AdamW over a list of named tensors, with its moments: everything that changes from step to step.
 package final class Optimiser {
+    /// A tensor that learns.
+    package struct Entry {
+        package let name: String
+        package let value: MutableMatrix
+        /// Each step reads it and leaves zeros.
+        package let gradient: MutableMatrix
+        /// All tensors decay in ViFi-CLIP (`methods.md` 1.4).
+        package let decays: Bool
+
+        package init(name: String, value: MutableMatrix, gradient: MutableMatrix, decays: Bool = true) {
+            self.name = name
+            self.value = value
+            self.gradient = gradient
+            self.decays = decays
+        }
+    }
+
     private let configuration: AdamW
-    private let values: [MutableMatrix]
-    private let gradients: [MutableMatrix]
-    private let decays: [Bool]
+    private let entries: [Entry]
     private let firstMoments: [MutableMatrix]
     private let secondMoments: [MutableMatrix]
     private let pool: WorkerPool
-    private(set) var stepCount = 0
+    /// Steps taken.
+    package private(set) var stepCount = 0
 
-    /// - Parameters:
-    ///   - gradients: one a tensor; each step reads them and leaves zeros.
-    ///   - decays: which tensors decay; all where nil, as in ViFi-CLIP (`methods.md` 1.4).
-    package init(
-        _ configuration: AdamW, values: [MutableMatrix], gradients: [MutableMatrix], decays: [Bool]? = nil, pool: WorkerPool
-    ) {
-        precondition(values.count == gradients.count, "one gradient a tensor")
+    package init(_ configuration: AdamW, entries: [Entry], pool: WorkerPool) {
         self.configuration = configuration
-        self.values = values
-        self.gradients = gradients
-        self.decays = decays ?? values.map { _ in true }
+        self.entries = entries
         self.pool = pool
-        firstMoments = values.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
-        secondMoments = values.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
+        firstMoments = entries.map { MutableMatrix(rows: $0.value.rowCount, columns: $0.value.columnCount) }
+        secondMoments = entries.map { MutableMatrix(rows: $0.value.rowCount, columns: $0.value.columnCount) }
     }
 
-    package var parameterCount: Int { values.reduce(0) { $0 + $1.count } }
+    /// Numbers that learn.
+    package var parameterCount: Int { entries.reduce(0) { $0 + $1.value.count } }
 
     /// One step on the gradients times `gradientScale`.
     package func step(rate: Double, gradientScale: Float = 1) {
         stepCount += 1
-        pool.parallelFor(values.count) { [values, gradients, decays, firstMoments, secondMoments, configuration, stepCount] _, index in
+        pool.parallelFor(entries.count) { [entries, firstMoments, secondMoments, configuration, stepCount] _, index in
             var adam = configuration
-            if !decays[index] { adam.weightDecay = 0 }
-            if gradientScale != 1 { scale(gradients[index], by: gradientScale) }
+            let entry = entries[index]
+            if !entry.decays { adam.weightDecay = 0 }
+            if gradientScale != 1 { scale(entry.gradient, by: gradientScale) }
             adam.update(
-                values[index], gradient: gradients[index], firstMoment: firstMoments[index],
+                entry.value, gradient: entry.gradient, firstMoment: firstMoments[index],
                 secondMoment: secondMoments[index], rate: rate, step: stepCount)
-            gradients[index].fill(0)
+            entry.gradient.fill(0)
         }
     }
+
+    // MARK: Between runs
+
+    /// What a checkpoint holds between two steps, when all gradients are zero: values and moments by name.
+    package var tensors: [(name: String, matrix: MutableMatrix)] {
+        entries.indices.flatMap { index in
+            [
+                ("value." + entries[index].name, entries[index].value),
+                ("first_moment." + entries[index].name, firstMoments[index]),
+                ("second_moment." + entries[index].name, secondMoments[index]),
+            ]
+        }
+    }
+
+    /// Goes on counting where an earlier part of the run stopped, once `tensors` are filled.
+    package func restore(stepCount: Int) { self.stepCount = stepCount }
 }

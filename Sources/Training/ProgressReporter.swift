@@ -7,6 +7,8 @@ package final class ProgressReporter {
     private let title: String
     private let total: Int
     private let unit: String
+    /// What was done before this process.
+    private let first: Int
     private let isTerminal: Bool
     private let start = Date()
     private var lastShown = Date.distantPast
@@ -15,7 +17,8 @@ package final class ProgressReporter {
     private static let plainInterval = 5.0
     private static let barInterval = 0.1
 
-    package init(_ title: String, total: Int, unit: String) {
+    package init(_ title: String, total: Int, unit: String, from first: Int = 0) {
+        self.first = first
         self.title = title
         self.total = total
         self.unit = unit
@@ -37,7 +40,7 @@ package final class ProgressReporter {
     }
 
     private func line(done: Int, detail: String, elapsed: Double) -> String {
-        let rate = elapsed > 0 ? Double(done) / elapsed : 0
+        let rate = elapsed > 0 ? Double(done - first) / elapsed : 0
         let left = rate > 0 ? Double(total - done) / rate : 0
         let numbers = "\(done)/\(total) \(unit), \(Self.decimal(rate, places: 1))/s, "
             + (done == total ? "took \(Self.time(elapsed))" : "\(Self.time(left)) left")

@@ -25,9 +25,35 @@ package struct EpochReport: Sendable {
     package let trainingLoss: Double
     package let metrics: ClassificationMetrics?
     package let isBest: Bool
+    package let isLast: Bool
     /// Whether no epoch was reported before.
     package let isFirstResult: Bool
     package let seconds: Double
+    /// Steps done.
+    package let step: Int
+}
+
+extension EpochReport {
+    /// The epoch that a run was stopped in.
+    package init(unfinished state: TrainingState) {
+        self.init(
+            epoch: state.epoch + 1, trainingLoss: state.lossSum / Double(max(1, state.lossClips)), metrics: nil, isBest: false,
+            isLast: false, isFirstResult: false, seconds: state.epochSeconds, step: state.step)
+    }
+}
+
+/// When a run may be saved, so that it can go on from there.
+package enum SaveMoment: Sendable, Equatable {
+    /// After a step.
+    case step
+    /// After the last step of an epoch that is about to be evaluated.
+    case beforeEvaluation
+    /// After an epoch and its evaluation.
+    case epoch
+    /// Somebody has asked for the end: nothing more happens after this.
+    case interruption
+    /// Everything is done and reported.
+    case end
 }
 
 /// Steps a task through the epochs of a list of clips.
@@ -35,6 +61,25 @@ package struct EpochReport: Sendable {
 /// Every clip counts once an epoch: what is left over after the last full accumulation makes a step
 /// of its own, weighted by its own number of clips.
 package struct Trainer {
+    package enum Ending: Sendable, Equatable {
+        case finished
+        /// A signal asked for the end after this many steps.
+        case interrupted(step: Int)
+    }
+
+    /// What happens on the way. All of it is called on the thread that runs the trainer.
+    package struct Events {
+        /// Scores the task; nil leaves evaluation out. Returns nil when a signal cut it short.
+        package var evaluate: (() throws -> ClassificationMetrics?)?
+        package var onStep: (StepReport) throws -> Void = { _ in }
+        /// After each evaluated epoch; saves what was learned.
+        package var onEpoch: (EpochReport) throws -> Void = { _ in }
+        /// Told where the run is at each moment at which it can be saved.
+        package var save: (TrainingState, SaveMoment) throws -> Void = { _, _ in }
+
+        package init() {}
+    }
+
     package let configuration: TrainingConfiguration
     package let classCount: Int
     package let clips: ClipLoader
@@ -45,58 +90,95 @@ package struct Trainer {
         self.clips = clips
     }
 
-    /// - Parameters:
-    ///   - evaluate: scores the task; nil leaves evaluation out. Returns nil when a signal cut it short.
-    ///   - onStep: called after each step.
-    ///   - onEpoch: called after each evaluated epoch; saves what is to be kept.
+    /// Runs all epochs, or what is left of them after `start`.
+    ///
     /// - Throws: `TrainingError`, or what reading clips throws.
     package func run(
-        _ task: some LearningTask, evaluate: (() throws -> ClassificationMetrics?)?,
-        onStep: (StepReport) throws -> Void, onEpoch: (EpochReport) throws -> Void
+        _ task: some LearningTask, from start: TrainingState = TrainingState(), events: Events
+    ) throws -> Ending {
+        var state = start
+        let clock = ContinuousClock()
+        let secondsBefore = state.seconds
+        let began = clock.now
+        func save(_ state: inout TrainingState, _ moment: SaveMoment) throws {
+            state.seconds = secondsBefore + (clock.now - began) / .seconds(1)
+            state.optimiserSteps = task.optimiser.stepCount
+            state.badVideos = clips.badVideos.all
+            try events.save(state, moment)
+        }
+        while state.epoch < configuration.epochs {
+            let epochBegan = clock.now
+            let epochSecondsBefore = state.epochSeconds
+            func epochSeconds() -> Double { epochSecondsBefore + (clock.now - epochBegan) / .seconds(1) }
+
+            try steps(of: task, state: &state, report: events.onStep) { state in
+                state.epochSeconds = epochSeconds()
+                try save(&state, Interruption.isRequested ? .interruption : .step)
+            }
+            if Interruption.isRequested { return .interrupted(step: state.step) }
+            if let name = task.nonFiniteName() { throw TrainingError.nonFiniteParameter(name: name, step: state.step) }
+            guard state.lossClips > 0 else { throw TrainingError.noClips }
+
+            let isLast = state.epoch == configuration.epochs - 1
+            if isLast || (state.epoch + 1) % configuration.evaluationInterval == 0 {
+                if events.evaluate != nil { try save(&state, .beforeEvaluation) }
+                let metrics = try events.evaluate?() ?? nil
+                if Interruption.isRequested {
+                    try save(&state, .interruption)
+                    return .interrupted(step: state.step)
+                }
+                let isBest = metrics.map { $0.top1 > state.best?.top1 ?? -1 } ?? (events.evaluate == nil)
+                let scores = metrics.map(Scores.init)
+                state.last = scores ?? state.last
+                if isBest { state.best = scores }
+                try events.onEpoch(
+                    EpochReport(
+                        epoch: state.epoch + 1, trainingLoss: state.lossSum / Double(max(1, state.lossClips)), metrics: metrics,
+                        isBest: isBest, isLast: isLast, isFirstResult: !state.hasResults, seconds: epochSeconds(), step: state.step))
+                state.hasResults = true
+            }
+            state.beginNextEpoch()
+            try save(&state, isLast ? .end : .epoch)
+        }
+        return .finished
+    }
+
+    /// The epoch's steps from `state` on; `afterStep` is given the state after each.
+    private func steps(
+        of task: some LearningTask, state: inout TrainingState, report: (StepReport) throws -> Void,
+        afterStep: (inout TrainingState) throws -> Void
     ) throws {
         let clipCount = clips.list.clips.count
         let schedule = configuration.schedule(clipCount: clipCount)
-        var step = 0
-        var best = -1.0
-        var isFirstResult = true
-        for epoch in 0..<configuration.epochs {
-            let start = Date()
-            let stream = clips.clips(epoch: epoch)
-            defer { stream.cancel() }
-            var lossSum = 0.0
-            var lossClips = 0
-            for group in 0..<configuration.stepsPerEpoch(clipCount: clipCount) {
-                let stepStart = Date()
-                let waitedBefore = stream.waitingSeconds
-                let planned = min(configuration.clipsPerStep, clipCount - group * configuration.clipsPerStep)
-                let rate = schedule.rate(at: step)
-                let result = try takeStep(task, stream: stream, planned: planned, epoch: epoch, group: group, rate: rate)
-                step += 1
-                if result.clipCount == 0 { break }
-                let loss = result.lossSum / Double(result.clipCount)
-                guard loss.isFinite else { throw TrainingError.diverged(step: step, loss: loss) }
-                lossSum += result.lossSum
-                lossClips += result.clipCount
-                try onStep(
-                    StepReport(
-                        step: step, stepCount: schedule.stepCount, epoch: epoch + 1, loss: loss, rate: rate,
-                        clips: result.clipCount, seconds: Date().timeIntervalSince(stepStart),
-                        waitingSeconds: stream.waitingSeconds - waitedBefore))
-                if Interruption.isRequested { break }
-            }
-            if let name = task.nonFiniteName() { throw TrainingError.nonFiniteParameter(name: name, step: step) }
-            guard lossClips > 0 else { throw TrainingError.noClips }
-            let isLast = epoch == configuration.epochs - 1 || Interruption.isRequested
-            guard isLast || (epoch + 1) % configuration.evaluationInterval == 0 else { continue }
-            let metrics = Interruption.isRequested ? nil : try evaluate?() ?? nil
-            let isBest = metrics.map { $0.top1 > best } ?? (evaluate == nil)
-            if let metrics, isBest { best = metrics.top1 }
-            try onEpoch(
-                EpochReport(
-                    epoch: epoch + 1, trainingLoss: lossSum / Double(max(1, lossClips)), metrics: metrics, isBest: isBest,
-                    isFirstResult: isFirstResult, seconds: Date().timeIntervalSince(start)))
-            isFirstResult = false
-            if Interruption.isRequested { throw TrainingError.interrupted(step: step, saved: "the run directory's last checkpoint") }
+        let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
+        guard state.stepOfEpoch < perEpoch else { return }
+        let stream = clips.clips(
+            at: Array(clips.trainingOrder(epoch: state.epoch).dropFirst(state.clipPosition)), epoch: state.epoch)
+        defer { stream.cancel() }
+        let positionBefore = state.clipPosition
+        for group in state.stepOfEpoch..<perEpoch {
+            let stepStart = Date()
+            let waitedBefore = stream.waitingSeconds
+            let planned = min(configuration.clipsPerStep, clipCount - group * configuration.clipsPerStep)
+            let step = state.epoch * perEpoch + group
+            let rate = schedule.rate(at: step)
+            let result = try takeStep(task, stream: stream, planned: planned, epoch: state.epoch, group: group, rate: rate)
+            state.step = step + 1
+            state.stepOfEpoch = group + 1
+            state.clipPosition = positionBefore + stream.position
+            // Bad films may have left nothing for the epoch's last steps.
+            if result.clipCount == 0 { continue }
+            let loss = result.lossSum / Double(result.clipCount)
+            guard loss.isFinite else { throw TrainingError.diverged(step: state.step, loss: loss) }
+            state.lossSum += result.lossSum
+            state.lossClips += result.clipCount
+            try report(
+                StepReport(
+                    step: state.step, stepCount: schedule.stepCount, epoch: state.epoch + 1, loss: loss, rate: rate,
+                    clips: result.clipCount, seconds: Date().timeIntervalSince(stepStart),
+                    waitingSeconds: stream.waitingSeconds - waitedBefore))
+            try afterStep(&state)
+            if Interruption.isRequested { return }
         }
     }
 

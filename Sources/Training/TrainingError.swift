@@ -5,7 +5,14 @@ package enum TrainingError: ReportableError, Equatable {
     case diverged(step: Int, loss: Double)
     case nonFiniteParameter(name: String, step: Int)
     case backboneChanged(before: String, after: String)
-    case interrupted(step: Int, saved: String)
+    /// - Parameters:
+    ///   - saved: the checkpoint.
+    ///   - resume: the command that goes on.
+    case interrupted(step: Int, saved: String, resume: String)
+    /// A sound checkpoint that holds other tensors than the run learns.
+    case otherCheckpoint(path: String)
+    /// Saving failed where it had failed before, or where nothing comes after it.
+    case cannotSave(step: Int, reason: String, kept: String?)
     case badConfiguration([String])
     case noClips
 
@@ -15,7 +22,8 @@ package enum TrainingError: ReportableError, Equatable {
         case .backboneChanged: .software
         case .interrupted: .interrupted
         case .badConfiguration: .badConfiguration
-        case .noClips: .badData
+        case .noClips, .otherCheckpoint: .badData
+        case .cannotSave: .inputOutput
         }
     }
 
@@ -29,8 +37,15 @@ package enum TrainingError: ReportableError, Equatable {
         case .backboneChanged(let before, let after):
             "the backbone's SHA-256 was \(before.prefix(12))… before learning and is \(after.prefix(12))… now. "
                 + "This is a fault in vifi-prompt; please report it. No prompts were saved."
-        case .interrupted(let step, let saved):
-            "stopped on request after step \(step). Saved so far: \(saved)."
+        case .interrupted(let step, let saved, let resume):
+            "stopped on request after step \(step), which is saved in \(saved.escapedForDisplay). Go on with: \(resume)"
+        case .otherCheckpoint(let path):
+            "\(path.escapedForDisplay): holds other tensors than this run learns. Was config.yaml changed? "
+                + "Start again with another --output."
+        case .cannotSave(let step, let reason, let kept):
+            "stopped at step \(step), because it cannot be saved: \(reason) "
+                + (kept.map { "The last checkpoint is \($0.escapedForDisplay); with room to write, --resume goes on from there." }
+                    ?? "There is no checkpoint.")
         case .noClips:
             "no film of the training list could be read: there is nothing to learn from. Nothing was saved."
         case .badConfiguration(let faults):

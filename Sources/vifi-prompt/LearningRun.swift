@@ -14,7 +14,33 @@ struct RunData {
     let val: AnnotationList?
 
     /// - Throws: `DatasetError` naming list and line, before anything is trained.
-    init(settings: Settings, kind: RunKind, options: DataOptions) throws {
+    init(settings: Settings, kind: RunKind, options: DataOptions, resumed: ResumedRun? = nil) throws {
+        if let resumed {
+            try self.init(resuming: resumed, settings: settings, kind: kind, options: options)
+        } else {
+            try self.init(settings: settings, kind: kind, options: options)
+        }
+    }
+
+    /// The lists in the run's folder, checked against the films that are there now.
+    private init(resuming run: ResumedRun, settings: Settings, kind: RunKind, options: DataOptions) throws {
+        if settings.isPocket { _ = try PocketHome.dataSet(kind == .bridge ? .large() : .small(), pool: settings.pool) }
+        let split = run.path.appendingPath("split")
+        let classes = try ClassNames.read(split.appendingPath("labels.csv"))
+        func list(_ name: String) throws -> AnnotationList? {
+            guard let record = run.record.lists[name] else { return nil }
+            let list = try AnnotationList.read(split.appendingPath("\(name).txt"), root: record.root, classCount: classes.count)
+            try list.checkFiles(followsLinks: options.followLinks)
+            guard list.sizeDigest == record.filmsSHA256 else { throw RunError.filmsChanged(list: name) }
+            return list
+        }
+        guard let train = try list("train") else { throw RunError.notARun(path: run.path) }
+        self.classes = classes
+        self.train = train
+        val = try list("val")
+    }
+
+    private init(settings: Settings, kind: RunKind, options: DataOptions) throws {
         var recipe = settings.recipe
         if settings.isPocket {
             let catalogue: PocketCatalogue = kind == .bridge ? .large() : .small()
@@ -86,10 +112,23 @@ private final class ReportedFilms: @unchecked Sendable {
     func isFirst(_ path: String) -> Bool { lock.withLock { paths.insert(path).inserted } }
 }
 
+extension AnnotationList {
+    /// SHA-256 over the films' names and sizes: quick, and enough to tell that a folder was exchanged.
+    var sizeDigest: String {
+        var digest = Digest()
+        for clip in clips {
+            var status = stat()
+            let size = unsafe stat(filmPath(clip), &status) == 0 ? Int(status.st_size) : -1
+            digest.update(Array("\(clip.path) \(size)\n".utf8))
+        }
+        return digest.hexadecimal
+    }
+}
+
 /// What `learn` and `bridge` share: the run's folder, the steps, the evaluations, what is said about them.
 struct LearningRun {
     /// Decoded films that training meets again and again, in bytes.
-    private static let cacheBytes = 1 << 30
+    static let cacheBytes = 1 << 30
 
     let kind: RunKind
     let settings: Settings
@@ -98,44 +137,37 @@ struct LearningRun {
     let backbone: Backbone
     /// The recipe as it is run, with what was fitted to the backbone: it can be run again.
     let recipe: Recipe
+    /// Seconds between two checkpoints.
+    let saveInterval: Double
 
     /// An evaluation that a signal ended.
     private struct CutShort: Error {}
 
     struct Outcome {
-        var best: ClassificationMetrics?
-        var last: ClassificationMetrics?
         let path: String
-
-        func showAccuracy() {
-            guard let last, let best else { return }
-            Console.result(
-                "test top-1 \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best; "
-                    + "\(last.clips) clips of \(last.perClass.count) classes")
-        }
+        let result: RunResult
     }
 
+    /// Runs to the end, or to the next signal.
+    ///
     /// - Parameters:
     ///   - sequences: of the data's classes.
     ///   - save: writes what was learned into the run's folder; told whether it is the best so far.
+    /// - Throws: `TrainingError.interrupted` after a signal, when the run is saved.
     func train(
-        _ task: some LearningTask, sequences: [[Int]], output: String?,
-        save: (_ path: String, _ report: EpochReport) throws -> Void
+        _ task: some LearningTask, sequences: [[Int]], start: RunStart,
+        save: @escaping (_ path: String, _ report: EpochReport) throws -> Void
     ) throws -> Outcome {
-        let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: kind.rawValue)
         let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
-        var directory = try RunDirectory(path: path)
-        try directory.writeConfiguration(recipe.yaml)
-        try directory.writeEnvironment(
-            version: vifiPromptVersion, threads: settings.pool.threadCount, arguments: Array(CommandLine.arguments.dropFirst()))
-        try directory.writeSplit("train.txt", text: AnnotationList.text(of: data.train.clips))
-        try directory.writeSplit("labels.csv", text: data.classes.text)
-        if let val = data.val { try directory.writeSplit("val.txt", text: AnnotationList.text(of: val.clips)) }
-
-        let clips = ClipLoader(
-            list: data.train, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
-            transform: settings.trainingTransform(for: backbone), seed: settings.seed,
-            configuration: options.loading(cacheByteBudget: Self.cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
+        var directory = try open(start)
+        let path = directory.path
+        let found = try start.resumed.map { _ in try restore(task.optimiser, in: &directory) } ?? nil
+        var state = found?.state ?? TrainingState()
+        let resume = resumeCommand(kind, path)
+        let checkpoints = Checkpoints(run: path)
+        var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: saveInterval)
+        let clips = trainingLoader()
+        clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         Console.note(
             "\(data.train.clips.count) clips of \(data.classes.count) classes, \(settings.frameCount) frames each; "
@@ -143,44 +175,126 @@ struct LearningRun {
                 + "\(configuration.epochs) epochs, \(stepCount) steps. Run: \(path)")
 
         Interruption.install()
-        var outcome = Outcome(path: path)
-        let progress = ProgressReporter(kind.rawValue, total: stepCount, unit: "steps")
+        let progress = ProgressReporter(kind.rawValue, total: stepCount, unit: "steps", from: state.step)
         var meanLoss = 0.0
+        var shownSteps = 0.0
+        var trainingLoss = 0.0
         let valLoader = data.val.map(evaluationLoader)
-        try Trainer(configuration: configuration, classCount: data.classes.count, clips: clips).run(
-            task,
-            evaluate: valLoader.map { loader in
-                {
-                    do {
-                        let predictions = try Evaluator(task.classifier(sequences: sequences)).predictions(of: loader) { _ in
-                            if Interruption.isRequested { throw CutShort() }
-                        }
-                        return ClassificationMetrics(predictions: predictions, classNames: data.classes.names)
-                    } catch is CutShort {
-                        return nil
-                    }
-                }
-            },
-            onStep: { report in
-                meanLoss += (report.loss - meanLoss) / min(20, Double(report.step))
-                try directory.log(report)
-                progress.show(report.step, detail: "loss \(ProgressReporter.decimal(meanLoss, places: 3))")
-            },
-            onEpoch: { report in
+        let warn: (String) -> Void = { message in
+            progress.finish()
+            Console.warning(message)
+        }
+        var events = Trainer.Events()
+        events.evaluate = valLoader.map { loader in { try evaluate(task, sequences: sequences, loader: loader) } }
+        events.onStep = { report in
+            shownSteps += 1
+            meanLoss += (report.loss - meanLoss) / min(20, shownSteps)
+            directory.log(report)
+            progress.show(report.step, detail: "loss \(ProgressReporter.decimal(meanLoss, places: 3))")
+        }
+        events.onEpoch = { report in
+            trainingLoss = report.trainingLoss
+            directory.log(report)
+            try keeper.attempt(step: report.step, isLastChance: report.isLast, warn: warn) {
                 try save(path, report)
-                try directory.log(report)
-                outcome.last = report.metrics ?? outcome.last
-                if report.isBest { outcome.best = report.metrics }
-                if let metrics = report.metrics {
-                    progress.finish()
-                    Console.note(
-                        "epoch \(report.epoch): loss \(ProgressReporter.decimal(report.trainingLoss, places: 3)), "
-                            + "test top-1 \(ProgressReporter.decimal(metrics.top1, places: 1)) %")
-                }
-            })
+                return nil
+            }
+            guard let metrics = report.metrics else { return }
+            progress.finish()
+            Console.note(
+                "epoch \(report.epoch): loss \(ProgressReporter.decimal(report.trainingLoss, places: 3)), "
+                    + "test top-1 \(ProgressReporter.decimal(metrics.top1, places: 1)) %")
+        }
+        events.save = { reached, moment in
+            state = reached
+            try keeper.save(reached, moment: moment, optimiser: task.optimiser, flush: { try directory.flushLogs() }, warn: warn)
+            // Small enough to be had at once, and of use before the run is finished.
+            if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
+        }
+        let trainer = Trainer(configuration: configuration, classCount: data.classes.count, clips: clips)
+        let ending = try trainer.run(task, from: state, events: events)
         progress.finish()
         for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { Console.warning("not used: \(bad.reason)") }
-        return outcome
+        if case .interrupted(let step) = ending {
+            throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
+        }
+        _ = try directory.flushLogs()
+        let result = RunResult(
+            steps: stepCount, epochs: configuration.epochs, trainingLoss: trainingLoss, best: state.best, last: state.last,
+            seconds: state.seconds)
+        try directory.write(result)
+        return Outcome(path: path, result: result)
+    }
+
+    /// The run's folder, new or found.
+    private func open(_ start: RunStart) throws -> RunDirectory {
+        switch start {
+        case .new(let arguments, let output):
+            let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: kind.rawValue)
+            let directory = try RunDirectory(newAt: path, resume: resumeCommand(kind, path))
+            try describe(directory, arguments: arguments)
+            return directory
+        case .resumed(let run):
+            try run.check(backbone)
+            return try RunDirectory(resuming: run.path)
+        }
+    }
+
+    /// Goes back to the newest sound checkpoint: the optimiser, the logs, and the state that is returned; nil
+    /// where there is none.
+    private func restore(
+        _ optimiser: Optimiser, in directory: inout RunDirectory
+    ) throws -> (state: TrainingState, path: String)? {
+        let checkpoints = Checkpoints(run: directory.path)
+        checkpoints.sweep()
+        let found = try checkpoints.restore(into: optimiser) { path, reason in
+            Console.warning("\(path.escapedForDisplay) is damaged (\(reason)): the checkpoint before it is taken.")
+        }
+        try directory.cutLogs(to: found?.state.logBytes ?? [:])
+        Console.note(
+            found.map { "Going on after step \($0.state.step), from \($0.path.escapedForDisplay)." }
+                ?? "There is no checkpoint yet: the run starts from its beginning.")
+        return found
+    }
+
+    /// Writes down everything that the run needs to go on after being stopped.
+    private func describe(_ directory: borrowing RunDirectory, arguments: [String]) throws {
+        let configuration = try directory.writeConfiguration(recipe.yaml)
+        try directory.writeEnvironment(version: vifiPromptVersion, threads: settings.pool.threadCount)
+        let labels = try directory.writeSplit("labels.csv", text: data.classes.text)
+        var lists: [String: RunRecord.List] = [:]
+        for (name, list) in [("train", data.train)] + (data.val.map { [("val", $0)] } ?? []) {
+            let digest = try directory.writeSplit("\(name).txt", text: AnnotationList.text(of: list.clips))
+            lists[name] = .init(sha256: digest, root: list.root, filmsSHA256: list.sizeDigest)
+        }
+        try directory.write(
+            RunRecord(
+                kind: kind.rawValue, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath,
+                isPocket: settings.isPocket, backbone: settings.backbonePath(kind: kind), backboneSHA256: backbone.digest,
+                configurationSHA256: configuration, labelsSHA256: labels, lists: lists, version: vifiPromptVersion,
+                threads: settings.pool.threadCount))
+    }
+
+    /// - Returns: nil where a signal cut it short.
+    private func evaluate(
+        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader
+    ) throws -> ClassificationMetrics? {
+        do {
+            let predictions = try Evaluator(task.classifier(sequences: sequences)).predictions(of: loader) { _ in
+                if Interruption.isRequested { throw CutShort() }
+            }
+            return ClassificationMetrics(predictions: predictions, classNames: data.classes.names)
+        } catch is CutShort {
+            return nil
+        }
+    }
+
+    /// Training clips, drawn and blended as the recipe says.
+    func trainingLoader() -> ClipLoader {
+        ClipLoader(
+            list: data.train, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
+            transform: settings.trainingTransform(for: backbone), seed: settings.seed,
+            configuration: options.loading(cacheByteBudget: Self.cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
     }
 
     /// Test clips, seen once in the middle.

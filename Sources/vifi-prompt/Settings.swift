@@ -47,23 +47,25 @@ struct Settings {
     let recipe: Recipe
     let isPocket: Bool
     let pool: WorkerPool
+    /// The backbone of a run that goes on.
+    private let resumedBackbone: String?
     /// Prompt depths that somebody asked for; nil where the default of all layers holds.
     private let givenDepths: (vision: Int?, text: Int?)
 
     /// - Parameter flags: what the command line says, as a recipe.
     init(kind: RunKind, recipeOptions: RecipeOptions, flags: (inout Recipe) -> Void, pool: WorkerPool) throws {
-        var given = try recipeOptions.recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) } ?? Recipe()
-        flags(&given)
-        for assignment in recipeOptions.assignments { try given.set(assignment) }
+        var flagged = Recipe()
+        flags(&flagged)
+        for assignment in recipeOptions.assignments { try flagged.set(assignment) }
         // Flags are held to the same ranges as recipes.
-        if given != Recipe() { given = try Recipe(yaml: given.yaml, source: "command line") }
+        if flagged != Recipe() { flagged = try Recipe(yaml: flagged.yaml, source: "command line") }
+        let file = try recipeOptions.recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) }
+        let given = flagged.merged(over: file ?? Recipe())
         isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
         let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(kind.rawValue).yaml")) : Recipe()
-        var merged = given.merged(over: base).merged(over: .defaults(for: kind))
-        // Whoever asks for epochs does not want the base's number of steps.
-        if given.training.epochs != nil, given.training.steps == nil { merged.training.steps = nil }
-        recipe = merged
+        recipe = given.merged(over: base).overlaid(on: .defaults(for: kind))
         self.pool = pool
+        resumedBackbone = nil
         givenDepths = (given.prompts.visionDepth, given.prompts.textDepth)
         if !isPocket {
             let missing = [("--train", recipe.data.train), ("--labels", recipe.data.labels)].filter { $0.1 == nil }.map(\.0)
@@ -71,14 +73,29 @@ struct Settings {
         }
     }
 
+    /// The settings of a run that goes on, with nothing left to decide.
+    init(resuming run: ResumedRun, pool: WorkerPool) {
+        recipe = run.recipe
+        isPocket = run.record.isPocket
+        self.pool = pool
+        resumedBackbone = run.record.backbone
+        givenDepths = (run.recipe.prompts.visionDepth, run.recipe.prompts.textDepth)
+    }
+
     // MARK: Model
 
-    /// The backbone that the recipe names; on the pocket world the one that suits `kind`.
+    /// The file of the backbone that the recipe names; on the pocket world of the one that suits `kind`.
+    func backbonePath(kind: RunKind) throws -> String {
+        try resumedBackbone ?? recipe.model.checkpoint
+            ?? (kind == .bridge ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone())
+    }
+
+    /// The backbone in the file at `backbonePath`.
     func backbone(kind: RunKind, activation: Activation?) throws -> Backbone {
-        if recipe.model.checkpoint == nil, !isPocket {
+        if recipe.model.checkpoint == nil, resumedBackbone == nil, !isPocket {
             Console.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
         }
-        let path = try recipe.model.checkpoint ?? (kind == .bridge ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone())
+        let path = try backbonePath(kind: kind)
         let backbone = try BackboneFinder.load(path, activation: activation)
         if let side = recipe.data.side, side != backbone.architecture.imagePixels {
             throw SettingsError.otherSide(wanted: side, backbone: backbone.architecture.imagePixels)
@@ -167,7 +184,7 @@ struct Settings {
             configuration.epochs = (steps + perEpoch - 1) / perEpoch
         }
         configuration.warmupEpochs = min(configuration.warmupEpochs, Double(configuration.epochs) / 2)
-        configuration.evaluationInterval = max(1, configuration.epochs / 5)
+        configuration.evaluationInterval = training.evaluateEvery ?? max(1, configuration.epochs / 5)
         try configuration.check()
         return configuration
     }

@@ -28,17 +28,3 @@ package final class TemporaryDirectory {
         try write(Array(text.utf8), to: name)
     }
 }
-
-/// Removes a directory and what is in it; links are removed, not followed.
-private func removeTree(_ path: String) {
-    for name in (try? directoryEntries(path)) ?? [] {
-        let entry = path.appendingPath(name)
-        var status = stat()
-        if lstat(entry, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            removeTree(entry)
-        } else {
-            unlink(entry)
-        }
-    }
-    rmdir(path)
-}

@@ -56,8 +56,13 @@ package struct ContrastivePretrainer: Sendable {
         let parameters = BackboneParameters(random: architecture, seed: configuration.seed)
         let gradients = parameters.zeros()
         let adam = AdamW(weightDecay: configuration.weightDecay)
+        let specifications = BackboneParameters<TensorSpecification>(of: architecture).all
         let optimiser = Optimiser(
-            adam, values: parameters.all, gradients: gradients.all, decays: parameters.all.map { $0.rowCount > 1 }, pool: pool)
+            adam,
+            entries: zip(specifications, zip(parameters.all, gradients.all)).map {
+                .init(name: $0.name, value: $1.0, gradient: $1.1, decays: $1.0.rowCount > 1)
+            },
+            pool: pool)
         let learner = ContrastiveLearner(
             parameters: parameters, architecture: architecture, batchSize: configuration.batchSize, pool: pool)
         let schedule = CosineSchedule(

@@ -5,15 +5,23 @@ import Foundation
 ///
 ///     config.yaml      the recipe with every default filled in
 ///     environment.json program, machine, threads
+///     run.json         what else is needed to go on: RunRecord
 ///     split/           the lists that were used, as files
 ///     metrics.jsonl    a line a step and an evaluation
 ///     results.csv      a line an evaluated epoch
+///     checkpoints/     where the run is; gone when it is finished
 ///     prompts/, backbone.safetensors   what was learned: best and last
+///     finished.json    how it ended: RunResult
 package struct RunDirectory: ~Copyable {
     package let path: String
     private let lock: DirectoryLock
-    private var metrics: AppendFile
-    private var results: AppendFile
+    private var metrics: Log
+    private var results: Log
+
+    static let recordName = "run.json"
+    static let resultName = "finished.json"
+    private static let metricsName = "metrics.jsonl"
+    private static let resultsName = "results.csv"
 
     /// Creates `parent/name`, or `parent/name-2`, `-3`, … where that is taken.
     package static func next(in parent: String, name: String) -> String {
@@ -26,42 +34,86 @@ package struct RunDirectory: ~Copyable {
         return candidate
     }
 
-    /// - Throws: `FileError` where the folder cannot be made or another run holds it.
-    package init(path: String) throws(FileError) {
+    /// A new run's folder.
+    ///
+    /// - Parameter resume: the command that would go on with a run that is there already.
+    /// - Throws: `FileError` where the folder cannot be made, holds a run or another process holds it.
+    package init(newAt path: String, resume: String) throws(FileError) {
+        try Self.checkFree(path, resume: resume)
         try createDirectory(path)
-        guard !fileExists(path.appendingPath("config.yaml")) else {
-            throw FileError(path: path, problem: .cannotCreate(reason: "it holds a run already; choose another --output or remove it"))
+        try self.init(lockedAt: path)
+    }
+
+    /// - Throws: `FileError` where the folder holds a run.
+    package static func checkFree(_ path: String, resume: String) throws(FileError) {
+        if fileExists(path.appendingPath(recordName)) || fileExists(path.appendingPath(metricsName)) {
+            let isFinished = fileExists(path.appendingPath(resultName))
+            throw FileError(
+                path: path, problem: .cannotCreate(
+                    reason: "it holds a \(isFinished ? "finished run" : "run") already. "
+                        + (isFinished ? "Choose" : "Go on with it by `\(resume)`, choose") + " another --output, or remove it"))
         }
+    }
+
+    /// The folder of a run that goes on.
+    package init(resuming path: String) throws(FileError) { try self.init(lockedAt: path) }
+
+    private init(lockedAt path: String) throws(FileError) {
         // All three before the first is stored: a struct that owns handles cannot be left half made.
         let newLock = try DirectoryLock(directory: path)
-        let newMetrics = try AppendFile(path: path.appendingPath("metrics.jsonl"))
-        let newResults = try AppendFile(path: path.appendingPath("results.csv"))
+        let newMetrics = try AppendFile(path: path.appendingPath(Self.metricsName))
+        let newResults = try AppendFile(path: path.appendingPath(Self.resultsName))
         lock = newLock
-        metrics = newMetrics
-        results = newResults
+        metrics = Log(newMetrics)
+        results = Log(newResults)
         self.path = path
     }
 
-    package func writeConfiguration(_ yaml: String) throws(FileError) {
+    /// Removes from the logs what came after a checkpoint: those steps are taken again.
+    ///
+    /// - Parameter byteCounts: `TrainingState.logBytes`; nothing stays of a log that it does not name.
+    package mutating func cutLogs(to byteCounts: [String: Int]) throws(FileError) {
+        let newMetrics = try AppendFile(
+            path: path.appendingPath(Self.metricsName), keeping: byteCounts[Self.metricsName] ?? 0)
+        let newResults = try AppendFile(
+            path: path.appendingPath(Self.resultsName), keeping: byteCounts[Self.resultsName] ?? 0)
+        metrics = Log(newMetrics)
+        results = Log(newResults)
+    }
+
+    /// Returns the file's SHA-256.
+    package func writeConfiguration(_ yaml: String) throws(FileError) -> String {
         try DurableFile.write(yaml, to: path.appendingPath("config.yaml"))
     }
 
-    package func writeEnvironment(version: String, threads: Int, arguments: [String]) throws {
+    package func writeEnvironment(version: String, threads: Int) throws {
         struct Environment: Encodable {
             let version: String
             let threads: Int
-            let arguments: [String]
             let processors: Int
+            let processor: String
             let system: String
             let startedAt: String
         }
         let information = ProcessInfo.processInfo
-        let environment = Environment(
-            version: version, threads: threads, arguments: arguments, processors: information.activeProcessorCount,
-            system: information.operatingSystemVersionString, startedAt: ISO8601DateFormatter().string(from: Date()))
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try DurableFile.write(Array(try encoder.encode(environment)), to: path.appendingPath("environment.json"))
+        try write(
+            Environment(
+                version: version, threads: threads, processors: information.activeProcessorCount, processor: Machine.processorName,
+                system: information.operatingSystemVersionString, startedAt: ISO8601DateFormatter().string(from: Date())),
+            as: "environment.json")
+    }
+
+    /// From now on the run can go on after being stopped: everything that it needs is in the folder.
+    package func write(_ record: RunRecord) throws { try write(record, as: Self.recordName) }
+
+    /// The run is finished, and its checkpoints are not needed any more.
+    package func write(_ result: RunResult) throws {
+        try write(result, as: Self.resultName)
+        Checkpoints(run: path).removeAll()
+    }
+
+    private func write(_ value: some Encodable, as name: String) throws {
+        try DurableFile.write(json(value), to: path.appendingPath(name))
     }
 
     /// A list under `split/`. Returns its SHA-256.
@@ -71,31 +123,61 @@ package struct RunDirectory: ~Copyable {
         return try DurableFile.write(text, to: path.appendingPath("split").appendingPath(name))
     }
 
-    package mutating func log(_ step: StepReport) throws(FileError) {
-        try metrics.append(
-            line: Self.json([
+    package mutating func log(_ step: StepReport) {
+        metrics.append(
+            Self.line([
                 ("step", Double(step.step)), ("epoch", Double(step.epoch)), ("loss", step.loss), ("learning_rate", step.rate),
                 ("clips", Double(step.clips)), ("seconds", step.seconds), ("waiting_seconds", step.waitingSeconds),
             ]))
     }
 
-    package mutating func log(_ epoch: EpochReport) throws(FileError) {
+    package mutating func log(_ epoch: EpochReport) {
         var fields = [("epoch", Double(epoch.epoch)), ("training_loss", epoch.trainingLoss), ("seconds", epoch.seconds)]
         if let metrics = epoch.metrics { fields += [("val_top1", metrics.top1), ("val_top5", metrics.top5)] }
-        try metrics.append(line: Self.json(fields))
-        if epoch.isFirstResult { try results.append(line: "epoch,training_loss,val_top1,val_top5,seconds") }
+        metrics.append(Self.line(fields))
+        if epoch.isFirstResult { results.append("epoch,training_loss,val_top1,val_top5,seconds") }
         let scores = [epoch.metrics?.top1, epoch.metrics?.top5].map { $0.map { "\($0)" } ?? "" }
-        try results.append(line: "\(epoch.epoch),\(epoch.trainingLoss),\(scores[0]),\(scores[1]),\(epoch.seconds)")
-        try metrics.sync()
-        try results.sync()
+        results.append("\(epoch.epoch),\(epoch.trainingLoss),\(scores[0]),\(scores[1]),\(epoch.seconds)")
+    }
+
+    /// Makes both logs durable. Returns their lengths by name, for `cutLogs`.
+    package mutating func flushLogs() throws(FileError) -> [String: Int] {
+        [Self.metricsName: try metrics.flush(), Self.resultsName: try results.flush()]
     }
 
     /// One line of JSON; numbers that JSON lacks become null.
-    private static func json(_ fields: [(String, Double)]) -> String {
+    private static func line(_ fields: [(String, Double)]) -> String {
         let parts = fields.map { name, value in
             let number = !value.isFinite ? "null" : value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
             return "\"\(name)\":\(number)"
         }
         return "{" + parts.joined(separator: ",") + "}"
+    }
+}
+
+/// A log whose lines wait in memory while the disk is full, so that none is missing afterwards.
+private struct Log: ~Copyable {
+    private let file: AppendFile
+    private var waiting: [String] = []
+
+    init(_ file: consuming AppendFile) { self.file = file }
+
+    mutating func append(_ line: String) {
+        waiting.append(line)
+        try? writeWaiting()
+    }
+
+    /// - Returns: the log's length in bytes.
+    mutating func flush() throws(FileError) -> Int {
+        try writeWaiting()
+        try file.sync()
+        return file.byteCount
+    }
+
+    private mutating func writeWaiting() throws(FileError) {
+        while let line = waiting.first {
+            try file.append(line: line)
+            waiting.removeFirst()
+        }
     }
 }

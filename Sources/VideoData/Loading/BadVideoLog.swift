@@ -1,5 +1,7 @@
+import Tensors
+
 /// A film that could not be read.
-package struct BadVideo: Sendable, Equatable {
+package struct BadVideo: Sendable, Equatable, Codable {
     package let path: String
     package let reason: String
 
@@ -28,6 +30,14 @@ package final class BadVideoLog: @unchecked Sendable {
     }
 
     package var all: [BadVideo] { monitor.locked { films } }
+
+    /// Takes over what an earlier part of the run has met.
+    package func restore(_ bad: [BadVideo]) {
+        monitor.locked {
+            films = bad
+            paths = Set(bad.map(\.path))
+        }
+    }
 
     /// - Throws: `tooManyBadVideos` once more films are bad than the data set may hold.
     func note(_ film: BadVideo) throws(DatasetError) {

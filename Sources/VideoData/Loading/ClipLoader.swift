@@ -246,6 +246,9 @@ package final class ClipStream: Sendable {
         return clips
     }
 
+    /// How far the pass has come, in films that were asked for; bad ones that were left out count too.
+    package var position: Int { outcomes.deliveredCount }
+
     /// Time that `next` spent waiting for clips, in seconds.
     package var waitingSeconds: Double { outcomes.waitingSeconds }
 

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Shrunk frames of films met before, within a budget of bytes.
 ///
 /// Few-shot runs meet the same few films in every epoch. What fits in is kept for good and nothing is

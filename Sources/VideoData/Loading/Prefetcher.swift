@@ -36,6 +36,9 @@ package final class Prefetcher<Item: Sendable>: Sendable {
     /// Time that `next` spent waiting for items, in seconds.
     package var waitingSeconds: Double { shared.waitingSeconds }
 
+    /// Items that `next` has handed out, errors included.
+    package var deliveredCount: Int { shared.deliveredCount }
+
     /// Starts no more items. Those being made are finished and dropped.
     package func cancel() { shared.cancel() }
 
@@ -62,6 +65,8 @@ package final class Prefetcher<Item: Sendable>: Sendable {
         var waitingSeconds: Double {
             monitor.locked { waited / .seconds(1) }
         }
+
+        var deliveredCount: Int { monitor.locked { delivered } }
 
         func cancel() {
             monitor.locked {

@@ -1,4 +1,5 @@
 import Files
+import Tensors
 
 /// A pocket data set on disk: films, lists and class names, like a user's own.
 package struct PocketDataSet: Sendable {

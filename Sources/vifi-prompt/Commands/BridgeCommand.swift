@@ -5,7 +5,9 @@ import Tensors
 import Training
 import WeightFiles
 
-struct BridgeCommand: ParsableCommand {
+struct BridgeCommand: LearningCommand {
+    static let kind = RunKind.bridge
+
     static let configuration = CommandConfiguration(
         commandName: "bridge",
         abstract: "Fine-tunes CLIP on videos: frames one by one, their embeddings averaged.",
@@ -27,6 +29,7 @@ struct BridgeCommand: ParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Run") var runOptions: RunOptions
 
     @Option(help: "What learns: both towers, image or text.")
     var tuning: Tuning?
@@ -65,10 +68,15 @@ struct BridgeCommand: ParsableCommand {
                 force: force
             ).run()
         }
-        let settings = try Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
+        try launch()
+    }
+
+    func learn(_ start: RunStart) throws {
+        let settings = try start.resumed?.settings(pool: model.pool)
+            ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
-        let runData = try RunData(settings: settings, kind: .bridge, options: data)
+        let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: start.resumed)
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: 0, template: settings.recipe.template,
             tokenizer: tokenizer)
@@ -78,18 +86,20 @@ struct BridgeCommand: ParsableCommand {
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3),
             normalisation: settings.normalisation(for: backbone))
-        let run = LearningRun(kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe)
+        let learning = LearningRun(
+            kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe,
+            saveInterval: runOptions.saveInterval)
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
             + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
-        let outcome = try run.train(task, sequences: sequences, output: training.output) { path, report in
+        let outcome = try learning.train(task, sequences: sequences, start: start) { path, report in
             var tuned = task.backbone(named: name ?? "bridged-clip", provenance: provenance)
             if half { tuned = tuned.roundedToHalf() }
             for file in report.isBest ? ["last", "backbone"] : ["last"] {
                 try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: half ? .float16 : .float32)
             }
         }
-        outcome.showAccuracy()
+        outcome.result.show()
         Console.result("backbone: \(outcome.path.appendingPath("backbone.safetensors"))")
     }
 

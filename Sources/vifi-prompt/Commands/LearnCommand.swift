@@ -4,7 +4,9 @@ import Files
 import Tensors
 import Training
 
-struct LearnCommand: ParsableCommand {
+struct LearnCommand: LearningCommand {
+    static let kind = RunKind.learn
+
     static let configuration = CommandConfiguration(
         commandName: "learn",
         abstract: "Learns prompt tokens for both towers from a few clips a class; CLIP itself stays as it is.",
@@ -24,6 +26,7 @@ struct LearnCommand: ParsableCommand {
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Start") var initial: InitialPromptOptions
+    @OptionGroup(title: "Run") var runOptions: RunOptions
 
     @Option(help: ArgumentHelp("Prompt tokens a layer of the vision tower; 0 for none.", valueName: "tokens"))
     var visionTokens: Int?
@@ -36,8 +39,11 @@ struct LearnCommand: ParsableCommand {
     @Option(help: "How frames come together: embedding, decision or image.")
     var fusion: Fusion?
 
-    func run() throws {
-        let settings = try Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
+    func run() throws { try launch() }
+
+    func learn(_ start: RunStart) throws {
+        let settings = try start.resumed?.settings(pool: model.pool)
+            ?? Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .learn, activation: model.activation)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let given = try initial.prompts(
@@ -45,7 +51,7 @@ struct LearnCommand: ParsableCommand {
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let initialDigest = given?.reading.digest
         let configuration = prompts.configuration
-        let runData = try RunData(settings: settings, kind: .learn, options: data)
+        let runData = try RunData(settings: settings, kind: .learn, options: data, resumed: start.resumed)
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
             tokenizer: tokenizer)
@@ -54,16 +60,17 @@ struct LearnCommand: ParsableCommand {
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3))
-        let run = LearningRun(kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
-            recipe: settings.recipe(with: configuration))
-        let outcome = try run.train(task, sequences: sequences, output: training.output) { path, report in
+        let learning = LearningRun(
+            kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
+            recipe: settings.recipe(with: configuration), saveInterval: runOptions.saveInterval)
+        let outcome = try learning.train(task, sequences: sequences, start: start) { path, report in
             try checkUntouched(backbone)
             var header = PromptHeader(
                 backbone: backbone, configuration: configuration, classNames: runData.classes.names,
                 frameCount: settings.frameCount, fusion: settings.fusion,
                 normalisation: settings.normalisation(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
                 shots: settings.recipe.training.shots,
-                seed: settings.seed, recipeDigest: Digest.of(settings.recipe.yaml))
+                seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
             header.initialDigest = initialDigest
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
@@ -78,7 +85,7 @@ struct LearnCommand: ParsableCommand {
             }
         }
         Console.note("The backbone's SHA-256 is \(backbone.digest.prefix(12))… as before: only prompts have changed.")
-        outcome.showAccuracy()
+        outcome.result.show()
         Console.result("prompts: \(outcome.path.appendingPath("prompts/best.safetensors"))")
     }
 

@@ -99,6 +99,9 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "Peak learning rate.")
     var learningRate: Double?
 
+    @Option(help: ArgumentHelp("Epochs between two looks at the test clips; by default there are five, whatever the length.", valueName: "epochs"))
+    var evalEvery: Int?
+
     @Option(help: "Seed of everything random. The same seed gives the same file on the same machine.")
     var seed: Int?
 
@@ -109,10 +112,8 @@ struct TrainingOptions: ParsableArguments {
 
     func apply(to recipe: inout Recipe) {
         recipe.training.shots = shots ?? recipe.training.shots
-        if let epochs {
-            recipe.training.epochs = epochs
-            recipe.training.steps = nil  // A recipe's number of steps gives way to the flag.
-        }
+        recipe.training.epochs = epochs ?? recipe.training.epochs
+        recipe.training.evaluateEvery = evalEvery ?? recipe.training.evaluateEvery
         recipe.training.batchSize = batchSize ?? recipe.training.batchSize
         recipe.training.accumulationSteps = accumulationSteps ?? recipe.training.accumulationSteps
         recipe.training.learningRate = learningRate ?? recipe.training.learningRate

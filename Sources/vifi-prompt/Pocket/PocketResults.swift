@@ -80,13 +80,7 @@ struct PocketResults {
         for measure in PocketMeasure.allCases {
             rows.append([measure.title, Self.text(statistics(measure)), Self.text(here.statistics(measure))])
         }
-        let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        var lines = rows.map { row in
-            "| " + row.enumerated().map { $0.element + String(repeating: " ", count: widths[$0.offset] - $0.element.count) }
-                .joined(separator: " | ") + " |"
-        }
-        lines.insert("|" + widths.map { String(repeating: "-", count: $0 + 2) }.joined(separator: "|") + "|", at: 1)
-        return lines.joined(separator: "\n")
+        return alignedTable(rows)
     }
 
     private static func text(_ statistics: RunStatistics?) -> String {

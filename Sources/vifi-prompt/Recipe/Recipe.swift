@@ -32,6 +32,14 @@ package struct Recipe: RecipeSection {
         ]
     }
 
+    /// This recipe, with the values of `base` where this one has none. Whoever asks for epochs does not want
+    /// the base's number of steps.
+    package func merged(over base: Recipe) -> Recipe {
+        var result = overlaid(on: base)
+        if training.epochs != nil, training.steps == nil { result.training.steps = nil }
+        return result
+    }
+
     /// As YAML that reads back as this recipe; what is not set is left out.
     package var yaml: String { printed(indentation: "") }
 }
@@ -122,6 +130,8 @@ extension Recipe {
         package var seed: Int?
         /// Training clips of each class; all of them where nil.
         package var shots: Int?
+        /// Epochs between two evaluations; a fifth of all of them where nil.
+        package var evaluateEvery: Int?
 
         package init() {}
 
@@ -133,6 +143,7 @@ extension Recipe {
                 .number("learning_rate", \.learningRate, 0...10), .integer("warmup_epochs", \.warmupEpochs, 0...100_000),
                 .number("weight_decay", \.weightDecay, 0...1), .integer("seed", \.seed, 0...Int.max),
                 .integer("shots", \.shots, 1...1_000_000),
+                .integer("evaluate_every", \.evaluateEvery, 1...100_000),
             ]
         }
     }

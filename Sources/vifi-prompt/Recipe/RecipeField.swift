@@ -20,7 +20,7 @@ package protocol RecipeSection: Sendable, Equatable {
 
 extension RecipeSection {
     /// This section, with the values of `base` where this one has none.
-    package func merged(over base: Self) -> Self {
+    package func overlaid(on base: Self) -> Self {
         var result = base
         for field in Self.fields { field.overlay(self, &result) }
         return result
@@ -94,7 +94,7 @@ extension RecipeField {
             key: key,
             read: { node, section, faults in section[keyPath: path].read(node, &faults) },
             overlay: { upper, result in
-                result[keyPath: path] = upper[keyPath: path].merged(over: result[keyPath: path])
+                result[keyPath: path] = upper[keyPath: path].overlaid(on: result[keyPath: path])
             },
             print: { section, indentation in
                 let inner = section[keyPath: path].printed(indentation: indentation + "  ")

@@ -4,11 +4,11 @@ import Glibc
 ///
 /// Sendable because its only state is the two C objects, made for use from any thread. Safe because it
 /// owns them for as long as it lives and lends them to nobody.
-@safe final class Monitor: @unchecked Sendable {
+@safe package final class Monitor: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
-    init() {
+    package init() {
         // C wants both to stay at one address, which a Swift property does not promise.
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
@@ -23,18 +23,18 @@ import Glibc
         unsafe mutex.deallocate()
     }
 
-    func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
-        unsafe pthread_mutex_lock(mutex)
-        defer { unsafe pthread_mutex_unlock(mutex) }
+    package func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
+        lock()
+        defer { unlock() }
         return try body()
     }
 
-    /// Releases the lock until `wakeAll`; holds it again on return. Only within `locked`.
-    func wait() {
-        unsafe pthread_cond_wait(condition, mutex)
-    }
+    /// For loops that give the lock up in their middle; elsewhere `locked`.
+    package func lock() { unsafe pthread_mutex_lock(mutex) }
+    package func unlock() { unsafe pthread_mutex_unlock(mutex) }
 
-    func wakeAll() {
-        unsafe pthread_cond_broadcast(condition)
-    }
+    /// Releases the lock until `wakeAll`; holds it again on return. Only while locked.
+    package func wait() { unsafe pthread_cond_wait(condition, mutex) }
+
+    package func wakeAll() { unsafe pthread_cond_broadcast(condition) }
 }

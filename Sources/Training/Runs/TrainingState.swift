@@ -1,0 +1,62 @@
+import Evaluation
+import VideoData
+
+/// Where a run is between two steps. With the optimiser's tensors, the recipe and the lists it is all that a
+/// run needs to go on as if it had never stopped: random numbers are counted from seed, epoch and clip.
+package struct TrainingState: Codable, Equatable, Sendable {
+    /// Steps done.
+    package var step = 0
+    /// The epoch that the run is in, from 0.
+    package var epoch = 0
+    /// Steps done in this epoch.
+    package var stepOfEpoch = 0
+    /// Films of this epoch's order that were asked for.
+    package var clipPosition = 0
+    /// Over the clips of this epoch.
+    package var lossSum = 0.0
+    package var lossClips = 0
+    /// Steps of the optimiser, which takes none where all films of a step are bad.
+    package var optimiserSteps = 0
+    package var best: Scores?
+    package var last: Scores?
+    /// Whether an epoch was reported.
+    package var hasResults = false
+    /// Wall-clock time in this epoch and in the run, over all its parts.
+    package var epochSeconds = 0.0
+    package var seconds = 0.0
+    /// Films that could not be read so far.
+    package var badVideos: [BadVideo] = []
+    /// Lengths of the logs in bytes: what comes after them belongs to steps that are taken again.
+    package var logBytes: [String: Int] = [:]
+
+    package init() {}
+
+    /// Whether the next thing to happen is the first step of an epoch.
+    package var isBetweenEpochs: Bool { stepOfEpoch == 0 && step > 0 }
+
+    mutating func beginNextEpoch() {
+        epoch += 1
+        stepOfEpoch = 0
+        clipPosition = 0
+        lossSum = 0
+        lossClips = 0
+        epochSeconds = 0
+    }
+}
+
+/// The numbers of an evaluation that are kept from epoch to epoch, in percent.
+package struct Scores: Codable, Equatable, Sendable {
+    package var top1: Double
+    package var top5: Double
+    package var meanClassAccuracy: Double
+    package var clips: Int
+    package var classes: Int
+
+    package init(_ metrics: ClassificationMetrics) {
+        top1 = metrics.top1
+        top5 = metrics.top5
+        meanClassAccuracy = metrics.meanClassAccuracy
+        clips = metrics.clips
+        classes = metrics.perClass.count
+    }
+}

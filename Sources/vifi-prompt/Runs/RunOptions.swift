@@ -1,0 +1,60 @@
+import ArgumentParser
+import Files
+
+/// How a run is kept, gone on with and repeated.
+struct RunOptions: ParsableArguments {
+    @Flag(help: "Go on with a run that was stopped: the one named, else the newest unfinished one in runs/. Takes its settings from there.")
+    var resume = false
+
+    @Argument(help: ArgumentHelp("With --resume: the run's folder.", valueName: "run"))
+    var folder: String?
+
+    @Option(help: ArgumentHelp("One run a seed, such as 1,2,3, each with its own draw of shots; ends with mean and deviation.", valueName: "seeds"))
+    var seeds: SeedList?
+
+    @Option(help: ArgumentHelp("Minutes between two checkpoints, besides those at the ends of epochs; 0 saves after every step.", valueName: "minutes"))
+    var saveEvery: Double?
+
+    private static let defaultMinutes = 10.0
+
+    /// In seconds.
+    var saveInterval: Double { (saveEvery ?? Self.defaultMinutes) * 60 }
+
+    func validate() throws {
+        if let folder, !resume { throw ValidationError("Unexpected argument '\(folder)'. To go on with a run, pass --resume before it.") }
+        if let saveEvery, !(saveEvery >= 0 && saveEvery <= 10_000) {
+            throw ValidationError("--save-every is \(saveEvery); 0 to 10000 minutes make sense.")
+        }
+    }
+
+    /// What may stand beside --resume: nothing that changes what is computed.
+    ///
+    /// - Parameter arguments: after the command's name.
+    func refuseOthers(among arguments: [String]) throws {
+        var isValue = false
+        for argument in arguments {
+            defer { isValue = argument == "--threads" }
+            if isValue || argument == "--resume" || argument == folder || argument.hasPrefix("--threads") || argument == "--" { continue }
+            let flag = argument.split(separator: "=", maxSplits: 1).first.map(String.init) ?? argument
+            throw ValidationError(
+                "\(flag) cannot go with --resume: a resumed run takes everything from its folder, so that it ends as if it "
+                    + "had never stopped. Only --threads may differ. For other settings start a new run.")
+        }
+    }
+}
+
+/// Whole numbers, each once, separated by commas.
+struct SeedList: ExpressibleByArgument, Equatable {
+    let seeds: [Int]
+
+    init(_ seeds: [Int]) { self.seeds = seeds }
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+        let numbers = parts.compactMap { Int($0) }
+        guard !numbers.isEmpty, numbers.count == parts.count, numbers.allSatisfy({ $0 >= 0 }),
+            Set(numbers).count == numbers.count
+        else { return nil }
+        seeds = numbers
+    }
+}

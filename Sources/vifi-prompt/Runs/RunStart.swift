@@ -1,0 +1,220 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import Foundation
+import Tensors
+import Training
+
+/// How a run begins: new, or where an earlier one stopped.
+enum RunStart {
+    /// - Parameters:
+    ///   - arguments: after the command's name; they are kept, so that the run can be started again.
+    ///   - output: nil for the next free folder under runs/.
+    case new(arguments: [String], output: String?)
+    case resumed(ResumedRun)
+
+    var resumed: ResumedRun? {
+        if case .resumed(let run) = self { run } else { nil }
+    }
+}
+
+/// A command that learns, as far as starting and going on are concerned.
+protocol LearningCommand: ParsableCommand {
+    static var kind: RunKind { get }
+    var runOptions: RunOptions { get }
+    var training: TrainingOptions { get }
+    var model: ModelOptions { get }
+    /// One run from its start to its end.
+    func learn(_ start: RunStart) throws
+}
+
+extension LearningCommand {
+    /// - Parameter arguments: after the command's name.
+    func launch(arguments: [String] = Array(CommandLine.arguments.dropFirst(2))) throws {
+        if runOptions.resume {
+            try runOptions.refuseOthers(among: arguments)
+            let path = try runOptions.folder ?? RunFinder.newestUnfinished(Self.kind)
+            if runOptions.folder == nil { Console.note("Resuming \(path.escapedForDisplay)") }
+            try resume(path)
+        } else if let seeds = runOptions.seeds {
+            guard training.seed == nil else { throw ValidationError("Pass --seed or --seeds, not both.") }
+            let group = try SeedGroup.new(
+                kind: Self.kind, seeds: seeds.seeds, arguments: arguments.without(options: ["--seeds", "--output", "-o"]),
+                output: training.output)
+            try group.run(Self.self, threads: nil)
+        } else {
+            if let output = training.output { try RunDirectory.checkFree(output, resume: resumeCommand(Self.kind, output)) }
+            try learn(.new(arguments: arguments, output: training.output))
+        }
+    }
+
+    private func resume(_ path: String) throws {
+        if let group = try SeedGroup.read(path, kind: Self.kind) {
+            try group.enteringWorkingDirectory().run(Self.self, threads: model.threads)
+        } else if let result = try RunResult.read(run: path), let record = try RunRecord.read(run: path), record.kind == Self.kind.rawValue {
+            Console.note("\(path.escapedForDisplay) is finished after \(result.steps) steps: there is nothing to go on with.")
+            result.show()
+        } else {
+            let resumed = try ResumedRun(path, kind: Self.kind)
+            try Self.again(resumed, threads: model.threads)
+        }
+    }
+
+    /// Starts the run's own command line again.
+    static func again(_ resumed: ResumedRun, threads: Int?) throws {
+        enter(workingDirectory: resumed.record.workingDirectory)
+        let extra = threads.map { ["--threads", "\($0)"] } ?? []
+        let command = try parse(resumed.record.arguments.without(options: threads == nil ? [] : ["--threads"]) + extra)
+        try command.learn(.resumed(resumed))
+    }
+}
+
+/// A stopped run, checked to be one that can go on.
+struct ResumedRun {
+    /// As the user may type it now.
+    let path: String
+    let record: RunRecord
+    let recipe: Recipe
+
+    /// - Throws: `RunError` where the folder holds no such run, or one whose files were changed.
+    init(_ path: String, kind: RunKind) throws {
+        guard isDirectory(path) else { throw FileError(path: path, problem: .missing) }
+        guard let record = try RunRecord.read(run: path) else { throw RunError.notARun(path: path) }
+        guard record.kind == kind.rawValue else { throw RunError.otherKind(path: path, kind: record.kind) }
+        let configuration = path.appendingPath("config.yaml")
+        guard try Digest.ofFile(configuration) == record.configurationSHA256 else { throw RunError.changed(file: configuration) }
+        for (file, digest) in [("labels.csv", record.labelsSHA256)] + record.lists.map({ ($0.key + ".txt", $0.value.sha256) }) {
+            let file = path.appendingPath("split").appendingPath(file)
+            guard try Digest.ofFile(file) == digest else { throw RunError.changed(file: file) }
+        }
+        self.record = record
+        recipe = try Recipe(path: configuration)
+        // The working directory may change before the path is used.
+        self.path = path.hasPrefix("/") || record.workingDirectory == FileManager.default.currentDirectoryPath
+            ? path : resolvedPath(path) ?? path
+        if record.version != vifiPromptVersion {
+            Console.warning("the run began with vifi-prompt \(record.version), this is \(vifiPromptVersion): results may differ by rounding.")
+        }
+        if record.processor != Machine.processorName {
+            Console.warning(
+                "the run began on \(record.processor), this is \(Machine.processorName): other instructions are used, so results "
+                    + "agree up to rounding only.")
+        }
+    }
+
+    /// The settings of the run; only the threads are new.
+    func settings(pool: WorkerPool) -> Settings {
+        if pool.threadCount != record.threads {
+            Console.note(
+                "\(pool.threadCount) threads instead of \(record.threads): sums are made in the same order, so the result stays the same.")
+        }
+        return Settings(resuming: self, pool: pool)
+    }
+
+    /// - Throws: `RunError` where another backbone is there now.
+    func check(_ backbone: Backbone) throws {
+        guard backbone.digest == record.backboneSHA256 else {
+            throw RunError.otherBackbone(path: record.backbone, expected: record.backboneSHA256, actual: backbone.digest)
+        }
+    }
+}
+
+/// Runs in the runs folder.
+enum RunFinder {
+    /// The unfinished run or group of seeds that was last written to and that nobody is working on.
+    static func newestUnfinished(_ kind: RunKind) throws -> String {
+        let folders = ((try? directoryEntries(BackboneFinder.runsFolder)) ?? []).map { BackboneFinder.runsFolder.appendingPath($0) }
+        let candidates = folders.filter { path in
+            if let group = try? SeedGroup.read(path, kind: kind) { return !group.isFinished }
+            guard let record = try? RunRecord.read(run: path), record.kind == kind.rawValue else { return false }
+            return (try? RunResult.read(run: path)) == nil && (try? DirectoryLock(directory: path)) != nil
+        }
+        guard let newest = candidates.max(by: { modified($0) < modified($1) }) else { throw RunError.noneUnfinished(kind: kind.rawValue) }
+        return newest
+    }
+
+    private static func modified(_ run: String) -> Date {
+        // A folder's own time changes when a file in it appears; a log's with every step.
+        ["metrics.jsonl", "seeds.json", ""].compactMap { name in
+            (try? FileManager.default.attributesOfItem(atPath: name.isEmpty ? run : run.appendingPath(name)))?[.modificationDate] as? Date
+        }.max() ?? .distantPast
+    }
+}
+
+/// What keeps a run from going on.
+enum RunError: ReportableError, Equatable {
+    case notARun(path: String)
+    case otherKind(path: String, kind: String)
+    case changed(file: String)
+    case filmsChanged(list: String)
+    case otherBackbone(path: String, expected: String, actual: String)
+    case noneUnfinished(kind: String)
+
+    var exitStatus: Files.ExitStatus {
+        switch self {
+        case .notARun, .noneUnfinished: .missingInput
+        case .otherKind: .usage
+        case .changed, .filmsChanged, .otherBackbone: .badConfiguration
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .notARun(let path):
+            "\(path.escapedForDisplay): holds no run that can go on (there is no run.json). Name the folder that a run's --output names."
+        case .otherKind(let path, let kind):
+            "\(path.escapedForDisplay): is a \(kind.escapedForDisplay) run; go on with it by `vifi-prompt \(kind.escapedForDisplay) --resume`."
+        case .changed(let file):
+            "\(file.escapedForDisplay): was changed after the run began; a resumed run must end as if it had never stopped. "
+                + "Put it back, or start a new run with the changed file."
+        case .filmsChanged(let list):
+            "the films of the \(list.escapedForDisplay) list are others than when the run began (a name or a size differs). "
+                + "Put them back, or start a new run."
+        case .otherBackbone(let path, let expected, let actual):
+            "\(path.escapedForDisplay): its SHA-256 over weights is \(actual.prefix(12))…, the run began with \(expected.prefix(12))…. "
+                + "Put that backbone back, or start a new run."
+        case .noneUnfinished(let kind):
+            "no unfinished \(kind) run in \(BackboneFinder.runsFolder)/. Name one: `vifi-prompt \(kind) --resume RUN`."
+        }
+    }
+}
+
+/// A run's relative paths start where it was started; if that is gone, here.
+func enter(workingDirectory: String) {
+    guard workingDirectory != FileManager.default.currentDirectoryPath, isDirectory(workingDirectory) else { return }
+    Console.note("Paths are taken from \(workingDirectory.escapedForDisplay), where the run was started.")
+    _ = FileManager.default.changeCurrentDirectoryPath(workingDirectory)
+}
+
+extension [String] {
+    /// The arguments without some options and their values, however these are written.
+    func without(options: [String]) -> [String] {
+        var result: [String] = []
+        var skipsValue = false
+        for argument in self {
+            if skipsValue {
+                skipsValue = false
+            } else if options.contains(argument) {
+                skipsValue = true
+            } else if !options.contains(where: { argument.hasPrefix($0 + "=") }) {
+                result.append(argument)
+            }
+        }
+        return result
+    }
+}
+
+/// A command as it can be typed in a shell.
+func shellCommand(_ words: [String]) -> String {
+    words.map { word in
+        let isPlain = !word.isEmpty && word.unicodeScalars.allSatisfy {
+            $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=,:+@%".unicodeScalars.contains($0)
+        }
+        return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
+    }.joined(separator: " ")
+}
+
+/// The command that goes on with a run, as this program was called.
+func resumeCommand(_ kind: RunKind, _ path: String) -> String {
+    shellCommand([CommandLine.arguments.first ?? "vifi-prompt", kind.rawValue, "--resume", path])
+}

@@ -1,0 +1,203 @@
+import ArgumentParser
+import Evaluation
+import Files
+import Foundation
+import Training
+
+/// The same run with several seeds, each with its own draw of shots: `seed1/`, `seed2/`, … in one folder,
+/// and what they reached together.
+///
+///     seeds.json     seeds and command line, so that the group can go on
+///     summary.json   summary.csv   written when all seeds are finished
+struct SeedGroup: Codable {
+    let kind: String
+    let seeds: [Int]
+    /// What followed the command's name, without seeds and output.
+    let arguments: [String]
+    let workingDirectory: String
+    /// Where the group lies, as it can be typed now.
+    private(set) var path = ""
+
+    private static let recordName = "seeds.json"
+    private static let summaryName = "summary.json"
+
+    private enum CodingKeys: String, CodingKey {
+        case kind, seeds, arguments, workingDirectory
+    }
+
+    /// - Throws: `FileError` where the folder holds something else already.
+    static func new(kind: RunKind, seeds: [Int], arguments: [String], output: String?) throws -> SeedGroup {
+        let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: kind.rawValue + "-seeds")
+        for name in [recordName, "run.json"] where fileExists(path.appendingPath(name)) {
+            throw FileError(
+                path: path, problem: .cannotCreate(
+                    reason: "it holds a run already. Go on with it by `\(resumeCommand(kind, path))`, choose another --output, or remove it"))
+        }
+        let group = SeedGroup(
+            kind: kind.rawValue, seeds: seeds, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath, path: path)
+        try createDirectory(path)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try DurableFile.write(Array(try encoder.encode(group)), to: path.appendingPath(recordName))
+        return group
+    }
+
+    /// - Returns: nil where the folder holds no group.
+    static func read(_ path: String, kind: RunKind) throws -> SeedGroup? {
+        let file = path.appendingPath(recordName)
+        guard fileExists(file) else { return nil }
+        let bytes = try InputFile.contents(of: file, limit: 1 << 20)
+        guard var group = try? JSONDecoder().decode(SeedGroup.self, from: Data(bytes)) else {
+            throw FileError(path: file, problem: .notReadable(reason: "it is not what this program writes there"))
+        }
+        guard group.kind == kind.rawValue else { throw RunError.otherKind(path: path, kind: group.kind) }
+        group.path = path
+        return group
+    }
+
+    /// The group as it is named from where it was started, after going there.
+    func enteringWorkingDirectory() -> SeedGroup {
+        var group = self
+        if !path.hasPrefix("/"), workingDirectory != FileManager.default.currentDirectoryPath {
+            group.path = resolvedPath(path) ?? path
+        }
+        enter(workingDirectory: workingDirectory)
+        return group
+    }
+
+    var isFinished: Bool { fileExists(path.appendingPath(Self.summaryName)) }
+
+    /// Runs what is not finished yet, then sums up.
+    func run<Command: LearningCommand>(_ command: Command.Type, threads: Int?) throws {
+        let lock = try DirectoryLock(directory: path)
+        var results: [(seed: Int, result: RunResult)] = []
+        for (index, seed) in seeds.enumerated() {
+            let folder = path.appendingPath("seed\(seed)")
+            if try RunResult.read(run: folder) == nil {
+                Console.note("Seed \(seed), \(index + 1) of \(seeds.count): \(folder.escapedForDisplay)")
+                do {
+                    try one(command, seed: seed, folder: folder, threads: threads)
+                } catch TrainingError.interrupted(let step, let saved, _) {
+                    throw TrainingError.interrupted(step: step, saved: saved, resume: resumeCommand(Command.kind, path))
+                }
+            }
+            if let result = try RunResult.read(run: folder) { results.append((seed, result)) }
+        }
+        let summary = SeedSummary(results)
+        try DurableFile.write(summary.csv, to: path.appendingPath("summary.csv"))
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try DurableFile.write(Array(try encoder.encode(summary)), to: path.appendingPath(Self.summaryName))
+        Console.result(summary.table)
+        Console.result("summary: \(path.appendingPath(Self.summaryName))")
+        _ = consume lock
+    }
+
+    private func one<Command: LearningCommand>(_ command: Command.Type, seed: Int, folder: String, threads: Int?) throws {
+        if try RunRecord.read(run: folder) != nil {
+            try Command.again(ResumedRun(folder, kind: Command.kind), threads: threads)
+        } else {
+            // Nothing was learned yet: what a crash left of the start is made anew.
+            if fileExists(folder) { removeTree(folder) }
+            let arguments = arguments + ["--seed", "\(seed)", "--output", folder]
+            let extra = threads.map { ["--threads", "\($0)"] } ?? []
+            try Command.parse(arguments.without(options: threads == nil ? [] : ["--threads"]) + extra)
+                .learn(.new(arguments: arguments, output: folder))
+        }
+    }
+}
+
+/// What runs that differ only in their seed reached.
+struct SeedSummary: Encodable {
+    struct Run: Encodable {
+        let seed: Int
+        let trainingLoss: Double
+        let last: Scores?
+        let best: Scores?
+        let seconds: Double
+    }
+
+    struct Measure: Encodable {
+        let name: String
+        let mean: Double
+        /// Of the sample (n − 1); nil for one run.
+        let deviation: Double?
+        let values: [Double]
+    }
+
+    /// Runs that were counted.
+    let n: Int
+    let runs: [Run]
+    let measures: [Measure]
+
+    init(_ results: [(seed: Int, result: RunResult)]) {
+        n = results.count
+        runs = results.map {
+            Run(
+                seed: $0.seed, trainingLoss: $0.result.trainingLoss, last: $0.result.last, best: $0.result.best,
+                seconds: $0.result.seconds)
+        }
+        let all: [(name: String, value: (RunResult) -> Double?)] = [
+            ("last_top1", { $0.last?.top1 }), ("last_top5", { $0.last?.top5 }),
+            ("last_mean_class", { $0.last?.meanClassAccuracy }), ("best_top1", { $0.best?.top1 }),
+            ("training_loss", { $0.trainingLoss }),
+        ]
+        measures = all.compactMap { name, value in
+            let values = results.compactMap { value($0.result) }
+            guard values.count == results.count, !values.isEmpty else { return nil }
+            let statistics = RunStatistics(values)
+            return Measure(name: name, mean: statistics.mean, deviation: statistics.deviation, values: values)
+        }
+    }
+
+    /// A row a seed, then mean and deviation.
+    var csv: String {
+        var lines = [(["seed"] + measures.map(\.name)).joined(separator: ",")]
+        for (index, run) in runs.enumerated() {
+            lines.append((["\(run.seed)"] + measures.map { "\($0.values[index])" }).joined(separator: ","))
+        }
+        lines.append((["mean"] + measures.map { "\($0.mean)" }).joined(separator: ","))
+        lines.append((["deviation"] + measures.map { $0.deviation.map { "\($0)" } ?? "" }).joined(separator: ","))
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    var table: String {
+        let titles = ["last_top1": "last top-1 %", "last_top5": "last top-5 %", "last_mean_class": "mean of classes %",
+            "best_top1": "best top-1 %", "training_loss": "training loss"]
+        func text(_ value: Double, _ measure: Measure) -> String {
+            ProgressReporter.decimal(value, places: measure.name == "training_loss" ? 3 : 1)
+        }
+        var rows = [["seed"] + measures.map { titles[$0.name] ?? $0.name }]
+        for (index, run) in runs.enumerated() { rows.append(["\(run.seed)"] + measures.map { text($0.values[index], $0) }) }
+        rows.append(
+            ["mean ± deviation, n = \(n)"]
+                + measures.map { measure in
+                    text(measure.mean, measure) + (measure.deviation.map { " ± " + text($0, measure) } ?? "")
+                })
+        return alignedTable(rows)
+    }
+}
+
+/// A Markdown table whose columns are as wide as their widest cell; the first row is the heading.
+func alignedTable(_ rows: [[String]]) -> String {
+    let count = rows.map(\.count).max() ?? 0
+    let widths = (0..<count).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    func line(_ row: [String]) -> String {
+        let cells = (0..<count).map { column in
+            let cell = column < row.count ? row[column] : ""
+            return cell + String(repeating: " ", count: widths[column] - cell.count)
+        }
+        return "| " + cells.joined(separator: " | ") + " |"
+    }
+    let rule = "|" + widths.map { String(repeating: "-", count: $0 + 2) }.joined(separator: "|") + "|"
+    return ([line(rows.first ?? []), rule] + rows.dropFirst().map(line)).joined(separator: "\n")
+}
+
+extension RunResult {
+    func show() {
+        guard let last, let best else { return }
+        Console.result(
+            "test top-1 \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best; "
+                + "\(last.clips) clips of \(last.classes) classes")
+    }
+}
