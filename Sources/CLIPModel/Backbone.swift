@@ -11,7 +11,7 @@ package struct Backbone: Sendable {
     /// SHA-256 over names, shapes and float32 bytes of all tensors in the order of their names.
     package let digest: String
     package let vision: VisionTower
-    package let text: TextTower
+    package internal(set) var text: TextTower
 
     package init(architecture: CLIPArchitecture, parameters: BackboneParameters<Matrix>, description: BackboneDescription) {
         self.architecture = architecture

@@ -27,10 +27,11 @@ package struct TaskSetting {
     package let weightDecay: Double
     /// Bound on the activations that are kept for the backward pass.
     package let activationBytes: Int
+    package let rounding: HalfRounding
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
-        activationBytes: Int = 2 << 30
+        activationBytes: Int = 2 << 30, rounding: HalfRounding = []
     ) {
         self.sequences = sequences
         self.fusion = fusion
@@ -38,6 +39,7 @@ package struct TaskSetting {
         self.pool = pool
         self.weightDecay = weightDecay
         self.activationBytes = activationBytes
+        self.rounding = rounding
     }
 }
 
@@ -56,15 +58,17 @@ package final class PromptTask: LearningTask {
         self.setting = setting
         gradients = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
         learner = PromptLearner(
-            backbone: backbone, prompts: prompts.configuration, sequences: setting.sequences, fusion: setting.fusion,
-            frameCount: setting.frameCount, pool: setting.pool, activationBytes: setting.activationBytes)
+            backbone: backbone.rounded(setting.rounding), prompts: prompts.configuration, sequences: setting.sequences,
+            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, activationBytes: setting.activationBytes)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay), values: prompts.all, gradients: gradients.all, pool: setting.pool)
     }
 
     package var parameterCount: Int { optimiser.parameterCount }
 
-    package func begin() { learner.begin(prompts: prompts) }
+    package func begin() {
+        learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts)
+    }
 
     package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
         learner.add(clips: clips, targets: targets, weight: weight, to: &result)
@@ -77,8 +81,8 @@ package final class PromptTask: LearningTask {
 
     package func classifier(sequences: [[Int]]) -> VideoClassifier {
         VideoClassifier(
-            backbone: backbone, prompts: prompts.reading, sequences: sequences, fusion: setting.fusion,
-            frameCount: setting.frameCount, pool: setting.pool)
+            backbone: backbone.rounded(setting.rounding), prompts: prompts.rounded(setting.rounding).reading,
+            sequences: sequences, fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
     }
 
     package func nonFiniteName() -> String? { prompts.named.first { nonFiniteCount(in: $0.element) > 0 }?.name }
@@ -115,7 +119,7 @@ package final class BridgeTask: LearningTask {
         learner = BackboneLearner(
             parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
             fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
-            activationBytes: setting.activationBytes)
+            activationBytes: setting.activationBytes, rounding: setting.rounding)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay), values: Self.learning(copy, tuning, trainsTokens: trainsTokens),
             gradients: Self.learning(zeros, tuning, trainsTokens: trainsTokens), pool: setting.pool)
@@ -157,8 +161,8 @@ package final class BridgeTask: LearningTask {
 
     package func classifier(sequences: [[Int]]) -> VideoClassifier {
         VideoClassifier(
-            backbone: backbone(named: description.name, provenance: description.provenance), sequences: sequences,
-            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
+            backbone: backbone(named: description.name, provenance: description.provenance).rounded(setting.rounding),
+            sequences: sequences, fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
     }
 
     package func nonFiniteName() -> String? {

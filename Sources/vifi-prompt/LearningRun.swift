@@ -131,7 +131,7 @@ struct LearningRun {
         if let val = data.val { try directory.writeSplit("val.txt", text: AnnotationList.text(of: val.clips)) }
 
         let clips = ClipLoader(
-            list: data.train, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
+            list: data.train, reader: options.reader, sampler: settings.sampler,
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
             configuration: options.loading(cacheByteBudget: Self.cacheBytes))
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
@@ -184,7 +184,7 @@ struct LearningRun {
     /// Test clips, seen once in the middle.
     func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
         ClipLoader(
-            list: list, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
+            list: list, reader: options.reader, sampler: settings.sampler,
             transform: settings.testTransform(for: backbone), seed: settings.seed, configuration: options.loading())
     }
 }

@@ -40,12 +40,12 @@ struct BridgeCommand: ParsableCommand {
         let runData = try RunData(settings: settings, kind: .bridge, options: data)
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: 0, template: settings.recipe.template,
-            tokenizer: tokenizer)
+            keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
         let task = BridgeTask(
             backbone: backbone, tuning: settings.recipe.tuning ?? .both,
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3),
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding),
             normalisation: settings.normalisation(for: backbone))
         let run = LearningRun(kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe)
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "

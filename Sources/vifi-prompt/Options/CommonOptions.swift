@@ -13,6 +13,22 @@ struct RecipeOptions: ParsableArguments {
         name: .customLong("set"),
         help: ArgumentHelp("One setting by its recipe key, such as training.epochs=20. May be repeated.", valueName: "key=value"))
     var assignments: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Faults of the reference code to repeat: vifi-clip for all, or names with commas; docs/reproduce.md explains them.",
+            valueName: "names"))
+    var compat: String?
+
+    /// What the recipe says, over it the flags, over these --compat and --set.
+    func given(flags: (inout Recipe) -> Void) throws -> Recipe {
+        var given = try recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) } ?? Recipe()
+        flags(&given)
+        if let compat { try given.set("compat=\(compat)", source: "--compat") }
+        for assignment in assignments { try given.set(assignment) }
+        // Flags are held to the same ranges as recipes.
+        return given == Recipe() ? given : try Recipe(yaml: given.yaml, source: "command line")
+    }
 }
 
 /// The films, their labels and how they are looked at.
@@ -117,3 +133,7 @@ struct TrainingOptions: ParsableArguments {
 
 extension Fusion: ExpressibleByArgument {}
 extension Tuning: ExpressibleByArgument {}
+
+extension Views: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+}
