@@ -11,7 +11,7 @@ package struct Backbone: Sendable {
     /// SHA-256 over names, shapes and float32 bytes of all tensors in the order of their names.
     package let digest: String
     package let vision: VisionTower
-    package let text: TextTower
+    package internal(set) var text: TextTower
 
     /// CLIP's vocabulary beside the file or folder that the backbone was read from.
     package let vocabularyPath: String?

@@ -35,16 +35,20 @@ package struct Evaluator {
         while true {
             let batch = try stream.next(max(1, Self.batchSize / max(1, loader.viewsPerFilm)))
             if batch.isEmpty { return result }
-            let logits = try classifier.logits(clips: batch.flatMap { $0.views.map(\.matrix) })
-            var start = 0
-            for clip in batch {
-                let views = logits[start..<start + clip.views.count].map { softmax(of: $0) }
-                start += clip.views.count
-                let mean = (0..<classifier.classCount).map { label in
-                    views.reduce(0) { $0 + $1[label] } / Float(max(1, views.count))
+            let views = batch.enumerated().flatMap { film, clip in clip.views.map { (film: film, clip: $0) } }
+            var sums = batch.map { _ in [Float](repeating: 0, count: classifier.classCount) }
+            for start in stride(from: 0, to: views.count, by: Self.batchSize) {
+                // A film of many views goes through in parts: only these are copied.
+                let part = views[start..<min(start + Self.batchSize, views.count)]
+                for (view, logits) in zip(part, try classifier.logits(clips: part.map(\.clip.matrix))) {
+                    for (label, probability) in softmax(of: logits).enumerated() { sums[view.film][label] += probability }
                 }
+            }
+            for (clip, sum) in zip(batch, sums) {
                 result.append(
-                    Prediction(path: loader.list.clips[clip.filmIndex].path, label: clip.label, probabilities: mean))
+                    Prediction(
+                        path: loader.list.clips[clip.filmIndex].path, label: clip.label,
+                        probabilities: sum.map { $0 / Float(max(1, clip.views.count)) }))
             }
             try report(result.count)
         }

@@ -32,10 +32,11 @@ package struct TaskSetting {
     package let weightDecay: Double
     /// Bound on the activations that are kept for the backward pass.
     package let activationBytes: Int
+    package let rounding: HalfRounding
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
-        activationBytes: Int = 2 << 30
+        activationBytes: Int = 2 << 30, rounding: HalfRounding = []
     ) {
         self.sequences = sequences
         self.fusion = fusion
@@ -43,6 +44,7 @@ package struct TaskSetting {
         self.pool = pool
         self.weightDecay = weightDecay
         self.activationBytes = activationBytes
+        self.rounding = rounding
     }
 }
 
@@ -61,15 +63,17 @@ package final class PromptTask: LearningTask {
         self.setting = setting
         gradients = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
         learner = PromptLearner(
-            backbone: backbone, prompts: prompts.configuration, sequences: setting.sequences, fusion: setting.fusion,
-            frameCount: setting.frameCount, pool: setting.pool, activationBytes: setting.activationBytes)
+            backbone: backbone.rounded(setting.rounding), prompts: prompts.configuration, sequences: setting.sequences,
+            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, activationBytes: setting.activationBytes)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay),
             entries: zip(prompts.named, gradients.all).map { .init(name: $0.name, value: $0.element, gradient: $1) },
             pool: setting.pool)
     }
 
-    package func begin() { learner.begin(prompts: prompts) }
+    package func begin() {
+        learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts)
+    }
 
     package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
         learner.add(clips: clips, targets: targets, weight: weight, to: &result)
@@ -82,8 +86,8 @@ package final class PromptTask: LearningTask {
 
     package func classifier(sequences: [[Int]]) -> VideoClassifier {
         VideoClassifier(
-            backbone: backbone, prompts: prompts.reading, sequences: sequences, fusion: setting.fusion,
-            frameCount: setting.frameCount, pool: setting.pool)
+            backbone: backbone.rounded(setting.rounding), prompts: prompts.rounded(setting.rounding).reading,
+            sequences: sequences, fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
     }
 
     package func nonFiniteName() -> String? { prompts.named.first { nonFiniteCount(in: $0.element) > 0 }?.name }
@@ -120,7 +124,7 @@ package final class BridgeTask: LearningTask {
         learner = BackboneLearner(
             parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
             fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
-            activationBytes: setting.activationBytes)
+            activationBytes: setting.activationBytes, rounding: setting.rounding)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay),
             entries: zip(
@@ -164,8 +168,8 @@ package final class BridgeTask: LearningTask {
 
     package func classifier(sequences: [[Int]]) -> VideoClassifier {
         VideoClassifier(
-            backbone: backbone(named: description.name, provenance: description.provenance), sequences: sequences,
-            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
+            backbone: backbone(named: description.name, provenance: description.provenance).rounded(setting.rounding),
+            sequences: sequences, fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
     }
 
     package func nonFiniteName() -> String? {

@@ -1,24 +1,34 @@
 import Foundation
 
-/// Learning rate by step: a linear warm-up from 0, then a cosine to a hundredth of the base rate.
+/// Learning rate by step: a linear warm-up to the base rate, then a cosine to a hundredth of it.
 ///
-/// The warm-up does not shift the cosine, and the first step has rate 0: timm's scheduler as the
-/// paper's code sets it up (`methods.md` 1.4).
+/// timm's scheduler as the paper's code sets it up (`methods.md` 1.4), but for two faults: the first step
+/// learns nothing (`startsIdle`), and the rate drops abruptly after the warm-up (`dropsAfterWarmup`).
 package struct CosineSchedule: Sendable, Equatable {
     package var baseRate: Double
     package var stepCount: Int
     package var warmupSteps: Int
+    /// The warm-up begins with a step of rate 0.
+    package var startsIdle: Bool
+    /// The cosine counts from the first step, so that the warm-up has used up a part of it.
+    package var dropsAfterWarmup: Bool
 
-    package init(baseRate: Double, stepCount: Int, warmupSteps: Int) {
+    package init(
+        baseRate: Double, stepCount: Int, warmupSteps: Int, startsIdle: Bool = false, dropsAfterWarmup: Bool = false
+    ) {
         self.baseRate = baseRate
         self.stepCount = stepCount
         self.warmupSteps = warmupSteps
+        self.startsIdle = startsIdle
+        self.dropsAfterWarmup = dropsAfterWarmup
     }
 
     /// - Parameter step: counts from 0.
     package func rate(at step: Int) -> Double {
-        if step < warmupSteps { return baseRate * Double(step) / Double(warmupSteps) }
+        if step < warmupSteps { return baseRate * Double(startsIdle ? step : step + 1) / Double(warmupSteps) }
         let floor = baseRate / 100
-        return floor + 0.5 * (baseRate - floor) * (1 + cos(.pi * Double(step) / Double(max(1, stepCount))))
+        let start = dropsAfterWarmup ? 0 : warmupSteps
+        let share = Double(step - start) / Double(max(1, stepCount - start))
+        return floor + 0.5 * (baseRate - floor) * (1 + cos(.pi * share))
     }
 }

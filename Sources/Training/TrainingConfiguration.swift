@@ -14,6 +14,12 @@ package struct TrainingConfiguration: Sendable, Equatable {
     package var blending: Blending
     /// Epochs between evaluations; the last epoch is always evaluated.
     package var evaluationInterval: Int
+    /// As in `CosineSchedule`.
+    package var startsIdle = false
+    package var dropsAfterWarmup = false
+    /// What is left over of an epoch after its last full step is thrown away, as the paper's code does
+    /// (`methods.md` 1.4), instead of making a smaller step.
+    package var discardsLeftovers = false
 
     package init(
         epochs: Int = 50, batchSize: Int = 4, accumulationSteps: Int = 16, learningRate: Double = 8e-3,
@@ -33,17 +39,22 @@ package struct TrainingConfiguration: Sendable, Equatable {
 
     package var clipsPerStep: Int { batchSize * accumulationSteps }
 
-    /// Steps of one epoch over `clipCount` clips, the smaller last one included.
-    package func stepsPerEpoch(clipCount: Int) -> Int { (clipCount + clipsPerStep - 1) / clipsPerStep }
+    /// Steps of one epoch over `clipCount` clips, the smaller last one included unless leftovers are discarded.
+    package func stepsPerEpoch(clipCount: Int) -> Int {
+        (discardsLeftovers ? clipCount : clipCount + clipsPerStep - 1) / clipsPerStep
+    }
 
     package func schedule(clipCount: Int) -> CosineSchedule {
         let perEpoch = stepsPerEpoch(clipCount: clipCount)
         return CosineSchedule(
-            baseRate: learningRate, stepCount: epochs * perEpoch, warmupSteps: Int((warmupEpochs * Double(perEpoch)).rounded()))
+            baseRate: learningRate, stepCount: epochs * perEpoch, warmupSteps: Int((warmupEpochs * Double(perEpoch)).rounded()),
+            startsIdle: startsIdle, dropsAfterWarmup: dropsAfterWarmup)
     }
 
     /// Everything that is out of range, all together.
-    package func check() throws(TrainingError) {
+    ///
+    /// - Parameter clipCount: clips of an epoch, where known.
+    package func check(clipCount: Int? = nil) throws(TrainingError) {
         var faults: [String] = []
         func require(_ condition: Bool, _ fault: String) { if !condition { faults.append(fault) } }
         require((1...100_000).contains(epochs), "epochs is \(epochs); 1 to 100000 make sense.")
@@ -53,6 +64,12 @@ package struct TrainingConfiguration: Sendable, Equatable {
         require(warmupEpochs >= 0 && warmupEpochs <= Double(epochs), "warmup_epochs is \(warmupEpochs); 0 to epochs (\(epochs)) make sense.")
         require(weightDecay >= 0 && weightDecay < 1, "weight_decay is \(weightDecay); 0 to below 1 make sense.")
         require(evaluationInterval >= 1, "the evaluation interval is \(evaluationInterval); at least 1 epoch.")
+        if let clipCount, faults.isEmpty {
+            require(
+                stepsPerEpoch(clipCount: clipCount) > 0,
+                "an epoch has \(clipCount) clips and a step \(clipsPerStep): with discarded-leftovers no step is left. "
+                    + "Take smaller steps or leave that quirk out.")
+        }
         guard faults.isEmpty else { throw .badConfiguration(faults) }
     }
 }

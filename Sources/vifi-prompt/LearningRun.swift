@@ -292,7 +292,7 @@ struct LearningRun {
     /// Training clips, drawn and blended as the recipe says.
     func trainingLoader() -> ClipLoader {
         ClipLoader(
-            list: data.train, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
+            list: data.train, reader: options.reader, sampler: settings.sampler,
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
             configuration: options.loading(cacheByteBudget: Self.cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
     }
@@ -300,7 +300,7 @@ struct LearningRun {
     /// Test clips, seen once in the middle.
     func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
         ClipLoader(
-            list: list, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
+            list: list, reader: options.reader, sampler: settings.sampler,
             transform: settings.testTransform(for: backbone), seed: settings.seed,
             configuration: options.loading(badVideoPolicy: settings.recipe.data.onBadVideo))
     }

@@ -17,10 +17,11 @@ enum SettingsError: ReportableError {
     case unknownRecipe(name: String, nearest: String?)
     case otherSide(wanted: Int, backbone: Int)
     case noSource
+    case tooManyViews(Views, frames: Int)
 
     var exitStatus: ExitStatus {
         switch self {
-        case .incompleteData, .noSource: .usage
+        case .incompleteData, .noSource, .tooManyViews: .usage
         case .unknownRecipe: .missingInput
         case .otherSide: .badConfiguration
         }
@@ -38,6 +39,9 @@ enum SettingsError: ReportableError {
             "data.side is \(wanted), the backbone sees \(backbone) × \(backbone) pixels. Leave data.side out."
         case .noSource:
             "nothing to classify against: pass --labels, or --prompts with a prompt file that names its classes."
+        case .tooManyViews(let views, let frames):
+            "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each film; "
+                + "at most 1024 are looked at. Take fewer views or frames."
         }
     }
 }
@@ -54,13 +58,7 @@ struct Settings {
 
     /// - Parameter flags: what the command line says, as a recipe.
     init(kind: RunKind, recipeOptions: RecipeOptions, flags: (inout Recipe) -> Void, pool: WorkerPool) throws {
-        var flagged = Recipe()
-        flags(&flagged)
-        for assignment in recipeOptions.assignments { try flagged.set(assignment) }
-        // Flags are held to the same ranges as recipes.
-        if flagged != Recipe() { flagged = try Recipe(yaml: flagged.yaml, source: "command line") }
-        let file = try recipeOptions.recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) }
-        let given = flagged.merged(over: file ?? Recipe())
+        let given = try recipeOptions.given(flags: flags)
         isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
         let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(kind.rawValue).yaml")) : Recipe()
         recipe = given.merged(over: base).overlaid(on: .defaults(for: kind))
@@ -106,12 +104,13 @@ struct Settings {
 
     /// The pixel normalisation that the recipe asks for, else the backbone's own.
     func normalisation(for backbone: Backbone) -> PixelNormalisation {
-        switch recipe.model.normalisation {
-        case .clip: .clip
-        case .imagenet: .imageNet
-        case nil: backbone.description.normalisation
-        }
+        recipe.normalisation(insteadOf: backbone.description.normalisation)
     }
+
+    /// Prompts and text inputs that are rounded to half precision.
+    var rounding: HalfRounding { recipe.rounding }
+
+    var sampler: FrameSampler { recipe.sampler(frameCount: frameCount) }
 
     var fusion: Fusion { recipe.fusion ?? .embedding }
     var frameCount: Int { recipe.data.frames ?? 16 }
@@ -163,12 +162,14 @@ struct Settings {
         configuration.greyProbability = Float(recipe.augmentation.grey ?? 0.2)
         if recipe.augmentation.multiScale == false { configuration.cropScales = [1] }
         configuration.normalisation = Normalisation(normalisation(for: backbone))
+        configuration.roundsToHalf = recipe.repeats(.halfInputs)
         return .training(side: backbone.architecture.imagePixels, configuration)
     }
 
     func testTransform(for backbone: Backbone) -> ClipTransform {
         var configuration = ClipTransform.Configuration()
         configuration.normalisation = Normalisation(normalisation(for: backbone))
+        configuration.roundsToHalf = recipe.repeats(.halfInputs)
         return .testing(side: backbone.architecture.imagePixels, configuration)
     }
 
@@ -179,18 +180,46 @@ struct Settings {
             accumulationSteps: training.accumulationSteps ?? 16, learningRate: training.learningRate ?? 8e-3,
             warmupEpochs: Double(training.warmupEpochs ?? 5), weightDecay: training.weightDecay ?? 1e-3, seed: seed,
             blending: blending)
+        configuration.startsIdle = recipe.repeats(.idleFirstStep)
+        configuration.dropsAfterWarmup = recipe.repeats(.unshiftedCosine)
+        configuration.discardsLeftovers = recipe.repeats(.discardedLeftovers)
         if let steps = training.steps {
-            let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
+            let perEpoch = max(1, configuration.stepsPerEpoch(clipCount: clipCount))
             configuration.epochs = (steps + perEpoch - 1) / perEpoch
         }
         configuration.warmupEpochs = min(configuration.warmupEpochs, Double(configuration.epochs) / 2)
         configuration.evaluationInterval = training.evaluateEvery ?? max(1, configuration.epochs / 5)
-        try configuration.check()
+        try configuration.check(clipCount: clipCount)
         return configuration
     }
 }
 
 extension Recipe {
+    /// Whether a fault of the reference is to be repeated.
+    func repeats(_ quirk: Quirk) -> Bool { compat?.contains(quirk) ?? false }
+
+    func normalisation(insteadOf own: PixelNormalisation) -> PixelNormalisation {
+        switch model.normalisation {
+        case .clip: .clip
+        case .imagenet: .imageNet
+        case nil: repeats(.imageNetNormalisation) ? .imageNet : own
+        }
+    }
+
+    var rounding: HalfRounding {
+        var rounding: HalfRounding = []
+        if repeats(.halfPrompts) { rounding.insert(.prompts) }
+        if repeats(.halfInputs) { rounding.insert(.textInputs) }
+        return rounding
+    }
+
+    func sampler(frameCount: Int) -> FrameSampler {
+        var sampler = FrameSampler(sampleCount: frameCount)
+        sampler.missesTail = repeats(.unseenTail)
+        sampler.wrapsShortFilms = repeats(.wrappedFrames)
+        return sampler
+    }
+
     /// What holds where neither flag nor recipe says otherwise: the paper's few-shot prompting and bridging
     /// settings (`docs`, configuration table), with 16 frames.
     static func defaults(for kind: RunKind) -> Recipe {
@@ -203,6 +232,7 @@ extension Recipe {
         recipe.training.warmupEpochs = 5
         recipe.training.weightDecay = 1e-3
         recipe.training.seed = 1
+        recipe.compat = []
         recipe.augmentation.flip = 0.5
         recipe.augmentation.colourJitter = 0.8
         recipe.augmentation.grey = 0.2

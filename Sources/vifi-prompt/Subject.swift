@@ -84,17 +84,20 @@ struct Subject {
 
     /// - Parameters:
     ///   - template: for class names where no text prompts are learned.
+    ///   - keepsUnderscores, rounding: what to repeat of the reference's faults.
     ///   - fusion, frameCount: nil for the prompt file's, else embedding and 8 or 16 frames.
     func classifier(
-        classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, pool: WorkerPool
+        classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, keepsUnderscores: Bool = false,
+        rounding: HalfRounding = [], pool: WorkerPool
     ) throws -> VideoClassifier {
         let sequences = try backbone.sequences(
             of: classNames, textTokens: prompts?.header.configuration.textTokens ?? 0, template: template ?? prompts?.header.template,
-            tokenizer: tokenizer)
+            keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
         // The pocket world's clips have 8 frames, as its CLIP was bridged.
         let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16
         return VideoClassifier(
-            backbone: backbone, prompts: prompts?.prompts ?? PromptSet(vision: [], text: []), sequences: sequences,
+            backbone: backbone.rounded(rounding),
+            prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading, sequences: sequences,
             fusion: fusion ?? prompts?.header.fusion ?? .embedding,
             frameCount: frameCount ?? prompts?.header.frameCount ?? defaultCount, pool: pool)
     }

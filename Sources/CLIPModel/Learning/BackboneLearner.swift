@@ -17,6 +17,8 @@ package final class BackboneLearner {
     private let parameters: BackboneParameters<MutableMatrix>
     private let vision: VisionPass
     private let text: TextActivations
+    /// Rounded text inputs: the tower reads them in place of the parameters.
+    private let roundedPositions: MutableMatrix?
 
     private var head: VideoHead
     private var headSums: VideoHead.Sums
@@ -26,14 +28,21 @@ package final class BackboneLearner {
     ///   - sequences: one token sequence a class, from start to end token.
     package init(
         parameters: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture, tuning: Tuning,
-        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, activationBytes: Int = 2 << 30
+        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, activationBytes: Int = 2 << 30,
+        rounding: HalfRounding = []
     ) {
         self.architecture = architecture
         self.tuning = tuning
         self.fusion = fusion
         self.pool = pool
         self.parameters = parameters
-        let reading = parameters.map(\.reading)
+        var reading = parameters.map(\.reading)
+        roundedPositions = rounding.contains(.textInputs) ? parameters.text.positionalEmbedding.roundedToHalf() : nil
+        if let roundedPositions {
+            reading.text.positionalEmbedding = roundedPositions.reading
+            // Never trained together with this rounding, so it is rounded once.
+            reading.text.tokenEmbedding = reading.text.tokenEmbedding.roundedToHalf().reading
+        }
         backbone = (
             VisionTower(architecture: architecture, parameters: reading.vision),
             TextTower(architecture: architecture, parameters: reading.text)
@@ -50,6 +59,7 @@ package final class BackboneLearner {
 
     /// Text features of the weights as they are now.
     package func begin() {
+        roundedPositions?.copyRounded(parameters.text.positionalEmbedding)
         backbone.text.forward(prompts: [], saved: text, pool: pool)
         head = VideoHead(fusion: fusion, scale: parameters.scale, text: TextFeatures(text.features))
         headSums.unitText.fill(0)

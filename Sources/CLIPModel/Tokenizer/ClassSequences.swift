@@ -26,13 +26,16 @@ extension Backbone {
     /// - Parameters:
     ///   - textTokens: learned prompts before each name.
     ///   - template: words with `{}` in the name's place; ViFi-CLIP's where nil.
+    ///   - keepsUnderscores: the template takes names with their `_`, as in the reference (methods 1.1);
+    ///     otherwise, and with learned prompts always, these are read as spaces.
     /// - Throws: `ModelError` without names, `TokenizerError` naming all classes that do not fit.
     package func sequences(
-        of classNames: [String], textTokens: Int, template: String?, tokenizer: any Tokenizer
+        of classNames: [String], textTokens: Int, template: String?, keepsUnderscores: Bool = false,
+        tokenizer: any Tokenizer
     ) throws -> [[Int]] {
         guard !classNames.isEmpty else { throw ModelError.noClasses }
-        // As in the reference (methods 1.1): learned prompts read names with spaces, the template takes them as they are.
-        let names = textTokens > 0 ? classNames.map { $0.replacingOccurrences(of: "_", with: " ") } : classNames
+        let names = keepsUnderscores && textTokens == 0
+            ? classNames : classNames.map { $0.replacingOccurrences(of: "_", with: " ") }
         return try TokenSequence.sequences(
             for: names, wording: textTokens > 0 ? .prompts(count: textTokens) : template.map { .template($0) } ?? .photo,
             tokenizer: tokenizer, contextLength: architecture.contextLength

@@ -65,8 +65,10 @@ package struct ContrastivePretrainer: Sendable {
             pool: pool)
         let learner = ContrastiveLearner(
             parameters: parameters, architecture: architecture, batchSize: configuration.batchSize, pool: pool)
+        // The committed pocket CLIP and the results that stand on it were made with this schedule.
         let schedule = CosineSchedule(
-            baseRate: configuration.learningRate, stepCount: configuration.stepCount, warmupSteps: configuration.warmupSteps)
+            baseRate: configuration.learningRate, stepCount: configuration.stepCount, warmupSteps: configuration.warmupSteps,
+            startsIdle: true, dropsAfterWarmup: true)
         let batches = Prefetcher(count: configuration.stepCount, threadCount: 1, capacity: 4) { step in batch(step: step) }
         for step in 0..<configuration.stepCount {
             guard let batch = try batches.next() else { break }

@@ -67,6 +67,8 @@ package struct ClipTransform: Sendable, Equatable {
         /// Chance that the whole clip loses its colours.
         package var greyProbability: Float = 0.2
         package var normalisation = Normalisation.imageNet
+        /// Rounds normalised pixels to half precision, as the paper's code feeds them (methods 1.1).
+        package var roundsToHalf = false
 
         package init() {}
     }
@@ -177,6 +179,9 @@ package struct ClipTransform: Sendable, Equatable {
                 }
             }
             filled = frames.count * 3 * count
+        }
+        if configuration.roundsToHalf {
+            return PreparedClip(pixels: pixels.map { Float(Float16($0)) }, frameCount: frames.count, side: side)
         }
         return PreparedClip(pixels: pixels, frameCount: frames.count, side: side)
     }

@@ -104,8 +104,10 @@ package final class ClipLoader: Sendable {
     /// Clips at positions of the list, in that order: a part of an epoch after resuming, or one rank's share.
     package func clips(at indices: [Int], epoch: Int = 0) -> ClipStream {
         let capacity = max(1, configuration.queuedClipCount / viewsPerFilm)
+        // A film of many views is large: one at a time is made ahead.
+        let threadCount = viewsPerFilm > 1 ? min(configuration.threadCount, capacity) : configuration.threadCount
         let outcomes = Prefetcher(
-            count: indices.count, threadCount: configuration.threadCount, capacity: capacity
+            count: indices.count, threadCount: threadCount, capacity: capacity
         ) { [self] position in
             try outcome(for: indices[position], epoch: epoch)
         }

@@ -5,10 +5,15 @@ import Tensors
 /// A film of n frames is cut into `sampleCount` (k) segments. Training takes a random frame of each,
 /// testing the middle one. Films shorter than k repeat frames.
 ///
-/// Source: mmaction's SampleFrames with clips of one frame, as the paper's code uses it (methods 1.6).
+/// Source: mmaction's SampleFrames with clips of one frame, as the paper's code uses it (methods 1.6), but
+/// for two faults of its training half, which `missesTail` and `wrapsShortFilms` bring back.
 package struct FrameSampler: Sendable, Equatable {
     /// k, the frames given to the model. At least 1.
     package let sampleCount: Int
+    /// Training segments are all ⌊n/k⌋ long, so the last n mod k frames of a film are never seen.
+    package var missesTail = false
+    /// In films shorter than k, training frames that round up to n become frame 0.
+    package var wrapsShortFilms = false
 
     package init(sampleCount: Int) {
         precondition(sampleCount >= 1, "a clip has at least one frame")
@@ -17,8 +22,10 @@ package struct FrameSampler: Sendable, Equatable {
 
     /// One frame from each segment, by chance.
     ///
-    /// With a = ⌊n/k⌋ > 0 frame i is i·a + U{0 … a−1}, so the last n mod k frames are never taken.
-    /// A shorter film repeats frames evenly, i·n/k rounded half to even; what rounds up to n wraps to frame 0.
+    /// Segment i is ⌊i·n/k⌋ up to ⌊(i+1)·n/k⌋; a film shorter than k repeats frames evenly, as in testing.
+    ///
+    /// With `missesTail` and a = ⌊n/k⌋ > 0 frame i is i·a + U{0 … a−1}. With `wrapsShortFilms` a shorter film's
+    /// frame i is i·n/k rounded half to even, modulo n.
     ///
     /// - Parameter frameCount: n, at least 1.
     package func trainingIndices(frameCount: Int, using random: inout RandomSource) -> [Int] {
@@ -28,12 +35,16 @@ package struct FrameSampler: Sendable, Equatable {
     /// The same with the caller's draws; `draw(bound)` answers in `0 ..< bound`.
     package func trainingIndices(frameCount: Int, draw: (Int) -> Int) -> [Int] {
         precondition(frameCount >= 1, "a film has at least one frame")
-        let segment = frameCount / sampleCount
-        guard segment > 0 else {
+        guard frameCount >= sampleCount else {
+            guard wrapsShortFilms else { return testIndices(frameCount: frameCount) }
             let step = Double(frameCount) / Double(sampleCount)
             return (0..<sampleCount).map { Int((Double($0) * step).rounded(.toNearestOrEven)) % frameCount }
         }
-        return (0..<sampleCount).map { $0 * segment + draw(segment) }
+        let covered = missesTail ? frameCount / sampleCount * sampleCount : frameCount
+        return (0..<sampleCount).map { index in
+            let start = index * covered / sampleCount
+            return start + draw((index + 1) * covered / sampleCount - start)
+        }
     }
 
     /// The middle frame of each segment: ⌊i·n/k + n/2k⌋.

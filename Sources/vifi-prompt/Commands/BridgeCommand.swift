@@ -79,12 +79,12 @@ struct BridgeCommand: LearningCommand {
         let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: start.resumed)
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: 0, template: settings.recipe.template,
-            tokenizer: tokenizer)
+            keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
         let task = BridgeTask(
             backbone: backbone, tuning: settings.recipe.tuning ?? .both,
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3),
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding),
             normalisation: settings.normalisation(for: backbone))
         let learning = LearningRun(
             kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe,

@@ -17,20 +17,23 @@ struct EvalCommand: ParsableCommand {
 
               vifi-prompt eval --prompts runs/learn/prompts/best.safetensors
               vifi-prompt eval --zero-shot --backbone clip.safetensors --val val.txt --labels labels.csv
+              vifi-prompt eval --recipe zero-shot/eval-hmdb51 --backbone bridged.safetensors --val val1.txt --labels hmdb51.csv
+
+            With --views 4x3 each film is seen as 4 clips in time, each cropped at both ends and in the middle of \
+            the longer side; probabilities are averaged.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
 
     @Flag(help: "No prompts: class names in the template.")
     var zeroShot = false
     @Option(help: ArgumentHelp("Words around a class name, with {} in its place.", valueName: "words"))
     var template: String?
-    @Option(help: "Clips in time that each film is seen as.")
-    var clips = 1
-    @Option(help: "Crops in space of each clip: 1 or 3.")
-    var crops = 1
+    @Option(help: ArgumentHelp("Clips in time × crops in space of each film, such as 4x3; 1x1 by default.", valueName: "views"))
+    var views: Views?
     @Option(help: "How frames come together; the prompt file's way by default.")
     var fusion: Fusion?
     @Flag(help: "Everything as JSON on standard output.")
@@ -42,27 +45,25 @@ struct EvalCommand: ParsableCommand {
 
     func validate() throws {
         guard data.train == nil else { throw ValidationError("eval takes a test list with --val, not --train.") }
-        guard crops == 1 || crops == 3 else { throw ValidationError("--crops is \(crops); 1 or 3.") }
-        guard (1...64).contains(clips) else { throw ValidationError("--clips is \(clips); 1 to 64 make sense.") }
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
     }
 
     func run() throws {
         let pool = model.pool
+        let settings = try recipe.given(flags: flags)
         let subject = try Subject(
-            prompts: zeroShot ? nil : prompts.prompts ?? defaultPrompts, backbone: model.backbone,
+            prompts: zeroShot ? nil : prompts.prompts ?? defaultPrompts(settings), backbone: settings.model.checkpoint,
             vocabulary: model.vocabulary, activation: model.activation, anyBackbone: prompts.anyBackbone)
-        let (classes, list) = try testList(pool: pool)
+        let side = subject.backbone.architecture.imagePixels
+        if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
+        let (classes, list) = try testList(settings, pool: pool)
+        let isBare = subject.prompts == nil && settings.repeats(.bareNames)
         let classifier = try subject.classifier(
-            classNames: classes.names, template: template, fusion: fusion, frameCount: data.frames, pool: pool)
-        var transform = ClipTransform.Configuration()
-        transform.normalisation = Normalisation(subject.normalisation)
-        var loading = data.loading()
-        loading.viewCount = clips
-        let loader = ClipLoader(
-            list: list, reader: data.reader, sampler: FrameSampler(sampleCount: classifier.frameCount),
-            transform: .testing(side: subject.backbone.architecture.imagePixels, crops: crops, transform),
-            seed: 1, configuration: loading)
+            classNames: classes.names, template: template ?? (isBare ? "{}" : settings.template), fusion: settings.fusion,
+            frameCount: settings.data.frames, keepsUnderscores: settings.repeats(.keptUnderscores),
+            rounding: settings.rounding, pool: pool)
+        let views = settings.evaluation.views ?? .single
+        let loader = try loader(of: list, settings, side: side, own: subject.normalisation, frameCount: classifier.frameCount)
         let progress = ProgressReporter("eval", total: list.clips.count, unit: "films")
         let predictions = try Evaluator(classifier).predictions(of: loader) { progress.show($0) }
         progress.finish()
@@ -70,18 +71,50 @@ struct EvalCommand: ParsableCommand {
         let metrics = ClassificationMetrics(predictions: predictions, classNames: classes.names)
         if let output { try write(predictions, metrics, classes: classes, to: output) }
         if json {
-            try Console.json(Report(subject: subject, list: list, classes: classes, clips: clips, crops: crops, frames: classifier.frameCount, metrics: metrics))
+            try Console.json(
+                Report(
+                    subject: subject, list: list, classes: classes, views: views, frames: classifier.frameCount,
+                    compat: settings.compat ?? [], metrics: metrics))
         } else {
-            show(metrics, subject: subject, list: list, frames: classifier.frameCount)
+            show(metrics, subject: subject, list: list, frames: classifier.frameCount, views: views)
         }
     }
 
-    private var defaultPrompts: String? {
-        model.backbone == nil && data.val == nil ? BackboneFinder.newestPrompts() : nil
+    private func flags(_ recipe: inout Recipe) {
+        data.apply(to: &recipe)
+        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.template = template ?? recipe.template
+        recipe.fusion = fusion ?? recipe.fusion
+        recipe.evaluation.views = views ?? recipe.evaluation.views
     }
 
-    private func testList(pool: WorkerPool) throws -> (ClassNames, AnnotationList) {
-        var (val, labels) = (data.val, data.labels)
+    private func defaultPrompts(_ settings: Recipe) -> String? {
+        settings.model.checkpoint == nil && settings.data.val == nil ? BackboneFinder.newestPrompts() : nil
+    }
+
+    /// - Parameter own: the normalisation that prompts or backbone ask for.
+    private func loader(
+        of list: AnnotationList, _ settings: Recipe, side: Int, own: PixelNormalisation, frameCount: Int
+    ) throws -> ClipLoader {
+        let views = settings.evaluation.views ?? .single
+        // All views of a film are in memory together: at 224 pixels these are 0.6 GB.
+        guard views == .single || views.clips * views.crops * frameCount <= 1024 else {
+            throw SettingsError.tooManyViews(views, frames: frameCount)
+        }
+        var transform = ClipTransform.Configuration()
+        transform.normalisation = Normalisation(settings.normalisation(insteadOf: own))
+        transform.roundsToHalf = settings.repeats(.halfInputs)
+        var loading = data.loading()
+        loading.viewCount = views.clips
+        loading.drawsViews = views.clips > 1 && settings.repeats(.randomViews)
+        return ClipLoader(
+            list: list, reader: data.reader, sampler: settings.sampler(frameCount: frameCount),
+            transform: .testing(side: side, crops: views.crops, transform), seed: UInt64(settings.training.seed ?? 1),
+            configuration: loading)
+    }
+
+    private func testList(_ settings: Recipe, pool: WorkerPool) throws -> (ClassNames, AnnotationList) {
+        var (val, labels) = (settings.data.val, settings.data.labels)
         if val == nil {
             let set = try PocketHome.dataSet(.small(), pool: pool)
             val = set.testList
@@ -91,7 +124,7 @@ struct EvalCommand: ParsableCommand {
         guard let val, let labels else { throw SettingsError.incompleteData(missing: ["--labels"]) }
         let classes = try ClassNames.read(labels)
         for warning in classes.warnings { Console.warning(warning.description) }
-        let list = try RunData.list(val, root: data.root, classes: classes, options: data)
+        let list = try RunData.list(val, root: settings.data.root, classes: classes, options: data)
         try list.checkFiles(followsLinks: data.followLinks)
         return (classes, list)
     }
@@ -106,10 +139,11 @@ struct EvalCommand: ParsableCommand {
         let frames: Int
         let clips: Int
         let crops: Int
+        let compat: String
         let metrics: ClassificationMetrics
 
         init(
-            subject: Subject, list: AnnotationList, classes: ClassNames, clips: Int, crops: Int, frames: Int,
+            subject: Subject, list: AnnotationList, classes: ClassNames, views: Views, frames: Int, compat: Set<Quirk>,
             metrics: ClassificationMetrics
         ) {
             backbone = subject.backbone.description.name
@@ -118,14 +152,18 @@ struct EvalCommand: ParsableCommand {
             self.list = list.path
             classListDigest = classes.digest
             self.frames = frames
-            self.clips = clips
-            self.crops = crops
+            clips = views.clips
+            crops = views.crops
+            self.compat = Quirk.text(of: compat)
             self.metrics = metrics
         }
     }
 
-    private func show(_ metrics: ClassificationMetrics, subject: Subject, list: AnnotationList, frames: Int) {
-        Console.result("\(list.path), \(metrics.clips) films, \(frames) frames, \(clips) × \(crops) views, \(subject.summary)")
+    private func show(
+        _ metrics: ClassificationMetrics, subject: Subject, list: AnnotationList, frames: Int, views: Views
+    ) {
+        Console.result(
+            "\(list.path), \(metrics.clips) films, \(frames) frames, \(views.clips) × \(views.crops) views, \(subject.summary)")
         let width = metrics.perClass.map(\.name.count).max() ?? 0
         for result in metrics.perClass {
             let name = result.name.escapedForDisplay.padding(toLength: max(width, 5), withPad: " ", startingAt: 0)

@@ -54,12 +54,12 @@ struct LearnCommand: LearningCommand {
         let runData = try RunData(settings: settings, kind: .learn, options: data, resumed: start.resumed)
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
-            tokenizer: tokenizer)
+            keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
         let task = PromptTask(
             backbone: backbone, prompts: prompts,
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3))
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding))
         let learning = LearningRun(
             kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
             recipe: settings.recipe(with: configuration), saveInterval: runOptions.saveInterval)

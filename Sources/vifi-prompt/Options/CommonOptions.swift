@@ -14,6 +14,24 @@ struct RecipeOptions: ParsableArguments {
         name: .customLong("set"),
         help: ArgumentHelp("One setting by its recipe key, such as training.epochs=20. May be repeated.", valueName: "key=value"))
     var assignments: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Faults of the reference code to repeat: vifi-clip for all, or names with commas; docs/reproduce.md explains them.",
+            valueName: "names"))
+    var compat: String?
+
+    /// What the recipe says, over it the flags, over these --compat and --set.
+    func given(flags: (inout Recipe) -> Void) throws -> Recipe {
+        var flagged = Recipe()
+        flags(&flagged)
+        if let compat { try flagged.set("compat=\(compat)", source: "--compat") }
+        for assignment in assignments { try flagged.set(assignment) }
+        // Flags are held to the same ranges as recipes.
+        if flagged != Recipe() { flagged = try Recipe(yaml: flagged.yaml, source: "command line") }
+        let file = try recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) }
+        return flagged.merged(over: file ?? Recipe())
+    }
 }
 
 /// The films, their labels and how they are looked at.
@@ -123,3 +141,7 @@ struct TrainingOptions: ParsableArguments {
 
 extension Fusion: ExpressibleByArgument {}
 extension Tuning: ExpressibleByArgument {}
+
+extension Views: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+}

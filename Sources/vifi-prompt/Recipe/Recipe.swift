@@ -16,6 +16,9 @@ package struct Recipe: RecipeSection {
     package var augmentation = Augmentation()
     /// Words around a class name, with `{}` in its place; for models without text prompts.
     package var template: String?
+    package var evaluation = Evaluation()
+    /// Faults of the reference to repeat.
+    package var compat: Set<Quirk>?
 
     package init() {}
 
@@ -29,6 +32,8 @@ package struct Recipe: RecipeSection {
             .section("training", \.training),
             .section("augmentation", \.augmentation),
             .text("template", \.template),
+            .section("evaluation", \.evaluation),
+            .quirks("compat", \.compat),
         ]
     }
 
@@ -146,6 +151,14 @@ extension Recipe {
                 .integer("evaluate_every", \.evaluateEvery, 1...100_000),
             ]
         }
+    }
+
+    package struct Evaluation: RecipeSection {
+        package var views: Views?
+
+        package init() {}
+
+        package static var fields: [RecipeField<Self>] { [.views("views", \.views)] }
     }
 
     package struct Augmentation: RecipeSection {

@@ -89,6 +89,15 @@ extension RecipeField {
             key, path, read: { $0.choice(of: choices, &$1).flatMap(Choice.init(rawValue:)) }, print: \.rawValue)
     }
 
+    /// Names separated by commas, or a list of them.
+    static func quirks(_ key: String, _ path: WritableKeyPath<Section, Set<Quirk>?>) -> RecipeField {
+        value(key, path, read: { $0.quirks(&$1) }, print: Quirk.text)
+    }
+
+    static func views(_ key: String, _ path: WritableKeyPath<Section, Views?>) -> RecipeField {
+        value(key, path, read: { $0.views(&$1) }, print: \.text)
+    }
+
     static func section<Inner: RecipeSection>(_ key: String, _ path: WritableKeyPath<Section, Inner>) -> RecipeField {
         RecipeField(
             key: key,

@@ -34,8 +34,9 @@ extension Recipe {
     }
 
     /// Applies `training.epochs=3`, as `--set` gives it.
-    package mutating func set(_ assignment: String) throws(RecipeError) {
-        let source = "--set"
+    ///
+    /// - Parameter source: what to call it in messages.
+    package mutating func set(_ assignment: String, source: String = "--set") throws(RecipeError) {
         guard let equals = assignment.firstIndex(of: "="), equals > assignment.startIndex else {
             throw RecipeError([
                 .init(source: source, line: nil, key: "", problem: .needs("key=value", found: assignment))

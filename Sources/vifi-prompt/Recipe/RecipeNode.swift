@@ -116,6 +116,36 @@ extension RecipeNode {
         return text
     }
 
+    /// `vifi-clip`, `none`, or quirks: separated by commas or as a list.
+    func quirks(_ faults: inout [RecipeError.Fault]) -> Set<Quirk>? {
+        let nodes: [RecipeNode] = if case .sequence(let nodes) = content { nodes } else { [self] }
+        var quirks: Set<Quirk> = []
+        for node in nodes {
+            guard let (text, _) = node.scalar("one of \(Quirk.names.joined(separator: ", "))", &faults) else { return nil }
+            for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+                let name = String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+                if let quirk = Quirk(rawValue: name) {
+                    quirks.insert(quirk)
+                } else if name == Quirk.groupName {
+                    quirks.formUnion(Quirk.ofViFiCLIP)
+                } else if name != Quirk.noneName {
+                    faults.append(node.fault(.unknownChoice(found: name, choices: Quirk.names)))
+                    return nil
+                }
+            }
+        }
+        return quirks
+    }
+
+    func views(_ faults: inout [RecipeError.Fault]) -> Views? {
+        guard let (text, _) = scalar(Views.form, &faults) else { return nil }
+        guard let views = Views(text) else {
+            faults.append(fault(.needs(Views.form, found: text)))
+            return nil
+        }
+        return views
+    }
+
     /// The entries of a section.
     func entries(_ faults: inout [RecipeError.Fault]) -> [(key: String, value: RecipeNode)] {
         switch content {

@@ -1,0 +1,58 @@
+import Tensors
+
+/// What ViFi-CLIP rounds to half precision though its weights are in full (`methods.md` 1.1, 1.2). Off by default.
+///
+/// Only values are rounded; gradients stay in full precision and go to the unrounded parameters.
+package struct HalfRounding: OptionSet, Sendable {
+    package let rawValue: Int
+
+    package init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// Vision prompts of all layers and text prompts from the second layer on, in each forward pass.
+    /// The reference leaves the first layer's text prompts as they are.
+    package static let prompts = HalfRounding(rawValue: 1)
+    /// Token embeddings and the text tower's positions.
+    package static let textInputs = HalfRounding(rawValue: 2)
+}
+
+extension MutableMatrix {
+    /// Copies `source` rounded to half precision.
+    func copyRounded(_ source: some Readable) { fill(with: source.values.map { Float(Float16($0)) }) }
+}
+
+extension Readable {
+    func roundedToHalf() -> MutableMatrix {
+        let result = MutableMatrix(rows: rowCount, columns: columnCount)
+        result.copyRounded(self)
+        return result
+    }
+}
+
+extension PromptSet {
+    /// The prompts as `rounding` has the towers see them.
+    package func rounded(_ rounding: HalfRounding) -> PromptSet<MutableMatrix> {
+        let isRounding = rounding.contains(.prompts)
+        func copy(_ element: Element, rounds: Bool) -> MutableMatrix {
+            if rounds { return element.roundedToHalf() }
+            let result = MutableMatrix(rows: element.rowCount, columns: element.columnCount)
+            result.copy(element)
+            return result
+        }
+        return PromptSet<MutableMatrix>(
+            vision: vision.map { copy($0, rounds: isRounding) },
+            text: text.enumerated().map { copy($0.element, rounds: isRounding && $0.offset > 0) })
+    }
+}
+
+extension Backbone {
+    /// The same backbone, with the same parameters and digest, whose text tower works as `rounding` has it.
+    package func rounded(_ rounding: HalfRounding) -> Backbone {
+        guard rounding.contains(.textInputs) else { return self }
+        var result = self
+        var inputs = parameters.text
+        inputs.tokenEmbedding = inputs.tokenEmbedding.roundedToHalf().reading
+        inputs.positionalEmbedding = inputs.positionalEmbedding.roundedToHalf().reading
+        result.text = TextTower(architecture: architecture, parameters: inputs)
+        return result
+    }
+}
