@@ -19,8 +19,10 @@ package indirect enum JSONValue: Sendable, Equatable {
         } catch {
             throw WeightFileError(path: path, problem: .file(error))
         }
-        if let lookalike = lookalike(startingWith: Array(bytes.prefix(64))) {
-            throw WeightFileError(path: path, problem: .lookalike(lookalike))
+        switch lookalike(startingWith: Array(bytes.prefix(64))) {
+        case .gitLFSPointer: throw WeightFileError(path: path, problem: .lookalike(.gitLFSPointer))
+        case .webPage: throw WeightFileError(path: path, problem: .lookalike(.webPage))
+        default: break
         }
         var cursor = JSONCursor(bytes: bytes, fileOffset: 0, path: path)
         let value = try cursor.value(depthLimit: 16)
