@@ -1,7 +1,7 @@
 import Files
 
 /// A value of strict JSON (RFC 8259). Numbers keep their spelling: a seed of 64 bits stays one.
-package indirect enum JSONValue: Sendable, Equatable {
+package enum JSONValue: Sendable, Equatable {
     case null
     case truth(Bool)
     case number(String)
