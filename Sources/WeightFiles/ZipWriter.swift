@@ -1,4 +1,3 @@
-import CZlib
 import Files
 
 /// Writes a zip archive of stored entries. The file appears when `commit` returns, whole or not at all.
@@ -42,8 +41,10 @@ struct ZipWriter: ~Copyable {
     mutating func append(
         name: String, alignment: Int = 1, _ bytes: UnsafeRawBufferPointer
     ) throws(WeightFileError) {
+        var checksum = Checksum()
+        unsafe checksum.update(bytes)
         let entry = Entry(
-            name: Array(name.utf8), checksum: unsafe checksum(of: bytes), byteCount: bytes.count, offset: offset)
+            name: Array(name.utf8), checksum: checksum.value, byteCount: bytes.count, offset: offset)
         precondition(entry.name.count <= 0xFFFF && (1...4096).contains(alignment), "an entry that zip cannot hold")
         let isLarge = entry.byteCount >= largeByteCount
         var extra = LittleEndianBytes()
@@ -150,19 +151,6 @@ struct ZipWriter: ~Copyable {
         bytes.append16(0)
         return bytes.bytes
     }
-}
-
-/// CRC-32 as zip has it.
-private func checksum(of bytes: UnsafeRawBufferPointer) -> UInt32 {
-    var result: UInt = 0
-    var start = 0
-    // zlib counts in 32 bits.
-    while start < bytes.count {
-        let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 1 << 30, bytes.count)])
-        result = unsafe crc32(result, piece.assumingMemoryBound(to: UInt8.self).baseAddress, UInt32(piece.count))
-        start += piece.count
-    }
-    return UInt32(truncatingIfNeeded: result)
 }
 
 /// Bytes under construction, least significant first.
