@@ -1,7 +1,7 @@
 import Files
 
 /// A value of strict JSON (RFC 8259). Numbers keep their spelling: a seed of 64 bits stays one.
-package indirect enum JSONValue: Sendable, Equatable {
+package enum JSONValue: Sendable, Equatable {
     case null
     case truth(Bool)
     case number(String)
@@ -19,8 +19,10 @@ package indirect enum JSONValue: Sendable, Equatable {
         } catch {
             throw WeightFileError(path: path, problem: .file(error))
         }
-        if let lookalike = lookalike(startingWith: Array(bytes.prefix(64))) {
-            throw WeightFileError(path: path, problem: .lookalike(lookalike))
+        switch lookalike(startingWith: Array(bytes.prefix(64))) {
+        case .gitLFSPointer: throw WeightFileError(path: path, problem: .lookalike(.gitLFSPointer))
+        case .webPage: throw WeightFileError(path: path, problem: .lookalike(.webPage))
+        default: break
         }
         var cursor = JSONCursor(bytes: bytes, fileOffset: 0, path: path)
         let value = try cursor.value(depthLimit: 16)

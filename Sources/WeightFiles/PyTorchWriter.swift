@@ -22,18 +22,17 @@ package indirect enum PyTorchValue {
 package enum PyTorchWriter {
     /// Returns the file's SHA-256.
     ///
+    /// - Parameter largeByteCount: from where on sizes and offsets are written as zip64. Less than 4 GiB is for tests.
     /// - Precondition: no dictionary holds a key twice; a tensor has as many values as its shape says.
     @discardableResult
-    package static func write(_ value: PyTorchValue, to path: String) throws(WeightFileError) -> String {
-        try write(value, to: path, fieldLimit: ZipWriter.fieldLimit)
-    }
-
-    static func write(_ value: PyTorchValue, to path: String, fieldLimit: Int) throws(WeightFileError) -> String {
+    package static func write(
+        _ value: PyTorchValue, to path: String, largeByteCount: Int = 0xFFFF_FFFF
+    ) throws(WeightFileError) -> String {
         var pickle = PickleWriter()
         pickle.append(value)
         let pickled = pickle.finished()
         let byteCount = pickle.tensors.reduce(pickled.count) { $0 + $1.byteCount + 256 }
-        var zip = try ZipWriter(path: path, contentByteCount: byteCount, fieldLimit: fieldLimit)
+        var zip = try ZipWriter(path: path, contentByteCount: byteCount, largeByteCount: largeByteCount)
         // The folder has torch's name for archives that go to memory, so that renaming changes no byte.
         try zip.append(name: "archive/data.pkl", alignment: alignment, pickled)
         try zip.append(name: "archive/byteorder", alignment: alignment, Array("little".utf8))

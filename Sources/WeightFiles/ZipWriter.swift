@@ -1,4 +1,3 @@
-import CZlib
 import Files
 
 /// Writes a zip archive of stored entries. The file appears when `commit` returns, whole or not at all.
@@ -14,19 +13,21 @@ struct ZipWriter: ~Copyable {
         let offset: Int
     }
 
-    /// The least number that no longer fits a field of 32 bits; less only in tests of zip64.
-    static let fieldLimit = 0xFFFF_FFFF
+    /// The least size and offset that no longer fits a field of 32 bits.
+    static let largeByteCount = 0xFFFF_FFFF
 
     let path: String
-    private let fieldLimit: Int
+    private let largeByteCount: Int
     private var file: DurableFile
     private var offset = 0
     private var entries: [Entry] = []
 
-    /// - Parameter contentByteCount: of all entries together; reserved before anything is written.
-    init(path: String, contentByteCount: Int, fieldLimit: Int = Self.fieldLimit) throws(WeightFileError) {
+    /// - Parameters:
+    ///   - contentByteCount: of all entries together; reserved before anything is written.
+    ///   - largeByteCount: less only in tests of zip64.
+    init(path: String, contentByteCount: Int, largeByteCount: Int = Self.largeByteCount) throws(WeightFileError) {
         self.path = path
-        self.fieldLimit = fieldLimit
+        self.largeByteCount = largeByteCount
         do {
             file = try DurableFile(path: path, expectedByteCount: contentByteCount)
         } catch {
@@ -40,10 +41,12 @@ struct ZipWriter: ~Copyable {
     mutating func append(
         name: String, alignment: Int = 1, _ bytes: UnsafeRawBufferPointer
     ) throws(WeightFileError) {
+        var checksum = Checksum()
+        unsafe checksum.update(bytes)
         let entry = Entry(
-            name: Array(name.utf8), checksum: unsafe checksum(of: bytes), byteCount: bytes.count, offset: offset)
+            name: Array(name.utf8), checksum: checksum.value, byteCount: bytes.count, offset: offset)
         precondition(entry.name.count <= 0xFFFF && (1...4096).contains(alignment), "an entry that zip cannot hold")
-        let isLarge = entry.byteCount >= fieldLimit
+        let isLarge = entry.byteCount >= largeByteCount
         var extra = LittleEndianBytes()
         if isLarge {
             extra.append16(1, 16)
@@ -109,8 +112,8 @@ struct ZipWriter: ~Copyable {
     }
 
     private func directoryEntry(_ entry: Entry) -> [UInt8] {
-        let isLarge = entry.byteCount >= fieldLimit
-        let isFar = entry.offset >= fieldLimit
+        let isLarge = entry.byteCount >= largeByteCount
+        let isFar = entry.offset >= largeByteCount
         var extra = LittleEndianBytes()
         if isLarge || isFar {
             extra.append16(1, (isLarge ? 16 : 0) + (isFar ? 8 : 0))
@@ -129,7 +132,7 @@ struct ZipWriter: ~Copyable {
 
     private func end(directoryStart: Int) -> [UInt8] {
         let byteCount = offset - directoryStart
-        let isLarge = entries.count >= 0xFFFF || byteCount >= fieldLimit || directoryStart >= fieldLimit
+        let isLarge = entries.count >= 0xFFFF || byteCount >= largeByteCount || directoryStart >= largeByteCount
         var bytes = LittleEndianBytes()
         if isLarge {
             bytes.append32(0x0606_4B50)
@@ -148,19 +151,6 @@ struct ZipWriter: ~Copyable {
         bytes.append16(0)
         return bytes.bytes
     }
-}
-
-/// CRC-32 as zip has it.
-private func checksum(of bytes: UnsafeRawBufferPointer) -> UInt32 {
-    var result: UInt = 0
-    var start = 0
-    // zlib counts in 32 bits.
-    while start < bytes.count {
-        let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 1 << 30, bytes.count)])
-        result = unsafe crc32(result, piece.assumingMemoryBound(to: UInt8.self).baseAddress, UInt32(piece.count))
-        start += piece.count
-    }
-    return UInt32(truncatingIfNeeded: result)
 }
 
 /// Bytes under construction, least significant first.

@@ -344,13 +344,25 @@ private typealias ExitStatus = Files.ExitStatus
         let words = message(in: directory) { try file.check(against: other) }
         #expect(words == """
             the prompts were learned on backbone clip-mini.safetensors (\(backbone.digest.prefix(12))…), \
-            this one is \(other.digest.prefix(12))…. Use the backbone they belong to (--backbone).
+            this one is \(other.digest.prefix(12))…. Use the backbone they belong to (--backbone), or pass --any-backbone \
+            to try them on this one.
             """)
         // One weight changed by the smallest step.
         let almost = backbone.parameters.mutableCopy()
         almost.logitScale[0, 0] = almost.logitScale[0, 0].nextUp
         let changed = Backbone(architecture: backbone.architecture, parameters: almost.map(\.reading), description: backbone.description)
         #expect(throws: ModelError.self) { try file.check(against: changed) }
+        // Whoever asks for it is warned with both digests.
+        let foreign = try #require(try file.check(against: changed, anyBackbone: true))
+        #expect(foreign == .digest(expected: backbone.digest, name: "clip-mini.safetensors", actual: changed.digest))
+        #expect(foreign.warning == """
+            the prompts were learned on backbone clip-mini.safetensors (\(backbone.digest.prefix(12))…), this one is \
+            \(changed.digest.prefix(12))…. They are used even so, as asked for: accuracies may be far from those measured.
+            """)
+        // clip-tiny is wider.
+        #expect(throws: ModelError.promptShape(name: "vision.0", shape: [3, 64], expected: [3, 128])) {
+            try file.check(against: other, anyBackbone: true)
+        }
     }
 
     /// The digest fits, the prompts do not: a file made by hand.

@@ -97,6 +97,32 @@ import VifiPrompt
         #expect(agreed.value == 6)
     }
 
+    @Test func promptsOfEveryFormScoreAlike() throws {
+        let expected = try VideoLabeller(backbone: backbone, prompts: prompts).classify(video: world.filmPath)
+        let file = try PromptFile.load(world.promptPath)
+        try PromptAdapter.save(file, to: world.folder.path("adapter"), name: "tiny")
+        try ReferenceCheckpoint.write(file, backbone: nil, to: world.folder.path("prompts.pth"))
+        for name in ["adapter", "prompts.pth"] {
+            let other = try LearnedPrompts(path: world.folder.path(name))
+            #expect(other.notes == [] && other.classNames == prompts.classNames)
+            #expect(try VideoLabeller(backbone: backbone, prompts: other).classify(video: world.filmPath) == expected, "\(name)")
+        }
+    }
+
+    @Test func anotherBackboneIsTakenOnlyWhenAskedFor() throws {
+        let other = try TinyWorld(seed: 8)
+        let foreign = try LoadedBackbone(path: other.backbonePath)
+        #expect(throws: VifiPromptError.self) { _ = try VideoLabeller(backbone: foreign, prompts: prompts) }
+        var warnings: [String] = []
+        let labeller = try VideoLabeller(backbone: foreign, prompts: prompts, anyBackbone: true) { warnings.append($0) }
+        #expect(warnings.count == 1)
+        for digest in [backbone.digest, foreign.digest] { #expect(warnings[0].contains(digest.prefix(12) + "…")) }
+        #expect(try labeller.classify(video: world.filmPath).count == 4)
+        warnings = []
+        _ = try VideoLabeller(backbone: backbone, prompts: prompts, anyBackbone: true) { warnings.append($0) }
+        #expect(warnings == [])
+    }
+
     @Test func otherNamesMayBeAskedFor() throws {
         let labeller = try VideoLabeller(backbone: backbone, prompts: prompts, classNames: ["running"])
         let scores = try labeller.classify(video: world.filmPath)

@@ -11,7 +11,7 @@ package enum PromptAdapter {
     private static let tensorsName = "adapter_model.safetensors"
     private static let cardName = "README.md"
     /// Class names take most of it.
-    private static let configurationByteLimit = 16 << 20
+    private static let configurationByteLimit = 4 << 20
 
     private enum Key {
         static let type = "peft_type"
@@ -90,8 +90,14 @@ package enum PromptAdapter {
         members[Key.base] = .text(file.header.backboneName)
         members[Key.digest] = .text(file.prompts.digest)
         members[Key.resize] = .text("short side to 8/7 of the backbone's side, bilinear; centre crop")
-        try DurableFile.write(
-            JSONValue.object(members).serialised + "\n", to: folder.temporaryPath.appendingPath(configurationName))
+        let configuration = JSONValue.object(members).serialised + "\n"
+        // A folder that the reader would refuse is never written.
+        guard configuration.utf8.count <= configurationByteLimit else {
+            throw FileError(
+                path: path.appendingPath(configurationName),
+                problem: .tooLarge(byteCount: configuration.utf8.count, limit: configurationByteLimit))
+        }
+        try DurableFile.write(configuration, to: folder.temporaryPath.appendingPath(configurationName))
         try DurableFile.write(PromptCard(file: file, name: name).text, to: folder.temporaryPath.appendingPath(cardName))
         try folder.commit(replaces: replaces)
         return digest

@@ -15,7 +15,7 @@ struct PromptCard {
             ("text prompts", "\(configuration.textTokens) tokens in \(configuration.textDepth) layers"),
             ("frames of a clip", "\(header.frameCount)"), ("fusion", header.fusion.rawValue),
             ("normalisation", header.normalisation.name), ("template", header.template),
-            ("shots", header.shots.map { "\($0) clips a class" } ?? "all clips"), ("seed", "\(header.seed)"),
+            ("shots", header.shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(header.seed)"),
             ("recipe", header.recipeDigest), ("written by", "vifi-prompt \(header.toolVersion)"),
         ]
         rows += metrics.map { ($0.key, "\($0.value)") }

@@ -173,7 +173,6 @@ extension PromptSet<Matrix> {
 
     /// Reads exactly the tensors `vision.0 …` and `text.0 …` that `configuration` calls for.
     init(in source: any WeightSource, as configuration: PromptConfiguration) throws {
-        let names = Set(source.names)
         let visionNames = (0..<configuration.visionDepth).map { "vision.\($0)" }
         let textNames = (0..<configuration.textDepth).map { "text.\($0)" }
         if let unknown = source.names.sorted().first(where: { !visionNames.contains($0) && !textNames.contains($0) }) {
@@ -181,7 +180,7 @@ extension PromptSet<Matrix> {
         }
         func matrices(_ wanted: [String], tokens: Int) throws -> [Matrix] {
             try wanted.map { name in
-                guard names.contains(name) else { throw ModelError.missingPrompts(name: name) }
+                guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
                 return try promptMatrix(named: name, in: source, tokens: tokens)
             }
         }

@@ -33,10 +33,9 @@ package enum ReferenceCheckpoint {
     // MARK: Reading
 
     static func prompts(in source: any WeightSource) throws -> PromptFile {
-        let names = Set(source.names)
         let first = [visionName(0), textName(0)]
-        guard let prefix = readPrefixes.first(where: { prefix in first.contains { names.contains(prefix + $0) } }) else {
-            let isBridged = readPrefixes.contains { names.contains($0 + "image_encoder.class_embedding") }
+        guard let prefix = readPrefixes.first(where: { prefix in first.contains { source.contains(prefix + $0) } }) else {
+            let isBridged = readPrefixes.contains { source.contains($0 + "image_encoder.class_embedding") }
             throw ModelError.prompts(.noPrompts(isBridged: isBridged))
         }
         let own = source.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
@@ -50,12 +49,12 @@ package enum ReferenceCheckpoint {
             throw ModelError.unexpectedTensor(name: prefix + unknown)
         }
         if let header = try header(in: source, prompts: prompts) {
-            return PromptFile(prompts: prompts, header: header, form: .checkpoint)
+            return PromptFile(prompts: prompts, header: header, form: .checkpoint, notes: source.warnings)
         }
-        let classCount = try names.contains(prefix + buffers[0]) ? source.description(of: prefix + buffers[0]).shape.first : nil
+        let classCount = try source.contains(prefix + buffers[0]) ? source.description(of: prefix + buffers[0]).shape.first : nil
         return PromptFile(
             prompts: prompts, header: PromptHeader(reference: prompts.configuration, metadata: source.metadata),
-            form: .checkpoint, notes: notes(classCount: classCount),
+            form: .checkpoint, notes: source.warnings + notes(classCount: classCount),
             carriedBackbone: backboneNames.isEmpty
                 ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames))
     }
