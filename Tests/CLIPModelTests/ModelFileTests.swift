@@ -52,7 +52,8 @@ private typealias ExitStatus = Files.ExitStatus
         let directory = try TemporaryDirectory()
         var original = try Backbone.load(Self.mini)
         #expect(original.description == BackboneDescription(
-            name: "clip-mini.safetensors", normalisation: .clip, tokenizer: .clipBPE, provenance: "unknown"))
+            name: "clip-mini.safetensors", normalisation: .clip, tokenizer: .clipBPE,
+            provenance: "OpenAI CLIP, safetensors clip-mini.safetensors"))
         original = Backbone(
             architecture: original.architecture, parameters: original.parameters,
             description: BackboneDescription(name: "mini \u{1B} \"ü\"", normalisation: .imageNet, tokenizer: .bytes, provenance: "a test"))
@@ -160,7 +161,9 @@ private typealias ExitStatus = Files.ExitStatus
 
     @Test(arguments: [
         ("vifi_backbone_format", "2", #"metadata "vifi_backbone_format" is "2", "1" expected. Write the file anew with this program."#),
-        ("activation", "gelu", #"metadata "activation" is "gelu", "quick_gelu" expected. Write the file anew with this program."#),
+        ("activation", "relu", #"metadata "activation" is "relu", "quick_gelu" or "gelu" expected. Write the file anew with this program."#),
+        ("vision_heads", "0", #"metadata "vision_heads" is "0", a whole number from 1 to 1024 expected. Write the file anew with this program."#),
+        ("text_heads", "7", #"tensor "token_embedding.weight" makes the tower 64 wide, which 7 heads do not divide."#),
         ("normalisation", "none\u{1B}[2J",
             #"metadata "normalisation" is "none\u{1b}[2J", "imagenet" or "clip" expected. Write the file anew with this program."#),
         ("tokenizer", String(repeating: "t", count: 1_000_000),
@@ -171,6 +174,7 @@ private typealias ExitStatus = Files.ExitStatus
     func metadataFromElsewhere(key: String, value: String, words: String) throws {
         let directory = try TemporaryDirectory()
         var parts = try FileParts(Self.mini)
+        parts.metadata["vifi_backbone_format"] = "1"
         parts.metadata[key] = value
         try parts.write(to: directory.path("file.safetensors"))
         #expect(message(in: directory) { _ = try Backbone.load(directory.path("file.safetensors")) } == "DIR/file.safetensors: " + words)
@@ -190,8 +194,8 @@ private typealias ExitStatus = Files.ExitStatus
             `vifi-prompt inspect` lists what it holds.
             """)
         #expect(try words { $0.set("text_projection", shape: [64, 31]) } == """
-            DIR/file.safetensors: tensor "text_projection" is [64, 31], [64, 32] expected. The file contradicts itself or \
-            belongs to another kind of model.
+            DIR/file.safetensors: tensor "text_projection" is [64, 31], [64, 32] expected, because "visual.proj" is [64, 32]. \
+            The file contradicts itself or belongs to another kind of model.
             """)
         #expect(try words { $0.set("evil\u{1B}[2J", shape: [1]) } == """
             DIR/file.safetensors: tensor "evil\\u{1b}[2J" does not belong here. The file was made for something else.
@@ -305,7 +309,7 @@ private typealias ExitStatus = Files.ExitStatus
         ("shots", "0", #""0", a whole number in 1...1000000"#), ("fusion", "late", #""late", embedding, decision or image"#),
         ("seed", "-1", #""-1", a whole number"#), ("class_names", "[1]", #""[1]", a JSON list of names"#),
         ("class_names", "[\"a\"", #""["a"", a JSON list of names"#), ("metrics", "[]", #""[]", a JSON object of numbers"#),
-        ("metrics", "{\"loss\":\"x\"}", #""{"loss":"x"}", a JSON object of numbers"#), ("activation", "relu", #""relu", "quick_gelu""#),
+        ("metrics", "{\"loss\":\"x\"}", #""{"loss":"x"}", a JSON object of numbers"#), ("activation", "relu", #""relu", "quick_gelu" or "gelu""#),
     ])
     func metadataThatMakesNoSense(key: String, value: String, described: String) throws {
         #expect(try words { $0.metadata[key] = value }

@@ -1,6 +1,7 @@
 import CLIPModel
 import CZlib
 import Files
+import Foundation
 import TestSupport
 import Testing
 
@@ -123,4 +124,105 @@ private func gzip(_ bytes: [UInt8]) -> [UInt8] {
         }
     }
     return Array(output.prefix(capacity - Int(stream.avail_out)))
+}
+
+/// Hugging Face's forms of the vocabulary: `merges.txt` with `vocab.json`, and `tokenizer.json`.
+@Suite struct HuggingFaceVocabularyTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    /// A vocabulary of three merges: ids 512 to 514, start 515, end 516.
+    private static let merges = ["l o", "lo w</w>", "e r</w>"]
+
+    /// Bytes as CLIP spells them, in the order of their ids (openai/CLIP `bytes_to_unicode`).
+    private static let byteSymbols: [String] = {
+        let printing = Array(0x21...0x7E) + Array(0xA1...0xAC) + Array(0xAE...0xFF)
+        return (printing + Array(0x100..<0x100 + 68)).compactMap { Unicode.Scalar($0 as Int).map { String(Character($0)) } }
+    }()
+
+    private static var ids: [String: Int] {
+        let symbols = byteSymbols + byteSymbols.map { $0 + "</w>" } + ["lo", "low</w>", "er</w>", "<|startoftext|>", "<|endoftext|>"]
+        return Dictionary(uniqueKeysWithValues: symbols.enumerated().map { ($0.element, $0.offset) })
+    }
+
+    private func writeFolder(ids: [String: Int]? = HuggingFaceVocabularyTests.ids, merges: [String] = merges) throws -> String {
+        if let ids { try directory.write(Array(try JSONEncoder().encode(ids)), to: "vocab.json") }
+        return try directory.write((["#version: 0.2"] + merges).joined(separator: "\n") + "\n", to: "merges.txt")
+    }
+
+    private struct File: Encodable {
+        struct Model: Encodable {
+            var type = "BPE"
+            var end_of_word_suffix: String? = "</w>"
+            var vocab: [String: Int]
+            var merges: [[String]]
+        }
+        var model: Model
+    }
+
+    private func writeTokenizer(_ change: (inout File.Model) -> Void = { _ in }) throws -> String {
+        var model = File.Model(vocab: Self.ids, merges: Self.merges.map { $0.split(separator: " ").map(String.init) })
+        change(&model)
+        return try directory.write(Array(try JSONEncoder().encode(File(model: model))), to: "tokenizer.json")
+    }
+
+    private func fault(_ path: String) throws -> TokenizerError.VocabularyFault? {
+        do {
+            _ = try BPETokenizer(vocabularyPath: path)
+            return nil
+        } catch TokenizerError.vocabulary(_, let fault) {
+            return fault
+        }
+    }
+
+    @Test func bothForms() throws {
+        for path in [try writeFolder(), try writeTokenizer()] {
+            let tokenizer = try BPETokenizer(vocabularyPath: path)
+            #expect(tokenizer.vocabularySize == 517 && tokenizer.startToken == 515 && tokenizer.endToken == 516)
+            // "lower" is l-o-w-e-r</w>: "low" inside a word is no symbol.
+            #expect(tokenizer.encode("low") == [513])
+            #expect(tokenizer.encode("lower") == [512, Self.ids["w"] ?? 0, 514])
+        }
+    }
+
+    @Test func vocabulariesThatContradictTheirMerges() throws {
+        var ids = Self.ids
+        ids["lo"] = 900
+        #expect(try fault(writeFolder(ids: ids)) == .otherID(symbol: "lo", found: 900, expected: 512))
+        #expect(try fault(writeTokenizer { $0.vocab["lo"] = 900 }) == .otherID(symbol: "lo", found: 900, expected: 512))
+        #expect(try fault(writeTokenizer { $0.vocab["lox"] = 517 }) == .otherID(symbol: "lox", found: 517, expected: nil))
+        #expect(try fault(writeTokenizer { $0.vocab["er</w>"] = nil }) == .otherSize(found: 516, expected: 517))
+        #expect(try fault(writeTokenizer { $0.merges.removeLast() }) == .otherID(symbol: "er</w>", found: 514, expected: nil))
+        #expect(try fault(writeTokenizer { $0.merges.append(["x"]) }) == .fieldCount(line: 5, found: 1))
+        #expect(try fault(writeTokenizer { $0.merges.append(["l", "o"]) }) == .duplicateMerge(line: 5))
+        #expect(try fault(writeTokenizer { $0.type = "Unigram" }) == .otherTokenizer)
+        #expect(try fault(writeTokenizer { $0.end_of_word_suffix = nil }) == .otherTokenizer)
+    }
+
+    @Test func textThatIsNoVocabulary() throws {
+        #expect(try fault(directory.write("{\"model\": 1}", to: "a.json")) == .notJSON)
+        #expect(try fault(directory.write("{", to: "a.json")) == .notJSON)
+        #expect(try fault(directory.write("lo w\n", to: "a.txt")) == .unknownForm)
+        #expect(try fault(directory.write("#version: 0.2\nl o p\n", to: "a.txt")) == .fieldCount(line: 2, found: 3))
+        #expect(try fault(directory.write(Array("#version: 0.2\nl ".utf8) + [0xFF, 0x0A], to: "a.txt")) == .notUTF8)
+        try directory.write("[]", to: "vocab.json")
+        #expect(try fault(writeFolder(ids: nil)) == .notJSON)
+    }
+
+    /// The vocabulary travels with the backbone, and is the one that is used with it.
+    @Test func importKeepsIt() throws {
+        try FileManager.default.copyItem(atPath: fixturePath("checkpoints/hf-gelu-bf16"), toPath: directory.path("model"))
+        let merges = try writeFolder(ids: nil)
+        try FileManager.default.moveItem(atPath: merges, toPath: directory.path("model/merges.txt"))
+        let checkpoint = try Checkpoint(path: directory.path("model"))
+        let report = try checkpoint.write(to: directory.path("own.safetensors"))
+        #expect(report.vocabularyPath == directory.path("own.merges.txt"))
+        let backbone = try Backbone.load(directory.path("own.safetensors"))
+        #expect(backbone.vocabularyPath == report.vocabularyPath)
+        // The fixture has 100 tokens, this vocabulary 517.
+        #expect(throws: ModelError.vocabularySize(tokenizer: 517, backbone: 100)) { try backbone.tokenizer(vocabularyPath: nil) }
+        let other = try directory.write("#version: 0.2\nl o\n", to: "other.txt")
+        #expect(throws: ModelError.otherVocabulary(path: other)) { try backbone.tokenizer(vocabularyPath: other) }
+    }
 }

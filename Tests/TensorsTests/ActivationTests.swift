@@ -58,6 +58,73 @@ import Testing
         }
     }
 
+    // MARK: GELU
+
+    @Test func geluByHand() {
+        let output = MutableMatrix(rows: 1, columns: 3)
+        Activation.gelu(Table([[0, 1, -1]]).matrix, into: output)
+        expectClose(output.values, [0, 0.841_344_75, -0.158_655_25], tolerance: 1e-6)
+        let gradient = Table([[2]]).matrix
+        Activation.gelu.backward(input: Table([[0]]).matrix, gradient: gradient)
+        expectClose(gradient.values, [1], tolerance: 1e-6)
+    }
+
+    /// From -10 to 10, against PyTorch.
+    @Test func geluAsInPyTorch() throws {
+        let expected = try TensorFixture("checkpoints/expected")
+        let x = try expected.floats("gelu.x")
+        let input = MutableMatrix(rows: 1, columns: x.count, x)
+        let output = MutableMatrix(rows: 1, columns: x.count)
+        let slope = MutableMatrix(rows: 1, columns: x.count, [Float](repeating: 1, count: x.count))
+        Activation.gelu(input, into: output)
+        Activation.gelu.backward(input: input, gradient: slope)
+        // Element by element: a tolerance relative to 10 would say little about the tail.
+        for index in x.indices {
+            #expect(abs(output.values[index] - (try expected.floats("gelu.y")[index])) <= 4e-7 * max(1, abs(x[index])), "gelu(\(x[index]))")
+        }
+        expectClose(slope.values, try expected.floats("gelu.slope"), tolerance: 1e-6, "slope")
+    }
+
+    @Test(arguments: [(1, 1), (3, 5), (2, 16), (1, 47), (0, 4)])
+    func geluAndGradient(rows: Int, width: Int) {
+        let input = Table.random(rows, width, seed: 53, scale: 3)
+        let outputGradient = Table.random(rows, width, seed: 54)
+        func forward(_ input: Table) -> Table { input.map { 0.5 * $0 * erfc(-$0 / 2.squareRoot()) } }
+        let output = MutableMatrix(rows: rows, columns: width)
+        Activation.gelu(input.matrix, into: output)
+        expectClose(output, forward(input), "output")
+        let gradient = outputGradient.matrix
+        Activation.gelu.backward(input: input.matrix, gradient: gradient)
+        expectClose(gradient, numericalGradient(at: input) { forward($0).dot(outputGradient) }, "gradient")
+    }
+
+    /// Value by value, with the tail relative to itself: libm in double precision is the judge.
+    @Test func geluIsAccurateEverywhere() {
+        let inputs = stride(from: -9, through: 9, by: 0.0137).map { Float($0) }
+        let output = MutableMatrix(rows: 1, columns: inputs.count)
+        Activation.gelu(MutableMatrix(rows: 1, columns: inputs.count, inputs), into: output)
+        for (x, y) in zip(inputs, output.values) {
+            let expected = 0.5 * Double(x) * erfc(-Double(x) / 2.squareRoot())
+            // The square is rounded before it is raised: half an ulp of 40 is 2e-6 relative in the far tail.
+            #expect(abs(Double(y) - expected) <= (x > -3 ? 5e-7 : 6e-6) * abs(expected), "gelu(\(x)) is \(y), expected \(expected)")
+        }
+    }
+
+    @Test func geluStaysFinite() {
+        let values: [Float] = [-1e38, -1e30, -1e4, -88, -14.1, 14.1, 88, 1e4, 1e30, 1e38, 1e-37, -0.0]
+        let input = MutableMatrix(rows: 1, columns: values.count, values)
+        let output = MutableMatrix(rows: 1, columns: values.count)
+        let gradient = MutableMatrix(rows: 1, columns: values.count, [Float](repeating: 1, count: values.count))
+        Activation.gelu(input, into: output)
+        Activation.gelu.backward(input: input, gradient: gradient)
+        expectFinite(output, "output")
+        expectFinite(gradient, "gradient")
+        for (index, value) in values.enumerated() where abs(value) > 14 {
+            #expect(abs(gradient.values[index] - (value > 0 ? 1 : 0)) <= 1e-6, "slope at \(value)")
+            #expect(abs(output.values[index] - max(value, 0)) <= 1e-6 * max(value, 1))
+        }
+    }
+
     // MARK: Softmax
 
     private func softmaxForward(_ scores: Table, scale: Double, visible: (Int) -> Int) -> Table {

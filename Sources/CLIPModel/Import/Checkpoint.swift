@@ -61,7 +61,7 @@ package struct Checkpoint: Sendable {
     /// - Parameter path: a file, or a folder of Hugging Face or open_clip.
     /// - Throws: `ModelError` or `WeightFileError`, naming the file.
     package init(path: String, options: CheckpointOptions = CheckpointOptions()) throws {
-        let source = try openWeights(checkpointFile(at: path))
+        let source = try openWeights(path)
         do {
             try self.init(source: source, path: path, options: options)
         } catch let error as ModelError {

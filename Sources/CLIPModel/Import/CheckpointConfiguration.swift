@@ -113,16 +113,6 @@ struct CheckpointFolder {
     }
 }
 
-/// The file in a folder that holds its weights, or the path itself.
-package func checkpointFile(at path: String) -> String {
-    guard isDirectory(path) else { return path }
-    if ["model.safetensors", "model.safetensors.index.json"].contains(where: { fileExists(path.appendingPath($0)) }) { return path }
-    let names = [
-        "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin", "open_clip_model.bin",
-    ]
-    return names.map { path.appendingPath($0) }.first(where: fileExists) ?? path
-}
-
 /// A JSON file that configures a model, read with checks.
 struct ConfigurationFile {
     static let byteLimit = 1 << 20

@@ -56,7 +56,7 @@ extension CheckpointConfiguration {
         activation = model.flag("quick_gelu") ?? false ? .quickGELU : .gelu
         try vision.refuse([
             ("timm_model_name", "an image tower of timm"), ("attentional_pool", "attentional pooling"),
-            ("final_ln_after_pool", "pooling before the last norm"), ("input_patchnorm", "normalised patches"),
+            ("input_patchnorm", "normalised patches"),
             ("no_ln_pre", "an image tower without its first norm"), ("ls_init_value", "scaled residual layers"),
         ])
         try text.refuse([

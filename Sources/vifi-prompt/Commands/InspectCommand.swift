@@ -65,7 +65,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func weights() throws -> (Inspection, problem: (any ReportableError)?) {
-        let contents = try openWeights(checkpointFile(at: file))
+        let contents = try openWeights(file)
         var inspection = try Inspection(kind: .tensors, file: file)
         inspection.metadata = contents.metadata
         inspection.format = contents.format.rawValue

@@ -1,0 +1,113 @@
+import CLIPModel
+import Files
+import Foundation
+import TestSupport
+import Testing
+import WeightFiles
+
+/// `bridge --import`, and other people's CLIPs as `--backbone` and in `inspect`.
+@Suite(.serialized) struct ImportTests {
+    private let program: Program
+
+    init() throws { program = try Program() }
+
+    private func facts(_ output: String) -> [String: String] {
+        let pairs = output.split(separator: "\n").compactMap { line -> (String, String)? in
+            guard let gap = line.range(of: "  ") else { return nil }
+            return (String(line[..<gap.lowerBound]), line[gap.upperBound...].trimmingCharacters(in: .whitespaces))
+        }
+        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
+    }
+
+    @Test func aFolder() throws {
+        let folder = fixturePath("checkpoints/hf-gelu-sharded")
+        let outcome = try program("bridge", "--import", folder)
+        #expect(outcome.status == 0 && outcome.messages == "", "\(outcome.messages)")
+        let facts = facts(outcome.output)
+        #expect(facts["backbone"] == "Checkpoints/hf-gelu-sharded.safetensors")
+        #expect(facts["format"] == "sharded safetensors" && facts["layout"] == "Hugging Face CLIPModel")
+        // As PyTorch's numel counts them.
+        #expect(facts["parameters"] == "42,849")
+        #expect(facts["activation"] == "gelu" && facts["normalisation"] == "imagenet" && facts["heads"] == "4 of 8, text 4 of 8")
+        let path = program.folder.path("Checkpoints/hf-gelu-sharded.safetensors")
+        #expect(facts["SHA-256"] == (try Digest.ofFile(path)))
+        #expect(facts["digest"] == (try Backbone.load(folder).digest))
+
+        // Not without being told to, and then the same bytes.
+        let again = try program("bridge", "--import", folder)
+        #expect(again.status == 64 && again.output == "")
+        #expect(again.messages.contains("Checkpoints/hf-gelu-sharded.safetensors: is there already. Pass --force"))
+        #expect(try program("bridge", "--import", folder, "--force").output == outcome.output)
+
+        let inspected = self.facts(try program("inspect", "Checkpoints/hf-gelu-sharded.safetensors").output)
+        #expect(inspected["layout"] == "vifi-prompt" && inspected["activation"] == "gelu" && inspected["digest"] == facts["digest"])
+    }
+
+    @Test func nameOutputHalfAndActivation() throws {
+        let source = fixturePath("clip/clip-mini.safetensors")
+        let guessed = try program("bridge", "--import", source, "--half", "--name", "mini")
+        #expect(guessed.status == 0)
+        #expect(guessed.messages.contains("does not say which activation it was trained with: quick_gelu is taken"))
+        let half = program.folder.path("Checkpoints/mini.safetensors")
+        #expect(try InputFile(path: half).byteCount < InputFile(path: source).byteCount * 6 / 10)
+        #expect(try Backbone.load(half).description.name == "mini")
+
+        let told = try program("bridge", "--import", source, "--output", "there/gelu.safetensors", "--activation", "gelu")
+        #expect(told.status == 0 && told.messages == "")
+        #expect(facts(told.output)["activation"] == "gelu")
+        #expect(facts(told.output)["source SHA-256"] == (try Digest.ofFile(source)))
+        #expect(facts(told.output)["known release"] == "none")
+        #expect(facts(try program("inspect", "there/gelu.safetensors").output)["activation"] == "gelu")
+    }
+
+    @Test func refusals() throws {
+        let source = fixturePath("clip/clip-mini.safetensors")
+        for (arguments, status, words) in [
+            (["--import", "absent.pt"], 66, "absent.pt: no such file"),
+            (["--import", source, "--output", "x.pt"], 64, "x.pt: backbone files end in .safetensors"),
+            (["--import", source, "--train", "x"], 64, "--import only makes a backbone file"),
+            (["--import", source, "--name", "a/b"], 64, "--name is a name, not a path"),
+            (["--import", source, "--activation", "relu"], 64, "relu"), (["--clip", source], 64, "--clip and --force are for --import"),
+            (["--import", source, "--clip", "absent"], 66, "absent: no such file"),
+            (["--import", source, "--output", "/proc/none/x.safetensors"], 74, "/proc/none"),
+        ] as [([String], Int32, String)] {
+            let outcome = try program.run(["bridge"] + arguments)
+            #expect(outcome.status == status, "\(arguments): \(outcome.messages)")
+            #expect(outcome.messages.contains(words), "\(arguments): \(outcome.messages)")
+            #expect(outcome.output == "")
+        }
+        try FileManager.default.copyItem(atPath: source, toPath: program.folder.path("own.safetensors"))
+        let over = try program("bridge", "--import", "own.safetensors", "--output", "own.safetensors", "--force")
+        #expect(over.status == 64 && over.messages.contains("would overwrite what is imported"))
+        // Nothing half written is left behind.
+        #expect(try directoryEntries(program.folder.path).filter { !$0.hasPrefix(".") } == ["own.safetensors"])
+    }
+
+    @Test func aFileThatOnlyHasTheNameOfARelease() throws {
+        try FileManager.default.copyItem(
+            atPath: fixturePath("clip/clip-mini.safetensors"), toPath: program.folder.path("ViT-B-16.pt"))
+        for command in [["bridge", "--import"], ["inspect"]] {
+            let outcome = try program.run(command + ["ViT-B-16.pt", "--activation", "quick_gelu"])
+            #expect(outcome.status == 0)
+            #expect(outcome.messages.contains("ViT-B-16.pt: has the name of openai/ViT-B-16.pt, but not its SHA-256 (5806e77cd80f…)"))
+            #expect(facts(outcome.output)["known release"] == "none")
+        }
+    }
+
+    @Test func weightsThatAreNotNumbers() throws {
+        let source = try SafetensorsFile(path: fixturePath("clip/clip-mini.safetensors"))
+        let tensors = try source.tensors.map { tensor in
+            var values = try source.floats(named: tensor.name)
+            if tensor.name == "visual.proj" { values[3] = .infinity }
+            return (name: tensor.name, shape: tensor.shape, values: values)
+        }
+        try SafetensorsWriter.write(tensors, to: program.folder.path("inf.safetensors"))
+        let outcome = try program("bridge", "--import", "inf.safetensors", "--activation", "quick_gelu")
+        #expect(outcome.status == 0)
+        #expect(outcome.messages == """
+            vifi-prompt: warning: tensor "visual.proj" holds 1 values that are NaN or infinite. The file was written, but nothing \
+            can be computed with it.
+
+            """)
+    }
+}
