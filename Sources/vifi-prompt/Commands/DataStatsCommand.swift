@@ -71,7 +71,7 @@ struct DataStatsCommand: ParsableCommand {
         let counts = read.map { $0.clipCounts(classCount: classes.count) }
         let statistics = try films ? read.map(statistics) : nil
         for path in plot {
-            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Training films of each class, \(lists[0].lastPathComponent)")
+            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Films of each class, \(lists[0].lastPathComponent)")
             try chart.write(to: path)
             Console.note("Wrote \(path.escapedForDisplay)")
         }
