@@ -166,6 +166,8 @@ struct Rectangle: Equatable {
     /// A filled marker with a thin white edge, so that neighbours stay apart.
     func marker(_ marker: Marker, at centre: Point, radius: Double, _ colour: Colour) {
         let (x, y) = (centre.x, centre.y)
+        // Writing leaves a point behind that shapes would be joined to.
+        unsafe cairo_new_path(context)
         switch marker {
         case .circle:
             unsafe cairo_arc(context, x, y, radius, 0, 2 * Double.pi)
@@ -233,18 +235,24 @@ struct Rectangle: Equatable {
         unsafe cairo_restore(context)
     }
 
-    /// The text, or as much of its start as fits, with an ellipsis.
+    /// The text, or as much of its start and end as fits, with an ellipsis between: names of one data set
+    /// often start alike.
     func shortened(_ text: String, toWidth limit: Double, height: Double = 11) -> String {
         guard width(of: text, height: height) > limit else { return text }
         let letters = Array(text)
         var (fits, tooLong) = (0, letters.count)
         while tooLong - fits > 1 {
             let middle = (fits + tooLong) / 2
-            if width(of: String(letters[..<middle]) + "…", height: height) <= limit { fits = middle } else { tooLong = middle }
+            if width(of: shortened(letters, to: middle), height: height) <= limit { fits = middle } else { tooLong = middle }
         }
-        var kept = letters[..<fits]
-        while kept.last == " " { kept.removeLast() }
-        return String(kept) + "…"
+        return shortened(letters, to: fits)
+    }
+
+    private func shortened(_ letters: [Character], to count: Int) -> String {
+        var (head, tail) = (letters.prefix(count - count * 2 / 5), letters.suffix(count * 2 / 5))
+        while head.last == " " { head.removeLast() }
+        while tail.first == " " { tail.removeFirst() }
+        return String(head) + "…" + String(tail)
     }
 }
 

@@ -78,11 +78,11 @@ package struct Curve: Sendable, Equatable {
             self.y = y
         }
 
-        var isFinite: Bool { x.isFinite && y.isFinite }
+        var isDrawable: Bool { x.isDrawable && y.isDrawable }
     }
 
     package var name: String
-    /// What is not finite is left out, and leaves a gap in a line.
+    /// What is not finite, or beyond 1e100, is left out and leaves a gap in a line.
     package var points: [Point]
 
     package init(_ name: String, _ points: [Point]) {
@@ -113,5 +113,17 @@ package struct HeatMap: Sendable, Equatable {
         self.values = values
         self.scaleTitle = scaleTitle
         self.cellDecimals = cellDecimals
+    }
+}
+
+extension Double {
+    /// Finite, and with room to add up ranges without overflow.
+    var isDrawable: Bool { abs(self) < 1e100 }
+}
+
+extension Axis {
+    /// The range asked for, if it is one that values can be spread over.
+    var usableRange: ClosedRange<Double>? {
+        range.flatMap { $0.lowerBound.isDrawable && $0.upperBound.isDrawable && $0.lowerBound < $0.upperBound ? $0 : nil }
     }
 }

@@ -59,13 +59,13 @@ extension Chart {
 
     /// Width and height in CSS pixels: wider for more names, up to a width that still fits a screen turned
     /// on its side twice.
-    var extent: (width: Double, height: Double) {
+    package var extent: (width: Double, height: Double) {
         switch content {
         case .bars(let bars):
             let slots = Double(bars.labels.count * (bars.labels.count > 12 ? 1 : max(1, bars.series.count)))
             let longest = bars.labels.map(\.count).max() ?? 0
             let width = min(2400, max(640, 90 + slots * 11.5))
-            return (width.rounded(), 400 + min(Painter.nameLimit, Double(longest) * 6).rounded())
+            return (width.rounded(), (max(400, width * 0.2) + min(Painter.nameLimit, Double(longest) * 6)).rounded())
         case .lines, .scatter:
             return (760, 480)
         case .heatMap(let map):

@@ -7,8 +7,8 @@ extension Painter {
     private static let scaleWidth = 16.0
 
     func drawHeatMap(_ map: HeatMap) {
-        let finite = map.values.joined().filter(\.isFinite)
-        let range = chart.vertical.range ?? min(0, finite.min() ?? 0)...max(finite.max() ?? 1, min(0, finite.min() ?? 0) + 1e-9)
+        let finite = map.values.joined().filter(\.isDrawable)
+        let range = chart.vertical.usableRange ?? min(0, finite.min() ?? 0)...max(finite.max() ?? 1, min(0, finite.min() ?? 0) + 1e-9)
         let top = drawHead([]) { _, _ in }
         let size = Self.slotNameHeight
         let rowNames = map.rowLabels.map { canvas.shortened($0.escapedForDisplay, toWidth: Self.nameLimit, height: size) }
@@ -37,7 +37,7 @@ extension Painter {
         _ map: HeatMap, plot: Rectangle, range: ClosedRange<Double>, cellWidth: Double, cellHeight: Double
     ) {
         func share(_ value: Double) -> Double {
-            value.isFinite ? min(max((value - range.lowerBound) / (range.upperBound - range.lowerBound), 0), 1) : 0
+            value.isDrawable ? min(max((value - range.lowerBound) / (range.upperBound - range.lowerBound), 0), 1) : 0
         }
         // One shape for all cells of one shade.
         var boxes = [[Rectangle]](repeating: [], count: Self.shadeCount + 1)
@@ -60,7 +60,7 @@ extension Painter {
         }
         guard let decimals = map.cellDecimals, cellHeight >= 12 else { return }
         for (row, values) in map.values.enumerated() {
-            for (column, value) in values.enumerated() where value.isFinite && value != 0 {
+            for (column, value) in values.enumerated() where value.isDrawable && value != 0 {
                 let text = String(format: "%.\(decimals)f", value)
                 guard canvas.width(of: text, height: 9) <= cellWidth - 2 else { continue }
                 let middle = Point(plot.x + (Double(column) + 0.5) * cellWidth, plot.y + (Double(row) + 0.5) * cellHeight)

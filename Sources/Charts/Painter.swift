@@ -49,11 +49,12 @@ struct Painter {
             canvas.write(shown, at: Point(x + 34, y + 8))
             x += entryWidth
         }
-        return y + 18 + 8
+        return y + 18 + 12
     }
 
-    func drawAxisTitles(_ plot: Rectangle) {
-        let horizontal = chart.horizontal.title.escapedForDisplay
+    /// - Parameter nameInterval: every how many slots a name stands; said if it is not every one.
+    func drawAxisTitles(_ plot: Rectangle, nameInterval: Int = 1) {
+        let horizontal = chart.horizontal.title.escapedForDisplay + (nameInterval > 1 ? " (one in \(nameInterval) is named)" : "")
         if !horizontal.isEmpty {
             canvas.write(
                 canvas.shortened(horizontal, toWidth: width - 2 * Self.edge, height: Self.axisTitleHeight),
@@ -89,8 +90,8 @@ struct Painter {
     // MARK: Bars
 
     private func drawBars(_ bars: Bars) {
-        let values = bars.series.flatMap(\.values).compactMap { $0 }.filter(\.isFinite)
-        let range = chart.vertical.range
+        let values = bars.series.flatMap(\.values).compactMap { $0 }.filter(\.isDrawable)
+        let range = chart.vertical.usableRange
             ?? Ticks.rounded(min(0, values.min() ?? 0)...max(0, values.max() ?? 1), count: 6, isWhole: chart.vertical.isWhole)
         let ticks = Ticks(range, count: 6, isWhole: chart.vertical.isWhole)
         let top = drawHead(bars.series.map(\.name)) { index, middle in
@@ -110,14 +111,14 @@ struct Painter {
         let zero = place(max(0, range.lowerBound))
         canvas.line([Point(plot.x, zero), Point(plot.maxX, zero)])
         names.draw(in: plot, slotWidth: slotWidth, canvas: canvas)
-        drawAxisTitles(plot)
+        drawAxisTitles(plot, nameInterval: names.interval)
     }
 
     private func drawBarSeries(_ bars: Bars, slotWidth: Double, plot: Rectangle, place: (Double) -> Double) {
         var boxes = [[Rectangle]](repeating: [], count: bars.series.count)
         let gap = slotWidth >= 6 ? slotWidth * 0.16 : 0
         for slot in bars.labels.indices {
-            let present = bars.series.indices.filter { bars.series[$0].values[slot]?.isFinite == true }
+            let present = bars.series.indices.filter { bars.series[$0].values[slot]?.isDrawable == true }
             let barWidth = (slotWidth - gap) / Double(max(1, present.count))
             for (position, series) in present.enumerated() {
                 guard let value = bars.series[series].values[slot] else { continue }
@@ -140,7 +141,7 @@ struct Painter {
     // MARK: Lines and points
 
     private func drawCurves(_ curves: [Curve], isJoined: Bool) {
-        let points = curves.flatMap(\.points).filter(\.isFinite)
+        let points = curves.flatMap(\.points).filter(\.isDrawable)
         let across = range(chart.horizontal, points.map(\.x), isTight: isJoined)
         let up = range(chart.vertical, points.map(\.y), isTight: false)
         let upTicks = Ticks(up, count: 6, isWhole: chart.vertical.isWhole)
@@ -164,7 +165,7 @@ struct Painter {
             canvas.write(label, at: Point(x, plot.maxY + 5 + Self.tickHeight / 2), height: Self.tickHeight, anchor: .middle)
         }
         canvas.line([Point(plot.x, plot.y), Point(plot.x, plot.maxY), Point(plot.maxX, plot.maxY)])
-        func isShown(_ point: Curve.Point) -> Bool { point.isFinite && across.contains(point.x) && up.contains(point.y) }
+        func isShown(_ point: Curve.Point) -> Bool { point.isDrawable && across.contains(point.x) && up.contains(point.y) }
         for (index, curve) in curves.enumerated() {
             let style = SeriesStyle.at(index)
             if isJoined {
@@ -184,7 +185,7 @@ struct Painter {
 
     /// The axis's own range, else one that holds all values; never empty.
     private func range(_ axis: Axis, _ values: [Double], isTight: Bool) -> ClosedRange<Double> {
-        if let range = axis.range, range.lowerBound < range.upperBound { return range }
+        if let range = axis.usableRange { return range }
         guard let least = values.min(), let most = values.max() else { return 0...1 }
         guard least < most else { return least - 0.5...most + 0.5 }
         return isTight ? least...most : Ticks.rounded(least...most, count: 6, isWhole: axis.isWhole)

@@ -15,13 +15,13 @@ struct SlotNames {
         let plain = labels.map(\.escapedForDisplay)
         let widest = plain.map { canvas.width(of: $0, height: size) }.max() ?? 0
         isUpright = widest > slotWidth - 4
-        interval = max(1, Int(((size + 0.5) / slotWidth).rounded(.up)))
+        interval = isUpright ? max(1, Int(((size + 0.5) / slotWidth).rounded(.up))) : 1
         names = isUpright ? plain.map { canvas.shortened($0, toWidth: Painter.nameLimit, height: size) } : plain
         height = isUpright ? min(widest, Painter.nameLimit) : size
     }
 
     func draw(in plot: Rectangle, slotWidth: Double, canvas: Canvas) {
-        for index in stride(from: 0, to: names.count, by: isUpright ? interval : 1) {
+        for index in stride(from: 0, to: names.count, by: interval) {
             let x = plot.x + (Double(index) + 0.5) * slotWidth
             canvas.line([Point(x, plot.maxY), Point(x, plot.maxY + 3)], width: 0.7)
             if isUpright {

@@ -1,14 +1,14 @@
 import Foundation
 
 /// Round numbers along an axis.
-struct Ticks: Equatable {
-    let values: [Double]
-    let labels: [String]
+package struct Ticks: Equatable {
+    package let values: [Double]
+    package let labels: [String]
 
     /// Ticks at 1, 2 or 5 times a power of ten, near `count` of them, within `range`.
     ///
     /// - Parameter isWhole: no step below 1.
-    init(_ range: ClosedRange<Double>, count: Int, isWhole: Bool = false) {
+    package init(_ range: ClosedRange<Double>, count: Int, isWhole: Bool = false) {
         var step = Self.step(span: range.upperBound - range.lowerBound, count: count)
         if isWhole { step = max(1, step) }
         let first = (range.lowerBound / step - 1e-9).rounded(.up)
@@ -20,7 +20,7 @@ struct Ticks: Equatable {
     }
 
     /// The range widened to whole steps, so that the outermost ticks are its ends.
-    static func rounded(_ range: ClosedRange<Double>, count: Int, isWhole: Bool = false) -> ClosedRange<Double> {
+    package static func rounded(_ range: ClosedRange<Double>, count: Int, isWhole: Bool = false) -> ClosedRange<Double> {
         var step = step(span: range.upperBound - range.lowerBound, count: count)
         if isWhole { step = max(1, step) }
         let low = (range.lowerBound / step + 1e-9).rounded(.down) * step
@@ -46,7 +46,7 @@ struct Ticks: Equatable {
     private static func grouped(_ text: String) -> String {
         let parts = text.split(separator: ".", maxSplits: 1).map(String.init)
         let digits = parts[0].filter(\.isNumber)
-        guard digits.count > 4 else { return text }
+        guard digits.count > 3 else { return text }
         var result = ""
         for (index, digit) in digits.enumerated() {
             if index > 0 && (digits.count - index) % 3 == 0 { result += "," }

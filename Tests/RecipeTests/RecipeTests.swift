@@ -13,7 +13,7 @@ import vifi_prompt
         model:
           checkpoint: Checkpoints/vit b16.safetensors   # a space is fine
           normalisation: imagenet
-        data: {train: train.txt, val: 'val.txt', labels: "labels, \\"quoted\\".csv", root: /videos, frames: 32, side: 224}
+        data: {train: train.txt, val: 'val.txt', labels: "labels, \\"quoted\\".csv", root: /videos, frames: 32, side: 224, on_bad_video: replace}
         prompts:
           vision_tokens: 10
           text_tokens: 10
@@ -52,6 +52,7 @@ import vifi_prompt
         #expect(recipe.data.root == "/videos")
         #expect(recipe.data.frames == 32)
         #expect(recipe.data.side == 224)
+        #expect(recipe.data.onBadVideo == .replace)
         #expect(recipe.prompts.visionTokens == 10)
         #expect(recipe.prompts.textTokens == 10)
         #expect(recipe.prompts.visionDepth == 12)

@@ -24,6 +24,7 @@ import VideoData
         ("a.mp4 walk", .labelNotANumber("walk")),
         ("a.mp4", .oneField),
         ("clips/walk_1 120 3", .threeColumns),
+        ("clips/walk 1.mp4 120 7 3", .threeColumns),
         ("a.mp4 3 x", .labelNotANumber("x")),
         ("a\0.mp4 3", .zeroByte),
         ("http://host/x.mp4 0", .protocolName("http://host/x.mp4")),
@@ -48,6 +49,10 @@ import VideoData
         ("-i 1", "-i", 1),
         ("a..b/...mp4 1", "a..b/...mp4", 1),
         ("12:30 talk.mp4 1", "12:30 talk.mp4", 1),
+        ("walk/a.mp4 120 3", "walk/a.mp4", 3),
+        ("my walk/a 7.MP4\t120 \t3", "my walk/a 7.MP4", 3),
+        ("walk/take 12.mp4 3", "walk/take 12.mp4", 3),
+        ("\"walk/a.mp4 120\" 3", "walk/a.mp4 120", 3),
         ("ünï/ćode.mp4 9", "ünï/ćode.mp4", 9),
     ])
     func reads(text: String, path: String, label: Int) throws {
@@ -150,7 +155,7 @@ import VideoData
 
     @Test func writtenListsReadBack() throws {
         let clips = [
-            "plain.mp4", "with blank.mp4", "walk 12", " led by blank", "\"quoted\".mp4", "trailing ", "a\tb 7",
+            "plain.mp4", "with blank.mp4", "walk 12", "walk.mp4 12", " led by blank", "\"quoted\".mp4", "trailing ", "a\tb 7",
         ].enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset) }
         #expect(try read(AnnotationList.text(of: clips)).clips == clips)
     }

@@ -31,6 +31,7 @@ private let cases: [DecodingCase] = [
     DecodingCase(name: "ffv1-odd.avi", arguments: ["-c:v", "ffv1", "-pix_fmt", "yuv420p"], width: 35, height: 21),
     DecodingCase(name: "av1.mp4", arguments: ["-c:v", "libsvtav1", "-preset", "12", "-g", "10"], frames: 20),
     DecodingCase(name: "av1.webm", arguments: ["-c:v", "libaom-av1", "-cpu-used", "8", "-g", "10", "-usage", "realtime"], frames: 20),
+    // V14: 10 bits, full range, odd sizes, pixels that are not square, alpha; here and above and below.
     DecodingCase(name: "h264-10-bit.mp4", arguments: x264 + ["-pix_fmt", "yuv420p10le", "-g", "9"]),
     DecodingCase(name: "h264-422.mkv", arguments: x264 + ["-pix_fmt", "yuv422p"]),
     DecodingCase(

@@ -69,7 +69,7 @@ extension ListFolder {
 /// Says where paths start, if the folder of the lists does not tell.
 func noteRoot(_ root: String, lists folder: String) {
     guard resolvedPath(root) != resolvedPath(folder) else { return }
-    Console.note("Paths in these lists start from \(root.escapedForDisplay): pass --root with it, or use the recipe.")
+    Console.note("Paths in these lists start from \(root.escapedForDisplay), not from their own folder: pass --root \(root.escapedForDisplay) with them.")
 }
 
 /// "a, b and 3 more", safe to print.

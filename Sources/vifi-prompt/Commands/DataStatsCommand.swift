@@ -71,7 +71,7 @@ struct DataStatsCommand: ParsableCommand {
         let counts = read.map { $0.clipCounts(classCount: classes.count) }
         let statistics = try films ? read.map(statistics) : nil
         for path in plot {
-            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Training films of each class, \(lists[0].lastPathComponent)")
+            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Films of each class, \(lists[0].lastPathComponent)")
             try chart.write(to: path)
             Console.note("Wrote \(path.escapedForDisplay)")
         }
@@ -123,14 +123,14 @@ struct DataStatsCommand: ParsableCommand {
         func line(_ title: String, _ range: FilmStatistics.Range?, _ unit: String) {
             guard let range else { return }
             func text(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : ProgressReporter.decimal(value, places: 2) }
-            Console.result("  \(title): \(text(range.least)) to \(text(range.most)) \(unit), median \(text(range.median))")
+            Console.result("  \(title): \(text(range.least)) to \(text(range.most))\(unit), median \(text(range.median))")
         }
         Console.result("\(list.path.lastPathComponent.escapedForDisplay): \(counted(statistics.readable, "film", "films")) opened")
         line("frames", statistics.frames, "")
-        line("duration", statistics.seconds, "s")
-        line("frame rate", statistics.framesPerSecond, "/s")
-        line("width", statistics.width, "pixels")
-        line("height", statistics.height, "pixels")
+        line("duration", statistics.seconds, " s")
+        line("frame rate", statistics.framesPerSecond, " a second")
+        line("width", statistics.width, " pixels")
+        line("height", statistics.height, " pixels")
         if statistics.unreadable > 0 {
             Console.warning("\(list.path.escapedForDisplay): \(counted(statistics.unreadable, "film", "films")) cannot be opened. `vifi-prompt data check` names them.")
         }

@@ -101,8 +101,8 @@ package struct PublishedFile: Sendable, Equatable {
             var text = Substring(String(decoding: bytes, as: UTF8.self))
             if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
             let lines = text.split(whereSeparator: \.isNewline)
-            // The last one may be cut.
-            return (isWhole ? lines : lines.dropLast()).map { String($0).trimmingBlanks() }.filter { !$0.isEmpty }
+            // The last one may be cut; some JSON is one long line.
+            return (isWhole || lines.count < 2 ? lines : lines.dropLast()).map { String($0).trimmingBlanks() }.filter { !$0.isEmpty }
         } catch let error as FileError {
             throw DatasetError(path: path, problem: .file(error))
         } catch let error as DatasetError {

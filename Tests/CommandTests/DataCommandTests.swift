@@ -1,0 +1,270 @@
+import Files
+import Foundation
+import TestSupport
+import Testing
+
+/// `vifi-prompt data …` from end to end, as people call it.
+@Suite(.serialized) struct DataCommandTests {
+    private let program: Program
+
+    init() throws { program = try Program() }
+
+    /// Writes files, and folders on the way.
+    private func write(_ files: [String: String]) throws {
+        for (name, text) in files {
+            try createDirectory(program.folder.path(name).parentDirectory)
+            try program.folder.write(text, to: name)
+        }
+    }
+
+    private func text(_ name: String) throws -> String {
+        try String(contentsOfFile: program.folder.path(name), encoding: .utf8)
+    }
+
+    private func exists(_ name: String) -> Bool { fileExists(program.folder.path(name)) }
+
+    private func json(_ text: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
+    // MARK: init
+
+    private func writeFolders() throws {
+        for name in ["PourTea/a.mp4", "PourTea/b.mp4", "PourTea/c.mp4", "wave_hand/d.avi", "wave_hand/e.avi", "wave_hand/note.txt", "none/x.md"] {
+            try write(["films/\(name)": "x"])
+        }
+    }
+
+    @Test func initMakesListsThatCanBeUsed() throws {
+        try writeFolders()
+        let outcome = try program("data", "init", "films")
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        #expect(outcome.output == "2 classes, 3 films to learn from, 2 to test on\nrecipe: films/recipe.yaml\n")
+        #expect(
+            outcome.messages == """
+                vifi-prompt: warning: 2 files are no films by their ending: none/x.md, wave_hand/note.txt
+                vifi-prompt: warning: 1 folder holds no films and gives no class: none
+                Next: vifi-prompt learn --recipe films/recipe.yaml --backbone FILE
+
+                """)
+        #expect(try text("films/labels.csv") == "id,name\n0,PourTea\n1,wave_hand\n")
+        let lines = try text("films/train.txt") + text("films/val.txt")
+        #expect(
+            lines.split(separator: "\n").sorted() == ["PourTea/a.mp4 0", "PourTea/b.mp4 0", "PourTea/c.mp4 0", "wave_hand/d.avi 1", "wave_hand/e.avi 1"])
+        #expect(try text("films/val.txt").split(separator: "\n").map(\.last) == ["0", "1"])
+        let shown = try program("recipe", "show", "films/recipe.yaml")
+        #expect(shown.status == 0)
+        #expect(shown.output == "data:\n  train: \"films/train.txt\"\n  val: \"films/val.txt\"\n  labels: \"films/labels.csv\"\n")
+        // What sha256sum says.
+        let summary = try json(try text("films/data.json"))
+        let lists = try #require(summary["lists"] as? [[String: Any]])
+        #expect(lists.first?["sha256"] as? String == Digest.of(try text("films/train.txt")))
+        #expect(summary["seed"] as? Int == 1 && lists.map { $0["file"] as? String } == ["train.txt", "val.txt", "labels.csv"])
+    }
+
+    @Test func initOverwritesOnlyWhenTold() throws {
+        try writeFolders()
+        #expect(try program("data", "init", "films").status == 0)
+        let before = try text("films/val.txt")
+        let again = try program("data", "init", "films", "--seed", "2")
+        #expect(again.status == 64)
+        #expect(again.messages.hasSuffix("films: holds train.txt, val.txt, labels.csv, recipe.yaml, data.json already. Choose another --output, or replace with --force.\n"))
+        #expect(try text("films/val.txt") == before)
+        let forced = try program("data", "init", "films", "--force", "--humanise-labels", "--val-clips", "2")
+        #expect(forced.status == 0)
+        #expect(try text("films/labels.csv") == "id,name\n0,Pour Tea\n1,wave hand\n")
+        #expect(try text("films/train.txt").split(separator: "\n").count == 2)
+        // Elsewhere, the recipe says where films are.
+        #expect(try program("data", "init", "films", "--output", "lists/new").status == 0)
+        #expect(try text("lists/new/recipe.yaml").contains("root: \"films\""))
+    }
+
+    // MARK: import
+
+    @Test func importsUCF() throws {
+        try write([
+            "lists/classInd.txt": "1 ApplyEyeMakeup\r\n2 Archery\r\n",
+            "lists/trainlist01.txt": "ApplyEyeMakeup/v_a_g08_c01.avi 1\r\nArchery/v_b_g08_c01.avi 2\r\n",
+            "lists/testlist01.txt": "Archery/v_c_g01_c01.avi\r\n",
+            "UCF-101/ApplyEyeMakeup/v_a_g08_c01.avi": "x", "UCF-101/Archery/v_c_g01_c01.avi": "x",
+        ])
+        let refused = try program("data", "import", "lists", "--root", "UCF-101")
+        #expect(refused.status == 66 && !exists("UCF-101/train1.txt"))
+        #expect(refused.messages.contains("lists/trainlist01.txt: 1 of 2 files are missing under UCF-101:\n  Archery/v_b_g08_c01.avi\n"))
+        let outcome = try program("data", "import", "lists", "--root", "UCF-101", "--skip-missing")
+        #expect(outcome.status == 0)
+        #expect(outcome.messages.hasPrefix("UCF-101: 3 files, 2 classes, val1 1, train1 2\n2 films below UCF-101\n"))
+        #expect(outcome.output == "UCF-101/val1.txt: 1 film\nUCF-101/train1.txt: 1 film\nUCF-101/labels.csv: 2 classes\n")
+        #expect(try text("UCF-101/train1.txt") == "ApplyEyeMakeup/v_a_g08_c01.avi 0\n")
+        #expect(try text("UCF-101/val1.txt") == "Archery/v_c_g01_c01.avi 1\n")
+        #expect(try text("UCF-101/recipe.yaml").contains("val: \"UCF-101/val1.txt\""))
+        let sources = try #require(try json(try text("UCF-101/data.json"))["sources"] as? [[String: Any]])
+        #expect(sources.first?["sha256"] as? String == Digest.of("1 ApplyEyeMakeup\r\n2 Archery\r\n"))
+    }
+
+    @Test func importsWithoutFilms() throws {
+        try write([
+            "kinetics/train.csv": "label,youtube_id,time_start,time_end,split\nzumba,-a,1,11,train\nair drumming,b,0,10,train\n",
+        ])
+        let outcome = try program("data", "import", "kinetics/train.csv", "--output", "out")
+        #expect(outcome.status == 0)
+        #expect(try text("out/train.txt") == "zumba/-a_000001_000011.mp4 1\nair drumming/b_000000_000010.mp4 0\n")
+        #expect(try text("out/labels.csv") == "id,name\n0,air drumming\n1,zumba\n")
+        #expect(try program("data", "import", "kinetics/train.csv").status == 64)
+    }
+
+    // MARK: split
+
+    /// Class c has 4 + c films.
+    private func writeLists(_ classes: Int) throws {
+        let names = (0..<classes).map { "\($0),class \($0)\n" }.joined()
+        let train = (0..<classes).flatMap { label in (0..<4 + label).map { "c\(label)/\($0).mp4 \(label)\n" } }.joined()
+        let val = (0..<classes).map { "c\($0)/test.mp4 \($0)\n" }.joined()
+        try write(["set/labels.csv": "id,name\n" + names, "set/train.txt": train, "set/val.txt": val])
+    }
+
+    @Test func splitsAreNestedAndRecorded() throws {
+        try writeLists(3)
+        let arguments = ["data", "split", "--train", "set/train.txt", "--labels", "set/labels.csv", "--shots", "4,2", "--seed", "7"]
+        let outcome = try program.run(arguments)
+        #expect(outcome.status == 0)
+        let (two, four) = (try text("set/train-2-shot.txt"), try text("set/train-4-shot.txt"))
+        let (lines2, lines4) = (two.split(separator: "\n"), four.split(separator: "\n"))
+        #expect(lines2.count == 6 && lines4.count == 12 && Set(lines2).isSubset(of: Set(lines4)))
+        #expect(outcome.output.hasPrefix("set/train-2-shot.txt: 6 films, SHA-256 \(Digest.of(two).prefix(12))…\n"))
+        let summary = try json(try text("set/split.json"))
+        #expect(summary["tool"] as? String == "vifi-prompt 0.1.0" && summary["seed"] as? Int == 7 && summary["drawsAreNested"] as? Bool == true)
+        let lists = try #require(summary["lists"] as? [[String: Any]])
+        #expect(lists.map { $0["sha256"] as? String } == [Digest.of(two), Digest.of(four)])
+        let sources = try #require(summary["sources"] as? [[String: Any]])
+        #expect(sources[0]["sha256"] as? String == Digest.of(try text("set/train.txt")))
+        // Once more elsewhere: the same lists, and a word on where their paths start.
+        let elsewhere = try program.run(arguments + ["--output", "other"])
+        #expect(elsewhere.messages.contains("Paths in these lists start from set"))
+        #expect(try text("other/train-4-shot.txt") == four)
+        #expect(try program.run(arguments).status == 64)
+    }
+
+    @Test func halvesGoByFrequency() throws {
+        try writeLists(5)
+        let outcome = try program(
+            "data", "split", "--train", "set/train.txt", "--val", "set/val.txt", "--labels", "set/labels.csv", "--base-novel", "--shots", "3", "--output", "halves")
+        #expect(outcome.status == 0)
+        #expect(try text("halves/base-labels.csv") == "id,name\n0,class 2\n1,class 3\n2,class 4\n")
+        #expect(try text("halves/novel-labels.csv") == "id,name\n0,class 0\n1,class 1\n")
+        #expect(try text("halves/base-val.txt") == "c2/test.mp4 0\nc3/test.mp4 1\nc4/test.mp4 2\n")
+        #expect(try text("halves/novel-val.txt") == "c0/test.mp4 0\nc1/test.mp4 1\n")
+        let draws = try (1...3).map { try text("halves/base-train-3-shot-s\($0).txt") }
+        #expect(Set(draws).count == 3 && draws.allSatisfy { $0.split(separator: "\n").count == 9 })
+    }
+
+    // MARK: stats
+
+    @Test func statsCountAndDraw() throws {
+        try writeLists(3)
+        let outcome = try program(
+            "data", "stats", "set/train.txt", "set/val.txt", "--labels", "set/labels.csv", "--plot", "f.svg", "--plot", "f.png")
+        #expect(outcome.status == 0)
+        #expect(
+            outcome.output == """
+                class    train.txt  val.txt
+                class 0          4        1
+                class 1          5        1
+                class 2          6        1
+                all             15        3
+                train.txt: 4 to 6 films a class, median 5
+                val.txt: 1 to 1 films a class, median 1
+
+                """)
+        #expect(try text("f.svg").contains("<desc id=\"desc\">3 classes by number of films, from class 2 with 6 to class 0 with 4.</desc>"))
+        let first = try text("f.svg")
+        _ = try program("data", "stats", "set/train.txt", "--labels", "set/labels.csv", "--plot", "f.svg")
+        #expect(try text("f.svg") == first)
+        let counted = try json(try program("data", "stats", "set/train.txt", "--labels", "set/labels.csv", "--json").output)
+        let classes = try #require(counted["classes"] as? [[String: Any]])
+        #expect(classes.map { $0["clips"] as? [Int] } == [[4], [5], [6]])
+    }
+
+    // MARK: check
+
+    private func writeFilms() throws {
+        try createDirectory(program.folder.path("films"))
+        let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixturePath("videos/bikes.mp4"))))
+        try program.folder.write(whole, to: "films/good.mp4")
+        try program.folder.write(Array(whole.prefix(whole.count / 2)), to: "films/half.mp4")
+        try program.folder.write("<!DOCTYPE html>", to: "films/page.mp4")
+        try write(["films/list.txt": "good.mp4 0\nhalf.mp4 1\npage.mp4 0\ngone.mp4 1\n"])
+    }
+
+    @Test func checkNamesBrokenFilmsAndWritesTheRest() throws {
+        try writeFilms()
+        let outcome = try program("data", "check", "films/list.txt", "--write-good", "films/good.txt")
+        #expect(outcome.status == 65)
+        #expect(outcome.output.contains("broken: films/page.mp4: is a web page (HTML)"))
+        #expect(outcome.output.contains("broken: films/gone.mp4: no such file. Check the path.\n"))
+        #expect(outcome.output.hasSuffix("\n") && outcome.output.contains("4 films, "))
+        #expect(try text("films/good.txt").hasPrefix("good.mp4 0\n"))
+        #expect(try !text("films/good.txt").contains("page.mp4") && !text("films/good.txt").contains("gone.mp4"))
+        let again = try program("data", "check", "films/good.txt", "--strict", "--json", "--write-good", "films/strict.txt", "--threads", "1")
+        let report = try json(again.output)
+        #expect(try text("films/strict.txt") == "good.mp4 0\n")
+        #expect(report["odd"] as? Int == 0)
+        let films = try #require(report["films"] as? Int)
+        #expect(again.status == (films == 1 ? 0 : 65))
+        #expect(try program("data", "check", "films/list.txt", "--write-good", "films/good.txt").status == 64)
+    }
+
+    @Test func statsOpenFilms() throws {
+        try writeFilms()
+        try write(["films/labels.csv": "id,name\n0,ride\n1,walk\n", "films/one.txt": "good.mp4 0\n"])
+        let outcome = try program("data", "stats", "films/one.txt", "--labels", "films/labels.csv", "--films")
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("one.txt: 1 film opened\n  frames: 250 to 250, median 250\n"))
+        #expect(outcome.output.contains("  width: 640 to 640 pixels, median 640\n"))
+    }
+
+    // MARK: Faults
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        let arguments: [String]
+        let status: Int32
+        let message: String
+
+        init(_ arguments: String, _ status: Int32, _ message: String) {
+            self.arguments = ["data"] + arguments.split(separator: " ").map(String.init)
+            self.status = status
+            self.message = message
+        }
+
+        var testDescription: String { arguments.joined(separator: " ") }
+    }
+
+    @Test(arguments: [
+        Case("init none", 66, "vifi-prompt: error: none: no such file. Check the path."),
+        Case("init set", 65, "vifi-prompt: error: set: holds no folders with films in them."),
+        Case("init set --val-share 1.5", 64, "Error: --val-share is 1.5; between 0 and 1."),
+        Case("init", 64, "Error: Missing expected argument '<folder>'"),
+        Case("import", 64, "Error: Missing expected argument '<file> ...'"),
+        Case("import none.txt --root set", 66, "vifi-prompt: error: none.txt: no such file."),
+        Case("import set/odd.txt --root set", 65, "vifi-prompt: error: set/odd.txt: is no list or label file that `vifi-prompt data import` knows."),
+        Case("import set/train.txt --root set", 64, "vifi-prompt: error: set/train.txt: needs class names beside it"),
+        Case("split --train set/train.txt --labels set/labels.csv", 64, "Error: Say which: --shots 2,4,8,16 or --base-novel."),
+        Case("split --train set/train.txt --labels set/labels.csv --shots 2,x", 64, "Error: --shots is '2,x'; whole numbers from 1 on"),
+        Case("split --train set/train.txt --labels set/labels.csv --shots 0", 64, "Error: --shots is '0'"),
+        Case("split --train set/bad.txt --labels set/labels.csv --shots 2", 65, "vifi-prompt: error: set/bad.txt:2: label 9, but there are 3 classes"),
+        Case("stats set/train.txt --labels set/labels.csv --plot x.pdf", 64, "Error: --plot is 'x.pdf'; charts are written as .svg or .png."),
+        Case("stats set/train.txt --labels set/labels.csv --plot nowhere/x.svg", 74, "vifi-prompt: error: nowhere/x.svg: cannot be created"),
+        Case("stats set/train.txt", 64, "Error: Missing expected argument '--labels <csv>'"),
+        Case("check set/train.txt set/val.txt --write-good x", 64, "Error: --write-good is for one list at a time."),
+        Case("check none.txt", 66, "vifi-prompt: error: none.txt: no such file."),
+        Case("learn", 64, "Error: "),
+    ])
+    func faultsEndInTheirStatus(_ test: Case) throws {
+        try writeLists(3)
+        try write(["set/odd.txt": "a,b/c\n", "set/bad.txt": "a.mp4 0\nb.mp4 9\n"])
+        let outcome = try program.run(test.arguments)
+        #expect(outcome.status == test.status)
+        #expect(outcome.messages.hasPrefix(test.message), "\(outcome.messages)")
+        #expect(outcome.output == "")
+    }
+}

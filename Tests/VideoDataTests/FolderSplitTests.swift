@@ -1,0 +1,75 @@
+import Files
+import Foundation
+import Testing
+
+import VideoData
+
+@Suite struct ClassFolderTests {
+    @Test func namesWhatIsPassedOver() throws {
+        let folder = try TemporaryFolder()
+        for name in ["walk/a.mp4", "walk/b.AVI", "walk/notes.txt", "run/c.webm", "empty/readme.md", "list.txt", ".git/x.mp4", "walk/.x.mp4", "run/deep.mp4/y"] {
+            try folder.write(name, "x")
+        }
+        let found = try ClassFolders(root: folder.path)
+        #expect(found.classes.names == ["run", "walk"])
+        #expect(found.clips.map(\.path) == ["run/c.webm", "walk/a.mp4", "walk/b.AVI"] && found.clips.map(\.label) == [0, 1, 1])
+        #expect(found.emptyFolders == ["empty"] && found.valClips == nil)
+        #expect(found.otherFiles == ["empty/readme.md", "list.txt", "run/deep.mp4", "walk/notes.txt"])
+    }
+
+    @Test(arguments: ["val", "test", "Validation"])
+    func keepsADivision(second: String) throws {
+        let folder = try TemporaryFolder()
+        for name in ["train/walk/a.mp4", "train/run/b.mp4", "\(second)/walk/c.mp4", "\(second)/yoga/d.mp4"] { try folder.write(name, "x") }
+        let found = try ClassFolders(root: folder.path)
+        #expect(found.classes.names == ["run", "walk", "yoga"])
+        #expect(found.clips == [AnnotatedClip(path: "train/run/b.mp4", label: 0), AnnotatedClip(path: "train/walk/a.mp4", label: 1)])
+        #expect(found.valClips == [AnnotatedClip(path: "\(second)/walk/c.mp4", label: 1), AnnotatedClip(path: "\(second)/yoga/d.mp4", label: 2)])
+    }
+
+    /// Classes may well be called so, as long as others stand beside them.
+    @Test func trainMayBeAClass() throws {
+        let folder = try TemporaryFolder()
+        for name in ["train/a.mp4", "bus/b.mp4", "test/c.mp4"] { try folder.write(name, "x") }
+        #expect(try ClassFolders(root: folder.path).classes.names == ["bus", "test", "train"])
+    }
+
+    @Test func refusesNamesWithLineBreaksAndEmptyFolders() throws {
+        let folder = try TemporaryFolder()
+        #expect(datasetProblem { _ = try ClassFolders(root: folder.path) }?.problem == .noClassFolders)
+        try folder.write("walk/a\n.mp4", "x")
+        #expect(datasetProblem { _ = try ClassFolders(root: folder.path) }?.problem == .lineBreakInName("walk/a\n.mp4"))
+    }
+}
+
+@Suite struct TrainValSplitTests {
+    private func clips(_ counts: [Int]) -> [AnnotatedClip] {
+        counts.enumerated().flatMap { label, count in (0..<count).map { AnnotatedClip(path: "\(label)/\($0).mp4", label: label) } }
+    }
+
+    private func split(_ counts: [Int], _ amount: TrainValSplit.Amount, seed: UInt64 = 1) throws -> TrainValSplit {
+        try TrainValSplit(clips(counts), classes: ClassNames(counts.indices.map { "c\($0)" }), val: amount, seed: seed, path: "x")
+    }
+
+    @Test func partsAreWholeAndApart() throws {
+        let parts = try split([10, 3, 2, 1, 40], .share(0.2))
+        #expect((0..<5).map { label in parts.val.count { $0.label == label } } == [2, 1, 1, 0, 8])
+        #expect(Set(parts.train).isDisjoint(with: parts.val) && Set(parts.train + parts.val) == Set(clips([10, 3, 2, 1, 40])))
+        #expect(parts.train.map(\.label) == parts.train.map(\.label).sorted())
+        #expect(parts.warnings == [.untestedClasses(names: ["c3"])])
+    }
+
+    @Test func countsAndShares() throws {
+        #expect(try split([10, 3], .count(4)).val.map(\.label) == [0, 0, 0, 0, 1, 1])
+        #expect(try split([10], .share(0.99)).train.count == 1)
+        for share in [0, 1, -1, .nan] { #expect(throws: DatasetError.self) { try split([10], .share(share)) } }
+        #expect(throws: DatasetError.self) { try split([10], .count(0)) }
+    }
+
+    @Test func followsTheSeedAndNotOtherClasses() throws {
+        let one = try split([30, 5], .share(0.5))
+        #expect(try split([30, 5], .share(0.5)).val == one.val)
+        #expect(try split([30, 5], .share(0.5), seed: 2).val != one.val)
+        #expect(try split([30, 50], .share(0.5)).val.filter { $0.label == 0 } == one.val.filter { $0.label == 0 })
+    }
+}
