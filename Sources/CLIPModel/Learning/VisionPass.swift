@@ -10,6 +10,24 @@ package final class VisionPass: Sendable {
     /// A wave has at least this many chunks, so that all workers have something to do.
     private static let chunksPerWave = 8
 
+    /// How a clip's frames and a batch's clips are portioned.
+    struct Sizes: Sendable, Equatable {
+        let layout: VisionLayout
+        /// Frames of each chunk of a clip.
+        let chunks: [Range<Int>]
+        /// Clips whose activations are in memory together.
+        let waveClipCount: Int
+
+        init(layout: VisionLayout, frameCount: Int, activationBytes: Int) {
+            let target = max(1, VisionPass.chunkRows / layout.frameRows)
+            let chunkCount = (frameCount + target - 1) / target
+            let clipBytes = max(1, frameCount * VisionActivations.bytesPerFrame(layout: layout))
+            self.layout = layout
+            chunks = (0..<chunkCount).map { $0 * frameCount / chunkCount..<($0 + 1) * frameCount / chunkCount }
+            waveClipCount = max(1, min((VisionPass.chunksPerWave + chunkCount - 1) / chunkCount, activationBytes / clipBytes))
+        }
+    }
+
     let tower: VisionTower
     let layout: VisionLayout
     let frameCount: Int
@@ -34,12 +52,11 @@ package final class VisionPass: Sendable {
         self.frameCount = frameCount
         self.pool = pool
         self.forGradients = forGradients
-        let target = max(1, Self.chunkRows / layout.frameRows)
-        let chunkCount = (frameCount + target - 1) / target
-        let chunks = (0..<chunkCount).map { $0 * frameCount / chunkCount..<($0 + 1) * frameCount / chunkCount }
+        let sizes = Sizes(layout: layout, frameCount: frameCount, activationBytes: activationBytes)
+        let chunks = sizes.chunks
+        let waveClipCount = sizes.waveClipCount
         self.chunks = chunks
-        let clipBytes = max(1, frameCount * VisionActivations.bytesPerFrame(layout: layout))
-        waveClipCount = max(1, min((Self.chunksPerWave + chunkCount - 1) / chunkCount, activationBytes / clipBytes))
+        self.waveClipCount = waveClipCount
         let longest = chunks.map(\.count).max() ?? 1
         scratch = (0..<pool.threadCount).map { _ in
             VisionScratch(layout: layout, frameCount: longest, forGradients: forGradients)

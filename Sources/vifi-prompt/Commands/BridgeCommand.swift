@@ -71,24 +71,41 @@ struct BridgeCommand: LearningCommand {
         try launch()
     }
 
-    func learn(_ start: RunStart) throws {
-        let settings = try start.resumed?.settings(pool: model.pool)
+    /// Everything that a run needs, read and checked; nothing is written.
+    private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, sequences: [[Int]], makeTask: () -> BridgeTask) {
+        let settings = try resumed?.settings(pool: model.pool)
             ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
-        let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: start.resumed)
+        let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: resumed)
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: 0, template: settings.recipe.template,
             keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
-        let task = BridgeTask(
-            backbone: backbone, tuning: settings.recipe.tuning ?? .both,
-            setting: TaskSetting(
-                sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding),
-            normalisation: settings.normalisation(for: backbone))
+        let makeTask = {
+            BridgeTask(
+                backbone: backbone, tuning: settings.recipe.tuning ?? .both,
+                setting: TaskSetting(
+                    sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding),
+                normalisation: settings.normalisation(for: backbone))
+        }
         let learning = LearningRun(
             kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe,
             saveInterval: runOptions.saveInterval)
+        return (learning, sequences, makeTask)
+    }
+
+    func plan(timing: Bool) throws -> RunPlan {
+        let (run, sequences, makeTask) = try prepared(nil)
+        return try RunPlan(
+            run, learned: .backbone(run.settings.recipe.tuning ?? .both), sequences: sequences,
+            seedCount: runOptions.seeds?.seeds.count ?? 1, hasHalfFiles: half, timing: timing ? makeTask : nil)
+    }
+
+    func learn(_ start: RunStart) throws {
+        let (learning, sequences, makeTask) = try prepared(start.resumed)
+        let task = makeTask()
+        let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
             + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"

@@ -41,37 +41,65 @@ struct LearnCommand: LearningCommand {
 
     func run() throws { try launch() }
 
-    func learn(_ start: RunStart) throws {
-        let settings = try start.resumed?.settings(pool: model.pool)
+    private struct Prepared {
+        let run: LearningRun
+        let sequences: [[Int]]
+        let configuration: PromptConfiguration
+        /// Of the prompts that learning starts from, where --init gives them.
+        let initialDigest: String?
+        let makeTask: () -> PromptTask
+    }
+
+    /// Everything that a run needs, read and checked; nothing is written.
+    private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
+        let settings = try resumed?.settings(pool: model.pool)
             ?? Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .learn, activation: model.activation)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let given = try initial.prompts(
             for: backbone, asked: askedPrompts(), normalisation: settings.normalisation(for: backbone))
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
-        let initialDigest = given?.reading.digest
         let configuration = prompts.configuration
-        let runData = try RunData(settings: settings, kind: .learn, options: data, resumed: start.resumed)
+        let runData = try RunData(settings: settings, kind: .learn, options: data, resumed: resumed)
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
             keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
-        let task = PromptTask(
-            backbone: backbone, prompts: prompts,
-            setting: TaskSetting(
-                sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding))
+        let makeTask = {
+            PromptTask(
+                backbone: backbone, prompts: prompts,
+                setting: TaskSetting(
+                    sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding))
+        }
         let learning = LearningRun(
             kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
             recipe: settings.recipe(with: configuration), saveInterval: runOptions.saveInterval)
-        let outcome = try learning.train(task, sequences: sequences, start: start) { path, report in
+        return Prepared(
+            run: learning, sequences: sequences, configuration: configuration, initialDigest: given?.reading.digest,
+            makeTask: makeTask)
+    }
+
+    func plan(timing: Bool) throws -> RunPlan {
+        let prepared = try prepared(nil)
+        return try RunPlan(
+            prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.sequences,
+            seedCount: runOptions.seeds?.seeds.count ?? 1, timing: timing ? prepared.makeTask : nil)
+    }
+
+    func learn(_ start: RunStart) throws {
+        let prepared = try prepared(start.resumed)
+        let learning = prepared.run
+        let task = prepared.makeTask()
+        let (settings, backbone) = (learning.settings, learning.backbone)
+        let outcome = try learning.train(task, sequences: prepared.sequences, start: start) { path, report in
             try checkUntouched(backbone)
             var header = PromptHeader(
-                backbone: backbone, configuration: configuration, classNames: runData.classes.names,
+                backbone: backbone, configuration: prepared.configuration, classNames: learning.data.classes.names,
                 frameCount: settings.frameCount, fusion: settings.fusion,
                 normalisation: settings.normalisation(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
                 shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
-            header.initialDigest = initialDigest
+            header.initialDigest = prepared.initialDigest
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {

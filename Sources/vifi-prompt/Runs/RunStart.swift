@@ -26,6 +26,10 @@ protocol LearningCommand: ParsableCommand {
     var model: ModelOptions { get }
     /// One run from its start to its end.
     func learn(_ start: RunStart) throws
+    /// What that run would cost.
+    ///
+    /// - Parameter timing: also takes a few clips through a step to measure it.
+    func plan(timing: Bool) throws -> RunPlan
 }
 
 extension LearningCommand {
