@@ -10,6 +10,7 @@ import Testing
     static let commands = [
         "", "bridge", "learn", "eval", "predict", "export", "inspect", "demo", "demo films", "demo pretrain",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
+        "recipe import",
     ]
 
     @Test(arguments: commands)

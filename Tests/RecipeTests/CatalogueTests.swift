@@ -136,7 +136,7 @@ import vifi_prompt
         let comment = text.split(separator: "\n").prefix { $0.hasPrefix("#") }
         #expect(comment.count >= 5 && (comment.first?.count ?? 0) <= 120)
         #expect(comment.contains { $0.hasPrefix("#   vifi-prompt ") && (name.hasPrefix("pocket/") || $0.contains("--recipe \(name)")) })
-        let words = comment.joined(separator: " ")
+        let words = comment.map { $0.dropFirst(2) }.joined(separator: " ")
         guard !name.hasPrefix("pocket/") else { return }
         #expect(words.contains("Work: ") && words.contains("not measured") && words.contains("Aims at"))
     }

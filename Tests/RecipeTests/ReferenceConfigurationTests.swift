@@ -120,7 +120,7 @@ import vifi_prompt
         #expect(try problems("TRAIN: {EPOCH: 3}") == [.unknownKey(nearest: "TRAIN.EPOCHS")])
         #expect(try problems("EPOCHS: 3") == [.unknownKey(nearest: "EPOCHS")])
         #expect(try problems("MODLE: {ARCH: x}\nTRAIN: {LEARNING: 1}") == [.unknownKey(nearest: "MODEL"), .unknownKey(nearest: nil)])
-        #expect(try problems("training: {epochs: 3}") == [.unknownKey(nearest: "TRAIN")])
+        #expect(try problems("TRAINER: {ViFiCLIP: {USE: both}}") == [.unknownKey(nearest: "TRAINER.ViFi_CLIP")])
     }
 
     @Test func valuesThatWillNotDo() throws {

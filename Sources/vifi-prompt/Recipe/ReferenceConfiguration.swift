@@ -98,11 +98,11 @@ package struct ReferenceConfiguration {
         } else if ReferenceKey.all.contains(where: { $0.name.hasPrefix(key + ".") }) {
             for (inner, value) in node.entries(&faults) { take(value, as: key + "." + inner, into: &draft, &faults) }
         } else {
-            let names = ReferenceKey.all.map(\.name)
-            // A key may be meant that stands in another section.
+            // A section may be meant, or a key that stands in another one.
+            let parts = ReferenceKey.all.map { $0.name.split(separator: ".").map(String.init) }
+            let names = parts.flatMap { parts in parts.indices.map { parts[...$0].joined(separator: ".") } }
             let leaf = key.split(separator: ".").last.map(String.init) ?? key
-            let nearest = key.nearest(among: names)
-                ?? leaf.nearest(among: names.compactMap { $0.split(separator: ".").last.map(String.init) })
+            let nearest = key.nearest(among: names) ?? leaf.nearest(among: parts.compactMap(\.last))
             faults.append(node.fault(.unknownKey(nearest: nearest)))
         }
     }
