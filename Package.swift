@@ -63,7 +63,9 @@ let package = Package(
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
         .testTarget(name: "VifiPromptTests", dependencies: ["VifiPrompt", "TestSupport"]),
-        .testTarget(name: "RecipeTests", dependencies: ["vifi-prompt", "TestSupport"]),
+        .testTarget(
+            name: "RecipeTests",
+            dependencies: ["vifi-prompt", "CLIPModel", "Evaluation", "Files", "Training", "VideoData", "TestSupport"]),
         // Runs the built program as a process.
         .testTarget(
             name: "CommandTests", dependencies: ["vifi-prompt", "CLIPModel", "Files", "Tensors", "WeightFiles", "TestSupport"]),

@@ -9,11 +9,16 @@ enum RecipeCatalogue {
         let path: String
         /// The first line of the header comment.
         let title: String
+        /// The folder below `Recipes`.
+        var group: Substring { name.prefix { $0 != "/" } }
     }
 
     static func all() throws -> [Entry] {
         let root = try PocketHome.bundledFile("Recipes")
-        return try entries(in: root, prefix: "").sorted { $0.name < $1.name }
+        // By number where there is one: 2shot, 4shot, 16shot.
+        return try entries(in: root, prefix: "").sorted {
+            $0.group != $1.group ? $0.group < $1.group : $0.name.compare($1.name, options: .numeric) == .orderedAscending
+        }
     }
 
     /// The file of a recipe that is named by path or by catalogue name.

@@ -18,12 +18,15 @@ enum SettingsError: ReportableError {
     case otherSide(wanted: Int, backbone: Int)
     case noSource
     case tooManyViews(Views, frames: Int)
+    case noRecipeWith(words: [String])
+    case outputExists(path: String)
 
     var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .tooManyViews: .usage
-        case .unknownRecipe: .missingInput
+        case .unknownRecipe, .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
+        case .outputExists: .inputOutput
         }
     }
 
@@ -39,6 +42,11 @@ enum SettingsError: ReportableError {
             "data.side is \(wanted), the backbone sees \(backbone) × \(backbone) pixels. Leave data.side out."
         case .noSource:
             "nothing to classify against: pass --labels, or --prompts with a prompt file that names its classes."
+        case .noRecipeWith(let words):
+            "no recipe has \"\(words.joined(separator: "\" and \"").escapedForDisplay)\" in its name or title. "
+                + "`vifi-prompt recipe list` shows all."
+        case .outputExists(let path):
+            "\(path.escapedForDisplay): is there already. Name another --output, or pass --force to overwrite it."
         case .tooManyViews(let views, let frames):
             "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each film; "
                 + "at most 1024 are looked at. Take fewer views or frames."
@@ -161,15 +169,13 @@ struct Settings {
         configuration.jitterProbability = Float(recipe.augmentation.colourJitter ?? 0.8)
         configuration.greyProbability = Float(recipe.augmentation.grey ?? 0.2)
         if recipe.augmentation.multiScale == false { configuration.cropScales = [1] }
-        configuration.normalisation = Normalisation(normalisation(for: backbone))
-        configuration.roundsToHalf = recipe.repeats(.halfInputs)
+        recipe.apply(to: &configuration, own: backbone.description.normalisation)
         return .training(side: backbone.architecture.imagePixels, configuration)
     }
 
     func testTransform(for backbone: Backbone) -> ClipTransform {
         var configuration = ClipTransform.Configuration()
-        configuration.normalisation = Normalisation(normalisation(for: backbone))
-        configuration.roundsToHalf = recipe.repeats(.halfInputs)
+        recipe.apply(to: &configuration, own: backbone.description.normalisation)
         return .testing(side: backbone.architecture.imagePixels, configuration)
     }
 
@@ -180,9 +186,7 @@ struct Settings {
             accumulationSteps: training.accumulationSteps ?? 16, learningRate: training.learningRate ?? 8e-3,
             warmupEpochs: Double(training.warmupEpochs ?? 5), weightDecay: training.weightDecay ?? 1e-3, seed: seed,
             blending: blending)
-        configuration.startsIdle = recipe.repeats(.idleFirstStep)
-        configuration.dropsAfterWarmup = recipe.repeats(.unshiftedCosine)
-        configuration.discardsLeftovers = recipe.repeats(.discardedLeftovers)
+        recipe.apply(to: &configuration)
         if let steps = training.steps {
             let perEpoch = max(1, configuration.stepsPerEpoch(clipCount: clipCount))
             configuration.epochs = (steps + perEpoch - 1) / perEpoch
@@ -195,29 +199,10 @@ struct Settings {
 }
 
 extension Recipe {
-    /// Whether a fault of the reference is to be repeated.
-    func repeats(_ quirk: Quirk) -> Bool { compat?.contains(quirk) ?? false }
-
-    func normalisation(insteadOf own: PixelNormalisation) -> PixelNormalisation {
-        switch model.normalisation {
-        case .clip: .clip
-        case .imagenet: .imageNet
-        case nil: repeats(.imageNetNormalisation) ? .imageNet : own
-        }
-    }
-
-    var rounding: HalfRounding {
-        var rounding: HalfRounding = []
-        if repeats(.halfPrompts) { rounding.insert(.prompts) }
-        if repeats(.halfInputs) { rounding.insert(.textInputs) }
-        return rounding
-    }
-
-    func sampler(frameCount: Int) -> FrameSampler {
-        var sampler = FrameSampler(sampleCount: frameCount)
-        sampler.missesTail = repeats(.unseenTail)
-        sampler.wrapsShortFilms = repeats(.wrappedFrames)
-        return sampler
+    /// The command that a recipe is for, as far as it shows: nil for one that only tests.
+    var kind: RunKind? {
+        if prompts != Prompts() { return .learn }
+        return training != Training() || tuning != nil ? .bridge : nil
     }
 
     /// What holds where neither flag nor recipe says otherwise: the paper's few-shot prompting and bridging

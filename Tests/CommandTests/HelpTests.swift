@@ -10,7 +10,7 @@ import Testing
     static let commands = [
         "", "bridge", "learn", "eval", "predict", "export", "inspect", "demo", "demo films", "demo pretrain",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
-        "data", "data init", "data import", "data split", "data stats", "data check",
+        "recipe import", "data", "data init", "data import", "data split", "data stats", "data check", "plan", "doctor",
     ]
 
     @Test(arguments: commands)

@@ -40,6 +40,8 @@ import vifi_prompt
           label_smoothing: 0.1
           multi_scale: true
         template: a photo of a {}.
+        evaluation: {views: 4x3}
+        compat: [half-prompts, random-views]
         """
 
     @Test func everyKey() throws {
@@ -76,6 +78,8 @@ import vifi_prompt
         #expect(recipe.augmentation.labelSmoothing == 0.1)
         #expect(recipe.augmentation.multiScale == true)
         #expect(recipe.template == "a photo of a {}.")
+        #expect(recipe.evaluation.views == Views("4x3"))
+        #expect(recipe.compat == [.halfPrompts, .randomViews])
     }
 
     @Test func whatIsPrintedReadsBack() throws {

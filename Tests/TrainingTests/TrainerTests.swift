@@ -92,6 +92,18 @@ private struct NoiseFilms: FilmReading {
         #expect(task.scales == [1, 1, 1, 1])
     }
 
+    /// With the reference's fault the three left over are not learned from.
+    @Test func leftoversMayBeDiscarded() throws {
+        let task = CountingTask()
+        var configuration = configuration
+        configuration.discardsLeftovers = true
+        var reports: [StepReport] = []
+        try Trainer(configuration: configuration, classCount: 5, clips: loader((0..<7).map { "\($0).mp4" }))
+            .run(task, evaluate: nil, onStep: { reports.append($0) }, onEpoch: { _ in })
+        #expect(reports.map(\.clips) == [4, 4])
+        #expect(reports.map(\.stepCount) == [2, 2])
+    }
+
     /// Where films are skipped, the step's gradient is scaled to the clips that were there.
     @Test func skippedFilmsDoNotShrinkTheGradient() throws {
         let task = CountingTask()

@@ -32,7 +32,7 @@ import Training
         let prompts = try inputs.deepPrompts()
         let task = PromptTask(backbone: inputs.backbone, prompts: prompts, setting: setting(inputs, threads: threads))
         let before = inputs.backbone.parameters.digest(of: inputs.backbone.architecture)
-        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 8e-3, stepCount: 10, warmupSteps: 3))
+        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 8e-3, stepCount: 10, warmupSteps: 3, startsIdle: true, dropsAfterWarmup: true))
         expectClose(losses, try expected.floats("prompts.losses"), tolerance: Self.tolerance, "losses")
         for (layer, prompt) in prompts.vision.enumerated() {
             expectClose(prompt.values, try expected.floats("prompts.final.visual.\(layer)"), tolerance: Self.tolerance, "vision.\(layer)")
@@ -49,7 +49,7 @@ import Training
         let expected = try TensorFixture("clip/training")
         let task = BridgeTask(
             backbone: inputs.backbone, tuning: .both, trainsTokens: true, setting: setting(inputs, threads: 2))
-        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-4, stepCount: 5, warmupSteps: 2))
+        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-4, stepCount: 5, warmupSteps: 2, startsIdle: true, dropsAfterWarmup: true))
         expectClose(losses, try expected.floats("bridge.losses"), tolerance: Self.tolerance, "losses")
         let specifications = BackboneParameters<TensorSpecification>(of: inputs.backbone.architecture).all
         let parameters = task.backbone(named: "tuned", provenance: "test").parameters.all
@@ -70,7 +70,7 @@ import Training
     func oneSideOnly(tuning: Tuning) throws {
         let inputs = try TrainingInputs()
         let task = BridgeTask(backbone: inputs.backbone, tuning: tuning, setting: setting(inputs, threads: 2))
-        _ = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-3, stepCount: 3, warmupSteps: 1))
+        _ = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-3, stepCount: 3, warmupSteps: 1, startsIdle: true, dropsAfterWarmup: true))
         let before = inputs.backbone.parameters
         let after = task.backbone(named: "tuned", provenance: "test").parameters
         func same(_ left: [Matrix], _ right: [Matrix]) -> [Bool] { zip(left, right).map { $0.values == $1.values } }
@@ -94,12 +94,46 @@ import Training
 
     /// Hand values of methods 1.4: base × t / W, then the cosine that the warm-up does not shift.
     @Test func scheduleByHand() {
-        let schedule = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 5)
+        let schedule = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 5, startsIdle: true, dropsAfterWarmup: true)
         #expect(schedule.rate(at: 0) == 0)
         #expect(abs(schedule.rate(at: 4) - 0.8) < 1e-12)
         // At half of the cosine: the mean of base and base / 100.
         #expect(abs(schedule.rate(at: 5) - 0.505) < 1e-12)
         #expect(abs(schedule.rate(at: 10) - 0.01) < 1e-12)
+    }
+
+    /// Without the reference's faults: base × (t + 1) / W, then a cosine that begins at the base rate.
+    @Test func scheduleWithoutFaults() {
+        let schedule = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 4)
+        #expect((0..<4).map(schedule.rate) == [0.25, 0.5, 0.75, 1])
+        #expect(schedule.rate(at: 4) == 1)
+        // Half of the six steps of the cosine.
+        #expect(abs(schedule.rate(at: 7) - 0.505) < 1e-12)
+        #expect(abs(schedule.rate(at: 10) - 0.01) < 1e-12)
+        #expect(CosineSchedule(baseRate: 1, stepCount: 3, warmupSteps: 0).rate(at: 0) == 1)
+    }
+
+    /// Each fault changes its own part of the schedule.
+    @Test func scheduleFaultsAreApart() {
+        let right = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 4)
+        let idle = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 4, startsIdle: true)
+        let drop = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 4, dropsAfterWarmup: true)
+        #expect((0..<4).map(idle.rate) == [0, 0.25, 0.5, 0.75])
+        #expect((4..<10).map(idle.rate) == (4..<10).map(right.rate))
+        #expect((0..<4).map(drop.rate) == (0..<4).map(right.rate))
+        #expect(drop.rate(at: 4) < 0.7 && right.rate(at: 4) == 1)
+    }
+
+    @Test func leftoversMayBeDiscarded() throws {
+        var configuration = TrainingConfiguration(epochs: 3, batchSize: 4, accumulationSteps: 2, warmupEpochs: 1)
+        configuration.discardsLeftovers = true
+        #expect([8, 9, 16, 17].map(configuration.stepsPerEpoch) == [1, 1, 2, 2])
+        try configuration.check(clipCount: 8)
+        #expect(throws: TrainingError.self) { try configuration.check(clipCount: 7) }
+        // Methods 1.4: one update an epoch for HMDB-51 with 2 shots, 6 for its base classes.
+        configuration.accumulationSteps = 16
+        #expect(configuration.stepsPerEpoch(clipCount: 102) == 1)
+        #expect(configuration.stepsPerEpoch(clipCount: 416) == 6)
     }
 }
 

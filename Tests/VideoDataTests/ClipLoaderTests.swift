@@ -41,12 +41,13 @@ private final class FakeFilms: FilmReading {
 
     private func loader(
         _ paths: [String], _ films: FakeFilms = FakeFilms(), seed: UInt64 = 1,
-        transform: ClipTransform = .training(side: 16), _ change: (inout ClipLoader.Configuration) -> Void = { _ in }
+        transform: ClipTransform = .training(side: 16), sampler: FrameSampler = FrameSampler(sampleCount: 4),
+        _ change: (inout ClipLoader.Configuration) -> Void = { _ in }
     ) -> ClipLoader {
         var configuration = ClipLoader.Configuration()
         change(&configuration)
         return ClipLoader(
-            list: list(paths), reader: films, sampler: FrameSampler(sampleCount: 4), transform: transform, seed: seed,
+            list: list(paths), reader: films, sampler: sampler, transform: transform, seed: seed,
             configuration: configuration)
     }
 
@@ -112,7 +113,9 @@ private final class FakeFilms: FilmReading {
     /// Whether the end of a film matters must not depend on the room in the cache.
     @Test func aBrokenEndMattersOnlyWhereItIsUsed() throws {
         for cacheBytes in [0, 1 << 24] {
-            let loader = loader(["9/a.mp4"], FakeFilms(brokenFrom: 8)) { $0.cacheByteBudget = cacheBytes }
+            var sampler = FrameSampler(sampleCount: 4)
+            sampler.missesTail = true
+            let loader = loader(["9/a.mp4"], FakeFilms(brokenFrom: 8), sampler: sampler) { $0.cacheByteBudget = cacheBytes }
             #expect(try all(loader.clips()).count == 1)  // frames up to 7 only: ⌊9/4⌋ · 4 = 8
         }
     }
@@ -137,6 +140,21 @@ private final class FakeFilms: FilmReading {
         }
         #expect(try all(loader.clips()).map(\.views) == clips.map(\.views))
         #expect(films.reads.withLock { Set($0.values) } == [1])
+    }
+
+    /// Several views in time may be drawn by chance, anew for each film and the same for each seed.
+    @Test func viewsMayBeDrawn() throws {
+        func views(seed: UInt64, drawn: Bool, clips: Int = 4) throws -> [[PreparedClip]] {
+            let loader = loader(["40/a.mp4", "41/b.mp4"], seed: seed, transform: .testing(side: 16)) {
+                $0.viewCount = clips
+                $0.drawsViews = drawn
+            }
+            return try all(loader.clips()).map(\.views)
+        }
+        #expect(try views(seed: 1, drawn: true) == views(seed: 1, drawn: true))
+        #expect(try views(seed: 1, drawn: true) != views(seed: 2, drawn: true))
+        #expect(try views(seed: 1, drawn: false) == views(seed: 2, drawn: false))
+        #expect(try views(seed: 1, drawn: true) != views(seed: 1, drawn: false))
     }
 
     @Test func failingStopsAtTheFilm() throws {

@@ -180,6 +180,22 @@ import VideoData
     }
 
     /// The decision is the clip's, the factors are each frame's; the flip is the same for all frames.
+    /// Rounding to half precision is the last thing that happens to pixels, and changes nothing else.
+    @Test func pixelsMayBeRounded() {
+        var rounding = ClipTransform.Configuration()
+        rounding.roundsToHalf = true
+        let key = ClipKey(seed: 5, epoch: 0, clip: 1)
+        let frame = pattern(width: 40, height: 30)
+        for (plain, rounded) in [
+            (ClipTransform.training(side: 16), ClipTransform.training(side: 16, rounding)),
+            (.testing(side: 16), .testing(side: 16, rounding)),
+        ] {
+            let pixels = plain.clips(from: [frame], key: key)[0].pixels
+            #expect(rounded.clips(from: [frame], key: key)[0].pixels == pixels.map { Float(Float16($0)) })
+            #expect(pixels.contains { Float(Float16($0)) != $0 })
+        }
+    }
+
     @Test func jitterIsDecidedPerClipAndDrawnPerFrame() {
         var configuration = ClipTransform.Configuration()
         configuration.cropScales = []

@@ -50,7 +50,8 @@ import VifiPrompt
         let frames = try film.frames(at: [1, 4, 6, 9])
         let clip = ClipTransform.testing(side: 32).clips(from: frames, key: ClipKey(seed: 1, epoch: 0, clip: 0))[0]
         let sequences = TinyWorld.names.map { name -> [Int] in
-            let words = usesPrompts ? "\(name.replacingOccurrences(of: "_", with: " "))." : "a photo of a \(name)."
+            let spaced = name.replacingOccurrences(of: "_", with: " ")
+            let words = usesPrompts ? "\(spaced)." : "a photo of a \(spaced)."
             return [256] + (usesPrompts ? [0, 0] : []) + words.utf8.map(Int.init) + [257]
         }
         let classifier = VideoClassifier(

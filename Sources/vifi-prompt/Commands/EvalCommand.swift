@@ -57,9 +57,8 @@ struct EvalCommand: ParsableCommand {
         let side = subject.backbone.architecture.imagePixels
         if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
         let (classes, list) = try testList(settings, pool: pool)
-        let isBare = subject.prompts == nil && settings.repeats(.bareNames)
         let classifier = try subject.classifier(
-            classNames: classes.names, template: template ?? (isBare ? "{}" : settings.template), fusion: settings.fusion,
+            classNames: classes.names, template: template ?? settings.testTemplate(hasPrompts: subject.prompts != nil), fusion: settings.fusion,
             frameCount: settings.data.frames, keepsUnderscores: settings.repeats(.keptUnderscores),
             rounding: settings.rounding, pool: pool)
         let views = settings.evaluation.views ?? .single
@@ -102,11 +101,9 @@ struct EvalCommand: ParsableCommand {
             throw SettingsError.tooManyViews(views, frames: frameCount)
         }
         var transform = ClipTransform.Configuration()
-        transform.normalisation = Normalisation(settings.normalisation(insteadOf: own))
-        transform.roundsToHalf = settings.repeats(.halfInputs)
+        settings.apply(to: &transform, own: own)
         var loading = data.loading()
-        loading.viewCount = views.clips
-        loading.drawsViews = views.clips > 1 && settings.repeats(.randomViews)
+        settings.apply(toTests: &loading)
         return ClipLoader(
             list: list, reader: data.reader, sampler: settings.sampler(frameCount: frameCount),
             transform: .testing(side: side, crops: views.crops, transform), seed: UInt64(settings.training.seed ?? 1),

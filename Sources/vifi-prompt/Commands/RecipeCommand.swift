@@ -5,20 +5,34 @@ import Files
 struct RecipeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "recipe",
-        abstract: "Lists, shows and checks recipes.",
+        abstract: "Lists, shows, checks and imports recipes.",
         discussion: """
-            A recipe is a YAML file of settings for `bridge` and `learn`. Flags go over a recipe, a recipe over \
+            A recipe is a YAML file of settings for `bridge`, `learn` and `eval`. Flags go over a recipe, a recipe over \
             the one it names as its base, and that over the defaults.
             """,
-        subcommands: [List.self, Show.self, Check.self])
+        subcommands: [List.self, Show.self, Check.self, Import.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Names the recipes that come with the program.")
+        static let configuration = CommandConfiguration(
+            abstract: "Names the recipes that come with the program.",
+            discussion: """
+                With words, only those that have all of them in their name or title.
+
+                  vifi-prompt recipe list hmdb51 prompt
+                """)
+
+        @Argument(help: ArgumentHelp("Words to look for.", valueName: "word"))
+        var words: [String] = []
 
         func run() throws {
-            let entries = try RecipeCatalogue.all()
+            let entries = try RecipeCatalogue.all().filter { entry in
+                let text = (entry.name + " " + entry.title).lowercased()
+                return words.allSatisfy { text.contains($0.lowercased()) }
+            }
+            guard !entries.isEmpty else { throw SettingsError.noRecipeWith(words: words) }
             let width = entries.map(\.name.count).max() ?? 0
-            for entry in entries {
+            for (index, entry) in entries.enumerated() {
+                if index > 0, entry.group != entries[index - 1].group { Console.result("") }
                 let gap = String(repeating: " ", count: width - entry.name.count + 2)
                 Console.result((entry.name + gap + entry.title).escapedForDisplay)
             }
@@ -29,7 +43,8 @@ struct RecipeCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Prints a recipe with everything that it takes from its base.",
             discussion: """
-                What is printed is a recipe by itself; what it leaves out is left to the defaults.
+                What is printed is a recipe by itself; what it leaves out is left to the defaults. With --resolved \
+                these are filled in: those of `learn` for a recipe with prompts, of `bridge` for another that trains.
 
                   vifi-prompt recipe show few-shot/prompt --set training.shots=2 > mine.yaml
                 """)
@@ -41,11 +56,14 @@ struct RecipeCommand: ParsableCommand {
             name: .customLong("set"),
             help: ArgumentHelp("One setting by its recipe key, such as training.epochs=20. May be repeated.", valueName: "key=value"))
         var assignments: [String] = []
+        @Flag(help: "Fill in the defaults.")
+        var resolved = false
 
         func run() throws {
             let path = try RecipeCatalogue.path(of: recipe)
             var shown = try Recipe(path: path)
             for assignment in assignments { try shown.set(assignment) }
+            if resolved, let kind = shown.kind { shown = shown.merged(over: .defaults(for: kind)) }
             Console.note("Recipe: \(path.escapedForDisplay)")
             // The YAML ends with its own line break.
             Console.result(String(shown.yaml.dropLast()))

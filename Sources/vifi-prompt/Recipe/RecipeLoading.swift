@@ -1,8 +1,6 @@
 import Files
 
 extension Recipe {
-    /// The most recipes that may stand under one.
-    private static let baseLimit = 8
     private static let baseKey = "base"
 
     /// Reads a recipe and what it stands on: `base: other.yaml`, relative to the recipe's folder.
@@ -19,7 +17,7 @@ extension Recipe {
         }
         var faults: [RecipeError.Fault] = []
         self = Self.load(
-            path, resolved: resolved, root: Self.root(around: resolved), under: [], &faults)
+            path, resolved: resolved, root: RecipePlace.root(around: resolved), under: [], &faults)
         guard faults.isEmpty else { throw RecipeError(faults) }
     }
 
@@ -89,7 +87,7 @@ extension Recipe {
         guard let node = entries.first(where: { $0.key == baseKey })?.value, let base = node.text(&faults) else {
             return recipe
         }
-        switch place(of: base, in: resolved, root: root, under: chain) {
+        switch RecipePlace.place(of: base, in: resolved, root: root, under: chain) {
         case .success(let basePath):
             let under = load(basePath, resolved: basePath, root: root, under: chain + [resolved], &faults)
             return recipe.merged(over: under)
@@ -98,9 +96,15 @@ extension Recipe {
             return recipe
         }
     }
+}
+
+/// Which files a file may stand on.
+enum RecipePlace {
+    /// The most files that may stand under one.
+    private static let baseLimit = 8
 
     /// Where the base of the recipe at `resolved` lies, if it may be read.
-    private static func place(
+    static func place(
         of base: String, in resolved: String, root: String, under chain: [String]
     ) -> Result<String, RecipeError.Problem> {
         guard chain.count < baseLimit else { return .failure(.basesTooDeep(limit: baseLimit)) }
@@ -121,9 +125,10 @@ extension Recipe {
         path == root || path.hasPrefix(root == "/" ? root : root + "/")
     }
 
-    private static func root(around resolved: String) -> String {
+    /// The outermost folder called `name` around a file, else its own.
+    static func root(around resolved: String, named name: String = "Recipes") -> String {
         let folders = resolved.parentDirectory.split(separator: "/")
-        guard let outermost = folders.firstIndex(of: "Recipes") else { return resolved.parentDirectory }
+        guard let outermost = folders.firstIndex(of: Substring(name)) else { return resolved.parentDirectory }
         return "/" + folders[...outermost].joined(separator: "/")
     }
 }
