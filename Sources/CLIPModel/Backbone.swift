@@ -93,10 +93,3 @@ extension Backbone {
         unsafe values.withValues { unsafe digest.update(UnsafeRawBufferPointer($0)) }
     }
 }
-
-extension Readable {
-    /// With every value rounded to half precision.
-    func roundedToHalf() -> MutableMatrix {
-        MutableMatrix(rows: rowCount, columns: columnCount, values.map { Float(Float16($0)) })
-    }
-}

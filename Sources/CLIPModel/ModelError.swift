@@ -18,7 +18,7 @@ package enum ModelError: ReportableError, Equatable {
     case noTokenTable
     /// A key of a configuration file that contradicts the tensors or asks for something else.
     case configuration(file: String, key: String, value: String, problem: String)
-    case notJSON
+    case notAnObject
     /// Prompts that were learned with another activation.
     case otherActivation(prompts: String, backbone: String)
     case otherVocabulary(path: String)
@@ -84,7 +84,7 @@ package enum ModelError: ReportableError, Equatable {
                 + "starts from. Name that one: `vifi-prompt bridge --import FILE --clip ViT-B-16.pt`."
         case .configuration(let file, let key, let value, let problem):
             "\(Self.excerpt(file)): \(Self.excerpt(key)) is \(Self.excerpt(value)); \(problem)."
-        case .notJSON:
+        case .notAnObject:
             "is not a JSON object. Download it again."
         case .otherActivation(let prompts, let backbone):
             "the prompts were learned with activation \(Self.excerpt(prompts)), the backbone has \(backbone). Pass --activation, or "

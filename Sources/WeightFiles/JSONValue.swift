@@ -45,6 +45,32 @@ package enum JSONValue: Sendable, Equatable {
 }
 
 extension JSONValue {
+    /// A number without fraction or exponent that fits `Int`.
+    package var integer: Int? {
+        if case .number(let spelling) = self { return Int(spelling) }
+        return nil
+    }
+
+    package var double: Double? {
+        if case .number(let spelling) = self { return Double(spelling) }
+        return nil
+    }
+
+    /// Short, for messages.
+    package var excerpt: String {
+        switch self {
+        case .null: "null"
+        case .truth(let truth): "\(truth)"
+        case .number(let spelling): String(spelling.prefix(40))
+        case .text(let text): "\"\(text.prefix(80).description.escapedForDisplay)\""
+        case .list(let values):
+            "[\(values.prefix(8).map(\.excerpt).joined(separator: ", "))\(values.count > 8 ? ", …" : "")]"
+        case .object(let members): "{\(members.count) keys}"
+        }
+    }
+}
+
+extension JSONValue {
     /// Members in the order of their keys, each on its line, indented by two spaces.
     package var serialised: String { serialised(indent: "") }
 

@@ -1,4 +1,5 @@
 import Files
+import WeightFiles
 import Tensors
 
 /// What is said beside a checkpoint's tensors: what shapes do not show, and sizes to hold shapes against.
@@ -122,9 +123,8 @@ struct ConfigurationFile {
 
     init(path: String) throws {
         self.path = path
-        let bytes = try InputFile.contents(of: path, limit: Self.byteLimit)
-        guard let value = JSONValue(decoding: bytes), case .object(let members) = value else {
-            throw ModelError.inFile(path: path, .notJSON)
+        guard case .object(let members) = try JSONValue.read(path, byteLimit: Self.byteLimit) else {
+            throw ModelError.inFile(path: path, .notAnObject)
         }
         root = ConfigurationSection(file: path, prefix: "", members: members)
     }
@@ -139,30 +139,22 @@ struct ConfigurationSection {
 
     func fault(_ key: String, _ problem: String) -> ModelError {
         .configuration(
-            file: file.lastPathComponent, key: prefix + key, value: members[key]?.description ?? "missing", problem: problem)
+            file: file.lastPathComponent, key: prefix + key, value: members[key]?.excerpt ?? "missing", problem: problem)
     }
 
     /// A size between 1 and a million; nil where the key is missing or null.
     func size(_ key: String) throws(ModelError) -> Int? {
         switch members[key] {
         case nil, .null: return nil
-        case .integer(let value) where (1...1_000_000).contains(value): return value
-        default: throw fault(key, "a whole number from 1 to 1000000 is needed")
+        case let value?:
+            if let size = value.integer, (1...1_000_000).contains(size) { return size }
+            throw fault(key, "a whole number from 1 to 1000000 is needed")
         }
     }
 
-    func integer(_ key: String) -> Int? {
-        if case .integer(let value) = members[key] { return value }
-        return nil
-    }
+    func integer(_ key: String) -> Int? { members[key]?.integer }
 
-    func number(_ key: String) -> Double? {
-        switch members[key] {
-        case .integer(let value): Double(value)
-        case .number(let value): value
-        default: nil
-        }
-    }
+    func number(_ key: String) -> Double? { members[key]?.double }
 
     func text(_ key: String) -> String? {
         if case .text(let value) = members[key] { return value }
@@ -170,19 +162,13 @@ struct ConfigurationSection {
     }
 
     func flag(_ key: String) -> Bool? {
-        if case .flag(let value) = members[key] { return value }
+        if case .truth(let value) = members[key] { return value }
         return nil
     }
 
     func numbers(_ key: String) -> [Double]? {
         guard case .list(let values) = members[key] else { return nil }
-        return values.compactMap { value in
-            switch value {
-            case .integer(let value): Double(value)
-            case .number(let value): value
-            default: nil
-            }
-        }
+        return values.compactMap(\.double)
     }
 
     /// Empty where the key is missing or no object.
@@ -197,7 +183,7 @@ struct ConfigurationSection {
         guard let means = numbers(mean) else { return nil }
         guard let deviations = numbers(deviation) else { throw fault(deviation, "three numbers are needed") }
         guard let known = PixelNormalisation(mean: means, deviation: deviations) else {
-            throw fault(mean, "with \(deviation) \(members[deviation]?.description ?? ""), only the constants of CLIP and of ImageNet are computed here")
+            throw fault(mean, "with \(deviation) \(members[deviation]?.excerpt ?? ""), only the constants of CLIP and of ImageNet are computed here")
         }
         return known
     }

@@ -98,7 +98,7 @@ extension Checkpoint {
 
 /// What the three threads of an import found. Unchecked Sendable: guarded by the lock.
 private final class ImportResults: @unchecked Sendable {
-    private let lock = Condition()
+    private let lock = Monitor()
     var source: String?
     var file = ""
     var backbone = ""

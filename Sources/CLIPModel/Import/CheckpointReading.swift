@@ -55,7 +55,7 @@ private func transpose(_ values: [Float], rows: Int, columns: Int, into destinat
 
 /// The first error of several threads, by the order of their items. Unchecked Sendable: guarded by the lock.
 final class FirstError: @unchecked Sendable {
-    private let lock = Condition()
+    private let lock = Monitor()
     private var first: (item: Int, error: any Error)?
 
     func note(_ error: any Error, item: Int) {
@@ -141,7 +141,7 @@ extension Checkpoint {
 
 /// Tensors that have been read, for whoever waits for them in order. Unchecked Sendable: guarded by the lock.
 private final class FinishedItems: @unchecked Sendable {
-    private let lock = Condition()
+    private let lock = Monitor()
     private var isFinished: [Bool]
 
     init(count: Int) { isFinished = Array(repeating: false, count: count) }
@@ -149,7 +149,7 @@ private final class FinishedItems: @unchecked Sendable {
     func finish(_ item: Int) {
         lock.lock()
         isFinished[item] = true
-        lock.broadcast()
+        lock.wakeAll()
         lock.unlock()
     }
 

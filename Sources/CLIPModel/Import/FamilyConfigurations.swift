@@ -116,7 +116,7 @@ extension ConfigurationSection {
     fileprivate func refuse(_ settings: [(key: String, what: String)]) throws(ModelError) {
         for (key, what) in settings {
             switch members[key] {
-            case nil, .null, .flag(false): continue
+            case nil, .null, .truth(false): continue
             default: throw fault(key, "\(what) is not computed here")
             }
         }

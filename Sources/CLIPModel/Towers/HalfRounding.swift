@@ -21,6 +21,7 @@ extension MutableMatrix {
 }
 
 extension Readable {
+    /// With every value rounded to half precision.
     func roundedToHalf() -> MutableMatrix {
         let result = MutableMatrix(rows: rowCount, columns: columnCount)
         result.copyRounded(self)
