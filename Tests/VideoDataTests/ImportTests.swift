@@ -62,6 +62,27 @@ import VideoData
         #expect(found?.problem == problem && found?.line == 3)
     }
 
+    @Test func endlessRecordsAreRefused() throws {
+        try folder.write("train.csv", kineticsHead + String(repeating: ",", count: 5_000_000))
+        let found = datasetProblem { _ = try read("train.csv") }
+        #expect(found?.problem == .tooManyFields(limit: 1024) && found?.line == 2)
+    }
+
+    /// A7 for published lists, with a sparse file: known by its start, refused at its first long line.
+    @Test func endlessLinesAreRefusedAtOnce() throws {
+        for (name, start, others) in [
+            ("classInd.txt", "1 A", ["trainlist01.txt"]), ("trainlist01.txt", "A/", ["classInd.txt"]), ("a_test_split1.txt", "x", []),
+        ] {
+            try folder.write("classInd.txt", "1 A\n")
+            try folder.write("trainlist01.txt", "A/x.avi 1\n")
+            let path = try folder.write(name, start + String(repeating: "x", count: 100_000))
+            #expect(truncate(path, 1 << 30) == 0)
+            let clock = ContinuousClock.now
+            #expect(datasetProblem { _ = try ImportedSet(([name] + others).map { try PublishedFile(folder.path.appendingPath($0)) }) } != nil)
+            #expect(ContinuousClock.now - clock < .seconds(2))
+        }
+    }
+
     // MARK: UCF-101
 
     private func writeUCF() throws {

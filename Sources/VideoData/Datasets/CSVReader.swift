@@ -12,7 +12,19 @@ struct CSVReader {
     /// Class lists are small; the longest published one is 30 kB.
     static let byteLimit = 16 << 20
 
-    static func records(of path: String, byteLimit: Int = byteLimit) throws(DatasetError) -> [Record] {
+    /// Fields of one record; published tables have six.
+    static let fieldLimit = 1024
+
+    static func records(of path: String) throws(DatasetError) -> [Record] {
+        var records: [Record] = []
+        try eachRecord(of: path, byteLimit: byteLimit) { record throws(DatasetError) in records.append(record) }
+        return records
+    }
+
+    /// Calls `body` with each record in turn: a table may be much larger in memory than in its file.
+    static func eachRecord(
+        of path: String, byteLimit: Int, _ body: (Record) throws(DatasetError) -> Void
+    ) throws(DatasetError) {
         let bytes: [UInt8]
         do {
             bytes = try InputFile.contents(of: path, limit: byteLimit)
@@ -22,7 +34,7 @@ struct CSVReader {
         guard !bytes.contains(0) else { throw DatasetError(path: path, problem: .zeroByte) }
         guard String(validating: bytes, as: UTF8.self) != nil else { throw DatasetError(path: path, problem: .notUTF8) }
         var parser = CSVReader(path: path, bytes: bytes)
-        return try parser.allRecords()
+        try parser.eachRecord(body)
     }
 
     private let path: String
@@ -36,18 +48,19 @@ struct CSVReader {
         index = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     }
 
-    private mutating func allRecords() throws(DatasetError) -> [Record] {
-        var records: [Record] = []
+    private mutating func eachRecord(_ body: (Record) throws(DatasetError) -> Void) throws(DatasetError) {
         while index < bytes.count {
             var record = Record(line: line, fields: [try field()])
             while index < bytes.count && bytes[index] == UInt8(ascii: ",") {
                 index += 1
+                guard record.fields.count < Self.fieldLimit else {
+                    throw DatasetError(path: path, line: record.line, problem: .tooManyFields(limit: Self.fieldLimit))
+                }
                 record.fields.append(try field())
             }
             skipLineEnd()
-            if record.fields != [""] { records.append(record) }  // An empty line is no record.
+            if record.fields != [""] { try body(record) }  // An empty line is no record.
         }
-        return records
     }
 
     private mutating func field() throws(DatasetError) -> String {

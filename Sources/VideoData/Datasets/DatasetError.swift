@@ -24,6 +24,7 @@ package struct DatasetError: ReportableError, Equatable {
         // Class names.
         case header(found: [String])
         case fieldCount(found: Int, expected: Int)
+        case tooManyFields(limit: Int)
         case textAfterQuote
         case emptyName
         case noClasses
@@ -123,6 +124,8 @@ package struct DatasetError: ReportableError, Equatable {
             "the first line is \(quoted(found.joined(separator: ","))), the header `id,name` is needed."
         case .fieldCount(let found, let expected):
             "\(found) fields, the header has \(expected). Put names that hold commas in double quotes."
+        case .tooManyFields(let limit):
+            "has more than \(limit) fields. Is it the right file?"
         case .textAfterQuote:
             "text follows a closing quote. Write a quote inside quotes twice."
         case .emptyName:

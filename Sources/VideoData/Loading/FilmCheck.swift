@@ -35,9 +35,11 @@ package struct FilmCheck: Sendable {
     }
 
     /// Checks all films of a list on several threads; results come in list order.
+    ///
+    /// - Parameter check: looks at one film; called on those threads. `of` by default.
     package static func films(
         of list: AnnotationList, threadCount: Int, decodes: Bool = true, followsLinks: Bool = false,
-        report: (_ done: Int) -> Void
+        check: (@Sendable (_ path: String, _ index: Int) -> FilmCheck)? = nil, report: (_ done: Int) -> Void
     ) throws -> [FilmCheck] {
         var faults: [Int: String] = [:]
         try list.eachFileFault(followsLinks: followsLinks) { index, fault throws(DatasetError) in
@@ -51,8 +53,9 @@ package struct FilmCheck: Sendable {
         let checks = Prefetcher(
             count: list.clips.count, threadCount: threadCount, capacity: max(1, threadCount * 4)
         ) { [faults] index in
-            faults[index].map { FilmCheck(index: index, fault: $0) }
-                ?? of(list.filmPath(list.clips[index]), index: index, decodes: decodes)
+            if let fault = faults[index] { return FilmCheck(index: index, fault: fault) }
+            let path = list.filmPath(list.clips[index])
+            return check?(path, index) ?? of(path, index: index, decodes: decodes)
         }
         var results: [FilmCheck] = []
         while let check = try checks.next() {

@@ -14,7 +14,8 @@ struct DataCheckCommand: ParsableCommand {
               vifi-prompt data check train.txt --write-good good.txt
 
             Broken is what no clip can be read from. What plays but is odd, such as films with damaged frames, is \
-            told as well; --strict counts it as broken. Ends with status 65 where anything is broken.
+            told as well; --strict counts it as broken. Ends with status 65 where anything is broken. Films are \
+            decoded in processes of their own, so that one that crashes the decoder is one more that is broken.
             """)
 
     @Argument(help: ArgumentHelp("Lists of `path label`.", valueName: "list"))
@@ -84,9 +85,10 @@ struct DataCheckCommand: ParsableCommand {
     /// Returns the clips whose films are sound.
     private func check(_ list: AnnotationList, _ report: inout Report) throws -> [AnnotatedClip] {
         let progress = ProgressReporter("check \(list.path.lastPathComponent.escapedForDisplay)", total: list.clips.count, unit: "films")
+        let workers = FilmCheckWorkers()
         let checks = try FilmCheck.films(
-            of: list, threadCount: threads ?? WorkerPool.availableProcessors, followsLinks: followLinks
-        ) { progress.show($0) }
+            of: list, threadCount: threads ?? WorkerPool.availableProcessors, followsLinks: followLinks,
+            check: { workers.check($0, index: $1) }, report: { progress.show($0) })
         progress.finish()
         var good: [AnnotatedClip] = []
         for check in checks {

@@ -18,6 +18,7 @@ struct DataCommand: ParsableCommand {
             """,
         subcommands: [
             DataInitCommand.self, DataImportCommand.self, DataSplitCommand.self, DataStatsCommand.self, DataCheckCommand.self,
+            DataCheckWorkerCommand.self,
         ])
 }
 

@@ -3,7 +3,7 @@ import Foundation
 
 extension ImportedSet {
     /// Largest table read; that of Kinetics-700 has 27 MB.
-    private static let tableByteLimit = 256 << 20
+    private static let tableByteLimit = 128 << 20
 
     /// Kinetics: CSV with `label`, `youtube_id`, `time_start`, `time_end` and maybe `split`; films are called
     /// `<id>_000010_000020.mp4` and lie in a folder per class. Without a class list, classes are numbered in
@@ -49,47 +49,72 @@ extension ImportedSet {
         let film: String
     }
 
+    /// Nothing where the table has no labels: the test set's were kept back at first.
     private static func rows(of path: String) throws(DatasetError) -> [Row] {
-        let records = try CSVReader.records(of: path, byteLimit: tableByteLimit)
-        let header = (records.first?.fields ?? []).map { $0.trimmingBlanks().lowercased() }
-        func column(_ name: String) throws(DatasetError) -> Int {
-            guard let index = header.firstIndex(of: name) else {
-                throw DatasetError(path: path, line: 1, problem: .missingColumn(name, found: header))
-            }
-            return index
-        }
-        // The test set's labels were kept back at first.
-        guard let labelColumn = header.firstIndex(of: "label") else { return [] }
-        let (idColumn, startColumn, endColumn) = (try column("youtube_id"), try column("time_start"), try column("time_end"))
-        let splitColumn = header.firstIndex(of: "split")
-        let named = partName(path.lastPathComponent)
         var rows: [Row] = []
-        for record in records.dropFirst() {
-            guard record.fields.count == header.count else {
-                throw DatasetError(
-                    path: path, line: record.line, problem: .fieldCount(found: record.fields.count, expected: header.count))
+        var columns: Columns?
+        var isUnlabelled = false
+        try CSVReader.eachRecord(of: path, byteLimit: tableByteLimit) { record throws(DatasetError) in
+            if isUnlabelled { return }
+            if let columns {
+                rows.append(try row(record, columns, path))
+            } else {
+                columns = try Columns(header: record.fields, path: path)
+                isUnlabelled = columns == nil
             }
-            func seconds(_ column: Int) throws(DatasetError) -> String {
-                let text = record.fields[column].trimmingBlanks()
-                guard let number = Int(text), (0..<1_000_000).contains(number) else {
-                    throw DatasetError(path: path, line: record.line, problem: .notANumber(text, column: header[column]))
-                }
-                return String(format: "%06d", number)
-            }
-            let label = record.fields[labelColumn].trimmingBlanks()
-            guard !label.isEmpty else { throw DatasetError(path: path, line: record.line, problem: .emptyName) }
-            let id = record.fields[idColumn].trimmingBlanks()
-            // An id is a part of a file's name, not a way elsewhere.
-            guard !id.isEmpty, !id.contains("/") else {
-                throw DatasetError(path: path, line: record.line, problem: id.isEmpty ? .emptyName : .leavesRoot(id))
-            }
-            let name = "\(id)_\(try seconds(startColumn))_\(try seconds(endColumn)).mp4"
-            let film = label.replacingOccurrences(of: "/", with: "_") + "/" + name
-            try DatasetError.checkPath(film, file: path, line: record.line)
-            let split = splitColumn.map { record.fields[$0].trimmingBlanks().lowercased() } ?? ""
-            rows.append(Row(file: path, line: record.line, label: label, part: partName(split) ?? named ?? "train", film: film))
         }
         return rows
+    }
+
+    /// Where a table keeps what is needed.
+    private struct Columns {
+        let names: [String]
+        let label, id, start, end: Int
+        let split: Int?
+
+        /// Nil where there is no column of labels.
+        init?(header: [String], path: String) throws(DatasetError) {
+            let names = header.map { $0.trimmingBlanks().lowercased() }
+            func column(_ name: String) throws(DatasetError) -> Int {
+                guard let index = names.firstIndex(of: name) else {
+                    throw DatasetError(path: path, line: 1, problem: .missingColumn(name, found: header))
+                }
+                return index
+            }
+            guard let label = names.firstIndex(of: "label") else { return nil }
+            self.names = names
+            self.label = label
+            (id, start, end) = (try column("youtube_id"), try column("time_start"), try column("time_end"))
+            split = names.firstIndex(of: "split")
+        }
+    }
+
+    private static func row(_ record: CSVReader.Record, _ columns: Columns, _ path: String) throws(DatasetError) -> Row {
+        guard record.fields.count == columns.names.count else {
+            throw DatasetError(
+                path: path, line: record.line,
+                problem: .fieldCount(found: record.fields.count, expected: columns.names.count))
+        }
+        func seconds(_ column: Int) throws(DatasetError) -> String {
+            let text = record.fields[column].trimmingBlanks()
+            guard let number = Int(text), (0..<1_000_000).contains(number) else {
+                throw DatasetError(path: path, line: record.line, problem: .notANumber(text, column: columns.names[column]))
+            }
+            return String(format: "%06d", number)
+        }
+        let label = record.fields[columns.label].trimmingBlanks()
+        guard !label.isEmpty else { throw DatasetError(path: path, line: record.line, problem: .emptyName) }
+        let id = record.fields[columns.id].trimmingBlanks()
+        // An id is a part of a file's name, not a way elsewhere.
+        guard !id.isEmpty, !id.contains("/") else {
+            throw DatasetError(path: path, line: record.line, problem: id.isEmpty ? .emptyName : .leavesRoot(id))
+        }
+        let name = "\(id)_\(try seconds(columns.start))_\(try seconds(columns.end)).mp4"
+        let film = label.replacingOccurrences(of: "/", with: "_") + "/" + name
+        try DatasetError.checkPath(film, file: path, line: record.line)
+        let split = columns.split.map { record.fields[$0].trimmingBlanks().lowercased() } ?? ""
+        let part = partName(split) ?? partName(path.lastPathComponent) ?? "train"
+        return Row(file: path, line: record.line, label: label, part: part, film: film)
     }
 
     /// The part that a word or a file's name speaks of.

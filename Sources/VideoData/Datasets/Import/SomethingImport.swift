@@ -3,7 +3,7 @@ import Foundation
 
 extension ImportedSet {
     /// The training list of Something-Something v2 has 30 MB.
-    private static let jsonByteLimit = 256 << 20
+    private static let jsonByteLimit = 64 << 20
 
     /// Something-Something v2: an array of `{"id": "78687", "template": "Holding [something] next to
     /// [something]"}`, and an object from template, without brackets, to number. Films are `<id>.webm`.
