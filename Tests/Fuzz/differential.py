@@ -3,7 +3,7 @@ must be the same bytes. Needs PyTorch; no test runs it.
 
     python differential.py .build/release/vifi-fuzz COUNT SEED ARCHIVE...
 """
-import collections, hashlib, io, os, random, subprocess, sys, tempfile, warnings, zlib
+import collections, hashlib, io, os, random, subprocess, sys, tempfile, unicodedata, warnings, zipfile, zlib
 import torch
 
 warnings.filterwarnings("ignore")
@@ -13,7 +13,6 @@ random.seed(seed)
 
 def mutated(data):
     """A few changed bytes; in half of the cases within the pickle, with its checksums made right again."""
-    import zipfile
     data = bytearray(data)
     if random.random() < 0.5:
         with zipfile.ZipFile(io.BytesIO(data)) as z:
@@ -33,6 +32,11 @@ def mutated(data):
         place = random.randrange(low, len(data))
         data[place] = random.choice([0, 1, 8, 0xFF, data[place] ^ 1, random.randrange(256)])
     return bytes(data)
+
+
+def shown(name):
+    """As the program escapes what would move the cursor."""
+    return "".join(f"\\u{{{ord(c):x}}}" if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cn") else c for c in name)
 
 
 def tensors(value, prefix=""):
@@ -67,7 +71,7 @@ with tempfile.TemporaryDirectory() as folder:
     for index in range(count):
         name = f"{index}.pt"
         try:
-            theirs = {n: (s, d) for n, s, d in tensors(torch.load(f"{folder}/{name}", weights_only=True, map_location="cpu"))}
+            theirs = {shown(n): (s, d) for n, s, d in tensors(torch.load(f"{folder}/{name}", weights_only=True, map_location="cpu"))}
         except Exception as error:
             totals["both refuse" if name not in accepted else "only PyTorch refuses"] += 1
             if name in accepted:

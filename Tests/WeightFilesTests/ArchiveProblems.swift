@@ -27,7 +27,7 @@ func problem(
     } catch let error as WeightFileError {
         #expect(error.exitStatus == .badData, sourceLocation: sourceLocation)
         #expect(error.description.hasPrefix(path), sourceLocation: sourceLocation)
-        #expect(error.description.hasSuffix(".") || error.description.hasSuffix("\""), sourceLocation: sourceLocation)
+        #expect([".", "?", "\""].contains(error.description.suffix(1)), sourceLocation: sourceLocation)
         return error.problem
     }
 }
