@@ -13,7 +13,7 @@ CLIP = $(FILMS)/$$(head -n 1 $(FILMS)/test.txt | sed 's/ [0-9]*$$//')
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help packages build demo test vocabulary pocket clean
+.PHONY: help packages build demo test fuzz vocabulary pocket clean
 
 help: ## This list.
 	@echo "make TARGET, where TARGET is one of"
@@ -35,6 +35,12 @@ demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 cl
 
 test: packages ## All tests, optimised. `make test FILTER=Tokenizer` runs some.
 	@.ci/test "$(FILTER)"
+
+fuzz: packages ## Every parser against mutated inputs, ten minutes in all; `make fuzz MINUTES=60` takes longer.
+	swift build -c release --product vifi-fuzz
+	@set -e; fuzz=.build/release/vifi-fuzz; \
+	names=$$($$fuzz | sed 's/.* one of //; s/,//g'); count=$$(wc -w <<<"$$names"); \
+	for name in $$names; do $$fuzz $$name $$(( $(or $(MINUTES),10) * 60 / count )) $$(date +%s); done
 
 vocabulary: packages ## CLIP's vocabulary, needed for real CLIP weights: Checkpoints/vocabulary.
 	@.ci/fetch-vocabulary

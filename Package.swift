@@ -55,6 +55,10 @@ let package = Package(
 
         // Tests mirror Sources.
         .target(name: "TestSupport", dependencies: ["Files", "Tensors", "WeightFiles"], path: "Tests/TestSupport"),
+        // Feeds mutated inputs to every parser; `make fuzz`.
+        .executableTarget(
+            name: "vifi-fuzz", dependencies: ["Files", "TestSupport", "WeightFiles"], path: "Tests/Fuzz",
+            exclude: ["differential.py"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(name: "WeightFilesTests", dependencies: ["WeightFiles", "TestSupport"]),
