@@ -32,7 +32,8 @@ let package = Package(
         .target(
             name: "Files", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
-        .target(name: "WeightFiles", dependencies: ["Files", "Tensors"], swiftSettings: strict),
+        .target(
+            name: "WeightFiles", dependencies: ["CKernels", "CZlib", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),
         .target(name: "VideoData", dependencies: ["CFFmpeg", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["CLIPModel", "VideoData"], swiftSettings: strict),

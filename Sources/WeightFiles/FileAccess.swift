@@ -22,12 +22,3 @@ func asWeightFileError(_ error: any Error, path: String) -> WeightFileError {
     default: WeightFileError(path: path, problem: .file(FileError(path: path, problem: .notReadable(reason: "\(error)"))))
     }
 }
-
-/// What a file that starts with these bytes is, if it is one of the usual wrong downloads.
-func lookalike(startingWith start: [UInt8]) -> WeightFileError.Lookalike? {
-    if start.starts(with: "version https://git-lfs".utf8) { return .gitLFSPointer }
-    if start.starts(with: [0x50, 0x4B, 0x03, 0x04]) { return .zipArchive }
-    let text = String(decoding: start, as: UTF8.self).lowercased().drop { $0.isWhitespace }
-    if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") { return .webPage }
-    return nil
-}

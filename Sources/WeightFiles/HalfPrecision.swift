@@ -2,17 +2,6 @@
 // instruction for it, so `Float16` would cost a library call per element.
 
 extension Float {
-    /// The value of an IEEE 754 half, exactly.
-    @inline(__always)
-    init(halfBits bits: UInt16) {
-        let magnitude = UInt32(bits & 0x7FFF) << 13
-        // Rebiases the exponent, and normalises subnormal halves on the way.
-        let scaled = Float(bitPattern: magnitude) * Float(sign: .plus, exponent: 112, significand: 1)
-        let isFinite = bits & 0x7C00 != 0x7C00
-        let unsigned = isFinite ? scaled.bitPattern : magnitude | 0x7F80_0000
-        self = Float(bitPattern: unsigned | UInt32(bits & 0x8000) << 16)
-    }
-
     /// The nearest IEEE 754 half, ties to even; infinite from 65,520 on.
     @inline(__always)
     var halfBits: UInt16 {

@@ -75,6 +75,54 @@ struct JSONCursor {
         return value
     }
 
+    // MARK: Objects
+
+    /// `{"key": value, …}`; `readValue` is called with the cursor before each value.
+    mutating func members(
+        _ readValue: (inout JSONCursor, String) throws(WeightFileError) -> Void
+    ) throws(WeightFileError) {
+        try expect("{")
+        if skip("}") { return }
+        repeat {
+            let key = try name()
+            try expect(":")
+            try readValue(&self, key)
+        } while skip(",")
+        try expect("}")
+    }
+
+    private static let depthLimit = 8
+
+    /// Steps over a value of any kind, nested at most 8 deep.
+    mutating func skipValue(depth: Int = 0) throws(WeightFileError) {
+        guard depth < Self.depthLimit else { throw syntaxError("at most \(Self.depthLimit) levels") }
+        skipSpace()
+        switch next {
+        case UInt8(ascii: "{"):
+            try members { (cursor, _) throws(WeightFileError) in try cursor.skipValue(depth: depth + 1) }
+        case UInt8(ascii: "["):
+            try expect("[")
+            if skip("]") { return }
+            repeat { try skipValue(depth: depth + 1) } while skip(",")
+            try expect("]")
+        case UInt8(ascii: "\""):
+            _ = try string()
+        default:
+            let start = position
+            while let byte = next, byte >= 0x2B, byte <= 0x7A, byte != 0x2C, byte != 0x5D { position += 1 }
+            let word = String(decoding: bytes[start..<position], as: UTF8.self)
+            guard ["true", "false", "null"].contains(word) || isNumber(word) else {
+                position = start
+                throw syntaxError("a value")
+            }
+        }
+    }
+
+    private func isNumber(_ word: String) -> Bool {
+        word.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 || "+-.eE".utf8.contains($0) } && Double(word) != nil
+            && word.utf8.first != UInt8(ascii: "+") && word.utf8.first != UInt8(ascii: ".")
+    }
+
     // MARK: Strings
 
     /// A string of UTF-8 that is safe to compare: short, and without long runs of combining marks,
@@ -82,27 +130,12 @@ struct JSONCursor {
     mutating func name() throws(WeightFileError) -> String {
         let start = position
         let name = try string()
-        guard name.utf8.count <= Self.nameByteLimit else {
+        if let fault = WeightFileError.TextFault(inName: name) {
             position = start
-            throw textError(.tooLong(byteCount: name.utf8.count, limit: Self.nameByteLimit))
-        }
-        var markCount = 0
-        for scalar in name.unicodeScalars where !scalar.isASCII || markCount > 0 {
-            switch scalar.properties.generalCategory {
-            case .nonspacingMark, .spacingMark, .enclosingMark: markCount += 1
-            default: markCount = 0
-            }
-            guard markCount <= Self.markLimit else {
-                position = start
-                throw textError(.tooManyMarks(limit: Self.markLimit))
-            }
+            throw textError(fault)
         }
         return name
     }
-
-    private static let nameByteLimit = 512
-    /// Unicode Standard Annex 15, "Stream-Safe Text Format".
-    private static let markLimit = 30
 
     mutating func string() throws(WeightFileError) -> String {
         try expect("\"")
@@ -167,5 +200,31 @@ struct JSONCursor {
             position += 1
         }
         return value
+    }
+}
+
+extension WeightFileError.TextFault {
+    private static let nameByteLimit = 512
+    /// Unicode Standard Annex 15, "Stream-Safe Text Format".
+    private static let markLimit = 30
+
+    /// What makes `name` too long, or slow to compare; nil where nothing does.
+    init?(inName name: String) {
+        guard name.utf8.count <= Self.nameByteLimit else {
+            self = .tooLong(byteCount: name.utf8.count, limit: Self.nameByteLimit)
+            return
+        }
+        var markCount = 0
+        for scalar in name.unicodeScalars where !scalar.isASCII || markCount > 0 {
+            switch scalar.properties.generalCategory {
+            case .nonspacingMark, .spacingMark, .enclosingMark: markCount += 1
+            default: markCount = 0
+            }
+            guard markCount <= Self.markLimit else {
+                self = .tooManyMarks(limit: Self.markLimit)
+                return
+            }
+        }
+        return nil
     }
 }

@@ -9,8 +9,8 @@ package final class SafetensorsFile: WeightSource {
     package let path: String
     package let metadata: [String: String]
     /// In the order of their bytes in the file.
-    package let tensors: [TensorDescription]
-    private let indexOfName: [String: Int]
+    package var tensors: [TensorDescription] { index.tensors }
+    private let index: TensorIndex
     private let file: InputFile
 
     package init(path: String) throws(WeightFileError) {
@@ -22,10 +22,8 @@ package final class SafetensorsFile: WeightSource {
         self.path = path
         self.file = file
         metadata = header.metadata
-        tensors = header.tensors
         // Names are unique: the header refuses duplicates.
-        indexOfName = Dictionary(
-            header.tensors.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        index = TensorIndex(header.tensors, path: path)
     }
 
     /// The little-endian length in the first eight bytes, between 1 and what the file can hold.
@@ -47,23 +45,11 @@ package final class SafetensorsFile: WeightSource {
         return count
     }
 
-    package func contains(_ name: String) -> Bool { indexOfName[name] != nil }
+    package func contains(_ name: String) -> Bool { index.contains(name) }
 
     /// - Throws: `missingTensor`, with the nearest name there is.
     package func description(of name: String) throws(WeightFileError) -> TensorDescription {
-        if let index = indexOfName[name] { return tensors[index] }
-        let similar = tensors.lazy.map(\.name).filter { abs($0.utf8.count - name.utf8.count) <= 8 }.prefix(1000)
-        throw error(.missingTensor(name: name, nearest: name.nearest(among: Array(similar))))
-    }
-
-    /// All elements of a tensor of F64, F32, F16 or BF16.
-    ///
-    /// - Parameter shape: what the tensor's shape must be, where the caller knows it.
-    package func floats(named name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Float] {
-        let tensor = try checked(name, shape: shape)
-        return try unsafe array(count: tensor.elementCount) { destination throws(WeightFileError) in
-            try unsafe self.read(tensor, into: destination)
-        }
+        tensors[try index.index(of: name)]
     }
 
     /// Reads a tensor of F64, F32, F16 or BF16 straight into memory of the caller, without holding
@@ -73,14 +59,18 @@ package final class SafetensorsFile: WeightSource {
     package func readFloats(
         named name: String, shape: [Int], into destination: UnsafeMutableBufferPointer<Float>
     ) throws(WeightFileError) {
-        let tensor = try checked(name, shape: shape)
-        try unsafe read(tensor, into: destination)
+        let tensor = tensors[try index.index(of: name, shape: shape)]
+        precondition(destination.count == tensor.elementCount, "the destination must fit the tensor")
+        guard tensor.elementType.isReadableAsFloat else {
+            throw wrongElementType(tensor, needed: "F32, F16, BF16 or F64")
+        }
+        try unsafe file.readFloats(of: tensor.elementType, at: tensor.byteRange.lowerBound, into: destination)
     }
 
     /// All elements of a tensor of integers up to 64 bits; Booleans as 0 and 1.
     package func integers(named name: String, shape: [Int]? = nil) throws(WeightFileError) -> [Int] {
-        let tensor = try checked(name, shape: shape)
-        return try unsafe array(count: tensor.elementCount) { destination throws(WeightFileError) in
+        let tensor = tensors[try index.index(of: name, shape: shape)]
+        return try unsafe filledArray(count: tensor.elementCount, path: path) { destination throws(WeightFileError) in
             switch tensor.elementType {
             case .bool: try unsafe self.convert(tensor, into: destination) { (raw: UInt8) in raw <= 1 ? Int(raw) : nil }
             case .uint8: try unsafe self.convert(tensor, into: destination) { (raw: UInt8) in Int(raw) }
@@ -104,32 +94,6 @@ package final class SafetensorsFile: WeightSource {
     }
 
     // MARK: -
-
-    private func checked(_ name: String, shape: [Int]?) throws(WeightFileError) -> TensorDescription {
-        let tensor = try description(of: name)
-        if let shape, tensor.shape != shape {
-            throw error(.wrongShape(tensor: name, found: tensor.shape, needed: shape))
-        }
-        return tensor
-    }
-
-    private func read(
-        _ tensor: TensorDescription, into destination: UnsafeMutableBufferPointer<Float>
-    ) throws(WeightFileError) {
-        precondition(destination.count == tensor.elementCount, "the destination must fit the tensor")
-        switch tensor.elementType {
-        case .float32:
-            try unsafe read(into: UnsafeMutableRawBufferPointer(destination), at: tensor.byteRange.lowerBound)
-        case .float16:
-            try unsafe convert(tensor, into: destination) { (raw: UInt16) in Float(halfBits: raw) }
-        case .bfloat16:
-            try unsafe convert(tensor, into: destination) { (raw: UInt16) in Float(bitPattern: UInt32(raw) << 16) }
-        case .float64:
-            try unsafe convert(tensor, into: destination) { (raw: UInt64) in Float(Double(bitPattern: raw)) }
-        default:
-            throw wrongElementType(tensor, needed: "F32, F16, BF16 or F64")
-        }
-    }
 
     /// Reads a tensor of `Raw` piece by piece, so that only one piece is held besides the result.
     ///
@@ -167,18 +131,6 @@ package final class SafetensorsFile: WeightSource {
         } catch {
             throw WeightFileError(path: path, problem: .file(error))
         }
-    }
-
-    /// An array filled in place. Its size is proven by the header before it is allocated.
-    private func array<Element>(
-        count: Int, fill: (UnsafeMutableBufferPointer<Element>) throws(WeightFileError) -> Void
-    ) throws(WeightFileError) -> [Element] {
-        do {
-            return try unsafe [Element](unsafeUninitializedCapacity: count) { buffer, initializedCount in
-                try unsafe fill(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
-                initializedCount = count
-            }
-        } catch { throw asWeightFileError(error, path: path) }
     }
 
     private func wrongElementType(_ tensor: TensorDescription, needed: String) -> WeightFileError {

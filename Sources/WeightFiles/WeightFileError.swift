@@ -7,6 +7,7 @@ package struct WeightFileError: ReportableError, Equatable {
 
         // The file as a whole.
         case lookalike(Lookalike)
+        case unrecognised
         case tooShort(byteCount: Int)
         case headerLength(declared: UInt64, available: Int)
         case dataLength(declared: Int, stored: Int)
@@ -20,6 +21,19 @@ package struct WeightFileError: ReportableError, Equatable {
         case missingField(tensor: String, field: String)
         case unknownField(tensor: String, field: String)
         case tooMany(what: String, limit: Int)
+
+        // Archives of PyTorch.
+        case archive(ArchiveFault)
+        /// `entry` is data.pkl or constants.pkl; `offset` counts its bytes.
+        case pickle(entry: String, offset: Int, fault: PickleFault)
+        case storage(tensor: String, fault: StorageFault)
+        /// The pickle is an object, not a dictionary of tensors.
+        case wholeObject(name: String)
+        case noTensors(objects: [String])
+        case notATensor(name: String, object: String)
+
+        // Folders.
+        case folder(FolderFault)
 
         // One tensor.
         case unknownElementType(tensor: String, spelling: String)
@@ -40,6 +54,8 @@ package struct WeightFileError: ReportableError, Equatable {
     /// Something else that is often saved under the name of a model.
     package enum Lookalike: Sendable, Equatable {
         case gitLFSPointer, webPage, zipArchive
+        case legacyTar, legacyTorch, barePickle
+        case gguf, hdf5, onnx, numpy, numpyArchive, compressed, text
     }
 
     package enum TextFault: Sendable, Equatable {
@@ -73,12 +89,26 @@ package struct WeightFileError: ReportableError, Equatable {
         switch problem {
         case .file(let error):
             error.description
-        case .lookalike(.gitLFSPointer):
-            "is a Git LFS pointer, not the file itself. Run 'git lfs pull'."
-        case .lookalike(.webPage):
-            "is a web page, not a model. Download the file itself, not the page that shows it."
-        case .lookalike(.zipArchive):
-            "is a zip archive, as PyTorch writes it, not safetensors. Give it the ending .pt or .pth."
+        case .lookalike(let lookalike): Self.words(for: lookalike)
+        case .unrecognised:
+            "is not a checkpoint of a known kind. Safetensors, zip archives of torch.save and torch.jit.save, and "
+                + "Hugging Face folders are read. If it should be one of these, it is damaged; download it again."
+        case .archive(let fault): Self.words(for: fault)
+        case .pickle(let entry, let offset, let fault):
+            "\(entry), byte \(offset): \(Self.words(for: fault))"
+        case .storage(let tensor, let fault):
+            "tensor \(Self.quoted(tensor)): \(Self.words(for: fault))"
+        case .wholeObject(let name):
+            "holds a whole object, \(name.escapedForDisplay), which only its own program could rebuild. "
+                + "There, save model.state_dict() instead."
+        case .noTensors(let objects):
+            "holds no tensors"
+                + (objects.isEmpty ? ". " : ", only \(objects.prefix(3).joined(separator: ", ").escapedForDisplay). ")
+                + "Save model.state_dict()."
+        case .notATensor(let name, let object):
+            "\(Self.quoted(name)) is \(object.escapedForDisplay), which is not read. Save it as a dense tensor of "
+                + "float32, float16 or bfloat16."
+        case .folder(let fault): Self.words(for: fault)
         case .tooShort(let byteCount):
             "\(byteCount) bytes are too few for a safetensors file. " + Self.damaged
         case .headerLength(let declared, let available):
@@ -129,9 +159,9 @@ package struct WeightFileError: ReportableError, Equatable {
         }
     }
 
-    private static let damaged = "The file is damaged; download it again."
+    static let damaged = "The file is damaged; download it again."
 
-    private static func quoted(_ name: String) -> String { "\"\(name.escapedForDisplay)\"" }
+    static func quoted(_ name: String) -> String { "\"\(name.escapedForDisplay)\"" }
 
     private static func words(for fault: TextFault) -> String {
         switch fault {
