@@ -60,6 +60,23 @@ import WeightFiles
         #expect(facts(try program("inspect", "there/gelu.safetensors").output)["activation"] == "gelu")
     }
 
+    @Test func viFiCLIP() throws {
+        let source = fixturePath("formats/vifi-prompt-style.pth")
+        let alone = try program("bridge", "--import", source)
+        #expect(alone.status == 65 && alone.messages.contains("never hold the token embeddings") && alone.messages.contains("--clip"))
+        let outcome = try program("bridge", "--import", source, "--clip", fixturePath("formats/openai-style.pt"), "--name", "vifi")
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        let facts = facts(outcome.output)
+        #expect(facts["layout"] == "ViFi-CLIP" && facts["normalisation"] == "imagenet" && facts["activation"] == "quick_gelu")
+        #expect(facts["prompts inside"]?.hasPrefix("3 tensors, not imported") == true, "\(outcome.output)")
+        #expect(outcome.output.contains("yacs.config.CfgNode"))
+        let inspected = try program("inspect", source, "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu", "--json")
+        #expect(inspected.status == 0)
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(inspected.output.utf8)) as? [String: Any])
+        #expect((json["backbone"] as? [String: Any])?["layout"] as? String == "ViFi-CLIP")
+        #expect(((json["backbone"] as? [String: Any])?["promptTensors"] as? [String])?.count == 3)
+    }
+
     @Test func refusals() throws {
         let source = fixturePath("clip/clip-mini.safetensors")
         for (arguments, status, words) in [
