@@ -112,6 +112,52 @@ func embeddings(
         }
     }
 
+    // MARK: PyTorch's formats
+
+    /// Shapes and SHA-256 of the values by our names, as PyTorch had them.
+    private func digests(_ set: String) throws -> [String: String] {
+        let data = try Data(contentsOf: URL(fileURLWithPath: fixturePath("formats/digests.json")))
+        let root = try #require(try JSONSerialization.jsonObject(with: data) as? [String: [String: [Any]]])
+        return try #require(root[set]).mapValues { entry in "\(entry.first as? [Int] ?? []) \(entry.last as? String ?? "")" }
+    }
+
+    @Test(arguments: [
+        ("openai-style.pt", "openai-style", CheckpointLayout.Kind.openAI, WeightFormat.torchScript, PixelNormalisation.clip, 0),
+        ("state-dict.pt", "clip-mini", .openAI, .pyTorch, .clip, 0), ("open_clip-style.pt", "clip-mini", .openAI, .pyTorch, .clip, 0),
+        ("vifi-bridge-style.pth", "clip-mini", .vifi, .pyTorch, .imageNet, 0),
+        ("vifi-prompt-style.pth", "clip-mini", .vifi, .pyTorch, .imageNet, 3),
+    ])
+    func pyTorchFormats(
+        file: String, set: String, layout: CheckpointLayout.Kind, format: WeightFormat, normalisation: PixelNormalisation, prompts: Int
+    ) throws {
+        let path = fixturePath("formats/\(file)")
+        var options = CheckpointOptions()
+        if layout == .vifi {
+            #expect(throws: ModelError.inFile(path: path, .noTokenTable)) { _ = try Checkpoint(path: path) }
+            options.tokens = try Checkpoint(path: fixturePath("formats/state-dict.pt"))
+        }
+        let checkpoint = try Checkpoint(path: path, options: options)
+        #expect(checkpoint.layout == layout && checkpoint.source.format == format)
+        #expect(checkpoint.description.normalisation == normalisation)
+        #expect(checkpoint.architecture.activation == .quickGELU)
+        #expect(checkpoint.warnings.contains(.guessedActivation) == (format == .pyTorch && layout == .openAI))
+        #expect(checkpoint.promptNames.count == prompts, "\(checkpoint.promptNames)")
+        let directory = try TemporaryDirectory()
+        let report = try checkpoint.write(to: directory.path("written.safetensors"))
+        #expect(report.backboneDigest == (try checkpoint.backbone().digest))
+        let written = try SafetensorsFile(path: directory.path("written.safetensors"))
+        var found: [String: String] = [:]
+        for tensor in written.tensors {
+            var digest = Digest()
+            let values = try written.floats(named: tensor.name)
+            values.withUnsafeBytes { digest.update($0) }
+            found[tensor.name] = "\(tensor.shape) \(digest.hexadecimal)"
+        }
+        let expected = try digests(set)
+        for (name, value) in found { #expect(value == expected[name], "\(name)") }
+        #expect(found.count == BackboneParameters<TensorSpecification>(of: checkpoint.architecture).all.count)
+    }
+
     // MARK: What nobody said
 
     @Test func guesses() throws {

@@ -27,7 +27,7 @@ import WeightFiles
         #expect(facts["backbone"] == "Checkpoints/hf-gelu-sharded.safetensors")
         #expect(facts["format"] == "sharded safetensors" && facts["layout"] == "Hugging Face CLIPModel")
         // As PyTorch's numel counts them.
-        #expect(facts["parameters"] == "42,849")
+        #expect(facts["parameters"] == "41,665")
         #expect(facts["activation"] == "gelu" && facts["normalisation"] == "imagenet" && facts["heads"] == "4 of 8, text 4 of 8")
         let path = program.folder.path("Checkpoints/hf-gelu-sharded.safetensors")
         #expect(facts["SHA-256"] == (try Digest.ofFile(path)))
@@ -58,6 +58,23 @@ import WeightFiles
         #expect(facts(told.output)["source SHA-256"] == (try Digest.ofFile(source)))
         #expect(facts(told.output)["known release"] == "none")
         #expect(facts(try program("inspect", "there/gelu.safetensors").output)["activation"] == "gelu")
+    }
+
+    @Test func viFiCLIP() throws {
+        let source = fixturePath("formats/vifi-prompt-style.pth")
+        let alone = try program("bridge", "--import", source)
+        #expect(alone.status == 65 && alone.messages.contains("never hold the token embeddings") && alone.messages.contains("--clip"))
+        let outcome = try program("bridge", "--import", source, "--clip", fixturePath("formats/openai-style.pt"), "--name", "vifi")
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        let facts = facts(outcome.output)
+        #expect(facts["layout"] == "ViFi-CLIP" && facts["normalisation"] == "imagenet" && facts["activation"] == "quick_gelu")
+        #expect(facts["prompts inside"]?.hasPrefix("3 tensors, not imported") == true, "\(outcome.output)")
+        #expect(outcome.output.contains("yacs.config.CfgNode"))
+        let inspected = try program("inspect", source, "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu", "--json")
+        #expect(inspected.status == 0)
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(inspected.output.utf8)) as? [String: Any])
+        #expect((json["backbone"] as? [String: Any])?["layout"] as? String == "ViFi-CLIP")
+        #expect(((json["backbone"] as? [String: Any])?["promptTensors"] as? [String])?.count == 3)
     }
 
     @Test func refusals() throws {

@@ -89,7 +89,7 @@ package struct Checkpoint: Sendable {
         }
         try said.check(against: architecture)
 
-        var warnings: [CheckpointWarning] = []
+        var warnings = source.warnings.map(CheckpointWarning.ofSource)
         if activation == nil { warnings.append(.guessedActivation) }
         if let flag = options.activation, let own = said.activation, flag != own {
             warnings.append(.otherActivation(said: own, used: flag))
@@ -139,12 +139,15 @@ package struct Checkpoint: Sendable {
 
 /// What is used although nobody said so.
 package enum CheckpointWarning: Sendable, Equatable, CustomStringConvertible {
+    /// A sentence about the file as such.
+    case ofSource(String)
     case guessedActivation
     case otherActivation(said: Activation, used: Activation)
     case guessedHeads(tower: String, width: Int, headCount: Int)
 
     package var description: String {
         switch self {
+        case .ofSource(let sentence): sentence
         case .guessedActivation:
             "does not say which activation it was trained with: \(Activation.quickGELU.rawValue) is taken, as in OpenAI's CLIP. "
                 + "Most models of open_clip need --activation gelu (all but those with \"quickgelu\" in their names)."

@@ -44,8 +44,10 @@ enum OtherModels {
         for entry in table where names.contains(where: { $0.hasPrefix(entry.mark) || $0.contains("." + entry.mark) }) {
             return .otherModel(model: entry.model, reason: entry.reason)
         }
-        let hasVision = names.contains { $0.contains("vision_model.") || $0.contains("visual.") }
-        let hasText = names.contains { $0.contains("text_model.") || $0.contains("token_embedding.") }
+        let visionMarks = ["vision_model.", "visual.", "image_encoder."]
+        let hasVision = names.contains { name in visionMarks.contains { name.contains($0) } }
+        let textMarks = ["text_model.", "text_encoder.", "text_projection", "token_embedding.", "ln_final."]
+        let hasText = names.contains { name in textMarks.contains { name.contains($0) } }
         switch (hasVision, hasText) {
         case (true, false): return .otherModel(model: "the image tower of a CLIP, without its text tower", reason: noCLIP)
         case (false, true): return .otherModel(model: "the text tower of a CLIP, without its image tower", reason: noCLIP)

@@ -84,7 +84,8 @@ struct InspectCommand: ParsableCommand {
             inspection.kind = .prompts
             return (inspection, error)
         }
-        return try (inspection, describeBackbone(in: &inspection))
+        let problem = try describeBackbone(in: &inspection)
+        return (inspection, problem)
     }
 
     /// What the file holds as a CLIP, and why it cannot be used as one.
