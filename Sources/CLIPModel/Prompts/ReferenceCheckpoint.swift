@@ -193,6 +193,7 @@ extension PromptHeader {
         template = Self.referenceTemplate
         fusion = .embedding
         normalisation = .imageNet
+        activation = .quickGELU
         shots = nil
         seed = 1024
         recipeDigest = Self.unknown
