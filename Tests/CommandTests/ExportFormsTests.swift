@@ -182,7 +182,7 @@ import WeightFiles
         try FileManager.default.copyItem(atPath: fixturePath("videos/bikes.mp4"), toPath: program.folder.path("bikes.mp4"))
         try program.folder.write("bikes.mp4 0\nbikes.mp4 1\n", to: "train.txt")
         let learn = [
-            "learn", "--train", "train.txt", "--labels", "labels.csv", "--backbone", paths.backbone, "--epochs", "1", "--frames", "2",
+            "learn", "--train", "train.txt", "--labels", "labels.csv", "--backbone", paths.backbone, "--epochs", "3", "--frames", "2",
             "--seed", "5",
         ]
         var digests: Set<String> = []
