@@ -61,6 +61,6 @@ let package = Package(
         .testTarget(name: "RecipeTests", dependencies: ["vifi-prompt", "TestSupport"]),
         // Runs the built program as a process.
         .testTarget(
-            name: "CommandTests", dependencies: ["vifi-prompt", "CLIPModel", "Files", "Tensors", "WeightFiles", "TestSupport"]),
+            name: "CommandTests", dependencies: ["vifi-prompt", "CLIPModel", "Files", "Tensors", "VideoData", "WeightFiles", "TestSupport"]),
     ]
 )
