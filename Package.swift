@@ -72,6 +72,6 @@ let package = Package(
             dependencies: ["vifi-prompt", "CLIPModel", "Evaluation", "Files", "Training", "VideoData", "TestSupport"]),
         // Runs the built program as a process.
         .testTarget(
-            name: "CommandTests", dependencies: ["vifi-prompt", "CLIPModel", "Files", "Tensors", "WeightFiles", "TestSupport"]),
+            name: "CommandTests", dependencies: ["vifi-prompt", "CLIPModel", "Files", "Tensors", "VideoData", "WeightFiles", "TestSupport"]),
     ]
 )

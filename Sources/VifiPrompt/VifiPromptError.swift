@@ -34,7 +34,7 @@ extension VifiPromptError {
         case .badData: .badData
         case .usage, .badConfiguration: .badRequest
         case .inputOutput: .inputOutput
-        case .software, .interrupted: .fault
+        case .software, .unavailable, .interrupted: .fault
         }
         description = error.description
     }

@@ -10,7 +10,8 @@ import Testing
     static let commands = [
         "", "bridge", "learn", "eval", "predict", "export", "inspect", "demo", "demo films", "demo pretrain",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
-        "recipe import", "data", "data init", "data import", "data split", "data stats", "data check", "plan", "doctor",
+        "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
+        "plan", "plan learn", "plan bridge", "doctor",
     ]
 
     @Test(arguments: commands)
@@ -29,7 +30,7 @@ import Testing
         #expect(outcome.output == recorded, "if this is meant, record it as described above")
     }
 
-    @Test(arguments: ["", "demo", "recipe", "data"])
+    @Test(arguments: ["", "demo", "recipe", "data", "plan"])
     func everySubcommandIsAmongThem(_ command: String) throws {
         let help = try Program().run(command.split(separator: " ").map(String.init) + ["--help"]).output
         let list = help.components(separatedBy: "SUBCOMMANDS:\n").last?.components(separatedBy: "\n\n").first ?? ""

@@ -32,12 +32,48 @@ struct Program {
         try run(arguments, sourceLocation: sourceLocation)
     }
 
-    /// Both streams go to files: the program sees no terminal, and neither fills up.
+    /// Runs the program to its end.
     func run(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+        let (process, streams) = try start(Self.path, arguments)
+        return try end(of: process, streams: streams, arguments, sourceLocation)
+    }
+
+    /// Runs it with a limit on the size of a file, in blocks of 1 KiB.
+    func limited(fileBlocks: Int, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+        let script = "ulimit -f \(fileBlocks); exec \"$0\" \"$@\""
+        let (process, streams) = try start("/bin/bash", ["-c", script, Self.path] + arguments)
+        return try end(of: process, streams: streams, arguments, sourceLocation)
+    }
+
+    /// Sends a signal after a while, or once a file of the folder is there.
+    ///
+    /// - Returns: the exit status, or nil where the signal killed it.
+    func signal(_ number: Int32, afterMilliseconds: Int = 0, whenThere file: String? = nil, _ arguments: [String]) throws -> Int32? {
+        let (process, streams) = try start(Self.path, arguments)
+        if let file {
+            let deadline = Date(timeIntervalSinceNow: 60)
+            while process.isRunning, !FileManager.default.fileExists(atPath: folder.path(file)), Date() < deadline { usleep(5000) }
+        } else {
+            usleep(UInt32(afterMilliseconds) * 1000)
+        }
+        if process.isRunning { kill(process.processIdentifier, number) }
+        process.waitUntilExit()
+        try? FileManager.default.removeItem(atPath: folder.path(Self.messagesName))
+        try FileManager.default.copyItem(atPath: streams[1], toPath: folder.path(Self.messagesName))
+        return process.terminationReason == .exit ? process.terminationStatus : nil
+    }
+
+    private static let messagesName = ".messages"
+
+    /// What the program said before the last `signal`.
+    var lastMessages: String { (try? String(contentsOfFile: folder.path(Self.messagesName), encoding: .utf8)) ?? "" }
+
+    /// Both streams go to files: the program sees no terminal, and neither fills up.
+    private func start(_ executable: String, _ arguments: [String]) throws -> (Process, [String]) {
         let streams = ["stdout", "stderr"].map { folder.path(".\($0)-\(UInt64.random(in: 0 ... .max))") }
         for stream in streams { try Data().write(to: URL(fileURLWithPath: stream)) }
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         process.environment = [
@@ -47,6 +83,12 @@ struct Program {
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[0]))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[1]))
         try process.run()
+        return (process, streams)
+    }
+
+    private func end(
+        of process: Process, streams: [String], _ arguments: [String], _ sourceLocation: SourceLocation
+    ) throws -> Outcome {
         process.waitUntilExit()
         let texts = try streams.map { String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self) }
         #expect(process.terminationReason == .exit, "\(arguments) crashed: \(texts[1])", sourceLocation: sourceLocation)

@@ -8,7 +8,7 @@ import Training
 import VideoData
 
 /// Films of noise, decoded by nobody: each path is its own film of ten frames.
-private struct NoiseFilms: FilmReading {
+struct NoiseFilms: FilmReading {
     func frames(
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
@@ -59,8 +59,8 @@ private struct NoiseFilms: FilmReading {
                 random: PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2),
                 architecture: inputs.backbone.architecture, seed: 3)
             let task = PromptTask(backbone: inputs.backbone, prompts: prompts, setting: setting(inputs, threads: threads))
-            try Trainer(configuration: configuration, classCount: 5, clips: loader(paths, threads: threads))
-                .run(task, evaluate: nil, onStep: { _ in }, onEpoch: { _ in })
+            _ = try Trainer(configuration: configuration, classCount: 5, clips: loader(paths, threads: threads))
+                .run(task, events: Trainer.Events())
             return prompts.all.map(\.values)
         }
         #expect(results[0] == results[1])
@@ -72,8 +72,8 @@ private struct NoiseFilms: FilmReading {
         let paths = (0..<5).map { "\($0).mp4" }
         let digests = try [1, 2, 3].map { threads in
             let task = BridgeTask(backbone: inputs.backbone, tuning: .both, setting: setting(inputs, threads: threads))
-            try Trainer(configuration: configuration, classCount: 5, clips: loader(paths, threads: threads))
-                .run(task, evaluate: nil, onStep: { _ in }, onEpoch: { _ in })
+            _ = try Trainer(configuration: configuration, classCount: 5, clips: loader(paths, threads: threads))
+                .run(task, events: Trainer.Events())
             return task.backbone(named: "x", provenance: "x").digest
         }
         #expect(Set(digests).count == 1)
@@ -83,8 +83,9 @@ private struct NoiseFilms: FilmReading {
     @Test func leftoversMakeAStep() throws {
         let task = CountingTask()
         var reports: [StepReport] = []
-        try Trainer(configuration: configuration, classCount: 5, clips: loader((0..<7).map { "\($0).mp4" }))
-            .run(task, evaluate: nil, onStep: { reports.append($0) }, onEpoch: { _ in })
+        var events = Trainer.Events()
+        events.onStep = { reports.append($0) }
+        _ = try Trainer(configuration: configuration, classCount: 5, clips: loader((0..<7).map { "\($0).mp4" })).run(task, events: events)
         #expect(reports.map(\.clips) == [4, 3, 4, 3])
         let third = Float(1) / 3
         #expect(task.weights == [0.25, third, 0.25, third])
@@ -108,8 +109,8 @@ private struct NoiseFilms: FilmReading {
     @Test func skippedFilmsDoNotShrinkTheGradient() throws {
         let task = CountingTask()
         let loader = loader(["0.mp4", "bad.mp4", "2.mp4", "3.mp4"], policy: .skip)
-        try Trainer(configuration: configuration, classCount: 5, clips: loader)
-            .run(task, evaluate: nil, onStep: { _ in }, onEpoch: { _ in })
+        _ = try Trainer(configuration: configuration, classCount: 5, clips: loader)
+            .run(task, events: Trainer.Events())
         let fourThirds = Float(4) / 3
         #expect(task.scales == [fourThirds, fourThirds])
     }
@@ -118,8 +119,8 @@ private struct NoiseFilms: FilmReading {
         let task = CountingTask()
         task.lossOfAClip = .nan
         #expect(throws: TrainingError.self) {
-            try Trainer(configuration: configuration, classCount: 5, clips: loader(["0.mp4", "1.mp4"]))
-                .run(task, evaluate: nil, onStep: { _ in }, onEpoch: { _ in })
+            _ = try Trainer(configuration: configuration, classCount: 5, clips: loader(["0.mp4", "1.mp4"]))
+                .run(task, events: Trainer.Events())
         }
     }
 
@@ -145,7 +146,7 @@ private final class CountingTask: LearningTask {
     var lossOfAClip = 1.0
     private var stepWeights: Set<Float> = []
 
-    var parameterCount: Int { 0 }
+    let optimiser = Optimiser(AdamW(), entries: [], pool: WorkerPool(threadCount: 1))
     func begin() { stepWeights = [] }
     func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
         stepWeights.insert(weight)

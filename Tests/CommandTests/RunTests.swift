@@ -1,0 +1,197 @@
+import Files
+import Foundation
+import TestSupport
+import Testing
+import VideoData
+
+/// Runs of the real program that are stopped, killed, robbed of their disk, and go on.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RunTests {
+    /// A folder with a backbone of a few thousand numbers, ten films and their lists.
+    private func world() throws -> Program {
+        let program = try Program()
+        try SmallModel().backbone.save(to: program.folder.path("clip.safetensors"))
+        var list = ""
+        for film in 0..<10 {
+            var writer = try VideoWriter(path: program.folder.path("film\(film).mp4"), width: 48, height: 40, framesPerSecond: 25)
+            for frame in 0..<6 {
+                let pixels = (0..<48 * 40 * 3).map { UInt8(truncatingIfNeeded: ($0 * (film + 3)) / 7 + frame * 20 + film * 11) }
+                try writer.append(pixels)
+            }
+            try writer.finish()
+            list += "film\(film).mp4 \(film % 5)\n"
+        }
+        try program.folder.write(list, to: "list.txt")
+        try program.folder.write("id,name\n0,waving\n1,clapping\n2,jumping\n3,sitting\n4,turning\n", to: "labels.csv")
+        return program
+    }
+
+    private static let flags = [
+        "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
+        "--batch-size", "2", "--accumulation-steps", "1", "--eval-every", "3", "--save-every", "0", "--threads", "1",
+    ]
+
+    private func arguments(_ command: String, epochs: Int, output: String) -> [String] {
+        [command] + Self.flags + ["--epochs", "\(epochs)", "--output", output]
+            + (command == "learn" ? ["--vision-tokens", "2", "--text-tokens", "2"] : [])
+    }
+
+    /// The bytes of what was learned, and the log without times.
+    private func results(_ program: Program, _ output: String) throws -> [String] {
+        let files = ["prompts/best.safetensors", "prompts/last.safetensors", "backbone.safetensors", "last.safetensors", "config.yaml"]
+        let digests = try files.map { program.folder.path(output + "/" + $0) }.filter(fileExists).map { try Digest.ofFile($0) }
+        let log = try String(contentsOfFile: program.folder.path(output + "/metrics.jsonl"), encoding: .utf8)
+        return digests + log.split(separator: "\n").map { line in
+            line.split(separator: ",").filter { !$0.contains("seconds") }.joined(separator: ",").replacingOccurrences(of: "}", with: "")
+        }
+    }
+
+    /// Reliability's K1, small: killed at twenty moments, among them the start, a save and an evaluation.
+    @Test(arguments: [("learn", 20), ("bridge", 6)])
+    func killedAgainAndAgain(_ command: String, kills: Int) throws {
+        let program = try world()
+        let whole = try program.run(arguments(command, epochs: 9, output: "whole"))
+        #expect(whole.status == 0, "\(whole.messages)")
+        var random = SystemRandomNumberGenerator()
+        for kill in 0..<kills {
+            let isThere = fileExists(program.folder.path("killed/run.json"))
+            let status = try program.signal(
+                SIGKILL, afterMilliseconds: Int.random(in: 20...(kill % 2 == 0 ? 120 : 400), using: &random),
+                isThere ? [command, "--resume", "killed"] : arguments(command, epochs: 9, output: "killed"))
+            #expect(status == nil || status == 0, "it must be killed or finish, not fail: \(status ?? 0)")
+            for name in (try? directoryEntries(program.folder.path("killed/checkpoints"))) ?? [] where !name.hasSuffix(".tmp") {
+                #expect(fileExists(program.folder.path("killed/checkpoints/\(name)/manifest.json")))
+            }
+        }
+        let rest = try program.run([command, "--resume", "killed"])
+        #expect(rest.status == 0, "\(rest.messages)")
+        #expect(try results(program, "killed") == results(program, "whole"))
+        #expect(!fileExists(program.folder.path("killed/checkpoints")), "checkpoints go when the run is finished")
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT, SIGUSR1])
+    func signalsSaveAndEndWithTheirStatus(_ number: Int32) throws {
+        let program = try world()
+        #expect(try program.signal(number, whenThere: "stopped/checkpoints", arguments("learn", epochs: 400, output: "stopped")) == 75)
+        let messages = program.lastMessages
+        #expect(messages.contains("stopped on request after step ") && messages.contains(" learn --resume stopped"), "\(messages)")
+        // A new run may not take its place.
+        let again = try program.run(arguments("learn", epochs: 400, output: "stopped"))
+        #expect(again.status == 74 && again.messages.contains("learn --resume stopped"), "\(again.messages)")
+        // From elsewhere, with more threads, and stopped again.
+        #expect(try program.signal(number, afterMilliseconds: 300, ["learn", "--resume", "stopped", "--threads", "2"]) == 75)
+        #expect(program.lastMessages.contains("Going on after step "), "\(program.lastMessages)")
+    }
+
+    @Test func theNewestUnfinishedRunIsFound() throws {
+        let program = try world()
+        #expect(try program("learn", "--resume").status == 66)
+        #expect(try program.signal(SIGTERM, whenThere: "runs/learn/checkpoints", Array(arguments("learn", epochs: 40, output: "x").dropLast(2 + 4)) + ["--vision-tokens", "2", "--text-tokens", "2"]) == 75)
+        let resumed = try program("learn", "--resume")
+        #expect(resumed.status == 0 && resumed.messages.hasPrefix("Resuming runs/learn\n"), "\(resumed.messages)")
+        let finished = try program("learn", "--resume", "runs/learn")
+        #expect(finished.status == 0 && finished.messages.contains("is finished after 200 steps"), "\(finished.messages)")
+    }
+
+    @Test func resumingTakesNothingElse() throws {
+        let program = try world()
+        #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints", arguments("learn", epochs: 400, output: "stopped")) == 75)
+        for (flags, status, message) in [
+            (["--shots", "2"], Int32(64), "--shots cannot go with --resume"), (["--seed=3"], 64, "--seed cannot go with --resume"),
+        ] {
+            let outcome = try program.run(["learn", "--resume", "stopped"] + flags)
+            #expect(outcome.status == status && outcome.messages.contains(message), "\(outcome.messages)")
+        }
+        #expect(try program("learn", "stopped").status == 64)
+        #expect(try program("bridge", "--resume", "stopped").status == 64)
+        #expect(try program("learn", "--resume", "nothing").status == 66)
+        let films = try Data(contentsOf: URL(fileURLWithPath: program.folder.path("film3.mp4")))
+        for (file, change) in [("stopped/config.yaml", "# x\n"), ("stopped/split/train.txt", "film1.mp4 0\n"), ("film3.mp4", "x")] {
+            let path = program.folder.path(file)
+            let before = try Data(contentsOf: URL(fileURLWithPath: path))
+            try (before + Data(change.utf8)).write(to: URL(fileURLWithPath: path))
+            #expect(try program("learn", "--resume", "stopped").status == 78, "\(file)")
+            try before.write(to: URL(fileURLWithPath: path))
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: program.folder.path("film3.mp4"))) == films)
+        try SmallModel(seed: 2).backbone.save(to: program.folder.path("clip.safetensors"))
+        let other = try program("learn", "--resume", "stopped")
+        #expect(other.status == 78 && other.messages.contains("Put that backbone back"), "\(other.messages)")
+    }
+
+    /// A checkpoint that is cut off gives way to the one before it, which is said; the end is the same.
+    @Test func aDamagedCheckpointIsPassedOver() throws {
+        let program = try world()
+        _ = try program.run(arguments("learn", epochs: 30, output: "whole"))
+        #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints/step_00000011", arguments("learn", epochs: 30, output: "stopped")) == 75)
+        let folder = program.folder.path("stopped/checkpoints")
+        let newest = try #require(try directoryEntries(folder).last)
+        #expect(truncate(folder + "/\(newest)/tensors.safetensors", 1000) == 0)
+        let resumed = try program("learn", "--resume", "stopped")
+        #expect(resumed.status == 0)
+        #expect(resumed.messages.contains("\(newest) is damaged (tensors.safetensors is not what was written): the checkpoint before it is taken."))
+        #expect(try results(program, "stopped") == results(program, "whole"))
+    }
+
+    /// A limit on file sizes stands for a full disk: checkpoints of the bridge are larger, logs and lists smaller.
+    @Test func aFullDiskStopsTheRunAtTheSecondFailure() throws {
+        let program = try world()
+        let outcome = try program.limited(fileBlocks: 200, arguments("bridge", epochs: 9, output: "full"))
+        #expect(outcome.status == 74, "\(outcome.messages)")
+        #expect(outcome.messages.contains("Training goes on; if the next attempt fails too, it stops."))
+        #expect(outcome.messages.contains("stopped at step 2, because it cannot be saved: "))
+        #expect(try directoryEntries(program.folder.path("full/checkpoints")) == [])
+        // With room again the run starts over in its folder.
+        #expect(try program("bridge", "--resume", "full").status == 0)
+    }
+
+    @Test func seedsAreSummedUp() throws {
+        let program = try world()
+        let start = Array(arguments("learn", epochs: 2, output: "seeds")) + ["--seeds", "1,2", "--shots", "1"]
+        let outcome = try program.run(start)
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        #expect(outcome.output.contains("| mean ± deviation, n = 2 | "), "\(outcome.output)")
+        let draws = try [1, 2].map { try String(contentsOfFile: program.folder.path("seeds/seed\($0)/split/train.txt"), encoding: .utf8) }
+        #expect(draws[0] != draws[1], "each seed draws its own shots")
+        let csv = try String(contentsOfFile: program.folder.path("seeds/summary.csv"), encoding: .utf8).split(separator: "\n")
+        #expect(csv.count == 5 && csv[0] == "seed,last_top1,last_top5,last_mean_class,best_top1,training_loss")
+        let losses = try csv[1...2].map { try #require($0.split(separator: ",").last.flatMap { Double($0) }) }
+        let deviation = try #require(csv[4].split(separator: ",").last.flatMap { Double($0) })
+        #expect(abs(deviation - abs(losses[0] - losses[1]) / 2.0.squareRoot()) < 1e-9)
+
+        // Finished seeds are not run again; the one that is missing is.
+        let before = try Digest.ofFile(program.folder.path("seeds/seed1/prompts/last.safetensors"))
+        let second = try Digest.ofFile(program.folder.path("seeds/seed2/prompts/last.safetensors"))
+        try FileManager.default.removeItem(atPath: program.folder.path("seeds/seed2"))
+        try FileManager.default.removeItem(atPath: program.folder.path("seeds/summary.json"))
+        let resumed = try program("learn", "--resume", "seeds")
+        #expect(resumed.status == 0 && !resumed.messages.contains("Seed 1,") && resumed.messages.contains("Seed 2,"), "\(resumed.messages)")
+        #expect(resumed.output == outcome.output)
+        #expect(try Digest.ofFile(program.folder.path("seeds/seed1/prompts/last.safetensors")) == before)
+        #expect(try Digest.ofFile(program.folder.path("seeds/seed2/prompts/last.safetensors")) == second)
+        #expect(try program.run(["learn", "--seeds", "1,1"]).status == 64)
+    }
+
+    @Test func plansNameNumbersAndLeaveNothing() throws {
+        let program = try world()
+        let start = Array(arguments("learn", epochs: 4, output: "planned"))
+        let text = try program.run(["plan"] + start + ["--no-timing"])
+        #expect(text.status == 0 && text.output.contains("steps       20 in 4 epochs, 2 clips each; 2 evaluations"), "\(text.output)\(text.messages)")
+        let json = try program.run(["plan"] + start + ["--json"])
+        let plan = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        #expect(plan["kind"] as? String == "learn")
+        let time = try #require(plan["time"] as? [String: Double])
+        #expect(time["total"].map { $0 > 0 } == true && time["readingShare"].map { (0...1).contains($0) } == true)
+        #expect(!fileExists(program.folder.path("planned")) && !fileExists(program.folder.path("runs")))
+    }
+
+    @Test func doctorFindsThisMachineFit() throws {
+        let program = try Program()
+        let outcome = try program("doctor", "--json")
+        #expect(outcome.status == 0, "\(outcome.output)")
+        #expect(outcome.output.contains("\"canRun\" : true") && outcome.output.contains("\"OpenBLAS\""))
+        #expect(try directoryEntries(program.folder.path).allSatisfy { $0.hasPrefix(".std") }, "nothing is left behind")
+        try program.folder.write("a file where the cache should be", to: "data")
+        let broken = try program("doctor")
+        #expect(broken.status == 69 && broken.output.contains("missing  cache"), "\(broken.output)")
+    }
+}
