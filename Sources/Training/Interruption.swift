@@ -13,11 +13,16 @@ package enum Interruption {
     /// From now on a signal only asks. Until then it ends the process, as commands without anything to
     /// save should.
     package static func install() {
+        var numbers = sigset_t()
+        unsafe sigemptyset(&numbers)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
+            unsafe sigaddset(&numbers, number)
             signal(number) { number in
                 // Only atomics and _exit are safe in a handler.
                 if Interruption.signalNumber.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
             }
         }
+        // A parent that blocks signals, as some job managers and test runners do, hands that on.
+        unsafe pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import TestSupport
 import WeightFiles
 
@@ -24,6 +25,13 @@ let parsers: [Parser] = [
         archive["model/constants.pkl"].bytes = input
         try readAll(archive.bytes, path)
     },
+    Parser(name: "shards", seeds: [indexSeed]) { input, path in
+        let folder = path + ".folder"
+        try createDirectory(folder)
+        overwrite(folder + "/one.safetensors", with: safetensorsSeed)
+        overwrite(folder + "/model.safetensors.index.json", with: input)
+        _ = try openWeights(folder)
+    },
 ]
 
 private func readAll(_ input: [UInt8], _ path: String) throws {
@@ -41,6 +49,9 @@ private let safetensorsSeed: [UInt8] = {
         + "\"b\":{\"dtype\":\"BF16\",\"shape\":[2,1],\"data_offsets\":[4,8]}}"
     return bytes(UInt64(header.utf8.count)) + Array(header.utf8) + [UInt8](repeating: 1, count: 8)
 }()
+
+private let indexSeed = Array(
+    "{\"metadata\":{\"total_size\":8,\"x\":[1.5e3,null]},\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"one.safetensors\"}}".utf8)
 
 private let tensor = P.tensor("0", stored: 4, shape: [2, 2], strides: [1, 2])
 

@@ -22,7 +22,8 @@ else {
     exit(64)
 }
 
-let scratch = "/tmp/vifi-fuzz-\(getpid())"
+// In memory: file systems on disks flush files that are written anew.
+let scratch = (access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") + "/vifi-fuzz-\(getpid())"
 let inputPath = scratch + ".input"
 let filePath = scratch + ".file"
 if arguments.count == 5 {
@@ -53,6 +54,8 @@ while clock.now - start < .seconds(seconds) {
 }
 unlink(inputPath)
 unlink(filePath)
+for name in ["one.safetensors", "model.safetensors.index.json"] { unlink(filePath + ".folder/" + name) }
+rmdir(filePath + ".folder")
 print("\(parser.name): \(tries) inputs, \(accepted) accepted, the slowest took \(slowest)")
 
 /// Changes to bytes that readers of formats dislike, a few at a time.
@@ -96,20 +99,4 @@ struct Mutator {
         }
         return input
     }
-}
-
-func overwrite(_ path: String, with bytes: [UInt8]) {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard descriptor >= 0, write(descriptor, bytes, bytes.count) == bytes.count else {
-        print("\(path): cannot be written")
-        exit(74)
-    }
-    close(descriptor)
-}
-
-func contents(of path: String) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    defer { close(descriptor) }
-    var buffer = [UInt8](repeating: 0, count: 1 << 24)
-    return Array(buffer.prefix(max(0, read(descriptor, &buffer, buffer.count))))
 }

@@ -99,8 +99,9 @@ struct NoiseFilms: FilmReading {
         var configuration = configuration
         configuration.discardsLeftovers = true
         var reports: [StepReport] = []
-        try Trainer(configuration: configuration, classCount: 5, clips: loader((0..<7).map { "\($0).mp4" }))
-            .run(task, evaluate: nil, onStep: { reports.append($0) }, onEpoch: { _ in })
+        var events = Trainer.Events()
+        events.onStep = { reports.append($0) }
+        _ = try Trainer(configuration: configuration, classCount: 5, clips: loader((0..<7).map { "\($0).mp4" })).run(task, events: events)
         #expect(reports.map(\.clips) == [4, 4])
         #expect(reports.map(\.stepCount) == [2, 2])
     }

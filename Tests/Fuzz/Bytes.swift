@@ -1,0 +1,17 @@
+import Glibc
+
+func overwrite(_ path: String, with bytes: [UInt8]) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0, write(descriptor, bytes, bytes.count) == bytes.count else {
+        print("\(path): cannot be written")
+        exit(74)
+    }
+    close(descriptor)
+}
+
+func contents(of path: String) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 1 << 24)
+    return Array(buffer.prefix(max(0, read(descriptor, &buffer, buffer.count))))
+}
