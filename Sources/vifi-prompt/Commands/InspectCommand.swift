@@ -113,7 +113,7 @@ struct InspectCommand: ParsableCommand {
         inspection.kind = .backbone
         for warning in checkpoint.warnings { Console.warning("\(file.escapedForDisplay): \(warning)") }
         if let digest = inspection.sha256 {
-            let (known, warning) = try KnownReleases().words(file: file, digest: digest)
+            let (known, warning) = try KnownReleases.words(file: file, digest: digest)
             inspection.knownRelease = known
             if let warning { Console.warning(warning) }
         }
