@@ -37,6 +37,8 @@ func refuseLookalikes(_ file: borrowing InputFile) throws(WeightFileError) {
 ///
 /// - Parameter start: up to 512 bytes.
 func lookalike(startingWith start: [UInt8]) -> WeightFileError.Lookalike? {
+    // The length of a safetensors header may begin with any two bytes, such as a pickle's 80 04.
+    if start.count > 8, start[4..<8].allSatisfy({ $0 == 0 }), start[8] == UInt8(ascii: "{") { return nil }
     for (signature, kind) in signatures where start.starts(with: signature) { return kind }
     if start.count > 262, start[257..<262].elementsEqual("ustar".utf8) { return .legacyTar }
     if start.count > 4, start[0] == 0x80, (2...5).contains(start[1]) {

@@ -2,6 +2,7 @@ import CLIPModel
 import Files
 import Foundation
 import Tensors
+import WeightFiles
 
 /// Finds backbones that nobody named, and the vocabulary that some of them need.
 enum BackboneFinder {
@@ -40,6 +41,12 @@ enum BackboneFinder {
         var candidates = runs(withPrefix: "").map { $0.appendingPath("backbone.safetensors") }.filter(fileExists)
         for name in [bridgedName, PocketHome.imageBackboneName] {
             if let path = try? PocketHome.bundledFile("Checkpoints/\(name)") { candidates.append(path) }
+        }
+        // Imported ones are large: only those of the right name are read.
+        let folder = "Checkpoints"
+        for name in (try? directoryEntries(folder)) ?? [] where name.hasSuffix(".safetensors") {
+            let path = folder.appendingPath(name)
+            if (try? SafetensorsFile(path: path))?.metadata["name"] == header.backboneName { candidates.append(path) }
         }
         for path in candidates {
             guard let backbone = try? Backbone.load(path) else { continue }

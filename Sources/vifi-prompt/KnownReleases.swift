@@ -33,6 +33,15 @@ struct KnownReleases {
         self.releases = releases
     }
 
+    /// `words` of the list that comes with the program. Without the list nothing is known, which is no failure.
+    static func words(file: String, digest: String) throws -> (known: String, warning: String?) {
+        do {
+            return try KnownReleases().words(file: file, digest: digest)
+        } catch is FileError {
+            return ("unknown, as Checkpoints/known.yaml is not here", nil)
+        }
+    }
+
     func release(withDigest digest: String) -> Release? { releases.first { $0.digest == digest } }
 
     /// What a file's digest says about it: which release it is, or that it only has the name of one.

@@ -293,6 +293,28 @@ func embeddings(
     }
 }
 
+/// CLIPs of full size, from `$VIFI_PROMPT_FULL_CHECKPOINTS`: each `NAME-expected.safetensors` there holds `pixels`,
+/// `ids` and the unit embeddings `image` and `text` that PyTorch computes with `NAME`, a file or folder.
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["VIFI_PROMPT_FULL_CHECKPOINTS"] != nil))
+struct FullCheckpointTests {
+    @Test func asInPyTorch() throws {
+        let folder = try #require(ProcessInfo.processInfo.environment["VIFI_PROMPT_FULL_CHECKPOINTS"])
+        let names = try directoryEntries(folder)
+        for expectation in names where expectation.hasSuffix("-expected.safetensors") {
+            let name = String(expectation.dropLast("-expected.safetensors".count))
+            let expected = try SafetensorsFile(path: folder.appendingPath(expectation))
+            let ids = try expected.integers(named: "ids")
+            for source in names where source == name || (source.hasPrefix(name + ".") && source != expectation) {
+                // open_clip's default is the exact GELU.
+                let checkpoint = try Checkpoint(path: folder.appendingPath(source), options: CheckpointOptions(likelyActivation: .gelu))
+                let own = embeddings(of: try checkpoint.backbone(), pixels: try expected.floats(named: "pixels"), ids: ids, count: (1, 1))
+                expectClose(own.image, try expected.floats(named: "image"), tolerance: towerTolerance, "\(source): image")
+                expectClose(own.text, try expected.floats(named: "text"), tolerance: towerTolerance, "\(source): text")
+            }
+        }
+    }
+}
+
 /// Configurations of Hugging Face and open_clip against tensors and against what is computed here.
 @Suite struct CheckpointConfigurationTests {
     private let directory: TemporaryDirectory

@@ -80,7 +80,7 @@ struct BridgeImport {
         var rows = [("backbone", report.path)]
         rows += checkpoint.rows
         if let digest = report.sourceDigest {
-            let (known, warning) = try KnownReleases().words(file: source, digest: digest)
+            let (known, warning) = try KnownReleases.words(file: source, digest: digest)
             if let warning { Console.warning(warning) }
             rows += [("source SHA-256", digest), ("known release", known)]
         }

@@ -51,9 +51,13 @@ struct InspectCommand: ParsableCommand {
         do {
             return try weights()
         } catch let error as WeightFileError {
-            // A film without a film's ending starts with bytes that make no length of a header.
-            guard case .headerLength = error.problem, let film = try? film() else { throw error }
-            return (film, nil)
+            // A film without a film's ending is recognised as no file of weights.
+            switch error.problem {
+            case .headerLength, .unrecognised, .lookalike:
+                guard let film = try? film() else { throw error }
+                return (film, nil)
+            default: throw error
+            }
         }
     }
 
@@ -109,7 +113,7 @@ struct InspectCommand: ParsableCommand {
         inspection.kind = .backbone
         for warning in checkpoint.warnings { Console.warning("\(file.escapedForDisplay): \(warning)") }
         if let digest = inspection.sha256 {
-            let (known, warning) = try KnownReleases().words(file: file, digest: digest)
+            let (known, warning) = try KnownReleases.words(file: file, digest: digest)
             inspection.knownRelease = known
             if let warning { Console.warning(warning) }
         }
