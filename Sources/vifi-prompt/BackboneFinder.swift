@@ -42,11 +42,13 @@ enum BackboneFinder {
         for name in [bridgedName, PocketHome.imageBackboneName] {
             if let path = try? PocketHome.bundledFile("Checkpoints/\(name)") { candidates.append(path) }
         }
-        // Imported ones are large: only those of the right name are read.
+        // Imported ones are large: where the right name is known, only those are read.
+        let header = prompts.header
         let folder = "Checkpoints"
         for name in (try? directoryEntries(folder)) ?? [] where name.hasSuffix(".safetensors") {
             let path = folder.appendingPath(name)
-            if (try? SafetensorsFile(path: path))?.metadata["name"] == header.backboneName { candidates.append(path) }
+            let isNamed = (try? SafetensorsFile(path: path))?.metadata["name"] == header.backboneName
+            if isNamed || !header.namesBackbone { candidates.append(path) }
         }
         for path in candidates {
             guard let backbone = try? Backbone.load(path) else { continue }
@@ -55,7 +57,6 @@ enum BackboneFinder {
                 return backbone
             }
         }
-        let header = prompts.header
         guard header.namesBackbone else { throw ModelError.prompts(.backboneNotFound) }
         throw ModelError.backboneNotFound(digest: header.backboneDigest, name: header.backboneName)
     }
