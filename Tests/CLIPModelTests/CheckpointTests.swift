@@ -399,12 +399,18 @@ struct FullCheckpointTests {
     }
 
     @Test func filesThatAreNoJSON() throws {
-        for text in ["", "{", "[1]", "null", String(repeating: "[", count: 100_000), "{\"model_type\": \"clip\"} x"] {
+        let damaged = "The file is damaged; download it again."
+        for (text, words) in [
+            ("", "byte 0: a value is needed here. \(damaged)"), ("{", "byte 1: '\"' is needed here. \(damaged)"),
+            ("[1]", "is not a JSON object. Download it again."), ("null", "is not a JSON object. Download it again."),
+            (String(repeating: "[", count: 100_000), "byte 16: a value that is not nested so deeply is needed here. \(damaged)"),
+            ("{\"model_type\": \"clip\"} x", "byte 23: its end is needed here. \(damaged)"),
+        ] {
             let target = directory.path("model")
             try? FileManager.default.removeItem(atPath: target)
             try FileManager.default.copyItem(atPath: fixturePath("checkpoints/hf-gelu-bf16"), toPath: target)
             try DurableFile.write(Array(text.utf8), to: target.appendingPath("config.json"))
-            #expect(message(in: directory) { _ = try Checkpoint(path: target) }.hasSuffix("model/config.json: is not a JSON object. Download it again."))
+            #expect(message(in: directory) { _ = try Checkpoint(path: target) }.hasSuffix("model/config.json: \(words)"))
         }
     }
 }

@@ -165,7 +165,8 @@ import VideoData
         try FileManager.default.removeItem(atPath: program.folder.path("seeds/summary.json"))
         let resumed = try program("learn", "--resume", "seeds")
         #expect(resumed.status == 0 && !resumed.messages.contains("Seed 1,") && resumed.messages.contains("Seed 2,"), "\(resumed.messages)")
-        #expect(resumed.output == outcome.output)
+        let table = outcome.output.split(separator: "\n").filter { $0.hasPrefix("|") }
+        #expect(resumed.output.split(separator: "\n").filter { $0.hasPrefix("|") } == table)
         #expect(try Digest.ofFile(program.folder.path("seeds/seed1/prompts/last.safetensors")) == before)
         #expect(try Digest.ofFile(program.folder.path("seeds/seed2/prompts/last.safetensors")) == second)
         #expect(try program.run(["learn", "--seeds", "1,1"]).status == 64)

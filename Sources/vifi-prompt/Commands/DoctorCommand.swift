@@ -186,7 +186,7 @@ enum Doctor {
     /// Whether a file can be made in the folder, or in the nearest one that is there already.
     private static func writable(_ subject: String, _ path: String, flag: String, least: Int) -> Finding {
         var folder = path
-        while !isDirectory(folder), folder != folder.parentDirectory { folder = folder.parentDirectory }
+        while !fileExists(folder), folder != folder.parentDirectory { folder = folder.parentDirectory }
         let probe = folder.appendingPath(".vifi-prompt-doctor-\(ProcessInfo.processInfo.processIdentifier)")
         do {
             // The file goes when it is dropped: nothing stays behind.
