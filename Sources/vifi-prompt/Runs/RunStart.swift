@@ -58,6 +58,8 @@ extension LearningCommand {
         } else if let result = try RunResult.read(run: path), let record = try RunRecord.read(run: path), record.kind == Self.kind.rawValue {
             Console.note("\(path.escapedForDisplay) is finished after \(result.steps) steps: there is nothing to go on with.")
             result.show()
+            // A run that was killed between its results and its end leaves them.
+            Checkpoints(run: path).removeAll()
         } else {
             let resumed = try ResumedRun(path, kind: Self.kind)
             try Self.again(resumed, threads: model.threads)
