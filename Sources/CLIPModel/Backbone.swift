@@ -13,11 +13,28 @@ package struct Backbone: Sendable {
     package let vision: VisionTower
     package let text: TextTower
 
+    /// CLIP's vocabulary beside the file or folder that the backbone was read from.
+    package let vocabularyPath: String?
+    /// What was guessed when it was read.
+    package let warnings: [CheckpointWarning]
+
     package init(architecture: CLIPArchitecture, parameters: BackboneParameters<Matrix>, description: BackboneDescription) {
+        self.init(
+            architecture: architecture, parameters: parameters, description: description,
+            digest: parameters.digest(of: architecture), vocabularyPath: nil, warnings: [])
+    }
+
+    /// - Parameter digest: of exactly these parameters.
+    init(
+        architecture: CLIPArchitecture, parameters: BackboneParameters<Matrix>, description: BackboneDescription, digest: String,
+        vocabularyPath: String?, warnings: [CheckpointWarning]
+    ) {
         self.architecture = architecture
         self.parameters = parameters
         self.description = description
-        digest = parameters.digest(of: architecture)
+        self.digest = digest
+        self.vocabularyPath = vocabularyPath
+        self.warnings = warnings
         vision = VisionTower(architecture: architecture, parameters: parameters.vision)
         text = TextTower(architecture: architecture, parameters: parameters.text)
     }
@@ -27,47 +44,11 @@ package struct Backbone: Sendable {
 
     package var parameterCount: Int { parameters.all.reduce(0) { $0 + $1.count } }
 
-    /// Reads a backbone from a safetensors file with OpenAI CLIP's tensor names.
+    /// Reads any CLIP with two transformers: a backbone file of ours, or whatever `Checkpoint` understands.
     ///
     /// - Throws: `ModelError` or `WeightFileError`, naming the file and the tensor.
-    package static func load(_ path: String) throws -> Backbone {
-        let file = try SafetensorsFile(path: path)
-        if file.metadata[PromptHeader.Key.format] != nil { throw ModelError.inFile(path: path, .notABackbone) }
-        do {
-            let shapes = Dictionary(file.tensors.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
-            let architecture = try CLIPArchitecture(shapes: shapes)
-            let specifications = BackboneParameters<TensorSpecification>(of: architecture)
-            try Self.check(shapes: shapes, against: specifications)
-            let parameters = try specifications.map { specification in
-                let matrix = MutableMatrix(rows: specification.rowCount, columns: specification.columnCount)
-                try unsafe matrix.withMutableValues {
-                    try unsafe file.readFloats(named: specification.name, shape: shapes[specification.name] ?? [], into: $0)
-                }
-                let nonFinite = nonFiniteCount(in: matrix)
-                guard nonFinite == 0 else { throw ModelError.nonFinite(name: specification.name, count: nonFinite) }
-                return matrix.reading
-            }
-            return Backbone(
-                architecture: architecture, parameters: parameters,
-                description: try BackboneDescription(metadata: file.metadata, path: path))
-        } catch let error as ModelError {
-            throw ModelError.inFile(path: path, error)
-        }
-    }
-
-    private static func check(
-        shapes: [String: [Int]], against specifications: BackboneParameters<TensorSpecification>
-    ) throws(ModelError) {
-        var expected: Set<String> = []
-        for specification in specifications.all {
-            expected.insert(specification.name)
-            guard let shape = shapes[specification.name] else { throw .missingTensor(name: specification.name) }
-            // OpenAI stores the logit scale as a scalar, others as a vector of one.
-            guard shape == specification.shape || (specification.shape.isEmpty && shape == [1]) else {
-                throw .unexpectedShape(name: specification.name, shape: shape, expected: "\(specification.shape)")
-            }
-        }
-        if let unknown = shapes.keys.sorted().first(where: { !expected.contains($0) }) { throw .unexpectedTensor(name: unknown) }
+    package static func load(_ path: String, options: CheckpointOptions = CheckpointOptions()) throws -> Backbone {
+        try Checkpoint(path: path, options: options).backbone()
     }
 
     /// Writes the backbone durably. Returns the file's SHA-256.
@@ -80,17 +61,15 @@ package struct Backbone: Sendable {
         var writer = try SafetensorsWriter(
             path: path,
             tensors: specifications.map { SafetensorsWriter.Plan(name: $0.name, shape: $0.shape, elementType: elementType) },
-            metadata: description.metadata)
+            metadata: description.metadata.merging(architecture.metadata) { own, _ in own })
         for plan in writer.plans { try writer.append(elements[plan.name]?.values ?? []) }
         return try writer.commit()
     }
 
     /// Rounds every weight to half precision, as a file of half the size holds it.
     package func roundedToHalf() -> Backbone {
-        let rounded = parameters.map { matrix in
-            MutableMatrix(rows: matrix.rowCount, columns: matrix.columnCount, matrix.values.map { Float(Float16($0)) }).reading
-        }
-        return Backbone(architecture: architecture, parameters: rounded, description: description)
+        Backbone(
+            architecture: architecture, parameters: parameters.map { $0.roundedToHalf().reading }, description: description)
     }
 }
 
@@ -101,9 +80,23 @@ extension BackboneParameters where Element: Readable {
         let specifications = BackboneParameters<TensorSpecification>(of: architecture).all
         var digest = Digest()
         for (specification, element) in zip(specifications, all).sorted(by: { $0.0.name < $1.0.name }) {
-            digest.update(Array("\(specification.name) \(specification.shape)\n".utf8))
-            unsafe element.withValues { unsafe digest.update(UnsafeRawBufferPointer($0)) }
+            Backbone.update(&digest, name: specification.name, shape: specification.shape, with: element)
         }
         return digest.hexadecimal
+    }
+}
+
+extension Backbone {
+    /// Adds one tensor to a backbone's digest.
+    static func update(_ digest: inout Digest, name: String, shape: [Int], with values: some Readable) {
+        digest.update(Array("\(name) \(shape)\n".utf8))
+        unsafe values.withValues { unsafe digest.update(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension Readable {
+    /// With every value rounded to half precision.
+    func roundedToHalf() -> MutableMatrix {
+        MutableMatrix(rows: rowCount, columns: columnCount, values.map { Float(Float16($0)) })
     }
 }

@@ -35,8 +35,14 @@ package struct BackboneDescription: Sendable, Equatable {
     package var tokenizer: TokenizerKind
     /// How the weights came about, in words.
     package var provenance: String
+    /// SHA-256 of the vocabulary's merges (`BPEVocabulary.digest`), where it came with the weights.
+    package var vocabularyDigest: String?
 
-    package init(name: String, normalisation: PixelNormalisation, tokenizer: TokenizerKind, provenance: String) {
+    package init(
+        name: String, normalisation: PixelNormalisation, tokenizer: TokenizerKind, provenance: String,
+        vocabularyDigest: String? = nil
+    ) {
+        self.vocabularyDigest = vocabularyDigest
         self.name = name
         self.normalisation = normalisation
         self.tokenizer = tokenizer
@@ -46,30 +52,33 @@ package struct BackboneDescription: Sendable, Equatable {
     private enum Key {
         static let format = "vifi_backbone_format"
         static let name = "name"
-        static let activation = "activation"
         static let normalisation = "normalisation"
         static let tokenizer = "tokenizer"
         static let provenance = "provenance"
+        static let vocabularyDigest = "vocabulary_sha256"
     }
 
-    /// The string metadata of a backbone file.
+    /// The string metadata of a backbone file, but for `CLIPArchitecture.metadata`.
     package var metadata: [String: String] {
-        [
-            Key.format: "1", Key.name: name, Key.activation: "quick_gelu", Key.normalisation: normalisation.name,
-            Key.tokenizer: tokenizer.rawValue, Key.provenance: provenance,
+        var result = [
+            Key.format: "1", Key.name: name, Key.normalisation: normalisation.name, Key.tokenizer: tokenizer.rawValue,
+            Key.provenance: provenance,
         ]
+        if let vocabularyDigest { result[Key.vocabularyDigest] = vocabularyDigest }
+        return result
     }
 
-    /// Reads the metadata; a file without any is taken for an untouched CLIP.
+    /// Whether a file's metadata say that this program wrote it.
+    static func isClaimed(by metadata: [String: String]) -> Bool { metadata[Key.format] != nil }
+
+    /// Reads the metadata of a backbone file of ours.
     init(metadata: [String: String], path: String) throws(ModelError) {
         name = metadata[Key.name] ?? path.lastPathComponent
         provenance = metadata[Key.provenance] ?? "unknown"
         if let format = metadata[Key.format], format != "1" {
             throw .badMetadata(key: Key.format, value: format, expected: "\"1\"")
         }
-        if let activation = metadata[Key.activation], activation != "quick_gelu" {
-            throw .badMetadata(key: Key.activation, value: activation, expected: "\"quick_gelu\"")
-        }
+        vocabularyDigest = metadata[Key.vocabularyDigest]
         let normalisationName = metadata[Key.normalisation] ?? PixelNormalisation.clip.name
         normalisation = try PixelNormalisation(named: normalisationName)
         let tokenizerName = metadata[Key.tokenizer] ?? TokenizerKind.clipBPE.rawValue

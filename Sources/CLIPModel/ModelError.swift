@@ -5,6 +5,23 @@ package enum ModelError: ReportableError, Equatable {
     case missingTensor(name: String)
     case unexpectedShape(name: String, shape: [Int], expected: String)
     case unsupportedWidth(name: String, width: Int)
+    case headCount(name: String, width: Int, headCount: Int)
+    /// Two shapes of one file that do not go together.
+    case contradiction(name: String, shape: [Int], expected: [Int], reference: String, referenceShape: [Int])
+    /// No known layout fits the names.
+    case noCLIP
+    /// A model that is known, and known not to be one that is computed here.
+    case otherModel(model: String, reason: String)
+    /// Several models in one file, by what stands before their tensors' names.
+    case severalModels(prefixes: [String])
+    /// ViFi-CLIP's checkpoints lack the token table.
+    case noTokenTable
+    /// A key of a configuration file that contradicts the tensors or asks for something else.
+    case configuration(file: String, key: String, value: String, problem: String)
+    case notJSON
+    /// Prompts that were learned with another activation.
+    case otherActivation(prompts: String, backbone: String)
+    case otherVocabulary(path: String)
     /// The facts of another case, with the file they were found in.
     indirect case inFile(path: String, ModelError)
     case unexpectedTensor(name: String)
@@ -43,7 +60,34 @@ package enum ModelError: ReportableError, Equatable {
             "tensor \"\(name.escapedForDisplay)\" is \(shape), \(expected) expected. "
                 + "The file contradicts itself or belongs to another kind of model."
         case .unsupportedWidth(let name, let width):
-            "tensor \"\(name.escapedForDisplay)\" is \(width) wide; CLIP's transformers are multiples of 64, at most 16384."
+            "tensor \"\(name.escapedForDisplay)\" makes the tower \(width) wide, and nothing says how many heads it has: that is known "
+                + "for multiples of 64, at most 16384. Pass the folder that holds its config.json or open_clip_config.json."
+        case .headCount(let name, let width, let headCount):
+            "tensor \"\(name.escapedForDisplay)\" makes the tower \(width) wide, which \(headCount) heads do not divide."
+        case .contradiction(let name, let shape, let expected, let reference, let referenceShape):
+            "tensor \"\(name.escapedForDisplay)\" is \(shape), \(expected) expected, because \"\(reference.escapedForDisplay)\" is "
+                + "\(referenceShape). The file contradicts itself or belongs to another kind of model."
+        case .noCLIP:
+            "this is not a CLIP: tensor \"visual.conv1.weight\" is missing, and no other layout fits (OpenAI, open_clip, ViFi-CLIP, "
+                + "Hugging Face). `vifi-prompt inspect` lists what it holds."
+        case .otherModel(let model, let reason):
+            "this is \(model), by the names of its tensors. \(reason)."
+        case .severalModels(let prefixes):
+            "several CLIPs are in here: their tensors start with "
+                + prefixes.prefix(4).map { "\"\(Self.excerpt($0))\"" }.joined(separator: " and ")
+                + ". Save the one that is meant alone."
+        case .noTokenTable:
+            "this is a ViFi-CLIP checkpoint. These never hold the token embeddings, which ViFi-CLIP takes from the CLIP that it "
+                + "starts from. Name that one: `vifi-prompt bridge --import FILE --clip ViT-B-16.pt`."
+        case .configuration(let file, let key, let value, let problem):
+            "\(Self.excerpt(file)): \(Self.excerpt(key)) is \(Self.excerpt(value)); \(problem)."
+        case .notJSON:
+            "is not a JSON object. Download it again."
+        case .otherActivation(let prompts, let backbone):
+            "the prompts were learned with activation \(Self.excerpt(prompts)), the backbone has \(backbone). Pass --activation, or "
+                + "import the backbone anew."
+        case .otherVocabulary(let path):
+            "\(path.escapedForDisplay): these are not the merges that came with the backbone. Pass its own vocabulary (--vocabulary)."
         case .unexpectedTensor(let name):
             "tensor \"\(name.escapedForDisplay)\" does not belong here. The file was made for something else."
         case .nonFinite(let name, let count):
@@ -78,6 +122,21 @@ package enum ModelError: ReportableError, Equatable {
             "the tokenizer knows \(tokenizer) tokens, the backbone \(backbone). They do not belong together."
         case .promptDepth(let tower, let depth, let layerCount):
             "\(tower) prompts in \(depth) layers were asked for, the backbone has \(layerCount). Lower the depth."
+        }
+    }
+
+    /// With the tensors' names as another layout has them.
+    func renamed(_ name: (String) -> String) -> ModelError {
+        switch self {
+        case .missingTensor(let ours): .missingTensor(name: name(ours))
+        case .unexpectedTensor(let ours): .unexpectedTensor(name: name(ours))
+        case .unsupportedWidth(let ours, let width): .unsupportedWidth(name: name(ours), width: width)
+        case .headCount(let ours, let width, let headCount): .headCount(name: name(ours), width: width, headCount: headCount)
+        case .unexpectedShape(let ours, let shape, let expected): .unexpectedShape(name: name(ours), shape: shape, expected: expected)
+        case .contradiction(let ours, let shape, let expected, let reference, let referenceShape):
+            .contradiction(
+                name: name(ours), shape: shape, expected: expected, reference: name(reference), referenceShape: referenceShape)
+        default: self
         }
     }
 

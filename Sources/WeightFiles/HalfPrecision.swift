@@ -28,4 +28,11 @@ extension Float {
         let roundedUp = magnitude + 0x0FFF + (magnitude >> 13 & 1)
         return sign | UInt16(truncatingIfNeeded: (roundedUp - 0x3800_0000) >> 13)
     }
+
+    /// The nearest bfloat16, ties to even: the upper half of the bits.
+    @inline(__always)
+    var brainBits: UInt16 {
+        if isNaN { return UInt16(truncatingIfNeeded: bitPattern >> 16) | 0x40 }
+        return UInt16(truncatingIfNeeded: (bitPattern + 0x7FFF + (bitPattern >> 16 & 1)) >> 16)
+    }
 }

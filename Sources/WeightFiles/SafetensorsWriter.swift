@@ -17,9 +17,9 @@ package struct SafetensorsWriter: ~Copyable {
         package let shape: [Int]
         package let elementType: ElementType
 
-        /// - Parameter elementType: `.float32`, or `.float16` to round to half precision.
+        /// - Parameter elementType: `.float32`, or `.float16` or `.bfloat16` to round.
         package init(name: String, shape: [Int], elementType: ElementType = .float32) {
-            precondition(elementType == .float32 || elementType == .float16, "only F32 and F16 are written")
+            precondition([.float32, .float16, .bfloat16].contains(elementType), "only F32, F16 and BF16 are written")
             self.name = name
             self.shape = shape
             self.elementType = elementType
@@ -112,11 +112,11 @@ package struct SafetensorsWriter: ~Copyable {
         var start = 0
         while start < values.count {
             let piece = unsafe values[start..<min(start + 1 << 18, values.count)]
-            if let value = unsafe piece.first(where: { $0.isFinite && $0.magnitude >= 65_520 }) {
+            if plan.elementType == .float16, let value = unsafe piece.first(where: { $0.isFinite && $0.magnitude >= 65_520 }) {
                 throw WeightFileError(
                     path: path, problem: .notRepresentable(tensor: plan.name, value: value, elementType: .float16))
             }
-            let halves = unsafe piece.map { $0.halfBits.littleEndian }
+            let halves = unsafe piece.map { (plan.elementType == .float16 ? $0.halfBits : $0.brainBits).littleEndian }
             do {
                 try unsafe halves.withUnsafeBytes { try unsafe write($0) }
             } catch {

@@ -1,6 +1,7 @@
 import CLIPModel
 import Files
 import Foundation
+import Tensors
 
 /// Finds backbones that nobody named, and the vocabulary that some of them need.
 enum BackboneFinder {
@@ -25,6 +26,15 @@ enum BackboneFinder {
             ?? newest(in: "prompts/last.safetensors", runPrefix: RunKind.learn.rawValue)
     }
 
+    /// Reads a backbone that somebody named, and tells what was guessed.
+    ///
+    /// - Parameter likely: the activation to take where the file does not say it.
+    static func load(_ path: String, activation: Activation? = nil, likely: Activation? = nil) throws -> Backbone {
+        let backbone = try Backbone.load(path, options: CheckpointOptions(activation: activation, likelyActivation: likely))
+        for warning in backbone.warnings { Console.warning("\(path.escapedForDisplay): \(warning)") }
+        return backbone
+    }
+
     /// The backbone that a prompt file belongs to, among the runs here and what comes with the program.
     static func backbone(for header: PromptHeader) throws -> Backbone {
         var candidates = runs(withPrefix: "").map { $0.appendingPath("backbone.safetensors") }.filter(fileExists)
@@ -41,10 +51,12 @@ enum BackboneFinder {
         throw ModelError.backboneNotFound(digest: header.backboneDigest, name: header.backboneName)
     }
 
-    /// The tokenizer that a backbone was trained with; CLIP's vocabulary is looked for where `make vocabulary` puts it.
+    /// The tokenizer that a backbone was trained with; CLIP's vocabulary is looked for beside the backbone and where
+    /// `make vocabulary` puts it.
     static func tokenizer(for backbone: Backbone, vocabulary: String?) throws -> any Tokenizer {
         try backbone.tokenizer(
-            vocabularyPath: vocabulary ?? (try? PocketHome.bundledFile("Checkpoints/vocabulary/\(vocabularyName)")))
+            vocabularyPath: vocabulary ?? backbone.vocabularyPath
+                ?? (try? PocketHome.bundledFile("Checkpoints/vocabulary/\(vocabularyName)")))
     }
 
     private static func newest(in file: String, runPrefix: String) -> String? {

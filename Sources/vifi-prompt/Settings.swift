@@ -74,12 +74,12 @@ struct Settings {
     // MARK: Model
 
     /// The backbone that the recipe names; on the pocket world the one that suits `kind`.
-    func backbone(kind: RunKind) throws -> Backbone {
+    func backbone(kind: RunKind, activation: Activation?) throws -> Backbone {
         if recipe.model.checkpoint == nil, !isPocket {
             Console.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
         }
         let path = try recipe.model.checkpoint ?? (kind == .bridge ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone())
-        let backbone = try Backbone.load(path)
+        let backbone = try BackboneFinder.load(path, activation: activation)
         if let side = recipe.data.side, side != backbone.architecture.imagePixels {
             throw SettingsError.otherSide(wanted: side, backbone: backbone.architecture.imagePixels)
         }

@@ -20,10 +20,10 @@ struct Subject {
     ///   - prompts: a prompt file; nil for plain CLIP.
     ///   - backbone: nil for the one that the prompts belong to, else the bridged pocket CLIP.
     /// - Throws: `ModelError` where they do not belong together.
-    init(prompts path: String?, backbone backbonePath: String?, vocabulary: String?) throws {
+    init(prompts path: String?, backbone backbonePath: String?, vocabulary: String?, activation: Activation? = nil) throws {
         let file = try path.map { try PromptFile.load($0) }
         if let backbonePath {
-            backbone = try Backbone.load(backbonePath)
+            backbone = try BackboneFinder.load(backbonePath, activation: activation, likely: file?.header.activation)
         } else if let file {
             backbone = try BackboneFinder.backbone(for: file.header)
         } else {

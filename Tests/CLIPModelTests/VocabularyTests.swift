@@ -58,8 +58,8 @@ import Testing
         wrongChecksum[packed.count - 8] ^= 1
         #expect(try problem(packed: wrongChecksum) == .damaged)
         #expect(try problem(packed: packed + [0]) == .damaged)
-        #expect(try problem(packed: []) == .notGzip)
-        #expect(try problem(packed: Array("<html>".utf8)) == .notGzip)
+        #expect(try problem(packed: []) == .unknownForm)
+        #expect(try problem(packed: Array("<html>".utf8)) == .unknownForm)
     }
 
     @Test func tooFewMerges() throws {

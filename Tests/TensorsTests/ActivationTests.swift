@@ -9,11 +9,11 @@ import Testing
 
     @Test func quickGELUByHand() {
         let output = MutableMatrix(rows: 1, columns: 3)
-        quickGELU(Table([[0, 1, -1]]).matrix, into: output)
+        Activation.quickGELU(Table([[0, 1, -1]]).matrix, into: output)
         expectClose(output.values, [0, 0.845_795_77, -0.154_204_23], tolerance: 1e-6)
         // At 0 the slope is one half.
         let gradient = Table([[2]]).matrix
-        quickGELUBackward(input: Table([[0]]).matrix, gradient: gradient)
+        Activation.quickGELU.backward(input: Table([[0]]).matrix, gradient: gradient)
         #expect(gradient.values == [1])
     }
 
@@ -23,10 +23,10 @@ import Testing
         let outputGradient = Table.random(rows, width, seed: 52)
         func forward(_ input: Table) -> Table { input.map { $0 * sigmoid($0) } }
         let output = MutableMatrix(rows: rows, columns: width)
-        quickGELU(input.matrix, into: output)
+        Activation.quickGELU(input.matrix, into: output)
         expectClose(output, forward(input), "output")
         let gradient = outputGradient.matrix
-        quickGELUBackward(input: input.matrix, gradient: gradient)
+        Activation.quickGELU.backward(input: input.matrix, gradient: gradient)
         expectClose(gradient, numericalGradient(at: input) { forward($0).dot(outputGradient) }, "gradient")
     }
 
@@ -35,7 +35,7 @@ import Testing
         let inputs = stride(from: -50, through: 50, by: 0.137).map { Float($0) }
         let output = MutableMatrix(rows: 1, columns: inputs.count)
         let input = MutableMatrix(rows: 1, columns: inputs.count, inputs)
-        quickGELU(input, into: output)
+        Activation.quickGELU(input, into: output)
         for (x, y) in zip(inputs, output.values) {
             let expected = Double(x) * sigmoid(Double(x))
             // -1.702 x is rounded before it is raised: half an ulp of the exponent is 50 · 1.7 · 2⁻²⁴ relative.
@@ -48,8 +48,8 @@ import Testing
         let input = MutableMatrix(rows: 1, columns: values.count, values)
         let output = MutableMatrix(rows: 1, columns: values.count)
         let gradient = MutableMatrix(rows: 1, columns: values.count, [Float](repeating: 1, count: values.count))
-        quickGELU(input, into: output)
-        quickGELUBackward(input: input, gradient: gradient)
+        Activation.quickGELU(input, into: output)
+        Activation.quickGELU.backward(input: input, gradient: gradient)
         expectFinite(output, "output")
         expectFinite(gradient, "gradient")
         for (index, value) in values.enumerated() where abs(value) > 50 {

@@ -30,6 +30,12 @@ void vifi_quick_gelu(const float *input, float *output, ptrdiff_t count);
 // gradient = gradient * d/dx (x * sigmoid(1.702 x)) at `input`
 void vifi_quick_gelu_backward(const float *input, float *gradient, ptrdiff_t count);
 
+// output = x * Phi(x), Phi the normal distribution: x / 2 * (1 + erf(x / sqrt(2)))
+void vifi_gelu(const float *input, float *output, ptrdiff_t count);
+
+// gradient = gradient * (Phi(x) + x * phi(x)) at `input`, phi the normal density
+void vifi_gelu_backward(const float *input, float *gradient, ptrdiff_t count);
+
 // Row r of `scores` becomes softmax(scale * scores) over its first `first_visible + r * visible_step`
 // columns (at most `columns`) and zero beyond them.
 void vifi_softmax(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,

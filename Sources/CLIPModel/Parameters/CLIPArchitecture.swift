@@ -1,16 +1,30 @@
-/// The sizes of a CLIP with two transformers. Everything is inferred from tensor shapes.
+import Tensors
+
+/// The sizes of a CLIP with two transformers, inferred from tensor shapes, and what shapes do not show: the
+/// number of heads and the activation.
 package struct CLIPArchitecture: Sendable, Equatable {
     /// One transformer's sizes.
     package struct Tower: Sendable, Equatable {
         package var width: Int
         package var layerCount: Int
-        /// CLIP's heads are 64 wide.
-        package var headCount: Int { width / 64 }
+        /// Divides `width` exactly.
+        package var headCount: Int
+        /// Width of the hidden layer of each block's MLP.
+        package var mlpWidth: Int
 
-        package init(width: Int, layerCount: Int) {
+        /// - Parameters:
+        ///   - headCount: as many as there are with OpenAI CLIP's heads of 64 by default.
+        ///   - mlpWidth: four times the width by default.
+        package init(width: Int, layerCount: Int, headCount: Int? = nil, mlpWidth: Int? = nil) {
             self.width = width
             self.layerCount = layerCount
+            self.headCount = headCount ?? Self.usualHeadCount(width: width)
+            self.mlpWidth = mlpWidth ?? 4 * width
         }
+
+        package static func usualHeadCount(width: Int) -> Int { max(1, width / 64) }
+
+        package var headWidth: Int { width / headCount }
     }
 
     package var vision: Tower
@@ -23,10 +37,12 @@ package struct CLIPArchitecture: Sendable, Equatable {
     package var embeddingWidth: Int
     package var contextLength: Int
     package var vocabularySize: Int
+    /// Of the MLPs of both towers.
+    package var activation: Activation
 
     package init(
         vision: Tower, text: Tower, imagePixels: Int, patchPixels: Int, embeddingWidth: Int,
-        contextLength: Int, vocabularySize: Int
+        contextLength: Int, vocabularySize: Int, activation: Activation = .quickGELU
     ) {
         self.vision = vision
         self.text = text
@@ -35,6 +51,7 @@ package struct CLIPArchitecture: Sendable, Equatable {
         self.embeddingWidth = embeddingWidth
         self.contextLength = contextLength
         self.vocabularySize = vocabularySize
+        self.activation = activation
     }
 
     package var patchesPerSide: Int { imagePixels / patchPixels }

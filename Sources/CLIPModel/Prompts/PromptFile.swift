@@ -65,6 +65,9 @@ package struct PromptFile: Sendable {
             throw .otherBackbone(
                 expected: header.backboneDigest, expectedName: header.backboneName, actual: backbone.digest)
         }
+        guard header.activation == backbone.architecture.activation else {
+            throw .otherActivation(prompts: header.activation.rawValue, backbone: backbone.architecture.activation.rawValue)
+        }
         try header.configuration.check(against: backbone.architecture)
         for (name, element) in prompts.named {
             let width = name.hasPrefix("vision") ? backbone.architecture.vision.width : backbone.architecture.text.width

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// What a prompt file says of itself: the backbone it belongs to, how its prompts enter, and how
 /// they were learned. `docs/prompt-file.md` explains every key.
@@ -17,6 +18,8 @@ package struct PromptHeader: Sendable, Equatable {
     package var fusion: Fusion
     /// How pixels were normalised while learning; usually as for the backbone.
     package var normalisation: PixelNormalisation
+    /// Of the backbone's MLPs.
+    package var activation: Activation
     /// Clips per class that were learned from; nil for the whole list.
     package var shots: Int?
     package var seed: UInt64
@@ -41,6 +44,7 @@ package struct PromptHeader: Sendable, Equatable {
         self.template = template
         self.fusion = fusion
         self.normalisation = normalisation ?? backbone.description.normalisation
+        activation = backbone.architecture.activation
         self.shots = shots
         self.seed = seed
         self.recipeDigest = recipeDigest
@@ -84,7 +88,7 @@ extension PromptHeader {
             Key.visionDepth: "\(configuration.visionDepth)", Key.textTokens: "\(configuration.textTokens)",
             Key.textDepth: "\(configuration.textDepth)", Key.classNames: Self.json(classNames),
             Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalisation: normalisation.name,
-            Key.activation: "quick_gelu", Key.template: template,
+            Key.activation: activation.rawValue, Key.template: template,
             Key.seed: "\(seed)", Key.recipeDigest: recipeDigest,
             Key.metrics: Self.json(metrics.filter { $0.value.isFinite }), Key.toolVersion: toolVersion,
         ]
@@ -128,10 +132,7 @@ extension PromptHeader {
         }
         self.fusion = fusion
         normalisation = try PixelNormalisation(named: try text(Key.normalisation))
-        let activation = try text(Key.activation)
-        guard activation == "quick_gelu" else {
-            throw .badMetadata(key: Key.activation, value: activation, expected: "\"quick_gelu\"")
-        }
+        activation = try Activation(named: try text(Key.activation))
         shots = metadata[Key.shots] == nil ? nil : try number(Key.shots, in: 1...1_000_000)
         let seedText = try text(Key.seed)
         guard let seed = UInt64(seedText) else {

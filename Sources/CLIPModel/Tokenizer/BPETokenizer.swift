@@ -5,10 +5,12 @@
 package struct BPETokenizer: Tokenizer {
     private let vocabulary: BPEVocabulary
 
-    /// Reads `bpe_simple_vocab_16e6.txt.gz`.
+    /// Reads `bpe_simple_vocab_16e6.txt.gz`, or Hugging Face's `merges.txt` or `tokenizer.json`.
     package init(vocabularyPath: String) throws(TokenizerError) {
         vocabulary = try BPEVocabulary(path: vocabularyPath)
     }
+
+    init(vocabulary: BPEVocabulary) { self.vocabulary = vocabulary }
 
     package var startToken: Int { vocabulary.startToken }
     package var endToken: Int { vocabulary.endToken }

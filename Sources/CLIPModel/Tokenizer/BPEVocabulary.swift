@@ -1,3 +1,5 @@
+import Files
+
 /// CLIP's byte-pair merges.
 ///
 /// Ids: 256 bytes, the same 256 at the end of a word, one for each merge in order, start, end.
@@ -8,36 +10,97 @@ struct BPEVocabulary: Sendable {
     static let byteLimit = 16 << 20
     static let lineByteLimit = 1 << 10
 
+    static let fileName = "bpe_simple_vocab_16e6.txt.gz"
+
     /// The id of each byte inside a word; at its end 256 more.
     let idOfByte: [Int]
+    /// One merge a line, after a heading: the form of Hugging Face's `merges.txt`.
+    let mergesText: String
     /// The id that two neighbours become; smaller ones merge first.
     private let mergedIDs: [UInt64: Int32]
 
-    var startToken: Int { 512 + Self.mergeCount }
+    var startToken: Int { 512 + mergedIDs.count }
     var endToken: Int { startToken + 1 }
 
+    /// SHA-256 over the merges, one a line: the same for every form of file.
+    var digest: String { Digest.of(String(mergesText.drop { $0 != "\n" })) }
+
+    /// Reads CLIP's own file, or Hugging Face's `merges.txt` or `tokenizer.json`. The ids that these two (or
+    /// the `vocab.json` beside the first) name must be the ones that follow from the merges.
     init(path: String) throws(TokenizerError) {
-        let contents = try gzipContents(of: path, limit: Self.byteLimit)
-        // A file that is not text is refused as a whole, wherever the fault is.
-        guard String(validating: contents, as: UTF8.self) != nil else {
-            throw .vocabulary(path: path, .notUTF8)
+        let contents = try Self.contents(of: path)
+        do throws(TokenizerError.VocabularyFault) {
+            if contents.starts(with: [0x1F, 0x8B]) {
+                let merges = try Self.lines(of: gunzipped(contents, limit: Self.byteLimit))
+                guard merges.count == Self.mergeCount else { throw .tooFewMerges(found: merges.count, needed: Self.mergeCount) }
+                try self.init(merges: merges, ids: nil)
+            } else if contents.starts(with: Array("#version".utf8)) {
+                try self.init(merges: try Self.lines(of: contents), ids: nil)
+            } else if contents.first == UInt8(ascii: "{") {
+                let file = try TokenizerJSON(contents)
+                try self.init(merges: file.merges.prefix(Self.mergeCount).map { $0[...] }, ids: file.ids)
+            } else {
+                throw .unknownForm
+            }
+        } catch {
+            throw .vocabulary(path: path, error)
         }
-        let lines = contents.split(separator: 0x0A, omittingEmptySubsequences: false)
-        if let line = lines.firstIndex(where: { $0.count > Self.lineByteLimit }) {
-            throw .vocabulary(path: path, .lineTooLong(line: line + 1, limit: Self.lineByteLimit))
+        let beside = path.parentDirectory.appendingPath("vocab.json")
+        guard path.lastPathComponent == "merges.txt", fileExists(beside) else { return }
+        let ids = try Self.contents(of: beside)
+        do throws(TokenizerError.VocabularyFault) {
+            try check(ids: try TokenizerJSON.ids(ids))
+        } catch {
+            throw .vocabulary(path: beside, error)
         }
+    }
+
+    private init(merges: [ArraySlice<UInt8>], ids: [String: Int]?) throws(TokenizerError.VocabularyFault) {
         var table = MergeTable()
-        // The first line is a heading; what follows the last line's end is empty.
-        let merges = lines.dropFirst().prefix(Self.mergeCount)
-        let found = merges.count - (lines.count <= Self.mergeCount + 1 && lines.last?.isEmpty == true ? 1 : 0)
-        guard found >= Self.mergeCount else {
-            throw .vocabulary(path: path, .tooFewMerges(found: max(0, found), needed: Self.mergeCount))
-        }
-        for (index, line) in merges.enumerated() {
-            do { try table.add(line, number: index + 2) } catch { throw .vocabulary(path: path, error) }
-        }
+        for (index, line) in merges.enumerated() { try table.add(line, number: index + 2) }
         idOfByte = MergeTable.idOfByte
         mergedIDs = table.mergedIDs
+        mergesText = (["#version: 0.2"] + merges.map { String(decoding: $0, as: UTF8.self) } + [""]).joined(separator: "\n")
+        if let ids { try check(ids: ids, table: table) }
+    }
+
+    private static func contents(of path: String) throws(TokenizerError) -> [UInt8] {
+        do {
+            return try InputFile.contents(of: path, limit: byteLimit)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    /// The lines after the heading, as many as are used.
+    private static func lines(of contents: [UInt8]) throws(TokenizerError.VocabularyFault) -> [ArraySlice<UInt8>] {
+        // A file that is not text is refused as a whole, wherever the fault is.
+        guard String(validating: contents, as: UTF8.self) != nil else { throw .notUTF8 }
+        let lines = contents.split(separator: 0x0A, omittingEmptySubsequences: false)
+        if let line = lines.firstIndex(where: { $0.count > lineByteLimit }) {
+            throw .lineTooLong(line: line + 1, limit: lineByteLimit)
+        }
+        // What follows the last line's end is empty.
+        let end = lines.last?.isEmpty == true ? lines.count - 1 : lines.count
+        return Array(lines[..<end].dropFirst().prefix(mergeCount))
+    }
+
+    /// Whether a vocabulary numbers its symbols as the merges do.
+    private func check(ids: [String: Int]) throws(TokenizerError.VocabularyFault) {
+        var table = MergeTable()
+        for (index, line) in mergesText.utf8.split(separator: 0x0A).dropFirst().enumerated() {
+            try table.add(Array(line)[...], number: index + 2)
+        }
+        try check(ids: ids, table: table)
+    }
+
+    private func check(ids: [String: Int], table: MergeTable) throws(TokenizerError.VocabularyFault) {
+        let specials = ["<|startoftext|>": startToken, "<|endoftext|>": endToken]
+        for (symbol, id) in ids.sorted(by: { $0.value < $1.value }) {
+            let expected = specials[symbol] ?? table.idOfSymbol[Array(symbol.utf8)[...]]
+            guard id == expected else { throw .otherID(symbol: symbol, found: id, expected: expected) }
+        }
+        guard ids.count == endToken + 1 else { throw .otherSize(found: ids.count, expected: endToken + 1) }
     }
 
     /// The id of `first` followed by `second`, or nil where they do not merge.
@@ -49,7 +112,7 @@ struct BPEVocabulary: Sendable {
 /// The merges while they are read.
 private struct MergeTable {
     /// Symbols as the file spells them, in UTF-8.
-    private var idOfSymbol: [ArraySlice<UInt8>: Int] = [:]
+    private(set) var idOfSymbol: [ArraySlice<UInt8>: Int] = [:]
     private(set) var mergedIDs: [UInt64: Int32] = [:]
 
     static func key(_ first: Int, _ second: Int) -> UInt64 { UInt64(first) << 32 | UInt64(second) }

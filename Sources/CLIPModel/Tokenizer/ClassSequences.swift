@@ -3,13 +3,16 @@ import Foundation
 extension Backbone {
     /// The tokenizer that the backbone was trained with.
     ///
-    /// - Parameter vocabularyPath: CLIP's vocabulary; a backbone that reads bytes needs none.
+    /// - Parameter vocabularyPath: CLIP's vocabulary; nil for the one beside the backbone. One that reads bytes needs none.
     /// - Throws: `ModelError` where it is missing or of another size, `TokenizerError` where it is damaged.
     package func tokenizer(vocabularyPath: String?) throws -> any Tokenizer {
         let tokenizer: any Tokenizer
-        switch (description.tokenizer, vocabularyPath) {
+        switch (description.tokenizer, vocabularyPath ?? self.vocabularyPath) {
         case (.bytes, _): tokenizer = ByteTokenizer()
-        case (.clipBPE, let path?): tokenizer = try BPETokenizer(vocabularyPath: path)
+        case (.clipBPE, let path?):
+            let vocabulary = try BPEVocabulary(path: path)
+            if let digest = description.vocabularyDigest, digest != vocabulary.digest { throw ModelError.otherVocabulary(path: path) }
+            tokenizer = BPETokenizer(vocabulary: vocabulary)
         case (.clipBPE, nil): throw ModelError.missingVocabulary(backbone: description.name)
         }
         guard tokenizer.vocabularySize == architecture.vocabularySize else {

@@ -1,21 +1,10 @@
 import CZlib
-import Files
 
-/// The unpacked contents of a gzip file: one member, nothing after it, its checksum verified.
+/// What is packed in a gzip file of one member, with nothing after it and its checksum verified.
 ///
-/// - Parameter limit: bytes, of the file and of what is in it; nothing beyond is unpacked.
-func gzipContents(of path: String, limit: Int) throws(TokenizerError) -> [UInt8] {
-    let packed: [UInt8]
-    do {
-        packed = try InputFile.contents(of: path, limit: limit)
-    } catch {
-        throw .file(error)
-    }
-    guard packed.starts(with: [0x1F, 0x8B]) else { throw .vocabulary(path: path, .notGzip) }
-    switch unpack(packed, limit: limit) {
-    case .success(let contents): return contents
-    case .failure(let fault): throw .vocabulary(path: path, fault)
-    }
+/// - Parameter limit: bytes; nothing beyond is unpacked.
+func gunzipped(_ packed: [UInt8], limit: Int) throws(TokenizerError.VocabularyFault) -> [UInt8] {
+    try unpack(packed, limit: limit).get()
 }
 
 private func unpack(_ packed: [UInt8], limit: Int) -> Result<[UInt8], TokenizerError.VocabularyFault> {

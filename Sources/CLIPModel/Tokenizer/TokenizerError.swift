@@ -10,7 +10,14 @@ package enum TokenizerError: ReportableError, Equatable {
     case classNames([ClassNameFault], contextLength: Int)
 
     package enum VocabularyFault: Error, Equatable {
-        case notGzip
+        /// Neither CLIP's file nor one of Hugging Face's.
+        case unknownForm
+        case notJSON
+        /// A `tokenizer.json` of another kind of tokenizer.
+        case otherTokenizer
+        /// A symbol has another id than the merges give it; `expected` is nil where they do not make it.
+        case otherID(symbol: String, found: Int, expected: Int?)
+        case otherSize(found: Int, expected: Int)
         /// Cut off, or its checksum is wrong.
         case damaged
         case tooLarge(limit: Int)
@@ -81,7 +88,15 @@ extension TokenizerError.VocabularyFault {
     fileprivate var words: String {
         let again = "Fetch it again with 'make vocabulary'."
         return switch self {
-        case .notGzip: "is not gzip. The vocabulary is bpe_simple_vocab_16e6.txt.gz; fetch it with 'make vocabulary'."
+        case .unknownForm:
+            "is no vocabulary of CLIP: bpe_simple_vocab_16e6.txt.gz (fetch it with 'make vocabulary'), merges.txt or tokenizer.json."
+        case .notJSON: "is not the JSON of a tokenizer. Download it again."
+        case .otherTokenizer: "is the tokenizer of another kind of model; CLIP's is BPE with \"</w>\" at the end of words."
+        case .otherID(let symbol, let found, let expected?):
+            "\"\(symbol.shortenedForDisplay)\" has the id \(found), its merges make it \(expected). They do not belong together."
+        case .otherID(let symbol, _, nil):
+            "\"\(symbol.shortenedForDisplay)\" is made by none of the merges. They do not belong together."
+        case .otherSize(let found, let expected): "names \(found) symbols, the merges make \(expected). They do not belong together."
         case .damaged: "is cut off or damaged. \(again)"
         case .tooLarge(let limit): "holds more than \(limit) bytes when unpacked; it is not CLIP's vocabulary. \(again)"
         case .notUTF8: "is not UTF-8 text. \(again)"

@@ -81,7 +81,7 @@ package struct BlockActivations: Sendable {
     /// `[queries, width]`, the residual stream between attention and MLP.
     let middle: MutableMatrix
     let mlpNorm: LayerNormStatistics
-    /// `[queries, 4 × width]`, before QuickGELU.
+    /// `[queries, mlpWidth]`, before the activation.
     let hidden: MutableMatrix
 
     init(shape: BlockShape, tower: CLIPArchitecture.Tower) {
@@ -101,7 +101,7 @@ package struct BlockActivations: Sendable {
         attended = MutableMatrix(rows: shape.queryCount, columns: width)
         middle = MutableMatrix(rows: shape.queryCount, columns: width)
         mlpNorm = LayerNormStatistics(rows: shape.queryCount)
-        hidden = MutableMatrix(rows: shape.queryCount, columns: 4 * width)
+        hidden = MutableMatrix(rows: shape.queryCount, columns: tower.mlpWidth)
     }
 
     /// `[rows, 2 × width]`
@@ -133,12 +133,13 @@ package struct BlockScratch: Sendable {
     /// - Parameters:
     ///   - rows: the most rows that a batch has.
     ///   - scoreCount: the most queries × keys that a group has.
-    init(rows: Int, scoreCount: Int, width: Int, forGradients: Bool) {
+    init(rows: Int, scoreCount: Int, tower: CLIPArchitecture.Tower, forGradients: Bool) {
+        let width = tower.width
         let gradientRows = forGradients ? rows : 0
         normalised = MutableMatrix(rows: rows, columns: width)
         selected = MutableMatrix(rows: rows, columns: width)
-        activated = MutableMatrix(rows: rows, columns: 4 * width)
-        hiddenGradient = MutableMatrix(rows: gradientRows, columns: 4 * width)
+        activated = MutableMatrix(rows: rows, columns: tower.mlpWidth)
+        hiddenGradient = MutableMatrix(rows: gradientRows, columns: tower.mlpWidth)
         mlpNormGradient = MutableMatrix(rows: gradientRows, columns: width)
         middleGradient = MutableMatrix(rows: gradientRows, columns: width)
         attendedGradient = MutableMatrix(rows: gradientRows, columns: width)
@@ -148,12 +149,12 @@ package struct BlockScratch: Sendable {
         scores = MutableMatrix(rows: 1, columns: forGradients ? scoreCount : 0)
     }
 
-    init(for shapes: [BlockShape], width: Int, forGradients: Bool) {
+    init(for shapes: [BlockShape], tower: CLIPArchitecture.Tower, forGradients: Bool) {
         let scoreCount = shapes.flatMap { shape in
             (0..<shape.groups.count).map { shape.queryRows(of: $0).count * (shape.sharedCount + shape.groups.length(of: $0)) }
         }
         self.init(
-            rows: shapes.map(\.groups.rowCount).max() ?? 0, scoreCount: scoreCount.max() ?? 0, width: width,
+            rows: shapes.map(\.groups.rowCount).max() ?? 0, scoreCount: scoreCount.max() ?? 0, tower: tower,
             forGradients: forGradients)
     }
 }

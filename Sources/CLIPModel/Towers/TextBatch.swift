@@ -104,13 +104,13 @@ package final class TextActivations: Sendable {
         self.layout = layout
         let prefixShapes = (0..<layout.layerCount).map { layout.prefixShape(of: $0) }
         prefix = prefixShapes.map { BlockActivations(shape: $0, tower: tower) }
-        prefixScratch = BlockScratch(for: prefixShapes, width: tower.width, forGradients: forGradients)
+        prefixScratch = BlockScratch(for: prefixShapes, tower: tower, forGradients: forGradients)
         chunks = layout.chunks.enumerated().map { index, classes in
             let shapes = (0..<layout.layerCount).map { layout.chunkShape(of: index, layer: $0) }
             let rows = shapes.first?.groups.rowCount ?? 0
             return TextChunkActivations(
                 classes: classes, blocks: shapes.map { BlockActivations(shape: $0, tower: tower) },
-                scratch: BlockScratch(for: shapes, width: tower.width, forGradients: forGradients),
+                scratch: BlockScratch(for: shapes, tower: tower, forGradients: forGradients),
                 endRows: MutableMatrix(rows: classes.count, columns: tower.width),
                 outputNorm: LayerNormStatistics(rows: classes.count),
                 normalised: MutableMatrix(rows: classes.count, columns: tower.width),

@@ -13,7 +13,9 @@ package struct TextTower: Sendable {
         self.architecture = architecture
         self.parameters = parameters
         blocks = parameters.blocks.map {
-            TransformerBlock(parameters: $0, headCount: architecture.text.headCount, isCausal: true)
+            TransformerBlock(
+                parameters: $0, headCount: architecture.text.headCount, activation: architecture.activation,
+                isCausal: true)
         }
     }
 

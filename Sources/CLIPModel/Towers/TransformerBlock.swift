@@ -3,7 +3,7 @@ import Tensors
 /// CLIP's pre-norm transformer block over packed groups of rows.
 ///
 ///     middle = x + W_o · attention(LN₁(x)) + b_o
-///     output = middle + W_p · QuickGELU(W_f · LN₂(middle) + b_f) + b_p
+///     output = middle + W_p · activation(W_f · LN₂(middle) + b_f) + b_p
 ///
 /// Two things make it serve both towers, with and without prompts: groups may attend to keys and
 /// values that they share (prompts of a vision layer, the common prefix of all class names), and
@@ -11,6 +11,7 @@ import Tensors
 package struct TransformerBlock: Sendable {
     let parameters: BlockParameters<Matrix>
     let headCount: Int
+    let activation: Activation
     let isCausal: Bool
 
     private var width: Int { parameters.attentionNorm.weight.columnCount }
@@ -78,7 +79,7 @@ package struct TransformerBlock: Sendable {
         layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalised, saving: saved.mlpNorm)
         linear(mlpNormalised, weight: p.mlpInput.weight, bias: p.mlpInput.bias, into: saved.hidden)
         let activated = scratch.activated.rows(0..<saved.shape.queryCount)
-        quickGELU(saved.hidden, into: activated)
+        activation(saved.hidden, into: activated)
         add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
         multiply(activated, .asStored, p.mlpOutput.weight, .transposed, into: output, adding: true)
     }
@@ -132,7 +133,7 @@ package struct TransformerBlock: Sendable {
         let normGradient = scratch.mlpNormGradient.rows(rows)
         let middleGradient = scratch.middleGradient.rows(rows)
         multiply(outputGradient, .asStored, parameters.mlpOutput.weight, .asStored, into: hiddenGradient)
-        quickGELUBackward(input: saved.hidden, gradient: hiddenGradient)
+        activation.backward(input: saved.hidden, gradient: hiddenGradient)
         multiply(hiddenGradient, .asStored, parameters.mlpInput.weight, .asStored, into: normGradient)
         middleGradient.copy(outputGradient)
         layerNormBackward(

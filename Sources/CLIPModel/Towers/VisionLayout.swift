@@ -89,10 +89,10 @@ package final class VisionActivations: Sendable {
 
     /// Bytes that one frame's activations take.
     package static func bytesPerFrame(layout: VisionLayout) -> Int {
-        let width = layout.architecture.vision.width
+        let tower = layout.architecture.vision
         let floats = (0..<layout.layerCount).reduce(0) { sum, layer in
             let rows = layout.rows(of: layer)
-            return sum + rows * width * 10 + layout.architecture.vision.headCount * rows * (rows + layout.promptTokens)
+            return sum + rows * (6 * tower.width + tower.mlpWidth) + tower.headCount * rows * (rows + layout.promptTokens)
         }
         return 4 * floats
     }
@@ -110,7 +110,7 @@ package final class VisionScratch: Sendable {
         let architecture = layout.architecture
         let shapes = (0..<layout.layerCount).map { layout.shape(of: $0, frameCount: frameCount) }
         let rows = forGradients ? frameCount * (layout.frameRows + layout.promptTokens) : 0
-        block = BlockScratch(for: shapes, width: architecture.vision.width, forGradients: forGradients)
+        block = BlockScratch(for: shapes, tower: architecture.vision, forGradients: forGradients)
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)
         gradients = (0..<3).map { _ in MutableMatrix(rows: rows, columns: architecture.vision.width) }
         classGradient = MutableMatrix(rows: frameCount, columns: architecture.vision.width)

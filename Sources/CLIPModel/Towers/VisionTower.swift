@@ -13,7 +13,9 @@ package struct VisionTower: Sendable {
         self.architecture = architecture
         self.parameters = parameters
         blocks = parameters.blocks.map {
-            TransformerBlock(parameters: $0, headCount: architecture.vision.headCount, isCausal: false)
+            TransformerBlock(
+                parameters: $0, headCount: architecture.vision.headCount, activation: architecture.activation,
+                isCausal: false)
         }
     }
 

@@ -48,7 +48,7 @@ package struct BlockContribution {
         if let outputGradient {
             let rows = 0..<shape.queryCount
             let activated = scratch.activated.rows(rows)
-            quickGELU(saved.hidden, into: activated)
+            block.activation(saved.hidden, into: activated)
             linearWeightBackward(
                 outputGradient: outputGradient, input: activated,
                 weightGradient: gradients.mlpOutput.weight, biasGradient: gradients.mlpOutput.bias)

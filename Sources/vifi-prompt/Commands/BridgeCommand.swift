@@ -15,6 +15,10 @@ struct BridgeCommand: ParsableCommand {
 
               vifi-prompt bridge
               vifi-prompt bridge --train train.txt --val val.txt --labels labels.csv --backbone clip.safetensors
+              vifi-prompt bridge --import ViT-B-16.pt
+
+            With --import nothing is trained: somebody's CLIP (OpenAI, open_clip, ViFi-CLIP, Hugging Face) becomes a \
+            backbone file in Checkpoints. docs/checkpoints.md says what can be read.
 
             The bridged CLIP is kept in the run's folder as backbone.safetensors; `learn` takes it with --backbone.
             """)
@@ -28,14 +32,41 @@ struct BridgeCommand: ParsableCommand {
     var tuning: Tuning?
     @Option(help: "How frames come together: embedding, decision or image.")
     var fusion: Fusion?
-    @Option(help: ArgumentHelp("Name of the result, recorded in its file.", valueName: "name"))
-    var name = "bridged-clip"
+    @Option(help: ArgumentHelp("Name of the result, recorded in its file; bridged-clip by default.", valueName: "name"))
+    var name: String?
     @Flag(help: "Keep the weights in half precision: files of half the size.")
     var half = false
+    @Option(
+        name: .customLong("import"),
+        help: ArgumentHelp("Only make a backbone file of this CLIP: a file, or a folder of Hugging Face or open_clip.", valueName: "path"))
+    var source: String?
+    @Option(help: ArgumentHelp("With --import: the CLIP with the token table that ViFi-CLIP's checkpoints lack.", valueName: "path"))
+    var clip: String?
+    @Flag(help: "With --import: overwrite the backbone file.")
+    var force = false
+
+    func validate() throws {
+        guard source != nil else {
+            if clip != nil || force { throw ValidationError("--clip and --force are for --import.") }
+            return
+        }
+        guard data.train == nil, data.val == nil, data.labels == nil, model.backbone == nil, recipe.recipe == nil else {
+            throw ValidationError("--import only makes a backbone file: leave out --train, --val, --labels, --backbone and --recipe.")
+        }
+        guard name?.utf8.contains(UInt8(ascii: "/")) != true, name != "" else {
+            throw ValidationError("--name is a name, not a path. Use --output FILE.")
+        }
+    }
 
     func run() throws {
+        if let source {
+            return try BridgeImport(
+                source: source, clip: clip, name: name, output: training.output, activation: model.activation, isHalf: half,
+                force: force
+            ).run()
+        }
         let settings = try Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
-        let backbone = try settings.backbone(kind: .bridge)
+        let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let runData = try RunData(settings: settings, kind: .bridge, options: data)
         let sequences = try backbone.sequences(
@@ -52,7 +83,7 @@ struct BridgeCommand: ParsableCommand {
             + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
         let outcome = try run.train(task, sequences: sequences, output: training.output) { path, report in
-            var tuned = task.backbone(named: name, provenance: provenance)
+            var tuned = task.backbone(named: name ?? "bridged-clip", provenance: provenance)
             if half { tuned = tuned.roundedToHalf() }
             for file in report.isBest ? ["last", "backbone"] : ["last"] {
                 try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: half ? .float16 : .float32)

@@ -51,7 +51,7 @@ struct EvalCommand: ParsableCommand {
     func run() throws {
         let pool = model.pool
         let subject = try Subject(
-            prompts: zeroShot ? nil : prompts ?? defaultPrompts, backbone: model.backbone, vocabulary: model.vocabulary)
+            prompts: zeroShot ? nil : prompts ?? defaultPrompts, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation)
         let (classes, list) = try testList(pool: pool)
         let classifier = try subject.classifier(
             classNames: classes.names, template: template, fusion: fusion, frameCount: data.frames, pool: pool)

@@ -59,7 +59,7 @@ struct ExportCommand: ParsableCommand {
         guard let source = prompts ?? BackboneFinder.newestPrompts() else { throw ExportError.noPrompts }
         if prompts == nil { Console.note("Prompts: \(source.escapedForDisplay) (newest run)") }
         let file = try PromptFile.load(source)
-        let backbone = try backbone.map { try Backbone.load($0) } ?? BackboneFinder.backbone(for: file.header)
+        let backbone = try backbone.map { try BackboneFinder.load($0, likely: file.header.activation) } ?? BackboneFinder.backbone(for: file.header)
         do {
             try file.check(against: backbone)
         } catch {

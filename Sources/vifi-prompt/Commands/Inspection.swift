@@ -30,7 +30,11 @@ struct Inspection: Encodable {
         let parameters: Int
         /// Over the values of the weights: the same for a copy in another order or file format.
         let digest: String
-        let activation = "quick_gelu"
+        /// How its tensors are named: OpenAI CLIP, Hugging Face, …
+        let layout: String
+        let activation: String
+        let visionHeads: Int
+        let textHeads: Int
         let normalisation: String
         let tokenizer: String
         let vocabulary: Int
@@ -38,7 +42,18 @@ struct Inspection: Encodable {
         let logitScale: Float
         let provenance: String
 
-        init(_ backbone: Backbone) {
+        /// Learned prompts inside, which are no part of the backbone.
+        let promptTensors: [String]
+        /// Tensors that are no part of the backbone, by what they are.
+        let ignored: [String: [String]]
+
+        init(_ backbone: Backbone, _ checkpoint: Checkpoint) {
+            layout = checkpoint.isOwn ? "vifi-prompt" : checkpoint.layout.rawValue
+            activation = backbone.architecture.activation.rawValue
+            visionHeads = backbone.architecture.vision.headCount
+            textHeads = backbone.architecture.text.headCount
+            promptTensors = checkpoint.promptNames
+            ignored = Dictionary(checkpoint.ignored.map { ($0.what, $0.names) }, uniquingKeysWith: { $0 + $1 })
             name = backbone.description.name
             architecture = backbone.architecture.summary
             parameters = backbone.parameterCount
@@ -124,20 +139,24 @@ struct Inspection: Encodable {
 
     var kind: Kind
     let file: String
-    let bytes: Int
-    let sha256: String
+    /// Of a folder neither is given.
+    let bytes: Int?
+    let sha256: String?
+    var format: String?
+    var knownRelease: String?
     var backbone: BackboneFacts?
     var prompts: Prompts?
     var film: Film?
     var metadata: [String: String]?
     var tensorCount: Int?
     var tensors: [Tensor]?
+    var ignoredObjects: [String]?
 
     init(kind: Kind, file: String) throws(FileError) {
         self.kind = kind
         self.file = file
-        bytes = try InputFile(path: file).byteCount
-        sha256 = try Digest.ofFile(file)
+        bytes = isDirectory(file) ? nil : try InputFile(path: file).byteCount
+        sha256 = isDirectory(file) ? nil : try Digest.ofFile(file)
     }
 }
 
@@ -146,13 +165,20 @@ struct Inspection: Encodable {
 extension Inspection {
     /// Aligned lines; everything that the file says itself is escaped.
     func text(showsAllTensors: Bool) -> String {
-        var rows = [("file", file), ("kind", kind.rawValue), ("bytes", grouped(bytes)), ("SHA-256", sha256)]
+        var rows = [("file", file), ("kind", kind.rawValue)]
+        if let format { rows.append(("format", format)) }
+        if let bytes { rows.append(("bytes", grouped(bytes))) }
+        if let sha256 { rows.append(("SHA-256", sha256)) }
+        if let knownRelease { rows.append(("known release", knownRelease)) }
         if let backbone { rows += backbone.rows }
         if let prompts { rows += prompts.rows }
         if let film { rows += film.rows }
         // What is understood is above. The words of other files are marked as theirs: a key may be called "kind".
         if backbone == nil, prompts == nil {
             rows += (metadata ?? [:]).sorted { $0.key < $1.key }.map { ("metadata.\($0.key)", $0.value) }
+        }
+        if let ignoredObjects, !ignoredObjects.isEmpty {
+            rows.append(("ignored objects", "\(ignoredObjects.count): \(ignoredObjects.prefix(4).joined(separator: ", "))"))
         }
         if let tensors { rows.append(("tensors", Self.summary(of: tensors))) }
         var lines = Self.aligned(rows.map { ($0.0, Self.shortened($0.1)) })
@@ -163,7 +189,7 @@ extension Inspection {
         return lines.joined(separator: "\n")
     }
 
-    private static func aligned(_ rows: [(String, String)]) -> [String] {
+    static func aligned(_ rows: [(String, String)]) -> [String] {
         let names = rows.map { shortened($0.0, to: 40) }
         let width = names.map(\.count).max() ?? 0
         return zip(names, rows).map { name, row in
@@ -197,10 +223,15 @@ extension Inspection.BackboneFacts {
     fileprivate var rows: [(String, String)] {
         [
             ("name", name), ("architecture", architecture), ("parameters", grouped(parameters)), ("digest", digest),
-            ("activation", activation), ("normalisation", normalisation),
+            ("layout", layout), ("activation", activation), ("heads", "\(visionHeads), text \(textHeads)"), ("normalisation", normalisation),
             ("tokenizer", "\(tokenizer), \(grouped(vocabulary)) tokens, context \(contextLength)"),
             ("logit scale", "\(logitScale)"), ("provenance", provenance),
         ]
+            + (promptTensors.isEmpty
+                ? [] : [("prompts inside", "\(promptTensors.count) tensors: `vifi-prompt export` and `learn --init` read them")])
+            + ignored.sorted { $0.key < $1.key }.map { what, names in
+                ("ignored", "\(what), \(names.count) tensors: \(names.prefix(4).joined(separator: ", "))\(names.count > 4 ? ", …" : "")")
+            }
     }
 }
 
@@ -235,7 +266,7 @@ extension Inspection.Film {
 }
 
 /// With commas between thousands.
-private func grouped(_ number: Int) -> String {
+func grouped(_ number: Int) -> String {
     let digits = String(number.magnitude)
     let groups = stride(from: digits.count, to: 0, by: -3).map { digits.dropLast(digits.count - $0).suffix(3) }
     return (number < 0 ? "-" : "") + groups.reversed().joined(separator: ",")

@@ -37,7 +37,7 @@ struct LearnCommand: ParsableCommand {
 
     func run() throws {
         let settings = try Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
-        let backbone = try settings.backbone(kind: .learn)
+        let backbone = try settings.backbone(kind: .learn, activation: model.activation)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let prompts = try startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration

@@ -43,7 +43,7 @@ struct PredictCommand: ParsableCommand {
     /// Every readable film is answered; those that are not are told, and decide the exit status.
     func run() throws {
         let pool = model.pool
-        let subject = try Subject(prompts: prompts, backbone: model.backbone, vocabulary: model.vocabulary)
+        let subject = try Subject(prompts: prompts, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation)
         let names = try classNames(subject)
         let classifier = try subject.classifier(
             classNames: names, template: template, fusion: nil, frameCount: frames, pool: pool)

@@ -61,11 +61,16 @@ enum BadVideoChoice: String, ExpressibleByArgument, CaseIterable {
 struct ModelOptions: ParsableArguments {
     @Option(
         name: .customLong("backbone"),
-        help: ArgumentHelp("A backbone: .safetensors with OpenAI CLIP's tensor names.", valueName: "file"))
+        help: ArgumentHelp("A backbone file, or any CLIP that `bridge --import` reads.", valueName: "file"))
     var backbone: String?
 
-    @Option(help: ArgumentHelp("CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz, for backbones that need it.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "CLIP's vocabulary, for backbones that need it: bpe_simple_vocab_16e6.txt.gz, merges.txt or tokenizer.json.", valueName: "file"))
     var vocabulary: String?
+
+    @Option(help: "The MLPs' activation, for CLIPs that do not say it: quick_gelu or gelu.")
+    var activation: Activation?
 
     @Option(help: "Threads of the model; all processors by default.")
     var threads: Int?

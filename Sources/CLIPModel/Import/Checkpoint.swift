@@ -1,0 +1,158 @@
+import Files
+import Tensors
+import WeightFiles
+
+/// What somebody may say of a checkpoint that it does not say itself.
+package struct CheckpointOptions: Sendable {
+    /// The activation; nil for what the checkpoint says, or QuickGELU with a warning.
+    package var activation: Activation?
+    /// The activation to take where the checkpoint does not say it, without a warning.
+    package var likelyActivation: Activation?
+    /// The name that the backbone gets; the file's own by default.
+    package var name: String?
+    /// A CLIP with the token table that ViFi-CLIP's checkpoints lack.
+    package var tokens: Checkpoint?
+
+    package init(
+        activation: Activation? = nil, likelyActivation: Activation? = nil, name: String? = nil, tokens: Checkpoint? = nil
+    ) {
+        self.activation = activation
+        self.likelyActivation = likelyActivation
+        self.name = name
+        self.tokens = tokens
+    }
+}
+
+/// A tensor of ours, and where its values come from.
+struct MappedTensor: Sendable {
+    let source: any WeightSource
+    /// With the names as the source has them.
+    let origin: TensorOrigin
+    /// Ours.
+    let shape: [Int]
+    /// The narrowest type that holds every value as it is stored.
+    let elementType: ElementType
+}
+
+/// A CLIP as a file or folder holds it, whoever wrote it: layout, sizes and everything else that can be known
+/// before the weights are read.
+package struct Checkpoint: Sendable {
+    package let path: String
+    package let source: any WeightSource
+    package let layout: CheckpointLayout.Kind
+    package let architecture: CLIPArchitecture
+    package let description: BackboneDescription
+    /// Whether this program wrote it as a backbone.
+    package let isOwn: Bool
+    /// Tensors that are no part of the backbone, by what they are: "optimizer" and their names.
+    package let ignored: [IgnoredTensors]
+    /// Learned prompts inside, which are no part of the backbone either.
+    package let promptNames: [String]
+    package let warnings: [CheckpointWarning]
+    /// CLIP's vocabulary beside the weights.
+    package let vocabularyPath: String?
+    let tensors: BackboneParameters<MappedTensor>
+
+    package struct IgnoredTensors: Sendable, Equatable {
+        package let what: String
+        package let names: [String]
+    }
+
+    /// - Parameter path: a file, or a folder of Hugging Face or open_clip.
+    /// - Throws: `ModelError` or `WeightFileError`, naming the file.
+    package init(path: String, options: CheckpointOptions = CheckpointOptions()) throws {
+        let source = try openWeights(checkpointFile(at: path))
+        do {
+            try self.init(source: source, path: path, options: options)
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: path, error)
+        }
+    }
+
+    private init(source: any WeightSource, path: String, options: CheckpointOptions) throws {
+        if source.metadata[PromptHeader.Key.format] != nil { throw ModelError.notABackbone }
+        isOwn = BackboneDescription.isClaimed(by: source.metadata)
+        var mapping = try CheckpointMapping(source: source)
+        if mapping.layout.kind == .vifi, mapping.tensors[CheckpointNames.tokenEmbedding] == nil {
+            guard let tokens = options.tokens else { throw ModelError.noTokenTable }
+            mapping.tensors[CheckpointNames.tokenEmbedding] = tokens.tensors.text.tokenEmbedding
+        }
+        let folder = CheckpointFolder(holding: path, layout: mapping.layout.kind)
+        let said = try isOwn ? CheckpointConfiguration(metadata: source.metadata) : folder.configuration()
+        let activation = Self.activation(options: options, said: said, mapping: mapping)
+        let shapes = CheckpointShapes(shapes: mapping.tensors.mapValues(\.shape))
+        do throws(ModelError) {
+            architecture = try shapes.architecture(headCounts: said.headCounts, activation: activation ?? .quickGELU)
+            try shapes.check(against: architecture)
+        } catch {
+            throw error.renamed(mapping.sourceName)
+        }
+        try said.check(against: architecture)
+
+        var warnings: [CheckpointWarning] = []
+        if activation == nil { warnings.append(.guessedActivation) }
+        if let flag = options.activation, let own = said.activation, flag != own {
+            warnings.append(.otherActivation(said: own, used: flag))
+        }
+        for (tower, sizes, heads) in [
+            ("image", architecture.vision, said.headCounts.vision), ("text", architecture.text, said.headCounts.text),
+        ] where heads == nil && sizes.headWidth != 64 {
+            warnings.append(.guessedHeads(tower: tower, width: sizes.width, headCount: sizes.headCount))
+        }
+        self.warnings = warnings
+        let resolved = mapping.tensors
+        tensors = try BackboneParameters<TensorSpecification>(of: architecture).map { specification in
+            guard let tensor = resolved[specification.name] else { throw ModelError.missingTensor(name: specification.name) }
+            return MappedTensor(
+                source: tensor.source, origin: tensor.origin, shape: specification.shape, elementType: tensor.elementType)
+        }
+        if isOwn {
+            description = try BackboneDescription(metadata: source.metadata, path: path)
+        } else {
+            description = BackboneDescription(
+                name: options.name ?? path.lastPathComponent,
+                normalisation: said.normalisation ?? (mapping.layout.kind == .vifi ? .imageNet : .clip), tokenizer: .clipBPE,
+                provenance: "\(mapping.layout.kind.rawValue), \(source.format.rawValue) \(path.lastPathComponent)")
+        }
+        vocabularyPath = isOwn ? keptVocabulary(beside: path) : folder.vocabularyPath
+        layout = mapping.layout.kind
+        ignored = mapping.ignored
+        promptNames = mapping.promptNames
+        self.path = path
+        self.source = source
+    }
+
+    /// The activation as somebody said it; nil where it can only be guessed.
+    private static func activation(
+        options: CheckpointOptions, said: CheckpointConfiguration, mapping: CheckpointMapping
+    ) -> Activation? {
+        if let activation = options.activation ?? said.activation { return activation }
+        switch mapping.layout.kind {
+        // Wrapped around OpenAI's own model.
+        case .vifi: return .quickGELU
+        // Only OpenAI's archives carry their sizes as tensors.
+        case .openAI where mapping.source.format == .torchScript && mapping.holdsSizes: return .quickGELU
+        default: return options.likelyActivation
+        }
+    }
+}
+
+/// What is used although nobody said so.
+package enum CheckpointWarning: Sendable, Equatable, CustomStringConvertible {
+    case guessedActivation
+    case otherActivation(said: Activation, used: Activation)
+    case guessedHeads(tower: String, width: Int, headCount: Int)
+
+    package var description: String {
+        switch self {
+        case .guessedActivation:
+            "does not say which activation it was trained with: \(Activation.quickGELU.rawValue) is taken, as in OpenAI's CLIP. "
+                + "Most models of open_clip need --activation gelu (all but those with \"quickgelu\" in their names)."
+        case .otherActivation(let said, let used):
+            "says that its activation is \(said.rawValue); --activation \(used.rawValue) goes over it."
+        case .guessedHeads(let tower, let width, let headCount):
+            "does not say how many heads its \(tower) tower has: for its width of \(width), \(headCount) are taken, as in open_clip's "
+                + "models of this width. A folder with its open_clip_config.json or config.json says it."
+        }
+    }
+}

@@ -1,0 +1,227 @@
+import Files
+import Tensors
+
+/// What is said beside a checkpoint's tensors: what shapes do not show, and sizes to hold shapes against.
+struct CheckpointConfiguration {
+    /// A size that a configuration names.
+    struct Claim {
+        let file: String
+        let key: String
+        let value: Int
+        let actual: KeyPath<CLIPArchitecture, Int> & Sendable
+    }
+
+    var activation: Activation?
+    var headCounts = CheckpointShapes.HeadCounts()
+    var normalisation: PixelNormalisation?
+    var claims: [Claim] = []
+
+    init() {}
+
+    /// What this program wrote into a backbone file.
+    init(metadata: [String: String]) throws(ModelError) {
+        activation = try Activation(named: metadata[ArchitectureMetadata.activation] ?? Activation.quickGELU.rawValue)
+        func heads(_ key: String) throws(ModelError) -> Int? {
+            guard let text = metadata[key] else { return nil }
+            guard let count = Int(text), (1...1024).contains(count) else {
+                throw .badMetadata(key: key, value: text, expected: "a whole number from 1 to 1024")
+            }
+            return count
+        }
+        headCounts.vision = try heads(ArchitectureMetadata.visionHeads)
+        headCounts.text = try heads(ArchitectureMetadata.textHeads)
+    }
+
+    /// - Throws: `configuration`, with what the file says and what the shapes say.
+    func check(against architecture: CLIPArchitecture) throws(ModelError) {
+        for claim in claims {
+            let actual = architecture[keyPath: claim.actual]
+            guard claim.value == actual else {
+                throw .configuration(
+                    file: claim.file, key: claim.key, value: "\(claim.value)", problem: "the tensors say \(actual)")
+            }
+        }
+    }
+}
+
+/// What shapes do not show, in a backbone file's metadata.
+enum ArchitectureMetadata {
+    static let activation = "activation"
+    static let visionHeads = "vision_heads"
+    static let textHeads = "text_heads"
+}
+
+extension Activation {
+    /// - Throws: `badMetadata` for another name.
+    init(named name: String) throws(ModelError) {
+        guard let known = Self(rawValue: name) else {
+            throw .badMetadata(
+                key: ArchitectureMetadata.activation, value: name,
+                expected: Self.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or "))
+        }
+        self = known
+    }
+}
+
+extension CLIPArchitecture {
+    /// Head counts are told where they are not OpenAI CLIP's.
+    var metadata: [String: String] {
+        var result = [ArchitectureMetadata.activation: activation.rawValue]
+        for (key, tower) in [(ArchitectureMetadata.visionHeads, vision), (ArchitectureMetadata.textHeads, text)]
+        where tower.headCount != Tower.usualHeadCount(width: tower.width) {
+            result[key] = "\(tower.headCount)"
+        }
+        return result
+    }
+}
+
+// MARK: - Files beside the weights
+
+/// The folder of Hugging Face or open_clip that weights lie in.
+struct CheckpointFolder {
+    /// nil where the weights lie alone.
+    private let path: String?
+    private let layout: CheckpointLayout.Kind
+
+    /// - Parameter checkpoint: the folder itself, or a file in it under one of the names that these folders use.
+    init(holding checkpoint: String, layout: CheckpointLayout.Kind) {
+        self.layout = layout
+        let name = checkpoint.lastPathComponent
+        let isUsual = ["model.safetensors", "model-", "open_clip", "pytorch_model"].contains { name.hasPrefix($0) }
+        path = isDirectory(checkpoint) ? checkpoint : isUsual ? checkpoint.parentDirectory : nil
+    }
+
+    private func file(_ name: String) -> String? {
+        guard let file = path?.appendingPath(name), fileExists(file) else { return nil }
+        return file
+    }
+
+    /// The vocabulary beside the weights, of whatever form.
+    var vocabularyPath: String? {
+        file("merges.txt") ?? file("tokenizer.json") ?? file(BPEVocabulary.fileName)
+    }
+
+    func configuration() throws -> CheckpointConfiguration {
+        var configuration = CheckpointConfiguration()
+        if layout == .huggingFace {
+            if let file = file("config.json") { try configuration.readHuggingFace(ConfigurationFile(path: file)) }
+            if let file = file("preprocessor_config.json") { try configuration.readPreprocessor(ConfigurationFile(path: file)) }
+        } else if layout != .vifi, let file = file("open_clip_config.json") {
+            try configuration.readOpenCLIP(ConfigurationFile(path: file))
+        }
+        return configuration
+    }
+}
+
+/// The file in a folder that holds its weights, or the path itself.
+package func checkpointFile(at path: String) -> String {
+    guard isDirectory(path) else { return path }
+    if ["model.safetensors", "model.safetensors.index.json"].contains(where: { fileExists(path.appendingPath($0)) }) { return path }
+    let names = [
+        "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin", "open_clip_model.bin",
+    ]
+    return names.map { path.appendingPath($0) }.first(where: fileExists) ?? path
+}
+
+/// A JSON file that configures a model, read with checks.
+struct ConfigurationFile {
+    static let byteLimit = 1 << 20
+
+    let path: String
+    let root: ConfigurationSection
+
+    init(path: String) throws {
+        self.path = path
+        let bytes = try InputFile.contents(of: path, limit: Self.byteLimit)
+        guard let value = JSONValue(decoding: bytes), case .object(let members) = value else {
+            throw ModelError.inFile(path: path, .notJSON)
+        }
+        root = ConfigurationSection(file: path, prefix: "", members: members)
+    }
+}
+
+/// One object of such a file.
+struct ConfigurationSection {
+    let file: String
+    /// Dotted keys before this section's, with a dot at the end.
+    let prefix: String
+    var members: [String: JSONValue]
+
+    func fault(_ key: String, _ problem: String) -> ModelError {
+        .configuration(
+            file: file.lastPathComponent, key: prefix + key, value: members[key]?.description ?? "missing", problem: problem)
+    }
+
+    /// A size between 1 and a million; nil where the key is missing or null.
+    func size(_ key: String) throws(ModelError) -> Int? {
+        switch members[key] {
+        case nil, .null: return nil
+        case .integer(let value) where (1...1_000_000).contains(value): return value
+        default: throw fault(key, "a whole number from 1 to 1000000 is needed")
+        }
+    }
+
+    func integer(_ key: String) -> Int? {
+        if case .integer(let value) = members[key] { return value }
+        return nil
+    }
+
+    func number(_ key: String) -> Double? {
+        switch members[key] {
+        case .integer(let value): Double(value)
+        case .number(let value): value
+        default: nil
+        }
+    }
+
+    func text(_ key: String) -> String? {
+        if case .text(let value) = members[key] { return value }
+        return nil
+    }
+
+    func flag(_ key: String) -> Bool? {
+        if case .flag(let value) = members[key] { return value }
+        return nil
+    }
+
+    func numbers(_ key: String) -> [Double]? {
+        guard case .list(let values) = members[key] else { return nil }
+        return values.compactMap { value in
+            switch value {
+            case .integer(let value): Double(value)
+            case .number(let value): value
+            default: nil
+            }
+        }
+    }
+
+    /// Empty where the key is missing or no object.
+    func section(_ key: String) -> ConfigurationSection {
+        var result = ConfigurationSection(file: file, prefix: prefix + key + ".", members: [:])
+        if case .object(let members) = members[key] { result.members = members }
+        return result
+    }
+
+    /// The normalisation whose constants stand under these keys.
+    func normalisation(mean: String, deviation: String) throws(ModelError) -> PixelNormalisation? {
+        guard let means = numbers(mean) else { return nil }
+        guard let deviations = numbers(deviation) else { throw fault(deviation, "three numbers are needed") }
+        guard let known = PixelNormalisation(mean: means, deviation: deviations) else {
+            throw fault(mean, "with \(deviation) \(members[deviation]?.description ?? ""), only the constants of CLIP and of ImageNet are computed here")
+        }
+        return known
+    }
+}
+
+extension PixelNormalisation {
+    /// The one with these constants, for pixels from 0 to 1.
+    init?(mean: [Double], deviation: [Double]) {
+        let known: [(Self, mean: [Double], deviation: [Double])] = [
+            (.clip, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]),
+            (.imageNet, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+        func isClose(_ a: [Double], _ b: [Double]) -> Bool { a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-4 } }
+        guard let match = known.first(where: { isClose($0.mean, mean) && isClose($0.deviation, deviation) }) else { return nil }
+        self = match.0
+    }
+}

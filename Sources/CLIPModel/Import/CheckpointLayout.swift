@@ -1,0 +1,192 @@
+/// From which tensors of a checkpoint one of ours is made. `*` stands for the number of a layer.
+package enum TensorOrigin: Sendable, Equatable {
+    case same(String)
+    /// A matrix that is stored the other way round.
+    case transposed(String)
+    /// Several tensors, one below the other.
+    case stacked([String])
+
+    var names: [String] {
+        switch self {
+        case .same(let name), .transposed(let name): [name]
+        case .stacked(let names): names
+        }
+    }
+
+    /// With every name changed.
+    func renamed(_ change: (String) -> String) -> TensorOrigin {
+        switch self {
+        case .same(let name): .same(change(name))
+        case .transposed(let name): .transposed(change(name))
+        case .stacked(let names): .stacked(names.map(change))
+        }
+    }
+}
+
+/// How one kind of checkpoint names and arranges the tensors of a CLIP. All layouts stand side by side below.
+///
+/// Ours are the names of OpenAI's state dict. What has two origins is made of the one that is there.
+package struct CheckpointLayout: Sendable {
+    package enum Kind: String, Sendable {
+        case openAI = "OpenAI CLIP"
+        case openCLIPText = "open_clip with a text tower of its own"
+        case vifi = "ViFi-CLIP"
+        case huggingFace = "Hugging Face CLIPModel"
+    }
+
+    package let kind: Kind
+    /// Names that only this layout has; what stands before the first one found is the prefix of all.
+    let signatures: [String]
+    let tensors: KeyValuePairs<String, TensorOrigin>
+    /// Names of a layer's tensors start with these in the checkpoint.
+    let visionLayers: String
+    let textLayers: String
+    /// The rest of the names of a layer's tensors.
+    let layer: KeyValuePairs<String, TensorOrigin>
+
+    /// In the order in which they are tried.
+    static let all = [vifi, huggingFace, openCLIPText, openAI]
+
+    static let openAI = CheckpointLayout(
+        kind: .openAI,
+        signatures: ["visual.conv1.weight", "visual.class_embedding", "visual.proj"],
+        tensors: [
+            "visual.class_embedding": .same("visual.class_embedding"),
+            "visual.positional_embedding": .same("visual.positional_embedding"),
+            "visual.conv1.weight": .same("visual.conv1.weight"),
+            "visual.ln_pre.weight": .same("visual.ln_pre.weight"),
+            "visual.ln_pre.bias": .same("visual.ln_pre.bias"),
+            "visual.ln_post.weight": .same("visual.ln_post.weight"),
+            "visual.ln_post.bias": .same("visual.ln_post.bias"),
+            "visual.proj": .same("visual.proj"),
+            "token_embedding.weight": .same("token_embedding.weight"),
+            "positional_embedding": .same("positional_embedding"),
+            "ln_final.weight": .same("ln_final.weight"),
+            "ln_final.bias": .same("ln_final.bias"),
+            "text_projection": .same("text_projection"),
+            "text_projection": .transposed("text_projection.weight"),
+            "logit_scale": .same("logit_scale"),
+        ],
+        visionLayers: "visual.transformer.resblocks.*.", textLayers: "transformer.resblocks.*.", layer: openAILayer)
+
+    /// open_clip's `CustomTextCLIP`.
+    static let openCLIPText = CheckpointLayout(
+        kind: .openCLIPText,
+        signatures: ["text.token_embedding.weight", "text.positional_embedding", "text.ln_final.weight"],
+        tensors: [
+            "visual.class_embedding": .same("visual.class_embedding"),
+            "visual.positional_embedding": .same("visual.positional_embedding"),
+            "visual.conv1.weight": .same("visual.conv1.weight"),
+            "visual.ln_pre.weight": .same("visual.ln_pre.weight"),
+            "visual.ln_pre.bias": .same("visual.ln_pre.bias"),
+            "visual.ln_post.weight": .same("visual.ln_post.weight"),
+            "visual.ln_post.bias": .same("visual.ln_post.bias"),
+            "visual.proj": .same("visual.proj"),
+            "token_embedding.weight": .same("text.token_embedding.weight"),
+            "positional_embedding": .same("text.positional_embedding"),
+            "ln_final.weight": .same("text.ln_final.weight"),
+            "ln_final.bias": .same("text.ln_final.bias"),
+            "text_projection": .same("text.text_projection"),
+            "text_projection": .transposed("text.text_projection.weight"),
+            "logit_scale": .same("logit_scale"),
+        ],
+        visionLayers: "visual.transformer.resblocks.*.", textLayers: "text.transformer.resblocks.*.", layer: openAILayer)
+
+    /// Source: `methods.md` 1.7. The token table is not there: another CLIP supplies it.
+    static let vifi = CheckpointLayout(
+        kind: .vifi,
+        signatures: ["image_encoder.conv1.weight", "image_encoder.class_embedding", "image_encoder.proj"],
+        tensors: [
+            "visual.class_embedding": .same("image_encoder.class_embedding"),
+            "visual.positional_embedding": .same("image_encoder.positional_embedding"),
+            "visual.conv1.weight": .same("image_encoder.conv1.weight"),
+            "visual.ln_pre.weight": .same("image_encoder.ln_pre.weight"),
+            "visual.ln_pre.bias": .same("image_encoder.ln_pre.bias"),
+            "visual.ln_post.weight": .same("image_encoder.ln_post.weight"),
+            "visual.ln_post.bias": .same("image_encoder.ln_post.bias"),
+            "visual.proj": .same("image_encoder.proj"),
+            "token_embedding.weight": .same("text_encoder.token_embedding.weight"),
+            "positional_embedding": .same("text_encoder.positional_embedding"),
+            "ln_final.weight": .same("text_encoder.ln_final.weight"),
+            "ln_final.bias": .same("text_encoder.ln_final.bias"),
+            "text_projection": .same("text_encoder.text_projection"),
+            "logit_scale": .same("logit_scale"),
+        ],
+        visionLayers: "image_encoder.transformer.resblocks.*.", textLayers: "text_encoder.transformer.resblocks.*.",
+        layer: openAILayer)
+
+    /// `pre_layrnorm` is spelled so there.
+    static let huggingFace = CheckpointLayout(
+        kind: .huggingFace,
+        signatures: [
+            "vision_model.embeddings.patch_embedding.weight", "vision_model.embeddings.class_embedding",
+            "text_model.embeddings.token_embedding.weight",
+        ],
+        tensors: [
+            "visual.class_embedding": .same("vision_model.embeddings.class_embedding"),
+            "visual.positional_embedding": .same("vision_model.embeddings.position_embedding.weight"),
+            "visual.conv1.weight": .same("vision_model.embeddings.patch_embedding.weight"),
+            "visual.ln_pre.weight": .same("vision_model.pre_layrnorm.weight"),
+            "visual.ln_pre.bias": .same("vision_model.pre_layrnorm.bias"),
+            "visual.ln_post.weight": .same("vision_model.post_layernorm.weight"),
+            "visual.ln_post.bias": .same("vision_model.post_layernorm.bias"),
+            "visual.proj": .transposed("visual_projection.weight"),
+            "token_embedding.weight": .same("text_model.embeddings.token_embedding.weight"),
+            "positional_embedding": .same("text_model.embeddings.position_embedding.weight"),
+            "ln_final.weight": .same("text_model.final_layer_norm.weight"),
+            "ln_final.bias": .same("text_model.final_layer_norm.bias"),
+            "text_projection": .transposed("text_projection.weight"),
+            "logit_scale": .same("logit_scale"),
+        ],
+        visionLayers: "vision_model.encoder.layers.*.", textLayers: "text_model.encoder.layers.*.", layer: huggingFaceLayer)
+
+    private static let openAILayer: KeyValuePairs<String, TensorOrigin> = [
+        "ln_1.weight": .same("ln_1.weight"),
+        "ln_1.bias": .same("ln_1.bias"),
+        "attn.in_proj_weight": .same("attn.in_proj_weight"),
+        "attn.in_proj_bias": .same("attn.in_proj_bias"),
+        "attn.out_proj.weight": .same("attn.out_proj.weight"),
+        "attn.out_proj.bias": .same("attn.out_proj.bias"),
+        "ln_2.weight": .same("ln_2.weight"),
+        "ln_2.bias": .same("ln_2.bias"),
+        "mlp.c_fc.weight": .same("mlp.c_fc.weight"),
+        "mlp.c_fc.bias": .same("mlp.c_fc.bias"),
+        "mlp.c_proj.weight": .same("mlp.c_proj.weight"),
+        "mlp.c_proj.bias": .same("mlp.c_proj.bias"),
+    ]
+
+    private static let huggingFaceLayer: KeyValuePairs<String, TensorOrigin> = [
+        "ln_1.weight": .same("layer_norm1.weight"),
+        "ln_1.bias": .same("layer_norm1.bias"),
+        "attn.in_proj_weight": .stacked(["self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"]),
+        "attn.in_proj_bias": .stacked(["self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"]),
+        "attn.out_proj.weight": .same("self_attn.out_proj.weight"),
+        "attn.out_proj.bias": .same("self_attn.out_proj.bias"),
+        "ln_2.weight": .same("layer_norm2.weight"),
+        "ln_2.bias": .same("layer_norm2.bias"),
+        "mlp.c_fc.weight": .same("mlp.fc1.weight"),
+        "mlp.c_fc.bias": .same("mlp.fc1.bias"),
+        "mlp.c_proj.weight": .same("mlp.fc2.weight"),
+        "mlp.c_proj.bias": .same("mlp.fc2.bias"),
+    ]
+}
+
+extension CheckpointLayout {
+    /// What is in such checkpoints without being a weight: buffers, and the sizes that OpenAI's archives carry.
+    static let buffers = [
+        "input_resolution", "context_length", "vocab_size", "attn_mask", "position_ids", "logit_bias",
+        "complete_text_embeddings", "token_prefix", "token_suffix",
+    ]
+
+    /// Learned prompts of ViFi-CLIP: no part of its backbone.
+    static let prompts = ["ctx", "VPT", "VPT_shallow"]
+
+    /// Every destination with its possible origins; `*` stands for the number of a layer.
+    var entries: [(destination: String, origin: TensorOrigin)] {
+        let layers = [(CheckpointNames.visionBlocks, visionLayers), (CheckpointNames.textBlocks, textLayers)]
+        return tensors.map { ($0.key, $0.value) }
+            + layers.flatMap { ours, theirs in
+                layer.map { entry in ("\(ours)*.\(entry.key)", entry.value.renamed { theirs + $0 }) }
+            }
+    }
+}

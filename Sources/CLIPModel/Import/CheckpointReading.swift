@@ -1,0 +1,161 @@
+import Files
+import Synchronization
+import Tensors
+import WeightFiles
+
+extension MappedTensor {
+    var count: Int { shape.reduce(1, *) }
+
+    /// Reads the tensor as ours.
+    ///
+    /// - Precondition: `destination` has room for exactly `count` values.
+    func read(into destination: UnsafeMutableBufferPointer<Float>) throws {
+        switch origin {
+        case .same(let name):
+            try unsafe source.readFloats(named: name, shape: try source.description(of: name).shape, into: destination)
+        case .stacked(let names):
+            let part = destination.count / names.count
+            for (index, name) in names.enumerated() {
+                try unsafe source.readFloats(
+                    named: name, shape: try source.description(of: name).shape,
+                    into: UnsafeMutableBufferPointer(rebasing: destination[index * part..<(index + 1) * part]))
+            }
+        case .transposed(let name):
+            let stored = try source.floats(named: name, shape: [shape[1], shape[0]])
+            unsafe transpose(stored, rows: shape[1], columns: shape[0], into: destination)
+        }
+    }
+
+    /// Memory for the tensor as a matrix: the first dimension by the product of the others; a vector is one row.
+    func emptyMatrix() -> MutableMatrix {
+        let rows = shape.count < 2 ? 1 : shape[0]
+        return MutableMatrix(rows: rows, columns: count / max(1, rows))
+    }
+
+    func matrix() throws -> MutableMatrix {
+        let matrix = emptyMatrix()
+        try unsafe matrix.withMutableValues { try unsafe read(into: $0) }
+        return matrix
+    }
+}
+
+/// `destination` becomes `values`, `[rows, columns]`, the other way round. In squares, so that both sides stay in cache.
+private func transpose(_ values: [Float], rows: Int, columns: Int, into destination: UnsafeMutableBufferPointer<Float>) {
+    let side = 32
+    for top in stride(from: 0, to: rows, by: side) {
+        for left in stride(from: 0, to: columns, by: side) {
+            for row in top..<min(top + side, rows) {
+                for column in left..<min(left + side, columns) {
+                    unsafe destination[column * rows + row] = values[row * columns + column]
+                }
+            }
+        }
+    }
+}
+
+/// The first error of several threads, by the order of their items. Unchecked Sendable: guarded by the lock.
+final class FirstError: @unchecked Sendable {
+    private let lock = Condition()
+    private var first: (item: Int, error: any Error)?
+
+    func note(_ error: any Error, item: Int) {
+        lock.lock()
+        if first.map({ item < $0.item }) ?? true { first = (item, error) }
+        lock.unlock()
+    }
+
+    func check() throws {
+        lock.lock()
+        defer { lock.unlock() }
+        if let first { throw first.error }
+    }
+}
+
+extension Checkpoint {
+    /// Tensors with their names, in the order of names: that of a backbone's digest.
+    var namedTensors: [(name: String, tensor: MappedTensor)] {
+        let specifications = BackboneParameters<TensorSpecification>(of: architecture).all
+        return zip(specifications.map(\.name), tensors.all).map { ($0, $1) }.sorted { $0.name < $1.name }
+    }
+
+    package var parameterCount: Int { tensors.all.reduce(0) { $0 + $1.count } }
+
+    /// Reads every weight. All processors read; one of them computes the digest of what is there already.
+    ///
+    /// - Throws: `ModelError` or `WeightFileError` naming the tensor; values that are NaN or infinite are refused.
+    package func backbone() throws -> Backbone {
+        let named = namedTensors
+        let specifications = BackboneParameters<TensorSpecification>(of: architecture)
+        let matrices = named.map { $0.tensor.emptyMatrix() }
+        let pool = WorkerPool()
+        let errors = FirstError()
+        let done = FinishedItems(count: named.count)
+        let digest = Mutex(Digest())
+        @Sendable func read(_ item: Int) {
+            do {
+                let matrix = matrices[item]
+                try unsafe matrix.withMutableValues { try unsafe named[item].tensor.read(into: $0) }
+                let nonFinite = nonFiniteCount(in: matrix)
+                if nonFinite > 0 {
+                    throw ModelError.nonFinite(name: named[item].tensor.origin.names[0], count: nonFinite)
+                }
+            } catch {
+                errors.note(error, item: item)
+            }
+            done.finish(item)
+        }
+        @Sendable func hash(_ item: Int) {
+            let shape = named[item].tensor.shape
+            digest.withLock { Backbone.update(&$0, name: named[item].name, shape: shape, with: matrices[item]) }
+        }
+        if pool.threadCount == 1 {
+            for item in named.indices {
+                read(item)
+                hash(item)
+            }
+        } else {
+            // Items are handed out in ascending order: whoever hashes waits for tensors that others are reading.
+            pool.parallelFor(named.count + 1) { _, item in
+                guard item == 0 else { return read(item - 1) }
+                for tensor in named.indices {
+                    done.wait(for: tensor)
+                    hash(tensor)
+                }
+            }
+        }
+        do {
+            try errors.check()
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: path, error)
+        }
+        let byName = Dictionary(zip(named.map(\.name), matrices), uniquingKeysWith: { first, _ in first })
+        let parameters = try specifications.map { specification in
+            guard let matrix = byName[specification.name] else { throw ModelError.missingTensor(name: specification.name) }
+            return matrix.reading
+        }
+        return Backbone(
+            architecture: architecture, parameters: parameters, description: description,
+            digest: digest.withLock { $0.hexadecimal }, vocabularyPath: vocabularyPath, warnings: warnings)
+    }
+}
+
+/// Tensors that have been read, for whoever waits for them in order. Unchecked Sendable: guarded by the lock.
+private final class FinishedItems: @unchecked Sendable {
+    private let lock = Condition()
+    private var isFinished: [Bool]
+
+    init(count: Int) { isFinished = Array(repeating: false, count: count) }
+
+    func finish(_ item: Int) {
+        lock.lock()
+        isFinished[item] = true
+        lock.broadcast()
+        lock.unlock()
+    }
+
+    func wait(for item: Int) {
+        lock.lock()
+        while !isFinished[item] { lock.wait() }
+        lock.unlock()
+    }
+}

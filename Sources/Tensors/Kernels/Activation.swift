@@ -1,0 +1,29 @@
+import CKernels
+
+/// The function between the two layers of an MLP. Raw values are the names that files use.
+package enum Activation: String, Sendable, CaseIterable {
+    /// `x · σ(1.702 x)`, the approximation that OpenAI's CLIPs were trained with.
+    case quickGELU = "quick_gelu"
+    /// `x · Φ(x)`, Φ being the normal distribution: the exact GELU of most of open_clip's CLIPs.
+    case gelu
+}
+
+extension Activation {
+    /// `output = activation(input)`, both without gaps between rows.
+    package func callAsFunction(_ input: MutableMatrix, into output: MutableMatrix) {
+        precondition(input.count == output.count && input.reading.isDense && output.reading.isDense, "activation shapes differ")
+        switch self {
+        case .quickGELU: unsafe vifi_quick_gelu(input.pointer, output.pointer, input.count)
+        case .gelu: unsafe vifi_gelu(input.pointer, output.pointer, input.count)
+        }
+    }
+
+    /// Turns the gradient of the output into that of the input, in place.
+    package func backward(input: MutableMatrix, gradient: MutableMatrix) {
+        precondition(input.count == gradient.count && input.reading.isDense && gradient.reading.isDense, "activation shapes differ")
+        switch self {
+        case .quickGELU: unsafe vifi_quick_gelu_backward(input.pointer, gradient.pointer, input.count)
+        case .gelu: unsafe vifi_gelu_backward(input.pointer, gradient.pointer, input.count)
+        }
+    }
+}

@@ -1,0 +1,1 @@
+package func openWeights(_ path: String) throws(WeightFileError) -> any WeightSource { try SafetensorsFile(path: path) }

@@ -1,0 +1,122 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import Tensors
+import WeightFiles
+
+extension Activation: ExpressibleByArgument {}
+
+/// `bridge --import`: makes a backbone file of somebody's CLIP.
+struct BridgeImport {
+    let source: String
+    /// The CLIP that supplies what ViFi-CLIP's checkpoints lack.
+    let clip: String?
+    let name: String?
+    let output: String?
+    let activation: Activation?
+    let isHalf: Bool
+    let force: Bool
+
+    enum Problem: ReportableError, Equatable {
+        case exists(path: String)
+        case overInput(path: String)
+        case ending(path: String)
+
+        var exitStatus: Files.ExitStatus { .usage }
+
+        var description: String {
+            switch self {
+            case .exists(let path): "\(path.escapedForDisplay): is there already. Pass --force to overwrite it, or --name or --output."
+            case .overInput(let path): "\(path.escapedForDisplay): would overwrite what is imported. Pass another --output."
+            case .ending(let path): "\(path.escapedForDisplay): backbone files end in .safetensors. Pass such an --output."
+            }
+        }
+    }
+
+    func run() throws {
+        var options = CheckpointOptions(activation: activation, name: name ?? Self.name(of: source))
+        if let clip { options.tokens = try Checkpoint(path: clip) }
+        let checkpoint = try Checkpoint(path: source, options: options)
+        let target = try target()
+        if clip != nil, checkpoint.layout != .vifi {
+            Console.warning("--clip is not needed: \(source.escapedForDisplay) holds its own token table.")
+        }
+        for warning in checkpoint.warnings { Console.warning("\(source.escapedForDisplay): \(warning)") }
+        try createDirectory(target.parentDirectory)
+        let report = try checkpoint.write(to: target, isHalf: isHalf)
+        try show(checkpoint, report)
+    }
+
+    /// Where the file goes.
+    private func target() throws -> String {
+        let target = output ?? "Checkpoints".appendingPath("\(name ?? Self.name(of: source)).safetensors")
+        guard target.lowercased().hasSuffix(".safetensors") else { throw Problem.ending(path: target) }
+        guard let taken = resolvedPath(target) else { return target }
+        for input in [source, clip].compactMap(\.self) where resolvedPath(input) == taken { throw Problem.overInput(path: target) }
+        guard force else { throw Problem.exists(path: target) }
+        return target
+    }
+
+    /// `ViT-B-16` for `ViT-B-16.pt`; the folder's name where a file has a name that all such files have.
+    static func name(of path: String) -> String {
+        let file = (resolvedPath(path) ?? path).lastPathComponent
+        let isUsual = ["model.safetensors", "model-", "open_clip_", "pytorch_model"].contains { file.hasPrefix($0) }
+        if isUsual { return (resolvedPath(path) ?? path).parentDirectory.lastPathComponent }
+        for ending in [".safetensors", ".pth", ".pt", ".bin", ".ckpt"] where file.hasSuffix(ending) && file.utf8.count > ending.utf8.count {
+            return String(file.dropLast(ending.count))
+        }
+        return file
+    }
+
+    private func show(_ checkpoint: Checkpoint, _ report: ImportReport) throws {
+        for (name, count) in report.nonFinite {
+            Console.warning(
+                "tensor \"\(name.escapedForDisplay)\" holds \(count) values that are NaN or infinite. The file was written, "
+                    + "but nothing can be computed with it.")
+        }
+        if !report.roundedNames.isEmpty {
+            Console.note("\(report.roundedNames.count) tensors of 64-bit numbers were rounded to 32 bits.")
+        }
+        var rows = [("backbone", report.path)]
+        rows += checkpoint.rows
+        if let digest = report.sourceDigest {
+            let (known, warning) = try KnownReleases().words(file: source, digest: digest)
+            if let warning { Console.warning(warning) }
+            rows += [("source SHA-256", digest), ("known release", known)]
+        }
+        rows += [("SHA-256", report.fileDigest), ("digest", report.backboneDigest)]
+        if let vocabulary = report.vocabularyPath { rows.append(("vocabulary", vocabulary)) }
+        Console.result(Inspection.aligned(rows.map { ($0.0, $0.1.escapedForDisplay) }).joined(separator: "\n"))
+    }
+}
+
+extension Checkpoint {
+    /// What was found in the file, for people.
+    var rows: [(String, String)] {
+        let rows = [
+            ("source", path), ("format", source.format.rawValue), ("layout", layout.rawValue), ("architecture", architecture.summary),
+            ("parameters", grouped(parameterCount)), ("activation", architecture.activation.rawValue),
+            ("heads", "\(architecture.vision.headCount) of \(architecture.vision.headWidth), text "
+                + "\(architecture.text.headCount) of \(architecture.text.headWidth)"),
+            ("normalisation", description.normalisation.name),
+        ]
+        return rows + leftOutRows
+    }
+
+    /// What is in the file besides the backbone.
+    var leftOutRows: [(String, String)] {
+        var rows: [(String, String)] = []
+        if !promptNames.isEmpty {
+            rows.append(("prompts inside", "\(promptNames.count) tensors, not imported: `vifi-prompt export` and `learn --init` read them"))
+        }
+        for group in ignored {
+            let names = group.names.prefix(4).joined(separator: ", ") + (group.names.count > 4 ? ", …" : "")
+            rows.append(("ignored", "\(group.what), \(group.names.count) tensors: \(names)"))
+        }
+        if !source.ignoredObjects.isEmpty {
+            let shown = source.ignoredObjects.prefix(4).joined(separator: ", ") + (source.ignoredObjects.count > 4 ? ", …" : "")
+            rows.append(("ignored", "\(source.ignoredObjects.count) objects: \(shown)"))
+        }
+        return rows
+    }
+}

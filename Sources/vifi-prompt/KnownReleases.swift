@@ -1,0 +1,48 @@
+import Files
+
+/// Public releases of CLIP whose files are known by their SHA-256: `Checkpoints/known.yaml`.
+struct KnownReleases {
+    struct Release: Sendable, Equatable {
+        let publisher: String
+        let file: String
+        let digest: String
+
+        var name: String { "\(publisher)/\(file)" }
+    }
+
+    let releases: [Release]
+
+    /// - Throws: `FileError` where the list that comes with the program is missing, `RecipeError` naming key and line.
+    init() throws { try self.init(path: PocketHome.bundledFile("Checkpoints/known.yaml")) }
+
+    init(path: String) throws {
+        var faults: [RecipeError.Fault] = []
+        var releases: [Release] = []
+        let root = try RecipeDocument.read(path, source: path)
+        for (publisher, files) in root.entries(&faults) {
+            for (file, node) in files.entries(&faults) {
+                guard let digest = node.text(&faults) else { continue }
+                guard digest.utf8.count == 64, digest.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {
+                    faults.append(node.fault(.needs("a SHA-256 of 64 lower-case hexadecimal digits", found: digest)))
+                    continue
+                }
+                releases.append(Release(publisher: publisher, file: file, digest: digest))
+            }
+        }
+        guard faults.isEmpty else { throw RecipeError(faults) }
+        self.releases = releases
+    }
+
+    func release(withDigest digest: String) -> Release? { releases.first { $0.digest == digest } }
+
+    /// What a file's digest says about it: which release it is, or that it only has the name of one.
+    func words(file: String, digest: String) -> (known: String, warning: String?) {
+        if let release = release(withDigest: digest) { return (release.name, nil) }
+        guard let namesake = releases.first(where: { $0.file == file.lastPathComponent }) else { return ("none", nil) }
+        return (
+            "none",
+            "\(file.escapedForDisplay): has the name of \(namesake.name), but not its SHA-256 (\(namesake.digest.prefix(12))…). "
+                + "It is another model or a damaged download."
+        )
+    }
+}
