@@ -4,14 +4,20 @@
 /// window to write.
 @safe final class Storage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
+    private let byteCount: Int
 
     init(count: Int) {
-        let bytes = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+        byteCount = max(count, 1) * MemoryLayout<Float>.stride
+        WorkMeter.addMemory(bytes: byteCount)
+        let bytes = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
         unsafe base = bytes.bindMemory(to: Float.self, capacity: count)
         unsafe base.initialize(repeating: 0, count: count)
     }
 
-    deinit { unsafe base.deallocate() }
+    deinit {
+        WorkMeter.removeMemory(bytes: byteCount)
+        unsafe base.deallocate()
+    }
 }
 
 /// A row-major matrix of Float32 that is only read. Copies and windows share memory.

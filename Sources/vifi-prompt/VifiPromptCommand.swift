@@ -19,7 +19,7 @@ struct VifiPromptCommand: ParsableCommand {
         version: vifiPromptVersion,
         subcommands: [
             BridgeCommand.self, LearnCommand.self, EvalCommand.self, PredictCommand.self, ExportCommand.self,
-            InspectCommand.self, DemoCommand.self, RecipeCommand.self,
+            InspectCommand.self, BenchCommand.self, DemoCommand.self, RecipeCommand.self,
         ])
 
     /// Runs the command; what a person or a file can cause ends with its own words and exit status.

@@ -52,15 +52,18 @@ package func attention(
 ) {
     let headWidth = queries.columnCount / headCount
     let queryCount = queries.rowCount
+    let start = WorkMeter.now
+    var operations = 0
+    defer { WorkMeter.addAttention(operations: operations, since: start) }
     for head in 0..<headCount {
         let columns = head * headWidth..<(head + 1) * headWidth
         let scores = probabilities.rows(head * queryCount..<(head + 1) * queryCount)
         for part in sources.parts(.key, head: columns) {
-            multiply(queries.columns(columns), .asStored, part.rows, .transposed, into: scores.columns(part.columns))
+            operations += product(queries.columns(columns), .asStored, part.rows, .transposed, into: scores.columns(part.columns))
         }
         softmax(scores, scale: 1 / Float(headWidth).squareRoot(), mask: mask, sharedCount: sources.sharedCount)
         for (index, part) in sources.parts(.value, head: columns).enumerated() {
-            multiply(scores.columns(part.columns), .asStored, part.rows, .asStored, into: output.columns(columns), adding: index > 0)
+            operations += product(scores.columns(part.columns), .asStored, part.rows, .asStored, into: output.columns(columns), adding: index > 0)
         }
     }
 }
@@ -84,6 +87,9 @@ package func attentionBackward(
     let headWidth = queries.columnCount / headCount
     let queryCount = queries.rowCount
     let scale = 1 / Float(headWidth).squareRoot()
+    let start = WorkMeter.now
+    var operations = 0
+    defer { WorkMeter.addAttention(operations: operations, since: start) }
     for head in 0..<headCount {
         let columns = head * headWidth..<(head + 1) * headWidth
         let p = probabilities.rows(head * queryCount..<(head + 1) * queryCount)
@@ -92,20 +98,20 @@ package func attentionBackward(
 
         // output = P V: dP = dO Vᵀ, dV = Pᵀ dO
         for part in sources.parts(.value, head: columns) {
-            multiply(headGradient, .asStored, part.rows, .transposed, into: scoreGradient.columns(part.columns))
+            operations += product(headGradient, .asStored, part.rows, .transposed, into: scoreGradient.columns(part.columns))
         }
         for part in sourceGradients.parts(.value, head: columns) where queryGradient != nil || part.columns.lowerBound < sources.sharedCount {
-            multiply(p.columns(part.columns), .transposed, headGradient, .asStored, into: part.rows, adding: true)
+            operations += product(p.columns(part.columns), .transposed, headGradient, .asStored, into: part.rows, adding: true)
         }
         softmaxBackward(probabilities: p, gradient: scoreGradient, scale: scale)
 
         // scores = Q Kᵀ: dK = dSᵀ Q, dQ = dS K
         for part in sourceGradients.parts(.key, head: columns) where queryGradient != nil || part.columns.lowerBound < sources.sharedCount {
-            multiply(scoreGradient.columns(part.columns), .transposed, queries.columns(columns), .asStored, into: part.rows, adding: true)
+            operations += product(scoreGradient.columns(part.columns), .transposed, queries.columns(columns), .asStored, into: part.rows, adding: true)
         }
         guard let queryGradient else { continue }
         for (index, part) in sources.parts(.key, head: columns).enumerated() {
-            multiply(scoreGradient.columns(part.columns), .asStored, part.rows, .asStored, into: queryGradient.columns(columns), adding: index > 0)
+            operations += product(scoreGradient.columns(part.columns), .asStored, part.rows, .asStored, into: queryGradient.columns(columns), adding: index > 0)
         }
     }
 }

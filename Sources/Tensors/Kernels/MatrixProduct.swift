@@ -25,6 +25,17 @@ package func multiply(
     _ right: some Readable, _ rightOrientation: Orientation,
     into output: MutableMatrix, scale: Float = 1, adding: Bool = false
 ) {
+    let start = WorkMeter.now
+    let operations = product(left, leftOrientation, right, rightOrientation, into: output, scale: scale, adding: adding)
+    WorkMeter.addProduct(rows: output.rowCount, operations: operations, since: start)
+}
+
+/// `multiply` without counting. Returns its floating-point operations.
+func product(
+    _ left: some Readable, _ leftOrientation: Orientation,
+    _ right: some Readable, _ rightOrientation: Orientation,
+    into output: MutableMatrix, scale: Float = 1, adding: Bool = false
+) -> Int {
     let left = left.reading
     let right = right.reading
     let (rows, inner) = leftOrientation == .asStored
@@ -35,14 +46,15 @@ package func multiply(
         inner == rightInner && output.rowCount == rows && output.columnCount == columns,
         "product \(rows)×\(inner) · \(rightInner)×\(columns) into \(output.rowCount)×\(output.columnCount)")
     precondition(blasIsSingleThreaded)
-    guard rows > 0, columns > 0 else { return }
+    guard rows > 0, columns > 0 else { return 0 }
     guard inner > 0 else {
         if !adding { output.fill(0) }
-        return
+        return 0
     }
     unsafe cblas_sgemm(
         CblasRowMajor, leftOrientation.code, rightOrientation.code,
         blasint(rows), blasint(columns), blasint(inner), scale,
         left.pointer, blasint(left.stride), right.pointer, blasint(right.stride),
         adding ? 1 : 0, output.pointer, blasint(output.stride))
+    return 2 * rows * columns * inner
 }

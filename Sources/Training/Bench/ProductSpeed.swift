@@ -1,0 +1,59 @@
+import CLIPModel
+import Tensors
+
+/// The speed of this machine's matrix products: those of one transformer block, on all workers side by side.
+package struct ProductSpeed {
+    private struct Memory {
+        let input: MutableMatrix
+        let queryKeyValue: MutableMatrix
+        let hidden: MutableMatrix
+        let output: MutableMatrix
+    }
+
+    private let block: BlockParameters<Matrix>
+    private let pool: WorkerPool
+    private let rowCounts: [Int]
+    private let memory: [Memory]
+
+    /// - Parameter rowCounts: rows of the inputs to try; the fastest counts.
+    package init(block: BlockParameters<Matrix>, rowCounts: [Int], pool: WorkerPool) {
+        self.block = block
+        self.pool = pool
+        self.rowCounts = rowCounts
+        let rows = rowCounts.max() ?? 1
+        let width = block.mlpInput.weight.columnCount
+        memory = (0..<pool.threadCount).map { _ in
+            let input = MutableMatrix(rows: rows, columns: width)
+            input.fill(0.5)
+            return Memory(
+                input: input, queryKeyValue: MutableMatrix(rows: rows, columns: 3 * width),
+                hidden: MutableMatrix(rows: rows, columns: block.mlpInput.weight.rowCount),
+                output: MutableMatrix(rows: rows, columns: width))
+        }
+    }
+
+    /// Operations a second.
+    ///
+    /// - Parameter seconds: time to spend.
+    package func measured(seconds: Double = 0.2) -> Double {
+        rowCounts.map { measured(rows: $0, seconds: seconds / Double(rowCounts.count)) }.max() ?? 0
+    }
+
+    private func measured(rows: Int, seconds: Double) -> Double {
+        let end = WorkMeter.now + Int(seconds * 1e9)
+        let before = WorkMeter.reading
+        let start = WorkMeter.now
+        pool.parallelFor(pool.threadCount) { [memory, block] worker, item in
+            let own = memory[item]
+            let input = own.input.rows(0..<rows)
+            let hidden = own.hidden.rows(0..<rows)
+            repeat {
+                multiply(input, .asStored, block.attentionInput.weight, .transposed, into: own.queryKeyValue.rows(0..<rows))
+                multiply(input, .asStored, block.attentionOutput.weight, .transposed, into: own.output.rows(0..<rows))
+                multiply(input, .asStored, block.mlpInput.weight, .transposed, into: hidden)
+                multiply(hidden, .asStored, block.mlpOutput.weight, .transposed, into: own.output.rows(0..<rows))
+            } while WorkMeter.now < end
+        }
+        return Double((WorkMeter.reading - before).operations) / (Double(WorkMeter.now - start) * 1e-9)
+    }
+}
