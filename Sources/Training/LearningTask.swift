@@ -88,6 +88,7 @@ package final class PromptTask: LearningTask {
 package final class BridgeTask: LearningTask {
     package let architecture: CLIPArchitecture
     private let description: BackboneDescription
+    private let precision: Precision
     private let tuning: Tuning
     private let parameters: BackboneParameters<MutableMatrix>
     private let gradients: BackboneParameters<MutableMatrix>
@@ -106,6 +107,7 @@ package final class BridgeTask: LearningTask {
         var described = backbone.description
         described.normalisation = normalisation ?? described.normalisation
         description = described
+        precision = backbone.precision
         self.tuning = tuning
         self.setting = setting
         let copy = backbone.parameters.mutableCopy()
@@ -115,7 +117,7 @@ package final class BridgeTask: LearningTask {
         learner = BackboneLearner(
             parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
             fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
-            activationBytes: setting.activationBytes)
+            activationBytes: setting.activationBytes, precision: backbone.precision)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay), values: Self.learning(copy, tuning, trainsTokens: trainsTokens),
             gradients: Self.learning(zeros, tuning, trainsTokens: trainsTokens), pool: setting.pool)
@@ -152,7 +154,8 @@ package final class BridgeTask: LearningTask {
         description.name = name
         description.provenance = provenance
         return Backbone(
-            architecture: architecture, parameters: parameters.mutableCopy().map(\.reading), description: description)
+            architecture: architecture, parameters: parameters.mutableCopy().map(\.reading), description: description
+        ).computing(in: precision)
     }
 
     package func classifier(sequences: [[Int]]) -> VideoClassifier {

@@ -15,6 +15,7 @@ package struct BenchWork: Sendable, Equatable {
     package var promptTokens = 10
     package var promptDepth = 12
     package var architecture = CLIPArchitecture.vitB16
+    package var precision = Precision.float32
 
     package init(_ kind: Kind) { self.kind = kind }
 
@@ -74,7 +75,8 @@ package final class BenchModel {
         try prompts.check(against: architecture)
         let backbone = Backbone(
             architecture: architecture, parameters: Self.weights(of: architecture),
-            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .clipBPE, provenance: "random weights"))
+            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .clipBPE, provenance: "random weights")
+        ).computing(in: work.precision)
         block = backbone.parameters.vision.blocks[0]
         let setting = TaskSetting(
             sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,

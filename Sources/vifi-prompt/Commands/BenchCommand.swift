@@ -75,6 +75,9 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "Classes.")
     var classes = 51
 
+    @Option(help: ArgumentHelp("Numbers of the large products: fp32, bf16, or auto for bf16 where it can be had.", valueName: "numbers"))
+    var precision = PrecisionChoice.fp32
+
     @Option(help: "Threads; all processors by default.")
     var threads: Int?
 
@@ -98,6 +101,7 @@ struct BenchOptions: ParsableArguments {
         work.frameCount = frames
         work.clipCount = clips
         work.classCount = classes
+        work.precision = try precision.resolved()
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
         Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")
         let model = try BenchModel(work, pool: pool)
