@@ -258,9 +258,11 @@ static int make_product(thread_state *thread, product *p, const vifi_product_key
     dnnl_primitive_desc_t description = NULL;
     const ptrdiff_t left_row = key->is_left_transposed ? 1 : key->inner;
     const ptrdiff_t left_column = key->is_left_transposed ? key->rows : 1;
+    const ptrdiff_t right_row = key->is_right_transposed ? 1 : key->columns;
+    const ptrdiff_t right_column = key->is_right_transposed ? key->inner : 1;
     int failed = strided(&left, dnnl_bf16, key->rows, key->inner, left_row, left_column)
                  || strided(&output, dnnl_f32, key->rows, key->columns, key->columns, 1)
-                 || (!right_layout && strided(&right, dnnl_bf16, key->inner, key->columns, key->columns, 1));
+                 || (!right_layout && strided(&right, dnnl_bf16, key->inner, key->columns, right_row, right_column));
     const vifi_layout *used = right_layout ? right_layout : &right;
     failed = failed || product_description(&description, &left, used, &output, key->is_adding)
              || queried(&scratchpad, description, dnnl_query_scratchpad_md)
@@ -284,7 +286,7 @@ static int make_product(thread_state *thread, product *p, const vifi_product_key
 static size_t hash(const vifi_product_key *key) {
     const uint64_t numbers[] = {
         (uint64_t)key->rows, (uint64_t)key->columns, (uint64_t)key->inner,
-        (uint64_t)(key->is_left_transposed | key->is_right_packed << 1 | key->is_adding << 2),
+        (uint64_t)(key->is_left_transposed | key->is_right_packed << 1 | key->is_adding << 2 | key->is_right_transposed << 3),
     };
     uint64_t sum = 0xCBF29CE484222325u;  // FNV-1a, a number at a time
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sum = (sum ^ numbers[i]) * 0x100000001B3u;
@@ -293,7 +295,8 @@ static size_t hash(const vifi_product_key *key) {
 
 static int is_same(const vifi_product_key *a, const vifi_product_key *b) {
     return a->rows == b->rows && a->columns == b->columns && a->inner == b->inner
-           && a->is_left_transposed == b->is_left_transposed && a->is_right_packed == b->is_right_packed && a->is_adding == b->is_adding;
+           && a->is_left_transposed == b->is_left_transposed && a->is_right_transposed == b->is_right_transposed
+           && a->is_right_packed == b->is_right_packed && a->is_adding == b->is_adding;
 }
 
 static product *find_product(thread_state *thread, const vifi_product_key *key, const vifi_layout *right_layout) {

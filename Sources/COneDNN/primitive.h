@@ -15,7 +15,7 @@ typedef struct {
 // What tells one product from another on the same thread.
 typedef struct {
     ptrdiff_t rows, columns, inner;
-    int is_left_transposed, is_right_packed, is_adding;
+    int is_left_transposed, is_right_transposed, is_right_packed, is_adding;
 } vifi_product_key;
 
 // The layout in which oneDNN reads a bfloat16 right factor [inner, columns] fastest. Zero on success.

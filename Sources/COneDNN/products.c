@@ -24,11 +24,12 @@ int vifi_bf16_multiply(const float *input, ptrdiff_t input_stride, ptrdiff_t row
     (void)input, (void)input_stride, (void)rows, (void)factor, (void)output, (void)output_stride, (void)adding;
     return -1;
 }
-int vifi_bf16_multiply_transposed(const float *left, ptrdiff_t left_stride, ptrdiff_t left_columns,
-                                  const float *right, ptrdiff_t right_stride, ptrdiff_t right_columns, ptrdiff_t rows,
-                                  float *output, ptrdiff_t output_stride) {
-    (void)left, (void)left_stride, (void)left_columns, (void)right, (void)right_stride, (void)right_columns;
-    (void)rows, (void)output, (void)output_stride;
+int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_left_transposed,
+                            const float *right, ptrdiff_t right_stride, int is_right_transposed,
+                            ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
+                            float *output, ptrdiff_t output_stride, int adding) {
+    (void)left, (void)left_stride, (void)is_left_transposed, (void)right, (void)right_stride, (void)is_right_transposed;
+    (void)rows, (void)columns, (void)inner, (void)output, (void)output_stride, (void)adding;
     return -1;
 }
 
@@ -106,17 +107,20 @@ int vifi_bf16_multiply(const float *input, ptrdiff_t input_stride, ptrdiff_t row
     return product_into(key, &factor->layout, left, factor->data, output, output_stride);
 }
 
-int vifi_bf16_multiply_transposed(const float *left, ptrdiff_t left_stride, ptrdiff_t left_columns,
-                                  const float *right, ptrdiff_t right_stride, ptrdiff_t right_columns, ptrdiff_t rows,
-                                  float *output, ptrdiff_t output_stride) {
-    uint16_t *left_half = vifi_scratch(VIFI_SCRATCH_LEFT, (size_t)(rows * left_columns) * sizeof *left_half);
-    uint16_t *right_half = vifi_scratch(VIFI_SCRATCH_RIGHT, (size_t)(rows * right_columns) * sizeof *right_half);
+int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_left_transposed,
+                            const float *right, ptrdiff_t right_stride, int is_right_transposed,
+                            ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
+                            float *output, ptrdiff_t output_stride, int adding) {
+    uint16_t *left_half = vifi_scratch(VIFI_SCRATCH_LEFT, (size_t)(rows * inner) * sizeof *left_half);
+    uint16_t *right_half = vifi_scratch(VIFI_SCRATCH_RIGHT, (size_t)(inner * columns) * sizeof *right_half);
     if (!left_half || !right_half) return -1;
-    vifi_to_bfloat16(left, left_stride, left_half, rows, left_columns);
-    vifi_to_bfloat16(right, right_stride, right_half, rows, right_columns);
+    if (is_left_transposed) vifi_to_bfloat16(left, left_stride, left_half, inner, rows);
+    else vifi_to_bfloat16(left, left_stride, left_half, rows, inner);
+    if (is_right_transposed) vifi_to_bfloat16(right, right_stride, right_half, columns, inner);
+    else vifi_to_bfloat16(right, right_stride, right_half, inner, columns);
     const vifi_product_key key = {
-        .rows = left_columns, .columns = right_columns, .inner = rows,
-        .is_left_transposed = 1, .is_right_packed = 0, .is_adding = 1,
+        .rows = rows, .columns = columns, .inner = inner, .is_left_transposed = is_left_transposed != 0,
+        .is_right_transposed = is_right_transposed != 0, .is_right_packed = 0, .is_adding = adding != 0,
     };
     return product_into(key, NULL, left_half, right_half, output, output_stride);
 }

@@ -65,6 +65,28 @@ import Testing
         weightGradient.expectFrameIntact()
     }
 
+    /// Both factors rounded on the way, as attention's are: all orientations, in windows.
+    @Test(.enabled(if: isHere), arguments: sizes)
+    func productsOfTwoRoundedFactors(sizes: (rows: Int, inner: Int, columns: Int)) {
+        let left = Table.random(sizes.rows, sizes.inner, seed: 61)
+        let right = Table.random(sizes.inner, sizes.columns, seed: 62)
+        let expected = table(left, in: .bfloat16) * table(right, in: .bfloat16)
+        for leftOrientation in [Orientation.asStored, .transposed] {
+            for rightOrientation in [Orientation.asStored, .transposed] {
+                let output = Framed(rows: sizes.rows, columns: sizes.columns)
+                let storedLeft = Framed(leftOrientation == .asStored ? left : left.transposed).window
+                let storedRight = Framed(rightOrientation == .asStored ? right : right.transposed).window
+                multiply(storedLeft, leftOrientation, storedRight, rightOrientation, into: output.window, precision: .bfloat16)
+                expectClose(output.window, expected, "product")
+                multiply(
+                    storedLeft, leftOrientation, storedRight, rightOrientation, into: output.window, adding: true,
+                    precision: .bfloat16)
+                expectClose(output.window, 2 * expected, "sum of products")
+                output.expectFrameIntact()
+            }
+        }
+    }
+
     /// Ties, numbers that round up to a power of two, zeros, the largest float and what is no number.
     @Test(.enabled(if: isHere)) func factorsAreRoundedToNearest() {
         let values: [Float] = [

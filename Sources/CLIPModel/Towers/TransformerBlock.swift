@@ -81,7 +81,7 @@ package struct TransformerBlock: Sendable {
                 queries: saved.queries.rows(queryRows),
                 sources: AttentionSources(shared: shared, own: saved.keyValue.rows(groups.rows(of: group)).reading),
                 headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
-                probabilities: saved.probabilities[group], output: saved.attended.rows(queryRows))
+                probabilities: saved.probabilities[group], output: saved.attended.rows(queryRows), precision: weights.precision)
         }
         add(p.attentionOutput.bias, toRowsOf: saved.selectedRows(of: saved.input, scratch: scratch.selected), into: saved.middle)
         multiply(saved.attended, weights.attentionOutput, into: saved.middle, adding: true)
@@ -128,7 +128,8 @@ package struct TransformerBlock: Sendable {
                     sources: AttentionSources(shared: shared, own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
                     probabilities: saved.probabilities[group], scratch: scratch.scores,
                     queryGradient: inputGradient == nil ? nil : queryGradient.rows(queryRows),
-                    sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)))
+                    sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)),
+                    precision: weights.precision)
             }
         }
         guard let inputGradient else { return }

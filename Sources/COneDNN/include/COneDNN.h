@@ -46,10 +46,11 @@ void vifi_bf16_factor_free(vifi_bf16_factor *factor);
 int vifi_bf16_multiply(const float *input, ptrdiff_t input_stride, ptrdiff_t rows, const vifi_bf16_factor *factor,
                        float *output, ptrdiff_t output_stride, int adding);
 
-// output[left_columns, right_columns] += transpose(left[rows, left_columns]) * right[rows, right_columns].
-// Zero on success.
-int vifi_bf16_multiply_transposed(const float *left, ptrdiff_t left_stride, ptrdiff_t left_columns,
-                                  const float *right, ptrdiff_t right_stride, ptrdiff_t right_columns, ptrdiff_t rows,
-                                  float *output, ptrdiff_t output_stride);
+// output[rows, columns] = left[rows, inner] * right[inner, columns], or += where `adding`; a transposed factor is
+// stored the other way round. Zero on success.
+int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_left_transposed,
+                            const float *right, ptrdiff_t right_stride, int is_right_transposed,
+                            ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
+                            float *output, ptrdiff_t output_stride, int adding);
 
 #endif

@@ -36,6 +36,9 @@ package struct AttentionSources<Element: Readable>: Sendable {
 
 private enum KeyOrValue { case key, value }
 
+/// Products with so few queries gain nothing from bfloat16: rounding the keys takes as long.
+private let fewQueries = 16
+
 /// Scaled dot-product attention of one group, all heads.
 ///
 ///     output = softmax(Q Kᵀ / √headWidth) V
@@ -46,10 +49,12 @@ private enum KeyOrValue { case key, value }
 ///   - sources: keys and values, shared and own.
 ///   - probabilities: `[headCount × queries, keys]`, kept for the gradient.
 ///   - output: `[queries, width]`, the heads side by side.
+///   - precision: of the products' factors; scores and probabilities are float32.
 package func attention(
     queries: some Readable, sources: AttentionSources<some Readable>, headCount: Int, mask: AttentionMask,
-    probabilities: MutableMatrix, output: MutableMatrix
+    probabilities: MutableMatrix, output: MutableMatrix, precision: Precision = .float32
 ) {
+    let precision = queries.rowCount > fewQueries ? precision : .float32
     let headWidth = queries.columnCount / headCount
     let queryCount = queries.rowCount
     let start = WorkMeter.now
@@ -59,11 +64,13 @@ package func attention(
         let columns = head * headWidth..<(head + 1) * headWidth
         let scores = probabilities.rows(head * queryCount..<(head + 1) * queryCount)
         for part in sources.parts(.key, head: columns) {
-            operations += product(queries.columns(columns), .asStored, part.rows, .transposed, into: scores.columns(part.columns))
+            operations += product(
+                queries.columns(columns), .asStored, part.rows, .transposed, into: scores.columns(part.columns), precision: precision)
         }
         softmax(scores, scale: 1 / Float(headWidth).squareRoot(), mask: mask, sharedCount: sources.sharedCount)
         for (index, part) in sources.parts(.value, head: columns).enumerated() {
-            operations += product(scores.columns(part.columns), .asStored, part.rows, .asStored, into: output.columns(columns), adding: index > 0)
+            operations += product(
+                scores.columns(part.columns), .asStored, part.rows, .asStored, into: output.columns(columns), adding: index > 0, precision: precision)
         }
     }
 }
@@ -79,8 +86,9 @@ package func attention(
 package func attentionBackward(
     outputGradient: some Readable, queries: some Readable, sources: AttentionSources<some Readable>, headCount: Int,
     probabilities: some Readable, scratch: MutableMatrix,
-    queryGradient: MutableMatrix?, sourceGradients: AttentionSources<MutableMatrix>
+    queryGradient: MutableMatrix?, sourceGradients: AttentionSources<MutableMatrix>, precision: Precision = .float32
 ) {
+    let precision = queries.rowCount > fewQueries ? precision : .float32
     precondition(
         sourceGradients.sharedCount == sources.sharedCount && sourceGradients.keyCount == sources.keyCount,
         "attention's source gradients have other shapes than its sources")
@@ -98,20 +106,24 @@ package func attentionBackward(
 
         // output = P V: dP = dO Vᵀ, dV = Pᵀ dO
         for part in sources.parts(.value, head: columns) {
-            operations += product(headGradient, .asStored, part.rows, .transposed, into: scoreGradient.columns(part.columns))
+            operations += product(
+                headGradient, .asStored, part.rows, .transposed, into: scoreGradient.columns(part.columns), precision: precision)
         }
         for part in sourceGradients.parts(.value, head: columns) where queryGradient != nil || part.columns.lowerBound < sources.sharedCount {
-            operations += product(p.columns(part.columns), .transposed, headGradient, .asStored, into: part.rows, adding: true)
+            operations += product(
+                p.columns(part.columns), .transposed, headGradient, .asStored, into: part.rows, adding: true, precision: precision)
         }
         softmaxBackward(probabilities: p, gradient: scoreGradient, scale: scale)
 
         // scores = Q Kᵀ: dK = dSᵀ Q, dQ = dS K
         for part in sourceGradients.parts(.key, head: columns) where queryGradient != nil || part.columns.lowerBound < sources.sharedCount {
-            operations += product(scoreGradient.columns(part.columns), .transposed, queries.columns(columns), .asStored, into: part.rows, adding: true)
+            operations += product(
+                scoreGradient.columns(part.columns), .transposed, queries.columns(columns), .asStored, into: part.rows, adding: true, precision: precision)
         }
         guard let queryGradient else { continue }
         for (index, part) in sources.parts(.key, head: columns).enumerated() {
-            operations += product(scoreGradient.columns(part.columns), .asStored, part.rows, .asStored, into: queryGradient.columns(columns), adding: index > 0)
+            operations += product(
+                scoreGradient.columns(part.columns), .asStored, part.rows, .asStored, into: queryGradient.columns(columns), adding: index > 0, precision: precision)
         }
     }
 }

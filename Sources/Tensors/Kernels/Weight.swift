@@ -69,21 +69,6 @@ extension Weight {
     }
 }
 
-/// `output += leftᵀ · right` with factors rounded to bfloat16.
-func addHalfProduct(transposed left: Matrix, _ right: Matrix, to output: MutableMatrix) {
-    precondition(
-        left.rowCount == right.rowCount && output.rowCount == left.columnCount && output.columnCount == right.columnCount,
-        "product (\(left.rowCount)×\(left.columnCount))ᵀ · \(right.rowCount)×\(right.columnCount) "
-            + "into \(output.rowCount)×\(output.columnCount)")
-    guard left.rowCount > 0 else { return }
-    let start = WorkMeter.now
-    let status = unsafe vifi_bf16_multiply_transposed(
-        left.pointer, left.stride, left.columnCount, right.pointer, right.stride, right.columnCount, left.rowCount,
-        output.pointer, output.stride)
-    precondition(status == 0, "oneDNN cannot multiply")
-    WorkMeter.addProduct(rows: left.rowCount, operations: 2 * left.rowCount * left.columnCount * right.columnCount, since: start)
-}
-
 /// A weight rounded to bfloat16, in the order in which oneDNN reads it: one copy for the way forward, one for
 /// the way back, each made when it is first needed, so that prediction holds only one.
 private final class HalfWeight: Sendable {
