@@ -91,6 +91,7 @@ package final class PromptTask: LearningTask {
 package final class BridgeTask: LearningTask {
     package let architecture: CLIPArchitecture
     private let description: BackboneDescription
+    private let precision: Precision
     private let tuning: Tuning
     private let parameters: BackboneParameters<MutableMatrix>
     private let gradients: BackboneParameters<MutableMatrix>
@@ -109,6 +110,7 @@ package final class BridgeTask: LearningTask {
         var described = backbone.description
         described.normalisation = normalisation ?? described.normalisation
         description = described
+        precision = backbone.precision
         self.tuning = tuning
         self.setting = setting
         let copy = backbone.parameters.mutableCopy()
@@ -121,7 +123,7 @@ package final class BridgeTask: LearningTask {
         learner = BackboneLearner(
             parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
             fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
-            budget: setting.budget)
+            budget: setting.budget, precision: backbone.precision)
     }
 
     /// The tensors that a way of tuning trains (`methods.md` 1.1).
@@ -156,7 +158,8 @@ package final class BridgeTask: LearningTask {
         description.name = name
         description.provenance = provenance
         return Backbone(
-            architecture: architecture, parameters: parameters.mutableCopy().map(\.reading), description: description)
+            architecture: architecture, parameters: parameters.mutableCopy().map(\.reading), description: description
+        ).computing(in: precision)
     }
 
     package func classifier(sequences: [[Int]]) -> VideoClassifier {

@@ -47,6 +47,8 @@ struct Settings {
     let recipe: Recipe
     let isPocket: Bool
     let pool: WorkerPool
+    /// Of the model's large products.
+    let precision: Precision
     /// Prompt depths that somebody asked for; nil where the default of all layers holds.
     private let givenDepths: (vision: Int?, text: Int?)
 
@@ -62,6 +64,10 @@ struct Settings {
         var merged = given.merged(over: base).merged(over: .defaults(for: kind))
         // Whoever asks for epochs does not want the base's number of steps.
         if given.training.epochs != nil, given.training.steps == nil { merged.training.steps = nil }
+        let precision = try merged.model.precision?.resolved() ?? .float32
+        // What `auto` came to, so that the recipe can be run again elsewhere.
+        merged.model.precision = merged.model.precision.map { _ in PrecisionChoice(precision) }
+        self.precision = precision
         recipe = merged
         self.pool = pool
         givenDepths = (given.prompts.visionDepth, given.prompts.textDepth)
@@ -79,7 +85,7 @@ struct Settings {
             Console.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
         }
         let path = try recipe.model.checkpoint ?? (kind == .bridge ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone())
-        let backbone = try BackboneFinder.load(path, activation: activation)
+        let backbone = try BackboneFinder.load(path, activation: activation).computing(in: precision)
         if let side = recipe.data.side, side != backbone.architecture.imagePixels {
             throw SettingsError.otherSide(wanted: side, backbone: backbone.architecture.imagePixels)
         }

@@ -20,17 +20,22 @@ struct Subject {
     ///   - prompts: a prompt file; nil for plain CLIP.
     ///   - backbone: nil for the one that the prompts belong to, else the bridged pocket CLIP.
     /// - Throws: `ModelError` where they do not belong together.
-    init(prompts path: String?, backbone backbonePath: String?, vocabulary: String?, activation: Activation? = nil) throws {
+    init(
+        prompts path: String?, backbone backbonePath: String?, vocabulary: String?, activation: Activation? = nil,
+        precision: PrecisionChoice? = nil
+    ) throws {
         let file = try path.map { try PromptFile.load($0) }
+        let found: Backbone
         if let backbonePath {
-            backbone = try BackboneFinder.load(backbonePath, activation: activation, likely: file?.header.activation)
+            found = try BackboneFinder.load(backbonePath, activation: activation, likely: file?.header.activation)
         } else if let file {
-            backbone = try BackboneFinder.backbone(for: file.header)
+            found = try BackboneFinder.backbone(for: file.header)
         } else {
             let bridged = try BackboneFinder.bridgedBackbone()
             Console.note("Backbone: \(bridged). For your own pass --backbone FILE.")
-            backbone = try Backbone.load(bridged)
+            found = try Backbone.load(bridged)
         }
+        backbone = found.computing(in: try precision?.resolved() ?? .float32)
         if let file, let path {
             do throws(ModelError) { try file.check(against: backbone) } catch { throw .inFile(path: path, error) as ModelError }
         }

@@ -33,7 +33,10 @@ struct Program {
     }
 
     /// Both streams go to files: the program sees no terminal, and neither fills up.
-    func run(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+    /// - Parameter environment: goes over what every run is given.
+    func run(
+        _ arguments: [String], environment: [String: String] = [:], sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> Outcome {
         let streams = ["stdout", "stderr"].map { folder.path(".\($0)-\(UInt64.random(in: 0 ... .max))") }
         for stream in streams { try Data().write(to: URL(fileURLWithPath: stream)) }
         let process = Process()
@@ -42,7 +45,7 @@ struct Program {
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         process.environment = [
             "VIFI_PROMPT_HOME": packageRoot, "VIFI_PROMPT_DATA": folder.path("data"), "COLUMNS": "100", "TERM": "xterm",
-        ]
+        ].merging(environment) { _, given in given }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[0]))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[1]))

@@ -26,7 +26,8 @@ package final class BackboneLearner {
     ///   - sequences: one token sequence a class, from start to end token.
     package init(
         parameters: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture, tuning: Tuning,
-        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, budget: MemoryBudget = .standard
+        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, budget: MemoryBudget = .standard,
+        precision: Precision = .float32
     ) {
         self.architecture = architecture
         self.tuning = tuning
@@ -35,8 +36,8 @@ package final class BackboneLearner {
         self.parameters = parameters
         let reading = parameters.map(\.reading)
         backbone = (
-            VisionTower(architecture: architecture, parameters: reading.vision),
-            TextTower(architecture: architecture, parameters: reading.text)
+            VisionTower(architecture: architecture, parameters: reading.vision, precision: precision),
+            TextTower(architecture: architecture, parameters: reading.text, precision: precision)
         )
         text = TextActivations(
             layout: TextTowerLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture),
@@ -54,6 +55,8 @@ package final class BackboneLearner {
 
     /// Text features of the weights as they are now.
     package func begin() {
+        let weights = backbone.vision.weights + backbone.text.weights
+        pool.parallelFor(weights.count) { _, index in weights[index].refresh() }
         backbone.text.forward(prompts: [], saved: text, pool: pool)
         head = VideoHead(fusion: fusion, scale: parameters.scale, text: TextFeatures(text.features))
         headSums.unitText.fill(0)

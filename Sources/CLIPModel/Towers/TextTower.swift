@@ -9,15 +9,18 @@ package struct TextTower: Sendable {
     let parameters: TextParameters<Matrix>
     let blocks: [TransformerBlock]
 
-    init(architecture: CLIPArchitecture, parameters: TextParameters<Matrix>) {
+    init(architecture: CLIPArchitecture, parameters: TextParameters<Matrix>, precision: Precision = .float32) {
         self.architecture = architecture
         self.parameters = parameters
-        blocks = parameters.blocks.map {
+        blocks = parameters.blocks.enumerated().map { layer, block in
             TransformerBlock(
-                parameters: $0, headCount: architecture.text.headCount, activation: architecture.activation,
-                isCausal: true)
+                parameters: block, headCount: architecture.text.headCount, activation: architecture.activation,
+                isCausal: true, isLast: layer == parameters.blocks.count - 1, precision: precision)
         }
     }
+
+    /// Weights that must be refreshed when their values have changed.
+    var weights: [Weight] { blocks.flatMap(\.weights.all) }
 
     /// Fills `saved.features`, `[classes, embeddingWidth]`, not normalised.
     ///

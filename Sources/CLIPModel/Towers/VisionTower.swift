@@ -8,16 +8,21 @@ package struct VisionTower: Sendable {
     package let architecture: CLIPArchitecture
     let parameters: VisionParameters<Matrix>
     let blocks: [TransformerBlock]
+    private let patchProjection: Weight
 
-    init(architecture: CLIPArchitecture, parameters: VisionParameters<Matrix>) {
+    init(architecture: CLIPArchitecture, parameters: VisionParameters<Matrix>, precision: Precision = .float32) {
         self.architecture = architecture
         self.parameters = parameters
-        blocks = parameters.blocks.map {
+        blocks = parameters.blocks.enumerated().map { layer, block in
             TransformerBlock(
-                parameters: $0, headCount: architecture.vision.headCount, activation: architecture.activation,
-                isCausal: false)
+                parameters: block, headCount: architecture.vision.headCount, activation: architecture.activation,
+                isCausal: false, isLast: layer == parameters.blocks.count - 1, precision: precision)
         }
+        patchProjection = Weight(parameters.patchProjection, precision: precision)
     }
+
+    /// Weights that must be refreshed when their values have changed.
+    var weights: [Weight] { blocks.flatMap(\.weights.all) + [patchProjection] }
 
     /// Fills `saved.features`, `[frames, embeddingWidth]`, not normalised.
     ///
@@ -100,7 +105,7 @@ package struct VisionTower: Sendable {
             target.copy(parameters.positionalEmbedding)
             add(parameters.classEmbedding, to: target.row(0))
             cutPatches(frame: frames.row(frame), side: architecture.imagePixels, patch: architecture.patchPixels, into: scratch.patches)
-            multiply(scratch.patches, .asStored, parameters.patchProjection, .transposed, into: target.rows(1..<rows), adding: true)
+            multiply(scratch.patches, patchProjection, into: target.rows(1..<rows), adding: true)
         }
     }
 

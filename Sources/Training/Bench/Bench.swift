@@ -101,7 +101,8 @@ package struct Bench {
     /// - Parameter onStep: told each step's seconds; the first, which is not counted, is step 0.
     package func run(onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in }) throws -> BenchReport {
         let rows = model.work.architecture.patchCount + 1
-        let speed = ProductSpeed(block: model.block, rowCounts: [rows + 10, 2 * (rows + 10)], pool: pool)
+        let speed = ProductSpeed(
+            block: model.block, precision: model.work.precision, rowCounts: [rows + 10, 2 * (rows + 10)], pool: pool)
         var speeds: [Double] = []
         var steps: [Step] = []
         for index in 0...stepCount {
@@ -129,7 +130,7 @@ package struct Bench {
         return BenchReport(
             work: work.kind.rawValue, frames: work.frameCount, clips: work.clipCount, classes: work.classCount,
             tokens: work.kind == .bridge ? 0 : work.promptTokens, depth: work.kind == .bridge ? 0 : work.promptDepth,
-            precision: "fp32", threads: pool.threadCount, processor: processorName(), steps: steps.count,
+            precision: work.precision.rawValue, threads: pool.threadCount, processor: processorName(), steps: steps.count,
             secondsPerStep: middle.seconds, fastestStep: steps[0].seconds, slowestStep: steps[steps.count - 1].seconds,
             flopsNeeded: needed, flopsDone: middle.work.operations, productRows: middle.work.productRows,
             productGflops: speed * 1e-9, shareOfProductSpeed: Double(needed) / middle.seconds / speed,

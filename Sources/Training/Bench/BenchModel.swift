@@ -15,6 +15,7 @@ package struct BenchWork: Sendable, Equatable {
     package var promptTokens = 10
     package var promptDepth = 12
     package var architecture = CLIPArchitecture.vitB16
+    package var precision = Precision.float32
 
     package init(_ kind: Kind) { self.kind = kind }
 
@@ -31,6 +32,14 @@ package struct BenchWork: Sendable, Equatable {
         return (0..<classCount).map { index in
             let word = (500 + index) % max(1, end - 2)
             return [end - 1] + Array(repeating: 1, count: promptTokens) + Array(repeating: word, count: 1 + index % 3) + [2, end]
+        }
+    }
+
+    /// Bytes of copies of the weights that products in bfloat16 are made from, forward and back.
+    package var packedWeightBytes: Int {
+        guard precision == .bfloat16 else { return 0 }
+        return [architecture.vision, architecture.text].reduce(0) { sum, tower in
+            sum + (kind == .predict ? 2 : 4) * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
         }
     }
 
@@ -79,7 +88,8 @@ package final class BenchModel {
         try prompts.check(against: architecture)
         let backbone = Backbone(
             architecture: architecture, parameters: Self.weights(of: architecture),
-            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .clipBPE, provenance: "random weights"))
+            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .clipBPE, provenance: "random weights")
+        ).computing(in: work.precision)
         block = backbone.parameters.vision.blocks[0]
         let setting = TaskSetting(
             sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,

@@ -10,13 +10,16 @@ package struct ProductSpeed {
         let output: MutableMatrix
     }
 
-    private let block: BlockParameters<Matrix>
+    private let weights: (input: Weight, output: Weight, mlpInput: Weight, mlpOutput: Weight)
     private let pool: WorkerPool
     private let rowCounts: [Int]
 
     /// - Parameter rowCounts: rows of the inputs to try; the fastest counts.
-    package init(block: BlockParameters<Matrix>, rowCounts: [Int], pool: WorkerPool) {
-        self.block = block
+    package init(block: BlockParameters<Matrix>, precision: Precision, rowCounts: [Int], pool: WorkerPool) {
+        weights = (
+            Weight(block.attentionInput.weight, precision: precision), Weight(block.attentionOutput.weight, precision: precision),
+            Weight(block.mlpInput.weight, precision: precision), Weight(block.mlpOutput.weight, precision: precision)
+        )
         self.pool = pool
         self.rowCounts = rowCounts
     }
@@ -32,13 +35,13 @@ package struct ProductSpeed {
 
     private var memory: [Memory] {
         let rows = rowCounts.max() ?? 1
-        let width = block.mlpInput.weight.columnCount
+        let width = weights.mlpInput.values.columnCount
         return (0..<pool.threadCount).map { _ in
             let input = MutableMatrix(rows: rows, columns: width)
             input.fill(0.5)
             return Memory(
                 input: input, queryKeyValue: MutableMatrix(rows: rows, columns: 3 * width),
-                hidden: MutableMatrix(rows: rows, columns: block.mlpInput.weight.rowCount),
+                hidden: MutableMatrix(rows: rows, columns: weights.mlpInput.values.rowCount),
                 output: MutableMatrix(rows: rows, columns: width))
         }
     }
@@ -47,15 +50,15 @@ package struct ProductSpeed {
         let end = WorkMeter.now + Int(seconds * 1e9)
         let before = WorkMeter.reading
         let start = WorkMeter.now
-        pool.parallelFor(pool.threadCount) { [block] worker, item in
+        pool.parallelFor(pool.threadCount) { [weights] worker, item in
             let own = memory[item]
             let input = own.input.rows(0..<rows)
             let hidden = own.hidden.rows(0..<rows)
             repeat {
-                multiply(input, .asStored, block.attentionInput.weight, .transposed, into: own.queryKeyValue.rows(0..<rows))
-                multiply(input, .asStored, block.attentionOutput.weight, .transposed, into: own.output.rows(0..<rows))
-                multiply(input, .asStored, block.mlpInput.weight, .transposed, into: hidden)
-                multiply(hidden, .asStored, block.mlpOutput.weight, .transposed, into: own.output.rows(0..<rows))
+                multiply(input, weights.input, into: own.queryKeyValue.rows(0..<rows))
+                multiply(input, weights.output, into: own.output.rows(0..<rows))
+                multiply(input, weights.mlpInput, into: hidden)
+                multiply(hidden, weights.mlpOutput, into: own.output.rows(0..<rows))
             } while WorkMeter.now < end
         }
         return Double((WorkMeter.reading - before).operations) / (Double(WorkMeter.now - start) * 1e-9)

@@ -75,6 +75,9 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "Classes.")
     var classes = 51
 
+    @Option(help: ArgumentHelp("Numbers of the large products: fp32, bf16, or auto for bf16 where it can be had.", valueName: "numbers"))
+    var precision = PrecisionChoice.fp32
+
     @Option(help: "Threads; all processors by default.")
     var threads: Int?
 
@@ -103,11 +106,12 @@ struct BenchOptions: ParsableArguments {
         work.frameCount = frames
         work.clipCount = clips
         work.classCount = classes
+        work.precision = try precision.resolved()
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
         Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")
         let source = films ? try BenchFilms.stream(work, clips: (steps + 1) * clips) : nil
         defer { source?.stream.cancel() }
-        let model = try BenchModel(work, pool: pool, budget: memory.budget(pool: pool), source: source?.clips)
+        let model = try BenchModel(work, pool: pool, budget: memory.budget(pool: pool, besides: work.packedWeightBytes), source: source?.clips)
         try memory.check(shortfall: model.memoryShortfall)
         let report = try Bench(model: model, pool: pool, stepCount: steps, films: source?.time).run { step, seconds in
             Console.note("step \(step): \(decimal(seconds, 3)) s")

@@ -105,6 +105,7 @@ struct BridgeCommand: ParsableCommand {
         data.apply(to: &recipe)
         training.apply(to: &recipe)
         recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.model.precision = model.precision ?? recipe.model.precision
         recipe.tuning = tuning ?? recipe.tuning
         recipe.fusion = fusion ?? recipe.fusion
     }

@@ -51,7 +51,8 @@ struct EvalCommand: ParsableCommand {
     func run() throws {
         let pool = model.pool
         let subject = try Subject(
-            prompts: zeroShot ? nil : prompts ?? defaultPrompts, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation)
+            prompts: zeroShot ? nil : prompts ?? defaultPrompts, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation,
+            precision: model.precision)
         let (classes, list) = try testList(pool: pool)
         let classifier = try subject.classifier(
             classNames: classes.names, template: template, fusion: fusion, frameCount: data.frames, pool: pool)

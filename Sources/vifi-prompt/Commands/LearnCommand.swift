@@ -106,6 +106,7 @@ struct LearnCommand: ParsableCommand {
         data.apply(to: &recipe)
         training.apply(to: &recipe)
         recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.model.precision = model.precision ?? recipe.model.precision
         recipe.prompts.visionTokens = visionTokens ?? recipe.prompts.visionTokens
         recipe.prompts.textTokens = textTokens ?? recipe.prompts.textTokens
         recipe.prompts.visionDepth = visionDepth ?? recipe.prompts.visionDepth

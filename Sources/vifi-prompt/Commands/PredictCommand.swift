@@ -43,7 +43,8 @@ struct PredictCommand: ParsableCommand {
     /// Every readable film is answered; those that are not are told, and decide the exit status.
     func run() throws {
         let pool = model.pool
-        let subject = try Subject(prompts: prompts, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation)
+        let subject = try Subject(prompts: prompts, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation,
+            precision: model.precision)
         let names = try classNames(subject)
         let classifier = try subject.classifier(
             classNames: names, template: template, fusion: nil, frameCount: frames, pool: pool)
