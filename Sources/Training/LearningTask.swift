@@ -16,6 +16,8 @@ package protocol LearningTask: AnyObject {
     func classifier(sequences: [[Int]]) -> VideoClassifier
     /// The first parameter that is NaN or infinite, if any.
     func nonFiniteName() -> String?
+    /// Bytes that the memory budget is too small by.
+    var memoryShortfall: Int { get }
 }
 
 /// What both tasks are told.
@@ -26,18 +28,18 @@ package struct TaskSetting {
     package let pool: WorkerPool
     package let weightDecay: Double
     /// Bound on the activations that are kept for the backward pass.
-    package let activationBytes: Int
+    package let budget: MemoryBudget
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
-        activationBytes: Int = 2 << 30
+        budget: MemoryBudget = .standard
     ) {
         self.sequences = sequences
         self.fusion = fusion
         self.frameCount = frameCount
         self.pool = pool
         self.weightDecay = weightDecay
-        self.activationBytes = activationBytes
+        self.budget = budget
     }
 }
 
@@ -55,14 +57,15 @@ package final class PromptTask: LearningTask {
         self.prompts = prompts
         self.setting = setting
         gradients = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
-        learner = PromptLearner(
-            backbone: backbone, prompts: prompts.configuration, sequences: setting.sequences, fusion: setting.fusion,
-            frameCount: setting.frameCount, pool: setting.pool, activationBytes: setting.activationBytes)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay), values: prompts.all, gradients: gradients.all, pool: setting.pool)
+        learner = PromptLearner(
+            backbone: backbone, prompts: prompts.configuration, sequences: setting.sequences, fusion: setting.fusion,
+            frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget)
     }
 
     package var parameterCount: Int { optimiser.parameterCount }
+    package var memoryShortfall: Int { learner.memoryShortfall }
 
     package func begin() { learner.begin(prompts: prompts) }
 
@@ -114,13 +117,13 @@ package final class BridgeTask: LearningTask {
         let zeros = copy.zeros()
         parameters = copy
         gradients = zeros
-        learner = BackboneLearner(
-            parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
-            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
-            activationBytes: setting.activationBytes, precision: backbone.precision)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay), values: Self.learning(copy, tuning, trainsTokens: trainsTokens),
             gradients: Self.learning(zeros, tuning, trainsTokens: trainsTokens), pool: setting.pool)
+        learner = BackboneLearner(
+            parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
+            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
+            budget: setting.budget, precision: backbone.precision)
     }
 
     /// The tensors that a way of tuning trains (`methods.md` 1.1).
@@ -136,6 +139,7 @@ package final class BridgeTask: LearningTask {
     }
 
     package var parameterCount: Int { optimiser.parameterCount }
+    package var memoryShortfall: Int { learner.memoryShortfall }
 
     package func begin() { learner.begin() }
 

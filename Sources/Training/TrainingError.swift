@@ -8,6 +8,8 @@ package enum TrainingError: ReportableError, Equatable {
     case interrupted(step: Int, saved: String)
     case badConfiguration([String])
     case noClips
+    /// `--memory` leaves no room for one chunk of frames a thread.
+    case tooLittleMemory(bound: Int, needed: Int)
 
     package var exitStatus: ExitStatus {
         switch self {
@@ -16,6 +18,7 @@ package enum TrainingError: ReportableError, Equatable {
         case .interrupted: .interrupted
         case .badConfiguration: .badConfiguration
         case .noClips: .badData
+        case .tooLittleMemory: .badConfiguration
         }
     }
 
@@ -33,6 +36,9 @@ package enum TrainingError: ReportableError, Equatable {
             "stopped on request after step \(step). Saved so far: \(saved)."
         case .noClips:
             "no film of the training list could be read: there is nothing to learn from. Nothing was saved."
+        case .tooLittleMemory(let bound, let needed):
+            "--memory \(bound / 1_000_000)M is too little: with these weights, frames and threads at least \(needed / 1_000_000 + 1)M are needed. "
+                + "Allow more, or use fewer --threads."
         case .badConfiguration(let faults):
             faults.joined(separator: "\n")
         }

@@ -86,9 +86,6 @@ private final class ReportedFilms: @unchecked Sendable {
 
 /// What `learn` and `bridge` share: the run's folder, the steps, the evaluations, what is said about them.
 struct LearningRun {
-    /// Decoded films that training meets again and again, in bytes.
-    private static let cacheBytes = 1 << 30
-
     let kind: RunKind
     let settings: Settings
     let data: RunData
@@ -96,6 +93,8 @@ struct LearningRun {
     let backbone: Backbone
     /// The recipe as it is run, with what was fitted to the backbone: it can be run again.
     let recipe: Recipe
+    /// For decoded films that training meets again and again.
+    let cacheBytes: Int
 
     /// An evaluation that a signal ended.
     private struct CutShort: Error {}
@@ -133,7 +132,7 @@ struct LearningRun {
         let clips = ClipLoader(
             list: data.train, reader: options.reader, sampler: FrameSampler(sampleCount: settings.frameCount),
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
-            configuration: options.loading(cacheByteBudget: Self.cacheBytes))
+            configuration: options.loading(cacheByteBudget: cacheBytes))
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         Console.note(
             "\(data.train.clips.count) clips of \(data.classes.count) classes, \(settings.frameCount) frames each; "
@@ -177,6 +176,7 @@ struct LearningRun {
                 }
             })
         progress.finish()
+        Console.note("Peak memory: \(ProgressReporter.decimal(Double(peakResidentBytes()) / 1e9, places: 2)) GB.")
         for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { Console.warning("not used: \(bad.reason)") }
         return outcome
     }

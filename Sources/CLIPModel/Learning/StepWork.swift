@@ -115,7 +115,7 @@ private struct BlockWork {
         queries = shape.queryCount
         queriesAll = shape.queries == .every
         width = tower.width
-        mlpWidth = 4 * tower.width
+        mlpWidth = tower.mlpWidth
         sharedPairs = shape.queryCount * shape.sharedCount
         ownPairs = (0..<shape.groups.count).reduce(0) { sum, group in
             let length = shape.groups.length(of: group)

@@ -75,22 +75,25 @@ package struct TransformerBlock: Sendable {
         }
         guard let output, saved.shape.queries != .none else { return }
 
+        let attended = saved.attended ?? scratch.attended.rows(0..<saved.shape.queryCount)
         for group in 0..<groups.count {
             let queryRows = saved.shape.queryRows(of: group)
             attention(
                 queries: saved.queries.rows(queryRows),
                 sources: AttentionSources(shared: shared, own: saved.keyValue.rows(groups.rows(of: group)).reading),
                 headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
-                probabilities: saved.probabilities[group], output: saved.attended.rows(queryRows), precision: weights.precision)
+                logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.rows(queryRows),
+                precision: weights.precision)
         }
         add(p.attentionOutput.bias, toRowsOf: saved.selectedRows(of: saved.input, scratch: scratch.selected), into: saved.middle)
-        multiply(saved.attended, weights.attentionOutput, into: saved.middle, adding: true)
+        multiply(attended, weights.attentionOutput, into: saved.middle, adding: true)
 
         let mlpNormalised = scratch.normalised.rows(0..<saved.shape.queryCount)
         layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalised, saving: saved.mlpNorm)
-        linear(mlpNormalised, weight: weights.mlpInput, bias: p.mlpInput.bias, into: saved.hidden)
+        let hidden = saved.hidden ?? scratch.hidden.rows(0..<saved.shape.queryCount)
+        linear(mlpNormalised, weight: weights.mlpInput, bias: p.mlpInput.bias, into: hidden)
         let activated = scratch.activated.rows(0..<saved.shape.queryCount)
-        activation(saved.hidden, into: activated)
+        activation(hidden, into: activated)
         add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
         multiply(activated, weights.mlpOutput, into: output, adding: true)
     }
@@ -126,7 +129,8 @@ package struct TransformerBlock: Sendable {
                 attentionBackward(
                     outputGradient: scratch.attendedGradient.rows(queryRows), queries: saved.queries.rows(queryRows),
                     sources: AttentionSources(shared: shared, own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
-                    probabilities: saved.probabilities[group], scratch: scratch.scores,
+                    mask: saved.shape.mask(of: group, isCausal: isCausal), logSums: saved.logSums(of: group),
+                    scratch: scratch.attention,
                     queryGradient: inputGradient == nil ? nil : queryGradient.rows(queryRows),
                     sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)),
                     precision: weights.precision)
@@ -144,13 +148,25 @@ package struct TransformerBlock: Sendable {
         let hiddenGradient = scratch.hiddenGradient.rows(rows)
         let normGradient = scratch.mlpNormGradient.rows(rows)
         let middleGradient = scratch.middleGradient.rows(rows)
+        let hidden = saved.hidden ?? hiddenAgain(saved: saved, scratch: scratch)
         multiplyBackward(outputGradient, weights.mlpOutput, into: hiddenGradient)
-        activation.backward(input: saved.hidden, gradient: hiddenGradient)
+        activation.backward(input: hidden, gradient: hiddenGradient)
         multiplyBackward(hiddenGradient, weights.mlpInput, into: normGradient)
         middleGradient.copy(outputGradient)
         layerNormBackward(
             outputGradient: normGradient, input: saved.middle, weight: parameters.mlpNorm.weight, saved: saved.mlpNorm,
             inputGradient: middleGradient)
+    }
+
+    /// The MLP's hidden rows where they were not kept, as `forward` computed them.
+    private func hiddenAgain(saved: BlockActivations, scratch: BlockScratch) -> MutableMatrix {
+        let rows = 0..<saved.shape.queryCount
+        let normalised = scratch.normalised.rows(rows)
+        let hidden = scratch.hidden.rows(rows)
+        let norm = parameters.mlpNorm
+        layerNorm(saved.middle, weight: norm.weight, bias: norm.bias, into: normalised, saving: saved.mlpNorm)
+        linear(normalised, weight: weights.mlpInput, bias: parameters.mlpInput.bias, into: hidden)
+        return hidden
     }
 
     /// From queries, keys and values down to the block's input: fills `attentionNormGradient`.

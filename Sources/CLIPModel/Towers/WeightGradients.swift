@@ -49,7 +49,7 @@ package struct BlockContribution {
         if let outputGradient {
             let rows = 0..<shape.queryCount
             let activated = scratch.activated.rows(rows)
-            block.activation(saved.hidden, into: activated)
+            block.activation(saved.hidden ?? scratch.hidden.rows(rows), into: activated)
             linearWeightBackward(
                 outputGradient: outputGradient, input: activated,
                 weightGradient: gradients.mlpOutput.weight, biasGradient: gradients.mlpOutput.bias, precision: precision)
@@ -62,8 +62,9 @@ package struct BlockContribution {
             layerNormWeightBackward(
                 outputGradient: scratch.mlpNormGradient.rows(rows), input: saved.middle, saved: saved.mlpNorm,
                 weightGradient: gradients.mlpNorm.weight, biasGradient: gradients.mlpNorm.bias)
+            guard let attended = saved.attended else { preconditionFailure("activations were kept for prompts only") }
             linearWeightBackward(
-                outputGradient: scratch.middleGradient.rows(rows), input: saved.attended,
+                outputGradient: scratch.middleGradient.rows(rows), input: attended,
                 weightGradient: gradients.attentionOutput.weight, biasGradient: gradients.attentionOutput.bias, precision: precision)
         }
 

@@ -47,6 +47,8 @@ package struct BenchReport: Encodable, Sendable {
     /// Matrices that a step allocated.
     package var allocations: Int
     package var breakdown: Breakdown
+    /// Share of a step that the model waited for clips; of steps fed from films.
+    package var waitingForFilms: Double?
 
     enum CodingKeys: String, CodingKey {
         case work, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown
@@ -59,6 +61,7 @@ package struct BenchReport: Encodable, Sendable {
         case productGflops = "product_gflops"
         case shareOfProductSpeed = "share_of_product_speed"
         case peakBytes = "peak_bytes"
+        case waitingForFilms = "waiting_for_films"
     }
 }
 
@@ -67,8 +70,23 @@ package struct Bench {
     package let model: BenchModel
     package let pool: WorkerPool
     package let stepCount: Int
+    private let films: (() -> FilmTime)?
 
-    package init(model: BenchModel, pool: WorkerPool, stepCount: Int) {
+    /// Seconds since the start.
+    package struct FilmTime: Sendable {
+        /// Processor time spent on reading and decoding.
+        package var decoding: Double
+        /// Spent by the model waiting for clips.
+        package var waiting: Double
+
+        package init(decoding: Double, waiting: Double) {
+            self.decoding = decoding
+            self.waiting = waiting
+        }
+    }
+
+    package init(model: BenchModel, pool: WorkerPool, stepCount: Int, films: (() -> FilmTime)? = nil) {
+        self.films = films
         self.model = model
         self.pool = pool
         self.stepCount = stepCount
@@ -77,22 +95,28 @@ package struct Bench {
     private struct Step {
         let seconds: Double
         let work: WorkReading
+        let films: FilmTime
     }
 
     /// - Parameter onStep: told each step's seconds; the first, which is not counted, is step 0.
-    package func run(onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in }) throws(ModelError) -> BenchReport {
+    package func run(onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in }) throws -> BenchReport {
         let rows = model.work.architecture.patchCount + 1
         let speed = ProductSpeed(
-            block: model.block, precision: model.work.precision, rowCounts: [rows + 10, 2 * (rows + 10), 4 * (rows + 10)], pool: pool)
+            block: model.block, precision: model.work.precision, rowCounts: [rows + 10, 2 * (rows + 10)], pool: pool)
         var speeds: [Double] = []
         var steps: [Step] = []
         for index in 0...stepCount {
             speeds.append(speed.measured())
+            let filmsBefore = films?() ?? FilmTime(decoding: 0, waiting: 0)
             let before = WorkMeter.reading
             let start = WorkMeter.now
             try model.step()
             let seconds = Double(WorkMeter.now - start) * 1e-9
-            if index > 0 { steps.append(Step(seconds: seconds, work: WorkMeter.reading - before)) }
+            let work = WorkMeter.reading - before
+            let filmsNow = films?() ?? filmsBefore
+            let filmTime = FilmTime(
+                decoding: filmsNow.decoding - filmsBefore.decoding, waiting: filmsNow.waiting - filmsBefore.waiting)
+            if index > 0 { steps.append(Step(seconds: seconds, work: work, films: filmTime)) }
             onStep(index, seconds)
         }
         speeds.append(speed.measured())
@@ -111,7 +135,7 @@ package struct Bench {
             flopsNeeded: needed, flopsDone: middle.work.operations, productRows: middle.work.productRows,
             productGflops: speed * 1e-9, shareOfProductSpeed: Double(needed) / middle.seconds / speed,
             peakBytes: peakResidentBytes(), allocations: middle.work.allocations,
-            breakdown: breakdown(of: middle))
+            breakdown: breakdown(of: middle), waitingForFilms: films == nil ? nil : middle.films.waiting / middle.seconds)
     }
 
     private func breakdown(of step: Step) -> BenchReport.Breakdown {
@@ -119,12 +143,14 @@ package struct Bench {
         var result = BenchReport.Breakdown()
         let total = Double(pool.threadCount) * step.seconds
         // Outside of parallel loops the calling thread works alone.
-        let alone = step.seconds - seconds(step.work.loops)
+        let alone = step.seconds - seconds(step.work.loops) - step.films.waiting
         let working = seconds(step.work.busy) + alone - seconds(step.work.turns)
         result.products = seconds(step.work.products)
         result.attention = seconds(step.work.attention)
         result.elementwise = max(0, working - result.products - result.attention)
         result.waiting = max(0, total - working)
+        // On a thread of its own, beside the model's.
+        result.decode = step.films.decoding
         return result
     }
 }

@@ -35,6 +35,14 @@ package struct BenchWork: Sendable, Equatable {
         }
     }
 
+    /// Bytes of copies of the weights that products in bfloat16 are made from, forward and back.
+    package var packedWeightBytes: Int {
+        guard precision == .bfloat16 else { return 0 }
+        return [architecture.vision, architecture.text].reduce(0) { sum, tower in
+            sum + (kind == .predict ? 2 : 4) * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
+        }
+    }
+
     /// Operations that each step needs.
     package var operationsNeeded: Int {
         let work = switch kind {
@@ -64,12 +72,17 @@ package final class BenchModel {
     private let task: (any LearningTask)?
     private let classifier: VideoClassifier?
     private let clips: [Matrix]
+    /// Where clips come from, so many at a time; nil for random ones that stay the same.
+    private let source: ((Int) throws -> [Matrix])?
     private let targets: [[Float]]
     /// Weights of a block, for measuring the machine.
     package let block: BlockParameters<Matrix>
 
-    package init(_ work: BenchWork, pool: WorkerPool, activationBytes: Int = 2 << 30) throws(ModelError) {
+    package init(
+        _ work: BenchWork, pool: WorkerPool, budget: MemoryBudget = .standard, source: ((Int) throws -> [Matrix])? = nil
+    ) throws {
         self.work = work
+        self.source = source
         let architecture = work.architecture
         let prompts = work.prompts
         try prompts.check(against: architecture)
@@ -80,7 +93,7 @@ package final class BenchModel {
         block = backbone.parameters.vision.blocks[0]
         let setting = TaskSetting(
             sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,
-            activationBytes: activationBytes)
+            budget: budget)
         let start = PromptSet(random: prompts, architecture: architecture, seed: 1)
         switch work.kind {
         case .learn:
@@ -96,7 +109,7 @@ package final class BenchModel {
         }
         let side = architecture.imagePixels
         let noise = Self.noise
-        clips = (0..<work.clipCount).map { clip in
+        clips = source != nil ? [] : (0..<work.clipCount).map { clip in
             let matrix = MutableMatrix(rows: work.frameCount, columns: 3 * side * side)
             Self.fill(matrix, from: noise, deviation: 1, start: 7919 * (clip + 1))
             return matrix.reading
@@ -104,11 +117,15 @@ package final class BenchModel {
         targets = (0..<work.clipCount).map { clip in (0..<work.classCount).map { $0 == clip % work.classCount ? 1 : 0 } }
     }
 
+    /// Bytes that the memory budget is too small by.
+    package var memoryShortfall: Int { task?.memoryShortfall ?? 0 }
+
     /// One step.
     ///
     /// - Returns: the mean loss over the clips; for `predict` the first clip's largest logit.
     @discardableResult
-    package func step() throws(ModelError) -> Double {
+    package func step() throws -> Double {
+        let clips = try source?(work.clipCount) ?? clips
         if let classifier { return Double(try classifier.logits(clips: clips)[0].max() ?? 0) }
         guard let task else { return 0 }
         var result = StepResult()

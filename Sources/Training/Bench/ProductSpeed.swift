@@ -13,7 +13,6 @@ package struct ProductSpeed {
     private let weights: (input: Weight, output: Weight, mlpInput: Weight, mlpOutput: Weight)
     private let pool: WorkerPool
     private let rowCounts: [Int]
-    private let memory: [Memory]
 
     /// - Parameter rowCounts: rows of the inputs to try; the fastest counts.
     package init(block: BlockParameters<Matrix>, precision: Precision, rowCounts: [Int], pool: WorkerPool) {
@@ -23,30 +22,35 @@ package struct ProductSpeed {
         )
         self.pool = pool
         self.rowCounts = rowCounts
-        let rows = rowCounts.max() ?? 1
-        let width = block.mlpInput.weight.columnCount
-        memory = (0..<pool.threadCount).map { _ in
-            let input = MutableMatrix(rows: rows, columns: width)
-            input.fill(0.5)
-            return Memory(
-                input: input, queryKeyValue: MutableMatrix(rows: rows, columns: 3 * width),
-                hidden: MutableMatrix(rows: rows, columns: block.mlpInput.weight.rowCount),
-                output: MutableMatrix(rows: rows, columns: width))
-        }
     }
 
     /// Operations a second.
     ///
     /// - Parameter seconds: time to spend.
     package func measured(seconds: Double = 0.2) -> Double {
-        rowCounts.map { measured(rows: $0, seconds: seconds / Double(rowCounts.count)) }.max() ?? 0
+        // Made anew each time: what the steps need at most shall not be more by this.
+        let memory = memory
+        return rowCounts.map { measured(rows: $0, seconds: seconds / Double(rowCounts.count), memory: memory) }.max() ?? 0
     }
 
-    private func measured(rows: Int, seconds: Double) -> Double {
+    private var memory: [Memory] {
+        let rows = rowCounts.max() ?? 1
+        let width = weights.mlpInput.values.columnCount
+        return (0..<pool.threadCount).map { _ in
+            let input = MutableMatrix(rows: rows, columns: width)
+            input.fill(0.5)
+            return Memory(
+                input: input, queryKeyValue: MutableMatrix(rows: rows, columns: 3 * width),
+                hidden: MutableMatrix(rows: rows, columns: weights.mlpInput.values.rowCount),
+                output: MutableMatrix(rows: rows, columns: width))
+        }
+    }
+
+    private func measured(rows: Int, seconds: Double, memory: [Memory]) -> Double {
         let end = WorkMeter.now + Int(seconds * 1e9)
         let before = WorkMeter.reading
         let start = WorkMeter.now
-        pool.parallelFor(pool.threadCount) { [memory, weights] worker, item in
+        pool.parallelFor(pool.threadCount) { [weights] worker, item in
             let own = memory[item]
             let input = own.input.rows(0..<rows)
             let hidden = own.hidden.rows(0..<rows)

@@ -19,7 +19,7 @@ struct BenchCommand: ParsableCommand {
             Models are ViT-B/16 with random weights: nothing has to be downloaded. Speed is compared with that \
             of bare matrix products, measured between the steps on the same threads.
             """,
-        subcommands: [Learn.self, Bridge.self, Predict.self], defaultSubcommand: Learn.self)
+        subcommands: [Learn.self, Bridge.self, Predict.self, DecodeBench.self], defaultSubcommand: Learn.self)
 
     struct Learn: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -84,6 +84,11 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "Steps to time, after one that is not.")
     var steps = 3
 
+    @OptionGroup var memory: MemoryOptions
+
+    @Flag(help: "Feed the steps from films, read by one thread meanwhile, instead of from memory.")
+    var films = false
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -104,8 +109,11 @@ struct BenchOptions: ParsableArguments {
         work.precision = try precision.resolved()
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
         Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")
-        let model = try BenchModel(work, pool: pool)
-        let report = try Bench(model: model, pool: pool, stepCount: steps).run { step, seconds in
+        let source = films ? try BenchFilms.stream(work, clips: (steps + 1) * clips) : nil
+        defer { source?.stream.cancel() }
+        let model = try BenchModel(work, pool: pool, budget: memory.budget(pool: pool, besides: work.packedWeightBytes), source: source?.clips)
+        try memory.check(shortfall: model.memoryShortfall)
+        let report = try Bench(model: model, pool: pool, stepCount: steps, films: source?.time).run { step, seconds in
             Console.note("step \(step): \(decimal(seconds, 3)) s")
         }
         if json { try Console.json(report) } else { Console.result(report.text) }

@@ -26,6 +26,7 @@ struct BridgeCommand: ParsableCommand {
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
 
     @Option(help: "What learns: both towers, image or text.")
@@ -76,9 +77,16 @@ struct BridgeCommand: ParsableCommand {
             backbone: backbone, tuning: settings.recipe.tuning ?? .both,
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3),
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+                // Evaluating and saving take a copy of the weights; halving them, another.
+                budget: memory.budget(
+                    pool: settings.pool,
+                    besides: memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
+                        + (half ? 8 : 4) * backbone.parameterCount)),
             normalisation: settings.normalisation(for: backbone))
-        let run = LearningRun(kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe)
+        try memory.check(shortfall: task.memoryShortfall)
+        let run = LearningRun(kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe,
+            cacheBytes: memory.cacheBytes)
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
             + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"

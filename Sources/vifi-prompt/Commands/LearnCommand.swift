@@ -22,6 +22,7 @@ struct LearnCommand: ParsableCommand {
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
 
     @Option(help: ArgumentHelp("Prompt tokens a layer of the vision tower; 0 for none.", valueName: "tokens"))
@@ -49,9 +50,13 @@ struct LearnCommand: ParsableCommand {
             backbone: backbone, prompts: prompts,
             setting: TaskSetting(
                 sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3))
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+                budget: memory.budget(
+                    pool: settings.pool,
+                    besides: memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels))))
+        try memory.check(shortfall: task.memoryShortfall)
         let run = LearningRun(kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
-            recipe: settings.recipe(with: configuration))
+            recipe: settings.recipe(with: configuration), cacheBytes: memory.cacheBytes)
         let outcome = try run.train(task, sequences: sequences, output: training.output) { path, report in
             try checkUntouched(backbone)
             var header = PromptHeader(
