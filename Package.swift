@@ -1,5 +1,14 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
+
+/// oneDNN is taken where its header is: `libdnnl-dev` on Debian and Ubuntu, `$ONEDNN_ROOT` for one of your own.
+/// SwiftPM remembers the answer: after installing it later, run `swift package purge-cache`, or build with
+/// `--traits OneDNN`. `--disable-default-traits` builds without it.
+let oneDNNRoot = Context.environment["ONEDNN_ROOT"]
+let hasOneDNN = ([oneDNNRoot].compactMap(\.self) + ["/usr", "/usr/local"]).contains {
+    FileManager.default.fileExists(atPath: "\($0)/include/oneapi/dnnl/dnnl.h")
+}
 
 /// Every target marks each use of unsafe memory with `unsafe`; forgetting one does not build.
 let strict: [SwiftSetting] = [
@@ -12,6 +21,10 @@ let package = Package(
     products: [
         .library(name: "VifiPrompt", targets: ["VifiPrompt"]),
         .executable(name: "vifi-prompt", targets: ["vifi-prompt"]),
+    ],
+    traits: [
+        .trait(name: "OneDNN", description: "bfloat16 products through oneDNN: --precision bf16."),
+        .default(enabledTraits: hasOneDNN ? ["OneDNN"] : []),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -29,11 +42,17 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPosix"),
         .target(name: "CKernels"),
+        .target(
+            name: "COneDNN", dependencies: ["CKernels"],
+            cSettings: [.define("VIFI_ONEDNN", .when(traits: ["OneDNN"]))]
+                + (oneDNNRoot.map { [.unsafeFlags(["-I\($0)/include"], .when(traits: ["OneDNN"]))] } ?? []),
+            linkerSettings: [.linkedLibrary("dnnl", .when(traits: ["OneDNN"]))]
+                + (oneDNNRoot.map { [.unsafeFlags(["-L\($0)/lib", "-Xlinker", "-rpath=\($0)/lib"], .when(traits: ["OneDNN"]))] } ?? [])),
 
         // The library, lowest layer first.
         .target(
             name: "Files", dependencies: ["CPosix", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
-        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: strict),
+        .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS"], swiftSettings: strict),
         .target(
             name: "WeightFiles", dependencies: ["CKernels", "CZlib", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),

@@ -12,6 +12,8 @@ package struct Backbone: Sendable {
     package let digest: String
     package let vision: VisionTower
     package internal(set) var text: TextTower
+    /// Of the towers' large products. The parameters are float32 in any case.
+    package let precision: Precision
 
     /// CLIP's vocabulary beside the file or folder that the backbone was read from.
     package let vocabularyPath: String?
@@ -27,7 +29,7 @@ package struct Backbone: Sendable {
     /// - Parameter digest: of exactly these parameters.
     init(
         architecture: CLIPArchitecture, parameters: BackboneParameters<Matrix>, description: BackboneDescription, digest: String,
-        vocabularyPath: String?, warnings: [CheckpointWarning]
+        vocabularyPath: String?, warnings: [CheckpointWarning], precision: Precision = .float32
     ) {
         self.architecture = architecture
         self.parameters = parameters
@@ -35,8 +37,16 @@ package struct Backbone: Sendable {
         self.digest = digest
         self.vocabularyPath = vocabularyPath
         self.warnings = warnings
-        vision = VisionTower(architecture: architecture, parameters: parameters.vision)
-        text = TextTower(architecture: architecture, parameters: parameters.text)
+        self.precision = precision
+        vision = VisionTower(architecture: architecture, parameters: parameters.vision, precision: precision)
+        text = TextTower(architecture: architecture, parameters: parameters.text, precision: precision)
+    }
+
+    /// The same weights, whose towers compute in `precision`.
+    package func computing(in precision: Precision) -> Backbone {
+        Backbone(
+            architecture: architecture, parameters: parameters, description: description, digest: digest,
+            vocabularyPath: vocabularyPath, warnings: warnings, precision: precision)
     }
 
     /// The factor on cosine similarities, `exp(logit_scale)`.

@@ -24,14 +24,14 @@ package final class VideoClassifier: Sendable {
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: sequences, promptTokens: configuration.textTokens),
             promptDepth: configuration.textDepth, architecture: backbone.architecture)
-        let memory = TextActivations(layout: layout, architecture: backbone.architecture, forGradients: false)
+        let memory = TextActivations(layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
         backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
         self.backbone = backbone
         self.frameCount = frameCount
         text = TextFeatures(memory.features)
         head = VideoHead(fusion: fusion, scale: backbone.logitScale, text: text)
         pass = VisionPass(
-            tower: backbone.vision, prompts: configuration, frameCount: frameCount, forGradients: false, pool: pool)
+            tower: backbone.vision, prompts: configuration, frameCount: frameCount, keeping: .nothing, pool: pool)
         context = configuration.visionDepth > 0
             ? backbone.vision.promptContext(for: prompts.vision, layout: pass.layout) : nil
     }

@@ -1,17 +1,30 @@
+import Glibc
+
 /// Float32 memory on a cache-line boundary, zeroed, freed with its last matrix.
 ///
 /// Unchecked Sendable: workers share it, and the program's structure gives each worker its own
 /// window to write.
 @safe final class Storage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
+    private let block: UnsafeMutableRawPointer
+    private let byteCount: Int
 
     init(count: Int) {
-        let bytes = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
-        unsafe base = bytes.bindMemory(to: Float.self, capacity: count)
-        unsafe base.initialize(repeating: 0, count: count)
+        byteCount = max(count, 1) * MemoryLayout<Float>.stride
+        // The system's own zeros: pages that are never touched take no memory.
+        guard let block = unsafe calloc(byteCount + Self.alignment, 1) else { fatalError("out of memory: \(byteCount) bytes") }
+        unsafe self.block = block
+        let aligned = unsafe block.alignedUp(toMultipleOf: Self.alignment)
+        unsafe base = aligned.bindMemory(to: Float.self, capacity: max(count, 1))
+        WorkMeter.addMemory(bytes: byteCount)
     }
 
-    deinit { unsafe base.deallocate() }
+    private static let alignment = 64
+
+    deinit {
+        WorkMeter.removeMemory(bytes: byteCount)
+        unsafe free(block)
+    }
 }
 
 /// A row-major matrix of Float32 that is only read. Copies and windows share memory.

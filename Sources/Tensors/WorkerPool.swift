@@ -31,8 +31,11 @@ package final class WorkerPool: Sendable {
     /// `worker` is in `0 ..< threadCount` and never runs two items at once. Not reentrant.
     package func parallelFor(_ count: Int, _ body: @Sendable (_ worker: Int, _ item: Int) -> Void) {
         guard count > 0 else { return }
+        let start = WorkMeter.now
+        defer { WorkMeter.addLoop(since: start) }
         guard threadCount > 1, count > 1 else {
             for item in 0..<count { body(0, item) }
+            WorkMeter.addItems(since: start)
             return
         }
         withoutActuallyEscaping(body) { shared.run(count: count, helpers: threadCount - 1, body: $0) }
@@ -124,6 +127,8 @@ private final class SharedState: @unchecked Sendable {
     }
 
     private func drain(_ loop: Loop, worker: Int) {
+        let start = WorkMeter.now
+        defer { WorkMeter.addItems(since: start) }
         while true {
             let item = nextItem.wrappingAdd(1, ordering: .relaxed).oldValue
             guard item < loop.count else { return }
@@ -141,9 +146,11 @@ package final class Turnstile: @unchecked Sendable {
     package init(gateCount: Int) { nextItem = Array(repeating: 0, count: gateCount) }
 
     package func pass(gate: Int, item: Int, _ body: () -> Void) {
+        let start = WorkMeter.now
         lock.lock()
         while nextItem[gate] != item { lock.wait() }
         lock.unlock()
+        WorkMeter.addTurn(since: start)
         body()
         lock.lock()
         nextItem[gate] += 1

@@ -16,6 +16,8 @@ package protocol LearningTask: AnyObject {
     func classifier(sequences: [[Int]]) -> VideoClassifier
     /// The first parameter that is NaN or infinite, if any.
     func nonFiniteName() -> String?
+    /// Bytes that the memory budget is too small by.
+    var memoryShortfall: Int { get }
 }
 
 extension LearningTask {
@@ -31,19 +33,19 @@ package struct TaskSetting {
     package let pool: WorkerPool
     package let weightDecay: Double
     /// Bound on the activations that are kept for the backward pass.
-    package let activationBytes: Int
+    package let budget: MemoryBudget
     package let rounding: HalfRounding
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
-        activationBytes: Int = 2 << 30, rounding: HalfRounding = []
+        budget: MemoryBudget = .standard, rounding: HalfRounding = []
     ) {
         self.sequences = sequences
         self.fusion = fusion
         self.frameCount = frameCount
         self.pool = pool
         self.weightDecay = weightDecay
-        self.activationBytes = activationBytes
+        self.budget = budget
         self.rounding = rounding
     }
 }
@@ -62,14 +64,16 @@ package final class PromptTask: LearningTask {
         self.prompts = prompts
         self.setting = setting
         gradients = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
-        learner = PromptLearner(
-            backbone: backbone.rounded(setting.rounding), prompts: prompts.configuration, sequences: setting.sequences,
-            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, activationBytes: setting.activationBytes)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay),
             entries: zip(prompts.named, gradients.all).map { .init(name: $0.name, value: $0.element, gradient: $1) },
             pool: setting.pool)
+        learner = PromptLearner(
+            backbone: backbone.rounded(setting.rounding), prompts: prompts.configuration, sequences: setting.sequences,
+            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget)
     }
+
+    package var memoryShortfall: Int { learner.memoryShortfall }
 
     package func begin() {
         learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts)
@@ -97,6 +101,7 @@ package final class PromptTask: LearningTask {
 package final class BridgeTask: LearningTask {
     package let architecture: CLIPArchitecture
     private let description: BackboneDescription
+    private let precision: Precision
     private let tuning: Tuning
     private let parameters: BackboneParameters<MutableMatrix>
     private let gradients: BackboneParameters<MutableMatrix>
@@ -115,16 +120,13 @@ package final class BridgeTask: LearningTask {
         var described = backbone.description
         described.normalisation = normalisation ?? described.normalisation
         description = described
+        precision = backbone.precision
         self.tuning = tuning
         self.setting = setting
         let copy = backbone.parameters.mutableCopy()
         let zeros = copy.zeros()
         parameters = copy
         gradients = zeros
-        learner = BackboneLearner(
-            parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
-            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool,
-            activationBytes: setting.activationBytes, rounding: setting.rounding)
         optimiser = Optimiser(
             AdamW(weightDecay: setting.weightDecay),
             entries: zip(
@@ -132,6 +134,10 @@ package final class BridgeTask: LearningTask {
                 zip(Self.learning(copy, tuning, trainsTokens: trainsTokens), Self.learning(zeros, tuning, trainsTokens: trainsTokens))
             ).map { .init(name: $0.name, value: $1.0, gradient: $1.1) },
             pool: setting.pool)
+        learner = BackboneLearner(
+            parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
+            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget,
+            rounding: setting.rounding, precision: backbone.precision)
     }
 
     /// The tensors that a way of tuning trains (`methods.md` 1.1).
@@ -145,6 +151,8 @@ package final class BridgeTask: LearningTask {
         case .text: text
         }
     }
+
+    package var memoryShortfall: Int { learner.memoryShortfall }
 
     package func begin() { learner.begin() }
 
@@ -163,7 +171,8 @@ package final class BridgeTask: LearningTask {
         description.name = name
         description.provenance = provenance
         return Backbone(
-            architecture: architecture, parameters: parameters.mutableCopy().map(\.reading), description: description)
+            architecture: architecture, parameters: parameters.mutableCopy().map(\.reading), description: description
+        ).computing(in: precision)
     }
 
     package func classifier(sequences: [[Int]]) -> VideoClassifier {

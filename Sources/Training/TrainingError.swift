@@ -15,6 +15,8 @@ package enum TrainingError: ReportableError, Equatable {
     case cannotSave(step: Int, reason: String, kept: String?)
     case badConfiguration([String])
     case noClips
+    /// `--memory` leaves no room for one chunk of frames a thread.
+    case tooLittleMemory(bound: Int, needed: Int)
 
     package var exitStatus: ExitStatus {
         switch self {
@@ -24,6 +26,7 @@ package enum TrainingError: ReportableError, Equatable {
         case .badConfiguration: .badConfiguration
         case .noClips, .otherCheckpoint: .badData
         case .cannotSave: .inputOutput
+        case .tooLittleMemory: .badConfiguration
         }
     }
 
@@ -48,6 +51,9 @@ package enum TrainingError: ReportableError, Equatable {
                     ?? "There is no checkpoint.")
         case .noClips:
             "no film of the training list could be read: there is nothing to learn from. Nothing was saved."
+        case .tooLittleMemory(let bound, let needed):
+            "--memory \(bound / 1_000_000)M is too little: with these weights, frames and threads at least \(needed / 1_000_000 + 1)M are needed. "
+                + "Allow more, or use fewer --threads."
         case .badConfiguration(let faults):
             faults.joined(separator: "\n")
         }

@@ -127,9 +127,6 @@ extension AnnotationList {
 
 /// What `learn` and `bridge` share: the run's folder, the steps, the evaluations, what is said about them.
 struct LearningRun {
-    /// Decoded films that training meets again and again, in bytes.
-    static let cacheBytes = 1 << 30
-
     let kind: RunKind
     let settings: Settings
     let data: RunData
@@ -139,6 +136,8 @@ struct LearningRun {
     let recipe: Recipe
     /// Seconds between two checkpoints.
     let saveInterval: Double
+    /// For decoded films that training meets again and again.
+    let cacheBytes: Int
 
     /// An evaluation that a signal ended.
     private struct CutShort: Error {}
@@ -214,6 +213,7 @@ struct LearningRun {
         let trainer = Trainer(configuration: configuration, classCount: data.classes.count, clips: clips)
         let ending = try trainer.run(task, from: state, events: events)
         progress.finish()
+        Console.note("Peak memory: \(ProgressReporter.decimal(Double(peakResidentBytes()) / 1e9, places: 2)) GB.")
         for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { Console.warning("not used: \(bad.reason)") }
         if case .interrupted(let step) = ending {
             throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
@@ -294,7 +294,7 @@ struct LearningRun {
         ClipLoader(
             list: data.train, reader: options.reader, sampler: settings.sampler,
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
-            configuration: options.loading(cacheByteBudget: Self.cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
+            configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
     }
 
     /// Test clips, seen once in the middle.

@@ -59,6 +59,8 @@ struct Settings {
     let recipe: Recipe
     let isPocket: Bool
     let pool: WorkerPool
+    /// Of the model's large products.
+    let precision: Precision
     /// The backbone of a run that goes on.
     private let resumedBackbone: String?
     /// Prompt depths that somebody asked for; nil where the default of all layers holds.
@@ -69,7 +71,11 @@ struct Settings {
         let given = try recipeOptions.given(flags: flags)
         isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
         let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(kind.rawValue).yaml")) : Recipe()
-        recipe = given.merged(over: base).overlaid(on: .defaults(for: kind))
+        var merged = given.merged(over: base).overlaid(on: .defaults(for: kind))
+        precision = try merged.model.precision?.resolved() ?? .float32
+        // What `auto` came to, so that the recipe can be run again elsewhere.
+        merged.model.precision = merged.model.precision.map { [precision] _ in PrecisionChoice(precision) }
+        recipe = merged
         self.pool = pool
         resumedBackbone = nil
         givenDepths = (given.prompts.visionDepth, given.prompts.textDepth)
@@ -80,8 +86,9 @@ struct Settings {
     }
 
     /// The settings of a run that goes on, with nothing left to decide.
-    init(resuming run: ResumedRun, pool: WorkerPool) {
+    init(resuming run: ResumedRun, pool: WorkerPool) throws {
         recipe = run.recipe
+        precision = try run.recipe.model.precision?.resolved() ?? .float32
         isPocket = run.record.isPocket
         self.pool = pool
         resumedBackbone = run.record.backbone
@@ -102,7 +109,7 @@ struct Settings {
             Console.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
         }
         let path = try backbonePath(kind: kind)
-        let backbone = try BackboneFinder.load(path, activation: activation)
+        let backbone = try BackboneFinder.load(path, activation: activation).computing(in: precision)
         if let side = recipe.data.side, side != backbone.architecture.imagePixels {
             throw SettingsError.otherSide(wanted: side, backbone: backbone.architecture.imagePixels)
         }

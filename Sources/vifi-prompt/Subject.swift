@@ -56,22 +56,24 @@ struct Subject {
     /// - Throws: `ModelError` where they do not belong together.
     init(
         prompts path: String?, backbone backbonePath: String?, vocabulary: String?, activation: Activation? = nil,
-        anyBackbone: Bool = false
+        anyBackbone: Bool = false, precision: PrecisionChoice? = nil
     ) throws {
+        let found: Backbone
         if let path {
             let (file, own) = try PromptFile.load(
                 path, backbone: backbonePath, activation: activation, anyBackbone: anyBackbone)
             prompts = file
-            backbone = own
+            found = own
         } else if let backbonePath {
             prompts = nil
-            backbone = try BackboneFinder.load(backbonePath, activation: activation)
+            found = try BackboneFinder.load(backbonePath, activation: activation)
         } else {
             prompts = nil
             let bridged = try BackboneFinder.bridgedBackbone()
             Console.note("Backbone: \(bridged). For your own pass --backbone FILE.")
-            backbone = try Backbone.load(bridged)
+            found = try Backbone.load(bridged)
         }
+        backbone = found.computing(in: try precision?.resolved() ?? .float32)
         promptPath = path
         tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
     }

@@ -48,16 +48,4 @@ import Testing
             OperationCount.wholeStep(Self.base16, learned: .prompts(prompts), classCount: 51, frameCount: 16, clips: 1))
         #expect(2 * Double(count.step(clips: 1)) < 0.7 * whole)
     }
-
-    /// A frame's activations in the towers' memory, to the tenth.
-    @Test func memoryOfOneClip() {
-        let prompts = PromptConfiguration(visionTokens: 10, visionDepth: 12, textTokens: 10, textDepth: 12)
-        let memory = MemoryCount(
-            Self.base16, learned: .prompts(prompts), sequences: [[49406] + [Int](repeating: 0, count: 10) + [269, 49407]],
-            frameCount: 16, threadCount: 2)
-        // One clip a wave: 16 frames of 197 rows, eleven layers of ten widths and 12 heads' scores.
-        let frame = 4 * 11 * (197 * 768 * 10 + 12 * 197 * 207)
-        #expect(Double(memory.vision) > 16 * Double(frame) && Double(memory.vision) < 1.25 * 16 * Double(frame))
-        #expect(memory.evaluation < memory.vision / 2)
-    }
 }

@@ -9,7 +9,7 @@ import Testing
     func frameFeatures(threads: Int) throws {
         let fixtures = try ModelFixtures()
         let pass = VisionPass(
-            tower: fixtures.backbone.vision, prompts: .none, frameCount: 3, forGradients: false,
+            tower: fixtures.backbone.vision, prompts: .none, frameCount: 3, keeping: .nothing,
             pool: WorkerPool(threadCount: threads))
         let features = pass.forward(clips: fixtures.clips, context: nil)
         expectClose(
@@ -21,7 +21,7 @@ import Testing
         let architecture = fixtures.backbone.architecture
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: fixtures.sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
-        let saved = TextActivations(layout: layout, architecture: architecture, forGradients: false)
+        let saved = TextActivations(layout: layout, architecture: architecture, keeping: .nothing, threadCount: 2)
         fixtures.backbone.text.forward(prompts: [], saved: saved, pool: WorkerPool(threadCount: 2))
         expectClose(saved.features.values, try fixtures.forward.floats("text_features"), tolerance: towerTolerance, "text_features")
     }

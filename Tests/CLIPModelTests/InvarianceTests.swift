@@ -58,11 +58,11 @@ import Testing
         /// Losses, logits and gradients of one step.
         func promptStep(
             _ configuration: PromptConfiguration, fusion: Fusion = .embedding, threads: Int = 2, groups: [Range<Int>]? = nil,
-            activationBytes: Int = 2 << 30
+            budget: MemoryBudget = .standard
         ) -> [Float] {
             let learner = PromptLearner(
                 backbone: backbone, prompts: configuration, sequences: sequences, fusion: fusion, frameCount: frameCount,
-                pool: WorkerPool(threadCount: threads), activationBytes: activationBytes)
+                pool: WorkerPool(threadCount: threads), budget: budget)
             let gradients = PromptSet(zeros: configuration, architecture: backbone.architecture)
             var result = StepResult()
             learner.begin(prompts: prompts(configuration))
@@ -73,12 +73,12 @@ import Testing
             return [Float(result.lossSum)] + result.logits.flatMap { $0 } + gradients.all.flatMap(\.values)
         }
 
-        func bridgeStep(threads: Int, groups: [Range<Int>]? = nil, activationBytes: Int = 2 << 30) -> [Float] {
+        func bridgeStep(threads: Int, groups: [Range<Int>]? = nil, budget: MemoryBudget = .standard) -> [Float] {
             let gradients = backbone.parameters.zeros()
             let learner = BackboneLearner(
                 parameters: backbone.parameters.mutableCopy(), architecture: backbone.architecture, tuning: .both,
                 sequences: sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: threads),
-                activationBytes: activationBytes)
+                budget: budget)
             var result = StepResult()
             learner.begin()
             for group in groups ?? [clips.indices] {
@@ -132,10 +132,31 @@ import Testing
         let scene = try Scene(clipCount: 5)
         let whole = scene.promptStep(Self.deep)
         #expect(sameBits(scene.promptStep(Self.deep, groups: [0..<1, 1..<4, 4..<4, 4..<5]), whole))
-        #expect(sameBits(scene.promptStep(Self.deep, activationBytes: 1), whole))
+        #expect(sameBits(scene.promptStep(Self.deep, budget: .activations(1)), whole))
         let bridge = scene.bridgeStep(threads: 2)
         #expect(sameBits(scene.bridgeStep(threads: 2, groups: [0..<2, 2..<5]), bridge))
-        #expect(sameBits(scene.bridgeStep(threads: 2, activationBytes: 1), bridge))
+        #expect(sameBits(scene.bridgeStep(threads: 2, budget: .activations(1)), bridge))
+    }
+
+    /// What is computed twice comes out the same: lean layers, whole chunks, chunks of classes.
+    @Test func memoryDoesNotChangeResults() throws {
+        let scene = try Scene(clipCount: 2, frameCount: 60, classCount: 300)
+        let layout = VisionLayout(architecture: scene.backbone.architecture, prompts: Self.deep)
+        let clipBytes = 60 * VisionActivations.bytesPerFrame(layout: layout, keeping: .prompts)
+        let leanBytes = 60 * VisionActivations.bytesPerFrame(layout: layout, keeping: .prompts, leanLayers: 1)
+        let prompt = scene.promptStep(Self.deep, budget: .activations(1 << 30))
+        let bridge = scene.bridgeStep(threads: 2, budget: .activations(1 << 30))
+        for bytes in [clipBytes, leanBytes, clipBytes / 2, clipBytes / 4, 1] {
+            #expect(sameBits(scene.promptStep(Self.deep, budget: .activations(bytes)), prompt), "\(bytes) bytes")
+            #expect(sameBits(scene.bridgeStep(threads: 3, budget: .activations(bytes)), bridge), "\(bytes) bytes")
+        }
+        #expect(sameBits(scene.promptStep(Self.deep, budget: .standard), prompt))
+        for (bytes, lean, recomputes) in [(clipBytes, 0, false), (leanBytes, 1, false), (1, 2, true)] {
+            let pass = VisionPass(
+                tower: scene.backbone.vision, prompts: Self.deep, frameCount: 60, keeping: .prompts, pool: WorkerPool(threadCount: 1),
+                budget: .activations(bytes))
+            #expect(pass.leanLayerCount == lean && (pass.recomputedChunkCount > 0) == recomputes, "\(bytes) bytes")
+        }
     }
 
     @Test(arguments: Fusion.allCases)
@@ -162,7 +183,7 @@ import Testing
         let scene = try Scene(clipCount: 1, frameCount: 30)
         func features(_ frames: Matrix) -> [Float] {
             let pass = VisionPass(
-                tower: scene.backbone.vision, prompts: .none, frameCount: frames.rowCount, forGradients: false,
+                tower: scene.backbone.vision, prompts: .none, frameCount: frames.rowCount, keeping: .nothing,
                 pool: WorkerPool(threadCount: 2))
             return pass.forward(clips: [frames], context: nil)[0].values
         }

@@ -33,8 +33,12 @@ struct Program {
     }
 
     /// Runs the program to its end.
-    func run(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
-        let (process, streams) = try start(Self.path, arguments)
+    ///
+    /// - Parameter environment: goes over what every run is given.
+    func run(
+        _ arguments: [String], environment: [String: String] = [:], sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> Outcome {
+        let (process, streams) = try start(Self.path, arguments, environment: environment)
         return try end(of: process, streams: streams, arguments, sourceLocation)
     }
 
@@ -69,7 +73,9 @@ struct Program {
     var lastMessages: String { (try? String(contentsOfFile: folder.path(Self.messagesName), encoding: .utf8)) ?? "" }
 
     /// Both streams go to files: the program sees no terminal, and neither fills up.
-    private func start(_ executable: String, _ arguments: [String]) throws -> (Process, [String]) {
+    private func start(
+        _ executable: String, _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> (Process, [String]) {
         let streams = ["stdout", "stderr"].map { folder.path(".\($0)-\(UInt64.random(in: 0 ... .max))") }
         for stream in streams { try Data().write(to: URL(fileURLWithPath: stream)) }
         let process = Process()
@@ -78,7 +84,7 @@ struct Program {
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         process.environment = [
             "VIFI_PROMPT_HOME": packageRoot, "VIFI_PROMPT_DATA": folder.path("data"), "COLUMNS": "100", "TERM": "xterm",
-        ]
+        ].merging(environment) { _, given in given }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[0]))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[1]))

@@ -13,6 +13,7 @@ import vifi_prompt
         model:
           checkpoint: Checkpoints/vit b16.safetensors   # a space is fine
           normalisation: imagenet
+          precision: auto
         data: {train: train.txt, val: 'val.txt', labels: "labels, \\"quoted\\".csv", root: /videos, frames: 32, side: 224, on_bad_video: replace}
         prompts:
           vision_tokens: 10
@@ -48,6 +49,7 @@ import vifi_prompt
         let recipe = try Recipe(yaml: Self.whole, source: "whole")
         #expect(recipe.model.checkpoint == "Checkpoints/vit b16.safetensors")
         #expect(recipe.model.normalisation == .imagenet)
+        #expect(recipe.model.precision == .auto)
         #expect(recipe.data.train == "train.txt")
         #expect(recipe.data.val == "val.txt")
         #expect(recipe.data.labels == "labels, \"quoted\".csv")

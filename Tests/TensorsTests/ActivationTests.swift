@@ -139,10 +139,12 @@ import Testing
 
     @Test func softmaxByHand() {
         let scores = Table([[0, log(3)], [5, 5]]).matrix
-        softmax(scores, scale: 1)
+        let logSums = MutableMatrix(rows: 1, columns: 2)
+        softmax(scores, scale: 1, logSums: logSums)
+        expectClose(logSums.values, [log(Float(4)), 5 + log(Float(2))], tolerance: 1e-6)
         expectClose(scores.values, [0.25, 0.75, 0.5, 0.5], tolerance: 1e-6)
         let masked = Table([[1, 9, 9], [2, 2, 9]]).matrix
-        softmax(masked, scale: 1, mask: .causal(firstQueryRow: 0))
+        softmax(masked, scale: 1, mask: .causal(firstQueryRow: 0), logSums: logSums)
         #expect(masked.values == [1, 0, 0, 0.5, 0.5, 0])
     }
 
@@ -160,12 +162,17 @@ import Testing
         let expected = softmaxForward(scores, scale: 0.3, visible: visible)
 
         let probabilities = Framed(scores)
-        softmax(probabilities.window, scale: 0.3, mask: mask, sharedCount: shared)
+        let logSums = MutableMatrix(rows: 1, columns: sizes.rows)
+        softmax(probabilities.window, scale: 0.3, mask: mask, sharedCount: shared, logSums: logSums)
         expectClose(probabilities.window, expected, "probabilities")
         probabilities.expectFrameIntact()
 
         let gradient = Framed(outputGradient)
-        softmaxBackward(probabilities: probabilities.window, gradient: gradient.window, scale: 0.3)
+        let again = Framed(scores)
+        softmaxBackward(
+            scores: again.window, gradient: gradient.window, scale: 0.3, mask: mask, sharedCount: shared, logSums: logSums)
+        expectClose(again.window, expected, "probabilities, computed again")
+        again.expectFrameIntact()
         expectClose(
             gradient.window,
             numericalGradient(at: scores) { softmaxForward($0, scale: 0.3, visible: visible).dot(outputGradient) }, "gradient")
@@ -178,13 +185,16 @@ import Testing
             let scores = MutableMatrix(rows: 1, columns: columns)
             scores.fill(low)
             scores[0, columns - 1] = high
-            softmax(scores, scale: 1)
+            let logSums = MutableMatrix(rows: 1, columns: 1)
+            let again = MutableMatrix(rows: 1, columns: columns)
+            again.copy(scores)
+            softmax(scores, scale: 1, logSums: logSums)
             expectFinite(scores, "probabilities")
             #expect(abs(scores.values.reduce(0, +) - 1) < 1e-5)
             #expect(scores.values.allSatisfy { $0 >= 0 })
             if high - low > 1000 { #expect(scores[0, columns - 1] > 0.999) }
             let gradient = Table.random(1, columns, seed: 63, scale: 1e4).matrix
-            softmaxBackward(probabilities: scores, gradient: gradient, scale: 1)
+            softmaxBackward(scores: again, gradient: gradient, scale: 1, logSums: logSums)
             expectFinite(gradient, "gradient")
         }
     }
@@ -194,7 +204,7 @@ import Testing
         for place in [0, 3, 16, 18] {
             let scores = Table.random(1, 19, seed: 64).matrix
             scores[0, place] = .nan
-            softmax(scores, scale: 1)
+            softmax(scores, scale: 1, logSums: MutableMatrix(rows: 1, columns: 1))
             #expect(scores.values.contains { $0.isNaN })
         }
     }

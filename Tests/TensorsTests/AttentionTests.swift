@@ -37,6 +37,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
         AttentionCase(
             name: "causal, shared, last row only", queries: 1, own: 6, shared: 3, heads: 2, headWidth: 3,
             mask: .causal(firstQueryRow: 5)),
+        AttentionCase(name: "many, heads of 64", queries: 17, own: 17, shared: 4, heads: 2, headWidth: 64),
+        AttentionCase(name: "few, heads of 64", queries: 4, own: 4, shared: 11, heads: 2, headWidth: 64, mask: .causal(firstQueryRow: 0)),
         AttentionCase(name: "causal, a later window", queries: 3, own: 8, shared: 1, heads: 1, headWidth: 4, mask: .causal(firstQueryRow: 2)),
     ]
 }
@@ -48,11 +50,11 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
         let output = MutableMatrix(rows: 1, columns: 2)
         attention(
             queries: queries, sources: AttentionSources(shared: nil, own: Table([[9, 9, 5, 7]]).matrix), headCount: 1, mask: .none,
-            probabilities: MutableMatrix(rows: 1, columns: 1), output: output)
+            logSums: MutableMatrix(rows: 1, columns: 1), scratch: scratch(1, 1, headWidth: 2), output: output)
         #expect(output.values == [5, 7])
         attention(
             queries: queries, sources: AttentionSources(shared: Table([[1, 1, 2, 4]]).matrix, own: Table([[1, 1, 4, 8]]).matrix),
-            headCount: 1, mask: .none, probabilities: MutableMatrix(rows: 1, columns: 2), output: output)
+            headCount: 1, mask: .none, logSums: MutableMatrix(rows: 1, columns: 1), scratch: scratch(1, 2, headWidth: 2), output: output)
         expectClose(output.values, [3, 6], tolerance: 1e-6)
     }
 
@@ -61,13 +63,22 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
         var query = Table.zeros(1, 16)
         query[0, 0] = 4 * log(3)
         let sources = Table(rows: 2, columns: 32) { row, column in column == 0 && row == 0 ? 1 : column >= 16 && row == 0 ? 1 : 0 }
-        let probabilities = MutableMatrix(rows: 1, columns: 2)
+        let logSums = MutableMatrix(rows: 1, columns: 1)
         let output = MutableMatrix(rows: 1, columns: 16)
         attention(
             queries: query.matrix, sources: AttentionSources(shared: nil, own: sources.matrix), headCount: 1, mask: .none,
-            probabilities: probabilities, output: output)
-        expectClose(probabilities.values, [0.75, 0.25], tolerance: 1e-6)
+            logSums: logSums, scratch: scratch(1, 2, headWidth: 16), output: output)
+        expectClose(logSums.values, [log(Float(4))], tolerance: 1e-6)
         expectClose(output.values, [Float](repeating: 0.75, count: 16), tolerance: 1e-6)
+    }
+
+    private func scratch(_ queries: Int, _ keys: Int, headWidth: Int) -> AttentionScratch {
+        AttentionScratch(scoreCount: queries * keys, keyCount: keys, headWidth: headWidth, forGradients: true)
+    }
+
+    private func scratch(_ sizes: AttentionCase) -> AttentionScratch {
+        // Larger than needed, as for the largest of several groups.
+        scratch(sizes.queries + 1, sizes.own + (sizes.shared ?? 0) + 2, headWidth: sizes.headWidth)
     }
 
     private struct Inputs {
@@ -83,13 +94,13 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     }
 
     /// Attention written out: one query, one head, one key at a time.
-    private func forward(_ inputs: Inputs, _ sizes: AttentionCase) -> (output: Table, probabilities: Table) {
+    private func forward(_ inputs: Inputs, _ sizes: AttentionCase) -> (output: Table, logSums: Table) {
         let keys = inputs.shared.rows + inputs.own.rows
         func source(_ key: Int, _ column: Int) -> Double {
             key < inputs.shared.rows ? inputs.shared[key, column] : inputs.own[key - inputs.shared.rows, column]
         }
         var output = Table.zeros(sizes.queries, sizes.width)
-        var probabilities = Table.zeros(sizes.heads * sizes.queries, keys)
+        var logSums = Table.zeros(1, sizes.heads * sizes.queries)
         for head in 0..<sizes.heads {
             let columns = head * sizes.headWidth..<(head + 1) * sizes.headWidth
             for query in 0..<sizes.queries {
@@ -99,14 +110,14 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
                 }
                 let largest = scores.max() ?? 0
                 let sum = scores.reduce(0) { $0 + exp($1 - largest) }
+                logSums[0, head * sizes.queries + query] = largest + log(sum)
                 for (key, score) in zip(visible, scores) {
                     let probability = exp(score - largest) / sum
-                    probabilities[head * sizes.queries + query, key] = probability
                     for column in columns { output[query, column] += probability * source(key, sizes.width + column) }
                 }
             }
         }
-        return (output, probabilities)
+        return (output, logSums)
     }
 
     @Test(arguments: AttentionCase.all)
@@ -114,13 +125,12 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
         let inputs = Inputs(sizes)
         let expected = forward(inputs, sizes)
         let output = Framed(rows: sizes.queries, columns: sizes.width)
-        let probabilities = MutableMatrix(rows: sizes.heads * sizes.queries, columns: sizes.own + (sizes.shared ?? 0))
-        probabilities.fill(.nan)
+        let logSums = MutableMatrix(rows: 1, columns: sizes.heads * sizes.queries)
         attention(
             queries: Framed(inputs.queries).window,
             sources: AttentionSources(shared: sizes.shared == nil ? nil : Framed(inputs.shared).window, own: Framed(inputs.own).window),
-            headCount: sizes.heads, mask: sizes.mask, probabilities: probabilities, output: output.window)
-        expectClose(probabilities, expected.probabilities, "probabilities")
+            headCount: sizes.heads, mask: sizes.mask, logSums: logSums, scratch: scratch(sizes), output: output.window)
+        expectClose(logSums, expected.logSums, "log sums")
         expectClose(output.window, expected.output, "output")
         output.expectFrameIntact()
     }
@@ -137,21 +147,19 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
 
         let sources = AttentionSources(
             shared: sizes.shared == nil ? nil : Framed(inputs.shared).window, own: Framed(inputs.own).window)
-        let probabilities = MutableMatrix(rows: sizes.heads * sizes.queries, columns: sources.keyCount)
+        let logSums = MutableMatrix(rows: 1, columns: sizes.heads * sizes.queries)
         attention(
             queries: Framed(inputs.queries).window, sources: sources, headCount: sizes.heads, mask: sizes.mask,
-            probabilities: probabilities, output: MutableMatrix(rows: sizes.queries, columns: sizes.width))
+            logSums: logSums, scratch: scratch(sizes), output: MutableMatrix(rows: sizes.queries, columns: sizes.width))
 
         let startShared = Table.random(inputs.shared.rows, inputs.shared.columns, seed: 75)
         let startOwn = Table.random(inputs.own.rows, inputs.own.columns, seed: 76)
         let sharedGradient = Framed(startShared)
         let ownGradient = Framed(startOwn)
         let queryGradient = Framed(rows: sizes.queries, columns: sizes.width)
-        let scratch = MutableMatrix(rows: 1, columns: sizes.queries * sources.keyCount + 3)
-        scratch.fill(.nan)
         attentionBackward(
             outputGradient: Framed(outputGradient).window, queries: Framed(inputs.queries).window, sources: sources,
-            headCount: sizes.heads, probabilities: probabilities, scratch: scratch,
+            headCount: sizes.heads, mask: sizes.mask, logSums: logSums, scratch: scratch(sizes),
             queryGradient: queriesLearn ? queryGradient.window : nil,
             sourceGradients: AttentionSources(shared: sizes.shared == nil ? nil : sharedGradient.window, own: ownGradient.window))
 
@@ -172,14 +180,15 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     @Test func staysFiniteAtExtremeScores() {
         let queries = Table.random(3, 8, seed: 77, scale: 100).matrix
         let sources = AttentionSources(shared: nil, own: Table.random(5, 16, seed: 78, scale: 100).matrix)
-        let probabilities = MutableMatrix(rows: 6, columns: 5)
+        let logSums = MutableMatrix(rows: 1, columns: 6)
+        let memory = scratch(3, 5, headWidth: 4)
         let output = MutableMatrix(rows: 3, columns: 8)
-        attention(queries: queries, sources: sources, headCount: 2, mask: .none, probabilities: probabilities, output: output)
+        attention(queries: queries, sources: sources, headCount: 2, mask: .none, logSums: logSums, scratch: memory, output: output)
         let gradients = (0..<2).map { MutableMatrix(rows: $0 == 0 ? 3 : 5, columns: $0 == 0 ? 8 : 16) }
         attentionBackward(
-            outputGradient: output, queries: queries, sources: sources, headCount: 2, probabilities: probabilities,
-            scratch: MutableMatrix(rows: 3, columns: 5), queryGradient: gradients[0],
+            outputGradient: output, queries: queries, sources: sources, headCount: 2, mask: .none, logSums: logSums,
+            scratch: memory, queryGradient: gradients[0],
             sourceGradients: AttentionSources(shared: nil, own: gradients[1]))
-        for matrix in [probabilities, output] + gradients { expectFinite(matrix, "attention") }
+        for matrix in [logSums, output] + gradients { expectFinite(matrix, "attention") }
     }
 }

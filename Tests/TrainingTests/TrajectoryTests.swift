@@ -44,6 +44,32 @@ import Training
         #expect(inputs.backbone.parameters.digest(of: inputs.backbone.architecture) == before)
     }
 
+    /// Learning in bfloat16 goes the way of PyTorch's float32, and never touches the backbone.
+    @Test(.enabled(if: Precision.bfloat16.isAvailable, "bfloat16 products are not available on this machine"))
+    func tenStepsOfPromptsInBfloat16() throws {
+        let inputs = try TrainingInputs()
+        let expected = try TensorFixture("clip/training")
+        let backbone = inputs.backbone.computing(in: .bfloat16)
+        let task = PromptTask(backbone: backbone, prompts: try inputs.deepPrompts(), setting: setting(inputs, threads: 2))
+        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 8e-3, stepCount: 10, warmupSteps: 3))
+        let reference = try expected.floats("prompts.losses")
+        expectClose(losses, reference, tolerance: 0.02, "losses")
+        #expect(losses != reference)
+        #expect(backbone.parameters.digest(of: backbone.architecture) == inputs.backbone.digest)
+    }
+
+    @Test(.enabled(if: Precision.bfloat16.isAvailable, "bfloat16 products are not available on this machine"))
+    func fiveStepsOfTheBridgeInBfloat16() throws {
+        let inputs = try TrainingInputs()
+        let task = BridgeTask(
+            backbone: inputs.backbone.computing(in: .bfloat16), tuning: .both, trainsTokens: true,
+            setting: setting(inputs, threads: 2))
+        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-4, stepCount: 5, warmupSteps: 2))
+        // Weights that were packed once and never again would keep the first step's loss.
+        expectClose(losses, try TensorFixture("clip/training").floats("bridge.losses"), tolerance: 0.02, "losses")
+        #expect(task.backbone(named: "tuned", provenance: "test").precision == .bfloat16)
+    }
+
     @Test func fiveStepsOfTheBridge() throws {
         let inputs = try TrainingInputs()
         let expected = try TensorFixture("clip/training")

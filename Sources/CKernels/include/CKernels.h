@@ -1,6 +1,7 @@
 #ifndef VIFI_CKERNELS_H
 #define VIFI_CKERNELS_H
 
+#include "bfloat16.h"
 #include "convert.h"
 #include "image.h"
 #include "processors.h"

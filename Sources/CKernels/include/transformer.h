@@ -37,13 +37,35 @@ void vifi_gelu(const float *input, float *output, ptrdiff_t count);
 void vifi_gelu_backward(const float *input, float *gradient, ptrdiff_t count);
 
 // Row r of `scores` becomes softmax(scale * scores) over its first `first_visible + r * visible_step`
-// columns (at most `columns`) and zero beyond them.
+// columns (at most `columns`) and zero beyond them. Its log(sum(exp(scale * scores))) is kept.
 void vifi_softmax(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,
-                  ptrdiff_t first_visible, ptrdiff_t visible_step);
+                  ptrdiff_t first_visible, ptrdiff_t visible_step, float *log_sums);
 
-// gradient = scale * p * (gradient - sum(gradient * p)), row by row.
-void vifi_softmax_backward(const float *probabilities, float *gradient, ptrdiff_t stride,
-                           ptrdiff_t rows, ptrdiff_t columns, float scale);
+// Turns scores into the probabilities p that `vifi_softmax` made of them, and
+// gradient into scale * p * (gradient - sum(gradient * p)), row by row.
+void vifi_softmax_backward(float *scores, float *gradient, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns,
+                           float scale, ptrdiff_t first_visible, ptrdiff_t visible_step, const float *log_sums);
+
+// Attention of a few queries, all heads; BLAS takes longer over products this small. Rows of `shared`
+// and `own` hold keys, then values. `scores` is scratch for one number a key. Query r sees the first
+// `first_visible + r * visible_step` keys, shared ones first. `log_sums` is [heads, queries].
+void vifi_attention_few(const float *queries, ptrdiff_t query_stride, const float *shared, ptrdiff_t shared_stride,
+                        const float *own, ptrdiff_t own_stride, float *output, ptrdiff_t output_stride,
+                        float *log_sums, float *scores, ptrdiff_t query_count, ptrdiff_t shared_count,
+                        ptrdiff_t own_count, ptrdiff_t heads, ptrdiff_t head_width, float scale,
+                        ptrdiff_t first_visible, ptrdiff_t visible_step);
+
+// Its gradient. `scores` is scratch for two numbers a key. Writes `query_gradient`, adds to the others;
+// with a null `query_gradient` to `shared_gradient` only.
+void vifi_attention_few_backward(const float *output_gradient, ptrdiff_t gradient_stride,
+                                 const float *queries, ptrdiff_t query_stride,
+                                 const float *shared, ptrdiff_t shared_stride, const float *own, ptrdiff_t own_stride,
+                                 const float *log_sums, float *scores, float *query_gradient,
+                                 ptrdiff_t query_gradient_stride, float *shared_gradient,
+                                 ptrdiff_t shared_gradient_stride, float *own_gradient, ptrdiff_t own_gradient_stride,
+                                 ptrdiff_t query_count, ptrdiff_t shared_count, ptrdiff_t own_count,
+                                 ptrdiff_t heads, ptrdiff_t head_width, float scale,
+                                 ptrdiff_t first_visible, ptrdiff_t visible_step);
 
 // output[r] = bias
 void vifi_fill_rows(const float *bias, float *output, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t width);

@@ -28,8 +28,8 @@ package final class BackboneLearner {
     ///   - sequences: one token sequence a class, from start to end token.
     package init(
         parameters: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture, tuning: Tuning,
-        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, activationBytes: Int = 2 << 30,
-        rounding: HalfRounding = []
+        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, budget: MemoryBudget = .standard,
+        rounding: HalfRounding = [], precision: Precision = .float32
     ) {
         self.architecture = architecture
         self.tuning = tuning
@@ -44,22 +44,28 @@ package final class BackboneLearner {
             reading.text.tokenEmbedding = reading.text.tokenEmbedding.roundedToHalf().reading
         }
         backbone = (
-            VisionTower(architecture: architecture, parameters: reading.vision),
-            TextTower(architecture: architecture, parameters: reading.text)
+            VisionTower(architecture: architecture, parameters: reading.vision, precision: precision),
+            TextTower(architecture: architecture, parameters: reading.text, precision: precision)
         )
-        vision = VisionPass(
-            tower: backbone.vision, prompts: .none, frameCount: frameCount, forGradients: tuning != .text, pool: pool,
-            activationBytes: activationBytes)
         text = TextActivations(
             layout: TextTowerLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture),
-            architecture: architecture, forGradients: tuning != .image)
+            architecture: architecture, keeping: tuning != .image ? .weights : .nothing, threadCount: pool.threadCount,
+            activationBytes: budget.left() / 3)
+        vision = VisionPass(
+            tower: backbone.vision, prompts: .none, frameCount: frameCount, keeping: tuning != .text ? .weights : .nothing, pool: pool,
+            budget: budget)
         head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
         headSums = VideoHead.Sums(classes: sequences.count, width: architecture.embeddingWidth)
     }
 
+    /// Bytes that the memory budget is too small by.
+    package var memoryShortfall: Int { vision.shortfall }
+
     /// Text features of the weights as they are now.
     package func begin() {
         roundedPositions?.copyRounded(parameters.text.positionalEmbedding)
+        let weights = backbone.vision.weights + backbone.text.weights
+        pool.parallelFor(weights.count) { _, index in weights[index].refresh() }
         backbone.text.forward(prompts: [], saved: text, pool: pool)
         head = VideoHead(fusion: fusion, scale: parameters.scale, text: TextFeatures(text.features))
         headSums.unitText.fill(0)

@@ -22,7 +22,7 @@ package final class ContrastiveLearner {
         )
         // One "clip" whose frames are the batch's pictures.
         vision = VisionPass(
-            tower: towers.vision, prompts: .none, frameCount: batchSize, forGradients: true, pool: pool)
+            tower: towers.vision, prompts: .none, frameCount: batchSize, keeping: .weights, pool: pool)
     }
 
     /// Adds the batch's gradient to `gradients`.
@@ -36,7 +36,7 @@ package final class ContrastiveLearner {
     ) -> (loss: Double, accuracy: Double) {
         let count = captions.count
         let layout = TextTowerLayout(batch: TextBatch(sequences: captions, promptTokens: 0), promptDepth: 0, architecture: architecture)
-        let textMemory = TextActivations(layout: layout, architecture: architecture, forGradients: true)
+        let textMemory = TextActivations(layout: layout, architecture: architecture, keeping: .weights, threadCount: pool.threadCount)
         towers.text.forward(prompts: [], saved: textMemory, pool: pool)
         let pictureFeatures = TextFeatures(vision.forward(clips: [pictures], context: nil)[0])
         let captionFeatures = TextFeatures(textMemory.features)

@@ -33,19 +33,20 @@ package final class PromptLearner {
     ///   - frameCount: frames of every clip.
     package init(
         backbone: Backbone, prompts: PromptConfiguration, sequences: [[Int]], fusion: Fusion, frameCount: Int,
-        pool: WorkerPool, activationBytes: Int = 2 << 30
+        pool: WorkerPool, budget: MemoryBudget = .standard
     ) {
         self.backbone = backbone
         self.fusion = fusion
         self.pool = pool
         learnsVision = prompts.visionDepth > 0
-        vision = VisionPass(
-            tower: backbone.vision, prompts: prompts, frameCount: frameCount, forGradients: learnsVision, pool: pool,
-            activationBytes: activationBytes)
         let batch = TextBatch(sequences: sequences, promptTokens: prompts.textTokens)
         text = TextActivations(
             layout: TextTowerLayout(batch: batch, promptDepth: prompts.textDepth, architecture: backbone.architecture),
-            architecture: backbone.architecture, forGradients: prompts.textDepth > 0)
+            architecture: backbone.architecture, keeping: prompts.textDepth > 0 ? .prompts : .nothing, threadCount: pool.threadCount,
+            activationBytes: budget.left() / 3)
+        vision = VisionPass(
+            tower: backbone.vision, prompts: prompts, frameCount: frameCount, keeping: learnsVision ? .prompts : .nothing, pool: pool,
+            budget: budget)
         sums = VisionPromptSums(layout: vision.layout)
         let slotCount = vision.waveClipCount * vision.chunks.count
         let layout = vision.layout
@@ -53,6 +54,9 @@ package final class PromptLearner {
         head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
         headSums = VideoHead.Sums(classes: sequences.count, width: backbone.architecture.embeddingWidth)
     }
+
+    /// Bytes that the memory budget is too small by.
+    package var memoryShortfall: Int { vision.shortfall }
 
     /// Computes what the prompts alone decide: text features, and the prompts' keys and values.
     package func begin(prompts: PromptSet<MutableMatrix>) {

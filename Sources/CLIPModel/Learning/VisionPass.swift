@@ -3,30 +3,13 @@ import Tensors
 /// Sends clips through the vision tower in chunks of frames that workers share out.
 ///
 /// Chunks depend on the frame count alone, never on the number of threads, and sums over chunks are
-/// made in their order: results are the same for any number of threads.
+/// made in their order: results are the same for any number of threads. Nor do they depend on memory:
+/// chunks whose activations do not fit are computed again for the backward pass, to the same numbers.
 package final class VisionPass: Sendable {
     /// Frames go together until they fill about this many rows: enough for BLAS's full speed.
     private static let chunkRows = 448
     /// A wave has at least this many chunks, so that all workers have something to do.
     private static let chunksPerWave = 8
-
-    /// How a clip's frames and a batch's clips are portioned.
-    struct Sizes: Sendable, Equatable {
-        let layout: VisionLayout
-        /// Frames of each chunk of a clip.
-        let chunks: [Range<Int>]
-        /// Clips whose activations are in memory together.
-        let waveClipCount: Int
-
-        init(layout: VisionLayout, frameCount: Int, activationBytes: Int) {
-            let target = max(1, VisionPass.chunkRows / layout.frameRows)
-            let chunkCount = (frameCount + target - 1) / target
-            let clipBytes = max(1, frameCount * VisionActivations.bytesPerFrame(layout: layout))
-            self.layout = layout
-            chunks = (0..<chunkCount).map { $0 * frameCount / chunkCount..<($0 + 1) * frameCount / chunkCount }
-            waveClipCount = max(1, min((VisionPass.chunksPerWave + chunkCount - 1) / chunkCount, activationBytes / clipBytes))
-        }
-    }
 
     let tower: VisionTower
     let layout: VisionLayout
@@ -34,48 +17,98 @@ package final class VisionPass: Sendable {
     let pool: WorkerPool
     /// Frames of each chunk of a clip.
     let chunks: [Range<Int>]
-    /// Clips whose activations are in memory together.
+    /// Clips that go through the tower together.
     package let waveClipCount: Int
+    private let keeping: Keeping
     private let scratch: [VisionScratch]
-    /// With gradients one a chunk of a wave, otherwise one a worker and chunk length.
-    private let slots: [VisionActivations]
-    private let forGradients: Bool
+    /// Activations of a wave's first chunks, one a chunk; they stay until the backward pass.
+    private let kept: [VisionActivations]
+    /// One a worker, for chunks whose activations are not kept.
+    private let passing: [VisionActivations]
+    /// Layers whose MLP is half computed twice.
+    package let leanLayerCount: Int
+    /// Bytes that the budget is too small by.
+    package let shortfall: Int
 
-    /// - Parameter activationBytes: bound on a wave's activations; at least one clip is taken.
+    /// Chunks of a wave whose activations are computed twice.
+    package var recomputedChunkCount: Int { !keeping.hasBackward ? 0 : waveClipCount * chunks.count - kept.count }
+
+    /// - Parameter budget: bound on activations; what each worker needs for one chunk is taken in any case.
     package init(
-        tower: VisionTower, prompts: PromptConfiguration, frameCount: Int, forGradients: Bool, pool: WorkerPool,
-        activationBytes: Int = 2 << 30
+        tower: VisionTower, prompts: PromptConfiguration, frameCount: Int, keeping: Keeping, pool: WorkerPool,
+        budget: MemoryBudget = .standard
     ) {
         let layout = VisionLayout(architecture: tower.architecture, prompts: prompts)
         self.tower = tower
         self.layout = layout
         self.frameCount = frameCount
         self.pool = pool
-        self.forGradients = forGradients
-        let sizes = Sizes(layout: layout, frameCount: frameCount, activationBytes: activationBytes)
-        let chunks = sizes.chunks
-        let waveClipCount = sizes.waveClipCount
+        self.keeping = keeping
+        let target = max(1, Self.chunkRows / layout.frameRows)
+        let chunkCount = (frameCount + target - 1) / target
+        let chunks = (0..<chunkCount).map { $0 * frameCount / chunkCount..<($0 + 1) * frameCount / chunkCount }
         self.chunks = chunks
-        self.waveClipCount = waveClipCount
         let longest = chunks.map(\.count).max() ?? 1
-        scratch = (0..<pool.threadCount).map { _ in
-            VisionScratch(layout: layout, frameCount: longest, forGradients: forGradients)
+        let layerCount = layout.layerCount
+        func frameBytes(_ lean: Int) -> Int {
+            max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, leanLayers: lean))
         }
-        let lengths = forGradients
-            ? (0..<waveClipCount).flatMap { _ in chunks.map(\.count) }
-            : (0..<pool.threadCount).flatMap { _ in [longest, chunks.map(\.count).min() ?? 1] }
-        slots = lengths.map { VisionActivations(layout: layout, frameCount: $0, forGradients: forGradients) }
+        scratch = (0..<pool.threadCount).map { _ in
+            VisionScratch(layout: layout, frameCount: longest, keeping: keeping, leanLayers: layerCount)
+        }
+        guard keeping.hasBackward else {
+            waveClipCount = (Self.chunksPerWave + chunkCount - 1) / chunkCount
+            (kept, leanLayerCount, shortfall) = ([], layerCount, 0)
+            passing = (0..<pool.threadCount).map { _ in VisionActivations(layout: layout, frameCount: longest, keeping: keeping) }
+            return
+        }
+        let plan = Self.plan(
+            bytes: budget.left(), leastLean: budget == .standard ? layerCount / 6 : 0, frameCount: frameCount, chunkCount: chunkCount, longest: longest, layerCount: layerCount,
+            threadCount: pool.threadCount, frameBytes: frameBytes)
+        (waveClipCount, leanLayerCount, shortfall) = (plan.clips, plan.leanLayers, plan.shortfall)
+        kept = (0..<plan.kept).map { item in
+            VisionActivations(layout: layout, frameCount: chunks[item % chunkCount].count, keeping: keeping, leanLayers: plan.leanLayers)
+        }
+        passing = (0..<(plan.kept < plan.clips * chunkCount ? pool.threadCount : 0)).map { _ in
+            VisionActivations(layout: layout, frameCount: longest, keeping: keeping, leanLayers: plan.leanLayers)
+        }
+    }
+
+    private struct Plan {
+        var clips = 1
+        var kept = 0
+        var leanLayers = 0
+        var shortfall = 0
+    }
+
+    /// What costs least time within `bytes`: several clips a wave; lean layers, one after the other; then
+    /// whole chunks that are computed twice.
+    private static func plan(
+        bytes: Int, leastLean: Int, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int, frameBytes: (_ lean: Int) -> Int
+    ) -> Plan {
+        var plan = Plan()
+        plan.clips = max(1, min((chunksPerWave + chunkCount - 1) / chunkCount, bytes / (frameCount * frameBytes(0))))
+        plan.kept = plan.clips * chunkCount
+        if let lean = (leastLean..<layerCount).first(where: { plan.clips * frameCount * frameBytes($0) <= bytes }) {
+            plan.leanLayers = lean
+            return plan
+        }
+        plan.leanLayers = layerCount - 1
+        let chunkBytes = longest * frameBytes(plan.leanLayers)
+        plan.kept = min(chunkCount - 1, max(0, bytes / chunkBytes - threadCount))
+        plan.shortfall = max(0, threadCount * chunkBytes - bytes)
+        return plan
     }
 
     /// The frames' features of each clip, `[frames, embeddingWidth]`, not normalised.
     ///
-    /// With gradients the clips must be one wave; their activations stay for `backward`.
+    /// With gradients the clips must be one wave; their activations stay for `backward` as far as they fit.
     package func forward(clips: [Matrix], context: VisionPromptContext?) -> [MutableMatrix] {
-        precondition(!forGradients || clips.count <= waveClipCount, "\(clips.count) clips in a wave of \(waveClipCount)")
+        precondition(keeping == .nothing || clips.count <= waveClipCount, "\(clips.count) clips in a wave of \(waveClipCount)")
         let features = clips.map { _ in MutableMatrix(rows: frameCount, columns: tower.architecture.embeddingWidth) }
         pool.parallelFor(clips.count * chunks.count) { worker, item in
             let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
-            let saved = slot(item: item, worker: worker, frameCount: chunks[chunk].count)
+            let saved = activations(of: item, worker: worker)
             tower.forward(
                 frames: clips[clip].rows(chunks[chunk]), context: context, saved: saved, scratch: scratch[worker])
             features[clip].rows(chunks[chunk]).copy(saved.features)
@@ -94,17 +127,17 @@ package final class VisionPass: Sendable {
     ) {
         pool.parallelFor(clips.count * chunks.count) { worker, item in
             let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
-            let frames = chunks[chunk]
+            let frames = clips[clip].rows(chunks[chunk])
+            let saved = activations(of: item, worker: worker)
+            if item >= kept.count { tower.forward(frames: frames, context: context, saved: saved, scratch: scratch[worker]) }
             tower.backward(
-                featureGradient: featureGradients[clip].rows(frames).reading, frames: clips[clip].rows(frames), context: context,
-                saved: slots[item], promptSums: promptSums.isEmpty ? nil : promptSums[item], weights: weights(item),
+                featureGradient: featureGradients[clip].rows(chunks[chunk]).reading, frames: frames, context: context,
+                saved: saved, promptSums: promptSums.isEmpty ? nil : promptSums[item], weights: weights(item),
                 scratch: scratch[worker])
         }
     }
 
-    private func slot(item: Int, worker: Int, frameCount: Int) -> VisionActivations {
-        if forGradients { return slots[item] }
-        let own = slots[2 * worker]
-        return own.frameCount == frameCount ? own : slots[2 * worker + 1]
+    private func activations(of item: Int, worker: Int) -> VisionActivations {
+        item < kept.count ? kept[item] : passing[worker].prefix(chunks[item % chunks.count].count)
     }
 }

@@ -25,7 +25,7 @@ extension Backbone {
         let sequences = [0, 1].map { [startToken] + tokens + [$0, $0] }
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
-        let memory = TextActivations(layout: layout, architecture: architecture, forGradients: false)
+        let memory = TextActivations(layout: layout, architecture: architecture, keeping: .nothing, threadCount: pool.threadCount)
         text.forward(prompts: [], saved: memory, pool: pool)
         return (0..<depth).map { layer in
             let prompts = MutableMatrix(rows: tokens.count, columns: architecture.text.width)

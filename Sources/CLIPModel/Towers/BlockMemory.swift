@@ -64,48 +64,89 @@ package struct BlockShape: Sendable, Equatable {
     }
 }
 
+/// What activations are kept for.
+package enum Keeping: Sendable, Equatable {
+    /// No backward pass: layers take turns with the same memory.
+    case nothing
+    /// A backward pass that reaches prompts only.
+    case prompts
+    /// A backward pass that reaches weights, too, which need the attention's output.
+    case weights
+
+    var hasBackward: Bool { self != .nothing }
+}
+
 /// What one block keeps of its forward pass for the backward pass.
 package struct BlockActivations: Sendable {
     let shape: BlockShape
     /// `[rows, width]`; the block before writes its output here.
     package let input: MutableMatrix
     let attentionNorm: LayerNormStatistics
-    /// `[rows, 3 × width]`; the first third is unused when only some rows query.
+    /// `[rows, 3 × width]`; `[rows, 2 × width]`, without queries, when only some rows query.
     let queryKeyValue: MutableMatrix
-    /// `[queries, width]`
-    let queries: MutableMatrix
-    /// One matrix `[headCount × queries, keys]` a group.
-    let probabilities: [MutableMatrix]
-    /// `[queries, width]`, the heads' outputs side by side.
-    let attended: MutableMatrix
+    /// `[queries, width]`, of the rows that query when not all do.
+    private let selectedQueries: MutableMatrix
+    /// `[1, headCount × queries]`, group after group.
+    private let logSums: MutableMatrix
+    private let headCount: Int
+    /// `[queries, width]`, the heads' outputs side by side; nil where no weights learn from them.
+    let attended: MutableMatrix?
     /// `[queries, width]`, the residual stream between attention and MLP.
     let middle: MutableMatrix
     let mlpNorm: LayerNormStatistics
-    /// `[queries, mlpWidth]`, before the activation.
-    let hidden: MutableMatrix
+    /// `[queries, mlpWidth]`, before the activation; nil where the backward pass computes it again.
+    let hidden: MutableMatrix?
 
-    init(shape: BlockShape, tower: CLIPArchitecture.Tower) {
-        let rows = shape.groups.rowCount
+    /// Memory for any one of `shapes`, all or none of which let every row query; seen as the first.
+    init(shapes: [BlockShape], tower: CLIPArchitecture.Tower, keeping: Keeping, keepsHidden: Bool = true) {
+        precondition(!shapes.isEmpty, "no shape to keep activations of")
+        let rows = shapes.map(\.groups.rowCount).max() ?? 0
+        let queryCount = shapes.map(\.queryCount).max() ?? 0
         let width = tower.width
-        self.shape = shape
+        shape = shapes[0]
+        headCount = tower.headCount
         input = MutableMatrix(rows: rows, columns: width)
         attentionNorm = LayerNormStatistics(rows: rows)
-        queryKeyValue = MutableMatrix(rows: rows, columns: 3 * width)
-        queries = shape.queries == .every
-            ? queryKeyValue.columns(0..<width) : MutableMatrix(rows: shape.queryCount, columns: width)
-        probabilities = (0..<shape.groups.count).map { group in
-            MutableMatrix(
-                rows: tower.headCount * shape.queryRows(of: group).count,
-                columns: shape.sharedCount + shape.groups.length(of: group))
-        }
-        attended = MutableMatrix(rows: shape.queryCount, columns: width)
-        middle = MutableMatrix(rows: shape.queryCount, columns: width)
-        mlpNorm = LayerNormStatistics(rows: shape.queryCount)
-        hidden = MutableMatrix(rows: shape.queryCount, columns: tower.mlpWidth)
+        queryKeyValue = MutableMatrix(rows: rows, columns: (shapes[0].queries == .every ? 3 : 2) * width)
+        let selected = shapes.filter { $0.queries != .every }.map(\.queryCount).max() ?? 0
+        selectedQueries = MutableMatrix(rows: selected, columns: width)
+        logSums = MutableMatrix(rows: 1, columns: tower.headCount * queryCount)
+        attended = keeping == .weights ? MutableMatrix(rows: queryCount, columns: width) : nil
+        middle = MutableMatrix(rows: queryCount, columns: width)
+        mlpNorm = LayerNormStatistics(rows: queryCount)
+        hidden = keeping.hasBackward && keepsHidden ? MutableMatrix(rows: queryCount, columns: tower.mlpWidth) : nil
     }
 
+    /// The same memory seen as another of its shapes.
+    func viewed(as shape: BlockShape) -> BlockActivations { BlockActivations(memory: self, shape: shape) }
+
+    private init(memory: BlockActivations, shape: BlockShape) {
+        let rows = 0..<shape.groups.rowCount
+        let queries = 0..<shape.queryCount
+        self.shape = shape
+        headCount = memory.headCount
+        input = memory.input.rows(rows)
+        attentionNorm = memory.attentionNorm
+        queryKeyValue = memory.queryKeyValue.rows(rows)
+        selectedQueries = shape.queries == .every ? memory.selectedQueries : memory.selectedQueries.rows(queries)
+        logSums = memory.logSums
+        attended = memory.attended?.rows(queries)
+        middle = memory.middle.rows(queries)
+        mlpNorm = memory.mlpNorm
+        hidden = memory.hidden?.rows(queries)
+    }
+
+    /// `[queries, width]`
+    var queries: MutableMatrix { shape.queries == .every ? queryKeyValue.columns(0..<input.columnCount) : selectedQueries }
+
     /// `[rows, 2 × width]`
-    var keyValue: MutableMatrix { queryKeyValue.columns(input.columnCount..<3 * input.columnCount) }
+    var keyValue: MutableMatrix { queryKeyValue.columns(queryKeyValue.columnCount - 2 * input.columnCount..<queryKeyValue.columnCount) }
+
+    /// `[1, headCount × queries]` of one group.
+    func logSums(of group: Int) -> MutableMatrix {
+        let queries = shape.queryRows(of: group)
+        return logSums.columns(headCount * queries.lowerBound..<headCount * queries.upperBound)
+    }
 
     /// The rows of `matrix` that query, `[queries, width]`; copied into `scratch` unless all do.
     func selectedRows(of matrix: MutableMatrix, scratch: MutableMatrix) -> MutableMatrix {
@@ -114,12 +155,19 @@ package struct BlockActivations: Sendable {
         for group in 0..<shape.queryCount { selected.row(group).copy(matrix.row(shape.selectedRow(of: group))) }
         return selected
     }
+
+    /// Bytes that a row of a block keeps when every row queries.
+    static func bytesPerRow(tower: CLIPArchitecture.Tower, keeping: Keeping) -> Int {
+        4 * ((keeping == .weights ? 6 : 5) * tower.width + tower.mlpWidth + tower.headCount)
+    }
 }
 
 /// Memory that a worker reuses from block to block.
 package struct BlockScratch: Sendable {
     let normalised: MutableMatrix
     let selected: MutableMatrix
+    let attended: MutableMatrix
+    let hidden: MutableMatrix
     let activated: MutableMatrix
     let hiddenGradient: MutableMatrix
     let mlpNormGradient: MutableMatrix
@@ -128,33 +176,38 @@ package struct BlockScratch: Sendable {
     let queryKeyValueGradient: MutableMatrix
     let queryGradient: MutableMatrix
     let attentionNormGradient: MutableMatrix
-    let scores: MutableMatrix
+    let attention: AttentionScratch
 
+    /// Memory for any of `shapes`.
+    ///
     /// - Parameters:
-    ///   - rows: the most rows that a batch has.
-    ///   - scoreCount: the most queries × keys that a group has.
-    init(rows: Int, scoreCount: Int, tower: CLIPArchitecture.Tower, forGradients: Bool) {
+    ///   - keepsHidden: whether all activations keep their hidden rows, so that there is no need of them here.
+    init(for shapes: [BlockShape], tower: CLIPArchitecture.Tower, keeping: Keeping, keepsHidden: Bool = true) {
+        let rows = shapes.map(\.groups.rowCount).max() ?? 0
+        let queryCount = shapes.map(\.queryCount).max() ?? 0
+        let selectedCount = shapes.filter { $0.queries != .every }.map(\.queryCount).max() ?? 0
         let width = tower.width
-        let gradientRows = forGradients ? rows : 0
-        normalised = MutableMatrix(rows: rows, columns: width)
-        selected = MutableMatrix(rows: rows, columns: width)
-        activated = MutableMatrix(rows: rows, columns: tower.mlpWidth)
-        hiddenGradient = MutableMatrix(rows: gradientRows, columns: tower.mlpWidth)
-        mlpNormGradient = MutableMatrix(rows: gradientRows, columns: width)
-        middleGradient = MutableMatrix(rows: gradientRows, columns: width)
-        attendedGradient = MutableMatrix(rows: gradientRows, columns: width)
-        queryKeyValueGradient = MutableMatrix(rows: gradientRows, columns: 3 * width)
-        queryGradient = MutableMatrix(rows: gradientRows, columns: width)
-        attentionNormGradient = MutableMatrix(rows: gradientRows, columns: width)
-        scores = MutableMatrix(rows: 1, columns: forGradients ? scoreCount : 0)
-    }
-
-    init(for shapes: [BlockShape], tower: CLIPArchitecture.Tower, forGradients: Bool) {
-        let scoreCount = shapes.flatMap { shape in
-            (0..<shape.groups.count).map { shape.queryRows(of: $0).count * (shape.sharedCount + shape.groups.length(of: $0)) }
+        let forGradients = keeping.hasBackward
+        func memory(_ rows: Int, _ columns: Int) -> MutableMatrix { MutableMatrix(rows: rows, columns: columns) }
+        normalised = memory(rows, width)
+        selected = memory(max(selectedCount, 1), width)
+        attended = memory(keeping == .weights ? 0 : queryCount, width)
+        hidden = memory(forGradients && keepsHidden ? 0 : queryCount, tower.mlpWidth)
+        activated = memory(queryCount, tower.mlpWidth)
+        // Weight gradients are made of all of these at the end. Without them, each is read before the next is written.
+        let isShared = keeping != .weights
+        hiddenGradient = isShared ? activated : memory(queryCount, tower.mlpWidth)
+        mlpNormGradient = isShared ? normalised : memory(queryCount, width)
+        attendedGradient = isShared ? normalised : memory(queryCount, width)
+        attentionNormGradient = isShared ? normalised : memory(rows, width)
+        middleGradient = isShared ? attended : memory(queryCount, width)
+        queryKeyValueGradient = memory(forGradients ? rows : 0, 3 * width)
+        queryGradient = memory(forGradients ? selectedCount : 0, width)
+        let sizes = shapes.flatMap { shape in
+            (0..<shape.groups.count).map { (shape.queryRows(of: $0).count, shape.sharedCount + shape.groups.length(of: $0)) }
         }
-        self.init(
-            rows: shapes.map(\.groups.rowCount).max() ?? 0, scoreCount: scoreCount.max() ?? 0, tower: tower,
+        attention = AttentionScratch(
+            scoreCount: sizes.map { $0.0 * $0.1 }.max() ?? 0, keyCount: sizes.map(\.1).max() ?? 0, headWidth: tower.headWidth,
             forGradients: forGradients)
     }
 }

@@ -53,7 +53,7 @@ extension Backbone {
         var inputs = parameters.text
         inputs.tokenEmbedding = inputs.tokenEmbedding.roundedToHalf().reading
         inputs.positionalEmbedding = inputs.positionalEmbedding.roundedToHalf().reading
-        result.text = TextTower(architecture: architecture, parameters: inputs)
+        result.text = TextTower(architecture: architecture, parameters: inputs, precision: precision)
         return result
     }
 }

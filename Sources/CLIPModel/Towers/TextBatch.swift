@@ -35,7 +35,10 @@ package struct TextBatch: Sendable, Equatable {
 /// How a text batch goes through the layers: prefix first, then the classes in chunks.
 package struct TextTowerLayout: Sendable, Equatable {
     /// Classes go together until their own tokens fill about this many rows.
-    private static let chunkRows = 256
+    private static let chunkRows = 192
+    /// From so many rows on there are two chunks at least: half the speed of full chunks on two workers
+    /// is still more than the full speed of one.
+    private static let sharedOutRows = 96
 
     let batch: TextBatch
     let promptDepth: Int
@@ -47,19 +50,26 @@ package struct TextTowerLayout: Sendable, Equatable {
         self.batch = batch
         self.promptDepth = promptDepth
         layerCount = architecture.text.layerCount
+        chunks = Self.chunks(of: batch.suffixes)
+    }
+
+    /// An even number of chunks of about equal rows, so that two workers or more finish together. Depends on
+    /// the classes alone.
+    private static func chunks(of suffixes: [[Int]]) -> [Range<Int>] {
+        let rowCount = suffixes.reduce(0) { $0 + $1.count }
+        var wanted = (rowCount + chunkRows - 1) / chunkRows
+        if rowCount >= sharedOutRows { wanted += wanted % 2 }
         var chunks: [Range<Int>] = []
         var start = 0
         var rows = 0
-        for (index, suffix) in batch.suffixes.enumerated() {
-            if rows > 0 && rows + suffix.count > Self.chunkRows {
-                chunks.append(start..<index)
-                start = index
-                rows = 0
-            }
+        for (index, suffix) in suffixes.enumerated() {
             rows += suffix.count
+            if rows * wanted >= rowCount * (chunks.count + 1) {
+                chunks.append(start..<index + 1)
+                start = index + 1
+            }
         }
-        chunks.append(start..<batch.classCount)
-        self.chunks = chunks
+        return chunks
     }
 
     /// Whether the layer's input takes learned prompts in place of the layer below's outputs.
@@ -81,44 +91,116 @@ package struct TextTowerLayout: Sendable, Equatable {
 struct TextChunkActivations: Sendable {
     let classes: Range<Int>
     let blocks: [BlockActivations]
-    let scratch: BlockScratch
     let endRows: MutableMatrix
     let outputNorm: LayerNormStatistics
     let normalised: MutableMatrix
-    /// Gradients of the prefix's keys and values that this chunk adds up, one `[prefix, 2 × width]` a layer.
-    let sharedGradients: [MutableMatrix]
+
+    /// Memory for any one of `chunks`, seen as the first.
+    init(layout: TextTowerLayout, chunks: [Int], architecture: CLIPArchitecture, keeping: Keeping) {
+        let tower = architecture.text
+        var blocks: [BlockActivations] = []
+        for layer in 0..<layout.layerCount {
+            let shapes = chunks.map { layout.chunkShape(of: $0, layer: layer) }
+            if keeping == .nothing, layer >= 2, blocks[layer - 2].shape == shapes[0] {
+                blocks.append(blocks[layer - 2])
+            } else {
+                blocks.append(BlockActivations(shapes: shapes, tower: tower, keeping: keeping))
+            }
+        }
+        let classCount = chunks.map { layout.chunks[$0].count }.max() ?? 0
+        self.blocks = blocks
+        classes = layout.chunks[chunks[0]]
+        endRows = MutableMatrix(rows: classCount, columns: tower.width)
+        outputNorm = LayerNormStatistics(rows: classCount)
+        normalised = MutableMatrix(rows: classCount, columns: tower.width)
+    }
+
+    /// The same memory seen as another of its chunks.
+    func viewed(as chunk: Int, of layout: TextTowerLayout) -> TextChunkActivations {
+        TextChunkActivations(memory: self, chunk: chunk, layout: layout)
+    }
+
+    private init(memory: TextChunkActivations, chunk: Int, layout: TextTowerLayout) {
+        classes = layout.chunks[chunk]
+        blocks = memory.blocks.enumerated().map { $1.viewed(as: layout.chunkShape(of: chunk, layer: $0)) }
+        endRows = memory.endRows.rows(0..<classes.count)
+        outputNorm = memory.outputNorm
+        normalised = memory.normalised.rows(0..<classes.count)
+    }
+}
+
+/// Memory that a worker reuses from chunk to chunk.
+struct TextScratch: Sendable {
+    let block: BlockScratch
+    /// Two gradients of the residual stream take turns.
     let gradients: [MutableMatrix]
+    let endGradient: MutableMatrix
 }
 
 /// What the text tower keeps of a forward pass.
 package final class TextActivations: Sendable {
     let layout: TextTowerLayout
-    let prefix: [BlockActivations]
+    package let prefix: [BlockActivations]
     let prefixScratch: BlockScratch
-    let chunks: [TextChunkActivations]
+    /// Gradients of the prefix's keys and values that each chunk adds up, one `[prefix, 2 × width]` a layer.
+    let sharedGradients: [[MutableMatrix]]
     /// `[classes, embeddingWidth]`, not normalised.
     package let features: MutableMatrix
+    let scratch: [TextScratch]
+    /// Activations of the first chunks; they stay until the backward pass.
+    private let kept: [TextChunkActivations]
+    /// One a worker, for chunks whose activations are not kept.
+    private let passing: [TextChunkActivations]
 
-    package init(layout: TextTowerLayout, architecture: CLIPArchitecture, forGradients: Bool) {
+    /// - Parameter activationBytes: bound on the chunks' activations; what each worker needs for one is taken
+    ///   in any case.
+    package init(
+        layout: TextTowerLayout, architecture: CLIPArchitecture, keeping: Keeping, threadCount: Int,
+        activationBytes: Int = 1 << 30
+    ) {
         let tower = architecture.text
+        let prefixRows = layout.batch.prefix.count
         self.layout = layout
         let prefixShapes = (0..<layout.layerCount).map { layout.prefixShape(of: $0) }
-        prefix = prefixShapes.map { BlockActivations(shape: $0, tower: tower) }
-        prefixScratch = BlockScratch(for: prefixShapes, tower: tower, forGradients: forGradients)
-        chunks = layout.chunks.enumerated().map { index, classes in
-            let shapes = (0..<layout.layerCount).map { layout.chunkShape(of: index, layer: $0) }
-            let rows = shapes.first?.groups.rowCount ?? 0
-            return TextChunkActivations(
-                classes: classes, blocks: shapes.map { BlockActivations(shape: $0, tower: tower) },
-                scratch: BlockScratch(for: shapes, tower: tower, forGradients: forGradients),
-                endRows: MutableMatrix(rows: classes.count, columns: tower.width),
-                outputNorm: LayerNormStatistics(rows: classes.count),
-                normalised: MutableMatrix(rows: classes.count, columns: tower.width),
-                sharedGradients: shapes.map { _ in
-                    MutableMatrix(rows: forGradients ? layout.batch.prefix.count : 0, columns: 2 * tower.width)
-                },
-                gradients: (0..<2).map { _ in MutableMatrix(rows: forGradients ? rows : 0, columns: tower.width) })
+        prefix = prefixShapes.map { BlockActivations(shapes: [$0], tower: tower, keeping: keeping) }
+        prefixScratch = BlockScratch(for: prefixShapes, tower: tower, keeping: keeping)
+
+        let chunkCount = layout.chunks.count
+        let shapes = (0..<chunkCount).flatMap { [layout.chunkShape(of: $0, layer: 0), layout.chunkShape(of: $0, layer: layout.layerCount - 1)] }
+        let rows = shapes.map(\.groups.rowCount).max() ?? 0
+        // Any worker may take any chunk, also where there are fewer chunks than workers.
+        let workerCount = threadCount
+        scratch = (0..<workerCount).map { _ in
+            TextScratch(
+                block: BlockScratch(for: shapes, tower: tower, keeping: keeping),
+                gradients: (0..<2).map { _ in MutableMatrix(rows: keeping.hasBackward ? rows : 0, columns: tower.width) },
+                endGradient: MutableMatrix(rows: keeping.hasBackward ? rows : 0, columns: tower.width))
+        }
+        var keptCount = keeping.hasBackward ? chunkCount : 0
+        let chunkBytes = Self.chunkBytes(rows: rows, layout: layout, tower: tower, keeping: keeping)
+        if keptCount * chunkBytes > activationBytes {
+            keptCount = min(keptCount, max(0, activationBytes - workerCount * chunkBytes) / max(1, chunkBytes))
+        }
+        kept = (0..<keptCount).map { TextChunkActivations(layout: layout, chunks: [$0], architecture: architecture, keeping: keeping) }
+        passing = (0..<(keptCount < chunkCount ? workerCount : 0)).map { _ in
+            TextChunkActivations(layout: layout, chunks: Array(0..<chunkCount), architecture: architecture, keeping: keeping)
+        }
+        sharedGradients = layout.chunks.map { _ in
+            (0..<layout.layerCount).map { _ in MutableMatrix(rows: keeping.hasBackward ? prefixRows : 0, columns: 2 * tower.width) }
         }
         features = MutableMatrix(rows: layout.batch.classCount, columns: architecture.embeddingWidth)
     }
+
+    private static func chunkBytes(rows: Int, layout: TextTowerLayout, tower: CLIPArchitecture.Tower, keeping: Keeping) -> Int {
+        rows * layout.layerCount * BlockActivations.bytesPerRow(tower: tower, keeping: keeping)
+    }
+
+    func isKept(_ chunk: Int) -> Bool { chunk < kept.count }
+
+    func activations(of chunk: Int, worker: Int) -> TextChunkActivations {
+        isKept(chunk) ? kept[chunk] : passing[worker].viewed(as: chunk, of: layout)
+    }
+
+    /// Chunks whose activations are computed twice.
+    package var recomputedChunkCount: Int { sharedGradients.first?.first?.rowCount == 0 ? 0 : layout.chunks.count - kept.count }
 }

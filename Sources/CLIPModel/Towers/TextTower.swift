@@ -9,22 +9,27 @@ package struct TextTower: Sendable {
     let parameters: TextParameters<Matrix>
     let blocks: [TransformerBlock]
 
-    init(architecture: CLIPArchitecture, parameters: TextParameters<Matrix>) {
+    init(architecture: CLIPArchitecture, parameters: TextParameters<Matrix>, precision: Precision = .float32) {
         self.architecture = architecture
         self.parameters = parameters
-        blocks = parameters.blocks.map {
+        blocks = parameters.blocks.enumerated().map { layer, block in
             TransformerBlock(
-                parameters: $0, headCount: architecture.text.headCount, activation: architecture.activation,
-                isCausal: true)
+                parameters: block, headCount: architecture.text.headCount, activation: architecture.activation,
+                isCausal: true, isLast: layer == parameters.blocks.count - 1, precision: precision)
         }
     }
+
+    /// Weights that must be refreshed when their values have changed.
+    var weights: [Weight] { blocks.flatMap(\.weights.all) }
 
     /// Fills `saved.features`, `[classes, embeddingWidth]`, not normalised.
     ///
     /// - Parameter prompts: one `[tokens, width]` a prompted layer; none for plain text.
     package func forward(prompts: [Matrix], saved: TextActivations, pool: WorkerPool) {
         prefixForward(prompts: prompts, saved: saved)
-        pool.parallelFor(saved.chunks.count) { _, index in chunkForward(saved.chunks[index], saved: saved) }
+        pool.parallelFor(saved.layout.chunks.count) { worker, index in
+            chunkForward(saved.activations(of: index, worker: worker), saved: saved, scratch: saved.scratch[worker])
+        }
     }
 
     /// The gradient of `forward`.
@@ -36,8 +41,11 @@ package struct TextTower: Sendable {
         featureGradient: Matrix, saved: TextActivations, promptGradients: [MutableMatrix],
         weights: some TextGradientSink, pool: WorkerPool
     ) {
-        pool.parallelFor(saved.chunks.count) { _, index in
-            chunkBackward(index, featureGradient: featureGradient, saved: saved, weights: weights)
+        pool.parallelFor(saved.layout.chunks.count) { worker, index in
+            let chunk = saved.activations(of: index, worker: worker)
+            if !saved.isKept(index) { chunkForward(chunk, saved: saved, scratch: saved.scratch[worker]) }
+            chunkBackward(
+                chunk, index: index, featureGradient: featureGradient, saved: saved, weights: weights, scratch: saved.scratch[worker])
         }
         prefixBackward(saved: saved, promptGradients: promptGradients, weights: weights)
     }
@@ -76,41 +84,44 @@ package struct TextTower: Sendable {
             // itself, so with frozen weights nothing that learns lies behind it.
             let goesOn = saved.prefix[layer].shape.queries == .every
             let keyValueGradient = MutableMatrix(rows: rows, columns: 2 * architecture.text.width)
-            for chunk in saved.chunks { add(chunk.sharedGradients[layer], to: keyValueGradient) }
+            for gradients in saved.sharedGradients { add(gradients[layer], to: keyValueGradient) }
             let inputGradient = memory[layer % 2]
             blocks[layer].backward(
                 outputGradient: goesOn ? streamGradient : nil, saved: saved.prefix[layer], shared: nil,
                 keyValueGradient: keyValueGradient.reading, sharedGradient: nil, inputGradient: inputGradient,
-                weights: weights.block(layer, item: saved.chunks.count), scratch: saved.prefixScratch)
+                weights: weights.block(layer, item: layout.chunks.count), scratch: saved.prefixScratch)
             if layout.replacesPrompts(at: layer) { add(inputGradient.rows(promptRows), to: promptGradients[layer]) }
             streamGradient = inputGradient
         }
         if let streamGradient {
-            weights.addInput(gradient: streamGradient, tokens: layout.batch.prefix, firstPosition: 0, item: saved.chunks.count)
+            weights.addInput(gradient: streamGradient, tokens: layout.batch.prefix, firstPosition: 0, item: layout.chunks.count)
         }
     }
 
     // MARK: Classes
 
-    private func chunkForward(_ chunk: TextChunkActivations, saved: TextActivations) {
+    private func chunkForward(_ chunk: TextChunkActivations, saved: TextActivations, scratch: TextScratch) {
         let batch = saved.layout.batch
         embed(chunk.classes.map { batch.suffixes[$0] }, from: batch.prefix.count, into: chunk.blocks[0].input)
         for (layer, block) in blocks.enumerated() {
             let output = layer == blocks.count - 1 ? chunk.endRows : chunk.blocks[layer + 1].input
             block.forward(
-                saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading, output: output, scratch: chunk.scratch)
+                saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading, output: output, scratch: scratch.block)
         }
         let norm = parameters.outputNorm
         layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalised, saving: chunk.outputNorm)
         multiply(chunk.normalised, .asStored, parameters.projection, .asStored, into: saved.features.rows(chunk.classes))
     }
 
-    private func chunkBackward(_ index: Int, featureGradient: Matrix, saved: TextActivations, weights: some TextGradientSink) {
-        let chunk = saved.chunks[index]
-        let width = architecture.text.width
+    private func chunkBackward(
+        _ chunk: TextChunkActivations, index: Int, featureGradient: Matrix, saved: TextActivations,
+        weights: some TextGradientSink, scratch: TextScratch
+    ) {
+        let classes = 0..<chunk.classes.count
         let ownGradient = featureGradient.rows(chunk.classes)
-        let normGradient = chunk.scratch.selected.rows(0..<chunk.classes.count)
-        let endGradient = MutableMatrix(rows: chunk.classes.count, columns: width)
+        let normGradient = scratch.block.selected.rows(classes)
+        let endGradient = scratch.endGradient.rows(classes)
+        endGradient.fill(0)
         multiply(ownGradient, .asStored, parameters.projection, .transposed, into: normGradient)
         layerNormBackward(
             outputGradient: normGradient, input: chunk.endRows, weight: parameters.outputNorm.weight,
@@ -121,12 +132,14 @@ package struct TextTower: Sendable {
 
         var streamGradient = endGradient
         for layer in stride(from: blocks.count - 1, through: 0, by: -1) {
-            let inputGradient = layer == 0 && !weights.learns ? nil : chunk.gradients[layer % 2]
-            chunk.sharedGradients[layer].fill(0)
+            let rows = 0..<chunk.blocks[layer].shape.groups.rowCount
+            let inputGradient = layer == 0 && !weights.learns ? nil : scratch.gradients[layer % 2].rows(rows)
+            let sharedGradient = saved.sharedGradients[index][layer]
+            sharedGradient.fill(0)
             blocks[layer].backward(
                 outputGradient: streamGradient, saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading,
-                sharedGradient: chunk.sharedGradients[layer], inputGradient: inputGradient,
-                weights: weights.block(layer, item: index), scratch: chunk.scratch)
+                sharedGradient: sharedGradient, inputGradient: inputGradient,
+                weights: weights.block(layer, item: index), scratch: scratch.block)
             if let inputGradient { streamGradient = inputGradient }
         }
         guard weights.learns else { return }

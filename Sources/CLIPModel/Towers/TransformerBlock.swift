@@ -13,10 +13,21 @@ package struct TransformerBlock: Sendable {
     let headCount: Int
     let activation: Activation
     let isCausal: Bool
+    let weights: BlockWeights
+
+    /// - Parameter isLast: whether this block is the last of its tower, where not every row queries.
+    init(
+        parameters: BlockParameters<Matrix>, headCount: Int, activation: Activation, isCausal: Bool, isLast: Bool,
+        precision: Precision
+    ) {
+        self.parameters = parameters
+        self.headCount = headCount
+        self.activation = activation
+        self.isCausal = isCausal
+        weights = BlockWeights(parameters, isLast: isLast, precision: precision)
+    }
 
     private var width: Int { parameters.attentionNorm.weight.columnCount }
-    private var queryWeight: Matrix { parameters.attentionInput.weight.rows(0..<width) }
-    private var keyValueWeight: Matrix { parameters.attentionInput.weight.rows(width..<3 * width) }
 
     /// Keys and values of rows that all groups share.
     ///
@@ -30,7 +41,7 @@ package struct TransformerBlock: Sendable {
         let norm = parameters.attentionNorm
         layerNorm(rows, weight: norm.weight, bias: norm.bias, into: normalised, saving: statistics)
         let bias = parameters.attentionInput.bias.columns(width..<3 * width)
-        linear(normalised, weight: keyValueWeight, bias: bias, into: keyValue)
+        linear(normalised, weight: weights.keyValue, bias: bias, into: keyValue)
     }
 
     /// Adds the gradient of `sharedKeyValue` to `rowGradient`, `[shared, width]`.
@@ -38,7 +49,7 @@ package struct TransformerBlock: Sendable {
         keyValueGradient: some Readable, rows: some Readable, statistics: LayerNormStatistics, rowGradient: MutableMatrix
     ) {
         let normGradient = MutableMatrix(rows: rows.rowCount, columns: width)
-        multiply(keyValueGradient, .asStored, keyValueWeight, .asStored, into: normGradient)
+        multiplyBackward(keyValueGradient, weights.keyValue, into: normGradient)
         layerNormBackward(
             outputGradient: normGradient, input: rows, weight: parameters.attentionNorm.weight, saved: statistics,
             inputGradient: rowGradient)
@@ -54,34 +65,37 @@ package struct TransformerBlock: Sendable {
         let normalised = scratch.normalised.rows(0..<groups.rowCount)
         layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalised, saving: saved.attentionNorm)
         if saved.shape.queries == .every {
-            linear(normalised, weight: p.attentionInput.weight, bias: p.attentionInput.bias, into: saved.queryKeyValue)
+            linear(normalised, weight: weights.queryKeyValue, bias: p.attentionInput.bias, into: saved.queryKeyValue)
         } else {
             let bias = p.attentionInput.bias
-            linear(normalised, weight: keyValueWeight, bias: bias.columns(width..<3 * width), into: saved.keyValue)
+            linear(normalised, weight: weights.keyValue, bias: bias.columns(width..<3 * width), into: saved.keyValue)
             linear(
-                saved.selectedRows(of: normalised, scratch: scratch.selected), weight: queryWeight,
+                saved.selectedRows(of: normalised, scratch: scratch.selected), weight: weights.query,
                 bias: bias.columns(0..<width), into: saved.queries)
         }
         guard let output, saved.shape.queries != .none else { return }
 
+        let attended = saved.attended ?? scratch.attended.rows(0..<saved.shape.queryCount)
         for group in 0..<groups.count {
             let queryRows = saved.shape.queryRows(of: group)
             attention(
                 queries: saved.queries.rows(queryRows),
                 sources: AttentionSources(shared: shared, own: saved.keyValue.rows(groups.rows(of: group)).reading),
                 headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
-                probabilities: saved.probabilities[group], output: saved.attended.rows(queryRows))
+                logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.rows(queryRows),
+                precision: weights.precision)
         }
         add(p.attentionOutput.bias, toRowsOf: saved.selectedRows(of: saved.input, scratch: scratch.selected), into: saved.middle)
-        multiply(saved.attended, .asStored, p.attentionOutput.weight, .transposed, into: saved.middle, adding: true)
+        multiply(attended, weights.attentionOutput, into: saved.middle, adding: true)
 
         let mlpNormalised = scratch.normalised.rows(0..<saved.shape.queryCount)
         layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalised, saving: saved.mlpNorm)
-        linear(mlpNormalised, weight: p.mlpInput.weight, bias: p.mlpInput.bias, into: saved.hidden)
+        let hidden = saved.hidden ?? scratch.hidden.rows(0..<saved.shape.queryCount)
+        linear(mlpNormalised, weight: weights.mlpInput, bias: p.mlpInput.bias, into: hidden)
         let activated = scratch.activated.rows(0..<saved.shape.queryCount)
-        activation(saved.hidden, into: activated)
+        activation(hidden, into: activated)
         add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
-        multiply(activated, .asStored, p.mlpOutput.weight, .transposed, into: output, adding: true)
+        multiply(activated, weights.mlpOutput, into: output, adding: true)
     }
 
     /// The gradient of `forward`.
@@ -95,7 +109,7 @@ package struct TransformerBlock: Sendable {
     func backward(
         outputGradient: MutableMatrix?, saved: BlockActivations, shared: Matrix?,
         keyValueGradient: Matrix? = nil, sharedGradient: MutableMatrix?, inputGradient: MutableMatrix?,
-        weights: some BlockGradientSink, scratch: BlockScratch
+        weights sink: some BlockGradientSink, scratch: BlockScratch
     ) {
         let groups = saved.shape.groups
         let ownGradient = scratch.queryKeyValueGradient.rows(0..<groups.rowCount)
@@ -104,8 +118,8 @@ package struct TransformerBlock: Sendable {
 
         if let outputGradient {
             mlpBackward(outputGradient: outputGradient, saved: saved, scratch: scratch)
-            multiply(
-                scratch.middleGradient.rows(0..<saved.shape.queryCount), .asStored, parameters.attentionOutput.weight, .asStored,
+            multiplyBackward(
+                scratch.middleGradient.rows(0..<saved.shape.queryCount), weights.attentionOutput,
                 into: scratch.attendedGradient.rows(0..<saved.shape.queryCount))
             let queryGradient = saved.shape.queries == .every
                 ? ownGradient.columns(0..<width) : scratch.queryGradient.rows(0..<saved.shape.queryCount)
@@ -115,14 +129,16 @@ package struct TransformerBlock: Sendable {
                 attentionBackward(
                     outputGradient: scratch.attendedGradient.rows(queryRows), queries: saved.queries.rows(queryRows),
                     sources: AttentionSources(shared: shared, own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
-                    probabilities: saved.probabilities[group], scratch: scratch.scores,
+                    mask: saved.shape.mask(of: group, isCausal: isCausal), logSums: saved.logSums(of: group),
+                    scratch: scratch.attention,
                     queryGradient: inputGradient == nil ? nil : queryGradient.rows(queryRows),
-                    sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)))
+                    sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)),
+                    precision: weights.precision)
             }
         }
         guard let inputGradient else { return }
         attentionInputBackward(hasQueries: outputGradient != nil, saved: saved, inputGradient: inputGradient, scratch: scratch)
-        weights.add(BlockContribution(block: self, saved: saved, outputGradient: outputGradient, scratch: scratch))
+        sink.add(BlockContribution(block: self, saved: saved, outputGradient: outputGradient, scratch: scratch))
     }
 
     /// From the block's output down to the residual stream between attention and MLP:
@@ -132,13 +148,25 @@ package struct TransformerBlock: Sendable {
         let hiddenGradient = scratch.hiddenGradient.rows(rows)
         let normGradient = scratch.mlpNormGradient.rows(rows)
         let middleGradient = scratch.middleGradient.rows(rows)
-        multiply(outputGradient, .asStored, parameters.mlpOutput.weight, .asStored, into: hiddenGradient)
-        activation.backward(input: saved.hidden, gradient: hiddenGradient)
-        multiply(hiddenGradient, .asStored, parameters.mlpInput.weight, .asStored, into: normGradient)
+        let hidden = saved.hidden ?? hiddenAgain(saved: saved, scratch: scratch)
+        multiplyBackward(outputGradient, weights.mlpOutput, into: hiddenGradient)
+        activation.backward(input: hidden, gradient: hiddenGradient)
+        multiplyBackward(hiddenGradient, weights.mlpInput, into: normGradient)
         middleGradient.copy(outputGradient)
         layerNormBackward(
             outputGradient: normGradient, input: saved.middle, weight: parameters.mlpNorm.weight, saved: saved.mlpNorm,
             inputGradient: middleGradient)
+    }
+
+    /// The MLP's hidden rows where they were not kept, as `forward` computed them.
+    private func hiddenAgain(saved: BlockActivations, scratch: BlockScratch) -> MutableMatrix {
+        let rows = 0..<saved.shape.queryCount
+        let normalised = scratch.normalised.rows(rows)
+        let hidden = scratch.hidden.rows(rows)
+        let norm = parameters.mlpNorm
+        layerNorm(saved.middle, weight: norm.weight, bias: norm.bias, into: normalised, saving: saved.mlpNorm)
+        linear(normalised, weight: weights.mlpInput, bias: parameters.mlpInput.bias, into: hidden)
+        return hidden
     }
 
     /// From queries, keys and values down to the block's input: fills `attentionNormGradient`.
@@ -150,16 +178,15 @@ package struct TransformerBlock: Sendable {
         let normGradient = scratch.attentionNormGradient.rows(rows)
         let ownGradient = scratch.queryKeyValueGradient.rows(rows)
         if hasQueries && shape.queries == .every {
-            multiply(ownGradient, .asStored, parameters.attentionInput.weight, .asStored, into: normGradient)
+            multiplyBackward(ownGradient, weights.queryKeyValue, into: normGradient)
             inputGradient.copy(scratch.middleGradient.rows(rows))
         } else {
-            multiply(ownGradient.columns(width..<3 * width), .asStored, keyValueWeight, .asStored, into: normGradient)
+            multiplyBackward(ownGradient.columns(width..<3 * width), weights.keyValue, into: normGradient)
             inputGradient.fill(0)
             if hasQueries {
                 for query in 0..<shape.queryCount {
                     let row = shape.selectedRow(of: query)
-                    multiply(
-                        scratch.queryGradient.row(query), .asStored, queryWeight, .asStored, into: normGradient.row(row), adding: true)
+                    multiplyBackward(scratch.queryGradient.row(query), weights.query, into: normGradient.row(row), adding: true)
                     inputGradient.row(row).copy(scratch.middleGradient.row(query))
                 }
             }

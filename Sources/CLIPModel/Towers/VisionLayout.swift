@@ -15,7 +15,7 @@ package struct VisionLayout: Sendable, Equatable {
     let promptTokens: Int
     let promptDepth: Int
 
-    init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
+    package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
         self.architecture = architecture
         promptTokens = prompts.visionTokens
         promptDepth = prompts.visionDepth
@@ -50,8 +50,8 @@ package final class VisionActivations: Sendable {
     package let frameCount: Int
     let layout: VisionLayout
     let blocks: [BlockActivations]
-    /// `[frames × frameRows, width]`, patches and positions before the first norm.
-    let embedded: MutableMatrix
+    /// `[frames × frameRows, width]`, patches and positions before the first norm; nil where no weights learn from them.
+    let embedded: MutableMatrix?
     let inputNorm: LayerNormStatistics
     /// `[frames × frameRows, width]`, what the prompts join; empty where they do not.
     let beforeJoin: MutableMatrix
@@ -62,23 +62,27 @@ package final class VisionActivations: Sendable {
     /// `[frames, embeddingWidth]`, not normalised.
     package let features: MutableMatrix
 
-    /// - Parameter forGradients: without, layers of one shape take turns with two memories.
-    package init(layout: VisionLayout, frameCount: Int, forGradients: Bool) {
+    /// - Parameters:
+    ///   - keeping: nothing lets layers of one shape take turns with two memories.
+    ///   - leanLayers: the first so many layers do not keep the hidden rows of their MLP, almost half of
+    ///     their activations, for a third of a forward pass more work.
+    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0) {
         let width = layout.architecture.vision.width
         let rows = frameCount * layout.frameRows
         var blocks: [BlockActivations] = []
         for layer in 0..<layout.layerCount {
             let shape = layout.shape(of: layer, frameCount: frameCount)
-            if !forGradients, layer >= 2, blocks[layer - 2].shape == shape {
+            if keeping == .nothing, layer >= 2, blocks[layer - 2].shape == shape {
                 blocks.append(blocks[layer - 2])
             } else {
-                blocks.append(BlockActivations(shape: shape, tower: layout.architecture.vision))
+                blocks.append(BlockActivations(
+                    shapes: [shape], tower: layout.architecture.vision, keeping: keeping, keepsHidden: layer >= leanLayers))
             }
         }
         self.blocks = blocks
         self.layout = layout
         self.frameCount = frameCount
-        embedded = MutableMatrix(rows: rows, columns: width)
+        embedded = keeping == .weights ? MutableMatrix(rows: rows, columns: width) : nil
         inputNorm = LayerNormStatistics(rows: rows)
         beforeJoin = MutableMatrix(rows: layout.joinLayer == nil ? 0 : rows, columns: width)
         classRows = MutableMatrix(rows: frameCount, columns: width)
@@ -87,32 +91,60 @@ package final class VisionActivations: Sendable {
         features = MutableMatrix(rows: frameCount, columns: layout.architecture.embeddingWidth)
     }
 
-    /// Bytes that one frame's activations take.
-    package static func bytesPerFrame(layout: VisionLayout) -> Int {
-        let tower = layout.architecture.vision
-        let floats = (0..<layout.layerCount).reduce(0) { sum, layer in
-            let rows = layout.rows(of: layer)
-            return sum + rows * (6 * tower.width + tower.mlpWidth) + tower.headCount * rows * (rows + layout.promptTokens)
+    /// The memory of the first `frameCount` frames as activations of their own.
+    func prefix(_ frameCount: Int) -> VisionActivations {
+        frameCount == self.frameCount ? self : VisionActivations(memory: self, frameCount: frameCount)
+    }
+
+    private init(memory: VisionActivations, frameCount: Int) {
+        layout = memory.layout
+        self.frameCount = frameCount
+        let rows = 0..<frameCount * layout.frameRows
+        let frames = 0..<frameCount
+        blocks = memory.blocks.enumerated().map { layer, block in
+            block.viewed(as: memory.layout.shape(of: layer, frameCount: frameCount))
         }
-        return 4 * floats
+        embedded = memory.embedded?.rows(rows)
+        inputNorm = memory.inputNorm
+        beforeJoin = layout.joinLayer == nil ? memory.beforeJoin : memory.beforeJoin.rows(rows)
+        classRows = memory.classRows.rows(frames)
+        outputNorm = memory.outputNorm
+        normalised = memory.normalised.rows(frames)
+        features = memory.features.rows(frames)
+    }
+
+    /// Bytes that one frame's activations take.
+    package static func bytesPerFrame(layout: VisionLayout, keeping: Keeping, leanLayers: Int = 0) -> Int {
+        let tower = layout.architecture.vision
+        let streams = (keeping == .weights ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
+        let outside = 4 * streams * layout.frameRows * tower.width
+        return (0..<layout.layerCount).reduce(outside) { sum, layer in
+            let rows = layout.rows(of: layer)
+            // Of the last layer little more than its input, keys and values is there.
+            if layer == layout.layerCount - 1 { return sum + 4 * rows * 3 * tower.width }
+            return sum + rows * BlockActivations.bytesPerRow(tower: tower, keeping: keeping) - (layer < leanLayers ? 4 * rows * tower.mlpWidth : 0)
+        }
     }
 }
 
 /// Memory that a worker reuses from batch to batch.
 package final class VisionScratch: Sendable {
     let block: BlockScratch
+    /// What activations do not keep of patches and positions.
+    let embedded: MutableMatrix
     let patches: MutableMatrix
     /// Two gradients of the residual stream take turns; a third holds what remains after prompts split off.
     let gradients: [MutableMatrix]
     let classGradient: MutableMatrix
 
-    package init(layout: VisionLayout, frameCount: Int, forGradients: Bool) {
+    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0) {
         let architecture = layout.architecture
         let shapes = (0..<layout.layerCount).map { layout.shape(of: $0, frameCount: frameCount) }
-        let rows = forGradients ? frameCount * (layout.frameRows + layout.promptTokens) : 0
-        block = BlockScratch(for: shapes, tower: architecture.vision, forGradients: forGradients)
+        let rows = keeping.hasBackward ? frameCount * (layout.frameRows + layout.promptTokens) : 0
+        block = BlockScratch(for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: leanLayers == 0)
+        embedded = MutableMatrix(rows: keeping == .weights ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)
-        gradients = (0..<3).map { _ in MutableMatrix(rows: rows, columns: architecture.vision.width) }
+        gradients = (0..<3).map { MutableMatrix(rows: $0 == 2 && layout.joinLayer == nil ? 0 : rows, columns: architecture.vision.width) }
         classGradient = MutableMatrix(rows: frameCount, columns: architecture.vision.width)
     }
 }

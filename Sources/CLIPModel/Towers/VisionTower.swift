@@ -8,16 +8,21 @@ package struct VisionTower: Sendable {
     package let architecture: CLIPArchitecture
     let parameters: VisionParameters<Matrix>
     let blocks: [TransformerBlock]
+    private let patchProjection: Weight
 
-    init(architecture: CLIPArchitecture, parameters: VisionParameters<Matrix>) {
+    init(architecture: CLIPArchitecture, parameters: VisionParameters<Matrix>, precision: Precision = .float32) {
         self.architecture = architecture
         self.parameters = parameters
-        blocks = parameters.blocks.map {
+        blocks = parameters.blocks.enumerated().map { layer, block in
             TransformerBlock(
-                parameters: $0, headCount: architecture.vision.headCount, activation: architecture.activation,
-                isCausal: false)
+                parameters: block, headCount: architecture.vision.headCount, activation: architecture.activation,
+                isCausal: false, isLast: layer == parameters.blocks.count - 1, precision: precision)
         }
+        patchProjection = Weight(parameters.patchProjection, precision: precision)
     }
+
+    /// Weights that must be refreshed when their values have changed.
+    var weights: [Weight] { blocks.flatMap(\.weights.all) + [patchProjection] }
 
     /// Fills `saved.features`, `[frames, embeddingWidth]`, not normalised.
     ///
@@ -27,10 +32,11 @@ package struct VisionTower: Sendable {
     ) {
         let layout = saved.layout
         precondition(frames.rowCount == saved.frameCount, "\(frames.rowCount) frames for a memory of \(saved.frameCount)")
-        embed(frames: frames, saved: saved, scratch: scratch)
+        let embedded = saved.embedded ?? scratch.embedded.rows(0..<saved.frameCount * layout.frameRows)
+        embed(frames: frames, into: embedded, scratch: scratch)
         let stream = layout.joinLayer == 0 ? saved.beforeJoin : saved.blocks[0].input
         layerNorm(
-            saved.embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias, into: stream, saving: saved.inputNorm)
+            embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias, into: stream, saving: saved.inputNorm)
         for (layer, block) in blocks.enumerated() {
             if layer == layout.joinLayer, let context { join(prompts: context.layers[layer].rows, saved: saved, layer: layer) }
             let output = layer == blocks.count - 1 ? saved.classRows
@@ -80,11 +86,11 @@ package struct VisionTower: Sendable {
                     inputGradient, saved: saved, promptRows: promptSums.layers[layer], into: scratch.gradients[2])
             }
         }
-        if weights.learns {
-            let embeddedGradient = scratch.gradients[1].rows(0..<saved.embedded.rowCount)
+        if weights.learns, let embedded = saved.embedded {
+            let embeddedGradient = scratch.gradients[1].rows(0..<embedded.rowCount)
             embeddedGradient.fill(0)
             layerNormBackward(
-                outputGradient: streamGradient, input: saved.embedded, weight: parameters.inputNorm.weight,
+                outputGradient: streamGradient, input: embedded, weight: parameters.inputNorm.weight,
                 saved: saved.inputNorm, inputGradient: embeddedGradient)
             weights.addInput(
                 normGradient: streamGradient, embeddedGradient: embeddedGradient, frames: frames, saved: saved, scratch: scratch)
@@ -92,14 +98,14 @@ package struct VisionTower: Sendable {
     }
 
     /// Class token and projected patches plus positions, a frame after the other.
-    private func embed(frames: Matrix, saved: VisionActivations, scratch: VisionScratch) {
-        let rows = saved.layout.frameRows
-        for frame in 0..<saved.frameCount {
-            let target = saved.embedded.rows(frame * rows..<(frame + 1) * rows)
+    private func embed(frames: Matrix, into embedded: MutableMatrix, scratch: VisionScratch) {
+        let rows = embedded.rowCount / frames.rowCount
+        for frame in 0..<frames.rowCount {
+            let target = embedded.rows(frame * rows..<(frame + 1) * rows)
             target.copy(parameters.positionalEmbedding)
             add(parameters.classEmbedding, to: target.row(0))
             cutPatches(frame: frames.row(frame), side: architecture.imagePixels, patch: architecture.patchPixels, into: scratch.patches)
-            multiply(scratch.patches, .asStored, parameters.patchProjection, .transposed, into: target.rows(1..<rows), adding: true)
+            multiply(scratch.patches, patchProjection, into: target.rows(1..<rows), adding: true)
         }
     }
 
@@ -192,9 +198,10 @@ package struct LearningVision: VisionGradientSink {
         scratch: VisionScratch
     ) {
         let rows = saved.layout.frameRows
+        guard let embedded = saved.embedded else { preconditionFailure("activations were kept for prompts only") }
         turnstile.pass(gate: architecture.vision.layerCount + 1, item: item) {
             layerNormWeightBackward(
-                outputGradient: normGradient, input: saved.embedded, saved: saved.inputNorm,
+                outputGradient: normGradient, input: embedded, saved: saved.inputNorm,
                 weightGradient: gradients.inputNorm.weight, biasGradient: gradients.inputNorm.bias)
             for frame in 0..<saved.frameCount {
                 let gradient = embeddedGradient.rows(frame * rows..<(frame + 1) * rows)

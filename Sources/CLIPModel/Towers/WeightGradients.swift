@@ -44,26 +44,28 @@ package struct BlockContribution {
     func addWeightGradients(to gradients: BlockParameters<MutableMatrix>) {
         let shape = saved.shape
         let p = block.parameters
+        let precision = block.weights.precision
         let width = saved.input.columnCount
         if let outputGradient {
             let rows = 0..<shape.queryCount
             let activated = scratch.activated.rows(rows)
-            block.activation(saved.hidden, into: activated)
+            block.activation(saved.hidden ?? scratch.hidden.rows(rows), into: activated)
             linearWeightBackward(
                 outputGradient: outputGradient, input: activated,
-                weightGradient: gradients.mlpOutput.weight, biasGradient: gradients.mlpOutput.bias)
+                weightGradient: gradients.mlpOutput.weight, biasGradient: gradients.mlpOutput.bias, precision: precision)
 
             let normalised = scratch.normalised.rows(rows)
             layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: normalised, saving: saved.mlpNorm)
             linearWeightBackward(
                 outputGradient: scratch.hiddenGradient.rows(rows), input: normalised,
-                weightGradient: gradients.mlpInput.weight, biasGradient: gradients.mlpInput.bias)
+                weightGradient: gradients.mlpInput.weight, biasGradient: gradients.mlpInput.bias, precision: precision)
             layerNormWeightBackward(
                 outputGradient: scratch.mlpNormGradient.rows(rows), input: saved.middle, saved: saved.mlpNorm,
                 weightGradient: gradients.mlpNorm.weight, biasGradient: gradients.mlpNorm.bias)
+            guard let attended = saved.attended else { preconditionFailure("activations were kept for prompts only") }
             linearWeightBackward(
-                outputGradient: scratch.middleGradient.rows(rows), input: saved.attended,
-                weightGradient: gradients.attentionOutput.weight, biasGradient: gradients.attentionOutput.bias)
+                outputGradient: scratch.middleGradient.rows(rows), input: attended,
+                weightGradient: gradients.attentionOutput.weight, biasGradient: gradients.attentionOutput.bias, precision: precision)
         }
 
         let rows = 0..<shape.groups.rowCount
@@ -73,16 +75,16 @@ package struct BlockContribution {
         let bias = gradients.attentionInput.bias
         layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalised, saving: saved.attentionNorm)
         if outputGradient != nil && shape.queries == .every {
-            linearWeightBackward(outputGradient: inputGradient, input: normalised, weightGradient: weight, biasGradient: bias)
+            linearWeightBackward(outputGradient: inputGradient, input: normalised, weightGradient: weight, biasGradient: bias, precision: precision)
         } else {
             linearWeightBackward(
                 outputGradient: inputGradient.columns(width..<3 * width), input: normalised,
-                weightGradient: weight.rows(width..<3 * width), biasGradient: bias.columns(width..<3 * width))
+                weightGradient: weight.rows(width..<3 * width), biasGradient: bias.columns(width..<3 * width), precision: precision)
             if outputGradient != nil {
                 linearWeightBackward(
                     outputGradient: scratch.queryGradient.rows(0..<shape.queryCount),
                     input: saved.selectedRows(of: normalised, scratch: scratch.selected),
-                    weightGradient: weight.rows(0..<width), biasGradient: bias.columns(0..<width))
+                    weightGradient: weight.rows(0..<width), biasGradient: bias.columns(0..<width), precision: precision)
             }
         }
         layerNormWeightBackward(

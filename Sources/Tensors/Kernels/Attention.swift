@@ -7,6 +7,14 @@ package enum AttentionMask: Sendable, Equatable {
     /// The shared keys, and of its own group the keys up to its own row. `firstQueryRow` is the row
     /// of the first query within its group.
     case causal(firstQueryRow: Int)
+
+    /// Query r sees the first `first + r × step` keys, shared ones first.
+    fileprivate func visible(sharedCount: Int, keyCount: Int) -> (first: Int, step: Int) {
+        switch self {
+        case .none: (keyCount, 0)
+        case .causal(let firstQueryRow): (sharedCount + firstQueryRow + 1, 1)
+        }
+    }
 }
 
 /// The keys and values that one group of queries attends to: some shared by all groups, some its own.
@@ -23,108 +31,241 @@ package struct AttentionSources<Element: Readable>: Sendable {
 
     package var sharedCount: Int { shared?.rowCount ?? 0 }
     package var keyCount: Int { sharedCount + own.rowCount }
+}
 
-    /// (keys or values of one head, their columns in the score matrix), shared first.
-    fileprivate func parts(_ kind: KeyOrValue, head: Range<Int>) -> [(rows: Element, columns: Range<Int>)] {
-        let width = own.columnCount / 2
-        let columns = kind == .key ? head : head.lowerBound + width..<head.upperBound + width
-        let ownPart = (rows: own.columns(columns), columns: sharedCount..<keyCount)
-        guard let shared else { return [ownPart] }
-        return [(rows: shared.columns(columns), columns: 0..<sharedCount), ownPart]
+extension AttentionSources {
+    /// Copies some columns of all rows into memory without gaps.
+    fileprivate func gather(_ columns: Range<Int>, into target: MutableMatrix) {
+        if let shared { target.rows(0..<sharedCount).copy(shared.columns(columns)) }
+        target.rows(sharedCount..<keyCount).copy(own.columns(columns))
     }
 }
 
-private enum KeyOrValue { case key, value }
+extension AttentionSources<MutableMatrix> {
+    /// The opposite of `gather`: adds rows to some columns.
+    fileprivate func scatter(_ rows: MutableMatrix, to columns: Range<Int>) {
+        if let shared { add(rows.rows(0..<sharedCount), to: shared.columns(columns)) }
+        guard rows.rowCount == keyCount else { return }
+        add(rows.rows(sharedCount..<keyCount), to: own.columns(columns))
+    }
+}
+
+/// Memory that attention reuses from group to group.
+package struct AttentionScratch: Sendable {
+    fileprivate let scores: MutableMatrix
+    fileprivate let scoreGradient: MutableMatrix
+    fileprivate let keys: MutableMatrix
+    fileprivate let values: MutableMatrix
+    fileprivate let gathered: MutableMatrix
+
+    /// - Parameters:
+    ///   - scoreCount: the most queries × keys of a group.
+    ///   - keyCount: the most keys of a group.
+    package init(scoreCount: Int, keyCount: Int, headWidth: Int, forGradients: Bool) {
+        scores = MutableMatrix(rows: 1, columns: max(scoreCount, 2 * keyCount))
+        scoreGradient = MutableMatrix(rows: 1, columns: forGradients ? scoreCount : 0)
+        keys = MutableMatrix(rows: keyCount, columns: headWidth)
+        values = MutableMatrix(rows: keyCount, columns: headWidth)
+        gathered = MutableMatrix(rows: forGradients ? keyCount : 0, columns: headWidth)
+    }
+}
+
+/// Up to so many queries a loop over pairs is faster than products, whose calls cost more than their work.
+private let fewQueries = 16
 
 /// Scaled dot-product attention of one group, all heads.
 ///
 ///     output = softmax(Q Kᵀ / √headWidth) V
 ///
-/// Source: Vaswani et al. 2017, equation 1.
+/// Source: Vaswani et al. 2017, equation 1. Probabilities are not kept: `attentionBackward` computes them
+/// again from `logSums`, for a sixth more work in attention and a quarter less memory in a tower.
 /// - Parameters:
 ///   - queries: `[queries, width]`.
 ///   - sources: keys and values, shared and own.
-///   - probabilities: `[headCount × queries, keys]`, kept for the gradient.
+///   - logSums: `[1, headCount × queries]`, log Σ exp of each row of scores, kept for the gradient.
 ///   - output: `[queries, width]`, the heads side by side.
+///   - precision: of the products' factors; scores and probabilities are float32.
 package func attention(
     queries: some Readable, sources: AttentionSources<some Readable>, headCount: Int, mask: AttentionMask,
-    probabilities: MutableMatrix, output: MutableMatrix
+    logSums: MutableMatrix, scratch: AttentionScratch, output: MutableMatrix, precision: Precision = .float32
 ) {
+    let start = WorkMeter.now
     let headWidth = queries.columnCount / headCount
     let queryCount = queries.rowCount
+    let scale = 1 / Float(headWidth).squareRoot()
+    precondition(logSums.count == headCount * queryCount, "attention keeps one number a head and query")
+    guard queryCount > fewQueries else {
+        fewQueriesForward(queries, sources, headCount: headCount, mask: mask, logSums: logSums, scratch: scratch, output: output)
+        WorkMeter.addAttention(operations: 2 * headWidth * headCount * visiblePairs(queryCount, sources, mask) * 2, since: start)
+        return
+    }
+    var operations = 0
+    let scores = scratch.scores.reshaped(rows: queryCount, columns: sources.keyCount)
+    let keys = scratch.keys.reshaped(rows: sources.keyCount, columns: headWidth)
+    let values = scratch.values.reshaped(rows: sources.keyCount, columns: headWidth)
     for head in 0..<headCount {
         let columns = head * headWidth..<(head + 1) * headWidth
-        let scores = probabilities.rows(head * queryCount..<(head + 1) * queryCount)
-        for part in sources.parts(.key, head: columns) {
-            multiply(queries.columns(columns), .asStored, part.rows, .transposed, into: scores.columns(part.columns))
-        }
-        softmax(scores, scale: 1 / Float(headWidth).squareRoot(), mask: mask, sharedCount: sources.sharedCount)
-        for (index, part) in sources.parts(.value, head: columns).enumerated() {
-            multiply(scores.columns(part.columns), .asStored, part.rows, .asStored, into: output.columns(columns), adding: index > 0)
-        }
+        sources.gather(columns, into: keys)
+        sources.gather(valueColumns(columns, of: queries), into: values)
+        operations += product(queries.columns(columns), .asStored, keys, .transposed, into: scores, precision: precision)
+        softmax(
+            scores, scale: scale, mask: mask, sharedCount: sources.sharedCount,
+            logSums: logSums.columns(head * queryCount..<(head + 1) * queryCount))
+        operations += product(scores, .asStored, values, .asStored, into: output.columns(columns), precision: precision)
     }
+    WorkMeter.addAttention(operations: operations, since: start)
 }
 
 /// The gradient of `attention`.
 ///
 /// - Parameters:
 ///   - outputGradient: `[queries, width]`.
-///   - scratch: at least `[queries, keys]`.
+///   - mask, logSums: as in `attention`.
 ///   - queryGradient: `[queries, width]`, overwritten; nil where it is not needed.
 ///   - sourceGradients: keys and values like `sources`; added to. Own gradients are skipped when
 ///     `queryGradient` is nil: then only what is shared learns.
 package func attentionBackward(
     outputGradient: some Readable, queries: some Readable, sources: AttentionSources<some Readable>, headCount: Int,
-    probabilities: some Readable, scratch: MutableMatrix,
-    queryGradient: MutableMatrix?, sourceGradients: AttentionSources<MutableMatrix>
+    mask: AttentionMask, logSums: some Readable, scratch: AttentionScratch,
+    queryGradient: MutableMatrix?, sourceGradients: AttentionSources<MutableMatrix>, precision: Precision = .float32
 ) {
     precondition(
         sourceGradients.sharedCount == sources.sharedCount && sourceGradients.keyCount == sources.keyCount,
         "attention's source gradients have other shapes than its sources")
+    let start = WorkMeter.now
     let headWidth = queries.columnCount / headCount
     let queryCount = queries.rowCount
     let scale = 1 / Float(headWidth).squareRoot()
+    // Where queries do not learn, nothing learns but what is shared.
+    let learningCount = queryGradient == nil ? sources.sharedCount : sources.keyCount
+    guard queryCount > fewQueries else {
+        fewQueriesBackward(
+            outputGradient, queries, sources, headCount: headCount, mask: mask, logSums: logSums, scratch: scratch,
+            queryGradient: queryGradient, sourceGradients: sourceGradients)
+        let pairs = visiblePairs(queryCount, sources, mask)
+        let learning = queryGradient == nil ? queryCount * sources.sharedCount : pairs
+        let productCount = 2 * pairs + 2 * learning + (queryGradient == nil ? 0 : pairs)
+        WorkMeter.addAttention(operations: 2 * headWidth * headCount * productCount, since: start)
+        return
+    }
+    var operations = 0
+    let scores = scratch.scores.reshaped(rows: queryCount, columns: sources.keyCount)
+    let scoreGradient = scratch.scoreGradient.reshaped(rows: queryCount, columns: sources.keyCount)
+    let keys = scratch.keys.reshaped(rows: sources.keyCount, columns: headWidth)
+    let values = scratch.values.reshaped(rows: sources.keyCount, columns: headWidth)
+    let learned = scratch.gathered.reshaped(rows: learningCount, columns: headWidth)
     for head in 0..<headCount {
         let columns = head * headWidth..<(head + 1) * headWidth
-        let p = probabilities.rows(head * queryCount..<(head + 1) * queryCount)
-        let scoreGradient = scratch.reshaped(rows: queryCount, columns: sources.keyCount)
+        let headQueries = queries.columns(columns)
         let headGradient = outputGradient.columns(columns)
+        sources.gather(columns, into: keys)
+        sources.gather(valueColumns(columns, of: queries), into: values)
 
         // output = P V: dP = dO Vᵀ, dV = Pᵀ dO
-        for part in sources.parts(.value, head: columns) {
-            multiply(headGradient, .asStored, part.rows, .transposed, into: scoreGradient.columns(part.columns))
-        }
-        for part in sourceGradients.parts(.value, head: columns) where queryGradient != nil || part.columns.lowerBound < sources.sharedCount {
-            multiply(p.columns(part.columns), .transposed, headGradient, .asStored, into: part.rows, adding: true)
-        }
-        softmaxBackward(probabilities: p, gradient: scoreGradient, scale: scale)
+        operations += product(headQueries, .asStored, keys, .transposed, into: scores, precision: precision)
+        operations += product(headGradient, .asStored, values, .transposed, into: scoreGradient, precision: precision)
+        softmaxBackward(
+            scores: scores, gradient: scoreGradient, scale: scale, mask: mask, sharedCount: sources.sharedCount,
+            logSums: logSums.columns(head * queryCount..<(head + 1) * queryCount))
+        operations += product(scores.columns(0..<learningCount), .transposed, headGradient, .asStored, into: learned, precision: precision)
+        sourceGradients.scatter(learned, to: valueColumns(columns, of: queries))
 
         // scores = Q Kᵀ: dK = dSᵀ Q, dQ = dS K
-        for part in sourceGradients.parts(.key, head: columns) where queryGradient != nil || part.columns.lowerBound < sources.sharedCount {
-            multiply(scoreGradient.columns(part.columns), .transposed, queries.columns(columns), .asStored, into: part.rows, adding: true)
-        }
-        guard let queryGradient else { continue }
-        for (index, part) in sources.parts(.key, head: columns).enumerated() {
-            multiply(scoreGradient.columns(part.columns), .asStored, part.rows, .asStored, into: queryGradient.columns(columns), adding: index > 0)
+        operations += product(
+            scoreGradient.columns(0..<learningCount), .transposed, headQueries, .asStored, into: learned, precision: precision)
+        sourceGradients.scatter(learned, to: columns)
+        if let queryGradient {
+            operations += product(scoreGradient, .asStored, keys, .asStored, into: queryGradient.columns(columns), precision: precision)
         }
     }
+    WorkMeter.addAttention(operations: operations, since: start)
 }
+
+/// Values lie one width to the right of their keys.
+private func valueColumns(_ columns: Range<Int>, of queries: some Readable) -> Range<Int> {
+    columns.lowerBound + queries.columnCount..<columns.upperBound + queries.columnCount
+}
+
+/// Pairs of a query and a key that it sees.
+private func visiblePairs(_ queryCount: Int, _ sources: AttentionSources<some Readable>, _ mask: AttentionMask) -> Int {
+    let visible = mask.visible(sharedCount: sources.sharedCount, keyCount: sources.keyCount)
+    return (0..<queryCount).reduce(0) { $0 + min(sources.keyCount, visible.first + $1 * visible.step) }
+}
+
+// MARK: - Few queries
+
+private func fewQueriesForward(
+    _ queries: some Readable, _ sources: AttentionSources<some Readable>, headCount: Int, mask: AttentionMask,
+    logSums: MutableMatrix, scratch: AttentionScratch, output: MutableMatrix
+) {
+    let queries = queries.reading
+    let own = sources.own.reading
+    let shared = sources.shared?.reading ?? own
+    let headWidth = queries.columnCount / headCount
+    let visible = mask.visible(sharedCount: sources.sharedCount, keyCount: sources.keyCount)
+    precondition(
+        own.columnCount == 2 * queries.columnCount && shared.columnCount == own.columnCount
+            && output.rowCount == queries.rowCount && output.columnCount == queries.columnCount
+            && scratch.scores.count >= sources.keyCount, "attention shapes differ")
+    unsafe vifi_attention_few(
+        queries.pointer, queries.stride, shared.pointer, shared.stride, own.pointer, own.stride, output.pointer, output.stride,
+        logSums.pointer, scratch.scores.pointer, queries.rowCount, sources.sharedCount, own.rowCount, headCount, headWidth,
+        1 / Float(headWidth).squareRoot(), visible.first, visible.step)
+}
+
+private func fewQueriesBackward(
+    _ outputGradient: some Readable, _ queries: some Readable, _ sources: AttentionSources<some Readable>, headCount: Int,
+    mask: AttentionMask, logSums: some Readable, scratch: AttentionScratch,
+    queryGradient: MutableMatrix?, sourceGradients: AttentionSources<MutableMatrix>
+) {
+    let queries = queries.reading
+    let gradient = outputGradient.reading
+    let own = sources.own.reading
+    let shared = sources.shared?.reading ?? own
+    let ownGradient = sourceGradients.own
+    let sharedGradient = sourceGradients.shared ?? ownGradient
+    let headWidth = queries.columnCount / headCount
+    let visible = mask.visible(sharedCount: sources.sharedCount, keyCount: sources.keyCount)
+    precondition(
+        own.columnCount == 2 * queries.columnCount && shared.columnCount == own.columnCount
+            && ownGradient.columnCount == own.columnCount && sharedGradient.columnCount == own.columnCount
+            && gradient.rowCount == queries.rowCount && gradient.columnCount == queries.columnCount
+            && logSums.count == headCount * queries.rowCount && scratch.scores.count >= 2 * sources.keyCount
+            && (queryGradient.map { $0.rowCount == queries.rowCount && $0.columnCount == queries.columnCount } ?? true),
+        "attention shapes differ")
+    unsafe vifi_attention_few_backward(
+        gradient.pointer, gradient.stride, queries.pointer, queries.stride, shared.pointer, shared.stride, own.pointer, own.stride,
+        logSums.reading.pointer, scratch.scores.pointer, queryGradient?.pointer, queryGradient?.stride ?? 0,
+        sharedGradient.pointer, sharedGradient.stride, ownGradient.pointer, ownGradient.stride,
+        queries.rowCount, sources.sharedCount, own.rowCount, headCount, headWidth,
+        1 / Float(headWidth).squareRoot(), visible.first, visible.step)
+}
+
+// MARK: - Softmax
 
 /// Softmax of each row of `scores`, in place, times `scale` before; masked keys become 0.
-package func softmax(_ scores: MutableMatrix, scale: Float, mask: AttentionMask = .none, sharedCount: Int = 0) {
-    let (firstVisible, step) = switch mask {
-    case .none: (scores.columnCount, 0)
-    case .causal(let firstQueryRow): (sharedCount + firstQueryRow + 1, 1)
-    }
+///
+/// - Parameter logSums: `[1, rows]`, log Σ exp(scale × scores) of each row, overwritten.
+package func softmax(
+    _ scores: MutableMatrix, scale: Float, mask: AttentionMask = .none, sharedCount: Int = 0, logSums: MutableMatrix
+) {
+    let visible = mask.visible(sharedCount: sharedCount, keyCount: scores.columnCount)
+    precondition(logSums.count == scores.rowCount, "softmax keeps one number a row")
     unsafe vifi_softmax(
-        scores.pointer, scores.stride, scores.rowCount, scores.columnCount, scale, firstVisible, step)
+        scores.pointer, scores.stride, scores.rowCount, scores.columnCount, scale, visible.first, visible.step, logSums.pointer)
 }
 
-/// Turns the gradient of the probabilities into that of the scores, in place.
-package func softmaxBackward(probabilities: some Readable, gradient: MutableMatrix, scale: Float) {
-    let p = probabilities.reading
+/// Turns scores into the probabilities that `softmax` made of them, and the gradient of the probabilities
+/// into that of the scores, both in place.
+package func softmaxBackward(
+    scores: MutableMatrix, gradient: MutableMatrix, scale: Float, mask: AttentionMask = .none, sharedCount: Int = 0,
+    logSums: some Readable
+) {
+    let visible = mask.visible(sharedCount: sharedCount, keyCount: scores.columnCount)
     precondition(
-        p.rowCount == gradient.rowCount && p.columnCount == gradient.columnCount && p.stride == gradient.stride,
-        "softmaxBackward shapes differ")
-    unsafe vifi_softmax_backward(p.pointer, gradient.pointer, p.stride, p.rowCount, p.columnCount, scale)
+        scores.rowCount == gradient.rowCount && scores.columnCount == gradient.columnCount && scores.stride == gradient.stride
+            && logSums.count == scores.rowCount, "softmaxBackward shapes differ")
+    unsafe vifi_softmax_backward(
+        scores.pointer, gradient.pointer, scores.stride, scores.rowCount, scores.columnCount, scale, visible.first, visible.step,
+        logSums.reading.pointer)
 }

@@ -14,12 +14,12 @@ package func linear(_ input: some Readable, weight: some Readable, bias: some Re
 
 /// The gradients of `linear` with respect to weight and bias, added to `weightGradient` and `biasGradient`.
 ///
-/// With respect to the input it is the product `outputGradient · weight`.
+/// With respect to the input it is `multiplyBackward`. `precision` is that of the product's factors.
 package func linearWeightBackward(
     outputGradient: some Readable, input: some Readable,
-    weightGradient: MutableMatrix, biasGradient: MutableMatrix
+    weightGradient: MutableMatrix, biasGradient: MutableMatrix, precision: Precision = .float32
 ) {
-    multiply(outputGradient, .transposed, input, .asStored, into: weightGradient, adding: true)
+    multiply(outputGradient, .transposed, input, .asStored, into: weightGradient, adding: true, precision: precision)
     sumRows(of: outputGradient, into: biasGradient)
 }
 

@@ -1,3 +1,4 @@
+import COneDNN
 import COpenBLAS
 
 /// Whether a factor enters a product as it is stored or transposed.
@@ -20,11 +21,25 @@ private let blasIsSingleThreaded: Bool = {
 }()
 
 /// `output = scale · left · right`, or `output += scale · left · right` when `adding`.
+///
+/// - Parameter precision: of the factors. In bfloat16 `scale` is 1.
 package func multiply(
     _ left: some Readable, _ leftOrientation: Orientation,
     _ right: some Readable, _ rightOrientation: Orientation,
-    into output: MutableMatrix, scale: Float = 1, adding: Bool = false
+    into output: MutableMatrix, scale: Float = 1, adding: Bool = false, precision: Precision = .float32
 ) {
+    let start = WorkMeter.now
+    let operations = product(
+        left, leftOrientation, right, rightOrientation, into: output, scale: scale, adding: adding, precision: precision)
+    WorkMeter.addProduct(rows: output.rowCount, operations: operations, since: start)
+}
+
+/// `multiply` without counting. Returns its floating-point operations.
+func product(
+    _ left: some Readable, _ leftOrientation: Orientation,
+    _ right: some Readable, _ rightOrientation: Orientation,
+    into output: MutableMatrix, scale: Float = 1, adding: Bool = false, precision: Precision = .float32
+) -> Int {
     let left = left.reading
     let right = right.reading
     let (rows, inner) = leftOrientation == .asStored
@@ -35,14 +50,25 @@ package func multiply(
         inner == rightInner && output.rowCount == rows && output.columnCount == columns,
         "product \(rows)×\(inner) · \(rightInner)×\(columns) into \(output.rowCount)×\(output.columnCount)")
     precondition(blasIsSingleThreaded)
-    guard rows > 0, columns > 0 else { return }
+    guard rows > 0, columns > 0 else { return 0 }
     guard inner > 0 else {
         if !adding { output.fill(0) }
-        return
+        return 0
     }
-    unsafe cblas_sgemm(
-        CblasRowMajor, leftOrientation.code, rightOrientation.code,
-        blasint(rows), blasint(columns), blasint(inner), scale,
-        left.pointer, blasint(left.stride), right.pointer, blasint(right.stride),
-        adding ? 1 : 0, output.pointer, blasint(output.stride))
+    switch precision {
+    case .float32:
+        unsafe cblas_sgemm(
+            CblasRowMajor, leftOrientation.code, rightOrientation.code,
+            blasint(rows), blasint(columns), blasint(inner), scale,
+            left.pointer, blasint(left.stride), right.pointer, blasint(right.stride),
+            adding ? 1 : 0, output.pointer, blasint(output.stride))
+    case .bfloat16:
+        precondition(scale == 1, "products in bfloat16 are not scaled")
+        let status = unsafe vifi_bf16_multiply_both(
+            left.pointer, left.stride, leftOrientation == .transposed ? 1 : 0,
+            right.pointer, right.stride, rightOrientation == .transposed ? 1 : 0,
+            rows, columns, inner, output.pointer, output.stride, adding ? 1 : 0)
+        precondition(status == 0, "oneDNN cannot multiply \(rows)×\(inner) · \(inner)×\(columns)")
+    }
+    return 2 * rows * columns * inner
 }

@@ -28,6 +28,7 @@ struct BridgeCommand: LearningCommand {
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
 
@@ -81,17 +82,21 @@ struct BridgeCommand: LearningCommand {
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: 0, template: settings.recipe.template,
             keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
+        // Evaluating and saving take a copy of the weights; halving them, another.
+        let besides = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
+            + (half ? 8 : 4) * backbone.parameterCount
         let makeTask = {
             BridgeTask(
                 backbone: backbone, tuning: settings.recipe.tuning ?? .both,
                 setting: TaskSetting(
                     sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding),
+                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+                    budget: memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding),
                 normalisation: settings.normalisation(for: backbone))
         }
         let learning = LearningRun(
             kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe,
-            saveInterval: runOptions.saveInterval)
+            saveInterval: runOptions.saveInterval, cacheBytes: memory.cacheBytes)
         return (learning, sequences, makeTask)
     }
 
@@ -99,12 +104,13 @@ struct BridgeCommand: LearningCommand {
         let (run, sequences, makeTask) = try prepared(nil)
         return try RunPlan(
             run, learned: .backbone(run.settings.recipe.tuning ?? .both), sequences: sequences,
-            seedCount: runOptions.seeds?.seeds.count ?? 1, hasHalfFiles: half, timing: timing ? makeTask : nil)
+            seedCount: runOptions.seeds?.seeds.count ?? 1, hasHalfFiles: half, makeTask: makeTask, isTimed: timing)
     }
 
     func learn(_ start: RunStart) throws {
         let (learning, sequences, makeTask) = try prepared(start.resumed)
         let task = makeTask()
+        try memory.check(shortfall: task.memoryShortfall)
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
             + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
@@ -124,6 +130,7 @@ struct BridgeCommand: LearningCommand {
         data.apply(to: &recipe)
         training.apply(to: &recipe)
         recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.model.precision = model.precision ?? recipe.model.precision
         recipe.tuning = tuning ?? recipe.tuning
         recipe.fusion = fusion ?? recipe.fusion
     }

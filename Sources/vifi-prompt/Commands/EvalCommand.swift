@@ -53,7 +53,8 @@ struct EvalCommand: ParsableCommand {
         let settings = try recipe.given(flags: flags)
         let subject = try Subject(
             prompts: zeroShot ? nil : prompts.prompts ?? defaultPrompts(settings), backbone: settings.model.checkpoint,
-            vocabulary: model.vocabulary, activation: model.activation, anyBackbone: prompts.anyBackbone)
+            vocabulary: model.vocabulary, activation: model.activation, anyBackbone: prompts.anyBackbone,
+            precision: model.precision ?? settings.model.precision)
         let side = subject.backbone.architecture.imagePixels
         if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
         let (classes, list) = try testList(settings, pool: pool)

@@ -24,6 +24,7 @@ struct LearnCommand: LearningCommand {
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Start") var initial: InitialPromptOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
@@ -64,16 +65,18 @@ struct LearnCommand: LearningCommand {
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
             keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
+        let filmBytes = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
         let makeTask = {
             PromptTask(
                 backbone: backbone, prompts: prompts,
                 setting: TaskSetting(
                     sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3, rounding: settings.rounding))
+                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+                    budget: memory.budget(pool: settings.pool, besides: filmBytes), rounding: settings.rounding))
         }
         let learning = LearningRun(
             kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
-            recipe: settings.recipe(with: configuration), saveInterval: runOptions.saveInterval)
+            recipe: settings.recipe(with: configuration), saveInterval: runOptions.saveInterval, cacheBytes: memory.cacheBytes)
         return Prepared(
             run: learning, sequences: sequences, configuration: configuration, initialDigest: given?.reading.digest,
             makeTask: makeTask)
@@ -83,13 +86,14 @@ struct LearnCommand: LearningCommand {
         let prepared = try prepared(nil)
         return try RunPlan(
             prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.sequences,
-            seedCount: runOptions.seeds?.seeds.count ?? 1, timing: timing ? prepared.makeTask : nil)
+            seedCount: runOptions.seeds?.seeds.count ?? 1, makeTask: prepared.makeTask, isTimed: timing)
     }
 
     func learn(_ start: RunStart) throws {
         let prepared = try prepared(start.resumed)
         let learning = prepared.run
         let task = prepared.makeTask()
+        try memory.check(shortfall: task.memoryShortfall)
         let (settings, backbone) = (learning.settings, learning.backbone)
         let outcome = try learning.train(task, sequences: prepared.sequences, start: start) { path, report in
             try checkUntouched(backbone)
@@ -149,6 +153,7 @@ struct LearnCommand: LearningCommand {
         data.apply(to: &recipe)
         training.apply(to: &recipe)
         recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.model.precision = model.precision ?? recipe.model.precision
         recipe.prompts.visionTokens = visionTokens ?? recipe.prompts.visionTokens
         recipe.prompts.textTokens = textTokens ?? recipe.prompts.textTokens
         recipe.prompts.visionDepth = visionDepth ?? recipe.prompts.visionDepth

@@ -44,7 +44,7 @@ struct PredictCommand: ParsableCommand {
         let pool = model.pool
         let subject = try Subject(
             prompts: prompts.prompts, backbone: model.backbone, vocabulary: model.vocabulary,
-            activation: model.activation, anyBackbone: prompts.anyBackbone)
+            activation: model.activation, anyBackbone: prompts.anyBackbone, precision: model.precision)
         let names = try classNames(subject)
         let classifier = try subject.classifier(
             classNames: names, template: template, fusion: nil, frameCount: frames, pool: pool)

@@ -90,6 +90,12 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The MLPs' activation, for CLIPs that do not say it: quick_gelu or gelu.")
     var activation: Activation?
 
+    @Option(
+        help: ArgumentHelp(
+            "Numbers of the large products: fp32, bf16 (faster, on processors that have it), or auto for bf16 where it can be had.",
+            valueName: "numbers"))
+    var precision: PrecisionChoice?
+
     @Option(help: "Threads of the model; all processors by default.")
     var threads: Int?
 

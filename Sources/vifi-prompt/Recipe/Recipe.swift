@@ -59,11 +59,13 @@ extension Recipe {
         package var checkpoint: String?
         /// In place of the one that the backbone names.
         package var normalisation: Normalisation?
+        /// Of the large products; float32 where nil.
+        package var precision: PrecisionChoice?
 
         package init() {}
 
         package static var fields: [RecipeField<Self>] {
-            [.text("checkpoint", \.checkpoint), .choice("normalisation", \.normalisation)]
+            [.text("checkpoint", \.checkpoint), .choice("normalisation", \.normalisation), .choice("precision", \.precision)]
         }
     }
 

@@ -77,10 +77,11 @@ struct RunPlan: Encodable {
     let time: Time?
 
     /// - Parameters:
-    ///   - timing: makes the task that a few clips are sent through; nil measures nothing.
+    ///   - makeTask: the task whose memory is measured, and through which a few clips are sent.
+    ///   - isTimed: whether clips are sent through it.
     init<Task: LearningTask>(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], seedCount: Int, hasHalfFiles: Bool = false,
-        timing makeTask: (() -> Task)?
+        makeTask: () -> Task, isTimed: Bool
     ) throws {
         let architecture = run.backbone.architecture
         let clipCount = run.data.train.clips.count
@@ -106,11 +107,16 @@ struct RunPlan: Encodable {
                 OperationCount.wholeStep(
                     architecture, learned: learned, classCount: work.classes, frameCount: frames, clips: clipsPerStep)),
             savings: Self.savings(learned, sequences: sequences, architecture: architecture))
-        memory = try Self.memory(run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount)
+        let before = WorkMeter.reading.liveBytes
+        let task = makeTask()
+        memory = try Self.memory(
+            run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
+            taskBytes: WorkMeter.reading.liveBytes - before)
         storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
-        time = try makeTask.map {
-            try PlanTiming(run: run, configuration: configuration, sequences: sequences).measured($0(), work: work, stepOperations: stepOperations)
-        }
+        time = isTimed
+            ? try PlanTiming(run: run, configuration: configuration, sequences: sequences)
+                .measured(task, work: work, stepOperations: stepOperations)
+            : nil
         kind = run.kind.rawValue
         self.work = work
     }
@@ -140,28 +146,28 @@ struct RunPlan: Encodable {
     /// What the program takes before it has read anything, with OpenBLAS's and FFmpeg's own memory.
     private static let programBytes = 72 << 20
 
+    /// - Parameter taskBytes: of the task's matrices, as they were allocated.
     private static func memory(
-        _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int
+        _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int,
+        taskBytes: Int
     ) throws -> Memory {
         let architecture = run.backbone.architecture
-        let count = MemoryCount(
-            architecture, learned: learned, sequences: sequences, frameCount: run.settings.frameCount,
-            threadCount: run.settings.pool.threadCount)
         let backbone = 4 * run.backbone.parameterCount
         var learning = 4 * 4 * learningCount
-        var evaluation = run.data.val == nil ? 0 : count.evaluation
+        var evaluation = run.data.val == nil ? 0 : run.backbone.evaluationBytes(
+            prompts: learned.prompts, sequences: sequences, frameCount: run.settings.frameCount, pool: run.settings.pool)
         if case .backbone = learned {
             // Weights that learn are a copy, gradients have the shape of the whole backbone; evaluating and saving
             // take another copy.
             learning = 2 * backbone + 2 * 4 * learningCount
             evaluation += backbone
         }
+        let activations = max(0, taskBytes - learning)
         let clipBytes = 4 * run.settings.frameCount * 3 * architecture.imagePixels * architecture.imagePixels
         let loading = ClipLoader.Configuration()
         let waiting = min(loading.queuedClipCount + loading.threadCount, run.data.train.clips.count)
         // A batch is held as pixels and as matrices, and blending takes a copy.
         let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (try keptBytes(run))
-        let activations = count.vision + count.text
         let total = backbone + learning + activations + evaluation + clips + programBytes
         return Memory(
             backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, clips: clips,
@@ -181,7 +187,7 @@ struct RunPlan: Encodable {
                 return [0]
             }, converting: transform.shrunk).first
         guard frameCount <= ClipLoader.Configuration().cachedFrameLimit else { return 0 }
-        return min(LearningRun.cacheBytes, list.clips.count * frameCount * (frame?.pixels.count ?? 0))
+        return min(run.cacheBytes, list.clips.count * frameCount * (frame?.pixels.count ?? 0))
     }
 
     private static func storage(
@@ -228,7 +234,7 @@ struct PlanTiming {
 
     /// A batch, read twice on this thread alone.
     private func read(_ count: Int) throws -> (batch: [LoadedClip], first: Double, again: Double) {
-        var loading = run.options.loading(cacheByteBudget: LearningRun.cacheBytes)
+        var loading = run.options.loading(cacheByteBudget: run.cacheBytes)
         loading.threadCount = 0
         let loader = ClipLoader(
             list: run.data.train, reader: run.options.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),

@@ -109,7 +109,7 @@ struct ResumedRun {
     }
 
     /// The settings of the run; only the threads are new.
-    func settings(pool: WorkerPool) -> Settings {
+    func settings(pool: WorkerPool) throws -> Settings {
         if pool.threadCount != record.threads {
             Console.note(
                 "\(pool.threadCount) threads instead of \(record.threads): sums are made in the same order, so the result stays the same.")

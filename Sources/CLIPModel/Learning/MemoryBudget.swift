@@ -1,0 +1,23 @@
+import Tensors
+
+/// How much memory a step may take for what its backward pass needs.
+package enum MemoryBudget: Sendable, Equatable {
+    /// Everything is kept but the hidden rows of every sixth layer's MLP: a twelfth less memory for a fortieth more time.
+    case standard
+    /// Bytes of activations.
+    case activations(Int)
+    /// Bytes of the whole process, of which `reserve` go to what is neither matrices nor made yet.
+    case process(Int, reserve: Int)
+
+    /// What the system's libraries, the program and the buffers of BLAS take, as measured.
+    package static func processReserve(threadCount: Int) -> Int { 64 << 20 + threadCount * 12 << 20 }
+
+    /// Bytes that activations may take beside the matrices that are there now.
+    func left() -> Int {
+        switch self {
+        case .standard: .max
+        case .activations(let bytes): bytes
+        case .process(let bytes, let reserve): max(0, bytes - reserve - WorkMeter.reading.liveBytes)
+        }
+    }
+}

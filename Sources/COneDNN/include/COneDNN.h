@@ -1,0 +1,56 @@
+// bfloat16 products through oneDNN, 2.x or 3.x: factors are rounded to bfloat16, sums and results
+// are float32. Compiled without VIFI_ONEDNN nothing of it is there, and vifi_bf16_state says so.
+//
+// A call runs on the calling thread alone; any number of threads may call at once. Results do not
+// depend on which thread calls.
+#ifndef VIFI_ONEDNN_H
+#define VIFI_ONEDNN_H
+
+#include <stddef.h>
+
+typedef enum {
+    VIFI_BF16_READY,
+    // The program was built without oneDNN.
+    VIFI_BF16_NOT_BUILT,
+    // The processor has no AVX512_BF16, or ONEDNN_MAX_CPU_ISA hides it.
+    VIFI_BF16_NO_PROCESSOR,
+    // This build of oneDNN has threads that a caller cannot turn off (TBB).
+    VIFI_BF16_OTHER_THREADS,
+    // oneDNN itself failed to start.
+    VIFI_BF16_BROKEN,
+} vifi_bf16_status;
+
+// Whether products can be made here. Cheap after the first call.
+vifi_bf16_status vifi_bf16_state(void);
+
+// oneDNN's version at run time, "2.6.3"; "" without it. The text is never freed.
+const char *vifi_bf16_version(void);
+
+// A right factor [inner, columns] in bfloat16, in the order in which oneDNN's kernels read it.
+typedef struct vifi_bf16_factor vifi_bf16_factor;
+
+// `row_stride` and `column_stride` are distances in `values`, one of them 1: a transposed factor swaps them.
+// NULL where memory is short or oneDNN refuses.
+vifi_bf16_factor *vifi_bf16_factor_create(const float *values, ptrdiff_t inner, ptrdiff_t columns,
+                                          ptrdiff_t row_stride, ptrdiff_t column_stride);
+
+// Rounds `values` of the same shape and strides anew. Zero on success. Not while others multiply with it.
+int vifi_bf16_factor_refresh(vifi_bf16_factor *factor, const float *values);
+
+// Bytes that the factor takes.
+size_t vifi_bf16_factor_bytes(const vifi_bf16_factor *factor);
+
+void vifi_bf16_factor_free(vifi_bf16_factor *factor);
+
+// output[rows, columns] = input[rows, inner] * factor, or += where `adding`. Zero on success.
+int vifi_bf16_multiply(const float *input, ptrdiff_t input_stride, ptrdiff_t rows, const vifi_bf16_factor *factor,
+                       float *output, ptrdiff_t output_stride, int adding);
+
+// output[rows, columns] = left[rows, inner] * right[inner, columns], or += where `adding`; a transposed factor is
+// stored the other way round. Zero on success.
+int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_left_transposed,
+                            const float *right, ptrdiff_t right_stride, int is_right_transposed,
+                            ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
+                            float *output, ptrdiff_t output_stride, int adding);
+
+#endif

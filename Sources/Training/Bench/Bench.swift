@@ -1,0 +1,176 @@
+import CLIPModel
+import Glibc
+import Tensors
+
+/// What a bench came to. Keys as `--json` prints them.
+package struct BenchReport: Encodable, Sendable {
+    /// Thread seconds of a step by what they went into; together `threads × seconds_per_step`.
+    package struct Breakdown: Encodable, Sendable {
+        /// Products with weights.
+        package var products = 0.0
+        package var attention = 0.0
+        /// Norms, activations, sums, copies: all that is neither product nor attention.
+        package var elementwise = 0.0
+        /// Reading and decoding films.
+        package var decode = 0.0
+        /// Threads without work: the ends of parallel loops, what only one thread can do, waiting for films.
+        package var waiting = 0.0
+    }
+
+    package var work: String
+    package var frames: Int
+    package var clips: Int
+    package var classes: Int
+    package var tokens: Int
+    package var depth: Int
+    package var precision: String
+    package var threads: Int
+    package var processor: String
+    /// Steps that were timed, after one that was not.
+    package var steps: Int
+    /// The median.
+    package var secondsPerStep: Double
+    package var fastestStep: Double
+    package var slowestStep: Double
+    /// Floating-point operations that exact arithmetic needs, two a multiplication and addition.
+    package var flopsNeeded: Int
+    /// Those that were carried out.
+    package var flopsDone: Int
+    /// Rows that went through products with weights.
+    package var productRows: Int
+    /// 10⁹ operations a second of matrix products alone, measured between the steps.
+    package var productGflops: Double
+    /// Needed operations a second over product speed.
+    package var shareOfProductSpeed: Double
+    /// Most memory that the process held, as the system counts it.
+    package var peakBytes: Int
+    /// Matrices that a step allocated.
+    package var allocations: Int
+    package var breakdown: Breakdown
+    /// Share of a step that the model waited for clips; of steps fed from films.
+    package var waitingForFilms: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case work, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown
+        case secondsPerStep = "seconds_per_step"
+        case fastestStep = "fastest_step"
+        case slowestStep = "slowest_step"
+        case flopsNeeded = "flops_needed"
+        case flopsDone = "flops_done"
+        case productRows = "product_rows"
+        case productGflops = "product_gflops"
+        case shareOfProductSpeed = "share_of_product_speed"
+        case peakBytes = "peak_bytes"
+        case waitingForFilms = "waiting_for_films"
+    }
+}
+
+/// Times the steps of a model and says where the time goes.
+package struct Bench {
+    package let model: BenchModel
+    package let pool: WorkerPool
+    package let stepCount: Int
+    private let films: (() -> FilmTime)?
+
+    /// Seconds since the start.
+    package struct FilmTime: Sendable {
+        /// Processor time spent on reading and decoding.
+        package var decoding: Double
+        /// Spent by the model waiting for clips.
+        package var waiting: Double
+
+        package init(decoding: Double, waiting: Double) {
+            self.decoding = decoding
+            self.waiting = waiting
+        }
+    }
+
+    package init(model: BenchModel, pool: WorkerPool, stepCount: Int, films: (() -> FilmTime)? = nil) {
+        self.films = films
+        self.model = model
+        self.pool = pool
+        self.stepCount = stepCount
+    }
+
+    private struct Step {
+        let seconds: Double
+        let work: WorkReading
+        let films: FilmTime
+    }
+
+    /// - Parameter onStep: told each step's seconds; the first, which is not counted, is step 0.
+    package func run(onStep: (_ step: Int, _ seconds: Double) -> Void = { _, _ in }) throws -> BenchReport {
+        let rows = model.work.architecture.patchCount + 1
+        let speed = ProductSpeed(
+            block: model.block, precision: model.work.precision, rowCounts: [rows + 10, 2 * (rows + 10)], pool: pool)
+        var speeds: [Double] = []
+        var steps: [Step] = []
+        for index in 0...stepCount {
+            speeds.append(speed.measured())
+            let filmsBefore = films?() ?? FilmTime(decoding: 0, waiting: 0)
+            let before = WorkMeter.reading
+            let start = WorkMeter.now
+            try model.step()
+            let seconds = Double(WorkMeter.now - start) * 1e-9
+            let work = WorkMeter.reading - before
+            let filmsNow = films?() ?? filmsBefore
+            let filmTime = FilmTime(
+                decoding: filmsNow.decoding - filmsBefore.decoding, waiting: filmsNow.waiting - filmsBefore.waiting)
+            if index > 0 { steps.append(Step(seconds: seconds, work: work, films: filmTime)) }
+            onStep(index, seconds)
+        }
+        speeds.append(speed.measured())
+        return report(steps: steps.sorted { $0.seconds < $1.seconds }, speed: speeds.sorted()[speeds.count / 2])
+    }
+
+    private func report(steps: [Step], speed: Double) -> BenchReport {
+        let work = model.work
+        let needed = work.operationsNeeded
+        let middle = steps[steps.count / 2]
+        return BenchReport(
+            work: work.kind.rawValue, frames: work.frameCount, clips: work.clipCount, classes: work.classCount,
+            tokens: work.kind == .bridge ? 0 : work.promptTokens, depth: work.kind == .bridge ? 0 : work.promptDepth,
+            precision: work.precision.rawValue, threads: pool.threadCount, processor: processorName(), steps: steps.count,
+            secondsPerStep: middle.seconds, fastestStep: steps[0].seconds, slowestStep: steps[steps.count - 1].seconds,
+            flopsNeeded: needed, flopsDone: middle.work.operations, productRows: middle.work.productRows,
+            productGflops: speed * 1e-9, shareOfProductSpeed: Double(needed) / middle.seconds / speed,
+            peakBytes: peakResidentBytes(), allocations: middle.work.allocations,
+            breakdown: breakdown(of: middle), waitingForFilms: films == nil ? nil : middle.films.waiting / middle.seconds)
+    }
+
+    private func breakdown(of step: Step) -> BenchReport.Breakdown {
+        func seconds(_ nanoseconds: Int) -> Double { Double(nanoseconds) * 1e-9 }
+        var result = BenchReport.Breakdown()
+        let total = Double(pool.threadCount) * step.seconds
+        // Outside of parallel loops the calling thread works alone.
+        let alone = step.seconds - seconds(step.work.loops) - step.films.waiting
+        let working = seconds(step.work.busy) + alone - seconds(step.work.turns)
+        result.products = seconds(step.work.products)
+        result.attention = seconds(step.work.attention)
+        result.elementwise = max(0, working - result.products - result.attention)
+        result.waiting = max(0, total - working)
+        // On a thread of its own, beside the model's.
+        result.decode = step.films.decoding
+        return result
+    }
+}
+
+/// The most memory that this process has held at a time, in bytes.
+package func peakResidentBytes() -> Int {
+    var usage = rusage()
+    unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss << 10
+}
+
+/// "AMD EPYC 9R14", or "unknown".
+private func processorName() -> String {
+    guard let file = unsafe fopen("/proc/cpuinfo", "r") else { return "unknown" }
+    defer { unsafe fclose(file) }
+    var line = [CChar](repeating: 0, count: 512)
+    while unsafe fgets(&line, Int32(line.count), file) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard text.hasPrefix("model name"), let colon = text.firstIndex(of: ":") else { continue }
+        return text[text.index(after: colon)...].split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    }
+    return "unknown"
+}

@@ -1,0 +1,170 @@
+import CLIPModel
+import Tensors
+
+/// What a bench of the model does at each step.
+package struct BenchWork: Sendable, Equatable {
+    package enum Kind: String, Sendable, Codable {
+        case learn, bridge, predict
+    }
+
+    package var kind: Kind
+    package var frameCount = 16
+    package var clipCount = 1
+    package var classCount = 51
+    /// Prompts a layer of each tower; none under `bridge`.
+    package var promptTokens = 10
+    package var promptDepth = 12
+    package var architecture = CLIPArchitecture.vitB16
+    package var precision = Precision.float32
+
+    package init(_ kind: Kind) { self.kind = kind }
+
+    package var prompts: PromptConfiguration {
+        guard kind != .bridge else { return .none }
+        return PromptConfiguration(
+            visionTokens: promptTokens, visionDepth: min(promptDepth, architecture.vision.layerCount),
+            textTokens: promptTokens, textDepth: min(promptDepth, architecture.text.layerCount))
+    }
+
+    /// Class names of one to three words after `promptTokens` prompts or template words, then a full stop.
+    package var sequences: [[Int]] {
+        let end = architecture.vocabularySize - 1
+        return (0..<classCount).map { index in
+            let word = (500 + index) % max(1, end - 2)
+            return [end - 1] + Array(repeating: 1, count: promptTokens) + Array(repeating: word, count: 1 + index % 3) + [2, end]
+        }
+    }
+
+    /// Bytes of copies of the weights that products in bfloat16 are made from, forward and back.
+    package var packedWeightBytes: Int {
+        guard precision == .bfloat16 else { return 0 }
+        return [architecture.vision, architecture.text].reduce(0) { sum, tower in
+            sum + (kind == .predict ? 2 : 4) * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
+        }
+    }
+
+    /// Operations that each step needs.
+    package var operationsNeeded: Int {
+        let work = switch kind {
+        case .learn:
+            StepWork.learning(
+                prompts: prompts, sequences: sequences, frameCount: frameCount, clipCount: clipCount, architecture: architecture)
+        case .bridge:
+            StepWork.bridging(
+                tuning: .both, sequences: sequences, frameCount: frameCount, clipCount: clipCount, architecture: architecture)
+        case .predict:
+            StepWork.predicting(prompts: prompts, frameCount: frameCount, clipCount: clipCount, architecture: architecture)
+        }
+        return work.total
+    }
+}
+
+extension CLIPArchitecture {
+    /// OpenAI's ViT-B/16.
+    package static let vitB16 = CLIPArchitecture(
+        vision: Tower(width: 768, layerCount: 12), text: Tower(width: 512, layerCount: 12), imagePixels: 224,
+        patchPixels: 16, embeddingWidth: 512, contextLength: 77, vocabularySize: 49408)
+}
+
+/// A model with random weights and random clips, to be stepped against the clock.
+package final class BenchModel {
+    package let work: BenchWork
+    private let task: (any LearningTask)?
+    private let classifier: VideoClassifier?
+    private let clips: [Matrix]
+    /// Where clips come from, so many at a time; nil for random ones that stay the same.
+    private let source: ((Int) throws -> [Matrix])?
+    private let targets: [[Float]]
+    /// Weights of a block, for measuring the machine.
+    package let block: BlockParameters<Matrix>
+
+    package init(
+        _ work: BenchWork, pool: WorkerPool, budget: MemoryBudget = .standard, source: ((Int) throws -> [Matrix])? = nil
+    ) throws {
+        self.work = work
+        self.source = source
+        let architecture = work.architecture
+        let prompts = work.prompts
+        try prompts.check(against: architecture)
+        let backbone = Backbone(
+            architecture: architecture, parameters: Self.weights(of: architecture),
+            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .clipBPE, provenance: "random weights")
+        ).computing(in: work.precision)
+        block = backbone.parameters.vision.blocks[0]
+        let setting = TaskSetting(
+            sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,
+            budget: budget)
+        let start = PromptSet(random: prompts, architecture: architecture, seed: 1)
+        switch work.kind {
+        case .learn:
+            task = PromptTask(backbone: backbone, prompts: start, setting: setting)
+            classifier = nil
+        case .bridge:
+            task = BridgeTask(backbone: backbone, tuning: .both, setting: setting)
+            classifier = nil
+        case .predict:
+            task = nil
+            classifier = VideoClassifier(
+                backbone: backbone, prompts: start.reading, sequences: work.sequences, frameCount: work.frameCount, pool: pool)
+        }
+        let side = architecture.imagePixels
+        let noise = Self.noise
+        clips = source != nil ? [] : (0..<work.clipCount).map { clip in
+            let matrix = MutableMatrix(rows: work.frameCount, columns: 3 * side * side)
+            Self.fill(matrix, from: noise, deviation: 1, start: 7919 * (clip + 1))
+            return matrix.reading
+        }
+        targets = (0..<work.clipCount).map { clip in (0..<work.classCount).map { $0 == clip % work.classCount ? 1 : 0 } }
+    }
+
+    /// Bytes that the memory budget is too small by.
+    package var memoryShortfall: Int { task?.memoryShortfall ?? 0 }
+
+    /// One step.
+    ///
+    /// - Returns: the mean loss over the clips; for `predict` the first clip's largest logit.
+    @discardableResult
+    package func step() throws -> Double {
+        let clips = try source?(work.clipCount) ?? clips
+        if let classifier { return Double(try classifier.logits(clips: clips)[0].max() ?? 0) }
+        guard let task else { return 0 }
+        var result = StepResult()
+        task.begin()
+        task.add(clips: clips, targets: targets, weight: 1 / Float(clips.count), to: &result)
+        task.finish(rate: 1e-6, scale: 1)
+        return result.lossSum / Double(result.clipCount)
+    }
+
+    // MARK: Random numbers
+
+    /// Weights of the magnitudes that a CLIP starts from. Drawing 150 million normal numbers takes longer
+    /// than many a bench, so all tensors are cut from one run of them.
+    private static func weights(of architecture: CLIPArchitecture) -> BackboneParameters<Matrix> {
+        let noise = Self.noise
+        var start = 0
+        return BackboneParameters<TensorSpecification>(of: architecture).map { specification in
+            let matrix = MutableMatrix(rows: specification.rowCount, columns: specification.columnCount)
+            start += 104_729
+            switch specification.shape.count {
+            case 0: matrix.fill(2.66)
+            case 1 where specification.name.hasSuffix("weight"): matrix.fill(1)
+            case 1: fill(matrix, from: noise, deviation: 0.02, start: start)
+            default: fill(matrix, from: noise, deviation: 1 / Float(specification.columnCount).squareRoot(), start: start)
+            }
+            return matrix.reading
+        }
+    }
+
+    private static var noise: [Float] {
+        var source = RandomSource(seed: 1, purpose: .test)
+        return (0..<1 << 18).map { _ in source.normal() }
+    }
+
+    private static func fill(_ matrix: MutableMatrix, from noise: [Float], deviation: Float, start: Int) {
+        for row in 0..<matrix.rowCount {
+            let first = (start + row * 997) % noise.count
+            let values = (0..<matrix.columnCount).map { deviation * noise[(first + $0) & (noise.count - 1)] }
+            matrix.row(row).fill(with: values)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import Foundation
+import Tensors
+import Training
+
+/// Measures this machine at the program's own work.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measures how fast this machine learns, predicts and decodes.",
+        discussion: """
+              vifi-prompt bench
+              vifi-prompt bench learn --classes 400
+              vifi-prompt bench bridge --clips 4 --json
+              vifi-prompt bench decode
+
+            Models are ViT-B/16 with random weights: nothing has to be downloaded. Speed is compared with that \
+            of bare matrix products, measured between the steps on the same threads.
+            """,
+        subcommands: [Learn.self, Bridge.self, Predict.self, DecodeBench.self], defaultSubcommand: Learn.self)
+
+    struct Learn: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Steps of prompt learning: forward, backward, optimiser.")
+        @OptionGroup var options: BenchOptions
+        @OptionGroup var prompts: BenchPromptOptions
+        func run() throws { try options.run(prompts.work(.learn)) }
+    }
+
+    struct Bridge: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Steps of fine-tuning both towers: forward, backward, optimiser.")
+        @OptionGroup var options: BenchOptions
+        func run() throws { try options.run(BenchWork(.bridge)) }
+    }
+
+    struct Predict: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Clips through the vision tower with prompts; class embeddings are computed before.")
+        @OptionGroup var options: BenchOptions
+        @OptionGroup var prompts: BenchPromptOptions
+        func run() throws { try options.run(prompts.work(.predict)) }
+    }
+}
+
+struct BenchPromptOptions: ParsableArguments {
+    @Option(help: "Prompts a layer, in each tower.")
+    var tokens = 10
+
+    @Option(help: "Layers with prompts, in each tower, from the first.")
+    var depth = 12
+
+    func validate() throws {
+        guard (0...64).contains(tokens) else { throw ValidationError("--tokens is \(tokens); 0 to 64 make sense.") }
+        guard (0...12).contains(depth) else { throw ValidationError("--depth is \(depth); ViT-B/16 has 12 layers.") }
+    }
+
+    func work(_ kind: BenchWork.Kind) -> BenchWork {
+        var work = BenchWork(kind)
+        work.promptTokens = tokens
+        work.promptDepth = depth
+        return work
+    }
+}
+
+struct BenchOptions: ParsableArguments {
+    @Option(help: "Frames of a clip.")
+    var frames = 16
+
+    @Option(help: "Clips of a step.")
+    var clips = 1
+
+    @Option(help: "Classes.")
+    var classes = 51
+
+    @Option(help: ArgumentHelp("Numbers of the large products: fp32, bf16, or auto for bf16 where it can be had.", valueName: "numbers"))
+    var precision = PrecisionChoice.fp32
+
+    @Option(help: "Threads; all processors by default.")
+    var threads: Int?
+
+    @Option(help: "Steps to time, after one that is not.")
+    var steps = 3
+
+    @OptionGroup var memory: MemoryOptions
+
+    @Flag(help: "Feed the steps from films, read by one thread meanwhile, instead of from memory.")
+    var films = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        for (name, value, range) in [
+            ("frames", frames, 1...1024), ("clips", clips, 1...1024), ("classes", classes, 1...100_000), ("steps", steps, 1...10_000),
+            ("threads", threads ?? 1, 1...1024),
+        ] where !range.contains(value) {
+            throw ValidationError("--\(name) is \(value); \(range.lowerBound) to \(range.upperBound) make sense.")
+        }
+    }
+
+    func run(_ work: BenchWork) throws {
+        var work = work
+        work.frameCount = frames
+        work.clipCount = clips
+        work.classCount = classes
+        work.precision = try precision.resolved()
+        let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
+        Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")
+        let source = films ? try BenchFilms.stream(work, clips: (steps + 1) * clips) : nil
+        defer { source?.stream.cancel() }
+        let model = try BenchModel(work, pool: pool, budget: memory.budget(pool: pool, besides: work.packedWeightBytes), source: source?.clips)
+        try memory.check(shortfall: model.memoryShortfall)
+        let report = try Bench(model: model, pool: pool, stepCount: steps, films: source?.time).run { step, seconds in
+            Console.note("step \(step): \(decimal(seconds, 3)) s")
+        }
+        if json { try Console.json(report) } else { Console.result(report.text) }
+    }
+}
+
+private func decimal(_ value: Double, _ places: Int) -> String { ProgressReporter.decimal(value, places: places) }
+
+extension BenchReport {
+    /// For people.
+    var text: String {
+        let total = breakdown.products + breakdown.attention + breakdown.elementwise + breakdown.decode + breakdown.waiting
+        func share(_ seconds: Double) -> String { percent(100 * seconds / max(total, 1e-9)) }
+        return """
+            \(work): \(clips) × \(frames) frames, \(classes) classes, \(tokens) prompts in \(depth) layers, \(precision), \(threads) threads
+              seconds a step    \(decimal(secondsPerStep, 3))  (\(decimal(fastestStep, 3)) to \(decimal(slowestStep, 3)), \(steps) steps)
+              operations        \(decimal(Double(flopsNeeded) * 1e-9, 1)) GFLOP needed, \(decimal(Double(flopsDone) * 1e-9, 1)) done
+              speed             \(decimal(Double(flopsNeeded) * 1e-9 / secondsPerStep, 1)) GFLOP/s, \(percent(100 * shareOfProductSpeed)) of the products' \
+            \(decimal(productGflops, 1)) on this machine
+              where time goes   products \(share(breakdown.products)), attention \(share(breakdown.attention)), \
+            elementwise \(share(breakdown.elementwise)), decode \(share(breakdown.decode)), waiting \(share(breakdown.waiting))
+              peak memory       \(decimal(Double(peakBytes) / 1e9, 2)) GB
+            """
+    }
+}

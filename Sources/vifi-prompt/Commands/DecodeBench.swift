@@ -1,0 +1,208 @@
+import ArgumentParser
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Synchronization
+import Tensors
+import Training
+import VideoData
+
+/// Times reading films.
+struct DecodeBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "decode",
+        abstract: "Reading films: all their frames, and evenly spaced ones as a clip has them.",
+        discussion: """
+              vifi-prompt bench decode
+              vifi-prompt bench decode *.mp4 --threads 2
+              vifi-prompt bench decode --keep films
+
+            Without films of your own it makes some: H.264, 340 × 256 pixels, 300 frames.
+            """)
+
+    @Argument(help: ArgumentHelp("Films to read.", valueName: "film"))
+    var films: [String] = []
+
+    @Option(help: "Frames of a clip.")
+    var frames = 16
+
+    @Option(help: "Films that are read at the same time.")
+    var threads = 1
+
+    @Option(help: ArgumentHelp("Leave the films that were made in this folder.", valueName: "folder"))
+    var keep: String?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        guard (1...1024).contains(frames) else { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+    }
+
+    private struct Report: Encodable {
+        let films: Int
+        let frames: Int
+        let threads: Int
+        /// Of reading every frame.
+        let frames_per_second: Double
+        /// Of reading a clip of evenly spaced frames, shrunk for the model.
+        let clips_per_second: Double
+        let peak_bytes: Int
+    }
+
+    func run() throws {
+        let folder = BenchFilms.Folder(keep: keep)
+        defer { folder.remove() }
+        let paths = films.isEmpty ? try folder.make() : films
+        let pool = WorkerPool(threadCount: threads)
+        var counts = [Int]()
+        let whole = try timed(paths, pool: pool) { path in
+            var video = try VideoFile(path: path)
+            return try video.frames(at: Array(0..<video.frameCount)).count
+        }
+        counts = whole.results
+        let reader = VideoFileReader()
+        let sampler = FrameSampler(sampleCount: frames)
+        let transform = ClipTransform.testing(side: 224, ClipTransform.Configuration())
+        let clips = try timed(paths, pool: pool) { path in
+            try reader.frames(of: path, choosing: { sampler.testIndices(frameCount: $0) }, converting: transform.shrunk).count
+        }
+        let report = Report(
+            films: paths.count, frames: counts.reduce(0, +), threads: threads,
+            frames_per_second: Double(counts.reduce(0, +)) / whole.seconds, clips_per_second: Double(paths.count) / clips.seconds,
+            peak_bytes: peakResidentBytes())
+        if json { return try Console.json(report) }
+        Console.result(
+            """
+            \(report.films) films, \(report.frames) frames, \(threads) at a time
+              every frame         \(ProgressReporter.decimal(report.frames_per_second, places: 0)) frames/s
+              clips of \(frames) frames   \(ProgressReporter.decimal(report.clips_per_second, places: 1)) clips/s
+              peak memory         \(ProgressReporter.decimal(Double(report.peak_bytes) / 1e9, places: 2)) GB
+            """)
+    }
+
+    /// The median of three passes over all films.
+    private func timed(
+        _ paths: [String], pool: WorkerPool, _ body: @escaping @Sendable (String) throws -> Int
+    ) throws -> (seconds: Double, results: [Int]) {
+        var times: [Double] = []
+        var counts: [Int] = []
+        for _ in 0..<3 {
+            let start = WorkMeter.now
+            let outcomes = Mutex<[Int: Result<Int, any Error>]>([:])
+            pool.parallelFor(paths.count) { _, index in
+                let outcome = Result { try body(paths[index]) }
+                outcomes.withLock { $0[index] = outcome }
+            }
+            times.append(Double(WorkMeter.now - start) * 1e-9)
+            counts = try outcomes.withLock { results in try paths.indices.compactMap { try results[$0]?.get() } }
+        }
+        return (times.sorted()[1], counts)
+    }
+}
+
+/// Films for benches: a pattern that moves over a still one, as hard to decode as a film of its size.
+enum BenchFilms {
+    static let filmCount = 8
+
+    /// A folder for films that goes away again, unless somebody wants to keep it.
+    struct Folder {
+        let path: String
+        private let isKept: Bool
+
+        init(keep: String?) {
+            path = keep ?? NSTemporaryDirectory().appendingPath("vifi-prompt-bench-\(ProcessInfo.processInfo.processIdentifier)")
+            isKept = keep != nil
+        }
+
+        func make() throws -> [String] {
+            try createDirectory(path)
+            Console.note("Making \(BenchFilms.filmCount) films of 300 frames in \(path).")
+            return try (0..<BenchFilms.filmCount).map { index in
+                let film = path.appendingPath("film-\(index).mp4")
+                try BenchFilms.write(film, seed: UInt64(index))
+                return film
+            }
+        }
+
+        func remove() { if !isKept { try? FileManager.default.removeItem(atPath: path) } }
+    }
+
+    private static func write(_ path: String, seed: UInt64) throws {
+        let (width, height) = (340, 256)
+        var source = RandomSource(seed: seed, purpose: .film)
+        // Coarse noise, so that neighbouring pixels belong together as in a picture of something.
+        let noise = (0..<64 * 64).map { _ in Int(source.integer(below: 200)) }
+        func value(_ x: Int, _ y: Int) -> Int {
+            let (column, row) = (x >> 3, y >> 3)
+            func at(_ c: Int, _ r: Int) -> Int { noise[(r & 63) * 64 + (c & 63)] }
+            let (fx, fy) = (x & 7, y & 7)
+            let top = at(column, row) * (8 - fx) + at(column + 1, row) * fx
+            let bottom = at(column, row + 1) * (8 - fx) + at(column + 1, row + 1) * fx
+            return (top * (8 - fy) + bottom * fy) >> 6
+        }
+        var writer = try VideoWriter(path: path, width: width, height: height, framesPerSecond: 30)
+        for frame in 0..<300 {
+            var pixels = [UInt8](repeating: 0, count: width * height * 3)
+            let (left, top) = (20 + frame % 200, 40 + (frame * 2) % 100)
+            for y in 0..<height {
+                for x in 0..<width {
+                    let isMoving = x >= left && x < left + 110 && y >= top && y < top + 90
+                    let base = isMoving ? value(x - left + 300, y - top + 100) : value(x + frame / 4, y)
+                    let start = (y * width + x) * 3
+                    pixels[start] = UInt8(base)
+                    pixels[start + 1] = UInt8(base / 2 + 40)
+                    pixels[start + 2] = UInt8(220 - base)
+                }
+            }
+            try writer.append(pixels)
+        }
+        try writer.finish()
+    }
+
+    /// Clips of films for a bench of the model, decoded and augmented by one thread ahead of their use.
+    static func stream(
+        _ work: BenchWork, clips count: Int
+    ) throws -> (stream: ClipStream, clips: (Int) throws -> [Matrix], time: () -> Bench.FilmTime) {
+        let folder = Folder(keep: nil)
+        let paths = try folder.make()
+        let entries = (0..<count).map { AnnotatedClip(path: paths[$0 % paths.count], label: 0) }
+        let list = AnnotationList(path: folder.path, root: "", clips: entries)
+        let reader = TimedReader()
+        var configuration = ClipLoader.Configuration()
+        configuration.threadCount = 1
+        let loader = ClipLoader(
+            list: list, reader: reader, sampler: FrameSampler(sampleCount: work.frameCount),
+            transform: ClipTransform.training(side: work.architecture.imagePixels, ClipTransform.Configuration()), seed: 1,
+            configuration: configuration)
+        let stream = loader.clips()
+        return (
+            stream, { count in try stream.next(count).compactMap { $0.views.first?.matrix } },
+            { Bench.FilmTime(decoding: reader.seconds, waiting: stream.waitingSeconds) }
+        )
+    }
+}
+
+/// Reads films and adds up the processor time that it takes.
+private final class TimedReader: FilmReading {
+    private let reader = VideoFileReader()
+    private let nanoseconds = Atomic<Int>(0)
+
+    var seconds: Double { Double(nanoseconds.load(ordering: .relaxed)) * 1e-9 }
+
+    func frames(
+        of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+    ) throws -> [VideoFrame] {
+        let start = threadTime()
+        defer { nanoseconds.add(threadTime() - start, ordering: .relaxed) }
+        return try reader.frames(of: path, choosing: choosing, converting: converting)
+    }
+
+    private func threadTime() -> Int {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+}

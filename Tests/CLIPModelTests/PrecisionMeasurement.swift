@@ -1,0 +1,52 @@
+import CLIPModel
+import Foundation
+import Tensors
+import Testing
+
+/// The errors of `docs/precision.md`, at the sizes of ViT-B/16 with random weights:
+///
+///     VIFI_PROMPT_MEASURE=1 swift test -c release --filter PrecisionMeasurement
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["VIFI_PROMPT_MEASURE"] != nil && Precision.bfloat16.isAvailable))
+struct PrecisionMeasurement {
+    @Test func errorsAtTheSizeOfViTB16() throws {
+        let architecture = CLIPArchitecture(
+            vision: .init(width: 768, layerCount: 12), text: .init(width: 512, layerCount: 12), imagePixels: 224, patchPixels: 16,
+            embeddingWidth: 512, contextLength: 77, vocabularySize: 600)
+        let full = Backbone(
+            architecture: architecture,
+            parameters: BackboneParameters<MutableMatrix>(random: architecture, seed: 1).map(\.reading),
+            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .bytes, provenance: "random numbers"))
+        let configuration = PromptConfiguration(visionTokens: 10, visionDepth: 12, textTokens: 10, textDepth: 12)
+        let prompts = PromptSet<MutableMatrix>(random: configuration, architecture: architecture, seed: 1)
+        let sequences = (0..<10).map { [598] + Array(repeating: 1, count: 10) + Array(repeating: 20 + $0, count: 1 + $0 % 3) + [2, 599] }
+        var source = RandomSource(seed: 1, purpose: .test)
+        let clip = MutableMatrix(rows: 4, columns: 3 * 224 * 224, (0..<4 * 3 * 224 * 224).map { _ in source.normal() }).reading
+
+        func step(_ precision: Precision) -> (loss: Double, logits: [Float], text: [Float], vision: [[Float]], language: [[Float]]) {
+            let backbone = full.computing(in: precision)
+            let pool = WorkerPool(threadCount: 2)
+            let learner = PromptLearner(
+                backbone: backbone, prompts: configuration, sequences: sequences, fusion: .embedding, frameCount: 4, pool: pool)
+            let gradients = PromptSet<MutableMatrix>(zeros: configuration, architecture: architecture)
+            var result = StepResult()
+            learner.begin(prompts: prompts)
+            learner.add(clips: [clip], targets: [(0..<10).map { $0 == 3 ? 1 : 0 }], weight: 1, to: &result)
+            learner.finish(into: gradients)
+            let classifier = VideoClassifier(
+                backbone: backbone, prompts: prompts.reading, sequences: sequences, frameCount: 4, pool: pool)
+            return (result.lossSum, result.logits[0], classifier.text.unit.values, gradients.vision.map(\.values), gradients.text.map(\.values))
+        }
+        let expected = step(.float32)
+        let actual = step(.bfloat16)
+        func error(_ actual: [Float], _ expected: [Float]) -> String {
+            let difference = zip(actual, expected).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+            let length = expected.reduce(0.0) { $0 + Double($1) * Double($1) }
+            return String(format: "%.4f", (difference / length).squareRoot())
+        }
+        print("loss \(expected.loss) → \(actual.loss)")
+        print("logits \(error(actual.logits, expected.logits)), text features \(error(actual.text, expected.text))")
+        print("vision gradients", zip(actual.vision, expected.vision).map(error).joined(separator: " "))
+        print("text gradients", zip(actual.language, expected.language).map(error).joined(separator: " "))
+        print("all gradients", error((actual.vision + actual.language).flatMap { $0 }, (expected.vision + expected.language).flatMap { $0 }))
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import Testing
+
+/// The work of a step, counted by the program as it does it. Seconds are nobody's business here.
+@Suite struct BenchTests {
+    private struct Report: Decodable {
+        let flops_needed: Int
+        let flops_done: Int
+        let product_rows: Int
+        let allocations: Int
+        let peak_bytes: Int
+        let seconds_per_step: Double
+        let product_gflops: Double
+        let share_of_product_speed: Double
+        let breakdown: [String: Double]
+    }
+
+    private func bench(_ arguments: String...) throws -> Report {
+        let outcome = try Program().run(["bench"] + arguments + ["--steps", "1", "--threads", "1", "--json"])
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+    }
+
+    /// ViT-B/16's sizes.
+    private let width = 768, layers = 12, rows = 197, patches = 196
+
+    /// One frame of prompt learning, as docs/architecture.md counts it, written out: two operations a
+    /// multiplication and addition.
+    private func frame(prompts: Int, forward: Bool) -> Int {
+        let weights = width * width
+        let pairs = rows * (rows + prompts)
+        // Queries, keys, values, output, MLP; scores and sums of values.
+        let layer = 2 * rows * 12 * weights + 4 * pairs * width
+        // Keys and values of all rows, the rest of the class token only.
+        let last = 2 * rows * 2 * weights + 2 * 10 * weights + 4 * (rows + prompts) * width
+        let ends = 2 * patches * width * width + 2 * width * 512
+        let through = ends + (layers - 1) * layer + last
+        guard !forward else { return through }
+        // Back: the same products with weights, four with scores. The first layer stops at the prompts' keys and values.
+        let back = (layers - 2) * (2 * rows * 12 * weights + 8 * pairs * width)
+        let first = 2 * rows * 9 * weights + 2 * pairs * width + 4 * rows * prompts * width
+        let backLast = 2 * rows * 2 * weights + 2 * 10 * weights + 8 * (rows + prompts) * width
+        return through + 2 * width * 512 + back + first + backLast
+    }
+
+    @Test func predictingDoesWhatIsNeededAndNoMore() throws {
+        let report = try bench("predict", "--frames", "2", "--classes", "3")
+        #expect(report.flops_needed == 2 * frame(prompts: 10, forward: true))
+        #expect(report.flops_done >= report.flops_needed && Double(report.flops_done) < 1.001 * Double(report.flops_needed))
+        #expect(report.breakdown["products", default: 0] > 0 && report.seconds_per_step > 0)
+        #expect(report.share_of_product_speed > 0 && report.product_gflops > 0)
+    }
+
+    @Test func learningDoesLittleMoreThanNeeded() throws {
+        // Two frames against one: what they differ by is a frame, whatever the classes cost.
+        let one = try bench("learn", "--frames", "1", "--classes", "3")
+        let two = try bench("learn", "--frames", "2", "--classes", "3")
+        #expect(two.flops_needed - one.flops_needed == frame(prompts: 10, forward: false))
+        // Attention's probabilities are computed twice, and the hidden rows of two layers.
+        for report in [one, two] {
+            #expect(report.flops_done >= report.flops_needed && Double(report.flops_done) < 1.045 * Double(report.flops_needed))
+        }
+        // Only rows that somebody needs go through products with weights.
+        #expect(two.product_rows < 2 * 12 * 197 * 12)
+    }
+
+    /// A class more costs its own tokens, not 77.
+    @Test func classesCostTheirOwnTokens() throws {
+        let few = try bench("learn", "--frames", "1", "--classes", "30")
+        let many = try bench("learn", "--frames", "1", "--classes", "60")
+        // Thirty names of two words on average, a full stop and an end token, in 11 layers; in the last one
+        // keys and values, and the end token. Forward and back, with attention and the projection on top.
+        let perRow = 2 * 12 * 512 * 512
+        let expected = 30 * 2 * (4 * 11 * perRow + 4 * 2 * 2 * 512 * 512 + 10 * 2 * 512 * 512)
+        let difference = Double(many.flops_needed - few.flops_needed)
+        #expect(difference > Double(expected) * 0.9 && difference < Double(expected) * 1.05)
+        #expect(Double(many.flops_done - few.flops_done) < 1.01 * difference)
+    }
+
+    @Test func memoryIsBounded() throws {
+        let free = try bench("learn", "--frames", "8", "--classes", "3")
+        let bounded = try bench("learn", "--frames", "8", "--classes", "3", "--memory", "900M")
+        #expect(free.peak_bytes > 1_000_000_000 && bounded.peak_bytes <= 900_000_000)
+        #expect(bounded.flops_done > free.flops_done)
+        let refused = try Program().run(["bench", "--memory", "500M", "--frames", "8"])
+        #expect(refused.status == 78 && refused.messages.contains("--memory 500M is too little"))
+        #expect(refused.output == "")
+    }
+
+    /// Every step after the first allocates the same few small matrices.
+    @Test func allocationDoesNotGrow() throws {
+        let report = try bench("learn", "--frames", "1", "--classes", "3")
+        #expect(report.allocations < 300)
+    }
+}
