@@ -5,7 +5,7 @@ package enum LearnedPart: Sendable, Equatable {
     case prompts(PromptConfiguration)
     case backbone(Tuning)
 
-    var prompts: PromptConfiguration { if case .prompts(let prompts) = self { prompts } else { .none } }
+    package var prompts: PromptConfiguration { if case .prompts(let prompts) = self { prompts } else { .none } }
     var vision: Bool { if case .backbone(let tuning) = self { tuning != .text } else { prompts.visionDepth > 0 } }
     var text: Bool { if case .backbone(let tuning) = self { tuning != .image } else { prompts.textDepth > 0 } }
     var weights: Bool { if case .backbone = self { true } else { false } }

@@ -114,7 +114,7 @@ struct ResumedRun {
             Console.note(
                 "\(pool.threadCount) threads instead of \(record.threads): sums are made in the same order, so the result stays the same.")
         }
-        return Settings(resuming: self, pool: pool)
+        return try Settings(resuming: self, pool: pool)
     }
 
     /// - Throws: `RunError` where another backbone is there now.
