@@ -20,6 +20,11 @@ package protocol LearningTask: AnyObject {
     var memoryShortfall: Int { get }
 }
 
+extension LearningTask {
+    /// Whatever learns without activations fits.
+    package var memoryShortfall: Int { 0 }
+}
+
 /// What both tasks are told.
 package struct TaskSetting {
     package let sequences: [[Int]]

@@ -10,6 +10,7 @@ import Testing
     static let commands = [
         "", "bridge", "learn", "eval", "predict", "export", "inspect", "demo", "demo films", "demo pretrain",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
+        "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
     ]
 
     @Test(arguments: commands)
@@ -28,7 +29,7 @@ import Testing
         #expect(outcome.output == recorded, "if this is meant, record it as described above")
     }
 
-    @Test(arguments: ["", "demo", "recipe"])
+    @Test(arguments: ["", "bench", "demo", "recipe"])
     func everySubcommandIsAmongThem(_ command: String) throws {
         let help = try Program().run(command.split(separator: " ").map(String.init) + ["--help"]).output
         let list = help.components(separatedBy: "SUBCOMMANDS:\n").last?.components(separatedBy: "\n\n").first ?? ""

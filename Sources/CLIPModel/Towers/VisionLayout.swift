@@ -15,7 +15,7 @@ package struct VisionLayout: Sendable, Equatable {
     let promptTokens: Int
     let promptDepth: Int
 
-    init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
+    package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
         self.architecture = architecture
         promptTokens = prompts.visionTokens
         promptDepth = prompts.visionDepth
