@@ -168,7 +168,8 @@ package final class TextActivations: Sendable {
         let chunkCount = layout.chunks.count
         let shapes = (0..<chunkCount).flatMap { [layout.chunkShape(of: $0, layer: 0), layout.chunkShape(of: $0, layer: layout.layerCount - 1)] }
         let rows = shapes.map(\.groups.rowCount).max() ?? 0
-        let workerCount = min(threadCount, chunkCount)
+        // Any worker may come to any chunk.
+        let workerCount = threadCount
         scratch = (0..<workerCount).map { _ in
             TextScratch(
                 block: BlockScratch(for: shapes, tower: tower, keeping: keeping),
