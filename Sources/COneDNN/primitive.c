@@ -36,6 +36,8 @@ static char version[32];
 
 static void free_thread(void *pointer);
 
+static int has_fp32;
+
 static void start(void) {
 #if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
     // Found at run time, since it belongs to whichever OpenMP the library was linked with.
@@ -52,6 +54,7 @@ static void start(void) {
     const dnnl_version_t *numbers = dnnl_version();
     snprintf(version, sizeof version, "%d.%d.%d", numbers->major, numbers->minor, numbers->patch);
     if (numbers->major != DNNL_VERSION_MAJOR) return;  // Headers and library do not belong together.
+    has_fp32 = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
     if ((dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) != dnnl_cpu_isa_avx512_core_bf16) {
         status = VIFI_BF16_NO_PROCESSOR;
         return;
@@ -82,6 +85,19 @@ static int enter_alone(void) {
 
 static void leave_alone(int before) {
     if (set_thread_count && before != 1) set_thread_count(before);
+}
+
+int vifi_fp32_multiply(int left_transposed, int right_transposed, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
+                       float scale, const float *left, ptrdiff_t left_stride, const float *right,
+                       ptrdiff_t right_stride, int adding, float *output, ptrdiff_t output_stride) {
+    pthread_once(&started, start);
+    if (!has_fp32) return -1;
+    const int before = enter_alone();
+    const dnnl_status_t result =
+        dnnl_sgemm(left_transposed ? 'T' : 'N', right_transposed ? 'T' : 'N', rows, columns, inner, scale, left,
+                   left_stride, right, right_stride, adding ? 1.0f : 0.0f, output, output_stride);
+    leave_alone(before);
+    return result == dnnl_success ? 0 : -1;
 }
 
 // MARK: What a thread owns

@@ -33,6 +33,14 @@ int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_lef
     return -1;
 }
 
+int vifi_fp32_multiply(int left_transposed, int right_transposed, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
+                       float scale, const float *left, ptrdiff_t left_stride, const float *right,
+                       ptrdiff_t right_stride, int adding, float *output, ptrdiff_t output_stride) {
+    (void)left_transposed, (void)right_transposed, (void)rows, (void)columns, (void)inner, (void)scale, (void)left;
+    (void)left_stride, (void)right, (void)right_stride, (void)adding, (void)output, (void)output_stride;
+    return -1;
+}
+
 #else
 
 #include <string.h>

@@ -8,11 +8,17 @@ import Glibc
     let base: UnsafeMutablePointer<Float>
     private let block: UnsafeMutableRawPointer
     private let byteCount: Int
+    private let isMapped: Bool
 
     init(count: Int) {
         byteCount = max(count, 1) * MemoryLayout<Float>.stride
-        // The system's own zeros: pages that are never touched take no memory.
-        guard let block = unsafe calloc(byteCount + Self.alignment, 1) else { fatalError("out of memory: \(byteCount) bytes") }
+        // The system's own zeros: pages that are never touched take no memory. Large ones come straight from the
+        // system, so that they go back to it.
+        isMapped = byteCount >= 1 << 20
+        let block = isMapped
+            ? unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            : unsafe calloc(byteCount + Self.alignment, 1)
+        guard let block = unsafe block, unsafe !isMapped || block != MAP_FAILED else { fatalError("out of memory: \(byteCount) bytes") }
         unsafe self.block = block
         let aligned = unsafe block.alignedUp(toMultipleOf: Self.alignment)
         unsafe base = aligned.bindMemory(to: Float.self, capacity: max(count, 1))
@@ -23,7 +29,7 @@ import Glibc
 
     deinit {
         WorkMeter.removeMemory(bytes: byteCount)
-        unsafe free(block)
+        if isMapped { unsafe munmap(block, byteCount) } else { unsafe free(block) }
     }
 }
 

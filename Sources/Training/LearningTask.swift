@@ -23,6 +23,8 @@ package protocol LearningTask: AnyObject {
 extension LearningTask {
     /// Numbers that learn.
     package var parameterCount: Int { optimiser.parameterCount }
+    /// Whatever learns without activations fits.
+    package var memoryShortfall: Int { 0 }
 }
 
 /// What both tasks are told.

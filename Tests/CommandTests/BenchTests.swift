@@ -22,7 +22,10 @@ import Testing
     }
 
     /// ViT-B/16's sizes.
-    private let width = 768, layers = 12, rows = 197, patches = 196
+    private let width = 768
+    private let layers = 12
+    private let rows = 197
+    private let patches = 196
 
     /// One frame of prompt learning, as docs/architecture.md counts it, written out: two operations a
     /// multiplication and addition.

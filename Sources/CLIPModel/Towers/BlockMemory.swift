@@ -201,7 +201,9 @@ package struct BlockScratch: Sendable {
         attendedGradient = isShared ? normalised : memory(queryCount, width)
         attentionNormGradient = isShared ? normalised : memory(rows, width)
         middleGradient = isShared ? attended : memory(queryCount, width)
-        queryKeyValueGradient = memory(forGradients ? rows : 0, 3 * width)
+        let fitsActivated = isShared && rows * 3 * width <= queryCount * tower.mlpWidth
+        queryKeyValueGradient = fitsActivated
+            ? activated.reshaped(rows: rows, columns: 3 * width) : memory(forGradients ? rows : 0, 3 * width)
         queryGradient = memory(forGradients ? selectedCount : 0, width)
         let sizes = shapes.flatMap { shape in
             (0..<shape.groups.count).map { (shape.queryRows(of: $0).count, shape.sharedCount + shape.groups.length(of: $0)) }

@@ -114,10 +114,10 @@ package struct TransformerBlock: Sendable {
         let groups = saved.shape.groups
         let ownGradient = scratch.queryKeyValueGradient.rows(0..<groups.rowCount)
         let ownKeyValueGradient = ownGradient.columns(width..<3 * width)
+        if let outputGradient { mlpBackward(outputGradient: outputGradient, saved: saved, scratch: scratch) }
+        // Only now: it may be the memory of the MLP's hidden rows.
         if let keyValueGradient { ownKeyValueGradient.copy(keyValueGradient) } else { ownKeyValueGradient.fill(0) }
-
-        if let outputGradient {
-            mlpBackward(outputGradient: outputGradient, saved: saved, scratch: scratch)
+        if outputGradient != nil {
             multiplyBackward(
                 scratch.middleGradient.rows(0..<saved.shape.queryCount), weights.attentionOutput,
                 into: scratch.attendedGradient.rows(0..<saved.shape.queryCount))

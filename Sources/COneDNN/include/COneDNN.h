@@ -53,4 +53,11 @@ int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_lef
                             ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
                             float *output, ptrdiff_t output_stride, int adding);
 
+// output = scale * left * right + (adding ? output : 0), all float32 and row-major; `left` is [rows, inner] and
+// `right` [inner, columns] after transposing where asked. Not zero where oneDNN or AVX-512 is missing: then
+// nothing was computed.
+int vifi_fp32_multiply(int left_transposed, int right_transposed, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
+                       float scale, const float *left, ptrdiff_t left_stride, const float *right,
+                       ptrdiff_t right_stride, int adding, float *output, ptrdiff_t output_stride);
+
 #endif

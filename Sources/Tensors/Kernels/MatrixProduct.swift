@@ -20,6 +20,10 @@ private let blasIsSingleThreaded: Bool = {
     return true
 }()
 
+/// From so many operations on a product goes to oneDNN where it is there: measured on two cores with AVX-512,
+/// 184 to 208 GFLOP/s on a frame's 197 rows, against OpenBLAS's 165 to 183.
+private let largeProduct = 1 << 24
+
 /// `output = scale · left · right`, or `output += scale · left · right` when `adding`.
 ///
 /// - Parameter precision: of the factors. In bfloat16 `scale` is 1.
@@ -55,8 +59,15 @@ func product(
         if !adding { output.fill(0) }
         return 0
     }
+    let operations = 2 * rows * columns * inner
     switch precision {
     case .float32:
+        if operations >= largeProduct {
+            let status = unsafe vifi_fp32_multiply(
+                leftOrientation == .transposed ? 1 : 0, rightOrientation == .transposed ? 1 : 0, rows, columns, inner, scale,
+                left.pointer, left.stride, right.pointer, right.stride, adding ? 1 : 0, output.pointer, output.stride)
+            if status == 0 { return operations }
+        }
         unsafe cblas_sgemm(
             CblasRowMajor, leftOrientation.code, rightOrientation.code,
             blasint(rows), blasint(columns), blasint(inner), scale,
@@ -70,5 +81,5 @@ func product(
             rows, columns, inner, output.pointer, output.stride, adding ? 1 : 0)
         precondition(status == 0, "oneDNN cannot multiply \(rows)×\(inner) · \(inner)×\(columns)")
     }
-    return 2 * rows * columns * inner
+    return operations
 }
