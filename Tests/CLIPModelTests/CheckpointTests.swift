@@ -11,7 +11,7 @@ func embeddings(
     of backbone: Backbone, pixels: [Float], ids: [Int], count: (pictures: Int, texts: Int)
 ) -> (image: [Float], text: [Float]) {
     let pool = WorkerPool(threadCount: 2)
-    let pass = VisionPass(tower: backbone.vision, prompts: .none, frameCount: count.pictures, forGradients: false, pool: pool)
+    let pass = VisionPass(tower: backbone.vision, prompts: .none, frameCount: count.pictures, keeping: .nothing, pool: pool)
     let frames = MutableMatrix(rows: count.pictures, columns: pixels.count / count.pictures, pixels)
     let image = TextFeatures(pass.forward(clips: [frames.reading], context: nil)[0])
     let length = ids.count / count.texts
@@ -21,7 +21,8 @@ func embeddings(
     }
     let architecture = backbone.architecture
     let layout = TextTowerLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
-    let saved = TextActivations(layout: layout, architecture: architecture, forGradients: false)
+    let saved = TextActivations(
+        layout: layout, architecture: architecture, keeping: .nothing, threadCount: pool.threadCount)
     backbone.text.forward(prompts: [], saved: saved, pool: pool)
     return (image.unit.values, TextFeatures(saved.features).unit.values)
 }
