@@ -251,7 +251,7 @@ struct LearningRun {
         _ optimiser: Optimiser, in directory: inout RunDirectory
     ) throws -> (state: TrainingState, path: String)? {
         let checkpoints = Checkpoints(run: directory.path)
-        checkpoints.sweep()
+        directory.sweep()
         let found = try checkpoints.restore(into: optimiser) { path, reason in
             Console.warning("\(path.escapedForDisplay) is damaged (\(reason)): the one before it is looked at.")
         }

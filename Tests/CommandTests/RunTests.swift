@@ -170,10 +170,13 @@ import VideoData
         let folder = program.folder.path("stopped/checkpoints")
         let newest = try #require(try directoryEntries(folder).last)
         #expect(truncate(folder + "/\(newest)/tensors.safetensors", 1000) == 0)
+        // What a kill in the middle of writing leaves behind.
+        try program.folder.write("half", to: "stopped/prompts/best.safetensors.tmp-12-345")
         let resumed = try program("learn", "--resume", "stopped")
         #expect(resumed.status == 0)
         #expect(resumed.messages.contains("\(newest) is damaged (tensors.safetensors is not what was written): the one before it is looked at."))
         #expect(try results(program, "stopped") == results(program, "whole"))
+        #expect(try directoryEntries(program.folder.path("stopped/prompts")) == ["best.safetensors", "last.safetensors"])
     }
 
     /// A limit on file sizes stands for a full disk: checkpoints of the bridge are larger, logs and lists smaller.

@@ -79,6 +79,17 @@ package struct RunDirectory: ~Copyable {
         self.path = path
     }
 
+    /// Removes what a crash left half written: the temporary neighbours of `DurableFile` and `DurableFolder`, which
+    /// nobody else makes here while the lock is held.
+    package func sweep() {
+        for folder in [path, path.appendingPath("split"), path.appendingPath("prompts")] {
+            for name in (try? directoryEntries(folder)) ?? [] where name.contains(/\.tmp-[0-9]+-[0-9]+$/) {
+                try? FileManager.default.removeItem(atPath: folder.appendingPath(name))
+            }
+        }
+        Checkpoints(run: path).sweep()
+    }
+
     /// Removes from the logs what came after a checkpoint: those steps are taken again.
     ///
     /// - Parameter byteCounts: `TrainingState.logBytes`; nothing stays of a log that it does not name.
