@@ -3,6 +3,8 @@ package struct FileError: ReportableError, Equatable {
     package enum Problem: Sendable, Equatable {
         case missing
         case notReadable(reason: String)
+        /// A file of our own that holds something else; the reason ends with what to do.
+        case damaged(reason: String)
         /// A directory, FIFO, device or socket where a file is needed.
         case notRegular(kind: String)
         case tooLarge(byteCount: Int, limit: Int)
@@ -27,7 +29,7 @@ package struct FileError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch problem {
         case .missing, .notReadable: .missingInput
-        case .notRegular, .tooLarge, .truncated: .badData
+        case .damaged, .notRegular, .tooLarge, .truncated: .badData
         case .cannotCreate, .cannotWrite, .notDurable, .noSpace, .locked: .inputOutput
         }
     }
@@ -39,6 +41,8 @@ package struct FileError: ReportableError, Equatable {
             "\(name): no such file. Check the path."
         case .notReadable(let reason):
             "\(name): cannot be opened: \(reason)."
+        case .damaged(let reason):
+            "\(name): \(reason)."
         case .notRegular(let kind):
             "\(name): is \(kind), a regular file is needed."
         case .tooLarge(let byteCount, let limit):

@@ -133,17 +133,12 @@ extension JSONCursor {
     }
 
     private mutating func object(depthLimit: Int) throws(WeightFileError) -> [String: JSONValue] {
-        try expect("{")
         var result: [String: JSONValue] = [:]
-        if skip("}") { return result }
-        repeat {
-            let key = try name()
-            try expect(":")
-            guard result.updateValue(try value(depthLimit: depthLimit - 1), forKey: key) == nil else {
-                throw WeightFileError(path: path, problem: .duplicateName(key))
+        try members { (cursor, key) throws(WeightFileError) in
+            guard result.updateValue(try cursor.value(depthLimit: depthLimit - 1), forKey: key) == nil else {
+                throw WeightFileError(path: cursor.path, problem: .duplicateName(key))
             }
-        } while skip(",")
-        try expect("}")
+        }
         return result
     }
 

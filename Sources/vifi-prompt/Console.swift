@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Logging
+import Training
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
@@ -26,9 +27,7 @@ enum Console {
 
     /// `value` as JSON with sorted keys.
     static func json(_ value: some Encodable) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        result(String(decoding: try encoder.encode(value), as: UTF8.self))
+        result(String(decoding: try Training.json(value).dropLast(), as: UTF8.self))
     }
 }
 

@@ -12,6 +12,8 @@ struct RunData {
     /// What is learned from, after drawing shots.
     let train: AnnotationList
     let val: AnnotationList?
+    /// SHA-256 over the training list that shots are drawn from.
+    let sourceSHA256: String
 
     /// - Throws: `DatasetError` naming list and line, before anything is trained.
     init(settings: Settings, kind: RunKind, options: DataOptions, resumed: ResumedRun? = nil) throws {
@@ -30,11 +32,24 @@ struct RunData {
         func list(_ name: String) throws -> AnnotationList? {
             guard let record = run.record.lists[name] else { return nil }
             let list = try AnnotationList.read(split.appendingPath("\(name).txt"), root: record.root, classCount: classes.count)
-            try list.checkFiles(followsLinks: options.followLinks)
-            guard list.sizeDigest == record.filmsSHA256 else { throw RunError.filmsChanged(list: name) }
+            do {
+                try list.checkFiles(followsLinks: options.followLinks)
+            } catch {
+                // Paths and lists are the run's own here: the usual remedies would break it.
+                guard case .missingFiles(let first, let count, _, let root) = error.problem else { throw error }
+                throw RunError.filmsGone(first: root.appendingPath(first.first ?? ""), count: count, list: name)
+            }
+            let before = split.appendingPath(RunDirectory.marksName(list: name))
+            let marks = String(decoding: try InputFile.contents(of: before, limit: 1 << 30), as: UTF8.self)
+            if let film = FilmMarks(of: list).firstDifference(from: marks) {
+                throw RunError.filmChanged(path: record.root.appendingPath(film), list: name)
+            }
             return list
         }
-        guard let train = try list("train") else { throw RunError.notARun(path: run.path) }
+        guard let train = try list("train"), let source = run.record.lists["train"]?.sourceSHA256 else {
+            throw RunError.notARun(path: run.path)
+        }
+        sourceSHA256 = source
         self.classes = classes
         self.train = train
         val = try list("val")
@@ -59,6 +74,7 @@ struct RunData {
         for warning in classes.warnings { Console.warning(warning.description) }
         self.classes = classes
         let all = try Self.list(recipe.data.train ?? "", root: recipe.data.root, classes: classes, options: options)
+        sourceSHA256 = Digest.of(AnnotationList.text(of: all.clips))
         if let shots = recipe.training.shots {
             let split = try FewShotSplit(of: all, shotCount: shots, classes: classes, seed: settings.seed)
             for warning in split.warnings { Console.warning(warning.description) }
@@ -112,19 +128,6 @@ private final class ReportedFilms: @unchecked Sendable {
     func isFirst(_ path: String) -> Bool { lock.withLock { paths.insert(path).inserted } }
 }
 
-extension AnnotationList {
-    /// SHA-256 over the films' names and sizes: quick, and enough to tell that a folder was exchanged.
-    var sizeDigest: String {
-        var digest = Digest()
-        for clip in clips {
-            var status = stat()
-            let size = unsafe stat(filmPath(clip), &status) == 0 ? Int(status.st_size) : -1
-            digest.update(Array("\(clip.path) \(size)\n".utf8))
-        }
-        return digest.hexadecimal
-    }
-}
-
 /// What `learn` and `bridge` share: the run's folder, the steps, the evaluations, what is said about them.
 struct LearningRun {
     let kind: RunKind
@@ -134,6 +137,8 @@ struct LearningRun {
     let backbone: Backbone
     /// The recipe as it is run, with what was fitted to the backbone: it can be run again.
     let recipe: Recipe
+    /// Of the prompts that learning starts from, where --init gives them.
+    var initialDigest: String?
     /// Seconds between two checkpoints.
     let saveInterval: Double
     /// For decoded films that training meets again and again.
@@ -158,7 +163,7 @@ struct LearningRun {
         save: @escaping (_ path: String, _ report: EpochReport) throws -> Void
     ) throws -> Outcome {
         let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
-        var directory = try open(start)
+        var directory = try open(start, sequences: sequences)
         let path = directory.path
         let found = try start.resumed.map { _ in try restore(task.optimiser, in: &directory) } ?? nil
         var state = found?.state ?? TrainingState()
@@ -227,15 +232,15 @@ struct LearningRun {
     }
 
     /// The run's folder, new or found.
-    private func open(_ start: RunStart) throws -> RunDirectory {
+    private func open(_ start: RunStart, sequences: [[Int]]) throws -> RunDirectory {
         switch start {
-        case .new(let arguments, let output):
+        case .new(let arguments, let output, let first):
             let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: kind.rawValue)
             let directory = try RunDirectory(newAt: path, resume: resumeCommand(kind, path))
-            try describe(directory, arguments: arguments)
+            try describe(directory, arguments: arguments, sequences: sequences, like: first)
             return directory
         case .resumed(let run):
-            try run.check(backbone)
+            guard Self.digest(sequences) == run.record.sequencesSHA256 else { throw RunError.otherTokens }
             return try RunDirectory(resuming: run.path)
         }
     }
@@ -246,34 +251,43 @@ struct LearningRun {
         _ optimiser: Optimiser, in directory: inout RunDirectory
     ) throws -> (state: TrainingState, path: String)? {
         let checkpoints = Checkpoints(run: directory.path)
-        checkpoints.sweep()
+        directory.sweep()
         let found = try checkpoints.restore(into: optimiser) { path, reason in
-            Console.warning("\(path.escapedForDisplay) is damaged (\(reason)): the checkpoint before it is taken.")
+            Console.warning("\(path.escapedForDisplay) is damaged (\(reason)): the one before it is looked at.")
         }
         try directory.cutLogs(to: found?.state.logBytes ?? [:])
         Console.note(
             found.map { "Going on after step \($0.state.step), from \($0.path.escapedForDisplay)." }
-                ?? "There is no checkpoint yet: the run starts from its beginning.")
+                ?? "There is no \(checkpoints.names.isEmpty ? "checkpoint yet" : "sound checkpoint"): the run starts from its beginning.")
         return found
     }
 
     /// Writes down everything that the run needs to go on after being stopped.
-    private func describe(_ directory: borrowing RunDirectory, arguments: [String]) throws {
+    ///
+    /// - Parameter first: the first run of the group that this one belongs to.
+    private func describe(
+        _ directory: borrowing RunDirectory, arguments: [String], sequences: [[Int]], like first: RunRecord?
+    ) throws {
         let configuration = try directory.writeConfiguration(recipe.yaml)
         try directory.writeEnvironment(version: vifiPromptVersion, threads: settings.pool.threadCount)
         let labels = try directory.writeSplit("labels.csv", text: data.classes.text)
         var lists: [String: RunRecord.List] = [:]
         for (name, list) in [("train", data.train)] + (data.val.map { [("val", $0)] } ?? []) {
             let digest = try directory.writeSplit("\(name).txt", text: AnnotationList.text(of: list.clips))
-            lists[name] = .init(sha256: digest, root: list.root, filmsSHA256: list.sizeDigest)
+            let marks = try directory.writeSplit(RunDirectory.marksName(list: name), text: FilmMarks(of: list).text)
+            lists[name] = .init(
+                sha256: digest, root: list.root, filmsSHA256: marks, sourceSHA256: name == "train" ? data.sourceSHA256 : digest)
         }
-        try directory.write(
-            RunRecord(
-                kind: kind.rawValue, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath,
-                isPocket: settings.isPocket, backbone: settings.backbonePath(kind: kind), backboneSHA256: backbone.digest,
-                configurationSHA256: configuration, labelsSHA256: labels, lists: lists, version: vifiPromptVersion,
-                threads: settings.pool.threadCount))
+        let record = try RunRecord(
+            kind: kind.rawValue, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath,
+            isPocket: settings.isPocket, backbone: settings.backbonePath(kind: kind), backboneSHA256: backbone.digest,
+            configurationSHA256: configuration, labelsSHA256: labels, sequencesSHA256: Self.digest(sequences),
+            initialSHA256: initialDigest, lists: lists, version: vifiPromptVersion, threads: settings.pool.threadCount)
+        if let first, let other = record.otherInput(than: first) { throw RunError.otherInGroup(path: directory.path, input: other) }
+        try directory.write(record)
     }
+
+    private static func digest(_ sequences: [[Int]]) -> String { Digest.of("\(sequences)") }
 
     /// - Returns: nil where a signal cut it short.
     private func evaluate(

@@ -58,7 +58,7 @@ import VideoData
                 SIGKILL, afterMilliseconds: Int.random(in: 20...(kill % 2 == 0 ? 120 : 400), using: &random),
                 isThere ? [command, "--resume", "killed"] : arguments(command, epochs: 9, output: "killed"))
             #expect(status == nil || status == 0, "it must be killed or finish, not fail: \(status ?? 0)")
-            for name in (try? directoryEntries(program.folder.path("killed/checkpoints"))) ?? [] where !name.hasSuffix(".tmp") {
+            for name in (try? directoryEntries(program.folder.path("killed/checkpoints"))) ?? [] where !name.contains(".tmp") {
                 #expect(fileExists(program.folder.path("killed/checkpoints/\(name)/manifest.json")))
             }
         }
@@ -113,9 +113,53 @@ import VideoData
             try before.write(to: URL(fileURLWithPath: path))
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: program.folder.path("film3.mp4"))) == films)
+        // Of the same size, with one byte changed; then gone.
+        var otherFilm = films
+        otherFilm[otherFilm.count - 9] ^= 1
+        try otherFilm.write(to: URL(fileURLWithPath: program.folder.path("film3.mp4")))
+        let changed = try program("learn", "--resume", "stopped")
+        #expect(changed.status == 78 && changed.messages.contains("film3.mp4: this film of the "), "\(changed.messages)")
+        try FileManager.default.removeItem(atPath: program.folder.path("film3.mp4"))
+        let gone = try program("learn", "--resume", "stopped")
+        #expect(gone.status == 66 && gone.messages.contains("Put back what was moved"), "\(gone.messages)")
+        try films.write(to: URL(fileURLWithPath: program.folder.path("film3.mp4")))
+        // Damaged, and of another program.
+        let record = try String(contentsOfFile: program.folder.path("stopped/run.json"), encoding: .utf8)
+        try program.folder.write("{", to: "stopped/run.json")
+        #expect(try program("learn", "--resume", "stopped").status == 65)
+        try program.folder.write(record.replacingOccurrences(of: "\"format\" : 2", with: "\"format\" : 1"), to: "stopped/run.json")
+        let old = try program("learn", "--resume", "stopped")
+        #expect(old.status == 65 && old.messages.contains("Finish the run with the vifi-prompt that began it"), "\(old.messages)")
+        try program.folder.write(record, to: "stopped/run.json")
         try SmallModel(seed: 2).backbone.save(to: program.folder.path("clip.safetensors"))
         let other = try program("learn", "--resume", "stopped")
         #expect(other.status == 78 && other.messages.contains("Put that backbone back"), "\(other.messages)")
+    }
+
+    @Test func otherInitialPromptsAreRefused() throws {
+        let program = try world()
+        for (seed, output) in [(1, "one"), (2, "two")] {
+            let outcome = try program.run(arguments("learn", epochs: 1, output: output) + ["--seed", "\(seed)"])
+            #expect(outcome.status == 0, "\(outcome.messages)")
+        }
+        let path = program.folder.path("start.safetensors")
+        try FileManager.default.copyItem(atPath: program.folder.path("one/prompts/last.safetensors"), toPath: path)
+        let start = Array(arguments("learn", epochs: 400, output: "stopped").dropLast(4)) + ["--init", "start.safetensors"]
+        #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints", start) == 75)
+        try FileManager.default.removeItem(atPath: path)
+        #expect(try program("learn", "--resume", "stopped").status == 66)
+        try FileManager.default.copyItem(atPath: program.folder.path("two/prompts/last.safetensors"), toPath: path)
+        let other = try program("learn", "--resume", "stopped")
+        #expect(other.status == 78 && other.messages.contains("start.safetensors: was changed after the run began"), "\(other.messages)")
+    }
+
+    /// A start that failed has written nothing to go on with: the same command may be given again.
+    @Test func aFailedStartIsMadeAgain() throws {
+        let program = try world()
+        try createDirectory(program.folder.path("run"))
+        try program.folder.write("", to: "run/metrics.jsonl")
+        let outcome = try program.run(arguments("learn", epochs: 1, output: "run"))
+        #expect(outcome.status == 0, "\(outcome.messages)")
     }
 
     /// A checkpoint that is cut off gives way to the one before it, which is said; the end is the same.
@@ -126,10 +170,13 @@ import VideoData
         let folder = program.folder.path("stopped/checkpoints")
         let newest = try #require(try directoryEntries(folder).last)
         #expect(truncate(folder + "/\(newest)/tensors.safetensors", 1000) == 0)
+        // What a kill in the middle of writing leaves behind.
+        try program.folder.write("half", to: "stopped/prompts/best.safetensors.tmp-12-345")
         let resumed = try program("learn", "--resume", "stopped")
         #expect(resumed.status == 0)
-        #expect(resumed.messages.contains("\(newest) is damaged (tensors.safetensors is not what was written): the checkpoint before it is taken."))
+        #expect(resumed.messages.contains("\(newest) is damaged (tensors.safetensors is not what was written): the one before it is looked at."))
         #expect(try results(program, "stopped") == results(program, "whole"))
+        #expect(try directoryEntries(program.folder.path("stopped/prompts")) == ["best.safetensors", "last.safetensors"])
     }
 
     /// A limit on file sizes stands for a full disk: checkpoints of the bridge are larger, logs and lists smaller.
@@ -169,7 +216,14 @@ import VideoData
         #expect(resumed.output.split(separator: "\n").filter { $0.hasPrefix("|") } == table)
         #expect(try Digest.ofFile(program.folder.path("seeds/seed1/prompts/last.safetensors")) == before)
         #expect(try Digest.ofFile(program.folder.path("seeds/seed2/prompts/last.safetensors")) == second)
-        #expect(try program.run(["learn", "--seeds", "1,1"]).status == 64)
+        let twice = try program.run(["learn", "--seeds", "1,1"])
+        #expect(twice.status == 64 && twice.messages.contains("seed 1 stands there more than once"), "\(twice.messages)")
+        // Seeds that saw other films have no mean.
+        try FileManager.default.removeItem(atPath: program.folder.path("seeds/seed2"))
+        let list = try String(contentsOfFile: program.folder.path("list.txt"), encoding: .utf8)
+        try program.folder.write(list.replacingOccurrences(of: "film9.mp4 4\n", with: "film8.mp4 4\n"), to: "list.txt")
+        let other = try program("learn", "--resume", "seeds")
+        #expect(other.status == 78 && other.messages.contains("the train list is another one than that of the first seed"), "\(other.messages)")
     }
 
     @Test func plansNameNumbersAndLeaveNothing() throws {

@@ -48,72 +48,20 @@ package struct CheckpointLayout: Sendable {
     static let all = [vifi, huggingFace, openCLIPText, openAI]
 
     static let openAI = CheckpointLayout(
-        kind: .openAI,
-        signatures: ["visual.conv1.weight", "visual.class_embedding", "visual.proj"],
-        tensors: [
-            "visual.class_embedding": .same("visual.class_embedding"),
-            "visual.positional_embedding": .same("visual.positional_embedding"),
-            "visual.conv1.weight": .same("visual.conv1.weight"),
-            "visual.ln_pre.weight": .same("visual.ln_pre.weight"),
-            "visual.ln_pre.bias": .same("visual.ln_pre.bias"),
-            "visual.ln_post.weight": .same("visual.ln_post.weight"),
-            "visual.ln_post.bias": .same("visual.ln_post.bias"),
-            "visual.proj": .same("visual.proj"),
-            "token_embedding.weight": .same("token_embedding.weight"),
-            "positional_embedding": .same("positional_embedding"),
-            "ln_final.weight": .same("ln_final.weight"),
-            "ln_final.bias": .same("ln_final.bias"),
-            "text_projection": .same("text_projection"),
-            "text_projection": .transposed("text_projection.weight"),
-            "logit_scale": .same("logit_scale"),
-        ],
-        visionLayers: "visual.transformer.resblocks.*.", textLayers: "transformer.resblocks.*.", layer: openAILayer)
+        kind: .openAI, vision: "visual.", text: "", signed: ["visual.conv1.weight", "visual.class_embedding", "visual.proj"])
 
     /// open_clip's `CustomTextCLIP`.
     static let openCLIPText = CheckpointLayout(
-        kind: .openCLIPText,
-        signatures: ["text.token_embedding.weight", "text.positional_embedding", "text.ln_final.weight"],
-        tensors: [
-            "visual.class_embedding": .same("visual.class_embedding"),
-            "visual.positional_embedding": .same("visual.positional_embedding"),
-            "visual.conv1.weight": .same("visual.conv1.weight"),
-            "visual.ln_pre.weight": .same("visual.ln_pre.weight"),
-            "visual.ln_pre.bias": .same("visual.ln_pre.bias"),
-            "visual.ln_post.weight": .same("visual.ln_post.weight"),
-            "visual.ln_post.bias": .same("visual.ln_post.bias"),
-            "visual.proj": .same("visual.proj"),
-            "token_embedding.weight": .same("text.token_embedding.weight"),
-            "positional_embedding": .same("text.positional_embedding"),
-            "ln_final.weight": .same("text.ln_final.weight"),
-            "ln_final.bias": .same("text.ln_final.bias"),
-            "text_projection": .same("text.text_projection"),
-            "text_projection": .transposed("text.text_projection.weight"),
-            "logit_scale": .same("logit_scale"),
-        ],
-        visionLayers: "visual.transformer.resblocks.*.", textLayers: "text.transformer.resblocks.*.", layer: openAILayer)
+        kind: .openCLIPText, vision: "visual.", text: "text.",
+        signed: ["text.token_embedding.weight", "text.positional_embedding", "text.ln_final.weight"])
 
     /// Source: `methods.md` 1.7. The token table is not there: another CLIP supplies it.
     static let vifi = CheckpointLayout(
-        kind: .vifi,
-        signatures: ["image_encoder.conv1.weight", "image_encoder.class_embedding", "image_encoder.proj"],
-        tensors: [
-            "visual.class_embedding": .same("image_encoder.class_embedding"),
-            "visual.positional_embedding": .same("image_encoder.positional_embedding"),
-            "visual.conv1.weight": .same("image_encoder.conv1.weight"),
-            "visual.ln_pre.weight": .same("image_encoder.ln_pre.weight"),
-            "visual.ln_pre.bias": .same("image_encoder.ln_pre.bias"),
-            "visual.ln_post.weight": .same("image_encoder.ln_post.weight"),
-            "visual.ln_post.bias": .same("image_encoder.ln_post.bias"),
-            "visual.proj": .same("image_encoder.proj"),
-            "token_embedding.weight": .same("text_encoder.token_embedding.weight"),
-            "positional_embedding": .same("text_encoder.positional_embedding"),
-            "ln_final.weight": .same("text_encoder.ln_final.weight"),
-            "ln_final.bias": .same("text_encoder.ln_final.bias"),
-            "text_projection": .same("text_encoder.text_projection"),
-            "logit_scale": .same("logit_scale"),
-        ],
-        visionLayers: "image_encoder.transformer.resblocks.*.", textLayers: "text_encoder.transformer.resblocks.*.",
-        layer: openAILayer)
+        kind: .vifi, vision: vifiTowers.vision, text: vifiTowers.text,
+        signed: ["conv1.weight", "class_embedding", "proj"].map { vifiTowers.vision + $0 })
+
+    /// Names of ViFi-CLIP's towers start with these, where ours start with `visual.` and with nothing.
+    static let vifiTowers = (vision: "image_encoder.", text: "text_encoder.")
 
     /// `pre_layrnorm` is spelled so there.
     static let huggingFace = CheckpointLayout(
@@ -172,6 +120,30 @@ package struct CheckpointLayout: Sendable {
 }
 
 extension CheckpointLayout {
+    /// OpenAI's names with others for the towers.
+    private init(kind: Kind, vision: String, text: String, signed signatures: [String]) {
+        self.init(
+            kind: kind, signatures: signatures,
+            tensors: [
+                "visual.class_embedding": .same(vision + "class_embedding"),
+                "visual.positional_embedding": .same(vision + "positional_embedding"),
+                "visual.conv1.weight": .same(vision + "conv1.weight"),
+                "visual.ln_pre.weight": .same(vision + "ln_pre.weight"),
+                "visual.ln_pre.bias": .same(vision + "ln_pre.bias"),
+                "visual.ln_post.weight": .same(vision + "ln_post.weight"),
+                "visual.ln_post.bias": .same(vision + "ln_post.bias"),
+                "visual.proj": .same(vision + "proj"),
+                "token_embedding.weight": .same(text + "token_embedding.weight"),
+                "positional_embedding": .same(text + "positional_embedding"),
+                "ln_final.weight": .same(text + "ln_final.weight"),
+                "ln_final.bias": .same(text + "ln_final.bias"),
+                "text_projection": .same(text + "text_projection"),
+                "text_projection": .transposed(text + "text_projection.weight"),
+                "logit_scale": .same("logit_scale"),
+            ],
+            visionLayers: vision + "transformer.resblocks.*.", textLayers: text + "transformer.resblocks.*.", layer: Self.openAILayer)
+    }
+
     /// What is in such checkpoints without being a weight: buffers, and the sizes that OpenAI's archives carry.
     static let buffers = [
         "input_resolution", "context_length", "vocab_size", "attn_mask", "position_ids", "logit_bias",

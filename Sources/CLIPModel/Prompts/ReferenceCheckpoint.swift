@@ -11,15 +11,16 @@ package enum ReferenceCheckpoint {
     private static let readPrefixes = ["model.", "", "state_dict."].flatMap { [$0 + written, $0] }
     private static let headerKey = "vifi_prompt"
     private static let shallowName = "VPT_shallow"
+    private static let towers = CheckpointLayout.vifiTowers
     /// Buffers that follow from the class names.
     private static let buffers = ["token_prefix", "token_suffix", "complete_text_embeddings"].map { "prompt_learner." + $0 }
 
     static func visionName(_ layer: Int) -> String {
-        layer == 0 ? "image_encoder.VPT" : "image_encoder.transformer.resblocks.\(layer).\(shallowName)"
+        towers.vision + (layer == 0 ? "VPT" : "transformer.resblocks.\(layer).\(shallowName)")
     }
 
     static func textName(_ layer: Int) -> String {
-        layer == 0 ? "prompt_learner.ctx" : "text_encoder.transformer.resblocks.\(layer).\(shallowName)"
+        layer == 0 ? "prompt_learner.ctx" : towers.text + "transformer.resblocks.\(layer).\(shallowName)"
     }
 
     /// What the reference calls a tensor of OpenAI's CLIP; nil for the token table, which it does not keep.
@@ -27,7 +28,7 @@ package enum ReferenceCheckpoint {
         if name == CheckpointNames.tokenEmbedding { return nil }
         if name == CheckpointNames.logitScale { return name }
         let visual = "visual."
-        return name.hasPrefix(visual) ? "image_encoder." + name.dropFirst(visual.count) : "text_encoder." + name
+        return name.hasPrefix(visual) ? towers.vision + name.dropFirst(visual.count) : towers.text + name
     }
 
     // MARK: Reading
@@ -35,7 +36,7 @@ package enum ReferenceCheckpoint {
     static func prompts(in source: any WeightSource) throws -> PromptFile {
         let first = [visionName(0), textName(0)]
         guard let prefix = readPrefixes.first(where: { prefix in first.contains { source.contains(prefix + $0) } }) else {
-            let isBridged = readPrefixes.contains { source.contains($0 + "image_encoder.class_embedding") }
+            let isBridged = readPrefixes.contains { source.contains($0 + towers.vision + "class_embedding") }
             throw ModelError.prompts(.noPrompts(isBridged: isBridged))
         }
         let own = source.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
@@ -60,7 +61,7 @@ package enum ReferenceCheckpoint {
     }
 
     private static func isBackbone(_ name: String) -> Bool {
-        name == CheckpointNames.logitScale || name.hasPrefix("image_encoder.") || name.hasPrefix("text_encoder.")
+        name == CheckpointNames.logitScale || name.hasPrefix(towers.vision) || name.hasPrefix(towers.text)
     }
 
     /// The prompts of one tower: the first layer's, and those that later layers put in their place.

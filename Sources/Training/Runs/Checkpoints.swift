@@ -9,7 +9,7 @@ import WeightFiles
 ///                               state.json            TrainingState
 ///                               manifest.json         sizes and SHA-256 of both; written last
 ///
-/// A folder is filled under `….tmp`, synced and renamed, so that the name says it is complete. Whether its
+/// A folder is filled as a `DurableFolder`, so that the name says it is complete. Whether its
 /// bytes are still those that were written, the manifest says.
 package struct Checkpoints {
     package struct Manifest: Codable, Equatable {
@@ -26,7 +26,8 @@ package struct Checkpoints {
     private static let tensorsName = "tensors.safetensors"
     private static let stateName = "state.json"
     private static let manifestName = "manifest.json"
-    private static let temporarySuffix = ".tmp"
+    /// In the names of folders that are being filled (`DurableFolder`) or removed.
+    private static let temporaryMark = ".tmp"
     /// The newest ones that stay: if the last is damaged, the one before is there.
     package static let keptCount = 2
 
@@ -36,9 +37,12 @@ package struct Checkpoints {
     package init(run: String) { folder = run.appendingPath("checkpoints") }
 
     /// Complete ones, the newest first.
-    package var names: [String] {
-        ((try? directoryEntries(folder)) ?? []).filter { $0.hasPrefix("step_") && !$0.hasSuffix(Self.temporarySuffix) }
-            .sorted(by: >)
+    package var names: [String] { (try? listed()) ?? [] }
+
+    /// - Throws: `FileError` where the folder is there and cannot be read.
+    private func listed() throws(FileError) -> [String] {
+        guard fileExists(folder) else { return [] }
+        return try directoryEntries(folder).filter { $0.hasPrefix("step_") && !$0.contains(Self.temporaryMark) }.sorted(by: >)
     }
 
     package func path(of name: String) -> String { folder.appendingPath(name) }
@@ -66,27 +70,21 @@ package struct Checkpoints {
         // Saved already, as when a signal comes right after an epoch's end.
         if names.contains(name), (try? Self.verified(target)) != nil { return target }
         try createDirectory(folder)
-        let temporary = target + Self.temporarySuffix
-        removeTree(temporary)
         let needed = Self.byteCount(parameterCount: optimiser.parameterCount)
         let free = freeByteCount(near: folder.appendingPath(name))
         guard Double(free) >= 1.1 * Double(needed) else {
             throw FileError(path: target, problem: .noSpace(neededBytes: needed + needed / 10, freeBytes: free))
         }
-        do {
-            try createDirectory(temporary)
-            var files: [String: Manifest.Entry] = [:]
-            files[Self.tensorsName] = try write(optimiser.tensors, to: temporary.appendingPath(Self.tensorsName))
-            files[Self.stateName] = try Self.write(state, to: temporary.appendingPath(Self.stateName))
-            _ = try Self.write(
-                Manifest(format: Self.format, files: files), to: temporary.appendingPath(Self.manifestName))
-            // A damaged one of the same step makes room.
-            removeTree(target)
-            try renameDirectory(temporary, to: target)
-        } catch {
-            removeTree(temporary)
-            throw error
-        }
+        let filling = try DurableFolder(path: target)
+        let temporary = filling.temporaryPath
+        var files: [String: Manifest.Entry] = [:]
+        files[Self.tensorsName] = try write(optimiser.tensors, to: temporary.appendingPath(Self.tensorsName))
+        files[Self.stateName] = try Self.write(state, to: temporary.appendingPath(Self.stateName))
+        _ = try Self.write(
+            Manifest(format: Self.format, files: files), to: temporary.appendingPath(Self.manifestName))
+        // A damaged one of the same step makes room.
+        removeTree(target)
+        try filling.commit(replaces: false)
         for old in names.dropFirst(Self.keptCount) { remove(old) }
         return target
     }
@@ -116,11 +114,12 @@ package struct Checkpoints {
     ///
     /// - Parameter reject: told of each damaged one, with the reason.
     /// - Returns: nil where there is none.
-    /// - Throws: `TrainingError.otherCheckpoint` where a sound one belongs to something else.
+    /// - Throws: `TrainingError.otherCheckpoint` where a sound one belongs to something else; `FileError` where the
+    ///   folder of checkpoints cannot be read, as then nobody knows whether there is one.
     package func restore(
         into optimiser: Optimiser, reject: (_ path: String, _ reason: String) -> Void
     ) throws -> (state: TrainingState, path: String)? {
-        for name in names {
+        for name in try listed() {
             let path = path(of: name)
             do {
                 try Self.verified(path)
@@ -176,7 +175,7 @@ package struct Checkpoints {
 
     /// Removes what a crash left half made. Only for the holder of the run's lock.
     package func sweep() {
-        for name in (try? directoryEntries(folder)) ?? [] where name.hasSuffix(Self.temporarySuffix) {
+        for name in (try? directoryEntries(folder)) ?? [] where name.contains(Self.temporaryMark) {
             removeTree(folder.appendingPath(name))
         }
     }
@@ -189,7 +188,7 @@ package struct Checkpoints {
 
     /// Out of sight first, so that nobody finds half of it.
     private func remove(_ name: String) {
-        let hidden = path(of: name) + Self.temporarySuffix
+        let hidden = path(of: name) + Self.temporaryMark
         removeTree(hidden)
         guard (try? renameDirectory(path(of: name), to: hidden)) != nil else { return }
         removeTree(hidden)

@@ -6,7 +6,7 @@ import Foundation
 ///     config.yaml      the recipe with every default filled in
 ///     environment.json program, machine, threads
 ///     run.json         what else is needed to go on: RunRecord
-///     split/           the lists that were used, as files
+///     split/           the lists that were used, and the marks of their films
 ///     metrics.jsonl    a line a step and an evaluation
 ///     results.csv      a line an evaluated epoch
 ///     checkpoints/     where the run is; gone when it is finished
@@ -20,6 +20,8 @@ package struct RunDirectory: ~Copyable {
 
     static let recordName = "run.json"
     static let resultName = "finished.json"
+    /// Under `split/`: FilmMarks of a list.
+    package static func marksName(list: String) -> String { "\(list)-films.txt" }
     private static let metricsName = "metrics.jsonl"
     private static let resultsName = "results.csv"
 
@@ -46,27 +48,46 @@ package struct RunDirectory: ~Copyable {
 
     /// - Throws: `FileError` where the folder holds a run.
     package static func checkFree(_ path: String, resume: String) throws(FileError) {
-        if fileExists(path.appendingPath(recordName)) || fileExists(path.appendingPath(metricsName)) {
+        // A start that failed leaves empty logs and no record: it may be made again.
+        let hasLogs = (try? InputFile(path: path.appendingPath(metricsName)).byteCount) ?? 0 > 0
+        if fileExists(path.appendingPath(recordName)) || hasLogs {
             let isFinished = fileExists(path.appendingPath(resultName))
             throw FileError(
                 path: path, problem: .cannotCreate(
                     reason: "it holds a \(isFinished ? "finished run" : "run") already. "
-                        + (isFinished ? "Choose" : "Go on with it by `\(resume)`, choose") + " another --output, or remove it"))
+                        + (isFinished || !fileExists(path.appendingPath(recordName)) ? "Choose" : "Go on with it by `\(resume)`, choose")
+                        + " another --output, or remove it"))
         }
     }
 
     /// The folder of a run that goes on.
-    package init(resuming path: String) throws(FileError) { try self.init(lockedAt: path) }
+    ///
+    /// - Throws: `FileError` where another process holds it, or has finished it just now.
+    package init(resuming path: String) throws(FileError) {
+        try self.init(lockedAt: path, isUnfinished: true)
+    }
 
-    private init(lockedAt path: String) throws(FileError) {
+    private init(lockedAt path: String, isUnfinished: Bool = false) throws(FileError) {
         // All three before the first is stored: a struct that owns handles cannot be left half made.
         let newLock = try DirectoryLock(directory: path)
+        if isUnfinished, fileExists(path.appendingPath(Self.resultName)) { throw FileError(path: path, problem: .locked) }
         let newMetrics = try AppendFile(path: path.appendingPath(Self.metricsName))
         let newResults = try AppendFile(path: path.appendingPath(Self.resultsName))
         lock = newLock
         metrics = Log(newMetrics)
         results = Log(newResults)
         self.path = path
+    }
+
+    /// Removes what a crash left half written: the temporary neighbours of `DurableFile` and `DurableFolder`, which
+    /// nobody else makes here while the lock is held.
+    package func sweep() {
+        for folder in [path, path.appendingPath("split"), path.appendingPath("prompts")] {
+            for name in (try? directoryEntries(folder)) ?? [] where name.contains(/\.tmp-[0-9]+-[0-9]+$/) {
+                try? FileManager.default.removeItem(atPath: folder.appendingPath(name))
+            }
+        }
+        Checkpoints(run: path).sweep()
     }
 
     /// Removes from the logs what came after a checkpoint: those steps are taken again.

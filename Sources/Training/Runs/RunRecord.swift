@@ -9,17 +9,23 @@ package struct RunRecord: Codable, Equatable, Sendable {
         package var sha256: String
         /// The folder that its paths start from.
         package var root: String
-        /// SHA-256 over the names and sizes of the films.
+        /// Of the films' marks under `split/`.
         package var filmsSHA256: String
+        /// SHA-256 over the whole list, from which shots may have been drawn.
+        package var sourceSHA256: String
 
-        package init(sha256: String, root: String, filmsSHA256: String) {
+        package init(sha256: String, root: String, filmsSHA256: String, sourceSHA256: String) {
             self.sha256 = sha256
             self.root = root
             self.filmsSHA256 = filmsSHA256
+            self.sourceSHA256 = sourceSHA256
         }
     }
 
-    package var format = 1
+    /// Raised when runs of earlier programs cannot be gone on with.
+    package static let format = 2
+
+    package var format = RunRecord.format
     /// `learn` or `bridge`.
     package var kind: String
     /// What followed the command's name.
@@ -31,6 +37,10 @@ package struct RunRecord: Codable, Equatable, Sendable {
     package var backboneSHA256: String
     package var configurationSHA256: String
     package var labelsSHA256: String
+    /// Over the tokens of the class names: another vocabulary makes others.
+    package var sequencesSHA256: String
+    /// Over the prompts of `--init`; nil without.
+    package var initialSHA256: String?
     /// `train` and, where there is one, `val`.
     package var lists: [String: List]
     package var version: String
@@ -39,7 +49,8 @@ package struct RunRecord: Codable, Equatable, Sendable {
 
     package init(
         kind: String, arguments: [String], workingDirectory: String, isPocket: Bool, backbone: String, backboneSHA256: String,
-        configurationSHA256: String, labelsSHA256: String, lists: [String: List], version: String, threads: Int
+        configurationSHA256: String, labelsSHA256: String, sequencesSHA256: String, initialSHA256: String?, lists: [String: List],
+        version: String, threads: Int
     ) {
         self.kind = kind
         self.arguments = arguments
@@ -49,24 +60,37 @@ package struct RunRecord: Codable, Equatable, Sendable {
         self.backboneSHA256 = backboneSHA256
         self.configurationSHA256 = configurationSHA256
         self.labelsSHA256 = labelsSHA256
+        self.sequencesSHA256 = sequencesSHA256
+        self.initialSHA256 = initialSHA256
         self.lists = lists
         self.version = version
         self.threads = threads
         processor = Machine.processorName
     }
 
-    /// - Returns: nil where the folder holds no run.
-    package static func read(run: String) throws(FileError) -> RunRecord? {
-        try decode(RunRecord.self, run.appendingPath(RunDirectory.recordName))
+    /// What a run of the same group was started with otherwise, beyond seed and shots; nil for nothing.
+    package func otherInput(than first: RunRecord) -> String? {
+        if backboneSHA256 != first.backboneSHA256 { return "backbone" }
+        if labelsSHA256 != first.labelsSHA256 { return "list of labels" }
+        if sequencesSHA256 != first.sequencesSHA256 { return "vocabulary" }
+        if initialSHA256 != first.initialSHA256 { return "file of --init" }
+        for name in ["train", "val"] where lists[name]?.sourceSHA256 != first.lists[name]?.sourceSHA256 { return "\(name) list" }
+        return lists["val"]?.filmsSHA256 == first.lists["val"]?.filmsSHA256 ? nil : "films of the val list"
     }
 
-    static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws(FileError) -> Value? {
-        guard fileExists(path) else { return nil }
-        let bytes = try InputFile.contents(of: path, limit: 64 << 20)
-        guard let value = try? JSONDecoder().decode(type, from: Data(bytes)) else {
-            throw FileError(path: path, problem: .notReadable(reason: "it is not what this program writes there"))
+    /// - Returns: nil where the folder holds no run.
+    /// - Throws: `FileError` where the file is damaged, or from a program whose runs cannot be gone on with.
+    package static func read(run: String) throws(FileError) -> RunRecord? {
+        struct Form: Decodable { let format: Int }
+        let path = run.appendingPath(RunDirectory.recordName)
+        if let form = try readJSON(Form.self, path)?.format, form != format {
+            throw FileError(
+                path: path,
+                problem: .damaged(
+                    reason: "it has form \(form), this program's runs have form \(format). Finish the run with the "
+                        + "vifi-prompt that began it, or start a new one"))
         }
-        return value
+        return try readJSON(RunRecord.self, path)
     }
 }
 
@@ -93,12 +117,23 @@ package struct RunResult: Codable, Equatable, Sendable {
 
     /// - Returns: nil where the run is not finished.
     package static func read(run: String) throws(FileError) -> RunResult? {
-        try RunRecord.decode(RunResult.self, run.appendingPath(RunDirectory.resultName))
+        try readJSON(RunResult.self, run.appendingPath(RunDirectory.resultName))
     }
 }
 
+/// The value in a file that `json` has made; nil where there is no file.
+package func readJSON<Value: Decodable>(_ type: Value.Type, _ path: String) throws(FileError) -> Value? {
+    guard fileExists(path) else { return nil }
+    let bytes = try InputFile.contents(of: path, limit: 64 << 20)
+    guard let value = try? JSONDecoder().decode(type, from: Data(bytes)) else {
+        throw FileError(
+            path: path, problem: .damaged(reason: "it is not what this program writes there. Put it back from a copy, or start a new run"))
+    }
+    return value
+}
+
 /// JSON with sorted keys, the same bytes for the same value.
-func json(_ value: some Encodable) throws -> [UInt8] {
+package func json(_ value: some Encodable) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]

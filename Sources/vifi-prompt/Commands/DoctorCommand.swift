@@ -188,11 +188,11 @@ enum Doctor {
         var folder = path
         while !fileExists(folder), folder != folder.parentDirectory { folder = folder.parentDirectory }
         let probe = folder.appendingPath(".vifi-prompt-doctor-\(ProcessInfo.processInfo.processIdentifier)")
-        do {
+        do throws(FileError) {
             // The file goes when it is dropped: nothing stays behind.
             _ = try DurableFile(path: probe)
         } catch {
-            return Finding(subject, .missing, words(error), remedy: "Choose another folder by \(flag), or change its permissions.")
+            return Finding(subject, .missing, words(FileError(path: folder, problem: error.problem)), remedy: "Choose another folder by \(flag), or change its permissions.")
         }
         let free = freeByteCount(near: probe)
         return Finding(

@@ -9,7 +9,9 @@ struct RunOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("With --resume: the run's folder.", valueName: "run"))
     var folder: String?
 
-    @Option(help: ArgumentHelp("One run a seed, such as 1,2,3, each with its own draw of shots; ends with mean and deviation.", valueName: "seeds"))
+    @Option(
+        help: ArgumentHelp("One run a seed, such as 1,2,3, each with its own draw of shots; ends with mean and deviation.", valueName: "seeds"),
+        transform: SeedList.init(argument:))
     var seeds: SeedList?
 
     @Option(help: ArgumentHelp("Minutes between two checkpoints, besides those at the ends of epochs; 0 saves after every step.", valueName: "minutes"))
@@ -44,17 +46,19 @@ struct RunOptions: ParsableArguments {
 }
 
 /// Whole numbers, each once, separated by commas.
-struct SeedList: ExpressibleByArgument, Equatable {
+struct SeedList: Equatable {
     let seeds: [Int]
 
-    init(_ seeds: [Int]) { self.seeds = seeds }
-
-    init?(argument: String) {
-        let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-        let numbers = parts.compactMap { Int($0) }
-        guard !numbers.isEmpty, numbers.count == parts.count, numbers.allSatisfy({ $0 >= 0 }),
-            Set(numbers).count == numbers.count
-        else { return nil }
-        seeds = numbers
+    /// - Throws: `ValidationError` naming the part that is no seed, or stands twice.
+    init(argument: String) throws {
+        seeds = try argument.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            guard let seed = Int(part), seed >= 0 else {
+                throw ValidationError("\"\(part)\" is no seed; write whole numbers from 0, separated by commas alone: 1,2,3.")
+            }
+            return seed
+        }
+        if let twice = seeds.first(where: { seed in seeds.count { $0 == seed } > 1 }) {
+            throw ValidationError("seed \(twice) stands there more than once: the same run again says nothing new.")
+        }
     }
 }

@@ -10,7 +10,8 @@ enum RunStart {
     /// - Parameters:
     ///   - arguments: after the command's name; they are kept, so that the run can be started again.
     ///   - output: nil for the next free folder under runs/.
-    case new(arguments: [String], output: String?)
+    ///   - first: the first run of the group that this one belongs to.
+    case new(arguments: [String], output: String?, like: RunRecord? = nil)
     case resumed(ResumedRun)
 
     var resumed: ResumedRun? {
@@ -89,7 +90,10 @@ struct ResumedRun {
         guard record.kind == kind.rawValue else { throw RunError.otherKind(path: path, kind: record.kind) }
         let configuration = path.appendingPath("config.yaml")
         guard try Digest.ofFile(configuration) == record.configurationSHA256 else { throw RunError.changed(file: configuration) }
-        for (file, digest) in [("labels.csv", record.labelsSHA256)] + record.lists.map({ ($0.key + ".txt", $0.value.sha256) }) {
+        let lists = record.lists.flatMap { name, list in
+            [("\(name).txt", list.sha256), (RunDirectory.marksName(list: name), list.filmsSHA256)]
+        }
+        for (file, digest) in [("labels.csv", record.labelsSHA256)] + lists {
             let file = path.appendingPath("split").appendingPath(file)
             guard try Digest.ofFile(file) == digest else { throw RunError.changed(file: file) }
         }
@@ -123,6 +127,12 @@ struct ResumedRun {
             throw RunError.otherBackbone(path: record.backbone, expected: record.backboneSHA256, actual: backbone.digest)
         }
     }
+
+    /// - Parameter initialDigest: of the prompts that `--init` names now.
+    /// - Throws: `RunError` where they are others than when the run began.
+    func check(initialDigest: String?, path: String?) throws {
+        guard initialDigest == record.initialSHA256 else { throw RunError.changed(file: path ?? "--init") }
+    }
 }
 
 /// Runs in the runs folder.
@@ -152,15 +162,18 @@ enum RunError: ReportableError, Equatable {
     case notARun(path: String)
     case otherKind(path: String, kind: String)
     case changed(file: String)
-    case filmsChanged(list: String)
+    case filmChanged(path: String, list: String)
+    case filmsGone(first: String, count: Int, list: String)
+    case otherTokens
+    case otherInGroup(path: String, input: String)
     case otherBackbone(path: String, expected: String, actual: String)
     case noneUnfinished(kind: String)
 
     var exitStatus: Files.ExitStatus {
         switch self {
-        case .notARun, .noneUnfinished: .missingInput
+        case .notARun, .noneUnfinished, .filmsGone: .missingInput
         case .otherKind: .usage
-        case .changed, .filmsChanged, .otherBackbone: .badConfiguration
+        case .changed, .filmChanged, .otherTokens, .otherInGroup, .otherBackbone: .badConfiguration
         }
     }
 
@@ -173,9 +186,18 @@ enum RunError: ReportableError, Equatable {
         case .changed(let file):
             "\(file.escapedForDisplay): was changed after the run began; a resumed run must end as if it had never stopped. "
                 + "Put it back, or start a new run with the changed file."
-        case .filmsChanged(let list):
-            "the films of the \(list.escapedForDisplay) list are others than when the run began (a name or a size differs). "
-                + "Put them back, or start a new run."
+        case .filmChanged(let path, let list):
+            "\(path.escapedForDisplay): this film of the \(list.escapedForDisplay) list is another one than when the run began. "
+                + "Put it back, or start a new run."
+        case .filmsGone(let first, let count, let list):
+            "\(first.escapedForDisplay): \(count == 1 ? "this film" : "this and \(count - 1) more films") of the "
+                + "\(list.escapedForDisplay) list cannot be found any more. Put back what was moved, or start a new run."
+        case .otherTokens:
+            "the class names become other tokens than when the run began: was the vocabulary exchanged? "
+                + "Put it back, or start a new run."
+        case .otherInGroup(let path, let input):
+            "\(path.escapedForDisplay): the \(input) is another one than that of the first seed, so their mean would say nothing. "
+                + "Put it back, or start all seeds anew with another --output."
         case .otherBackbone(let path, let expected, let actual):
             "\(path.escapedForDisplay): its SHA-256 over weights is \(actual.prefix(12))…, the run began with \(expected.prefix(12))…. "
                 + "Put that backbone back, or start a new run."

@@ -36,20 +36,13 @@ struct SeedGroup: Codable {
         let group = SeedGroup(
             kind: kind.rawValue, seeds: seeds, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath, path: path)
         try createDirectory(path)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try DurableFile.write(Array(try encoder.encode(group)), to: path.appendingPath(recordName))
+        try DurableFile.write(json(group), to: path.appendingPath(recordName))
         return group
     }
 
     /// - Returns: nil where the folder holds no group.
     static func read(_ path: String, kind: RunKind) throws -> SeedGroup? {
-        let file = path.appendingPath(recordName)
-        guard fileExists(file) else { return nil }
-        let bytes = try InputFile.contents(of: file, limit: 1 << 20)
-        guard var group = try? JSONDecoder().decode(SeedGroup.self, from: Data(bytes)) else {
-            throw FileError(path: file, problem: .notReadable(reason: "it is not what this program writes there"))
-        }
+        guard var group = try readJSON(SeedGroup.self, path.appendingPath(recordName)) else { return nil }
         guard group.kind == kind.rawValue else { throw RunError.otherKind(path: path, kind: group.kind) }
         group.path = path
         return group
@@ -65,6 +58,8 @@ struct SeedGroup: Codable {
         return group
     }
 
+    private func folder(seed: Int) -> String { path.appendingPath("seed\(seed)") }
+
     var isFinished: Bool { fileExists(path.appendingPath(Self.summaryName)) }
 
     /// Runs what is not finished yet, then sums up.
@@ -72,7 +67,7 @@ struct SeedGroup: Codable {
         let lock = try DirectoryLock(directory: path)
         var results: [(seed: Int, result: RunResult)] = []
         for (index, seed) in seeds.enumerated() {
-            let folder = path.appendingPath("seed\(seed)")
+            let folder = folder(seed: seed)
             if try RunResult.read(run: folder) == nil {
                 Console.note("Seed \(seed), \(index + 1) of \(seeds.count): \(folder.escapedForDisplay)")
                 do {
@@ -85,9 +80,7 @@ struct SeedGroup: Codable {
         }
         let summary = SeedSummary(results)
         try DurableFile.write(summary.csv, to: path.appendingPath("summary.csv"))
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try DurableFile.write(Array(try encoder.encode(summary)), to: path.appendingPath(Self.summaryName))
+        try DurableFile.write(json(summary), to: path.appendingPath(Self.summaryName))
         Console.result(summary.table)
         Console.result("summary: \(path.appendingPath(Self.summaryName))")
         _ = consume lock
@@ -101,8 +94,9 @@ struct SeedGroup: Codable {
             if fileExists(folder) { removeTree(folder) }
             let arguments = arguments + ["--seed", "\(seed)", "--output", folder]
             let extra = threads.map { ["--threads", "\($0)"] } ?? []
+            let first = try seeds.first.flatMap { try RunRecord.read(run: self.folder(seed: $0)) }
             try Command.parse(arguments.without(options: threads == nil ? [] : ["--threads"]) + extra)
-                .learn(.new(arguments: arguments, output: folder))
+                .learn(.new(arguments: arguments, output: folder, like: first))
         }
     }
 }

@@ -77,6 +77,7 @@ struct BridgeCommand: LearningCommand {
         let settings = try resumed?.settings(pool: model.pool)
             ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
+        try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: resumed)
         let sequences = try backbone.sequences(

@@ -46,8 +46,6 @@ struct LearnCommand: LearningCommand {
         let run: LearningRun
         let sequences: [[Int]]
         let configuration: PromptConfiguration
-        /// Of the prompts that learning starts from, where --init gives them.
-        let initialDigest: String?
         let makeTask: () -> PromptTask
     }
 
@@ -56,9 +54,11 @@ struct LearnCommand: LearningCommand {
         let settings = try resumed?.settings(pool: model.pool)
             ?? Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .learn, activation: model.activation)
+        try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let given = try initial.prompts(
             for: backbone, asked: askedPrompts(), normalisation: settings.normalisation(for: backbone))
+        try resumed?.check(initialDigest: given?.reading.digest, path: initial.path)
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
         let runData = try RunData(settings: settings, kind: .learn, options: data, resumed: resumed)
@@ -76,10 +76,10 @@ struct LearnCommand: LearningCommand {
         }
         let learning = LearningRun(
             kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
-            recipe: settings.recipe(with: configuration), saveInterval: runOptions.saveInterval, cacheBytes: memory.cacheBytes)
+            recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
+            saveInterval: runOptions.saveInterval, cacheBytes: memory.cacheBytes)
         return Prepared(
-            run: learning, sequences: sequences, configuration: configuration, initialDigest: given?.reading.digest,
-            makeTask: makeTask)
+            run: learning, sequences: sequences, configuration: configuration, makeTask: makeTask)
     }
 
     func plan(timing: Bool) throws -> RunPlan {
@@ -103,7 +103,7 @@ struct LearnCommand: LearningCommand {
                 normalisation: settings.normalisation(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
                 shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
-            header.initialDigest = prepared.initialDigest
+            header.initialDigest = learning.initialDigest
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {
