@@ -91,7 +91,7 @@ package struct ImportedSet: Sendable {
                 guard skipsMissing, !found.isEmpty else {
                     throw DatasetError(
                         path: part.source,
-                        problem: .missingFiles(
+                        problem: .filmsNotFound(
                             first: Array(missing.prefix(AnnotationList.shownMissingCount)), count: missing.count,
                             total: part.clips.count, root: index.root))
                 }
