@@ -200,7 +200,7 @@ private final class FakeFilms: FilmReading {
         #expect(found?.problem == .tooManyBadVideos(first: reasons, count: 3, total: 28, limit: 2))
         #expect(loader.badVideos.all.count == 3)
         #expect(
-            found.map { "\($0)" } == """
+            found.map { DatasetError(path: "list.txt", problem: $0.problem).description } == """
                 list.txt: 3 of 28 films cannot be read, more than the 2 that a run goes on without:
                   /films/5/bad1: broken
                   /films/5/bad2: broken

@@ -340,7 +340,10 @@ import VideoData
             set.warnings == [
                 .leftOut(list: folder.path + "/ucf/trainlist01.txt", first: "Archery/v_Archery_g08_c02.avi", count: 1, total: 2)
             ])
-        // A list of which nothing is left is no list.
+        // A list of which nothing is left is no list; the others stay.
+        var both = try read("ucf/classInd.txt", "ucf/trainlist01.txt", "ucf/trainlist02.txt")
+        try both.locate(in: index, skipsMissing: true)
+        #expect(both.parts.map(\.name) == ["train1"])
         var other = try read("ucf/classInd.txt", "ucf/trainlist02.txt")
         #expect(datasetProblem { try other.locate(in: index, skipsMissing: true) } != nil)
     }
