@@ -39,6 +39,12 @@ package func isDirectory(_ path: String) -> Bool {
     return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
+/// Whether a file with contents of its own is there, or a link to one.
+package func isRegularFile(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+}
+
 /// Creates `path` and its parents. No error where it is there already.
 package func createDirectory(_ path: String) throws(FileError) {
     guard !isDirectory(path) else { return }

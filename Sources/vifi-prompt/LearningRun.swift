@@ -113,8 +113,12 @@ extension DataOptions {
         var reader = VideoFileReader()
         let reported = ReportedFilms()
         reader.report = { path, warnings in
-            guard reported.isFirst(path) else { return }
-            for warning in warnings { Console.warning("\(path.escapedForDisplay): \(warning)") }
+            guard let position = reported.position(of: path), position <= ReportedFilms.limit else { return }
+            if position == ReportedFilms.limit {
+                Console.warning("more films are like these; they are not named. `vifi-prompt data check` names all damaged ones.")
+            } else {
+                for warning in warnings { Console.warning("\(path.escapedForDisplay): \(warning)") }
+            }
         }
         return reader
     }
@@ -125,7 +129,11 @@ private final class ReportedFilms: @unchecked Sendable {
     private let lock = NSLock()
     private var paths: Set<String> = []
 
-    func isFirst(_ path: String) -> Bool { lock.withLock { paths.insert(path).inserted } }
+    /// How many are named.
+    static let limit = 20
+
+    /// How many films were told before this one; nil where it was among them.
+    func position(of path: String) -> Int? { lock.withLock { paths.insert(path).inserted ? paths.count - 1 : nil } }
 }
 
 /// What `learn` and `bridge` share: the run's folder, the steps, the evaluations, what is said about them.

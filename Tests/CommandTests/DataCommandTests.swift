@@ -42,7 +42,7 @@ import Testing
         #expect(outcome.output == "2 classes, 3 films to learn from, 2 to test on\nrecipe: films/recipe.yaml\n")
         #expect(
             outcome.messages == """
-                vifi-prompt: warning: 2 files are no films by their ending: none/x.md, wave_hand/note.txt
+                vifi-prompt: warning: 2 files are no films: none/x.md, wave_hand/note.txt
                 vifi-prompt: warning: 1 folder holds no films and gives no class: none
                 Next: vifi-prompt learn --recipe films/recipe.yaml --backbone FILE
 
@@ -76,7 +76,18 @@ import Testing
         #expect(try text("films/train.txt").split(separator: "\n").count == 2)
         // Elsewhere, the recipe says where films are.
         #expect(try program("data", "init", "films", "--output", "lists/new").status == 0)
-        #expect(try text("lists/new/recipe.yaml").contains("root: \"films\""))
+        let root = try #require(resolvedPath(program.folder.path("films")))
+        #expect(try text("lists/new/recipe.yaml").contains("root: \"\(root)\""))
+    }
+
+    /// The folder may be moved, and the recipe named from anywhere.
+    @Test func recipesFindTheListsBesideThem() throws {
+        try writeFolders()
+        #expect(try program("data", "init", "films").status == 0)
+        #expect(try text("films/recipe.yaml").contains("train: \"./train.txt\""))
+        try FileManager.default.moveItem(atPath: program.folder.path("films"), toPath: program.folder.path("moved"))
+        let shown = try program("recipe", "show", "moved/recipe.yaml")
+        #expect(shown.output == "data:\n  train: \"moved/train.txt\"\n  val: \"moved/val.txt\"\n  labels: \"moved/labels.csv\"\n")
     }
 
     // MARK: import
@@ -90,14 +101,15 @@ import Testing
         ])
         let refused = try program("data", "import", "lists", "--root", "UCF-101")
         #expect(refused.status == 66 && !exists("UCF-101/train1.txt"))
-        #expect(refused.messages.contains("lists/trainlist01.txt: 1 of 2 files are missing under UCF-101:\n  Archery/v_b_g08_c01.avi\n"))
+        #expect(refused.messages.contains("lists/trainlist01.txt: 1 of 2 films are not under UCF-101, neither as published nor by name:\n  Archery/v_b_g08_c01.avi\n"))
+        #expect(refused.messages.contains("leave them out with --skip-missing."))
         let outcome = try program("data", "import", "lists", "--root", "UCF-101", "--skip-missing")
         #expect(outcome.status == 0)
         #expect(outcome.messages.hasPrefix("UCF-101: 3 files, 2 classes, val1 1, train1 2\n2 films below UCF-101\n"))
         #expect(outcome.output == "UCF-101/val1.txt: 1 film\nUCF-101/train1.txt: 1 film\nUCF-101/labels.csv: 2 classes\n")
         #expect(try text("UCF-101/train1.txt") == "ApplyEyeMakeup/v_a_g08_c01.avi 0\n")
         #expect(try text("UCF-101/val1.txt") == "Archery/v_c_g01_c01.avi 1\n")
-        #expect(try text("UCF-101/recipe.yaml").contains("val: \"UCF-101/val1.txt\""))
+        #expect(try text("UCF-101/recipe.yaml").contains("val: \"./val1.txt\""))
         let sources = try #require(try json(try text("UCF-101/data.json"))["sources"] as? [[String: Any]])
         #expect(sources.first?["sha256"] as? String == Digest.of("1 ApplyEyeMakeup\r\n2 Archery\r\n"))
     }
@@ -154,6 +166,7 @@ import Testing
         #expect(try text("halves/novel-labels.csv") == "id,name\n0,class 0\n1,class 1\n")
         #expect(try text("halves/base-val.txt") == "c2/test.mp4 0\nc3/test.mp4 1\nc4/test.mp4 2\n")
         #expect(try text("halves/novel-val.txt") == "c0/test.mp4 0\nc1/test.mp4 1\n")
+        #expect(try text("halves/base-train.txt").split(separator: "\n").count == 6 + 7 + 8)
         let draws = try (1...3).map { try text("halves/base-train-3-shot-s\($0).txt") }
         #expect(Set(draws).count == 3 && draws.allSatisfy { $0.split(separator: "\n").count == 9 })
     }

@@ -26,7 +26,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
 
     // MARK: What a parser must survive
 
-    /// Nine levels of nine aliases: 400 million values when written out.
+    /// Y1: nine levels of nine aliases: 400 million values when written out.
     @Test(.timeLimit(.minutes(1)), arguments: ["", "? *a9\n: 1\n", "training: *a9\n", "? [[*a9]]\n: 1\n"])
     func billionLaughs(use: String) throws {
         var yaml = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
@@ -49,6 +49,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(try problems("# a > log 2>&1\n  # &x\ntemplate: jump & run {} &\n") == [])
     }
 
+    /// Y2.
     @Test(.timeLimit(.minutes(1)), arguments: ["[", "{a: ", "- ", "? ", "[?"])
     func deepNesting(opening: String) throws {
         let problems = try problems(String(repeating: opening, count: 10_000))
@@ -81,6 +82,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(fileExists(path))
     }
 
+    /// Y4.
     @Test(arguments: [
         ("a: !!python/object/apply:os.system ['id']", "tag:yaml.org,2002:python/object/apply:os.system"),
         ("a: !!python/object/apply:os.system id", "tag:yaml.org,2002:python/object/apply:os.system"),
@@ -96,6 +98,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(try problems(yaml) == [.keyIsNotText])
     }
 
+    /// Y8.
     @Test func textThatIsNotUTF8() throws {
         let yaml = "fusion: image\n"
         let utf16 = yaml.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
@@ -117,12 +120,14 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(error.map { "\($0)" } == "r:2: fusion: stands there twice. Keep one.")
     }
 
+    /// Y5.
     @Test func unknownKeysGetTheNearestName() throws {
         #expect(try problems("training: {EPOCH: 3}") == [.unknownKey(nearest: "epochs")])
         #expect(try problems("training: {quux: 3}") == [.unknownKey(nearest: nil)])
         #expect(try problems("<<: {fusion: image}") == [.unknownKey(nearest: nil)])
     }
 
+    /// Y6.
     @Test(arguments: ["8.e-6", "8e-6", "8E-06", "0.000008", ".8e-5", "+8e-6", "0.8e-05"])
     func waysToWriteANumber(text: String) throws {
         #expect(try Recipe(yaml: "training: {learning_rate: \(text)}", source: "r").training.learningRate == 8e-6)
@@ -137,6 +142,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         }
     }
 
+    /// Y7, with the two tests after it.
     @Test(arguments: ["0", "-1", "1000000000000000000", "99999999999999999999999", "65537"])
     func batchSizesOutOfRange(text: String) throws {
         #expect(
@@ -183,6 +189,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
 
     // MARK: Bases
 
+    /// Y3, with the two tests after it.
     @Test func basesThatStandOnThemselves() throws {
         #expect(try problems("base: recipe.yaml") == [.baseCycle(path: "recipe.yaml")])
         try directory.write("base: recipe.yaml", to: "b.yaml")

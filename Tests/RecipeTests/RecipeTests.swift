@@ -163,6 +163,17 @@ import vifi_prompt
         #expect(recipe.training.batchSize == 1)
     }
 
+    @Test func pathsMayStartFromTheRecipesFolder() throws {
+        try directory.write("data: {train: ./a.txt, val: lists/b.txt, labels: ././/c.csv, root: ./}", to: "r.yaml")
+        let recipe = try Recipe(path: directory.path("r.yaml"))
+        #expect(recipe.data.train == directory.path("a.txt") && recipe.data.labels == directory.path("c.csv"))
+        #expect(recipe.data.val == "lists/b.txt" && recipe.data.root == directory.path)
+        // In the folder itself nothing is put before them, so that they can be written down again.
+        var here = try Recipe(yaml: "data: {train: ./a.txt, val: ../b.txt, labels: .c}", source: "r")
+        here.startOwnPaths(from: ".")
+        #expect(here.data.train == "a.txt" && here.data.val == "../b.txt" && here.data.labels == ".c")
+    }
+
     @Test func theRootIsTheOutermostRecipesFolder() throws {
         let folder = directory.path("Recipes")
         try makeDirectory(folder + "/few-shot")

@@ -11,6 +11,7 @@ import VideoData
         return try AnnotationList.read(try folder.write("list.txt", text), classCount: classCount)
     }
 
+    /// A1, A3, A4, A8: paths that lead elsewhere, labels that are none, fields too few or too many, addresses.
     @Test(arguments: [
         ("/etc/passwd 0", DatasetError.Problem.absolutePath("/etc/passwd")),
         ("../../x 0", .leavesRoot("../../x")),
@@ -59,6 +60,7 @@ import VideoData
         #expect(try read(text).clips == [AnnotatedClip(path: path, label: label)])
     }
 
+    /// A5.
     @Test(arguments: ["a.mp4 1\r\nb.mp4 2\r\n", "\u{FEFF}a.mp4 1\nb.mp4 2", "\u{FEFF}a.mp4 1\r\n\r\n  \r\nb.mp4 2\r\n\n"])
     func readsLineEndsOfAllSystems(text: String) throws {
         #expect(try read(text).clips == [AnnotatedClip(path: "a.mp4", label: 1), AnnotatedClip(path: "b.mp4", label: 2)])
@@ -70,6 +72,12 @@ import VideoData
         #expect(datasetProblem { _ = try AnnotationList.read(latin) }?.problem == .notUTF8)
         let wide = try folder.write("wide.txt", [0xFF, 0xFE, 0x61, 0x00, 0x20, 0x00])
         #expect(datasetProblem { _ = try AnnotationList.read(wide) }?.problem == .zeroByte)
+    }
+
+    @Test func labelsWithoutClassNamesHaveALimitToo() {
+        let found = datasetProblem { _ = try read("a.mp4 -1", classCount: nil) }
+        let error = found.map { DatasetError(path: "l.txt", line: $0.line, problem: $0.problem) }
+        #expect(error?.description == "l.txt:1: label -1; labels are whole numbers from 0 on, and below 1000000.")
     }
 
     @Test(arguments: ["", "\n\r\n \n", "\u{FEFF}"])
@@ -91,6 +99,7 @@ import VideoData
         #expect(try read("\(name.dropLast(2)) 1").clips.count == 1)
     }
 
+    /// A6.
     @Test func warnsOfRepeatedPaths() throws {
         let list = try read("a 1\nb 2\na 1\na 1\nb 3\n")
         #expect(
@@ -101,6 +110,7 @@ import VideoData
         #expect(list.clips.count == 5)
     }
 
+    /// A9.
     @Test func namesMissingFiles() throws {
         let folder = try TemporaryFolder()
         let names = (0..<40).map { "clips/\($0).mp4" }
@@ -129,6 +139,7 @@ import VideoData
         #expect(datasetProblem { try list.checkFiles() } != nil)
     }
 
+    /// A2.
     @Test func refusesLinksOutOfTheRoot() throws {
         let outside = try TemporaryFolder()
         let film = try outside.write("film.mp4", "x")

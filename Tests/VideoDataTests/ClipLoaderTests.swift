@@ -197,8 +197,16 @@ private final class FakeFilms: FilmReading {
         }
         let found = datasetProblem { _ = try all(loader.clips()) }
         let reasons = (1...3).map { "/films/5/bad\($0): broken" }
-        #expect(found?.problem == .tooManyBadVideos(first: reasons, count: 3, total: 28))
+        #expect(found?.problem == .tooManyBadVideos(first: reasons, count: 3, total: 28, limit: 2))
         #expect(loader.badVideos.all.count == 3)
+        #expect(
+            found.map { DatasetError(path: "list.txt", problem: $0.problem).description } == """
+                list.txt: 3 of 28 films cannot be read, more than the 2 that a run goes on without:
+                  /films/5/bad1: broken
+                  /films/5/bad2: broken
+                  /films/5/bad3: broken
+                `vifi-prompt data check LIST --write-good NEW` names all and writes a list without them.
+                """)
     }
 
     /// Met again in every epoch, a bad film still counts once.

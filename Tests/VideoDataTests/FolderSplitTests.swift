@@ -14,7 +14,19 @@ import VideoData
         #expect(found.classes.names == ["run", "walk"])
         #expect(found.clips.map(\.path) == ["run/c.webm", "walk/a.mp4", "walk/b.AVI"] && found.clips.map(\.label) == [0, 1, 1])
         #expect(found.emptyFolders == ["empty"] && found.valClips == nil)
-        #expect(found.otherFiles == ["empty/readme.md", "list.txt", "run/deep.mp4", "walk/notes.txt"])
+        #expect(found.otherFiles == ["empty/readme.md", "walk/notes.txt"])
+        #expect(found.innerFolders == ["run/deep.mp4"])
+    }
+
+    @Test func linksToNothingAndFIFOsAreNoFilms() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("walk/a.mp4", "x")
+        symlink("a.mp4", folder.path + "/walk/link.mp4")
+        symlink("gone.mp4", folder.path + "/walk/none.mp4")
+        mkfifo(folder.path + "/walk/pipe.mp4", 0o600)
+        let found = try ClassFolders(root: folder.path)
+        #expect(found.clips.map(\.path) == ["walk/a.mp4", "walk/link.mp4"])
+        #expect(found.otherFiles == ["walk/none.mp4", "walk/pipe.mp4"])
     }
 
     @Test(arguments: ["val", "test", "Validation"])

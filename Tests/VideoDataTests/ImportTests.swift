@@ -241,6 +241,20 @@ import VideoData
         #expect(set.parts.map(\.name) == ["train", "val"])
     }
 
+    /// Names of ViFi-CLIP's lists that say more than what they are for.
+    @Test func listsKeepNamesThatSayMore() throws {
+        try folder.write("labels.csv", "id,name\n0,a\n")
+        let names = [
+            "train1_few_shot_2", "train1_few_shot_4", "base_train", "base_val", "fs_base_s1_train", "fs_base_s2_train", "novel_val", "train_tiny",
+            "ZS_split1_K600_eval", "ucf101_train_split_2_videos", "hmdb51_val3",
+        ]
+        for name in names { try folder.write("lists/\(name).txt", "x.mp4 0\n") }
+        let set = try read("lists", "labels.csv")
+        let expected = Dictionary(uniqueKeysWithValues: names.map { ($0, $0) })
+            .merging(["ucf101_train_split_2_videos": "train2", "hmdb51_val3": "val3"]) { $1 }
+        #expect(Set(set.parts.map(\.name)) == Set(expected.values))
+    }
+
     @Test func labelMapsHaveNoGaps() throws {
         let path = try folder.write("label_map.txt", "a\n\nb\n")
         let found = datasetProblem { _ = try ClassNames.readMap(path) }
@@ -279,7 +293,7 @@ import VideoData
         }
         for (text, problem) in [
             ("", DatasetError.Problem.unknownForm), ("\n\n", .unknownForm), ("<html>", .unknownForm), ("a,b,c\n1,2,3\n", .unknownForm),
-            ("a\0b", .zeroByte), (String(repeating: "x", count: 100_000), .unknownForm),
+            ("a\0b", .zeroByte), ("PK\u{3}\u{4}\0", .packed("ZIP")), ("Rar!\u{1A}\u{7}\0", .packed("RAR")), (String(repeating: "x", count: 100_000), .unknownForm),
         ] {
             let path = try folder.write("strange.txt", text)
             #expect(datasetProblem { _ = try PublishedFile(path) }?.problem == problem)
@@ -319,14 +333,17 @@ import VideoData
         var set = try read("ucf/classInd.txt", "ucf/trainlist01.txt", "ucf/testlist01.txt")
         #expect(
             datasetProblem { try set.locate(in: index, skipsMissing: false) }?.problem
-                == .missingFiles(first: ["Archery/v_Archery_g08_c02.avi"], count: 1, total: 2, root: folder.path + "/films"))
+                == .filmsNotFound(first: ["Archery/v_Archery_g08_c02.avi"], count: 1, total: 2, root: folder.path + "/films"))
         try set.locate(in: index, skipsMissing: true)
         #expect(clips(set, "train1") == [AnnotatedClip(path: "v_ApplyEyeMakeup_g08_c01.mp4", label: 0)])
         #expect(
             set.warnings == [
                 .leftOut(list: folder.path + "/ucf/trainlist01.txt", first: "Archery/v_Archery_g08_c02.avi", count: 1, total: 2)
             ])
-        // A list of which nothing is left is no list.
+        // A list of which nothing is left is no list; the others stay.
+        var both = try read("ucf/classInd.txt", "ucf/trainlist01.txt", "ucf/trainlist02.txt")
+        try both.locate(in: index, skipsMissing: true)
+        #expect(both.parts.map(\.name) == ["train1"])
         var other = try read("ucf/classInd.txt", "ucf/trainlist02.txt")
         #expect(datasetProblem { try other.locate(in: index, skipsMissing: true) } != nil)
     }

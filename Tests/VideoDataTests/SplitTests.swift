@@ -4,6 +4,22 @@ import Testing
 
 import VideoData
 
+@Suite struct ListFolderTests {
+    /// The last file has a folder in its place.
+    @Test func allFilesOrNone() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("train.txt", "old")
+        try folder.write("split.json/x", "x")
+        var files = ListFolder(folder.path)
+        _ = files.add("train.txt", "new")
+        _ = files.add("labels.csv", "new")
+        _ = files.add("split.json", "new")
+        #expect(throws: FileError.self) { try files.write(isForced: true) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["split.json", "train.txt"])
+        #expect(try String(contentsOfFile: folder.path + "/train.txt", encoding: .utf8) == "old")
+    }
+}
+
 @Suite struct SplitTests {
     /// `counts[c]` clips of class c, the classes taking turns.
     private func list(_ counts: [Int]) -> AnnotationList {

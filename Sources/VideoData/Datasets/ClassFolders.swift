@@ -16,8 +16,11 @@ package struct ClassFolders: Sendable {
     package let valClips: [AnnotatedClip]?
     /// Folders without a film; they give no class.
     package let emptyFolders: [String]
-    /// Files that are no films by their ending; hidden ones are not counted.
+    /// What is no film by its ending or no regular file; hidden files are not counted, nor lists and the like
+    /// beside the class folders.
     package let otherFiles: [String]
+    /// Folders inside class folders; films in them are not looked for.
+    package let innerFolders: [String]
 
     /// - Throws: `DatasetError` where no folder holds a film.
     package init(root: String) throws(DatasetError) {
@@ -35,6 +38,7 @@ package struct ClassFolders: Sendable {
         valClips = found.count > 1 ? clips(found[1]) : nil
         emptyFolders = found.flatMap(\.emptyFolders)
         otherFiles = found.flatMap(\.otherFiles)
+        innerFolders = found.flatMap(\.innerFolders)
         if self.clips.isEmpty { throw DatasetError(path: root.appendingPath(parts[0]), problem: .noClassFolders) }
     }
 
@@ -54,16 +58,18 @@ package struct ClassFolders: Sendable {
         var films: [(folder: String, path: String)] = []
         var emptyFolders: [String] = []
         var otherFiles: [String] = []
+        var innerFolders: [String] = []
 
         init(root: String, prefix: String) throws(DatasetError) {
             let top = prefix.isEmpty ? root : root.appendingPath(prefix)
             for folder in try ClassFolders.entries(top) where folder.first != "." {
                 guard isDirectory(top.appendingPath(folder)) else {
-                    otherFiles.append(prefix + folder)
+                    if !ClassFolders.isList(folder) { otherFiles.append(prefix + folder) }
                     continue
                 }
                 let names = try ClassFolders.entries(top.appendingPath(folder)).filter { $0.first != "." }
-                let films = names.filter { ClassFolders.isFilm($0) && !isDirectory(top.appendingPath(folder).appendingPath($0)) }
+                let inner = names.filter { isDirectory(top.appendingPath(folder).appendingPath($0)) }
+                let films = names.filter { ClassFolders.isFilm($0) && isRegularFile(top.appendingPath(folder).appendingPath($0)) }
                 for film in films {
                     let path = prefix + folder + "/" + film
                     guard !path.utf8.contains(where: { $0 == 10 || $0 == 13 }) else {
@@ -72,7 +78,8 @@ package struct ClassFolders: Sendable {
                     self.films.append((folder, path))
                 }
                 if films.isEmpty { emptyFolders.append(prefix + folder) }
-                let known = Set(films)
+                innerFolders += inner.map { prefix + folder + "/" + $0 }
+                let known = Set(films).union(inner)
                 otherFiles += names.filter { !known.contains($0) }.map { prefix + folder + "/" + $0 }
             }
         }
@@ -84,6 +91,11 @@ package struct ClassFolders: Sendable {
         } catch {
             throw DatasetError(path: path, problem: .file(error))
         }
+    }
+
+    /// Whether a name ends as lists, class names and recipes do.
+    private static func isList(_ name: String) -> Bool {
+        [".txt", ".csv", ".json", ".yaml"].contains(where: name.lowercased().hasSuffix)
     }
 
     /// Whether a name ends as films do.

@@ -80,14 +80,30 @@ package struct ListFolder {
         return DataSummary.File(name, sha256: Digest.of(text), clips: clips, classes: classes)
     }
 
-    /// Writes all files, each durably.
+    /// Files that are open at once; the system allows some hundreds.
+    private static let openFileLimit = 200
+
+    /// Writes all files durably. What does not fit on the disk fails before any of them (of 200 at a time) is
+    /// there, so that old and new lists do not mix.
     ///
     /// - Throws: `wouldOverwrite` before anything is written, where a file is there and `isForced` is not.
     package func write(isForced: Bool) throws {
         let present = texts.map(\.name).filter { fileExists(path.appendingPath($0)) }
         guard isForced || present.isEmpty else { throw DatasetError(path: path, problem: .wouldOverwrite(files: present)) }
         try createDirectory(path)
-        for (name, text) in texts { try DurableFile.write(text, to: path.appendingPath(name)) }
+        for start in stride(from: 0, to: texts.count, by: Self.openFileLimit) {
+            try write(texts[start..<min(start + Self.openFileLimit, texts.count)])
+        }
+    }
+
+    /// Writes the first file under another name, then the others, and gives it its own name when they have theirs.
+    private func write(_ rest: ArraySlice<(name: String, text: String)>) throws {
+        guard let (name, text) = rest.first else { return }
+        let bytes = Array(text.utf8)
+        var file = try DurableFile(path: path.appendingPath(name), expectedByteCount: bytes.count)
+        try file.write(bytes)
+        try write(rest.dropFirst())
+        try file.commit()
     }
 }
 

@@ -20,6 +20,8 @@ package struct DatasetError: ReportableError, Equatable {
         case noClips
         case tooManyLines(limit: Int)
         case missingFiles(first: [String], count: Int, total: Int, root: String)
+        /// The same while importing, where missing films can be left out.
+        case filmsNotFound(first: [String], count: Int, total: Int, root: String)
         case linkLeavesRoot(String, target: String)
         // Class names.
         case header(found: [String])
@@ -36,6 +38,7 @@ package struct DatasetError: ReportableError, Equatable {
         case lineBreakInName(String)
         // Lists as published.
         case unknownForm
+        case packed(String)
         case mixedForms([String])
         case needsFile(words: String)
         case missingColumn(String, found: [String])
@@ -47,7 +50,7 @@ package struct DatasetError: ReportableError, Equatable {
         case badValShare(Double)
         case wouldOverwrite(files: [String])
         // Films met while loading.
-        case tooManyBadVideos(first: [String], count: Int, total: Int)
+        case tooManyBadVideos(first: [String], count: Int, total: Int, limit: Int)
     }
 
     package let path: String
@@ -64,7 +67,7 @@ package struct DatasetError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch problem {
         case .file(let error): error.exitStatus
-        case .missingFiles: .missingInput
+        case .missingFiles, .filmsNotFound: .missingInput
         case .needsFile, .wouldOverwrite, .badValShare: .usage
         case .classCount, .badShotCount, .tooFewClasses: .badConfiguration
         default: .badData
@@ -98,7 +101,9 @@ package struct DatasetError: ReportableError, Equatable {
         case .labelNotANumber(let text):
             "the label is \(quoted(text)), a class number from 0 on is needed."
         case .labelOutOfRange(let label, let classCount):
-            "label \(label), but there are \(classCount) classes (0 to \(classCount - 1)). "
+            label < 0 || classCount >= AnnotationList.labelLimit
+                ? "label \(label); labels are whole numbers from 0 on, and below \(classCount)."
+                : "label \(label), but there are \(classCount) classes (0 to \(classCount - 1)). "
                 + "Check that list and class names belong together."
                 + (label == classCount
                     ? " If the list counts from 1, as UCF-101's do, `vifi-prompt data import` brings it into this form." : "")
@@ -114,9 +119,10 @@ package struct DatasetError: ReportableError, Equatable {
             "has more than \(limit) lines."
         case .missingFiles(let first, let count, let total, let root):
             "\(count) of \(total) files are missing under \(root.escapedForDisplay):\n"
-                + first.map { "  \($0.escapedForDisplay)\n" }.joined()
-                + (count > first.count ? "  and \(count - first.count) more\n" : "")
-                + "Set --root to the folder that the paths start from, or remove the lines."
+                + Self.lines(first, of: count) + "Set --root to the folder that the paths start from, or remove the lines."
+        case .filmsNotFound(let first, let count, let total, let root):
+            "\(count) of \(total) films are not under \(root.escapedForDisplay), neither as published nor by name:\n"
+                + Self.lines(first, of: count) + "Set --root to the folder that holds the films, or leave them out with --skip-missing."
         case .linkLeavesRoot(let name, let target):
             "\(quoted(name)) is a link out of the data folder, to \(quoted(target)). "
                 + "Allow it with --follow-links if that is meant."
@@ -144,6 +150,8 @@ package struct DatasetError: ReportableError, Equatable {
             "\(quoted(name)) has a line break in its name, which a list cannot hold. Rename it."
         case .unknownForm:
             "is no list or label file that `vifi-prompt data import` knows. `vifi-prompt data import --help` names them."
+        case .packed(let kind):
+            "is a \(kind) archive. Unpack it and give its files or their folder."
         case .mixedForms(let forms):
             "these files belong to different data sets: \(forms.joined(separator: "; ")). Import one data set at a time."
         case .needsFile(let words):
@@ -165,12 +173,16 @@ package struct DatasetError: ReportableError, Equatable {
         case .wouldOverwrite(let files):
             "holds \(files.prefix(5).map { $0.escapedForDisplay }.joined(separator: ", ")) already. "
                 + "Choose another --output, or replace with --force."
-        case .tooManyBadVideos(let first, let count, let total):
-            "\(count) of \(total) films cannot be read:\n"
-                + first.map { "  \($0.escapedForDisplay)\n" }.joined()
-                + (count > first.count ? "  and \(count - first.count) more\n" : "")
-                + "Repair them or take them off the list."
+        case .tooManyBadVideos(let first, let count, let total, let limit):
+            "\(count) of \(total) films cannot be read, more than the \(limit) that a run goes on without:\n"
+                + Self.lines(first, of: count)
+                + "`vifi-prompt data check LIST --write-good NEW` names all and writes a list without them."
         }
+    }
+
+    /// A line for each of the first names, and how many there are besides.
+    private static func lines(_ first: [String], of count: Int) -> String {
+        first.map { "  \($0.escapedForDisplay)\n" }.joined() + (count > first.count ? "  and \(count - first.count) more\n" : "")
     }
 
     private func quoted(_ text: String) -> String {

@@ -48,7 +48,7 @@ package final class BadVideoLog: @unchecked Sendable {
         guard films.count <= limit else {
             throw DatasetError(
                 path: listPath,
-                problem: .tooManyBadVideos(first: films.prefix(10).map(\.reason), count: films.count, total: filmCount))
+                problem: .tooManyBadVideos(first: films.prefix(10).map(\.reason), count: films.count, total: filmCount, limit: limit))
         }
     }
 }

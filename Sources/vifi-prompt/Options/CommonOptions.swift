@@ -29,6 +29,8 @@ struct RecipeOptions: ParsableArguments {
         for assignment in assignments { try flagged.set(assignment) }
         // Flags are held to the same ranges as recipes.
         if flagged != Recipe() { flagged = try Recipe(yaml: flagged.yaml, source: "command line") }
+        // Written into a run's recipe, `./` would mean the run's folder.
+        flagged.startOwnPaths(from: ".")
         let file = try recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) }
         return flagged.merged(over: file ?? Recipe())
     }

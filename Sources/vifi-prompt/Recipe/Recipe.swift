@@ -4,7 +4,8 @@ import VideoData
 /// What a run does, as far as it is written down: flags go over a recipe, a recipe over its base and
 /// over the defaults. Nil means that nobody has said.
 ///
-/// Paths are taken from the working directory, as they are in flags.
+/// Paths are taken from the working directory, as they are in flags; in a recipe's file those that begin
+/// with `./` start from its own folder.
 package struct Recipe: RecipeSection {
     package var model = Model()
     package var data = Data()

@@ -59,6 +59,25 @@ extension Recipe {
         guard faults.isEmpty else { throw RecipeError(faults) }
     }
 
+    // MARK: Paths
+
+    /// Puts `folder` in place of the `./` that paths begin with.
+    package mutating func startOwnPaths(from folder: String) {
+        func placed(_ path: String?) -> String? {
+            guard var rest = path?.utf8[...], rest.starts(with: "./".utf8) else { return path }
+            while rest.starts(with: "./".utf8) {
+                rest = rest.dropFirst(2).drop { $0 == UInt8(ascii: "/") }
+            }
+            let name = String(Substring(rest))
+            return name.isEmpty ? folder : folder == "." ? name : folder.appendingPath(name)
+        }
+        data.train = placed(data.train)
+        data.val = placed(data.val)
+        data.labels = placed(data.labels)
+        data.root = placed(data.root)
+        model.checkpoint = placed(model.checkpoint)
+    }
+
     // MARK: Bases
 
     /// - Parameters:
@@ -84,6 +103,7 @@ extension Recipe {
         var recipe = Recipe()
         recipe.read(
             RecipeNode(.mapping(own), source: document.source, line: document.line, key: ""), &faults)
+        recipe.startOwnPaths(from: path.parentDirectory)
         guard let node = entries.first(where: { $0.key == baseKey })?.value, let base = node.text(&faults) else {
             return recipe
         }

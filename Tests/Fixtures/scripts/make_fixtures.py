@@ -79,15 +79,8 @@ import cv2
 rng = np.random.default_rng(3)
 small = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
 image = cv2.resize(small, (171, 128), interpolation=cv2.INTER_CUBIC)
-out = {"image": torch.from_numpy(image)}
-for (w, h) in ((342, 256), (85, 64), (224, 224), (171, 128), (100, 73)):
-    out[f"bilinear.{w}x{h}"] = torch.from_numpy(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR))
-big = cv2.resize(image, (342, 256), interpolation=cv2.INTER_LINEAR)
-x0, y0 = (342 - 224) // 2, (256 - 224) // 2
-crop = big[y0:y0 + 224, x0:x0 + 224]
-mean, std = np.array([123.675, 116.28, 103.53], np.float32), np.array([58.395, 57.12, 57.375], np.float32)
-out["test_view"] = torch.from_numpy(((crop.astype(np.float32) - mean) / std).transpose(2, 0, 1).copy())
-save_file({k: v.contiguous() for k, v in out.items()}, f"{OUT}/transforms.safetensors")
+TRANSFORMS = os.path.join(os.path.dirname(OUT), "transforms")
+image.tofile(f"{TRANSFORMS}/image.bin")
 
 def test_indices(n, k): return [int(i * n / k + n / k / 2) for i in range(k)]
 def train_indices(n, k, draws):
@@ -99,7 +92,7 @@ for n in (1, 5, 16, 31, 32, 33, 100, 299, 300, 2500):
     for k in (1, 8, 16, 32):
         draws = [int(v) for v in np.random.default_rng(n * 100 + k).integers(0, 10 ** 6, k)]
         cases.append(dict(frames=n, samples=k, test=test_indices(n, k), draws=draws, train=train_indices(n, k, draws)))
-json.dump(cases, open(f"{OUT}/sampling.json", "w"))
+json.dump(cases, open(f"{TRANSFORMS}/sampling.json", "w"))
 
 # tokenizer
 from open_clip.tokenizer import SimpleTokenizer

@@ -180,16 +180,25 @@ extension ImportedSet {
         return set
     }
 
-    /// `train` for `kinetics400_train_list_videos.txt`, `val1` for `hmdb51_val1.txt`; else the file's own name.
+    /// `train` for `kinetics400_train_list_videos.txt`, `val1` for `hmdb51_val1.txt`; the file's own name where
+    /// that says more, as `train1_few_shot_4.txt` does.
     private static func listName(_ path: String, taken: [String]) -> String {
         var stem = path.lastPathComponent
         if let dot = stem.lastIndex(of: "."), dot > stem.startIndex { stem = String(stem[..<dot]) }
-        guard let part = partName(stem) else { return stem }
+        guard let part = partName(stem), saysNoMore(stem) else { return stem }
         // The digit right after the word, as in `val1` or `train_split_2`.
         let word = part == "val" ? "val" : part
         let after = stem.lowercased().range(of: word).map { stem[$0.upperBound...] } ?? ""
         let number = after.first { $0.isNumber }.map { String($0) } ?? ""
         let name = part + number
         return taken.contains(name) ? stem : name
+    }
+
+    /// Whether a list's name holds nothing but the data set's name, what the list is for, and a number.
+    private static func saysNoMore(_ stem: String) -> Bool {
+        let plain: Set = ["", "train", "training", "val", "valid", "validation", "test", "testing", "list", "videos", "split"]
+        let words = stem.lowercased().split { $0 == "_" || $0 == "-" || $0 == "." }.map { $0.filter { !$0.isNumber } }
+        let draws: Set = ["base", "novel", "fs"]
+        return words.enumerated().allSatisfy { plain.contains($0.element) || $0.offset == 0 && !draws.contains($0.element) }
     }
 }

@@ -75,7 +75,9 @@ package struct ImportedSet: Sendable {
     /// Puts the paths under which films lie below `index.root` in place of the published ones.
     ///
     /// - Parameter skipsMissing: leaves out what is not there, with a warning, instead of refusing.
+    ///   A list of which nothing is left goes, as long as another stays.
     package mutating func locate(in index: FilmIndex, skipsMissing: Bool) throws(DatasetError) {
+        var nothingThere: DatasetError?
         for position in parts.indices {
             let part = parts[position]
             var found: [AnnotatedClip] = []
@@ -88,17 +90,19 @@ package struct ImportedSet: Sendable {
                 }
             }
             if let first = missing.first {
-                guard skipsMissing, !found.isEmpty else {
-                    throw DatasetError(
-                        path: part.source,
-                        problem: .missingFiles(
-                            first: Array(missing.prefix(AnnotationList.shownMissingCount)), count: missing.count,
-                            total: part.clips.count, root: index.root))
-                }
+                let fault = DatasetError(
+                    path: part.source,
+                    problem: .filmsNotFound(
+                        first: Array(missing.prefix(AnnotationList.shownMissingCount)), count: missing.count,
+                        total: part.clips.count, root: index.root))
+                guard skipsMissing else { throw fault }
+                if found.isEmpty { nothingThere = nothingThere ?? fault }
                 warnings.append(.leftOut(list: part.source, first: first, count: missing.count, total: part.clips.count))
             }
             parts[position].clips = found
         }
+        parts.removeAll(where: \.clips.isEmpty)
+        if let nothingThere, parts.isEmpty { throw nothingThere }
     }
 
     /// Classes without any clip in a part that is learned from.

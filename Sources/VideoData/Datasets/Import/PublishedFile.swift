@@ -72,6 +72,11 @@ package struct PublishedFile: Sendable, Equatable {
 
     // MARK: Recognition
 
+    /// What lists are often packed in, by first bytes.
+    private static let archives: [(name: String, start: [UInt8])] = [
+        ("ZIP", [0x50, 0x4B, 0x03, 0x04]), ("RAR", Array("Rar!".utf8)), ("gzip", [0x1F, 0x8B]), ("7z", [0x37, 0x7A, 0xBC, 0xAF]),
+    ]
+
     private static func form(of path: String) throws(DatasetError) -> Form {
         let lines = try firstLines(of: path)
         let unknown = DatasetError(path: path, problem: .unknownForm)
@@ -97,6 +102,9 @@ package struct PublishedFile: Sendable, Equatable {
             let file = try InputFile(path: path)
             let isWhole = file.byteCount <= lookedAtByteCount
             let bytes = try file.bytes(at: 0, count: min(file.byteCount, lookedAtByteCount))
+            if let archive = archives.first(where: { bytes.starts(with: $0.start) })?.name {
+                throw DatasetError(path: path, problem: .packed(archive))
+            }
             guard !bytes.contains(0) else { throw DatasetError(path: path, problem: .zeroByte) }
             var text = Substring(String(decoding: bytes, as: UTF8.self))
             if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }

@@ -48,10 +48,10 @@ extension ListFolder {
     /// - Parameter root: where paths start from; the lists' own folder where nil.
     mutating func addRecipe(train: String, val: String?, labels: String, root: String?, title: String) -> DataSummary.File {
         var recipe = Recipe()
-        recipe.data.train = path.appendingPath(train)
-        recipe.data.val = val.map { path.appendingPath($0) }
-        recipe.data.labels = path.appendingPath(labels)
-        recipe.data.root = root
+        recipe.data.train = "./" + train
+        recipe.data.val = val.map { "./" + $0 }
+        recipe.data.labels = "./" + labels
+        recipe.data.root = root.map { resolvedPath($0) ?? $0 }
         let place = path.appendingPath("recipe.yaml").escapedForDisplay
         return add(
             "recipe.yaml",
@@ -60,8 +60,8 @@ extension ListFolder {
             #
             #   vifi-prompt learn --recipe \(place) --backbone FILE
             #
-            # Paths start from the folder in which this was made. `vifi-prompt learn --help` names what else can be
-            # set, `vifi-prompt recipe show few-shot/prompt` shows the paper's settings.
+            # ./ is the folder of this recipe. `vifi-prompt learn --help` names what else can be set,
+            # `vifi-prompt recipe show few-shot/prompt` shows the paper's settings.
 
             """ + recipe.yaml)
     }

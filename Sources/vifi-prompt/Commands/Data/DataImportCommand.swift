@@ -69,8 +69,11 @@ struct DataImportCommand: ParsableCommand {
         var lists: [DataSummary.File] = []
         for part in set.parts { lists.append(folder.add(list: part.name + ".txt", part.clips)) }
         lists.append(folder.add(classes: "labels.csv", set.classes))
-        let train = set.parts.first { $0.name.hasPrefix("train") }
-        let val = set.parts.first { $0.name.hasPrefix("val") } ?? set.parts.first { $0.name.hasPrefix("test") }
+        func part(_ use: String) -> ImportedSet.Part? {
+            set.parts.first { $0.name.hasPrefix(use) } ?? set.parts.first { $0.name.contains(use) }
+        }
+        let train = part("train")
+        let val = part("val") ?? part("test")
         let isApart = root.map { resolvedPath($0) != resolvedPath(folder.path) } ?? false
         if let train {
             _ = folder.addRecipe(

@@ -40,9 +40,6 @@ struct DataInitCommand: ParsableCommand {
         if let valClips, valClips < 1 { throw ValidationError("--val-clips is \(valClips); at least 1.") }
     }
 
-    /// What this command writes; not to be counted among a folder's other files.
-    private static let ownFiles: Set<String> = ["train.txt", "val.txt", "labels.csv", "recipe.yaml", DataSummary.importName]
-
     func run() throws {
         let found = try ClassFolders(root: folder)
         let classes = humaniseLabels ? found.classes.humanised : found.classes
@@ -82,9 +79,12 @@ struct DataInitCommand: ParsableCommand {
 
     private func sayWhatIsLeftOut(_ found: ClassFolders, _ warnings: [DatasetWarning]) {
         for warning in warnings { Console.warning(warning.description) }
-        let others = found.otherFiles.filter { !Self.ownFiles.contains($0) }
-        if !others.isEmpty {
-            Console.warning("\(counted(others.count, "file is no film by its ending", "files are no films by their ending")): \(shortList(others))")
+        if !found.otherFiles.isEmpty {
+            Console.warning("\(counted(found.otherFiles.count, "file is no film", "files are no films")): \(shortList(found.otherFiles))")
+        }
+        if !found.innerFolders.isEmpty {
+            let folders = counted(found.innerFolders.count, "folder inside a class folder is", "folders inside class folders are")
+            Console.warning("\(folders) not looked into: \(shortList(found.innerFolders))")
         }
         if !found.emptyFolders.isEmpty {
             Console.warning(

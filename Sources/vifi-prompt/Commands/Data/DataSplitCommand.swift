@@ -14,8 +14,8 @@ struct DataSplitCommand: ParsableCommand {
               vifi-prompt data split --train train.txt --labels labels.csv --shots 2,4,8,16
 
             Base to novel: the more frequent half of the classes is base, the other novel, each numbered from 0. \
-            Equally frequent classes: those later in the list are base. Three draws from base, s1 to s3, with the \
-            seed and the two after it; with --val, the test films of each half.
+            Equally frequent classes: those later in the list are base. Written are all films of base, three draws \
+            from them, s1 to s3, with the seed and the two after it, and with --val the test films of each half.
 
               vifi-prompt data split --train train.txt --val val.txt --labels labels.csv --base-novel
 
@@ -116,6 +116,7 @@ struct DataSplitCommand: ParsableCommand {
         summary.lists.append(folder.add(classes: "base-labels.csv", baseClasses))
         summary.lists.append(folder.add(classes: "novel-labels.csv", halves.novel.names(of: classes)))
         let base = AnnotationList(path: list.path, root: list.root, clips: halves.base.clips(of: list.clips))
+        if !base.clips.isEmpty { summary.lists.append(folder.add(list: "base-train.txt", base.clips)) }
         for draw in 1...draws {
             for count in try shotCounts {
                 summary.lists.append(

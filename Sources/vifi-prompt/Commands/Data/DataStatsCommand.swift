@@ -182,8 +182,8 @@ func frequencyChart(counts: [Int], classes: ClassNames, title: String) -> Chart 
     let isHalved = counts.count >= 2
     let baseValues = order.map { !isHalved || base.contains($0) ? Double(counts[$0]) : nil }
     let novelValues = order.map { isHalved && !base.contains($0) ? Double(counts[$0]) : nil }
-    let series = [Bars.Series(isHalved ? "base: \(base.count) more frequent classes" : "", baseValues)]
-        + (isHalved ? [Bars.Series("novel: \(halves.novel.members.count) less frequent classes", novelValues)] : [])
+    let series = [Bars.Series(isHalved ? "base: \(counted(base.count, "more frequent class", "more frequent classes"))" : "", baseValues)]
+        + (isHalved ? [Bars.Series("novel: \(counted(halves.novel.members.count, "less frequent class", "less frequent classes"))", novelValues)] : [])
     let most = order.first.map { "\(classes[$0]) with \(counts[$0])" } ?? ""
     let least = order.last.map { "\(classes[$0]) with \(counts[$0])" } ?? ""
     return Chart(
