@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 // vifi-fuzz PARSER SECONDS SEED [FILE]
@@ -22,10 +23,8 @@ else {
     exit(64)
 }
 
-// In memory: file systems on disks flush files that are written anew.
-let scratch = (access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") + "/vifi-fuzz-\(getpid())"
-let inputPath = scratch + ".input"
-let filePath = scratch + ".file"
+let inputPath = scratchPath + ".input"
+let filePath = scratchPath + ".file"
 if arguments.count == 5 {
     try parser.attempt(contents(of: arguments[4]), filePath)
     exit(0)
@@ -52,10 +51,8 @@ while clock.now - start < .seconds(seconds) {
         exit(1)
     }
 }
-unlink(inputPath)
-unlink(filePath)
-for name in ["one.safetensors", "model.safetensors.index.json"] { unlink(filePath + ".folder/" + name) }
-rmdir(filePath + ".folder")
+for path in [inputPath, filePath] { unlink(path) }
+removeTree(filePath + ".folder")
 print("\(parser.name): \(tries) inputs, \(accepted) accepted, the slowest took \(slowest)")
 
 /// Changes to bytes that readers of formats dislike, a few at a time.
