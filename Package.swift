@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Files", "Tensors", "WeightFiles"], path: "Tests/TestSupport"),
         // Feeds mutated inputs to every parser; `make fuzz`.
         .executableTarget(
-            name: "vifi-fuzz", dependencies: ["CLIPModel", "Files", "Tensors", "TestSupport", "VideoData", "WeightFiles", "vifi-prompt"],
+            name: "vifi-fuzz", dependencies: ["CLIPModel", "Files", "Tensors", "TestSupport", "VideoData", "WeightFiles"],
             path: "Tests/Fuzz",
             exclude: ["differential.py"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),

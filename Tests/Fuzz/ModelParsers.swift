@@ -7,11 +7,9 @@ import WeightFiles
 
 /// What stands beside weights, checkpoints as models, and prompts of every form.
 let modelParsers: [Parser] = [
-    configuration("configuration", of: "checkpoints/hf-gelu-bf16", weights: "model.safetensors", file: "config.json"),
-    configuration("preprocessor", of: "checkpoints/hf-gelu-bf16", weights: "model.safetensors", file: "preprocessor_config.json",
-        seed: "checkpoints/hf-gelu-sharded/preprocessor_config.json"),
-    configuration(
-        "openclip", of: "checkpoints/open_clip-custom", weights: "open_clip_model.safetensors", file: "open_clip_config.json"),
+    configuration("configuration", of: "hf-gelu-bf16", file: "config.json"),
+    configuration("preprocessor", of: "hf-gelu-sharded", file: "preprocessor_config.json"),
+    configuration("openclip", of: "open_clip-custom", file: "open_clip_config.json"),
     // Names and shapes of a whole CLIP; the values are not mutated.
     Parser(name: "layouts", seeds: layoutSeeds.map(\.header)) { input, path in
         overwrite(path, with: bytes(UInt64(input.count)) + input + [UInt8](repeating: 0, count: layoutSeeds[0].dataCount))
@@ -55,25 +53,25 @@ let modelParsers: [Parser] = [
 // MARK: Folders of models
 
 /// A parser of one file of a folder, the rest of which is a fixture.
-private func configuration(_ name: String, of fixture: String, weights: String, file: String, seed: String? = nil) -> Parser {
-    let tensors = contents(of: fixturePath(fixture.appendingPath(weights)))
-    return Parser(name: name, seeds: [contents(of: fixturePath(seed ?? fixture.appendingPath(file)))]) { input, path in
-        let folder = path + ".folder"
-        // The weights are written once.
-        if !fileExists(folder.appendingPath(weights)) {
-            try createDirectory(folder)
-            overwrite(folder.appendingPath(weights), with: tensors)
+private func configuration(_ name: String, of fixture: String, file: String) -> Parser {
+    let folder = fixturePath("checkpoints/" + fixture)
+    return Parser(name: name, seeds: [contents(of: folder.appendingPath(file))]) { input, path in
+        let copy = path + ".folder"
+        // The others are written once.
+        if !fileExists(copy.appendingPath(file)) {
+            try createDirectory(copy)
+            for other in try directoryEntries(folder) { overwrite(copy.appendingPath(other), with: contents(of: folder.appendingPath(other))) }
         }
-        overwrite(folder.appendingPath(file), with: input)
-        _ = try Checkpoint(path: folder)
+        overwrite(copy.appendingPath(file), with: input)
+        _ = try Checkpoint(path: copy)
     }
 }
 
-private let layoutSeeds: [(header: [UInt8], dataCount: Int)] = ["open_clip-gelu"].map { name in
-    let file = contents(of: fixturePath("checkpoints/\(name)/open_clip_model.safetensors"))
+private let layoutSeeds: [(header: [UInt8], dataCount: Int)] = {
+    let file = contents(of: fixturePath("clip/clip-mini.safetensors"))
     let count = file.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
-    return (Array(file[8..<8 + count]), file.count - 8 - count)
-}
+    return [(Array(file[8..<8 + count]), file.count - 8 - count)]
+}()
 
 // MARK: Vocabularies
 

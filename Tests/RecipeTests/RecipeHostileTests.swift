@@ -26,6 +26,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
 
     // MARK: What a parser must survive
 
+    /// Y1.
     /// Nine levels of nine aliases: 400 million values when written out.
     @Test(.timeLimit(.minutes(1)), arguments: ["", "? *a9\n: 1\n", "training: *a9\n", "? [[*a9]]\n: 1\n"])
     func billionLaughs(use: String) throws {
@@ -49,6 +50,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(try problems("# a > log 2>&1\n  # &x\ntemplate: jump & run {} &\n") == [])
     }
 
+    /// Y2.
     @Test(.timeLimit(.minutes(1)), arguments: ["[", "{a: ", "- ", "? ", "[?"])
     func deepNesting(opening: String) throws {
         let problems = try problems(String(repeating: opening, count: 10_000))
@@ -81,6 +83,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(fileExists(path))
     }
 
+    /// Y4.
     @Test(arguments: [
         ("a: !!python/object/apply:os.system ['id']", "tag:yaml.org,2002:python/object/apply:os.system"),
         ("a: !!python/object/apply:os.system id", "tag:yaml.org,2002:python/object/apply:os.system"),
@@ -96,6 +99,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(try problems(yaml) == [.keyIsNotText])
     }
 
+    /// Y8.
     @Test func textThatIsNotUTF8() throws {
         let yaml = "fusion: image\n"
         let utf16 = yaml.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
@@ -117,12 +121,14 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(error.map { "\($0)" } == "r:2: fusion: stands there twice. Keep one.")
     }
 
+    /// Y5.
     @Test func unknownKeysGetTheNearestName() throws {
         #expect(try problems("training: {EPOCH: 3}") == [.unknownKey(nearest: "epochs")])
         #expect(try problems("training: {quux: 3}") == [.unknownKey(nearest: nil)])
         #expect(try problems("<<: {fusion: image}") == [.unknownKey(nearest: nil)])
     }
 
+    /// Y6.
     @Test(arguments: ["8.e-6", "8e-6", "8E-06", "0.000008", ".8e-5", "+8e-6", "0.8e-05"])
     func waysToWriteANumber(text: String) throws {
         #expect(try Recipe(yaml: "training: {learning_rate: \(text)}", source: "r").training.learningRate == 8e-6)
@@ -137,6 +143,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         }
     }
 
+    /// Y7.
     @Test(arguments: ["0", "-1", "1000000000000000000", "99999999999999999999999", "65537"])
     func batchSizesOutOfRange(text: String) throws {
         #expect(
@@ -152,6 +159,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         }
     }
 
+    /// Y7.
     @Test(arguments: ["1e999", "-1e-9", "11"])
     func ratesOutOfRange(text: String) throws {
         #expect(try problems("training: {learning_rate: \(text)}") == [.outOfRange(found: text, allowed: "0 to 10")])
@@ -183,6 +191,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
 
     // MARK: Bases
 
+    /// Y3.
     @Test func basesThatStandOnThemselves() throws {
         #expect(try problems("base: recipe.yaml") == [.baseCycle(path: "recipe.yaml")])
         try directory.write("base: recipe.yaml", to: "b.yaml")
@@ -191,6 +200,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(try problems("base: link.yaml") == [.baseCycle(path: "link.yaml")])
     }
 
+    /// Y3.
     @Test(arguments: ["../../etc/passwd", "/etc/passwd", "../none.yaml", "sub/../../x.yaml", "missing/../../x.yaml"])
     func basesOutside(base: String) throws {
         let root = resolvedPath(directory.path) ?? ""

@@ -11,6 +11,7 @@ import VideoData
         return try AnnotationList.read(try folder.write("list.txt", text), classCount: classCount)
     }
 
+    /// A1, A3, A4, A8.
     @Test(arguments: [
         ("/etc/passwd 0", DatasetError.Problem.absolutePath("/etc/passwd")),
         ("../../x 0", .leavesRoot("../../x")),
@@ -59,6 +60,7 @@ import VideoData
         #expect(try read(text).clips == [AnnotatedClip(path: path, label: label)])
     }
 
+    /// A5.
     @Test(arguments: ["a.mp4 1\r\nb.mp4 2\r\n", "\u{FEFF}a.mp4 1\nb.mp4 2", "\u{FEFF}a.mp4 1\r\n\r\n  \r\nb.mp4 2\r\n\n"])
     func readsLineEndsOfAllSystems(text: String) throws {
         #expect(try read(text).clips == [AnnotatedClip(path: "a.mp4", label: 1), AnnotatedClip(path: "b.mp4", label: 2)])
@@ -91,6 +93,7 @@ import VideoData
         #expect(try read("\(name.dropLast(2)) 1").clips.count == 1)
     }
 
+    /// A6.
     @Test func warnsOfRepeatedPaths() throws {
         let list = try read("a 1\nb 2\na 1\na 1\nb 3\n")
         #expect(
@@ -129,6 +132,7 @@ import VideoData
         #expect(datasetProblem { try list.checkFiles() } != nil)
     }
 
+    /// A2.
     @Test func refusesLinksOutOfTheRoot() throws {
         let outside = try TemporaryFolder()
         let film = try outside.write("film.mp4", "x")
