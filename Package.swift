@@ -76,7 +76,8 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Files", "Tensors", "WeightFiles"], path: "Tests/TestSupport"),
         // Feeds mutated inputs to every parser; `make fuzz`.
         .executableTarget(
-            name: "vifi-fuzz", dependencies: ["Files", "TestSupport", "WeightFiles"], path: "Tests/Fuzz",
+            name: "vifi-fuzz", dependencies: ["CLIPModel", "Files", "Tensors", "TestSupport", "VideoData", "WeightFiles"],
+            path: "Tests/Fuzz",
             exclude: ["differential.py"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),

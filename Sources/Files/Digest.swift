@@ -28,11 +28,15 @@ package struct Digest {
     package static func ofFile(_ path: String) throws(FileError) -> String {
         let file = try InputFile(path: path)
         var digest = Digest()
+        // One buffer for all pieces: making a new one for each costs as much as reading it.
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(1 << 20, max(1, file.byteCount)), alignment: 64)
+        defer { unsafe buffer.deallocate() }
         var offset = 0
         while offset < file.byteCount {
-            let count = min(1 << 20, file.byteCount - offset)
-            digest.update(try file.bytes(at: offset, count: count))
-            offset += count
+            let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, file.byteCount - offset)])
+            try unsafe file.read(into: piece, at: offset)
+            unsafe digest.update(UnsafeRawBufferPointer(piece))
+            offset += piece.count
         }
         return digest.hexadecimal
     }

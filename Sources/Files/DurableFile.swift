@@ -1,8 +1,9 @@
+import CPosix
 import Glibc
 
 /// A file that appears under its name whole, or not at all.
 ///
-/// Bytes go to a temporary neighbour; `commit` syncs it, reads it back, renames it over the target
+/// Bytes go to a temporary neighbour; `commit` reads it back, syncs it, renames it over the target
 /// and syncs the directory. A crash at any moment leaves the old file or the new one.
 package struct DurableFile: ~Copyable {
     package let path: String
@@ -10,6 +11,8 @@ package struct DurableFile: ~Copyable {
     private let descriptor: Int32
     private var digest = Digest()
     private var writtenCount = 0
+    /// Up to where the disk was asked to begin writing.
+    private var startedCount = 0
 
     /// Creates the temporary neighbour of `path`, reserving `expectedByteCount` bytes where known.
     ///
@@ -60,8 +63,16 @@ package struct DurableFile: ~Copyable {
                 throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
             }
         }
-        unsafe digest.update(bytes)
         writtenCount += bytes.count
+        if writtenCount - startedCount >= 8 << 20 { startWritingBack() }
+        unsafe digest.update(bytes)
+    }
+
+    /// Lets the disk begin with what is there, so that it works while the rest is made and `commit` waits for little.
+    private mutating func startWritingBack() {
+        // Only a hint: whether the bytes arrive is what `fsync` says.
+        vifi_start_writing(descriptor, startedCount, writtenCount - startedCount)
+        startedCount = writtenCount
     }
 
     package mutating func write(_ bytes: [UInt8]) throws(FileError) {
@@ -85,12 +96,17 @@ package struct DurableFile: ~Copyable {
     /// Makes the file visible under its name. Returns its SHA-256.
     @discardableResult
     package consuming func commit() throws(FileError) -> String {
-        guard ftruncate(descriptor, off_t(writtenCount)) == 0, fsync(descriptor) == 0 else {
+        guard ftruncate(descriptor, off_t(writtenCount)) == 0 else {
             throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
+        // The disk writes while the file is read back.
+        startWritingBack()
         let expected = digest.hexadecimal
         guard try Digest.ofFile(temporaryPath) == expected else {
             throw FileError(path: path, problem: .notDurable)
+        }
+        guard fsync(descriptor) == 0 else {
+            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
         guard unsafe rename(temporaryPath, path) == 0 else {
             throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))

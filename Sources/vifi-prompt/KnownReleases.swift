@@ -46,7 +46,7 @@ struct KnownReleases {
 
     /// What a file's digest says about it: which release it is, or that it only has the name of one.
     func words(file: String, digest: String) -> (known: String, warning: String?) {
-        if let release = release(withDigest: digest) { return (release.name, nil) }
+        if let release = release(withDigest: digest) { return ("matches \(release.name)", nil) }
         guard let namesake = releases.first(where: { $0.file == file.lastPathComponent }) else { return ("none", nil) }
         return (
             "none",

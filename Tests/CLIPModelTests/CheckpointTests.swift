@@ -230,6 +230,7 @@ func embeddings(
         ("vision_model.head.attention.in_proj_weight", "SigLIP"), ("text_decoder.bert.x", "captioning model"),
         ("encoder.block.0.layer.0.SelfAttention.q.weight", "a T5"), ("embeddings.cls_token", "without a text tower"),
         ("blocks.0.attn.qkv.weight", "without a text tower"), ("vision_model.embeddings.class_embedding", "without its text tower"),
+        ("embeddings.class_embedding", "without its text tower"), ("head.probe", "the image tower of a SigLIP"),
         ("text_model.embeddings.token_embedding.weight", "without its image tower"), ("embeddings.word_embeddings.weight", "a BERT"),
         ("layer4.0.conv1.weight", "a ResNet"), ("weight", "this is not a CLIP"),
     ])
@@ -238,6 +239,16 @@ func embeddings(
         let path = directory.path("other.safetensors")
         try SafetensorsWriter.write([(name, [2], [1, 2]), ("logit_scale", [], [1])], to: path)
         #expect(message(in: directory) { _ = try Checkpoint(path: path) }.contains(words))
+    }
+
+    /// T5: a program of TorchScript without CLIP's towers.
+    @Test func archivesOfOtherPrograms() throws {
+        typealias P = PickleBytes
+        let directory = try TemporaryDirectory()
+        let program = P.global("__torch__", "Net") + P.emptyTuple + P.newObject
+            + P.dictionary([("weight", P.tensor("0", count: 2)), ("training", P.no)]) + P.build
+        let path = try directory.write(ZipBytes.torch(program, [bytes([1, 2])], script: true).bytes, to: "net.pt")
+        #expect(message(in: directory) { _ = try Checkpoint(path: path) }.hasPrefix("DIR/net.pt: this is not a CLIP: "))
     }
 
     @Test func severalModels() throws {
@@ -282,6 +293,7 @@ func embeddings(
         #expect(try Backbone.load(directory.path("kept.safetensors")).digest == checkpoint.backbone().digest)
     }
 
+    /// P22: imported with a warning, refused by everything that computes.
     @Test func valuesThatAreNotFinite() throws {
         let directory = try TemporaryDirectory()
         var parts = try FileParts(fixturePath("clip/clip-mini.safetensors"))
@@ -346,6 +358,7 @@ struct FullCheckpointTests {
         }
     }
 
+    /// H4, H5.
     @Test(arguments: [
         ("vision_config.hidden_size", 1_000_000_000_000 as Any & Sendable, "a whole number from 1 to 1000000 is needed"),
         ("vision_config.hidden_size", 0, "vision_config.hidden_size is 0; a whole number"),

@@ -97,6 +97,7 @@ struct BPETokenizerTests {
         }
     }
 
+    /// B5: a name of 1 MB is one of them.
     /// A label file of a megabyte, an empty label and one that just does not fit: all are listed.
     @Test func allNamesThatDoNotFitAreListed() throws {
         let names = ["run", String(repeating: "word ", count: 200_000), " \t", "abcdef", "abcde", "\u{1B}[31m12345678"]

@@ -44,12 +44,14 @@ import Testing
         #expect(tokenizer.vocabularySize == 49_408)
     }
 
+    /// B1.
     @Test func bomb() throws {
         let packed = gzip([UInt8](repeating: 0x61, count: 200 << 20))
         #expect(packed.count < 1 << 20)
         #expect(try problem(packed: packed) == .tooLarge(limit: 16 << 20))
     }
 
+    /// B2.
     @Test func truncatedOrDamaged() throws {
         let packed = gzip(Array((["#version"] + Self.merges).joined(separator: "\n").utf8))
         for count in [2, 9, 10, 11, packed.count / 2, packed.count - 8, packed.count - 1] {
@@ -63,6 +65,7 @@ import Testing
         #expect(try problem(packed: Array("<html>".utf8)) == .unknownForm)
     }
 
+    /// B3.
     @Test func tooFewMerges() throws {
         for end in ["", "\n"] {
             #expect(
@@ -72,6 +75,7 @@ import Testing
         #expect(try problem(packed: gzip([])) == .tooFewMerges(found: 0, needed: Self.needed))
     }
 
+    /// B4.
     @Test(arguments: [
         ("!", .fieldCount(line: 102, found: 1)), ("! ! !", .fieldCount(line: 102, found: 3)),
         ("!  !", .fieldCount(line: 102, found: 2)), ("", .fieldCount(line: 102, found: 0)),
@@ -92,6 +96,7 @@ import Testing
         #expect(try problem(merges: merges) != nil)
     }
 
+    /// B4.
     @Test func notUTF8() throws {
         let text = Array((["#version"] + Self.merges).joined(separator: "\n").utf8)
         #expect(try problem(packed: gzip(text + [0x0A, 0xC3])) == .notUTF8)

@@ -100,6 +100,20 @@ import WeightFiles
         #expect(try directoryEntries(program.folder.path).filter { !$0.hasPrefix(".") } == ["own.safetensors"])
     }
 
+    /// The list in the working folder goes before the one that comes with the program.
+    @Test func aFileThatIsARelease() throws {
+        let source = fixturePath("clip/clip-mini.safetensors")
+        try createDirectory(program.folder.path("Checkpoints"))
+        try program.folder.write("somebody:\n  mini.safetensors: \(try Digest.ofFile(source))\n", to: "Checkpoints/known.yaml")
+        for command in [["bridge", "--import"], ["inspect"]] {
+            let outcome = try program.run(command + [source, "--activation", "quick_gelu"])
+            #expect(facts(outcome.output)["known release"] == "matches somebody/mini.safetensors", "\(outcome.messages)")
+        }
+        try program.folder.write("somebody:\n  mini.safetensors: 12\n", to: "Checkpoints/known.yaml")
+        let damaged = try program("inspect", source)
+        #expect(damaged.status == 78 && damaged.messages.contains("a SHA-256 of 64 lower-case hexadecimal digits"), "\(damaged.messages)")
+    }
+
     @Test func aFileThatOnlyHasTheNameOfARelease() throws {
         try FileManager.default.copyItem(
             atPath: fixturePath("clip/clip-mini.safetensors"), toPath: program.folder.path("ViT-B-16.pt"))

@@ -74,6 +74,43 @@ import WeightFiles
         #expect(facts["digest"] == "\(model.backbone.digest) (not found here: pass it with --backbone)")
     }
 
+    /// The forms that `export` writes, and the reference's checkpoints.
+    @Test func promptsOfEveryForm() throws {
+        let model = SmallModel()
+        try model.write(to: program)
+        for form in ["peft", "vifi-pth"] { #expect(try program("export", "--to", form).status == 0) }
+        #expect(try program("export", "--to", "vifi-pth", "--with-backbone", "-o", "whole.pth").status == 0)
+        for (path, form) in [("learn-adapter", "PEFT folder"), ("learn-prompts.pth", "ViFi-CLIP checkpoint"), ("whole.pth", "ViFi-CLIP checkpoint")] {
+            let outcome = try program("inspect", path)
+            let facts = facts(outcome.output)
+            #expect(outcome.status == 0, "\(outcome.messages)")
+            #expect(facts["kind"] == "prompts" && facts["form"] == form)
+            #expect(facts["vision"] == "3 tokens × 2 layers" && facts["text"] == "2 tokens × 1 layers")
+            #expect(facts["classes"] == "5: waving, clapping hands, jumping, sitting down, turning around")
+            let json = try json(try program("inspect", path, "--json").output)
+            #expect((json["prompts"] as? [String: Any])?["backboneDigest"] as? String == model.backbone.digest)
+        }
+        // Another method's adapter is no prompts of ours, and no broken ones either.
+        try FileManager.default.copyItem(atPath: program.folder.path("learn-adapter"), toPath: program.folder.path("lora"))
+        try program.folder.write("{\"peft_type\": \"LORA\", \"r\": 8}", to: "lora/adapter_config.json")
+        let other = try program("inspect", "lora")
+        #expect(other.status == 0 && other.messages.hasPrefix("No prompts: lora: adapter_config.json: peft_type is \"LORA\""), "\(other.messages)")
+        #expect(facts(other.output)["kind"] == "tensors")
+    }
+
+    /// They hold no token table, which nobody needs to look at them.
+    @Test func checkpointsOfTheReference() throws {
+        let bridged = try program("inspect", fixturePath("formats/vifi-bridge-style.pth"))
+        var facts = facts(bridged.output)
+        #expect(bridged.status == 0 && bridged.messages.contains("A backbone but for the token embeddings"), "\(bridged.messages)")
+        #expect(facts["kind"] == "backbone" && facts["layout"] == "ViFi-CLIP" && facts["digest"] == "none without the token embeddings")
+        let learned = try program("inspect", fixturePath("formats/vifi-prompt-style.pth"))
+        facts = self.facts(learned.output)
+        #expect(learned.status == 0 && learned.messages.contains("a ViFi-CLIP checkpoint, which names no frames"), "\(learned.messages)")
+        #expect(facts["kind"] == "prompts" && facts["layout"] == "ViFi-CLIP" && facts["classes"] == "not named")
+        #expect(facts["backbone"] == "not named, but its weights are in the file (not found here: pass it with --backbone)")
+    }
+
     @Test func otherTensors() throws {
         try SafetensorsWriter.write(
             [("a\u{1B}[2Jb", [2, 3], [Float](repeating: 0, count: 6)), ("c", [], [1])],

@@ -1,4 +1,8 @@
+import Files
 import Glibc
+
+/// What names of files made here start with. In memory: file systems on disks flush files that are written anew.
+let scratchPath = (access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") + "/vifi-fuzz-\(getpid())"
 
 func overwrite(_ path: String, with bytes: [UInt8]) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
@@ -9,9 +13,12 @@ func overwrite(_ path: String, with bytes: [UInt8]) {
     close(descriptor)
 }
 
+/// The bytes of a file that must be there.
 func contents(of path: String) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    defer { close(descriptor) }
-    var buffer = [UInt8](repeating: 0, count: 1 << 24)
-    return Array(buffer.prefix(max(0, read(descriptor, &buffer, buffer.count))))
+    do {
+        return try InputFile.contents(of: path, limit: 1 << 24)
+    } catch {
+        print(error)
+        exit(66)
+    }
 }

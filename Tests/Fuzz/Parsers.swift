@@ -13,7 +13,10 @@ struct Parser: Sendable {
 }
 
 /// Every parser of the program; a new one is a new row.
-let parsers: [Parser] = [
+let parsers = weightParsers + modelParsers + listParsers
+
+/// Containers of tensors.
+private let weightParsers: [Parser] = [
     Parser(name: "safetensors", seeds: [safetensorsSeed]) { input, path in try readAll(input, path) },
     Parser(name: "archive", seeds: archiveSeeds.map(\.bytes)) { input, path in try readAll(input, path) },
     // With the right checksums, so that mutations reach what they protect.

@@ -158,6 +158,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         }
     }
 
+    /// Y7.
     @Test(arguments: ["1e999", "-1e-9", "11"])
     func ratesOutOfRange(text: String) throws {
         #expect(try problems("training: {learning_rate: \(text)}") == [.outOfRange(found: text, allowed: "0 to 10")])
@@ -198,6 +199,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(try problems("base: link.yaml") == [.baseCycle(path: "link.yaml")])
     }
 
+    /// Y3.
     @Test(arguments: ["../../etc/passwd", "/etc/passwd", "../none.yaml", "sub/../../x.yaml", "missing/../../x.yaml"])
     func basesOutside(base: String) throws {
         let root = resolvedPath(directory.path) ?? ""

@@ -6,6 +6,7 @@ import WeightFiles
 /// Pickles that attack, and pickles that only look odd. Nothing they name is ever run: the reader has
 /// no way to.
 @Suite struct PickleTests {
+    /// P1, P2, P3.
     @Test(arguments: [
         ("os", "system"), ("posix", "system"), ("__builtin__", "eval"), ("builtins", "exec"), ("builtins", "getattr"),
         ("subprocess", "Popen"), ("sys", "exit"), ("os.path", "join"),
@@ -24,6 +25,7 @@ import WeightFiles
         #expect(!fileExists("/tmp/vifi-prompt-was-here"))
     }
 
+    /// P4:
     /// INST, OBJ, EXT1, text PERSID, LONG4, BINBYTES, POP, DUP, INT, STRING.
     @Test(arguments: [0x69, 0x6F, 0x82, 0x50, 0x8B, 0x42, 0x30, 0x32, 0x49, 0x53, 0xFF] as [UInt8])
     func unknownInstructions(code: UInt8) throws {
@@ -35,6 +37,7 @@ import WeightFiles
         #expect(try pickleProblem([0x80, number] + P.none + P.stop) == .protocol(Int(number)))
     }
 
+    /// P5.
     @Test func sizesThatAreNotThere() throws {
         #expect(try pickleProblem(P.start + [0x58, 0, 0, 0, 0x80] + P.stop) == .endsTooSoon)
         #expect(try pickleProblem(P.start + [0x58, 0xFF, 0xFF, 0xFF, 0xFF] + P.stop) == .endsTooSoon)
@@ -44,6 +47,7 @@ import WeightFiles
                 == .limit(what: "bytes in a number", limit: 16))
     }
 
+    /// P6, P7.
     @Test func unbalanced() throws {
         let cases: [([UInt8], WeightFileError.PickleFault)] = [
             (P.start + P.none, .endsTooSoon), (P.start, .endsTooSoon), ([0x80], .instruction(0x80)), ([], .endsTooSoon),
@@ -61,6 +65,7 @@ import WeightFiles
         for (pickle, fault) in cases { #expect(try pickleProblem(pickle) == fault, "\(pickle)") }
     }
 
+    /// P8.
     @Test func depth() throws {
         let fault = WeightFileError.PickleFault.limit(what: "values inside each other", limit: 100)
         #expect(try pickleProblem(P.whole([UInt8](repeating: 0x28, count: 20_000))) == fault)
@@ -75,6 +80,7 @@ import WeightFiles
         #expect(try pickleProblem(P.whole(chain)) == fault)
     }
 
+    /// P10.
     @Test func limits() throws {
         let many = [UInt8](repeating: 0x4E, count: 2_500_000)
         #expect(try pickleProblem(P.start + many) == .limit(what: "values at once", limit: 2_000_000))
@@ -97,6 +103,7 @@ import WeightFiles
         }
     }
 
+    /// P9.
     @Test func containersThatContainThemselves() throws {
         let directory = try TemporaryDirectory()
         let list = P.emptyList + P.put(0) + P.get(0) + P.append
@@ -107,6 +114,7 @@ import WeightFiles
         #expect(source.ignoredObjects == ["loop.0: a container that contains itself"])
     }
 
+    /// P15, P21.
     @Test func keys() throws {
         let tensor = P.tensor("0", count: 2)
         #expect(try pickleProblem(P.whole(P.dictionary([("a", tensor), ("a", P.none)]))) == .duplicateKey("a"))
@@ -124,6 +132,7 @@ import WeightFiles
         }
     }
 
+    /// P16.
     @Test func tensorsAreNotChanged() throws {
         let tensor = P.tensor("0", count: 2)
         #expect(try pickleProblem(P.whole(tensor + P.none + P.none + P.setItem)) == .onTensor(instruction: "SETITEM"))
@@ -131,6 +140,7 @@ import WeightFiles
         #expect(try pickleProblem(P.whole(tensor + P.none + P.append)) == .onTensor(instruction: "APPEND"))
     }
 
+    /// P19.
     @Test func wholeObjectsAndEmptyFiles() throws {
         let module = P.global("models.clip", "CLIP") + P.emptyTuple + P.newObject
             + P.dictionary([("w", P.tensor("0", count: 2))]) + P.build
@@ -140,6 +150,7 @@ import WeightFiles
                 == .noTensors(objects: ["model: models.clip.CLIP"]))
     }
 
+    /// P17, P18, P20.
     @Test func valuesBesideTensors() throws {
         let directory = try TemporaryDirectory()
         let value = P.dictionary([
@@ -169,6 +180,7 @@ import WeightFiles
         P.global("__torch__", name) + P.emptyTuple + P.newObject + P.dictionary(attributes) + P.build
     }
 
+    /// T1.
     @Test func classesOfTorchScriptHoldAttributes() throws {
         let directory = try TemporaryDirectory()
         let value = P.global("__torch__.os", "system") + P.emptyTuple + P.newObject
@@ -180,6 +192,7 @@ import WeightFiles
         #expect(source.ignoredObjects.isEmpty)
     }
 
+    /// T2.
     @Test func modulesThatContainThemselves() throws {
         let value = P.global("__torch__", "A") + P.emptyTuple + P.newObject + P.put(0)
             + P.dictionary([("a", P.tensor("0", count: 2)), ("inner", P.get(0))]) + P.build
@@ -190,6 +203,7 @@ import WeightFiles
         }
     }
 
+    /// T3, T4:
     /// `data/0` and `constants/0` are different; the location `cuda:0` means nothing here.
     @Test func constantsAreSeparate() throws {
         let directory = try TemporaryDirectory()

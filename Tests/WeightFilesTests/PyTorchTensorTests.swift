@@ -8,6 +8,7 @@ import WeightFiles
         try problem(ZipBytes.torch(P.dictionary([("a", tensor)]), [storage]).bytes)
     }
 
+    /// P11.
     @Test func declaredSizesMustFit() throws {
         #expect(
             try fault(P.tensor("0", count: 3))
@@ -20,6 +21,7 @@ import WeightFiles
                 == .storage(tensor: "a", fault: .byteCount(entry: "data/0", stored: 8, declared: 4)))
     }
 
+    /// P12.
     @Test(arguments: [
         (0, [3], [1]), (1, [2], [1]), (2, [1], [1]), (0, [2], [1 << 62]), (0, [2, 2], [Int.max, Int.max]),
         (Int.max, [1], [1]), (3, [0], [1]),
@@ -31,6 +33,7 @@ import WeightFiles
                     tensor: "a", fault: .outside(shape: shape, strides: strides, offset: offset, elementCount: 2)))
     }
 
+    /// P12.
     @Test func numbersThatAreNoSizes() throws {
         for (offset, shape, strides) in [(-1, [1], [1]), (0, [-1], [1]), (0, [1], [-1]), (0, [1], [1, 1])] {
             let problem = try fault(P.tensor("0", stored: 2, offset: offset, shape: shape, strides: strides))
@@ -46,6 +49,7 @@ import WeightFiles
         }
     }
 
+    /// P13, P14.
     @Test func amplification() throws {
         guard case .storage("a", .total) = try fault(P.tensor("0", stored: 2, shape: [1_000_000], strides: [0])) else {
             Issue.record("one element became a million")
@@ -72,6 +76,7 @@ import WeightFiles
         }
     }
 
+    /// P22: they are read; what computes with them refuses them.
     @Test func notFinite() throws {
         let directory = try TemporaryDirectory()
         let source = try opened(
@@ -124,6 +129,7 @@ import WeightFiles
         }
     }
 
+    /// P18 as numpy writes it.
     @Test func torchTrainingState() throws {
         let source = try openWeights(fixturePath("torch/training.pt"))
         #expect(source.metadata["epoch"] == "9")

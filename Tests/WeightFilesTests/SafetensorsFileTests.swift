@@ -14,11 +14,13 @@ import WeightFiles
 
     // MARK: What is odd but right
 
+    /// S14.
     @Test(arguments: ["  \n\t {}", "{ }  ", "{\r\n}"])
     func spaceAroundTheHeader(header: String) throws {
         #expect(try open(header).tensors.isEmpty)
     }
 
+    /// S15.
     @Test func namesAreLabels() throws {
         let name = "../../etc/passwd"
         let file = try open("{\(tensorEntry(name, 0, 4))}", data: littleEndian(Float(2.5).bitPattern))
@@ -26,6 +28,7 @@ import WeightFiles
         #expect(try file.floats(named: name) == [2.5])
     }
 
+    /// S16.
     @Test func emptyTensorsAndScalars() throws {
         let header = "{\(tensorEntry("empty", "F32", "[3,0,2]", 4, 4)),\(tensorEntry("scalar", "F32", "[]", 0, 4)),"
             + "\(tensorEntry("first", "I8", "[0]", 0, 0))}"

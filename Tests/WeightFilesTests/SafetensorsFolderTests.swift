@@ -47,12 +47,14 @@ import WeightFiles
         #expect(try source.floats(named: "def", shape: [1]) == [3])
     }
 
+    /// H1.
     @Test(arguments: ["../x.safetensors", "/etc/passwd", "a/b.safetensors", "..", "x.bin", ".x.safetensors", ""])
     func namesThatLeadElsewhere(name: String) throws {
         try index([("a", name)])
         #expect(try fault() == .shardName(name))
     }
 
+    /// H2.
     @Test func linksThatLeadElsewhere() throws {
         let elsewhere = try TemporaryDirectory()
         _ = try SafetensorsWriter.write([("a", [1], [1])], to: elsewhere.path("one.safetensors"))
@@ -68,6 +70,7 @@ import WeightFiles
         #expect(try openWeights(directory.path("snapshots/abc")).names == ["a"])
     }
 
+    /// H3.
     @Test func shardsThatDisagree() throws {
         try write("one.safetensors", ["a"])
         try write("two.safetensors", ["a", "b"])
@@ -93,6 +96,7 @@ import WeightFiles
         }
     }
 
+    /// H6.
     @Test func foldersWithoutSafetensors() throws {
         #expect(try fault() == .noWeights(found: []))
         try directory.write("x", to: "epoch_3.pt")

@@ -7,11 +7,13 @@ import WeightFiles
 /// Damaged and hostile files, one test for each rule. Where the reference implementation (0.8.0)
 /// accepts a case, the test says so.
 @Suite struct SafetensorsHostileTests {
+    /// S1.
     @Test(arguments: [0, 1, 7])
     func tooShort(byteCount: Int) throws {
         #expect(try problemOpening([UInt8](repeating: 0, count: byteCount)) == .tooShort(byteCount: byteCount))
     }
 
+    /// S1, S2.
     @Test(arguments: [0, 3, 1 << 63, 100_000_001, .max] as [UInt64])
     func headerLength(declared: UInt64) throws {
         #expect(
@@ -28,6 +30,7 @@ import WeightFiles
         ) { try SafetensorsFile(path: path) }
     }
 
+    /// S3.
     @Test func holeOverlapAndReversedRanges() throws {
         let a = tensorEntry("a", 0, 4)
         #expect(
@@ -47,6 +50,7 @@ import WeightFiles
                 == .syntax(offset: 8 + 48, expected: "a non-negative whole number"))
     }
 
+    /// S4.
     @Test(arguments: [3, 5, 0])
     func missingAndExtraBytes(stored: Int) throws {
         #expect(
@@ -60,6 +64,7 @@ import WeightFiles
                 == .sizeMismatch(tensor: "a", stored: 8, declared: 12))
     }
 
+    /// S5.
     /// The reference accepts two names with one range.
     @Test(arguments: ["a", "\\u0061"])
     func duplicateNames(second: String) throws {
@@ -71,6 +76,7 @@ import WeightFiles
                 == .duplicateName("a"))
     }
 
+    /// S6.
     @Test func duplicateAndUnknownFields() throws {
         let twice = "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"shape\":[1],\"data_offsets\":[0,4]}}"
         #expect(
@@ -92,6 +98,7 @@ import WeightFiles
                 == .missingField(tensor: "a", field: "data_offsets"))
     }
 
+    /// S7.
     @Test(arguments: ["[1.0]", "[1e0]", "[NaN]", "[\"1\"]", "[01]", "[+1]", "[ ]x", "1", "null", "[1,]", "[1 1]"])
     func numbersThatAreNotWholeNumbers(shape: String) throws {
         let problem = try problemOpening(safetensors("{\(tensorEntry("a", "F32", shape, 0, 4))}", dataByteCount: 4))
@@ -101,6 +108,7 @@ import WeightFiles
         }
     }
 
+    /// S8.
     /// The reference accepts the second, though it refuses the same with the zero at the end.
     @Test(arguments: [[1 << 62, 8], [0, 1 << 62, 1 << 62], [1 << 62, 1 << 62, 0], [Int.max]])
     func shapesThatOverflow(shape: [Int]) throws {
@@ -116,6 +124,7 @@ import WeightFiles
                 == .numberTooLarge(offset: 8 + 29))
     }
 
+    /// S9.
     @Test(arguments: ["F4", "f32", "", "FLOAT"])
     func unknownElementType(spelling: String) throws {
         #expect(
@@ -123,6 +132,7 @@ import WeightFiles
                 == .unknownElementType(tensor: "a", spelling: spelling))
     }
 
+    /// S10.
     @Test(arguments: ["{\"k\":{}}", "{\"k\":1}", "{\"k\":null}", "[]", "\"text\""])
     func metadataHoldsStringsOnly(metadata: String) throws {
         let problem = try problemOpening(safetensors("{\"__metadata__\":\(metadata)}"))
@@ -132,6 +142,7 @@ import WeightFiles
         }
     }
 
+    /// S11.
     @Test(.timeLimit(.minutes(1)))
     func manyNamesOnOneRange() throws {
         let few = (0..<1000).map { tensorEntry("tensor\($0)", 0, 4) }.joined(separator: ",")
@@ -145,6 +156,7 @@ import WeightFiles
                 == .tooMany(what: "tensors", limit: 65_536))
     }
 
+    /// S12.
     @Test func textThatIsNotStrict() throws {
         let plain = Array("{}".utf8)
         #expect(
@@ -177,6 +189,7 @@ import WeightFiles
         #expect(try problemOpening(safetensors(whole, dataByteCount: 4)) == nil)
     }
 
+    /// S13.
     @Test(arguments: ["[", "{\"__metadata__\":", "{\"a\":{\"shape\":[", "{\"a\":{\"dtype\":{"], [5_000, 1_000_000])
     func deepNesting(opening: String, depth: Int) throws {
         let problem = try problemOpening(safetensors(String(repeating: opening, count: depth)))

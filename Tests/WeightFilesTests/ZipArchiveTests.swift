@@ -12,6 +12,7 @@ import WeightFiles
         #expect(source.warnings.isEmpty)
     }
 
+    /// Z1, Z2.
     /// Cut anywhere, the archive lacks its end.
     @Test func truncated() throws {
         let whole = plainArchive().bytes
@@ -21,6 +22,7 @@ import WeightFiles
         }
     }
 
+    /// Z3, Z19.
     @Test func notACheckpoint() throws {
         for bytes in [[], [1, 2, 3], [UInt8](repeating: 0xEE, count: 100)] {
             #expect(try problem(bytes) == .unrecognised)
@@ -28,6 +30,7 @@ import WeightFiles
         #expect(try problem(Array("GIF89a".utf8) + plainArchive().bytes) == .unrecognised)
     }
 
+    /// Z4, Z5, Z24.
     @Test func otherFiles() throws {
         let magic: [UInt8] = [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
         var tar = Array("sys_info".utf8) + [UInt8](repeating: 0, count: 504)
@@ -45,6 +48,7 @@ import WeightFiles
         for (bytes, expected) in cases { #expect(try problem(bytes) == .lookalike(expected)) }
     }
 
+    /// Z6.
     @Test func flippedBitIsFoundByTheChecksum() throws {
         var archive = plainArchive()
         let checksum = crc32(archive["model/data/0"].bytes)
@@ -56,6 +60,7 @@ import WeightFiles
         #expect(try problem(archive.bytes) == .archive(.checksum(entry: "data.pkl")))
     }
 
+    /// Z7.
     @Test func archiveWithoutChecksumsWarns() throws {
         var archive = plainArchive()
         for index in archive.entries.indices { archive.entries[index].checksum = 0 }
@@ -65,6 +70,7 @@ import WeightFiles
         #expect(source.warnings.count == 1)
     }
 
+    /// Z8, Z9, Z11, Z17, Z18.
     @Test func names() throws {
         let cases: [(name: String, fault: WeightFileError.ArchiveFault)] = [
             ("model/data/0", .duplicate("model/data/0")), ("model/DATA/0", .duplicate("model/DATA/0")),
@@ -87,6 +93,7 @@ import WeightFiles
         #expect(try problem(archive.bytes) == .archive(.contradiction(entry: "model/data/0")))
     }
 
+    /// Z10.
     @Test(arguments: [0, 5, 6, 13])
     func unknownFlags(bit: Int) throws {
         var archive = plainArchive()
@@ -94,6 +101,7 @@ import WeightFiles
         #expect(try problem(archive.bytes) == .archive(.flags(entry: "model/data/0", flags: 1 << bit)))
     }
 
+    /// Z12, Z13, and the count of Z16.
     @Test func placesAndSizes() throws {
         var archive = plainArchive()
         archive.entries.insert(.init("model/data/1", [1, 2, 3, 4, 5, 6, 7, 8]), at: 3)
@@ -122,6 +130,7 @@ import WeightFiles
         #expect(try problem(count.bytes) != nil)
     }
 
+    /// Z16.
     @Test(.timeLimit(.minutes(1)))
     func manyEntries() throws {
         var archive = plainArchive()
@@ -129,6 +138,7 @@ import WeightFiles
         #expect(try problem(archive.bytes) != nil)
     }
 
+    /// Z14, Z15.
     @Test func compressedEntries() throws {
         var archive = plainArchive()
         archive["model/data/0"].method = 8
@@ -145,6 +155,7 @@ import WeightFiles
         #expect(try problem(archive.bytes) == nil)
     }
 
+    /// Z20.
     @Test func bytesAfterTheEnd() throws {
         #expect(try problem(plainArchive().bytes + [UInt8](repeating: 0, count: 1024)) == .archive(.bytesAfterEnd))
         var archive = plainArchive()
@@ -155,6 +166,7 @@ import WeightFiles
         }
     }
 
+    /// Z21, Z22, Z23.
     @Test func versionAndByteOrder() throws {
         var archive = plainArchive()
         archive["model/byteorder"].bytes = Array("big".utf8)

@@ -12,6 +12,8 @@ package struct CheckpointOptions: Sendable {
     package var name: String?
     /// A CLIP with the token table that ViFi-CLIP's checkpoints lack.
     package var tokens: Checkpoint?
+    /// Describes a ViFi-CLIP checkpoint without any token table; its weights can then be surveyed, not used.
+    package var allowsMissingTokens = false
 
     package init(
         activation: Activation? = nil, likelyActivation: Activation? = nil, name: String? = nil, tokens: Checkpoint? = nil
@@ -51,6 +53,8 @@ package struct Checkpoint: Sendable {
     package let warnings: [CheckpointWarning]
     /// CLIP's vocabulary beside the weights.
     package let vocabularyPath: String?
+    /// Whether the token table is neither in the file nor supplied: its size is CLIP's then.
+    package let lacksTokens: Bool
     let tensors: BackboneParameters<MappedTensor>
 
     package struct IgnoredTensors: Sendable, Equatable {
@@ -73,9 +77,18 @@ package struct Checkpoint: Sendable {
         if source.metadata[PromptHeader.Key.format] != nil { throw ModelError.notABackbone }
         isOwn = BackboneDescription.isClaimed(by: source.metadata)
         var mapping = try CheckpointMapping(source: source)
-        if mapping.layout.kind == .vifi, mapping.tensors[CheckpointNames.tokenEmbedding] == nil {
-            guard let tokens = options.tokens else { throw ModelError.noTokenTable }
-            mapping.tensors[CheckpointNames.tokenEmbedding] = tokens.tensors.text.tokenEmbedding
+        let holdsTokens = mapping.layout.kind != .vifi || mapping.tensors[CheckpointNames.tokenEmbedding] != nil
+        lacksTokens = !holdsTokens && options.tokens == nil
+        if !holdsTokens {
+            if let tokens = options.tokens {
+                mapping.tensors[CheckpointNames.tokenEmbedding] = tokens.tensors.text.tokenEmbedding
+            } else if options.allowsMissingTokens, let width = mapping.tensors[CheckpointNames.textPositions]?.shape.last {
+                mapping.tensors[CheckpointNames.tokenEmbedding] = MappedTensor(
+                    source: source, origin: .same(CheckpointNames.tokenEmbedding),
+                    shape: [CLIPArchitecture.usualVocabularySize, width], elementType: .float32)
+            } else {
+                throw ModelError.noTokenTable
+            }
         }
         let folder = CheckpointFolder(holding: path, layout: mapping.layout.kind)
         let said = try isOwn ? CheckpointConfiguration(metadata: source.metadata) : folder.configuration()

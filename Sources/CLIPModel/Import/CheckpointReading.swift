@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Synchronization
 import Tensors
 import WeightFiles
@@ -78,7 +79,38 @@ extension Checkpoint {
         return zip(specifications.map(\.name), tensors.all).map { ($0, $1) }.sorted { $0.name < $1.name }
     }
 
-    package var parameterCount: Int { tensors.all.reduce(0) { $0 + $1.count } }
+    package var parameterCount: Int {
+        tensors.all.reduce(0) { $0 + $1.count } - (lacksTokens ? tensors.text.tokenEmbedding.count : 0)
+    }
+
+    /// What reading all weights tells, without keeping them.
+    package struct Survey: Sendable {
+        /// `Backbone.digest`; nil without a token table.
+        package let digest: String?
+        /// The factor on cosine similarities.
+        package let logitScale: Float
+    }
+
+    /// Reads every weight, one tensor at a time.
+    ///
+    /// - Throws: as `backbone` does.
+    package func survey() throws -> Survey {
+        var digest = Digest()
+        var logitScale: Float = 0
+        for (name, tensor) in namedTensors where !lacksTokens || name != CheckpointNames.tokenEmbedding {
+            let matrix = try tensor.matrix()
+            try check(matrix, of: tensor)
+            Backbone.update(&digest, name: name, shape: tensor.shape, with: matrix)
+            if name == CheckpointNames.logitScale { logitScale = exp(matrix.reading[0, 0]) }
+        }
+        return Survey(digest: lacksTokens ? nil : digest.hexadecimal, logitScale: logitScale)
+    }
+
+    /// - Throws: `ModelError.nonFinite`, naming the file.
+    private func check(_ matrix: MutableMatrix, of tensor: MappedTensor) throws(ModelError) {
+        let count = nonFiniteCount(in: matrix)
+        guard count == 0 else { throw .inFile(path: path, .nonFinite(name: tensor.origin.names[0], count: count)) }
+    }
 
     /// Reads every weight. All processors read; one of them computes the digest of what is there already.
     ///
@@ -95,10 +127,7 @@ extension Checkpoint {
             do {
                 let matrix = matrices[item]
                 try unsafe matrix.withMutableValues { try unsafe named[item].tensor.read(into: $0) }
-                let nonFinite = nonFiniteCount(in: matrix)
-                if nonFinite > 0 {
-                    throw ModelError.nonFinite(name: named[item].tensor.origin.names[0], count: nonFinite)
-                }
+                try check(matrix, of: named[item].tensor)
             } catch {
                 errors.note(error, item: item)
             }
@@ -123,11 +152,7 @@ extension Checkpoint {
                 }
             }
         }
-        do {
-            try errors.check()
-        } catch let error as ModelError {
-            throw ModelError.inFile(path: path, error)
-        }
+        try errors.check()
         let byName = Dictionary(zip(named.map(\.name), matrices), uniquingKeysWith: { first, _ in first })
         let parameters = try specifications.map { specification in
             guard let matrix = byName[specification.name] else { throw ModelError.missingTensor(name: specification.name) }

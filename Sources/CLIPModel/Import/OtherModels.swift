@@ -24,6 +24,7 @@ enum OtherModels {
         ("prompts_generator.", "an X-CLIP", "Its image tower mixes frames inside its layers; only CLIP's is computed here"),
         ("visual_encoder.blocks.", "a BLIP or ALBEF", "Only CLIP's two towers are computed here"),
         ("language_model.", "a language model with pictures (LLaVA and the like)", "It has no text tower of CLIP"),
+        ("head.probe", "the image tower of a SigLIP", "Its towers pool and score in another way than CLIP's"),
         // No CLIP at all.
         ("encoder.block.0.layer.0.SelfAttention.", "a T5", noCLIP),
         ("embeddings.word_embeddings.", "a BERT or RoBERTa", noCLIP),
@@ -44,7 +45,7 @@ enum OtherModels {
         for entry in table where names.contains(where: { $0.hasPrefix(entry.mark) || $0.contains("." + entry.mark) }) {
             return .otherModel(model: entry.model, reason: entry.reason)
         }
-        let visionMarks = ["vision_model.", "visual.", "image_encoder."]
+        let visionMarks = ["vision_model.", "visual.", "image_encoder.", "embeddings.class_embedding"]
         let hasVision = names.contains { name in visionMarks.contains { name.contains($0) } }
         let textMarks = ["text_model.", "text_encoder.", "text_projection", "token_embedding.", "ln_final."]
         let hasText = names.contains { name in textMarks.contains { name.contains($0) } }

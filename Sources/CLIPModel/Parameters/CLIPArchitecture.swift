@@ -3,6 +3,9 @@ import Tensors
 /// The sizes of a CLIP with two transformers, inferred from tensor shapes, and what shapes do not show: the
 /// number of heads and the activation.
 package struct CLIPArchitecture: Sendable, Equatable {
+    /// Tokens of CLIP's own vocabulary.
+    static let usualVocabularySize = 49_408
+
     /// One transformer's sizes.
     package struct Tower: Sendable, Equatable {
         package var width: Int

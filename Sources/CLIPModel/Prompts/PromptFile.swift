@@ -21,6 +21,9 @@ package struct PromptFile: Sendable {
     /// Where the file holds its backbone instead of naming it.
     let carriedBackbone: CarriedBackbone?
 
+    /// Whether the file holds a backbone besides the prompts, all but the token table.
+    package var carriesBackbone: Bool { carriedBackbone != nil }
+
     package init(prompts: PromptSet<Matrix>, header: PromptHeader) {
         self.init(prompts: prompts, header: header, form: .safetensors)
     }

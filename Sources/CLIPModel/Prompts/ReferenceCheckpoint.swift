@@ -49,15 +49,16 @@ package enum ReferenceCheckpoint {
         if let unknown = backboneNames.sorted().first(where: { !isBackbone($0) || $0.hasSuffix("." + shallowName) }) {
             throw ModelError.unexpectedTensor(name: prefix + unknown)
         }
+        let carried = backboneNames.isEmpty ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames)
         if let header = try header(in: source, prompts: prompts) {
-            return PromptFile(prompts: prompts, header: header, form: .checkpoint, notes: source.warnings)
+            return PromptFile(
+                prompts: prompts, header: header, form: .checkpoint, notes: source.warnings, carriedBackbone: carried)
         }
         let classCount = try source.contains(prefix + buffers[0]) ? source.description(of: prefix + buffers[0]).shape.first : nil
         return PromptFile(
             prompts: prompts, header: PromptHeader(reference: prompts.configuration, metadata: source.metadata),
             form: .checkpoint, notes: source.warnings + notes(classCount: classCount),
-            carriedBackbone: backboneNames.isEmpty
-                ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames))
+            carriedBackbone: carried)
     }
 
     private static func isBackbone(_ name: String) -> Bool {

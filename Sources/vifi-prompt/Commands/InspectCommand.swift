@@ -12,13 +12,14 @@ struct InspectCommand: ParsableCommand {
         abstract: "Says what a CLIP, a prompt file, another file of weights or a film holds.",
         discussion: """
               vifi-prompt inspect runs/learn/prompts/best.safetensors
+              vifi-prompt inspect learn-adapter
               vifi-prompt inspect ViT-B-16.pt --tensors
               vifi-prompt inspect clip.mp4 --json
 
             Backbones and prompt files are checked as if they were to be used: every tensor is read.
             """)
 
-    @Argument(help: ArgumentHelp("A file of weights, a folder of Hugging Face or open_clip, or a film.", valueName: "file"))
+    @Argument(help: ArgumentHelp("A file of weights or prompts, a folder of Hugging Face, open_clip or PEFT, or a film.", valueName: "file"))
     var file: String
 
     @Option(help: "The activation of a CLIP that does not say it: quick_gelu or gelu.")
@@ -69,26 +70,26 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func weights() throws -> (Inspection, problem: (any ReportableError)?) {
-        let contents = try openWeights(file)
+        let isAdapter = isDirectory(file) && PromptAdapter.isAdapter(file)
+        let contents = try openWeights(isAdapter ? PromptAdapter.tensorsPath(of: file) : file)
         var inspection = try Inspection(kind: .tensors, file: file)
         inspection.metadata = contents.metadata
-        inspection.format = contents.format.rawValue
+        inspection.format = isAdapter ? PromptFile.Form.adapter.rawValue : contents.format.rawValue
         inspection.tensors = contents.tensors.map(Inspection.Tensor.init)
         inspection.tensorCount = contents.tensors.count
         inspection.ignoredObjects = contents.ignoredObjects
+        for warning in contents.warnings where isAdapter { Console.warning("\(file.escapedForDisplay): \(warning)") }
         if contents.metadata[ClassEmbeddingsFile.formatKey] != nil { inspection.kind = .classEmbeddings }
-        do {
-            if contents.format == .safetensors {
-                try describePrompts(in: &inspection)
-                return (inspection, nil)
-            }
-        } catch ModelError.inFile(_, .notAPromptFile) {
-            // Then it may be a backbone.
-        } catch let error as ModelError {
-            inspection.kind = .prompts
-            return (inspection, error)
+        var problem: (any ReportableError)?
+        if isAdapter || contents.format == .safetensors || contents.format == .pyTorch {
+            problem = try describePrompts(in: &inspection)
         }
-        let problem = try describeBackbone(in: &inspection)
+        let isPrompts = inspection.kind == .prompts
+        if !isAdapter, !isPrompts || inspection.prompts?.carriesBackbone == true {
+            let other = try describeBackbone(in: &inspection)
+            problem = problem ?? other
+            if isPrompts { inspection.kind = .prompts }
+        }
         return (inspection, problem)
     }
 
@@ -96,8 +97,9 @@ struct InspectCommand: ParsableCommand {
     private func describeBackbone(in inspection: inout Inspection) throws -> (any ReportableError)? {
         let checkpoint: Checkpoint
         do {
-            let tokens = try clip.map { try Checkpoint(path: $0) }
-            checkpoint = try Checkpoint(path: file, options: CheckpointOptions(activation: activation, tokens: tokens))
+            var options = CheckpointOptions(activation: activation, tokens: try clip.map { try Checkpoint(path: $0) })
+            options.allowsMissingTokens = true
+            checkpoint = try Checkpoint(path: file, options: options)
         } catch ModelError.inFile(_, .noCLIP) {
             if inspection.kind == .tensors { Console.note("No backbone: no CLIP's layout fits the tensors' names.") }
             return nil
@@ -112,30 +114,51 @@ struct InspectCommand: ParsableCommand {
         }
         inspection.kind = .backbone
         for warning in checkpoint.warnings { Console.warning("\(file.escapedForDisplay): \(warning)") }
+        if checkpoint.lacksTokens {
+            Console.note(
+                "A backbone but for the token embeddings, as ViFi-CLIP saves it: `vifi-prompt bridge --import FILE --clip ViT-B-16.pt` "
+                    + "takes them from the CLIP that it started from.")
+        }
         if let digest = inspection.sha256 {
             let (known, warning) = try KnownReleases.words(file: file, digest: digest)
             inspection.knownRelease = known
             if let warning { Console.warning(warning) }
         }
         do {
-            inspection.backbone = Inspection.BackboneFacts(try checkpoint.backbone(), checkpoint)
+            inspection.backbone = Inspection.BackboneFacts(checkpoint, try checkpoint.survey())
             return nil
         } catch let error as any ReportableError {
             return error
         }
     }
 
-    private func describePrompts(in inspection: inout Inspection) throws {
-        let prompts = try PromptFile.load(file)
+    /// What the file holds as prompts, and why they cannot be used.
+    private func describePrompts(in inspection: inout Inspection) throws -> (any ReportableError)? {
+        let prompts: PromptFile
+        do {
+            prompts = try PromptFile.load(file)
+        } catch ModelError.inFile(_, .notAPromptFile), ModelError.inFile(_, .prompts(.noPrompts)), ModelError.inFile(_, .prompts(.partOfAdapter)) {
+            // Then it may be a backbone.
+            return nil
+        } catch let error as ModelError {
+            if case .inFile(_, .prompts(.adapterType)) = error {
+                Console.note("No prompts: \(error.description)")
+                return nil
+            }
+            inspection.kind = .prompts
+            return error
+        }
         inspection.kind = .prompts
+        for note in prompts.notes { Console.note("\(file.escapedForDisplay): \(note)") }
         var isHere = true
         do {
             try prompts.check(against: BackboneFinder.backbone(for: prompts))
-        } catch ModelError.backboneNotFound {
+        } catch ModelError.backboneNotFound, ModelError.prompts(.backboneNotFound) {
             isHere = false
         } catch let error as ModelError {
             throw ModelError.inFile(path: file, error)
         }
         inspection.prompts = Inspection.Prompts(prompts, backboneIsHere: isHere)
+        return nil
     }
 }

@@ -29,7 +29,8 @@ struct Inspection: Encodable {
         let architecture: String
         let parameters: Int
         /// Over the values of the weights: the same for a copy in another order or file format.
-        let digest: String
+        /// Nil where the token table is missing.
+        let digest: String?
         /// How its tensors are named: OpenAI CLIP, Hugging Face, …
         let layout: String
         let activation: String
@@ -37,7 +38,8 @@ struct Inspection: Encodable {
         let textHeads: Int
         let normalisation: String
         let tokenizer: String
-        let vocabulary: Int
+        /// Nil where the token table is missing.
+        let vocabulary: Int?
         let contextLength: Int
         let logitScale: Float
         let provenance: String
@@ -47,35 +49,41 @@ struct Inspection: Encodable {
         /// Tensors that are no part of the backbone, by what they are.
         let ignored: [String: [String]]
 
-        init(_ backbone: Backbone, _ checkpoint: Checkpoint) {
+        init(_ checkpoint: Checkpoint, _ survey: Checkpoint.Survey) {
+            let description = checkpoint.description
             layout = checkpoint.isOwn ? "vifi-prompt" : checkpoint.layout.rawValue
-            activation = backbone.architecture.activation.rawValue
-            visionHeads = backbone.architecture.vision.headCount
-            textHeads = backbone.architecture.text.headCount
+            activation = checkpoint.architecture.activation.rawValue
+            visionHeads = checkpoint.architecture.vision.headCount
+            textHeads = checkpoint.architecture.text.headCount
             promptTensors = checkpoint.promptNames
             ignored = Dictionary(checkpoint.ignored.map { ($0.what, $0.names) }, uniquingKeysWith: { $0 + $1 })
-            name = backbone.description.name
-            architecture = backbone.architecture.summary
-            parameters = backbone.parameterCount
-            digest = backbone.digest
-            normalisation = backbone.description.normalisation.name
-            tokenizer = backbone.description.tokenizer.rawValue
-            vocabulary = backbone.architecture.vocabularySize
-            contextLength = backbone.architecture.contextLength
-            logitScale = backbone.logitScale
-            provenance = backbone.description.provenance
+            name = description.name
+            architecture = checkpoint.architecture.summary
+            parameters = checkpoint.parameterCount
+            digest = survey.digest
+            normalisation = description.normalisation.name
+            tokenizer = description.tokenizer.rawValue
+            vocabulary = checkpoint.lacksTokens ? nil : checkpoint.architecture.vocabularySize
+            contextLength = checkpoint.architecture.contextLength
+            logitScale = survey.logitScale
+            provenance = description.provenance
         }
     }
 
     struct Prompts: Encodable {
+        /// In which form they are kept.
+        let form: String
+        /// Whether the file holds a backbone as well.
+        let carriesBackbone: Bool
         let visionTokens: Int
         let visionDepth: Int
         let textTokens: Int
         let textDepth: Int
         let learnedNumbers: Int
-        let backboneName: String
-        let backboneDigest: String
-        let architecture: String
+        /// Nil where the file does not name its backbone, as the reference's checkpoints do not.
+        let backboneName: String?
+        let backboneDigest: String?
+        let architecture: String?
         /// Whether that backbone is among the runs here or came with the program.
         let backboneIsHere: Bool
         let classes: [String]
@@ -85,8 +93,9 @@ struct Inspection: Encodable {
         let shots: Int?
         let seed: UInt64
         let metrics: [String: Double]
-        let recipeDigest: String
-        let toolVersion: String
+        /// Nil where another program wrote the file.
+        let recipeDigest: String?
+        let toolVersion: String?
 
         init(_ file: PromptFile, backboneIsHere: Bool) {
             let header = file.header
@@ -95,9 +104,11 @@ struct Inspection: Encodable {
             textTokens = header.configuration.textTokens
             textDepth = header.configuration.textDepth
             learnedNumbers = file.prompts.all.reduce(0) { $0 + $1.count }
-            backboneName = header.backboneName
-            backboneDigest = header.backboneDigest
-            architecture = header.architecture
+            form = file.form.rawValue
+            carriesBackbone = file.carriesBackbone
+            backboneName = header.namesBackbone ? header.backboneName : nil
+            backboneDigest = header.namesBackbone ? header.backboneDigest : nil
+            architecture = header.namesBackbone ? header.architecture : nil
             self.backboneIsHere = backboneIsHere
             classes = header.classNames
             frames = header.frameCount
@@ -106,8 +117,8 @@ struct Inspection: Encodable {
             shots = header.shots
             seed = header.seed
             metrics = header.metrics
-            recipeDigest = header.recipeDigest
-            toolVersion = header.toolVersion
+            recipeDigest = header.namesBackbone ? header.recipeDigest : nil
+            toolVersion = header.namesBackbone ? header.toolVersion : nil
         }
     }
 
@@ -222,9 +233,10 @@ extension Inspection {
 extension Inspection.BackboneFacts {
     fileprivate var rows: [(String, String)] {
         [
-            ("name", name), ("architecture", architecture), ("parameters", grouped(parameters)), ("digest", digest),
+            ("name", name), ("architecture", architecture), ("parameters", grouped(parameters)),
+            ("digest", digest ?? "none without the token embeddings"),
             ("layout", layout), ("activation", activation), ("heads", "\(visionHeads), text \(textHeads)"), ("normalisation", normalisation),
-            ("tokenizer", "\(tokenizer), \(grouped(vocabulary)) tokens, context \(contextLength)"),
+            ("tokenizer", "\(tokenizer), \(vocabulary.map { "\(grouped($0)) tokens" } ?? "token embeddings missing"), context \(contextLength)"),
             ("logit scale", "\(logitScale)"), ("provenance", provenance),
         ]
             + (promptTensors.isEmpty
@@ -238,15 +250,24 @@ extension Inspection.BackboneFacts {
 extension Inspection.Prompts {
     fileprivate var rows: [(String, String)] {
         let names = classes.prefix(10).joined(separator: ", ") + (classes.count > 10 ? ", …" : "")
-        return [
-            ("vision", "\(visionTokens) tokens × \(visionDepth) layers"), ("text", "\(textTokens) tokens × \(textDepth) layers"),
-            ("learned numbers", grouped(learnedNumbers)), ("backbone", "\(backboneName), \(architecture)"),
-            ("digest", "\(backboneDigest) (\(backboneIsHere ? "found here" : "not found here: pass it with --backbone"))"),
-            ("classes", "\(classes.count): \(names)"), ("frames", "\(frames), fusion \(fusion), normalisation \(normalisation)"),
-            ("shots", shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(seed)"),
+        let place = backboneIsHere ? "found here" : "not found here: pass it with --backbone"
+        var rows = [
+            ("form", form), ("vision", "\(visionTokens) tokens × \(visionDepth) layers"),
+            ("text", "\(textTokens) tokens × \(textDepth) layers"), ("learned numbers", grouped(learnedNumbers)),
         ]
-            + metrics.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
-            + [("recipe", recipeDigest), ("written by", "vifi-prompt \(toolVersion)")]
+        if let backboneName, let backboneDigest, let architecture {
+            rows += [("backbone", "\(backboneName), \(architecture)"), ("digest", "\(backboneDigest) (\(place))")]
+        } else {
+            rows.append(("backbone", "not named\(carriesBackbone ? ", but its weights are in the file" : "") (\(place))"))
+        }
+        rows += [
+            ("classes", classes.isEmpty ? "not named" : "\(classes.count): \(names)"),
+            ("frames", "\(frames), fusion \(fusion), normalisation \(normalisation)"),
+        ]
+        if toolVersion != nil { rows += [("shots", shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(seed)")] }
+        rows += metrics.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+        if let recipeDigest, let toolVersion { rows += [("recipe", recipeDigest), ("written by", "vifi-prompt \(toolVersion)")] }
+        return rows
     }
 }
 
