@@ -100,8 +100,10 @@ import WeightFiles
         #expect(try directoryEntries(program.folder.path).filter { !$0.hasPrefix(".") } == ["own.safetensors"])
     }
 
-    /// The list in the working folder goes before the one that comes with the program.
+    /// By a list of known releases that knows a fixture.
     @Test func aFileThatIsARelease() throws {
+        var program = program
+        program.home = program.folder.path
         let source = fixturePath("clip/clip-mini.safetensors")
         try createDirectory(program.folder.path("Checkpoints"))
         try program.folder.write("somebody:\n  mini.safetensors: \(try Digest.ofFile(source))\n", to: "Checkpoints/known.yaml")

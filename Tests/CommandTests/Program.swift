@@ -5,6 +5,8 @@ import Testing
 /// The built program, run in a folder of its own with an environment that says nothing.
 struct Program {
     let folder: TemporaryDirectory
+    /// Where it finds what comes with it.
+    var home = packageRoot
 
     init() throws { folder = try TemporaryDirectory() }
 
@@ -83,7 +85,7 @@ struct Program {
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         process.environment = [
-            "VIFI_PROMPT_HOME": packageRoot, "VIFI_PROMPT_DATA": folder.path("data"), "COLUMNS": "100", "TERM": "xterm",
+            "VIFI_PROMPT_HOME": home, "VIFI_PROMPT_DATA": folder.path("data"), "COLUMNS": "100", "TERM": "xterm",
         ].merging(environment) { _, given in given }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[0]))
