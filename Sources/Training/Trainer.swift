@@ -111,11 +111,14 @@ package struct Trainer {
             let epochSecondsBefore = state.epochSeconds
             func epochSeconds() -> Double { epochSecondsBefore + (clock.now - epochBegan) / .seconds(1) }
 
-            try steps(of: task, state: &state, report: events.onStep) { state in
+            let isStopped = try steps(of: task, state: &state, report: events.onStep) { state in
                 state.epochSeconds = epochSeconds()
-                try save(&state, Interruption.isRequested ? .interruption : .step)
+                // Asked once: a signal that comes while saving must find a save of its own.
+                let isStopping = Interruption.isRequested
+                try save(&state, isStopping ? .interruption : .step)
+                return isStopping
             }
-            if Interruption.isRequested { return .interrupted(step: state.step) }
+            if isStopped { return .interrupted(step: state.step) }
             if let name = task.nonFiniteName() { throw TrainingError.nonFiniteParameter(name: name, step: state.step) }
             guard state.lossClips > 0 else { throw TrainingError.noClips }
 
@@ -143,15 +146,17 @@ package struct Trainer {
         return .finished
     }
 
-    /// The epoch's steps from `state` on; `afterStep` is given the state after each.
+    /// The epoch's steps from `state` on; `afterStep` is given the state after each and says whether to stop.
+    ///
+    /// - Returns: whether it was stopped.
     private func steps(
         of task: some LearningTask, state: inout TrainingState, report: (StepReport) throws -> Void,
-        afterStep: (inout TrainingState) throws -> Void
-    ) throws {
+        afterStep: (inout TrainingState) throws -> Bool
+    ) throws -> Bool {
         let clipCount = clips.list.clips.count
         let schedule = configuration.schedule(clipCount: clipCount)
         let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
-        guard state.stepOfEpoch < perEpoch else { return }
+        guard state.stepOfEpoch < perEpoch else { return false }
         let stream = clips.clips(
             at: Array(clips.trainingOrder(epoch: state.epoch).dropFirst(state.clipPosition)), epoch: state.epoch)
         defer { stream.cancel() }
@@ -177,9 +182,9 @@ package struct Trainer {
                     step: state.step, stepCount: schedule.stepCount, epoch: state.epoch + 1, loss: loss, rate: rate,
                     clips: result.clipCount, seconds: Date().timeIntervalSince(stepStart),
                     waitingSeconds: stream.waitingSeconds - waitedBefore))
-            try afterStep(&state)
-            if Interruption.isRequested { return }
+            if try afterStep(&state) { return true }
         }
+        return false
     }
 
     /// One step over up to `planned` clips, batch by batch.

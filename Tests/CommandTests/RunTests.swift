@@ -171,6 +171,7 @@ import VideoData
         let newest = try #require(try directoryEntries(folder).last)
         #expect(truncate(folder + "/\(newest)/tensors.safetensors", 1000) == 0)
         // What a kill in the middle of writing leaves behind.
+        try createDirectory(program.folder.path("stopped/prompts"))
         try program.folder.write("half", to: "stopped/prompts/best.safetensors.tmp-12-345")
         let resumed = try program("learn", "--resume", "stopped")
         #expect(resumed.status == 0)
