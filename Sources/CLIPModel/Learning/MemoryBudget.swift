@@ -9,8 +9,11 @@ package enum MemoryBudget: Sendable, Equatable {
     /// Bytes of the whole process, of which `reserve` go to what is neither matrices nor made yet.
     case process(Int, reserve: Int)
 
-    /// What the system's libraries, the program and the buffers of BLAS take, as measured.
-    package static func processReserve(threadCount: Int) -> Int { 64 << 20 + threadCount * 12 << 20 }
+    /// What the system's libraries, the program and each thread's buffers of BLAS and oneDNN take, as measured.
+    package static func processReserve(threadCount: Int) -> Int {
+        let buffers = Precision.oneDNNVersion == nil ? 12 << 20 : 57 << 20
+        return 64 << 20 + threadCount * buffers
+    }
 
     /// Bytes that activations may take beside the matrices that are there now.
     func left() -> Int {
