@@ -226,7 +226,7 @@ struct LearningRun {
         let trainer = Trainer(configuration: configuration, classCount: data.classes.count, clips: clips)
         let ending = try trainer.run(task, from: state, events: events)
         progress.finish()
-        Console.note("Peak memory: \(ProgressReporter.decimal(Double(peakResidentBytes()) / 1e9, places: 2)) GB.")
+        Console.note("Peak memory: \(ProgressReporter.decimal(Double(Machine.peakMemory) / 1e9, places: 2)) GB.")
         for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { Console.warning("not used: \(bad.reason)") }
         if case .interrupted(let step) = ending {
             throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)

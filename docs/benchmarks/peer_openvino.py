@@ -4,7 +4,7 @@ import argparse, os, resource, sys, time
 import numpy as np
 import openvino as ov
 import torch
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../Tests/Fixtures/scripts"))
 import vlclip as R
 ap = argparse.ArgumentParser()
 ap.add_argument("--frames", type=int, default=16); ap.add_argument("--bf16", action="store_true")

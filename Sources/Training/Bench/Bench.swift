@@ -130,11 +130,11 @@ package struct Bench {
         return BenchReport(
             work: work.kind.rawValue, frames: work.frameCount, clips: work.clipCount, classes: work.classCount,
             tokens: work.kind == .bridge ? 0 : work.promptTokens, depth: work.kind == .bridge ? 0 : work.promptDepth,
-            precision: work.precision.rawValue, threads: pool.threadCount, processor: processorName(), steps: steps.count,
+            precision: work.precision.rawValue, threads: pool.threadCount, processor: Machine.processorName, steps: steps.count,
             secondsPerStep: middle.seconds, fastestStep: steps[0].seconds, slowestStep: steps[steps.count - 1].seconds,
             flopsNeeded: needed, flopsDone: middle.work.operations, productRows: middle.work.productRows,
             productGflops: speed * 1e-9, shareOfProductSpeed: Double(needed) / middle.seconds / speed,
-            peakBytes: peakResidentBytes(), allocations: middle.work.allocations,
+            peakBytes: Machine.peakMemory, allocations: middle.work.allocations,
             breakdown: breakdown(of: middle), waitingForFilms: films == nil ? nil : middle.films.waiting / middle.seconds)
     }
 
@@ -153,24 +153,4 @@ package struct Bench {
         result.decode = step.films.decoding
         return result
     }
-}
-
-/// The most memory that this process has held at a time, in bytes.
-package func peakResidentBytes() -> Int {
-    var usage = rusage()
-    unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss << 10
-}
-
-/// "AMD EPYC 9R14", or "unknown".
-private func processorName() -> String {
-    guard let file = unsafe fopen("/proc/cpuinfo", "r") else { return "unknown" }
-    defer { unsafe fclose(file) }
-    var line = [CChar](repeating: 0, count: 512)
-    while unsafe fgets(&line, Int32(line.count), file) != nil {
-        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        guard text.hasPrefix("model name"), let colon = text.firstIndex(of: ":") else { continue }
-        return text[text.index(after: colon)...].split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    }
-    return "unknown"
 }

@@ -72,7 +72,7 @@ struct DecodeBench: ParsableCommand {
         let report = Report(
             films: paths.count, frames: counts.reduce(0, +), threads: threads,
             frames_per_second: Double(counts.reduce(0, +)) / whole.seconds, clips_per_second: Double(paths.count) / clips.seconds,
-            peak_bytes: peakResidentBytes())
+            peak_bytes: Machine.peakMemory)
         if json { return try Console.json(report) }
         Console.result(
             """
