@@ -7,6 +7,8 @@ struct Program {
     let folder: TemporaryDirectory
     /// Where it finds what comes with it.
     var home = packageRoot
+    /// Where the pocket world's films lie; nil for a folder of its own.
+    var films: String?
 
     init() throws { folder = try TemporaryDirectory() }
 
@@ -30,6 +32,9 @@ struct Program {
         return folder.appendingPathComponent("vifi-prompt").path
     }()
 
+    /// Where the program was built.
+    static var builtFolder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
+
     func callAsFunction(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
         try run(arguments, sourceLocation: sourceLocation)
     }
@@ -49,6 +54,12 @@ struct Program {
         let script = "ulimit -f \(fileBlocks); exec \"$0\" \"$@\""
         let (process, streams) = try start("/bin/bash", ["-c", script, Self.path] + arguments)
         return try end(of: process, streams: streams, arguments, sourceLocation)
+    }
+
+    /// Runs a line as a shell takes it; `vifi-prompt` in it is the built program.
+    func shell(_ line: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+        let (process, streams) = try start("/bin/bash", ["-c", line], environment: ["PATH": Self.builtFolder + ":/usr/bin:/bin"])
+        return try end(of: process, streams: streams, [line], sourceLocation)
     }
 
     /// Sends a signal after a while, or once a file of the folder is there.
@@ -85,7 +96,7 @@ struct Program {
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         process.environment = [
-            "VIFI_PROMPT_HOME": home, "VIFI_PROMPT_DATA": folder.path("data"), "COLUMNS": "100", "TERM": "xterm",
+            "VIFI_PROMPT_HOME": home, "VIFI_PROMPT_DATA": films ?? folder.path("data"), "COLUMNS": "100", "TERM": "xterm",
         ].merging(environment) { _, given in given }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[0]))

@@ -1,0 +1,113 @@
+import Files
+import TestSupport
+import Testing
+
+/// A page of the documentation with what its commands find when they are run.
+struct DocumentationPage: CustomTestStringConvertible, Sendable {
+    let path: String
+    let prepare: @Sendable (DocumentedWorld) throws -> Void
+
+    var testDescription: String { path }
+
+    init(_ path: String, prepare: @escaping @Sendable (DocumentedWorld) throws -> Void = { _ in }) {
+        self.path = path
+        self.prepare = prepare
+    }
+
+    /// What a command gets besides, so that it takes a second instead of minutes: repeated options count last.
+    static func shortening(of command: String) -> String {
+        if command.hasPrefix("vifi-prompt bench") && !command.hasPrefix("vifi-prompt bench decode") {
+            return " --steps 1 --frames 1" + (command.contains("--clips") ? " --clips 1 --classes 5" : "")
+        }
+        let trains = command.hasPrefix("vifi-prompt learn") || command.hasPrefix("vifi-prompt bridge")
+        return trains && (command.contains("--recipe") || command.contains("--train")) && !command.contains("--epochs") ? " --epochs 2" : ""
+    }
+
+    static let all: [DocumentationPage] = [
+        DocumentationPage("README.md") { world in
+            try world.saveStateDict(to: "ViT-B-16.pt")
+            try world.films("films")
+            try world.film("new.mp4")
+            try world.saveBackbone(to: "clip.safetensors")
+            try world.saveViFiPrompts(to: "vifi-clip.pth")
+            try world.labels(to: "labels.csv")
+            try world.list(try world.films("more"), to: "more/more.txt")
+            try world.list(try world.films("."), to: "more.txt")
+        },
+        DocumentationPage("docs/benchmarks.md") { try $0.film("film.mp4") },
+        DocumentationPage("docs/checkpoints.md") { world in
+            try world.saveStateDict(to: "ViT-B-16.pt")
+            try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")
+            try world.copyFixture("formats/hf-clip", to: "clip-folder")
+            try world.copyFixture("formats/open_clip-style.pt", to: "open_clip_pytorch_model.bin")
+        },
+        DocumentationPage("docs/datasets.md") { world in
+            try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "FILE")
+            try world.films("films")
+            try world.hmdbLists("testTrainMulti_7030_splits", films: "hmdb51")
+            try world.dataSet("ucf", splits: 2, perClass: 17)
+            try world.dataSet(".")
+            try publishedLists(world)
+        },
+        DocumentationPage("docs/reproduce.md") { world in
+            try world.saveStateDict(to: "ViT-B-16.pt")
+            try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")
+            try world.hmdbLists("testTrainMulti_7030_splits", films: "VIDEOS")
+            try world.dataSet("k400", films: "VIDEOS")
+        },
+        DocumentationPage("docs/runs.md") { world in
+            // A run of a few hundred steps on a model this small takes long enough to be stopped.
+            try world.dataSet("data")
+            try world.saveBackbone(to: "clip.safetensors")
+            for run in ["runs/learn-3", "runs/learn-4"] {
+                let status = try world.program.signal(
+                    15, whenThere: run + "/checkpoints",
+                    ["learn", "--train", "data/train.txt", "--val", "data/val.txt", "--labels", "data/labels.csv", "--backbone", "clip.safetensors",
+                     "--frames", "2", "--epochs", "40", "--save-every", "0", "--output", run])
+                guard status == 75 else { throw DocumentationFault(words: "\(run) ended with \(status ?? 0)") }
+            }
+        },
+    ]
+
+    /// Kinetics, UCF-101, Something-Something v2, and the lists of ViFi-CLIP and mmaction2.
+    private static func publishedLists(_ world: DocumentedWorld) throws {
+        let names = DocumentedWorld.classNames
+        try world.films("k400/videos", classes: names) { "\($0)/film-\($0.prefix(4).filter { $0 != " " })\($1)_000001_000011.mp4" }
+        for part in ["train", "validate"] {
+            let lines = names.flatMap { name in
+                (0..<3).map { "\(name),film-\(name.prefix(4).filter { $0 != " " })\($0),1,11,\(part)\n" }
+            }
+            try world.write("label,youtube_id,time_start,time_end,split\n" + lines.joined(), to: "k400/\(part).csv")
+        }
+        let camel = ["BrushHair", "CartWheel", "Catch", "Chew"]
+        try world.films("UCF-101", classes: camel) { "\($0)/v_\($0)_g0\($1 + 1)_c01.mp4" }
+        try world.write(camel.enumerated().map { "\($0.offset + 1) \($0.element)\n" }.joined(), to: "ucfTrainTestlist/classInd.txt")
+        for split in 1...3 {
+            let train = camel.enumerated().flatMap { label, name in (0..<2).map { "\(name)/v_\(name)_g0\($0 + 1)_c01.avi \(label + 1)\n" } }
+            try world.write(train.joined(), to: "ucfTrainTestlist/trainlist0\(split).txt")
+            try world.write(camel.map { "\($0)/v_\($0)_g03_c01.avi\n" }.joined(), to: "ucfTrainTestlist/testlist0\(split).txt")
+        }
+        try world.write(#"{"Holding something": "0", "Pushing something": "1"}"#, to: "labels/labels.json")
+        for (part, ids) in [("train", [1, 2]), ("validation", [3, 4])] {
+            let entries = ids.enumerated().map { index, id in
+                #"{"id": "\#(id)", "template": "\#(["Holding [something]", "Pushing [something]"][index])"}"#
+            }
+            try world.write("[" + entries.joined(separator: ", ") + "]", to: "labels/\(part).json")
+        }
+        for id in 1...4 { try world.film("20bn-something-something-v2/\(id).mp4", seed: id) }
+        try world.labels(["brush_hair", "cartwheel", "catch", "chew"], to: "hmdb_51_labels.csv")
+        for name in ["hmdb51_train.txt", "hmdb51_val1.txt"] {
+            try world.write("brush_hair/brush_hair_0.avi 0\ncartwheel/cartwheel_1.avi 1\n", to: name)
+        }
+        try world.write(names.joined(separator: "\n") + "\n", to: "label_map.txt")
+        try world.films("videos", perClass: 1) { name, _ in "\(name)/film.mp4" }
+        for name in ["kinetics400_train_list_videos.txt", "kinetics400_val_list_videos.txt"] {
+            try world.write(names.enumerated().map { "\($0.element)/film.mp4 \($0.offset)\n" }.joined(), to: name)
+        }
+    }
+}
+
+struct DocumentationFault: Error, CustomStringConvertible {
+    let words: String
+    var description: String { words }
+}

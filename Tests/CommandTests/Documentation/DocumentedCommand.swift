@@ -1,0 +1,61 @@
+import Foundation
+
+/// A command of this program in a code block of the documentation.
+struct DocumentedCommand: CustomStringConvertible {
+    /// From the package's root.
+    let page: String
+    let line: Int
+    /// As a shell takes it: lines that end with a backslash are joined, a comment stays.
+    let text: String
+
+    var description: String { "\(page):\(line): \(text)" }
+
+    /// The commands of a page in their order, of fenced and of indented code.
+    static func all(of page: String) throws -> [DocumentedCommand] {
+        let lines = try String(contentsOfFile: packageRoot + "/" + page, encoding: .utf8).components(separatedBy: "\n")
+        var commands: [DocumentedCommand] = []
+        var (isFenced, isContinued) = (false, false)
+        for (index, line) in lines.enumerated() {
+            if line.hasPrefix("```") {
+                isFenced.toggle()
+                continue
+            }
+            guard isFenced || line.hasPrefix("    ") else { continue }
+            let code = line.trimmingCharacters(in: .whitespaces)
+            if isContinued, let last = commands.popLast() {
+                commands.append(DocumentedCommand(page: page, line: last.line, text: last.text + " " + code.withoutBackslash))
+            } else if code.hasPrefix("vifi-prompt "), !code.contains("─►") {
+                commands.append(DocumentedCommand(page: page, line: index + 1, text: code.withoutBackslash))
+            } else {
+                continue
+            }
+            isContinued = code.hasSuffix("\\")
+        }
+        return commands
+    }
+
+    /// Every page of the documentation, from the package's root.
+    static var pages: [String] {
+        get throws {
+            let root = URL(fileURLWithPath: packageRoot)
+            let documents = FileManager.default.enumerator(atPath: root.appendingPathComponent("docs").path)
+            let names = documents.map { $0.compactMap { $0 as? String } } ?? []
+            return (["README.md", "Checkpoints/README.md"] + names.filter { $0.hasSuffix(".md") }.map { "docs/" + $0 }).sorted()
+        }
+    }
+
+    /// `vifi-prompt …` in the running text of a page.
+    static func spans(of page: String) throws -> [DocumentedCommand] {
+        let lines = try String(contentsOfFile: packageRoot + "/" + page, encoding: .utf8).components(separatedBy: "\n")
+        return lines.enumerated().flatMap { index, line in
+            line.components(separatedBy: "`").enumerated().filter { $0.offset % 2 == 1 && $0.element.hasPrefix("vifi-prompt ") }
+                .map { DocumentedCommand(page: page, line: index + 1, text: $0.element) }
+        }
+    }
+}
+
+extension String {
+    fileprivate var withoutBackslash: String {
+        hasSuffix("\\") ? dropLast().trimmingCharacters(in: .whitespaces) : self
+    }
+}

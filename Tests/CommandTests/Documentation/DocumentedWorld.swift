@@ -1,0 +1,181 @@
+import CLIPModel
+import Files
+import Foundation
+import Tensors
+import TestSupport
+import VideoData
+import WeightFiles
+
+/// A folder in which stand-ins of a few thousand numbers and films of a few pictures have the names that the
+/// documentation uses, so that its commands can be run as they are printed.
+struct DocumentedWorld {
+    let program: Program
+    /// The stand-in for CLIP ViT-B/16: as many layers, so that the paper's prompts fit, of a sixteenth's width.
+    let backbone: Backbone
+
+    static let classNames = ["brush hair", "cartwheel", "catch", "chew"]
+
+    /// - Parameter films: where the pocket world's films lie.
+    init(films: String) throws {
+        var program = try Program()
+        program.films = films
+        program.home = program.folder.path("home")
+        self.program = program
+        backbone = Self.standIn(seed: 1)
+        try layHome()
+    }
+
+    private static func standIn(seed: UInt64) -> Backbone {
+        let architecture = CLIPArchitecture(
+            vision: .init(width: 64, layerCount: 12), text: .init(width: 64, layerCount: 12), imagePixels: 32, patchPixels: 16,
+            embeddingWidth: 32, contextLength: 77, vocabularySize: 514)
+        return Backbone(
+            architecture: architecture,
+            parameters: BackboneParameters<MutableMatrix>(random: architecture, seed: seed).map(\.reading),
+            description: BackboneDescription(
+                name: "ViT-B-16", normalisation: .clip, tokenizer: .clipBPE, provenance: "random numbers"))
+    }
+
+    func path(_ name: String) -> String { program.folder.path(name) }
+
+    private func makeFolder(of name: String) throws { try createDirectory(path(name).parentDirectory) }
+
+    func write(_ text: String, to name: String) throws {
+        try makeFolder(of: name)
+        try program.folder.write(text, to: name)
+    }
+
+    /// What comes with the program, but for the pocket world's runs, which take a step or two, and CLIP's
+    /// vocabulary, which has no merges.
+    private func layHome() throws {
+        let files = FileManager.default
+        try createDirectory(path("home/Checkpoints"))
+        for name in ["Recipes", "Checkpoints/known.yaml", "Checkpoints/pocket-clip.safetensors", "Checkpoints/pocket-bridged.safetensors", "Checkpoints/pocket-results.csv"] {
+            try files.copyItem(atPath: packageRoot + "/" + name, toPath: path("home/" + name))
+        }
+        for name in try files.contentsOfDirectory(atPath: path("home/Recipes/pocket")) {
+            let recipe = try String(contentsOfFile: path("home/Recipes/pocket/" + name), encoding: .utf8)
+            let short = recipe.replacing(#/steps: \d+\n/#, with: "steps: 2\n").replacing(#/epochs: 8\n/#, with: "steps: 2\n")
+                .replacing(#/warmup_epochs: \d+\n/#, with: "warmup_epochs: 0\n")
+            try program.folder.write(String(short), to: "home/Recipes/pocket/" + name)
+        }
+        try write("#version: 0.2\n", to: "home/Checkpoints/vocabulary/bpe_simple_vocab_16e6.txt.gz")
+    }
+
+    // MARK: Weights
+
+    func saveBackbone(to names: String..., seed: UInt64 = 1) throws {
+        for name in names {
+            try makeFolder(of: name)
+            try Self.standIn(seed: seed).save(to: path(name))
+        }
+    }
+
+    /// A bare state dict, as `torch.save` writes it.
+    func saveStateDict(to name: String) throws {
+        try PyTorchWriter.write(.ordered(tensors { $0 }), to: path(name))
+    }
+
+    /// A bridged CLIP as ViFi-CLIP saves it: without token embeddings, everything under `module.`.
+    func saveViFiBridge(to name: String) throws {
+        let model = tensors { name in
+            switch name {
+            case "token_embedding.weight": nil
+            case "logit_scale": "module.logit_scale"
+            case _ where name.hasPrefix("visual."): "module.image_encoder." + name.dropFirst("visual.".count)
+            default: "module.text_encoder." + name
+            }
+        }
+        try PyTorchWriter.write(.dictionary([("model", .ordered(model))]), to: path(name))
+    }
+
+    private func tensors(named rename: (String) -> String?) -> [(key: String, value: PyTorchValue)] {
+        zip(BackboneParameters<TensorSpecification>(of: backbone.architecture).all, backbone.parameters.all)
+            .compactMap { specification, matrix in
+                rename(specification.name).map { ($0, .tensor(shape: specification.shape, values: { matrix.values })) }
+            }
+    }
+
+    private var prompts: PromptFile {
+        let configuration = PromptConfiguration(visionTokens: 3, visionDepth: 2, textTokens: 2, textDepth: 2)
+        return PromptFile(
+            prompts: PromptSet<MutableMatrix>(random: configuration, architecture: backbone.architecture, seed: 1).reading,
+            header: PromptHeader(
+                backbone: backbone, configuration: configuration, classNames: Self.classNames, frameCount: 4,
+                fusion: .embedding, shots: 2, seed: 7, recipeDigest: Digest.of("recipe"), metrics: ["top1": 0.75]))
+    }
+
+    func savePrompts(to names: String...) throws {
+        for name in names {
+            try makeFolder(of: name)
+            try prompts.save(to: path(name))
+        }
+    }
+
+    func saveViFiPrompts(to name: String) throws { try ReferenceCheckpoint.write(prompts, backbone: nil, to: path(name)) }
+
+    func copyFixture(_ fixture: String, to name: String) throws {
+        try makeFolder(of: name)
+        try FileManager.default.copyItem(atPath: fixturePath(fixture), toPath: path(name))
+    }
+
+    // MARK: Films
+
+    /// A film of `frames` small pictures.
+    func film(_ name: String, frames: Int = 6, seed: Int = 1) throws {
+        try makeFolder(of: name)
+        var writer = try VideoWriter(path: path(name), width: 48, height: 40, framesPerSecond: 25)
+        for frame in 0..<frames {
+            try writer.append((0..<48 * 40 * 3).map { UInt8(truncatingIfNeeded: ($0 * (seed + 3)) / 7 + frame * 20 + seed * 11) })
+        }
+        try writer.finish()
+    }
+
+    /// Films of every class, `FOLDER/CLASS/clipN.ENDING`.
+    ///
+    /// - Returns: their paths below the folder, with their labels.
+    @discardableResult
+    func films(
+        _ folder: String, perClass: Int = 3, classes: [String] = classNames, name: (String, Int) -> String = { "\($0)/clip\($1).mp4" }
+    ) throws -> [(path: String, label: Int)] {
+        var films: [(String, Int)] = []
+        for (label, className) in classes.enumerated() {
+            for clip in 0..<perClass {
+                let path = name(className, clip)
+                try film("\(folder)/\(path)", seed: label * perClass + clip)
+                films.append((path, label))
+            }
+        }
+        return films
+    }
+
+    func list(_ films: [(path: String, label: Int)], to name: String) throws {
+        try write(films.map { "\($0.path) \($0.label)\n" }.joined(), to: name)
+    }
+
+    func labels(_ classes: [String] = classNames, to name: String) throws {
+        try write("id,name\n" + classes.enumerated().map { "\($0.offset),\($0.element)\n" }.joined(), to: name)
+    }
+
+    /// Lists of ours with their films, as `data import` leaves them.
+    func dataSet(_ folder: String, films root: String? = nil, splits: Int = 1, perClass: Int = 3) throws {
+        let all = try films(root ?? folder, perClass: perClass)
+        for split in splits == 1 ? [""] : (1...splits).map(String.init) {
+            try list(all, to: "\(folder)/train\(split).txt")
+            try list(all, to: "\(folder)/val\(split).txt")
+        }
+        try labels(to: "\(folder)/labels.csv")
+    }
+
+    /// HMDB-51's `CLASS_test_splitN.txt`: 1 is training, 2 testing.
+    func hmdbLists(_ folder: String, films root: String) throws {
+        let names = Self.classNames.map { $0.replacingOccurrences(of: " ", with: "_") }
+        try films(root, perClass: 3, classes: names) { "\($0)/\($0)_\($1).mp4" }
+        for split in 1...3 {
+            for name in names {
+                let lines = (0..<3).map { "\(name)_\($0).avi \(($0 + split) % 3 == 0 ? 2 : 1)\n" }
+                try write(lines.joined(), to: "\(folder)/\(name)_test_split\(split).txt")
+            }
+        }
+    }
+}
