@@ -1,28 +1,28 @@
 import Files
 
 /// What papers print, by table: `Checkpoints/published.yaml`.
-struct PublishedFigures {
-    struct Table: Encodable {
+package struct PublishedFigures {
+    package struct Table: Encodable {
         /// As the paper numbers it.
-        let number: String
-        let title: String
-        let source: String
-        let systems: [System]
+        package let number: String
+        package let title: String
+        package let source: String
+        package let systems: [System]
     }
 
-    struct System: Encodable {
-        let name: String
+    package struct System: Encodable {
+        package let name: String
         /// The row of `profile` that computes the same.
-        let id: String?
-        let frames: Int?
+        package let id: String?
+        package let frames: Int?
         /// What of that row reproduces the figure.
-        let counts: Count?
-        let note: String?
+        package let counts: Count?
+        package let note: String?
         /// By measure.
-        let figures: [String: Double]
+        package let figures: [String: Double]
     }
 
-    enum Count: String, CaseIterable, Encodable {
+    package enum Count: String, CaseIterable, Encodable {
         case view
         case viewAndText = "view+text"
         case total
@@ -30,12 +30,12 @@ struct PublishedFigures {
         case withoutText = "no-text"
     }
 
-    let tables: [Table]
+    package let tables: [Table]
 
     /// - Throws: `FileError` where the list that comes with the program is missing, `RecipeError` naming key and line.
-    init() throws { try self.init(path: PocketHome.bundledFile("Checkpoints/published.yaml")) }
+    package init() throws { try self.init(path: PocketHome.bundledFile("Checkpoints/published.yaml")) }
 
-    init(path: String) throws {
+    package init(path: String) throws {
         var faults: [RecipeError.Fault] = []
         let root = try RecipeDocument.read(path, source: path)
         let sections = Dictionary(uniqueKeysWithValues: root.entries(&faults).map { ($0.key, $0.value) })

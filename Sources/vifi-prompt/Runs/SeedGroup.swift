@@ -52,7 +52,7 @@ struct SeedGroup: Codable {
             kind: found.kind, seeds: found.seeds + seeds.filter { !found.seeds.contains($0) }, arguments: arguments,
             workingDirectory: found.workingDirectory, path: output)
         try DurableFile.write(json(group), to: output.appendingPath(recordName))
-        if group.isFinished { removeTree(output.appendingPath(summaryName)) }
+        if group.isFinished { try FileManager.default.removeItem(atPath: output.appendingPath(summaryName)) }
         return group
     }
 

@@ -4,7 +4,7 @@ import Training
 import VideoData
 
 /// What `profile` found out. Keys as `--json` prints them.
-struct ProfileReport: Encodable {
+package struct ProfileReport: Encodable {
     /// Operations of a forward pass.
     struct Work: Encodable {
         /// In 10⁹, a multiply-add as one, as fvcore counts.
@@ -72,20 +72,20 @@ struct ProfileReport: Encodable {
     }
 
     /// A figure of a paper beside ours.
-    struct Published: Encodable {
-        let table: String
-        let system: String
+    package struct Published: Encodable {
+        package let table: String
+        package let system: String
         /// `gflops`, `parameters` in millions, or `throughput` in views a second.
-        let measure: String
-        let paper: Double
+        package let measure: String
+        package let paper: Double
         /// Nil for a throughput that was not measured.
-        var here: Double?
+        package var here: Double?
         /// What of ours reproduces it.
-        let counts: String
-        let source: String
-        let note: String
+        package let counts: String
+        package let source: String
+        package let note: String
         /// The row of ours that stands beside it.
-        let id: String
+        package let id: String
     }
 
     struct Machine: Encodable {
@@ -129,7 +129,7 @@ struct ProfileReport: Encodable {
     // MARK: Papers
 
     /// Every published cost of a method that is counted here, of ViT-B/16 with the paper's frames.
-    static func comparison(_ figures: PublishedFigures) -> [Published] {
+    package static func comparison(_ figures: PublishedFigures) -> [Published] {
         let methods = Method.all(for: .vitB16)
         var result: [Published] = []
         for table in figures.tables {
