@@ -61,7 +61,7 @@ import vifi_prompt
         ("grid: {command: learn, cells: {a: {training: {epochs: 0}}}}", "epochs"),
         ("grid: {command: run, cells: {a: {}}}", "run"),
         ("grid: {cells: {a: {}}}", "a command, learn or bridge"),
-        ("grid: {command: learn, cell: {a: {}}}", "Did you mean \"cells\"?"),
+        ("grid: {command: learn, cell: {a: {}}}", "Did you mean 'cells'?"),
         ("grid: {command: learn, cells: {a: {at: high}}}", "a number"),
         ("grid: {command: learn, cells: {a: {films: large}}}", "small"),
         ("grid: {command: learn, cells: {\"-\": {}}}", "letters or digits"),

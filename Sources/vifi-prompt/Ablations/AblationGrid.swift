@@ -84,6 +84,12 @@ package struct AblationGrid {
         title = String(line.hasPrefix(Self.heading) ? line.dropFirst(Self.heading.count) : line)
     }
 
+    /// Whether a recipe holds a grid.
+    static func isThere(in path: String) throws(RecipeError) -> Bool {
+        guard case .mapping(let entries) = try RecipeDocument.read(path, source: path).content else { return false }
+        return entries.contains { $0.key == Recipe.gridKey }
+    }
+
     private static func kind(_ node: RecipeNode, _ faults: inout [RecipeError.Fault]) -> RunKind? {
         node.choice(of: [RunKind.learn, .bridge].map(\.rawValue), &faults).flatMap(RunKind.init)
     }

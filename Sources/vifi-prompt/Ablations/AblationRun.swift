@@ -38,9 +38,10 @@ struct AblationRun {
 
     private func kind(_ job: Job) -> RunKind { RunKind(rawValue: job.kind) ?? .learn }
 
-    /// Whether all seeds of a cell are there.
+    /// Whether all seeds of a cell are there, with these settings.
     private func isFinished(_ job: Job) throws -> Bool {
-        let results = try SeedGroup.read(folder(job), kind: kind(job))?.results() ?? []
+        guard let group = try SeedGroup.read(folder(job), kind: kind(job)), group.arguments == job.arguments else { return false }
+        let results = try group.results()
         return seeds.allSatisfy { seed in results.contains { $0.seed == seed } }
     }
 

@@ -84,7 +84,7 @@ struct AblateCommand: ParsableCommand {
 
     /// - Returns: what follows the command's name, without seeds and output.
     private func arguments(of cell: AblationGrid.Cell, in grid: AblationGrid) throws -> [String] {
-        var result = ["--recipe", recipe ?? cell.recipe ?? grid.path]
+        var result = ["--recipe", cell.recipe ?? recipe ?? grid.path]
         func add(_ name: String, _ value: (some CustomStringConvertible)?) { if let value { result += [name, "\(value)"] } }
         if cell.needsSmallSet, isPocket {
             let set = try PocketHome.dataSet(.small(), pool: model.pool)
