@@ -5,7 +5,11 @@ import Training
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
+    /// Whether what runs now is a part of something else, which has results of its own: a cell of a grid.
+    @TaskLocal static var isPart = false
+
     static func result(_ text: String) {
+        guard !isPart else { return note(text) }
         guard !StandardStream.output.write(text + "\n") else { return }
         // Whoever closed a pipe wants no more; anything else is a result that did not arrive.
         let isPipe = errno == EPIPE

@@ -7,7 +7,7 @@ import Training
 import VideoData
 
 /// What a run learns: decides its recipe and its starting point on the pocket world.
-enum RunKind: String {
+package enum RunKind: String {
     case bridge, learn
 }
 

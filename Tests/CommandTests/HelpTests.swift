@@ -12,6 +12,7 @@ import Testing
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
         "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
+        "profile", "ablate",
     ]
 
     @Test(arguments: commands)

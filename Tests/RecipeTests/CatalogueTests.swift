@@ -135,7 +135,7 @@ import vifi_prompt
         let text = try String(contentsOfFile: Self.folder + name + ".yaml", encoding: .utf8)
         let comment = text.split(separator: "\n").prefix { $0.hasPrefix("#") }
         #expect(comment.count >= 5 && (comment.first?.count ?? 0) <= 120)
-        #expect(comment.contains { $0.hasPrefix("#   vifi-prompt ") && (name.hasPrefix("pocket/") || $0.contains("--recipe \(name)")) })
+        #expect(comment.contains { $0.hasPrefix("#   vifi-prompt ") && (name.hasPrefix("pocket/") || $0.contains(name.hasPrefix("ablations/") ? "ablate" : "--recipe \(name)")) })
         let words = comment.map { $0.dropFirst(2) }.joined(separator: " ")
         guard !name.hasPrefix("pocket/") else { return }
         #expect(words.contains("Work: ") && words.contains("not measured") && words.contains("Aims at"))

@@ -4,7 +4,7 @@ usage: run.py [--vifi .build/release/vifi-prompt] [--rounds 3] [--only compare,g
 needs `pip install torch numpy openvino av`. Writes results.json, tables.md and one plot (SVG) a growth table.
 Every row is measured in turn (ours, theirs, ours, theirs, …); tables hold medians over the rounds.
 """
-import argparse, json, os, platform, re, statistics, subprocess, sys, tempfile
+import argparse, json, math, os, platform, re, statistics, subprocess, sys, tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ap = argparse.ArgumentParser()
 ap.add_argument("--vifi", default=".build/release/vifi-prompt"); ap.add_argument("--rounds", type=int, default=3)
@@ -58,22 +58,36 @@ GROWTH = {
     "frames": [4, 8, 16, 32], "classes": [10, 51, 200, 400, 1000], "clips": [1, 2, 4, 8], "depth": [0, 1, 6, 12],
     "threads": list(range(1, THREADS + 1)),
 }
+if a.quick:  # only to see that everything runs
+    a.rounds = 1
+    GROWTH = {key: values[:2] for key, values in GROWTH.items()}
 
 
 def plot(name, points):
-    width, height, left, bottom = 460, 260, 52, 40
+    """Both axes from zero, so that twice as high is twice as long. Points that are close share no number."""
+    width, height, left, right, bottom, top = 480, 280, 56, 24, 42, 18
     xs, ys = [p[0] for p in points], [p[1] for p in points]
-    top, right = max(ys) * 1.1, max(xs)
-    at = lambda x, y: (left + (width - left - 16) * x / right, height - bottom - (height - bottom - 14) * y / top)
+    unit = 10 ** math.floor(math.log10(max(ys)))
+    step = next(unit * f for f in (0.2, 0.5, 1, 2, 5) if max(ys) / (unit * f) <= 5)
+    most = step * math.ceil(max(ys) * 1.06 / step)
+    at = lambda x, y: (left + (width - left - right) * x / max(xs), height - bottom - (height - bottom - top) * y / most)
+    grid = "".join(f'<path d="M{left},{at(0, y)[1]:.1f}H{width - right}" stroke="#ddd"/>'
+                   f'<text x="{left - 6}" y="{at(0, y)[1] + 4:.1f}" text-anchor="end">{y:g}</text>'
+                   for y in (step * i for i in range(round(most / step) + 1)))
     line = " ".join(f"{px:.1f},{py:.1f}" for px, py in (at(x, y) for x, y in points))
-    marks = "".join(f'<circle cx="{at(x, y)[0]:.1f}" cy="{at(x, y)[1]:.1f}" r="3"/>'
-                    f'<text x="{at(x, 0)[0]:.1f}" y="{height - bottom + 15}" text-anchor="middle">{x}</text>'
-                    f'<text x="{at(x, y)[0]:.1f}" y="{at(x, y)[1] - 7:.1f}" text-anchor="middle">{y:.1f}</text>' for x, y in points)
+    marks, labelled = "", -100.0
+    for x, y in points:
+        px, py = at(x, y)
+        marks += f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="#2563a8"/>'
+        if px - labelled < 30: continue
+        labelled = px
+        marks += (f'<text x="{px:.1f}" y="{height - bottom + 15}" text-anchor="middle">{x}</text>'
+                  f'<text x="{px:.1f}" y="{py - 8:.1f}" text-anchor="middle" stroke="white" stroke-width="3" paint-order="stroke">{y:.1f}</text>')
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">'
-            f'<rect width="{width}" height="{height}" fill="white"/>'
-            f'<path d="M{left},10V{height - bottom}H{width - 8}" fill="none" stroke="#888"/>'
-            f'<polyline points="{line}" fill="none" stroke="#2563a8" stroke-width="1.5"/><g fill="#2563a8">{marks}</g>'
-            f'<text x="{(left + width) / 2}" y="{height - 6}" text-anchor="middle">{name}</text>'
+            f'<rect width="{width}" height="{height}" fill="white"/>{grid}'
+            f'<path d="M{left},{top - 8}V{height - bottom}H{width - right}" fill="none" stroke="#555"/>'
+            f'<polyline points="{line}" fill="none" stroke="#2563a8" stroke-width="1.5"/>{marks}'
+            f'<text x="{(left + width - right) / 2}" y="{height - 8}" text-anchor="middle">{name}</text>'
             f'<text x="14" y="{height / 2}" text-anchor="middle" transform="rotate(-90 14 {height / 2})">seconds a step</text></svg>\n')
 
 

@@ -11,15 +11,21 @@ package enum LearnedPart: Sendable, Equatable {
     var weights: Bool { if case .backbone = self { true } else { false } }
 }
 
-/// Multiply-adds of the matrix products of one training step, as the towers carry them out. A multiply-add is
-/// two floating-point operations. Norms, softmax and activations are left out, as `methods.md` 8.6 does.
+/// Multiply-adds that exact arithmetic cannot do without: products with weights, and attention. Norms, softmax
+/// and activations are left out, as `methods.md` 8.6 does. A multiply-add is two floating-point operations.
+///
+/// What is not needed is counted nowhere: tokens after the end token, repeats of what all classes share,
+/// keys that a causal mask hides, outputs that nothing reads, gradients that nothing learns from
+/// (docs/architecture.md).
 package struct OperationCount: Sendable, Equatable, Codable {
-    /// For each clip.
+    /// For each clip, through the vision tower.
     package var clipForward: Int
     package var clipBackward: Int
-    /// Once a step: the text tower, and the vision prompts' keys and values.
-    package var stepForward: Int
-    package var stepBackward: Int
+    /// Once a step: the text tower over all classes.
+    package var textForward: Int
+    package var textBackward: Int
+    /// Once a step, forward and once more backward: keys and values of vision prompts that all frames share.
+    package var sharedPrompts: Int
 
     /// - Parameters:
     ///   - sequences: one token sequence a class.
@@ -29,14 +35,17 @@ package struct OperationCount: Sendable, Equatable, Codable {
         let text = Self.text(architecture, learned: learned, sequences: sequences)
         clipForward = frameCount * vision.forward
         clipBackward = frameCount * vision.backward
-        stepForward = text.forward + vision.prompts
-        // Keys, values and their norm's input: one product forwards, one backwards.
-        stepBackward = text.backward + vision.prompts
+        textForward = text.forward
+        textBackward = text.backward
+        sharedPrompts = vision.prompts
     }
+
+    package var stepForward: Int { textForward + sharedPrompts }
+    package var stepBackward: Int { textBackward + sharedPrompts }
 
     package func step(clips: Int) -> Int { stepForward + stepBackward + clips * (clipForward + clipBackward) }
 
-    /// Classifying clips, without the text tower, which runs once.
+    /// Classifying clips, without what is computed once for all of them: class embeddings and shared prompts.
     package func evaluation(clips: Int) -> Int { clips * clipForward }
 
     // MARK: Without savings
@@ -44,17 +53,16 @@ package struct OperationCount: Sendable, Equatable, Codable {
     /// One frame through a ViT as the paper counts it: 12(12d²L + 2L²d) + patches + projection for ViT-B/16
     /// (`methods.md` 8.6).
     package static func wholeFrame(_ architecture: CLIPArchitecture, promptTokens: Int = 0) -> Int {
-        let width = architecture.vision.width
+        let tower = architecture.vision
         let tokens = architecture.patchCount + 1 + promptTokens
-        return architecture.vision.layerCount * wholeBlock(width: width, tokens: tokens)
-            + architecture.patchCount * architecture.patchWidth * width + width * architecture.embeddingWidth
+        return tower.layerCount * wholeBlock(tower, tokens: tokens)
+            + architecture.patchCount * architecture.patchWidth * tower.width + tower.width * architecture.embeddingWidth
     }
 
     /// One padded text through the text tower.
     package static func wholeText(_ architecture: CLIPArchitecture) -> Int {
-        let width = architecture.text.width
-        return architecture.text.layerCount * wholeBlock(width: width, tokens: architecture.contextLength)
-            + width * architecture.embeddingWidth
+        let tower = architecture.text
+        return tower.layerCount * wholeBlock(tower, tokens: architecture.contextLength) + tower.width * architecture.embeddingWidth
     }
 
     /// Forward, then backward to all inputs and, where weights learn, to these: the way without the savings.
@@ -66,9 +74,12 @@ package struct OperationCount: Sendable, Equatable, Codable {
             + classCount * wholeText(architecture) * passes(learned.text)
     }
 
-    private static func wholeBlock(width: Int, tokens: Int) -> Int { 12 * width * width * tokens + 2 * tokens * tokens * width }
+    /// One transformer block over `tokens` that all see each other.
+    package static func wholeBlock(_ tower: CLIPArchitecture.Tower, tokens: Int) -> Int {
+        tokens * tower.productsPerRow + 2 * tokens * tokens * tower.width
+    }
 
-    // MARK: As it is done
+    // MARK: As it is needed
 
     private static func vision(
         _ architecture: CLIPArchitecture, learned: LearnedPart
@@ -81,7 +92,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
         var backward = learned.vision ? projection + (learned.weights ? projection + patches : 0) : 0
         var prompts = 0
         for layer in 0..<layout.layerCount {
-            let block = BlockCount(shape: layout.shape(of: layer, frameCount: 1), width: width)
+            let block = BlockCount(shape: layout.shape(of: layer, frameCount: 1), tower: architecture.vision, isCausal: false)
             forward += block.forward
             if layout.mode(of: layer) == .shared { prompts += layout.promptTokens * 2 * width * width }
             guard learned.vision else { continue }
@@ -94,22 +105,22 @@ package struct OperationCount: Sendable, Equatable, Codable {
     private static func text(
         _ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]]
     ) -> (forward: Int, backward: Int) {
-        let width = architecture.text.width
+        let tower = architecture.text
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: sequences, promptTokens: learned.prompts.textTokens),
             promptDepth: learned.prompts.textDepth, architecture: architecture)
-        let projection = layout.batch.classCount * width * architecture.embeddingWidth
+        let projection = layout.batch.classCount * tower.width * architecture.embeddingWidth
         var forward = projection
         var backward = learned.text ? (learned.weights ? 2 : 1) * projection : 0
         for layer in 0..<layout.layerCount {
-            let prefix = BlockCount(shape: layout.prefixShape(of: layer), width: width)
+            let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: true)
             forward += prefix.forward
             if learned.text {
                 backward += prefix.backward(
                     hasOutput: layout.prefixShape(of: layer).queries == .every, needsInput: true, learns: learned.weights)
             }
             for chunk in layout.chunks.indices {
-                let block = BlockCount(shape: layout.chunkShape(of: chunk, layer: layer), width: width)
+                let block = BlockCount(shape: layout.chunkShape(of: chunk, layer: layer), tower: tower, isCausal: true)
                 forward += block.forward
                 if learned.text {
                     backward += block.backward(hasOutput: true, needsInput: layer > 0 || learned.weights, learns: learned.weights)
@@ -120,37 +131,51 @@ package struct OperationCount: Sendable, Equatable, Codable {
     }
 }
 
-/// The products of `TransformerBlock` on one shape.
+extension CLIPArchitecture.Tower {
+    /// Multiply-adds of a row's products with a block's weights.
+    fileprivate var productsPerRow: Int { 4 * width * width + 2 * width * mlpWidth }
+}
+
+/// The multiply-adds of `TransformerBlock` on one shape.
 private struct BlockCount {
     let rows: Int
     let queries: Int
-    /// Queries times keys, summed over groups.
-    let scores: Int
-    let sharedScores: Int
+    /// Pairs of a query and a key that it sees: shared keys, and the group's own.
+    let sharedPairs: Int
+    let ownPairs: Int
     let width: Int
+    let mlpWidth: Int
 
-    init(shape: BlockShape, width: Int) {
+    init(shape: BlockShape, tower: CLIPArchitecture.Tower, isCausal: Bool) {
         rows = shape.groups.rowCount
         queries = shape.queryCount
-        let groups = 0..<shape.groups.count
-        scores = groups.reduce(0) { $0 + shape.queryRows(of: $1).count * (shape.sharedCount + shape.groups.length(of: $1)) }
-        sharedScores = groups.reduce(0) { $0 + shape.queryRows(of: $1).count * shape.sharedCount }
-        self.width = width
+        width = tower.width
+        mlpWidth = tower.mlpWidth
+        sharedPairs = shape.queryCount * shape.sharedCount
+        ownPairs = (0..<shape.groups.count).reduce(0) { sum, group in
+            let length = shape.groups.length(of: group)
+            let count = shape.queryRows(of: group).count
+            // Under the mask, query i of all sees the keys 0 … i.
+            return sum + (isCausal && shape.queries != .last ? count * (count + 1) / 2 : count * length)
+        }
     }
 
     private var square: Int { width * width }
     /// Output projection and MLP.
-    private var outputSide: Int { 9 * square * queries }
+    private var outputSide: Int { queries * (square + 2 * width * mlpWidth) }
+    /// Keys and values of all rows, and queries.
     private var inputSide: Int { square * (2 * rows + queries) }
+    private var pairs: Int { sharedPairs + ownPairs }
 
-    var forward: Int { inputSide + 2 * scores * width + outputSide }
+    var forward: Int { inputSide + 2 * pairs * width + outputSide }
 
     /// - Parameters:
     ///   - hasOutput: whether anything comes back from the block's output.
     ///   - needsInput: whether anything below learns; else only shared keys and values do.
     func backward(hasOutput: Bool, needsInput: Bool, learns: Bool) -> Int {
         guard hasOutput else { return (learns ? 2 : 1) * 2 * square * rows }
-        let attention = needsInput ? 4 * scores * width : scores * width + 2 * sharedScores * width
+        // The probabilities' gradient and the shared keys' and values'; then the queries' and the own ones'.
+        let attention = needsInput ? 4 * pairs * width : pairs * width + 2 * sharedPairs * width
         return outputSide + attention + (needsInput ? inputSide : 0) + (learns ? outputSide + inputSide : 0)
     }
 }

@@ -43,27 +43,12 @@ package struct BenchWork: Sendable, Equatable {
         }
     }
 
-    /// Operations that each step needs.
+    /// Operations that each step needs, two a multiply-add. Class embeddings are there before `predict` starts.
     package var operationsNeeded: Int {
-        let work = switch kind {
-        case .learn:
-            StepWork.learning(
-                prompts: prompts, sequences: sequences, frameCount: frameCount, clipCount: clipCount, architecture: architecture)
-        case .bridge:
-            StepWork.bridging(
-                tuning: .both, sequences: sequences, frameCount: frameCount, clipCount: clipCount, architecture: architecture)
-        case .predict:
-            StepWork.predicting(prompts: prompts, frameCount: frameCount, clipCount: clipCount, architecture: architecture)
-        }
-        return work.total
+        let learned = kind == .bridge ? LearnedPart.backbone(.both) : .prompts(prompts)
+        let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
+        return 2 * (kind == .predict ? count.evaluation(clips: clipCount) : count.step(clips: clipCount))
     }
-}
-
-extension CLIPArchitecture {
-    /// OpenAI's ViT-B/16.
-    package static let vitB16 = CLIPArchitecture(
-        vision: Tower(width: 768, layerCount: 12), text: Tower(width: 512, layerCount: 12), imagePixels: 224,
-        patchPixels: 16, embeddingWidth: 512, contextLength: 77, vocabularySize: 49408)
 }
 
 /// A model with random weights and random clips, to be stepped against the clock.
@@ -86,10 +71,7 @@ package final class BenchModel {
         let architecture = work.architecture
         let prompts = work.prompts
         try prompts.check(against: architecture)
-        let backbone = Backbone(
-            architecture: architecture, parameters: Self.weights(of: architecture),
-            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .clipBPE, provenance: "random weights")
-        ).computing(in: work.precision)
+        let backbone = Self.backbone(of: architecture).computing(in: work.precision)
         block = backbone.parameters.vision.blocks[0]
         let setting = TaskSetting(
             sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,
@@ -107,12 +89,9 @@ package final class BenchModel {
             classifier = VideoClassifier(
                 backbone: backbone, prompts: start.reading, sequences: work.sequences, frameCount: work.frameCount, pool: pool)
         }
-        let side = architecture.imagePixels
         let noise = Self.noise
-        clips = source != nil ? [] : (0..<work.clipCount).map { clip in
-            let matrix = MutableMatrix(rows: work.frameCount, columns: 3 * side * side)
-            Self.fill(matrix, from: noise, deviation: 1, start: 7919 * (clip + 1))
-            return matrix.reading
+        clips = source != nil ? [] : (0..<work.clipCount).map {
+            Self.clip(of: architecture, frameCount: work.frameCount, number: $0, noise: noise)
         }
         targets = (0..<work.clipCount).map { clip in (0..<work.classCount).map { $0 == clip % work.classCount ? 1 : 0 } }
     }
@@ -136,6 +115,25 @@ package final class BenchModel {
     }
 
     // MARK: Random numbers
+
+    /// A CLIP of random weights, where only its sizes matter.
+    package static func backbone(of architecture: CLIPArchitecture) -> Backbone {
+        Backbone(
+            architecture: architecture, parameters: weights(of: architecture),
+            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .clipBPE, provenance: "random weights"))
+    }
+
+    /// A clip of random pixels, `[frames, 3 × side × side]`.
+    package static func clip(of architecture: CLIPArchitecture, frameCount: Int, number: Int) -> Matrix {
+        clip(of: architecture, frameCount: frameCount, number: number, noise: noise)
+    }
+
+    private static func clip(of architecture: CLIPArchitecture, frameCount: Int, number: Int, noise: [Float]) -> Matrix {
+        let side = architecture.imagePixels
+        let matrix = MutableMatrix(rows: frameCount, columns: 3 * side * side)
+        fill(matrix, from: noise, deviation: 1, start: 7919 * (number + 1))
+        return matrix.reading
+    }
 
     /// Weights of the magnitudes that a CLIP starts from. Drawing 150 million normal numbers takes longer
     /// than many a bench, so all tensors are cut from one run of them.

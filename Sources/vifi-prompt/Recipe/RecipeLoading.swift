@@ -2,6 +2,8 @@ import Files
 
 extension Recipe {
     private static let baseKey = "base"
+    /// What an ablation varies: for `AblationGrid`, not for a run of the recipe itself.
+    static let gridKey = "grid"
 
     /// Reads a recipe and what it stands on: `base: other.yaml`, relative to the recipe's folder.
     ///
@@ -99,7 +101,7 @@ extension Recipe {
             recipe.read(document, &faults)
             return recipe
         }
-        let own = entries.filter { $0.key != baseKey }
+        let own = entries.filter { $0.key != baseKey && $0.key != gridKey }
         var recipe = Recipe()
         recipe.read(
             RecipeNode(.mapping(own), source: document.source, line: document.line, key: ""), &faults)

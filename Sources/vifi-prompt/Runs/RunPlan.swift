@@ -354,7 +354,7 @@ extension RunPlan {
 func bytes(_ count: Int) -> String { scaled(Double(count), steps: ["B", "KiB", "MiB", "GiB", "TiB"], by: 1024) }
 
 /// "281 GFLOP"
-private func operations(_ count: Double) -> String {
+func operations(_ count: Double) -> String {
     scaled(count, steps: ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP"], by: 1000)
 }
 
@@ -369,6 +369,6 @@ private func scaled(_ value: Double, steps: [String], by factor: Double) -> Stri
 }
 
 /// "0.12 s", else as the progress has it.
-private func duration(_ seconds: Double) -> String {
+func duration(_ seconds: Double) -> String {
     seconds < 10 ? ProgressReporter.decimal(seconds, places: seconds < 1 ? 2 : 1) + " s" : ProgressReporter.time(seconds)
 }

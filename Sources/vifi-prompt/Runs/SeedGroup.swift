@@ -40,6 +40,27 @@ struct SeedGroup: Codable {
         return group
     }
 
+    /// The group in a folder, made where there is none. Seeds may be added to one that is there.
+    ///
+    /// - Throws: `FileError` where the folder holds something else, or runs with other arguments.
+    static func opened(kind: RunKind, seeds: [Int], arguments: [String], output: String) throws -> SeedGroup {
+        guard let found = try read(output, kind: kind), found.arguments == arguments else {
+            return try new(kind: kind, seeds: seeds, arguments: arguments, output: output)
+        }
+        guard seeds.contains(where: { !found.seeds.contains($0) }) else { return found }
+        let group = SeedGroup(
+            kind: found.kind, seeds: found.seeds + seeds.filter { !found.seeds.contains($0) }, arguments: arguments,
+            workingDirectory: found.workingDirectory, path: output)
+        try DurableFile.write(json(group), to: output.appendingPath(recordName))
+        if group.isFinished { try FileManager.default.removeItem(atPath: output.appendingPath(summaryName)) }
+        return group
+    }
+
+    /// How its finished runs ended.
+    func results() throws -> [(seed: Int, result: RunResult)] {
+        try seeds.compactMap { seed in try RunResult.read(run: folder(seed: seed)).map { (seed, $0) } }
+    }
+
     /// - Returns: nil where the folder holds no group.
     static func read(_ path: String, kind: RunKind) throws -> SeedGroup? {
         guard var group = try readJSON(SeedGroup.self, path.appendingPath(recordName)) else { return nil }

@@ -84,8 +84,9 @@ struct RecipeCommand: ParsableCommand {
             for path in paths {
                 do {
                     _ = try Recipe(path: path)
+                    if try AblationGrid.isThere(in: path) { _ = try AblationGrid(path: path, name: path) }
                     Console.result("\(path.escapedForDisplay): fine")
-                } catch {
+                } catch let error as RecipeError {
                     faults += error.faults
                 }
             }

@@ -1,0 +1,125 @@
+import ArgumentParser
+import Files
+import Tensors
+import VideoData
+
+/// Runs the cells of an ablation and sums them up.
+struct AblateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ablate",
+        abstract: "Runs a grid of settings, each an ordinary run, and sums it up as a table and a chart.",
+        discussion: """
+              vifi-prompt ablate depth
+              vifi-prompt ablate shots --seeds 1,2,3
+              vifi-prompt ablate prompt-sides --shots 8 --backbone Checkpoints/bridged-k400.safetensors \\
+                                 --train train.txt --val val.txt --labels labels.csv
+
+            components: which tower learns; fusion: how frames come together; prompt-sides: prompts in one tower \
+            or both; depth, tokens: how many layers and tokens; bridged: prompts with and without the bridge; \
+            shots: prompts against fine-tuning. Without --train, --val and --labels they run on the pocket world \
+            (Recipes/pocket/ablations), else with the paper's settings (Recipes/ablations). A recipe of your own with \
+            `grid:` is named by its file.
+
+            The same command again goes on with a grid that was stopped, and runs seeds that are new.
+            """)
+
+    @Argument(help: ArgumentHelp("Grids, or files that hold one; all that come with the program by default.", valueName: "grid"))
+    var grids: [String] = []
+
+    @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+
+    @Option(help: ArgumentHelp("The CLIP that was not bridged, for cells that start from it.", valueName: "file"))
+    var imageBackbone: String?
+
+    @Option(help: "Clips of each class to learn from, in cells that do not vary them.")
+    var shots: Int?
+
+    @Option(help: "Passes over the training clips.")
+    var epochs: Int?
+
+    @Option(help: ArgumentHelp("Seeds of each cell, such as 1,2,3; 1 by default.", valueName: "seeds"), transform: SeedList.init(argument:))
+    var seeds: SeedList?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("A recipe in place of the grid's own settings; its cells go over it.", valueName: "recipe"))
+    var recipe: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("One setting of all cells by its recipe key, such as training.epochs=20. May be repeated.", valueName: "key=value"))
+    var assignments: [String] = []
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("Folder of the grid; runs/ablate-<grid> by default.", valueName: "folder"))
+    var output: String?
+
+    @Flag(help: "List the cells with their commands and what they cost, and start nothing.")
+    var dryRun = false
+
+    @Flag(help: "With --dry-run: leave out the measured times.")
+    var noTiming = false
+
+    private var isPocket: Bool { data.train == nil && data.val == nil && data.labels == nil }
+
+    func validate() throws {
+        if noTiming, !dryRun { throw ValidationError("--no-timing is about --dry-run.") }
+    }
+
+    func run() throws {
+        let names = grids.isEmpty ? AblationGrid.names : grids
+        let runs = try names.map { name in
+            let grid = try AblationGrid.named(name, forPocket: isPocket)
+            let folder = output.map { names.count > 1 ? $0.appendingPath(grid.name) : $0 }
+                ?? BackboneFinder.runsFolder.appendingPath("ablate-\(grid.name)")
+            return try AblationRun(grid, seeds: seeds?.seeds ?? [1], path: folder) { try arguments(of: $0, in: grid) }
+        }
+        let resume = shellCommand(CommandLine.arguments)
+        for run in runs {
+            if dryRun { try run.plan(timing: !noTiming, threads: model.threads) } else { try run.run(threads: model.threads, resume: resume) }
+        }
+    }
+
+    // MARK: A cell's command line
+
+    /// - Returns: what follows the command's name, without seeds and output.
+    private func arguments(of cell: AblationGrid.Cell, in grid: AblationGrid) throws -> [String] {
+        var result = ["--recipe", cell.recipe ?? recipe ?? grid.path]
+        func add(_ name: String, _ value: (some CustomStringConvertible)?) { if let value { result += [name, "\(value)"] } }
+        if cell.needsSmallSet, isPocket {
+            let set = try PocketHome.dataSet(.small(), pool: model.pool)
+            result += ["--train", set.trainList, "--val", set.testList, "--labels", set.labels]
+        }
+        add("--train", data.train)
+        add("--val", data.val)
+        add("--labels", data.labels)
+        add("--root", data.root)
+        add("--frames", data.frames)
+        if data.followLinks { result.append("--follow-links") }
+        add("--on-bad-video", data.badVideoPolicy?.rawValue)
+        add("--backbone", try backbone(of: cell))
+        add("--vocabulary", model.vocabulary)
+        add("--activation", model.activation?.rawValue)
+        add("--precision", model.precision?.rawValue)
+        add("--shots", shots)
+        add("--epochs", epochs)
+        // Whoever asks for epochs does not want a cell's number of steps; what the command line sets goes over the cell.
+        let own = cell.assignments.filter { epochs == nil || !$0.hasPrefix("training.steps=") }
+        for assignment in own + assignments { result += ["--set", assignment] }
+        return result
+    }
+
+    /// The CLIP that a cell starts from; on the pocket world always one that comes with the program, whatever was
+    /// bridged here.
+    private func backbone(of cell: AblationGrid.Cell) throws -> String? {
+        let start = cell.backbone ?? (cell.kind == .bridge && isPocket ? .image : .bridged)
+        switch start {
+        case .image:
+            if let imageBackbone { return imageBackbone }
+            guard isPocket else { throw AblationError.noImageBackbone(cell: cell.name) }
+            return try BackboneFinder.imageBackbone()
+        case .bridged:
+            return try model.backbone ?? (isPocket ? PocketHome.bundledFile("Checkpoints/pocket-bridged.safetensors") : nil)
+        }
+    }
+}

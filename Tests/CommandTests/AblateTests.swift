@@ -1,0 +1,134 @@
+import Files
+import Foundation
+import TestSupport
+import Testing
+
+/// Grids of the real program on films of a few frames, and `profile`.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct AblateTests {
+    private static let grid = """
+        # Ablation: a small grid.
+        training: {epochs: 2, batch_size: 2, accumulation_steps: 1}
+        prompts: {text_tokens: 2, text_depth: 1}
+        grid:
+          command: learn
+          axis: vision tokens
+          cells:
+            one token: {at: 1, prompts: {vision_tokens: 1, vision_depth: 1}}
+            two tokens: {at: 2, prompts: {vision_tokens: 2, vision_depth: 1}}
+            all weights: {at: 3, command: bridge, recipe: whole.yaml, tuning: image}
+
+        """
+
+    private func world() throws -> Program {
+        let program = try Program.withFilms()
+        try program.folder.write(Self.grid, to: "grid.yaml")
+        try program.folder.write("training: {epochs: 2, batch_size: 2, accumulation_steps: 1, learning_rate: 1e-4}\n", to: "whole.yaml")
+        return program
+    }
+
+    private func arguments(_ more: String...) -> [String] {
+        ["ablate", "grid.yaml", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors",
+            "--frames", "2", "--threads", "1", "--output", "out"] + more
+    }
+
+    private func lines(_ program: Program, _ file: String) throws -> [String] {
+        try String(contentsOfFile: program.folder.path(file), encoding: .utf8).split(separator: "\n").map(String.init)
+    }
+
+    @Test func cellsAreRunOnceAndSummedUp() throws {
+        let program = try world()
+        let dry = try program.run(arguments("--dry-run", "--no-timing", "--seeds", "1,2"))
+        #expect(dry.status == 0 && !fileExists(program.folder.path("out")), "\(dry.messages)")
+        #expect(dry.output.contains("| two tokens ") && dry.output.contains("| left to run "), "\(dry.output)")
+        #expect(dry.output.contains("vifi-prompt bridge --recipe whole.yaml "), "\(dry.output)")
+
+        let whole = try program.run(arguments())
+        #expect(whole.status == 0, "\(whole.messages)")
+        #expect(whole.output.hasPrefix("grid: a small grid.\n| vision tokens | top-1 % |"), "\(whole.output)")
+        // What single runs have to say goes with the other messages.
+        #expect(!whole.output.contains("prompts:") && whole.messages.contains("prompts: out/one-token/seed1/prompts/best.safetensors"))
+        let csv = try lines(program, "out/summary.csv")
+        #expect(csv.count == 4 && csv[0].hasPrefix("cell,series,at,command,settings,n,last_top1_mean,last_top1_deviation,"))
+        #expect(csv[1].hasPrefix("one token,,1.0,learn,prompts.vision_tokens=1 prompts.vision_depth=1,1,"))
+        #expect(csv[3].hasPrefix("all weights,,3.0,bridge,tuning=image,1,"))
+        for chart in ["chart.svg", "chart.png"] { #expect(fileExists(program.folder.path("out/" + chart))) }
+
+        // The same numbers as the run by itself.
+        let alone = try program.run([
+            "learn", "--recipe", "grid.yaml", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone",
+            "clip.safetensors", "--frames", "2", "--threads", "1", "--set", "prompts.vision_tokens=2", "--set", "prompts.vision_depth=1",
+            "--seed", "1", "--output", "alone",
+        ])
+        #expect(alone.status == 0, "\(alone.messages)")
+        #expect(
+            try Digest.ofFile(program.folder.path("alone/prompts/last.safetensors"))
+                == Digest.ofFile(program.folder.path("out/two-tokens/seed1/prompts/last.safetensors")))
+
+        // Again: nothing is run. With a seed more: only that.
+        let again = try program.run(arguments())
+        #expect(again.output == whole.output && !again.messages.contains("Seed 1"), "\(again.messages)")
+        let more = try program.run(arguments("--seeds", "1,2"))
+        #expect(more.status == 0 && !more.messages.contains("Seed 1,") && more.messages.contains("Seed 2, 2 of 2"), "\(more.messages)")
+        #expect(more.output.contains("mean ± deviation of 2 seeds"), "\(more.output)")
+        // Other settings do not belong into this folder.
+        let other = try program.run(arguments("--shots", "1"))
+        #expect(other.status == 74 && other.messages.contains("was started with other settings"), "\(other.messages)")
+    }
+
+    @Test func aStoppedGridGoesOn() throws {
+        let program = try world()
+        let start = arguments("--set", "training.epochs=60")
+        #expect(try program.signal(SIGINT, whenThere: "out/one-token/seed1/metrics.jsonl", start) == 75)
+        #expect(program.lastMessages.contains("ablate grid.yaml "), "\(program.lastMessages)")
+        #expect(!fileExists(program.folder.path("out/two-tokens")))
+        let resumed = try program.run(start)
+        #expect(resumed.status == 0, "\(resumed.messages)")
+        #expect(try lines(program, "out/summary.csv").count == 4)
+    }
+
+    @Test func whatIsMissingIsNamed() throws {
+        let program = try Program()
+        let unknown = try program("ablate", "deph")
+        #expect(unknown.status == 66 && unknown.messages.contains("Did you mean \"depth\"?"), "\(unknown.messages)")
+        let image = try program.run([
+            "ablate", "bridged", "--train", "a.txt", "--val", "a.txt", "--labels", "b.csv", "--backbone", "c.safetensors",
+        ])
+        #expect(image.status == 64 && image.messages.contains("--image-backbone"), "\(image.messages)")
+        #expect(try program("ablate", "depth", "--no-timing").status == 64)
+    }
+
+    // MARK: Profile
+
+    @Test func profileCountsAndCompares() throws {
+        let program = try Program()
+        let text = try program("profile", "--no-timing")
+        #expect(text.status == 0 && text.messages == "", "\(text.messages)")
+        for words in ["124,323,841", "168,574,465", "3,555,072", "281.0 / 562.0", "| 562.64 |", "| 286.63 |", "| 284.05 |", "| 71.1 "] {
+            #expect(text.output.contains(words), "\(words)")
+        }
+        let csv = try program("profile", "--no-timing", "--csv", "--architecture", "l14").output.split(separator: "\n")
+        let titles = csv[0].split(separator: ",", omittingEmptySubsequences: false)
+        #expect(csv.dropFirst().allSatisfy { $0.split(separator: ",", omittingEmptySubsequences: false).count == titles.count || $0.contains("\"") })
+        #expect(csv[1].hasPrefix("vifi-clip,ViFi-CLIP,both towers,true,427616513,"))
+        #expect(try program("profile", "--architecture", "ViT-H/14").status == 64)
+    }
+
+    /// Every row that runs here gets a number, others none.
+    @Test func profileTimesWhatRuns() throws {
+        let program = try Program()
+        let path = try SmallModel().write(to: program).backbone
+        let outcome = try program.run(["profile", "--backbone", path, "--frames", "2", "--classes", "3", "--views", "1", "--json"])
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        struct Report: Decodable {
+            struct Row: Decodable {
+                let id: String
+                let runs_here: Bool
+                let views_per_second: Double?
+            }
+            let rows: [Row]
+        }
+        let rows = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8)).rows
+        #expect(rows.count > 10)
+        for row in rows { #expect((row.views_per_second != nil) == row.runs_here, "\(row.id)") }
+    }
+}

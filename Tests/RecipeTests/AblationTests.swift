@@ -1,0 +1,119 @@
+import CLIPModel
+import Foundation
+import TestSupport
+import Testing
+import vifi_prompt
+
+/// Grids of settings, and the figures that papers print.
+@Suite struct AblationTests {
+    private static let recipes = fixturePath("../../Recipes/")
+
+    private static func grid(_ name: String) throws -> AblationGrid { try AblationGrid(path: recipes + name + ".yaml", name: name) }
+
+    private static let learning: [(name: String, cells: Int)] = [
+        ("prompt-sides", 3), ("depth", 5), ("tokens", 4), ("bridged", 2), ("shots", 8), ("components", 3), ("fusion", 3),
+    ]
+
+    @Test(arguments: learning)
+    func papersGrids(_ name: String, cells: Int) throws {
+        let grid = try Self.grid("ablations/" + name)
+        #expect(grid.cells.count == cells && !grid.axis.isEmpty && !grid.title.hasPrefix("Ablation"))
+        #expect(Set(grid.cells.map(\.slug)).count == cells)
+        // Cells differ in what they set, in where they start or in what they do.
+        #expect(Set(grid.cells.map { "\($0.assignments) \($0.backbone as Any) \($0.kind)" }).count == cells)
+        for cell in grid.cells { #expect(cell.kind == (["components", "fusion"].contains(name) || cell.series == "fine-tuning" ? .bridge : .learn)) }
+    }
+
+    @Test func everyGridIsThereForThePocketWorldToo() throws {
+        for name in AblationGrid.names {
+            let grid = try Self.grid("pocket/ablations/" + name)
+            #expect(grid.cells.count >= 2)
+            // Its films and backbones need no flag.
+            for cell in grid.cells where cell.kind == .bridge && cell.recipe == "pocket/fine-tune" { #expect(cell.needsSmallSet) }
+            // The pocket CLIP has four layers for vision and three for text.
+            for assignment in grid.cells.flatMap(\.assignments) {
+                let parts = assignment.split(separator: "=")
+                if parts[0] == "prompts.vision_depth" { #expect(Int(parts[1]).map { $0 <= 4 } == true) }
+                if parts[0] == "prompts.text_depth" { #expect(Int(parts[1]).map { $0 <= 3 } == true) }
+            }
+        }
+    }
+
+    @Test func depthsAndTokensAreThoseAskedFor() throws {
+        #expect(try Self.grid("ablations/depth").cells.map(\.assignments) == [1, 3, 6, 9, 12].map {
+            ["prompts.vision_depth=\($0)", "prompts.text_depth=\($0)"]
+        })
+        #expect(try Self.grid("ablations/tokens").cells.compactMap(\.at) == [2, 4, 8, 16])
+        #expect(try Self.grid("ablations/fusion").cells.map(\.assignments) == [["fusion=embedding"], ["fusion=decision"], ["fusion=image"]])
+        let shots = try Self.grid("ablations/shots").cells
+        #expect(shots.filter { $0.series == "prompts" }.compactMap(\.at) == [2, 4, 8, 16])
+        #expect(shots.filter { $0.series == "fine-tuning" }.allSatisfy { $0.recipe == "few-shot/fine-tune" })
+    }
+
+    /// A grid's own settings are a recipe like any other.
+    @Test func aGridIsARecipe() throws {
+        let recipe = try Recipe(path: Self.recipes + "pocket/ablations/depth.yaml")
+        #expect(recipe.training.shots == 2 && recipe.prompts.start == .template)
+    }
+
+    @Test(arguments: [
+        ("grid: {command: learn, cells: {a: {prompts: {depth: 3}}}}", "prompts.depth"),
+        ("grid: {command: learn, cells: {a: {training: {epochs: 0}}}}", "epochs"),
+        ("grid: {command: run, cells: {a: {}}}", "run"),
+        ("grid: {cells: {a: {}}}", "a command, learn or bridge"),
+        ("grid: {command: learn, cell: {a: {}}}", "Did you mean 'cells'?"),
+        ("grid: {command: learn, cells: {a: {at: high}}}", "a number"),
+        ("grid: {command: learn, cells: {a: {films: large}}}", "small"),
+        ("grid: {command: learn, cells: {\"-\": {}}}", "letters or digits"),
+        ("grid: {command: learn, cells: {a b: {}, a-b: {}}}", "would take the folder of another"),
+        ("grid: {command: learn, cells: {}}", "says nothing about cells"),
+        ("training: {epochs: 3}", "says nothing about cells"),
+        ("grid: 7", "a section"),
+    ])
+    func faultsAreNamed(_ yaml: String, words: String) throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.write(yaml + "\n", to: "grid.yaml")
+        let error = #expect(throws: (any Error).self) { try AblationGrid(path: path, name: "grid") }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(text.contains(words), "\(text)")
+    }
+
+    // MARK: Published figures
+
+    @Test func publishedCostsAreOurs() throws {
+        let figures = try PublishedFigures(path: fixturePath("../../Checkpoints/published.yaml"))
+        let methods = Method.all(for: .vitB16).map(\.id)
+        let systems = figures.tables.flatMap(\.systems)
+        for system in systems {
+            if let id = system.id { #expect(methods.contains(id), "\(id)") }
+            // A figure that stands beside ours says what it counts.
+            if system.figures["gflops"] != nil { #expect(system.id != nil && system.counts != nil && system.note != nil, "\(system.name)") }
+        }
+        #expect(figures.tables.allSatisfy { !$0.title.isEmpty && !$0.source.isEmpty && !$0.systems.isEmpty })
+        let compared = ProfileReport.comparison(figures)
+        #expect(Set(compared.map(\.table)).isSuperset(of: ["4", "6", "9"]))
+        for line in compared {
+            guard let here = line.here else { continue }
+            // Within the papers' rounding, and what notes explain.
+            let tolerance = line.measure == "gflops" ? (line.table == "4, other lengths" ? 1.0 : 0.5) : 0.4
+            #expect(abs(here - line.paper) <= tolerance, "\(line.table) \(line.system): \(here) for \(line.paper)")
+        }
+        #expect(compared.contains { $0.measure == "throughput" && $0.paper == 71.1 && $0.here == nil })
+    }
+
+    /// The harmonic means that the page prints are those of its own columns, so that no digit was misread.
+    @Test func harmonicMeansFit() throws {
+        let figures = try PublishedFigures(path: fixturePath("../../Checkpoints/published.yaml"))
+        var compared = 0
+        for system in figures.tables.filter({ $0.number.hasPrefix("2") }).flatMap(\.systems) {
+            for (measure, mean) in system.figures where measure.hasSuffix("_hm") {
+                let set = measure.dropLast(3)
+                let base = try #require(system.figures["\(set)_base"])
+                let novel = try #require(system.figures["\(set)_novel"])
+                #expect(abs(2 * base * novel / (base + novel) - mean) < 0.15, "\(system.name) \(measure)")
+                compared += 1
+            }
+        }
+        #expect(compared == 27)
+    }
+}
