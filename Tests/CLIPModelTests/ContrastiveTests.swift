@@ -99,7 +99,7 @@ import Testing
             for (index, element) in prompts.all.enumerated() { element.fill(with: zip(starts[index], directions[index]).map { $0 + step * $1 }) }
             return loss(into: unused)
         }
-        let step: Float = 2e-3
+        let step: Float = 3e-4
         let slope = (moved(by: step) - moved(by: -step)) / Double(2 * step)
         let product = zip(gradients.all, directions).reduce(0.0) { sum, pair in
             sum + zip(pair.0.values, pair.1).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }

@@ -171,7 +171,7 @@ import VideoData
         let entries = catalogue.train + catalogue.test
         for entry in entries {
             #expect(entry.film.caption.contains(" figure \(catalogue.classes[entry.label].name), "))
-            #expect(("a photo of a " + entry.film.caption + ".").utf8.count <= 78)
+            #expect(("a photo of " + entry.film.caption).utf8.count <= 78)
         }
         let captions = catalogue.test.map(\.film.caption)
         // Nearly all tell their film from the others.

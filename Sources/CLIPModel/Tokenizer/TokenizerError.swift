@@ -47,6 +47,12 @@ package enum TokenizerError: ReportableError, Equatable {
         package let index: Int
         package let name: String
         package let problem: Problem
+
+        package init(index: Int, name: String, problem: Problem) {
+            self.index = index
+            self.name = name
+            self.problem = problem
+        }
     }
 
     package var exitStatus: ExitStatus {

@@ -2,8 +2,8 @@ import Files
 
 extension PocketFilm {
     /// Who does what and where, such as "green figure clapping while walking, pink room": the words of the stills'
-    /// captions and of the classes. A function of the film's seed, index and class; at most 63 bytes, so that
-    /// "a photo of a " before and a full stop after it fit into the pocket CLIP's 80 tokens.
+    /// captions and of the classes. A function of the film's seed, index and class; at most 67 bytes, so that
+    /// "a photo of " before it fits into the pocket CLIP's 80 tokens.
     ///
     /// Films of one class differ in figure and scene, films of one scene in what is done: to find the right film all
     /// of it must be understood. Two films may share a caption all the same.

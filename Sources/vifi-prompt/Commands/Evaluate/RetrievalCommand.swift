@@ -80,7 +80,7 @@ struct RetrievalCommand: ParsableCommand {
         let subject = try Subject(
             prompts: promptPath, backbone: backbonePath, vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision)
-        let template = settings.template ?? subject.prompts?.header.template ?? (isPocket ? Self.pocketTemplate : nil)
+        let template = settings.template ?? subject.prompts?.header.template
         let sequences = try subject.backbone.tokens(
             of: list, textTokens: subject.prompts?.header.configuration.textTokens ?? 0, template: template,
             maxWords: settings.data.maxWords, tokenizer: subject.tokenizer)
@@ -102,9 +102,6 @@ struct RetrievalCommand: ParsableCommand {
             Console.result(outcome.metrics.table)
         }
     }
-
-    /// Captions of the pocket world then begin as those that its CLIP has read, and its class names.
-    private static let pocketTemplate = "a photo of a {}."
 
     private func flags(_ recipe: inout Recipe) {
         recipe.data.valCaptions = captions ?? recipe.data.valCaptions
@@ -156,14 +153,16 @@ struct RetrievalCommand: ParsableCommand {
         let encoder = PairEncoder(
             backbone: subject.backbone, prompts: subject.prompts?.prompts ?? PromptSet(vision: [], text: []), frameCount: frameCount, pool: pool)
         let films = ProgressReporter("retrieval", total: list.videos.count, unit: "films")
-        let captions = ProgressReporter("retrieval", total: list.captions.count, unit: "captions")
-        defer { captions.finish() }
+        var captions: ProgressReporter?
+        defer { captions?.finish() }
         return try RetrievalEvaluator(encoder, pool: pool).outcome(of: list, sequences: sequences, loader: loader) { stage, done in
             switch stage {
             case .videos: films.show(done)
             case .captions:
                 films.finish()
-                captions.show(done)
+                let progress = captions ?? ProgressReporter("retrieval", total: list.captions.count, unit: "captions")
+                progress.show(done)
+                captions = progress
             }
         }
     }
