@@ -34,7 +34,7 @@ import WeightFiles
     private func text(_ name: String) throws -> String { try String(contentsOfFile: program.folder.path(name), encoding: .utf8) }
 
     private struct Report: Decodable {
-        struct Direction: Decodable {
+        struct Direction: Decodable, Equatable {
             let queries: Int
             let r1: Double
             let r5: Double
@@ -43,7 +43,7 @@ import WeightFiles
             let mean_rank: Double
             let tied: Int
         }
-        struct Metrics: Decodable {
+        struct Metrics: Decodable, Equatable {
             let text_to_video: Direction
             let video_to_text: Direction
         }
@@ -189,6 +189,17 @@ import WeightFiles
         #expect(rest.status == 0, "\(rest.messages)")
         #expect(try results("parts") == results("whole"))
         #expect(try text("whole/split/train.csv") == text("parts/split/train.csv"))
+        // What the run measured is what `retrieval` measures with its files.
+        struct Finished: Decodable {
+            struct Scores: Decodable { let retrieval: Report.Metrics }
+            let last: Scores
+        }
+        let finished = try JSONDecoder().decode(Finished.self, from: Data(text("whole/finished.json").utf8)).last.retrieval
+        let model = command == "learn"
+            ? ["--prompts", "whole/prompts/last.safetensors", "--backbone", "clip.safetensors"] : ["--backbone", "whole/last.safetensors", "--frames", "2"]
+        let again = try program.run(["retrieval", "--captions", "captions.csv", "--json"] + model)
+        #expect(again.status == 0, "\(again.messages)")
+        #expect(try JSONDecoder().decode(Report.self, from: Data(again.output.utf8)).metrics == finished)
     }
 
     /// Activations that do not fit are computed again, to the same bits.
@@ -200,16 +211,17 @@ import WeightFiles
         #expect(try results("bounded") == results("all"))
     }
 
-    /// Ten films are learned by heart, and found with the prompts file alone; the loss falls.
-    @Test func learnsTheFilmsByHeart() throws {
+    /// From random weights: films whose captions were learned are found, both ways.
+    @Test func findsWhatItHasLearned() throws {
         let before = try run("retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--json")
         _ = try run("bridge", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "300",
             "--batch-size", "12", "--learning-rate", "1e-3", "--output", "tuned", "--threads", "2")
         _ = try run("retrieval", "--captions", "captions.csv", "--backbone", "tuned/backbone.safetensors", "--frames", "2", "--output", "after")
         let after = try report("after/metrics.json")
         let first = try JSONDecoder().decode(Report.self, from: Data(before.output.utf8))
-        #expect(after.metrics.text_to_video.r1 >= 75 && after.metrics.text_to_video.r1 > first.metrics.text_to_video.r1,
-            "\(first.metrics) became \(after.metrics)")
+        // Chance is a mean rank of 5.5 among films and of 6 among captions.
+        #expect(first.metrics.text_to_video.mean_rank > 4 && first.metrics.video_to_text.mean_rank > 4, "\(first.metrics)")
+        #expect(after.metrics.text_to_video.mean_rank < 3 && after.metrics.video_to_text.mean_rank < 3, "\(after.metrics)")
     }
 
     /// `data import` makes what the others read.
