@@ -96,6 +96,16 @@ extension BackboneParameters where Element: Readable {
     }
 }
 
+extension BackboneParameters<MutableMatrix> {
+    /// Bound on the factor on similarities where it learns with negatives of its batch: Radford et al. 2021,
+    /// section 2.5. ViFi-CLIP's training on classes has none (methods 1.1).
+    package static var largestScale: Float { 100 }
+
+    package func limitScale(to largest: Float) {
+        logitScale[0, 0] = min(logitScale[0, 0], log(largest))
+    }
+}
+
 extension Backbone {
     /// Adds one tensor to a backbone's digest.
     static func update(_ digest: inout Digest, name: String, shape: [Int], with values: some Readable) {

@@ -5,12 +5,11 @@ import Tensors
 /// The text tower runs once, when it is made.
 package final class VideoClassifier: Sendable {
     package let backbone: Backbone
-    package let frameCount: Int
+    package var frameCount: Int { encoder.frameCount }
     /// Unit vectors of the classes.
     package let text: TextFeatures
     private let head: VideoHead
-    private let pass: VisionPass
-    private let context: VisionPromptContext?
+    private let encoder: VideoEncoder
 
     /// - Parameters:
     ///   - prompts: none for plain CLIP.
@@ -27,13 +26,9 @@ package final class VideoClassifier: Sendable {
         let memory = TextActivations(layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
         backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
         self.backbone = backbone
-        self.frameCount = frameCount
         text = TextFeatures(memory.features)
         head = VideoHead(fusion: fusion, scale: backbone.logitScale, text: text)
-        pass = VisionPass(
-            tower: backbone.vision, prompts: configuration, frameCount: frameCount, keeping: .nothing, pool: pool)
-        context = configuration.visionDepth > 0
-            ? backbone.vision.promptContext(for: prompts.vision, layout: pass.layout) : nil
+        encoder = VideoEncoder(backbone: backbone, prompts: prompts, frameCount: frameCount, pool: pool)
     }
 
     package var classCount: Int { text.classCount }
@@ -43,7 +38,7 @@ package final class VideoClassifier: Sendable {
     /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels. Not for two threads at once.
     /// - Throws: `ModelError` where weights or prompts are so large that the logits are no numbers.
     package func logits(clips: [Matrix]) throws(ModelError) -> [[Float]] {
-        let logits = pass.forward(clips: clips, context: context).map { head.logits(features: $0) }
+        let logits = encoder.frameFeatures(of: clips).map { head.logits(features: $0) }
         guard logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the logits") }
         return logits
     }

@@ -10,6 +10,9 @@ package protocol LearningTask: AnyObject {
     ///   - targets: one distribution over the classes a clip.
     ///   - weight: each clip's share of the step's loss.
     func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult)
+    /// The same with the labels, for tasks that learn from captions: there they are positions in the list of captions,
+    /// and there are no targets.
+    func add(clips: [Matrix], labels: [Int], targets: [[Float]], weight: Float, to result: inout StepResult)
     /// Applies the step's gradient, multiplied by `scale`.
     func finish(rate: Double, scale: Float)
     /// A classifier with the parameters as they are now.
@@ -25,6 +28,10 @@ extension LearningTask {
     package var parameterCount: Int { optimiser.parameterCount }
     /// Whatever learns without activations fits.
     package var memoryShortfall: Int { 0 }
+
+    package func add(clips: [Matrix], labels: [Int], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        add(clips: clips, targets: targets, weight: weight, to: &result)
+    }
 }
 
 /// What both tasks are told.
@@ -37,11 +44,14 @@ package struct TaskSetting {
     /// Bound on the activations that are kept for the backward pass.
     package let budget: MemoryBudget
     package let rounding: HalfRounding
+    /// The video of each caption, where `sequences` are captions and not classes.
+    package let videoOfCaption: [Int]?
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
-        budget: MemoryBudget = .standard, rounding: HalfRounding = []
+        budget: MemoryBudget = .standard, rounding: HalfRounding = [], videoOfCaption: [Int]? = nil
     ) {
+        self.videoOfCaption = videoOfCaption
         self.sequences = sequences
         self.fusion = fusion
         self.frameCount = frameCount
@@ -52,14 +62,34 @@ package struct TaskSetting {
     }
 }
 
+extension TaskSetting {
+    /// The videos that captions belong to; nil where there are no captions.
+    fileprivate func videos(of captions: [Int]) -> [Int]? {
+        videoOfCaption.map { videos in captions.map { videos[$0] } }
+    }
+}
+
+extension StepResult {
+    /// Counts a batch of pairs.
+    fileprivate mutating func add(_ batch: (loss: Double, accuracy: Double), clipCount count: Int) {
+        lossSum += batch.loss * Double(count)
+        clipCount += count
+    }
+}
+
 /// Stage two: prompts learn, the backbone cannot.
 package final class PromptTask: LearningTask {
     package let backbone: Backbone
     package let prompts: PromptSet<MutableMatrix>
     package let optimiser: Optimiser
     private let gradients: PromptSet<MutableMatrix>
-    private let learner: PromptLearner
+    private let learner: Learner
     private let setting: TaskSetting
+
+    private enum Learner {
+        case classes(PromptLearner)
+        case captions(ContrastiveLearner<ContrastivePrompts>)
+    }
 
     package init(backbone: Backbone, prompts: PromptSet<MutableMatrix>, setting: TaskSetting) {
         self.backbone = backbone
@@ -70,23 +100,52 @@ package final class PromptTask: LearningTask {
             AdamW(weightDecay: setting.weightDecay),
             entries: zip(prompts.named, gradients.all).map { .init(name: $0.name, value: $0.element, gradient: $1) },
             pool: setting.pool)
-        learner = PromptLearner(
-            backbone: backbone.rounded(setting.rounding), prompts: prompts.configuration, sequences: setting.sequences,
-            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget)
+        if setting.videoOfCaption != nil {
+            learner = .captions(
+                ContrastiveLearner(
+                    ContrastivePrompts(prompts, on: backbone), frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget))
+        } else {
+            learner = .classes(
+                PromptLearner(
+                    backbone: backbone.rounded(setting.rounding), prompts: prompts.configuration, sequences: setting.sequences,
+                    fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget))
+        }
     }
 
-    package var memoryShortfall: Int { learner.memoryShortfall }
+    package var memoryShortfall: Int {
+        switch learner {
+        case .classes(let learner): learner.memoryShortfall
+        case .captions(let learner): learner.memoryShortfall
+        }
+    }
 
     package func begin() {
-        learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts)
+        switch learner {
+        case .classes(let learner):
+            learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts)
+        case .captions(let learner): learner.begin()
+        }
     }
 
     package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        guard case .classes(let learner) = learner else { preconditionFailure("captions are known by labels") }
         learner.add(clips: clips, targets: targets, weight: weight, to: &result)
     }
 
+    package func add(clips: [Matrix], labels: [Int], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        guard case .captions(let learner) = learner else { return add(clips: clips, targets: targets, weight: weight, to: &result) }
+        result.add(
+            learner.add(
+                clips: clips, captions: labels.map { setting.sequences[$0] }, videos: setting.videos(of: labels),
+                weight: weight * Float(clips.count), into: gradients),
+            clipCount: clips.count)
+    }
+
     package func finish(rate: Double, scale: Float) {
-        learner.finish(into: gradients)
+        switch learner {
+        case .classes(let learner): learner.finish(into: gradients)
+        case .captions(let learner): learner.finish(into: gradients)
+        }
         optimiser.step(rate: rate, gradientScale: scale)
     }
 
@@ -107,9 +166,14 @@ package final class BridgeTask: LearningTask {
     private let tuning: Tuning
     private let parameters: BackboneParameters<MutableMatrix>
     private let gradients: BackboneParameters<MutableMatrix>
-    private let learner: BackboneLearner
+    private let learner: Learner
     package let optimiser: Optimiser
     private let setting: TaskSetting
+
+    private enum Learner {
+        case classes(BackboneLearner)
+        case captions(ContrastiveLearner<ContrastiveWeights>)
+    }
 
     /// - Parameters:
     ///   - trainsTokens: also the token table, which ViFi-CLIP leaves as it is (`methods.md` 1.1).
@@ -136,10 +200,19 @@ package final class BridgeTask: LearningTask {
                 zip(Self.learning(copy, tuning, trainsTokens: trainsTokens), Self.learning(zeros, tuning, trainsTokens: trainsTokens))
             ).map { .init(name: $0.name, value: $1.0, gradient: $1.1) },
             pool: setting.pool)
-        learner = BackboneLearner(
-            parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
-            fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget,
-            rounding: setting.rounding, precision: backbone.precision)
+        if setting.videoOfCaption != nil {
+            learner = .captions(
+                ContrastiveLearner(
+                    ContrastiveWeights(
+                        parameters: copy, architecture: backbone.architecture, tuning: tuning, precision: backbone.precision),
+                    frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget))
+        } else {
+            learner = .classes(
+                BackboneLearner(
+                    parameters: copy, architecture: backbone.architecture, tuning: tuning, sequences: setting.sequences,
+                    fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget,
+                    rounding: setting.rounding, precision: backbone.precision))
+        }
     }
 
     /// The tensors that a way of tuning trains (`methods.md` 1.1).
@@ -154,17 +227,42 @@ package final class BridgeTask: LearningTask {
         }
     }
 
-    package var memoryShortfall: Int { learner.memoryShortfall }
+    package var memoryShortfall: Int {
+        switch learner {
+        case .classes(let learner): learner.memoryShortfall
+        case .captions(let learner): learner.memoryShortfall
+        }
+    }
 
-    package func begin() { learner.begin() }
+    package func begin() {
+        switch learner {
+        case .classes(let learner): learner.begin()
+        case .captions(let learner): learner.begin()
+        }
+    }
 
     package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        guard case .classes(let learner) = learner else { preconditionFailure("captions are known by labels") }
         learner.add(clips: clips, targets: targets, weight: weight, into: gradients, to: &result)
     }
 
+    package func add(clips: [Matrix], labels: [Int], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        guard case .captions(let learner) = learner else { return add(clips: clips, targets: targets, weight: weight, to: &result) }
+        result.add(
+            learner.add(
+                clips: clips, captions: labels.map { setting.sequences[$0] }, videos: setting.videos(of: labels),
+                weight: weight * Float(clips.count), into: gradients),
+            clipCount: clips.count)
+    }
+
     package func finish(rate: Double, scale: Float) {
-        learner.finish(into: gradients)
+        switch learner {
+        case .classes(let learner): learner.finish(into: gradients)
+        case .captions(let learner): learner.finish(into: gradients)
+        }
         optimiser.step(rate: rate, gradientScale: scale)
+        // Only where every video meets the captions of its batch does the temperature run away.
+        if case .captions = learner { parameters.limitScale(to: BackboneParameters<MutableMatrix>.largestScale) }
     }
 
     /// The weights as they are now, apart from those that go on learning.

@@ -23,7 +23,7 @@ package struct EpochReport: Sendable {
     /// Counts from 1.
     package let epoch: Int
     package let trainingLoss: Double
-    package let metrics: ClassificationMetrics?
+    package let metrics: Scores?
     package let isBest: Bool
     package let isLast: Bool
     /// Whether no epoch was reported before.
@@ -70,7 +70,7 @@ package struct Trainer {
     /// What happens on the way. All of it is called on the thread that runs the trainer.
     package struct Events {
         /// Scores the task; nil leaves evaluation out. Returns nil when a signal cut it short.
-        package var evaluate: (() throws -> ClassificationMetrics?)?
+        package var evaluate: (() throws -> Scores?)?
         package var onStep: (StepReport) throws -> Void = { _ in }
         /// After each evaluated epoch; saves what was learned.
         package var onEpoch: (EpochReport) throws -> Void = { _ in }
@@ -81,10 +81,11 @@ package struct Trainer {
     }
 
     package let configuration: TrainingConfiguration
-    package let classCount: Int
+    /// Nil where labels are captions: clips then stay as they are, since no caption describes two that are mixed.
+    package let classCount: Int?
     package let clips: ClipLoader
 
-    package init(configuration: TrainingConfiguration, classCount: Int, clips: ClipLoader) {
+    package init(configuration: TrainingConfiguration, classCount: Int?, clips: ClipLoader) {
         self.configuration = configuration
         self.classCount = classCount
         self.clips = clips
@@ -131,9 +132,8 @@ package struct Trainer {
                     return .interrupted(step: state.step)
                 }
                 let isBest = metrics.map { $0.top1 > state.best?.top1 ?? -1 } ?? (events.evaluate == nil)
-                let scores = metrics.map(Scores.init)
-                state.last = scores ?? state.last
-                if isBest { state.best = scores }
+                state.last = metrics ?? state.last
+                if isBest { state.best = metrics }
                 try events.onEpoch(
                     EpochReport(
                         epoch: state.epoch + 1, trainingLoss: state.lossSum / Double(max(1, state.lossClips)), metrics: metrics,
@@ -199,12 +199,16 @@ package struct Trainer {
             let loaded = try stream.next(wanted)
             guard !loaded.isEmpty else { break }
             var views = loaded.compactMap(\.views.first)
-            let targets = configuration.blending.blend(
-                &views, labels: loaded.map(\.label), classCount: classCount, seed: configuration.seed, epoch: epoch,
-                step: group * configuration.accumulationSteps + batch)
+            let labels = loaded.map(\.label)
+            var targets: [[Float]] = []
+            if let classCount {
+                let values = configuration.blending.blend(
+                    &views, labels: labels, classCount: classCount, seed: configuration.seed, epoch: epoch,
+                    step: group * configuration.accumulationSteps + batch)
+                targets = views.indices.map { Array(values[$0 * classCount..<($0 + 1) * classCount]) }
+            }
             task.add(
-                clips: views.map(\.matrix),
-                targets: views.indices.map { Array(targets[$0 * classCount..<($0 + 1) * classCount]) },
+                clips: views.map(\.matrix), labels: labels, targets: targets,
                 weight: 1 / Float(planned), to: &result)
         }
         // Unreadable films may have made the step smaller than planned.

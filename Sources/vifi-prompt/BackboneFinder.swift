@@ -27,6 +27,18 @@ enum BackboneFinder {
             ?? newest(in: "prompts/last.safetensors", runPrefix: RunKind.learn.rawValue)
     }
 
+    /// What names of runs on captions begin with.
+    static let captionRunPrefix = "captions-"
+
+    /// The newest prompts, and the newest backbone, that were learned from captions here.
+    static func newestCaptionPrompts() -> String? {
+        newest(in: "prompts/best.safetensors", runPrefix: captionRunPrefix + RunKind.learn.rawValue)
+    }
+
+    static func newestCaptionBackbone() -> String? {
+        newest(in: "backbone.safetensors", runPrefix: captionRunPrefix + RunKind.bridge.rawValue)
+    }
+
     /// Reads a backbone that somebody named, and tells what was guessed.
     ///
     /// - Parameter likely: the activation to take where the file does not say it.

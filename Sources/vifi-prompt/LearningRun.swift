@@ -14,10 +14,14 @@ struct RunData {
     let val: AnnotationList?
     /// SHA-256 over the training list that shots are drawn from.
     let sourceSHA256: String
+    /// What labels stand for where these are captions; there are no classes then, and `val` holds each film once.
+    var captions: (train: CaptionList, val: CaptionList?)?
 
     /// - Throws: `DatasetError` naming list and line, before anything is trained.
     init(settings: Settings, kind: RunKind, options: DataOptions, resumed: ResumedRun? = nil) throws {
-        if let resumed {
+        if settings.hasCaptions {
+            try self.init(captionsOf: settings, kind: kind, options: options, resumed: resumed)
+        } else if let resumed {
             try self.init(resuming: resumed, settings: settings, kind: kind, options: options)
         } else {
             try self.init(settings: settings, kind: kind, options: options)
@@ -32,18 +36,7 @@ struct RunData {
         func list(_ name: String) throws -> AnnotationList? {
             guard let record = run.record.lists[name] else { return nil }
             let list = try AnnotationList.read(split.appendingPath("\(name).txt"), root: record.root, classCount: classes.count)
-            do {
-                try list.checkFiles(followsLinks: options.followLinks)
-            } catch {
-                // Paths and lists are the run's own here: the usual remedies would break it.
-                guard case .missingFiles(let first, let count, _, let root) = error.problem else { throw error }
-                throw RunError.filmsGone(first: root.appendingPath(first.first ?? ""), count: count, list: name)
-            }
-            let before = split.appendingPath(RunDirectory.marksName(list: name))
-            let marks = String(decoding: try InputFile.contents(of: before, limit: 1 << 30), as: UTF8.self)
-            if let film = FilmMarks(of: list).firstDifference(from: marks) {
-                throw RunError.filmChanged(path: record.root.appendingPath(film), list: name)
-            }
+            try Self.checkUnchanged(list, name: name, split: split, options: options)
             return list
         }
         guard let train = try list("train"), let source = run.record.lists["train"]?.sourceSHA256 else {
@@ -90,10 +83,80 @@ struct RunData {
         }
     }
 
+    /// - Throws: where a film of a run that goes on is gone or another one.
+    private static func checkUnchanged(_ list: AnnotationList, name: String, split: String, options: DataOptions) throws {
+        do {
+            try list.checkFiles(followsLinks: options.followLinks)
+        } catch {
+            // Paths and lists are the run's own here: the usual remedies would break it.
+            guard case .missingFiles(let first, let count, _, let root) = error.problem else { throw error }
+            throw RunError.filmsGone(first: root.appendingPath(first.first ?? ""), count: count, list: name)
+        }
+        let before = split.appendingPath(RunDirectory.marksName(list: name))
+        let marks = String(decoding: try InputFile.contents(of: before, limit: 1 << 30), as: UTF8.self)
+        if let film = FilmMarks(of: list).firstDifference(from: marks) {
+            throw RunError.filmChanged(path: list.root.appendingPath(film), list: name)
+        }
+    }
+
+    /// Captions of films, new or of a run that goes on.
+    private init(captionsOf settings: Settings, kind: RunKind, options: DataOptions, resumed: ResumedRun?) throws {
+        var paths = (train: settings.recipe.data.captions, val: settings.recipe.data.valCaptions)
+        if settings.isPocket {
+            let set = try PocketHome.captionedSet(kind == .bridge ? .large() : .small(), pool: settings.pool)
+            paths = (set.trainCaptions, paths.val ?? set.testCaptions)
+            if resumed == nil {
+                Console.note("This is the pocket world: drawn films in \(set.root). For your own, pass --captions LIST and --backbone FILE.")
+            }
+        }
+        func list(_ name: String, _ given: String?) throws -> CaptionList? {
+            if let resumed {
+                guard let record = resumed.record.lists[name] else { return nil }
+                let split = resumed.path.appendingPath("split")
+                let list = try CaptionList.read(split.appendingPath("\(name).csv"), root: record.root)
+                try Self.checkUnchanged(list.films, name: name, split: split, options: options)
+                return list
+            }
+            guard let given else { return nil }
+            let list = try CaptionList.read(given, root: settings.recipe.data.root)
+            for warning in list.warnings { Console.warning(warning.description) }
+            try list.films.checkFiles(followsLinks: options.followLinks)
+            return list
+        }
+        guard let train = try list("train", paths.train) else { throw RunError.notARun(path: resumed?.path ?? "") }
+        let val = try list("val", paths.val)
+        if let val {
+            let learned = Set(train.videos.map { train.root.appendingPath($0) })
+            let shared = val.videos.filter { learned.contains(val.root.appendingPath($0)) }
+            if let first = shared.first { Console.warning(DatasetWarning.sharedVideos(first: first, count: shared.count).description) }
+        }
+        captions = (train, val)
+        classes = ClassNames([])
+        self.train = train.pairs
+        self.val = val?.films
+        sourceSHA256 = Digest.of(train.text)
+    }
+
     static func list(_ path: String, root: String?, classes: ClassNames, options: DataOptions) throws -> AnnotationList {
         let list = try AnnotationList.read(path, root: root, classCount: classes.count)
         for warning in list.warnings { Console.warning(warning.description) }
         return list
+    }
+}
+
+extension RunData {
+    /// What is learned from, in words.
+    var amount: String {
+        captions.map { "\(counted($0.train.captions.count, "caption", "captions")) of \(counted($0.train.videos.count, "film", "films"))" }
+            ?? "\(train.clips.count) clips of \(classes.count) classes"
+    }
+
+    /// What is written down of each list: its name, its text, and its films.
+    fileprivate var lists: [(name: String, text: String, films: AnnotationList)] {
+        if let captions {
+            return [("train", captions.train.text, captions.train.films)] + (captions.val.map { [("val", $0.text, $0.films)] } ?? [])
+        }
+        return [("train", AnnotationList.text(of: train.clips), train)] + (val.map { [("val", AnnotationList.text(of: $0.clips), $0)] } ?? [])
     }
 }
 
@@ -108,8 +171,12 @@ extension DataOptions {
         return configuration
     }
 
+    var reader: VideoFileReader { .reporting }
+}
+
+extension VideoFileReader {
     /// Reads films and says what is odd about them.
-    var reader: VideoFileReader {
+    static var reporting: VideoFileReader {
         var reader = VideoFileReader()
         let reported = ReportedFilms()
         reader.report = { path, warnings in
@@ -151,6 +218,15 @@ struct LearningRun {
     let saveInterval: Double
     /// For decoded films that training meets again and again.
     let cacheBytes: Int
+    /// Tokens of the test captions, and what turns these and the films into vectors; nil without captions.
+    var captionTest: (sequences: [[Int]], encoder: () -> PairEncoder)?
+
+    /// - Throws: where the run learns from captions, whose cost nobody has told `plan` about.
+    func refuseCaptions() throws {
+        if data.captions != nil {
+            throw SettingsError.notWithCaptions(what: "plan", reason: "it knows the cost of classes only. Start the run; it says how long it will take.")
+        }
+    }
 
     /// An evaluation that a signal ended.
     private struct CutShort: Error {}
@@ -182,7 +258,7 @@ struct LearningRun {
         clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         Console.note(
-            "\(data.train.clips.count) clips of \(data.classes.count) classes, \(settings.frameCount) frames each; "
+            "\(data.amount), \(settings.frameCount) frames each; "
                 + "\(task.parameterCount) of \(backbone.parameterCount + (kind == .learn ? task.parameterCount : 0)) parameters learn; "
                 + "\(configuration.epochs) epochs, \(stepCount) steps. Run: \(path)")
 
@@ -197,7 +273,9 @@ struct LearningRun {
             Console.warning(message)
         }
         var events = Trainer.Events()
-        events.evaluate = valLoader.map { loader in { try evaluate(task, sequences: sequences, loader: loader) } }
+        events.evaluate = valLoader.map { loader in
+            { try captionTest == nil ? evaluate(task, sequences: sequences, loader: loader) : evaluateCaptions(loader: loader) }
+        }
         events.onStep = { report in
             shownSteps += 1
             meanLoss += (report.loss - meanLoss) / min(20, shownSteps)
@@ -215,7 +293,7 @@ struct LearningRun {
             progress.finish()
             Console.note(
                 "epoch \(report.epoch): loss \(ProgressReporter.decimal(report.trainingLoss, places: 3)), "
-                    + "test top-1 \(ProgressReporter.decimal(metrics.top1, places: 1)) %")
+                    + "test \(metrics.title) \(ProgressReporter.decimal(metrics.top1, places: 1)) %")
         }
         events.save = { reached, moment in
             state = reached
@@ -223,7 +301,7 @@ struct LearningRun {
             // Small enough to be had at once, and of use before the run is finished.
             if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
         }
-        let trainer = Trainer(configuration: configuration, classCount: data.classes.count, clips: clips)
+        let trainer = Trainer(configuration: configuration, classCount: data.captions == nil ? data.classes.count : nil, clips: clips)
         let ending = try trainer.run(task, from: state, events: events)
         progress.finish()
         Console.note("Peak memory: \(ProgressReporter.decimal(Double(Machine.peakMemory) / 1e9, places: 2)) GB.")
@@ -239,11 +317,14 @@ struct LearningRun {
         return Outcome(path: path, result: result)
     }
 
+    /// Runs on captions are no default for commands about classes, which look for names that begin with the kind.
+    private var runName: String { data.captions == nil ? kind.rawValue : BackboneFinder.captionRunPrefix + kind.rawValue }
+
     /// The run's folder, new or found.
     private func open(_ start: RunStart, sequences: [[Int]]) throws -> RunDirectory {
         switch start {
         case .new(let arguments, let output, let first):
-            let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: kind.rawValue)
+            let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: runName)
             let directory = try RunDirectory(newAt: path, resume: resumeCommand(kind, path))
             try describe(directory, arguments: arguments, sequences: sequences, like: first)
             return directory
@@ -278,19 +359,20 @@ struct LearningRun {
     ) throws {
         let configuration = try directory.writeConfiguration(recipe.yaml)
         try directory.writeEnvironment(version: vifiPromptVersion, threads: settings.pool.threadCount)
-        let labels = try directory.writeSplit("labels.csv", text: data.classes.text)
+        let labels = data.captions == nil ? try directory.writeSplit("labels.csv", text: data.classes.text) : ""
         var lists: [String: RunRecord.List] = [:]
-        for (name, list) in [("train", data.train)] + (data.val.map { [("val", $0)] } ?? []) {
-            let digest = try directory.writeSplit("\(name).txt", text: AnnotationList.text(of: list.clips))
-            let marks = try directory.writeSplit(RunDirectory.marksName(list: name), text: FilmMarks(of: list).text)
+        for (name, text, films) in data.lists {
+            let file = name + (data.captions == nil ? ".txt" : ".csv")
+            let digest = try directory.writeSplit(file, text: text)
+            let marks = try directory.writeSplit(RunDirectory.marksName(list: name), text: FilmMarks(of: films).text)
             lists[name] = .init(
-                sha256: digest, root: list.root, filmsSHA256: marks, sourceSHA256: name == "train" ? data.sourceSHA256 : digest)
+                sha256: digest, root: films.root, filmsSHA256: marks, sourceSHA256: name == "train" ? data.sourceSHA256 : digest)
         }
         let record = try RunRecord(
             kind: kind.rawValue, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath,
             isPocket: settings.isPocket, backbone: settings.backbonePath(kind: kind), backboneSHA256: backbone.digest,
             configurationSHA256: configuration, labelsSHA256: labels, sequencesSHA256: Self.digest(sequences),
-            initialSHA256: initialDigest, lists: lists, version: vifiPromptVersion, threads: settings.pool.threadCount)
+            initialSHA256: initialDigest, lists: lists, hasCaptions: data.captions != nil, version: vifiPromptVersion, threads: settings.pool.threadCount)
         if let first, let other = record.otherInput(than: first) { throw RunError.otherInGroup(path: directory.path, input: other) }
         try directory.write(record)
     }
@@ -300,12 +382,26 @@ struct LearningRun {
     /// - Returns: nil where a signal cut it short.
     private func evaluate(
         _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader
-    ) throws -> ClassificationMetrics? {
+    ) throws -> Scores? {
         do {
             let predictions = try Evaluator(task.classifier(sequences: sequences)).predictions(of: loader) { _ in
                 if Interruption.isRequested { throw CutShort() }
             }
-            return ClassificationMetrics(predictions: predictions, classNames: data.classes.names)
+            return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
+        } catch is CutShort {
+            return nil
+        }
+    }
+
+    /// - Returns: nil where a signal cut it short.
+    private func evaluateCaptions(loader: ClipLoader) throws -> Scores? {
+        guard let captionTest, let list = data.captions?.val else { return nil }
+        do {
+            let evaluator = RetrievalEvaluator(captionTest.encoder(), pool: settings.pool)
+            let outcome = try evaluator.outcome(of: list, sequences: captionTest.sequences, loader: loader, bestCount: 0) { _, _ in
+                if Interruption.isRequested { throw CutShort() }
+            }
+            return Scores(outcome.metrics)
         } catch is CutShort {
             return nil
         }

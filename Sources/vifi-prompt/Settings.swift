@@ -20,10 +20,12 @@ enum SettingsError: ReportableError {
     case tooManyViews(Views, frames: Int)
     case noRecipeWith(words: [String])
     case outputExists(path: String)
+    case notWithCaptions(what: String, reason: String)
+    case captionsWithoutList
 
     var exitStatus: ExitStatus {
         switch self {
-        case .incompleteData, .noSource, .tooManyViews: .usage
+        case .incompleteData, .noSource, .tooManyViews, .notWithCaptions, .captionsWithoutList: .usage
         case .unknownRecipe, .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
         case .outputExists: .inputOutput
@@ -47,6 +49,10 @@ enum SettingsError: ReportableError {
                 + "`vifi-prompt recipe list` shows all."
         case .outputExists(let path):
             "\(path.escapedForDisplay): is there already. Name another --output, or pass --force to overwrite it."
+        case .notWithCaptions(let what, let reason):
+            "\(what) cannot go with --captions: \(reason)"
+        case .captionsWithoutList:
+            "--val-captions and --max-words are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
         case .tooManyViews(let views, let frames):
             "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each film; "
                 + "at most 1024 are looked at. Take fewer views or frames."
@@ -69,9 +75,14 @@ struct Settings {
     /// - Parameter flags: what the command line says, as a recipe.
     init(kind: RunKind, recipeOptions: RecipeOptions, flags: (inout Recipe) -> Void, pool: WorkerPool) throws {
         let given = try recipeOptions.given(flags: flags)
-        isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
-        let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(kind.rawValue).yaml")) : Recipe()
-        var merged = given.merged(over: base).overlaid(on: .defaults(for: kind))
+        let hasCaptions = given.data.captions != nil
+        isPocket = hasCaptions
+            ? given.data.captions == CaptionOptions.pocketName
+            : given.data.train == nil && given.data.val == nil && given.data.labels == nil
+        if hasCaptions { try Self.checkCaptions(given) } else { try Self.checkNoCaptions(given) }
+        let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
+        let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(name).yaml")) : Recipe()
+        var merged = given.merged(over: base).overlaid(on: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         precision = try merged.model.precision?.resolved() ?? .float32
         // What `auto` came to, so that the recipe can be run again elsewhere.
         merged.model.precision = merged.model.precision.map { [precision] _ in PrecisionChoice(precision) }
@@ -79,10 +90,34 @@ struct Settings {
         self.pool = pool
         resumedBackbone = nil
         givenDepths = (given.prompts.visionDepth, given.prompts.textDepth)
-        if !isPocket {
+        if !isPocket, !hasCaptions {
             let missing = [("--train", recipe.data.train), ("--labels", recipe.data.labels)].filter { $0.1 == nil }.map(\.0)
             if !missing.isEmpty { throw SettingsError.incompleteData(missing: missing) }
         }
+    }
+
+    /// Whether captions are learned from and not classes.
+    var hasCaptions: Bool { recipe.data.captions != nil }
+
+    private static func checkNoCaptions(_ given: Recipe) throws {
+        guard given.data.valCaptions == nil, given.data.maxWords == nil else { throw SettingsError.captionsWithoutList }
+    }
+
+    /// - Throws: `SettingsError` for what would have no meaning or another one.
+    private static func checkCaptions(_ given: Recipe) throws {
+        func refuse(_ isGiven: Bool, _ what: String, _ reason: String) throws {
+            if isGiven { throw SettingsError.notWithCaptions(what: what, reason: reason) }
+        }
+        try refuse(
+            given.data.train != nil || given.data.labels != nil, "--train and --labels", "they name classes. Leave one or the other out.")
+        try refuse(given.data.val != nil, "--val", "it lists classes. Test captions are --val-captions.")
+        try refuse(given.training.shots != nil, "--shots", "there are no classes to draw from.")
+        try refuse(
+            given.fusion.map { $0 != .embedding } ?? false, "--fusion", "a video meets captions as one vector, the mean of its frames.")
+        try refuse(
+            given.augmentation.mixup ?? 0 > 0 || given.augmentation.cutmix ?? 0 > 0, "augmentation.mixup or cutmix",
+            "no caption describes two videos that are mixed.")
+        try refuse(!given.rounding.isEmpty, "--compat", "the reference released no retrieval whose rounding could be repeated.")
     }
 
     /// The settings of a run that goes on, with nothing left to decide.
@@ -210,6 +245,27 @@ extension Recipe {
     var kind: RunKind? {
         if prompts != Prompts() { return .learn }
         return training != Training() || tuning != nil ? .bridge : nil
+    }
+
+    /// What holds for captions, where neither flag nor recipe says otherwise. The paper gives 16 frames (appendix A) and no
+    /// schedule; rate and epochs of a bridge are those of CLIP4Clip (methods 8.5). Captions tell colours and
+    /// sides, so that colours and sides stay as they are.
+    static func captionDefaults(for kind: RunKind) -> Recipe {
+        var recipe = defaults(for: kind)
+        recipe.template = "{}"
+        recipe.augmentation.mixup = 0
+        recipe.augmentation.cutmix = 0
+        recipe.augmentation.labelSmoothing = 0
+        recipe.augmentation.flip = 0
+        recipe.augmentation.colourJitter = 0
+        recipe.augmentation.grey = 0
+        recipe.augmentation.multiScale = false
+        recipe.training.batchSize = 32
+        recipe.training.accumulationSteps = 1
+        recipe.training.epochs = 5
+        recipe.training.warmupEpochs = 1
+        if kind == .bridge { recipe.training.learningRate = 1e-7 }
+        return recipe
     }
 
     /// What holds where neither flag nor recipe says otherwise: the paper's few-shot prompting and bridging

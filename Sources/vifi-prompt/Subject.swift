@@ -47,7 +47,7 @@ struct Subject {
     let backbone: Backbone
     let prompts: PromptFile?
     let promptPath: String?
-    private let tokenizer: any Tokenizer
+    let tokenizer: any Tokenizer
 
     /// - Parameters:
     ///   - prompts: of any form; nil for plain CLIP.

@@ -1,94 +1,126 @@
 import Tensors
 
-/// Gradients of CLIP's own training: pictures and captions of a batch find each other.
+/// Gradients of CLIP's own kind of training: the pictures or videos of a batch and its captions find each other.
 ///
-/// Loss: cross-entropy from pictures to captions and back, averaged; equal captions share the target.
-/// Source: Radford et al. 2021, figure 3.
-package final class ContrastiveLearner {
-    private let architecture: CLIPArchitecture
-    private let parameters: BackboneParameters<MutableMatrix>
-    private let towers: (vision: VisionTower, text: TextTower)
-    private let vision: VisionPass
-    private let pool: WorkerPool
-
-    package init(parameters: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture, batchSize: Int, pool: WorkerPool) {
-        self.parameters = parameters
-        self.architecture = architecture
-        self.pool = pool
-        let reading = parameters.map(\.reading)
-        towers = (
-            VisionTower(architecture: architecture, parameters: reading.vision),
-            TextTower(architecture: architecture, parameters: reading.text)
-        )
-        // One "clip" whose frames are the batch's pictures.
-        vision = VisionPass(
-            tower: towers.vision, prompts: .none, frameCount: batchSize, keeping: .weights, pool: pool)
+/// A step is `begin`, any number of `add`, then `finish`, as for `PromptLearner`. Here the batch is the unit of the
+/// loss: every video meets every caption of its batch. So the embeddings of the whole batch are computed first and
+/// the loss from these; then the clips go through the vision tower wave by wave, a second time where more than one
+/// wave is needed, and take their share of the gradient. Nothing is approximated, and memory does not grow with
+/// the batch but by the clips themselves. Source of the two passes: Gao et al. 2021, "Scaling Deep Contrastive
+/// Learning Batch Size under Memory Limited Setup".
+package final class ContrastiveLearner<Part: ContrastivePart> {
+    /// What a video is.
+    package enum Item: Sendable {
+        /// The mean of a clip's frames.
+        case clip
+        /// A frame: pictures.
+        case frame
     }
 
-    /// Adds the batch's gradient to `gradients`.
+    private let part: Part
+    private let item: Item
+    private let pool: WorkerPool
+    private let budget: MemoryBudget
+    private let vision: VisionPass
+
+    /// - Parameters:
+    ///   - part: what learns.
+    ///   - frameCount: frames of every clip.
+    package init(_ part: Part, item: Item = .clip, frameCount: Int, pool: WorkerPool, budget: MemoryBudget = .standard) {
+        self.part = part
+        self.item = item
+        self.pool = pool
+        self.budget = budget
+        vision = VisionPass(
+            tower: part.vision, prompts: part.prompts, frameCount: frameCount, keeping: part.visionKeeping, pool: pool,
+            budget: budget)
+    }
+
+    /// Bytes that the memory budget is too small by.
+    package var memoryShortfall: Int { vision.shortfall }
+
+    /// Reads what learns as it is now.
+    package func begin() { part.begin(layout: vision.layout, slots: vision.waveClipCount * vision.chunks.count, pool: pool) }
+
+    /// Adds a batch's gradient to `gradients`; some of it only `finish` adds.
     ///
     /// - Parameters:
-    ///   - pictures: `[batch, 3 × side × side]`.
-    ///   - captions: one token sequence a picture.
-    /// - Returns: the loss, and the share of pictures whose own caption is the nearest.
+    ///   - clips: `[frames, 3 × side × side]` each, normalised pixels.
+    ///   - captions: tokens, from start to end token, with room for prompts where these are learned; one a clip, or
+    ///     one a frame.
+    ///   - videos: a number a pair, equal for the same video; nil where all are different.
+    ///   - weight: the batch's share of the step's loss.
     package func add(
-        pictures: Matrix, captions: [[Int]], into gradients: BackboneParameters<MutableMatrix>
+        clips: [Matrix], captions: [[Int]], videos: [Int]? = nil, weight: Float = 1, into gradients: Part.Gradients
     ) -> (loss: Double, accuracy: Double) {
-        let count = captions.count
-        let layout = TextTowerLayout(batch: TextBatch(sequences: captions, promptTokens: 0), promptDepth: 0, architecture: architecture)
-        let textMemory = TextActivations(layout: layout, architecture: architecture, keeping: .weights, threadCount: pool.threadCount)
-        towers.text.forward(prompts: [], saved: textMemory, pool: pool)
-        let pictureFeatures = TextFeatures(vision.forward(clips: [pictures], context: nil)[0])
+        let layout = TextTowerLayout(
+            batch: TextBatch(sequences: captions, promptTokens: part.prompts.textTokens), promptDepth: part.prompts.textDepth,
+            architecture: part.vision.architecture)
+        let textMemory = TextActivations(
+            layout: layout, architecture: part.vision.architecture, keeping: part.textKeeping, threadCount: pool.threadCount,
+            activationBytes: budget == .standard ? 1 << 30 : budget.left() / 3)
+        part.text.forward(prompts: part.textPrompts, saved: textMemory, pool: pool)
         let captionFeatures = TextFeatures(textMemory.features)
 
-        let logits = MutableMatrix(rows: count, columns: count)
-        multiply(pictureFeatures.unit, .asStored, captionFeatures.unit, .transposed, into: logits, scale: parameters.scale)
-        let rows = (0..<count).map { logits.row($0).values }
-        let (loss, gradientRows) = symmetricLoss(rows: rows, captions: captions)
-        let logitGradient = MutableMatrix(rows: count, columns: count, gradientRows.flatMap { $0 })
-        gradients.logitScale[0, 0] += zip(logitGradient.values, logits.values).reduce(0) { $0 + $1.0 * $1.1 }
-
-        let width = architecture.embeddingWidth
-        let pictureGradient = MutableMatrix(rows: count, columns: width)
-        let captionGradient = MutableMatrix(rows: count, columns: width)
-        multiply(logitGradient, .asStored, captionFeatures.unit, .asStored, into: pictureGradient, scale: parameters.scale)
-        multiply(logitGradient, .transposed, pictureFeatures.unit, .asStored, into: captionGradient, scale: parameters.scale)
-
-        let turnstile = Turnstile(gateCount: LearningVision.gateCount(of: architecture))
-        vision.backward(
-            clips: [pictures], featureGradients: [pictureFeatures.backward(unitGradient: pictureGradient)], context: nil,
-            promptSums: [],
-            weights: { [architecture] item in
-                LearningVision(gradients: gradients.vision, architecture: architecture, turnstile: turnstile, item: item)
-            })
-        towers.text.backward(
-            featureGradient: captionFeatures.backward(unitGradient: captionGradient).reading, saved: textMemory,
-            promptGradients: [], weights: LearningText(gradients: gradients.text, architecture: architecture), pool: pool)
-
-        let hits = (0..<count).count { row in
-            guard let best = rows[row].indices.max(by: { rows[row][$0] < rows[row][$1] }) else { return false }
-            return captions[best] == captions[row]
+        let waves = stride(from: 0, to: clips.count, by: vision.waveClipCount).map {
+            $0..<min($0 + vision.waveClipCount, clips.count)
         }
-        return (loss, Double(hits) / Double(count))
-    }
+        var frameFeatures: [MutableMatrix] = []
+        for wave in waves { frameFeatures += vision.forward(clips: Array(clips[wave]), context: part.context) }
+        let videoFeatures = TextFeatures(pooled(frameFeatures))
 
-    /// Both directions' mean cross-entropy and the gradient of the logits.
-    private func symmetricLoss(rows: [[Float]], captions: [[Int]]) -> (loss: Double, gradient: [[Float]]) {
-        let count = rows.count
-        var gradient = rows.map { [Float](repeating: 0, count: $0.count) }
-        var loss = 0.0
-        for index in 0..<count {
-            let same = captions.map { $0 == captions[index] ? Float(1) : 0 }
-            let share = same.reduce(0, +)
-            let target = same.map { $0 / share }
-            let (rowLoss, rowGradient) = softCrossEntropy(logits: rows[index], target: target)
-            let (columnLoss, columnGradient) = softCrossEntropy(logits: rows.map { $0[index] }, target: target)
-            loss += (rowLoss + columnLoss) / Double(2 * count)
-            for other in 0..<count {
-                gradient[index][other] += rowGradient[other] / Float(2 * count)
-                gradient[other][index] += columnGradient[other] / Float(2 * count)
+        let loss = ContrastiveLoss(
+            videos: videoFeatures.unit, captions: captionFeatures.unit, scale: part.scale,
+            matches: PairMatches(videos: videos, captions: captions), weight: weight)
+        part.add(logitScale: loss.logitScaleGradient, to: gradients)
+        if part.visionKeeping.hasBackward {
+            let featureGradients = spread(videoFeatures.backward(unitGradient: loss.videoGradient), over: frameFeatures)
+            for wave in waves {
+                // One wave's activations are still there; of several, those of the last one only.
+                if waves.count > 1 { _ = vision.forward(clips: Array(clips[wave]), context: part.context) }
+                part.visionBackward(
+                    vision, clips: Array(clips[wave]), featureGradients: Array(featureGradients[wave]), into: gradients)
             }
         }
-        return (loss, gradient)
+        if part.textKeeping.hasBackward {
+            part.textBackward(
+                featureGradient: captionFeatures.backward(unitGradient: loss.captionGradient).reading, saved: textMemory,
+                into: gradients, pool: pool)
+        }
+        return (loss.loss, loss.accuracy)
     }
+
+    /// Adds what is summed over the batches of a step.
+    package func finish(into gradients: Part.Gradients) { part.finish(layout: vision.layout, into: gradients) }
+
+    /// `[videos, embeddingWidth]`, not normalised.
+    private func pooled(_ features: [MutableMatrix]) -> MutableMatrix {
+        let width = part.vision.architecture.embeddingWidth
+        guard item == .clip else { return MutableMatrix(rows: features.reduce(0) { $0 + $1.rowCount }, columns: width, features.flatMap(\.values)) }
+        let result = MutableMatrix(rows: features.count, columns: width)
+        for (row, frames) in features.enumerated() { meanRow(of: frames, into: result.row(row)) }
+        return result
+    }
+
+    /// The gradient of `pooled`: for each clip `[frames, embeddingWidth]`.
+    private func spread(_ gradient: MutableMatrix, over features: [MutableMatrix]) -> [MutableMatrix] {
+        var start = 0
+        return features.enumerated().map { row, frames in
+            guard item == .clip else {
+                defer { start += frames.rowCount }
+                return gradient.rows(start..<start + frames.rowCount)
+            }
+            let result = MutableMatrix(rows: frames.rowCount, columns: frames.columnCount)
+            let share = gradient.row(row).values.map { $0 / Float(frames.rowCount) }
+            for frame in 0..<frames.rowCount { result.row(frame).fill(with: share) }
+            return result
+        }
+    }
+}
+
+/// A clip's frame features, averaged.
+func meanRow(of frames: some Readable, into row: MutableMatrix) {
+    row.fill(0)
+    sumRows(of: frames, into: row)
+    row.fill(with: row.values.map { $0 / Float(frames.rowCount) })
 }

@@ -64,7 +64,7 @@ package struct TokenSequence: Sendable, Equatable {
         return result
     }
 
-    private static func parts(
+    static func parts(
         of wording: TextWording
     ) throws(TokenizerError) -> (prefix: String, suffix: String, promptCount: Int) {
         switch wording {

@@ -8,6 +8,10 @@ package enum TokenizerError: ReportableError, Equatable {
     case template(String)
     /// Every class name that cannot be used, not only the first.
     case classNames([ClassNameFault], contextLength: Int)
+    /// Every caption that cannot be used, by its position in the list.
+    case captions([ClassNameFault])
+    /// So few tokens are left for captions that none has a word.
+    case noRoomForCaptions(tokens: Int, promptTokens: Int)
 
     package enum VocabularyFault: Error, Equatable {
         /// Neither CLIP's file nor one of Hugging Face's.
@@ -43,13 +47,20 @@ package enum TokenizerError: ReportableError, Equatable {
         package let index: Int
         package let name: String
         package let problem: Problem
+
+        package init(index: Int, name: String, problem: Problem) {
+            self.index = index
+            self.name = name
+            self.problem = problem
+        }
     }
 
     package var exitStatus: ExitStatus {
         switch self {
         case .file(let error): error.exitStatus
         case .vocabulary: .badData
-        case .template, .classNames: .badConfiguration
+        case .captions: .badData
+        case .template, .classNames, .noRoomForCaptions: .badConfiguration
         }
     }
 
@@ -62,10 +73,23 @@ package enum TokenizerError: ReportableError, Equatable {
                 + "as in \"a photo of a {}.\"."
         case .classNames(let faults, let contextLength):
             Self.words(for: faults, contextLength: contextLength)
+        case .captions(let faults):
+            "\(faults.count) caption\(faults.count == 1 ? "" : "s") cannot be used:\n" + Self.lines(faults, noun: "caption")
+                + "\nGive them words, and no start or end tokens."
+        case .noRoomForCaptions(let tokens, let promptTokens):
+            "\(tokens) tokens, of which \(promptTokens) are prompts and 2 the start and end tokens, leave no room for captions. "
+                + "Raise --max-words, or use fewer prompt tokens."
         }
     }
 
     private static func words(for faults: [ClassNameFault], contextLength: Int) -> String {
+        let heading = "\(faults.count) class name\(faults.count == 1 ? "" : "s") cannot be used; "
+            + "\(contextLength) tokens fit, with the prompt and the start and end tokens:"
+        let remedy = "Shorten the names, or use fewer prompt tokens."
+        return [heading, lines(faults, noun: "class"), remedy].joined(separator: "\n")
+    }
+
+    private static func lines(_ faults: [ClassNameFault], noun: String) -> String {
         let shown = faults.prefix(20).map { fault in
             let problem =
                 switch fault.problem {
@@ -74,13 +98,10 @@ package enum TokenizerError: ReportableError, Equatable {
                 case .tooLong(nil): "is far too long"
                 case .holdsSpecialToken: "spells a start or end token"
                 }
-            return "  class \(fault.index) \"\(fault.name.shortenedForDisplay)\" \(problem)"
+            return "  \(noun) \(fault.index) \"\(fault.name.shortenedForDisplay)\" \(problem)"
         }
         let more = faults.count > shown.count ? ["  and \(faults.count - shown.count) more"] : []
-        let heading = "\(faults.count) class name\(faults.count == 1 ? "" : "s") cannot be used; "
-            + "\(contextLength) tokens fit, with the prompt and the start and end tokens:"
-        let remedy = "Shorten the names, or use fewer prompt tokens."
-        return ([heading] + shown + more + [remedy]).joined(separator: "\n")
+        return (shown + more).joined(separator: "\n")
     }
 }
 

@@ -19,7 +19,7 @@ package struct ContrastivePretrainer: Sendable {
         /// Decay of matrices; vectors do not decay.
         package var weightDecay = 0.05
         /// The scale on similarities stays below this (Radford et al. 2021, section 2.5).
-        package var largestScale: Float = 100
+        package var largestScale = BackboneParameters<MutableMatrix>.largestScale
         package var seed: UInt64 = 1
         /// Captions begin with everything and end with posture alone. Colours get both towers going within a
         /// hundred steps; but colours tell most pictures of a batch apart, so a model that may rely on
@@ -63,8 +63,10 @@ package struct ContrastivePretrainer: Sendable {
                 .init(name: $0.name, value: $1.0, gradient: $1.1, decays: $1.0.rowCount > 1)
             },
             pool: pool)
+        // One clip, whose frames are the batch's pictures.
         let learner = ContrastiveLearner(
-            parameters: parameters, architecture: architecture, batchSize: configuration.batchSize, pool: pool)
+            ContrastiveWeights(parameters: parameters, architecture: architecture), item: .frame,
+            frameCount: configuration.batchSize, pool: pool)
         // The committed pocket CLIP and the results that stand on it were made with this schedule.
         let schedule = CosineSchedule(
             baseRate: configuration.learningRate, stepCount: configuration.stepCount, warmupSteps: configuration.warmupSteps,
@@ -72,10 +74,10 @@ package struct ContrastivePretrainer: Sendable {
         let batches = Prefetcher(count: configuration.stepCount, threadCount: 1, capacity: 4) { step in batch(step: step) }
         for step in 0..<configuration.stepCount {
             guard let batch = try batches.next() else { break }
-            let (loss, accuracy) = learner.add(pictures: batch.pictures, captions: batch.captions, into: gradients)
+            learner.begin()
+            let (loss, accuracy) = learner.add(clips: [batch.pictures], captions: batch.captions, into: gradients)
             optimiser.step(rate: schedule.rate(at: step))
-            let largest = log(configuration.largestScale)
-            if parameters.logitScale[0, 0] > largest { parameters.logitScale[0, 0] = largest }
+            parameters.limitScale(to: configuration.largestScale)
             report(Progress(step: step, loss: loss, accuracy: accuracy))
         }
         let description = BackboneDescription(

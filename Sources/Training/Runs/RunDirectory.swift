@@ -154,9 +154,12 @@ package struct RunDirectory: ~Copyable {
 
     package mutating func log(_ epoch: EpochReport) {
         var fields = [("epoch", Double(epoch.epoch)), ("training_loss", epoch.trainingLoss), ("seconds", epoch.seconds)]
-        if let metrics = epoch.metrics { fields += [("val_top1", metrics.top1), ("val_top5", metrics.top5)] }
+        if let metrics = epoch.metrics { fields += [(metrics.names.top1, metrics.top1), (metrics.names.top5, metrics.top5)] }
         metrics.append(Self.line(fields))
-        if epoch.isFirstResult { results.append("epoch,training_loss,val_top1,val_top5,seconds") }
+        if epoch.isFirstResult {
+            let names = epoch.metrics?.names ?? ("val_top1", "val_top5")
+            results.append("epoch,training_loss,\(names.0),\(names.1),seconds")
+        }
         let scores = [epoch.metrics?.top1, epoch.metrics?.top5].map { $0.map { "\($0)" } ?? "" }
         results.append("\(epoch.epoch),\(epoch.trainingLoss),\(scores[0]),\(scores[1]),\(epoch.seconds)")
     }

@@ -43,6 +43,8 @@ package struct RunRecord: Codable, Equatable, Sendable {
     package var initialSHA256: String?
     /// `train` and, where there is one, `val`.
     package var lists: [String: List]
+    /// Whether the lists are of captions, CSV, and there are no classes.
+    package var hasCaptions: Bool?
     package var version: String
     package var threads: Int
     package var processor: String
@@ -50,8 +52,9 @@ package struct RunRecord: Codable, Equatable, Sendable {
     package init(
         kind: String, arguments: [String], workingDirectory: String, isPocket: Bool, backbone: String, backboneSHA256: String,
         configurationSHA256: String, labelsSHA256: String, sequencesSHA256: String, initialSHA256: String?, lists: [String: List],
-        version: String, threads: Int
+        hasCaptions: Bool = false, version: String, threads: Int
     ) {
+        self.hasCaptions = hasCaptions ? true : nil
         self.kind = kind
         self.arguments = arguments
         self.workingDirectory = workingDirectory
@@ -67,6 +70,9 @@ package struct RunRecord: Codable, Equatable, Sendable {
         self.threads = threads
         processor = Machine.processorName
     }
+
+    /// The name of a list under `split/`.
+    package func fileName(list: String) -> String { list + (hasCaptions == true ? ".csv" : ".txt") }
 
     /// What a run of the same group was started with otherwise, beyond seed and shots; nil for nothing.
     package func otherInput(than first: RunRecord) -> String? {

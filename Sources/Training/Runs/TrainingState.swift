@@ -46,11 +46,17 @@ package struct TrainingState: Codable, Equatable, Sendable {
 
 /// The numbers of an evaluation that are kept from epoch to epoch, in percent.
 package struct Scores: Codable, Equatable, Sendable {
+    /// Of captions: R@1 of text → video. Decides which epoch is the best.
     package var top1: Double
+    /// Of captions: R@5 of text → video.
     package var top5: Double
+    /// Of captions: R@1 over both directions.
     package var meanClassAccuracy: Double
     package var clips: Int
+    /// Of captions: how many there are.
     package var classes: Int
+    /// Where captions were looked for instead of classes.
+    package var retrieval: RetrievalMetrics?
 
     package init(_ metrics: ClassificationMetrics) {
         top1 = metrics.top1
@@ -59,4 +65,21 @@ package struct Scores: Codable, Equatable, Sendable {
         clips = metrics.clips
         classes = metrics.perClass.count
     }
+
+    package init(_ metrics: RetrievalMetrics) {
+        top1 = metrics.textToVideo.r1
+        top5 = metrics.textToVideo.r5
+        meanClassAccuracy = (metrics.textToVideo.r1 + metrics.videoToText.r1) / 2
+        clips = metrics.videoToText.queries
+        classes = metrics.textToVideo.queries
+        retrieval = metrics
+    }
+
+    /// What `top1` and `top5` are called in logs and prompt files.
+    package var names: (top1: String, top5: String) {
+        retrieval == nil ? ("val_top1", "val_top5") : ("val_text_to_video_r1", "val_text_to_video_r5")
+    }
+
+    /// `top1` for people.
+    package var title: String { retrieval == nil ? "top-1" : "text → video R@1" }
 }

@@ -112,3 +112,8 @@ struct CSVReader {
         return needsQuotes ? field.inDoubleQuotes : field
     }
 }
+
+extension String {
+    /// The text as a field of a CSV file, in double quotes where it needs them.
+    package var csvField: String { CSVReader.written(self) }
+}

@@ -49,6 +49,13 @@ package struct DatasetError: ReportableError, Equatable {
         case notJSON(reason: String)
         case badValShare(Double)
         case wouldOverwrite(files: [String])
+        // Captions.
+        case captionHeader(found: [String])
+        case textTooLong(limit: Int)
+        case noVideo
+        case emptyCaption
+        case noCaptions
+        case unknownVideo(String, file: String)
         // Films met while loading.
         case tooManyBadVideos(first: [String], count: Int, total: Int, limit: Int)
     }
@@ -173,6 +180,19 @@ package struct DatasetError: ReportableError, Equatable {
         case .wouldOverwrite(let files):
             "holds \(files.prefix(5).map { $0.escapedForDisplay }.joined(separator: ", ")) already. "
                 + "Choose another --output, or replace with --force."
+        case .captionHeader(let found):
+            "the first line is \(quoted(found.joined(separator: ","))), the header `video,caption` is needed. "
+                + "MSR-VTT's own files are brought into this form by `vifi-prompt data import`."
+        case .textTooLong(let limit):
+            "a path or a caption is longer than \(limit) bytes. Is a double quote missing?"
+        case .noVideo:
+            "the row names no film."
+        case .emptyCaption:
+            "the caption is empty. Give it words, or remove the row."
+        case .noCaptions:
+            "holds no captions. Each line after the header `video,caption` names a film and what is said about it."
+        case .unknownVideo(let name, let file):
+            "\(quoted(name)) is not in \(file.escapedForDisplay)."
         case .tooManyBadVideos(let first, let count, let total, let limit):
             "\(count) of \(total) films cannot be read, more than the \(limit) that a run goes on without:\n"
                 + Self.lines(first, of: count)
@@ -206,6 +226,10 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case noLabels(file: String)
     /// Films left out because they are not there.
     case leftOut(list: String, first: String, count: Int, total: Int)
+    /// Rows that repeat a film and its caption.
+    case repeatedCaptions(list: String, first: String, line: Int, count: Int)
+    /// Films that are learned from and tested on.
+    case sharedVideos(first: String, count: Int)
     /// One film cannot be in both parts.
     case untestedClasses(names: [String])
 
@@ -232,6 +256,11 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
         case .leftOut(let list, let first, let count, let total):
             "\(list.escapedForDisplay): \(count) of \(total) films are missing and left out; the first is "
                 + "'\(first.escapedForDisplay)'."
+        case .repeatedCaptions(let list, let first, let line, let count):
+            "\(list.escapedForDisplay):\(line): this film has the caption '\(String(first.prefix(60)).escapedForDisplay)' already"
+                + (count > 1 ? ", and \(count - 1) more such lines." : ".")
+        case .sharedVideos(let first, let count):
+            "\(count) film\(count == 1 ? " is" : "s are") both learned from and tested on; the first is '\(first.escapedForDisplay)'."
         case .untestedClasses(let names):
             "one film only in " + Self.list(names) + "; it is learned from and not tested."
         }

@@ -53,6 +53,13 @@ enum PocketHome {
         progress.finish()
         return set
     }
+
+    /// The films of `catalogue` with lists of their captions beside them.
+    static func captionedSet(_ catalogue: PocketCatalogue, pool: WorkerPool) throws -> PocketDataSet {
+        let set = try dataSet(catalogue, pool: pool)
+        try set.writeCaptions(of: catalogue)
+        return set
+    }
 }
 
 /// Unchecked Sendable: the lock guards the count and the reporter.

@@ -76,6 +76,11 @@ extension Recipe {
         package var val: String?
         /// CSV of `id,name`.
         package var labels: String?
+        /// Lists of `video,caption`, in place of classes; `pocket` for those of the pocket world.
+        package var captions: String?
+        package var valCaptions: String?
+        /// Most tokens of a caption, start and end token included.
+        package var maxWords: Int?
         /// The folder that the paths of the lists start from.
         package var root: String?
         /// Frames of a clip.
@@ -89,7 +94,9 @@ extension Recipe {
 
         package static var fields: [RecipeField<Self>] {
             [
-                .text("train", \.train), .text("val", \.val), .text("labels", \.labels), .text("root", \.root),
+                .text("train", \.train), .text("val", \.val), .text("labels", \.labels),
+                .text("captions", \.captions), .text("val_captions", \.valCaptions), .integer("max_words", \.maxWords, 3...1024),
+                .text("root", \.root),
                 .integer("frames", \.frames, 1...1024), .integer("side", \.side, 16...1024),
                 .choice("on_bad_video", \.onBadVideo),
             ]

@@ -76,6 +76,8 @@ extension Recipe {
         data.train = placed(data.train)
         data.val = placed(data.val)
         data.labels = placed(data.labels)
+        data.captions = placed(data.captions)
+        data.valCaptions = placed(data.valCaptions)
         data.root = placed(data.root)
         model.checkpoint = placed(model.checkpoint)
     }

@@ -91,9 +91,10 @@ struct ResumedRun {
         let configuration = path.appendingPath("config.yaml")
         guard try Digest.ofFile(configuration) == record.configurationSHA256 else { throw RunError.changed(file: configuration) }
         let lists = record.lists.flatMap { name, list in
-            [("\(name).txt", list.sha256), (RunDirectory.marksName(list: name), list.filmsSHA256)]
+            [(record.fileName(list: name), list.sha256), (RunDirectory.marksName(list: name), list.filmsSHA256)]
         }
-        for (file, digest) in [("labels.csv", record.labelsSHA256)] + lists {
+        let labels = record.hasCaptions == true ? [] : [("labels.csv", record.labelsSHA256)]
+        for (file, digest) in labels + lists {
             let file = path.appendingPath("split").appendingPath(file)
             guard try Digest.ofFile(file) == digest else { throw RunError.changed(file: file) }
         }

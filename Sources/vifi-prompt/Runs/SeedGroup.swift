@@ -152,11 +152,19 @@ struct SeedSummary: Encodable {
                 seed: $0.seed, trainingLoss: $0.result.trainingLoss, last: $0.result.last, best: $0.result.best,
                 seconds: $0.result.seconds)
         }
-        let all: [(name: String, value: (RunResult) -> Double?)] = [
+        typealias Value = (name: String, value: (RunResult) -> Double?)
+        let classes: [Value] = [
             ("last_top1", { $0.last?.top1 }), ("last_top5", { $0.last?.top5 }),
             ("last_mean_class", { $0.last?.meanClassAccuracy }), ("best_top1", { $0.best?.top1 }),
-            ("training_loss", { $0.trainingLoss }),
         ]
+        let captions: [Value] = [
+            ("last_text_to_video_r1", { $0.last?.retrieval?.textToVideo.r1 }),
+            ("last_text_to_video_r5", { $0.last?.retrieval?.textToVideo.r5 }),
+            ("last_video_to_text_r1", { $0.last?.retrieval?.videoToText.r1 }),
+            ("best_text_to_video_r1", { $0.best?.retrieval?.textToVideo.r1 }),
+        ]
+        let hasCaptions = results.contains { $0.result.last?.retrieval != nil }
+        let all: [Value] = (hasCaptions ? captions : classes) + [("training_loss", { $0.trainingLoss })]
         measures = all.compactMap { name, value in
             let values = results.compactMap { value($0.result) }
             guard values.count == results.count, !values.isEmpty else { return nil }
@@ -178,7 +186,9 @@ struct SeedSummary: Encodable {
 
     var table: String {
         let titles = ["last_top1": "last top-1 %", "last_top5": "last top-5 %", "last_mean_class": "mean of classes %",
-            "best_top1": "best top-1 %", "training_loss": "training loss"]
+            "best_top1": "best top-1 %", "training_loss": "training loss", "last_text_to_video_r1": "last text → video R@1 %",
+            "last_text_to_video_r5": "R@5 %", "last_video_to_text_r1": "video → text R@1 %",
+            "best_text_to_video_r1": "best text → video R@1 %"]
         func text(_ value: Double, _ measure: Measure) -> String {
             ProgressReporter.decimal(value, places: measure.name == "training_loss" ? 3 : 1)
         }
@@ -211,6 +221,12 @@ func alignedTable(_ rows: [[String]]) -> String {
 extension RunResult {
     func show() {
         guard let last, let best else { return }
+        if let metrics = last.retrieval {
+            Console.result(
+                "test \(last.title) \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best\n"
+                    + metrics.table)
+            return
+        }
         Console.result(
             "test top-1 \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best; "
                 + "\(last.clips) clips of \(last.classes) classes")

@@ -14,6 +14,12 @@ package struct PublishedFile: Sendable, Equatable {
         case somethingClips
         /// A JSON object from name to number: Something-Something v2.
         case somethingLabels
+        /// A JSON object with videos and sentences: MSRVTT_data.json.
+        case captionObject
+        /// CSV `key,vid_key,video_id,sentence`: MSRVTT_JSFUSION_test.csv.
+        case captionTable
+        /// CSV with the column `video_id`: MSRVTT_train.9k.csv.
+        case videoNames
         /// CSV `id,name`: ViFi-CLIP, X-CLIP.
         case classTable
         /// One name a line: mmaction2's label_map.txt.
@@ -35,6 +41,9 @@ package struct PublishedFile: Sendable, Equatable {
         case .hmdbSplit: "HMDB-51 split file"
         case .somethingClips: "Something-Something clips"
         case .somethingLabels: "Something-Something labels"
+        case .captionObject: "MSR-VTT videos and sentences"
+        case .captionTable: "MSR-VTT sentences, CSV"
+        case .videoNames: "MSR-VTT list of videos"
         case .classTable: "class names, CSV"
         case .classLines: "class names, one a line"
         case .clips: "list of paths and labels"
@@ -83,9 +92,13 @@ package struct PublishedFile: Sendable, Equatable {
         guard let first = lines.first else { throw unknown }
         let start = lines.prefix(3).joined().filter { !$0.isWhitespace }
         if start.hasPrefix("[{") || start == "[]" { return .somethingClips }
-        if start.hasPrefix("{\"") { return .somethingLabels }
+        if start.hasPrefix("{\"") {
+            let isCaptions = ["\"videos\"", "\"sentences\""].contains { name in lines.contains { $0.contains(name) } }
+            return isCaptions && lines.contains { $0.contains("\"video_id\"") } ? .captionObject : .somethingLabels
+        }
         let columns = first.split(separator: ",").map { String($0).trimmingBlanks().lowercased() }
         if columns.contains("youtube_id") { return .kineticsTable }
+        if columns.contains("video_id") { return columns.contains("sentence") ? .captionTable : .videoNames }
         if columns.contains("id") && columns.contains("name") { return .classTable }
         if let split = hmdbSplit(path.lastPathComponent), lines.allSatisfy(isHMDBLine) { return split }
         if lines.enumerated().allSatisfy({ numberedName($0.element)?.number == $0.offset + 1 }) { return .numberedNames }

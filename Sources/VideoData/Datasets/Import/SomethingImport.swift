@@ -3,7 +3,7 @@ import Foundation
 
 extension ImportedSet {
     /// The training list of Something-Something v2 has 30 MB.
-    private static let jsonByteLimit = 64 << 20
+    static let jsonByteLimit = 64 << 20
 
     /// Something-Something v2: an array of `{"id": "78687", "template": "Holding [something] next to
     /// [something]"}`, and an object from template, without brackets, to number. Films are `<id>.webm`.
@@ -51,10 +51,12 @@ extension ImportedSet {
         let template: String?
     }
 
-    private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws(DatasetError) -> Value {
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, _ path: String, byteLimit: Int = jsonByteLimit
+    ) throws(DatasetError) -> Value {
         let bytes: [UInt8]
         do {
-            bytes = try InputFile.contents(of: path, limit: jsonByteLimit)
+            bytes = try InputFile.contents(of: path, limit: byteLimit)
         } catch {
             throw DatasetError(path: path, problem: .file(error))
         }

@@ -15,13 +15,15 @@ struct DataImportCommand: ParsableCommand {
               HMDB-51                     the folder of <class>_test_split1.txt
               Something-Something v2      labels.json, train.json, validation.json
               ViFi-CLIP, X-CLIP           lists of `path label`, labels CSV `id,name`
+              MSR-VTT                     MSRVTT_data.json, MSRVTT_JSFUSION_test.csv, MSRVTT_train.9k.csv
               mmaction2                   lists of `path label` or `path frames label`, label_map.txt
 
               vifi-prompt data import ucfTrainTestlist/ --root UCF-101/
 
             Films are looked for below --root under the published path, else by name with any ending. What is \
             written: train.txt, val.txt (train1.txt, val1.txt where splits are numbered), labels.csv, recipe.yaml, \
-            and data.json with the SHA-256 of every file read and written.
+            and data.json with the SHA-256 of every file read and written. MSR-VTT has captions and no classes: \
+            train.csv and test.csv.
             """)
 
     @Argument(help: ArgumentHelp("Lists and label files of one data set, or their folder.", valueName: "file"))
@@ -48,6 +50,7 @@ struct DataImportCommand: ParsableCommand {
     func run() throws {
         var published: [PublishedFile] = []
         for file in files { published += try PublishedFile.files(at: file) }
+        if try ImportedCaptions.takes(published) { return try importCaptions(published) }
         var set = try ImportedSet(published)
         Console.note(
             "\(set.kind): \(counted(published.count, "file", "files")), \(counted(set.classes.count, "class", "classes")), "
@@ -62,6 +65,47 @@ struct DataImportCommand: ParsableCommand {
         if humaniseLabels { set.classes = set.classes.humanised }
         for warning in set.warnings + set.emptyClassWarnings { Console.warning(warning.description) }
         try write(set, published)
+    }
+
+    private func importCaptions(_ published: [PublishedFile]) throws {
+        guard !humaniseLabels else { throw ValidationError("--humanise-labels is about class names; these lists have captions.") }
+        var set = try ImportedCaptions(published)
+        Console.note(
+            "\(set.kind): \(counted(published.count, "file", "files")), "
+                + set.parts.map { "\($0.name) \($0.list.captions.count) captions of \($0.list.videos.count) films" }.joined(separator: ", "))
+        if let note = set.note { Console.note(note) }
+        if let root {
+            let index = try FilmIndex(root: root)
+            Console.note("\(counted(index.count, "film", "films")) below \(root.escapedForDisplay)")
+            try set.locate(in: index, skipsMissing: skipMissing)
+        } else {
+            Console.note("Without --root films are not looked for; paths are as published.")
+        }
+        for warning in set.warnings { Console.warning(warning.description) }
+        var folder = ListFolder(output.output ?? root ?? ".")
+        let lists = set.parts.map { folder.add($0.name + ".csv", $0.list.text, clips: $0.list.captions.count) }
+        try write(&folder, kind: set.kind, sources: published, lists: lists, classes: ClassNames([]))
+        for part in set.parts {
+            Console.result(
+                "\(folder.path.appendingPath(part.name).escapedForDisplay).csv: "
+                    + "\(counted(part.list.captions.count, "caption", "captions")) of \(counted(part.list.videos.count, "film", "films"))")
+        }
+        if let root { noteRoot(root, lists: folder.path) }
+    }
+
+    /// Writes the lists, and what they were made from.
+    private func write(
+        _ folder: inout ListFolder, kind: String, sources published: [PublishedFile], lists: [DataSummary.File], classes: ClassNames
+    ) throws {
+        var sources: [DataSummary.File] = []
+        for file in published {
+            sources.append(DataSummary.File(file.path.lastPathComponent, sha256: try Digest.ofFile(file.path)))
+        }
+        let summary = DataSummary(
+            tool: "vifi-prompt \(vifiPromptVersion)", kind: kind, root: root ?? "", sources: sources, lists: lists,
+            classListSha256: classes.digest)
+        _ = folder.add(DataSummary.importName, summary.json)
+        try folder.write(isForced: output.force)
     }
 
     private func write(_ set: ImportedSet, _ published: [PublishedFile]) throws {
@@ -80,15 +124,7 @@ struct DataImportCommand: ParsableCommand {
                 train: train.name + ".txt", val: val.map { $0.name + ".txt" }, labels: "labels.csv", root: isApart ? root : nil,
                 title: "\(set.kind): learns \(set.classes.count) classes from \(train.clips.count) films.")
         }
-        var sources: [DataSummary.File] = []
-        for file in published {
-            sources.append(DataSummary.File(file.path.lastPathComponent, sha256: try Digest.ofFile(file.path)))
-        }
-        let summary = DataSummary(
-            tool: "vifi-prompt \(vifiPromptVersion)", kind: set.kind, root: root ?? "", sources: sources, lists: lists,
-            classListSha256: set.classes.digest)
-        _ = folder.add(DataSummary.importName, summary.json)
-        try folder.write(isForced: output.force)
+        try write(&folder, kind: set.kind, sources: published, lists: lists, classes: set.classes)
         for part in set.parts {
             Console.result("\(folder.path.appendingPath(part.name).escapedForDisplay).txt: \(counted(part.clips.count, "film", "films"))")
         }

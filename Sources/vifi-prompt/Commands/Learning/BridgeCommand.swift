@@ -19,6 +19,11 @@ struct BridgeCommand: LearningCommand {
               vifi-prompt bridge --train train.txt --val val.txt --labels labels.csv --backbone clip.safetensors
               vifi-prompt bridge --import ViT-B-16.pt
 
+            With --captions videos and captions find each other, as for text-video retrieval; docs/retrieval.md \
+            explains it.
+
+              vifi-prompt bridge --captions train.csv --val-captions test.csv --backbone clip.safetensors
+
             With --import nothing is trained: somebody's CLIP (OpenAI, open_clip, ViFi-CLIP, Hugging Face) becomes a \
             backbone file in Checkpoints. docs/checkpoints.md says what can be read.
 
@@ -26,6 +31,7 @@ struct BridgeCommand: LearningCommand {
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Captions") var captions: CaptionOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Memory") var memory: MemoryOptions
@@ -54,8 +60,9 @@ struct BridgeCommand: LearningCommand {
             if clip != nil || force { throw ValidationError("--clip and --force are for --import.") }
             return
         }
-        guard data.train == nil, data.val == nil, data.labels == nil, model.backbone == nil, recipe.recipe == nil else {
-            throw ValidationError("--import only makes a backbone file: leave out --train, --val, --labels, --backbone and --recipe.")
+        guard data.train == nil, data.val == nil, data.labels == nil, captions.captions == nil, model.backbone == nil, recipe.recipe == nil
+        else {
+            throw ValidationError("--import only makes a backbone file: leave out --train, --val, --labels, --captions, --backbone and --recipe.")
         }
         guard name?.utf8.contains(UInt8(ascii: "/")) != true, name != "" else {
             throw ValidationError("--name is a name, not a path. Use --output FILE.")
@@ -73,50 +80,59 @@ struct BridgeCommand: LearningCommand {
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
-    private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, sequences: [[Int]], makeTask: () -> BridgeTask) {
+    private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, texts: RunTexts, makeTask: () -> BridgeTask) {
         let settings = try resumed?.settings(pool: model.pool)
             ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
         let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: resumed)
-        let sequences = try backbone.sequences(
-            of: runData.classes.names, textTokens: 0, template: settings.recipe.template,
-            keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
+        let texts = try RunTexts(runData, settings: settings, textTokens: 0, backbone: backbone, tokenizer: tokenizer)
         // Evaluating and saving take a copy of the weights; halving them, another.
         let besides = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
-            + (half ? 8 : 4) * backbone.parameterCount
+            + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (half ? 8 : 4) * backbone.parameterCount
         let makeTask = {
             BridgeTask(
                 backbone: backbone, tuning: settings.recipe.tuning ?? .both,
                 setting: TaskSetting(
-                    sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                    sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                     weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
-                    budget: memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding),
+                    budget: memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
+                    videoOfCaption: texts.videoOfCaption),
                 normalisation: settings.normalisation(for: backbone))
         }
         let learning = LearningRun(
             kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe,
             saveInterval: runOptions.saveInterval, cacheBytes: memory.cacheBytes)
-        return (learning, sequences, makeTask)
+        return (learning, texts, makeTask)
     }
 
     func plan(timing: Bool) throws -> RunPlan {
-        let (run, sequences, makeTask) = try prepared(nil)
+        let (run, texts, makeTask) = try prepared(nil)
+        try run.refuseCaptions()
         return try RunPlan(
-            run, learned: .backbone(run.settings.recipe.tuning ?? .both), sequences: sequences,
+            run, learned: .backbone(run.settings.recipe.tuning ?? .both), sequences: texts.sequences,
             seedCount: runOptions.seeds?.seeds.count ?? 1, hasHalfFiles: half, makeTask: makeTask, isTimed: timing)
     }
 
     func learn(_ start: RunStart) throws {
-        let (learning, sequences, makeTask) = try prepared(start.resumed)
+        var (learning, texts, makeTask) = try prepared(start.resumed)
         let task = makeTask()
         try memory.check(shortfall: task.memoryShortfall)
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
+        if let valSequences = texts.valSequences {
+            learning.captionTest = (
+                valSequences,
+                {
+                    PairEncoder(
+                        backbone: task.backbone(named: backbone.description.name, provenance: ""), frameCount: settings.frameCount,
+                        pool: settings.pool)
+                })
+        }
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
-            + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
+            + "\(runData.amount), seed \(settings.seed), "
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
-        let outcome = try learning.train(task, sequences: sequences, start: start) { path, report in
+        let outcome = try learning.train(task, sequences: texts.sequences, start: start) { path, report in
             var tuned = task.backbone(named: name ?? "bridged-clip", provenance: provenance)
             if half { tuned = tuned.roundedToHalf() }
             for file in report.isBest ? ["last", "backbone"] : ["last"] {
@@ -129,6 +145,7 @@ struct BridgeCommand: LearningCommand {
 
     private func flags(_ recipe: inout Recipe) {
         data.apply(to: &recipe)
+        captions.apply(to: &recipe)
         training.apply(to: &recipe)
         recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
         recipe.model.precision = model.precision ?? recipe.model.precision

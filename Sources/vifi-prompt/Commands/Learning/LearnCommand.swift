@@ -18,10 +18,16 @@ struct LearnCommand: LearningCommand {
               vifi-prompt learn --train train.txt --val val.txt --labels labels.csv \\
                                 --backbone bridged.safetensors --shots 8
 
+            With --captions videos and captions find each other, as for text-video retrieval; docs/retrieval.md \
+            explains it.
+
+              vifi-prompt learn --captions train.csv --val-captions test.csv --backbone bridged.safetensors
+
             The best and the last prompts are kept in the run's folder under prompts/.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Captions") var captions: CaptionOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Memory") var memory: MemoryOptions
@@ -43,8 +49,8 @@ struct LearnCommand: LearningCommand {
     func run() throws { try launch() }
 
     private struct Prepared {
-        let run: LearningRun
-        let sequences: [[Int]]
+        var run: LearningRun
+        let texts: RunTexts
         let configuration: PromptConfiguration
         let makeTask: () -> PromptTask
     }
@@ -62,40 +68,50 @@ struct LearnCommand: LearningCommand {
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
         let runData = try RunData(settings: settings, kind: .learn, options: data, resumed: resumed)
-        let sequences = try backbone.sequences(
-            of: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
-            keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
-        let filmBytes = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
+        let texts = try RunTexts(
+            runData, settings: settings, textTokens: configuration.textTokens, backbone: backbone, tokenizer: tokenizer)
+        let side = backbone.architecture.imagePixels
+        let filmBytes = memory.filmBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
         let makeTask = {
             PromptTask(
                 backbone: backbone, prompts: prompts,
                 setting: TaskSetting(
-                    sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                    sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                     weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
-                    budget: memory.budget(pool: settings.pool, besides: filmBytes), rounding: settings.rounding))
+                    budget: memory.budget(pool: settings.pool, besides: filmBytes), rounding: settings.rounding,
+                    videoOfCaption: texts.videoOfCaption))
         }
         let learning = LearningRun(
             kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
             recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
             saveInterval: runOptions.saveInterval, cacheBytes: memory.cacheBytes)
         return Prepared(
-            run: learning, sequences: sequences, configuration: configuration, makeTask: makeTask)
+            run: learning, texts: texts, configuration: configuration, makeTask: makeTask)
     }
 
     func plan(timing: Bool) throws -> RunPlan {
         let prepared = try prepared(nil)
+        try prepared.run.refuseCaptions()
         return try RunPlan(
-            prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.sequences,
+            prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.texts.sequences,
             seedCount: runOptions.seeds?.seeds.count ?? 1, makeTask: prepared.makeTask, isTimed: timing)
     }
 
     func learn(_ start: RunStart) throws {
         let prepared = try prepared(start.resumed)
-        let learning = prepared.run
+        var learning = prepared.run
         let task = prepared.makeTask()
         try memory.check(shortfall: task.memoryShortfall)
         let (settings, backbone) = (learning.settings, learning.backbone)
-        let outcome = try learning.train(task, sequences: prepared.sequences, start: start) { path, report in
+        if let valSequences = prepared.texts.valSequences {
+            learning.captionTest = (
+                valSequences,
+                {
+                    PairEncoder(
+                        backbone: backbone, prompts: task.prompts.reading, frameCount: settings.frameCount, pool: settings.pool)
+                })
+        }
+        let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start) { path, report in
             try checkUntouched(backbone)
             var header = PromptHeader(
                 backbone: backbone, configuration: prepared.configuration, classNames: learning.data.classes.names,
@@ -107,8 +123,8 @@ struct LearnCommand: LearningCommand {
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {
-                header.metrics["val_top1"] = metrics.top1
-                header.metrics["val_top5"] = metrics.top5
+                header.metrics[metrics.names.top1] = metrics.top1
+                header.metrics[metrics.names.top5] = metrics.top5
             }
             let file = PromptFile(prompts: task.prompts.reading, header: header)
             try createDirectory(path.appendingPath("prompts"))
@@ -151,6 +167,7 @@ struct LearnCommand: LearningCommand {
 
     private func flags(_ recipe: inout Recipe) {
         data.apply(to: &recipe)
+        captions.apply(to: &recipe)
         training.apply(to: &recipe)
         recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
         recipe.model.precision = model.precision ?? recipe.model.precision

@@ -1,0 +1,84 @@
+import Tensors
+
+/// The symmetric cross-entropy of a batch of pairs: each picture or video finds its caption among the batch's
+/// captions, and each caption its video.
+///
+///     logits = scale · videos · captionsᵀ
+///     loss   = ½ (mean over rows + mean over columns) of cross-entropy(logits, targets)
+///
+/// Source: Radford et al. 2021, figure 3. Pairs that show the same video or say the same are no negatives of each
+/// other: a row's target is spread evenly over all its matches.
+package struct ContrastiveLoss {
+    /// Mean over both directions, in nats.
+    package let loss: Double
+    /// Share of rows whose highest logit is a match.
+    package let accuracy: Double
+    /// Gradients of the unit vectors, `[pairs, width]`.
+    let videoGradient: MutableMatrix
+    let captionGradient: MutableMatrix
+    /// Gradient of ln(scale).
+    let logitScaleGradient: Double
+
+    /// - Parameters:
+    ///   - videos, captions: unit vectors, `[pairs, width]`; row i of both is pair i.
+    ///   - weight: the batch's share of the step's loss, which all gradients are multiplied by.
+    package init(videos: MutableMatrix, captions: MutableMatrix, scale: Float, matches: PairMatches, weight: Float) {
+        let count = videos.rowCount
+        precondition(captions.rowCount == count && matches.count == count, "a caption for each video")
+        let logits = MutableMatrix(rows: count, columns: count)
+        multiply(videos, .asStored, captions, .transposed, into: logits, scale: scale)
+        let rows = (0..<count).map { logits.row($0).values }
+        var gradient = rows.map { [Float](repeating: 0, count: $0.count) }
+        var loss = 0.0
+        var hits = 0
+        for index in 0..<count {
+            let target = matches.target(of: index)
+            let (rowLoss, rowGradient) = softCrossEntropy(logits: rows[index], target: target)
+            let (columnLoss, columnGradient) = softCrossEntropy(logits: rows.map { $0[index] }, target: target)
+            loss += (rowLoss + columnLoss) / Double(2 * count)
+            for other in 0..<count {
+                gradient[index][other] += rowGradient[other] / Float(2 * count)
+                gradient[other][index] += columnGradient[other] / Float(2 * count)
+            }
+            if let best = rows[index].indices.max(by: { rows[index][$0] < rows[index][$1] }), target[best] > 0 { hits += 1 }
+        }
+        let logitGradient = MutableMatrix(rows: count, columns: count, gradient.flatMap { $0.map { $0 * weight } })
+        self.loss = loss
+        accuracy = Double(hits) / Double(max(1, count))
+        // logits = scale · product, so d/d ln(scale) is the logits themselves.
+        logitScaleGradient = zip(logitGradient.values, logits.values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        videoGradient = MutableMatrix(rows: count, columns: videos.columnCount)
+        captionGradient = MutableMatrix(rows: count, columns: captions.columnCount)
+        multiply(logitGradient, .asStored, captions, .asStored, into: videoGradient, scale: scale)
+        multiply(logitGradient, .transposed, videos, .asStored, into: captionGradient, scale: scale)
+    }
+}
+
+/// Which pairs of a batch belong together: the same video, or captions of the same tokens.
+package struct PairMatches: Sendable {
+    private let videos: [Int]
+    private let captions: [Int]
+
+    /// - Parameters:
+    ///   - videos: a number a pair, equal for the same video; nil where all are different.
+    ///   - captions: tokens of each pair's caption.
+    package init(videos: [Int]? = nil, captions: [[Int]]) {
+        self.videos = videos ?? Array(captions.indices)
+        precondition(self.videos.count == captions.count, "a video for each caption")
+        var numbers: [[Int]: Int] = [:]
+        self.captions = captions.map { caption in
+            let number = numbers[caption] ?? numbers.count
+            numbers[caption] = number
+            return number
+        }
+    }
+
+    package var count: Int { videos.count }
+
+    /// A distribution over the pairs; by symmetry it is that of row and of column `index`.
+    package func target(of index: Int) -> [Float] {
+        let isMatch = (0..<count).map { videos[$0] == videos[index] || captions[$0] == captions[index] }
+        let share = 1 / Float(isMatch.count { $0 })
+        return isMatch.map { $0 ? share : 0 }
+    }
+}

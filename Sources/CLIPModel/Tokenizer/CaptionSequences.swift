@@ -1,0 +1,48 @@
+/// The token sequences of captions, and how many of them had to be cut.
+package struct CaptionSequences: Sendable, Equatable {
+    package let sequences: [[Int]]
+    /// Captions that lost their end.
+    package let cutCount: Int
+    /// Most tokens of a caption, with start and end token and without learned prompts.
+    package let tokenLimit: Int
+}
+
+extension Backbone {
+    /// Tokens of captions as training and retrieval take them. Unlike class names, captions that are too long are
+    /// cut, as CLIP does; the end token stays.
+    ///
+    /// - Parameters:
+    ///   - textTokens: places for learned prompts, which take the place of the template's words before `{}`.
+    ///   - template: words with `{}` in the caption's place; the caption alone where nil.
+    ///   - maxWords: most tokens of a caption, start and end token included, as CLIP4Clip counts its "words"
+    ///     (dataloader_msrvtt_retrieval.py, `_get_text`); the context length where nil.
+    /// - Throws: `TokenizerError` naming captions that are empty or spell a start or end token, a template without
+    ///   `{}`, or where no room is left.
+    package func sequences(
+        ofCaptions captions: [String], textTokens: Int, template: String?, maxWords: Int? = nil, tokenizer: any Tokenizer
+    ) throws(TokenizerError) -> CaptionSequences {
+        let (words, suffix, _) = try TokenSequence.parts(of: .template(template ?? "{}"))
+        let prefix = textTokens > 0 ? "" : words
+        let limit = min(architecture.contextLength - textTokens, maxWords ?? .max)
+        guard limit > 2 else { throw .noRoomForCaptions(tokens: limit + textTokens, promptTokens: textTokens) }
+        let prompts = [Int](repeating: 0, count: textTokens)
+        var faults: [TokenizerError.ClassNameFault] = []
+        var sequences: [[Int]] = []
+        var cutCount = 0
+        for (index, caption) in captions.enumerated() {
+            var ids = tokenizer.encode(prefix + caption + suffix)
+            if cleanedText(caption).isEmpty {
+                faults.append(.init(index: index, name: caption, problem: .empty))
+            } else if ids.contains(where: { $0 == tokenizer.startToken || $0 == tokenizer.endToken }) {
+                faults.append(.init(index: index, name: caption, problem: .holdsSpecialToken))
+            }
+            if ids.count > limit - 2 {
+                ids.removeLast(ids.count - (limit - 2))
+                cutCount += 1
+            }
+            sequences.append([tokenizer.startToken] + prompts + ids + [tokenizer.endToken])
+        }
+        guard faults.isEmpty else { throw .captions(faults) }
+        return CaptionSequences(sequences: sequences, cutCount: cutCount, tokenLimit: limit)
+    }
+}

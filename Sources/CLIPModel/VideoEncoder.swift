@@ -1,0 +1,91 @@
+import Tensors
+
+/// A backbone's vision tower with or without prompts: clips in, the features of their frames out.
+package final class VideoEncoder: Sendable {
+    package let frameCount: Int
+    private let pass: VisionPass
+    private let context: VisionPromptContext?
+
+    /// - Parameters:
+    ///   - prompts: none for plain CLIP.
+    ///   - frameCount: frames of every clip.
+    package init(backbone: Backbone, prompts: PromptSet<Matrix>, frameCount: Int, pool: WorkerPool) {
+        self.frameCount = frameCount
+        pass = VisionPass(
+            tower: backbone.vision, prompts: prompts.configuration, frameCount: frameCount, keeping: .nothing, pool: pool)
+        context = prompts.configuration.visionDepth > 0
+            ? backbone.vision.promptContext(for: prompts.vision, layout: pass.layout) : nil
+    }
+
+    /// `[frames, embeddingWidth]` of each clip, not normalised.
+    ///
+    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels. Not for two threads at once.
+    package func frameFeatures(of clips: [Matrix]) -> [MutableMatrix] { pass.forward(clips: clips, context: context) }
+
+    /// The mean of each clip's frames as a unit vector, `[clips, embeddingWidth]`: what embedding fusion compares.
+    ///
+    /// - Throws: `ModelError` where weights or prompts are so large that these are no numbers.
+    package func embeddings(of clips: [Matrix]) throws(ModelError) -> MutableMatrix {
+        let features = frameFeatures(of: clips)
+        let means = MutableMatrix(rows: clips.count, columns: features.first?.columnCount ?? 0)
+        for (row, frames) in features.enumerated() { meanRow(of: frames, into: means.row(row)) }
+        let unit = TextFeatures(means).unit
+        guard nonFiniteCount(in: unit) == 0 else { throw .notNumbers(what: "the video embeddings") }
+        return unit
+    }
+}
+
+/// A backbone's text tower with or without prompts, for any number of texts.
+package struct TextEncoder: Sendable {
+    /// Texts that go through the tower together; their activations are in memory at once.
+    private static let blockSize = 256
+
+    private let backbone: Backbone
+    private let prompts: PromptSet<Matrix>
+    private let pool: WorkerPool
+
+    package init(backbone: Backbone, prompts: PromptSet<Matrix>, pool: WorkerPool) {
+        self.backbone = backbone
+        self.prompts = prompts
+        self.pool = pool
+    }
+
+    /// Numbers of an embedding.
+    package var width: Int { backbone.architecture.embeddingWidth }
+
+    /// Unit vectors, `[texts, embeddingWidth]`.
+    ///
+    /// - Parameters:
+    ///   - sequences: tokens of each text, with room for the text prompts.
+    ///   - report: called with the number of texts done so far.
+    /// - Throws: `ModelError` where the vectors are no numbers, or what `report` throws.
+    package func embeddings(of sequences: [[Int]], report: (Int) throws -> Void = { _ in }) throws -> MutableMatrix {
+        let result = MutableMatrix(rows: sequences.count, columns: backbone.architecture.embeddingWidth)
+        for start in stride(from: 0, to: sequences.count, by: Self.blockSize) {
+            let block = start..<min(start + Self.blockSize, sequences.count)
+            let layout = TextTowerLayout(
+                batch: TextBatch(sequences: Array(sequences[block]), promptTokens: prompts.configuration.textTokens),
+                promptDepth: prompts.configuration.textDepth, architecture: backbone.architecture)
+            let memory = TextActivations(
+                layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
+            backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
+            result.rows(block).copy(TextFeatures(memory.features).unit)
+            try report(block.upperBound)
+        }
+        guard nonFiniteCount(in: result) == 0 else { throw ModelError.notNumbers(what: "the text embeddings") }
+        return result
+    }
+}
+
+/// Both towers, for videos and captions that are to find each other.
+package struct PairEncoder: Sendable {
+    package let videos: VideoEncoder
+    package let captions: TextEncoder
+
+    package init(
+        backbone: Backbone, prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), frameCount: Int, pool: WorkerPool
+    ) {
+        videos = VideoEncoder(backbone: backbone, prompts: prompts, frameCount: frameCount, pool: pool)
+        captions = TextEncoder(backbone: backbone, prompts: prompts, pool: pool)
+    }
+}

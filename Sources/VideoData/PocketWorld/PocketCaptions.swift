@@ -1,0 +1,31 @@
+import Files
+
+extension PocketFilm {
+    /// Who does what and where, such as "green figure clapping while walking, pink room": the words of the stills'
+    /// captions and of the classes. A function of the film's seed, index and class; at most 67 bytes, so that
+    /// "a photo of " before it fits into the pocket CLIP's 80 tokens.
+    ///
+    /// Films of one class differ in figure and scene, films of one scene in what is done: to find the right film all
+    /// of it must be understood. Two films may share a caption all the same.
+    package var caption: String {
+        let scene = setting.scene
+        return "\(setting.figure.shirt.rawValue) figure \(label.name), \(scene.tint.rawValue) \(scene.place.rawValue)"
+    }
+}
+
+extension PocketDataSet {
+    /// Lists of the films with their captions, beside those with classes.
+    package var trainCaptions: String { root.appendingPath("train-captions.csv") }
+    package var testCaptions: String { root.appendingPath("test-captions.csv") }
+
+    /// Writes the lists unless they are there already: no film need be drawn for them.
+    package func writeCaptions(of catalogue: PocketCatalogue) throws {
+        for (path, entries) in [(trainCaptions, catalogue.train), (testCaptions, catalogue.test)] {
+            var list = CaptionList(path: path, root: root)
+            for entry in entries { list.add(video: entry.path, caption: entry.film.caption) }
+            let text = list.text
+            let present = try? InputFile.contents(of: path, limit: 1 << 20)
+            if present.map({ String(decoding: $0, as: UTF8.self) }) != text { try DurableFile.write(text, to: path) }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import ArgumentParser
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+struct RetrievalCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retrieval",
+        abstract: "Finds videos by captions and captions by videos: R@1, R@5, R@10, median and mean rank.",
+        discussion: """
+            Without arguments it looks for the films of the pocket world's small test list by their captions, with \
+            the newest prompts or the newest backbone that was learned from captions here, else with the bridged \
+            pocket CLIP as it is.
+
+              vifi-prompt retrieval --captions test.csv --backbone clip.safetensors
+              vifi-prompt retrieval --captions test.csv --prompts runs/captions-learn/prompts/best.safetensors
+              vifi-prompt retrieval --captions test.csv --backbone clip.safetensors --max-words 32 --output results/
+
+            A query's rank is 1 + the number of candidates that score higher than its answer; equal scores count \
+            for the answer, and are counted. A caption looks for its video among all videos; a video looks for \
+            its captions among all captions, and of several the best counts. docs/retrieval.md explains it all.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Test captions: CSV with the header `video,caption`; `data import` makes it from MSR-VTT's lists.", valueName: "csv"))
+    var captions: String?
+    @Option(help: ArgumentHelp("Folder that the paths in the list start from; the list's own folder by default.", valueName: "folder"))
+    var root: String?
+    @Option(help: "Frames of a clip; 16 by default, or the prompt file's.")
+    var frames: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Most tokens of a caption, start and end token included; what is longer is cut. CLIP4Clip takes 32.", valueName: "tokens"))
+    var maxWords: Int?
+    @Option(help: ArgumentHelp("Words around a caption, with {} in its place; the caption alone by default.", valueName: "words"))
+    var template: String?
+    @Flag(help: "Allow the list to reach films outside the root through symbolic links.")
+    var followLinks = false
+    @Option(
+        name: .customLong("on-bad-video"),
+        help: ArgumentHelp("Films that cannot be decoded: fail (the default), or skip them and their captions.", valueName: "policy"))
+    var badVideoPolicy: BadVideoPolicy?
+
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Prompts") var prompts: PromptOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+
+    @Flag(help: "No prompts.")
+    var zeroShot = false
+    @Flag(help: "Everything as JSON on standard output.")
+    var json = false
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Folder for metrics.json, ranks.csv and top.jsonl.", valueName: "folder"))
+    var output: String?
+    @Flag(help: "With --output: also embeddings.safetensors, the vectors of all videos and captions.")
+    var embeddings = false
+
+    func validate() throws {
+        guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
+        guard !embeddings || output != nil else { throw ValidationError("--embeddings needs --output, where they go.") }
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        try CaptionOptions.check(maxWords: maxWords)
+    }
+
+    func run() throws {
+        let pool = model.pool
+        let settings = try recipe.given(flags: flags)
+        if let fusion = settings.fusion, fusion != .embedding {
+            throw SettingsError.notWithCaptions(what: "fusion \(fusion.rawValue)", reason: "a video meets captions as one vector, the mean of its frames.")
+        }
+        let list = try testList(settings, pool: pool)
+        let isPocket = settings.data.valCaptions == nil
+        let (promptPath, backbonePath) = chosen(settings, isPocket: isPocket)
+        let subject = try Subject(
+            prompts: promptPath, backbone: backbonePath, vocabulary: model.vocabulary, activation: model.activation,
+            anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision)
+        let template = settings.template ?? subject.prompts?.header.template
+        let sequences = try subject.backbone.tokens(
+            of: list, textTokens: subject.prompts?.header.configuration.textTokens ?? 0, template: template,
+            maxWords: settings.data.maxWords, tokenizer: subject.tokenizer)
+        // As `eval` has it: the pocket world's clips have 8 frames.
+        let frameCount = settings.data.frames ?? subject.prompts?.header.frameCount
+            ?? (subject.backbone.description.tokenizer == .bytes ? 8 : 16)
+        let loader = loader(of: list, settings, subject: subject, frameCount: frameCount)
+        let outcome = try outcome(of: list, sequences: sequences, loader: loader, subject: subject, frameCount: frameCount, pool: pool)
+        for bad in loader.badVideos.all { Console.warning("not counted: \(bad.reason)") }
+        let report = try RetrievalReport(
+            subject: subject, list: list, outcome: outcome, frames: frameCount, template: template ?? "{}", maxWords: settings.data.maxWords)
+        if let output { try RetrievalFiles(outcome: outcome, list: list).write(report, to: output, withEmbeddings: embeddings) }
+        if json {
+            try Console.json(report)
+        } else {
+            Console.result(
+                "\(list.path.escapedForDisplay), \(counted(report.videos, "film", "films")), \(counted(report.captions, "caption", "captions")), "
+                    + "\(frameCount) frames, \(subject.summary)")
+            Console.result(outcome.metrics.table)
+        }
+    }
+
+    private func flags(_ recipe: inout Recipe) {
+        recipe.data.valCaptions = captions ?? recipe.data.valCaptions
+        recipe.data.root = root ?? recipe.data.root
+        recipe.data.frames = frames ?? recipe.data.frames
+        recipe.data.maxWords = maxWords ?? recipe.data.maxWords
+        recipe.data.onBadVideo = badVideoPolicy ?? recipe.data.onBadVideo
+        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.template = template ?? recipe.template
+    }
+
+    private func testList(_ settings: Recipe, pool: WorkerPool) throws -> CaptionList {
+        if let path = settings.data.valCaptions {
+            let list = try CaptionList.read(path, root: settings.data.root)
+            for warning in list.warnings { Console.warning(warning.description) }
+            try list.films.checkFiles(followsLinks: followLinks)
+            return list
+        }
+        let set = try PocketHome.captionedSet(.small(), pool: pool)
+        Console.note("This is the pocket world's small test list. For your own films pass --captions LIST.")
+        return try CaptionList.read(set.testCaptions)
+    }
+
+    /// The prompts and the backbone that were named; on the pocket world, where neither was, what was learned from
+    /// captions last.
+    private func chosen(_ settings: Recipe, isPocket: Bool) -> (prompts: String?, backbone: String?) {
+        if zeroShot { return (nil, settings.model.checkpoint) }
+        guard isPocket, prompts.prompts == nil, settings.model.checkpoint == nil else { return (prompts.prompts, settings.model.checkpoint) }
+        if let newest = BackboneFinder.newestCaptionPrompts() { return (newest, nil) }
+        let tuned = BackboneFinder.newestCaptionBackbone()
+        if let tuned { Console.note("Backbone: \(tuned.escapedForDisplay)") }
+        return (nil, tuned)
+    }
+
+    private func loader(of list: CaptionList, _ settings: Recipe, subject: Subject, frameCount: Int) -> ClipLoader {
+        var transform = ClipTransform.Configuration()
+        settings.apply(to: &transform, own: subject.normalisation)
+        var loading = ClipLoader.Configuration()
+        loading.badVideoPolicy = settings.data.onBadVideo ?? .fail
+        return ClipLoader(
+            list: list.films, reader: VideoFileReader.reporting, sampler: settings.sampler(frameCount: frameCount),
+            transform: .testing(side: subject.backbone.architecture.imagePixels, transform), seed: UInt64(settings.training.seed ?? 1),
+            configuration: loading)
+    }
+
+    private func outcome(
+        of list: CaptionList, sequences: [[Int]], loader: ClipLoader, subject: Subject, frameCount: Int, pool: WorkerPool
+    ) throws -> RetrievalEvaluator.Outcome {
+        let encoder = PairEncoder(
+            backbone: subject.backbone, prompts: subject.prompts?.prompts ?? PromptSet(vision: [], text: []), frameCount: frameCount, pool: pool)
+        let films = ProgressReporter("retrieval", total: list.videos.count, unit: "films")
+        var captions: ProgressReporter?
+        defer { captions?.finish() }
+        return try RetrievalEvaluator(encoder, pool: pool).outcome(of: list, sequences: sequences, loader: loader) { stage, done in
+            switch stage {
+            case .videos: films.show(done)
+            case .captions:
+                films.finish()
+                let progress = captions ?? ProgressReporter("retrieval", total: list.captions.count, unit: "captions")
+                progress.show(done)
+                captions = progress
+            }
+        }
+    }
+}
