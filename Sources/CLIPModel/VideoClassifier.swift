@@ -8,9 +8,9 @@ package final class VideoClassifier: Sendable {
     package let frameCount: Int
     /// Unit vectors of the classes.
     package let text: TextFeatures
-    private let head: VideoHead
-    private let pass: VisionPass
-    private let context: VisionPromptContext?
+    let head: VideoHead
+    let pass: VisionPass
+    let context: VisionPromptContext?
 
     /// - Parameters:
     ///   - prompts: none for plain CLIP.
@@ -46,5 +46,16 @@ package final class VideoClassifier: Sendable {
         let logits = pass.forward(clips: clips, context: context).map { head.logits(features: $0) }
         guard logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the logits") }
         return logits
+    }
+
+    /// Each clip's place among the texts, of unit length: what the logits are made of. Where frames are classified one
+    /// by one, the mean of theirs.
+    ///
+    /// - Parameter clips: as in `logits`.
+    /// - Throws: `ModelError` where weights or prompts are so large that these are no numbers.
+    package func embeddings(clips: [Matrix]) throws(ModelError) -> [[Float]] {
+        let embeddings = pass.forward(clips: clips, context: context).map { head.embedding(features: $0) }
+        guard embeddings.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the embeddings") }
+        return embeddings
     }
 }
