@@ -71,7 +71,7 @@ extension Chart {
         case .lines, .scatter:
             return (760, 480)
         case .groups(let groups):
-            return (Painter.groupsWidth, Painter.groupsHeight(groups.count))
+            return (Painter.groupsWidth, Painter.groupsHeight(groups))
         case .heatMap(let map):
             let longest = Double(max(map.rowLabels.map(\.count).max() ?? 0, map.columnLabels.map(\.count).max() ?? 0))
             let names = min(Painter.nameLimit, longest * 6)

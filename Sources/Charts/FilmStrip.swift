@@ -174,14 +174,17 @@ package struct FilmStrip: Sendable, Equatable {
 }
 
 /// One line of writing as a picture of a given size: a heading over films beside each other.
-package func bannerPicture(_ text: String, width: Int, height: Int) throws(ChartError) -> Picture {
+///
+/// - Parameter texts: the first that fits is written, else what fits of the last.
+package func bannerPicture(_ texts: [String], width: Int, height: Int) throws(ChartError) -> Picture {
     let canvas = Canvas(width: Double(width), height: Double(height), kind: .pixels(scale: 1))
-    let size = Double(height) * 0.6
-    let shown = canvas.shortened(text.escapedForDisplay, toWidth: Double(width) - 6, height: size)
+    let (size, room) = (Double(height) * 0.55, Double(width) - 6)
+    let plain = texts.map(\.escapedForDisplay)
+    let shown = plain.first { canvas.width(of: $0, height: size) <= room } ?? canvas.shortened(plain.last ?? "", toWidth: room, height: size)
     canvas.write(shown, at: Point(3, Double(height) / 2), height: size)
     do throws(Canvas.DrawingFailure) {
         return try canvas.pixels()
     } catch {
-        throw ChartError(path: text, problem: .drawing(reason: error.reason))
+        throw ChartError(path: shown, problem: .drawing(reason: error.reason))
     }
 }

@@ -3,13 +3,20 @@ import Files
 extension Painter {
     static let groupsWidth = 920.0
     private static let groupsPlotHeight = 600.0
-    private static let keyColumns = 4
     private static let keyLine = 16.0
     /// Up to so many points are written as the number of their group where markers are too few.
     private static let writtenPointLimit = 2500
 
-    static func groupsHeight(_ count: Int) -> Double {
-        2 * edge + titleHeight + 10 + groupsPlotHeight + 14 + keyLine * Double((count + keyColumns - 1) / keyColumns)
+    /// As many as leave room for the longest name, whose letters are about six pixels wide.
+    private static func keyColumns(_ groups: [Curve]) -> Int {
+        let longest = groups.map(\.name.count).max() ?? 0
+        return min(4, max(1, Int((groupsWidth - 2 * edge) / (54 + 6 * Double(longest)))))
+    }
+
+    private static func keyRows(_ groups: [Curve]) -> Int { (groups.count + keyColumns(groups) - 1) / keyColumns(groups) }
+
+    static func groupsHeight(_ groups: [Curve]) -> Double {
+        2 * edge + titleHeight + 10 + groupsPlotHeight + 14 + keyLine * Double(keyRows(groups))
     }
 
     /// Groups are numbered from 1: in the key, and in the plot where each has its middle.
@@ -33,26 +40,35 @@ extension Painter {
                 }
             }
         }
-        if !isWritten { for (index, points) in shown.enumerated() { drawNumber(index + 1, at: middle(of: points).map(place)) } }
+        if !isWritten {
+            var taken: [Rectangle] = []
+            for (index, points) in shown.enumerated() { drawNumber(index + 1, among: fromMiddle(points).map(place), taken: &taken) }
+        }
         drawKey(groups, top: plot.maxY + 14, hasMarkers: hasMarkers)
     }
 
-    private func drawNumber(_ number: Int, at middle: Point?) {
-        guard let middle else { return }
+    /// At the first of the places where no other number is.
+    private func drawNumber(_ number: Int, among places: [Point], taken: inout [Rectangle]) {
+        guard let first = places.first else { return }
         let text = "\(number)"
         let across = canvas.width(of: text, height: 10, isBold: true) + 5
-        let box = Rectangle(middle.x - across / 2, middle.y - 7, across, 14)
-        canvas.fill([box], .white)
-        canvas.outline([box], width: 0.7)
+        func box(_ middle: Point) -> Rectangle { Rectangle(middle.x - across / 2, middle.y - 7, across, 14) }
+        let middle = places.first { place in
+            let box = box(place)
+            return !taken.contains { $0.x < box.maxX && box.x < $0.maxX && $0.y < box.maxY && box.y < $0.maxY }
+        } ?? first
+        taken.append(box(middle))
+        canvas.fill([box(middle)], .white)
+        canvas.outline([box(middle)], width: 0.7)
         canvas.write(text, at: middle, height: 10, anchor: .middle, isBold: true)
     }
 
-    /// The group's point that is nearest to the others in the middle: it never falls between two clusters.
-    private func middle(of points: [Curve.Point]) -> Curve.Point? {
-        guard !points.isEmpty else { return nil }
+    /// The group's points from its middle outwards: a number at one of them never falls between two clusters.
+    private func fromMiddle(_ points: [Curve.Point]) -> [Curve.Point] {
+        guard !points.isEmpty else { return [] }
         let (x, y) = (points.map(\.x).sorted()[points.count / 2], points.map(\.y).sorted()[points.count / 2])
         func distance(_ point: Curve.Point) -> Double { (point.x - x) * (point.x - x) + (point.y - y) * (point.y - y) }
-        return points.min { distance($0) < distance($1) }
+        return points.sorted { distance($0) < distance($1) }
     }
 
     /// One scale both ways, so that distances are comparable.
@@ -67,8 +83,8 @@ extension Painter {
     }
 
     private func drawKey(_ groups: [Curve], top: Double, hasMarkers: Bool) {
-        let rows = (groups.count + Self.keyColumns - 1) / Self.keyColumns
-        let columnWidth = (width - 2 * Self.edge) / Double(Self.keyColumns)
+        let rows = Self.keyRows(groups)
+        let columnWidth = (width - 2 * Self.edge) / Double(Self.keyColumns(groups))
         for (index, group) in groups.enumerated() {
             let left = Self.edge + Double(index / max(1, rows)) * columnWidth
             let y = top + (Double(index % max(1, rows)) + 0.5) * Self.keyLine

@@ -103,19 +103,25 @@ package struct HeatOverlay: Sendable {
         return output
     }
 
-    /// White where the map crosses one half, with black beside it.
+    /// Where the map crosses one half: a white pixel on the high side, two black ones on the low side.
     private static func drawContour(_ heats: [[Float]], columns: Range<Int>, rows: Range<Int>, on frame: inout VideoFrame) {
-        func isHigh(_ row: Int, _ column: Int) -> Bool { heats[row][column] >= 0.5 }
-        func paint(_ row: Int, _ column: Int, _ level: UInt8) {
-            for channel in 0..<3 { frame.pixels[((row + rows.lowerBound) * frame.width + column + columns.lowerBound) * 3 + channel] = level }
-        }
         let (height, width) = (rows.count, columns.count)
+        /// Whether the other side is at most so many pixels away, across or down.
+        func isEdge(_ row: Int, _ column: Int, within reach: Int) -> Bool {
+            let isHigh = heats[row][column] >= 0.5
+            for distance in -reach...reach {
+                let (near, below) = (column + distance, row + distance)
+                if near >= 0, near < width, (heats[row][near] >= 0.5) != isHigh { return true }
+                if below >= 0, below < height, (heats[below][column] >= 0.5) != isHigh { return true }
+            }
+            return false
+        }
         for row in 0..<height {
             for column in 0..<width {
-                let neighbours = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
-                    .filter { (0..<height).contains($0.0) && (0..<width).contains($0.1) }
-                guard neighbours.contains(where: { isHigh($0.0, $0.1) != isHigh(row, column) }) else { continue }
-                paint(row, column, isHigh(row, column) ? 255 : 0)
+                let isHigh = heats[row][column] >= 0.5
+                guard isEdge(row, column, within: isHigh ? 1 : 2) else { continue }
+                let pixel = ((row + rows.lowerBound) * frame.width + column + columns.lowerBound) * 3
+                for channel in 0..<3 { frame.pixels[pixel + channel] = isHigh ? 255 : 0 }
             }
         }
     }

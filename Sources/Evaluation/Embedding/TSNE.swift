@@ -50,7 +50,8 @@ package struct TSNE: Sendable {
         return tsne.descend(from: start)
     }
 
-    init(_ points: Matrix, _ configuration: Configuration, pool: WorkerPool) throws(EmbeddingError) {
+    /// - Throws: `EmbeddingError` where there are too few points, NaN among them, or a perplexity that they do not allow.
+    package init(_ points: Matrix, _ configuration: Configuration, pool: WorkerPool) throws(EmbeddingError) {
         count = points.rowCount
         guard count >= Self.leastCount else { throw .tooFewPoints(count: count, needed: Self.leastCount) }
         if let row = (0..<count).first(where: { !points.row($0).values.allSatisfy(\.isFinite) }) { throw .notNumbers(row: row) }
@@ -84,17 +85,15 @@ package struct TSNE: Sendable {
             }
             positions.fill(with: places)
         }
-        gradients(at: positions.reading, exaggeration: 1, into: gradient, normalisers: normalisers)
-        let sum = normalisers.values.reduce(0.0) { $0 + Double($1) }
+        Self.turned(positions)
         return Result(
-            positions: positions.reading, divergence: affinities.divergence(positions: positions.reading, normaliser: sum),
-            perplexity: perplexity, isExact: affinities.isExact)
+            positions: positions.reading, divergence: divergence(at: positions.reading), perplexity: perplexity, isExact: affinities.isExact)
     }
 
     /// The divergence's gradient, 4 (exaggeration · attraction − repulsion / Σq), `[2, count]`; overwritten.
     ///
     /// - Parameter normalisers: `[1, count]`, each point's share of Σq; overwritten.
-    func gradients(at positions: Matrix, exaggeration: Double, into gradient: MutableMatrix, normalisers: MutableMatrix) {
+    package func gradients(at positions: Matrix, exaggeration: Double, into gradient: MutableMatrix, normalisers: MutableMatrix) {
         let repulsion = PlaneRepulsion(positions: positions, angle: affinities.isExact ? nil : configuration.angle)
         let pushes = MutableMatrix(rows: 2, columns: count)
         pool.parallelFor((count + Self.chunk - 1) / Self.chunk) { _, item in
@@ -115,10 +114,30 @@ package struct TSNE: Sendable {
     }
 
     /// The divergence of places from the points.
-    func divergence(at positions: Matrix) -> Double {
+    package func divergence(at positions: Matrix) -> Double {
         let (gradient, normalisers) = (MutableMatrix(rows: 2, columns: count), MutableMatrix(rows: 1, columns: count))
         gradients(at: positions, exaggeration: 1, into: gradient, normalisers: normalisers)
         return affinities.divergence(positions: positions, normaliser: normalisers.values.reduce(0.0) { $0 + Double($1) })
+    }
+
+    /// How much each two points are neighbours, `[count, count]`; sums to 1.
+    package var jointProbabilities: Matrix {
+        MutableMatrix(rows: count, columns: count, (0..<count).flatMap { affinities.row($0, count: count) }).reading
+    }
+
+    /// The same picture about its middle, turned so that it is longest from left to right. t-SNE knows no directions.
+    private static func turned(_ positions: MutableMatrix) {
+        let count = Double(positions.columnCount)
+        let rows = (0..<2).map { row in
+            let values = positions.row(row).values.map(Double.init)
+            let mean = values.reduce(0, +) / count
+            return values.map { $0 - mean }
+        }
+        func moment(_ one: [Double], _ other: [Double]) -> Double { zip(one, other).reduce(0) { $0 + $1.0 * $1.1 } }
+        let angle = 0.5 * atan2(2 * moment(rows[0], rows[1]), moment(rows[0], rows[0]) - moment(rows[1], rows[1]))
+        let (cosine, sine) = (cos(angle), sin(angle))
+        positions.row(0).fill(with: zip(rows[0], rows[1]).map { Float(cosine * $0 + sine * $1) })
+        positions.row(1).fill(with: zip(rows[0], rows[1]).map { Float(cosine * $1 - sine * $0) })
     }
 
     // MARK: Start
@@ -126,7 +145,7 @@ package struct TSNE: Sendable {
     /// The points' two main components, `[2, count]`, the first with a deviation of 1e-4.
     ///
     /// By subspace iteration. Where the points do not spread at all, by chance.
-    static func principalComponents(of points: Matrix, seed: UInt64) -> MutableMatrix {
+    private static func principalComponents(of points: Matrix, seed: UInt64) -> MutableMatrix {
         let (count, width) = (points.rowCount, points.columnCount)
         let mean = MutableMatrix(rows: 1, columns: width)
         sumRows(of: points, into: mean)

@@ -123,12 +123,12 @@ struct SampledFilm: ~Copyable {
             title: "\(path.lastPathComponent), frames by number and time", columnTitles: titles, rows: rows,
             scale: FilmStrip.Scale(
                 colours: colours, low: "least of the frame", high: "largest",
-                note: "White line with black: half of the largest. Grey: not seen."))
+                note: "Line: around half of the largest and more. Grey: not seen."))
     }
 
     // MARK: Film
 
-    private static let bannerHeight = 22
+    private static let bannerHeight = 20
     /// Decoded pictures that are in memory together.
     private static let batchBytes = 256 << 20
 
@@ -137,8 +137,7 @@ struct SampledFilm: ~Copyable {
     mutating func write(_ views: [AttentionView], to path: String, pool: WorkerPool) throws {
         let size = size
         let panel = FrameSize(width: size.width + size.width % 2, height: size.height + size.height % 2)
-        let banners = try views.count > 1
-            ? views.map { try bannerPicture("\($0.title): \($0.finding)", width: panel.width, height: Self.bannerHeight) } : []
+        let banners = views.count > 1 ? try Self.banners(over: views, width: panel.width) : []
         if video.info.framesPerSecond == nil { Console.warning("\(self.path.escapedForDisplay): says no frame rate; 25 a second are taken.") }
         var writer = try VideoWriter(
             path: path, width: panel.width * views.count, height: panel.height + (banners.isEmpty ? 0 : Self.bannerHeight),
@@ -164,6 +163,17 @@ struct SampledFilm: ~Copyable {
         }
         progress.finish()
         try writer.finish()
+    }
+
+    private static func banners(over views: [AttentionView], width: Int) throws(ChartError) -> [Picture] {
+        var result: [Picture] = []
+        for (index, view) in views.enumerated() {
+            let number = "\(index + 1)"
+            result.append(
+                try bannerPicture(
+                    ["\(number): \(view.title): \(view.finding)", "\(number): \(view.title)", number], width: width, height: bannerHeight))
+        }
+        return result
     }
 
     /// The map at a frame: blended between the frames that the model saw, the nearest one's outside them.

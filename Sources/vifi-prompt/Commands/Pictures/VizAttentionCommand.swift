@@ -191,6 +191,8 @@ struct VizAttentionCommand: ParsableCommand {
             }
             Console.result(file.path.escapedForDisplay)
         }
-        for view in views { Console.note("\(view.title): \(view.finding)") }
+        for (index, view) in views.enumerated() {
+            Console.note((views.count > 1 ? "\(index + 1): " : "") + "\(view.title): \(view.finding)")
+        }
     }
 }
