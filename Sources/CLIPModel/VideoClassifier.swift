@@ -8,8 +8,10 @@ package final class VideoClassifier: Sendable {
     package var frameCount: Int { encoder.frameCount }
     /// Unit vectors of the classes.
     package let text: TextFeatures
-    private let head: VideoHead
+    let head: VideoHead
     private let encoder: VideoEncoder
+    var pass: VisionPass { encoder.pass }
+    var context: VisionPromptContext? { encoder.context }
 
     /// - Parameters:
     ///   - prompts: none for plain CLIP.
@@ -41,5 +43,16 @@ package final class VideoClassifier: Sendable {
         let logits = encoder.frameFeatures(of: clips).map { head.logits(features: $0) }
         guard logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the logits") }
         return logits
+    }
+
+    /// Each clip's place among the texts, of unit length: what the logits are made of. Where frames are classified one
+    /// by one, the mean of theirs.
+    ///
+    /// - Parameter clips: as in `logits`.
+    /// - Throws: `ModelError` where weights or prompts are so large that these are no numbers.
+    package func embeddings(clips: [Matrix]) throws(ModelError) -> [[Float]] {
+        let embeddings = encoder.frameFeatures(of: clips).map { head.embedding(features: $0) }
+        guard embeddings.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the embeddings") }
+        return embeddings
     }
 }

@@ -3,8 +3,8 @@ import Tensors
 /// A backbone's vision tower with or without prompts: clips in, the features of their frames out.
 package final class VideoEncoder: Sendable {
     package let frameCount: Int
-    private let pass: VisionPass
-    private let context: VisionPromptContext?
+    let pass: VisionPass
+    let context: VisionPromptContext?
 
     /// - Parameters:
     ///   - prompts: none for plain CLIP.

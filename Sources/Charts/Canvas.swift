@@ -84,6 +84,25 @@ struct Rectangle: Equatable {
         return output.bytes
     }
 
+    /// What was drawn, `[height, width, 3]` in picture elements. Only of a picture.
+    func pixels() throws(DrawingFailure) -> Picture {
+        try check(unsafe cairo_status(context))
+        unsafe cairo_surface_flush(surface)
+        try check(unsafe cairo_surface_status(surface))
+        guard let data = unsafe cairo_image_surface_get_data(surface) else { throw DrawingFailure(reason: "no picture") }
+        let (width, height) = unsafe (Int(cairo_image_surface_get_width(surface)), Int(cairo_image_surface_get_height(surface)))
+        let stride = Int(unsafe cairo_image_surface_get_stride(surface))
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(width * height * 3)
+        for row in 0..<height {
+            for column in 0..<width {
+                // RGB24 is a machine word: blue comes first in memory.
+                for channel in [2, 1, 0] { unsafe pixels.append(data[row * stride + column * 4 + channel]) }
+            }
+        }
+        return Picture(width: width, height: height, pixels: pixels)
+    }
+
     /// cairo's words for what went wrong.
     struct DrawingFailure: Error { let reason: String }
 
@@ -163,8 +182,8 @@ struct Rectangle: Equatable {
         unsafe cairo_set_line_join(context, CAIRO_LINE_JOIN_MITER)
     }
 
-    /// A filled marker with a thin white edge, so that neighbours stay apart.
-    func marker(_ marker: Marker, at centre: Point, radius: Double, _ colour: Colour) {
+    /// A marker with a thin white edge, so that neighbours stay apart.
+    func marker(_ marker: Marker, _ filling: Filling = .solid, at centre: Point, radius: Double, _ colour: Colour) {
         let (x, y) = (centre.x, centre.y)
         // Writing leaves a point behind that shapes would be joined to.
         unsafe cairo_new_path(context)
@@ -173,28 +192,70 @@ struct Rectangle: Equatable {
             unsafe cairo_arc(context, x, y, radius, 0, 2 * Double.pi)
         case .square:
             unsafe cairo_rectangle(context, x - radius * 0.85, y - radius * 0.85, radius * 1.7, radius * 1.7)
-        case .triangle:
-            polygon([Point(x, y - radius * 1.15), Point(x + radius * 1.05, y + radius * 0.75), Point(x - radius * 1.05, y + radius * 0.75)])
+        case .triangle, .tip:
+            let down = marker == .tip ? -1.0 : 1
+            polygon([
+                Point(x, y - radius * 1.15 * down), Point(x + radius * 1.05, y + radius * 0.75 * down),
+                Point(x - radius * 1.05, y + radius * 0.75 * down),
+            ])
         case .diamond:
             polygon([Point(x, y - radius * 1.2), Point(x + radius * 1.2, y), Point(x, y + radius * 1.2), Point(x - radius * 1.2, y)])
-        case .cross:
+        case .cross, .plus:
+            let (across, along) = marker == .cross ? (radius, radius) : (radius * 1.3, 0)
             setColour(colour)
-            unsafe cairo_set_line_width(context, 2)
-            segment(x - radius, y - radius, x + radius, y + radius)
-            segment(x - radius, y + radius, x + radius, y - radius)
+            unsafe cairo_set_line_width(context, filling == .hollow ? 1 : 2)
+            segment(x - across, y - along, x + across, y + along)
+            segment(x - along, y + across, x + along, y - across)
             unsafe cairo_stroke(context)
+            if filling == .dotted {
+                unsafe cairo_arc(context, x, y, radius * 1.5, 0, 2 * Double.pi)
+                unsafe cairo_set_line_width(context, 0.8)
+                unsafe cairo_stroke(context)
+            }
             return
         }
-        setColour(colour)
+        setColour(filling == .solid ? colour : .white)
         unsafe cairo_fill_preserve(context)
-        setColour(.white)
-        unsafe cairo_set_line_width(context, 0.7)
+        setColour(filling == .solid ? .white : colour)
+        unsafe cairo_set_line_width(context, filling == .solid ? 0.7 : 1.5)
         unsafe cairo_stroke(context)
+        if filling == .dotted {
+            setColour(colour)
+            unsafe cairo_arc(context, x, y, radius * 0.35, 0, 2 * Double.pi)
+            unsafe cairo_fill(context)
+        }
     }
 
     private func polygon(_ points: [Point]) {
         for point in points { unsafe cairo_line_to(context, point.x, point.y) }
         unsafe cairo_close_path(context)
+    }
+
+    /// A picture, stretched over a rectangle; smoothly where it is shrunk.
+    func draw(_ picture: Picture, in box: Rectangle) {
+        let stride = Int(cairo_format_stride_for_width(CAIRO_FORMAT_RGB24, Int32(picture.width)))
+        var bytes = [UInt8](repeating: 255, count: max(0, stride * picture.height))
+        guard bytes.count > 0 else { return }
+        for row in 0..<picture.height {
+            for column in 0..<picture.width {
+                let (source, target) = ((row * picture.width + column) * 3, row * stride + column * 4)
+                for channel in 0..<3 { bytes[target + 2 - channel] = picture.pixels[source + channel] }
+            }
+        }
+        unsafe bytes.withUnsafeMutableBufferPointer { buffer in
+            let image = unsafe cairo_image_surface_create_for_data(
+                buffer.baseAddress, CAIRO_FORMAT_RGB24, Int32(picture.width), Int32(picture.height), Int32(stride))
+            unsafe cairo_save(context)
+            unsafe cairo_rectangle(context, box.x, box.y, box.width, box.height)
+            unsafe cairo_clip(context)
+            unsafe cairo_translate(context, box.x, box.y)
+            unsafe cairo_scale(context, box.width / Double(picture.width), box.height / Double(picture.height))
+            unsafe cairo_set_source_surface(context, image, 0, 0)
+            unsafe cairo_pattern_set_extend(cairo_get_source(context), CAIRO_EXTEND_PAD)
+            unsafe cairo_paint(context)
+            unsafe cairo_restore(context)
+            unsafe cairo_surface_destroy(image)
+        }
     }
 
     // MARK: Writing

@@ -24,6 +24,8 @@ package struct Chart: Sendable, Equatable {
         case bars(Bars)
         case lines([Curve])
         case scatter([Curve])
+        /// Points of a plane without axes, each group with a marker or number of its own and a key below.
+        case groups([Curve])
         case heatMap(HeatMap)
     }
 }

@@ -2,8 +2,11 @@ import Files
 import Foundation
 
 extension Chart {
-    /// Picture elements for one CSS pixel of a PNG, so that it stays sharp in print.
-    private static let pngScale = 2.0
+    /// Picture elements for one CSS pixel of a PNG, so that it stays sharp in print; one for very large charts.
+    private static func pngScale(_ extent: (width: Double, height: Double)) -> Double {
+        max(extent.width, extent.height) > 2800 ? 1 : 2
+    }
+
     /// cairo draws pictures up to 32,767 pixels a side.
     private static let pngLimit = 30_000.0
 
@@ -13,15 +16,15 @@ extension Chart {
         return Self.finished(String(decoding: bytes, as: UTF8.self), title: title, summary: summary)
     }
 
-    /// A PNG of two picture elements a CSS pixel.
+    /// A PNG of two picture elements a CSS pixel, or one where the chart is very large.
     package func png() throws(ChartError) -> [UInt8] {
         let extent = extent
-        guard max(extent.width, extent.height) * Self.pngScale <= Self.pngLimit else {
+        let scale = Self.pngScale(extent)
+        guard max(extent.width, extent.height) * scale <= Self.pngLimit else {
             throw ChartError(
-                path: title,
-                problem: .tooLarge(width: Int(extent.width * Self.pngScale), height: Int(extent.height * Self.pngScale)))
+                path: title, problem: .tooLarge(width: Int(extent.width * scale), height: Int(extent.height * scale)))
         }
-        return try drawn(.pixels(scale: Self.pngScale))
+        return try drawn(.pixels(scale: scale))
     }
 
     /// Writes the chart in the form that the path's ending names, whole or not at all.
@@ -57,21 +60,22 @@ extension Chart {
         }
     }
 
-    /// Width and height in CSS pixels: wider for more names, up to a width that still fits a screen turned
-    /// on its side twice.
+    /// Width and height in CSS pixels: wider for more names: 400 classes are all named.
     package var extent: (width: Double, height: Double) {
         switch content {
         case .bars(let bars):
             let slots = Double(bars.labels.count * (bars.labels.count > 12 ? 1 : max(1, bars.series.count)))
             let longest = bars.labels.map(\.count).max() ?? 0
-            let width = min(2400, max(640, 90 + slots * 11.5))
-            return (width.rounded(), (max(400, width * 0.2) + min(Painter.nameLimit, Double(longest) * 6)).rounded())
+            let width = min(4800, max(640, 90 + slots * 11.5))
+            return (width.rounded(), (min(640, max(400, width * 0.2)) + min(Painter.nameLimit, Double(longest) * 6)).rounded())
         case .lines, .scatter:
             return (760, 480)
+        case .groups(let groups):
+            return (Painter.groupsWidth, Painter.groupsHeight(groups))
         case .heatMap(let map):
             let longest = Double(max(map.rowLabels.map(\.count).max() ?? 0, map.columnLabels.map(\.count).max() ?? 0))
             let names = min(Painter.nameLimit, longest * 6)
-            func cells(_ count: Int) -> Double { min(2000, max(240, Double(count) * (count <= 30 ? 24 : 11.5))) }
+            func cells(_ count: Int) -> Double { min(4700, max(240, Double(count) * (count <= 30 ? 24 : 11.5))) }
             return (
                 (160 + names + cells(map.columnLabels.count)).rounded(), (110 + names + cells(map.rowLabels.count)).rounded()
             )

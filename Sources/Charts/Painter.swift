@@ -21,6 +21,7 @@ struct Painter {
         case .bars(let bars): drawBars(bars)
         case .lines(let curves): drawCurves(curves, isJoined: true)
         case .scatter(let curves): drawCurves(curves, isJoined: false)
+        case .groups(let groups): drawGroups(groups)
         case .heatMap(let map): drawHeatMap(map)
         }
     }
@@ -149,7 +150,7 @@ struct Painter {
         let top = drawHead(curves.map(\.name)) { index, middle in
             let style = SeriesStyle.at(index)
             if isJoined { canvas.line([Point(middle.x - 14, middle.y), Point(middle.x + 14, middle.y)], style.colour, width: 2, dash: style.dash) }
-            canvas.marker(style.marker, at: middle, radius: 4, style.colour)
+            canvas.marker(style.marker, style.filling, at: middle, radius: 4, style.colour)
         }
         let left = leftMargin(upTicks.labels)
         let plot = Rectangle(left, top, width - left - Self.edge - 8, height - top - bottomMargin(Self.tickHeight))
@@ -177,7 +178,7 @@ struct Painter {
             let interval = isJoined ? max(1, curve.points.count / 12) : 1
             let radius = isJoined || curve.points.count < 500 ? 4.0 : 2.5
             for (number, point) in curve.points.enumerated() where number % interval == 0 && isShown(point) {
-                canvas.marker(style.marker, at: place(point), radius: radius, style.colour)
+                canvas.marker(style.marker, style.filling, at: place(point), radius: radius, style.colour)
             }
         }
         drawAxisTitles(plot)

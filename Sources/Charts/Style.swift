@@ -2,7 +2,7 @@
 package struct Colour: Equatable {
     package var red, green, blue: Double
 
-    init(_ red: Double, _ green: Double, _ blue: Double) {
+    package init(_ red: Double, _ green: Double, _ blue: Double) {
         self.red = red
         self.green = green
         self.blue = blue
@@ -18,6 +18,18 @@ package struct Colour: Equatable {
     func mixed(with other: Colour, _ share: Double) -> Colour {
         func mix(_ from: Double, _ to: Double) -> Double { from + (to - from) * share }
         return Colour(mix(red, other.red), mix(green, other.green), mix(blue, other.blue))
+    }
+
+    /// Any number of colours, neighbours far apart in hue and one light, one dark.
+    static func spread(_ index: Int) -> Colour {
+        // Steps of the golden ratio around the circle of hues never come back to where they were.
+        let hue = (Double(index) * 0.618034).truncatingRemainder(dividingBy: 1) * 6
+        let value = index % 2 == 0 ? 0.85 : 0.5
+        func channel(_ offset: Double) -> Double {
+            let place = (hue + offset).truncatingRemainder(dividingBy: 6)
+            return value * (1 - 0.85 * min(max(min(place, 4 - place), 0), 1))
+        }
+        return Colour(channel(5), channel(3), channel(1))
     }
 
     /// Relative luminance, near enough for choosing black or white writing.
@@ -37,19 +49,32 @@ package enum Hatch: Equatable {
 }
 
 package enum Marker: CaseIterable, Equatable {
-    case circle, square, triangle, diamond, cross
+    case circle, square, triangle, diamond, cross, tip, plus
+}
+
+/// How the inside of a marker looks; of crosses, how thick they are and whether a ring is around them.
+package enum Filling: CaseIterable, Equatable {
+    case solid, hollow, dotted
 }
 
 /// What sets a series apart. The colours are those of Okabe and Ito (2008), safe for colour-blind eyes,
 /// in an order that alternates dark and light.
 package struct SeriesStyle: Equatable {
-    package let colour: Colour
+    package private(set) var colour: Colour
     package let hatch: Hatch
     /// Lengths of strokes and gaps; empty for an unbroken line.
     package let dash: [Double]
     package let marker: Marker
+    package var filling = Filling.solid
 
-    package static func at(_ index: Int) -> SeriesStyle { all[index % all.count] }
+    /// From the ninth series on colours are new and markers are hollow, then dotted, so that 24 series differ.
+    package static func at(_ index: Int) -> SeriesStyle {
+        var style = all[index % all.count]
+        guard index >= all.count else { return style }
+        style.colour = .spread(index)
+        style.filling = Filling.allCases[index / all.count % Filling.allCases.count]
+        return style
+    }
 
     private static let all = [
         SeriesStyle(colour: Colour(0, 0.447, 0.698), hatch: .none, dash: [], marker: .circle),
@@ -61,4 +86,21 @@ package struct SeriesStyle: Equatable {
         SeriesStyle(colour: Colour(grey: 0.2), hatch: .none, dash: [1, 3], marker: .square),
         SeriesStyle(colour: Colour(0.85, 0.8, 0.2), hatch: .crossed, dash: [6, 2, 1, 2, 1, 2], marker: .triangle),
     ]
+}
+
+/// What sets a group of points apart: 21 differ by marker alone.
+package struct GroupStyle: Equatable {
+    package let colour: Colour
+    package let marker: Marker
+    package let filling: Filling
+
+    /// Groups that markers tell apart.
+    package static var distinctCount: Int { Marker.allCases.count * Filling.allCases.count }
+
+    package static func at(_ index: Int) -> GroupStyle {
+        let round = index / Marker.allCases.count
+        return GroupStyle(
+            colour: index < 5 ? SeriesStyle.at(index).colour : .spread(index), marker: Marker.allCases[index % Marker.allCases.count],
+            filling: Filling.allCases[round % Filling.allCases.count])
+    }
 }

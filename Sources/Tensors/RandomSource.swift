@@ -1,7 +1,7 @@
 /// What a random number is for. Each purpose has its own stream, so that drawing more for one
 /// never shifts another.
 package enum RandomPurpose: UInt32, Sendable {
-    case weights = 1, prompts, shots, order, frames, crop, flip, colour, grey, blend, film, caption, test
+    case weights = 1, prompts, shots, order, frames, crop, flip, colour, grey, blend, film, caption, test, cluster
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

@@ -3,6 +3,7 @@
 
 #include "bfloat16.h"
 #include "convert.h"
+#include "explain.h"
 #include "image.h"
 #include "processors.h"
 #include "transformer.h"

@@ -96,15 +96,45 @@ package struct VideoHead: Sendable {
         multiply(logitGradient, .asStored, text.unit, .asStored, into: unitGradient, scale: scale)
         multiply(logitGradient, .transposed, unit, .asStored, into: sums.unitText, scale: scale, adding: true)
 
-        let pooledGradient = MutableMatrix(rows: rowCount, columns: unit.columnCount)
+        pooledBackward(unitGradient, unit: unit, lengths: lengths, isMean: mean, into: featureGradient)
+        return (loss, video)
+    }
+
+    /// The gradient of one class's logit.
+    ///
+    /// - Returns: `[frames, embeddingWidth]`.
+    func logitGradient(features: some Readable, label: Int) -> MutableMatrix {
+        let (unit, lengths, isMean) = pooled(features)
+        let unitGradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
+        let share = text.unit.row(label).values.map { $0 * scale / Float(unit.rowCount) }
+        for row in 0..<unit.rowCount { unitGradient.row(row).fill(with: share) }
+        let gradient = MutableMatrix(rows: features.rowCount, columns: features.columnCount)
+        pooledBackward(unitGradient, unit: unit, lengths: lengths, isMean: isMean, into: gradient)
+        return gradient
+    }
+
+    /// The video as one unit vector: of the mean of its frames, or the mean of the frames' own.
+    func embedding(features: some Readable) -> [Float] {
+        let (unit, _, isMean) = pooled(features)
+        if isMean { return unit.values }
+        let mean = MutableMatrix(rows: 1, columns: unit.columnCount, meanRow(of: unit))
+        let result = MutableMatrix(rows: 1, columns: unit.columnCount)
+        normaliseRows(mean, into: result, lengths: MutableMatrix(rows: 1, columns: 1))
+        return result.values
+    }
+
+    /// From the gradient of `pooled`'s unit vectors to that of the features, overwritten.
+    private func pooledBackward(
+        _ unitGradient: MutableMatrix, unit: MutableMatrix, lengths: MutableMatrix, isMean: Bool, into featureGradient: MutableMatrix
+    ) {
+        let pooledGradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
         normaliseRowsBackward(output: unit, lengths: lengths, outputGradient: unitGradient, inputGradient: pooledGradient)
-        if mean {
-            let share = pooledGradient.values.map { $0 / Float(features.rowCount) }
-            for frame in 0..<features.rowCount { featureGradient.row(frame).fill(with: share) }
+        if isMean {
+            let share = pooledGradient.values.map { $0 / Float(featureGradient.rowCount) }
+            for frame in 0..<featureGradient.rowCount { featureGradient.row(frame).fill(with: share) }
         } else {
             featureGradient.copy(pooledGradient)
         }
-        return (loss, video)
     }
 
     /// Unit vectors that meet the text: one a video for embedding fusion, otherwise one a frame.

@@ -143,7 +143,7 @@ package struct TransformerBlock: Sendable {
 
     /// From the block's output down to the residual stream between attention and MLP:
     /// fills `hiddenGradient`, `mlpNormGradient` and `middleGradient` of the scratch memory.
-    private func mlpBackward(outputGradient: MutableMatrix, saved: BlockActivations, scratch: BlockScratch) {
+    func mlpBackward(outputGradient: MutableMatrix, saved: BlockActivations, scratch: BlockScratch) {
         let rows = 0..<saved.shape.queryCount
         let hiddenGradient = scratch.hiddenGradient.rows(rows)
         let normGradient = scratch.mlpNormGradient.rows(rows)

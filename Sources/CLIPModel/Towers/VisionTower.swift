@@ -121,7 +121,7 @@ package struct VisionTower: Sendable {
     }
 
     /// The gradient of `join`: sums the prompts' rows over frames, returns the frames' own rows.
-    private func split(
+    func split(
         _ gradient: MutableMatrix, saved: VisionActivations, promptRows: MutableMatrix, into memory: MutableMatrix
     ) -> MutableMatrix {
         let rows = saved.layout.frameRows

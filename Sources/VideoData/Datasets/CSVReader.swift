@@ -2,11 +2,11 @@ import Files
 
 /// The records of a CSV file, RFC 4180: fields split at commas, quoted where they hold commas, quotes
 /// (written twice) or line breaks. Reads LF and CRLF, drops a byte order mark.
-struct CSVReader {
-    struct Record: Equatable {
+package struct CSVReader {
+    package struct Record: Equatable {
         /// Where the record starts, from 1.
-        var line: Int
-        var fields: [String]
+        package var line: Int
+        package var fields: [String]
     }
 
     /// Class lists are small; the longest published one is 30 kB.
@@ -15,7 +15,7 @@ struct CSVReader {
     /// Fields of one record; published tables have six.
     static let fieldLimit = 1024
 
-    static func records(of path: String) throws(DatasetError) -> [Record] {
+    package static func records(of path: String) throws(DatasetError) -> [Record] {
         var records: [Record] = []
         try eachRecord(of: path, byteLimit: byteLimit) { record throws(DatasetError) in records.append(record) }
         return records
@@ -107,7 +107,7 @@ struct CSVReader {
     }
 
     /// A field as a writer must put it.
-    static func written(_ field: String) -> String {
+    package static func written(_ field: String) -> String {
         let needsQuotes = field.utf8.contains { [UInt8(ascii: ","), UInt8(ascii: "\""), 10, 13].contains($0) }
         return needsQuotes ? field.inDoubleQuotes : field
     }

@@ -1,0 +1,210 @@
+import Tensors
+
+/// What an attention map shows of a block.
+package enum AttentionMapKind: Sendable, Equatable {
+    /// Gradient-weighted relevance of each patch for a class's logit, from a block on (`methods.md` 8.8).
+    case relevance
+    /// The class token's attention, mean over heads, or of one head.
+    case raw(head: Int?)
+}
+
+/// Where the vision tower looks in each frame of a video. Prompts are left out.
+package struct AttentionMaps: Sendable {
+    /// The video's, one a class.
+    package let logits: [Float]
+    /// The class that the maps are about.
+    package let label: Int
+    /// Patches along a side of a frame.
+    package let gridSide: Int
+    /// The first block that was looked at, from 0.
+    package let firstBlock: Int
+    /// `[block − firstBlock][frame][patch]`. Relevance: from this block on; raw: of this block.
+    package let blocks: [[[Float]]]
+}
+
+extension VideoClassifier {
+    package var headCount: Int { backbone.architecture.vision.headCount }
+    package var blockCount: Int { backbone.architecture.vision.layerCount }
+
+    /// Looks into the vision tower while it sees a clip.
+    ///
+    /// Relevance follows Chefer et al. 2021 as the paper's authors used it: with S the logit of the class (of the
+    /// video: mean over frames, unit length, scale), E_b = meanₕ max(0, ∂S/∂A_b ⊙ A_b) of block b, and
+    /// R ← R + E_b R from `firstBlock` on, starting at R = I, a frame's map is R[class token, patches].
+    ///
+    /// - Parameters:
+    ///   - clip: `[frames, 3 × side × side]`, normalised pixels.
+    ///   - label: nil for the class with the largest logit.
+    ///   - firstBlock: in `0 ..< blockCount`.
+    /// - Throws: `ModelError` where the logits are no numbers.
+    package func attention(
+        in clip: Matrix, of kind: AttentionMapKind, label: Int? = nil, from firstBlock: Int
+    ) throws(ModelError) -> AttentionMaps {
+        precondition((0..<blockCount).contains(firstBlock), "no block \(firstBlock)")
+        let features = pass.forward(clips: [clip], context: context)[0]
+        let logits = head.logits(features: features)
+        guard logits.allSatisfy(\.isFinite) else { throw .notNumbers(what: "the logits") }
+        let chosen = label ?? logits.indices.max { (logits[$0], $1) < (logits[$1], $0) } ?? 0
+        let featureGradient = head.logitGradient(features: features, label: chosen).reading
+
+        let longest = pass.chunks.map(\.count).max() ?? 1
+        let workers = (0..<min(pass.pool.threadCount, pass.chunks.count)).map { _ in
+            AttentionWorker(tower: backbone.vision, layout: pass.layout, frameCount: longest)
+        }
+        let maps = ChunkMaps(count: pass.chunks.count)
+        pass.pool.parallelFor(pass.chunks.count) { [pass, context] worker, item in
+            let chunk = pass.chunks[item]
+            maps.set(
+                workers[worker].maps(
+                    frames: clip.rows(chunk), featureGradient: featureGradient.rows(chunk), context: context, kind: kind,
+                    firstBlock: firstBlock), at: item)
+        }
+        let chunks = maps.all
+        return AttentionMaps(
+            logits: logits, label: chosen, gridSide: backbone.architecture.patchesPerSide, firstBlock: firstBlock,
+            blocks: (0..<blockCount - firstBlock).map { block in chunks.flatMap { $0[block] } })
+    }
+}
+
+/// What workers leave behind, in the order of chunks. Unchecked Sendable: guarded by the monitor.
+private final class ChunkMaps: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var maps: [[[[Float]]]]
+
+    init(count: Int) { maps = Array(repeating: [], count: count) }
+
+    func set(_ value: [[[Float]]], at index: Int) { monitor.locked { maps[index] = value } }
+    var all: [[[[Float]]]] { monitor.locked { maps } }
+}
+
+/// The memory of one thread, and how it goes through a few frames.
+private struct AttentionWorker: Sendable {
+    let tower: VisionTower
+    let layout: VisionLayout
+    private let memory: VisionActivations
+    private let scratch: VisionScratch
+    /// Not looked at: prompts do not learn here, but gradients of what frames share need a place.
+    private let sums: VisionPromptSums
+
+    init(tower: VisionTower, layout: VisionLayout, frameCount: Int) {
+        self.tower = tower
+        self.layout = layout
+        memory = VisionActivations(layout: layout, frameCount: frameCount, keeping: .prompts)
+        scratch = VisionScratch(layout: layout, frameCount: frameCount, keeping: .prompts)
+        sums = VisionPromptSums(layout: layout)
+    }
+
+    /// `[block − firstBlock][frame][patch]`
+    func maps(
+        frames: Matrix, featureGradient: Matrix, context: VisionPromptContext?, kind: AttentionMapKind, firstBlock: Int
+    ) -> [[[Float]]] {
+        let saved = memory.prefix(frames.rowCount)
+        tower.forward(frames: frames, context: context, saved: saved, scratch: scratch)
+        return switch kind {
+        case .relevance: relevance(featureGradient, context: context, saved: saved, firstBlock: firstBlock)
+        case .raw(let head):
+            (firstBlock..<layout.layerCount).map { layer in
+                (0..<saved.frameCount).map { classAttention(of: $0, layer: layer, head: head, context: context, saved: saved) }
+            }
+        }
+    }
+
+    /// The class token's attention to the patches of one frame.
+    private func classAttention(
+        of frame: Int, layer: Int, head: Int?, context: VisionPromptContext?, saved: VisionActivations
+    ) -> [Float] {
+        let block = saved.blocks[layer]
+        let headCount = layout.architecture.vision.headCount
+        let queryRows = block.shape.queryRows(of: frame)
+        let logSums = block.logSums(of: frame)
+        let ofClassToken = MutableMatrix(rows: 1, columns: headCount)
+        for head in 0..<headCount { ofClassToken[0, head] = logSums[0, head * queryRows.count] }
+        return seen(
+            by: block.queries.row(queryRows.lowerBound).reading, weights: MutableMatrix(rows: 1, columns: 1, [1]).reading,
+            gradient: nil, logSums: ofClassToken.reading, heads: head.map { $0..<$0 + 1 } ?? 0..<headCount, frame: frame, layer: layer,
+            context: context, saved: saved)[1...layout.architecture.patchCount].map { $0 }
+    }
+
+    /// As R[class token] is the row vector e (I + E_last) ⋯ (I + E_first), it is built from the last block down, as
+    /// gradients are; no R is kept. Prompts whose outputs the next layer replaces have no gradient, so their rows of
+    /// E are zero and nothing passes through them.
+    private func relevance(
+        _ featureGradient: Matrix, context: VisionPromptContext?, saved: VisionActivations, firstBlock: Int
+    ) -> [[[Float]]] {
+        var rows = [[Float]](
+            repeating: [1] + [Float](repeating: 0, count: layout.rows(of: layout.layerCount - 1) - 1), count: saved.frameCount)
+        var maps: [[[Float]]] = []
+        var streamGradient = classGradient(featureGradient, saved: saved)
+        for layer in stride(from: layout.layerCount - 1, through: firstBlock, by: -1) {
+            let block = tower.blocks[layer]
+            let activations = saved.blocks[layer]
+            let attended = block.attendedGradient(outputGradient: streamGradient, saved: activations, scratch: scratch.block)
+            for frame in rows.indices {
+                let queryRows = activations.shape.queryRows(of: frame)
+                let weights = MutableMatrix(rows: 1, columns: queryRows.count, Array(rows[frame].prefix(queryRows.count)))
+                let added = seen(
+                    by: activations.queries.rows(queryRows).reading, weights: weights.reading, gradient: attended.rows(queryRows).reading,
+                    logSums: activations.logSums(of: frame).reading, heads: 0..<layout.architecture.vision.headCount, frame: frame,
+                    layer: layer, context: context, saved: saved)
+                for (row, value) in added.enumerated() { rows[frame][row] += value }
+            }
+            maps.append(rows.map { Array($0[1...layout.architecture.patchCount]) })
+            if layer > firstBlock { streamGradient = inputGradient(of: layer, streamGradient, context: context, saved: saved) }
+            if layer == layout.joinLayer { rows = rows.map { Array($0.prefix(layout.frameRows)) } }
+        }
+        return maps.reversed()
+    }
+
+    /// What one frame's queries see of its own rows, with the weights given.
+    private func seen(
+        by queries: Matrix, weights: Matrix, gradient: Matrix?, logSums: Matrix, heads: Range<Int>, frame: Int, layer: Int,
+        context: VisionPromptContext?, saved: VisionActivations
+    ) -> [Float] {
+        let block = saved.blocks[layer]
+        let sources = AttentionSources(
+            shared: context?.keyValue(of: layer), own: block.keyValue.rows(block.shape.groups.rows(of: frame)).reading)
+        let result = MutableMatrix(rows: 1, columns: sources.keyCount)
+        addRelevance(
+            outputGradient: gradient, queries: queries, sources: sources, headCount: layout.architecture.vision.headCount, heads: heads,
+            logSums: logSums, rowWeights: weights, into: result)
+        return Array(result.values.dropFirst(sources.sharedCount))
+    }
+
+    /// The gradient of the class token's rows after the last block, `[frames, width]`.
+    private func classGradient(_ featureGradient: Matrix, saved: VisionActivations) -> MutableMatrix {
+        let normGradient = scratch.block.selected.rows(0..<saved.frameCount)
+        let gradient = scratch.classGradient.rows(0..<saved.frameCount)
+        multiply(featureGradient, .asStored, tower.parameters.projection, .transposed, into: normGradient)
+        gradient.fill(0)
+        layerNormBackward(
+            outputGradient: normGradient, input: saved.classRows, weight: tower.parameters.outputNorm.weight,
+            saved: saved.outputNorm, inputGradient: gradient)
+        return gradient
+    }
+
+    /// The gradient of what a layer was given, without the prompts that joined there.
+    private func inputGradient(
+        of layer: Int, _ outputGradient: MutableMatrix, context: VisionPromptContext?, saved: VisionActivations
+    ) -> MutableMatrix {
+        let gradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
+        let shared = context?.keyValue(of: layer)
+        tower.blocks[layer].backward(
+            outputGradient: outputGradient, saved: saved.blocks[layer], shared: shared,
+            sharedGradient: shared == nil ? nil : sums.layers[layer], inputGradient: gradient, weights: FrozenBlock(),
+            scratch: scratch.block)
+        guard layer == layout.joinLayer else { return gradient }
+        return tower.split(gradient, saved: saved, promptRows: sums.layers[layer], into: scratch.gradients[2])
+    }
+}
+
+extension TransformerBlock {
+    /// The gradient of the heads' outputs, `[queries, width]`, in scratch memory: the first half of `backward`.
+    fileprivate func attendedGradient(
+        outputGradient: MutableMatrix, saved: BlockActivations, scratch: BlockScratch
+    ) -> MutableMatrix {
+        mlpBackward(outputGradient: outputGradient, saved: saved, scratch: scratch)
+        let rows = 0..<saved.shape.queryCount
+        multiplyBackward(scratch.middleGradient.rows(rows), weights.attentionOutput, into: scratch.attendedGradient.rows(rows))
+        return scratch.attendedGradient.rows(rows)
+    }
+}

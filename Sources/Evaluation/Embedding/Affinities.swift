@@ -1,0 +1,128 @@
+import Foundation
+import Tensors
+
+/// How much each two points are neighbours: pᵢⱼ = (pⱼ|ᵢ + pᵢ|ⱼ) / 2n, summing to 1 over all pairs.
+struct Affinities: Sendable {
+    private enum Storage {
+        /// `[count, count]`
+        case all(Matrix)
+        /// Of each point its neighbours, ascending, and what they count.
+        case some([[(neighbour: Int, probability: Float)]])
+    }
+
+    private let storage: Storage
+
+    var isExact: Bool { if case .all = storage { true } else { false } }
+
+    /// - Parameter isExact: over all pairs; else over each point's 3 · perplexity nearest, as van der Maaten 2014 section 4.1.
+    init(_ points: Matrix, perplexity: Double, isExact: Bool, pool: WorkerPool) {
+        storage = isExact ? .all(Self.all(points, perplexity, pool)) : .some(Self.nearest(points, perplexity, pool))
+    }
+
+    private static func all(_ points: Matrix, _ perplexity: Double, _ pool: WorkerPool) -> Matrix {
+        let count = points.rowCount
+        let conditional = MutableMatrix(rows: count, columns: count)
+        pool.parallelFor(count) { _, point in
+            let distances = MutableMatrix(rows: 1, columns: count)
+            squaredDistances(from: points.row(point), to: points, into: distances)
+            var others = distances.values
+            others.remove(at: point)
+            let probabilities = MutableMatrix(rows: 1, columns: count - 1)
+            neighbourProbabilities(
+                distances: MutableMatrix(rows: 1, columns: count - 1, others).reading, perplexity: perplexity, into: probabilities)
+            var row = probabilities.values
+            row.insert(0, at: point)
+            conditional.row(point).fill(with: row)
+        }
+        let joint = MutableMatrix(rows: count, columns: count)
+        let share = 1 / Float(2 * count)
+        pool.parallelFor(count) { _, point in
+            let row = conditional.row(point).values
+            joint.row(point).fill(with: row.indices.map { (row[$0] + conditional[$0, point]) * share })
+        }
+        return joint.reading
+    }
+
+    private static func nearest(
+        _ points: Matrix, _ perplexity: Double, _ pool: WorkerPool
+    ) -> [[(neighbour: Int, probability: Float)]] {
+        let count = points.rowCount
+        let neighbourCount = min(count - 1, Int(3 * perplexity) + 1)
+        // Numbers of neighbours fit a float up to 2²⁴ points.
+        let neighbours = MutableMatrix(rows: count, columns: neighbourCount)
+        let conditional = MutableMatrix(rows: count, columns: neighbourCount)
+        pool.parallelFor(count) { _, point in
+            let distances = MutableMatrix(rows: 1, columns: count)
+            squaredDistances(from: points.row(point), to: points, into: distances)
+            let values = distances.values
+            // Sorting numbers alone is much faster than sorting points by them.
+            var others = values
+            others.remove(at: point)
+            let farthest = others.sorted()[neighbourCount - 1]
+            let nearest = values.indices.filter { $0 != point && values[$0] <= farthest }
+                .sorted { (values[$0], $0) < (values[$1], $1) }.prefix(neighbourCount)
+            neighbours.row(point).fill(with: nearest.map(Float.init))
+            neighbourProbabilities(
+                distances: MutableMatrix(rows: 1, columns: neighbourCount, nearest.map { values[$0] }).reading, perplexity: perplexity,
+                into: conditional.row(point))
+        }
+        var joint = [[Int: Float]](repeating: [:], count: count)
+        let share = 1 / Float(2 * count)
+        for point in 0..<count {
+            for place in 0..<neighbourCount {
+                let other = Int(neighbours[point, place])
+                let probability = conditional[point, place] * share
+                joint[point][other, default: 0] += probability
+                joint[other][point, default: 0] += probability
+            }
+        }
+        return joint.map { row in row.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+    }
+
+    /// Σⱼ pᵢⱼ q (yᵢ − yⱼ), `PlaneRepulsion`'s q.
+    func pull(on point: Int, positions: Matrix) -> (x: Double, y: Double) {
+        switch storage {
+        case .all(let joint): return attraction(of: point, positions: positions, probabilities: joint.row(point))
+        case .some(let joint):
+            var (x, y) = (0.0, 0.0)
+            let (ownX, ownY) = (positions[0, point], positions[1, point])
+            for (other, probability) in joint[point] {
+                let (dx, dy) = (ownX - positions[0, other], ownY - positions[1, other])
+                let pull = Double(probability / (1 + dx * dx + dy * dy))
+                x += pull * Double(dx)
+                y += pull * Double(dy)
+            }
+            return (x, y)
+        }
+    }
+
+    /// Σ p ln(p / q), q being normalised by `normaliser`.
+    func divergence(positions: Matrix, normaliser: Double) -> Double {
+        let (xs, ys) = (positions.row(0).values, positions.row(1).values)
+        func term(_ point: Int, _ other: Int, _ probability: Float) -> Double {
+            guard probability > 0 else { return 0 }
+            let (dx, dy) = (Double(xs[point] - xs[other]), Double(ys[point] - ys[other]))
+            let q = 1 / (1 + dx * dx + dy * dy) / normaliser
+            return Double(probability) * log(Double(probability) / max(q, .leastNormalMagnitude))
+        }
+        var sum = 0.0
+        switch storage {
+        case .all(let joint):
+            for point in xs.indices { for (other, p) in joint.row(point).values.enumerated() { sum += term(point, other, p) } }
+        case .some(let joint):
+            for (point, row) in joint.enumerated() { for (other, p) in row { sum += term(point, other, p) } }
+        }
+        return sum
+    }
+
+    /// The joint probabilities of one point with all.
+    func row(_ point: Int, count: Int) -> [Float] {
+        switch storage {
+        case .all(let joint): return joint.row(point).values
+        case .some(let joint):
+            var row = [Float](repeating: 0, count: count)
+            for (other, probability) in joint[point] { row[other] = probability }
+            return row
+        }
+    }
+}

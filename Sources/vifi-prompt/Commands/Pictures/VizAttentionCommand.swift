@@ -1,0 +1,198 @@
+import ArgumentParser
+import Charts
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+struct VizAttentionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "attention",
+        abstract: "Shows where a model looks in a film: a strip of frames (.png) and the film itself (.mp4).",
+        discussion: """
+              vifi-prompt viz attention CLIP.mp4 --prompts prompts.safetensors -o attention.png -o attention.mp4
+              vifi-prompt viz attention CLIP.mp4 --labels labels.csv --class archery --compare clip.safetensors bridged.safetensors prompts.safetensors
+
+            A map shows how much each place counts for a class: the predicted one, or --class. Relevance weighs the \
+            attention of the last block, or of all from --from-block on, by the gradient of the class's logit; raw is \
+            the class token's attention in the last block. Each frame's map goes from its least (blue) to its largest \
+            value (red); a line surrounds half of the largest and more; what the model does not see is grey. Between \
+            the frames that the model saw, the film blends their maps.
+
+            Each of --compare is a backbone or prompts of any form, and makes a row of its own.
+            """)
+
+    enum Map: String, ExpressibleByArgument, CaseIterable { case relevance, raw }
+
+    @Argument(help: ArgumentHelp("Films of any kind that FFmpeg reads; one of the pocket world by default.", valueName: "film"))
+    var films: [String] = []
+
+    @Option(name: .customLong("class"), help: ArgumentHelp("The class that the maps are about; each model's own prediction by default.", valueName: "name"))
+    var className: String?
+    @Option(help: "What a map shows: relevance or raw.")
+    var map = Map.relevance
+    @Option(help: ArgumentHelp("Relevance from this block of the vision tower on, counted from 1; the last by default.", valueName: "block"))
+    var fromBlock: Int?
+    @Flag(help: "A row for every block: relevance from it on, or its raw attention.")
+    var layers = false
+    @Option(help: ArgumentHelp("With --map raw: one head, counted from 1, instead of the mean over heads.", valueName: "head"))
+    var head: Int?
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Backbones and prompts to show below each other.", valueName: "file"))
+    var compare: [String] = []
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`; the prompt file's by default.", valueName: "csv"))
+    var labels: String?
+    @Option(help: ArgumentHelp("Words around a class name where no text prompts are learned, with {} in its place.", valueName: "words"))
+    var template: String?
+    @Option(help: "Frames of each film; as many as the first prompts were learned with by default.")
+    var frames: Int?
+    @OptionGroup var pictures: PictureOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Prompts") var prompts: PromptOptions
+
+    func validate() throws {
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        guard head == nil || map == .raw else { throw ValidationError("--head is about --map raw.") }
+        guard fromBlock == nil || map == .relevance || layers else {
+            throw ValidationError("--from-block is about relevance; with --map raw it needs --layers.")
+        }
+    }
+
+    private var namesModel: Bool { model.backbone != nil || prompts.prompts != nil || !compare.isEmpty || labels != nil }
+
+    func run() throws {
+        guard !films.isEmpty || !namesModel else { throw PictureError.noFilm }
+        let outputs = try outputs(for: films)
+        for film in films where !fileExists(film) { throw FileError(path: film, problem: .missing) }
+        let pool = model.pool
+        let models = try models(pool: pool)
+        let chosen = try films.isEmpty ? [pocketFilm(pool)] : films
+        for (film, output) in zip(chosen, try films.isEmpty ? [PictureOutput(pictures.output, name: "attention", endings: Self.endings)] : outputs) {
+            try show(film, models: models, output: output, pool: pool)
+        }
+    }
+
+    private static let endings = [".png", ".mp4"]
+
+    private func outputs(for films: [String]) throws -> [PictureOutput] {
+        var taken: Set<String> = []
+        let outputs = try films.map { film in
+            let last = film.lastPathComponent
+            let stem = String(last.lastIndex(of: ".").map { last[..<$0] } ?? Substring(last))
+            var name = "\(stem.isEmpty ? "film" : stem)-attention"
+            // Films of one name in different folders.
+            var number = 2
+            while !taken.insert(name).inserted {
+                name = "\(stem)-attention-\(number)"
+                number += 1
+            }
+            return try PictureOutput(pictures.output, name: name, endings: Self.endings)
+        }
+        if films.count > 1, let path = outputs[0].files.first(where: { file in outputs[1].files.contains { $0.path == file.path } })?.path {
+            throw PictureError.severalFilms(path: path)
+        }
+        return outputs
+    }
+
+    private func pocketFilm(_ pool: WorkerPool) throws -> String {
+        let set = try PocketHome.dataSet(.small(), pool: pool)
+        let list = try AnnotationList.read(set.testList)
+        guard let first = list.clips.first else { throw PictureError.noFilm }
+        Console.note("This is a film of the pocket world. For your own name them: `vifi-prompt viz attention CLIP.mp4`.")
+        return list.root.appendingPath(first.path)
+    }
+
+    // MARK: Models
+
+    private func models(pool: WorkerPool) throws -> [AttentionModel] {
+        var subjects: [Subject] = []
+        func add(prompts path: String?, backbone: String?) throws {
+            subjects.append(
+                try Subject(
+                    prompts: path, backbone: backbone, vocabulary: model.vocabulary, activation: model.activation,
+                    anyBackbone: prompts.anyBackbone, precision: model.precision))
+        }
+        if model.backbone != nil || prompts.prompts != nil {
+            try add(prompts: prompts.prompts, backbone: model.backbone)
+        } else if compare.isEmpty {
+            if !namesModel {
+                // Before bridging, after it, and with prompts: the pocket world shows all three.
+                try add(prompts: nil, backbone: BackboneFinder.imageBackbone())
+            }
+            try add(prompts: nil, backbone: nil)
+            if !namesModel, let newest = BackboneFinder.newestPrompts() {
+                Console.note("Prompts: \(newest.escapedForDisplay). For your own pass --prompts FILE.")
+                try add(prompts: newest, backbone: nil)
+            }
+        }
+        for path in compare {
+            let isPrompts = (try? PromptFile.load(path)) != nil
+            try add(prompts: isPrompts ? path : nil, backbone: isPrompts ? nil : path)
+        }
+        let names = try classNames(subjects)
+        let label = try className.map { name in
+            guard let label = names.firstIndex(of: name) else { throw PictureError.unknownClass(name: name, among: names) }
+            return label
+        }
+        var models: [AttentionModel] = []
+        for subject in subjects {
+            let classifier = try subject.classifier(
+                classNames: names, template: template, fusion: nil, frameCount: frames ?? models.first?.classifier.frameCount, pool: pool)
+            models.append(
+                AttentionModel(
+                    title: subject.summary, classifier: classifier, transform: subject.testTransform, names: names, label: label,
+                    blocks: try blocks(of: classifier), kind: try kind(classifier), isByBlock: layers))
+        }
+        return models
+    }
+
+    /// First block to look at, from 0.
+    private func blocks(of classifier: VideoClassifier) throws(PictureError) -> Int {
+        guard let fromBlock else { return layers ? 0 : classifier.blockCount - 1 }
+        guard (1...classifier.blockCount).contains(fromBlock) else { throw .unknownBlock(fromBlock, count: classifier.blockCount) }
+        return fromBlock - 1
+    }
+
+    private func kind(_ classifier: VideoClassifier) throws(PictureError) -> AttentionMapKind {
+        guard map == .raw else { return .relevance }
+        if let head, !(1...classifier.headCount).contains(head) { throw .unknownHead(head, count: classifier.headCount) }
+        return .raw(head: head.map { $0 - 1 })
+    }
+
+    private func classNames(_ subjects: [Subject]) throws -> [String] {
+        if let labels {
+            let classes = try ClassNames.read(labels)
+            for warning in classes.warnings { Console.warning(warning.description) }
+            return classes.names
+        }
+        if let header = subjects.lazy.compactMap(\.prompts?.header).first(where: { !$0.classNames.isEmpty }) { return header.classNames }
+        guard subjects.allSatisfy({ $0.backbone.description.tokenizer == .bytes }) else { throw SettingsError.incompleteData(missing: ["--labels"]) }
+        Console.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
+        return PocketCatalogue.small().classes.map(\.name)
+    }
+
+    // MARK: One film
+
+    private func show(_ film: String, models: [AttentionModel], output: PictureOutput, pool: WorkerPool) throws {
+        var reading = try SampledFilm(
+            path: film, frameCount: models[0].classifier.frameCount, transforms: models.map(\.transform), threads: pool.threadCount)
+        for warning in reading.warnings { Console.warning("\(film.escapedForDisplay): \(warning)") }
+        let views = try models.indices.map { try models[$0].look(at: reading.clips[$0], of: reading.size) }
+        // Only what needs it: a strip has no use for the film, and the other way round.
+        for file in output.files {
+            try createDirectory(file.path.parentDirectory)
+            if file.ending == ".png" {
+                try reading.strip(of: views).write(to: file.path)
+            } else {
+                try reading.write(views, to: file.path, pool: pool)
+            }
+            Console.result(file.path.escapedForDisplay)
+        }
+        for (index, view) in views.enumerated() {
+            Console.note((views.count > 1 ? "\(index + 1): " : "") + "\(view.title): \(view.finding)")
+        }
+    }
+}
