@@ -25,6 +25,7 @@ package struct Chart: Sendable, Equatable {
         case lines([Curve])
         case scatter([Curve])
         case heatMap(HeatMap)
+        case lanes(Lanes)
     }
 }
 

@@ -68,6 +68,8 @@ extension Chart {
             return (width.rounded(), (max(400, width * 0.2) + min(Painter.nameLimit, Double(longest) * 6)).rounded())
         case .lines, .scatter:
             return (760, 480)
+        case .lanes(let lanes):
+            return Painter.laneExtent(lanes)
         case .heatMap(let map):
             let longest = Double(max(map.rowLabels.map(\.count).max() ?? 0, map.columnLabels.map(\.count).max() ?? 0))
             let names = min(Painter.nameLimit, longest * 6)

@@ -22,6 +22,7 @@ struct Painter {
         case .lines(let curves): drawCurves(curves, isJoined: true)
         case .scatter(let curves): drawCurves(curves, isJoined: false)
         case .heatMap(let map): drawHeatMap(map)
+        case .lanes(let lanes): drawLanes(lanes)
         }
     }
 
