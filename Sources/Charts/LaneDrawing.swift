@@ -71,7 +71,7 @@ extension Painter {
     }
 
     static func laneExtent(_ lanes: Lanes) -> (width: Double, height: Double) {
-        (1000, (edge * 2 + titleHeight + 40 + timeRoom + Double(max(1, lanes.labels.count)) * laneHeight).rounded())
+        (1000, (edge * 2 + titleHeight + 26 + timeRoom + Double(max(1, lanes.labels.count)) * laneHeight).rounded())
     }
 }
 

@@ -117,7 +117,7 @@ extension VideoLabeller {
     ///
     /// - Parameters:
     ///   - path: anything that FFmpeg decodes; only this file is opened.
-    ///   - window: length of a window; positive.
+    ///   - window: length of a window, at least 1 ms.
     ///   - stride: from one window's start to the next's, in the same unit; half a window by default.
     ///   - onProgress: told how many seconds of the film are done; returning false stops with an error.
     ///   - onWarning: told what is odd about a film that can be used even so.
@@ -143,9 +143,9 @@ extension VideoLabeller {
     ) throws(VifiPromptError) -> [FilmTimeline] {
         let stride = stride ?? window.half
         return try reporting {
-            guard window.span.count > 0, stride.span.count > 0, window.span.count.isFinite, stride.span.count.isFinite,
-                window.isSeconds == stride.isSeconds
-            else { throw RequestError.windows }
+            guard window.span.isUsable, stride.span.isUsable, window.isSeconds == stride.isSeconds else {
+                throw RequestError.windows
+            }
             return try together(labellers) { models in
                 let timelines = FilmTimelines(models: models, window: window.span, stride: stride.span)
                 let stream = try FilmStream(timelines.request(path), threadCount: labellers[0].threadCount)

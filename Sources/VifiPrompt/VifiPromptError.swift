@@ -85,7 +85,7 @@ enum RequestError: ReportableError {
         case .views(let count):
             "views is \(count); 1 to 64 make sense, with at most 4096 frames in all."
         case .windows:
-            "window and stride must be positive, and both seconds or both frames."
+            "window and stride are at least 0.001 seconds or 1 frame, and both seconds or both frames."
         case .noLabellers:
             "no labellers. Pass at least one."
         case .otherSides:

@@ -59,19 +59,23 @@ struct WindowScorer {
         throw .tooManyWindows(path: path, count: windowCount, classes: classes)
     }
 
-    /// - Parameter batchCount: frames that go through the model together.
-    mutating func add(_ part: FilmPart, batchCount: Int) throws {
+    /// Frames that go through the model together: whole clips of it, enough for a wave of the tower. Always as many, so
+    /// that results do not depend on how the film was cut into parts.
+    private var batchCount: Int { model.classifier.frameCount * max(1, 32 / model.classifier.frameCount) }
+
+    mutating func add(_ part: FilmPart) throws {
         frameCount += part.times.count
         if grid.unit == .frames { times += part.times }
         for frame in part.frames where !frame.points[gridIndex].isEmpty {
             waiting.append((frame.picture, frame.points[gridIndex]))
         }
-        guard waiting.count >= batchCount || part.isLast else { return }
-        encode()
+        while waiting.count >= batchCount { encode(batchCount) }
+        if part.isLast { encode(waiting.count) }
         // The newest frame is not delivered before its end is known.
         let length = grid.unit == .frames ? Double(part.isLast ? frameCount : frameCount - 1) : part.seconds
         while grid.isComplete(windows.count, at: length) {
             let bounds = grid.bounds(ofWindow: windows.count)
+            guard part.isLast || grid.firstPoint(from: bounds.end) <= pointCount else { break }
             try check(windowCount: windows.count + 1)
             windows.append(try scored(from: bounds.start, to: bounds.end, seconds: part.seconds))
         }
@@ -87,15 +91,16 @@ struct WindowScorer {
     /// - Parameter seconds: length of the film.
     func timeline(seconds: Double) -> Timeline { Timeline(seconds: seconds, windows: windows) }
 
-    private mutating func encode() {
-        guard !waiting.isEmpty else { return }
-        let crops = model.transform.clips(from: waiting.map(\.picture), key: ClipKey(seed: 0, epoch: 0, clip: 0))
+    /// Computes the features of the first `count` frames that wait.
+    private mutating func encode(_ count: Int) {
+        guard count > 0 else { return }
+        let crops = model.transform.clips(from: waiting.prefix(count).map(\.picture), key: ClipKey(seed: 0, epoch: 0, clip: 0))
             .map { model.classifier.features(frames: $0.matrix) }
-        for (index, frame) in waiting.enumerated() {
+        for (index, frame) in waiting.prefix(count).enumerated() {
             kept.append((frame.points, crops.map { $0.row(index).values }))
             pointCount = frame.points.upperBound
         }
-        waiting = []
+        waiting.removeFirst(count)
     }
 
     /// Scores one window.
@@ -142,20 +147,19 @@ struct WindowScorer {
 package struct FilmTimelines {
     private let models: [FilmModel]
     private let grids: [WindowGrid]
-    private let batchCount: Int
+    /// Frames of a part: a few megabytes of pixels.
+    private static let partFrameCount = 32
 
     /// - Precondition: the models' transforms shrink alike.
     package init(models: [FilmModel], window: FilmSpan, stride: FilmSpan) {
         precondition(!models.isEmpty && Set(models.map(\.transform.shortSide)).count == 1, "the models shrink frames alike")
         self.models = models
         grids = models.map { WindowGrid(window: window, stride: stride, sampleCount: $0.sampler.sampleCount) }
-        // Enough for a wave of the tower, and a few megabytes of pixels.
-        batchCount = max(32, models.map(\.classifier.frameCount).max() ?? 1)
     }
 
     /// What to ask of a film.
     package func request(_ path: String) -> FilmStreamRequest {
-        FilmStreamRequest(path: path, grids: grids, shortSide: models[0].transform.shortSide, batchCount: batchCount)
+        FilmStreamRequest(path: path, grids: grids, shortSide: models[0].transform.shortSide, batchCount: Self.partFrameCount)
     }
 
     /// Reads a film to its end while the next part is decoded in the background.
@@ -178,7 +182,7 @@ package struct FilmTimelines {
         let parts = Prefetcher(count: .max, threadCount: 1, capacity: 2) { _ in try stream.next() }
         defer { parts.cancel() }
         while let part = try parts.next() {
-            for index in scorers.indices { try scorers[index].add(part, batchCount: batchCount) }
+            for index in scorers.indices { try scorers[index].add(part) }
             try report(part)
             if part.isLast { return (scorers.map { $0.timeline(seconds: part.seconds) }, part.warnings) }
         }

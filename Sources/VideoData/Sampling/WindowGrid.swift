@@ -22,12 +22,24 @@ package enum FilmSpan: Sendable, Equatable, Codable {
 
     package static let form = "a number with its unit, such as 2s, 500ms, 1.5min or 48f"
 
-    /// - Parameter text: a number followed by s, ms, min, m, h (time) or f, frames; nil where it is none, or not positive.
+    /// Positions along a film are counted in shares of it, which must stay numbers.
+    package static let leastSeconds = 0.001
+
+    /// Whether windows of this length can slide over a film.
+    package var isUsable: Bool {
+        switch self {
+        case .seconds(let seconds): seconds >= Self.leastSeconds && seconds < 1e9
+        case .frames(let frames): (1..<1_000_000_000).contains(frames)
+        }
+    }
+
+    /// - Parameter text: a number followed by s, ms, min, m, h (time) or f, frames; nil where it is none, or not
+    ///   usable.
     package init?(_ text: String) {
         let text = text.lowercased()
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let unit = text.dropFirst(digits.count).drop { $0 == " " }
-        guard let number = Double(digits), number > 0, number < 1e9 else { return nil }
+        guard let number = Double(digits) else { return nil }
         switch unit {
         case "ms": self = .seconds(number / 1000)
         case "s", "sec": self = .seconds(number)
@@ -38,6 +50,7 @@ package enum FilmSpan: Sendable, Equatable, Codable {
             self = .frames(frames)
         default: return nil
         }
+        guard isUsable else { return nil }
     }
 
     /// As `init` reads it.
@@ -64,7 +77,7 @@ package struct WindowGrid: Sendable, Equatable, Codable {
 
     /// - Precondition: window and stride have one unit and are positive; at least one sample.
     package init(window: FilmSpan, stride: FilmSpan, sampleCount: Int) {
-        precondition(window.unit == stride.unit && window.count > 0 && stride.count > 0 && sampleCount >= 1, "no such windows")
+        precondition(window.unit == stride.unit && window.isUsable && stride.isUsable && sampleCount >= 1, "no such windows")
         unit = window.unit
         self.window = window.count
         self.stride = stride.count
@@ -111,7 +124,8 @@ package struct WindowGrid: Sendable, Equatable, Codable {
     /// Windows with gaps between them stay where they are, and the last one may be cut.
     package func lastWindow(after count: Int, end: Double) -> (start: Double, end: Double)? {
         let covered = count == 0 ? 0 : bounds(ofWindow: count - 1).end
-        guard count == 0 || covered < end - 1e-9 * max(1, end) else { return nil }
+        // Rounded time stamps make a film seem a little longer than it is.
+        guard count == 0 || covered < end - 0.01 * stride else { return nil }
         guard count > 0 else { return (0, end) }
         guard stride > window else { return (max(0, end - window), end) }
         let start = bounds(ofWindow: count).start

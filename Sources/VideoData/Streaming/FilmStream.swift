@@ -82,6 +82,8 @@ import CFFmpeg
 
     /// Frames decoded for one part at most, so that stretches that nobody looks at are reported, too.
     private static let decodedLimit = 512
+    /// A part takes not much longer than this, so that whoever reads it can stop.
+    private static let partDuration = Duration.seconds(2)
 
     /// The next part: at most `batchCount` wanted frames, fewer where few are wanted.
     ///
@@ -96,7 +98,8 @@ import CFFmpeg
         source.deadline = Deadline(seconds: limits.seconds)
         var part = FilmPart()
         var decodedCount = 0
-        while part.frames.count < request.batchCount, decodedCount < Self.decodedLimit {
+        let start = ContinuousClock.now
+        while part.frames.count < request.batchCount, decodedCount < Self.decodedLimit, ContinuousClock.now - start < Self.partDuration {
             guard try decoder.next(from: &demuxer) else {
                 try end(&part)
                 break

@@ -131,8 +131,7 @@ package final class IsolatedFilms: FilmReading {
     private let shortSide: Int
     private let report: @Sendable (_ path: String, _ warnings: [String]) -> Void
 
-    /// A worker that says nothing for so long is given up, in seconds; its own limits are shorter.
-    private static let patience = 150.0
+    private let patience: Double
 
     /// What single frames of a film may cost: films may be hours long.
     static var limits: VideoLimits {
@@ -145,19 +144,21 @@ package final class IsolatedFilms: FilmReading {
     ///   - shortSide: that frames are shrunk to before they are sent.
     ///   - report: told what is odd about a film.
     ///   - program, arguments: of the worker; this one where nil.
+    ///   - patience: a worker that says nothing for so many seconds is given up; its own limits are shorter.
     package init(
-        shortSide: Int, program: String? = nil, arguments: [String] = ["data", "film-worker"],
+        shortSide: Int, program: String? = nil, arguments: [String] = ["data", "film-worker"], patience: Double = 150,
         report: @escaping @Sendable (_ path: String, _ warnings: [String]) -> Void = { _, _ in }
     ) {
         self.shortSide = shortSide
         self.report = report
+        self.patience = patience
         workers = Workers(program: program, arguments: arguments)
     }
 
     package func frames(
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
-        let conversation = try Conversation(path: path, workers: workers, patience: Self.patience)
+        let conversation = try Conversation(path: path, workers: workers, patience: patience)
         let count = try conversation.ask(.read(path: path, shortSide: shortSide)).frameCount ?? 0
         guard count > 0 else { throw conversation.crash() }
         let indices = choosing(count)
@@ -175,7 +176,7 @@ package final class IsolatedFilms: FilmReading {
 
     /// Opens a film as a stream.
     package func stream(_ request: FilmStreamRequest) throws -> any FilmStreaming {
-        let conversation = try Conversation(path: request.path, workers: workers, patience: Self.patience)
+        let conversation = try Conversation(path: request.path, workers: workers, patience: patience)
         guard let outlook = try conversation.ask(.stream(request)).outlook else { throw conversation.crash() }
         return Stream(request: request, outlook: outlook, conversation: conversation)
     }

@@ -11,8 +11,8 @@ final class AnswerLog {
     private let lock: DirectoryLock
     /// Films by path and prompts, as they were when they were answered.
     private var done: [Key: FoundFilm] = [:]
-    /// Answers that were there before.
-    private(set) var earlierCount = 0
+    /// Films that could not be read when their turn came.
+    private var failed: Set<String> = []
 
     private struct Key: Hashable {
         let film: String
@@ -31,13 +31,13 @@ final class AnswerLog {
         self.path = path
         self.settings = settings
         done = found.done
-        earlierCount = found.lineCount
+        failed = found.failed
         file = try AppendFile(path: path, keeping: found.byteCount)
     }
 
     private struct Contents {
         var done: [Key: FoundFilm] = [:]
-        var lineCount = 0
+        var failed: Set<String> = []
         /// Of the lines that are whole.
         var byteCount = 0
     }
@@ -65,7 +65,7 @@ final class AnswerLog {
                         throw AnswerLogError.notAnswers(path: path, line: number)
                     }
                     guard answer.settings == settings else { throw AnswerLogError.otherSettings(path: path, line: number) }
-                    contents.lineCount += 1
+                    if answer.error == nil { contents.failed.remove(answer.film) } else { contents.failed.insert(answer.film) }
                     let key = Key(film: answer.film, prompts: answer.prompts)
                     if answer.error == nil || !retriesFailed { contents.done[key] = film } else { contents.done[key] = nil }
                 }
@@ -94,6 +94,9 @@ final class AnswerLog {
     func isDone(_ film: FoundFilm, prompts: String?) -> Bool {
         done[Key(film: film.path, prompts: prompts)].map(film.isUnchanged) ?? false
     }
+
+    /// Whether the last answer is that the film could not be read.
+    func hasFailed(_ film: FoundFilm) -> Bool { failed.contains(film.path) }
 
     /// Appends answers of a film. On return they are on the disk.
     func append(_ lines: [FilmLine], of film: FoundFilm) throws {

@@ -59,6 +59,9 @@ struct PredictCommand: ParsableCommand {
         guard forms.saved.isEmpty || windows.window != nil else {
             throw ValidationError("--save is about time lines: pass --window, such as --window 2s.")
         }
+        guard !batch.watch || films.contains(where: isDirectory) else {
+            throw ValidationError("--watch needs a folder to wait for films in.")
+        }
         guard Set(prompts).count == prompts.count else { throw ValidationError("the same --prompts twice.") }
     }
 
@@ -69,7 +72,6 @@ struct PredictCommand: ParsableCommand {
         }
         let pool = model.pool
         let sources = try FilmSources(films, recursive: batch.recursive)
-        if batch.watch, sources.folders.isEmpty { throw ValidationError("--watch needs a folder to wait for films in.") }
         let models = try PredictionModels(
             settings: settings, model: model, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
             template: template, anyBackbone: anyBackbone, pool: pool)

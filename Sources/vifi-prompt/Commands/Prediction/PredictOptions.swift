@@ -127,7 +127,7 @@ struct AnswerFormOptions: ParsableArguments {
     @Option(
         name: .customLong("save"),
         help: ArgumentHelp(
-            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json; {} stands for the film's name. May be repeated.",
+            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json; {} stands for the film's name, {dir} for its folder. May be repeated.",
             valueName: "file"))
     var saved: [String] = []
 

@@ -14,6 +14,9 @@ struct PredictionRun {
     private let batch: BatchOptions
     private let forms: AnswerFormOptions
     private let log: AnswerLog?
+    /// For each model, in the names of saved files.
+    private let suffixes: [String]
+    private var savedPaths: Set<String> = []
     private let isolated: IsolatedFilms?
     private let reader: any FilmReading
     private var failures: [any Error] = []
@@ -34,6 +37,7 @@ struct PredictionRun {
         self.batch = batch
         self.forms = forms
         self.log = log
+        suffixes = TimelineFile.suffixes(of: models)
         for pattern in forms.saved {
             if savesMany, !pattern.contains("{}") { throw TimelineFileError.severalFilms(path: pattern) }
             if !pattern.contains("{}"), !forms.force, fileExists(pattern) { throw TimelineFileError.exists(path: pattern) }
@@ -67,7 +71,13 @@ struct PredictionRun {
         } else {
             let films = sources.found(tells: true)
             let left = pending(films)
-            if left.count < films.count { Console.note("\(films.count - left.count) of \(films.count) films are answered already") }
+            if left.count < films.count {
+                let waiting = Set(left.map(\.path))
+                let failed = films.count { !waiting.contains($0.path) && log?.hasFailed($0) == true }
+                Console.note(
+                    "\(films.count - left.count) of \(films.count) films are answered already"
+                        + (failed > 0 ? "; \(failed) of them could not be read (--retry-failed tries again)" : ""))
+            }
             try answer(left)
             try finish(total: films.count)
         }
@@ -162,13 +172,15 @@ struct PredictionRun {
         let request = timelines.request(path)
         let stream: any FilmStreaming =
             try isolated?.stream(request) ?? FilmStream(request, threadCount: min(4, WorkerPool.availableProcessors))
-        let length = stream.outlook.seconds.flatMap { Int(exactly: $0.rounded()) } ?? 0
-        let megabytes = stream.outlook.byteCount >> 20
-        let progress = length > 0
-            ? ProgressReporter(title, total: length, unit: "s of film") : ProgressReporter(title, total: megabytes, unit: "MB")
+        // Where the header names no length, bytes tell how far it is.
+        let length = stream.outlook.seconds.flatMap { Int(exactly: $0.rounded(.up)) }
+        let total = length ?? stream.outlook.byteCount >> 20
+        let progress = ProgressReporter(title, total: total, unit: length == nil ? "MB" : "s of film")
         let (made, warnings) = try timelines.timelines(of: path, stream: stream) { part in
             try checkInterruption()
-            progress.show(min(length > 0 ? Int(part.seconds) : part.readByteCount >> 20, max(0, (length > 0 ? length : megabytes) - 1)))
+            let done = length == nil ? part.readByteCount >> 20 : Int(part.seconds)
+            // A header may be wrong: the end is where the film says so.
+            if done < total { progress.show(done) }
         }
         progress.finish()
         Self.warn(path, warnings)
@@ -184,12 +196,11 @@ struct PredictionRun {
     private mutating func settle(_ film: FoundFilm, _ outcome: Result<[FilmAnswer], any Error>) throws {
         switch outcome {
         case .success(let answers):
+            // What is noted down is done: so that comes after all that could fail.
+            for (answer, suffix) in zip(answers, suffixes) { try save(answer, suffix: suffix) }
             try log?.append(
                 answers.filter { !(log?.isDone(film, prompts: prompts(of: $0.model)) ?? false) }.map { FilmLine($0, style) }, of: film)
-            for answer in answers {
-                tell(answer)
-                try save(answer)
-            }
+            for answer in answers { tell(answer) }
             doneCount += 1
         case .failure(let error):
             if error is PredictionInterrupted { throw error }
@@ -223,10 +234,11 @@ struct PredictionRun {
         }
     }
 
-    private func save(_ answer: FilmAnswer) throws {
+    private mutating func save(_ answer: FilmAnswer, suffix: String) throws {
         guard case .timeline(let timeline, let segments) = answer.content else { return }
         for pattern in forms.saved {
-            let path = TimelineFile.path(pattern, film: answer.film, model: style.namesModels ? answer.model.name : nil)
+            let path = TimelineFile.path(pattern, film: answer.film, suffix: suffix)
+            guard savedPaths.insert(path).inserted || batch.watch else { throw TimelineFileError.twice(path: path) }
             guard forms.force || !fileExists(path) else { throw TimelineFileError.exists(path: path) }
             try TimelineFile(path)?.write(answer, timeline: timeline, segments: segments, style: style, to: path)
             Console.note("Wrote \(path.escapedForDisplay)")

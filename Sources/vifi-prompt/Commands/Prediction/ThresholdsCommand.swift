@@ -54,6 +54,11 @@ struct ThresholdsCommand: ParsableCommand {
             let accuracy: Double?
             let outsidersAnswered: Int?
 
+            private enum CodingKeys: String, CodingKey {
+                case threshold, answered, coverage, correct, accuracy
+                case outsidersAnswered = "outsiders_answered"
+            }
+
             init(_ row: ThresholdTable.Row) {
                 threshold = row.threshold
                 answered = row.answered
@@ -68,6 +73,11 @@ struct ThresholdsCommand: ParsableCommand {
         let rows: [Row]
         let reaching: Row?
         let mostRight: Row?
+
+        private enum CodingKeys: String, CodingKey {
+            case films, outsiders, rows, reaching
+            case mostRight = "most_right"
+        }
     }
 
     func run() throws {

@@ -16,18 +16,24 @@ enum TimelineFile: String, CaseIterable {
 
     /// Where the time line of one film and model goes.
     ///
-    /// - Parameter pattern: with `{}` in the place of the film's name.
-    static func path(_ pattern: String, film: String, model: String?) -> String {
+    /// - Parameters:
+    ///   - pattern: with `{}` in the place of the film's name and `{dir}` in that of its folder.
+    ///   - suffix: tells several models apart.
+    static func path(_ pattern: String, film: String, suffix: String) -> String {
         let file = film.lastPathComponent
         let stem = file.lastIndex(of: ".").flatMap { $0 == file.startIndex ? nil : String(file[..<$0]) } ?? file
-        let suffix = model.map { "-" + promptsStem($0) } ?? ""
-        return pattern.replacing("{}", with: stem + suffix)
+        return pattern.replacing("{dir}", with: film.parentDirectory).replacing("{}", with: stem + suffix)
     }
 
-    /// Tells the prompts of several runs apart in file names: `learn-2-best` for `runs/learn-2/prompts/best.safetensors`.
-    private static func promptsStem(_ path: String) -> String {
-        let parts = path.split(separator: "/").suffix(3).filter { $0 != "prompts" }
-        return parts.joined(separator: "-").replacing(".safetensors", with: "").replacing(".pth", with: "")
+    /// What tells the files of several models apart: `-learn-2` for `runs/learn-2/prompts/best.safetensors`, where that is
+    /// enough; nothing for one model.
+    static func suffixes(of models: [FilmModel]) -> [String] {
+        guard models.count > 1 else { return [""] }
+        let stems = models.map { model in
+            let parts = model.name.split(separator: "/").suffix(3).filter { $0 != "prompts" }
+            return "-" + parts.suffix(2).joined(separator: "-").replacing(".safetensors", with: "").replacing(".pth", with: "")
+        }
+        return stems.enumerated().map { index, stem in stems.count { $0 == stem } > 1 ? "\(stem)-\(index + 1)" : stem }
     }
 
     /// - Throws: `FileError` or `ChartError`, naming the file.
@@ -71,10 +77,12 @@ enum TimelineFile: String, CaseIterable {
 enum TimelineFileError: ReportableError {
     case severalFilms(path: String)
     case exists(path: String)
+    /// Of films with the same name in different folders.
+    case twice(path: String)
 
     var exitStatus: ExitStatus {
         switch self {
-        case .severalFilms: .usage
+        case .severalFilms, .twice: .usage
         case .exists: .inputOutput
         }
     }
@@ -83,6 +91,8 @@ enum TimelineFileError: ReportableError {
         switch self {
         case .severalFilms(let path):
             "--save \(path.escapedForDisplay): several time lines would go to one file. Put {} in its name for the film's, such as out/{}.srt."
+        case .twice(let path):
+            "\(path.escapedForDisplay): two films would be saved there. Tell them apart by their folders: --save '{dir}/{}.srt'."
         case .exists(let path):
             "\(path.escapedForDisplay): is there already. Name another file with --save, or pass --force to overwrite it."
         }
