@@ -75,6 +75,16 @@ static inline const int32_t *vifi_display_matrix(const AVStream *stream)
 #endif
 }
 
+// How long a frame is shown, in the stream's time base; 0 where unknown. FFmpeg 6 renamed the field.
+static inline int64_t vifi_frame_duration(const AVFrame *frame)
+{
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+    return frame->duration;
+#else
+    return frame->pkt_duration;
+#endif
+}
+
 static inline void vifi_discard_stream(AVStream *stream) { stream->discard = AVDISCARD_ALL; }
 
 #endif

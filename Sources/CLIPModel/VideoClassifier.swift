@@ -55,4 +55,36 @@ package final class VideoClassifier: Sendable {
         guard embeddings.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the embeddings") }
         return embeddings
     }
+
+    /// The features of single frames, for windows that share them.
+    ///
+    /// - Parameter frames: `[frames, 3 × side × side]`, normalised pixels, any number of frames. Not for two threads
+    ///   at once.
+    /// - Returns: `[frames, embeddingWidth]`, not normalised.
+    package func features(frames: Matrix) -> MutableMatrix {
+        let count = frames.rowCount
+        let features = MutableMatrix(rows: count, columns: backbone.architecture.embeddingWidth)
+        var clips = (0..<count / frameCount).map { frames.rows($0 * frameCount..<($0 + 1) * frameCount) }
+        let rest = count % frameCount
+        if rest > 0 {
+            // The pass takes whole clips: the last one is filled up with black.
+            let padded = MutableMatrix(rows: frameCount, columns: frames.columnCount)
+            padded.rows(0..<rest).copy(frames.rows(count - rest..<count))
+            clips.append(padded.reading)
+        }
+        for (index, clip) in pass.forward(clips: clips, context: context).enumerated() {
+            let rows = index * frameCount..<min(count, (index + 1) * frameCount)
+            features.rows(rows).copy(clip.rows(0..<rows.count))
+        }
+        return features
+    }
+
+    /// The logits of a clip of any length from its frames' features, one a class.
+    ///
+    /// - Parameter features: `[frames, embeddingWidth]`, not normalised, at least one frame.
+    package func logits(features: some Readable) throws(ModelError) -> [Float] {
+        let logits = head.logits(features: features)
+        guard logits.allSatisfy(\.isFinite) else { throw .notNumbers(what: "the logits") }
+        return logits
+    }
 }

@@ -27,6 +27,7 @@ package struct Chart: Sendable, Equatable {
         /// Points of a plane without axes, each group with a marker or number of its own and a key below.
         case groups([Curve])
         case heatMap(HeatMap)
+        case lanes(Lanes)
     }
 }
 

@@ -72,6 +72,8 @@ extension Chart {
             return (760, 480)
         case .groups(let groups):
             return (Painter.groupsWidth, Painter.groupsHeight(groups))
+        case .lanes(let lanes):
+            return Painter.laneExtent(lanes)
         case .heatMap(let map):
             let longest = Double(max(map.rowLabels.map(\.count).max() ?? 0, map.columnLabels.map(\.count).max() ?? 0))
             let names = min(Painter.nameLimit, longest * 6)

@@ -23,6 +23,7 @@ struct Painter {
         case .scatter(let curves): drawCurves(curves, isJoined: false)
         case .groups(let groups): drawGroups(groups)
         case .heatMap(let map): drawHeatMap(map)
+        case .lanes(let lanes): drawLanes(lanes)
         }
     }
 

@@ -60,7 +60,7 @@ package struct FileError: ReportableError, Equatable {
         case .noSpace(let neededBytes, let freeBytes):
             "\(name): \(neededBytes) bytes needed, \(freeBytes) free. Free some space or write elsewhere."
         case .locked:
-            "\(name): another vifi-prompt is using this directory. Wait for it or choose another --output."
+            "\(name): another vifi-prompt is using it. Wait for it or choose another --output."
         }
     }
 }

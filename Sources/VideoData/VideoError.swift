@@ -102,6 +102,10 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
     case ignoredRotation(degrees: Double)
     /// Frames of another size are scaled to that of the first.
     case sizeChange(width: Int, height: Int)
+    /// Time stamps that go back or far ahead; what follows counts from the frame before.
+    case timeJumps(count: Int)
+    /// Frames without a time stamp, taken to follow the one before them.
+    case missingTimes(count: Int, frameSeconds: Double)
 
     package var description: String {
         switch self {
@@ -123,6 +127,10 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
             "the header asks for a rotation by \(degrees) degrees; only quarter turns are applied"
         case .sizeChange(let width, let height):
             "some frames are \(width) × \(height); scaled to the size of the first"
+        case .timeJumps(let count):
+            "its clock jumps \(count == 1 ? "once" : "\(count) times"); times after that count from the frame before"
+        case .missingTimes(let count, let frameSeconds):
+            "\(count) frames without a time; each is taken to begin \(Int((frameSeconds * 1000).rounded())) ms after the one before"
         }
     }
 }

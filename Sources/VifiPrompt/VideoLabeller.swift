@@ -10,7 +10,7 @@ public struct ClassScore: Sendable, Equatable {
     /// Position in the list of class names, from 0.
     public let label: Int
     public let name: String
-    /// In `0 ... 1`; those of all classes sum to 1.
+    /// In `0 ... 1`; those of all classes sum to 1, less what the labeller's `noneTexts` were given.
     public let probability: Float
 }
 
@@ -24,14 +24,21 @@ public final class VideoLabeller: Sendable {
     /// Frames that are looked at in each film, spread evenly over it.
     public let frameCount: Int
 
-    private let threadCount: Int
-    private let transform: ClipTransform
-    private let classifier: Mutex<VideoClassifier>
+    let threadCount: Int
+    /// Tells labellers apart, in the order of their making.
+    let serial: Int
+    /// That frames are shrunk to first.
+    let shortSide: Int
+    private let model: Mutex<FilmModel>
+    private static let serials = Atomic<Int>(0)
 
     /// - Parameters:
     ///   - backbone: the CLIP that looks.
     ///   - prompts: learned on that backbone; none for plain CLIP.
     ///   - classNames: what to choose from; by default those in the prompt file.
+    ///   - noneTexts: texts for what is none of the classes, such as "a person standing still". What they are given is
+    ///     missing from the sum of the scores; `answer()` of these is then nil where it is more than any class has.
+    ///   - views: clips of each film in time, whose probabilities are averaged; `1 ... 64`.
     ///   - template: the words around a name, with `{}` in its place. Used where the prompts hold none for
     ///     the text tower.
     ///   - frameCount: of each film, `1 ... 4096`; by default as the prompts were learned, else 16.
@@ -43,7 +50,7 @@ public final class VideoLabeller: Sendable {
     ///   fit into the text tower, or the vocabulary is missing.
     public init(
         backbone: LoadedBackbone, prompts: LearnedPrompts? = nil, classNames: [String]? = nil,
-        template: String = "a photo of a {}.", frameCount: Int? = nil, vocabularyPath: String? = nil,
+        noneTexts: [String] = [], views: Int = 1, template: String = "a photo of a {}.", frameCount: Int? = nil, vocabularyPath: String? = nil,
         threadCount: Int? = nil, anyBackbone: Bool = false, onWarning: (String) -> Void = { _ in }
     ) throws(VifiPromptError) {
         let backbone = backbone.backbone
@@ -53,6 +60,7 @@ public final class VideoLabeller: Sendable {
         let classifier = try reporting {
             guard !names.isEmpty else { throw RequestError.noClassNames }
             guard (1...4096).contains(frames) else { throw RequestError.frameCount(frames) }
+            guard (1...64).contains(views), views * frames <= 4096 else { throw RequestError.views(views) }
             guard (1...1024).contains(threads) else { throw RequestError.threadCount(threads) }
             if let foreign = try prompts?.file.check(against: backbone, anyBackbone: anyBackbone) {
                 onWarning(foreign.warning)
@@ -61,7 +69,7 @@ public final class VideoLabeller: Sendable {
             return VideoClassifier(
                 backbone: backbone, prompts: promptSet,
                 sequences: try backbone.sequences(
-                    of: names, textTokens: promptSet.configuration.textTokens, template: template,
+                    of: names + noneTexts, textTokens: promptSet.configuration.textTokens, template: template,
                     tokenizer: backbone.tokenizer(vocabularyPath: vocabularyPath)),
                 fusion: prompts?.file.header.fusion ?? .embedding, frameCount: frames,
                 pool: WorkerPool(threadCount: threads))
@@ -69,14 +77,20 @@ public final class VideoLabeller: Sendable {
         var preparation = ClipTransform.Configuration()
         preparation.normalisation = Normalisation(
             prompts?.file.header.normalisation ?? backbone.description.normalisation)
-        transform = .testing(side: backbone.architecture.imagePixels, preparation)
+        let transform = ClipTransform.testing(side: backbone.architecture.imagePixels, preparation)
         self.classNames = names
         self.frameCount = frames
         self.threadCount = threads
-        self.classifier = Mutex(classifier)
+        shortSide = transform.shortSide
+        serial = Self.serials.wrappingAdd(1, ordering: .relaxed).newValue
+        model = Mutex(
+            FilmModel(
+                name: "", classNames: names, noneCount: noneTexts.count, classifier: classifier, transform: transform, viewCount: views))
     }
 
-    /// Scores a film: one view, the centre of `frameCount` frames.
+    func withModel<Result>(_ body: (FilmModel) throws -> Result) rethrows -> Result { try model.withLock { try body($0) } }
+
+    /// Scores a film: the centre of `frameCount` frames, of each view.
     ///
     /// - Parameters:
     ///   - path: anything that FFmpeg decodes; only this file is opened.
@@ -86,17 +100,10 @@ public final class VideoLabeller: Sendable {
     public func classify(
         video path: String, onWarning: (String) -> Void = { _ in }
     ) throws(VifiPromptError) -> [ClassScore] {
-        let frames = try reporting {
-            var video = try VideoFile(path: path, threadCount: threadCount)
-            let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
-            let frames = try video.frames(at: indices, transform: transform.shrunk)
-            for warning in video.warnings { onWarning(warning.description) }
-            return frames
-        }
-        return try scores(of: frames)
+        try Self.classify(video: path, with: [self], onWarning: onWarning).first ?? []
     }
 
-    /// Scores a film whose frames are in memory already, of which `frameCount` are taken evenly. Fewer repeat.
+    /// Scores a film whose frames are in memory already: one view of `frameCount` of them, taken evenly. Fewer repeat.
     ///
     /// - Parameter frames: in the order of time, all of one size, at least one.
     /// - Returns: all classes, the most likely first.
@@ -111,11 +118,11 @@ public final class VideoLabeller: Sendable {
     }
 
     private func scores(of frames: [VideoFrame]) throws(VifiPromptError) -> [ClassScore] {
-        let clips = transform.clips(from: frames, key: ClipKey(seed: 0, epoch: 0, clip: 0)).map(\.matrix)
-        let logits = try reporting { try classifier.withLock { try $0.logits(clips: clips) } }
-        let prediction = Prediction(path: "", label: 0, probabilities: logits.first.map(softmax) ?? [])
-        return prediction.ranking.map {
-            ClassScore(label: $0, name: classNames[$0], probability: prediction.probabilities[$0])
+        try reporting {
+            try withModel { model in
+                let clips = model.transform.clips(from: frames, key: ClipKey(seed: 0, epoch: 0, clip: 0))
+                return ranked(try model.scores(views: clips), names: classNames)
+            }
         }
     }
 }

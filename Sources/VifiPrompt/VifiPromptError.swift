@@ -57,12 +57,19 @@ enum RequestError: ReportableError {
     case frameCount(Int)
     case threadCount(Int)
     case noFrames
+    case views(Int)
+    case windows
+    case noLabellers
+    case otherSides
+    case sameLabeller
+    case stopped
     case frameBytes(width: Int, height: Int, byteCount: Int)
     case frameSizes(first: RGBFrame, index: Int, other: RGBFrame)
 
     var exitStatus: ExitStatus {
         switch self {
         case .frameBytes, .frameSizes: .badData
+        case .stopped: .interrupted
         default: .badConfiguration
         }
     }
@@ -75,6 +82,18 @@ enum RequestError: ReportableError {
             "frameCount is \(count); 1 to 4096 make sense."
         case .threadCount(let count):
             "threadCount is \(count); 1 to 1024 make sense."
+        case .views(let count):
+            "views is \(count); 1 to 64 make sense, with at most 4096 frames in all."
+        case .windows:
+            "window and stride are at least 0.001 seconds or 1 frame, and both seconds or both frames."
+        case .noLabellers:
+            "no labellers. Pass at least one."
+        case .otherSides:
+            "the labellers' backbones see pictures of different sizes. Films are shared among labellers of one backbone."
+        case .sameLabeller:
+            "the same labeller twice. Each one answers once."
+        case .stopped:
+            "stopped on request."
         case .noFrames:
             "no frames to classify. Pass at least one."
         case .frameBytes(let width, let height, let byteCount):

@@ -260,7 +260,7 @@ struct LearningRun {
         Console.note(
             "\(data.amount), \(settings.frameCount) frames each; "
                 + "\(task.parameterCount) of \(backbone.parameterCount + (kind == .learn ? task.parameterCount : 0)) parameters learn; "
-                + "\(configuration.epochs) epochs, \(stepCount) steps. Run: \(path)")
+                + "\(counted(configuration.epochs, "epoch", "epochs")), \(counted(stepCount, "step", "steps")). Run: \(path)")
 
         Interruption.install()
         let progress = ProgressReporter(kind.rawValue, total: stepCount, unit: "steps", from: state.step)

@@ -78,6 +78,18 @@ struct Subject {
         tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
     }
 
+    /// The same backbone with other prompts.
+    ///
+    /// - Throws: `ModelError` where they do not belong together.
+    init(prompts path: String, sharing other: Subject, anyBackbone: Bool) throws {
+        let file = try PromptFile.load(path)
+        for note in file.notes { Console.note("\(path.escapedForDisplay): \(note)") }
+        prompts = try file.checked(for: other.backbone, path: path, anyBackbone: anyBackbone)
+        backbone = other.backbone
+        promptPath = path
+        tokenizer = other.tokenizer
+    }
+
     /// The pixels that prompts and backbone are used to.
     var normalisation: PixelNormalisation { prompts?.header.normalisation ?? backbone.description.normalisation }
 

@@ -21,7 +21,7 @@ struct Program {
     }
 
     /// Beside the bundle of these tests.
-    private static let path: String = {
+    static let path: String = {
         var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         // `swift test` may start a helper of the toolchain: then the bundle is an argument.
         for argument in CommandLine.arguments where argument.contains(".xctest") {

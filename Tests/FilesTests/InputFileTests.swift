@@ -135,7 +135,7 @@ import Testing
         (.truncated(offset: 8, needed: 4, byteCount: 10),
             "4 bytes needed at offset 8, the file has 10. It is cut off or still being written; copy or download it again.", .badData),
         (.noSpace(neededBytes: 100, freeBytes: 10), "100 bytes needed, 10 free. Free some space or write elsewhere.", .inputOutput),
-        (.locked, "another vifi-prompt is using this directory. Wait for it or choose another --output.", .inputOutput),
+        (.locked, "another vifi-prompt is using it. Wait for it or choose another --output.", .inputOutput),
     ])
     func messages(problem: FileError.Problem, words: String, exitStatus: Files.ExitStatus) {
         let error = FileError(path: "runs/a\u{1B}[2J", problem: problem)

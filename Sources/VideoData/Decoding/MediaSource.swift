@@ -37,6 +37,9 @@ final class MediaSource {
 
     var byteCount: Int { file.byteCount }
 
+    /// Where reading has come to, in bytes.
+    var position: Int { min(offset, file.byteCount) }
+
     /// The first bytes of the file, at most `count`.
     func firstBytes(_ count: Int) throws(VideoError) -> [UInt8] {
         do throws(FileError) {

@@ -216,7 +216,7 @@ extension VideoFile {
     }
 
     /// A better explanation of an error that FFmpeg met in a file's first or last bytes.
-    private static func diagnosis(
+    static func diagnosis(
         of error: VideoError, source: MediaSource, firstBytes: [UInt8]
     ) throws(VideoError) -> VideoError {
         guard case .damagedContainer = error.problem else { return error }
@@ -228,7 +228,7 @@ extension VideoFile {
             ? error : VideoError(path: source.path, problem: problem)
     }
 
-    private static func isIncomplete(_ source: MediaSource) throws(VideoError) -> Bool {
+    static func isIncomplete(_ source: MediaSource) throws(VideoError) -> Bool {
         try FirstBytes.isIncompleteMovie(byteCount: source.byteCount) { offset, count throws(VideoError) in
             try source.bytes(at: offset, count: count)
         }
@@ -242,7 +242,7 @@ extension VideoFile {
 }
 
 /// The believable part of what a header says.
-private struct CheckedClaims {
+struct CheckedClaims {
     var framesPerSecond: Double?
     var durationSeconds: Double?
     var orientation = Orientation.upright

@@ -314,7 +314,7 @@ extension RunPlan {
         row("data", "\(work.clips) clips of \(work.classes) classes, \(work.testClips) test clips, \(work.framesPerClip) frames each")
         row("parameters", "\(work.learningParameters) learn, of a backbone of \(work.parameters)")
         row(
-            "steps", "\(work.steps) in \(work.epochs) epochs, \(work.clipsPerStep) clips each; \(work.evaluations) evaluations"
+            "steps", "\(work.steps) in \(counted(work.epochs, "epoch", "epochs")), \(counted(work.clipsPerStep, "clip", "clips")) each; \(counted(work.evaluations, "evaluation", "evaluations"))"
                 + (work.seeds > 1 ? "; all of it \(work.seeds) times, once a seed" : ""))
         row(
             "arithmetic", "\(operations(arithmetic.step)) a step, \(operations(arithmetic.total)) in all; "

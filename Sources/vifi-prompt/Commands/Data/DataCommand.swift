@@ -18,7 +18,7 @@ struct DataCommand: ParsableCommand {
             """,
         subcommands: [
             DataInitCommand.self, DataImportCommand.self, DataSplitCommand.self, DataStatsCommand.self, DataCheckCommand.self,
-            DataCheckWorkerCommand.self,
+            DataCheckWorkerCommand.self, FilmWorkerCommand.self,
         ])
 }
 

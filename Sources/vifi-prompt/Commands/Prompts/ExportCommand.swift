@@ -52,6 +52,12 @@ struct ExportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Class names for --to classes: CSV with the header `id,name`; the prompt file's own by default.", valueName: "csv"))
     var labels: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "For --to classes: faults of the reference code to repeat, vifi-clip for all, or names with commas; docs/reproduce.md explains them.",
+            valueName: "names"))
+    var compat: String?
+
     @Option(help: ArgumentHelp("CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz, for backbones that need it.", valueName: "file"))
     var vocabulary: String?
 
@@ -66,6 +72,9 @@ struct ExportCommand: ParsableCommand {
     func validate() throws {
         if form != .classes, labels != nil {
             throw ValidationError("--labels is for --to classes; prompts fit any class names.")
+        }
+        if form != .classes, compat != nil {
+            throw ValidationError("--compat is for --to classes; the other forms hold prompts, which stay as they are.")
         }
         if form != .checkpoint, withBackbone { throw ValidationError("--with-backbone is for --to vifi-pth.") }
     }
@@ -163,12 +172,15 @@ struct ExportCommand: ParsableCommand {
     private func writeClasses(_ file: PromptFile, source: String, backbone: Backbone, to target: String) throws {
         let header = file.header
         let names = try classNames(of: header)
+        var settings = Recipe()
+        if let compat { try settings.set("compat=\(compat)", source: "--compat") }
         let sequences = try backbone.sequences(
             of: names, textTokens: header.configuration.textTokens, template: header.template,
-            tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
+            keepsUnderscores: settings.repeats(.keptUnderscores), tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
         // Only the text tower matters here: one frame and no vision prompts.
         let classifier = VideoClassifier(
-            backbone: backbone, prompts: PromptSet(vision: [], text: file.prompts.text), sequences: sequences,
+            backbone: backbone.rounded(settings.rounding),
+            prompts: PromptSet(vision: [], text: file.prompts.text).rounded(settings.rounding).reading, sequences: sequences,
             frameCount: 1, pool: WorkerPool())
         let embeddings = classifier.text.unit
         guard nonFiniteCount(in: embeddings) == 0 else { throw ModelError.notNumbers(what: "the class embeddings") }
@@ -179,7 +191,7 @@ struct ExportCommand: ParsableCommand {
             ],
             classNames: names,
             metadata: try ClassEmbeddingsFile.metadata(
-                header: header, backbone: backbone, classNames: names,
+                header: header, backbone: backbone, classNames: names, compat: settings.compat ?? [],
                 promptFileDigest: try Digest.ofFile(PromptAdapter.tensorsPath(of: source))),
             to: target)
         Console.result(
@@ -229,17 +241,20 @@ enum ClassEmbeddingsFile {
 
     /// The classes, and what the films' side must do so that its embeddings meet these.
     static func metadata(
-        header: PromptHeader, backbone: Backbone, classNames: [String], promptFileDigest: String
+        header: PromptHeader, backbone: Backbone, classNames: [String], compat: Set<Quirk>, promptFileDigest: String
     ) throws -> [String: String] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
-        return [
+        var result = compat.isEmpty ? [:] : ["compat": Quirk.text(of: compat)]
+        let facts = [
             formatKey: "1", classNamesKey: String(decoding: try encoder.encode(classNames), as: UTF8.self),
             "backbone_sha256": backbone.digest, "backbone_name": backbone.description.name,
             "prompt_file_sha256": promptFileDigest, "vision_tokens": "\(header.configuration.visionTokens)",
             "vision_depth": "\(header.configuration.visionDepth)", "frames": "\(header.frameCount)",
             "fusion": header.fusion.rawValue, "normalisation": header.normalisation.name, "tool_version": vifiPromptVersion,
         ]
+        result.merge(facts) { $1 }
+        return result
     }
 }
 

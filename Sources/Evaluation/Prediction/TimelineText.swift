@@ -1,0 +1,57 @@
+import Files
+import Foundation
+
+/// Time lines in forms that other programs read. Times are in seconds.
+package enum TimelineText {
+    /// SubRip subtitles: a caption a segment, none where the answer is none of the classes.
+    package static func subRip(_ segments: [TimelineSegment], names: [String]) -> String {
+        captions(segments, names: names, separator: ",").enumerated().map { number, caption in
+            "\(number + 1)\n\(caption.times)\n\(caption.text.replacing("-->", with: "→"))\n\n"
+        }.joined()
+    }
+
+    /// WebVTT subtitles.
+    package static func webVTT(_ segments: [TimelineSegment], names: [String]) -> String {
+        "WEBVTT\n\n" + captions(segments, names: names, separator: ".").map { caption in
+            let text = caption.text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+            return "\(caption.times)\n\(text)\n\n"
+        }.joined()
+    }
+
+    private static func captions(
+        _ segments: [TimelineSegment], names: [String], separator: String
+    ) -> [(times: String, text: String)] {
+        segments.compactMap { segment in
+            guard let label = segment.label, let probability = segment.probability else { return nil }
+            let percent = Int((probability * 100).rounded())
+            return (
+                "\(stamp(segment.start, separator)) --> \(stamp(segment.end, separator))",
+                "\(names[label].escapedForDisplay) (\(percent) %)"
+            )
+        }
+    }
+
+    /// `01:02:03,500`
+    private static func stamp(_ seconds: Double, _ separator: String) -> String {
+        let thousandths = Int((seconds * 1000).rounded())
+        func digits(_ value: Int, _ count: Int) -> String {
+            String(repeating: "0", count: max(0, count - "\(value)".count)) + "\(value)"
+        }
+        let whole = thousandths / 1000
+        return "\(digits(whole / 3600, 2)):\(digits(whole / 60 % 60, 2)):\(digits(whole % 60, 2))\(separator)\(digits(thousandths % 1000, 3))"
+    }
+
+    /// `1:02:03.5` for people; hours only where there are some.
+    package static func time(_ seconds: Double) -> String {
+        let tenths = Int((seconds * 10).rounded())
+        let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, tenths % 600)
+        let small = (rest < 100 ? "0" : "") + "\(rest / 10).\(rest % 10)"
+        return hours > 0 ? "\(hours):\(minutes < 10 ? "0" : "")\(minutes):\(small)" : "\(minutes):\(small)"
+    }
+
+    /// A field of a CSV file, in quotes where it needs them.
+    package static func field(_ text: String) -> String {
+        guard text.contains(where: { ",\"\n\r\r\n".contains($0) }) || text.first == " " || text.last == " " else { return text }
+        return "\"" + text.replacing("\"", with: "\"\"") + "\""
+    }
+}

@@ -1,0 +1,114 @@
+import Files
+import Glibc
+
+/// A film on the disk, with what shows that it was changed.
+package struct FoundFilm: Sendable, Equatable {
+    package let path: String
+    package let byteCount: Int
+    /// Seconds since 1970, as the file system says.
+    package let modified: Double
+
+    package init(path: String, byteCount: Int, modified: Double) {
+        self.path = path
+        self.byteCount = byteCount
+        self.modified = modified
+    }
+
+    /// What is there now; nil where there is no regular file.
+    package init?(path: String) {
+        var status = stat()
+        guard !path.utf8.contains(0), unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        self.init(
+            path: path, byteCount: Int(status.st_size),
+            modified: Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9)
+    }
+
+    /// Whether both are the same file, not written to in between.
+    package func isUnchanged(from earlier: FoundFilm) -> Bool {
+        path == earlier.path && byteCount == earlier.byteCount && abs(modified - earlier.modified) < 1e-3
+    }
+}
+
+/// The films of a folder, told by their names' endings.
+package struct FilmFolder: Sendable {
+    /// In order of their paths, which start with the folder's.
+    package private(set) var films: [FoundFilm] = []
+    /// Files that are no film by their ending; hidden ones are not counted.
+    package private(set) var otherFileCount = 0
+    /// Folders that were not looked into, for want of `recursive`.
+    package private(set) var innerFolderCount = 0
+
+    /// Folders inside folders that are looked into.
+    private static let depthLimit = 64
+
+    /// - Parameter recursive: looks into folders in it, too, except through links. Hidden files and folders are passed over.
+    /// - Throws: `FileError` where the folder itself cannot be read; folders in it that cannot be are passed over.
+    package init(_ path: String, recursive: Bool) throws(FileError) {
+        try add(path, recursive: recursive, depth: 0)
+        films.sort { $0.path < $1.path }
+    }
+
+    package static func isFilm(_ name: String) -> Bool {
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return false }
+        return ClassFolders.filmEndings.contains(name[name.index(after: dot)...].lowercased())
+    }
+
+    private mutating func add(_ folder: String, recursive: Bool, depth: Int) throws(FileError) {
+        for name in try directoryEntries(folder) where !name.hasPrefix(".") {
+            let path = folder.appendingPath(name)
+            var status = stat()
+            guard unsafe lstat(path, &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR {
+                guard recursive, depth < Self.depthLimit else {
+                    innerFolderCount += 1
+                    continue
+                }
+                do { try add(path, recursive: true, depth: depth + 1) } catch { continue }
+            } else if Self.isFilm(name), let film = FoundFilm(path: path) {
+                films.append(film)
+            } else if !isDirectory(path) {
+                otherFileCount += 1
+            }
+        }
+    }
+}
+
+/// Waits for the films of a folder to be whole.
+///
+/// A file is taken once it was not written to for a while. What was taken comes again only when it changed.
+package struct FilmArrivals {
+    /// A file that does not change for so long is whole, in seconds.
+    package let settleSeconds: Double
+    private var waiting: [String: (film: FoundFilm, since: Double)] = [:]
+    private var taken: [String: FoundFilm] = [:]
+
+    package init(settleSeconds: Double) { self.settleSeconds = settleSeconds }
+
+    /// Films that are still being written, as far as can be told.
+    package var waitingCount: Int { waiting.count }
+
+    /// Those of `films` that are whole and new or changed; the ones written first come first.
+    ///
+    /// - Parameters:
+    ///   - now: seconds on a clock that never goes back.
+    ///   - date: seconds since 1970: what was written long before needs no waiting.
+    package mutating func ready(among films: [FoundFilm], now: Double, date: Double) -> [FoundFilm] {
+        var ready: [FoundFilm] = []
+        var stillWaiting: [String: (film: FoundFilm, since: Double)] = [:]
+        for film in films {
+            if let known = taken[film.path], film.isUnchanged(from: known) { continue }
+            let before = waiting[film.path]
+            let since = before.flatMap { film.isUnchanged(from: $0.film) ? $0.since : nil } ?? now
+            if now - since >= settleSeconds || before == nil && date - film.modified >= settleSeconds && film.byteCount > 0 {
+                ready.append(film)
+            } else {
+                stillWaiting[film.path] = (film, since)
+            }
+        }
+        waiting = stillWaiting
+        return ready.sorted { ($0.modified, $0.path) < ($1.modified, $1.path) }
+    }
+
+    /// A film was dealt with and is not wanted again as it is.
+    package mutating func take(_ film: FoundFilm) { taken[film.path] = film }
+}

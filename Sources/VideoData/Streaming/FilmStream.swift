@@ -1,0 +1,194 @@
+import CFFmpeg
+
+/// A film read once, forward, keeping two decoded frames: hours of it take no more memory than seconds.
+///
+/// Where `VideoFile` finds single frames by number, this delivers what is shown at the moments of window grids.
+/// Frames that no grid looks at are decoded but not converted.
+///
+/// Sendable because one thread at a time uses it: the one that prefetches.
+@safe package final class FilmStream: FilmStreaming, @unchecked Sendable {
+    package let outlook: FilmOutlook
+    private let request: FilmStreamRequest
+    private let source: MediaSource
+    private let limits: VideoLimits
+    private var demuxer: Demuxer
+    private var decoder: StreamDecoder
+    private var converter: FrameConverter?
+    private var firstSize: FrameSize?
+    private let orientation: Orientation
+    private let declaredCount: Int
+    private var headerWarnings: [VideoWarning]
+    private var clock: StreamClock
+    /// The frame that is shown until the next one begins.
+    private let pending: UnsafeMutablePointer<AVFrame>
+    private var pendingPosition: Double?
+    private var pendingDuration: Double?
+    private var frameCount = 0
+    /// For each grid the first moment that no frame has been found for.
+    private var nextPoints: [Int]
+    private var otherSizes: [VideoWarning] = []
+    private var isAtEnd = false
+
+    /// What may be asked of a film that is hours long: the packets of all its streams are read.
+    package static var limits: VideoLimits {
+        var limits = VideoLimits()
+        limits.packetCount = 100_000_000
+        return limits
+    }
+
+    /// Opens a film; nothing is decoded yet but what FFmpeg needs to find the streams.
+    ///
+    /// - Parameter threadCount: of the codec.
+    /// - Throws: `VideoError`, naming the file.
+    package init(
+        _ request: FilmStreamRequest, appliesRotation: Bool = true, threadCount: Int = 1, limits: VideoLimits = FilmStream.limits
+    ) throws(VideoError) {
+        let source = try MediaSource(path: request.path, limits: limits)
+        let firstBytes = try source.firstBytes(FirstBytes.neededCount)
+        if let problem = FirstBytes.problem(in: firstBytes) { throw VideoError(path: request.path, problem: problem) }
+        let demuxer: Demuxer
+        do throws(VideoError) {
+            demuxer = try Demuxer(source: source, limits: limits)
+        } catch {
+            throw try VideoFile.diagnosis(of: error, source: source, firstBytes: firstBytes)
+        }
+        let claims = demuxer.claims
+        let checked = CheckedClaims(claims)
+        guard let frame = unsafe av_frame_alloc() else { throw source.error(vifi_error_no_memory()) }
+        do throws(VideoError) {
+            decoder = try unsafe StreamDecoder(stream: demuxer.stream, source: source, threadCount: threadCount, limits: limits)
+        } catch {
+            var unused: UnsafeMutablePointer<AVFrame>? = unsafe frame
+            unsafe av_frame_free(&unused)
+            throw error
+        }
+        unsafe pending = frame
+        self.request = request
+        self.source = source
+        self.limits = limits
+        self.demuxer = demuxer
+        orientation = appliesRotation ? checked.orientation : .upright
+        declaredCount = claims.frameCount
+        headerWarnings = checked.warnings
+        clock = StreamClock(framesPerSecond: checked.framesPerSecond)
+        nextPoints = request.grids.map { _ in 0 }
+        outlook = FilmOutlook(seconds: checked.durationSeconds.flatMap { $0 > 0 ? $0 : nil }, byteCount: source.byteCount)
+    }
+
+    deinit {
+        var frame: UnsafeMutablePointer<AVFrame>? = unsafe pending
+        unsafe av_frame_free(&frame)
+    }
+
+    /// Frames decoded for one part at most, so that stretches that nobody looks at are reported, too.
+    private static let decodedLimit = 512
+    /// A part takes not much longer than this, so that whoever reads it can stop.
+    private static let partDuration = Duration.seconds(2)
+
+    /// The next part: at most `batchCount` wanted frames, fewer where few are wanted.
+    ///
+    /// - Throws: `VideoError` where not one frame of the film decodes, or where a part takes longer than `limits.seconds`.
+    package func next() throws(VideoError) -> FilmPart {
+        guard !isAtEnd else {
+            // Whoever reads ahead may ask once more.
+            var part = FilmPart()
+            part.isLast = true
+            return part
+        }
+        source.deadline = Deadline(seconds: limits.seconds)
+        var part = FilmPart()
+        var decodedCount = 0
+        let start = ContinuousClock.now
+        while part.frames.count < request.batchCount, decodedCount < Self.decodedLimit, ContinuousClock.now - start < Self.partDuration {
+            guard try decoder.next(from: &demuxer) else {
+                try end(&part)
+                break
+            }
+            decodedCount += 1
+            let time = clock.time(ofStamp: decoder.stampSeconds)
+            part.times.append(time)
+            let position = request.unit == .seconds ? time : Double(frameCount)
+            frameCount += 1
+            try deliver(upTo: position, into: &part)
+            unsafe av_frame_unref(pending)
+            unsafe av_frame_move_ref(pending, decoder.frame)
+            pendingPosition = position
+            pendingDuration = decoder.durationSeconds
+        }
+        if !part.isLast { part.seconds = clock.last }
+        part.readByteCount = source.position
+        return part
+    }
+
+    /// Hands out the frame before `position` if some grid looks at it.
+    private func deliver(upTo position: Double, isLast: Bool = false, into part: inout FilmPart) throws(VideoError) {
+        guard pendingPosition != nil else { return }
+        var points: [Range<Int>] = []
+        for (index, grid) in request.grids.enumerated() {
+            let first = nextPoints[index]
+            var end = max(first, grid.firstPoint(from: position))
+            // A film too short for a single moment is seen by its last frame.
+            if isLast && end == 0 { end = 1 }
+            nextPoints[index] = end
+            points.append(Self.seen(first..<end, of: grid))
+        }
+        guard points.contains(where: { !$0.isEmpty }) else { return }
+        part.frames.append(StreamedFrame(picture: try convertedPending().resized(shortSide: request.shortSide), points: points))
+    }
+
+    /// The stretch of `range` that windows see; with gaps between windows it may lie in one, or span several.
+    private static func seen(_ range: Range<Int>, of grid: WindowGrid) -> Range<Int> {
+        guard !range.isEmpty, grid.stride > grid.window else { return range }
+        guard let first = range.first(where: grid.isSeen), let last = range.last(where: grid.isSeen) else {
+            return range.lowerBound..<range.lowerBound
+        }
+        return first..<last + 1
+    }
+
+    private func end(_ part: inout FilmPart) throws(VideoError) {
+        guard pendingPosition != nil else {
+            let isIncomplete = try VideoFile.isIncomplete(source)
+            throw VideoError(
+                path: request.path,
+                problem: isIncomplete
+                    ? .incompleteDownload(byteCount: source.byteCount)
+                    : .nothingDecodes(packetCount: demuxer.packetPosition, declaredFrameCount: declaredCount))
+        }
+        let seconds = clock.end(lastDuration: pendingDuration)
+        try deliver(upTo: request.unit == .seconds ? seconds : Double(frameCount), isLast: true, into: &part)
+        part.seconds = seconds
+        part.isLast = true
+        part.warnings = warnings.map(\.description)
+        isAtEnd = true
+    }
+
+    private var warnings: [VideoWarning] {
+        var result = headerWarnings + otherSizes
+        if declaredCount > frameCount + decoder.damagedCount {
+            result.append(.fewerFramesThanDeclared(declared: declaredCount, found: frameCount))
+        }
+        if decoder.damagedCount > 0 { result.append(.damagedFrames(count: decoder.damagedCount)) }
+        if clock.jumpCount > 0 { result.append(.timeJumps(count: clock.jumpCount)) }
+        if clock.missingCount > 0 { result.append(.missingTimes(count: clock.missingCount, frameSeconds: clock.frameSeconds)) }
+        return result
+    }
+
+    private func convertedPending() throws(VideoError) -> VideoFrame {
+        let width = Int(unsafe pending.pointee.width)
+        let height = Int(unsafe pending.pointee.height)
+        if converter == nil {
+            converter = FrameConverter(width: width, height: height)
+            firstSize = FrameSize(width: width, height: height)
+        }
+        if firstSize != FrameSize(width: width, height: height) {
+            let warning = VideoWarning.sizeChange(width: width, height: height)
+            if !otherSizes.contains(warning) { otherSizes.append(warning) }
+        }
+        guard let converted = unsafe converter?.convert(pending) else { throw source.error(vifi_error_no_memory()) }
+        switch converted {
+        case .success(let frame): return orientation.applied(to: frame)
+        case .failure(let failure):
+            throw VideoError(path: request.path, problem: .cannotConvert(reason: errorWords(failure.code)))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/// Seconds from the first frame on for a stream of time stamps, none of which can be trusted.
+///
+/// Times never go back. A stamp that is missing, or that jumps back or far ahead (as where films were joined, or a
+/// transport stream's clock was set anew), is replaced by one frame's length after the last, and what follows counts
+/// from there.
+package struct StreamClock {
+    /// Longest time between two frames that is believed: slides may stand for minutes.
+    package static let gapLimit = 600.0
+    /// Times may go back by this much through careless rounding; then they stand still.
+    private static let slack = 0.5
+
+    /// Of a frame whose successor's time is not known.
+    package let frameSeconds: Double
+    /// Added to stamps; set by the first frame and by each jump.
+    private var offset: Double?
+    package private(set) var last = 0.0
+    private var interval: Double?
+    package private(set) var jumpCount = 0
+    package private(set) var missingCount = 0
+
+    /// - Parameter framesPerSecond: nil where unknown; then 25.
+    package init(framesPerSecond: Double?) { frameSeconds = 1 / (framesPerSecond ?? 25) }
+
+    /// The time of the next frame.
+    ///
+    /// - Parameter stamp: in seconds on the stream's own clock; nil where there is none.
+    package mutating func time(ofStamp stamp: Double?) -> Double {
+        guard let known = offset else {
+            offset = -(stamp ?? 0)
+            if stamp == nil { missingCount += 1 }
+            return 0
+        }
+        guard let stamp, stamp.isFinite else {
+            missingCount += 1
+            last += frameSeconds
+            return last
+        }
+        var time = stamp + known
+        if time < last - Self.slack || time > last + Self.gapLimit {
+            jumpCount += 1
+            time = last + (interval ?? frameSeconds)
+            offset = time - stamp
+        }
+        time = max(time, last)
+        if time > last { interval = time - last }
+        last = time
+        return time
+    }
+
+    /// Where the last frame ends, as far as that can be told.
+    ///
+    /// - Parameter duration: of the last frame in seconds; nil or 0 where the stream does not say.
+    package func end(lastDuration duration: Double?) -> Double {
+        let length = duration.flatMap { $0 > 0 && $0 <= Self.gapLimit ? $0 : nil } ?? interval ?? frameSeconds
+        return last + length
+    }
+}

@@ -1,0 +1,47 @@
+import Files
+import Foundation
+import VideoData
+
+/// What the command line names: films, and folders of films.
+struct FilmSources {
+    let films: [String]
+    let folders: [String]
+    let recursive: Bool
+
+    /// - Throws: `FileError` where a folder cannot be read. Films that are missing are told of when their turn comes.
+    init(_ paths: [String], recursive: Bool) throws {
+        films = paths.filter { !isDirectory($0) }
+        folders = paths.filter(isDirectory)
+        self.recursive = recursive
+        for folder in folders { _ = try directoryEntries(folder) }
+    }
+
+    var mayBeMany: Bool { films.count + folders.count > 1 || !folders.isEmpty }
+
+    /// Films as they are now, each once; those of folders in order of their paths.
+    ///
+    /// - Parameter tells: says what is passed over.
+    func found(tells: Bool) -> [FoundFilm] {
+        var result = films.map { FoundFilm(path: $0) ?? FoundFilm(path: $0, byteCount: 0, modified: 0) }
+        for folder in folders {
+            do {
+                let content = try FilmFolder(folder, recursive: recursive)
+                result += content.films
+                guard tells else { continue }
+                var passed: [String] = []
+                if content.otherFileCount > 0 { passed.append(counted(content.otherFileCount, "file that is no film", "files that are no films")) }
+                if content.innerFolderCount > 0 {
+                    passed.append(counted(content.innerFolderCount, "folder", "folders") + (recursive ? "" : " (--recursive looks into them)"))
+                }
+                Console.note(
+                    "\(folder.escapedForDisplay): \(counted(content.films.count, "film", "films"))"
+                        + (passed.isEmpty ? "" : "; passed over: \(passed.joined(separator: ", "))"))
+            } catch {
+                // It was there at the start: a disk may have gone and come back.
+                if tells { Console.warning(error.description) }
+            }
+        }
+        var seen: Set<String> = []
+        return result.filter { seen.insert($0.path).inserted }
+    }
+}

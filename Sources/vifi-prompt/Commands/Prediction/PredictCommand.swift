@@ -1,0 +1,103 @@
+import ArgumentParser
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+struct PredictCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "predict",
+        abstract: "Names what happens in films, in folders of films, or when it happens in long ones.",
+        discussion: """
+              vifi-prompt predict CLIP.mp4 --prompts runs/learn/prompts/best.safetensors
+              vifi-prompt predict *.mp4 --labels labels.csv --backbone clip.safetensors --top 3 --json
+              vifi-prompt predict match.mp4 --prompts p.safetensors --window 2s --stride 1s --save match.srt --save match.svg
+              vifi-prompt predict inbox/ --prompts p.safetensors --threshold 0.5 --output answers.jsonl --watch --isolate
+
+            Classes are those of --labels, else the prompt file's, else the pocket world's. Of several --prompts each \
+            answers for itself; the backbone is read and films are decoded once. docs/predict.md explains windows, \
+            "none of these", folders and the forms of answers.
+            """)
+
+    @Argument(help: ArgumentHelp("Films of any kind that FFmpeg reads, and folders of them.", valueName: "film"))
+    var films: [String]
+
+    @OptionGroup(title: "Model") var model: ModelOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Learned prompts: a prompt file, a folder of `export --to peft`, or a ViFi-CLIP .pth. May be repeated.", valueName: "path"))
+    var prompts: [String] = []
+    @Flag(help: anyBackboneHelp)
+    var anyBackbone = false
+    @Option(
+        help: ArgumentHelp(
+            "Class names: CSV with the header `id,name`; other classes than the prompts' will do. With several --prompts one for all, or one for each.",
+            valueName: "csv"))
+    var labels: [String] = []
+    @Option(help: ArgumentHelp("Words around a class name where no text prompts are learned, with {} in its place.", valueName: "words"))
+    var template: String?
+    @Option(help: "Frames of each film or window; as many as the prompts were learned with by default.")
+    var frames: Int?
+    @Option(help: ArgumentHelp("Clips in time × crops in space of each film, such as 4x3; windows take 1x1 or 1x3.", valueName: "views"))
+    var views: Views?
+
+    @OptionGroup(title: "Answers") var answers: AnswerOptions
+    @OptionGroup(title: "Forms") var forms: AnswerFormOptions
+    @OptionGroup(title: "Long films") var windows: WindowOptions
+    @OptionGroup(title: "Many films") var batch: BatchOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+
+    func validate() throws {
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        guard labels.count <= 1 || labels.count == prompts.count else {
+            throw ValidationError("\(labels.count) --labels and \(prompts.count) --prompts: one class list for all, or one for each.")
+        }
+        guard forms.saved.isEmpty || windows.window != nil else {
+            throw ValidationError("--save is about time lines: pass --window, such as --window 2s.")
+        }
+        guard !batch.watch || films.contains(where: isDirectory) else {
+            throw ValidationError("--watch needs a folder to wait for films in.")
+        }
+        guard Set(prompts).count == prompts.count else { throw ValidationError("the same --prompts twice.") }
+    }
+
+    func run() throws {
+        let settings = try recipe.given(flags: flags)
+        if windows.window != nil, let views = settings.evaluation.views, views.clips > 1 {
+            throw ValidationError("--views \(views.text): windows are clips in time already; take 1x1 or 1x3 with --window.")
+        }
+        let pool = model.pool
+        let sources = try FilmSources(films, recursive: batch.recursive)
+        let models = try PredictionModels(
+            settings: settings, model: model, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
+            template: template, anyBackbone: anyBackbone, pool: pool)
+        let style = AnswerStyle(
+            rule: answers.rule, rejectLabel: answers.rejectLabel, top: answers.top, namesModels: models.models.count > 1,
+            windows: windows.spans.map { "\($0.window.text) every \($0.stride.text)" })
+        var run = try PredictionRun(
+            models: models.models, style: style, windows: windows, batch: batch, forms: forms,
+            log: batch.output.map { try AnswerLog(path: $0, settings: settingsDigest(models.digest), retriesFailed: batch.retryFailed) },
+            savesMany: sources.mayBeMany || models.models.count > 1)
+        try run.process(sources)
+    }
+
+    private func flags(_ recipe: inout Recipe) {
+        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.data.frames = frames ?? recipe.data.frames
+        recipe.template = template ?? recipe.template
+        recipe.evaluation.views = views ?? recipe.evaluation.views
+    }
+
+    /// Tells answers apart that were made in another way; short, for it stands in every line of `--output`.
+    private func settingsDigest(_ models: String) -> String {
+        let spans = windows.spans.map { "\($0.window.text) \($0.stride.text) \(windows.smooth) \(windows.minimumSeconds)" } ?? ""
+        let text = [
+            models, spans, "\(answers.top) \(answers.threshold ?? 0) \(answers.rejectLabel)", model.precision?.rawValue ?? "",
+        ].joined(separator: "\n")
+        return String(Digest.of(text).prefix(16))
+    }
+}

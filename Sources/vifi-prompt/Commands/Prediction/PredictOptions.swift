@@ -1,0 +1,143 @@
+import ArgumentParser
+import Files
+import Foundation
+import Evaluation
+import VideoData
+
+extension FilmSpan: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+/// Windows that slide over long films.
+struct WindowOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Label windows of this length, in time (2s, 500ms, 1.5min) or frames (48f), and join them to a time line.", valueName: "length"))
+    var window: FilmSpan?
+
+    @Option(help: ArgumentHelp("From the start of one window to that of the next; half a window by default.", valueName: "length"))
+    var stride: FilmSpan?
+
+    @Option(help: ArgumentHelp("Average each window with its neighbours: over how many, an odd number.", valueName: "windows"))
+    var smooth = 1
+
+    @Option(help: ArgumentHelp("Shortest segment of the time line, in time; shorter ones go to the longer neighbour.", valueName: "length"))
+    var minLength: FilmSpan?
+
+    func validate() throws {
+        guard let window else {
+            for (flag, isGiven) in [("--stride", stride != nil), ("--smooth", smooth != 1), ("--min-length", minLength != nil)] where isGiven {
+                throw ValidationError("\(flag) is about windows: pass --window, such as --window 2s.")
+            }
+            return
+        }
+        if let stride, stride.unit != window.unit { throw ValidationError("--window and --stride are both times or both frames.") }
+        guard smooth >= 1, smooth % 2 == 1, smooth < 10_000 else {
+            throw ValidationError("--smooth is \(smooth); an odd number: a window and as many on each side.")
+        }
+        if let minLength, minLength.unit != .seconds { throw ValidationError("--min-length is a time, such as 1.5s.") }
+    }
+
+    /// Nil where whole films are asked for.
+    var spans: (window: FilmSpan, stride: FilmSpan)? {
+        guard let window else { return nil }
+        if let stride { return (window, stride) }
+        switch window {
+        case .seconds(let seconds): return (window, .seconds(seconds / 2))
+        case .frames(let frames): return (window, .frames(max(1, frames / 2)))
+        }
+    }
+
+    var minimumSeconds: Double { minLength?.count ?? 0 }
+}
+
+/// When the answer is none of the classes.
+struct AnswerOptions: ParsableArguments {
+    @Option(name: [.customLong("top"), .customLong("top-k")], help: "Classes to show of each film or window.")
+    var top = 5
+
+    @Option(help: ArgumentHelp("Least probability of an answer, 0 to 1; below it the film shows none of the classes.", valueName: "probability"))
+    var threshold: Float?
+
+    @Option(help: ArgumentHelp("What films of none of the classes are called.", valueName: "name"))
+    var rejectLabel = "none of these"
+
+    @Option(
+        name: .customLong("none-prompt"),
+        help: ArgumentHelp("A text for what is none of the classes, such as \"a person standing still\"; may be repeated.", valueName: "text"))
+    var noneTexts: [String] = []
+
+    func validate() throws {
+        guard top >= 1 else { throw ValidationError("--top is \(top); at least 1.") }
+        if let threshold, !(0...1).contains(threshold) { throw ValidationError("--threshold is \(threshold); 0 to 1 make sense.") }
+        guard !rejectLabel.isEmpty else { throw ValidationError("--reject-label is empty.") }
+        guard noneTexts.allSatisfy({ !$0.trimmingCharacters(in: .whitespaces).isEmpty }) else {
+            throw ValidationError("--none-prompt is empty.")
+        }
+    }
+
+    var rule: RejectionRule { RejectionRule(threshold: threshold ?? 0) }
+}
+
+/// Many films, and where their answers go.
+struct BatchOptions: ParsableArguments {
+    @Flag(help: "Look into the folders of folders, too.")
+    var recursive = false
+
+    @Flag(help: "Go on waiting for new films in the folders, until Ctrl-C.")
+    var watch = false
+
+    @Option(help: ArgumentHelp("With --watch: how often to look.", valueName: "time"))
+    var every: FilmSpan = .seconds(2)
+
+    @Option(help: ArgumentHelp("With --watch: a file that was not written to for so long is whole.", valueName: "time"))
+    var settle: FilmSpan = .seconds(3)
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Append every answer to this file, a JSON object a line; films that it answers already are passed over.", valueName: "jsonl"))
+    var output: String?
+
+    @Flag(help: "With --output: try films again that could not be read the last time.")
+    var retryFailed = false
+
+    @Option(
+        name: .customLong("on-bad-video"),
+        help: ArgumentHelp("Films that cannot be decoded: skip (tell them and go on; the default), or fail.", valueName: "policy"))
+    var badVideoPolicy: BadVideoPolicy = .skip
+
+    @Flag(help: "Decode in processes of their own: for films from strangers. One that crashes the decoder costs itself alone.")
+    var isolate = false
+
+    func validate() throws {
+        guard badVideoPolicy != .replace else { throw ValidationError("--on-bad-video is skip or fail here: no film stands for another.") }
+        guard output != nil || !retryFailed else { throw ValidationError("--retry-failed is about the films in --output.") }
+        for (flag, span) in [("--every", every), ("--settle", settle)] where span.unit != .seconds {
+            throw ValidationError("\(flag) is a time, such as 2s.")
+        }
+    }
+}
+
+/// Forms of the answers.
+struct AnswerFormOptions: ParsableArguments {
+    @Flag(name: [.customLong("json"), .customLong("jsonl")], help: "One JSON object a film, each on its line, with all windows.")
+    var json = false
+
+    @Flag(help: "A CSV table: a row a film or window.")
+    var csv = false
+
+    @Option(
+        name: .customLong("save"),
+        help: ArgumentHelp(
+            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json; {} stands for the film's name, {dir} for its folder. May be repeated.",
+            valueName: "file"))
+    var saved: [String] = []
+
+    @Flag(help: "Overwrite files of --save.")
+    var force = false
+
+    func validate() throws {
+        guard !(json && csv) else { throw ValidationError("--json and --csv exclude each other.") }
+        for path in saved where TimelineFile(path) == nil {
+            throw ValidationError("--save \(path): its ending is one of \(TimelineFile.allCases.map { "." + $0.rawValue }.joined(separator: ", ")).")
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+/// The models of one `predict`: one backbone, read once, with each of the prompts.
+struct PredictionModels {
+    let models: [FilmModel]
+    /// SHA-256 over what answers depend on: weights, prompts, classes and how films are looked at.
+    let digest: String
+
+    /// - Parameters:
+    ///   - prompts: paths; none for plain CLIP.
+    ///   - labels: class lists: none for those of the prompts, one for all, or one for each.
+    ///   - noneTexts: stand for none of the classes.
+    init(
+        settings: Recipe, model: ModelOptions, prompts: [String], labels: [String], noneTexts: [String], template: String?,
+        anyBackbone: Bool, pool: WorkerPool
+    ) throws {
+        let first = try Subject(
+            prompts: prompts.first, backbone: settings.model.checkpoint, vocabulary: model.vocabulary, activation: model.activation,
+            anyBackbone: anyBackbone, precision: model.precision ?? settings.model.precision)
+        let side = first.backbone.architecture.imagePixels
+        if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
+        let subjects = try [first] + prompts.dropFirst().map { try Subject(prompts: $0, sharing: first, anyBackbone: anyBackbone) }
+        let views = settings.evaluation.views ?? .single
+        let lists = try Self.classLists(labels.isEmpty ? settings.data.labels.map { [$0] } ?? [] : labels)
+        var built: [FilmModel] = []
+        var parts = ["crops \(views.crops) clips \(views.clips) compat \(Quirk.text(of: settings.compat ?? []))"]
+        for (index, subject) in subjects.enumerated() {
+            let names = try Self.classNames(of: subject, list: lists.count > 1 ? lists[index] : lists.first, isNamed: model.backbone != nil)
+            let template = template ?? settings.testTemplate(hasPrompts: subject.prompts != nil)
+            let classifier = try subject.classifier(
+                classNames: names + noneTexts, template: template, fusion: settings.fusion, frameCount: settings.data.frames,
+                keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
+            guard views == .single || views.clips * views.crops * classifier.frameCount <= 1024 else {
+                throw SettingsError.tooManyViews(views, frames: classifier.frameCount)
+            }
+            var transform = ClipTransform.Configuration()
+            settings.apply(to: &transform, own: subject.normalisation)
+            built.append(
+                FilmModel(
+                    name: subject.promptPath ?? "", classNames: names, noneCount: noneTexts.count, classifier: classifier,
+                    transform: .testing(side: side, crops: views.crops, transform),
+                    sampler: settings.sampler(frameCount: classifier.frameCount), viewCount: views.clips,
+                    drawsViews: views.clips > 1 && settings.repeats(.randomViews), seed: UInt64(settings.training.seed ?? 1)))
+            parts.append(
+                "\(subject.backbone.digest) \(subject.prompts?.prompts.digest ?? "") \(subject.prompts?.header.fusion.rawValue ?? "") "
+                    + "\(settings.fusion?.rawValue ?? "") \(template ?? "") \(subject.normalisation.name) \(classifier.frameCount) "
+                    + ClassNames(names + noneTexts).digest + " \(noneTexts.count)")
+        }
+        models = built
+        digest = Digest.of(parts.joined(separator: "\n"))
+    }
+
+    private static func classLists(_ paths: [String]) throws -> [ClassNames] {
+        try paths.map { path in
+            let classes = try ClassNames.read(path)
+            for warning in classes.warnings { Console.warning(warning.description) }
+            return classes
+        }
+    }
+
+    /// - Parameter isNamed: the command line names a backbone.
+    private static func classNames(of subject: Subject, list: ClassNames?, isNamed: Bool) throws -> [String] {
+        if let list { return list.names }
+        if let header = subject.prompts?.header, !header.classNames.isEmpty { return header.classNames }
+        guard !isNamed, subject.prompts == nil else { throw SettingsError.noSource }
+        Console.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
+        return PocketCatalogue.small().classes.map(\.name)
+    }
+}

@@ -1,0 +1,265 @@
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// Films one after another: read, answered, told and noted down.
+struct PredictionRun {
+    private let models: [FilmModel]
+    private let style: AnswerStyle
+    private let windows: WindowOptions
+    private let batch: BatchOptions
+    private let forms: AnswerFormOptions
+    private let log: AnswerLog?
+    /// For each model, in the names of saved files.
+    private let suffixes: [String]
+    private var savedPaths: Set<String> = []
+    private let isolated: IsolatedFilms?
+    private let reader: any FilmReading
+    private var failures: [any Error] = []
+    private var doneCount = 0
+    private var hasHeader = false
+    /// One film was named: its error is the command's.
+    private var isSingle = false
+
+    /// - Parameter savesMany: several time lines are expected.
+    /// - Throws: where a file of `--save` would be overwritten.
+    init(
+        models: [FilmModel], style: AnswerStyle, windows: WindowOptions, batch: BatchOptions, forms: AnswerFormOptions,
+        log: AnswerLog?, savesMany: Bool
+    ) throws {
+        self.models = models
+        self.style = style
+        self.windows = windows
+        self.batch = batch
+        self.forms = forms
+        self.log = log
+        suffixes = TimelineFile.suffixes(of: models)
+        for pattern in forms.saved {
+            if savesMany, !pattern.contains("{}") { throw TimelineFileError.severalFilms(path: pattern) }
+            if !pattern.contains("{}"), !forms.force, fileExists(pattern) { throw TimelineFileError.exists(path: pattern) }
+        }
+        if batch.isolate {
+            let films = IsolatedFilms(shortSide: models[0].transform.shortSide) { path, warnings in Self.warn(path, warnings) }
+            isolated = films
+            reader = films
+        } else {
+            isolated = nil
+            var films = VideoFileReader()
+            films.limits = IsolatedFilms.limits
+            films.report = { path, warnings in Self.warn(path, warnings.map(\.description)) }
+            reader = films
+        }
+    }
+
+    private static func warn(_ path: String, _ warnings: [String]) {
+        for warning in warnings { Console.warning("\(path.escapedForDisplay): \(warning)") }
+    }
+
+    /// Answers all films; with `--watch` goes on until a signal.
+    ///
+    /// - Throws: the first failure's error, or `PredictionInterrupted`.
+    mutating func process(_ sources: FilmSources) throws {
+        // Without anything to keep, a signal may end the process as usual.
+        if log != nil || batch.watch { Interruption.install() }
+        isSingle = !sources.mayBeMany
+        if batch.watch {
+            try watch(sources)
+        } else {
+            let films = sources.found(tells: true)
+            let left = pending(films)
+            if left.count < films.count {
+                let waiting = Set(left.map(\.path))
+                let failed = films.count { !waiting.contains($0.path) && log?.hasFailed($0) == true }
+                Console.note(
+                    "\(films.count - left.count) of \(films.count) films are answered already"
+                        + (failed > 0 ? "; \(failed) of them could not be read (--retry-failed tries again)" : ""))
+            }
+            try answer(left)
+            try finish(total: films.count)
+        }
+    }
+
+    private mutating func finish(total: Int) throws {
+        if let log = batch.output { Console.note("Answers: \(log.escapedForDisplay)") }
+        guard let first = failures.first else { return }
+        if isSingle { throw first }
+        throw PredictionFailure(
+            failed: failures.count, total: total, status: (first as? any ReportableError)?.exitStatus ?? .software)
+    }
+
+    /// Films that some model has not answered yet.
+    private func pending(_ films: [FoundFilm]) -> [FoundFilm] {
+        guard let log else { return films }
+        return films.filter { film in models.contains { !log.isDone(film, prompts: prompts(of: $0)) } }
+    }
+
+    private func prompts(of model: FilmModel) -> String? { model.name.isEmpty ? nil : model.name }
+
+    // MARK: Watching
+
+    private mutating func watch(_ sources: FilmSources) throws {
+        var arrivals = FilmArrivals(settleSeconds: batch.settle.count)
+        let clock = ContinuousClock()
+        let start = clock.now
+        var isFirst = true
+        while !Interruption.isRequested {
+            let films = sources.found(tells: isFirst)
+            if isFirst { Console.note("Waiting for films in \(sources.folders.map(\.escapedForDisplay).joined(separator: ", ")); Ctrl-C ends it") }
+            isFirst = false
+            let ready = arrivals.ready(
+                among: films, now: (clock.now - start) / .seconds(1), date: Date().timeIntervalSince1970)
+            for film in ready {
+                if Interruption.isRequested { throw PredictionInterrupted(done: doneCount) }
+                if !pending([film]).isEmpty { try answer([film]) }
+                arrivals.take(film)
+            }
+            Self.sleep(seconds: batch.every.count)
+        }
+        if arrivals.waitingCount > 0 { throw PredictionInterrupted(done: doneCount) }
+        Console.note("\(counted(doneCount, "film", "films")) answered, nothing is waiting")
+    }
+
+    /// Until then, or a signal.
+    private static func sleep(seconds: Double) {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while !Interruption.isRequested, deadline.timeIntervalSinceNow > 0 {
+            usleep(UInt32(min(100_000, max(1, deadline.timeIntervalSinceNow * 1e6))))
+        }
+    }
+
+    // MARK: Answering
+
+    private mutating func answer(_ films: [FoundFilm]) throws {
+        if let spans = windows.spans {
+            let timelines = FilmTimelines(models: models, window: spans.window, stride: spans.stride)
+            for (index, film) in films.enumerated() {
+                try checkInterruption()
+                let title = films.count > 1 ? "\(film.path.lastPathComponent.escapedForDisplay) (\(index + 1)/\(films.count))" : "predict"
+                try settle(film, Result { try timeline(of: film.path, timelines, title: title) })
+            }
+            return
+        }
+        let progress = films.count > 3 ? ProgressReporter("predict", total: films.count, unit: "films") : nil
+        let prepare: @Sendable (Int) -> Result<PreparedFilm, any Error> = { [models, reader] index in
+            Result { try PreparedFilm(path: films[index].path, models: models, reader: reader, position: index) }
+        }
+        let prepared = Prefetcher(count: films.count, threadCount: 1, capacity: 4, make: prepare)
+        defer { prepared.cancel() }
+        for (index, film) in films.enumerated() {
+            try checkInterruption()
+            guard let outcome = try prepared.next() else { break }
+            let answers = Result {
+                try zip(models, outcome.get().views).map { model, views in
+                    FilmAnswer(film: film.path, model: model, content: .whole(try model.scores(views: views)))
+                }
+            }
+            progress?.finish()
+            try settle(film, answers)
+            progress?.show(index + 1)
+        }
+        progress?.finish()
+    }
+
+    private func checkInterruption() throws {
+        if Interruption.isRequested { throw PredictionInterrupted(done: doneCount) }
+    }
+
+    private func timeline(of path: String, _ timelines: FilmTimelines, title: String) throws -> [FilmAnswer] {
+        let request = timelines.request(path)
+        let stream: any FilmStreaming =
+            try isolated?.stream(request) ?? FilmStream(request, threadCount: min(4, WorkerPool.availableProcessors))
+        // Where the header names no length, bytes tell how far it is.
+        let length = stream.outlook.seconds.flatMap { Int(exactly: $0.rounded(.up)) }
+        let total = length ?? stream.outlook.byteCount >> 20
+        let progress = ProgressReporter(title, total: total, unit: length == nil ? "MB" : "s of film")
+        let (made, warnings) = try timelines.timelines(of: path, stream: stream) { part in
+            try checkInterruption()
+            let done = length == nil ? part.readByteCount >> 20 : Int(part.seconds)
+            // A header may be wrong: the end is where the film says so.
+            if done < total { progress.show(done) }
+        }
+        progress.finish()
+        Self.warn(path, warnings)
+        return zip(models, made).map { model, timeline in
+            let smoothed = timeline.smoothed(over: windows.smooth)
+            return FilmAnswer(
+                film: path, model: model,
+                content: .timeline(smoothed, segments: smoothed.segments(style.rule, minimumSeconds: windows.minimumSeconds)))
+        }
+    }
+
+    /// Tells and notes down what became of a film.
+    private mutating func settle(_ film: FoundFilm, _ outcome: Result<[FilmAnswer], any Error>) throws {
+        switch outcome {
+        case .success(let answers):
+            // What is noted down is done: so that comes after all that could fail.
+            for (answer, suffix) in zip(answers, suffixes) { try save(answer, suffix: suffix) }
+            try log?.append(
+                answers.filter { !(log?.isDone(film, prompts: prompts(of: $0.model)) ?? false) }.map { FilmLine($0, style) }, of: film)
+            for answer in answers { tell(answer) }
+            doneCount += 1
+        case .failure(let error):
+            if error is PredictionInterrupted { throw error }
+            // Ctrl-C at a terminal reaches workers, too: that is no fault of the film.
+            try checkInterruption()
+            guard batch.badVideoPolicy == .skip else { throw error }
+            // Settings that no film can be read with are not the film's fault either.
+            if (error as? IsolationError) == .noProcess { throw error }
+            if batch.watch, FoundFilm(path: film.path).map({ !$0.isUnchanged(from: film) }) ?? true {
+                Console.note("\(film.path.escapedForDisplay): changed while it was read; it is looked at again when it is whole")
+                return
+            }
+            failures.append(error)
+            let lines = models.map { FilmLine(film: film.path, prompts: prompts(of: $0), failure: error) }
+            try log?.append(lines, of: film)
+            guard !isSingle else { return }
+            if forms.json { for line in lines { Console.result(line.text) } }
+            Console.error((error as? any ReportableError)?.description ?? "\(error)")
+        }
+    }
+
+    private mutating func tell(_ answer: FilmAnswer) {
+        if forms.json {
+            Console.result(FilmLine(answer, style).text)
+        } else if forms.csv {
+            if !hasHeader { Console.result(FilmAnswer.csvHeader) }
+            hasHeader = true
+            for row in answer.csvRows(style) { Console.result(row) }
+        } else {
+            Console.result(answer.text(style))
+        }
+    }
+
+    private mutating func save(_ answer: FilmAnswer, suffix: String) throws {
+        guard case .timeline(let timeline, let segments) = answer.content else { return }
+        for pattern in forms.saved {
+            let path = TimelineFile.path(pattern, film: answer.film, suffix: suffix)
+            guard savedPaths.insert(path).inserted || batch.watch else { throw TimelineFileError.twice(path: path) }
+            guard forms.force || !fileExists(path) else { throw TimelineFileError.exists(path: path) }
+            try TimelineFile(path)?.write(answer, timeline: timeline, segments: segments, style: style, to: path)
+            Console.note("Wrote \(path.escapedForDisplay)")
+        }
+    }
+}
+
+/// Some of several films could not be read; each was told as it came.
+private struct PredictionFailure: ReportableError {
+    let failed: Int
+    let total: Int
+    let status: ExitStatus
+    var exitStatus: ExitStatus { status }
+    var description: String { "\(failed) of \(total) films could not be read; the others are answered above." }
+}
+
+/// A signal asked for the end before all films were answered.
+struct PredictionInterrupted: ReportableError {
+    let done: Int
+    var exitStatus: ExitStatus { .interrupted }
+    var description: String {
+        "stopped on request after \(counted(done, "film", "films")). With --output the same command goes on with the rest."
+    }
+}

@@ -1,0 +1,214 @@
+import ArgumentParser
+import Evaluation
+import Files
+import Foundation
+import Training
+
+struct ThresholdsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "thresholds",
+        abstract: "Shows what predict's --threshold costs and brings, measured on films whose class is known.",
+        discussion: """
+              vifi-prompt eval --prompts p.safetensors --val val.txt --labels labels.csv --output scores
+              vifi-prompt thresholds scores/predictions.jsonl --accuracy 90
+
+            A row a threshold: films that are answered (coverage), answers that are right (accuracy). Films that show \
+            none of the classes tell how many of such get an answer even so: label a folder of them with \
+            `predict none/ --json` and pass that as --outsiders.
+            """)
+
+    @Argument(help: ArgumentHelp("predictions.jsonl of an evaluation.", valueName: "jsonl"))
+    var predictions: String
+
+    @Option(help: ArgumentHelp("Answers of `predict --json` to films that show none of the classes.", valueName: "jsonl"))
+    var outsiders: String?
+
+    @Option(help: ArgumentHelp("Also the least threshold at which so many of the answers are right, in percent.", valueName: "percent"))
+    var accuracy: Double?
+
+    @Option(help: ArgumentHelp("Thresholds to show, with commas; 0 to 0.9 in steps of 0.1 by default.", valueName: "numbers"))
+    var at: String?
+
+    @Flag(help: "The table as JSON.")
+    var json = false
+
+    private var thresholds: [Double]? {
+        guard let at else { return (0..<10).map { Double($0) / 10 } }
+        let numbers = at.split(separator: ",").map { Double($0.trimmingCharacters(in: .whitespaces)) }
+        guard !numbers.isEmpty, numbers.allSatisfy({ $0.map { (0...1).contains($0) } ?? false }) else { return nil }
+        return numbers.compactMap(\.self).sorted()
+    }
+
+    func validate() throws {
+        guard thresholds != nil else { throw ValidationError("--at \(at ?? ""): numbers from 0 to 1 with commas, such as 0.2,0.5.") }
+        if let accuracy, !(accuracy > 0 && accuracy <= 100) { throw ValidationError("--accuracy is \(accuracy); above 0 and up to 100.") }
+    }
+
+    /// What `--json` prints.
+    private struct Report: Encodable {
+        struct Row: Encodable {
+            let threshold: Double
+            let answered: Int
+            let coverage: Double
+            let correct: Int
+            let accuracy: Double?
+            let outsidersAnswered: Int?
+
+            private enum CodingKeys: String, CodingKey {
+                case threshold, answered, coverage, correct, accuracy
+                case outsidersAnswered = "outsiders_answered"
+            }
+
+            init(_ row: ThresholdTable.Row) {
+                threshold = row.threshold
+                answered = row.answered
+                coverage = row.coverage
+                correct = row.correct
+                accuracy = row.accuracy
+                outsidersAnswered = row.fooled
+            }
+        }
+        let films: Int
+        let outsiders: Int?
+        let rows: [Row]
+        let reaching: Row?
+        let mostRight: Row?
+
+        private enum CodingKeys: String, CodingKey {
+            case films, outsiders, rows, reaching
+            case mostRight = "most_right"
+        }
+    }
+
+    func run() throws {
+        let answers = try ScoredLine.read(predictions).map { line in
+            guard let known = line.answer else { throw ThresholdsError.noTruth(path: predictions) }
+            return known
+        }
+        guard !answers.isEmpty else { throw ThresholdsError.nothing(path: predictions) }
+        let strangers = try outsiders.map { try ScoredLine.read($0).flatMap(\.bestProbabilities) }
+        if let outsiders, strangers?.isEmpty == true { throw ThresholdsError.nothing(path: outsiders) }
+        let table = ThresholdTable(answers: answers, outsiders: strangers)
+        let rows = (thresholds ?? []).map(table.row)
+        let reaching = accuracy.flatMap(table.row(reaching:))
+        let mostRight = table.rowOfMostRight()
+        if json {
+            try Console.json(
+                Report(
+                    films: answers.count, outsiders: strangers?.count, rows: rows.map(Report.Row.init),
+                    reaching: reaching.map(Report.Row.init), mostRight: mostRight.map(Report.Row.init)))
+            return
+        }
+        show(rows, outsiders: strangers?.count)
+        if let accuracy {
+            let text = ProgressReporter.decimal(accuracy, places: accuracy == accuracy.rounded() ? 0 : 1)
+            if let reaching {
+                Console.result("\(text) % of the answers are right from --threshold \(Self.threshold(reaching)) on: \(Self.words(reaching))")
+            } else {
+                Console.result("at no threshold \(text) % of the answers are right")
+            }
+        }
+        if let mostRight {
+            Console.result("most films are dealt with rightly at --threshold \(Self.threshold(mostRight)): \(Self.words(mostRight))")
+        }
+    }
+
+    /// Rounded down, so that the films it was measured on are still answered.
+    private static func threshold(_ row: ThresholdTable.Row) -> String {
+        ProgressReporter.decimal((row.threshold * 10_000).rounded(.down) / 10_000, places: 4)
+    }
+
+    private static func words(_ row: ThresholdTable.Row) -> String {
+        "\(percent(row.coverage)) answered, \(row.accuracy.map(percent) ?? "none") of these right"
+            + (row.fooled.map { ", \(counted($0, "outsider", "outsiders")) answered" } ?? "")
+    }
+
+    private func show(_ rows: [ThresholdTable.Row], outsiders: Int?) {
+        func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+        let films = rows.first?.films ?? 0
+        Console.result(
+            "\(counted(films, "film", "films"))" + (outsiders.map { ", \(counted($0, "outsider", "outsiders"))" } ?? "")
+                + "\nthreshold  answered  coverage  right  accuracy" + (outsiders == nil ? "" : "  outsiders answered"))
+        for row in rows {
+            var line = right(ProgressReporter.decimal(row.threshold, places: 2), 9) + right("\(row.answered)", 10)
+            line += right(percent(row.coverage), 10) + right("\(row.correct)", 7) + right(row.accuracy.map(percent) ?? "–", 10)
+            if let outsiders, let fooled = row.fooled {
+                line += right("\(fooled) (\(percent(100 * Double(fooled) / Double(max(1, outsiders)))))", 20)
+            }
+            Console.result(line)
+        }
+    }
+}
+
+/// A line of an evaluation's predictions, or of `predict --json`.
+private struct ScoredLine: Decodable {
+    /// A class by number or by name.
+    enum Class: Decodable, Equatable {
+        case number(Int)
+        case name(String)
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            self = if let number = try? container.decode(Int.self) { .number(number) } else { .name(try container.decode(String.self)) }
+        }
+    }
+
+    private struct Score: Decodable {
+        var probability: Double
+    }
+
+    private struct Window: Decodable {
+        var scores: [Score]
+    }
+
+    private var label: Class?
+    private var predicted: Class?
+    private var prediction: Class?
+    private var probability: Double?
+    private var probabilities: [Double]?
+    private var rank: Int?
+    private var scores: [Score]?
+    private var windows: [Window]?
+
+    /// Nil where the film's own class is not known.
+    var answer: ThresholdTable.Answer? {
+        guard let label, let predicted = predicted ?? prediction, let best = probability ?? probabilities?.max() else { return nil }
+        return ThresholdTable.Answer(probability: best, isCorrect: rank.map { $0 == 1 } ?? (label == predicted))
+    }
+
+    /// One a film, or one a window.
+    var bestProbabilities: [Double] {
+        if let windows { return windows.compactMap { $0.scores.first?.probability } }
+        return [scores?.first?.probability ?? probability ?? probabilities?.max()].compactMap(\.self)
+    }
+
+    private static let byteLimit = 1 << 30
+
+    static func read(_ path: String) throws -> [ScoredLine] {
+        let bytes = try InputFile.contents(of: path, limit: byteLimit)
+        return try bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated().compactMap { number, line in
+            guard line.contains(where: { $0 != 0x20 && $0 != 0x0d }) else { return nil }
+            do { return try JSONDecoder().decode(ScoredLine.self, from: Data(line)) } catch {
+                throw ThresholdsError.badLine(path: path, line: number + 1)
+            }
+        }
+    }
+}
+
+/// Why no table can be made.
+enum ThresholdsError: ReportableError {
+    case badLine(path: String, line: Int)
+    case noTruth(path: String)
+    case nothing(path: String)
+
+    var exitStatus: ExitStatus { .badData }
+    var description: String {
+        switch self {
+        case .badLine(let path, let line):
+            "\(path.escapedForDisplay):\(line): is no JSON object of a film. Pass predictions.jsonl of an evaluation, or what `predict --json` prints."
+        case .noTruth(let path):
+            "\(path.escapedForDisplay): its films have no label, so nobody knows what is right. Pass predictions.jsonl of an evaluation."
+        case .nothing(let path): "\(path.escapedForDisplay): holds no films that were answered."
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Charts
+import Evaluation
+import Files
+import Foundation
+import Training
+
+/// What `--save` writes of a film's time line, by the file's ending.
+enum TimelineFile: String, CaseIterable {
+    case srt, vtt, svg, png, csv, json
+
+    init?(_ path: String) {
+        let name = path.lastPathComponent
+        guard let dot = name.lastIndex(of: "."), let form = Self(rawValue: name[name.index(after: dot)...].lowercased()) else { return nil }
+        self = form
+    }
+
+    /// Where the time line of one film and model goes.
+    ///
+    /// - Parameters:
+    ///   - pattern: with `{}` in the place of the film's name and `{dir}` in that of its folder.
+    ///   - suffix: tells several models apart.
+    static func path(_ pattern: String, film: String, suffix: String) -> String {
+        let file = film.lastPathComponent
+        let stem = file.lastIndex(of: ".").flatMap { $0 == file.startIndex ? nil : String(file[..<$0]) } ?? file
+        return pattern.replacing("{dir}", with: film.parentDirectory).replacing("{}", with: stem + suffix)
+    }
+
+    /// What tells the files of several models apart: `-learn-2` for `runs/learn-2/prompts/best.safetensors`, where that is
+    /// enough; nothing for one model.
+    static func suffixes(of models: [FilmModel]) -> [String] {
+        guard models.count > 1 else { return [""] }
+        let stems = models.map { model in
+            let parts = model.name.split(separator: "/").suffix(3).filter { $0 != "prompts" }
+            return "-" + parts.suffix(2).joined(separator: "-").replacing(".safetensors", with: "").replacing(".pth", with: "")
+        }
+        return stems.enumerated().map { index, stem in stems.count { $0 == stem } > 1 ? "\(stem)-\(index + 1)" : stem }
+    }
+
+    /// - Throws: `FileError` or `ChartError`, naming the file.
+    func write(_ answer: FilmAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle, to path: String) throws {
+        let names = answer.model.classNames
+        if !isDirectory(path.parentDirectory) { try createDirectory(path.parentDirectory) }
+        switch self {
+        case .srt: try DurableFile.write(TimelineText.subRip(segments, names: names), to: path)
+        case .vtt: try DurableFile.write(TimelineText.webVTT(segments, names: names), to: path)
+        case .svg, .png: try Self.chart(answer, timeline: timeline, segments: segments, style: style).write(to: path)
+        case .csv:
+            try DurableFile.write(([FilmAnswer.csvHeader] + answer.csvRows(style)).joined(separator: "\n") + "\n", to: path)
+        case .json: try DurableFile.write(FilmLine(answer, style).text + "\n", to: path)
+        }
+    }
+
+    /// A row a class that is answered somewhere, the most shown on top; none of the classes last.
+    private static func chart(
+        _ answer: FilmAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle
+    ) -> Chart {
+        var lengths: [Int: Double] = [:]
+        for segment in segments { lengths[segment.label ?? -1, default: 0] += segment.end - segment.start }
+        let rows = lengths.keys.sorted { ($0 < 0 ? 1 : 0, -(lengths[$0] ?? 0), $0) < ($1 < 0 ? 1 : 0, -(lengths[$1] ?? 0), $1) }
+        let bars = segments.compactMap { segment in
+            rows.firstIndex(of: segment.label ?? -1).map {
+                Lanes.Bar(lane: $0, start: segment.start, end: segment.end, value: Double(segment.probability ?? 0))
+            }
+        }
+        return Chart(
+            title: answer.film.lastPathComponent + (style.namesModels ? ", \(answer.model.name)" : ""),
+            summary: segments.prefix(200).map {
+                "\(TimelineText.time($0.start)) – \(TimelineText.time($0.end)) \(style.name($0.label, of: answer.model))"
+            }.joined(separator: "; "),
+            horizontal: Axis("time from the start; numbers and shades: mean probability in %"),
+            content: .lanes(
+                Lanes(labels: rows.map { style.name($0 < 0 ? nil : $0, of: answer.model) }, bars: bars, seconds: timeline.seconds)))
+    }
+}
+
+/// Why time lines cannot be saved.
+enum TimelineFileError: ReportableError {
+    case severalFilms(path: String)
+    case exists(path: String)
+    /// Of films with the same name in different folders.
+    case twice(path: String)
+
+    var exitStatus: ExitStatus {
+        switch self {
+        case .severalFilms, .twice: .usage
+        case .exists: .inputOutput
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .severalFilms(let path):
+            "--save \(path.escapedForDisplay): several time lines would go to one file. Put {} in its name for the film's, such as out/{}.srt."
+        case .twice(let path):
+            "\(path.escapedForDisplay): two films would be saved there. Tell them apart by their folders: --save '{dir}/{}.srt'."
+        case .exists(let path):
+            "\(path.escapedForDisplay): is there already. Name another file with --save, or pass --force to overwrite it."
+        }
+    }
+}

@@ -1,0 +1,313 @@
+import CLIPModel
+import Files
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+import VideoData
+import vifi_prompt
+
+/// `predict` with a model of random numbers, on films that it makes.
+@Suite(.serialized) struct PredictTests {
+    private let program: Program
+    private let prompts: String
+    private let backbone: String
+
+    init() throws {
+        program = try Program()
+        let paths = try SmallModel().write(to: program)
+        (prompts, backbone) = (paths.prompts, paths.backbone)
+    }
+
+    /// A film of grey levels, 10 frames a second.
+    private func film(_ name: String, frames: Int = 40, shade: Int = 3) throws {
+        try createDirectory(program.folder.path(name).parentDirectory)
+        var writer = try VideoWriter(path: program.folder.path(name), width: 48, height: 48, framesPerSecond: 10)
+        for index in 0..<frames {
+            try writer.append((0..<48 * 48).flatMap { [UInt8(truncatingIfNeeded: index * shade), UInt8($0 % 48 * 5), UInt8($0 / 48 * 5)] })
+        }
+        try writer.finish()
+    }
+
+    private func predict(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> Program.Outcome {
+        try program.run(["predict", "--prompts", prompts] + arguments, sourceLocation: sourceLocation)
+    }
+
+    private func objects(_ text: String) throws -> [[String: Any]] {
+        try text.split(separator: "\n").map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+    }
+
+    private func text(_ name: String) throws -> String { try String(contentsOfFile: program.folder.path(name), encoding: .utf8) }
+
+    // MARK: Windows
+
+    @Test func oneWindowSaysWhatTheWholeFilmDoes() throws {
+        try film("a.mp4")
+        let whole = try #require(try objects(predict("a.mp4", "--json").output).first)
+        for length in ["40f", "4s", "4000ms"] {
+            let line = try #require(try objects(predict("a.mp4", "--json", "--window", length).output).first)
+            let windows = try #require(line["windows"] as? [[String: Any]])
+            #expect(windows.count == 1 && line["seconds"] as? Double == 4)
+            let (one, other) = (windows[0]["scores"] as? [[String: Any]] ?? [], whole["scores"] as? [[String: Any]] ?? [])
+            #expect(one.map { $0["name"] as? String } == other.map { $0["name"] as? String } && one.count == 5)
+            for (a, b) in zip(one, other) {
+                expectClose(Float(a["probability"] as? Double ?? 0), Float(b["probability"] as? Double ?? 1), tolerance: 1e-4)
+            }
+        }
+    }
+
+    @Test func timeLinesComeInAllForms() throws {
+        try film("a.mp4")
+        let outcome = try predict(
+            "a.mp4", "--window", "1s", "--stride", "0.5s", "--save", "out/{}.srt", "--save", "out/{}.vtt", "--save", "out/{}.svg",
+            "--save", "out/{}.png", "--save", "out/{}.csv", "--save", "out/{}.json")
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        #expect(outcome.output.hasPrefix("a.mp4, 0:04.0, 7 windows of 1s every 0.5s\n  0:00.0 – 0:0"))
+        #expect(outcome.output.split(separator: "\n").last?.contains("– 0:04.0  ") == true)
+        #expect(try text("out/a.srt").hasPrefix("1\n00:00:00,000 --> 00:00:0"))
+        #expect(try text("out/a.vtt").hasPrefix("WEBVTT\n\n00:00:00.000 --> "))
+        #expect(try text("out/a.svg").contains("</svg>"))
+        #expect(try InputFile(path: program.folder.path("out/a.png")).bytes(at: 1, count: 3) == Array("PNG".utf8))
+        let rows = try text("out/a.csv").split(separator: "\n")
+        #expect(rows.count == 8 && rows[0] == "film,prompts,start,end,answer,probability,best_class,best_probability")
+        #expect(try predict("a.mp4", "--window", "1s", "--stride", "0.5s", "--csv").output == text("out/a.csv"))
+        #expect(try predict("a.mp4", "--window", "1s", "--stride", "0.5s", "--jsonl").output == text("out/a.json"))
+        // Nothing is overwritten unasked.
+        let again = try predict("a.mp4", "--window", "1s", "--save", "out/a.srt")
+        #expect(again.status == 74 && again.messages.contains("out/a.srt: is there already."))
+        #expect(try predict("a.mp4", "--window", "1s", "--save", "out/a.srt", "--force").status == 0)
+    }
+
+    @Test func severalTimeLinesNeedNamesOfTheirOwn() throws {
+        try film("x/a.mp4")
+        try film("y/a.mp4")
+        let one = try predict("x", "--window", "2s", "--save", "a.srt")
+        #expect(one.status == 64 && one.messages.contains("Put {} in its name"))
+        let twice = try predict("x", "y", "--window", "2s", "--save", "{}.srt")
+        #expect(twice.status == 64 && twice.messages.contains("two films would be saved there"))
+        #expect(try predict("x", "y", "--window", "2s", "--save", "{dir}/{}.vtt").status == 0)
+        #expect(fileExists(program.folder.path("x/a.vtt")) && fileExists(program.folder.path("y/a.vtt")))
+    }
+
+    // MARK: Answers
+
+    @Test func unlikelyFilmsAreNoneOfTheClasses() throws {
+        try film("a.mp4")
+        let line = try #require(try objects(predict("a.mp4", "--json", "--threshold", "1", "--reject-label", "other").output).first)
+        let answer = try #require(line["answer"] as? [String: Any])
+        #expect(answer["name"] as? String == "other" && answer["label"] == nil && answer["probability"] == nil)
+        #expect((line["scores"] as? [Any])?.count == 5)
+        #expect(try predict("a.mp4", "--threshold", "1").output.contains("\n           none of these\n"))
+        // Texts for none take a share of the probability.
+        let told = try #require(try objects(predict("a.mp4", "--json", "--none-prompt", "nobody", "--none-prompt", "a wall").output).first)
+        let none = try #require(told["none"] as? Double)
+        let sum = (told["scores"] as? [[String: Any]] ?? []).reduce(none) { $0 + ($1["probability"] as? Double ?? 0) }
+        #expect(none > 0 && abs(sum - 1) < 1e-5)
+    }
+
+    @Test func eachPromptFileAnswersForItself() throws {
+        try film("a.mp4")
+        // Other prompts on the same backbone.
+        let model = try SmallModel()
+        var other = PromptFile(
+            prompts: PromptSet<MutableMatrix>(
+                random: model.prompts.header.configuration, architecture: model.backbone.architecture, seed: 9
+            ).reading, header: model.prompts.header)
+        other.header.classNames = ["up", "down"]
+        try other.save(to: program.folder.path("other.safetensors"))
+        let (one, two) = (try predict("a.mp4", "--json").output, try program("predict", "a.mp4", "--json", "--prompts", "other.safetensors").output)
+        #expect(try predict("a.mp4", "--json", "--prompts", "other.safetensors").output == one + two)
+        for window in [["--window", "2s"], []] {
+            let lines = try program.run(["predict", "a.mp4", "--prompts", prompts, "--prompts", "other.safetensors", "--json"] + window)
+            #expect(try objects(lines.output).map { $0["prompts"] as? String } == [prompts, "other.safetensors"])
+        }
+        // One list of other classes for all, or one for each.
+        try program.folder.write("id,name\n0,left\n1,right\n2,neither\n", to: "new.csv")
+        try program.folder.write("id,name\n0,big\n1,small\n", to: "size.csv")
+        let lists = try predict("a.mp4", "--json", "--prompts", "other.safetensors", "--labels", "new.csv", "--labels", "size.csv")
+        #expect(try objects(lists.output).map { ($0["scores"] as? [Any])?.count } == [3, 2])
+        let list = try predict("a.mp4", "--json", "--prompts", "other.safetensors", "--labels", "new.csv")
+        #expect(try objects(list.output).map { ($0["scores"] as? [Any])?.count } == [3, 3])
+        // Prompts of another backbone are refused as ever.
+        try SmallModel(seed: 4).prompts.save(to: program.folder.path("foreign.safetensors"))
+        let foreign = try predict("a.mp4", "--prompts", "foreign.safetensors")
+        #expect(foreign.status == 65 && foreign.messages.contains("foreign.safetensors"))
+    }
+
+    @Test func viewsAndQuirksTakeEffect() throws {
+        try film("a.mp4")
+        let plain = try predict("a.mp4", "--json").output
+        #expect(try predict("a.mp4", "--json", "--views", "1x1").output == plain)
+        for arguments in [["--views", "4x3"], ["--compat", "imagenet-normalisation"], ["--compat", "half-inputs"]] {
+            let outcome = try program.run(["predict", "a.mp4", "--json", "--prompts", prompts] + arguments)
+            #expect(outcome.status == 0 && outcome.output != plain, "\(arguments)")
+        }
+        #expect(try predict("a.mp4", "--window", "2s", "--views", "1x3").status == 0)
+        #expect(try predict("a.mp4", "--window", "2s", "--views", "2x1").status == 64)
+        #expect(try predict("a.mp4", "--compat", "nonsense").status != 0)
+    }
+
+    // MARK: Folders
+
+    @Test func answersAreKeptAndNotMadeTwice() throws {
+        for name in ["in/a.mp4", "in/b.mp4", "in/deep/c.mp4"] { try film(name) }
+        try program.folder.write("no film", to: "in/notes.txt")
+        try program.folder.write("not a film either", to: "in/bad.mp4")
+        let first = try predict("in", "--output", "out.jsonl")
+        // The bad film is told, and decides the status.
+        #expect(first.status == 65 && first.messages.contains("in/bad.mp4: is a text file, not a video."))
+        #expect(first.messages.contains("in: 3 films; passed over: 1 file that is no film, 1 folder (--recursive looks into them)"))
+        let lines = try objects(text("out.jsonl"))
+        #expect(lines.map { $0["film"] as? String } == ["in/a.mp4", "in/b.mp4", "in/bad.mp4"])
+        #expect(lines.compactMap { $0["error"] as? String } == ["in/bad.mp4: is a text file, not a video."])
+        let whole = try text("out.jsonl")
+        let again = try predict("in", "--output", "out.jsonl")
+        #expect(again.status == 0 && again.messages.contains("3 of 3 films are answered already; 1 of them could not be read"))
+        #expect(try text("out.jsonl") == whole)
+        // A new film, a mended one and one more folder.
+        try film("in/bad.mp4")
+        #expect(try predict("in", "--recursive", "--output", "out.jsonl").status == 0)
+        #expect(try objects(text("out.jsonl")).count == 5)
+        #expect(try text("out.jsonl").hasPrefix(whole))
+        // A line that a crash cut off is made again.
+        let five = try text("out.jsonl")
+        try program.folder.write(String(five.dropLast(40)), to: "out.jsonl")
+        #expect(try predict("in", "--recursive", "--output", "out.jsonl").status == 0)
+        #expect(try text("out.jsonl") == five)
+        // Other settings, or another file, are not mixed in.
+        let other = try predict("in", "--output", "out.jsonl", "--threshold", "0.5")
+        #expect(other.status == 65 && other.messages.contains("out.jsonl:1: was answered with other settings"))
+        #expect(try predict("in", "--output", "labels/none/out.jsonl").status == 74)
+    }
+
+    @Test func aForeignFileIsNotAppendedTo() throws {
+        try film("in/a.mp4")
+        for content in ["id,name\n0,a\n", "{\"film\":\"x\"}\n", "{}\n"] {
+            try program.folder.write(content, to: "mine.csv")
+            let outcome = try predict("in", "--output", "mine.csv")
+            #expect(outcome.status == 65 && outcome.messages.contains("mine.csv:1: is no answer of `predict --output`"))
+            #expect(try text("mine.csv") == content)
+        }
+    }
+
+    @Test func failingAtTheFirstBadFilm() throws {
+        try program.folder.write("x", to: "a.mp4")
+        try film("b.mp4")
+        let outcome = try predict("a.mp4", "b.mp4", "--on-bad-video", "fail", "--output", "out.jsonl")
+        #expect(outcome.status == 65 && outcome.output == "")
+        #expect(try text("out.jsonl") == "")
+        let skipping = try predict("a.mp4", "b.mp4", "--output", "out.jsonl", "--json")
+        #expect(skipping.status == 65 && (try objects(skipping.output).count) == 2)
+        #expect(try predict("a.mp4", "b.mp4", "--output", "out.jsonl").status == 0)
+        #expect(try predict("a.mp4", "b.mp4", "--output", "out.jsonl", "--retry-failed").status == 65)
+    }
+
+    @Test func aWatchedFolderIsAnsweredUntilASignal() throws {
+        try createDirectory(program.folder.path("in"))
+        try film("in/a.mp4")
+        let arguments = [
+            "predict", "in", "--prompts", prompts, "--watch", "--every", "100ms", "--settle", "300ms", "--output", "out.jsonl", "--json",
+        ]
+        let late = Thread {
+            usleep(700_000)
+            try? self.film("in/b.mp4")
+            try? self.program.folder.write("nonsense", to: "in/c.mp4")
+            // The signal goes once this is there: when the third line is.
+            for _ in 0..<600 where ((try? self.text("out.jsonl")) ?? "").split(separator: "\n").count < 3 { usleep(50_000) }
+            try? self.program.folder.write("now", to: "done")
+        }
+        late.start()
+        let status = try program.signal(SIGINT, whenThere: "done", arguments)
+        #expect(status == 0, "\(program.lastMessages)")
+        let lines = try objects(text("out.jsonl"))
+        #expect(Set(lines.compactMap { $0["film"] as? String }) == ["in/a.mp4", "in/b.mp4", "in/c.mp4"])
+        #expect(lines.filter { $0["error"] != nil }.compactMap { $0["film"] as? String } == ["in/c.mp4"])
+        #expect(program.lastMessages.contains("2 films answered, nothing is waiting"))
+    }
+
+    @Test func anInterruptedBatchGoesOn() throws {
+        for index in 0..<12 { try film("in/\(index).mp4", frames: 150) }
+        let arguments = ["predict", "in", "--prompts", prompts, "--window", "1s", "--stride", "100ms", "--output", "out.jsonl"]
+        let status = try program.signal(SIGTERM, whenThere: "out.jsonl", arguments)
+        // It may have been quicker than the signal.
+        #expect(status == 75 || status == 0, "\(program.lastMessages)")
+        let rest = try program.run(arguments)
+        #expect(rest.status == 0)
+        let films = try objects(text("out.jsonl")).compactMap { $0["film"] as? String }
+        #expect(films.count == 12 && Set(films).count == 12)
+    }
+
+    // MARK: Isolation
+
+    @Test func decodingElsewhereGivesTheSame() throws {
+        try film("in/a.mp4")
+        try film("in/b.mp4", shade: 5)
+        try program.folder.write("nonsense", to: "in/c.mp4")
+        for window in [["--window", "1s"], []] {
+            let arguments = ["predict", "in", "--prompts", prompts, "--json"] + window
+            let (here, there) = (try program.run(arguments), try program.run(arguments + ["--isolate"]))
+            #expect(there.output == here.output && there.status == 65)
+        }
+    }
+
+    /// V16: the decoder dies, hangs or talks nonsense.
+    @Test(arguments: [
+        ("kill -SEGV $$", "signal 11"), ("exit 3", "status 3"), ("echo '{\"frameCount\":0}'", ""), ("echo garbage", ""),
+        ("echo '{\"frameCount\":9,\"outlook\":{\"byteCount\":9}}'; read l; echo '{\"frames\":[{\"width\":70000,\"height\":9,\"points\":[]}]}'", ""),
+        ("sleep 30", "it did not answer"),
+    ])
+    func aWorkerThatFailsCostsOneFilm(_ script: String, _ how: String) throws {
+        let films = IsolatedFilms(
+            shortSide: 32, program: "/bin/sh", arguments: ["-c", "read line; \(script)"], patience: 0.5)
+        let error = #expect(throws: IsolationError.self) {
+            _ = try films.frames(of: "film.mp4", choosing: { _ in [0] }, converting: { $0 })
+        }
+        #expect(error?.exitStatus == .badData)
+        #expect(error?.description.hasPrefix("film.mp4: the decoder crashed on it (\(how)") == true, "\(String(describing: error))")
+        let request = FilmStreamRequest(
+            path: "film.mp4", grids: [WindowGrid(window: .seconds(1), stride: .seconds(1), sampleCount: 1)], shortSide: 32, batchCount: 1)
+        #expect(throws: IsolationError.self) { _ = try films.stream(request).next() }
+    }
+
+    @Test func withoutProcessesNobodyDecodes() {
+        let films = IsolatedFilms(shortSide: 32, program: "/nowhere/at/all")
+        let error = #expect(throws: IsolationError.self) {
+            _ = try films.frames(of: "film.mp4", choosing: { _ in [0] }, converting: { $0 })
+        }
+        #expect(error == .noProcess)
+    }
+
+    // MARK: Thresholds
+
+    @Test func thresholdsAreCounted() throws {
+        // The two forms that evaluations have had.
+        let old = [(0, 0, [0.9, 0.1]), (1, 0, [0.6, 0.4]), (1, 1, [0.2, 0.8])].map {
+            "{\"label\":\($0.0),\"path\":\"a\",\"prediction\":\($0.1),\"probabilities\":[\($0.2[0]),\($0.2[1])]}"
+        }
+        let new = [("a", "a", 0.9, 1), ("b", "a", 0.6, 2), ("b", "b", 0.8, 1)].map {
+            "{\"video\":\"v\",\"label\":\"\($0.0)\",\"predicted\":\"\($0.1)\",\"probability\":\($0.2),\"rank\":\($0.3),\"top\":[]}"
+        }
+        try program.folder.write("{\"film\":\"x\",\"scores\":[{\"label\":0,\"name\":\"a\",\"probability\":0.7}]}\n", to: "out.jsonl")
+        for lines in [old, new] {
+            try program.folder.write(lines.joined(separator: "\n") + "\n", to: "predictions.jsonl")
+            let outcome = try program("thresholds", "predictions.jsonl", "--at", "0,0.75", "--accuracy", "90", "--outsiders", "out.jsonl")
+            #expect(
+                outcome.output == """
+                    3 films, 1 outsider
+                    threshold  answered  coverage  right  accuracy  outsiders answered
+                         0.00         3   100.0 %      2    66.7 %         1 (100.0 %)
+                         0.75         2    66.7 %      2   100.0 %           0 (0.0 %)
+                    90 % of the answers are right from --threshold 0.8000 on: 66.7 % answered, 100.0 % of these right, 0 outsiders answered
+                    most films are dealt with rightly at --threshold 0.8000: 66.7 % answered, 100.0 % of these right, 0 outsiders answered
+
+                    """, "\(outcome.messages)")
+        }
+        #expect(try program("thresholds", "out.jsonl").messages.contains("have no label"))
+        try program.folder.write("[1]\n", to: "bad.jsonl")
+        #expect(try program("thresholds", "bad.jsonl").status == 65)
+        #expect(try program("thresholds", "none.jsonl").status == 66)
+        #expect(try program("thresholds", "out.jsonl", "--at", "2").status == 64)
+    }
+}
