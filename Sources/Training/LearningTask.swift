@@ -7,9 +7,10 @@ package protocol LearningTask: AnyObject {
     var optimiser: Optimiser { get }
     func begin()
     /// - Parameters:
+    ///   - clips: as `stage` has them.
     ///   - targets: one distribution over the classes a clip.
     ///   - weight: each clip's share of the step's loss.
-    func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult)
+    func add(clips: [Matrix], stage: ClipStage, targets: [[Float]], weight: Float, to result: inout StepResult)
     /// Applies the step's gradient, multiplied by `scale`.
     func finish(rate: Double, scale: Float)
     /// A classifier with the parameters as they are now.
@@ -25,6 +26,10 @@ extension LearningTask {
     package var parameterCount: Int { optimiser.parameterCount }
     /// Whatever learns without activations fits.
     package var memoryShortfall: Int { 0 }
+
+    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        add(clips: clips, stage: .pixels, targets: targets, weight: weight, to: &result)
+    }
 }
 
 /// What both tasks are told.
@@ -81,9 +86,13 @@ package final class PromptTask: LearningTask {
         learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts)
     }
 
-    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
-        learner.add(clips: clips, targets: targets, weight: weight, to: &result)
+    package func add(clips: [Matrix], stage: ClipStage, targets: [[Float]], weight: Float, to result: inout StepResult) {
+        learner.add(clips: clips, stage: stage, targets: targets, weight: weight, to: &result)
     }
+
+    /// What of clips no prompt changes, for the stage `frozen`, and its bytes a clip.
+    package func frozenPart(of clips: [Matrix]) -> [Matrix] { learner.frozenPart(of: clips) }
+    package var frozenBytes: Int { learner.frozenBytes }
 
     package func finish(rate: Double, scale: Float) {
         learner.finish(into: gradients)
@@ -158,7 +167,8 @@ package final class BridgeTask: LearningTask {
 
     package func begin() { learner.begin() }
 
-    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+    package func add(clips: [Matrix], stage: ClipStage, targets: [[Float]], weight: Float, to result: inout StepResult) {
+        precondition(stage == .pixels, "weights that learn leave nothing frozen")
         learner.add(clips: clips, targets: targets, weight: weight, into: gradients, to: &result)
     }
 

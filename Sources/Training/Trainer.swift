@@ -83,11 +83,28 @@ package struct Trainer {
     package let configuration: TrainingConfiguration
     package let classCount: Int
     package let clips: ClipLoader
+    /// Of `clips`, whose frames are the same in each epoch: what no step changes, kept from epoch to epoch.
+    private let frozen: FrozenClips?
 
     package init(configuration: TrainingConfiguration, classCount: Int, clips: ClipLoader) {
         self.configuration = configuration
         self.classCount = classCount
         self.clips = clips
+        frozen = nil
+    }
+
+    /// - Precondition: the configuration mixes no clips with each other.
+    package init(configuration: TrainingConfiguration, classCount: Int, clips: FrozenClips) {
+        precondition(!configuration.blending.isMixing, "frozen clips cannot be mixed")
+        self.configuration = configuration
+        self.classCount = classCount
+        self.clips = clips.loader
+        frozen = clips
+    }
+
+    private func stepClips(epoch: Int, from position: Int) -> StepClips {
+        let order = Array(clips.trainingOrder(epoch: epoch).dropFirst(position))
+        return frozen.map { .frozen($0.clips(at: order)) } ?? .pixels(clips.clips(at: order, epoch: epoch))
     }
 
     /// Runs all epochs, or what is left of them after `start`.
@@ -157,8 +174,7 @@ package struct Trainer {
         let schedule = configuration.schedule(clipCount: clipCount)
         let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
         guard state.stepOfEpoch < perEpoch else { return false }
-        let stream = clips.clips(
-            at: Array(clips.trainingOrder(epoch: state.epoch).dropFirst(state.clipPosition)), epoch: state.epoch)
+        let stream = stepClips(epoch: state.epoch, from: state.clipPosition)
         defer { stream.cancel() }
         let positionBefore = state.clipPosition
         for group in state.stepOfEpoch..<perEpoch {
@@ -189,22 +205,19 @@ package struct Trainer {
 
     /// One step over up to `planned` clips, batch by batch.
     private func takeStep(
-        _ task: some LearningTask, stream: ClipStream, planned: Int, epoch: Int, group: Int, rate: Double
+        _ task: some LearningTask, stream: StepClips, planned: Int, epoch: Int, group: Int, rate: Double
     ) throws -> StepResult {
         var result = StepResult()
         task.begin()
         for batch in 0..<configuration.accumulationSteps {
             let wanted = min(configuration.batchSize, planned - batch * configuration.batchSize)
             guard wanted > 0 else { break }
-            let loaded = try stream.next(wanted)
-            guard !loaded.isEmpty else { break }
-            var views = loaded.compactMap(\.views.first)
-            let targets = configuration.blending.blend(
-                &views, labels: loaded.map(\.label), classCount: classCount, seed: configuration.seed, epoch: epoch,
-                step: group * configuration.accumulationSteps + batch)
+            let blendKey = (seed: configuration.seed, epoch: epoch, step: group * configuration.accumulationSteps + batch)
+            guard let (clips, targets) = try stream.next(wanted, blending: configuration.blending, classCount: classCount, key: blendKey)
+            else { break }
             task.add(
-                clips: views.map(\.matrix),
-                targets: views.indices.map { Array(targets[$0 * classCount..<($0 + 1) * classCount]) },
+                clips: clips, stage: stream.stage,
+                targets: clips.indices.map { Array(targets[$0 * classCount..<($0 + 1) * classCount]) },
                 weight: 1 / Float(planned), to: &result)
         }
         // Unreadable films may have made the step smaller than planned.

@@ -164,10 +164,11 @@ struct LearningRun {
     ///
     /// - Parameters:
     ///   - sequences: of the data's classes.
+    ///   - freezing: how to compute once what no step changes; nil where there is nothing of the kind.
     ///   - save: writes what was learned into the run's folder; told whether it is the best so far.
     /// - Throws: `TrainingError.interrupted` after a signal, when the run is saved.
     func train(
-        _ task: some LearningTask, sequences: [[Int]], start: RunStart,
+        _ task: some LearningTask, sequences: [[Int]], start: RunStart, freezing: Freezing? = nil,
         save: @escaping (_ path: String, _ report: EpochReport) throws -> Void
     ) throws -> Outcome {
         let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
@@ -187,17 +188,26 @@ struct LearningRun {
                 + "\(configuration.epochs) epochs, \(stepCount) steps. Run: \(path)")
 
         Interruption.install()
+        let valLoader = data.val.map(evaluationLoader)
+        let frozen = freezing.map { FrozenRun($0, train: clips, val: valLoader) }
+        let isFilled = try frozen?.fill(stepCount: stepCount - state.step) {
+            // Forward only, the second time; backward takes about one and a half times as long.
+            task.begin()
+            let start = ContinuousClock.now
+            task.begin()
+            return 2.5 * ((ContinuousClock.now - start) / .seconds(1))
+        }
+        if isFilled == false { throw TrainingError.interruptedBefore(step: state.step + 1, resume: resume) }
         let progress = ProgressReporter(kind.rawValue, total: stepCount, unit: "steps", from: state.step)
         var meanLoss = 0.0
         var shownSteps = 0.0
         var trainingLoss = 0.0
-        let valLoader = data.val.map(evaluationLoader)
         let warn: (String) -> Void = { message in
             progress.finish()
             Console.warning(message)
         }
         var events = Trainer.Events()
-        events.evaluate = valLoader.map { loader in { try evaluate(task, sequences: sequences, loader: loader) } }
+        events.evaluate = valLoader.map { loader in { try evaluate(task, sequences: sequences, loader: loader, frozen: frozen?.val) } }
         events.onStep = { report in
             shownSteps += 1
             meanLoss += (report.loss - meanLoss) / min(20, shownSteps)
@@ -223,7 +233,8 @@ struct LearningRun {
             // Small enough to be had at once, and of use before the run is finished.
             if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
         }
-        let trainer = Trainer(configuration: configuration, classCount: data.classes.count, clips: clips)
+        let trainer = frozen.map { Trainer(configuration: configuration, classCount: data.classes.count, clips: $0.train) }
+            ?? Trainer(configuration: configuration, classCount: data.classes.count, clips: clips)
         let ending = try trainer.run(task, from: state, events: events)
         progress.finish()
         Console.note("Peak memory: \(ProgressReporter.decimal(Double(Machine.peakMemory) / 1e9, places: 2)) GB.")
@@ -299,12 +310,13 @@ struct LearningRun {
 
     /// - Returns: nil where a signal cut it short.
     private func evaluate(
-        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader
+        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips?
     ) throws -> ClassificationMetrics? {
+        func check(_: Int) throws { if Interruption.isRequested { throw CutShort() } }
         do {
-            let predictions = try Evaluator(task.classifier(sequences: sequences)).predictions(of: loader) { _ in
-                if Interruption.isRequested { throw CutShort() }
-            }
+            let evaluator = Evaluator(task.classifier(sequences: sequences))
+            let predictions = try frozen.map { try evaluator.predictions(of: $0, report: check) }
+                ?? evaluator.predictions(of: loader, report: check)
             return ClassificationMetrics(predictions: predictions, classNames: data.classes.names)
         } catch is CutShort {
             return nil

@@ -17,9 +17,13 @@ package struct OperationCount: Sendable, Equatable, Codable {
     /// For each clip.
     package var clipForward: Int
     package var clipBackward: Int
-    /// Once a step: the text tower, and the vision prompts' keys and values.
+    /// The part of `clipForward` that no prompt changes: done once a clip where its frames stay the same.
+    package var clipFrozen: Int
+    /// Once a step: the text tower from the first layer that learns, and the vision prompts' keys and values.
     package var stepForward: Int
     package var stepBackward: Int
+    /// Once a run: the text tower below.
+    package var textFrozen: Int
 
     /// - Parameters:
     ///   - sequences: one token sequence a class.
@@ -29,7 +33,9 @@ package struct OperationCount: Sendable, Equatable, Codable {
         let text = Self.text(architecture, learned: learned, sequences: sequences)
         clipForward = frameCount * vision.forward
         clipBackward = frameCount * vision.backward
+        clipFrozen = frameCount * vision.frozen
         stepForward = text.forward + vision.prompts
+        textFrozen = text.frozen
         // Keys, values and their norm's input: one product forwards, one backwards.
         stepBackward = text.backward + vision.prompts
     }
@@ -72,7 +78,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
 
     private static func vision(
         _ architecture: CLIPArchitecture, learned: LearnedPart
-    ) -> (forward: Int, backward: Int, prompts: Int) {
+    ) -> (forward: Int, backward: Int, prompts: Int, frozen: Int) {
         let width = architecture.vision.width
         let layout = VisionLayout(architecture: architecture, prompts: learned.prompts)
         let patches = architecture.patchCount * architecture.patchWidth * width
@@ -80,43 +86,53 @@ package struct OperationCount: Sendable, Equatable, Codable {
         var forward = patches + projection
         var backward = learned.vision ? projection + (learned.weights ? projection + patches : 0) : 0
         var prompts = 0
+        var frozen = learned.vision ? patches : patches + projection
         for layer in 0..<layout.layerCount {
             let block = BlockCount(shape: layout.shape(of: layer, frameCount: 1), width: width)
             forward += block.forward
             if layout.mode(of: layer) == .shared { prompts += layout.promptTokens * 2 * width * width }
-            guard learned.vision else { continue }
-            let needsInput = layer > 0 || layout.mode(of: 0) == .own || learned.weights
+            if !learned.vision || layer < layout.trunkLayerCount { frozen += block.forward }
+            guard learned.vision, layer >= layout.trunkLayerCount else { continue }
+            let needsInput = layer > layout.trunkLayerCount || layout.mode(of: layer) == .own || learned.weights
             backward += block.backward(hasOutput: true, needsInput: needsInput, learns: learned.weights)
         }
-        return (forward, backward, prompts)
+        return (forward, backward, prompts, learned.weights ? 0 : frozen)
     }
 
     private static func text(
         _ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]]
-    ) -> (forward: Int, backward: Int) {
+    ) -> (forward: Int, backward: Int, frozen: Int) {
         let width = architecture.text.width
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: sequences, promptTokens: learned.prompts.textTokens),
-            promptDepth: learned.prompts.textDepth, architecture: architecture)
+            promptLayers: learned.prompts.textLayers, architecture: architecture)
         let projection = layout.batch.classCount * width * architecture.embeddingWidth
         var forward = projection
         var backward = learned.text ? (learned.weights ? 2 : 1) * projection : 0
+        var frozen = 0
         for layer in 0..<layout.layerCount {
+            let learns = learned.text && layer >= layout.trunkLayerCount
+            let before = forward
             let prefix = BlockCount(shape: layout.prefixShape(of: layer), width: width)
             forward += prefix.forward
-            if learned.text {
+            if learns {
                 backward += prefix.backward(
                     hasOutput: layout.prefixShape(of: layer).queries == .every, needsInput: true, learns: learned.weights)
             }
             for chunk in layout.chunks.indices {
                 let block = BlockCount(shape: layout.chunkShape(of: chunk, layer: layer), width: width)
                 forward += block.forward
-                if learned.text {
-                    backward += block.backward(hasOutput: true, needsInput: layer > 0 || learned.weights, learns: learned.weights)
+                if learns {
+                    backward += block.backward(
+                        hasOutput: true, needsInput: layer > layout.trunkLayerCount || learned.weights, learns: learned.weights)
                 }
             }
+            if layer < layout.trunkLayerCount {
+                frozen += forward - before
+                forward = before
+            }
         }
-        return (forward, backward)
+        return (forward, backward, frozen)
     }
 }
 

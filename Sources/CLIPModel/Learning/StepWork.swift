@@ -11,12 +11,17 @@ package struct StepWork: Sendable, Equatable {
 
     package var total: Int { vision + text }
 
-    /// One step of `learn` over `clipCount` clips.
+    /// One step of `learn` over `clipCount` clips, except a run's first: text layers below the first prompts are
+    /// the same in all.
+    ///
+    /// - Parameter stage: of clips whose frozen part is kept, the rest is needed.
     package static func learning(
-        prompts: PromptConfiguration, sequences: [[Int]], frameCount: Int, clipCount: Int, architecture: CLIPArchitecture
+        prompts: PromptConfiguration, sequences: [[Int]], frameCount: Int, clipCount: Int, architecture: CLIPArchitecture,
+        stage: ClipStage = .pixels
     ) -> StepWork {
         var work = StepWork()
-        work.vision = frameCount * clipCount * frame(architecture, prompts: prompts, learning: prompts.visionDepth > 0 ? .prompts : .nothing)
+        work.vision = frameCount * clipCount
+            * frame(architecture, prompts: prompts, learning: prompts.visionDepth > 0 ? .prompts : .nothing, stage: stage)
             + sharedPrompts(architecture, prompts: prompts, forGradients: true)
         work.text = classes(architecture, prompts: prompts, sequences: sequences, learning: prompts.textDepth > 0 ? .prompts : .nothing)
         return work
@@ -46,19 +51,23 @@ package struct StepWork: Sendable, Equatable {
     private enum Learning { case nothing, prompts, weights }
 
     /// One frame through the vision tower and back.
-    private static func frame(_ architecture: CLIPArchitecture, prompts: PromptConfiguration, learning: Learning) -> Int {
+    private static func frame(
+        _ architecture: CLIPArchitecture, prompts: PromptConfiguration, learning: Learning, stage: ClipStage = .pixels
+    ) -> Int {
+        if stage == .frozen, learning == .nothing { return 0 }
         let layout = VisionLayout(architecture: architecture, prompts: prompts)
         let tower = architecture.vision
         let patches = 2 * architecture.patchCount * architecture.patchWidth * tower.width
         let projection = 2 * tower.width * architecture.embeddingWidth
-        var sum = patches + projection
+        var sum = (stage == .pixels ? patches : 0) + projection
         if learning != .nothing { sum += projection }
         if learning == .weights { sum += patches + projection }
         for layer in 0..<layout.layerCount {
             let block = BlockWork(shape: layout.shape(of: layer, frameCount: 1), tower: tower, isCausal: false)
-            sum += block.forward
-            guard learning != .nothing else { continue }
-            let needsInput = layer > 0 || learning == .weights || layout.mode(of: 0) == .own
+            let isTrunk = layer < layout.trunkLayerCount
+            if stage == .pixels || !isTrunk { sum += block.forward }
+            guard learning != .nothing, !isTrunk else { continue }
+            let needsInput = layer > layout.trunkLayerCount || learning == .weights || layout.mode(of: layer) == .own
             sum += block.backward(hasOutput: true, needsInput: needsInput)
             if learning == .weights { sum += block.weights(hasOutput: true) }
         }
@@ -69,7 +78,7 @@ package struct StepWork: Sendable, Equatable {
     private static func sharedPrompts(_ architecture: CLIPArchitecture, prompts: PromptConfiguration, forGradients: Bool) -> Int {
         let layout = VisionLayout(architecture: architecture, prompts: prompts)
         let width = architecture.vision.width
-        let shared = (0..<layout.promptDepth).count { layout.mode(of: $0) == .shared }
+        let shared = layout.promptLayers.count { layout.mode(of: $0) == .shared }
         return shared * (forGradients ? 2 : 1) * 2 * layout.promptTokens * width * 2 * width
     }
 
@@ -77,12 +86,12 @@ package struct StepWork: Sendable, Equatable {
         _ architecture: CLIPArchitecture, prompts: PromptConfiguration, sequences: [[Int]], learning: Learning
     ) -> Int {
         let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: prompts.textTokens), promptDepth: prompts.textDepth,
+            batch: TextBatch(sequences: sequences, promptTokens: prompts.textTokens), promptLayers: prompts.textLayers,
             architecture: architecture)
         let tower = architecture.text
         let projection = 2 * layout.batch.classCount * tower.width * architecture.embeddingWidth
         var sum = projection * (learning == .nothing ? 1 : learning == .prompts ? 2 : 3)
-        for layer in 0..<layout.layerCount {
+        for layer in layout.trunkLayerCount..<layout.layerCount {
             let prefix = BlockWork(shape: layout.prefixShape(of: layer), tower: tower, isCausal: true)
             let goesOn = layout.prefixShape(of: layer).queries == .every
             sum += prefix.forward
@@ -91,7 +100,7 @@ package struct StepWork: Sendable, Equatable {
             for chunk in layout.chunks.indices {
                 let block = BlockWork(shape: layout.chunkShape(of: chunk, layer: layer), tower: tower, isCausal: true)
                 sum += block.forward
-                if learning != .nothing { sum += block.backward(hasOutput: true, needsInput: layer > 0 || learning == .weights) }
+                if learning != .nothing { sum += block.backward(hasOutput: true, needsInput: layer > layout.trunkLayerCount || learning == .weights) }
                 if learning == .weights { sum += block.weights(hasOutput: true) }
             }
         }

@@ -164,11 +164,11 @@ struct ExportCommand: ParsableCommand {
         let header = file.header
         let names = try classNames(of: header)
         let sequences = try backbone.sequences(
-            of: names, textTokens: header.configuration.textTokens, template: header.template,
+            of: names, prompts: header.configuration, template: header.template,
             tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
         // Only the text tower matters here: one frame and no vision prompts.
         let classifier = VideoClassifier(
-            backbone: backbone, prompts: PromptSet(vision: [], text: file.prompts.text), sequences: sequences,
+            backbone: backbone, prompts: PromptSet(vision: [], text: file.prompts.text, textStart: file.prompts.textStart), sequences: sequences,
             frameCount: 1, pool: WorkerPool())
         let embeddings = classifier.text.unit
         guard nonFiniteCount(in: embeddings) == 0 else { throw ModelError.notNumbers(what: "the class embeddings") }
@@ -233,13 +233,18 @@ enum ClassEmbeddingsFile {
     ) throws -> [String: String] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
+        let configuration = header.configuration
+        // Readers of the first format take prompts to begin at layer 0.
+        let layers = configuration.visionLayers.lowerBound == 0
+            ? [formatKey: "1", "vision_depth": "\(configuration.visionDepth)"]
+            : [formatKey: "2", "vision_layers": PromptLayers(configuration.visionLayers).text]
         return [
-            formatKey: "1", classNamesKey: String(decoding: try encoder.encode(classNames), as: UTF8.self),
+            classNamesKey: String(decoding: try encoder.encode(classNames), as: UTF8.self),
             "backbone_sha256": backbone.digest, "backbone_name": backbone.description.name,
             "prompt_file_sha256": promptFileDigest, "vision_tokens": "\(header.configuration.visionTokens)",
-            "vision_depth": "\(header.configuration.visionDepth)", "frames": "\(header.frameCount)",
+            "frames": "\(header.frameCount)",
             "fusion": header.fusion.rawValue, "normalisation": header.normalisation.name, "tool_version": vifiPromptVersion,
-        ]
+        ].merging(layers) { first, _ in first }
     }
 }
 
