@@ -179,7 +179,9 @@ struct LearningRun {
         let resume = resumeCommand(kind, path)
         let checkpoints = Checkpoints(run: path)
         var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: saveInterval)
-        let clips = trainingLoader()
+        // Films whose clips stay frozen are read once: there is no need to keep them, too.
+        let meetsFilmsAgain = freezing.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
+        let clips = trainingLoader(cacheBytes: meetsFilmsAgain ? cacheBytes : 0)
         clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         Console.note(
@@ -324,7 +326,7 @@ struct LearningRun {
     }
 
     /// Training clips, drawn and blended as the recipe says.
-    func trainingLoader() -> ClipLoader {
+    func trainingLoader(cacheBytes: Int) -> ClipLoader {
         ClipLoader(
             list: data.train, reader: options.reader, sampler: settings.sampler,
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,

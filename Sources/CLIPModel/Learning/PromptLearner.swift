@@ -54,10 +54,12 @@ package final class PromptLearner {
         waveSums = learnsVision ? (0..<slotCount).map { _ in VisionPromptSums(layout: layout) } : []
         head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
         headSums = VideoHead.Sums(classes: sequences.count, width: backbone.architecture.embeddingWidth)
+        // A tower without a backward pass has no plan to fit: what it takes is taken.
+        memoryShortfall = learnsVision ? vision.shortfall : budget.excess()
     }
 
     /// Bytes that the memory budget is too small by.
-    package var memoryShortfall: Int { vision.shortfall }
+    package let memoryShortfall: Int
 
     /// Computes what the prompts alone decide: text features, and the prompts' keys and values.
     package func begin(prompts: PromptSet<MutableMatrix>) {

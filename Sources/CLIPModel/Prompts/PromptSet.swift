@@ -2,11 +2,11 @@ import Tensors
 
 /// How many prompt tokens are learned in which layers.
 package struct PromptConfiguration: Sendable, Equatable, Codable {
-    package private(set) var visionTokens: Int
+    package var visionTokens: Int
     /// Layers of the vision tower with prompts of their own; above them the outputs of the last ones go on.
-    package private(set) var visionLayers: Range<Int>
-    package private(set) var textTokens: Int
-    package private(set) var textLayers: Range<Int>
+    package var visionLayers: Range<Int>
+    package var textTokens: Int
+    package var textLayers: Range<Int>
 
     /// No layers or no tokens switch a side off.
     package init(visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>) {

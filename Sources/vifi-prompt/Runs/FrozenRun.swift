@@ -25,6 +25,8 @@ struct Freezing {
         freeze = task.frozenPart
     }
 
+    func hasRoom(for clipCount: Int) -> Bool { byteBudget / max(1, clipBytes) >= clipCount }
+
     /// The clips of a list.
     ///
     /// - Parameter others: frozen clips that the budget is shared with.

@@ -125,7 +125,8 @@ struct RunPlan: Encodable {
             frozen: freezing == nil ? nil : 2 * Double(seedCount * (room.clips + room.testClips)) * Double(count.clipFrozen))
         memory = try Self.memory(
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
-            taskBytes: taskBytes, frozenBytes: (room.clips + room.testClips) * (freezing?.clipBytes ?? 0))
+            taskBytes: taskBytes, frozenBytes: (room.clips + room.testClips) * (freezing?.clipBytes ?? 0),
+            keepsFilms: room.clips < clipCount)
         storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
         time = isTimed
             ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, freezing: freezing, room: room)
@@ -173,7 +174,7 @@ struct RunPlan: Encodable {
     /// - Parameter taskBytes: of the task's matrices, as they were allocated.
     private static func memory(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int,
-        taskBytes: Int, frozenBytes: Int
+        taskBytes: Int, frozenBytes: Int, keepsFilms: Bool
     ) throws -> Memory {
         let architecture = run.backbone.architecture
         let backbone = 4 * run.backbone.parameterCount
@@ -191,7 +192,7 @@ struct RunPlan: Encodable {
         let loading = ClipLoader.Configuration()
         let waiting = min(loading.queuedClipCount + loading.threadCount, run.data.train.clips.count)
         // A batch is held as pixels and as matrices, and blending takes a copy.
-        let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (try keptBytes(run))
+        let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (keepsFilms ? try keptBytes(run) : 0)
         let total = backbone + learning + activations + evaluation + frozenBytes + clips + programBytes
         return Memory(
             backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, frozenClips: frozenBytes, clips: clips,
