@@ -42,13 +42,17 @@ package enum ModelError: ReportableError, Equatable {
     /// Prompts from elsewhere.
     case prompts(PromptProblem)
     case promptDepth(tower: String, depth: Int, layerCount: Int)
+    /// Prompts that begin above the first layer.
+    case promptLayers(tower: String, layers: String, layerCount: Int)
+    /// A prompt file of another version of this program.
+    case newerFormat(String)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .inFile(_, let error): error.exitStatus
         case .prompts(let problem): problem.exitStatus
         case .missingVocabulary, .backboneNotFound: .missingInput
-        case .promptDepth, .noClasses: .badConfiguration
+        case .promptDepth, .promptLayers, .noClasses: .badConfiguration
         default: .badData
         }
     }
@@ -127,6 +131,11 @@ package enum ModelError: ReportableError, Equatable {
         case .prompts(let problem): problem.words
         case .promptDepth(let tower, let depth, let layerCount):
             "\(tower) prompts in \(depth) layers were asked for, the backbone has \(layerCount). Lower the depth."
+        case .promptLayers(let tower, let layers, let layerCount):
+            "\(tower) prompts in layers \(layers) were asked for, the backbone's \(tower) layers are 0-\(layerCount - 1), counted from 0."
+        case .newerFormat(let format):
+            "metadata \"vifi_prompt_format\" is \"\(Self.excerpt(format))\"; this program reads \"1\" and \"2\". "
+                + "A newer vifi-prompt wrote the file; read it with that one."
         }
     }
 

@@ -24,7 +24,7 @@ package final class VideoClassifier: Sendable {
         let configuration = prompts.configuration
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: sequences, promptTokens: configuration.textTokens),
-            promptDepth: configuration.textDepth, architecture: backbone.architecture)
+            promptLayers: configuration.textLayers, architecture: backbone.architecture)
         let memory = TextActivations(layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
         backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
         self.backbone = backbone
@@ -37,10 +37,13 @@ package final class VideoClassifier: Sendable {
 
     /// The logits of each clip, one a class.
     ///
-    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels. Not for two threads at once.
+    /// - Parameter clips: as `stage` has them: normalised pixels, or what a learner of the same backbone and layers
+    ///   froze. Not for two threads at once.
     /// - Throws: `ModelError` where weights or prompts are so large that the logits are no numbers.
-    package func logits(clips: [Matrix]) throws(ModelError) -> [[Float]] {
-        let logits = encoder.frameFeatures(of: clips).map { head.logits(features: $0) }
+    package func logits(clips: [Matrix], stage: ClipStage = .pixels) throws(ModelError) -> [[Float]] {
+        let features = stage == .frozen && context == nil
+            ? clips : encoder.frameFeatures(of: clips, stage: stage).map(\.reading)
+        let logits = features.map { head.logits(features: $0) }
         guard logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the logits") }
         return logits
     }

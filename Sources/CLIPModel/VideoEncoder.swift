@@ -19,8 +19,11 @@ package final class VideoEncoder: Sendable {
 
     /// `[frames, embeddingWidth]` of each clip, not normalised.
     ///
-    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels. Not for two threads at once.
-    package func frameFeatures(of clips: [Matrix]) -> [MutableMatrix] { pass.forward(clips: clips, context: context) }
+    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels, or what `stage` says. Not for two threads
+    ///   at once.
+    package func frameFeatures(of clips: [Matrix], stage: ClipStage = .pixels) -> [MutableMatrix] {
+        pass.forward(clips: clips, stage: stage, context: context)
+    }
 
     /// The mean of each clip's frames as a unit vector, `[clips, embeddingWidth]`: what embedding fusion compares.
     ///
@@ -65,7 +68,7 @@ package struct TextEncoder: Sendable {
             let block = start..<min(start + Self.blockSize, sequences.count)
             let layout = TextTowerLayout(
                 batch: TextBatch(sequences: Array(sequences[block]), promptTokens: prompts.configuration.textTokens),
-                promptDepth: prompts.configuration.textDepth, architecture: backbone.architecture)
+                promptLayers: prompts.configuration.textLayers, architecture: backbone.architecture)
             let memory = TextActivations(
                 layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
             backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)

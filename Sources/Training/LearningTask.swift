@@ -6,13 +6,8 @@ package protocol LearningTask: AnyObject {
     /// Holds everything that changes from step to step.
     var optimiser: Optimiser { get }
     func begin()
-    /// - Parameters:
-    ///   - targets: one distribution over the classes a clip.
-    ///   - weight: each clip's share of the step's loss.
-    func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult)
-    /// The same with the labels, for tasks that learn from captions: there they are positions in the list of captions,
-    /// and there are no targets.
-    func add(clips: [Matrix], labels: [Int], targets: [[Float]], weight: Float, to result: inout StepResult)
+    /// - Parameter weight: each clip's share of the step's loss.
+    func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult)
     /// Applies the step's gradient, multiplied by `scale`.
     func finish(rate: Double, scale: Float)
     /// A classifier with the parameters as they are now.
@@ -29,8 +24,26 @@ extension LearningTask {
     /// Whatever learns without activations fits.
     package var memoryShortfall: Int { 0 }
 
-    package func add(clips: [Matrix], labels: [Int], targets: [[Float]], weight: Float, to result: inout StepResult) {
-        add(clips: clips, targets: targets, weight: weight, to: &result)
+    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+        add(ClipBatch(clips: clips, targets: targets), weight: weight, to: &result)
+    }
+}
+
+/// Clips that go through a task together.
+package struct ClipBatch {
+    /// As `stage` has them.
+    package let clips: [Matrix]
+    package let stage: ClipStage
+    /// One a clip: its class or, where a task learns from captions, its place in the list of captions.
+    package let labels: [Int]
+    /// One distribution over the classes a clip; none where there are captions.
+    package let targets: [[Float]]
+
+    package init(clips: [Matrix], stage: ClipStage = .pixels, labels: [Int] = [], targets: [[Float]]) {
+        self.clips = clips
+        self.stage = stage
+        self.labels = labels
+        self.targets = targets
     }
 }
 
@@ -127,19 +140,33 @@ package final class PromptTask: LearningTask {
         }
     }
 
-    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
-        guard case .classes(let learner) = learner else { preconditionFailure("captions are known by labels") }
-        learner.add(clips: clips, targets: targets, weight: weight, to: &result)
+    package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
+        switch learner {
+        case .classes(let learner):
+            learner.add(clips: batch.clips, stage: batch.stage, targets: batch.targets, weight: weight, to: &result)
+        case .captions(let learner):
+            precondition(batch.stage == .pixels, "captions are learned from pixels")
+            result.add(
+                learner.add(
+                    clips: batch.clips, captions: batch.labels.map { setting.sequences[$0] }, videos: setting.videos(of: batch.labels),
+                    weight: weight * Float(batch.clips.count), into: gradients),
+                clipCount: batch.clips.count)
+        }
     }
 
-    package func add(clips: [Matrix], labels: [Int], targets: [[Float]], weight: Float, to result: inout StepResult) {
-        guard case .captions(let learner) = learner else { return add(clips: clips, targets: targets, weight: weight, to: &result) }
-        result.add(
-            learner.add(
-                clips: clips, captions: labels.map { setting.sequences[$0] }, videos: setting.videos(of: labels),
-                weight: weight * Float(clips.count), into: gradients),
-            clipCount: clips.count)
+    /// Learns from captions, whose clips cannot be frozen.
+    package var learnsCaptions: Bool { if case .captions = learner { true } else { false } }
+
+    /// What of clips no prompt changes, for the stage `frozen`.
+    ///
+    /// - Precondition: classes are learned, not captions.
+    package func frozenPart(of clips: [Matrix]) -> [Matrix] {
+        guard case .classes(let learner) = learner else { preconditionFailure("captions are learned from pixels") }
+        return learner.frozenPart(of: clips)
     }
+
+    /// Bytes that `frozenPart` takes a clip.
+    package var frozenBytes: Int { if case .classes(let learner) = learner { learner.frozenBytes } else { 0 } }
 
     package func finish(rate: Double, scale: Float) {
         switch learner {
@@ -241,18 +268,18 @@ package final class BridgeTask: LearningTask {
         }
     }
 
-    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
-        guard case .classes(let learner) = learner else { preconditionFailure("captions are known by labels") }
-        learner.add(clips: clips, targets: targets, weight: weight, into: gradients, to: &result)
-    }
-
-    package func add(clips: [Matrix], labels: [Int], targets: [[Float]], weight: Float, to result: inout StepResult) {
-        guard case .captions(let learner) = learner else { return add(clips: clips, targets: targets, weight: weight, to: &result) }
-        result.add(
-            learner.add(
-                clips: clips, captions: labels.map { setting.sequences[$0] }, videos: setting.videos(of: labels),
-                weight: weight * Float(clips.count), into: gradients),
-            clipCount: clips.count)
+    package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
+        precondition(batch.stage == .pixels, "weights that learn leave nothing frozen")
+        switch learner {
+        case .classes(let learner):
+            learner.add(clips: batch.clips, targets: batch.targets, weight: weight, into: gradients, to: &result)
+        case .captions(let learner):
+            result.add(
+                learner.add(
+                    clips: batch.clips, captions: batch.labels.map { setting.sequences[$0] }, videos: setting.videos(of: batch.labels),
+                    weight: weight * Float(batch.clips.count), into: gradients),
+                clipCount: batch.clips.count)
+        }
     }
 
     package func finish(rate: Double, scale: Float) {

@@ -84,11 +84,28 @@ package struct Trainer {
     /// Nil where labels are captions: clips then stay as they are, since no caption describes two that are mixed.
     package let classCount: Int?
     package let clips: ClipLoader
+    /// Of `clips`, whose frames are the same in each epoch: what no step changes, kept from epoch to epoch.
+    private let frozen: FrozenClips?
 
     package init(configuration: TrainingConfiguration, classCount: Int?, clips: ClipLoader) {
         self.configuration = configuration
         self.classCount = classCount
         self.clips = clips
+        frozen = nil
+    }
+
+    /// - Precondition: the configuration mixes no clips with each other.
+    package init(configuration: TrainingConfiguration, classCount: Int?, clips: FrozenClips) {
+        precondition(!configuration.blending.isMixing, "frozen clips cannot be mixed")
+        self.configuration = configuration
+        self.classCount = classCount
+        self.clips = clips.loader
+        frozen = clips
+    }
+
+    private func stepClips(epoch: Int, from position: Int) -> StepClips {
+        let order = Array(clips.trainingOrder(epoch: epoch).dropFirst(position))
+        return frozen.map { .frozen($0.clips(at: order)) } ?? .pixels(clips.clips(at: order, epoch: epoch))
     }
 
     /// Runs all epochs, or what is left of them after `start`.
@@ -157,8 +174,7 @@ package struct Trainer {
         let schedule = configuration.schedule(clipCount: clipCount)
         let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
         guard state.stepOfEpoch < perEpoch else { return false }
-        let stream = clips.clips(
-            at: Array(clips.trainingOrder(epoch: state.epoch).dropFirst(state.clipPosition)), epoch: state.epoch)
+        let stream = stepClips(epoch: state.epoch, from: state.clipPosition)
         defer { stream.cancel() }
         let positionBefore = state.clipPosition
         for group in state.stepOfEpoch..<perEpoch {
@@ -189,27 +205,16 @@ package struct Trainer {
 
     /// One step over up to `planned` clips, batch by batch.
     private func takeStep(
-        _ task: some LearningTask, stream: ClipStream, planned: Int, epoch: Int, group: Int, rate: Double
+        _ task: some LearningTask, stream: StepClips, planned: Int, epoch: Int, group: Int, rate: Double
     ) throws -> StepResult {
         var result = StepResult()
         task.begin()
         for batch in 0..<configuration.accumulationSteps {
             let wanted = min(configuration.batchSize, planned - batch * configuration.batchSize)
             guard wanted > 0 else { break }
-            let loaded = try stream.next(wanted)
-            guard !loaded.isEmpty else { break }
-            var views = loaded.compactMap(\.views.first)
-            let labels = loaded.map(\.label)
-            var targets: [[Float]] = []
-            if let classCount {
-                let values = configuration.blending.blend(
-                    &views, labels: labels, classCount: classCount, seed: configuration.seed, epoch: epoch,
-                    step: group * configuration.accumulationSteps + batch)
-                targets = views.indices.map { Array(values[$0 * classCount..<($0 + 1) * classCount]) }
-            }
-            task.add(
-                clips: views.map(\.matrix), labels: labels, targets: targets,
-                weight: 1 / Float(planned), to: &result)
+            let key = (seed: configuration.seed, epoch: epoch, step: group * configuration.accumulationSteps + batch)
+            guard let clips = try stream.next(wanted, blending: configuration.blending, classCount: classCount, key: key) else { break }
+            task.add(clips, weight: 1 / Float(planned), to: &result)
         }
         // Unreadable films may have made the step smaller than planned.
         if result.clipCount > 0 { task.finish(rate: rate, scale: Float(planned) / Float(result.clipCount)) }

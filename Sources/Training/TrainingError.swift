@@ -9,6 +9,8 @@ package enum TrainingError: ReportableError, Equatable {
     ///   - saved: the checkpoint.
     ///   - resume: the command that goes on.
     case interrupted(step: Int, saved: String, resume: String)
+    /// A signal came while clips were made ready: nothing was learned since the last checkpoint.
+    case interruptedBefore(step: Int, resume: String)
     /// A sound checkpoint that holds other tensors than the run learns.
     case otherCheckpoint(path: String)
     /// Saving failed where it had failed before, or where nothing comes after it.
@@ -22,7 +24,7 @@ package enum TrainingError: ReportableError, Equatable {
         switch self {
         case .diverged, .nonFiniteParameter: .badConfiguration
         case .backboneChanged: .software
-        case .interrupted: .interrupted
+        case .interrupted, .interruptedBefore: .interrupted
         case .badConfiguration: .badConfiguration
         case .noClips, .otherCheckpoint: .badData
         case .cannotSave: .inputOutput
@@ -42,6 +44,8 @@ package enum TrainingError: ReportableError, Equatable {
                 + "This is a fault in vifi-prompt; please report it. No prompts were saved."
         case .interrupted(let step, let saved, let resume):
             "stopped on request after step \(step), which is saved in \(saved.escapedForDisplay). Go on with: \(resume)"
+        case .interruptedBefore(let step, let resume):
+            "stopped on request before step \(step), while clips were computed; these are computed again. Go on with: \(resume)"
         case .otherCheckpoint(let path):
             "\(path.escapedForDisplay): holds other tensors than this run learns. Was config.yaml changed? "
                 + "Start again with another --output."

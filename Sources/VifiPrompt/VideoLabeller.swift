@@ -40,7 +40,7 @@ public final class VideoLabeller: Sendable {
     ///     missing from the sum of the scores; `answer()` of these is then nil where it is more than any class has.
     ///   - views: clips of each film in time, whose probabilities are averaged; `1 ... 64`.
     ///   - template: the words around a name, with `{}` in its place. Used where the prompts hold none for
-    ///     the text tower.
+    ///     the text tower. Prompts that begin above its first layer come with words of their own.
     ///   - frameCount: of each film, `1 ... 4096`; by default as the prompts were learned, else 16.
     ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
     ///   - threadCount: `1 ... 1024`; all processors by default.
@@ -66,10 +66,12 @@ public final class VideoLabeller: Sendable {
                 onWarning(foreign.warning)
             }
             let promptSet = prompts?.file.prompts ?? PromptSet(vision: [], text: [])
+            // Layers below the first text prompts read the words that these were learned above.
+            let own = promptSet.textStart > 0 ? prompts?.file.header.template : nil
             return VideoClassifier(
                 backbone: backbone, prompts: promptSet,
                 sequences: try backbone.sequences(
-                    of: names + noneTexts, textTokens: promptSet.configuration.textTokens, template: template,
+                    of: names + noneTexts, prompts: promptSet.configuration, template: own ?? template,
                     tokenizer: backbone.tokenizer(vocabularyPath: vocabularyPath)),
                 fusion: prompts?.file.header.fusion ?? .embedding, frameCount: frames,
                 pool: WorkerPool(threadCount: threads))

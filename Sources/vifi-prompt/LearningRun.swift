@@ -240,10 +240,11 @@ struct LearningRun {
     ///
     /// - Parameters:
     ///   - sequences: of the data's classes.
+    ///   - freezing: how to compute once what no step changes; nil where there is nothing of the kind.
     ///   - save: writes what was learned into the run's folder; told whether it is the best so far.
     /// - Throws: `TrainingError.interrupted` after a signal, when the run is saved.
     func train(
-        _ task: some LearningTask, sequences: [[Int]], start: RunStart,
+        _ task: some LearningTask, sequences: [[Int]], start: RunStart, freezing: Freezing? = nil,
         save: @escaping (_ path: String, _ report: EpochReport) throws -> Void
     ) throws -> Outcome {
         let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
@@ -254,7 +255,9 @@ struct LearningRun {
         let resume = resumeCommand(kind, path)
         let checkpoints = Checkpoints(run: path)
         var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: saveInterval)
-        let clips = trainingLoader()
+        // Films whose clips stay frozen are read once: there is no need to keep them, too.
+        let meetsFilmsAgain = freezing.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
+        let clips = trainingLoader(cacheBytes: meetsFilmsAgain ? cacheBytes : 0)
         clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         Console.note(
@@ -263,18 +266,27 @@ struct LearningRun {
                 + "\(counted(configuration.epochs, "epoch", "epochs")), \(counted(stepCount, "step", "steps")). Run: \(path)")
 
         Interruption.install()
+        let valLoader = data.val.map(evaluationLoader)
+        let frozen = freezing.map { FrozenRun($0, train: clips, val: valLoader) }
+        let isFilled = try frozen?.fill(stepCount: stepCount - state.step) {
+            // Forward only, the second time; backward takes about one and a half times as long.
+            task.begin()
+            let start = ContinuousClock.now
+            task.begin()
+            return 2.5 * ((ContinuousClock.now - start) / .seconds(1))
+        }
+        if isFilled == false { throw TrainingError.interruptedBefore(step: state.step + 1, resume: resume) }
         let progress = ProgressReporter(kind.rawValue, total: stepCount, unit: "steps", from: state.step)
         var meanLoss = 0.0
         var shownSteps = 0.0
         var trainingLoss = 0.0
-        let valLoader = data.val.map(evaluationLoader)
         let warn: (String) -> Void = { message in
             progress.finish()
             Console.warning(message)
         }
         var events = Trainer.Events()
         events.evaluate = valLoader.map { loader in
-            { try captionTest == nil ? evaluate(task, sequences: sequences, loader: loader) : evaluateCaptions(loader: loader) }
+            { try captionTest == nil ? evaluate(task, sequences: sequences, loader: loader, frozen: frozen?.val) : evaluateCaptions(loader: loader) }
         }
         events.onStep = { report in
             shownSteps += 1
@@ -301,7 +313,9 @@ struct LearningRun {
             // Small enough to be had at once, and of use before the run is finished.
             if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
         }
-        let trainer = Trainer(configuration: configuration, classCount: data.captions == nil ? data.classes.count : nil, clips: clips)
+        let classCount = data.captions == nil ? data.classes.count : nil
+        let trainer = frozen.map { Trainer(configuration: configuration, classCount: classCount, clips: $0.train) }
+            ?? Trainer(configuration: configuration, classCount: classCount, clips: clips)
         let ending = try trainer.run(task, from: state, events: events)
         progress.finish()
         Console.note("Peak memory: \(ProgressReporter.decimal(Double(Machine.peakMemory) / 1e9, places: 2)) GB.")
@@ -381,12 +395,13 @@ struct LearningRun {
 
     /// - Returns: nil where a signal cut it short.
     private func evaluate(
-        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader
+        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips?
     ) throws -> Scores? {
+        func check(_: Int) throws { if Interruption.isRequested { throw CutShort() } }
         do {
-            let predictions = try Evaluator(task.classifier(sequences: sequences)).predictions(of: loader) { _ in
-                if Interruption.isRequested { throw CutShort() }
-            }
+            let evaluator = Evaluator(task.classifier(sequences: sequences))
+            let predictions = try frozen.map { try evaluator.predictions(of: $0, report: check) }
+                ?? evaluator.predictions(of: loader, report: check)
             return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
         } catch is CutShort {
             return nil
@@ -408,7 +423,7 @@ struct LearningRun {
     }
 
     /// Training clips, drawn and blended as the recipe says.
-    func trainingLoader() -> ClipLoader {
+    func trainingLoader(cacheBytes: Int) -> ClipLoader {
         ClipLoader(
             list: data.train, reader: options.reader, sampler: settings.sampler,
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,

@@ -22,10 +22,15 @@ enum SettingsError: ReportableError {
     case outputExists(path: String)
     case notWithCaptions(what: String, reason: String)
     case captionsWithoutList
+    case layersAgainstDepth(tower: String, layers: PromptLayers, depth: Int)
+    case layersWithoutTokens(tower: String, layers: PromptLayers)
+    case nothingLearns
+    case fixedFramesChange(keys: [String])
 
     var exitStatus: ExitStatus {
         switch self {
-        case .incompleteData, .noSource, .tooManyViews, .notWithCaptions, .captionsWithoutList: .usage
+        case .incompleteData, .noSource, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange: .usage
+        case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .unknownRecipe, .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
         case .outputExists: .inputOutput
@@ -53,6 +58,18 @@ enum SettingsError: ReportableError {
             "\(what) cannot go with --captions: \(reason)"
         case .captionsWithoutList:
             "--val-captions and --max-words are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
+        case .layersAgainstDepth(let tower, let layers, let depth):
+            "\(tower) layers \(layers.text) and a \(tower) depth of \(depth) contradict each other: a depth counts from the first "
+                + "layer, \(depth) means \(PromptLayers(0..<depth).text). Leave out --\(tower)-depth or --\(tower)-layers "
+                + "(prompts.\(tower)_depth or prompts.\(tower)_layers)."
+        case .layersWithoutTokens(let tower, let layers):
+            "prompts are asked for in \(tower) layers \(layers.text), with 0 tokens each. Set --\(tower)-tokens "
+                + "(prompts.\(tower)_tokens), or --\(tower)-layers none."
+        case .nothingLearns:
+            "neither tower has prompts, so there is nothing to learn. Give one of them tokens and layers."
+        case .fixedFramesChange(let keys):
+            "with fixed frames each clip is the same in every epoch, but \(keys.joined(separator: ", ")) would change it. "
+                + "Leave \(keys.count == 1 ? "it" : "them") out, or --fixed-frames and --quick."
         case .tooManyViews(let views, let frames):
             "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each film; "
                 + "at most 1024 are looked at. Take fewer views or frames."
@@ -83,6 +100,8 @@ struct Settings {
         let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
         let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(name).yaml")) : Recipe()
         var merged = given.merged(over: base).overlaid(on: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
+        try merged.prompts.checkLayers()
+        if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
         precision = try merged.model.precision?.resolved() ?? .float32
         // What `auto` came to, so that the recipe can be run again elsewhere.
         merged.model.precision = merged.model.precision.map { [precision] _ in PrecisionChoice(precision) }
@@ -166,27 +185,35 @@ struct Settings {
     var frameCount: Int { recipe.data.frames ?? 16 }
     var seed: UInt64 { UInt64(recipe.training.seed ?? 1) }
 
-    var prompts: PromptConfiguration {
-        PromptConfiguration(
-            visionTokens: recipe.prompts.visionTokens ?? 0, visionDepth: recipe.prompts.visionDepth ?? 0,
-            textTokens: recipe.prompts.textTokens ?? 0, textDepth: recipe.prompts.textDepth ?? 0)
-    }
+    /// Whether training clips are the same in every epoch.
+    var hasFixedFrames: Bool { recipe.augmentation.fixedFrames == true }
 
     /// The prompts that are asked for; the default depth of all layers is as many as there are.
     func fittedPrompts(to architecture: CLIPArchitecture) -> PromptConfiguration {
-        var fitted = prompts
-        if givenDepths.vision == nil { fitted.visionDepth = min(fitted.visionDepth, architecture.vision.layerCount) }
-        if givenDepths.text == nil { fitted.textDepth = min(fitted.textDepth, architecture.text.layerCount) }
-        return fitted
+        func layers(_ layers: PromptLayers?, depth: Int?, isGiven: Bool, count: Int) -> Range<Int> {
+            layers?.range ?? 0..<(isGiven ? depth ?? 0 : min(depth ?? 0, count))
+        }
+        let prompts = recipe.prompts
+        return PromptConfiguration(
+            visionTokens: prompts.visionTokens ?? 0,
+            visionLayers: layers(
+                prompts.visionLayers, depth: prompts.visionDepth, isGiven: givenDepths.vision != nil,
+                count: architecture.vision.layerCount),
+            textTokens: prompts.textTokens ?? 0,
+            textLayers: layers(
+                prompts.textLayers, depth: prompts.textDepth, isGiven: givenDepths.text != nil, count: architecture.text.layerCount))
     }
 
     /// The recipe with the prompts that really are learned.
     func recipe(with prompts: PromptConfiguration) -> Recipe {
         var fitted = recipe
         fitted.prompts.visionTokens = prompts.visionTokens
-        fitted.prompts.visionDepth = prompts.visionDepth
         fitted.prompts.textTokens = prompts.textTokens
-        fitted.prompts.textDepth = prompts.textDepth
+        func written(_ layers: Range<Int>) -> (depth: Int?, layers: PromptLayers?) {
+            layers.lowerBound == 0 ? (layers.count, nil) : (nil, PromptLayers(layers))
+        }
+        (fitted.prompts.visionDepth, fitted.prompts.visionLayers) = written(prompts.visionLayers)
+        (fitted.prompts.textDepth, fitted.prompts.textLayers) = written(prompts.textLayers)
         return fitted
     }
 
@@ -206,6 +233,7 @@ struct Settings {
     }
 
     func trainingTransform(for backbone: Backbone) -> ClipTransform {
+        if hasFixedFrames { return testTransform(for: backbone) }
         var configuration = ClipTransform.Configuration()
         configuration.flipProbability = Float(recipe.augmentation.flip ?? 0.5)
         configuration.jitterProbability = Float(recipe.augmentation.colourJitter ?? 0.8)
@@ -237,6 +265,34 @@ struct Settings {
         configuration.evaluationInterval = training.evaluateEvery ?? max(1, configuration.epochs / 5)
         try configuration.check(clipCount: clipCount)
         return configuration
+    }
+}
+
+extension Recipe.Prompts {
+    /// Layers and depth of one recipe must say the same; layers need tokens.
+    func checkLayers() throws {
+        // The template has a number of tokens of its own.
+        let textTokens = start == .template ? nil : textTokens
+        for (tower, layers, depth, tokens) in [
+            ("vision", visionLayers, visionDepth, visionTokens), ("text", textLayers, textDepth, textTokens),
+        ] {
+            guard let layers else { continue }
+            if let depth, layers.range != 0..<depth { throw SettingsError.layersAgainstDepth(tower: tower, layers: layers, depth: depth) }
+            if tokens == 0, !layers.range.isEmpty { throw SettingsError.layersWithoutTokens(tower: tower, layers: layers) }
+        }
+    }
+}
+
+extension Recipe.Augmentation {
+    /// What a training clip with fixed frames goes without.
+    mutating func turnOff() {
+        (flip, colourJitter, grey, mixup, cutmix, multiScale) = (0, 0, 0, 0, 0, false)
+    }
+
+    /// The keys of what would make clips differ from epoch to epoch.
+    var changes: [String] {
+        let chances = [("flip", flip), ("colour_jitter", colourJitter), ("grey", grey), ("mixup", mixup), ("cutmix", cutmix)]
+        return (chances.filter { $0.1 ?? 0 > 0 }.map(\.0) + (multiScale == true ? ["multi_scale"] : [])).map { "augmentation." + $0 }
     }
 }
 

@@ -104,9 +104,17 @@ struct Subject {
         classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, keepsUnderscores: Bool = false,
         rounding: HalfRounding = [], pool: WorkerPool
     ) throws -> VideoClassifier {
+        let configuration = prompts?.header.configuration ?? .none
+        var template = template ?? prompts?.header.template
+        // Layers below the first text prompts read the words that these were learned above.
+        if let own = prompts?.header.template, configuration.textLayers.lowerBound > 0, own != template {
+            Console.warning(
+                "the text prompts begin at layer \(configuration.textLayers.lowerBound) and were learned above the words of "
+                    + "\"\(own.escapedForDisplay)\": these are used, no other template.")
+            template = own
+        }
         let sequences = try backbone.sequences(
-            of: classNames, textTokens: prompts?.header.configuration.textTokens ?? 0, template: template ?? prompts?.header.template,
-            keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
+            of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
         // The pocket world's clips have 8 frames, as its CLIP was bridged.
         let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16
         return VideoClassifier(

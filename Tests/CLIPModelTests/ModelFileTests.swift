@@ -304,7 +304,7 @@ private typealias ExitStatus = Files.ExitStatus
     }
 
     @Test(arguments: [
-        ("vifi_prompt_format", "2", #""2", "1""#), ("vision_tokens", "-1", #""-1", a whole number in 0...4096"#),
+        ("vision_tokens", "-1", #""-1", a whole number in 0...4096"#),
         ("vision_tokens", "99999999999999999999", #""99999999999999999999", a whole number in 0...4096"#),
         ("text_tokens", "3.0", #""3.0", a whole number in 0...4096"#), ("vision_depth", "1001", #""1001", a whole number in 0...1000"#),
         ("text_depth", "", #""", a whole number in 0...1000"#), ("frames", "0", #""0", a whole number in 1...4096"#),
@@ -316,6 +316,14 @@ private typealias ExitStatus = Files.ExitStatus
     func metadataThatMakesNoSense(key: String, value: String, described: String) throws {
         #expect(try words { $0.metadata[key] = value }
             == "DIR/changed.safetensors: metadata \"\(key)\" is \(described) expected. Write the file anew with this program.")
+    }
+
+    @Test func formatsOfTomorrow() throws {
+        #expect(try words { $0.metadata["vifi_prompt_format"] = "3" }
+            == "DIR/changed.safetensors: metadata \"vifi_prompt_format\" is \"3\"; this program reads \"1\" and \"2\". "
+                + "A newer vifi-prompt wrote the file; read it with that one.")
+        // Format 2 has layers in place of depths.
+        #expect(try words { $0.metadata["vifi_prompt_format"] = "2" }.contains("metadata \"vision_layers\" is missing"))
     }
 
     @Test func metadataThatIsMissing() throws {

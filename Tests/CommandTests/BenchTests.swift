@@ -15,7 +15,9 @@ import Testing
         let breakdown: [String: Double]
     }
 
-    private func bench(_ arguments: String...) throws -> Report {
+    private func bench(_ arguments: String...) throws -> Report { try bench(arguments) }
+
+    private func bench(_ arguments: [String]) throws -> Report {
         let outcome = try Program().run(["bench"] + arguments + ["--steps", "1", "--threads", "1", "--json"])
         #expect(outcome.status == 0, "\(outcome.messages)")
         return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
@@ -44,6 +46,48 @@ import Testing
         let first = 2 * rows * 9 * weights + 2 * pairs * width + 4 * rows * prompts * width
         let backLast = 2 * rows * 2 * weights + 2 * 10 * weights + 8 * (rows + prompts) * width
         return through + 2 * width * 512 + back + first + backLast
+    }
+
+    /// The same with prompts from layer `first` on: nothing goes back below it, and with `fixed` frames nothing
+    /// goes forward below it either.
+    private func lateFrame(first: Int, prompts: Int, fixed: Bool) -> Int {
+        let weights = width * width
+        func layer(_ prompts: Int) -> Int { 2 * rows * 12 * weights + 4 * rows * (rows + prompts) * width }
+        let ends = (fixed ? 0 : 2 * patches * width * width) + 2 * width * 512
+        let last = 2 * rows * 2 * weights + 2 * 10 * weights + 4 * (rows + prompts) * width
+        let forward = ends + (fixed ? 0 : first * layer(0)) + (layers - 1 - first) * layer(prompts) + last
+        let pairs = rows * (rows + prompts)
+        let lowest = 2 * rows * 9 * weights + 2 * pairs * width + 4 * rows * prompts * width
+        let between = (layers - 2 - first) * (2 * rows * 12 * weights + 8 * pairs * width)
+        let backLast = 2 * rows * 2 * weights + 2 * 10 * weights + 8 * (rows + prompts) * width
+        return forward + 2 * width * 512 + lowest + between + backLast
+    }
+
+    @Test(arguments: [(3, false), (8, false), (8, true)])
+    func nothingIsDoneBelowTheFirstPrompts(first: Int, fixed: Bool) throws {
+        let flags = ["learn", "--classes", "3", "--vision-layers", "\(first)-11", "--text-layers", "4-11"] + (fixed ? ["--fixed-frames"] : [])
+        let one = try bench(flags + ["--frames", "1"])
+        let two = try bench(flags + ["--frames", "2"])
+        #expect(two.flops_needed - one.flops_needed == lateFrame(first: first, prompts: 10, fixed: fixed))
+        for report in [one, two] {
+            #expect(report.flops_done >= report.flops_needed && Double(report.flops_done) < 1.045 * Double(report.flops_needed))
+        }
+    }
+
+    /// Text layers below the first prompts cost nothing from the second step on; `--quick` never meets the vision tower.
+    @Test func textBelowTheFirstPromptsIsComputedOnce() throws {
+        let flags = ["learn", "--frames", "1", "--classes", "60", "--vision-layers", "none", "--fixed-frames", "--text-layers"]
+        let all = try bench(flags + ["0-11"])
+        let late = try bench(flags + ["6-11"])
+        let perRow = 2 * 12 * 512 * 512
+        // A clip's logits are all that is left of vision; 60 names of four tokens on average, forward and back.
+        let expected = 60 * 4 * 11 * 2 * perRow
+        #expect(Double(all.flops_done) > 0.9 * Double(expected) && Double(all.flops_done) < 1.2 * Double(expected))
+        for report in [all, late] {
+            #expect(report.flops_done >= report.flops_needed && Double(report.flops_done) < 1.02 * Double(report.flops_needed))
+        }
+        let spared = Double(60 * 4 * 6 * 2 * perRow)
+        #expect(abs(Double(all.flops_done - late.flops_done) - spared) < 0.1 * spared)
     }
 
     @Test func predictingDoesWhatIsNeededAndNoMore() throws {

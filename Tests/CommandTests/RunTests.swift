@@ -209,6 +209,102 @@ import Testing
         #expect(other.status == 78 && other.messages.contains("the train list is another one than that of the first seed"), "\(other.messages)")
     }
 
+    // MARK: Late prompts
+
+    private static let late = ["--vision-tokens", "2", "--text-tokens", "2", "--vision-layers", "1", "--text-layers", "1"]
+
+    /// Frozen clips in memory, computed anew each time, stopped and resumed: the same bits; files, `predict`, `eval`
+    /// and `export` know the layers.
+    @Test(arguments: [late + ["--fixed-frames"], ["--quick", "--text-tokens", "2"]])
+    func latePromptsFromEndToEnd(_ flags: [String]) throws {
+        let program = try world()
+        func arguments(_ output: String) -> [String] { ["learn"] + Self.flags + ["--epochs", "12", "--output", output] + flags }
+        let whole = try program.run(arguments("whole"))
+        #expect(whole.status == 0 && whole.messages.contains("Fixed frames: training clips are seen as test clips are"), "\(whole.messages)")
+        #expect(whole.messages.contains("10 training and 10 test clips") && whole.messages.contains("About 0 s for these clips"))
+        let planned = try program.run(["plan"] + arguments("planned"))
+        #expect(planned.status == 0 && planned.output.contains("once a clip, not once an epoch"), "\(planned.messages)")
+        let tight = try program.run(arguments("tight") + ["--memory", "160M"])
+        #expect(tight.status == 0 && tight.messages.contains("there is room for"), "\(tight.messages)")
+        #expect(try results(program, "tight") == results(program, "whole"))
+        // It may have been too quick to be stopped.
+        let status = try program.signal(SIGINT, whenThere: "stopped/checkpoints", arguments("stopped"))
+        #expect(status == 75 || status == 0, "\(program.lastMessages)")
+        if status == 75 {
+            let resumed = try program("learn", "--resume", "stopped", "--threads", "2")
+            #expect(resumed.status == 0, "\(resumed.messages)")
+        }
+        #expect(try results(program, "stopped") == results(program, "whole"))
+
+        let isLate = flags.contains("--vision-layers")
+        let prompts = "whole/prompts/last.safetensors"
+        let subject = ["--prompts", prompts, "--backbone", "clip.safetensors"]
+        let inspected = try program("inspect", prompts, "--backbone", "clip.safetensors")
+        let words = isLate ? "2 tokens × 1 layers (1)" : "0 tokens × 0 layers"
+        #expect(inspected.output.contains("vision           \(words)\n"), "\(inspected.output)\(inspected.messages)")
+        let predicted = try program.run(["predict", "film1.mp4"] + subject)
+        #expect(predicted.status == 0, "\(predicted.messages)")
+        for form in ["peft", "npz", "classes", "vifi-prompt"] {
+            let exported = try program.run(["export", "--to", form, "--output", "out-\(form)" + (form == "peft" ? "" : form == "npz" ? ".npz" : ".safetensors")] + subject)
+            #expect(exported.status == 0, "\(exported.messages)")
+        }
+        let other = try program("predict", "film1.mp4", "--prompts", "out-peft", "--backbone", "clip.safetensors")
+        #expect(other.output == predicted.output)
+        let checkpoint = try program.run(["export", "--to", "vifi-pth", "--output", "out.pth"] + subject)
+        #expect(checkpoint.status == (isLate ? 78 : 0) && fileExists(program.folder.path("out.pth")) != isLate, "\(checkpoint.messages)")
+        if isLate { #expect(checkpoint.messages.contains("vision prompts are in layers 1. ViFi-CLIP's begin at layer 0"), "\(checkpoint.messages)") }
+    }
+
+    @Test func aSignalWhileClipsAreComputed() throws {
+        let program = try world()
+        // The pass over ten films is over in a moment: many more of them.
+        let list = try String(contentsOfFile: program.folder.path("list.txt"), encoding: .utf8)
+        for copy in 0..<60 {
+            for film in 0..<10 {
+                try FileManager.default.createSymbolicLink(
+                    atPath: program.folder.path("f\(copy)-\(film).mp4"), withDestinationPath: "film\(film).mp4")
+            }
+        }
+        let long = (0..<60).map { copy in list.replacingOccurrences(of: "film", with: "f\(copy)-") }.joined()
+        try program.folder.write(long, to: "long.txt")
+        let start = ["learn", "--quick", "--text-tokens", "2", "--train", "long.txt"] + Self.flags.dropFirst(2) + ["--epochs", "1", "--output", "early"]
+        #expect(try program.signal(SIGINT, whenThere: "early/run.json", start) == 75)
+        #expect(program.lastMessages.contains("before step 1, while clips were computed") && program.lastMessages.contains("learn --resume early"), "\(program.lastMessages)")
+        let resumed = try program("learn", "--resume", "early")
+        #expect(resumed.status == 0, "\(resumed.messages)")
+    }
+
+    @Test(arguments: [
+        (["--vision-layers", "11-6"], 64, "11-6 ends before it begins; write 6-11."),
+        (["--vision-layers", "six"], 64, "\"six\" names no layers; write layers counted from 0"),
+        (["--vision-layers", "1-2"], 78, "the backbone's vision layers are 0-1, counted from 0"),
+        (["--text-layers", "1", "--text-depth", "2"], 78, "text layers 1 and a text depth of 2 contradict each other"),
+        (["--vision-layers", "1", "--vision-tokens", "0"], 78, "prompts are asked for in vision layers 1, with 0 tokens each"),
+        (["--vision-layers", "none", "--vision-tokens", "2"], 64, "--vision-layers none and --vision-tokens 2 contradict each other"),
+        (["--vision-layers", "none", "--text-layers", "none"], 78, "there is nothing to learn"),
+        (["--quick", "--vision-layers", "1"], 64, "--quick learns language prompts only, so --vision-layers 1 cannot go with it"),
+        (["--quick", "--text-layers", "none"], 64, "--quick learns language prompts, and there are to be none"),
+        (["--fixed-frames", "--set", "augmentation.flip=0.5"], 64, "augmentation.flip would change it"),
+        (["--set", "prompts.text_layers=1-0"], 78, "prompts.text_layers: '1-0' is not layers counted from 0"),
+        (["--quick", "--memory", "20M"], 78, "--memory 20M is too little"),
+    ] as [([String], Int32, String)])
+    func layersThatMakeNoSense(flags: [String], status: Int32, words: String) throws {
+        let program = try world()
+        let outcome = try program.run(["learn"] + Self.flags + ["--epochs", "1", "--output", "bad"] + flags)
+        #expect(outcome.status == status && outcome.messages.contains(words), "\(outcome.status) \(outcome.messages)")
+        #expect(!fileExists(program.folder.path("bad")), "nothing is written")
+    }
+
+    @Test func depthsAreTheSpecialCase() throws {
+        let program = try world()
+        let tokens = ["--vision-tokens", "2", "--text-tokens", "2"]
+        for (output, flags) in [("depth", ["--vision-depth", "2", "--text-depth", "1"]), ("layers", ["--vision-layers", "0-1", "--text-layers", "0"])] {
+            let outcome = try program.run(["learn"] + Self.flags + ["--epochs", "2", "--output", output] + tokens + flags)
+            #expect(outcome.status == 0, "\(outcome.messages)")
+        }
+        #expect(try results(program, "depth") == results(program, "layers"))
+    }
+
     @Test func plansNameNumbersAndLeaveNothing() throws {
         let program = try world()
         let start = Array(arguments("learn", epochs: 4, output: "planned"))

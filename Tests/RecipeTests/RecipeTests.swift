@@ -84,6 +84,22 @@ import vifi_prompt
         #expect(recipe.compat == [.halfPrompts, .randomViews])
     }
 
+    /// Layers and depth say the same thing in two ways: the upper recipe's way counts.
+    @Test func layersGoOverDepthsAndBack() throws {
+        let deep = try Recipe(yaml: "prompts:\n  vision_depth: 12\n  text_depth: 12\n  vision_tokens: 10\n", source: "deep")
+        let late = try Recipe(yaml: "prompts:\n  vision_layers: 6-11\n  text_layers: none\naugmentation:\n  fixed_frames: true\n", source: "late")
+        #expect(late.prompts.visionLayers?.range == 6..<12 && late.prompts.textLayers == PromptLayers.none)
+        #expect(late.augmentation.fixedFrames == true)
+        #expect(try Recipe(yaml: late.yaml, source: "printed") == late)
+        let upper = late.merged(over: deep)
+        #expect(upper.prompts.visionDepth == nil && upper.prompts.textDepth == nil && upper.prompts.visionTokens == 10)
+        let lower = deep.merged(over: late)
+        #expect(lower.prompts.visionLayers == nil && lower.prompts.textLayers == nil && lower.prompts.visionDepth == 12)
+        for value in ["11-6", "six", "-1", "6-", "1000"] {
+            #expect(throws: RecipeError.self) { try Recipe(yaml: "prompts:\n  vision_layers: \(value)\n", source: "bad") }
+        }
+    }
+
     @Test func whatIsPrintedReadsBack() throws {
         var recipe = try Recipe(yaml: Self.whole, source: "whole")
         #expect(try Recipe(yaml: recipe.yaml, source: "printed") == recipe)

@@ -149,7 +149,7 @@ private final class CountingTask: LearningTask {
 
     let optimiser = Optimiser(AdamW(), entries: [], pool: WorkerPool(threadCount: 1))
     func begin() { stepWeights = [] }
-    func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+    func add(clips: [Matrix], stage: ClipStage, targets: [[Float]], weight: Float, to result: inout StepResult) {
         stepWeights.insert(weight)
         result.lossSum += lossOfAClip * Double(clips.count)
         result.clipCount += clips.count

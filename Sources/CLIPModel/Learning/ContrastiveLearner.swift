@@ -54,7 +54,7 @@ package final class ContrastiveLearner<Part: ContrastivePart> {
         clips: [Matrix], captions: [[Int]], videos: [Int]? = nil, weight: Float = 1, into gradients: Part.Gradients
     ) -> (loss: Double, accuracy: Double) {
         let layout = TextTowerLayout(
-            batch: TextBatch(sequences: captions, promptTokens: part.prompts.textTokens), promptDepth: part.prompts.textDepth,
+            batch: TextBatch(sequences: captions, promptTokens: part.prompts.textTokens), promptLayers: part.prompts.textLayers,
             architecture: part.vision.architecture)
         let textMemory = TextActivations(
             layout: layout, architecture: part.vision.architecture, keeping: part.textKeeping, threadCount: pool.threadCount,

@@ -15,6 +15,11 @@ package enum MemoryBudget: Sendable, Equatable {
         return 64 << 20 + threadCount * buffers
     }
 
+    /// Bytes by which what is there now is beyond the bound.
+    func excess() -> Int {
+        if case .process(let bytes, let reserve) = self { max(0, reserve + WorkMeter.reading.liveBytes - bytes) } else { 0 }
+    }
+
     /// Bytes that activations may take beside the matrices that are there now.
     func left() -> Int {
         switch self {

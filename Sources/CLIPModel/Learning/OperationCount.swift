@@ -21,9 +21,13 @@ package struct OperationCount: Sendable, Equatable, Codable {
     /// For each clip, through the vision tower.
     package var clipForward: Int
     package var clipBackward: Int
-    /// Once a step: the text tower over all classes.
+    /// The part of `clipForward` that no prompt changes: done once a clip where its frames stay the same.
+    package var clipFrozen: Int
+    /// Once a step: the text tower over all classes, from the first layer that learns.
     package var textForward: Int
     package var textBackward: Int
+    /// Once a run: the text tower below.
+    package var textFrozen: Int
     /// Once a step, forward and once more backward: keys and values of vision prompts that all frames share.
     package var sharedPrompts: Int
 
@@ -35,15 +39,20 @@ package struct OperationCount: Sendable, Equatable, Codable {
         let text = Self.text(architecture, learned: learned, sequences: sequences)
         clipForward = frameCount * vision.forward
         clipBackward = frameCount * vision.backward
+        clipFrozen = frameCount * vision.frozen
         textForward = text.forward
         textBackward = text.backward
+        textFrozen = text.frozen
         sharedPrompts = vision.prompts
     }
 
     package var stepForward: Int { textForward + sharedPrompts }
     package var stepBackward: Int { textBackward + sharedPrompts }
 
-    package func step(clips: Int) -> Int { stepForward + stepBackward + clips * (clipForward + clipBackward) }
+    /// - Parameter stage: of clips whose frozen part is kept, the rest is needed.
+    package func step(clips: Int, stage: ClipStage = .pixels) -> Int {
+        stepForward + stepBackward + clips * (clipForward + clipBackward - (stage == .frozen ? clipFrozen : 0))
+    }
 
     /// Classifying clips, without what is computed once for all of them: class embeddings and shared prompts.
     package func evaluation(clips: Int) -> Int { clips * clipForward }
@@ -83,7 +92,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
 
     private static func vision(
         _ architecture: CLIPArchitecture, learned: LearnedPart
-    ) -> (forward: Int, backward: Int, prompts: Int) {
+    ) -> (forward: Int, backward: Int, prompts: Int, frozen: Int) {
         let width = architecture.vision.width
         let layout = VisionLayout(architecture: architecture, prompts: learned.prompts)
         let patches = architecture.patchCount * architecture.patchWidth * width
@@ -91,43 +100,53 @@ package struct OperationCount: Sendable, Equatable, Codable {
         var forward = patches + projection
         var backward = learned.vision ? projection + (learned.weights ? projection + patches : 0) : 0
         var prompts = 0
+        var frozen = learned.vision ? patches : patches + projection
         for layer in 0..<layout.layerCount {
             let block = BlockCount(shape: layout.shape(of: layer, frameCount: 1), tower: architecture.vision, isCausal: false)
             forward += block.forward
             if layout.mode(of: layer) == .shared { prompts += layout.promptTokens * 2 * width * width }
-            guard learned.vision else { continue }
-            let needsInput = layer > 0 || layout.mode(of: 0) == .own || learned.weights
+            if !learned.vision || layer < layout.trunkLayerCount { frozen += block.forward }
+            guard learned.vision, layer >= layout.trunkLayerCount else { continue }
+            let needsInput = layer > layout.trunkLayerCount || layout.mode(of: layer) == .own || learned.weights
             backward += block.backward(hasOutput: true, needsInput: needsInput, learns: learned.weights)
         }
-        return (forward, backward, prompts)
+        return (forward, backward, prompts, learned.weights ? 0 : frozen)
     }
 
     private static func text(
         _ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]]
-    ) -> (forward: Int, backward: Int) {
+    ) -> (forward: Int, backward: Int, frozen: Int) {
         let tower = architecture.text
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: sequences, promptTokens: learned.prompts.textTokens),
-            promptDepth: learned.prompts.textDepth, architecture: architecture)
+            promptLayers: learned.prompts.textLayers, architecture: architecture)
         let projection = layout.batch.classCount * tower.width * architecture.embeddingWidth
         var forward = projection
         var backward = learned.text ? (learned.weights ? 2 : 1) * projection : 0
+        var frozen = 0
         for layer in 0..<layout.layerCount {
+            let learns = learned.text && layer >= layout.trunkLayerCount
+            let before = forward
             let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: true)
             forward += prefix.forward
-            if learned.text {
+            if learns {
                 backward += prefix.backward(
                     hasOutput: layout.prefixShape(of: layer).queries == .every, needsInput: true, learns: learned.weights)
             }
             for chunk in layout.chunks.indices {
                 let block = BlockCount(shape: layout.chunkShape(of: chunk, layer: layer), tower: tower, isCausal: true)
                 forward += block.forward
-                if learned.text {
-                    backward += block.backward(hasOutput: true, needsInput: layer > 0 || learned.weights, learns: learned.weights)
+                if learns {
+                    backward += block.backward(
+                        hasOutput: true, needsInput: layer > layout.trunkLayerCount || learned.weights, learns: learned.weights)
                 }
             }
+            if layer < layout.trunkLayerCount {
+                frozen += forward - before
+                forward = before
+            }
         }
-        return (forward, backward)
+        return (forward, backward, frozen)
     }
 }
 

@@ -27,6 +27,7 @@ package final class PromptLearner {
     private var head: VideoHead
     private var headSums: VideoHead.Sums
     private var context: VisionPromptContext?
+    private var hasTextTrunk = false
 
     /// - Parameters:
     ///   - sequences: one token sequence a class, from start to end token.
@@ -41,7 +42,7 @@ package final class PromptLearner {
         learnsVision = prompts.visionDepth > 0
         let batch = TextBatch(sequences: sequences, promptTokens: prompts.textTokens)
         text = TextActivations(
-            layout: TextTowerLayout(batch: batch, promptDepth: prompts.textDepth, architecture: backbone.architecture),
+            layout: TextTowerLayout(batch: batch, promptLayers: prompts.textLayers, architecture: backbone.architecture),
             architecture: backbone.architecture, keeping: prompts.textDepth > 0 ? .prompts : .nothing, threadCount: pool.threadCount,
             activationBytes: budget.left() / 3)
         vision = VisionPass(
@@ -53,31 +54,51 @@ package final class PromptLearner {
         waveSums = learnsVision ? (0..<slotCount).map { _ in VisionPromptSums(layout: layout) } : []
         head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
         headSums = VideoHead.Sums(classes: sequences.count, width: backbone.architecture.embeddingWidth)
+        // A tower without a backward pass has no plan to fit: what it takes is taken.
+        memoryShortfall = learnsVision ? vision.shortfall : budget.excess()
     }
 
     /// Bytes that the memory budget is too small by.
-    package var memoryShortfall: Int { vision.shortfall }
+    package let memoryShortfall: Int
 
     /// Computes what the prompts alone decide: text features, and the prompts' keys and values.
     package func begin(prompts: PromptSet<MutableMatrix>) {
         let prompts = prompts.reading
-        backbone.text.forward(prompts: prompts.text, saved: text, pool: pool)
+        backbone.text.forward(prompts: prompts.text, saved: text, pool: pool, hasTrunk: hasTextTrunk)
+        hasTextTrunk = true
         head = VideoHead(fusion: fusion, scale: backbone.logitScale, text: TextFeatures(text.features))
         headSums.unitText.fill(0)
         sums.reset()
         context = learnsVision ? backbone.vision.promptContext(for: prompts.vision, layout: vision.layout) : nil
     }
 
+    /// What of clips no prompt changes, to be handed to `add` as `.frozen` as often as the same pixels are met.
+    ///
+    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels.
+    package func frozenPart(of clips: [Matrix]) -> [Matrix] {
+        (learnsVision ? vision.trunk(clips: clips) : vision.forward(clips: clips, context: nil)).map(\.reading)
+    }
+
+    /// Bytes of one clip's `frozenPart`.
+    package var frozenBytes: Int {
+        let architecture = backbone.architecture
+        return 4 * vision.frameCount
+            * (learnsVision ? vision.layout.frameRows * architecture.vision.width : architecture.embeddingWidth)
+    }
+
     /// Adds the clips' share of the gradient.
     ///
     /// - Parameters:
-    ///   - clips: `[frames, 3 × side × side]` each, normalised pixels.
+    ///   - clips: as `stage` has them.
     ///   - targets: one distribution over the classes a clip.
     ///   - weight: each clip's share of the step's loss.
-    package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
+    package func add(
+        clips: [Matrix], stage: ClipStage = .pixels, targets: [[Float]], weight: Float, to result: inout StepResult
+    ) {
         for start in stride(from: 0, to: clips.count, by: vision.waveClipCount) {
             let wave = Array(clips[start..<min(start + vision.waveClipCount, clips.count)])
-            let features = vision.forward(clips: wave, context: context)
+            let features = stage == .frozen && !learnsVision
+                ? wave : vision.forward(clips: wave, stage: stage, context: context).map(\.reading)
             let gradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
             for index in wave.indices {
                 let (loss, logits) = head.loss(
@@ -90,7 +111,7 @@ package final class PromptLearner {
             let used = waveSums.prefix(wave.count * vision.chunks.count)
             for item in used { item.reset() }
             vision.backward(
-                clips: wave, featureGradients: gradients, context: context, promptSums: Array(used), weights: { _ in FrozenVision() })
+                clips: wave, stage: stage, featureGradients: gradients, context: context, promptSums: Array(used), weights: { _ in FrozenVision() })
             for item in used { sums.add(item) }
         }
         result.clipCount += clips.count

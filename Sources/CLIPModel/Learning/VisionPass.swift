@@ -100,17 +100,40 @@ package final class VisionPass: Sendable {
         return plan
     }
 
+    /// What the prompts leave as it is: the input of the first layer that has some, `[frames × rows, width]` a clip.
+    package func trunk(clips: [Matrix]) -> [MutableMatrix] {
+        let result = clips.map { _ in MutableMatrix(rows: frameCount * layout.frameRows, columns: layout.architecture.vision.width) }
+        for start in stride(from: 0, to: clips.count, by: waveClipCount) {
+            pool.parallelFor(min(waveClipCount, clips.count - start) * chunks.count) { worker, item in
+                let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
+                let rows = tower.trunk(
+                    frames: clips[start + clip].rows(chunks[chunk]), saved: activations(of: item, worker: worker), scratch: scratch[worker])
+                result[start + clip].rows(rowRange(of: chunk, stage: .frozen)).copy(rows)
+            }
+        }
+        return result
+    }
+
+    /// A chunk's rows of a clip.
+    private func rowRange(of chunk: Int, stage: ClipStage) -> Range<Int> {
+        let (frames, rows) = (chunks[chunk], stage == .pixels ? 1 : layout.frameRows)
+        return frames.lowerBound * rows..<frames.upperBound * rows
+    }
+
     /// The frames' features of each clip, `[frames, embeddingWidth]`, not normalised.
     ///
     /// With gradients the clips must be one wave; their activations stay for `backward` as far as they fit.
-    package func forward(clips: [Matrix], context: VisionPromptContext?) -> [MutableMatrix] {
+    ///
+    /// - Parameter clips: pixels `[frames, 3 × side × side]`, or what `trunk` made of them.
+    package func forward(clips: [Matrix], stage: ClipStage = .pixels, context: VisionPromptContext?) -> [MutableMatrix] {
         precondition(keeping == .nothing || clips.count <= waveClipCount, "\(clips.count) clips in a wave of \(waveClipCount)")
         let features = clips.map { _ in MutableMatrix(rows: frameCount, columns: tower.architecture.embeddingWidth) }
         pool.parallelFor(clips.count * chunks.count) { worker, item in
             let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
             let saved = activations(of: item, worker: worker)
             tower.forward(
-                frames: clips[clip].rows(chunks[chunk]), context: context, saved: saved, scratch: scratch[worker])
+                frames: clips[clip].rows(rowRange(of: chunk, stage: stage)), stage: stage, context: context, saved: saved,
+                scratch: scratch[worker])
             features[clip].rows(chunks[chunk]).copy(saved.features)
         }
         return features
@@ -122,14 +145,14 @@ package final class VisionPass: Sendable {
     ///   - promptSums: one a chunk of the wave, added to; empty without vision prompts.
     ///   - weights: where chunk `item` leaves its weight gradients.
     package func backward(
-        clips: [Matrix], featureGradients: [MutableMatrix], context: VisionPromptContext?,
+        clips: [Matrix], stage: ClipStage = .pixels, featureGradients: [MutableMatrix], context: VisionPromptContext?,
         promptSums: [VisionPromptSums], weights: @Sendable (_ item: Int) -> some VisionGradientSink
     ) {
         pool.parallelFor(clips.count * chunks.count) { worker, item in
             let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
-            let frames = clips[clip].rows(chunks[chunk])
+            let frames = clips[clip].rows(rowRange(of: chunk, stage: stage))
             let saved = activations(of: item, worker: worker)
-            if item >= kept.count { tower.forward(frames: frames, context: context, saved: saved, scratch: scratch[worker]) }
+            if item >= kept.count { tower.forward(frames: frames, stage: stage, context: context, saved: saved, scratch: scratch[worker]) }
             tower.backward(
                 featureGradient: featureGradients[clip].rows(chunks[chunk]).reading, frames: frames, context: context,
                 saved: saved, promptSums: promptSums.isEmpty ? nil : promptSums[item], weights: weights(item),

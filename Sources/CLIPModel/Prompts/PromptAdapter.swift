@@ -137,7 +137,7 @@ extension PromptHeader {
                 throw .badMetadata(key: key, value: value.kind, expected: expected)
             }
         }
-        if json[Key.format] == nil { throw .badMetadata(key: Key.format, value: nil, expected: "1") }
+        if json[Key.format] == nil { throw .badMetadata(key: Key.format, value: nil, expected: "1 or 2") }
         try self.init(metadata: metadata)
     }
 }

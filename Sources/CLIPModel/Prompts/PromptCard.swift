@@ -11,8 +11,8 @@ struct PromptCard {
         let metrics = header.metrics.filter(\.value.isFinite).sorted { $0.key < $1.key }
         var rows = [
             ("backbone", "\(header.backboneName), \(header.architecture)"), ("its digest", header.backboneDigest),
-            ("vision prompts", "\(configuration.visionTokens) tokens in \(configuration.visionDepth) layers"),
-            ("text prompts", "\(configuration.textTokens) tokens in \(configuration.textDepth) layers"),
+            ("vision prompts", configuration.visionWords),
+            ("text prompts", configuration.textWords),
             ("frames of a clip", "\(header.frameCount)"), ("fusion", header.fusion.rawValue),
             ("normalisation", header.normalisation.name), ("template", header.template),
             ("shots", header.shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(header.seed)"),

@@ -174,10 +174,10 @@ extension PromptSet<Matrix> {
         return digest.hexadecimal
     }
 
-    /// Reads exactly the tensors `vision.0 …` and `text.0 …` that `configuration` calls for.
+    /// Reads exactly the tensors `vision.N …` and `text.N …` that `configuration` calls for.
     init(in source: any WeightSource, as configuration: PromptConfiguration) throws {
-        let visionNames = (0..<configuration.visionDepth).map { "vision.\($0)" }
-        let textNames = (0..<configuration.textDepth).map { "text.\($0)" }
+        let visionNames = configuration.visionLayers.map { "vision.\($0)" }
+        let textNames = configuration.textLayers.map { "text.\($0)" }
         if let unknown = source.names.sorted().first(where: { !visionNames.contains($0) && !textNames.contains($0) }) {
             throw ModelError.unexpectedTensor(name: unknown)
         }
@@ -189,7 +189,8 @@ extension PromptSet<Matrix> {
         }
         self.init(
             vision: try matrices(visionNames, tokens: configuration.visionTokens),
-            text: try matrices(textNames, tokens: configuration.textTokens))
+            text: try matrices(textNames, tokens: configuration.textTokens),
+            visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound)
     }
 }
 

@@ -13,7 +13,7 @@ package struct PromptHeader: Sendable, Equatable {
     /// The classes at training time. Other names may be used: vectors are not tied to them.
     package var classNames: [String]
     package var frameCount: Int
-    /// Words around a class name, with `{}` in its place, where no text prompts are learned.
+    /// Words around a class name, with `{}` in its place: for layers of the text tower without prompts.
     package var template: String
     package var fusion: Fusion
     /// How pixels were normalised while learning; usually as for the backbone.
@@ -75,6 +75,9 @@ extension PromptHeader {
         static let visionDepth = "vision_depth"
         static let textTokens = "text_tokens"
         static let textDepth = "text_depth"
+        /// In place of depths, from format 2 on.
+        static let visionLayers = "vision_layers"
+        static let textLayers = "text_layers"
         static let classNames = "class_names"
         static let frameCount = "frames"
         static let fusion = "fusion"
@@ -91,20 +94,33 @@ extension PromptHeader {
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
             frameCount, fusion, normalisation, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
+            visionLayers, textLayers,
         ]
     }
 
+    /// Prompts from the first layers on are written as ever, so that older programs read them. Those that begin
+    /// later have a format of their own, which these refuse.
+    private static let depthFormat = "1"
+    private static let layerFormat = "2"
+
     package var metadata: [String: String] {
         var result = [
-            Key.format: "1", Key.backboneDigest: backboneDigest, Key.backboneName: backboneName,
+            Key.format: Self.layerFormat, Key.backboneDigest: backboneDigest, Key.backboneName: backboneName,
             Key.architecture: architecture, Key.visionTokens: "\(configuration.visionTokens)",
-            Key.visionDepth: "\(configuration.visionDepth)", Key.textTokens: "\(configuration.textTokens)",
-            Key.textDepth: "\(configuration.textDepth)", Key.classNames: Self.json(classNames),
+            Key.textTokens: "\(configuration.textTokens)", Key.classNames: Self.json(classNames),
             Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalisation: normalisation.name,
             Key.activation: activation.rawValue, Key.template: template,
             Key.seed: "\(seed)", Key.recipeDigest: recipeDigest,
             Key.metrics: Self.json(metrics.filter { $0.value.isFinite }), Key.toolVersion: toolVersion,
         ]
+        if configuration.startsAtFirstLayers {
+            result[Key.format] = Self.depthFormat
+            result[Key.visionDepth] = "\(configuration.visionDepth)"
+            result[Key.textDepth] = "\(configuration.textDepth)"
+        } else {
+            result[Key.visionLayers] = PromptLayers(configuration.visionLayers).text
+            result[Key.textLayers] = PromptLayers(configuration.textLayers).text
+        }
         if let shots { result[Key.shots] = "\(shots)" }
         result[Key.initialDigest] = initialDigest
         return result
@@ -130,13 +146,21 @@ extension PromptHeader {
             return decoded
         }
         guard let format = metadata[Key.format] else { throw .notAPromptFile }
-        guard format == "1" else { throw .badMetadata(key: Key.format, value: format, expected: "\"1\"") }
+        guard [Self.depthFormat, Self.layerFormat].contains(format) else { throw .newerFormat(format) }
+        func layers(_ layersKey: String, depth depthKey: String) throws(ModelError) -> Range<Int> {
+            if format == Self.depthFormat { return 0..<(try number(depthKey, in: 0...1000)) }
+            let value = try text(layersKey)
+            guard let layers = PromptLayers(value) else { throw .badMetadata(key: layersKey, value: value, expected: PromptLayers.form) }
+            return layers.range
+        }
         backboneDigest = try text(Key.backboneDigest)
         backboneName = try text(Key.backboneName)
         architecture = try text(Key.architecture)
         configuration = PromptConfiguration(
-            visionTokens: try number(Key.visionTokens, in: 0...4096), visionDepth: try number(Key.visionDepth, in: 0...1000),
-            textTokens: try number(Key.textTokens, in: 0...4096), textDepth: try number(Key.textDepth, in: 0...1000))
+            visionTokens: try number(Key.visionTokens, in: 0...4096),
+            visionLayers: try layers(Key.visionLayers, depth: Key.visionDepth),
+            textTokens: try number(Key.textTokens, in: 0...4096),
+            textLayers: try layers(Key.textLayers, depth: Key.textDepth))
         classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
         frameCount = try number(Key.frameCount, in: 1...4096)
         template = try text(Key.template)

@@ -21,11 +21,13 @@ package enum PromptProblem: Sendable, Equatable {
     case backboneNotFound
     /// The reference always learns prompts for its text tower.
     case noTextPrompts
+    /// The reference's prompts begin at the first layer.
+    case lateLayers(tower: String, layers: String)
 
     var exitStatus: ExitStatus {
         switch self {
         case .backboneNotFound: .missingInput
-        case .noTextPrompts: .badConfiguration
+        case .noTextPrompts, .lateLayers: .badConfiguration
         default: .badData
         }
     }
@@ -64,6 +66,9 @@ package enum PromptProblem: Sendable, Equatable {
         case .noTextPrompts:
             "these prompts are for the vision tower alone. ViFi-CLIP always has prompts for the text tower and would "
                 + "fill them with random numbers. Use --to vifi-prompt, peft or npz."
+        case .lateLayers(let tower, let layers):
+            "the \(tower) prompts are in layers \(layers). ViFi-CLIP's begin at layer 0: it has no name for these, and would put "
+                + "random prompts below them. Use --to vifi-prompt, peft or npz."
         }
     }
 }

@@ -1,21 +1,34 @@
 import Tensors
 
-/// How many prompt tokens are learned in how many layers.
+/// How many prompt tokens are learned in which layers.
 package struct PromptConfiguration: Sendable, Equatable, Codable {
     package var visionTokens: Int
-    package var visionDepth: Int
+    /// Layers of the vision tower with prompts of their own; above them the outputs of the last ones go on.
+    package var visionLayers: Range<Int>
     package var textTokens: Int
-    package var textDepth: Int
+    package var textLayers: Range<Int>
 
-    /// Depth 0 or no tokens switch a side off.
+    /// No layers or no tokens switch a side off.
+    package init(visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>) {
+        (self.visionTokens, self.visionLayers) = visionLayers.isEmpty || visionTokens == 0 ? (0, 0..<0) : (visionTokens, visionLayers)
+        (self.textTokens, self.textLayers) = textLayers.isEmpty || textTokens == 0 ? (0, 0..<0) : (textTokens, textLayers)
+    }
+
+    /// Prompts from the first layer on.
     package init(visionTokens: Int, visionDepth: Int, textTokens: Int, textDepth: Int) {
-        self.visionTokens = visionDepth > 0 ? visionTokens : 0
-        self.visionDepth = visionTokens > 0 ? visionDepth : 0
-        self.textTokens = textDepth > 0 ? textTokens : 0
-        self.textDepth = textTokens > 0 ? textDepth : 0
+        self.init(
+            visionTokens: visionTokens, visionLayers: 0..<max(0, visionDepth),
+            textTokens: textTokens, textLayers: 0..<max(0, textDepth))
     }
 
     package static let none = PromptConfiguration(visionTokens: 0, visionDepth: 0, textTokens: 0, textDepth: 0)
+
+    /// How many layers have prompts of their own.
+    package var visionDepth: Int { visionLayers.count }
+    package var textDepth: Int { textLayers.count }
+
+    /// Whether token counts and depths say all: no tower's prompts begin above its first layer.
+    package var startsAtFirstLayers: Bool { visionLayers.lowerBound == 0 && textLayers.lowerBound == 0 }
 
     /// Numbers that are learned: tokens × width, summed over the layers of both towers.
     package func parameterCount(for architecture: CLIPArchitecture) -> Int {
@@ -23,39 +36,57 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     }
 
     package func check(against architecture: CLIPArchitecture) throws(ModelError) {
-        for (tower, depth, count) in [
-            ("vision", visionDepth, architecture.vision.layerCount), ("text", textDepth, architecture.text.layerCount),
-        ] where depth > count || depth < 0 {
-            throw .promptDepth(tower: tower, depth: depth, layerCount: count)
+        for (tower, layers, count) in [
+            ("vision", visionLayers, architecture.vision.layerCount), ("text", textLayers, architecture.text.layerCount),
+        ] where layers.upperBound > count {
+            throw layers.lowerBound == 0
+                ? .promptDepth(tower: tower, depth: layers.count, layerCount: count)
+                : .promptLayers(tower: tower, layers: PromptLayers(layers).text, layerCount: count)
         }
+    }
+
+    /// For people: "4 tokens in 12 layers", "4 tokens in 6 layers (6-11)".
+    package var visionWords: String { Self.words(visionTokens, visionLayers) }
+    package var textWords: String { Self.words(textTokens, textLayers) }
+
+    private static func words(_ tokens: Int, _ layers: Range<Int>) -> String {
+        "\(tokens) tokens in \(layers.count) layers" + (layers.lowerBound > 0 ? " (\(PromptLayers(layers).text))" : "")
     }
 }
 
 /// The prompt tokens of both towers, one element a layer: values, gradients or moments.
 package struct PromptSet<Element: Readable>: Sendable {
-    /// `[visionTokens, vision width]` for layers `0 ..< visionDepth`.
+    /// `[visionTokens, vision width]` for each layer from `visionStart` on.
     package var vision: [Element]
-    /// `[textTokens, text width]` for layers `0 ..< textDepth`.
+    /// `[textTokens, text width]` for each layer from `textStart` on.
     package var text: [Element]
+    /// The first layers with prompts.
+    package let visionStart: Int
+    package let textStart: Int
 
-    package init(vision: [Element], text: [Element]) {
+    package init(vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0) {
         self.vision = vision
         self.text = text
+        self.visionStart = visionStart
+        self.textStart = textStart
     }
 
     /// Every element under the name that prompt files use.
     package var named: [(name: String, element: Element)] {
-        vision.enumerated().map { ("vision.\($0.offset)", $0.element) } + text.enumerated().map { ("text.\($0.offset)", $0.element) }
+        vision.enumerated().map { ("vision.\($0.offset + visionStart)", $0.element) }
+            + text.enumerated().map { ("text.\($0.offset + textStart)", $0.element) }
     }
 
     package var all: [Element] { vision + text }
 
-    package var reading: PromptSet<Matrix> { PromptSet<Matrix>(vision: vision.map(\.reading), text: text.map(\.reading)) }
+    package var reading: PromptSet<Matrix> {
+        PromptSet<Matrix>(vision: vision.map(\.reading), text: text.map(\.reading), visionStart: visionStart, textStart: textStart)
+    }
 
     package var configuration: PromptConfiguration {
         PromptConfiguration(
-            visionTokens: vision.first?.rowCount ?? 0, visionDepth: vision.count,
-            textTokens: text.first?.rowCount ?? 0, textDepth: text.count)
+            visionTokens: vision.first?.rowCount ?? 0, visionLayers: visionStart..<visionStart + vision.count,
+            textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count)
     }
 }
 
@@ -63,12 +94,13 @@ extension PromptSet<MutableMatrix> {
     /// Zeros: gradients and moments start here.
     package init(zeros configuration: PromptConfiguration, architecture: CLIPArchitecture) {
         self.init(
-            vision: (0..<configuration.visionDepth).map { _ in
+            vision: configuration.visionLayers.map { _ in
                 MutableMatrix(rows: configuration.visionTokens, columns: architecture.vision.width)
             },
-            text: (0..<configuration.textDepth).map { _ in
+            text: configuration.textLayers.map { _ in
                 MutableMatrix(rows: configuration.textTokens, columns: architecture.text.width)
-            })
+            },
+            visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound)
     }
 
     /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py.

@@ -106,6 +106,8 @@ package enum ReferenceCheckpoint {
             (PromptHeader.Key.visionDepth, said.visionDepth, found.visionDepth),
             (PromptHeader.Key.textTokens, said.textTokens, found.textTokens),
             (PromptHeader.Key.textDepth, said.textDepth, found.textDepth),
+            (PromptHeader.Key.visionLayers, said.visionLayers.lowerBound, found.visionLayers.lowerBound),
+            (PromptHeader.Key.textLayers, said.textLayers.lowerBound, found.textLayers.lowerBound),
         ] where said != found {
             throw ModelError.prompts(.headerDiffers(key: key, header: said, found: found))
         }
@@ -129,7 +131,11 @@ package enum ReferenceCheckpoint {
     /// - Throws: `ModelError` for prompts that the reference would silently complete with random ones.
     @discardableResult
     package static func write(_ file: PromptFile, backbone: Backbone?, to path: String) throws -> String {
-        guard file.header.configuration.textDepth > 0 else { throw ModelError.prompts(.noTextPrompts) }
+        let configuration = file.header.configuration
+        guard configuration.textDepth > 0 else { throw ModelError.prompts(.noTextPrompts) }
+        for (tower, layers) in [("vision", configuration.visionLayers), ("text", configuration.textLayers)] where layers.lowerBound > 0 {
+            throw ModelError.prompts(.lateLayers(tower: tower, layers: PromptLayers(layers).text))
+        }
         func value(_ matrix: Matrix, shape: [Int]) -> PyTorchValue { .tensor(shape: shape, values: { matrix.values }) }
         var model: [(key: String, value: PyTorchValue)] = []
         if let backbone {

@@ -18,8 +18,8 @@ extension Backbone {
     /// Random prompts (`methods.md` 1.2) put the words out of place until training has found others. A large
     /// text tower bears that; a small one that has read a single template falls far below zero-shot.
     ///
-    /// - Returns: `[words, width]` for each of `depth` layers.
-    package func templatePrompts(tokens: [Int], depth: Int, pool: WorkerPool) -> [MutableMatrix] {
+    /// - Returns: `[words, width]` for each of `layers`.
+    package func templatePrompts(tokens: [Int], layers: Range<Int>, pool: WorkerPool) -> [MutableMatrix] {
         let words = 1..<1 + tokens.count
         // Start token and words are what two sequences with different ends share.
         let sequences = [0, 1].map { [startToken] + tokens + [$0, $0] }
@@ -27,7 +27,7 @@ extension Backbone {
             batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
         let memory = TextActivations(layout: layout, architecture: architecture, keeping: .nothing, threadCount: pool.threadCount)
         text.forward(prompts: [], saved: memory, pool: pool)
-        return (0..<depth).map { layer in
+        return layers.map { layer in
             let prompts = MutableMatrix(rows: tokens.count, columns: architecture.text.width)
             if layer == 0 {
                 for (row, token) in tokens.enumerated() { prompts.row(row).copy(parameters.text.tokenEmbedding.row(token)) }

@@ -12,12 +12,24 @@ extension Backbone {
     /// cut, as CLIP does; the end token stays.
     ///
     /// - Parameters:
-    ///   - textTokens: places for learned prompts, which take the place of the template's words before `{}`.
+    ///   - prompts: learned prompts, which take the place of the template's words before `{}`.
     ///   - template: words with `{}` in the caption's place; the caption alone where nil.
     ///   - maxWords: most tokens of a caption, start and end token included, as CLIP4Clip counts its "words"
     ///     (dataloader_msrvtt_retrieval.py, `_get_text`); the context length where nil.
     /// - Throws: `TokenizerError` naming captions that are empty or spell a start or end token, a template without
     ///   `{}`, or where no room is left.
+    package func sequences(
+        ofCaptions captions: [String], prompts: PromptConfiguration, template: String?, maxWords: Int? = nil,
+        tokenizer: any Tokenizer
+    ) throws -> CaptionSequences {
+        let made = try sequences(
+            ofCaptions: captions, textTokens: prompts.textTokens, template: template, maxWords: maxWords, tokenizer: tokenizer)
+        return CaptionSequences(
+            sequences: try withWords(made.sequences, in: prompts, of: template ?? "{}", tokenizer: tokenizer),
+            cutCount: made.cutCount, tokenLimit: made.tokenLimit)
+    }
+
+    /// The same with room for prompts that nothing stands in yet.
     package func sequences(
         ofCaptions captions: [String], textTokens: Int, template: String?, maxWords: Int? = nil, tokenizer: any Tokenizer
     ) throws(TokenizerError) -> CaptionSequences {

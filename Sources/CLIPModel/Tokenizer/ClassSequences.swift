@@ -41,4 +41,30 @@ extension Backbone {
             tokenizer: tokenizer, contextLength: architecture.contextLength
         ).map(\.tokens)
     }
+
+    /// The token sequences of all classes for `prompts`, parameters as above.
+    ///
+    /// Where text prompts begin above the first layer, the layers below read words in their places: the last
+    /// of those that `template` has before the name, as many as there are prompts. Where it has fewer, `X`
+    /// stands in the places before them, as in the reference's placeholders (methods 1.2). What `template` says
+    /// after the name is not used: name, full stop and end token follow, as with all text prompts.
+    package func sequences(
+        of classNames: [String], prompts: PromptConfiguration, template: String?, keepsUnderscores: Bool = false,
+        tokenizer: any Tokenizer
+    ) throws -> [[Int]] {
+        let sequences = try sequences(
+            of: classNames, textTokens: prompts.textTokens, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
+        return try withWords(sequences, in: prompts, of: template ?? TextWording.photoTemplate, tokenizer: tokenizer)
+    }
+
+    /// Sequences with room for prompts, with words in it where prompts begin above the first layer.
+    func withWords(
+        _ sequences: [[Int]], in prompts: PromptConfiguration, of template: String, tokenizer: any Tokenizer
+    ) throws -> [[Int]] {
+        guard prompts.textLayers.lowerBound > 0 else { return sequences }
+        let words = try templateTokens(template, tokenizer: tokenizer).suffix(prompts.textTokens)
+        let placeholder = tokenizer.encode("X").first ?? 0
+        let fillers = Array(repeating: placeholder, count: prompts.textTokens - words.count) + words
+        return sequences.map { [$0[0]] + fillers + $0.dropFirst(1 + fillers.count) }
+    }
 }

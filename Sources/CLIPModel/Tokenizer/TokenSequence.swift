@@ -6,7 +6,8 @@ package enum TextWording: Sendable, Equatable {
     case template(String)
 
     /// ViFi-CLIP's wording (methods 1.1), full stop included.
-    package static let photo = TextWording.template("a photo of a {}.")
+    package static let photo = TextWording.template(photoTemplate)
+    package static let photoTemplate = "a photo of a {}."
 }
 
 /// The tokens of one class: start, prompts or template, name, end. Nothing follows the end token,

@@ -41,14 +41,19 @@ package struct TextTowerLayout: Sendable, Equatable {
     private static let sharedOutRows = 96
 
     let batch: TextBatch
-    let promptDepth: Int
+    /// Layers whose input takes learned prompts in place of the layer below's outputs.
+    let promptLayers: Range<Int>
     let layerCount: Int
     /// Classes of each chunk.
     let chunks: [Range<Int>]
 
     package init(batch: TextBatch, promptDepth: Int, architecture: CLIPArchitecture) {
+        self.init(batch: batch, promptLayers: 0..<promptDepth, architecture: architecture)
+    }
+
+    package init(batch: TextBatch, promptLayers: Range<Int>, architecture: CLIPArchitecture) {
         self.batch = batch
-        self.promptDepth = promptDepth
+        self.promptLayers = batch.promptTokens > 0 && !promptLayers.isEmpty ? promptLayers : 0..<0
         layerCount = architecture.text.layerCount
         chunks = Self.chunks(of: batch.suffixes)
     }
@@ -72,8 +77,10 @@ package struct TextTowerLayout: Sendable, Equatable {
         return chunks
     }
 
-    /// Whether the layer's input takes learned prompts in place of the layer below's outputs.
-    func replacesPrompts(at layer: Int) -> Bool { batch.promptTokens > 0 && layer < promptDepth }
+    func replacesPrompts(at layer: Int) -> Bool { promptLayers.contains(layer) }
+
+    /// Layers `0 ..< trunkLayerCount` see no learned prompts: where only prompts learn, they are the same in every step.
+    var trunkLayerCount: Int { promptLayers.lowerBound }
 
     func prefixShape(of layer: Int) -> BlockShape {
         let queries: QuerySelection = layer == layerCount - 1 ? .none : replacesPrompts(at: layer + 1) ? .first : .every
@@ -101,6 +108,8 @@ struct TextChunkActivations: Sendable {
         var blocks: [BlockActivations] = []
         for layer in 0..<layout.layerCount {
             let shapes = chunks.map { layout.chunkShape(of: $0, layer: layer) }
+            // No backward pass comes below the first prompts.
+            let keeping = keeping == .prompts && layer < layout.trunkLayerCount ? .nothing : keeping
             if keeping == .nothing, layer >= 2, blocks[layer - 2].shape == shapes[0] {
                 blocks.append(blocks[layer - 2])
             } else {
@@ -146,6 +155,8 @@ package final class TextActivations: Sendable {
     let sharedGradients: [[MutableMatrix]]
     /// `[classes, embeddingWidth]`, not normalised.
     package let features: MutableMatrix
+    /// What enters the first layer with prompts, one a chunk; empty where that is the first of all, or where nothing is kept.
+    let trunk: [MutableMatrix]
     let scratch: [TextScratch]
     /// Activations of the first chunks; they stay until the backward pass.
     private let kept: [TextChunkActivations]
@@ -172,7 +183,7 @@ package final class TextActivations: Sendable {
         let workerCount = threadCount
         scratch = (0..<workerCount).map { _ in
             TextScratch(
-                block: BlockScratch(for: shapes, tower: tower, keeping: keeping),
+                block: BlockScratch(for: shapes, tower: tower, keeping: keeping, keepsHidden: layout.trunkLayerCount == 0),
                 gradients: (0..<2).map { _ in MutableMatrix(rows: keeping.hasBackward ? rows : 0, columns: tower.width) },
                 endGradient: MutableMatrix(rows: keeping.hasBackward ? rows : 0, columns: tower.width))
         }
@@ -189,6 +200,9 @@ package final class TextActivations: Sendable {
             (0..<layout.layerCount).map { _ in MutableMatrix(rows: keeping.hasBackward ? prefixRows : 0, columns: 2 * tower.width) }
         }
         features = MutableMatrix(rows: layout.batch.classCount, columns: architecture.embeddingWidth)
+        trunk = layout.chunks.indices.prefix(keeping == .prompts && layout.trunkLayerCount > 0 ? chunkCount : 0).map {
+            MutableMatrix(rows: layout.chunkShape(of: $0, layer: 0).groups.rowCount, columns: tower.width)
+        }
     }
 
     private static func chunkBytes(rows: Int, layout: TextTowerLayout, tower: CLIPArchitecture.Tower, keeping: Keeping) -> Int {

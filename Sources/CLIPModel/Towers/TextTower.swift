@@ -24,11 +24,16 @@ package struct TextTower: Sendable {
 
     /// Fills `saved.features`, `[classes, embeddingWidth]`, not normalised.
     ///
-    /// - Parameter prompts: one `[tokens, width]` a prompted layer; none for plain text.
-    package func forward(prompts: [Matrix], saved: TextActivations, pool: WorkerPool) {
-        prefixForward(prompts: prompts, saved: saved)
+    /// - Parameters:
+    ///   - prompts: one `[tokens, width]` a prompted layer; none for plain text.
+    ///   - hasTrunk: whether `saved` still holds what layers without prompts came to: an earlier call filled it,
+    ///     and no weight has changed.
+    package func forward(prompts: [Matrix], saved: TextActivations, pool: WorkerPool, hasTrunk: Bool = false) {
+        let first = hasTrunk && !saved.trunk.isEmpty ? saved.layout.trunkLayerCount : 0
+        prefixForward(prompts: prompts, from: first, saved: saved)
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
-            chunkForward(saved.activations(of: index, worker: worker), saved: saved, scratch: saved.scratch[worker])
+            chunkForward(
+                saved.activations(of: index, worker: worker), index: index, from: first, saved: saved, scratch: saved.scratch[worker])
         }
     }
 
@@ -43,7 +48,10 @@ package struct TextTower: Sendable {
     ) {
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
             let chunk = saved.activations(of: index, worker: worker)
-            if !saved.isKept(index) { chunkForward(chunk, saved: saved, scratch: saved.scratch[worker]) }
+            if !saved.isKept(index) {
+                let first = saved.trunk.isEmpty ? 0 : saved.layout.trunkLayerCount
+                chunkForward(chunk, index: index, from: first, saved: saved, scratch: saved.scratch[worker])
+            }
             chunkBackward(
                 chunk, index: index, featureGradient: featureGradient, saved: saved, weights: weights, scratch: saved.scratch[worker])
         }
@@ -52,17 +60,21 @@ package struct TextTower: Sendable {
 
     // MARK: Prefix
 
-    private func prefixForward(prompts: [Matrix], saved: TextActivations) {
-        let promptRows = 1..<1 + saved.layout.batch.promptTokens
-        embed(saved.layout.batch.prefix, from: 0, into: saved.prefix[0].input)
-        if saved.layout.replacesPrompts(at: 0) {
+    /// - Parameter first: layers below are as they were; 0, or the first with prompts.
+    private func prefixForward(prompts: [Matrix], from first: Int, saved: TextActivations) {
+        let layout = saved.layout
+        let promptRows = 1..<1 + layout.batch.promptTokens
+        if first == 0 { embed(layout.batch.prefix, from: 0, into: saved.prefix[0].input) }
+        if layout.replacesPrompts(at: 0) {
             let target = saved.prefix[0].input.rows(promptRows)
             target.copy(prompts[0])
             add(parameters.positionalEmbedding.rows(promptRows), to: target)
         }
-        for (layer, block) in blocks.enumerated() {
+        for (layer, block) in blocks.enumerated().dropFirst(first) {
             let activations = saved.prefix[layer]
-            if layer > 0, saved.layout.replacesPrompts(at: layer) { activations.input.rows(promptRows).copy(prompts[layer]) }
+            if layer > 0, layout.replacesPrompts(at: layer) {
+                activations.input.rows(promptRows).copy(prompts[layer - layout.trunkLayerCount])
+            }
             let output: MutableMatrix? = switch activations.shape.queries {
             case .none: nil
             case .every: saved.prefix[layer + 1].input
@@ -79,7 +91,7 @@ package struct TextTower: Sendable {
         let promptRows = 1..<1 + layout.batch.promptTokens
         let memory = (0..<2).map { _ in MutableMatrix(rows: rows, columns: architecture.text.width) }
         var streamGradient: MutableMatrix?
-        for layer in stride(from: blocks.count - 1, through: 0, by: -1) {
+        for layer in stride(from: blocks.count - 1, through: layout.trunkLayerCount, by: -1) {
             // Where the next layer replaces the prompts, only the start token goes on. It sees nothing but
             // itself, so with frozen weights nothing that learns lies behind it.
             let goesOn = saved.prefix[layer].shape.queries == .every
@@ -90,7 +102,7 @@ package struct TextTower: Sendable {
                 outputGradient: goesOn ? streamGradient : nil, saved: saved.prefix[layer], shared: nil,
                 keyValueGradient: keyValueGradient.reading, sharedGradient: nil, inputGradient: inputGradient,
                 weights: weights.block(layer, item: layout.chunks.count), scratch: saved.prefixScratch)
-            if layout.replacesPrompts(at: layer) { add(inputGradient.rows(promptRows), to: promptGradients[layer]) }
+            if layout.replacesPrompts(at: layer) { add(inputGradient.rows(promptRows), to: promptGradients[layer - layout.trunkLayerCount]) }
             streamGradient = inputGradient
         }
         if let streamGradient {
@@ -100,10 +112,16 @@ package struct TextTower: Sendable {
 
     // MARK: Classes
 
-    private func chunkForward(_ chunk: TextChunkActivations, saved: TextActivations, scratch: TextScratch) {
+    /// - Parameter first: 0, or the first layer with prompts, whose input the trunk holds.
+    private func chunkForward(_ chunk: TextChunkActivations, index: Int, from first: Int, saved: TextActivations, scratch: TextScratch) {
         let batch = saved.layout.batch
-        embed(chunk.classes.map { batch.suffixes[$0] }, from: batch.prefix.count, into: chunk.blocks[0].input)
-        for (layer, block) in blocks.enumerated() {
+        if first == 0 {
+            embed(chunk.classes.map { batch.suffixes[$0] }, from: batch.prefix.count, into: chunk.blocks[0].input)
+        } else {
+            chunk.blocks[first].input.copy(saved.trunk[index])
+        }
+        for (layer, block) in blocks.enumerated().dropFirst(first) {
+            if first == 0, layer == saved.layout.trunkLayerCount, !saved.trunk.isEmpty { saved.trunk[index].copy(chunk.blocks[layer].input) }
             let output = layer == blocks.count - 1 ? chunk.endRows : chunk.blocks[layer + 1].input
             block.forward(
                 saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading, output: output, scratch: scratch.block)
@@ -131,9 +149,10 @@ package struct TextTower: Sendable {
             statistics: chunk.outputNorm, item: index)
 
         var streamGradient = endGradient
-        for layer in stride(from: blocks.count - 1, through: 0, by: -1) {
+        let lowest = saved.layout.trunkLayerCount
+        for layer in stride(from: blocks.count - 1, through: lowest, by: -1) {
             let rows = 0..<chunk.blocks[layer].shape.groups.rowCount
-            let inputGradient = layer == 0 && !weights.learns ? nil : scratch.gradients[layer % 2].rows(rows)
+            let inputGradient = layer == lowest && !weights.learns ? nil : scratch.gradients[layer % 2].rows(rows)
             let sharedGradient = saved.sharedGradients[index][layer]
             sharedGradient.fill(0)
             blocks[layer].backward(

@@ -13,26 +13,29 @@ package struct VisionLayout: Sendable, Equatable {
 
     let architecture: CLIPArchitecture
     let promptTokens: Int
-    let promptDepth: Int
+    /// Layers with prompts of their own.
+    let promptLayers: Range<Int>
 
     package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
         self.architecture = architecture
         promptTokens = prompts.visionTokens
-        promptDepth = prompts.visionDepth
+        promptLayers = prompts.visionLayers
     }
 
     var layerCount: Int { architecture.vision.layerCount }
+    /// Layers `0 ..< trunkLayerCount` see no prompts: where only prompts learn, they are the same in every step.
+    package var trunkLayerCount: Int { promptLayers.lowerBound }
     /// Class token and patches.
     var frameRows: Int { architecture.patchCount + 1 }
 
     func mode(of layer: Int) -> PromptMode {
-        if promptDepth == 0 { return .none }
-        return layer < promptDepth - 1 || promptDepth == layerCount ? .shared : .own
+        if promptLayers.isEmpty || layer < promptLayers.lowerBound { return .none }
+        return layer < promptLayers.upperBound - 1 || promptLayers.upperBound == layerCount ? .shared : .own
     }
 
     /// The layer at which prompts become rows of every frame.
     var joinLayer: Int? {
-        promptDepth > 0 && promptDepth < layerCount ? promptDepth - 1 : nil
+        !promptLayers.isEmpty && promptLayers.upperBound < layerCount ? promptLayers.upperBound - 1 : nil
     }
 
     func rows(of layer: Int) -> Int { frameRows + (mode(of: layer) == .own ? promptTokens : 0) }
@@ -49,7 +52,10 @@ package struct VisionLayout: Sendable, Equatable {
 package final class VisionActivations: Sendable {
     package let frameCount: Int
     let layout: VisionLayout
-    let blocks: [BlockActivations]
+    /// Layers below are not kept; they take turns with memory of the scratch.
+    let firstKept: Int
+    /// From layer `firstKept` on.
+    private let blocks: [BlockActivations]
     /// `[frames × frameRows, width]`, patches and positions before the first norm; nil where no weights learn from them.
     let embedded: MutableMatrix?
     let inputNorm: LayerNormStatistics
@@ -70,7 +76,8 @@ package final class VisionActivations: Sendable {
         let width = layout.architecture.vision.width
         let rows = frameCount * layout.frameRows
         var blocks: [BlockActivations] = []
-        for layer in 0..<layout.layerCount {
+        firstKept = Self.firstKept(layout, keeping)
+        for layer in firstKept..<layout.layerCount {
             let shape = layout.shape(of: layer, frameCount: frameCount)
             if keeping == .nothing, layer >= 2, blocks[layer - 2].shape == shape {
                 blocks.append(blocks[layer - 2])
@@ -91,6 +98,19 @@ package final class VisionActivations: Sendable {
         features = MutableMatrix(rows: frameCount, columns: layout.architecture.embeddingWidth)
     }
 
+    /// Where only prompts learn, no backward pass comes below the first layer that has some.
+    static func firstKept(_ layout: VisionLayout, _ keeping: Keeping) -> Int { keeping == .prompts ? layout.trunkLayerCount : 0 }
+
+    func block(_ layer: Int, scratch: VisionScratch) -> BlockActivations {
+        layer < firstKept
+            ? scratch.trunk[layer % 2].viewed(as: layout.shape(of: layer, frameCount: frameCount)) : blocks[layer - firstKept]
+    }
+
+    /// Where the residual stream of the frames' own rows goes that `layer` takes in.
+    func stream(into layer: Int, scratch: VisionScratch) -> MutableMatrix {
+        layer == layout.layerCount ? classRows : layer == layout.joinLayer ? beforeJoin : block(layer, scratch: scratch).input
+    }
+
     /// The memory of the first `frameCount` frames as activations of their own.
     func prefix(_ frameCount: Int) -> VisionActivations {
         frameCount == self.frameCount ? self : VisionActivations(memory: self, frameCount: frameCount)
@@ -101,8 +121,9 @@ package final class VisionActivations: Sendable {
         self.frameCount = frameCount
         let rows = 0..<frameCount * layout.frameRows
         let frames = 0..<frameCount
-        blocks = memory.blocks.enumerated().map { layer, block in
-            block.viewed(as: memory.layout.shape(of: layer, frameCount: frameCount))
+        firstKept = memory.firstKept
+        blocks = memory.blocks.enumerated().map { index, block in
+            block.viewed(as: memory.layout.shape(of: memory.firstKept + index, frameCount: frameCount))
         }
         embedded = memory.embedded?.rows(rows)
         inputNorm = memory.inputNorm
@@ -118,7 +139,7 @@ package final class VisionActivations: Sendable {
         let tower = layout.architecture.vision
         let streams = (keeping == .weights ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
         let outside = 4 * streams * layout.frameRows * tower.width
-        return (0..<layout.layerCount).reduce(outside) { sum, layer in
+        return (firstKept(layout, keeping)..<layout.layerCount).reduce(outside) { sum, layer in
             let rows = layout.rows(of: layer)
             // Of the last layer little more than its input, keys and values is there.
             if layer == layout.layerCount - 1 { return sum + 4 * rows * 3 * tower.width }
@@ -130,6 +151,8 @@ package final class VisionActivations: Sendable {
 /// Memory that a worker reuses from batch to batch.
 package final class VisionScratch: Sendable {
     let block: BlockScratch
+    /// Layers below those that are kept take turns with these.
+    let trunk: [BlockActivations]
     /// What activations do not keep of patches and positions.
     let embedded: MutableMatrix
     let patches: MutableMatrix
@@ -141,7 +164,10 @@ package final class VisionScratch: Sendable {
         let architecture = layout.architecture
         let shapes = (0..<layout.layerCount).map { layout.shape(of: $0, frameCount: frameCount) }
         let rows = keeping.hasBackward ? frameCount * (layout.frameRows + layout.promptTokens) : 0
-        block = BlockScratch(for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: leanLayers == 0)
+        let trunkLayers = VisionActivations.firstKept(layout, keeping)
+        block = BlockScratch(
+            for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: leanLayers == 0 && trunkLayers == 0)
+        trunk = (0..<min(2, trunkLayers)).map { BlockActivations(shapes: [shapes[$0]], tower: architecture.vision, keeping: .nothing) }
         embedded = MutableMatrix(rows: keeping == .weights ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)
         gradients = (0..<3).map { MutableMatrix(rows: $0 == 2 && layout.joinLayer == nil ? 0 : rows, columns: architecture.vision.width) }

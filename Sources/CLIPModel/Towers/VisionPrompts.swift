@@ -10,23 +10,32 @@ package struct VisionPromptContext: Sendable {
         let keyValue: MutableMatrix?
     }
 
-    /// One a prompted layer.
+    /// One a prompted layer, from `firstLayer` on.
     let layers: [Layer]
+    let firstLayer: Int
     /// The first layer's prompts pass through the tower's input norm.
     let inputStatistics: LayerNormStatistics
     let prompts: [Matrix]
 
-    func keyValue(of layer: Int) -> Matrix? { layer < layers.count ? layers[layer].keyValue?.reading : nil }
+    func rows(of layer: Int) -> Matrix { layers[layer - firstLayer].rows }
+
+    func keyValue(of layer: Int) -> Matrix? {
+        layers.indices.contains(layer - firstLayer) ? layers[layer - firstLayer].keyValue?.reading : nil
+    }
 }
 
 /// What frames add up for the prompts of each layer: gradients of keys and values `[tokens, 2 × width]`
 /// where these are shared, of rows `[tokens, width]` where prompts join the frames.
 package struct VisionPromptSums: Sendable {
     let layers: [MutableMatrix]
+    private let firstLayer: Int
+
+    func sum(of layer: Int) -> MutableMatrix { layers[layer - firstLayer] }
 
     package init(layout: VisionLayout) {
         let width = layout.architecture.vision.width
-        layers = (0..<layout.promptDepth).map { layer in
+        firstLayer = layout.promptLayers.lowerBound
+        layers = layout.promptLayers.map { layer in
             MutableMatrix(rows: layout.promptTokens, columns: layout.mode(of: layer) == .shared ? 2 * width : width)
         }
     }
@@ -43,7 +52,7 @@ extension VisionTower {
     package func promptContext(for prompts: [Matrix], layout: VisionLayout) -> VisionPromptContext {
         let width = architecture.vision.width
         let inputStatistics = LayerNormStatistics(rows: layout.promptTokens)
-        let layers = prompts.enumerated().map { layer, prompt in
+        let layers = zip(layout.promptLayers, prompts).map { layer, prompt in
             var rows = prompt
             if layer == 0 {
                 let normalised = MutableMatrix(rows: prompt.rowCount, columns: width)
@@ -60,7 +69,8 @@ extension VisionTower {
                 of: rows, normalised: MutableMatrix(rows: prompt.rowCount, columns: width), statistics: statistics, into: keyValue)
             return VisionPromptContext.Layer(rows: rows, statistics: statistics, keyValue: keyValue)
         }
-        return VisionPromptContext(layers: layers, inputStatistics: inputStatistics, prompts: prompts)
+        return VisionPromptContext(
+            layers: layers, firstLayer: layout.promptLayers.lowerBound, inputStatistics: inputStatistics, prompts: prompts)
     }
 
     /// Turns what the frames added up into gradients of the prompts, added to `gradients`.
@@ -68,15 +78,16 @@ extension VisionTower {
         sums: VisionPromptSums, context: VisionPromptContext, layout: VisionLayout, into gradients: [MutableMatrix]
     ) {
         for (index, layer) in context.layers.enumerated() {
+            let number = context.firstLayer + index
             let rowGradient: MutableMatrix
-            if layout.mode(of: index) == .shared {
+            if layout.mode(of: number) == .shared {
                 rowGradient = MutableMatrix(rows: layer.rows.rowCount, columns: layer.rows.columnCount)
-                blocks[index].sharedKeyValueBackward(
+                blocks[number].sharedKeyValueBackward(
                     keyValueGradient: sums.layers[index], rows: layer.rows, statistics: layer.statistics, rowGradient: rowGradient)
             } else {
                 rowGradient = sums.layers[index]
             }
-            if index == 0 {
+            if number == 0 {
                 layerNormBackward(
                     outputGradient: rowGradient, input: context.prompts[0], weight: parameters.inputNorm.weight,
                     saved: context.inputStatistics, inputGradient: gradients[0])

@@ -26,23 +26,23 @@ package struct VisionTower: Sendable {
 
     /// Fills `saved.features`, `[frames, embeddingWidth]`, not normalised.
     ///
-    /// - Parameter frames: `[frames, 3 × side × side]`, normalised pixels; channels, rows, columns.
+    /// - Parameters:
+    ///   - frames: `[frames, 3 × side × side]`, normalised pixels; channels, rows, columns. Frozen frames are
+    ///     what `trunk` made of them.
     package func forward(
-        frames: Matrix, context: VisionPromptContext?, saved: VisionActivations, scratch: VisionScratch
+        frames: Matrix, stage: ClipStage = .pixels, context: VisionPromptContext?, saved: VisionActivations, scratch: VisionScratch
     ) {
         let layout = saved.layout
-        precondition(frames.rowCount == saved.frameCount, "\(frames.rowCount) frames for a memory of \(saved.frameCount)")
-        let embedded = saved.embedded ?? scratch.embedded.rows(0..<saved.frameCount * layout.frameRows)
-        embed(frames: frames, into: embedded, scratch: scratch)
-        let stream = layout.joinLayer == 0 ? saved.beforeJoin : saved.blocks[0].input
-        layerNorm(
-            embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias, into: stream, saving: saved.inputNorm)
-        for (layer, block) in blocks.enumerated() {
-            if layer == layout.joinLayer, let context { join(prompts: context.layers[layer].rows, saved: saved, layer: layer) }
-            let output = layer == blocks.count - 1 ? saved.classRows
-                : layer + 1 == layout.joinLayer ? saved.beforeJoin : saved.blocks[layer + 1].input
-            block.forward(
-                saved: saved.blocks[layer], shared: context?.keyValue(of: layer), output: output, scratch: scratch.block)
+        switch stage {
+        case .pixels: trunk(frames: frames, saved: saved, scratch: scratch)
+        case .frozen: saved.stream(into: layout.trunkLayerCount, scratch: scratch).copy(frames)
+        }
+        for layer in layout.trunkLayerCount..<blocks.count {
+            let block = saved.block(layer, scratch: scratch)
+            if layer == layout.joinLayer, let context { join(prompts: context.rows(of: layer), saved: saved, block: block) }
+            blocks[layer].forward(
+                saved: block, shared: context?.keyValue(of: layer), output: saved.stream(into: layer + 1, scratch: scratch),
+                scratch: scratch.block)
         }
         layerNorm(
             saved.classRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
@@ -50,11 +50,31 @@ package struct VisionTower: Sendable {
         multiply(saved.normalised, .asStored, parameters.projection, .asStored, into: saved.features)
     }
 
+    /// What no prompt changes: pixels through the layers below the first one that has prompts.
+    ///
+    /// - Returns: `[frames × frameRows, width]`, a view of the activations: the input of that layer.
+    @discardableResult
+    package func trunk(frames: Matrix, saved: VisionActivations, scratch: VisionScratch) -> MutableMatrix {
+        let layout = saved.layout
+        precondition(frames.rowCount == saved.frameCount, "\(frames.rowCount) frames for a memory of \(saved.frameCount)")
+        let embedded = saved.embedded ?? scratch.embedded.rows(0..<saved.frameCount * layout.frameRows)
+        embed(frames: frames, into: embedded, scratch: scratch)
+        layerNorm(
+            embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias,
+            into: saved.stream(into: 0, scratch: scratch), saving: saved.inputNorm)
+        for layer in 0..<layout.trunkLayerCount {
+            blocks[layer].forward(
+                saved: saved.block(layer, scratch: scratch), shared: nil, output: saved.stream(into: layer + 1, scratch: scratch),
+                scratch: scratch.block)
+        }
+        return saved.stream(into: layout.trunkLayerCount, scratch: scratch)
+    }
+
     /// The gradient of `forward`.
     ///
     /// - Parameters:
     ///   - featureGradient: `[frames, embeddingWidth]`.
-    ///   - frames: as in `forward`; read only when weights learn.
+    ///   - frames: pixels as in `forward`; read only when weights learn.
     ///   - promptSums: added to.
     package func backward(
         featureGradient: Matrix, frames: Matrix, context: VisionPromptContext?, saved: VisionActivations,
@@ -71,19 +91,20 @@ package struct VisionTower: Sendable {
         weights.addOutput(featureGradient: featureGradient, normGradient: normGradient, saved: saved)
 
         var streamGradient = classGradient
-        for layer in stride(from: blocks.count - 1, through: 0, by: -1) {
-            // Below the first layer only weights learn: shared prompts need no gradient of the frames' rows.
-            let isLast = layer == 0 && layout.mode(of: 0) != .own && !weights.learns
+        let lowest = weights.learns ? 0 : layout.trunkLayerCount
+        for layer in stride(from: blocks.count - 1, through: lowest, by: -1) {
+            // Below the first prompts only weights learn: shared prompts need no gradient of the frames' rows.
+            let isLast = layer == lowest && layout.mode(of: layer) != .own && !weights.learns
             let inputGradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
             let shared = context?.keyValue(of: layer)
             blocks[layer].backward(
-                outputGradient: streamGradient, saved: saved.blocks[layer], shared: shared,
-                sharedGradient: shared == nil ? nil : promptSums?.layers[layer],
+                outputGradient: streamGradient, saved: saved.block(layer, scratch: scratch), shared: shared,
+                sharedGradient: shared == nil ? nil : promptSums?.sum(of: layer),
                 inputGradient: isLast ? nil : inputGradient, weights: weights.block(layer), scratch: scratch.block)
             streamGradient = inputGradient
             if layer == layout.joinLayer, let promptSums {
                 streamGradient = split(
-                    inputGradient, saved: saved, promptRows: promptSums.layers[layer], into: scratch.gradients[2])
+                    inputGradient, saved: saved, promptRows: promptSums.sum(of: layer), into: scratch.gradients[2])
             }
         }
         if weights.learns, let embedded = saved.embedded {
@@ -110,11 +131,11 @@ package struct VisionTower: Sendable {
     }
 
     /// Appends the prompts to every frame's rows.
-    private func join(prompts: Matrix, saved: VisionActivations, layer: Int) {
+    private func join(prompts: Matrix, saved: VisionActivations, block: BlockActivations) {
         let rows = saved.layout.frameRows
-        let joined = saved.layout.rows(of: layer)
+        let joined = rows + prompts.rowCount
         for frame in 0..<saved.frameCount {
-            let target = saved.blocks[layer].input.rows(frame * joined..<(frame + 1) * joined)
+            let target = block.input.rows(frame * joined..<(frame + 1) * joined)
             target.rows(0..<rows).copy(saved.beforeJoin.rows(frame * rows..<(frame + 1) * rows))
             target.rows(rows..<joined).copy(prompts)
         }

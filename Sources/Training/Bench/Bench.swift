@@ -23,6 +23,11 @@ package struct BenchReport: Encodable, Sendable {
     package var classes: Int
     package var tokens: Int
     package var depth: Int
+    /// With prompts of their own: "6-11", "none".
+    package var visionLayers: String
+    package var textLayers: String
+    /// Whether steps begin at what prompts leave as it is.
+    package var fixedFrames: Bool
     package var precision: String
     package var threads: Int
     package var processor: String
@@ -52,6 +57,9 @@ package struct BenchReport: Encodable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case work, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown
+        case visionLayers = "vision_layers"
+        case textLayers = "text_layers"
+        case fixedFrames = "fixed_frames"
         case secondsPerStep = "seconds_per_step"
         case fastestStep = "fastest_step"
         case slowestStep = "slowest_step"
@@ -130,6 +138,8 @@ package struct Bench {
         return BenchReport(
             work: work.kind.rawValue, frames: work.frameCount, clips: work.clipCount, classes: work.classCount,
             tokens: work.kind == .bridge ? 0 : work.promptTokens, depth: work.kind == .bridge ? 0 : work.promptDepth,
+            visionLayers: PromptLayers(work.prompts.visionLayers).text, textLayers: PromptLayers(work.prompts.textLayers).text,
+            fixedFrames: work.hasFixedFrames,
             precision: work.precision.rawValue, threads: pool.threadCount, processor: Machine.processorName, steps: steps.count,
             secondsPerStep: middle.seconds, fastestStep: steps[0].seconds, slowestStep: steps[steps.count - 1].seconds,
             flopsNeeded: needed, flopsDone: middle.work.operations, productRows: middle.work.productRows,

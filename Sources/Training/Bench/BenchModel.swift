@@ -14,6 +14,11 @@ package struct BenchWork: Sendable, Equatable {
     /// Prompts a layer of each tower; none under `bridge`.
     package var promptTokens = 10
     package var promptDepth = 12
+    /// In place of `promptDepth` layers from the first.
+    package var visionLayers: Range<Int>?
+    package var textLayers: Range<Int>?
+    /// Frames are the same in each step, so that what prompts do not change is computed once, before.
+    package var hasFixedFrames = false
     package var architecture = CLIPArchitecture.vitB16
     package var precision = Precision.float32
 
@@ -22,8 +27,8 @@ package struct BenchWork: Sendable, Equatable {
     package var prompts: PromptConfiguration {
         guard kind != .bridge else { return .none }
         return PromptConfiguration(
-            visionTokens: promptTokens, visionDepth: min(promptDepth, architecture.vision.layerCount),
-            textTokens: promptTokens, textDepth: min(promptDepth, architecture.text.layerCount))
+            visionTokens: promptTokens, visionLayers: visionLayers ?? 0..<min(promptDepth, architecture.vision.layerCount),
+            textTokens: promptTokens, textLayers: textLayers ?? 0..<min(promptDepth, architecture.text.layerCount))
     }
 
     /// Class names of one to three words after `promptTokens` prompts or template words, then a full stop.
@@ -47,7 +52,8 @@ package struct BenchWork: Sendable, Equatable {
     package var operationsNeeded: Int {
         let learned = kind == .bridge ? LearnedPart.backbone(.both) : .prompts(prompts)
         let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
-        return 2 * (kind == .predict ? count.evaluation(clips: clipCount) : count.step(clips: clipCount))
+        return 2 * (kind == .predict
+            ? count.evaluation(clips: clipCount) : count.step(clips: clipCount, stage: hasFixedFrames ? .frozen : .pixels))
     }
 }
 
@@ -57,6 +63,7 @@ package final class BenchModel {
     private let task: (any LearningTask)?
     private let classifier: VideoClassifier?
     private let clips: [Matrix]
+    private let stage: ClipStage
     /// Where clips come from, so many at a time; nil for random ones that stay the same.
     private let source: ((Int) throws -> [Matrix])?
     private let targets: [[Float]]
@@ -77,9 +84,12 @@ package final class BenchModel {
             sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,
             budget: budget)
         let start = PromptSet(random: prompts, architecture: architecture, seed: 1)
+        var freeze: (([Matrix]) -> [Matrix])?
         switch work.kind {
         case .learn:
-            task = PromptTask(backbone: backbone, prompts: start, setting: setting)
+            let prompting = PromptTask(backbone: backbone, prompts: start, setting: setting)
+            if work.hasFixedFrames { freeze = prompting.frozenPart }
+            task = prompting
             classifier = nil
         case .bridge:
             task = BridgeTask(backbone: backbone, tuning: .both, setting: setting)
@@ -90,9 +100,10 @@ package final class BenchModel {
                 backbone: backbone, prompts: start.reading, sequences: work.sequences, frameCount: work.frameCount, pool: pool)
         }
         let noise = Self.noise
-        clips = source != nil ? [] : (0..<work.clipCount).map {
+        let pixels = source != nil ? [] : (0..<work.clipCount).map {
             Self.clip(of: architecture, frameCount: work.frameCount, number: $0, noise: noise)
         }
+        (clips, stage) = freeze.map { ($0(pixels), .frozen) } ?? (pixels, .pixels)
         targets = (0..<work.clipCount).map { clip in (0..<work.classCount).map { $0 == clip % work.classCount ? 1 : 0 } }
     }
 
@@ -109,7 +120,7 @@ package final class BenchModel {
         guard let task else { return 0 }
         var result = StepResult()
         task.begin()
-        task.add(clips: clips, targets: targets, weight: 1 / Float(clips.count), to: &result)
+        task.add(clips: clips, stage: stage, targets: targets, weight: 1 / Float(clips.count), to: &result)
         task.finish(rate: 1e-6, scale: 1)
         return result.lossSum / Double(result.clipCount)
     }

@@ -26,7 +26,21 @@ struct BenchCommand: ParsableCommand {
             abstract: "Steps of prompt learning: forward, backward, optimiser.")
         @OptionGroup var options: BenchOptions
         @OptionGroup var prompts: BenchPromptOptions
-        func run() throws { try options.run(prompts.work(.learn)) }
+
+        @Flag(help: "Frames are the same in each step: what lies below the first vision prompts is computed before, once.")
+        var fixedFrames = false
+
+        func validate() throws {
+            guard !(fixedFrames && options.films) else {
+                throw ValidationError("--films feeds each step from other films, --fixed-frames from the same clips: choose one.")
+            }
+        }
+
+        func run() throws {
+            var work = prompts.work(.learn)
+            work.hasFixedFrames = fixedFrames
+            try options.run(work)
+        }
     }
 
     struct Bridge: ParsableCommand {
@@ -52,7 +66,25 @@ struct BenchPromptOptions: ParsableArguments {
     @Option(help: "Layers with prompts, in each tower, from the first.")
     var depth = 12
 
+    @Option(
+        help: ArgumentHelp("Layers of the vision tower with prompts, counted from 0: 6-11, 6, or none.", valueName: "layers"),
+        transform: PromptLayers.parsed)
+    var visionLayers: PromptLayers?
+
+    @Option(
+        help: ArgumentHelp("Layers of the text tower with prompts, counted from 0: 4-11, 4, or none.", valueName: "layers"),
+        transform: PromptLayers.parsed)
+    var textLayers: PromptLayers?
+
     func validate() throws {
+        for (tower, layers) in [("vision", visionLayers), ("text", textLayers)] {
+            if let layers, layers.range.upperBound > 12 {
+                throw ValidationError("--\(tower)-layers is \(layers.text); ViT-B/16 has layers 0-11.")
+            }
+            if let layers, depth != 12, layers.range != 0..<depth {
+                throw ValidationError("--\(tower)-layers \(layers.text) and --depth \(depth) contradict each other: leave one of them out.")
+            }
+        }
         guard (0...64).contains(tokens) else { throw ValidationError("--tokens is \(tokens); 0 to 64 make sense.") }
         guard (0...12).contains(depth) else { throw ValidationError("--depth is \(depth); ViT-B/16 has 12 layers.") }
     }
@@ -61,6 +93,8 @@ struct BenchPromptOptions: ParsableArguments {
         var work = BenchWork(kind)
         work.promptTokens = tokens
         work.promptDepth = depth
+        work.visionLayers = visionLayers?.range
+        work.textLayers = textLayers?.range
         return work
     }
 }
@@ -123,12 +157,17 @@ struct BenchOptions: ParsableArguments {
 private func decimal(_ value: Double, _ places: Int) -> String { ProgressReporter.decimal(value, places: places) }
 
 extension BenchReport {
+    private var layerWords: String {
+        visionLayers == textLayers && (visionLayers == "none" || visionLayers.hasPrefix("0"))
+            ? "\(depth) layers" : "vision layers \(visionLayers), text layers \(textLayers)"
+    }
+
     /// For people.
     var text: String {
         let total = breakdown.products + breakdown.attention + breakdown.elementwise + breakdown.decode + breakdown.waiting
         func share(_ seconds: Double) -> String { percent(100 * seconds / max(total, 1e-9)) }
         return """
-            \(work): \(clips) × \(frames) frames, \(classes) classes, \(tokens) prompts in \(depth) layers, \(precision), \(threads) threads
+            \(work): \(clips) × \(frames) frames, \(classes) classes, \(tokens) prompts in \(layerWords), \(precision), \(threads) threads
               seconds a step    \(decimal(secondsPerStep, 3))  (\(decimal(fastestStep, 3)) to \(decimal(slowestStep, 3)), \(steps) steps)
               operations        \(decimal(Double(flopsNeeded) * 1e-9, 1)) GFLOP needed, \(decimal(Double(flopsDone) * 1e-9, 1)) done
               speed             \(decimal(Double(flopsNeeded) * 1e-9 / secondsPerStep, 1)) GFLOP/s, \(percent(100 * shareOfProductSpeed)) of the products' \

@@ -10,7 +10,7 @@ struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Makes the pocket world: films that play out actions, and a small CLIP that knows stills.",
-        subcommands: [Films.self, Pretrain.self, Table.self, Report.self])
+        subcommands: [Films.self, Pretrain.self, Table.self, Late.self, Report.self])
 
     struct Films: ParsableCommand {
         static let configuration = CommandConfiguration(

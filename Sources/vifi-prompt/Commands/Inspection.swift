@@ -79,6 +79,9 @@ struct Inspection: Encodable {
         let visionDepth: Int
         let textTokens: Int
         let textDepth: Int
+        /// Such as "6-11" or "none".
+        let visionLayers: String
+        let textLayers: String
         let learnedNumbers: Int
         /// Nil where the file does not name its backbone, as the reference's checkpoints do not.
         let backboneName: String?
@@ -103,6 +106,8 @@ struct Inspection: Encodable {
             visionDepth = header.configuration.visionDepth
             textTokens = header.configuration.textTokens
             textDepth = header.configuration.textDepth
+            visionLayers = PromptLayers(header.configuration.visionLayers).text
+            textLayers = PromptLayers(header.configuration.textLayers).text
             learnedNumbers = file.prompts.all.reduce(0) { $0 + $1.count }
             form = file.form.rawValue
             carriesBackbone = file.carriesBackbone
@@ -251,9 +256,12 @@ extension Inspection.Prompts {
     fileprivate var rows: [(String, String)] {
         let names = classes.prefix(10).joined(separator: ", ") + (classes.count > 10 ? ", …" : "")
         let place = backboneIsHere ? "found here" : "not found here: pass it with --backbone"
+        func size(_ tokens: Int, _ depth: Int, _ layers: String) -> String {
+            "\(tokens) tokens × \(depth) layers" + (depth > 0 && !layers.hasPrefix("0") ? " (\(layers))" : "")
+        }
         var rows = [
-            ("form", form), ("vision", "\(visionTokens) tokens × \(visionDepth) layers"),
-            ("text", "\(textTokens) tokens × \(textDepth) layers"), ("learned numbers", grouped(learnedNumbers)),
+            ("form", form), ("vision", size(visionTokens, visionDepth, visionLayers)),
+            ("text", size(textTokens, textDepth, textLayers)), ("learned numbers", grouped(learnedNumbers)),
         ]
         if let backboneName, let backboneDigest, let architecture {
             rows += [("backbone", "\(backboneName), \(architecture)"), ("digest", "\(backboneDigest) (\(place))")]

@@ -48,16 +48,16 @@ struct RunTexts {
     /// The film of each caption; nil for classes.
     var videoOfCaption: [Int]?
 
-    init(_ data: RunData, settings: Settings, textTokens: Int, backbone: Backbone, tokenizer: any Tokenizer) throws {
+    init(_ data: RunData, settings: Settings, prompts: PromptConfiguration, backbone: Backbone, tokenizer: any Tokenizer) throws {
         guard let (train, val) = data.captions else {
             sequences = try backbone.sequences(
-                of: data.classes.names, textTokens: textTokens, template: settings.recipe.template,
+                of: data.classes.names, prompts: prompts, template: settings.recipe.template,
                 keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
             return
         }
         func tokens(_ list: CaptionList) throws -> [[Int]] {
             try backbone.tokens(
-                of: list, textTokens: textTokens, template: settings.recipe.template, maxWords: settings.recipe.data.maxWords,
+                of: list, prompts: prompts, template: settings.recipe.template, maxWords: settings.recipe.data.maxWords,
                 tokenizer: tokenizer)
         }
         sequences = try tokens(train)
@@ -69,10 +69,10 @@ struct RunTexts {
 extension Backbone {
     /// The tokens of a list's captions; says how many had to be cut.
     func tokens(
-        of list: CaptionList, textTokens: Int, template: String?, maxWords: Int?, tokenizer: any Tokenizer
+        of list: CaptionList, prompts: PromptConfiguration, template: String?, maxWords: Int?, tokenizer: any Tokenizer
     ) throws -> [[Int]] {
         let made = try sequences(
-            ofCaptions: list.captions.map(\.text), textTokens: textTokens, template: template, maxWords: maxWords, tokenizer: tokenizer)
+            ofCaptions: list.captions.map(\.text), prompts: prompts, template: template, maxWords: maxWords, tokenizer: tokenizer)
         if made.cutCount > 0 {
             Console.warning(
                 "\(list.path.escapedForDisplay): \(made.cutCount) of \(counted(made.sequences.count, "caption", "captions")) "

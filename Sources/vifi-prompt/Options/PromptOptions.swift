@@ -3,6 +3,14 @@ import CLIPModel
 import Files
 import Tensors
 
+extension PromptLayers {
+    /// For flags; ArgumentParser's own words would not say what is wrong.
+    static func parsed(_ argument: String) throws -> PromptLayers {
+        guard let layers = PromptLayers(argument) else { throw ValidationError(complaint(about: argument)) }
+        return layers
+    }
+}
+
 /// Prompts that were learned before.
 struct PromptOptions: ParsableArguments {
     @Option(
@@ -45,10 +53,15 @@ struct InitialPromptOptions: ParsableArguments {
         let name = path.escapedForDisplay
         let file = try PromptFile.load(path)
         let found = file.header.configuration
-        let contradictions = [
-            ("--vision-tokens", asked.visionTokens, found.visionTokens), ("--vision-depth", asked.visionDepth, found.visionDepth),
-            ("--text-tokens", asked.textTokens, found.textTokens), ("--text-depth", asked.textDepth, found.textDepth),
-        ].compactMap { flag, asked, found in
+        let wanted: [(flag: String, asked: String?, found: String)] = [
+            ("--vision-tokens", asked.visionTokens.map { "\($0)" }, "\(found.visionTokens)"),
+            ("--vision-depth", asked.visionDepth.map { "\($0)" }, "\(found.visionDepth)"),
+            ("--vision-layers", asked.visionLayers?.text, PromptLayers(found.visionLayers).text),
+            ("--text-tokens", asked.textTokens.map { "\($0)" }, "\(found.textTokens)"),
+            ("--text-depth", asked.textDepth.map { "\($0)" }, "\(found.textDepth)"),
+            ("--text-layers", asked.textLayers?.text, PromptLayers(found.textLayers).text),
+        ]
+        let contradictions = wanted.compactMap { flag, asked, found in
             asked.flatMap { $0 == found ? nil : InitialPromptsError.Contradiction(flag: flag, asked: $0, found: found) }
         }
         guard contradictions.isEmpty else { throw InitialPromptsError(path: path, contradictions: contradictions) }
@@ -60,12 +73,13 @@ struct InitialPromptOptions: ParsableArguments {
                     + "normalises as \(normalisation.name). Set model.normalisation=\(checked.header.normalisation.name) to keep to theirs.")
         }
         Console.note(
-            "Starting from \(name): \(found.visionTokens) tokens in \(found.visionDepth) layers of the vision tower, "
-                + "\(found.textTokens) in \(found.textDepth) of the text tower")
+            "Starting from \(name): \(found.visionWords) of the vision tower, \(found.textWords) of the text tower")
         func copies(_ layers: [Matrix]) -> [MutableMatrix] {
             layers.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount, $0.values) }
         }
-        return PromptSet(vision: copies(checked.prompts.vision), text: copies(checked.prompts.text))
+        return PromptSet(
+            vision: copies(checked.prompts.vision), text: copies(checked.prompts.text),
+            visionStart: checked.prompts.visionStart, textStart: checked.prompts.textStart)
     }
 }
 
@@ -73,8 +87,8 @@ struct InitialPromptOptions: ParsableArguments {
 struct InitialPromptsError: ReportableError {
     struct Contradiction {
         let flag: String
-        let asked: Int
-        let found: Int
+        let asked: String
+        let found: String
     }
 
     let path: String

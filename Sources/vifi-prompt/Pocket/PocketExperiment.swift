@@ -37,19 +37,22 @@ struct PocketExperiment {
     private func bridge(seed: Int) throws -> String {
         let output = folder.appendingPath("bridge-seed\(seed)")
         let file = output.appendingPath("last.safetensors")
-        if !fileExists(file) { _ = try run(["bridge", "--seed", "\(seed)", "--output", output]) }
+        if !fileExists(file) { _ = try Self.run(["bridge", "--seed", "\(seed)", "--output", output]) }
         return file
     }
 
     /// More shots are given more steps, in step with the clips there are to learn from.
     private static let stepsOfManyShots = 360
+    private static let stepsOfTwoShots = 120
+
+    static func steps(ofShots shots: Int) -> Int { shots > 2 ? stepsOfManyShots : stepsOfTwoShots }
 
     /// The last prompts, not the best on the test list: nothing is chosen by looking at it.
     private func prompts(shots: Int, seed: Int, bridged: String, part: PocketDataSet.Part? = nil) throws -> String {
         let output = folder.appendingPath("learn-\(part?.rawValue ?? "all")-\(shots)shots-seed\(seed)")
         let file = output.appendingPath("prompts/last.safetensors")
         if !fileExists(file) {
-            _ = try run(
+            _ = try Self.run(
                 ["learn", "--recipe", "pocket/learn", "--backbone", bridged, "--shots", "\(shots)", "--seed", "\(seed)", "--output", output]
                     + (shots > 2 ? ["--set", "training.steps=\(Self.stepsOfManyShots)"] : []) + lists(part))
         }
@@ -60,7 +63,7 @@ struct PocketExperiment {
         let output = folder.appendingPath("fine-tune-\(part?.rawValue ?? "all")-2shots-seed\(seed)")
         let file = output.appendingPath("last.safetensors")
         if !fileExists(file) {
-            _ = try run(
+            _ = try Self.run(
                 ["bridge", "--recipe", "pocket/fine-tune", "--backbone", bridged, "--shots", "2", "--seed", "\(seed)", "--output", output]
                     + lists(part))
         }
@@ -79,12 +82,12 @@ struct PocketExperiment {
             let metrics: Metrics
         }
         let files = set.files(of: part)
-        let output = try run(["eval", "--json", "--val", files.testList, "--labels", files.labels] + arguments)
+        let output = try Self.run(["eval", "--json", "--val", files.testList, "--labels", files.labels] + arguments)
         return try JSONDecoder().decode(Report.self, from: output).metrics.top1
     }
 
     /// Runs this program; its messages go on to standard error.
-    private func run(_ arguments: [String]) throws -> Data {
+    static func run(_ arguments: [String]) throws -> Data {
         Console.note("vifi-prompt " + arguments.joined(separator: " "))
         let process = Process()
         process.executableURL = URL(fileURLWithPath: resolvedPath("/proc/self/exe") ?? "vifi-prompt")

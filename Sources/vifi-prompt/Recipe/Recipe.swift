@@ -39,10 +39,14 @@ package struct Recipe: RecipeSection {
     }
 
     /// This recipe, with the values of `base` where this one has none. Whoever asks for epochs does not want
-    /// the base's number of steps.
+    /// the base's number of steps; nor does the base's depth matter to whoever names layers, or the other way round.
     package func merged(over base: Recipe) -> Recipe {
         var result = overlaid(on: base)
         if training.epochs != nil, training.steps == nil { result.training.steps = nil }
+        if prompts.visionLayers != nil, prompts.visionDepth == nil { result.prompts.visionDepth = nil }
+        if prompts.visionDepth != nil, prompts.visionLayers == nil { result.prompts.visionLayers = nil }
+        if prompts.textLayers != nil, prompts.textDepth == nil { result.prompts.textDepth = nil }
+        if prompts.textDepth != nil, prompts.textLayers == nil { result.prompts.textLayers = nil }
         return result
     }
 
@@ -117,6 +121,9 @@ extension Recipe {
         package var textTokens: Int?
         package var visionDepth: Int?
         package var textDepth: Int?
+        /// In place of a depth, which counts layers from the first.
+        package var visionLayers: PromptLayers?
+        package var textLayers: PromptLayers?
         /// With `template`, there are as many text tokens as the template has before the name.
         package var start: PromptStart?
 
@@ -126,7 +133,7 @@ extension Recipe {
             [
                 .integer("vision_tokens", \.visionTokens, 0...512), .integer("text_tokens", \.textTokens, 0...512),
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
-                .choice("start", \.start),
+                .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
             ]
         }
     }
@@ -183,6 +190,8 @@ extension Recipe {
         package var labelSmoothing: Double?
         /// Crops of several sizes; the centre without.
         package var multiScale: Bool?
+        /// Training clips are seen as test clips are: the same frames and their centre in each epoch, nothing of the above.
+        package var fixedFrames: Bool?
 
         package init() {}
 
@@ -191,7 +200,7 @@ extension Recipe {
                 .number("flip", \.flip, 0...1), .number("colour_jitter", \.colourJitter, 0...1),
                 .number("grey", \.grey, 0...1), .number("mixup", \.mixup, 0...100),
                 .number("cutmix", \.cutmix, 0...100), .number("label_smoothing", \.labelSmoothing, 0...0.99),
-                .flag("multi_scale", \.multiScale),
+                .flag("multi_scale", \.multiScale), .flag("fixed_frames", \.fixedFrames),
             ]
         }
     }

@@ -1,3 +1,4 @@
+import CLIPModel
 import Files
 
 /// One key of a section: how it is read, printed and laid over another recipe's.
@@ -96,6 +97,10 @@ extension RecipeField {
 
     static func views(_ key: String, _ path: WritableKeyPath<Section, Views?>) -> RecipeField {
         value(key, path, read: { $0.views(&$1) }, print: \.text)
+    }
+
+    static func layers(_ key: String, _ path: WritableKeyPath<Section, PromptLayers?>) -> RecipeField {
+        value(key, path, read: { $0.layers(&$1) }, print: \.text)
     }
 
     static func section<Inner: RecipeSection>(_ key: String, _ path: WritableKeyPath<Section, Inner>) -> RecipeField {

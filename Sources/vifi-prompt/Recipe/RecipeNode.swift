@@ -1,3 +1,5 @@
+import CLIPModel
+
 /// A value in a recipe, and where it stands.
 package struct RecipeNode: Sendable, Equatable {
     package indirect enum Content: Sendable, Equatable {
@@ -144,6 +146,15 @@ extension RecipeNode {
             return nil
         }
         return views
+    }
+
+    func layers(_ faults: inout [RecipeError.Fault]) -> PromptLayers? {
+        guard let (text, _) = scalar(PromptLayers.form, &faults) else { return nil }
+        guard let layers = PromptLayers(text) else {
+            faults.append(fault(.needs(PromptLayers.form, found: text)))
+            return nil
+        }
+        return layers
     }
 
     /// The entries of a section.

@@ -29,6 +29,8 @@ struct RunPlan: Encodable {
         /// The same step without the savings that change nothing but the time.
         let stepWithoutSavings: Double
         let savings: [String]
+        /// Of the total, computed once a clip, where frames are the same in every epoch.
+        let frozen: Double?
     }
 
     /// In bytes, at the moment when most is needed.
@@ -38,6 +40,8 @@ struct RunPlan: Encodable {
         let learning: Int
         let activations: Int
         let evaluation: Int
+        /// What is computed once a clip, where frames are the same in every epoch.
+        let frozenClips: Int
         /// Clips that are read ahead, and decoded films that are kept.
         let clips: Int
         let program: Int
@@ -61,6 +65,8 @@ struct RunPlan: Encodable {
         /// Reading, decoding and augmenting a clip for the first time, and when it is in the cache.
         let readingClip: Double
         let readingKeptClip: Double
+        /// What is computed once of a clip, where frames are the same in every epoch.
+        let freezingClip: Double?
         /// The part of training that goes into reading.
         let readingShare: Double
         let evaluation: Double
@@ -78,10 +84,11 @@ struct RunPlan: Encodable {
 
     /// - Parameters:
     ///   - makeTask: the task whose memory is measured, and through which a few clips are sent.
+    ///   - freezing: what that task computes once a clip.
     ///   - isTimed: whether clips are sent through it.
     init<Task: LearningTask>(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], seedCount: Int, hasHalfFiles: Bool = false,
-        makeTask: () -> Task, isTimed: Bool
+        makeTask: () -> Task, freezing: (Task) -> Freezing? = { _ in nil }, isTimed: Bool
     ) throws {
         let architecture = run.backbone.architecture
         let clipCount = run.data.train.clips.count
@@ -97,24 +104,32 @@ struct RunPlan: Encodable {
             epochs: configuration.epochs, steps: steps, clipsPerStep: clipsPerStep, evaluations: evaluations,
             parameters: run.backbone.parameterCount, learningParameters: learningCount, seeds: seedCount)
         let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frames)
-        let stepOperations = 2 * Double(count.step(clips: clipsPerStep))
-        let training = 2 * Double(steps) * Double(count.stepForward + count.stepBackward)
+        let before = WorkMeter.reading.liveBytes
+        let task = makeTask()
+        let taskBytes = WorkMeter.reading.liveBytes - before
+        let freezing = freezing(task)
+        let room = FrozenRoom(freezing, clips: clipCount, testClips: testCount)
+        // A clip that is kept costs its frozen part once, not in each epoch.
+        let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipFrozen)
+        let spared = (configuration.epochs - 1) * room.clips + max(0, evaluations - 1) * room.testClips
+        let training = 2 * Double(steps) * Double(count.stepForward + count.stepBackward) + 2 * Double(count.textFrozen)
             + 2 * Double(configuration.epochs * clipCount) * Double(count.clipForward + count.clipBackward)
-        let evaluating = 2 * Double(evaluations) * Double(count.evaluation(clips: testCount) + count.stepForward)
+            - 2 * Double(spared) * Double(count.clipFrozen)
+        let evaluating = 2 * Double(evaluations) * Double(count.evaluation(clips: testCount) + count.stepForward + count.textFrozen)
         arithmetic = Arithmetic(
             step: stepOperations, total: Double(seedCount) * (training + evaluating),
             stepWithoutSavings: 2 * Double(
                 OperationCount.wholeStep(
                     architecture, learned: learned, classCount: work.classes, frameCount: frames, clips: clipsPerStep)),
-            savings: Self.savings(learned, sequences: sequences, architecture: architecture))
-        let before = WorkMeter.reading.liveBytes
-        let task = makeTask()
+            savings: Self.savings(learned, sequences: sequences, architecture: architecture, freezing: freezing),
+            frozen: freezing == nil ? nil : 2 * Double(seedCount * (room.clips + room.testClips)) * Double(count.clipFrozen))
         memory = try Self.memory(
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
-            taskBytes: WorkMeter.reading.liveBytes - before)
+            taskBytes: taskBytes, frozenBytes: (room.clips + room.testClips) * (freezing?.clipBytes ?? 0),
+            keepsFilms: room.clips < clipCount)
         storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
         time = isTimed
-            ? try PlanTiming(run: run, configuration: configuration, sequences: sequences)
+            ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, freezing: freezing, room: room)
                 .measured(task, work: work, stepOperations: stepOperations)
             : nil
         kind = run.kind.rawValue
@@ -129,16 +144,26 @@ struct RunPlan: Encodable {
         }
     }
 
-    private static func savings(_ learned: LearnedPart, sequences: [[Int]], architecture: CLIPArchitecture) -> [String] {
+    private static func savings(
+        _ learned: LearnedPart, sequences: [[Int]], architecture: CLIPArchitecture, freezing: Freezing?
+    ) -> [String] {
         var result = ["the last layers compute the class token and the end token only", "nothing is computed after the end tokens"]
         if sequences.count > 1 { result.append("the start of the texts is computed once for all \(sequences.count) classes") }
         result.append("the text tower runs once a step, not once a batch")
         if case .prompts(let prompts) = learned {
             result.append("no weight gradients")
-            if prompts.visionDepth > 0, prompts.visionDepth == architecture.vision.layerCount {
+            if prompts.visionDepth > 0, prompts.visionLayers.upperBound == architecture.vision.layerCount {
                 result.append("the vision prompts' keys and values are computed once a step for all frames")
             }
             if prompts.visionDepth == 0 { result.append("no backward pass through the vision tower") }
+            for (tower, layers) in [("vision", prompts.visionLayers), ("text", prompts.textLayers)] where layers.lowerBound > 0 {
+                result.append("no backward pass below \(tower) layer \(layers.lowerBound)")
+            }
+        }
+        if let freezing {
+            result.append(
+                freezing.isWholeVision ? "the vision tower runs once a clip, not once an epoch"
+                    : "vision layers without prompts run once a clip, not once an epoch")
         }
         return result
     }
@@ -149,7 +174,7 @@ struct RunPlan: Encodable {
     /// - Parameter taskBytes: of the task's matrices, as they were allocated.
     private static func memory(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int,
-        taskBytes: Int
+        taskBytes: Int, frozenBytes: Int, keepsFilms: Bool
     ) throws -> Memory {
         let architecture = run.backbone.architecture
         let backbone = 4 * run.backbone.parameterCount
@@ -167,10 +192,10 @@ struct RunPlan: Encodable {
         let loading = ClipLoader.Configuration()
         let waiting = min(loading.queuedClipCount + loading.threadCount, run.data.train.clips.count)
         // A batch is held as pixels and as matrices, and blending takes a copy.
-        let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (try keptBytes(run))
-        let total = backbone + learning + activations + evaluation + clips + programBytes
+        let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (keepsFilms ? try keptBytes(run) : 0)
+        let total = backbone + learning + activations + evaluation + frozenBytes + clips + programBytes
         return Memory(
-            backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, clips: clips,
+            backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, frozenClips: frozenBytes, clips: clips,
             program: programBytes, total: total, available: min(Machine.availableMemory, Machine.limits.memory ?? .max))
     }
 
@@ -205,11 +230,28 @@ struct RunPlan: Encodable {
     }
 }
 
+/// How many clips stay in memory as far as no step changes them.
+struct FrozenRoom {
+    let clips: Int
+    let testClips: Int
+    /// Of the training clips.
+    let keptShare: Double
+
+    init(_ freezing: Freezing?, clips: Int, testClips: Int) {
+        let room = freezing.map { $0.byteBudget / max(1, $0.clipBytes) } ?? 0
+        self.clips = min(room, clips)
+        self.testClips = min(room - self.clips, testClips)
+        keptShare = Double(self.clips) / Double(max(1, clips))
+    }
+}
+
 /// Takes a few clips through the real thing.
 struct PlanTiming {
     let run: LearningRun
     let configuration: TrainingConfiguration
     let sequences: [[Int]]
+    let freezing: Freezing?
+    let room: FrozenRoom
 
     /// Test clips that are classified; few, as one takes seconds with a large backbone.
     private static let testClipCount = 4
@@ -218,17 +260,28 @@ struct PlanTiming {
         Console.note("Measuring one batch and \(Self.testClipCount) test clips. Nothing is kept.")
         let batchSize = min(configuration.batchSize, work.clips)
         let (batch, reading, kept) = try read(batchSize)
-        let (step, addSeconds) = try stepSeconds(task, batch: batch, clipsPerStep: work.clipsPerStep)
+        var clips = batch.compactMap(\.views.first).map(\.matrix)
+        var freezingClip: Double?
+        if let freezing {
+            let pixels = clips
+            freezingClip = Self.seconds { clips = freezing.freeze(pixels) } / Double(pixels.count)
+        }
+        let (step, addSeconds) = stepSeconds(task, clips: clips, clipsPerStep: work.clipsPerStep)
         let threads = Double(run.settings.pool.threadCount)
+        // Frozen clips that are kept are neither read nor computed again.
+        let again = max(0, work.epochs - 1) * (work.clips - room.clips)
         // Reading goes on beside the model, on the same processors.
-        let readings = Double(work.clips) * reading + Double(max(0, work.epochs - 1) * work.clips) * kept
-        let computing = Double(work.steps) * step
-        let evaluation = work.testClips == 0 ? 0 : try evaluationSeconds(task, clips: work.testClips, threads: threads)
+        let readings = Double(work.clips) * reading + Double(again) * kept
+        let freezings = Double(work.clips + again) * (freezingClip ?? 0)
+        let computing = Double(work.steps) * step + freezings
+        let test = work.testClips == 0 ? (each: 0, once: 0) : try evaluationSeconds(
+            task, clips: work.testClips, threads: threads, freezingClip: freezingClip ?? 0)
         let training = computing + readings / threads
         return RunPlan.Time(
-            step: step, readingClip: reading, readingKeptClip: kept, readingShare: readings / threads / max(training, 1e-9),
-            evaluation: evaluation,
-            total: Double(work.seeds) * (training + Double(work.evaluations) * evaluation),
+            step: step, readingClip: reading, readingKeptClip: kept, freezingClip: freezingClip,
+            readingShare: readings / threads / max(training, 1e-9),
+            evaluation: test.each,
+            total: Double(work.seeds) * (training + test.once + Double(work.evaluations) * test.each),
             speed: stepOperations / max(step, 1e-9) * (addSeconds > 0 ? 1 : 0))
     }
 
@@ -250,15 +303,15 @@ struct PlanTiming {
 
     /// Seconds of a whole step, from one batch of it: what comes once a step counts once.
     private func stepSeconds(
-        _ task: some LearningTask, batch: [LoadedClip], clipsPerStep: Int
-    ) throws -> (step: Double, add: Double) {
-        let clips = batch.compactMap(\.views.first).map(\.matrix)
+        _ task: some LearningTask, clips: [Matrix], clipsPerStep: Int
+    ) -> (step: Double, add: Double) {
+        let stage: ClipStage = freezing == nil ? .pixels : .frozen
         let target = [Float](repeating: 1 / Float(run.data.classes.count), count: run.data.classes.count)
         var result = StepResult()
         func pass() -> (once: Double, add: Double) {
             let begin = Self.seconds { task.begin() }
             let add = Self.seconds {
-                task.add(clips: clips, targets: clips.map { _ in target }, weight: 1 / Float(clips.count), to: &result)
+                task.add(clips: clips, stage: stage, targets: clips.map { _ in target }, weight: 1 / Float(clips.count), to: &result)
             }
             // The rate is 0: the step is taken, and changes next to nothing.
             let finish = Self.seconds { task.finish(rate: 0, scale: 1) }
@@ -273,9 +326,11 @@ struct PlanTiming {
         return (measured.once + measured.add * Double(clipsPerStep) / Double(clips.count), measured.add)
     }
 
-    /// Seconds of one look at all test clips.
-    private func evaluationSeconds(_ task: some LearningTask, clips: Int, threads: Double) throws -> Double {
-        guard let list = run.data.val else { return 0 }
+    /// Seconds of one look at all test clips, and of what is done once before the first.
+    private func evaluationSeconds(
+        _ task: some LearningTask, clips: Int, threads: Double, freezingClip: Double
+    ) throws -> (each: Double, once: Double) {
+        guard let list = run.data.val else { return (0, 0) }
         let count = min(Self.testClipCount, clips)
         let loader = ClipLoader(
             list: list, reader: run.options.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),
@@ -289,12 +344,18 @@ struct PlanTiming {
         let reading = try Self.seconds { films = try loader.clips(at: Array(0..<count)).next(count) } / Double(count)
         var classifier: VideoClassifier?
         let making = Self.seconds { classifier = task.classifier(sequences: sequences) }
-        guard let classifier, !films.isEmpty else { return 0 }
-        let views = films.flatMap { $0.views.map(\.matrix) }
+        guard let classifier, !films.isEmpty else { return (0, 0) }
+        let stage: ClipStage = freezing == nil ? .pixels : .frozen
+        let pixels = films.flatMap { $0.views.map(\.matrix) }
+        let views = freezing?.freeze(pixels) ?? pixels
         // The first call pays for fresh memory.
-        var computing = try Self.seconds { _ = try classifier.logits(clips: views) }
-        if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views) } }
-        return making + Double(clips) * (computing / Double(films.count) + reading / threads)
+        var computing = try Self.seconds { _ = try classifier.logits(clips: views, stage: stage) }
+        if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views, stage: stage) } }
+        let preparing = freezingClip + reading / threads
+        return (
+            making + Double(clips) * computing / Double(films.count) + Double(clips - room.testClips) * preparing,
+            Double(room.testClips) * preparing
+        )
     }
 
     private static func seconds(_ body: () throws -> Void) rethrows -> Double {
@@ -323,13 +384,15 @@ extension RunPlan {
         row(
             "memory", "\(bytes(memory.total)) at most, \(bytes(memory.available)) are available: backbone \(bytes(memory.backbone)), "
                 + "what learns \(bytes(memory.learning)), activations \(bytes(memory.activations)), "
-                + "evaluation \(bytes(memory.evaluation)), clips \(bytes(memory.clips)), program \(bytes(memory.program))")
+                + "evaluation \(bytes(memory.evaluation)), " + (memory.frozenClips > 0 ? "frozen clips \(bytes(memory.frozenClips)), " : "")
+                + "clips \(bytes(memory.clips)), program \(bytes(memory.program))")
         row(
             "files", "results \(bytes(storage.results)); a checkpoint \(bytes(storage.checkpoint)), \(storage.checkpointsKept) are kept until the end; "
                 + "\(bytes(storage.peak)) at most, \(bytes(storage.free)) are free")
         if let time {
             row(
                 "time", "\(duration(time.total)) in all: a step \(duration(time.step)) at \(operations(time.speed))/s, "
+                    + (time.freezingClip.map { "the frozen part of a clip \(duration($0)), " } ?? "")
                     + "an evaluation \(duration(time.evaluation)); reading clips is \(percent(100 * time.readingShare)) of training")
         } else {
             row("time", "not measured")

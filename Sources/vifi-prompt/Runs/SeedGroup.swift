@@ -95,6 +95,8 @@ struct SeedGroup: Codable {
                     try one(command, seed: seed, folder: folder, threads: threads)
                 } catch TrainingError.interrupted(let step, let saved, _) {
                     throw TrainingError.interrupted(step: step, saved: saved, resume: resumeCommand(Command.kind, path))
+                } catch TrainingError.interruptedBefore(let step, _) {
+                    throw TrainingError.interruptedBefore(step: step, resume: resumeCommand(Command.kind, path))
                 }
             }
             if let result = try RunResult.read(run: folder) { results.append((seed, result)) }

@@ -82,7 +82,7 @@ struct RetrievalCommand: ParsableCommand {
             anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision)
         let template = settings.template ?? subject.prompts?.header.template
         let sequences = try subject.backbone.tokens(
-            of: list, textTokens: subject.prompts?.header.configuration.textTokens ?? 0, template: template,
+            of: list, prompts: subject.prompts?.header.configuration ?? .none, template: template,
             maxWords: settings.data.maxWords, tokenizer: subject.tokenizer)
         // As `eval` has it: the pocket world's clips have 8 frames.
         let frameCount = settings.data.frames ?? subject.prompts?.header.frameCount

@@ -87,7 +87,7 @@ struct BridgeCommand: LearningCommand {
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: resumed)
-        let texts = try RunTexts(runData, settings: settings, textTokens: 0, backbone: backbone, tokenizer: tokenizer)
+        let texts = try RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer)
         // Evaluating and saving take a copy of the weights; halving them, another.
         let besides = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
             + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (half ? 8 : 4) * backbone.parameterCount

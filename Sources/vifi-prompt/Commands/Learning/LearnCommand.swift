@@ -24,6 +24,13 @@ struct LearnCommand: LearningCommand {
               vifi-prompt learn --captions train.csv --val-captions test.csv --backbone bridged.safetensors
 
             The best and the last prompts are kept in the run's folder under prompts/.
+
+            Prompts may begin late: with --vision-layers 6-11 and --text-layers 4-11 only these layers have prompts, \
+            and nothing is computed backwards below them. In the text tower, layers below the first prompts read the \
+            template's words in the prompts' places: the last ones before the name, as many as there are prompts, \
+            and X where the template has too few. With --fixed-frames what lies below the first vision prompts is \
+            computed once a clip and kept, as far as --memory allows. --quick learns language prompts only, on \
+            features that the vision tower computes once. docs/late-prompts.md says what accuracy that gives up.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
@@ -43,8 +50,43 @@ struct LearnCommand: LearningCommand {
     var visionDepth: Int?
     @Option(help: ArgumentHelp("Layers of the text tower with prompts of their own, from the first.", valueName: "layers"))
     var textDepth: Int?
+    @Option(
+        help: ArgumentHelp("Layers of the vision tower with prompts, counted from 0: 6-11, 6, or none.", valueName: "layers"),
+        transform: PromptLayers.parsed)
+    var visionLayers: PromptLayers?
+    @Option(
+        help: ArgumentHelp("Layers of the text tower with prompts, counted from 0: 4-11, 4, or none.", valueName: "layers"),
+        transform: PromptLayers.parsed)
+    var textLayers: PromptLayers?
+    @Flag(help: "See training clips as test clips: the same frames and their centre in each epoch, no flips, colours, MixUp or CutMix.")
+    var fixedFrames = false
+    @Flag(help: "Language prompts only, on fixed frames whose features are computed once: minutes instead of hours, less accuracy.")
+    var quick = false
     @Option(help: "How frames come together: embedding, decision or image.")
     var fusion: Fusion?
+
+    func validate() throws {
+        func refuse(_ words: String) throws { throw ValidationError(words) }
+        for (tower, layers, tokens) in [("vision", visionLayers, visionTokens), ("text", textLayers, textTokens)] {
+            if let layers, let tokens, layers == .none, tokens > 0 {
+                try refuse("--\(tower)-layers none and --\(tower)-tokens \(tokens) contradict each other: leave one of them out.")
+            }
+        }
+        guard quick else { return }
+        let vision = [
+            visionLayers.flatMap { $0 == .none ? nil : "--vision-layers \($0.text)" },
+            visionTokens.flatMap { $0 == 0 ? nil : "--vision-tokens \($0)" },
+            visionDepth.flatMap { $0 == 0 ? nil : "--vision-depth \($0)" },
+        ].compactMap(\.self)
+        if let flag = vision.first {
+            try refuse(
+                "--quick learns language prompts only, so \(flag) cannot go with it. For late vision prompts on clips whose "
+                    + "lower layers are computed once, write --vision-layers 6-11 --fixed-frames instead of --quick.")
+        }
+        if textTokens == 0 || textDepth == 0 || textLayers == PromptLayers.none {
+            try refuse("--quick learns language prompts, and there are to be none.")
+        }
+    }
 
     func run() throws { try launch() }
 
@@ -53,6 +95,8 @@ struct LearnCommand: LearningCommand {
         let texts: RunTexts
         let configuration: PromptConfiguration
         let makeTask: () -> PromptTask
+        /// Asked once the task is made.
+        let freezing: (PromptTask) -> Freezing?
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
@@ -62,14 +106,22 @@ struct LearnCommand: LearningCommand {
         let backbone = try settings.backbone(kind: .learn, activation: model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
+        let asked = try asked()
+        if quick, settings.hasCaptions {
+            throw SettingsError.notWithCaptions(what: "--quick", reason: "captions are learned from whole clips. Leave one of them out.")
+        }
+        if settings.hasFixedFrames, !asked.augmentation.changes.isEmpty {
+            throw SettingsError.fixedFramesChange(keys: asked.augmentation.changes)
+        }
         let given = try initial.prompts(
-            for: backbone, asked: askedPrompts(), normalisation: settings.normalisation(for: backbone))
+            for: backbone, asked: asked.prompts, normalisation: settings.normalisation(for: backbone))
         try resumed?.check(initialDigest: given?.reading.digest, path: initial.path)
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
+        guard configuration != .none else { throw SettingsError.nothingLearns }
         let runData = try RunData(settings: settings, kind: .learn, options: data, resumed: resumed)
         let texts = try RunTexts(
-            runData, settings: settings, textTokens: configuration.textTokens, backbone: backbone, tokenizer: tokenizer)
+            runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer)
         let side = backbone.architecture.imagePixels
         let filmBytes = memory.filmBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
         let makeTask = {
@@ -81,12 +133,20 @@ struct LearnCommand: LearningCommand {
                     budget: memory.budget(pool: settings.pool, besides: filmBytes), rounding: settings.rounding,
                     videoOfCaption: texts.videoOfCaption))
         }
+        let freezing = { (task: PromptTask) in
+            Freezing(
+                task, settings: settings,
+                byteBudget: memory.frozenBytes(
+                    pool: settings.pool,
+                    besides: filmBytes + backbone.evaluationBytes(
+                        prompts: configuration, sequences: texts.sequences, frameCount: settings.frameCount, pool: settings.pool)))
+        }
         let learning = LearningRun(
             kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
             recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
             saveInterval: runOptions.saveInterval, cacheBytes: memory.cacheBytes)
         return Prepared(
-            run: learning, texts: texts, configuration: configuration, makeTask: makeTask)
+            run: learning, texts: texts, configuration: configuration, makeTask: makeTask, freezing: freezing)
     }
 
     func plan(timing: Bool) throws -> RunPlan {
@@ -94,7 +154,7 @@ struct LearnCommand: LearningCommand {
         try prepared.run.refuseCaptions()
         return try RunPlan(
             prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.texts.sequences,
-            seedCount: runOptions.seeds?.seeds.count ?? 1, makeTask: prepared.makeTask, isTimed: timing)
+            seedCount: runOptions.seeds?.seeds.count ?? 1, makeTask: prepared.makeTask, freezing: prepared.freezing, isTimed: timing)
     }
 
     func learn(_ start: RunStart) throws {
@@ -111,7 +171,8 @@ struct LearnCommand: LearningCommand {
                         backbone: backbone, prompts: task.prompts.reading, frameCount: settings.frameCount, pool: settings.pool)
                 })
         }
-        let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start) { path, report in
+        let freezing = prepared.freezing(task)
+        let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start, freezing: freezing) { path, report in
             try checkUntouched(backbone)
             var header = PromptHeader(
                 backbone: backbone, configuration: prepared.configuration, classNames: learning.data.classes.names,
@@ -146,23 +207,23 @@ struct LearnCommand: LearningCommand {
             if let textTokens { Console.warning("--text-tokens \(textTokens) is not used: prompts.start is template, which has its own number of tokens.") }
             words = try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer)
             configuration = PromptConfiguration(
-                visionTokens: configuration.visionTokens, visionDepth: configuration.visionDepth,
-                textTokens: words.count, textDepth: configuration.textDepth)
+                visionTokens: configuration.visionTokens, visionLayers: configuration.visionLayers,
+                textTokens: words.count, textLayers: configuration.textLayers)
         }
         try configuration.check(against: backbone.architecture)
         var prompts = PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed)
         if !words.isEmpty {
-            prompts.text = backbone.templatePrompts(tokens: words, depth: configuration.textDepth, pool: settings.pool)
+            prompts.text = backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
         }
         return prompts
     }
 
-    /// Numbers of tokens and layers that the command line itself names.
-    private func askedPrompts() throws -> Recipe.Prompts {
+    /// What the command line itself names.
+    private func asked() throws -> Recipe {
         var asked = Recipe()
         flags(&asked)
         for assignment in recipe.assignments { try asked.set(assignment) }
-        return asked.prompts
+        return asked
     }
 
     private func flags(_ recipe: inout Recipe) {
@@ -175,6 +236,9 @@ struct LearnCommand: LearningCommand {
         recipe.prompts.textTokens = textTokens ?? recipe.prompts.textTokens
         recipe.prompts.visionDepth = visionDepth ?? recipe.prompts.visionDepth
         recipe.prompts.textDepth = textDepth ?? recipe.prompts.textDepth
+        recipe.prompts.visionLayers = visionLayers ?? (quick ? PromptLayers.none : recipe.prompts.visionLayers)
+        recipe.prompts.textLayers = textLayers ?? recipe.prompts.textLayers
+        if quick || fixedFrames { recipe.augmentation.fixedFrames = true }
         recipe.fusion = fusion ?? recipe.fusion
     }
 

@@ -175,12 +175,13 @@ struct ExportCommand: ParsableCommand {
         var settings = Recipe()
         if let compat { try settings.set("compat=\(compat)", source: "--compat") }
         let sequences = try backbone.sequences(
-            of: names, textTokens: header.configuration.textTokens, template: header.template,
+            of: names, prompts: header.configuration, template: header.template,
             keepsUnderscores: settings.repeats(.keptUnderscores), tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
         // Only the text tower matters here: one frame and no vision prompts.
         let classifier = VideoClassifier(
             backbone: backbone.rounded(settings.rounding),
-            prompts: PromptSet(vision: [], text: file.prompts.text).rounded(settings.rounding).reading, sequences: sequences,
+            prompts: PromptSet(vision: [], text: file.prompts.text, textStart: file.prompts.textStart).rounded(settings.rounding).reading,
+            sequences: sequences,
             frameCount: 1, pool: WorkerPool())
         let embeddings = classifier.text.unit
         guard nonFiniteCount(in: embeddings) == 0 else { throw ModelError.notNumbers(what: "the class embeddings") }
@@ -246,11 +247,16 @@ enum ClassEmbeddingsFile {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         var result = compat.isEmpty ? [:] : ["compat": Quirk.text(of: compat)]
+        let configuration = header.configuration
+        // Readers of the first format take prompts to begin at layer 0.
+        result.merge(configuration.visionLayers.lowerBound == 0
+            ? [formatKey: "1", "vision_depth": "\(configuration.visionDepth)"]
+            : [formatKey: "2", "vision_layers": PromptLayers(configuration.visionLayers).text]) { $1 }
         let facts = [
-            formatKey: "1", classNamesKey: String(decoding: try encoder.encode(classNames), as: UTF8.self),
+            classNamesKey: String(decoding: try encoder.encode(classNames), as: UTF8.self),
             "backbone_sha256": backbone.digest, "backbone_name": backbone.description.name,
             "prompt_file_sha256": promptFileDigest, "vision_tokens": "\(header.configuration.visionTokens)",
-            "vision_depth": "\(header.configuration.visionDepth)", "frames": "\(header.frameCount)",
+            "frames": "\(header.frameCount)",
             "fusion": header.fusion.rawValue, "normalisation": header.normalisation.name, "tool_version": vifiPromptVersion,
         ]
         result.merge(facts) { $1 }

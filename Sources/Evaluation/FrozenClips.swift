@@ -1,0 +1,196 @@
+import CLIPModel
+import Tensors
+import VideoData
+
+/// The clips of a list whose frames are the same each time, as far as nothing that learns changes them.
+///
+/// `fill` computes each clip once and keeps what fits into `byteBudget`, in the order asked for: nothing is pushed
+/// out, as every clip is met equally often. The others are read and computed anew each time, to the same bits.
+package final class FrozenClips {
+    /// A clip ready to be learned from.
+    package struct Clip: Sendable {
+        /// Position in the list.
+        package let index: Int
+        package let label: Int
+        /// In the stage `frozen`.
+        package let matrix: Matrix
+    }
+
+    private enum Entry {
+        case kept(Clip)
+        /// Read before and too large to be kept.
+        case again
+        /// Not read yet.
+        case unknown
+        case unreadable
+    }
+
+    package let loader: ClipLoader
+    package let byteBudget: Int
+    private let clipBytes: Int
+    private let freeze: ([Matrix]) -> [Matrix]
+    private var entries: [Entry]
+    private var usedBytes = 0
+
+    /// Clips that go through the model together.
+    private static let batchSize = 4
+
+    /// - Parameters:
+    ///   - loader: of one view a film, without anything drawn by chance.
+    ///   - clipBytes: of one frozen clip.
+    ///   - freeze: from pixels `[frames, 3 × side × side]` to frozen clips.
+    package init(loader: ClipLoader, byteBudget: Int, clipBytes: Int, freeze: @escaping ([Matrix]) -> [Matrix]) {
+        precondition(loader.transform.stage != .training && loader.viewsPerFilm == 1, "frames that change cannot be frozen")
+        self.loader = loader
+        self.byteBudget = byteBudget
+        self.clipBytes = clipBytes
+        self.freeze = freeze
+        entries = loader.list.clips.map { _ in .unknown }
+    }
+
+    package var clipCount: Int { entries.count }
+
+    /// Clips that are in memory.
+    package var keptCount: Int { entries.count { if case .kept = $0 { true } else { false } } }
+
+    /// Clips that the budget has room for.
+    package var roomCount: Int { min(clipCount, byteBudget / max(1, clipBytes)) }
+
+    /// Reads and computes the clips that there is room for.
+    ///
+    /// - Parameter report: called with the number of clips done; asks for the end by returning false.
+    /// - Returns: whether it came to the end.
+    /// - Throws: what the loader throws.
+    package func fill(report: (Int) -> Bool) throws -> Bool {
+        let wanted = entries.indices.filter { if case .unknown = entries[$0] { true } else { false } }
+        let stream = loader.clips(at: Array(wanted.prefix(roomCount)))
+        defer { stream.cancel() }
+        while true {
+            let before = stream.position
+            let loaded = try stream.next(Self.batchSize)
+            for index in wanted[before..<stream.position] { entries[index] = .unreadable }
+            if loaded.isEmpty { return true }
+            for clip in frozen(loaded) { keep(clip) }
+            guard report(stream.position) else { return false }
+        }
+    }
+
+    private func frozen(_ loaded: [LoadedClip]) -> [Clip] {
+        zip(loaded, freeze(loaded.compactMap(\.views.first).map(\.matrix))).map {
+            Clip(index: $0.index, label: $0.label, matrix: $1)
+        }
+    }
+
+    private func keep(_ clip: Clip) {
+        let bytes = 4 * clip.matrix.count
+        if usedBytes + bytes <= byteBudget {
+            entries[clip.index] = .kept(clip)
+            usedBytes += bytes
+        } else {
+            entries[clip.index] = .again
+        }
+    }
+
+    // MARK: Reading them
+
+    /// The clips at positions of the list, in that order.
+    package func clips(at indices: [Int]) -> FrozenStream {
+        let missing = indices.filter {
+            switch entries[$0] {
+            case .again, .unknown: true
+            case .kept, .unreadable: false
+            }
+        }
+        return FrozenStream(clips: self, indices: indices, missing: missing)
+    }
+
+    fileprivate func kept(_ index: Int) -> Clip? {
+        if case .kept(let clip) = entries[index] { clip } else { nil }
+    }
+
+    fileprivate func isReadable(_ index: Int) -> Bool {
+        if case .unreadable = entries[index] { false } else { true }
+    }
+
+    fileprivate func markUnreadable(_ index: Int) { entries[index] = .unreadable }
+
+    fileprivate func computed(_ loaded: [LoadedClip]) -> [Clip] {
+        let clips = frozen(loaded)
+        for clip in clips { keep(clip) }
+        return clips
+    }
+}
+
+/// One pass over frozen clips.
+package final class FrozenStream {
+    private let clips: FrozenClips
+    private let indices: [Int]
+    private let stream: ClipStream?
+    /// How far the pass has come, in clips that were asked for; unreadable ones count too.
+    package private(set) var position = 0
+    /// Read, and not asked for yet.
+    private var ahead: LoadedClip?
+
+    fileprivate init(clips: FrozenClips, indices: [Int], missing: [Int]) {
+        self.clips = clips
+        self.indices = indices
+        stream = missing.isEmpty ? nil : clips.loader.clips(at: missing)
+    }
+
+    /// Time that `next` spent waiting for films, in seconds.
+    package var waitingSeconds: Double { stream?.waitingSeconds ?? 0 }
+
+    /// Up to `count` clips: fewer at the end, none after it.
+    package func next(_ count: Int) throws -> [FrozenClips.Clip] {
+        var found: [Int: FrozenClips.Clip] = [:]
+        var order: [Int] = []
+        var loaded: [LoadedClip] = []
+        while order.count < count, position < indices.count {
+            let index = indices[position]
+            if let kept = clips.kept(index) {
+                found[position] = kept
+                order.append(position)
+            } else if let clip = try read(index) {
+                loaded.append(clip)
+                order.append(position)
+            }
+            position += 1
+        }
+        var computed = clips.computed(loaded).makeIterator()
+        return order.compactMap { found[$0] ?? computed.next() }
+    }
+
+    private func read(_ index: Int) throws -> LoadedClip? {
+        guard clips.isReadable(index) else { return nil }
+        ahead = try ahead ?? stream?.next()
+        if let clip = ahead, clip.index == index {
+            ahead = nil
+            return clip
+        }
+        // The stream has passed it over: what it gave is a later one.
+        clips.markUnreadable(index)
+        return nil
+    }
+
+    package func cancel() { stream?.cancel() }
+}
+
+extension Evaluator {
+    /// - Parameter report: called with the number of films done so far.
+    /// - Throws: what the loader throws.
+    package func predictions(of clips: FrozenClips, report: (Int) throws -> Void = { _ in }) throws -> [Prediction] {
+        let stream = clips.clips(at: Array(clips.loader.list.clips.indices))
+        defer { stream.cancel() }
+        var result: [Prediction] = []
+        while true {
+            let batch = try stream.next(16)
+            if batch.isEmpty { return result }
+            for (clip, logits) in zip(batch, try classifier.logits(clips: batch.map(\.matrix), stage: .frozen)) {
+                result.append(
+                    Prediction(
+                        path: clips.loader.list.clips[clip.index].path, label: clip.label, probabilities: softmax(of: logits)))
+            }
+            try report(result.count)
+        }
+    }
+}

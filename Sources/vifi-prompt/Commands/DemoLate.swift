@@ -1,0 +1,58 @@
+import ArgumentParser
+import Files
+import Tensors
+import Training
+import VideoData
+
+extension DemoCommand {
+    struct Late: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Measures what late prompts and --quick give up, and what they gain.",
+            discussion: """
+                Each row of docs/late-prompts.md, once a seed, on the pocket world's small data set. What the results' \
+                file holds already is not measured again. Times mean something on an idle machine only.
+                """)
+
+        @Option(help: ArgumentHelp("Seeds, separated by commas.", valueName: "seeds"), transform: SeedList.init(argument:))
+        var seeds: SeedList?
+
+        @Option(help: ArgumentHelp("Clips a class, separated by commas.", valueName: "shots"))
+        var shots = "2,8"
+
+        @Option(help: ArgumentHelp("The bridged CLIP; the one that came with the program by default.", valueName: "file"))
+        var bridged: String?
+
+        @Option(help: ArgumentHelp("Folder for the runs.", valueName: "folder"))
+        var runs = "runs/late-prompts"
+
+        @Option(help: ArgumentHelp("Where the results go.", valueName: "csv"))
+        var output = LateExperiment.fileName
+
+        private var shotCounts: [Int] { shots.split(separator: ",", omittingEmptySubsequences: false).compactMap { Int($0) } }
+
+        func validate() throws {
+            guard shotCounts.count == shots.split(separator: ",", omittingEmptySubsequences: false).count,
+                shotCounts.allSatisfy({ $0 > 0 })
+            else { throw ValidationError("--shots is \(shots); whole numbers from 1 separated by commas, such as 2,8.") }
+        }
+
+        func run() throws {
+            var experiment = LateExperiment(
+                folder: runs, set: try PocketHome.dataSet(.small(), pool: WorkerPool()),
+                bridged: try bridged ?? PocketHome.bundledFile("Checkpoints/pocket-bridged.safetensors"))
+            if fileExists(output) { try experiment.read(output) }
+            for shots in shotCounts {
+                for seed in seeds?.seeds ?? [1, 2, 3] {
+                    for variant in LateVariant.allCases {
+                        let measure = try experiment.measure(.init(variant: variant, shots: shots, seed: seed))
+                        Console.note(
+                            "\(shots) shots, seed \(seed), \(variant.title): \(percent(measure.top1)) in "
+                                + "\(ProgressReporter.decimal(measure.seconds, places: 1)) s")
+                        try DurableFile.write(experiment.csv, to: output)
+                    }
+                }
+            }
+            Console.result(experiment.table)
+        }
+    }
+}

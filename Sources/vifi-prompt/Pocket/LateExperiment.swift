@@ -1,0 +1,131 @@
+import Evaluation
+import Files
+import Foundation
+import Training
+import VideoData
+
+/// Ways of learning prompts that do less work, and the whole way to compare them with. The order is the table's.
+enum LateVariant: String, CaseIterable {
+    case all
+    case lateVision = "late-vision"
+    case lateBoth = "late-both"
+    case allFixed = "all-fixed"
+    case lateVisionFixed = "late-vision-fixed"
+    case quick
+
+    /// What `learn` is told besides shots and seed. The pocket CLIP has vision layers 0-3 and text layers 0-2.
+    var flags: [String] {
+        switch self {
+        case .all: []
+        case .lateVision: ["--vision-layers", "2-3"]
+        case .lateBoth: ["--vision-layers", "2-3", "--text-layers", "1-2"]
+        case .allFixed: ["--fixed-frames"]
+        case .lateVisionFixed: ["--vision-layers", "2-3", "--fixed-frames"]
+        case .quick: ["--quick"]
+        }
+    }
+
+    var title: String {
+        switch self {
+        case .all: "all layers of both towers"
+        case .lateVision: "vision layers 2-3, all text layers"
+        case .lateBoth: "vision layers 2-3, text layers 1-2"
+        case .allFixed: "all layers, fixed frames"
+        case .lateVisionFixed: "vision layers 2-3, fixed frames"
+        case .quick: "--quick"
+        }
+    }
+}
+
+/// Accuracy and time of late prompts on the pocket world, one process a run: what it does is what a user would type.
+struct LateExperiment {
+    struct Key: Hashable {
+        let variant: LateVariant
+        let shots: Int
+        let seed: Int
+    }
+
+    struct Measure {
+        /// In percent, of the last prompts: nothing is chosen by looking at the test list.
+        let top1: Double
+        /// Of the whole command, one look at the test list included.
+        let seconds: Double
+    }
+
+    /// Where runs go.
+    let folder: String
+    let set: PocketDataSet
+    let bridged: String
+    private(set) var measures: [Key: Measure] = [:]
+
+    static let fileName = "late-prompts.csv"
+    private static let header = "variant,shots,seed,top1,seconds"
+
+    init(folder: String, set: PocketDataSet, bridged: String) {
+        self.folder = folder
+        self.set = set
+        self.bridged = bridged
+    }
+
+    /// Takes over what was measured before; lines of other variants are left out.
+    mutating func read(_ path: String) throws {
+        for line in String(decoding: try InputFile.contents(of: path, limit: 1 << 20), as: UTF8.self).split(separator: "\n").dropFirst() {
+            let fields = line.split(separator: ",").map(String.init)
+            guard fields.count == 5, let variant = LateVariant(rawValue: fields[0]), let shots = Int(fields[1]), let seed = Int(fields[2]),
+                let top1 = Double(fields[3]), let seconds = Double(fields[4])
+            else { continue }
+            measures[Key(variant: variant, shots: shots, seed: seed)] = Measure(top1: top1, seconds: seconds)
+        }
+    }
+
+    /// Learns once, unless it was measured before.
+    mutating func measure(_ key: Key) throws -> Measure {
+        if let measure = measures[key] { return measure }
+        let output = folder.appendingPath("\(key.variant.rawValue)-\(key.shots)shots-seed\(key.seed)")
+        if fileExists(output) { removeTree(output) }
+        let files = set.files(of: nil)
+        let arguments = [
+            "learn", "--recipe", "pocket/learn", "--backbone", bridged, "--shots", "\(key.shots)", "--seed", "\(key.seed)",
+            "--train", files.trainList, "--val", files.testList, "--labels", files.labels, "--eval-every", "100000",
+            "--set", "training.steps=\(PocketExperiment.steps(ofShots: key.shots))", "--output", output,
+        ]
+        let start = ContinuousClock.now
+        _ = try PocketExperiment.run(arguments + key.variant.flags)
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        guard let top1 = try RunResult.read(run: output)?.last?.top1 else { throw RunError.notARun(path: output) }
+        let measure = Measure(top1: top1, seconds: seconds)
+        measures[key] = measure
+        return measure
+    }
+
+    var csv: String {
+        let lines = measures.sorted {
+            ($0.key.shots, $0.key.seed, $0.key.variant.rawValue) < ($1.key.shots, $1.key.seed, $1.key.variant.rawValue)
+        }.map { key, measure in
+            "\(key.variant.rawValue),\(key.shots),\(key.seed),\(ProgressReporter.decimal(measure.top1, places: 4)),"
+                + ProgressReporter.decimal(measure.seconds, places: 1)
+        }
+        return ([Self.header] + lines).joined(separator: "\n") + "\n"
+    }
+
+    /// Mean and deviation over the seeds, accuracy and time, a column a number of shots.
+    var table: String {
+        let shots = Set(measures.keys.map(\.shots)).sorted()
+        func cell(_ values: [Double], _ unit: String) -> String {
+            guard !values.isEmpty else { return "–" }
+            let statistics = RunStatistics(values)
+            return ProgressReporter.decimal(statistics.mean, places: 1)
+                + (statistics.deviation.map { " ± \(ProgressReporter.decimal($0, places: 1))" } ?? "") + unit
+        }
+        var rows = [["what learns"] + shots.flatMap { ["\($0) shots, top-1", "\($0) shots, time"] }]
+        for variant in LateVariant.allCases {
+            rows.append(
+                [variant.title]
+                    + shots.flatMap { shots in
+                        let found = measures.filter { $0.key.variant == variant && $0.key.shots == shots }.sorted { $0.key.seed < $1.key.seed }
+                        return [cell(found.map(\.value.top1), " %"), cell(found.map(\.value.seconds), " s")]
+                    })
+        }
+        return alignedTable(rows)
+    }
+}
