@@ -2,6 +2,8 @@
 /// never shifts another.
 package enum RandomPurpose: UInt32, Sendable {
     case weights = 1, prompts, shots, order, frames, crop, flip, colour, grey, blend, film, caption, test
+    /// Draws of classes.
+    case classes = 14
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

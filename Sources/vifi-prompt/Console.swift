@@ -5,7 +5,11 @@ import Training
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
+    /// Whether what is now said as a result is only a step on the way to one.
+    @TaskLocal static var resultsAreNotes = false
+
     static func result(_ text: String) {
+        if resultsAreNotes { return note(text) }
         guard !StandardStream.output.write(text + "\n") else { return }
         // Whoever closed a pipe wants no more; anything else is a result that did not arrive.
         let isPipe = errno == EPIPE

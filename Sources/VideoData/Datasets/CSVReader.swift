@@ -105,10 +105,10 @@ struct CSVReader {
         if index < bytes.count && bytes[index] == UInt8(ascii: "\n") { index += 1 }
         line += 1
     }
+}
 
-    /// A field as a writer must put it.
-    static func written(_ field: String) -> String {
-        let needsQuotes = field.utf8.contains { [UInt8(ascii: ","), UInt8(ascii: "\""), 10, 13].contains($0) }
-        return needsQuotes ? field.inDoubleQuotes : field
-    }
+/// A field as a writer of CSV must put it: in quotes where it holds commas, quotes or line breaks.
+package func csvField(_ text: String) -> String {
+    let needsQuotes = text.utf8.contains { [UInt8(ascii: ","), UInt8(ascii: "\""), 10, 13].contains($0) }
+    return needsQuotes ? text.inDoubleQuotes : text
 }
