@@ -61,7 +61,7 @@ struct LearnedSetting {
 
     /// What determines the numbers besides lists.
     func inputs() throws -> [String: String] {
-        var inputs = ["checkpoint to score": learning.learning.checkpoint.rawValue, "list of methods": methods.map(\.rawValue).joined(separator: ",")]
+        var inputs = ["checkpoint to score": learning.learning.checkpoint.rawValue]
         for method in methods {
             let recipe = recipe(method)
             inputs["recipe of \(method.rawValue)"] = Digest.of(recipe.yaml)

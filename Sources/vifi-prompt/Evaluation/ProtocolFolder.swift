@@ -23,11 +23,14 @@ final class ProtocolFolder {
     /// The command that goes on with it.
     let resume: String
     private let lock: DirectoryLock
+    /// For a plan, which leaves nothing behind.
+    private let isTemporary: Bool
 
-    /// What determines the numbers of a protocol.
+    /// What determines the numbers of a protocol. What only adds to them, such as another split or seed, is not there.
     struct Setup: Codable, Equatable {
         var evaluationProtocol: String
-        /// Digests and settings by what they are of, in words.
+        /// Digests and settings by what they are of, in words. Inputs that one command has and another has not belong to
+        /// other parts of the protocol.
         var inputs: [String: String]
         var workingDirectory = FileManager.default.currentDirectoryPath
         var version = vifiPromptVersion
@@ -37,10 +40,14 @@ final class ProtocolFolder {
 
     /// A new folder, or one with the same setup that is gone on with.
     ///
-    /// - Parameter output: nil for the next free folder under runs/.
+    /// - Parameters:
+    ///   - output: nil for the next free folder under runs/.
+    ///   - isTemporary: a folder elsewhere that goes when this is not used any more.
     /// - Throws: `ProtocolError` where the folder holds something else.
-    init(output: String?, setup: Setup) throws {
-        path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: "evaluate-" + setup.evaluationProtocol)
+    init(output: String?, setup: Setup, isTemporary: Bool = false) throws {
+        self.isTemporary = isTemporary
+        let elsewhere = isTemporary ? NSTemporaryDirectory().appendingPath("vifi-prompt-plan-\(UUID().uuidString)") : nil
+        path = elsewhere ?? output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: "evaluate-" + setup.evaluationProtocol)
         resume = shellCommand(CommandLine.arguments.without(options: ["--output", "-o"]) + ["--output", path])
         if isDirectory(path), !fileExists(path.appendingPath(Self.setupName)) {
             let others = try directoryEntries(path).filter { $0 != ".lock" }
@@ -59,14 +66,20 @@ final class ProtocolFolder {
         if found.evaluationProtocol != setup.evaluationProtocol {
             throw ProtocolError.otherSetup(path: path, difference: "protocol (\(found.evaluationProtocol))")
         }
-        let keys = Set(found.inputs.keys).union(setup.inputs.keys).sorted()
-        if let key = keys.first(where: { found.inputs[$0] != setup.inputs[$0] }) {
+        if let key = setup.inputs.keys.sorted().first(where: { key in found.inputs[key].map { $0 != setup.inputs[key] } ?? false }) {
             throw ProtocolError.otherSetup(path: path, difference: key)
         }
+        var extended = found
+        extended.inputs.merge(setup.inputs) { $1 }
+        if extended != found { try DurableFile.write(json(extended), to: file) }
         if found.version != vifiPromptVersion {
             Console.warning("\(path.escapedForDisplay) was begun by vifi-prompt \(found.version), this is \(vifiPromptVersion): results may differ by rounding.")
         }
         Console.note("Going on in \(path.escapedForDisplay): what is finished there is not done again.")
+    }
+
+    deinit {
+        if isTemporary { removeTree(path) }
     }
 
     // MARK: Lists that are drawn

@@ -36,6 +36,14 @@ final class ProtocolRunner {
         let work: Double
         let isFinished: Bool
         let run: () throws -> Void
+        let cost: Cost
+    }
+
+    /// What a plan is made from.
+    private enum Cost {
+        /// - Parameter films: the first few, to be timed.
+        case scoring(method: LearningMethod, films: Int, few: TestList, job: EvaluationJob)
+        case learning(method: LearningMethod, plan: (_ timing: Bool) throws -> RunPlan)
     }
 
     init(folder: ProtocolFolder) { self.folder = folder }
@@ -48,12 +56,15 @@ final class ProtocolRunner {
         job: EvaluationJob, model: ProtocolModel
     ) {
         let place = folder.evaluationFolder(name)
+        let few = TestList(
+            list: AnnotationList(path: test.list.path, root: test.list.root, clips: Array(test.list.clips.prefix(4))), classes: test.classes,
+            sha256: test.sha256)
         parts.append(
             Part(
                 title: "scoring \(name), \(counted(test.list.clips.count, "film", "films"))",
                 work: Double(test.list.clips.count * job.views.clips * job.views.crops),
-                isFinished: fileExists(place.path.appendingPath(EvaluationFolder.recordName))
-            ) { [self] in
+                isFinished: fileExists(place.path.appendingPath(EvaluationFolder.recordName)),
+                run: { [self] in
                 let record = try place.record() ?? {
                     let result = try job.evaluate(test, with: model.subject(), title: name)
                     try result.write(to: place.path)
@@ -63,7 +74,7 @@ final class ProtocolRunner {
                     ProtocolEntry(
                         name: name, method: method.rawValue, shots: shots, seed: seed, part: part, training: try model.training(),
                         evaluation: record))
-            })
+                }, cost: .scoring(method: method, films: test.list.clips.count, few: few, job: job)))
     }
 
     /// Adds a run that learns prompts or a backbone.
@@ -77,21 +88,24 @@ final class ProtocolRunner {
         _ name: String, method: LearningMethod, recipe: Recipe, clipCount: Int, options: ProtocolLearning, job: EvaluationJob
     ) throws -> ProtocolModel {
         let run = folder.path.appendingPath("runs/\(name)")
-        let file = try folder.write(recipe, name: name)
+        let arguments = ["--recipe", try folder.write(recipe, name: name)] + options.arguments
         let clips = recipe.training.steps.map { $0 * (recipe.training.batchSize ?? 1) * (recipe.training.accumulationSteps ?? 1) }
             ?? clipCount * (recipe.training.epochs ?? 1)
         parts.append(
             Part(
                 title: "\(method.title) on \(counted(clipCount, "clip", "clips")): \(name)",
-                work: Double(clips) * (method == .prompt ? 2 : 3), isFinished: fileExists(run.appendingPath("finished.json"))
-            ) {
-                let arguments = ["--recipe", file] + options.arguments
-                switch method {
-                case .prompt: try LearnCommand.complete(run, arguments: arguments, threads: options.model.threads)
-                case .fineTune: try BridgeCommand.complete(run, arguments: arguments, threads: options.model.threads)
-                case .zeroShot: break
-                }
-            })
+                work: Double(clips) * (method == .prompt ? 2 : 3), isFinished: fileExists(run.appendingPath("finished.json")),
+                run: {
+                    if method == .prompt {
+                        try LearnCommand.complete(run, arguments: arguments, threads: options.model.threads)
+                    } else {
+                        try BridgeCommand.complete(run, arguments: arguments, threads: options.model.threads)
+                    }
+                },
+                cost: .learning(method: method) { timing in
+                    try method == .prompt
+                        ? LearnCommand.parse(arguments).plan(timing: timing) : BridgeCommand.parse(arguments).plan(timing: timing)
+                }))
         let checkpoint = options.learning.checkpoint
         return ProtocolModel(
             subject: {
@@ -114,6 +128,41 @@ final class ProtocolRunner {
             run: "runs/\(name)", listSha256: list.sha256,
             videos: try AnnotationList.read(run.appendingPath("split/train.txt"), root: list.root).clips.count, seconds: result.seconds,
             checkpoint: checkpoint)
+    }
+
+    // MARK: Planning
+
+    /// What all parts would cost: the first run of a method and the scoring of a few films are measured, the rest is
+    /// reckoned from the arithmetic.
+    func plan() throws -> [[String]] {
+        var speeds: [LearningMethod: Double] = [:]
+        var secondsPerFilm: [LearningMethod: Double] = [:]
+        var rows = [["part", "steps or films", "arithmetic", "memory", "time"]]
+        var total = 0.0
+        for part in parts {
+            switch part.cost {
+            case .learning(let method, let plan):
+                let isMeasured = speeds[method] == nil
+                let plan = try plan(isMeasured)
+                if let time = plan.time { speeds[method] = plan.arithmetic.total / max(time.total, 1e-9) }
+                let seconds = plan.arithmetic.total / max(speeds[method] ?? 1, 1e-9)
+                total += seconds
+                rows.append(
+                    [part.title, counted(plan.work.steps, "step", "steps"), operations(plan.arithmetic.total), bytes(plan.memory.total),
+                        ProgressReporter.time(seconds)])
+            case .scoring(let method, let films, let few, let job):
+                if secondsPerFilm[method] == nil {
+                    let subject = try job.subject(prompts: nil)
+                    // The first time pays for fresh memory.
+                    let timed = try (0..<2).map { _ in try job.evaluate(few, with: subject, title: "measuring").record.seconds }
+                    secondsPerFilm[method] = (timed.min() ?? 0) / Double(few.list.clips.count)
+                }
+                let seconds = Double(films) * (secondsPerFilm[method] ?? 0)
+                total += seconds
+                rows.append([part.title, counted(films, "film", "films"), "", "", ProgressReporter.time(seconds)])
+            }
+        }
+        return rows + [["in all", "", "", "", ProgressReporter.time(total)]]
     }
 
     // MARK: Running

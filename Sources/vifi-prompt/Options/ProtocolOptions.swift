@@ -161,6 +161,9 @@ struct ProtocolLearningOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Minutes between two checkpoints of a run.", valueName: "minutes"))
     var saveEvery: Double?
 
+    @Flag(help: "Tell what it would learn and score and how long that takes here; nothing is started or kept.")
+    var plan = false
+
     enum Checkpoint: String, CaseIterable, ExpressibleByArgument {
         case last, best
     }

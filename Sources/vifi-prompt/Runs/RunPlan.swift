@@ -354,7 +354,7 @@ extension RunPlan {
 func bytes(_ count: Int) -> String { scaled(Double(count), steps: ["B", "KiB", "MiB", "GiB", "TiB"], by: 1024) }
 
 /// "281 GFLOP"
-private func operations(_ count: Double) -> String {
+func operations(_ count: Double) -> String {
     scaled(count, steps: ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP"], by: 1000)
 }
 

@@ -7,7 +7,7 @@ import Training
 struct EvaluateListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "Scores one test list: top-1, top-5, accuracy of each class, confusion. The default.",
+        abstract: "Scores one test list: top-1, top-5, accuracy of each class, confusion.",
         discussion: """
             Without arguments it scores the newest prompts learned here (else the bridged pocket CLIP as it is) \
             on the pocket world's small test list.

@@ -13,13 +13,16 @@ struct EvaluateZeroShotCommand: ParsableCommand {
             The paper's HMDB-51 and UCF-101: three splits. Its Kinetics-600: three draws of 160 classes, here made \
             from a larger list, or given as lists with class names of their own.
 
-              vifi-prompt evaluate zero-shot --backbone bridged.safetensors --labels labels.csv \\
-                                             --val val1.txt --val val2.txt --val val3.txt
-              vifi-prompt evaluate zero-shot --backbone clip.safetensors --names-only --val k600/val.txt --labels k600/labels.csv \\
-                                             --without k400/labels.csv --draws 3 --classes-per-draw 160
+              vifi-prompt evaluate zero-shot --backbone bridged.safetensors \\
+                --labels labels.csv --val val1.txt --val val2.txt --val val3.txt
+              vifi-prompt evaluate zero-shot --backbone clip.safetensors --names-only \\
+                --val k600/val.txt --labels k600/labels.csv --without k400/labels.csv \\
+                --draws 3 --classes-per-draw 160
 
             One view of 32 frames unless --views, --frames, a recipe or a prompt file say otherwise. Draws are kept in the \
-            folder's lists/. Without lists: three draws of 8 of the pocket world's 16 classes, about a minute on two cores.
+            folder's lists/. What is finished in the folder is not done again.
+
+            Without lists: three draws of 8 of the pocket world's 16 classes, some seconds.
             """)
 
     @OptionGroup(title: "Data") var lists: TestListOptions
@@ -57,7 +60,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
             drawing = drawing ?? (draws: 3, classes: 8)
         }
         if let drawing, let source = scoring.tests.first?.test {
-            scoring.inputs["draws"] = "\(drawing.draws) of \(drawing.classes) classes, seed \(scoring.seed)"
+            scoring.inputs["number of classes in a draw"] = "\(drawing.classes)"
             scoring.inputs["classes left out"] = try without.map { try Digest.ofFile($0) } ?? "none"
             let all = try candidates(source.classes)
             guard drawing.classes <= all.count else {
@@ -101,11 +104,12 @@ struct EvaluateSupervisedCommand: ParsableCommand {
             Probabilities of all views are averaged. Clip v of 4 takes the point (v + ½)/4 of each segment, so results repeat; \
             with --compat vifi-clip or random-views frames are drawn by chance, as ViFi-CLIP's code does.
 
-              vifi-prompt evaluate supervised --backbone bridged.safetensors --val k400/val.txt --labels k400/labels.csv
-              vifi-prompt evaluate supervised --recipe fully-supervised/bridge-k400 --backbone bridged.safetensors …
+              vifi-prompt evaluate supervised --backbone bridged.safetensors \\
+                --val k400/val.txt --labels k400/labels.csv
 
-            16 frames unless --frames, a recipe or a prompt file say otherwise. Without lists: the bridged pocket CLIP on \
-            the test films of the large set that it was bridged on, about a minute on two cores.
+            16 frames unless --frames, a recipe or a prompt file say otherwise.
+
+            Without lists: the bridged pocket CLIP on the test films of the large set that it was bridged on, some seconds.
             """)
 
     @OptionGroup(title: "Data") var lists: TestListOptions
