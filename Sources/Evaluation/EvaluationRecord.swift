@@ -54,6 +54,8 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
     /// `list`, `zero-shot`, `base-to-novel`, `few-shot` or `supervised`.
     package var evaluationProtocol: String
     package var list: String
+    /// The folder that its paths start from.
+    package var root: String
     /// Of the list's file.
     package var listSha256: String
     /// Of the class names in order: `ClassNames.digest`.
@@ -77,16 +79,17 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
 
     private enum CodingKeys: String, CodingKey {
         case evaluationProtocol = "protocol"
-        case list, listSha256, classListSha256, classes, listed, unreadable, model, setting, videos, top1, top5
+        case list, root, listSha256, classListSha256, classes, listed, unreadable, model, setting, videos, top1, top5
         case meanClassAccuracy, macroF1, seconds, version
     }
 
     package init(
-        evaluationProtocol: String, list: String, listSha256: String, classListSha256: String, listed: Int, unreadable: [String],
-        model: Model, setting: Setting, metrics: ClassificationMetrics, seconds: Double, version: String
+        evaluationProtocol: String, list: String, root: String, listSha256: String, classListSha256: String, listed: Int,
+        unreadable: [String], model: Model, setting: Setting, metrics: ClassificationMetrics, seconds: Double, version: String
     ) {
         self.evaluationProtocol = evaluationProtocol
         self.list = list
+        self.root = root
         self.listSha256 = listSha256
         self.classListSha256 = classListSha256
         classes = metrics.perClass.count

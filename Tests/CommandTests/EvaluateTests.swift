@@ -36,7 +36,7 @@ import VideoData
                 let bright = (place % 48 + place / 48 * label + frame * index) / (2 + label) % 2 == 0
                 return [bright ? UInt8(60 * label + 20) : 30, bright ? UInt8(35 * index + 10) : 200, UInt8(40 * frame)]
             }
-            try writer.append(VideoFrame(width: 48, height: 40, pixels: pixels))
+            try writer.append(pixels)
         }
         try DurableFile.write(writer.finishedBytes(), to: path)
     }
@@ -118,7 +118,8 @@ import VideoData
         _ = try run("--draws", "3", "--output", "a")
         _ = try run("--draws", "3", "--output", "b")
         let lists = try (1...3).map { try text("a/lists/draw\($0).txt") + text("a/lists/draw\($0)-labels.csv") }
-        #expect(try lists == (1...3).map { try text("b/lists/draw\($0).txt") + text("b/lists/draw\($0)-labels.csv") })
+        let again = try (1...3).map { try text("b/lists/draw\($0).txt") + text("b/lists/draw\($0)-labels.csv") }
+        #expect(lists == again)
         #expect(Set(lists).count > 1)
         for draw in 1...3 {
             let films = try text("a/lists/draw\(draw).txt").split(separator: "\n")
@@ -134,7 +135,8 @@ import VideoData
             #expect(try json("a/evaluations/draw\(draw)/evaluation.json")["classes"] as? Int == 2)
         }
         _ = try run("--draws", "3", "--seed", "2", "--output", "c")
-        #expect(try (1...3).map { try text("c/lists/draw\($0).txt") } != (1...3).map { try text("a/lists/draw\($0).txt") })
+        let (other, own) = (try (1...3).map { try text("c/lists/draw\($0).txt") }, try (1...3).map { try text("a/lists/draw\($0).txt") })
+        #expect(other != own)
         // One more draw adds to what is there.
         let more = try run("--draws", "4", "--output", "a")
         #expect(more.messages.contains("scoring draw4") && !more.messages.contains("scoring draw3"))
@@ -232,7 +234,7 @@ import VideoData
             return outcome
         }
         let plan = try run("--shots", "1,2", "--plan", "--output", "f")
-        #expect(plan.output.contains("prompt-2-shot-seed1024") && plan.output.contains("3 steps") && plan.output.contains("in all"))
+        #expect(plan.output.contains("prompt-2-shot-seed1024") && plan.output.contains("4 steps") && plan.output.contains("in all"))
         #expect(!FileManager.default.fileExists(atPath: program.folder.path("f")))
         _ = try run("--shots", "1,2", "--output", "f")
         #expect(try text("f/table.csv").hasPrefix("top-1 %,K = 1,K = 2\nprompts,"))

@@ -20,7 +20,7 @@ import VideoData
         let predictions = labels.enumerated().map { Prediction(path: "films/\($0).mp4", label: $1, probabilities: [0.5, 0.25, 0.25]) }
         let metrics = ClassificationMetrics(predictions: predictions, classNames: classes.names)
         let record = EvaluationRecord(
-            evaluationProtocol: "list", list: "val.txt", listSha256: "a1", classListSha256: classes.digest, listed: labels.count + 1,
+            evaluationProtocol: "list", list: "val.txt", root: "films", listSha256: "a1", classListSha256: classes.digest, listed: labels.count + 1,
             unreadable: ["films/bad.mp4"],
             model: .init(backbone: "clip", backboneSha256: "b2", prompts: nil, promptsSha256: nil),
             setting: .init(
@@ -75,7 +75,8 @@ import VideoData
         #expect((json["setting"] as? [String: Any])?["views"] as? String == "4x3")
         // Another evaluation takes its place.
         let other = try write([2])
-        #expect(other != record && (try place.record()) == other)
+        let found = try place.record()
+        #expect(other != record && found == other)
         try folder.write("{}", to: "out/evaluation.json")
         #expect(throws: FileError.self) { try place.record() }
     }

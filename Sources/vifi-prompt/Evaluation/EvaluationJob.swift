@@ -122,7 +122,7 @@ struct EvaluationJob {
         for bad in unreadable { Console.warning("not counted: \(bad.reason)") }
         let metrics = ClassificationMetrics(predictions: predictions, classNames: test.classes.names)
         let record = EvaluationRecord(
-            evaluationProtocol: evaluationProtocol, list: test.list.path, listSha256: test.sha256,
+            evaluationProtocol: evaluationProtocol, list: test.list.path, root: test.list.root, listSha256: test.sha256,
             classListSha256: test.classes.digest, listed: test.list.clips.count, unreadable: unreadable.map(\.path),
             model: .init(
                 backbone: subject.backbone.description.name, backboneSha256: subject.backbone.digest, prompts: subject.promptPath,

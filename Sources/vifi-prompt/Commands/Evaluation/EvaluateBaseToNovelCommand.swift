@@ -75,18 +75,20 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         let given = try recipe.given(flags: flags)
         let isPocket = halves.isEmpty && given.data.train == nil && given.data.val == nil && given.data.labels == nil
         let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.methods ?? [.prompt]
-        let setting = try LearnedSetting(
+        let setting = try hasModels ? nil : LearnedSetting(
             name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
             learning: ProtocolLearning(learning: learning, model: model, films: data.films, memory: memory), options: recipe, test: test,
             anyBackbone: anyBackbone, pool: pool, flags: flags)
         var split = try halves(given, isPocket: isPocket, pool: pool)
 
-        var setup = ProtocolFolder.Setup(evaluationProtocol: "base-to-novel", inputs: try hasModels ? modelInputs(given, pool) : setting.inputs())
+        var setup = ProtocolFolder.Setup(evaluationProtocol: "base-to-novel", inputs: try setting?.inputs() ?? modelInputs(given, pool))
         setup.inputs.merge(split.inputs) { $1 }
         let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan)
         try split.keep(in: folder)
         let runner = ProtocolRunner(folder: folder)
-        if hasModels {
+        if let setting {
+            for method in methods { try add(method, setting, split, to: runner) }
+        } else {
             let job = scoringJob(given, pool)
             for (index, path) in (prompts + tuned).enumerated() {
                 let model = ProtocolModel(subject: {
@@ -94,8 +96,6 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
                 })
                 score("draw\(index + 1)", method: methods[0], seed: nil, shots: nil, split, job: job, model: model, on: runner)
             }
-        } else {
-            for method in methods { try add(method, setting, split, to: runner) }
         }
         if learning.plan { return Console.result(alignedTable(try runner.plan())) }
         try runner.run()
