@@ -1,58 +1,74 @@
-/// How well a set of clips was classified.
+/// How well a set of films was classified. All shares are in percent.
 package struct ClassificationMetrics: Sendable, Codable, Equatable {
+    /// One class. A share whose denominator is 0 is nil.
     package struct ClassResult: Sendable, Codable, Equatable {
         package var name: String
-        package var clips: Int
+        /// Films of the class.
+        package var videos: Int
         package var correct: Int
-        /// In percent; nil without clips.
-        package var accuracy: Double?
+        /// Share of its films that were recognised; the class's recall.
+        package var top1: Double?
+        /// Share of right ones among the films that were taken for this class.
+        package var precision: Double?
+        package var recall: Double?
+        /// 2·TP / (2·TP + FP + FN): nil only where there are neither films nor predictions of the class.
+        package var f1: Double?
 
-        init(name: String, clips: Int, correct: Int) {
+        init(name: String, videos: Int, correct: Int, predicted: Int) {
+            func percent(_ part: Int, of whole: Int) -> Double? { whole == 0 ? nil : 100 * Double(part) / Double(whole) }
             self.name = name
-            self.clips = clips
+            self.videos = videos
             self.correct = correct
-            accuracy = clips == 0 ? nil : 100 * Double(correct) / Double(clips)
+            top1 = percent(correct, of: videos)
+            recall = top1
+            precision = percent(correct, of: predicted)
+            f1 = percent(2 * correct, of: videos + predicted)
         }
     }
 
-    package var clips: Int
-    /// In percent.
+    package var videos: Int
     package var top1: Double
-    /// In percent; counts the best `min(5, classes)`.
+    /// Counts the best `min(5, classes)`.
     package var top5: Double
-    /// Mean over the classes that have clips of their accuracy, in percent.
+    /// Mean of `top1` over the classes that have films.
     package var meanClassAccuracy: Double
+    /// Mean of `f1` over the classes that have films or predictions.
+    package var macroF1: Double
     package var perClass: [ClassResult]
-    /// `confusion[truth][prediction]`, clips.
+    /// `confusion[truth][prediction]`, films.
     package var confusion: [[Int]]
 
+    /// - Parameter predictions: none give shares of 0.
+    /// - Precondition: labels and probabilities fit the class names.
     package init(predictions: [Prediction], classNames: [String]) {
         var confusion = classNames.map { _ in [Int](repeating: 0, count: classNames.count) }
         var top5Hits = 0
         for prediction in predictions {
-            let ranking = prediction.ranking
-            if let best = ranking.first { confusion[prediction.label][best] += 1 }
-            if ranking.prefix(5).contains(prediction.label) { top5Hits += 1 }
+            confusion[prediction.label][prediction.predicted] += 1
+            if prediction.rank <= 5 { top5Hits += 1 }
         }
-        let results = classNames.indices.map { label in
-            ClassResult(name: classNames[label], clips: confusion[label].reduce(0, +), correct: confusion[label][label])
+        perClass = classNames.indices.map { label in
+            ClassResult(
+                name: classNames[label], videos: confusion[label].reduce(0, +), correct: confusion[label][label],
+                predicted: confusion.reduce(0) { $0 + $1[label] })
         }
-        let total = max(1, predictions.count)
-        let accuracies = results.compactMap(\.accuracy)
-        clips = predictions.count
-        top1 = 100 * Double(results.reduce(0) { $0 + $1.correct }) / Double(total)
-        top5 = 100 * Double(top5Hits) / Double(total)
-        meanClassAccuracy = accuracies.isEmpty ? 0 : accuracies.reduce(0, +) / Double(accuracies.count)
-        perClass = results
+        let total = Double(max(1, predictions.count))
+        videos = predictions.count
+        top1 = 100 * Double(perClass.reduce(0) { $0 + $1.correct }) / total
+        top5 = 100 * Double(top5Hits) / total
+        meanClassAccuracy = Self.mean(perClass.compactMap(\.top1))
+        macroF1 = Self.mean(perClass.compactMap(\.f1))
         self.confusion = confusion
     }
+
+    private static func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
 }
 
 /// What a classifier said of one film.
 package struct Prediction: Sendable, Equatable {
     package var path: String
     package var label: Int
-    /// One a class, summing to 1: softmax of the logits, averaged over views.
+    /// One a class, summing to 1: softmax of the logits, averaged over views. Never empty.
     package var probabilities: [Float]
 
     package init(path: String, label: Int, probabilities: [Float]) {
@@ -65,10 +81,21 @@ package struct Prediction: Sendable, Equatable {
     package var ranking: [Int] {
         probabilities.indices.sorted { (probabilities[$1], $0) < (probabilities[$0], $1) }
     }
+
+    /// The first of the ranking.
+    package var predicted: Int {
+        probabilities.indices.dropFirst().reduce(0) { probabilities[$1] > probabilities[$0] ? $1 : $0 }
+    }
+
+    /// The true class's place in the ranking, from 1.
+    package var rank: Int {
+        let own = probabilities[label]
+        return 1 + probabilities.indices.count { probabilities[$0] > own || probabilities[$0] == own && $0 < label }
+    }
 }
 
 /// Mean and deviation over runs.
-package struct RunStatistics: Sendable, Equatable {
+package struct RunStatistics: Sendable, Codable, Equatable {
     package let mean: Double
     /// Of the sample (n − 1); nil for one run.
     package let deviation: Double?
@@ -80,3 +107,6 @@ package struct RunStatistics: Sendable, Equatable {
             ? nil : (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()
     }
 }
+
+/// 2ab / (a + b); 0 where both are 0. Of base and novel accuracy in table 2 of the paper.
+package func harmonicMean(_ a: Double, _ b: Double) -> Double { a + b > 0 ? 2 * a * b / (a + b) : 0 }

@@ -1,7 +1,11 @@
 /// What a random number is for. Each purpose has its own stream, so that drawing more for one
 /// never shifts another.
 package enum RandomPurpose: UInt32, Sendable {
-    case weights = 1, prompts, shots, order, frames, crop, flip, colour, grey, blend, film, caption, test, cluster
+    case weights = 1, prompts, shots, order, frames, crop, flip, colour, grey, blend, film, caption, test
+    /// Draws of classes.
+    case classes = 14
+    /// First centres of clusters.
+    case cluster = 15
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

@@ -5,7 +5,7 @@ import Training
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
-    /// Whether what runs now is a part of something else, which has results of its own: a cell of a grid.
+    /// Whether what runs now is a part of something else, which has results of its own: a cell of a grid, a draw.
     @TaskLocal static var isPart = false
 
     static func result(_ text: String) {

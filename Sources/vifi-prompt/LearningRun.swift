@@ -161,6 +161,14 @@ extension RunData {
 }
 
 extension DataOptions {
+    func loading(cacheByteBudget: Int = 0, badVideoPolicy: BadVideoPolicy? = nil) -> ClipLoader.Configuration {
+        films.loading(cacheByteBudget: cacheByteBudget, badVideoPolicy: badVideoPolicy)
+    }
+
+    var reader: VideoFileReader { films.reader }
+}
+
+extension FilmOptions {
     /// How films are read ahead. The model's workers take turns with one reading thread a processor.
     ///
     /// - Parameter badVideoPolicy: the recipe's, into which flags have gone; nil for the flag alone.

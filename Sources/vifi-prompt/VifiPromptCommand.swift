@@ -18,7 +18,7 @@ struct VifiPromptCommand: ParsableCommand {
             """,
         version: vifiPromptVersion,
         subcommands: [
-            BridgeCommand.self, LearnCommand.self, EvalCommand.self, RetrievalCommand.self, PredictCommand.self, ThresholdsCommand.self, ExportCommand.self,
+            BridgeCommand.self, LearnCommand.self, EvaluateCommand.self, PredictCommand.self, ThresholdsCommand.self, ExportCommand.self,
             InspectCommand.self, DataCommand.self, DemoCommand.self, RecipeCommand.self, PlanCommand.self,
             BenchCommand.self, ProfileCommand.self, AblateCommand.self, VizCommand.self, DoctorCommand.self,
         ])

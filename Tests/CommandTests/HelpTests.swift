@@ -8,7 +8,8 @@ import Testing
 /// then read the difference before it is committed.
 @Suite(.serialized) struct HelpTests {
     static let commands = [
-        "", "bridge", "learn", "eval", "retrieval", "predict", "thresholds", "export", "inspect", "demo", "demo films", "demo pretrain",
+        "", "bridge", "learn", "evaluate", "evaluate list", "evaluate zero-shot", "evaluate base-to-novel", "evaluate few-shot",
+        "evaluate supervised", "evaluate retrieval", "predict", "thresholds", "export", "inspect", "demo", "demo films", "demo pretrain",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
         "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
@@ -31,12 +32,12 @@ import Testing
         #expect(outcome.output == recorded, "if this is meant, record it as described above")
     }
 
-    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan"])
+    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan", "evaluate"])
     func everySubcommandIsAmongThem(_ command: String) throws {
         let help = try Program().run(command.split(separator: " ").map(String.init) + ["--help"]).output
         let list = help.components(separatedBy: "SUBCOMMANDS:\n").last?.components(separatedBy: "\n\n").first ?? ""
         // Descriptions that go on in a second line stand further in.
-        let names = list.split(separator: "\n").filter { !$0.hasPrefix("   ") }.compactMap { $0.split(separator: " ").first }
+        let names = list.split(separator: "\n").filter { !$0.hasPrefix("   ") }.compactMap { $0.split { " ,".contains($0) }.first }
         let prefix = command.isEmpty ? "" : command + " "
         let known = Self.commands.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }
         #expect(Set(names) == Set(known.filter { !$0.isEmpty && !$0.contains(" ") }))

@@ -62,7 +62,7 @@ import WeightFiles
     /// What the files say agrees with what follows from the vectors, counted here anew.
     @Test func filesAgreeWithTheVectors() throws {
         let outcome = try run(
-            "retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "3", "--output", "out", "--embeddings", "--json")
+            "evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "3", "--output", "out", "--embeddings", "--json")
         let report = try report("out/metrics.json")
         #expect(outcome.output == (try text("out/metrics.json")))
         #expect(report.videos == 10 && report.captions == 12 && report.frames == 3 && report.template == "{}")
@@ -117,7 +117,7 @@ import WeightFiles
 
     @Test func longCaptionsAreCutAndCounted() throws {
         try program.folder.write("video,caption\nfilm0.mp4,\(String(repeating: "long ", count: 40))\nfilm1.mp4,short\n", to: "long.csv")
-        let arguments = ["retrieval", "--captions", "long.csv", "--backbone", "clip.safetensors", "--frames", "2"]
+        let arguments = ["evaluate", "retrieval", "--captions", "long.csv", "--backbone", "clip.safetensors", "--frames", "2"]
         let plain = try program.run(arguments)
         #expect(plain.status == 0 && plain.messages.contains("1 of 2 captions has more than 77 tokens and loses its end."), "\(plain.messages)")
         let less = try program.run(arguments + ["--max-words", "4"])
@@ -133,15 +133,15 @@ import WeightFiles
             ("climbs.csv", Int32(65), "climbs.csv:2: '../x.mp4' climbs out"), ("missing.csv", 66, "1 of 1 files are missing"),
             ("absent.csv", 66, "no such file"), ("clip.safetensors", 65, "zero byte"), ("broken.csv", 65, "text.mp4"),
         ] {
-            let outcome = try program("retrieval", "--captions", list, "--backbone", "clip.safetensors", "--frames", "2", "--output", "never")
+            let outcome = try program("evaluate", "retrieval", "--captions", list, "--backbone", "clip.safetensors", "--frames", "2", "--output", "never")
             #expect(outcome.status == status && outcome.messages.contains(words), "\(list): \(outcome.messages)")
         }
         #expect(!fileExists(program.folder.path("never")))
         let skipped = try program(
-            "retrieval", "--captions", "broken.csv", "--backbone", "clip.safetensors", "--frames", "2", "--on-bad-video", "skip", "--json")
+            "evaluate", "retrieval", "--captions", "broken.csv", "--backbone", "clip.safetensors", "--frames", "2", "--on-bad-video", "skip", "--json")
         #expect(skipped.status == 0 && skipped.output.contains("\"skipped_videos\" : 1"), "\(skipped.messages)")
         for flags in [["--max-words", "2"], ["--embeddings"], ["--frames", "0"], ["--zero-shot", "--prompts", "x"]] {
-            #expect(try program.run(["retrieval"] + flags).status == 64, "\(flags)")
+            #expect(try program.run(["evaluate", "retrieval"] + flags).status == 64, "\(flags)")
         }
         for flags in [
             ["--train", "x"], ["--val", "x"], ["--shots", "2"], ["--fusion", "image"], ["--compat", "half-prompts"], ["--set", "augmentation.cutmix=1"],
@@ -197,7 +197,7 @@ import WeightFiles
         let finished = try JSONDecoder().decode(Finished.self, from: Data(text("whole/finished.json").utf8)).last.retrieval
         let model = command == "learn"
             ? ["--prompts", "whole/prompts/last.safetensors", "--backbone", "clip.safetensors"] : ["--backbone", "whole/last.safetensors", "--frames", "2"]
-        let again = try program.run(["retrieval", "--captions", "captions.csv", "--json"] + model)
+        let again = try program.run(["evaluate", "retrieval", "--captions", "captions.csv", "--json"] + model)
         #expect(again.status == 0, "\(again.messages)")
         #expect(try JSONDecoder().decode(Report.self, from: Data(again.output.utf8)).metrics == finished)
     }
@@ -213,10 +213,10 @@ import WeightFiles
 
     /// From random weights: films whose captions were learned are found, both ways.
     @Test func findsWhatItHasLearned() throws {
-        let before = try run("retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--json")
+        let before = try run("evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--json")
         _ = try run("bridge", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "300",
             "--batch-size", "12", "--learning-rate", "1e-3", "--output", "tuned", "--threads", "2")
-        _ = try run("retrieval", "--captions", "captions.csv", "--backbone", "tuned/backbone.safetensors", "--frames", "2", "--output", "after")
+        _ = try run("evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "tuned/backbone.safetensors", "--frames", "2", "--output", "after")
         let after = try report("after/metrics.json")
         let first = try JSONDecoder().decode(Report.self, from: Data(before.output.utf8))
         // Chance is a mean rank of 5.5 among films and of 6 among captions.
@@ -236,7 +236,7 @@ import WeightFiles
         #expect(imported.output == "./train.csv: 1 caption of 1 film\n./test.csv: 1 caption of 1 film\n")
         #expect(try text("train.csv") == "video,caption\nfilm1.mp4,\"a, b\"\n")
         #expect(try text("data.json").contains("MSRVTT_train.9k.csv"))
-        _ = try run("retrieval", "--captions", "test.csv", "--backbone", "clip.safetensors", "--frames", "2")
+        _ = try run("evaluate", "retrieval", "--captions", "test.csv", "--backbone", "clip.safetensors", "--frames", "2")
         #expect(try program("data", "import", "lists", "--root", ".").status == 64)
     }
 }

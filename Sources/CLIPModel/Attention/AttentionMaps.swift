@@ -89,7 +89,7 @@ private struct AttentionWorker: Sendable {
     init(tower: VisionTower, layout: VisionLayout, frameCount: Int) {
         self.tower = tower
         self.layout = layout
-        memory = VisionActivations(layout: layout, frameCount: frameCount, keeping: .prompts)
+        memory = VisionActivations(layout: layout, frameCount: frameCount, keeping: .prompts, keepsTrunk: true)
         scratch = VisionScratch(layout: layout, frameCount: frameCount, keeping: .prompts)
         sums = VisionPromptSums(layout: layout)
     }
@@ -113,7 +113,7 @@ private struct AttentionWorker: Sendable {
     private func classAttention(
         of frame: Int, layer: Int, head: Int?, context: VisionPromptContext?, saved: VisionActivations
     ) -> [Float] {
-        let block = saved.blocks[layer]
+        let block = saved.block(layer, scratch: scratch)
         let headCount = layout.architecture.vision.headCount
         let queryRows = block.shape.queryRows(of: frame)
         let logSums = block.logSums(of: frame)
@@ -137,7 +137,7 @@ private struct AttentionWorker: Sendable {
         var streamGradient = classGradient(featureGradient, saved: saved)
         for layer in stride(from: layout.layerCount - 1, through: firstBlock, by: -1) {
             let block = tower.blocks[layer]
-            let activations = saved.blocks[layer]
+            let activations = saved.block(layer, scratch: scratch)
             let attended = block.attendedGradient(outputGradient: streamGradient, saved: activations, scratch: scratch.block)
             for frame in rows.indices {
                 let queryRows = activations.shape.queryRows(of: frame)
@@ -160,7 +160,7 @@ private struct AttentionWorker: Sendable {
         by queries: Matrix, weights: Matrix, gradient: Matrix?, logSums: Matrix, heads: Range<Int>, frame: Int, layer: Int,
         context: VisionPromptContext?, saved: VisionActivations
     ) -> [Float] {
-        let block = saved.blocks[layer]
+        let block = saved.block(layer, scratch: scratch)
         let sources = AttentionSources(
             shared: context?.keyValue(of: layer), own: block.keyValue.rows(block.shape.groups.rows(of: frame)).reading)
         let result = MutableMatrix(rows: 1, columns: sources.keyCount)
@@ -189,11 +189,11 @@ private struct AttentionWorker: Sendable {
         let gradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
         let shared = context?.keyValue(of: layer)
         tower.blocks[layer].backward(
-            outputGradient: outputGradient, saved: saved.blocks[layer], shared: shared,
-            sharedGradient: shared == nil ? nil : sums.layers[layer], inputGradient: gradient, weights: FrozenBlock(),
+            outputGradient: outputGradient, saved: saved.block(layer, scratch: scratch), shared: shared,
+            sharedGradient: shared == nil ? nil : sums.sum(of: layer), inputGradient: gradient, weights: FrozenBlock(),
             scratch: scratch.block)
         guard layer == layout.joinLayer else { return gradient }
-        return tower.split(gradient, saved: saved, promptRows: sums.layers[layer], into: scratch.gradients[2])
+        return tower.split(gradient, saved: saved, promptRows: sums.sum(of: layer), into: scratch.gradients[2])
     }
 }
 

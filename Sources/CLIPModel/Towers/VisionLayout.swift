@@ -72,11 +72,12 @@ package final class VisionActivations: Sendable {
     ///   - keeping: nothing lets layers of one shape take turns with two memories.
     ///   - leanLayers: the first so many layers do not keep the hidden rows of their MLP, almost half of
     ///     their activations, for a third of a forward pass more work.
-    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0) {
+    ///   - keepsTrunk: also layers below the first prompts, where somebody looks at them.
+    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, keepsTrunk: Bool = false) {
         let width = layout.architecture.vision.width
         let rows = frameCount * layout.frameRows
         var blocks: [BlockActivations] = []
-        firstKept = Self.firstKept(layout, keeping)
+        firstKept = keepsTrunk ? 0 : Self.firstKept(layout, keeping)
         for layer in firstKept..<layout.layerCount {
             let shape = layout.shape(of: layer, frameCount: frameCount)
             if keeping == .nothing, layer >= 2, blocks[layer - 2].shape == shape {
@@ -160,7 +161,7 @@ package final class VisionScratch: Sendable {
     let gradients: [MutableMatrix]
     let classGradient: MutableMatrix
 
-    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0) {
+    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, keepsTrunk: Bool = false) {
         let architecture = layout.architecture
         let shapes = (0..<layout.layerCount).map { layout.shape(of: $0, frameCount: frameCount) }
         let rows = keeping.hasBackward ? frameCount * (layout.frameRows + layout.promptTokens) : 0

@@ -62,7 +62,7 @@ package struct Scores: Codable, Equatable, Sendable {
         top1 = metrics.top1
         top5 = metrics.top5
         meanClassAccuracy = metrics.meanClassAccuracy
-        clips = metrics.clips
+        clips = metrics.videos
         classes = metrics.perClass.count
     }
 

@@ -105,15 +105,12 @@ package struct CSVReader {
         if index < bytes.count && bytes[index] == UInt8(ascii: "\n") { index += 1 }
         line += 1
     }
-
-    /// A field as a writer must put it.
-    package static func written(_ field: String) -> String {
-        let needsQuotes = field.utf8.contains { [UInt8(ascii: ","), UInt8(ascii: "\""), 10, 13].contains($0) }
-        return needsQuotes ? field.inDoubleQuotes : field
-    }
 }
 
 extension String {
-    /// The text as a field of a CSV file, in double quotes where it needs them.
-    package var csvField: String { CSVReader.written(self) }
+    /// The text as a field of a CSV file: in double quotes where it holds commas, quotes or line breaks.
+    package var csvField: String {
+        let needsQuotes = utf8.contains { [UInt8(ascii: ","), UInt8(ascii: "\""), 10, 13].contains($0) }
+        return needsQuotes ? inDoubleQuotes : self
+    }
 }

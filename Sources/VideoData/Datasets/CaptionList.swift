@@ -129,7 +129,7 @@ package struct CaptionList: Sendable {
     /// The list as `read` reads it back.
     package var text: String {
         "video,caption\n"
-            + captions.map { "\(CSVReader.written(videos[$0.video])),\(CSVReader.written($0.text))\n" }.joined()
+            + captions.map { "\(videos[$0.video].csvField),\($0.text.csvField)\n" }.joined()
     }
 
     /// The list without the films that `keeps` refuses and their captions, under the paths that it gives.

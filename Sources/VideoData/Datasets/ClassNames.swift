@@ -66,7 +66,7 @@ package struct ClassNames: Sendable, Equatable {
 
     /// The list as `read` reads it back.
     package var text: String {
-        "id,name\n" + names.enumerated().map { "\($0),\(CSVReader.written($1))\n" }.joined()
+        "id,name\n" + names.enumerated().map { "\($0),\($1.csvField)\n" }.joined()
     }
 }
 

@@ -62,6 +62,19 @@ package struct ClassSubset: Sendable, Equatable {
         self.members = members.sorted()
     }
 
+    /// Some of the classes, drawn by chance: methods 8.1 draws 160 three times.
+    ///
+    /// The draw depends on seed, number and candidates only.
+    ///
+    /// - Parameters:
+    ///   - count: at most as many as there are candidates.
+    ///   - candidates: old numbers.
+    ///   - draw: its number, from 0.
+    package init(drawing count: Int, from candidates: [Int], seed: UInt64, draw: Int) {
+        var random = RandomSource(seed: seed, purpose: .classes, item: draw)
+        self.init(members: random.permutation(of: candidates.count).prefix(count).map { candidates[$0] })
+    }
+
     package func names(of classes: ClassNames) -> ClassNames {
         ClassNames(members.map { classes[$0] })
     }
@@ -87,6 +100,13 @@ package struct BaseNovelSplit: Sendable, Equatable {
         let order = clipCounts.indices.sorted { (clipCounts[$0], $0) < (clipCounts[$1], $1) }
         novel = ClassSubset(members: order.prefix(clipCounts.count / 2))
         base = ClassSubset(members: order.dropFirst(clipCounts.count / 2))
+    }
+
+    /// - Parameter base: the classes to learn from; the others are novel.
+    package init(base: some Sequence<Int>, classCount: Int) {
+        self.base = ClassSubset(members: base)
+        let members = Set(self.base.members)
+        novel = ClassSubset(members: (0..<classCount).filter { !members.contains($0) })
     }
 
     package init(of list: AnnotationList, classCount: Int) throws(DatasetError) {

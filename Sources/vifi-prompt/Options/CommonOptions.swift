@@ -47,6 +47,22 @@ struct DataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`; the row is the label.", valueName: "csv"))
     var labels: String?
 
+    @OptionGroup var films: FilmOptions
+
+    func apply(to recipe: inout Recipe) {
+        recipe.data.train = train ?? recipe.data.train
+        recipe.data.val = val ?? recipe.data.val
+        recipe.data.labels = labels ?? recipe.data.labels
+        films.apply(to: &recipe)
+    }
+
+    var root: String? { films.root }
+    var frames: Int? { films.frames }
+    var followLinks: Bool { films.followLinks }
+}
+
+/// The films of lists that are named elsewhere, and how they are looked at.
+struct FilmOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Folder that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
     var root: String?
 
@@ -66,9 +82,6 @@ struct DataOptions: ParsableArguments {
     }
 
     func apply(to recipe: inout Recipe) {
-        recipe.data.train = train ?? recipe.data.train
-        recipe.data.val = val ?? recipe.data.val
-        recipe.data.labels = labels ?? recipe.data.labels
         recipe.data.root = root ?? recipe.data.root
         recipe.data.frames = frames ?? recipe.data.frames
         recipe.data.onBadVideo = badVideoPolicy ?? recipe.data.onBadVideo

@@ -77,13 +77,11 @@ struct PocketExperiment {
 
     /// Top-1 in percent.
     private func evaluate(_ arguments: [String], part: PocketDataSet.Part? = nil) throws -> Double {
-        struct Report: Decodable {
-            struct Metrics: Decodable { let top1: Double }
-            let metrics: Metrics
-        }
+        struct Report: Decodable { let top1: Double }
         let files = set.files(of: part)
-        let output = try Self.run(["eval", "--json", "--val", files.testList, "--labels", files.labels] + arguments)
-        return try JSONDecoder().decode(Report.self, from: output).metrics.top1
+        let output = try Self.run(
+            ["eval", "--json", "--output", folder.appendingPath("demo-eval"), "--val", files.testList, "--labels", files.labels] + arguments)
+        return try JSONDecoder().decode(Report.self, from: output).top1
     }
 
     /// Runs this program; its messages go on to standard error.

@@ -67,6 +67,25 @@ extension LearningCommand {
         }
     }
 
+    /// Brings the run in a folder to its end: starts it, goes on with it, or finds it finished.
+    ///
+    /// - Parameters:
+    ///   - arguments: after the command's name, without output and threads.
+    ///   - first: as in `RunStart.new`.
+    static func complete(_ folder: String, arguments: [String], threads: Int?, like first: RunRecord? = nil) throws {
+        guard try RunResult.read(run: folder) == nil else { return }
+        if try RunRecord.read(run: folder) != nil {
+            try again(ResumedRun(folder, kind: kind), threads: threads)
+        } else {
+            // Nothing was learned yet: what a crash left of the start is made anew.
+            if fileExists(folder) { removeTree(folder) }
+            let arguments = arguments + ["--output", folder]
+            let extra = threads.map { ["--threads", "\($0)"] } ?? []
+            try parse(arguments.without(options: threads == nil ? [] : ["--threads"]) + extra)
+                .learn(.new(arguments: arguments, output: folder, like: first))
+        }
+    }
+
     /// Starts the run's own command line again.
     static func again(_ resumed: ResumedRun, threads: Int?) throws {
         enter(workingDirectory: resumed.record.workingDirectory)

@@ -110,17 +110,8 @@ struct SeedGroup: Codable {
     }
 
     private func one<Command: LearningCommand>(_ command: Command.Type, seed: Int, folder: String, threads: Int?) throws {
-        if try RunRecord.read(run: folder) != nil {
-            try Command.again(ResumedRun(folder, kind: Command.kind), threads: threads)
-        } else {
-            // Nothing was learned yet: what a crash left of the start is made anew.
-            if fileExists(folder) { removeTree(folder) }
-            let arguments = arguments + ["--seed", "\(seed)", "--output", folder]
-            let extra = threads.map { ["--threads", "\($0)"] } ?? []
-            let first = try seeds.first.flatMap { try RunRecord.read(run: self.folder(seed: $0)) }
-            try Command.parse(arguments.without(options: threads == nil ? [] : ["--threads"]) + extra)
-                .learn(.new(arguments: arguments, output: folder, like: first))
-        }
+        let first = try seeds.first.flatMap { try RunRecord.read(run: self.folder(seed: $0)) }
+        try Command.complete(folder, arguments: arguments + ["--seed", "\(seed)"], threads: threads, like: first)
     }
 }
 

@@ -114,7 +114,7 @@ struct VizTSNECommand: ParsableCommand {
         var lines = ["path,label,class,x,y,cluster,plane_cluster"]
         for (film, label) in embeddings.labels.enumerated() {
             lines.append(
-                "\(CSVReader.written(embeddings.paths[film])),\(label),\(CSVReader.written(classes[label])),"
+                "\(embeddings.paths[film].csvField),\(label),\(classes[label].csvField),"
                     + "\(layout.positions[0, film]),\(layout.positions[1, film]),\(clusters[0][film]),\(clusters[1][film])")
         }
         return lines.joined(separator: "\n") + "\n"

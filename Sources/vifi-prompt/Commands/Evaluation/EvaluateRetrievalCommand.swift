@@ -7,7 +7,7 @@ import Tensors
 import Training
 import VideoData
 
-struct RetrievalCommand: ParsableCommand {
+struct EvaluateRetrievalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retrieval",
         abstract: "Finds videos by captions and captions by videos: R@1, R@5, R@10, median and mean rank.",
@@ -16,9 +16,9 @@ struct RetrievalCommand: ParsableCommand {
             the newest prompts or the newest backbone that was learned from captions here, else with the bridged \
             pocket CLIP as it is.
 
-              vifi-prompt retrieval --captions test.csv --backbone clip.safetensors
-              vifi-prompt retrieval --captions test.csv --prompts runs/captions-learn/prompts/best.safetensors
-              vifi-prompt retrieval --captions test.csv --backbone clip.safetensors --max-words 32 --output results/
+              vifi-prompt evaluate retrieval --captions test.csv --backbone clip.safetensors
+              vifi-prompt evaluate retrieval --captions test.csv --prompts runs/captions-learn/prompts/best.safetensors
+              vifi-prompt evaluate retrieval --captions test.csv --backbone clip.safetensors --max-words 32 --output results/
 
             A query's rank is 1 + the number of candidates that score higher than its answer; equal scores count \
             for the answer, and are counted. A caption looks for its video among all videos; a video looks for \

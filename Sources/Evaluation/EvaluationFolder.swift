@@ -1,0 +1,101 @@
+import Files
+import Foundation
+import VideoData
+
+/// What the evaluation of one list leaves behind. `docs/settings.md` shows its files.
+///
+/// `evaluation.json` is written last: where it is, everything is.
+package struct EvaluationFolder {
+    package static let recordName = "evaluation.json"
+    package static let perClassName = "per_class.csv"
+    package static let confusionName = "confusion.csv"
+    package static let predictionsName = "predictions.jsonl"
+
+    package let path: String
+
+    package init(_ path: String) { self.path = path }
+
+    /// The record of an evaluation that is finished; nil without one.
+    package func record() throws(FileError) -> EvaluationRecord? {
+        let file = path.appendingPath(Self.recordName)
+        guard fileExists(file) else { return nil }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let bytes = try InputFile.contents(of: file, limit: 64 << 20)
+        do {
+            return try decoder.decode(EvaluationRecord.self, from: Data(bytes))
+        } catch {
+            throw FileError(
+                path: file, problem: .damaged(reason: "it is not what this program writes there. Remove it, and the list is scored again"))
+        }
+    }
+
+    /// Writes all files durably, in place of those of an earlier evaluation.
+    package func write(
+        _ record: EvaluationRecord, metrics: ClassificationMetrics, predictions: [Prediction], classes: ClassNames
+    ) throws {
+        try createDirectory(path)
+        // A record beside files of another evaluation would be worse than none.
+        if fileExists(path.appendingPath(Self.recordName)) { try FileManager.default.removeItem(atPath: path.appendingPath(Self.recordName)) }
+        for (name, text) in [
+            (Self.perClassName, Self.perClass(metrics)), (Self.confusionName, Self.confusion(metrics, classes)),
+            (Self.predictionsName, try Self.lines(predictions, classes)), (Self.recordName, try snakeCaseJSON(record)),
+        ] {
+            try DurableFile.write(text, to: path.appendingPath(name))
+        }
+    }
+
+    /// Shares in percent; an empty field where there is nothing to take a share of.
+    static func perClass(_ metrics: ClassificationMetrics) -> String {
+        let rows = metrics.perClass.map { result in
+            let shares = [result.top1, result.precision, result.recall, result.f1].map { $0.map { "\($0)" } ?? "" }
+            return ([result.name.csvField, "\(result.videos)", "\(result.correct)"] + shares).joined(separator: ",")
+        }
+        return (["class,videos,correct,top1,precision,recall,f1"] + rows).joined(separator: "\n") + "\n"
+    }
+
+    static func confusion(_ metrics: ClassificationMetrics, _ classes: ClassNames) -> String {
+        let rows = metrics.confusion.enumerated().map { label, row in
+            ([classes[label].csvField] + row.map(String.init)).joined(separator: ",")
+        }
+        return (["truth," + classes.names.map(\.csvField).joined(separator: ",")] + rows).joined(separator: "\n") + "\n"
+    }
+
+    private struct Line: Encodable {
+        struct Guess: Encodable {
+            let `class`: String
+            let label: Int
+            let probability: Float
+        }
+
+        let video: String
+        let label: Int
+        let `class`: String
+        let predicted: Int
+        let predictedClass: String
+        /// Of the predicted class.
+        let probability: Float
+        /// The true class's place, from 1.
+        let rank: Int
+        let top: [Guess]
+        /// Of all classes, in their order.
+        let probabilities: [Float]
+
+        init(_ prediction: Prediction, _ classes: ClassNames) {
+            let ranking = prediction.ranking.prefix(5)
+            video = prediction.path
+            label = prediction.label
+            `class` = classes[prediction.label]
+            predicted = prediction.predicted
+            predictedClass = classes[prediction.predicted]
+            probability = prediction.probabilities[prediction.predicted]
+            rank = prediction.rank
+            top = ranking.map { Guess(class: classes[$0], label: $0, probability: prediction.probabilities[$0]) }
+            probabilities = prediction.probabilities
+        }
+    }
+
+    static func lines(_ predictions: [Prediction], _ classes: ClassNames) throws -> String {
+        try predictions.map { try snakeCaseJSON(Line($0, classes), isOneLine: true) }.joined()
+    }
+}

@@ -1,0 +1,221 @@
+import ArgumentParser
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+struct EvaluateBaseToNovelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "base-to-novel",
+        abstract: "Learns one half of the classes from three draws, scores both halves; harmonic mean.",
+        discussion: """
+            Table 2 of the paper: 16 clips of each base class, drawn three times; each result scores the base and the novel \
+            test films, each among the classes of its own half alone. Accuracies are averaged over the draws; the harmonic \
+            mean 2BN / (B + N) is that of the two averages.
+
+            Halves and draws are made here from whole lists, or were made before, or nothing is learned any more:
+
+              vifi-prompt evaluate base-to-novel --train train1.txt --val val1.txt \\
+                --labels labels.csv --backbone bridged.safetensors
+              vifi-prompt evaluate base-to-novel --halves halves/ --root VIDEOS \\
+                --backbone bridged.safetensors
+              vifi-prompt evaluate base-to-novel --halves halves/ --root VIDEOS \\
+                --prompts a.safetensors --prompts b.safetensors --prompts c.safetensors
+
+            By default prompts are learned by the recipe base-to-novel/prompt. What is finished in the folder is not done \
+            again. With --plan it tells the cost and starts nothing.
+
+            Without lists: three draws of 2 clips on the pocket world, about 2 minutes on two cores.
+            """)
+
+    @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Halves") var halves: HalvesOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Learning") var learning: ProtocolLearningOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+
+    @Option(help: ArgumentHelp("Clips of each base class in a draw; 16 by default.", valueName: "clips"))
+    var shots: Int?
+    @Option(
+        help: ArgumentHelp("Seeds of the draws and of learning, with commas; 1,2,3 by default.", valueName: "seeds"),
+        transform: SeedList.init(argument:))
+    var seeds: SeedList?
+    @Option(
+        help: ArgumentHelp("Prompts that are learned already, one file for each draw: nothing is learned.", valueName: "path"))
+    var prompts: [String] = []
+    @Option(
+        help: ArgumentHelp("Backbones that are fine-tuned already, one for each draw: nothing is learned.", valueName: "file"))
+    var tuned: [String] = []
+    @Flag(help: anyBackboneHelp)
+    var anyBackbone = false
+
+    func validate() throws {
+        if let shots, shots < 1 { throw ValidationError("--shots is \(shots); at least 1.") }
+        guard prompts.isEmpty || tuned.isEmpty else { throw ValidationError("--prompts and --tuned exclude each other.") }
+        guard !hasModels || learning.methods == nil && seeds == nil && shots == nil && halves.baseTrain.isEmpty else {
+            throw ValidationError("With --prompts or --tuned nothing is learned: leave out --methods, --seeds, --shots and --base-train.")
+        }
+        guard halves.isEmpty || data.train == nil && data.val == nil && data.labels == nil else {
+            throw ValidationError("--train, --val and --labels are halved here; --halves, --base-… and --novel-… name halves that are there.")
+        }
+        guard halves.baseTrain.isEmpty || seeds == nil || seeds?.seeds.count == halves.baseTrain.count else {
+            throw ValidationError("--seeds needs one seed for each --base-train.")
+        }
+    }
+
+    private var hasModels: Bool { !(prompts.isEmpty && tuned.isEmpty) }
+
+    func run() throws {
+        let pool = model.pool
+        let given = try recipe.given(flags: flags)
+        let isPocket = halves.isEmpty && given.data.train == nil && given.data.val == nil && given.data.labels == nil
+        let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.methods ?? [.prompt]
+        let setting = try hasModels ? nil : LearnedSetting(
+            name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
+            learning: ProtocolLearning(learning: learning, model: model, films: data.films, memory: memory), options: recipe, test: test,
+            anyBackbone: anyBackbone, pool: pool, flags: flags)
+        var split = try halves(given, isPocket: isPocket, pool: pool)
+
+        var setup = ProtocolFolder.Setup(evaluationProtocol: "base-to-novel", inputs: try setting?.inputs() ?? modelInputs(given, pool))
+        setup.inputs.merge(split.inputs) { $1 }
+        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan)
+        try split.keep(in: folder)
+        let runner = ProtocolRunner(folder: folder)
+        if let setting {
+            for method in methods { try add(method, setting, split, to: runner) }
+        } else {
+            let job = scoringJob(given, pool)
+            for (index, path) in (prompts + tuned).enumerated() {
+                let model = ProtocolModel(subject: {
+                    try tuned.isEmpty ? job.subject(prompts: path) : job.subject(prompts: nil, backbone: path)
+                })
+                score("draw\(index + 1)", method: methods[0], seed: nil, shots: nil, split, job: job, model: model, on: runner)
+            }
+        }
+        if learning.plan { return Console.result(alignedTable(try runner.plan())) }
+        try runner.run()
+        let summary = ProtocolSummary(
+            evaluationProtocol: "base-to-novel", command: folder.command, isPocket: isPocket, entries: runner.entries)
+        let table = Self.table(summary)
+        try folder.write(summary, table: table)
+        Console.note(
+            "Top-1 in percent, each half among its own \(split.base.classes.count) and \(split.novel.classes.count) classes. "
+                + "The harmonic mean 2BN / (B + N) is that of the two averages.")
+        try output.show(summary, table: table, folder: folder)
+    }
+
+    /// Learns and scores one method.
+    private func add(_ method: LearningMethod, _ setting: LearnedSetting, _ split: Halves, to runner: ProtocolRunner) throws {
+        let job = setting.job(method)
+        guard method != .zeroShot else {
+            return score("zero-shot", method: method, seed: nil, shots: nil, split, job: job, model: setting.unlearned(), on: runner)
+        }
+        for draw in split.draws {
+            let name = "\(method.rawValue)-\(draw.name)"
+            if setting.scoresBest, let root = draw.root, resolvedPath(root) != resolvedPath(split.base.list.root) {
+                throw ProtocolError.otherRoots(train: root, val: split.base.list.root)
+            }
+            let learned = try setting.learn(name, method: method, clipCount: draw.clipCount, on: runner) { recipe in
+                recipe.data.train = draw.list
+                recipe.data.val = split.base.list.path
+                recipe.data.labels = split.baseLabels
+                recipe.data.root = draw.root
+                recipe.training.shots = draw.shots
+                recipe.training.seed = draw.seed
+            }
+            score(name, method: method, seed: draw.seed, shots: draw.shots, split, job: job, model: learned, on: runner)
+        }
+    }
+
+    private func score(
+        _ name: String, method: LearningMethod, seed: Int?, shots: Int?, _ split: Halves, job: EvaluationJob, model: ProtocolModel,
+        on runner: ProtocolRunner
+    ) {
+        for (part, test) in [("base", split.base), ("novel", split.novel)] {
+            runner.score("\(name)-\(part)", method: method, shots: shots, seed: seed, part: part, on: test, job: job, model: model)
+        }
+    }
+
+    // MARK: Settings
+
+    private func flags(_ recipe: inout Recipe) {
+        data.apply(to: &recipe)
+        test.apply(to: &recipe)
+        learning.apply(to: &recipe)
+        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.model.precision = model.precision ?? recipe.model.precision
+    }
+
+    /// How models that are there are scored: as their prompt files say.
+    private func scoringJob(_ given: Recipe, _ pool: WorkerPool) -> EvaluationJob {
+        EvaluationJob(
+            evaluationProtocol: "base-to-novel", settings: given, films: data.films, model: model, anyBackbone: anyBackbone,
+            template: test.words, defaultFrames: 32, pool: pool)
+    }
+
+    private func modelInputs(_ given: Recipe, _ pool: WorkerPool) throws -> [String: String] {
+        let job = scoringJob(given, pool)
+        var inputs = job.settingInputs
+        for (index, path) in prompts.enumerated() { inputs["file of prompts \(index + 1)"] = try PromptFile.load(path).prompts.digest }
+        for (index, path) in tuned.enumerated() { inputs["backbone \(index + 1)"] = try BackboneFinder.load(path, activation: model.activation).digest }
+        if tuned.isEmpty { inputs["backbone"] = given.model.checkpoint ?? "the prompts' own" }
+        inputs["template"] = test.words ?? "its own"
+        inputs["number of frames"] = given.data.frames.map(String.init) ?? "its own"
+        return inputs
+    }
+
+    private func halves(_ given: Recipe, isPocket: Bool, pool: WorkerPool) throws -> Halves {
+        let seeds = seeds?.seeds ?? [1, 2, 3]
+        if isPocket {
+            let set = try PocketHome.dataSet(.small(), pool: pool)
+            Console.note(
+                "This is the pocket world: drawn films in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
+            let (base, novel) = (set.files(of: .base), set.files(of: .novel))
+            return try Halves(
+                base: TestList(base.testList, labels: base.labels, films: data.films, root: nil), baseLabels: base.labels,
+                novel: TestList(novel.testList, labels: novel.labels, films: data.films, root: nil),
+                drawing: base.trainList, root: nil, shots: shots ?? 2, seeds: seeds)
+        }
+        if !halves.isEmpty {
+            return try halves.read(films: data.films, root: given.data.root, shots: shots, seeds: hasModels ? [] : seeds)
+        }
+        let (train, val, labels) = (given.data.train, given.data.val, given.data.labels)
+        guard let train, let val, let labels else {
+            throw SettingsError.incompleteData(
+                missing: [("--train", train), ("--val", val), ("--labels", labels)].filter { $0.1 == nil }.map(\.0))
+        }
+        let classes = try ClassNames.readTold(labels)
+        return try Halves(
+            halving: TestList(train, classes: classes, films: data.films, root: given.data.root),
+            TestList(val, classes: classes, films: data.films, root: given.data.root),
+            by: halves.baseClasses ?? .frequent, shots: shots ?? 16, seeds: hasModels ? [] : seeds)
+    }
+
+    // MARK: Table
+
+    /// A row a draw, then the averages of each method.
+    static func table(_ summary: ProtocolSummary) -> [[String]] {
+        var rows = [["method", "draw", "base top-1 %", "novel top-1 %", "harmonic mean %"]]
+        var groups: [(method: String, shots: Int?)] = []
+        for entry in summary.evaluations where !groups.contains(where: { $0 == (entry.method, entry.shots) }) {
+            groups.append((entry.method, entry.shots))
+        }
+        for (method, shots) in groups {
+            func result(_ part: String) -> ProtocolSummary.Result? { summary.result("top1", method: method, shots: shots, part: part) }
+            guard let base = result("base"), let novel = result("novel"), let mean = result("harmonic_mean") else { continue }
+            let title = LearningMethod(rawValue: method)?.title ?? method
+            if base.n > 1 {
+                for index in base.values.indices {
+                    rows.append([title, "\(index + 1)"] + [base, novel].map { ProgressReporter.decimal($0.values[index], places: 1) } + [""])
+                }
+            }
+            rows.append([title, base.n > 1 ? "mean ± deviation, n = \(base.n)" : "", base.text, novel.text, mean.text])
+        }
+        return rows
+    }
+}

@@ -1,0 +1,129 @@
+import ArgumentParser
+import CLIPModel
+import Evaluation
+import Files
+import Training
+import VideoData
+
+struct EvaluateFewShotCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "few-shot",
+        abstract: "Learns from K = 2, 4, 8, 16 clips a class and scores each: prompts beside fine-tuning.",
+        discussion: """
+            Tables 3 and 7 of the paper. Each K is a run of its own; the K clips of a seed are among its 2K. By default the \
+            recipes few-shot/prompt and few-shot/fine-tune are followed, on 32 frames and one view.
+
+              vifi-prompt evaluate few-shot --train train1.txt --val val1.txt \\
+                --labels labels.csv --backbone bridged.safetensors \\
+                --fine-tune-backbone ViT-B-16.safetensors
+              vifi-prompt evaluate few-shot --recipe few-shot/hmdb51-2shot-prompt \\
+                --methods prompt --shots 2 --seeds 1,2,3 …
+
+            What is finished in the folder is not done again: after Ctrl-C or a crash the same command with that --output \
+            goes on, and more shots, seeds or methods are added to it. With --plan it tells the cost and starts nothing.
+
+            Without lists it runs on the pocket world: about 12 minutes on two cores.
+            """)
+
+    @OptionGroup(title: "Data") var data: DataOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Learning") var learning: ProtocolLearningOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+
+    @Option(
+        help: ArgumentHelp("Clips of each class to learn from, with commas; 2,4,8,16 by default.", valueName: "numbers"),
+        transform: ShotList.init(argument:))
+    var shots: ShotList?
+    @Option(
+        help: ArgumentHelp("Seeds of draws and learning, with commas; one draw by default, as in the paper.", valueName: "seeds"),
+        transform: SeedList.init(argument:))
+    var seeds: SeedList?
+
+    func run() throws {
+        let pool = model.pool
+        var data = data
+        let given = try recipe.given(flags: flags)
+        let isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
+        if isPocket {
+            let set = try PocketHome.dataSet(.small(), pool: pool)
+            Console.note(
+                "This is the pocket world: drawn films in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
+            data.train = set.trainList
+            data.val = set.testList
+            data.labels = set.labels
+        }
+        let setting = try LearnedSetting(
+            name: "few-shot", isPocket: isPocket, group: "few-shot", methods: learning.methods?.methods ?? [.prompt, .fineTune],
+            learning: ProtocolLearning(learning: learning, model: model, films: data.films, memory: memory), options: recipe, test: test,
+            pool: pool
+        ) { recipe in
+            flags(&recipe)
+            data.apply(to: &recipe)
+        }
+        let lists = (data.train ?? given.data.train, data.val ?? given.data.val, data.labels ?? given.data.labels)
+        guard let train = lists.0, let val = lists.1, let labels = lists.2 else {
+            throw SettingsError.incompleteData(
+                missing: [("--train", lists.0), ("--val", lists.1), ("--labels", lists.2)].filter { $0.1 == nil }.map(\.0))
+        }
+        let classes = try ClassNames.readTold(labels)
+        let tested = try TestList(val, classes: classes, films: data.films, root: given.data.root)
+        let source = try TestList(train, classes: classes, films: data.films, root: given.data.root)
+        let seeds = seeds?.seeds ?? [setting.recipe(setting.methods[0]).training.seed ?? 1]
+        // The pocket world's recorded runs learn longer from more shots, as epochs do by themselves.
+        let hasLength = given.training.epochs != nil || given.training.steps != nil
+        let steps = { (shots: Int) in isPocket && !hasLength ? max(120, 45 * shots) : nil }
+
+        var setup = ProtocolFolder.Setup(evaluationProtocol: "few-shot", inputs: try setting.inputs())
+        setup.inputs.merge(tested.inputs("val").merging(source.inputs("train")) { $1 }) { $1 }
+        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan)
+        let runner = ProtocolRunner(folder: folder)
+        for method in setting.methods {
+            guard method != .zeroShot else {
+                runner.score("zero-shot", method: method, on: tested, job: setting.job(method), model: setting.unlearned())
+                continue
+            }
+            for count in counts {
+                for seed in seeds {
+                    let name = "\(method.rawValue)-\(count)-shot-seed\(seed)"
+                    let learned = try setting.learn(name, method: method, clipCount: count * classes.count, on: runner) { recipe in
+                        recipe.training.shots = count
+                        recipe.training.seed = seed
+                        if let steps = steps(count) { recipe.training.steps = steps }
+                    }
+                    runner.score(name, method: method, shots: count, seed: seed, on: tested, job: setting.job(method), model: learned)
+                }
+            }
+        }
+        if learning.plan { return Console.result(alignedTable(try runner.plan())) }
+        try runner.run()
+        let summary = ProtocolSummary(
+            evaluationProtocol: "few-shot", command: folder.command, isPocket: isPocket, entries: runner.entries)
+        let table = Self.table(summary, methods: setting.methods, shots: counts)
+        try folder.write(summary, table: table)
+        Console.note("Top-1 in percent on \(val.escapedForDisplay), \(counted(tested.list.clips.count, "film", "films"))"
+            + (seeds.count > 1 ? "; mean ± deviation over \(seeds.count) seeds" : ""))
+        try output.show(summary, table: table, folder: folder)
+    }
+
+    private var counts: [Int] { shots?.counts ?? [2, 4, 8, 16] }
+
+    private func flags(_ recipe: inout Recipe) {
+        data.apply(to: &recipe)
+        test.apply(to: &recipe)
+        learning.apply(to: &recipe)
+        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+        recipe.model.precision = model.precision ?? recipe.model.precision
+    }
+
+    /// A row a method, a column a number of shots.
+    static func table(_ summary: ProtocolSummary, methods: [LearningMethod], shots: [Int]) -> [[String]] {
+        let columns: [Int?] = (methods.contains(.zeroShot) ? [nil] : []) + shots
+        return [["top-1 %"] + columns.map { "K = \($0 ?? 0)" }]
+            + methods.map { method in
+                [method.title] + columns.map { summary.result("top1", method: method.rawValue, shots: $0)?.text ?? "" }
+            }
+    }
+}

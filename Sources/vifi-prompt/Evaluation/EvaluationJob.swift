@@ -1,0 +1,158 @@
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// A test list with its class names, checked against the disk.
+struct TestList {
+    let list: AnnotationList
+    let classes: ClassNames
+    /// Of the list's file.
+    let sha256: String
+
+    /// - Throws: `DatasetError` naming file and line, before anything is scored.
+    init(_ path: String, labels: String, films: FilmOptions, root: String?) throws {
+        try self.init(path, classes: ClassNames.readTold(labels), films: films, root: root)
+    }
+
+    init(_ path: String, classes: ClassNames, films: FilmOptions, root: String?) throws {
+        let list = try AnnotationList.read(path, root: root, classCount: classes.count)
+        for warning in list.warnings { Console.warning(warning.description) }
+        try list.checkFiles(followsLinks: films.followLinks)
+        self.init(list: list, classes: classes, sha256: try Digest.ofFile(path))
+    }
+
+    /// - Parameter sha256: of the file that the list is kept in.
+    init(list: AnnotationList, classes: ClassNames, sha256: String) {
+        self.list = list
+        self.classes = classes
+        self.sha256 = sha256
+    }
+}
+
+extension ClassNames {
+    /// Reads class names and says what is odd about them.
+    static func readTold(_ path: String) throws -> ClassNames {
+        let classes = try read(path)
+        for warning in classes.warnings { Console.warning(warning.description) }
+        return classes
+    }
+}
+
+/// Scores test lists: the same models, films and settings for every `evaluate` command.
+struct EvaluationJob {
+    /// What the evaluation is part of, as it is recorded: `list`, `zero-shot`, ….
+    let evaluationProtocol: String
+    /// Flags over a recipe: frames, fusion, views, template, faults to repeat.
+    let settings: Recipe
+    let films: FilmOptions
+    let model: ModelOptions
+    var anyBackbone = false
+    /// Words around class names that the command line asks for: these go over everything.
+    var template: String?
+    /// Where neither settings nor prompts say it; the pocket world's CLIP has its own number.
+    var defaultFrames: Int?
+    let pool: WorkerPool
+
+    struct Result {
+        let record: EvaluationRecord
+        let metrics: ClassificationMetrics
+        let predictions: [Prediction]
+        let classes: ClassNames
+
+        func write(to folder: String) throws {
+            try EvaluationFolder(folder).write(record, metrics: metrics, predictions: predictions, classes: classes)
+        }
+    }
+
+    /// A backbone with or without prompts, checked to belong together.
+    ///
+    /// - Parameters:
+    ///   - prompts: nil for a backbone as it is.
+    ///   - backbone: nil for the settings', else the one that the prompts belong to.
+    func subject(prompts: String?, backbone: String? = nil) throws -> Subject {
+        let subject = try Subject(
+            prompts: prompts, backbone: backbone ?? settings.model.checkpoint, vocabulary: model.vocabulary,
+            activation: model.activation, anyBackbone: anyBackbone, precision: model.precision ?? settings.model.precision)
+        let side = subject.backbone.architecture.imagePixels
+        if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
+        return subject
+    }
+
+    var views: Views { settings.evaluation.views ?? .single }
+
+    /// Frames of a clip.
+    func frameCount(of subject: Subject) -> Int {
+        let isPocket = subject.backbone.description.tokenizer == .bytes
+        return settings.data.frames ?? subject.prompts?.header.frameCount ?? (isPocket ? 8 : defaultFrames ?? 16)
+    }
+
+    /// Words around class names; nil where text prompts are learned.
+    func template(of subject: Subject) -> String? {
+        if let header = subject.prompts?.header, header.configuration.textTokens > 0, header.configuration.textDepth > 0 { return nil }
+        return template ?? settings.testTemplate(hasPrompts: subject.prompts != nil) ?? subject.prompts?.header.template
+            ?? "a photo of a {}."
+    }
+
+    /// Scores every film of a list.
+    ///
+    /// - Throws: `EvaluationStopped` after a signal, where signals only ask.
+    func evaluate(_ test: TestList, with subject: Subject, title: String) throws -> Result {
+        let frames = frameCount(of: subject)
+        let words = template(of: subject)
+        let classifier = try subject.classifier(
+            classNames: test.classes.names, template: words, fusion: settings.fusion, frameCount: frames,
+            keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
+        let loader = try loader(of: test.list, for: subject, frameCount: frames)
+        let clock = ContinuousClock()
+        let start = clock.now
+        let progress = ProgressReporter(title, total: test.list.clips.count, unit: "films")
+        let predictions = try Evaluator(classifier).predictions(of: loader) { done in
+            progress.show(done)
+            if Interruption.isRequested {
+                progress.finish()
+                throw EvaluationStopped()
+            }
+        }
+        progress.finish()
+        let unreadable = loader.badVideos.all
+        for bad in unreadable { Console.warning("not counted: \(bad.reason)") }
+        let metrics = ClassificationMetrics(predictions: predictions, classNames: test.classes.names)
+        let record = EvaluationRecord(
+            evaluationProtocol: evaluationProtocol, list: test.list.path, root: test.list.root, listSha256: test.sha256,
+            classListSha256: test.classes.digest, listed: test.list.clips.count, unreadable: unreadable.map(\.path),
+            model: .init(
+                backbone: subject.backbone.description.name, backboneSha256: subject.backbone.digest, prompts: subject.promptPath,
+                promptsSha256: subject.prompts?.prompts.digest),
+            setting: .init(
+                template: words, frames: frames, views: views.text,
+                fusion: (settings.fusion ?? subject.prompts?.header.fusion ?? .embedding).rawValue,
+                normalisation: settings.normalisation(insteadOf: subject.normalisation).name,
+                precision: PrecisionChoice(subject.backbone.precision).rawValue, compat: Quirk.text(of: settings.compat ?? []),
+                seed: loader.seed),
+            metrics: metrics, seconds: (clock.now - start) / .seconds(1), version: vifiPromptVersion)
+        return Result(record: record, metrics: metrics, predictions: predictions, classes: test.classes)
+    }
+
+    /// Test clips in the order of their list.
+    private func loader(of list: AnnotationList, for subject: Subject, frameCount: Int) throws -> ClipLoader {
+        // All views of a film are in memory together: at 224 pixels these are 0.6 GB.
+        guard views == .single || views.clips * views.crops * frameCount <= 1024 else {
+            throw SettingsError.tooManyViews(views, frames: frameCount)
+        }
+        var transform = ClipTransform.Configuration()
+        settings.apply(to: &transform, own: subject.normalisation)
+        var loading = films.loading(badVideoPolicy: settings.data.onBadVideo)
+        settings.apply(toTests: &loading)
+        return ClipLoader(
+            list: list, reader: films.reader, sampler: settings.sampler(frameCount: frameCount),
+            transform: .testing(side: subject.backbone.architecture.imagePixels, crops: views.crops, transform),
+            seed: UInt64(settings.training.seed ?? 1), configuration: loading)
+    }
+}
+
+/// A signal asked for the end while a list was scored.
+struct EvaluationStopped: Error {}

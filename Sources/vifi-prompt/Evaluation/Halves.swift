@@ -1,0 +1,207 @@
+import ArgumentParser
+import CLIPModel
+import Evaluation
+import Files
+import Training
+import VideoData
+
+/// The classes that are learned.
+enum BaseClasses: Equatable {
+    /// The half with more training films; of equally frequent classes those later in the list (methods 8.2).
+    case frequent
+    /// The first or second half of the names in alphabetical order; an odd class is base.
+    case alphabetFirst, alphabetLast
+    /// Those named in a file.
+    case named(path: String)
+}
+
+extension BaseClasses: ExpressibleByArgument {
+    init?(argument: String) {
+        self = switch argument {
+        case "frequent": .frequent
+        case "alphabet-first": .alphabetFirst
+        case "alphabet-last": .alphabetLast
+        default: .named(path: argument)
+        }
+    }
+
+    /// - Parameter train: films of all classes.
+    func split(_ train: TestList) throws -> BaseNovelSplit {
+        let count = train.classes.count
+        // Fewer than two classes are refused there.
+        let frequent = try BaseNovelSplit(of: train.list, classCount: count)
+        let sorted = train.classes.names.indices.sorted { (train.classes[$0].lowercased(), $0) < (train.classes[$1].lowercased(), $1) }
+        switch self {
+        case .frequent: return frequent
+        case .alphabetFirst: return BaseNovelSplit(base: sorted.prefix(count - count / 2), classCount: count)
+        case .alphabetLast: return BaseNovelSplit(base: sorted.suffix(count - count / 2), classCount: count)
+        case .named(let path):
+            let base = try ClassNames.readTold(path).names.map { name in
+                guard let index = train.classes.index(of: name) else {
+                    throw ProtocolError.unknownBaseClass(path: path, name: name, nearest: name.nearest(among: train.classes.names))
+                }
+                return index
+            }
+            guard Set(base).count < count else { throw ProtocolError.noHalf(path: path, base: Set(base).count, of: count) }
+            return BaseNovelSplit(base: Set(base), classCount: count)
+        }
+    }
+}
+
+/// Halves that were made before, and how they are made here.
+struct HalvesOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Folder that `data split --base-novel` wrote, with both halves and the draws.", valueName: "folder"))
+    var halves: String?
+
+    @Option(help: ArgumentHelp("A draw from the base classes. Repeated, one for each.", valueName: "list"))
+    var baseTrain: [String] = []
+
+    @Option(help: ArgumentHelp("Test films of the base classes.", valueName: "list"))
+    var baseVal: String?
+
+    @Option(help: ArgumentHelp("Test films of the novel classes.", valueName: "list"))
+    var novelVal: String?
+
+    @Option(help: ArgumentHelp("Names of the base classes, numbered from 0.", valueName: "csv"))
+    var baseLabels: String?
+
+    @Option(help: ArgumentHelp("Names of the novel classes, numbered from 0.", valueName: "csv"))
+    var novelLabels: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Which classes of --labels are base: frequent (the default), alphabet-first, alphabet-last, or a CSV that names them.",
+            valueName: "which"))
+    var baseClasses: BaseClasses?
+
+    /// Nothing names halves that are there.
+    var isEmpty: Bool {
+        halves == nil && baseTrain.isEmpty && [baseVal, novelVal, baseLabels, novelLabels].allSatisfy { $0 == nil }
+    }
+
+    func validate() throws {
+        guard isEmpty || baseClasses == nil else { throw ValidationError("--base-classes halves --labels; the halves named are halved already.") }
+        guard !isEmpty, halves == nil else { return }
+        let missing = [("--base-val", baseVal), ("--novel-val", novelVal), ("--base-labels", baseLabels), ("--novel-labels", novelLabels)]
+            .filter { $0.1 == nil }.map(\.0)
+        guard missing.isEmpty else {
+            throw ValidationError("Halves need \(missing.joined(separator: ", ")) too, or --halves FOLDER for all of them.")
+        }
+    }
+
+    /// - Parameters:
+    ///   - shots: of the draws that are made here, or looked for in the folder.
+    ///   - seeds: one for each draw; none where nothing is learned.
+    func read(films: FilmOptions, root: String?, shots: Int?, seeds: [Int]) throws -> Halves {
+        func file(_ given: String?, _ name: String) throws -> String {
+            if let given { return given }
+            let folder = halves ?? "."
+            guard fileExists(folder.appendingPath(name)) else { throw ProtocolError.missingFile(folder: folder, name: name) }
+            return folder.appendingPath(name)
+        }
+        let labels = try file(baseLabels, "base-labels.csv")
+        let base = try TestList(file(baseVal, "base-val.txt"), labels: labels, films: films, root: root)
+        let novel = try TestList(
+            file(novelVal, "novel-val.txt"), labels: file(novelLabels, "novel-labels.csv"), films: films, root: root)
+        if seeds.isEmpty { return Halves(base: base, baseLabels: labels, novel: novel, draws: []) }
+        var draws = baseTrain
+        if draws.isEmpty, let halves {
+            let made = (1...seeds.count).map { halves.appendingPath("base-train-\(shots ?? 16)-shot-s\($0).txt") }
+            if made.allSatisfy(fileExists) { draws = made }
+        }
+        guard draws.isEmpty else {
+            return Halves(
+                base: base, baseLabels: labels, novel: novel,
+                draws: try draws.enumerated().map { index, path in
+                    let list = try TestList(path, classes: base.classes, films: films, root: root)
+                    return Halves.Draw(
+                        name: "s\(index + 1)", list: path, root: root, shots: nil, seed: index < seeds.count ? seeds[index] : index + 1,
+                        clipCount: list.list.clips.count, sha256: list.sha256)
+                })
+        }
+        return try Halves(
+            base: base, baseLabels: labels, novel: novel, drawing: file(nil, "base-train.txt"), root: root, shots: shots ?? 16, seeds: seeds)
+    }
+}
+
+/// Both halves of a data set's classes, and what is learned from.
+struct Halves {
+    struct Draw {
+        let name: String
+        /// Films to learn from, or to draw from.
+        var list: String
+        let root: String?
+        /// nil where the list is the draw.
+        let shots: Int?
+        let seed: Int
+        /// Films of the draw.
+        let clipCount: Int
+        let sha256: String
+    }
+
+    private(set) var base: TestList
+    private(set) var baseLabels: String
+    private(set) var novel: TestList
+    private(set) var draws: [Draw]
+    /// All base films, where they are halved here and not in a file yet.
+    private var pendingTrain: TestList?
+
+    init(base: TestList, baseLabels: String, novel: TestList, draws: [Draw]) {
+        self.base = base
+        self.baseLabels = baseLabels
+        self.novel = novel
+        self.draws = draws
+    }
+
+    /// Halves that are there, and draws by seed from all base films.
+    init(base: TestList, baseLabels: String, novel: TestList, drawing list: String, root: String?, shots: Int, seeds: [Int]) throws {
+        let sha256 = try Digest.ofFile(list)
+        self.init(
+            base: base, baseLabels: baseLabels, novel: novel,
+            draws: seeds.map {
+                Draw(
+                    name: "seed\($0)", list: list, root: root, shots: shots, seed: $0, clipCount: shots * base.classes.count, sha256: sha256)
+            })
+    }
+
+    /// Halves the classes of whole lists.
+    init(halving train: TestList, _ val: TestList, by baseClasses: BaseClasses, shots: Int, seeds: [Int]) throws {
+        let split = try baseClasses.split(train)
+        func half(_ subset: ClassSubset, of list: TestList, _ name: String) throws -> TestList {
+            let clips = subset.clips(of: list.list.clips)
+            guard !clips.isEmpty else { throw ProtocolError.emptyHalf(path: list.list.path, half: name) }
+            return TestList(
+                list: AnnotationList(path: list.list.path, root: list.list.root, clips: clips), classes: subset.names(of: list.classes),
+                sha256: Digest.of(AnnotationList.text(of: clips)))
+        }
+        let films = try half(split.base, of: train, "base")
+        self.init(
+            base: try half(split.base, of: val, "base"), baseLabels: "", novel: try half(split.novel, of: val, "novel"),
+            draws: seeds.map {
+                Draw(
+                    name: "seed\($0)", list: "", root: films.list.root, shots: shots, seed: $0, clipCount: shots * films.classes.count,
+                    sha256: films.sha256)
+            })
+        pendingTrain = films
+    }
+
+    /// What determines the numbers.
+    var inputs: [String: String] {
+        var inputs = base.inputs("base").merging(novel.inputs("novel")) { $1 }
+        for (index, draw) in draws.enumerated() {
+            inputs["draw \(index + 1)"] = "\(draw.sha256) \(draw.shots.map(String.init) ?? "all") clips, seed \(draw.seed)"
+        }
+        return inputs
+    }
+
+    /// Writes down halves that were made here.
+    mutating func keep(in folder: ProtocolFolder) throws {
+        guard let films = pendingTrain else { return }
+        base = try folder.write(base.list, base.classes, name: "base-val")
+        novel = try folder.write(novel.list, novel.classes, name: "novel-val")
+        let train = try folder.write(films.list, films.classes, name: "base-train")
+        baseLabels = folder.path.appendingPath("lists/base-train-labels.csv")
+        for index in draws.indices { draws[index].list = train.list.path }
+        pendingTrain = nil
+    }
+}

@@ -1,0 +1,124 @@
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+/// Settings in which nothing is learned: one model scores one or several lists.
+struct ListScoring {
+    let name: String
+    private(set) var tests: [(name: String, test: TestList)]
+    private(set) var isPocket: Bool
+    /// What determines the numbers besides lists and model.
+    var inputs: [String: String] = [:]
+    private var settings: Recipe
+    private let films: FilmOptions
+    private let model: ModelOptions
+    private let prompts: PromptOptions
+    private let words: String?
+    private let defaultFrames: Int
+    private let pool: WorkerPool
+
+    init(
+        name: String, lists: TestListOptions, films: FilmOptions, model: ModelOptions, prompts: PromptOptions, recipe: RecipeOptions,
+        test: TestOptions, seed: Int?, defaultFrames: Int
+    ) throws {
+        self.name = name
+        self.films = films
+        self.model = model
+        self.prompts = prompts
+        self.defaultFrames = defaultFrames
+        words = test.words
+        pool = model.pool
+        settings = try recipe.given { recipe in
+            films.apply(to: &recipe)
+            test.apply(to: &recipe)
+            recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
+            recipe.training.seed = seed ?? recipe.training.seed
+        }
+        tests = try lists.lists(settings, films: films)
+        isPocket = tests.isEmpty
+    }
+
+    var seed: Int { settings.training.seed ?? 1 }
+
+    /// Views where neither flags nor recipe name any.
+    mutating func defaultViews(_ text: String) { settings.evaluation.views = settings.evaluation.views ?? Views(text) }
+
+    /// Scores the test list of a pocket data set.
+    mutating func takePocket(_ catalogue: PocketCatalogue) throws {
+        let set = try PocketHome.dataSet(catalogue, pool: pool)
+        Console.note("This is the pocket world: drawn films in \(set.root). For your own pass --val LIST --labels CSV --backbone FILE.")
+        tests = [("test", try TestList(set.testList, labels: set.labels, films: films, root: nil))]
+    }
+
+    /// - Parameter drawn: makes the lists to score, where they are not those that were named.
+    func run(_ output: ProtocolOutputOptions, drawn: ((ProtocolFolder) throws -> [(name: String, test: TestList)])? = nil) throws {
+        let job = EvaluationJob(
+            evaluationProtocol: name, settings: settings, films: films, model: model, anyBackbone: prompts.anyBackbone,
+            template: words, defaultFrames: defaultFrames, pool: pool)
+        let subject = try job.subject(prompts: prompts.prompts)
+        var setup = ProtocolFolder.Setup(evaluationProtocol: name, inputs: inputs)
+        setup.inputs.merge(job.inputs(subject)) { $1 }
+        for (name, test) in tests { setup.inputs.merge(test.inputs(name)) { $1 } }
+        let folder = try ProtocolFolder(output: output.output, setup: setup)
+        let runner = ProtocolRunner(folder: folder)
+        let scored = try drawn?(folder) ?? tests
+        let method: LearningMethod = prompts.prompts == nil ? .zeroShot : .prompt
+        for (name, test) in scored {
+            runner.score(name, method: method, seed: drawn == nil ? nil : seed, on: test, job: job, model: ProtocolModel(subject))
+        }
+        try runner.run()
+        let summary = ProtocolSummary(
+            evaluationProtocol: name, command: folder.command, isPocket: isPocket, entries: runner.entries)
+        let table = Self.table(summary)
+        try folder.write(summary, table: table)
+        Console.note("\(subject.summary.escapedForDisplay), \(job.frameCount(of: subject)) frames, views \(job.views.text); shares in percent")
+        try output.show(summary, table: table, folder: folder)
+    }
+
+    /// A row a list, then the means.
+    static func table(_ summary: ProtocolSummary) -> [[String]] {
+        var rows = [["list", "classes", "films", "top-1 %", "top-5 %", "mean of classes %"]]
+        func text(_ value: Double) -> String { ProgressReporter.decimal(value, places: 1) }
+        for entry in summary.evaluations {
+            let record = entry.evaluation
+            rows.append(
+                [entry.name, "\(record.classes)", "\(record.videos)"] + [record.top1, record.top5, record.meanClassAccuracy].map(text))
+        }
+        if summary.evaluations.count > 1, let method = summary.evaluations.first?.method {
+            let means = ["top1", "top5", "mean_class_accuracy"].map { summary.result($0, method: method)?.text ?? "" }
+            rows.append(["mean ± deviation, n = \(summary.evaluations.count)", "", ""] + means)
+        }
+        return rows
+    }
+}
+
+// MARK: - What determines the numbers
+
+extension EvaluationJob {
+    /// Settings and digests, by what they are of.
+    func inputs(_ subject: Subject) -> [String: String] {
+        [
+            "backbone": subject.backbone.digest, "prompts": subject.prompts?.prompts.digest ?? "none",
+            "number of frames": "\(frameCount(of: subject))", "template": template(of: subject) ?? "learned",
+        ].merging(settingInputs) { $1 }
+    }
+
+    /// Of every model.
+    var settingInputs: [String: String] {
+        [
+            "number of views": views.text, "fusion": settings.fusion?.rawValue ?? "its own", "list of faults to repeat": Quirk.text(of: settings.compat ?? []),
+            "normalisation": settings.model.normalisation?.rawValue ?? "its own",
+            "precision": (model.precision ?? settings.model.precision ?? .fp32).rawValue, "seed": "\(settings.training.seed ?? 1)",
+            "treatment of bad videos": (settings.data.onBadVideo ?? .fail).rawValue,
+        ]
+    }
+}
+
+extension TestList {
+    func inputs(_ name: String) -> [String: String] {
+        ["list \(name)": sha256, "class names of \(name)": classes.digest, "root of \(name)": resolvedPath(list.root) ?? list.root]
+    }
+}
