@@ -120,7 +120,7 @@ package final class BenchModel {
         guard let task else { return 0 }
         var result = StepResult()
         task.begin()
-        task.add(clips: clips, stage: stage, targets: targets, weight: 1 / Float(clips.count), to: &result)
+        task.add(ClipBatch(clips: clips, stage: stage, targets: targets), weight: 1 / Float(clips.count), to: &result)
         task.finish(rate: 1e-6, scale: 1)
         return result.lossSum / Double(result.clipCount)
     }
