@@ -8,7 +8,7 @@ import Testing
 /// then read the difference before it is committed.
 @Suite(.serialized) struct HelpTests {
     static let commands = [
-        "", "bridge", "learn", "eval", "predict", "export", "inspect", "demo", "demo films", "demo pretrain",
+        "", "bridge", "learn", "eval", "predict", "export", "inspect", "demo", "demo films", "demo pretrain", "demo late",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
         "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
