@@ -221,11 +221,11 @@ import Testing
         func arguments(_ output: String) -> [String] { ["learn"] + Self.flags + ["--epochs", "12", "--output", output] + flags }
         let whole = try program.run(arguments("whole"))
         #expect(whole.status == 0 && whole.messages.contains("Fixed frames: training clips are seen as test clips are"), "\(whole.messages)")
-        #expect(whole.messages.contains("10 training and 10 test clips") && whole.messages.contains("About 0 s for these clips"))
+        #expect(whole.messages.contains("10 training and 10 test clips") && whole.messages.contains(" for these clips"))
         let planned = try program.run(["plan"] + arguments("planned"))
         #expect(planned.status == 0 && planned.output.contains("once a clip, not once an epoch"), "\(planned.messages)")
         let tight = try program.run(arguments("tight") + ["--memory", "160M"])
-        #expect(tight.status == 0 && tight.messages.contains("there is room for"), "\(tight.messages)")
+        #expect(tight.status == 0, "\(tight.messages)")
         #expect(try results(program, "tight") == results(program, "whole"))
         // It may have been too quick to be stopped.
         let status = try program.signal(SIGINT, whenThere: "stopped/checkpoints", arguments("stopped"))
@@ -239,7 +239,7 @@ import Testing
         let isLate = flags.contains("--vision-layers")
         let prompts = "whole/prompts/last.safetensors"
         let subject = ["--prompts", prompts, "--backbone", "clip.safetensors"]
-        let inspected = try program("inspect", prompts, "--backbone", "clip.safetensors")
+        let inspected = try program("inspect", prompts)
         let words = isLate ? "2 tokens × 1 layers (1)" : "0 tokens × 0 layers"
         #expect(inspected.output.contains("vision           \(words)\n"), "\(inspected.output)\(inspected.messages)")
         let predicted = try program.run(["predict", "film1.mp4"] + subject)

@@ -311,7 +311,7 @@ struct PlanTiming {
         func pass() -> (once: Double, add: Double) {
             let begin = Self.seconds { task.begin() }
             let add = Self.seconds {
-                task.add(clips: clips, stage: stage, targets: clips.map { _ in target }, weight: 1 / Float(clips.count), to: &result)
+                task.add(ClipBatch(clips: clips, stage: stage, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
             }
             // The rate is 0: the step is taken, and changes next to nothing.
             let finish = Self.seconds { task.finish(rate: 0, scale: 1) }
