@@ -11,7 +11,8 @@ import Testing
         "", "bridge", "learn", "eval", "predict", "export", "inspect", "demo", "demo films", "demo pretrain",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
-        "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
+        "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode", "viz",
+        "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes",
     ]
 
     @Test(arguments: commands)
@@ -30,7 +31,7 @@ import Testing
         #expect(outcome.output == recorded, "if this is meant, record it as described above")
     }
 
-    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan"])
+    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan", "viz"])
     func everySubcommandIsAmongThem(_ command: String) throws {
         let help = try Program().run(command.split(separator: " ").map(String.init) + ["--help"]).output
         let list = help.components(separatedBy: "SUBCOMMANDS:\n").last?.components(separatedBy: "\n\n").first ?? ""
