@@ -82,8 +82,8 @@ private func kept(_ high: [[Int]], _ low: [[Int]], _ k: Int) -> Double {
     }
 
     /// With an angle of next to nothing Barnes–Hut sees every point: what it gives is then exact, but for 37 of 59
-    /// neighbours that count.
-    @Test(arguments: [(true, Float(0.5), Float(1e-4)), (false, 0.001, 1e-4), (false, 0.5, 0.03)])
+    /// neighbours that count. Which is the 37th of several as far away, programs decide differently.
+    @Test(arguments: [(true, Float(0.5), Float(1e-4)), (false, 0.001, 0.004), (false, 0.5, 0.03)])
     func divergenceAndGradientAreScikitLearns(isExact: Bool, angle: Float, tolerance: Float) throws {
         let expected = try EmbeddingFixture.read()
         let fixture = try TensorFixture("embedding/digits")
