@@ -65,7 +65,7 @@ package struct FilmStrip: Sendable, Equatable {
     private static let gap = 3.0
     private static let rowTitle = 20.0
     private static let columnTitle = 16.0
-    private static let leastWidth = 700.0
+    private static let leastWidth = 880.0
     private static let pngLimit = 30_000.0
 
     /// Picture elements along a tile's longer side: larger pictures are not worth making.
@@ -130,7 +130,7 @@ package struct FilmStrip: Sendable, Equatable {
         let (left, inside) = (Painter.edge, width - 2 * Painter.edge)
         var y = Painter.edge
         canvas.write(
-            canvas.shortened(title.escapedForDisplay, toWidth: inside, height: Painter.titleHeight * 1.06),
+            canvas.shortened(title.escapedForDisplay, toWidth: inside, height: Painter.titleHeight * 1.17),
             at: Point(left, y + Painter.titleHeight / 2), height: Painter.titleHeight, isBold: true)
         y += Painter.titleHeight + 8
         let step = tileWidth + Self.gap

@@ -34,7 +34,7 @@ struct Painter {
         var y = Self.edge
         let title = chart.title.escapedForDisplay
         if !title.isEmpty {
-            let shown = canvas.shortened(title, toWidth: width - 2 * Self.edge, height: Self.titleHeight * 1.06)
+            let shown = canvas.shortened(title, toWidth: width - 2 * Self.edge, height: Self.titleHeight * 1.17)
             canvas.write(shown, at: Point(Self.edge, y + Self.titleHeight / 2), height: Self.titleHeight, isBold: true)
             y += Self.titleHeight + 10
         }

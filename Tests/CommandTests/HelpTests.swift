@@ -14,7 +14,7 @@ import Testing
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
         "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
-        "profile", "ablate",
+        "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes",
     ]
 
     @Test(arguments: commands)
@@ -33,7 +33,7 @@ import Testing
         #expect(outcome.output == recorded, "if this is meant, record it as described above")
     }
 
-    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan", "evaluate"])
+    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan", "evaluate", "viz"])
     func everySubcommandIsAmongThem(_ command: String) throws {
         let help = try Program().run(command.split(separator: " ").map(String.init) + ["--help"]).output
         let list = help.components(separatedBy: "SUBCOMMANDS:\n").last?.components(separatedBy: "\n\n").first ?? ""

@@ -19,6 +19,8 @@ struct EmbeddingFixture: Decodable {
 
     let perplexity: Double
     let divergence: Double
+    /// Where only the nearest neighbours count.
+    let divergence_nearest: Double
     let runs: [String: Run]
     let spread: Double
     let agreements: [Agreement]
@@ -79,24 +81,25 @@ private func kept(_ high: [[Int]], _ low: [[Int]], _ k: Int) -> Double {
         expectClose(tsne.jointProbabilities.values, joint, tolerance: 1e-4, "joint probabilities")
     }
 
-    /// Barnes–Hut over all neighbours differs from the exact gradient by its angle alone.
-    @Test(arguments: [(true, Float(1e-4)), (false, Float(0.03))])
-    func divergenceAndGradientAreScikitLearns(isExact: Bool, tolerance: Float) throws {
+    /// With an angle of next to nothing Barnes–Hut sees every point: what it gives is then exact, but for 37 of 59
+    /// neighbours that count. Which is the 37th of several as far away, programs decide differently.
+    @Test(arguments: [(true, Float(0.5), Float(1e-4)), (false, 0.001, 0.004), (false, 0.5, 0.03)])
+    func divergenceAndGradientAreScikitLearns(isExact: Bool, angle: Float, tolerance: Float) throws {
         let expected = try EmbeddingFixture.read()
         let fixture = try TensorFixture("embedding/digits")
         let places = try fixture.floats("places")
         let positions = MutableMatrix(rows: 2, columns: 60)
         for point in 0..<60 { for axis in 0..<2 { positions[axis, point] = places[2 * point + axis] } }
-        // A perplexity of 12 takes 37 of 59 neighbours; what the others count is next to nothing.
         let tsne = try TSNE(
-            try EmbeddingFixture.points(60), configuration { $0.perplexity = expected.perplexity; $0.exactLimit = isExact ? 1000 : 0 },
+            try EmbeddingFixture.points(60), configuration { $0.perplexity = expected.perplexity; $0.exactLimit = isExact ? 1000 : 0; $0.angle = angle },
             pool: pool)
         let (gradient, normalisers) = (MutableMatrix(rows: 2, columns: 60), MutableMatrix(rows: 1, columns: 60))
         tsne.gradients(at: positions.reading, exaggeration: 1, into: gradient, normalisers: normalisers)
-        let wanted = try fixture.floats("gradient")
+        let wanted = try fixture.floats(isExact ? "gradient" : "gradient_nearest")
         let transposed = (0..<2).flatMap { axis in (0..<60).map { wanted[2 * $0 + axis] } }
         expectClose(gradient.values, transposed, tolerance: tolerance, "gradient")
-        expectClose(Float(tsne.divergence(at: positions.reading)), Float(expected.divergence), tolerance: tolerance, "divergence")
+        expectClose(Float(tsne.divergence(at: positions.reading)), Float(isExact ? expected.divergence : expected.divergence_nearest), tolerance: tolerance,
+            "divergence")
     }
 
     @Test(arguments: [true, false])

@@ -53,9 +53,13 @@ def encode(clip, prompts, added={}):
     return R.ln(x[:, 0], state, "visual.ln_post") @ state["visual.proj"], all
 
 
+single = {k: v.float() for k, v in state.items()}
+
+
 def score(clip, prompts, label, fusion, added={}):
     f, A = encode(clip, prompts, added)
-    t = F.normalize(R.encode_text(state, ids, prompts), dim=-1)
+    # In single precision: vlclip's causal mask is, and gives other values beside doubles.
+    t = F.normalize(R.encode_text(single, ids, {k: v.float() for k, v in prompts.items()}).double(), dim=-1)
     s = state["logit_scale"].exp()
     logits = s * F.normalize(f.mean(0), dim=-1) @ t.t() if fusion == "embedding" else (s * F.normalize(f, dim=-1) @ t.t()).mean(0)
     return logits, logits[label], A
@@ -70,6 +74,8 @@ def relevance(A, grads, start):
     return result[:, 0, 1:1 + PATCHES]
 
 
+expected = given["logits.embedding"]
+assert (score(frames[0], {}, 0, "embedding")[0] - expected[0]).abs().max() < 1e-4
 out = {}
 for variant in ("none", "deep", "partial", "shallow"):
     head = f"{variant}.prompt."

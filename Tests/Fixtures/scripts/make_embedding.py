@@ -5,7 +5,8 @@ from safetensors.torch import save_file
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.manifold import TSNE, trustworthiness
-from sklearn.manifold._t_sne import _joint_probabilities, _kl_divergence
+from sklearn.manifold._t_sne import _joint_probabilities, _joint_probabilities_nn, _kl_divergence
+from sklearn.neighbors import NearestNeighbors
 from sklearn.metrics import homogeneity_completeness_v_measure, pairwise_distances
 from scipy.spatial.distance import squareform
 
@@ -23,6 +24,15 @@ P = _joint_probabilities(distances, perplexity, 0)
 Y = np.random.default_rng(3).normal(size=(n, 2)) * 3
 divergence, gradient = _kl_divergence(Y.ravel(), P, 1, n, 2)
 tensors |= {"joint": squareform(P).astype(np.float32), "places": Y.astype(np.float32), "gradient": gradient.reshape(n, 2).astype(np.float32)}
+
+# The same where only the nearest neighbours count, as before Barnes-Hut, but with every pair repelling.
+graph = NearestNeighbors(n_neighbors=int(3 * perplexity + 1)).fit(X[:n]).kneighbors_graph(mode="distance")
+graph.data **= 2
+near = _joint_probabilities_nn(graph, perplexity, 0).toarray()
+q = 1 / (1 + pairwise_distances(Y, squared=True)); np.fill_diagonal(q, 0)
+W = (near - q / q.sum()) * q
+tensors["gradient_nearest"] = (4 * (W.sum(1)[:, None] * Y - W @ Y)).astype(np.float32)
+divergence_nearest = float((near[near > 0] * np.log(near[near > 0] / (q / q.sum())[near > 0])).sum())
 
 
 def kept(Y, k=10):
@@ -44,6 +54,6 @@ pairs = [(labels, km.labels_), (labels, labels), (labels, np.zeros(200, int)), (
          (rng.integers(0, 4, 50), rng.integers(0, 7, 50)), ([0, 0, 1, 1], [0, 1, 2, 3]), ([0, 1, 2, 3], [0, 0, 1, 1]), ([0, 1], [1, 0])]
 agreements = [dict(classes=[int(v) for v in a], clusters=[int(v) for v in b], values=[float(v) for v in homogeneity_completeness_v_measure(a, b)]) for a, b in pairs]
 save_file({k: torch.tensor(v).contiguous() for k, v in tensors.items()}, f"{OUT}/digits.safetensors")
-json.dump(dict(scikit_learn=sklearn.__version__, perplexity=perplexity, divergence=float(divergence), runs=runs, spread=float(km.inertia_), agreements=agreements),
+json.dump(dict(scikit_learn=sklearn.__version__, perplexity=perplexity, divergence=float(divergence), divergence_nearest=divergence_nearest, runs=runs, spread=float(km.inertia_), agreements=agreements),
           open(f"{OUT}/expected.json", "w"), separators=(",", ":"))
 print(json.dumps(runs), km.inertia_, divergence)
