@@ -24,7 +24,13 @@ import vifi_prompt
         try createDirectory(program.folder.path(name).parentDirectory)
         var writer = try VideoWriter(path: program.folder.path(name), width: 48, height: 48, framesPerSecond: 10)
         for index in 0..<frames {
-            try writer.append((0..<48 * 48).flatMap { [UInt8(truncatingIfNeeded: index * shade), UInt8($0 % 48 * 5), UInt8($0 / 48 * 5)] })
+            var pixels: [UInt8] = []
+            for pixel in 0..<48 * 48 {
+                pixels.append(UInt8(truncatingIfNeeded: index * shade))
+                pixels.append(UInt8(pixel % 48 * 5))
+                pixels.append(UInt8(pixel / 48 * 5))
+            }
+            try writer.append(pixels)
         }
         try writer.finish()
     }
@@ -110,7 +116,7 @@ import vifi_prompt
     @Test func eachPromptFileAnswersForItself() throws {
         try film("a.mp4")
         // Other prompts on the same backbone.
-        let model = try SmallModel()
+        let model = SmallModel()
         var other = PromptFile(
             prompts: PromptSet<MutableMatrix>(
                 random: model.prompts.header.configuration, architecture: model.backbone.architecture, seed: 9
@@ -199,7 +205,8 @@ import vifi_prompt
         #expect(outcome.status == 65 && outcome.output == "")
         #expect(try text("out.jsonl") == "")
         let skipping = try predict("a.mp4", "b.mp4", "--output", "out.jsonl", "--json")
-        #expect(skipping.status == 65 && (try objects(skipping.output).count) == 2)
+        #expect(skipping.status == 65)
+        #expect(try objects(skipping.output).count == 2)
         #expect(try predict("a.mp4", "b.mp4", "--output", "out.jsonl").status == 0)
         #expect(try predict("a.mp4", "b.mp4", "--output", "out.jsonl", "--retry-failed").status == 65)
     }

@@ -89,7 +89,13 @@ import VideoData
         path = folder.path("film.mp4")
         var writer = try VideoWriter(path: path, width: 64, height: 64, framesPerSecond: 10)
         for index in 0..<Self.frameCount {
-            try writer.append((0..<64 * 64).flatMap { pixel in [UInt8(index * 5), UInt8(pixel % 64 * 4), UInt8(pixel / 64 * 4)] })
+            var pixels: [UInt8] = []
+            for pixel in 0..<64 * 64 {
+                pixels.append(UInt8(index * 5))
+                pixels.append(UInt8(pixel % 64 * 4))
+                pixels.append(UInt8(pixel / 64 * 4))
+            }
+            try writer.append(pixels)
         }
         try writer.finish()
     }
