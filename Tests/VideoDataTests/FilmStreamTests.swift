@@ -60,7 +60,7 @@ import VideoData
         ([0, 0.1, 0.2, -3, -2.9], [0, 0.1, 0.2, 0.3, 0.4], 1),
         // A clock that jumps by days.
         ([0, 0.1, 1e6, 1e6 + 0.1], [0, 0.1, 0.2, 0.3], 1),
-    ])
+    ] as [([Double], [Double], Int)])
     func times(_ stamps: [Double], _ times: [Double], _ jumps: Int) {
         var clock = StreamClock(framesPerSecond: 10)
         for (stamp, time) in zip(stamps, times) { #expect(abs(clock.time(ofStamp: stamp) - time) < 1e-6) }
@@ -69,7 +69,8 @@ import VideoData
 
     @Test func framesWithoutTimesFollowEachOther() {
         var clock = StreamClock(framesPerSecond: nil)
-        let times = [nil, nil, .nan, nil].map { clock.time(ofStamp: $0) }
+        let stamps: [Double?] = [nil, nil, .nan, nil]
+        let times = stamps.map { clock.time(ofStamp: $0) }
         #expect(zip(times, [0, 0.04, 0.08, 0.12]).allSatisfy { abs($0 - $1) < 1e-9 })
         #expect(clock.missingCount == 4)
         #expect(abs(clock.end(lastDuration: nil) - 0.16) < 1e-9 && abs(clock.end(lastDuration: 1e9) - 0.16) < 1e-9)
@@ -88,7 +89,13 @@ import VideoData
         path = folder.path("film.mp4")
         var writer = try VideoWriter(path: path, width: 64, height: 64, framesPerSecond: 10)
         for index in 0..<Self.frameCount {
-            try writer.append((0..<64 * 64).flatMap { pixel in [UInt8(index * 5), UInt8(pixel % 64 * 4), UInt8(pixel / 64 * 4)] })
+            var pixels: [UInt8] = []
+            for pixel in 0..<64 * 64 {
+                pixels.append(UInt8(index * 5))
+                pixels.append(UInt8(pixel % 64 * 4))
+                pixels.append(UInt8(pixel / 64 * 4))
+            }
+            try writer.append(pixels)
         }
         try writer.finish()
     }

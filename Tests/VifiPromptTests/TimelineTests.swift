@@ -65,7 +65,10 @@ import VifiPrompt
             return "no error"
         }
         let film = world.filmPath
-        for (window, stride) in [(FilmLength.seconds(0), nil), (.seconds(.nan), nil), (.seconds(1), FilmLength.frames(1)), (.frames(-1), nil)] {
+        let lengths: [(FilmLength, FilmLength?)] = [
+            (.seconds(0), nil), (.seconds(.nan), nil), (.seconds(1), .frames(1)), (.frames(-1), nil),
+        ]
+        for (window, stride) in lengths {
             #expect(
                 words { () throws(VifiPromptError) in _ = try labeller.timeline(of: film, window: window, stride: stride) }
                     == "window and stride are at least 0.001 seconds or 1 frame, and both seconds or both frames.")

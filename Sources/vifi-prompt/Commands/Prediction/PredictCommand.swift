@@ -78,6 +78,8 @@ struct PredictCommand: ParsableCommand {
         let style = AnswerStyle(
             rule: answers.rule, rejectLabel: answers.rejectLabel, top: answers.top, namesModels: models.models.count > 1,
             windows: windows.spans.map { "\($0.window.text) every \($0.stride.text)" })
+        // From here on there is something to keep; without it a signal may end the process as usual.
+        if batch.output != nil || batch.watch { Interruption.install() }
         var run = try PredictionRun(
             models: models.models, style: style, windows: windows, batch: batch, forms: forms,
             log: batch.output.map { try AnswerLog(path: $0, settings: settingsDigest(models.digest), retriesFailed: batch.retryFailed) },

@@ -63,8 +63,6 @@ struct PredictionRun {
     ///
     /// - Throws: the first failure's error, or `PredictionInterrupted`.
     mutating func process(_ sources: FilmSources) throws {
-        // Without anything to keep, a signal may end the process as usual.
-        if log != nil || batch.watch { Interruption.install() }
         isSingle = !sources.mayBeMany
         if batch.watch {
             try watch(sources)
