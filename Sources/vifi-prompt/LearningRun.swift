@@ -144,22 +144,6 @@ struct RunData {
     }
 }
 
-extension RunData {
-    /// What is learned from, in words.
-    var amount: String {
-        captions.map { "\(counted($0.train.captions.count, "caption", "captions")) of \(counted($0.train.videos.count, "film", "films"))" }
-            ?? "\(train.clips.count) clips of \(classes.count) classes"
-    }
-
-    /// What is written down of each list: its name, its text, and its films.
-    fileprivate var lists: [(name: String, text: String, films: AnnotationList)] {
-        if let captions {
-            return [("train", captions.train.text, captions.train.films)] + (captions.val.map { [("val", $0.text, $0.films)] } ?? [])
-        }
-        return [("train", AnnotationList.text(of: train.clips), train)] + (val.map { [("val", AnnotationList.text(of: $0.clips), $0)] } ?? [])
-    }
-}
-
 extension DataOptions {
     /// How films are read ahead. The model's workers take turns with one reading thread a processor.
     ///
@@ -221,15 +205,8 @@ struct LearningRun {
     /// Tokens of the test captions, and what turns these and the films into vectors; nil without captions.
     var captionTest: (sequences: [[Int]], encoder: () -> PairEncoder)?
 
-    /// - Throws: where the run learns from captions, whose cost nobody has told `plan` about.
-    func refuseCaptions() throws {
-        if data.captions != nil {
-            throw SettingsError.notWithCaptions(what: "plan", reason: "it knows the cost of classes only. Start the run; it says how long it will take.")
-        }
-    }
-
     /// An evaluation that a signal ended.
-    private struct CutShort: Error {}
+    struct CutShort: Error {}
 
     struct Outcome {
         let path: String
@@ -388,20 +365,6 @@ struct LearningRun {
                 if Interruption.isRequested { throw CutShort() }
             }
             return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
-        } catch is CutShort {
-            return nil
-        }
-    }
-
-    /// - Returns: nil where a signal cut it short.
-    private func evaluateCaptions(loader: ClipLoader) throws -> Scores? {
-        guard let captionTest, let list = data.captions?.val else { return nil }
-        do {
-            let evaluator = RetrievalEvaluator(captionTest.encoder(), pool: settings.pool)
-            let outcome = try evaluator.outcome(of: list, sequences: captionTest.sequences, loader: loader, bestCount: 0) { _, _ in
-                if Interruption.isRequested { throw CutShort() }
-            }
-            return Scores(outcome.metrics)
         } catch is CutShort {
             return nil
         }
