@@ -144,22 +144,6 @@ struct RunData {
     }
 }
 
-extension RunData {
-    /// What is learned from, in words.
-    var amount: String {
-        captions.map { "\(counted($0.train.captions.count, "caption", "captions")) of \(counted($0.train.videos.count, "film", "films"))" }
-            ?? "\(train.clips.count) clips of \(classes.count) classes"
-    }
-
-    /// What is written down of each list: its name, its text, and its films.
-    fileprivate var lists: [(name: String, text: String, films: AnnotationList)] {
-        if let captions {
-            return [("train", captions.train.text, captions.train.films)] + (captions.val.map { [("val", $0.text, $0.films)] } ?? [])
-        }
-        return [("train", AnnotationList.text(of: train.clips), train)] + (val.map { [("val", AnnotationList.text(of: $0.clips), $0)] } ?? [])
-    }
-}
-
 extension DataOptions {
     func loading(cacheByteBudget: Int = 0, badVideoPolicy: BadVideoPolicy? = nil) -> ClipLoader.Configuration {
         films.loading(cacheByteBudget: cacheByteBudget, badVideoPolicy: badVideoPolicy)
@@ -229,15 +213,8 @@ struct LearningRun {
     /// Tokens of the test captions, and what turns these and the films into vectors; nil without captions.
     var captionTest: (sequences: [[Int]], encoder: () -> PairEncoder)?
 
-    /// - Throws: where the run learns from captions, whose cost nobody has told `plan` about.
-    func refuseCaptions() throws {
-        if data.captions != nil {
-            throw SettingsError.notWithCaptions(what: "plan", reason: "it knows the cost of classes only. Start the run; it says how long it will take.")
-        }
-    }
-
     /// An evaluation that a signal ended.
-    private struct CutShort: Error {}
+    struct CutShort: Error {}
 
     struct Outcome {
         let path: String
@@ -411,20 +388,6 @@ struct LearningRun {
             let predictions = try frozen.map { try evaluator.predictions(of: $0, report: check) }
                 ?? evaluator.predictions(of: loader, report: check)
             return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
-        } catch is CutShort {
-            return nil
-        }
-    }
-
-    /// - Returns: nil where a signal cut it short.
-    private func evaluateCaptions(loader: ClipLoader) throws -> Scores? {
-        guard let captionTest, let list = data.captions?.val else { return nil }
-        do {
-            let evaluator = RetrievalEvaluator(captionTest.encoder(), pool: settings.pool)
-            let outcome = try evaluator.outcome(of: list, sequences: captionTest.sequences, loader: loader, bestCount: 0) { _, _ in
-                if Interruption.isRequested { throw CutShort() }
-            }
-            return Scores(outcome.metrics)
         } catch is CutShort {
             return nil
         }

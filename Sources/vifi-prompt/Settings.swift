@@ -154,7 +154,9 @@ struct Settings {
     /// The file of the backbone that the recipe names; on the pocket world of the one that suits `kind`.
     func backbonePath(kind: RunKind) throws -> String {
         try resumedBackbone ?? recipe.model.checkpoint
-            ?? (kind == .bridge ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone())
+            ?? (kind == .bridge
+                ? BackboneFinder.imageBackbone()
+                : hasCaptions ? BackboneFinder.newestCaptionBackbone() ?? BackboneFinder.bridgedBackbone() : BackboneFinder.bridgedBackbone())
     }
 
     /// The backbone in the file at `backbonePath`.

@@ -59,6 +59,7 @@ struct DataOptions: ParsableArguments {
     var root: String? { films.root }
     var frames: Int? { films.frames }
     var followLinks: Bool { films.followLinks }
+    var badVideoPolicy: BadVideoPolicy? { films.badVideoPolicy }
 }
 
 /// The films of lists that are named elsewhere, and how they are looked at.

@@ -18,7 +18,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
 
               vifi-prompt evaluate retrieval --captions test.csv --backbone clip.safetensors
               vifi-prompt evaluate retrieval --captions test.csv --prompts runs/captions-learn/prompts/best.safetensors
-              vifi-prompt evaluate retrieval --captions test.csv --backbone clip.safetensors --max-words 32 --output results/
+              vifi-prompt evaluate retrieval --captions test.csv --max-words 32 --output results/
 
             A query's rank is 1 + the number of candidates that score higher than its answer; equal scores count \
             for the answer, and are counted. A caption looks for its video among all videos; a video looks for \
@@ -74,9 +74,9 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         if let fusion = settings.fusion, fusion != .embedding {
             throw SettingsError.notWithCaptions(what: "fusion \(fusion.rawValue)", reason: "a video meets captions as one vector, the mean of its frames.")
         }
-        let list = try testList(settings, pool: pool)
-        let isPocket = settings.data.valCaptions == nil
-        let (promptPath, backbonePath) = chosen(settings, isPocket: isPocket)
+        let listPath = settings.data.valCaptions.flatMap { $0 == CaptionOptions.pocketName ? nil : $0 }
+        let list = try testList(listPath, root: settings.data.root, pool: pool)
+        let (promptPath, backbonePath) = chosen(settings, isPocket: listPath == nil)
         let subject = try Subject(
             prompts: promptPath, backbone: backbonePath, vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision)
@@ -88,10 +88,15 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         let frameCount = settings.data.frames ?? subject.prompts?.header.frameCount
             ?? (subject.backbone.description.tokenizer == .bytes ? 8 : 16)
         let loader = loader(of: list, settings, subject: subject, frameCount: frameCount)
-        let outcome = try outcome(of: list, sequences: sequences, loader: loader, subject: subject, frameCount: frameCount, pool: pool)
+        let encoder = PairEncoder(
+            backbone: subject.backbone.rounded(settings.rounding),
+            prompts: (subject.prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(settings.rounding).reading,
+            frameCount: frameCount, pool: pool)
+        let outcome = try outcome(of: list, sequences: sequences, loader: loader, encoder: encoder, pool: pool)
         for bad in loader.badVideos.all { Console.warning("not counted: \(bad.reason)") }
         let report = try RetrievalReport(
-            subject: subject, list: list, outcome: outcome, frames: frameCount, template: template ?? "{}", maxWords: settings.data.maxWords)
+            subject: subject, list: list, outcome: outcome, frames: frameCount, template: template ?? "{}", maxWords: settings.data.maxWords,
+            compat: settings.compat ?? [])
         if let output { try RetrievalFiles(outcome: outcome, list: list).write(report, to: output, withEmbeddings: embeddings) }
         if json {
             try Console.json(report)
@@ -113,9 +118,10 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         recipe.template = template ?? recipe.template
     }
 
-    private func testList(_ settings: Recipe, pool: WorkerPool) throws -> CaptionList {
-        if let path = settings.data.valCaptions {
-            let list = try CaptionList.read(path, root: settings.data.root)
+    /// - Parameter path: nil for the pocket world's.
+    private func testList(_ path: String?, root: String?, pool: WorkerPool) throws -> CaptionList {
+        if let path {
+            let list = try CaptionList.read(path, root: root)
             for warning in list.warnings { Console.warning(warning.description) }
             try list.films.checkFiles(followsLinks: followLinks)
             return list
@@ -148,10 +154,8 @@ struct EvaluateRetrievalCommand: ParsableCommand {
     }
 
     private func outcome(
-        of list: CaptionList, sequences: [[Int]], loader: ClipLoader, subject: Subject, frameCount: Int, pool: WorkerPool
+        of list: CaptionList, sequences: [[Int]], loader: ClipLoader, encoder: PairEncoder, pool: WorkerPool
     ) throws -> RetrievalEvaluator.Outcome {
-        let encoder = PairEncoder(
-            backbone: subject.backbone, prompts: subject.prompts?.prompts ?? PromptSet(vision: [], text: []), frameCount: frameCount, pool: pool)
         let films = ProgressReporter("retrieval", total: list.videos.count, unit: "films")
         var captions: ProgressReporter?
         defer { captions?.finish() }

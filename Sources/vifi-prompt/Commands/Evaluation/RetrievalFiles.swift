@@ -22,10 +22,11 @@ struct RetrievalReport: Encodable {
     let frames: Int
     let template: String
     let maxWords: Int?
+    let compat: String
     let metrics: RetrievalMetrics
 
     enum CodingKeys: String, CodingKey {
-        case `protocol`, backbone, prompts, list, videos, captions, frames, template, metrics
+        case `protocol`, backbone, prompts, list, videos, captions, frames, template, compat, metrics
         case backboneSHA256 = "backbone_sha256"
         case promptsSHA256 = "prompts_sha256"
         case listSHA256 = "list_sha256"
@@ -34,7 +35,8 @@ struct RetrievalReport: Encodable {
     }
 
     init(
-        subject: Subject, list: CaptionList, outcome: RetrievalEvaluator.Outcome, frames: Int, template: String, maxWords: Int?
+        subject: Subject, list: CaptionList, outcome: RetrievalEvaluator.Outcome, frames: Int, template: String, maxWords: Int?,
+        compat: Set<Quirk>
     ) throws {
         backbone = subject.backbone.description.name
         backboneSHA256 = subject.backbone.digest
@@ -48,6 +50,7 @@ struct RetrievalReport: Encodable {
         self.frames = frames
         self.template = template
         self.maxWords = maxWords
+        self.compat = Quirk.text(of: compat)
         metrics = outcome.metrics
     }
 }

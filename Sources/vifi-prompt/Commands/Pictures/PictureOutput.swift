@@ -105,9 +105,9 @@ enum PictureError: ReportableError {
             "--head is \(head); the vision tower has heads 1 to \(count)."
         case .confusion(let path, let line, let problem):
             "\(path.escapedForDisplay), line \(line): \(problem). A table of confusion has the header `truth,<class names>` and a "
-                + "row of counts for each class; `vifi-prompt eval --output FOLDER` writes one."
+                + "row of counts for each class; `vifi-prompt evaluate list --output FOLDER` writes one."
         case .noConfusion(let folder):
-            "\(folder.escapedForDisplay): holds no confusion.csv. `vifi-prompt eval --output FOLDER` writes one."
+            "\(folder.escapedForDisplay): holds no confusion.csv. `vifi-prompt evaluate list --output FOLDER` writes one."
         case .noRun(let path):
             (path.map { "\($0.escapedForDisplay): holds no run" } ?? "There is no run in runs/")
                 + ": neither metrics.jsonl nor results.csv. `vifi-prompt learn` makes one."

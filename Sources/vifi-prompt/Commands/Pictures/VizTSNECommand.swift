@@ -204,10 +204,10 @@ struct FilmListOptions: ParsableArguments {
             var options = try DataOptions.parse([])
             options.val = val
             options.labels = labels
-            options.root = root
-            options.frames = frames
-            options.followLinks = followLinks
-            options.badVideoPolicy = badVideoPolicy
+            options.films.root = root
+            options.films.frames = frames
+            options.films.followLinks = followLinks
+            options.films.badVideoPolicy = badVideoPolicy
             return options
         }
     }
