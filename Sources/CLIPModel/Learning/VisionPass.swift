@@ -51,26 +51,31 @@ package final class VisionPass: Sendable {
         let longest = chunks.map(\.count).max() ?? 1
         let layerCount = layout.layerCount
         func frameBytes(_ lean: Int) -> Int {
-            max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, leanLayers: lean))
+            max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, leanLayers: lean, precision: tower.precision))
         }
         scratch = (0..<pool.threadCount).map { _ in
-            VisionScratch(layout: layout, frameCount: longest, keeping: keeping, leanLayers: layerCount)
+            VisionScratch(layout: layout, frameCount: longest, keeping: keeping, leanLayers: layerCount, precision: tower.precision)
         }
         guard keeping.hasBackward else {
             waveClipCount = (Self.chunksPerWave + chunkCount - 1) / chunkCount
             (kept, leanLayerCount, shortfall) = ([], layerCount, 0)
-            passing = (0..<pool.threadCount).map { _ in VisionActivations(layout: layout, frameCount: longest, keeping: keeping) }
+            passing = (0..<pool.threadCount).map { _ in
+                VisionActivations(layout: layout, frameCount: longest, keeping: keeping, precision: tower.precision)
+            }
             return
         }
         let plan = Self.plan(
-            bytes: budget.left(), leastLean: budget == .standard ? layerCount / 6 : 0, frameCount: frameCount, chunkCount: chunkCount, longest: longest, layerCount: layerCount,
-            threadCount: pool.threadCount, frameBytes: frameBytes)
+            bytes: budget.left(), leastLean: budget == .standard && tower.precision == .float32 ? layerCount / 6 : 0, frameCount: frameCount,
+            chunkCount: chunkCount, longest: longest, layerCount: layerCount, threadCount: pool.threadCount, frameBytes: frameBytes)
         (waveClipCount, leanLayerCount, shortfall) = (plan.clips, plan.leanLayers, plan.shortfall)
         kept = (0..<plan.kept).map { item in
-            VisionActivations(layout: layout, frameCount: chunks[item % chunkCount].count, keeping: keeping, leanLayers: plan.leanLayers)
+            VisionActivations(
+                layout: layout, frameCount: chunks[item % chunkCount].count, keeping: keeping, leanLayers: plan.leanLayers,
+                precision: tower.precision)
         }
         passing = (0..<(plan.kept < plan.clips * chunkCount ? pool.threadCount : 0)).map { _ in
-            VisionActivations(layout: layout, frameCount: longest, keeping: keeping, leanLayers: plan.leanLayers)
+            VisionActivations(
+                layout: layout, frameCount: longest, keeping: keeping, leanLayers: plan.leanLayers, precision: tower.precision)
         }
     }
 

@@ -66,7 +66,10 @@ package final class VisionActivations: Sendable {
     ///   - keeping: nothing lets layers of one shape take turns with two memories.
     ///   - leanLayers: the first so many layers do not keep the hidden rows of their MLP, almost half of
     ///     their activations, for a third of a forward pass more work.
-    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0) {
+    ///   - precision: of the tower's products.
+    package init(
+        layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, precision: Precision = .float32
+    ) {
         let width = layout.architecture.vision.width
         let rows = frameCount * layout.frameRows
         var blocks: [BlockActivations] = []
@@ -76,7 +79,8 @@ package final class VisionActivations: Sendable {
                 blocks.append(blocks[layer - 2])
             } else {
                 blocks.append(BlockActivations(
-                    shapes: [shape], tower: layout.architecture.vision, keeping: keeping, keepsHidden: layer >= leanLayers))
+                    shapes: [shape], tower: layout.architecture.vision, keeping: keeping, keepsHidden: layer >= leanLayers,
+                    precision: shape.rowPrecision(precision, headWidth: layout.architecture.vision.headWidth)))
             }
         }
         self.blocks = blocks
@@ -114,7 +118,9 @@ package final class VisionActivations: Sendable {
     }
 
     /// Bytes that one frame's activations take.
-    package static func bytesPerFrame(layout: VisionLayout, keeping: Keeping, leanLayers: Int = 0) -> Int {
+    package static func bytesPerFrame(
+        layout: VisionLayout, keeping: Keeping, leanLayers: Int = 0, precision: Precision = .float32
+    ) -> Int {
         let tower = layout.architecture.vision
         let streams = (keeping == .weights ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
         let outside = 4 * streams * layout.frameRows * tower.width
@@ -122,7 +128,9 @@ package final class VisionActivations: Sendable {
             let rows = layout.rows(of: layer)
             // Of the last layer little more than its input, keys and values is there.
             if layer == layout.layerCount - 1 { return sum + 4 * rows * 3 * tower.width }
-            return sum + rows * BlockActivations.bytesPerRow(tower: tower, keeping: keeping) - (layer < leanLayers ? 4 * rows * tower.mlpWidth : 0)
+            let precision = layout.shape(of: layer, frameCount: 1).rowPrecision(precision, headWidth: tower.headWidth)
+            let left = layer < leanLayers ? BlockActivations.hiddenBytesPerRow(tower: tower, precision: precision) : 0
+            return sum + rows * (BlockActivations.bytesPerRow(tower: tower, keeping: keeping, precision: precision) - left)
         }
     }
 }
@@ -137,11 +145,13 @@ package final class VisionScratch: Sendable {
     let gradients: [MutableMatrix]
     let classGradient: MutableMatrix
 
-    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0) {
+    package init(
+        layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, precision: Precision = .float32
+    ) {
         let architecture = layout.architecture
         let shapes = (0..<layout.layerCount).map { layout.shape(of: $0, frameCount: frameCount) }
         let rows = keeping.hasBackward ? frameCount * (layout.frameRows + layout.promptTokens) : 0
-        block = BlockScratch(for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: leanLayers == 0)
+        block = BlockScratch(for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: leanLayers == 0, precision: precision)
         embedded = MutableMatrix(rows: keeping == .weights ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)
         gradients = (0..<3).map { MutableMatrix(rows: $0 == 2 && layout.joinLayer == nil ? 0 : rows, columns: architecture.vision.width) }
