@@ -65,14 +65,15 @@ struct LearnCommand: LearningCommand {
         let sequences = try backbone.sequences(
             of: runData.classes.names, textTokens: configuration.textTokens, template: settings.recipe.template,
             keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
-        let filmBytes = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
+        let besides = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
+            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
         let makeTask = {
             PromptTask(
                 backbone: backbone, prompts: prompts,
                 setting: TaskSetting(
                     sequences: sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                     weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
-                    budget: memory.budget(pool: settings.pool, besides: filmBytes), rounding: settings.rounding))
+                    budget: memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding))
         }
         let learning = LearningRun(
             kind: .learn, settings: settings, data: runData, options: data, backbone: backbone,
