@@ -1,7 +1,5 @@
 #include "CKernels.h"
-#include "vector.h"
-
-static const float layer_norm_epsilon = 1e-5f;  // torch.nn.LayerNorm, as CLIP uses it
+#include "formulas.h"
 
 VIFI_CLONES
 void vifi_layer_norm(const float *input, ptrdiff_t input_stride, const float *weight, const float *bias,
@@ -11,21 +9,8 @@ void vifi_layer_norm(const float *input, ptrdiff_t input_stride, const float *we
     for (ptrdiff_t row = 0; row < rows; row++) {
         const float *x = input + row * input_stride;
         float *y = output + row * output_stride;
-        vifi_lanes lanes = {};
-        float rest = 0;
-        for (ptrdiff_t i = 0; i < whole; i += VIFI_LANES) lanes += VIFI_LOAD(x + i);
-        for (ptrdiff_t i = whole; i < width; i++) rest += x[i];
-        const float m = (vifi_lane_sum(&lanes) + rest) / (float)width;
-
-        lanes = (vifi_lanes){};
-        rest = 0;
-        for (ptrdiff_t i = 0; i < whole; i += VIFI_LANES) {
-            const vifi_lanes d = VIFI_LOAD(x + i) - VIFI_SPLAT(m);
-            lanes += d * d;
-        }
-        for (ptrdiff_t i = whole; i < width; i++) rest += (x[i] - m) * (x[i] - m);
-        const float inverse = 1.0f / sqrtf((vifi_lane_sum(&lanes) + rest) / (float)width + layer_norm_epsilon);
-
+        float m, inverse;
+        vifi_moments(x, whole, width, &m, &inverse);
         for (ptrdiff_t i = 0; i < width; i++) y[i] = (x[i] - m) * inverse * weight[i] + bias[i];
         mean[row] = m;
         inverse_deviation[row] = inverse;

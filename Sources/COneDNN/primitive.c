@@ -105,7 +105,7 @@ int vifi_fp32_multiply(int left_transposed, int right_transposed, ptrdiff_t rows
 typedef struct {
     vifi_product_key key;
     dnnl_primitive_t primitive;  // NULL in an empty slot
-    dnnl_memory_t left, right, output, scratchpad;
+    dnnl_memory_t left, right, bias, output, scratchpad;
 } product;
 
 typedef struct {
@@ -119,6 +119,7 @@ typedef struct {
 static void free_product(product *p) {
     if (p->left) dnnl_memory_destroy(p->left);
     if (p->right) dnnl_memory_destroy(p->right);
+    if (p->bias) dnnl_memory_destroy(p->bias);
     if (p->output) dnnl_memory_destroy(p->output);
     if (p->scratchpad) dnnl_memory_destroy(p->scratchpad);
     if (p->primitive) dnnl_primitive_destroy(p->primitive);
@@ -218,8 +219,9 @@ static int queried(vifi_layout *layout, const_dnnl_primitive_desc_t description,
 
 // MARK: Products
 
+// `bias` may be NULL.
 static int product_description(dnnl_primitive_desc_t *result, const vifi_layout *left, const vifi_layout *right,
-                               const vifi_layout *output, int is_adding) {
+                               const vifi_layout *bias, const vifi_layout *output, int is_adding) {
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_post_ops_t after = NULL;
     *result = NULL;
@@ -238,12 +240,13 @@ static int product_description(dnnl_primitive_desc_t *result, const vifi_layout 
     if (!failed) {
 #if DNNL_VERSION_MAJOR < 3
         dnnl_matmul_desc_t operation;
-        failed = dnnl_matmul_desc_init(&operation, VIFI_DESCRIPTOR(left), VIFI_DESCRIPTOR(right), NULL,
-                                       VIFI_DESCRIPTOR(output)) != dnnl_success
+        failed = dnnl_matmul_desc_init(&operation, VIFI_DESCRIPTOR(left), VIFI_DESCRIPTOR(right),
+                                       bias ? VIFI_DESCRIPTOR(bias) : NULL, VIFI_DESCRIPTOR(output)) != dnnl_success
                  || dnnl_primitive_desc_create(result, &operation, attributes, engine, NULL) != dnnl_success;
 #else
-        failed = dnnl_matmul_primitive_desc_create(result, engine, VIFI_DESCRIPTOR(left), VIFI_DESCRIPTOR(right), NULL,
-                                                   VIFI_DESCRIPTOR(output), attributes) != dnnl_success;
+        failed = dnnl_matmul_primitive_desc_create(result, engine, VIFI_DESCRIPTOR(left), VIFI_DESCRIPTOR(right),
+                                                   bias ? VIFI_DESCRIPTOR(bias) : NULL, VIFI_DESCRIPTOR(output),
+                                                   attributes) != dnnl_success;
 #endif
     }
     if (after) dnnl_post_ops_destroy(after);
@@ -259,7 +262,7 @@ int vifi_factor_layout(ptrdiff_t inner, ptrdiff_t columns, vifi_layout *layout) 
     const int failed = strided(&left, dnnl_bf16, usual_rows, inner, inner, 1)
                        || any_layout(&right, dnnl_bf16, inner, columns)
                        || strided(&output, dnnl_f32, usual_rows, columns, columns, 1)
-                       || product_description(&description, &left, &right, &output, 0)
+                       || product_description(&description, &left, &right, NULL, &output, 0)
                        || queried(layout, description, dnnl_query_weights_md);
     leave_alone(before);
     if (description) dnnl_primitive_desc_destroy(description);
@@ -270,25 +273,28 @@ int vifi_factor_layout(ptrdiff_t inner, ptrdiff_t columns, vifi_layout *layout) 
 }
 
 static int make_product(thread_state *thread, product *p, const vifi_product_key *key, const vifi_layout *right_layout) {
-    vifi_layout left = {0}, right = {0}, output = {0}, scratchpad = {0};
+    vifi_layout left = {0}, right = {0}, bias = {0}, output = {0}, scratchpad = {0};
     dnnl_primitive_desc_t description = NULL;
     const ptrdiff_t left_row = key->is_left_transposed ? 1 : key->inner;
     const ptrdiff_t left_column = key->is_left_transposed ? key->rows : 1;
     const ptrdiff_t right_row = key->is_right_transposed ? 1 : key->columns;
     const ptrdiff_t right_column = key->is_right_transposed ? key->inner : 1;
     int failed = strided(&left, dnnl_bf16, key->rows, key->inner, left_row, left_column)
-                 || strided(&output, dnnl_f32, key->rows, key->columns, key->columns, 1)
+                 || strided(&output, key->is_output_half ? dnnl_bf16 : dnnl_f32, key->rows, key->columns, key->columns, 1)
+                 || (key->has_bias && strided(&bias, dnnl_f32, 1, key->columns, key->columns, 1))
                  || (!right_layout && strided(&right, dnnl_bf16, key->inner, key->columns, right_row, right_column));
     const vifi_layout *used = right_layout ? right_layout : &right;
-    failed = failed || product_description(&description, &left, used, &output, key->is_adding)
+    failed = failed || product_description(&description, &left, used, key->has_bias ? &bias : NULL, &output, key->is_adding)
              || queried(&scratchpad, description, dnnl_query_scratchpad_md)
              || dnnl_primitive_create(&p->primitive, description) != dnnl_success
              || !scratch(thread, VIFI_SCRATCH_ONEDNN, vifi_layout_bytes(&scratchpad)) || memory(&p->left, &left, DNNL_MEMORY_NONE)
+             || (key->has_bias && memory(&p->bias, &bias, DNNL_MEMORY_NONE))
              || memory(&p->right, used, DNNL_MEMORY_NONE) || memory(&p->output, &output, DNNL_MEMORY_NONE)
              || memory(&p->scratchpad, &scratchpad, DNNL_MEMORY_NONE);
     if (description) dnnl_primitive_desc_destroy(description);
     vifi_layout_free(&left);
     vifi_layout_free(&right);
+    vifi_layout_free(&bias);
     vifi_layout_free(&output);
     vifi_layout_free(&scratchpad);
     if (failed) {
@@ -302,7 +308,8 @@ static int make_product(thread_state *thread, product *p, const vifi_product_key
 static size_t hash(const vifi_product_key *key) {
     const uint64_t numbers[] = {
         (uint64_t)key->rows, (uint64_t)key->columns, (uint64_t)key->inner,
-        (uint64_t)(key->is_left_transposed | key->is_right_packed << 1 | key->is_adding << 2 | key->is_right_transposed << 3),
+        (uint64_t)(key->is_left_transposed | key->is_right_packed << 1 | key->is_adding << 2 | key->is_right_transposed << 3
+                   | key->has_bias << 4 | key->is_output_half << 5),
     };
     uint64_t sum = 0xCBF29CE484222325u;  // FNV-1a, a number at a time
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sum = (sum ^ numbers[i]) * 0x100000001B3u;
@@ -312,7 +319,8 @@ static size_t hash(const vifi_product_key *key) {
 static int is_same(const vifi_product_key *a, const vifi_product_key *b) {
     return a->rows == b->rows && a->columns == b->columns && a->inner == b->inner
            && a->is_left_transposed == b->is_left_transposed && a->is_right_transposed == b->is_right_transposed
-           && a->is_right_packed == b->is_right_packed && a->is_adding == b->is_adding;
+           && a->is_right_packed == b->is_right_packed && a->is_adding == b->is_adding && a->has_bias == b->has_bias
+           && a->is_output_half == b->is_output_half;
 }
 
 static product *find_product(thread_state *thread, const vifi_product_key *key, const vifi_layout *right_layout) {
@@ -328,13 +336,14 @@ static product *find_product(thread_state *thread, const vifi_product_key *key, 
 }
 
 static int run(const vifi_product_key *key, const vifi_layout *right_layout, const void *left, const void *right,
-               float *output) {
+               const float *bias, void *output) {
     thread_state *thread = this_thread();
     product *p = thread ? find_product(thread, key, right_layout) : NULL;
     if (!p) return -1;
     // oneDNN's handles are not const; sources are only read.
     if (dnnl_memory_set_data_handle(p->left, (void *)(uintptr_t)left) != dnnl_success
         || dnnl_memory_set_data_handle(p->right, (void *)(uintptr_t)right) != dnnl_success
+        || (bias && dnnl_memory_set_data_handle(p->bias, (void *)(uintptr_t)bias) != dnnl_success)
         || dnnl_memory_set_data_handle(p->output, output) != dnnl_success
         || dnnl_memory_set_data_handle(p->scratchpad, thread->scratch[VIFI_SCRATCH_ONEDNN]) != dnnl_success)
         return -1;
@@ -343,15 +352,16 @@ static int run(const vifi_product_key *key, const vifi_layout *right_layout, con
         {DNNL_ARG_WEIGHTS, p->right},
         {DNNL_ARG_DST, p->output},
         {DNNL_ARG_SCRATCHPAD, p->scratchpad},
+        {DNNL_ARG_BIAS, p->bias},
     };
-    return dnnl_primitive_execute(p->primitive, thread->stream, 4, arguments) != dnnl_success
+    return dnnl_primitive_execute(p->primitive, thread->stream, bias ? 5 : 4, arguments) != dnnl_success
            || dnnl_stream_wait(thread->stream) != dnnl_success;
 }
 
 int vifi_run_product(const vifi_product_key *key, const vifi_layout *right_layout, const void *left, const void *right,
-                     float *output) {
+                     const float *bias, void *output) {
     const int before = enter_alone();
-    const int failed = run(key, right_layout, left, right, output);
+    const int failed = run(key, right_layout, left, right, bias, output);
     leave_alone(before);
     return failed;
 }

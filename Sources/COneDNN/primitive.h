@@ -15,7 +15,7 @@ typedef struct {
 // What tells one product from another on the same thread.
 typedef struct {
     ptrdiff_t rows, columns, inner;
-    int is_left_transposed, is_right_transposed, is_right_packed, is_adding;
+    int is_left_transposed, is_right_transposed, is_right_packed, is_adding, has_bias, is_output_half;
 } vifi_product_key;
 
 // The layout in which oneDNN reads a bfloat16 right factor [inner, columns] fastest. Zero on success.
@@ -28,9 +28,9 @@ int vifi_reorder(const float *values, ptrdiff_t row_stride, ptrdiff_t column_str
                  const vifi_layout *layout, void *output);
 
 // All three are dense, unless right has a layout of its own: oneDNN 2.6 has a slow reference kernel only for
-// outputs with gaps between their rows. Zero on success.
+// outputs with gaps between their rows. `bias` is a row, or NULL. Zero on success.
 int vifi_run_product(const vifi_product_key *key, const vifi_layout *right_layout, const void *left,
-                     const void *right, float *output);
+                     const void *right, const float *bias, void *output);
 
 typedef enum {
     VIFI_SCRATCH_LEFT,

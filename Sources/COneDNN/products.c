@@ -19,16 +19,15 @@ size_t vifi_bf16_factor_bytes(const vifi_bf16_factor *factor) {
     return 0;
 }
 void vifi_bf16_factor_free(vifi_bf16_factor *factor) { (void)factor; }
-int vifi_bf16_multiply(const float *input, ptrdiff_t input_stride, ptrdiff_t rows, const vifi_bf16_factor *factor,
-                       float *output, ptrdiff_t output_stride, int adding) {
-    (void)input, (void)input_stride, (void)rows, (void)factor, (void)output, (void)output_stride, (void)adding;
+int vifi_bf16_multiply(vifi_bf16_rows input, ptrdiff_t rows, const vifi_bf16_factor *factor, const float *bias,
+                       vifi_bf16_rows output, int adding) {
+    (void)input, (void)rows, (void)factor, (void)bias, (void)output, (void)adding;
     return -1;
 }
-int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_left_transposed,
-                            const float *right, ptrdiff_t right_stride, int is_right_transposed,
+int vifi_bf16_multiply_both(vifi_bf16_rows left, int is_left_transposed, vifi_bf16_rows right, int is_right_transposed,
                             ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
                             float *output, ptrdiff_t output_stride, int adding) {
-    (void)left, (void)left_stride, (void)is_left_transposed, (void)right, (void)right_stride, (void)is_right_transposed;
+    (void)left, (void)is_left_transposed, (void)right, (void)is_right_transposed;
     (void)rows, (void)columns, (void)inner, (void)output, (void)output_stride, (void)adding;
     return -1;
 }
@@ -88,12 +87,13 @@ void vifi_bf16_factor_free(vifi_bf16_factor *factor) {
 
 // Products go straight to rows without gaps, else by way of scratch memory.
 static int product_into(vifi_product_key key, const vifi_layout *right_layout, const void *left, const void *right,
-                        float *output, ptrdiff_t output_stride) {
-    if (output_stride == key.columns || key.rows == 1) return vifi_run_product(&key, right_layout, left, right, output);
+                        const float *bias, float *output, ptrdiff_t output_stride) {
+    if (output_stride == key.columns || key.rows == 1)
+        return vifi_run_product(&key, right_layout, left, right, bias, output);
     float *dense = vifi_scratch(VIFI_SCRATCH_OUTPUT, (size_t)(key.rows * key.columns) * sizeof *dense);
     const int is_adding = key.is_adding;
     key.is_adding = 0;
-    if (!dense || vifi_run_product(&key, right_layout, left, right, dense) != 0) return -1;
+    if (!dense || vifi_run_product(&key, right_layout, left, right, bias, dense) != 0) return -1;
     if (is_adding) {
         vifi_add(dense, key.columns, output, output_stride, key.rows, key.columns);
     } else {
@@ -103,34 +103,46 @@ static int product_into(vifi_product_key key, const vifi_layout *right_layout, c
     return 0;
 }
 
-int vifi_bf16_multiply(const float *input, ptrdiff_t input_stride, ptrdiff_t rows, const vifi_bf16_factor *factor,
-                       float *output, ptrdiff_t output_stride, int adding) {
-    uint16_t *left = vifi_scratch(VIFI_SCRATCH_LEFT, (size_t)(rows * factor->inner) * sizeof *left);
-    if (!left) return -1;
-    vifi_to_bfloat16(input, input_stride, left, rows, factor->inner);
-    const vifi_product_key key = {
-        .rows = rows, .columns = factor->columns, .inner = factor->inner,
-        .is_left_transposed = 0, .is_right_packed = 1, .is_adding = adding != 0,
-    };
-    return product_into(key, &factor->layout, left, factor->data, output, output_stride);
+// Rows without gaps, rounded: themselves where they are already. NULL where memory is short.
+static const uint16_t *rounded(vifi_bf16_rows rows, ptrdiff_t count, ptrdiff_t width, vifi_scratch_use use) {
+    if (rows.is_half) {
+        if (rows.stride == width || count == 1) return rows.pointer;
+        uint16_t *dense = vifi_scratch(use, (size_t)(count * width) * sizeof *dense);
+        for (ptrdiff_t row = 0; dense && row < count; row++)
+            memcpy(dense + row * width, (const uint16_t *)rows.pointer + row * rows.stride, (size_t)width * sizeof *dense);
+        return dense;
+    }
+    uint16_t *half = vifi_scratch(use, (size_t)(count * width) * sizeof *half);
+    if (half) vifi_to_bfloat16(rows.pointer, rows.stride, half, count, width);
+    return half;
 }
 
-int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_left_transposed,
-                            const float *right, ptrdiff_t right_stride, int is_right_transposed,
+int vifi_bf16_multiply(vifi_bf16_rows input, ptrdiff_t rows, const vifi_bf16_factor *factor, const float *bias,
+                       vifi_bf16_rows output, int adding) {
+    const uint16_t *left = rounded(input, rows, factor->inner, VIFI_SCRATCH_LEFT);
+    if (!left) return -1;
+    const vifi_product_key key = {
+        .rows = rows, .columns = factor->columns, .inner = factor->inner, .is_right_packed = 1,
+        .is_adding = adding != 0, .has_bias = bias != NULL, .is_output_half = output.is_half != 0,
+    };
+    if (!output.is_half) return product_into(key, &factor->layout, left, factor->data, bias, output.pointer, output.stride);
+    if ((output.stride != factor->columns && rows > 1) || adding) return -1;
+    return vifi_run_product(&key, &factor->layout, left, factor->data, bias, output.pointer);
+}
+
+int vifi_bf16_multiply_both(vifi_bf16_rows left, int is_left_transposed, vifi_bf16_rows right, int is_right_transposed,
                             ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
                             float *output, ptrdiff_t output_stride, int adding) {
-    uint16_t *left_half = vifi_scratch(VIFI_SCRATCH_LEFT, (size_t)(rows * inner) * sizeof *left_half);
-    uint16_t *right_half = vifi_scratch(VIFI_SCRATCH_RIGHT, (size_t)(inner * columns) * sizeof *right_half);
+    const uint16_t *left_half =
+        is_left_transposed ? rounded(left, inner, rows, VIFI_SCRATCH_LEFT) : rounded(left, rows, inner, VIFI_SCRATCH_LEFT);
+    const uint16_t *right_half = is_right_transposed ? rounded(right, columns, inner, VIFI_SCRATCH_RIGHT)
+                                                     : rounded(right, inner, columns, VIFI_SCRATCH_RIGHT);
     if (!left_half || !right_half) return -1;
-    if (is_left_transposed) vifi_to_bfloat16(left, left_stride, left_half, inner, rows);
-    else vifi_to_bfloat16(left, left_stride, left_half, rows, inner);
-    if (is_right_transposed) vifi_to_bfloat16(right, right_stride, right_half, columns, inner);
-    else vifi_to_bfloat16(right, right_stride, right_half, inner, columns);
     const vifi_product_key key = {
         .rows = rows, .columns = columns, .inner = inner, .is_left_transposed = is_left_transposed != 0,
-        .is_right_transposed = is_right_transposed != 0, .is_right_packed = 0, .is_adding = adding != 0,
+        .is_right_transposed = is_right_transposed != 0, .is_adding = adding != 0,
     };
-    return product_into(key, NULL, left_half, right_half, output, output_stride);
+    return product_into(key, NULL, left_half, right_half, NULL, output, output_stride);
 }
 
 #endif

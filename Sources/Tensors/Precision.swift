@@ -9,6 +9,9 @@ package enum Precision: String, Sendable, CaseIterable {
 }
 
 extension Precision {
+    /// Bytes of a number.
+    package var byteCount: Int { self == .float32 ? 4 : 2 }
+
     /// Why a precision cannot be had here.
     package enum Obstacle: Sendable, Equatable {
         /// This program was built without oneDNN.

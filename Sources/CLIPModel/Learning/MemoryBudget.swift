@@ -2,12 +2,16 @@ import Tensors
 
 /// How much memory a step may take for what its backward pass needs.
 package enum MemoryBudget: Sendable, Equatable {
-    /// Everything is kept but the hidden rows of every sixth layer's MLP: a twelfth less memory for a fortieth more time.
+    /// Everything is kept up to `standardBytes`. Beyond, up to five layers of twelve keep no hidden rows of their
+    /// MLP: a fifth less memory for a fifteenth more time.
     case standard
     /// Bytes of activations.
     case activations(Int)
     /// Bytes of the whole process, of which `reserve` go to what is neither matrices nor made yet.
     case process(Int, reserve: Int)
+
+    /// Activations that need no saving.
+    static let standardBytes = 768 << 20
 
     /// What the system's libraries, the program and each thread's buffers of BLAS and oneDNN take, as measured.
     package static func processReserve(threadCount: Int) -> Int {
@@ -26,6 +30,18 @@ package enum MemoryBudget: Sendable, Equatable {
         case .standard: .max
         case .activations(let bytes): bytes
         case .process(let bytes, let reserve): max(0, bytes - reserve - WorkMeter.reading.liveBytes)
+        }
+    }
+}
+
+extension CLIPArchitecture {
+    /// Bytes of the copies of the blocks' weights that products in bfloat16 are made from; none in float32.
+    ///
+    /// - Parameter hasBackward: one copy serves the way forward, another the way back.
+    package func packedWeightBytes(precision: Precision, hasBackward: Bool) -> Int {
+        guard precision == .bfloat16 else { return 0 }
+        return [vision, text].reduce(0) { sum, tower in
+            sum + (hasBackward ? 4 : 2) * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
         }
     }
 }

@@ -51,27 +51,43 @@ package final class VisionPass: Sendable {
         let longest = chunks.map(\.count).max() ?? 1
         let layerCount = layout.layerCount
         func frameBytes(_ lean: Int) -> Int {
-            max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, leanLayers: lean))
+            max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, leanLayers: lean, precision: tower.precision))
         }
         scratch = (0..<pool.threadCount).map { _ in
-            VisionScratch(layout: layout, frameCount: longest, keeping: keeping, leanLayers: layerCount)
+            VisionScratch(layout: layout, frameCount: longest, keeping: keeping, leanLayers: layerCount, precision: tower.precision)
         }
         guard keeping.hasBackward else {
-            waveClipCount = (Self.chunksPerWave + chunkCount - 1) / chunkCount
+            waveClipCount = Self.clipsPerWave(chunkCount)
             (kept, leanLayerCount, shortfall) = ([], layerCount, 0)
-            passing = (0..<pool.threadCount).map { _ in VisionActivations(layout: layout, frameCount: longest, keeping: keeping) }
+            passing = (0..<pool.threadCount).map { _ in
+                VisionActivations(layout: layout, frameCount: longest, keeping: keeping, precision: tower.precision)
+            }
             return
         }
+        let leastLean = budget == .standard
+            ? Self.standardLean(
+                frameCount: Self.clipsPerWave(chunkCount) * frameCount, layerCount: layerCount, frameBytes: frameBytes) : 0
         let plan = Self.plan(
-            bytes: budget.left(), leastLean: budget == .standard ? layerCount / 6 : 0, frameCount: frameCount, chunkCount: chunkCount, longest: longest, layerCount: layerCount,
-            threadCount: pool.threadCount, frameBytes: frameBytes)
+            bytes: budget.left(), leastLean: leastLean, frameCount: frameCount, chunkCount: chunkCount, longest: longest,
+            layerCount: layerCount, threadCount: pool.threadCount, frameBytes: frameBytes)
         (waveClipCount, leanLayerCount, shortfall) = (plan.clips, plan.leanLayers, plan.shortfall)
         kept = (0..<plan.kept).map { item in
-            VisionActivations(layout: layout, frameCount: chunks[item % chunkCount].count, keeping: keeping, leanLayers: plan.leanLayers)
+            VisionActivations(
+                layout: layout, frameCount: chunks[item % chunkCount].count, keeping: keeping, leanLayers: plan.leanLayers,
+                precision: tower.precision)
         }
         passing = (0..<(plan.kept < plan.clips * chunkCount ? pool.threadCount : 0)).map { _ in
-            VisionActivations(layout: layout, frameCount: longest, keeping: keeping, leanLayers: plan.leanLayers)
+            VisionActivations(
+                layout: layout, frameCount: longest, keeping: keeping, leanLayers: plan.leanLayers, precision: tower.precision)
         }
+    }
+
+    private static func clipsPerWave(_ chunkCount: Int) -> Int { (chunksPerWave + chunkCount - 1) / chunkCount }
+
+    /// Lean layers where nobody has set a bound.
+    private static func standardLean(frameCount: Int, layerCount: Int, frameBytes: (_ lean: Int) -> Int) -> Int {
+        let most = 5 * layerCount / 12
+        return (0..<most).first { frameCount * frameBytes($0) <= MemoryBudget.standardBytes } ?? most
     }
 
     private struct Plan {
@@ -84,10 +100,11 @@ package final class VisionPass: Sendable {
     /// What costs least time within `bytes`: several clips a wave; lean layers, one after the other; then
     /// whole chunks that are computed twice.
     private static func plan(
-        bytes: Int, leastLean: Int, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int, frameBytes: (_ lean: Int) -> Int
+        bytes: Int, leastLean: Int, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int,
+        frameBytes: (_ lean: Int) -> Int
     ) -> Plan {
         var plan = Plan()
-        plan.clips = max(1, min((chunksPerWave + chunkCount - 1) / chunkCount, bytes / (frameCount * frameBytes(0))))
+        plan.clips = max(1, min(clipsPerWave(chunkCount), bytes / (frameCount * frameBytes(0))))
         plan.kept = plan.clips * chunkCount
         if let lean = (leastLean..<layerCount).first(where: { plan.clips * frameCount * frameBytes($0) <= bytes }) {
             plan.leanLayers = lean

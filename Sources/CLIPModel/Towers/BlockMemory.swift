@@ -58,6 +58,16 @@ package struct BlockShape: Sendable, Equatable {
         queries == .first ? groups.offsets[group] : groups.offsets[group + 1] - 1
     }
 
+    /// The numbers in which a tower of `precision` holds rows between its products: bfloat16 where every product
+    /// and attention of the block takes it.
+    ///
+    /// - Precondition: no row is masked.
+    func rowPrecision(_ precision: Precision, headWidth: Int) -> Precision {
+        guard precision == .bfloat16, queries == .every else { return .float32 }
+        let isLong = (0..<groups.count).allSatisfy { attentionTakesHalf(queryCount: groups.length(of: $0), headWidth: headWidth) }
+        return isLong ? .bfloat16 : .float32
+    }
+
     func mask(of group: Int, isCausal: Bool) -> AttentionMask {
         guard isCausal else { return .none }
         return .causal(firstQueryRow: queries == .last ? groups.length(of: group) - 1 : 0)
@@ -81,40 +91,48 @@ package struct BlockActivations: Sendable {
     let shape: BlockShape
     /// `[rows, width]`; the block before writes its output here.
     package let input: MutableMatrix
+    /// Of the rows that products read: normalised, queries, keys and values, attended, hidden.
+    let precision: Precision
     let attentionNorm: LayerNormStatistics
     /// `[rows, 3 × width]`; `[rows, 2 × width]`, without queries, when only some rows query.
-    let queryKeyValue: MutableMatrix
+    let queryKeyValue: Rows
     /// `[queries, width]`, of the rows that query when not all do.
     private let selectedQueries: MutableMatrix
     /// `[1, headCount × queries]`, group after group.
     private let logSums: MutableMatrix
     private let headCount: Int
     /// `[queries, width]`, the heads' outputs side by side; nil where no weights learn from them.
-    let attended: MutableMatrix?
+    let attended: Rows?
     /// `[queries, width]`, the residual stream between attention and MLP.
     let middle: MutableMatrix
     let mlpNorm: LayerNormStatistics
     /// `[queries, mlpWidth]`, before the activation; nil where the backward pass computes it again.
-    let hidden: MutableMatrix?
+    let hidden: Rows?
 
     /// Memory for any one of `shapes`, all or none of which let every row query; seen as the first.
-    init(shapes: [BlockShape], tower: CLIPArchitecture.Tower, keeping: Keeping, keepsHidden: Bool = true) {
+    ///
+    /// - Parameter precision: of rows between products, as `BlockShape.rowPrecision` has it.
+    init(
+        shapes: [BlockShape], tower: CLIPArchitecture.Tower, keeping: Keeping, keepsHidden: Bool = true,
+        precision: Precision = .float32
+    ) {
         precondition(!shapes.isEmpty, "no shape to keep activations of")
         let rows = shapes.map(\.groups.rowCount).max() ?? 0
         let queryCount = shapes.map(\.queryCount).max() ?? 0
         let width = tower.width
         shape = shapes[0]
         headCount = tower.headCount
+        self.precision = precision
         input = MutableMatrix(rows: rows, columns: width)
         attentionNorm = LayerNormStatistics(rows: rows)
-        queryKeyValue = MutableMatrix(rows: rows, columns: (shapes[0].queries == .every ? 3 : 2) * width)
+        queryKeyValue = Rows(rows: rows, columns: (shapes[0].queries == .every ? 3 : 2) * width, precision: precision)
         let selected = shapes.filter { $0.queries != .every }.map(\.queryCount).max() ?? 0
         selectedQueries = MutableMatrix(rows: selected, columns: width)
         logSums = MutableMatrix(rows: 1, columns: tower.headCount * queryCount)
-        attended = keeping == .weights ? MutableMatrix(rows: queryCount, columns: width) : nil
+        attended = keeping == .weights ? Rows(rows: queryCount, columns: width, precision: precision) : nil
         middle = MutableMatrix(rows: queryCount, columns: width)
         mlpNorm = LayerNormStatistics(rows: queryCount)
-        hidden = keeping.hasBackward && keepsHidden ? MutableMatrix(rows: queryCount, columns: tower.mlpWidth) : nil
+        hidden = keeping.hasBackward && keepsHidden ? Rows(rows: queryCount, columns: tower.mlpWidth, precision: precision) : nil
     }
 
     /// The same memory seen as another of its shapes.
@@ -125,6 +143,7 @@ package struct BlockActivations: Sendable {
         let queries = 0..<shape.queryCount
         self.shape = shape
         headCount = memory.headCount
+        precision = memory.precision
         input = memory.input.rows(rows)
         attentionNorm = memory.attentionNorm
         queryKeyValue = memory.queryKeyValue.rows(rows)
@@ -136,11 +155,16 @@ package struct BlockActivations: Sendable {
         hidden = memory.hidden?.rows(queries)
     }
 
-    /// `[queries, width]`
-    var queries: MutableMatrix { shape.queries == .every ? queryKeyValue.columns(0..<input.columnCount) : selectedQueries }
+    /// `[queries, width]`, float32.
+    var queries: MutableMatrix { shape.queries == .every ? queryKeyValue.float32.columns(0..<input.columnCount) : selectedQueries }
 
-    /// `[rows, 2 × width]`
-    var keyValue: MutableMatrix { queryKeyValue.columns(queryKeyValue.columnCount - 2 * input.columnCount..<queryKeyValue.columnCount) }
+    /// `[rows, 2 × width]`, float32.
+    var keyValue: MutableMatrix {
+        queryKeyValue.float32.columns(queryKeyValue.columnCount - 2 * input.columnCount..<queryKeyValue.columnCount)
+    }
+
+    /// The first rows of scratch memory in this block's numbers.
+    func view(_ memory: MutableMatrix, rows: Int) -> Rows { Rows(over: memory, rows: rows, precision: precision) }
 
     /// `[1, headCount × queries]` of one group.
     func logSums(of group: Int) -> MutableMatrix {
@@ -157,9 +181,13 @@ package struct BlockActivations: Sendable {
     }
 
     /// Bytes that a row of a block keeps when every row queries.
-    static func bytesPerRow(tower: CLIPArchitecture.Tower, keeping: Keeping) -> Int {
-        4 * ((keeping == .weights ? 6 : 5) * tower.width + tower.mlpWidth + tower.headCount)
+    static func bytesPerRow(tower: CLIPArchitecture.Tower, keeping: Keeping, precision: Precision = .float32) -> Int {
+        let between = (keeping == .weights ? 4 : 3) * tower.width
+        return 4 * (2 * tower.width + tower.headCount) + precision.byteCount * between
+            + hiddenBytesPerRow(tower: tower, precision: precision)
     }
+
+    static func hiddenBytesPerRow(tower: CLIPArchitecture.Tower, precision: Precision) -> Int { precision.byteCount * tower.mlpWidth }
 }
 
 /// Memory that a worker reuses from block to block.
@@ -182,7 +210,11 @@ package struct BlockScratch: Sendable {
     ///
     /// - Parameters:
     ///   - keepsHidden: whether all activations keep their hidden rows, so that there is no need of them here.
-    init(for shapes: [BlockShape], tower: CLIPArchitecture.Tower, keeping: Keeping, keepsHidden: Bool = true) {
+    ///   - precision: of the tower, where no row is masked.
+    init(
+        for shapes: [BlockShape], tower: CLIPArchitecture.Tower, keeping: Keeping, keepsHidden: Bool = true,
+        precision: Precision = .float32
+    ) {
         let rows = shapes.map(\.groups.rowCount).max() ?? 0
         let queryCount = shapes.map(\.queryCount).max() ?? 0
         let selectedCount = shapes.filter { $0.queries != .every }.map(\.queryCount).max() ?? 0
@@ -210,6 +242,7 @@ package struct BlockScratch: Sendable {
         }
         attention = AttentionScratch(
             scoreCount: sizes.map { $0.0 * $0.1 }.max() ?? 0, keyCount: sizes.map(\.1).max() ?? 0, headWidth: tower.headWidth,
-            forGradients: forGradients)
+            forGradients: forGradients,
+            halfCounts: precision == .bfloat16 ? (sizes.map(\.0).max() ?? 0, sizes.map(\.1).max() ?? 0) : (0, 0))
     }
 }

@@ -62,40 +62,54 @@ package struct TransformerBlock: Sendable {
     func forward(saved: BlockActivations, shared: Matrix?, output: MutableMatrix?, scratch: BlockScratch) {
         let groups = saved.shape.groups
         let p = parameters
-        let normalised = scratch.normalised.rows(0..<groups.rowCount)
+        let normalised = saved.view(scratch.normalised, rows: groups.rowCount)
         layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalised, saving: saved.attentionNorm)
         if saved.shape.queries == .every {
             linear(normalised, weight: weights.queryKeyValue, bias: p.attentionInput.bias, into: saved.queryKeyValue)
         } else {
             let bias = p.attentionInput.bias
-            linear(normalised, weight: weights.keyValue, bias: bias.columns(width..<3 * width), into: saved.keyValue)
+            linear(normalised, weight: weights.keyValue, bias: bias.columns(width..<3 * width), into: saved.queryKeyValue)
             linear(
-                saved.selectedRows(of: normalised, scratch: scratch.selected), weight: weights.query,
+                saved.selectedRows(of: normalised.float32, scratch: scratch.selected), weight: weights.query,
                 bias: bias.columns(0..<width), into: saved.queries)
         }
         guard let output, saved.shape.queries != .none else { return }
 
-        let attended = saved.attended ?? scratch.attended.rows(0..<saved.shape.queryCount)
-        for group in 0..<groups.count {
-            let queryRows = saved.shape.queryRows(of: group)
-            attention(
-                queries: saved.queries.rows(queryRows),
-                sources: AttentionSources(shared: shared, own: saved.keyValue.rows(groups.rows(of: group)).reading),
-                headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
-                logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.rows(queryRows),
-                precision: weights.precision)
-        }
+        let attended = saved.attended ?? saved.view(scratch.attended, rows: saved.shape.queryCount)
+        attend(saved: saved, shared: shared, into: attended, scratch: scratch)
         add(p.attentionOutput.bias, toRowsOf: saved.selectedRows(of: saved.input, scratch: scratch.selected), into: saved.middle)
         multiply(attended, weights.attentionOutput, into: saved.middle, adding: true)
 
-        let mlpNormalised = scratch.normalised.rows(0..<saved.shape.queryCount)
+        let mlpNormalised = saved.view(scratch.normalised, rows: saved.shape.queryCount)
         layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalised, saving: saved.mlpNorm)
-        let hidden = saved.hidden ?? scratch.hidden.rows(0..<saved.shape.queryCount)
+        let hidden = saved.hidden ?? saved.view(scratch.hidden, rows: saved.shape.queryCount)
         linear(mlpNormalised, weight: weights.mlpInput, bias: p.mlpInput.bias, into: hidden)
-        let activated = scratch.activated.rows(0..<saved.shape.queryCount)
+        let activated = saved.view(scratch.activated, rows: saved.shape.queryCount)
         activation(hidden, into: activated)
         add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
         multiply(activated, weights.mlpOutput, into: output, adding: true)
+    }
+
+    /// Fills `attended`, `[queries, width]`, a group after the other.
+    private func attend(saved: BlockActivations, shared: Matrix?, into attended: Rows, scratch: BlockScratch) {
+        let groups = saved.shape.groups
+        for group in 0..<groups.count {
+            let queryRows = saved.shape.queryRows(of: group)
+            switch (saved.queryKeyValue, attended) {
+            case (.bfloat16(let queryKeyValue), .bfloat16(let attended)):
+                precondition(!isCausal, "rows of bfloat16 are not masked")
+                attention(
+                    queryKeyValue: queryKeyValue.rows(queryRows), shared: shared, headCount: headCount,
+                    logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.rows(queryRows))
+            default:
+                attention(
+                    queries: saved.queries.rows(queryRows),
+                    sources: AttentionSources(shared: shared, own: saved.keyValue.rows(groups.rows(of: group)).reading),
+                    headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
+                    logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.float32.rows(queryRows),
+                    precision: weights.precision)
+            }
+        }
     }
 
     /// The gradient of `forward`.
@@ -111,41 +125,68 @@ package struct TransformerBlock: Sendable {
         keyValueGradient: Matrix? = nil, sharedGradient: MutableMatrix?, inputGradient: MutableMatrix?,
         weights sink: some BlockGradientSink, scratch: BlockScratch
     ) {
-        let groups = saved.shape.groups
-        let ownGradient = scratch.queryKeyValueGradient.rows(0..<groups.rowCount)
-        let ownKeyValueGradient = ownGradient.columns(width..<3 * width)
+        let rows = saved.shape.groups.rowCount
         if let outputGradient { mlpBackward(outputGradient: outputGradient, saved: saved, scratch: scratch) }
         // Only now: it may be the memory of the MLP's hidden rows.
-        if let keyValueGradient { ownKeyValueGradient.copy(keyValueGradient) } else { ownKeyValueGradient.fill(0) }
+        let ownGradient = saved.view(scratch.queryKeyValueGradient, rows: rows)
+        if case .float32(let gradient) = ownGradient {
+            let ownKeyValueGradient = gradient.columns(width..<3 * width)
+            if let keyValueGradient { ownKeyValueGradient.copy(keyValueGradient) } else { ownKeyValueGradient.fill(0) }
+        }
         if outputGradient != nil {
+            let attendedGradient = saved.view(scratch.attendedGradient, rows: saved.shape.queryCount)
             multiplyBackward(
-                scratch.middleGradient.rows(0..<saved.shape.queryCount), weights.attentionOutput,
-                into: scratch.attendedGradient.rows(0..<saved.shape.queryCount))
-            let queryGradient = saved.shape.queries == .every
-                ? ownGradient.columns(0..<width) : scratch.queryGradient.rows(0..<saved.shape.queryCount)
-            for group in 0..<groups.count {
-                let queryRows = saved.shape.queryRows(of: group)
-                let ownRows = groups.rows(of: group)
-                attentionBackward(
-                    outputGradient: scratch.attendedGradient.rows(queryRows), queries: saved.queries.rows(queryRows),
-                    sources: AttentionSources(shared: shared, own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
-                    mask: saved.shape.mask(of: group, isCausal: isCausal), logSums: saved.logSums(of: group),
-                    scratch: scratch.attention,
-                    queryGradient: inputGradient == nil ? nil : queryGradient.rows(queryRows),
-                    sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)),
-                    precision: weights.precision)
-            }
+                scratch.middleGradient.rows(0..<saved.shape.queryCount), weights.attentionOutput, into: attendedGradient)
+            attendBackward(
+                attendedGradient, saved: saved, shared: shared, ownGradient: ownGradient, sharedGradient: sharedGradient,
+                learnsOwn: inputGradient != nil, scratch: scratch)
         }
         guard let inputGradient else { return }
         attentionInputBackward(hasQueries: outputGradient != nil, saved: saved, inputGradient: inputGradient, scratch: scratch)
         sink.add(BlockContribution(block: self, saved: saved, outputGradient: outputGradient, scratch: scratch))
     }
 
+    /// The gradient of `attend`; fills `ownGradient` and the scratch memory's `queryGradient`.
+    private func attendBackward(
+        _ attendedGradient: Rows, saved: BlockActivations, shared: Matrix?, ownGradient: Rows, sharedGradient: MutableMatrix?,
+        learnsOwn: Bool, scratch: BlockScratch
+    ) {
+        let groups = saved.shape.groups
+        switch (attendedGradient, saved.queryKeyValue, ownGradient) {
+        case (.bfloat16(let attendedGradient), .bfloat16(let queryKeyValue), .bfloat16(let ownGradient)):
+            for group in 0..<groups.count {
+                let rows = groups.rows(of: group)
+                attentionBackward(
+                    outputGradient: attendedGradient.rows(rows), queryKeyValue: queryKeyValue.rows(rows), shared: shared,
+                    headCount: headCount, logSums: saved.logSums(of: group), scratch: scratch.attention,
+                    gradient: learnsOwn ? ownGradient.rows(rows) : nil, sharedGradient: sharedGradient)
+            }
+        default:
+            let attendedGradient = attendedGradient.float32
+            let ownGradient = ownGradient.float32
+            let ownKeyValueGradient = ownGradient.columns(width..<3 * width)
+            let queryGradient = saved.shape.queries == .every
+                ? ownGradient.columns(0..<width) : scratch.queryGradient.rows(0..<saved.shape.queryCount)
+            for group in 0..<groups.count {
+                let queryRows = saved.shape.queryRows(of: group)
+                let ownRows = groups.rows(of: group)
+                attentionBackward(
+                    outputGradient: attendedGradient.rows(queryRows), queries: saved.queries.rows(queryRows),
+                    sources: AttentionSources(shared: shared, own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
+                    mask: saved.shape.mask(of: group, isCausal: isCausal), logSums: saved.logSums(of: group),
+                    scratch: scratch.attention,
+                    queryGradient: learnsOwn ? queryGradient.rows(queryRows) : nil,
+                    sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)),
+                    precision: weights.precision)
+            }
+        }
+    }
+
     /// From the block's output down to the residual stream between attention and MLP:
     /// fills `hiddenGradient`, `mlpNormGradient` and `middleGradient` of the scratch memory.
     func mlpBackward(outputGradient: MutableMatrix, saved: BlockActivations, scratch: BlockScratch) {
         let rows = 0..<saved.shape.queryCount
-        let hiddenGradient = scratch.hiddenGradient.rows(rows)
+        let hiddenGradient = saved.view(scratch.hiddenGradient, rows: saved.shape.queryCount)
         let normGradient = scratch.mlpNormGradient.rows(rows)
         let middleGradient = scratch.middleGradient.rows(rows)
         let hidden = saved.hidden ?? hiddenAgain(saved: saved, scratch: scratch)
@@ -159,10 +200,9 @@ package struct TransformerBlock: Sendable {
     }
 
     /// The MLP's hidden rows where they were not kept, as `forward` computed them.
-    private func hiddenAgain(saved: BlockActivations, scratch: BlockScratch) -> MutableMatrix {
-        let rows = 0..<saved.shape.queryCount
-        let normalised = scratch.normalised.rows(rows)
-        let hidden = scratch.hidden.rows(rows)
+    private func hiddenAgain(saved: BlockActivations, scratch: BlockScratch) -> Rows {
+        let normalised = saved.view(scratch.normalised, rows: saved.shape.queryCount)
+        let hidden = saved.view(scratch.hidden, rows: saved.shape.queryCount)
         let norm = parameters.mlpNorm
         layerNorm(saved.middle, weight: norm.weight, bias: norm.bias, into: normalised, saving: saved.mlpNorm)
         linear(normalised, weight: weights.mlpInput, bias: parameters.mlpInput.bias, into: hidden)
@@ -176,7 +216,7 @@ package struct TransformerBlock: Sendable {
         let shape = saved.shape
         let rows = 0..<shape.groups.rowCount
         let normGradient = scratch.attentionNormGradient.rows(rows)
-        let ownGradient = scratch.queryKeyValueGradient.rows(rows)
+        let ownGradient = saved.view(scratch.queryKeyValueGradient, rows: shape.groups.rowCount)
         if hasQueries && shape.queries == .every {
             multiplyBackward(ownGradient, weights.queryKeyValue, into: normGradient)
             inputGradient.copy(scratch.middleGradient.rows(rows))

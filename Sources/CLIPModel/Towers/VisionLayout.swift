@@ -73,7 +73,11 @@ package final class VisionActivations: Sendable {
     ///   - leanLayers: the first so many layers do not keep the hidden rows of their MLP, almost half of
     ///     their activations, for a third of a forward pass more work.
     ///   - keepsTrunk: also layers below the first prompts, where somebody looks at them.
-    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, keepsTrunk: Bool = false) {
+    ///   - precision: of the tower's products.
+    package init(
+        layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, keepsTrunk: Bool = false,
+        precision: Precision = .float32
+    ) {
         let width = layout.architecture.vision.width
         let rows = frameCount * layout.frameRows
         var blocks: [BlockActivations] = []
@@ -84,7 +88,8 @@ package final class VisionActivations: Sendable {
                 blocks.append(blocks[layer - 2])
             } else {
                 blocks.append(BlockActivations(
-                    shapes: [shape], tower: layout.architecture.vision, keeping: keeping, keepsHidden: layer >= leanLayers))
+                    shapes: [shape], tower: layout.architecture.vision, keeping: keeping, keepsHidden: layer >= leanLayers,
+                    precision: shape.rowPrecision(precision, headWidth: layout.architecture.vision.headWidth)))
             }
         }
         self.blocks = blocks
@@ -136,7 +141,9 @@ package final class VisionActivations: Sendable {
     }
 
     /// Bytes that one frame's activations take.
-    package static func bytesPerFrame(layout: VisionLayout, keeping: Keeping, leanLayers: Int = 0) -> Int {
+    package static func bytesPerFrame(
+        layout: VisionLayout, keeping: Keeping, leanLayers: Int = 0, precision: Precision = .float32
+    ) -> Int {
         let tower = layout.architecture.vision
         let streams = (keeping == .weights ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
         let outside = 4 * streams * layout.frameRows * tower.width
@@ -144,7 +151,9 @@ package final class VisionActivations: Sendable {
             let rows = layout.rows(of: layer)
             // Of the last layer little more than its input, keys and values is there.
             if layer == layout.layerCount - 1 { return sum + 4 * rows * 3 * tower.width }
-            return sum + rows * BlockActivations.bytesPerRow(tower: tower, keeping: keeping) - (layer < leanLayers ? 4 * rows * tower.mlpWidth : 0)
+            let precision = layout.shape(of: layer, frameCount: 1).rowPrecision(precision, headWidth: tower.headWidth)
+            let left = layer < leanLayers ? BlockActivations.hiddenBytesPerRow(tower: tower, precision: precision) : 0
+            return sum + rows * (BlockActivations.bytesPerRow(tower: tower, keeping: keeping, precision: precision) - left)
         }
     }
 }
@@ -161,14 +170,21 @@ package final class VisionScratch: Sendable {
     let gradients: [MutableMatrix]
     let classGradient: MutableMatrix
 
-    package init(layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, keepsTrunk: Bool = false) {
+    package init(
+        layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, precision: Precision = .float32
+    ) {
         let architecture = layout.architecture
         let shapes = (0..<layout.layerCount).map { layout.shape(of: $0, frameCount: frameCount) }
         let rows = keeping.hasBackward ? frameCount * (layout.frameRows + layout.promptTokens) : 0
         let trunkLayers = VisionActivations.firstKept(layout, keeping)
         block = BlockScratch(
-            for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: leanLayers == 0 && trunkLayers == 0)
-        trunk = (0..<min(2, trunkLayers)).map { BlockActivations(shapes: [shapes[$0]], tower: architecture.vision, keeping: .nothing) }
+            for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: leanLayers == 0 && trunkLayers == 0,
+            precision: precision)
+        trunk = (0..<min(2, trunkLayers)).map {
+            BlockActivations(
+                shapes: [shapes[$0]], tower: architecture.vision, keeping: .nothing,
+                precision: shapes[$0].rowPrecision(precision, headWidth: architecture.vision.headWidth))
+        }
         embedded = MutableMatrix(rows: keeping == .weights ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)
         gradients = (0..<3).map { MutableMatrix(rows: $0 == 2 && layout.joinLayer == nil ? 0 : rows, columns: architecture.vision.width) }

@@ -9,10 +9,13 @@ package struct VisionTower: Sendable {
     let parameters: VisionParameters<Matrix>
     let blocks: [TransformerBlock]
     private let patchProjection: Weight
+    /// Of products with weights.
+    package let precision: Precision
 
     init(architecture: CLIPArchitecture, parameters: VisionParameters<Matrix>, precision: Precision = .float32) {
         self.architecture = architecture
         self.parameters = parameters
+        self.precision = precision
         blocks = parameters.blocks.enumerated().map { layer, block in
             TransformerBlock(
                 parameters: block, headCount: architecture.vision.headCount, activation: architecture.activation,

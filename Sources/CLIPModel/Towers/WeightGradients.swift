@@ -48,29 +48,29 @@ package struct BlockContribution {
         let width = saved.input.columnCount
         if let outputGradient {
             let rows = 0..<shape.queryCount
-            let activated = scratch.activated.rows(rows)
-            block.activation(saved.hidden ?? scratch.hidden.rows(rows), into: activated)
+            let activated = saved.view(scratch.activated, rows: shape.queryCount)
+            block.activation(saved.hidden ?? saved.view(scratch.hidden, rows: shape.queryCount), into: activated)
             linearWeightBackward(
-                outputGradient: outputGradient, input: activated,
+                outputGradient: .float32(outputGradient), input: activated,
                 weightGradient: gradients.mlpOutput.weight, biasGradient: gradients.mlpOutput.bias, precision: precision)
 
-            let normalised = scratch.normalised.rows(rows)
+            let normalised = saved.view(scratch.normalised, rows: shape.queryCount)
             layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: normalised, saving: saved.mlpNorm)
             linearWeightBackward(
-                outputGradient: scratch.hiddenGradient.rows(rows), input: normalised,
+                outputGradient: saved.view(scratch.hiddenGradient, rows: shape.queryCount), input: normalised,
                 weightGradient: gradients.mlpInput.weight, biasGradient: gradients.mlpInput.bias, precision: precision)
             layerNormWeightBackward(
                 outputGradient: scratch.mlpNormGradient.rows(rows), input: saved.middle, saved: saved.mlpNorm,
                 weightGradient: gradients.mlpNorm.weight, biasGradient: gradients.mlpNorm.bias)
             guard let attended = saved.attended else { preconditionFailure("activations were kept for prompts only") }
             linearWeightBackward(
-                outputGradient: scratch.middleGradient.rows(rows), input: attended,
+                outputGradient: .float32(scratch.middleGradient.rows(rows)), input: attended,
                 weightGradient: gradients.attentionOutput.weight, biasGradient: gradients.attentionOutput.bias, precision: precision)
         }
 
         let rows = 0..<shape.groups.rowCount
-        let normalised = scratch.normalised.rows(rows)
-        let inputGradient = scratch.queryKeyValueGradient.rows(rows)
+        let normalised = saved.view(scratch.normalised, rows: shape.groups.rowCount)
+        let inputGradient = saved.view(scratch.queryKeyValueGradient, rows: shape.groups.rowCount)
         let weight = gradients.attentionInput.weight
         let bias = gradients.attentionInput.bias
         layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalised, saving: saved.attentionNorm)
@@ -83,7 +83,7 @@ package struct BlockContribution {
             if outputGradient != nil {
                 linearWeightBackward(
                     outputGradient: scratch.queryGradient.rows(0..<shape.queryCount),
-                    input: saved.selectedRows(of: normalised, scratch: scratch.selected),
+                    input: saved.selectedRows(of: normalised.float32, scratch: scratch.selected),
                     weightGradient: weight.rows(0..<width), biasGradient: bias.columns(0..<width), precision: precision)
             }
         }

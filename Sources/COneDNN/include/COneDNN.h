@@ -42,14 +42,21 @@ size_t vifi_bf16_factor_bytes(const vifi_bf16_factor *factor);
 
 void vifi_bf16_factor_free(vifi_bf16_factor *factor);
 
-// output[rows, columns] = input[rows, inner] * factor, or += where `adding`. Zero on success.
-int vifi_bf16_multiply(const float *input, ptrdiff_t input_stride, ptrdiff_t rows, const vifi_bf16_factor *factor,
-                       float *output, ptrdiff_t output_stride, int adding);
+// Rows of numbers, `stride` numbers apart: bfloat16, or float32 that products round.
+typedef struct {
+    void *pointer;
+    ptrdiff_t stride;
+    int is_half;
+} vifi_bf16_rows;
+
+// output[rows, columns] = input[rows, inner] * factor + bias, or += where `adding`. `bias` is a row of float32, or
+// NULL. An output in bfloat16 has no gaps, and nothing is added to it. Zero on success.
+int vifi_bf16_multiply(vifi_bf16_rows input, ptrdiff_t rows, const vifi_bf16_factor *factor, const float *bias,
+                       vifi_bf16_rows output, int adding);
 
 // output[rows, columns] = left[rows, inner] * right[inner, columns], or += where `adding`; a transposed factor is
 // stored the other way round. Zero on success.
-int vifi_bf16_multiply_both(const float *left, ptrdiff_t left_stride, int is_left_transposed,
-                            const float *right, ptrdiff_t right_stride, int is_right_transposed,
+int vifi_bf16_multiply_both(vifi_bf16_rows left, int is_left_transposed, vifi_bf16_rows right, int is_right_transposed,
                             ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
                             float *output, ptrdiff_t output_stride, int adding);
 

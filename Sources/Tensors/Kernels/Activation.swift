@@ -26,4 +26,32 @@ extension Activation {
         case .gelu: unsafe vifi_gelu_backward(input.pointer, gradient.pointer, input.count)
         }
     }
+
+    /// `output = activation(input)`, both in the same numbers.
+    package func callAsFunction(_ input: Rows, into output: Rows) {
+        switch (input, output) {
+        case (.float32(let input), .float32(let output)): self(input, into: output)
+        case (.bfloat16(let input), .bfloat16(let output)):
+            precondition(input.count == output.count && input.isDense && output.isDense, "activation shapes differ")
+            switch self {
+            case .quickGELU: unsafe vifi_quick_gelu_bf16(input.pointer, output.pointer, input.count)
+            case .gelu: unsafe vifi_gelu_bf16(input.pointer, output.pointer, input.count)
+            }
+        default: preconditionFailure("activation from one kind of numbers to another")
+        }
+    }
+
+    /// Turns the gradient of the output into that of the input, in place.
+    package func backward(input: Rows, gradient: Rows) {
+        switch (input, gradient) {
+        case (.float32(let input), .float32(let gradient)): backward(input: input, gradient: gradient)
+        case (.bfloat16(let input), .bfloat16(let gradient)):
+            precondition(input.count == gradient.count && input.isDense && gradient.isDense, "activation shapes differ")
+            switch self {
+            case .quickGELU: unsafe vifi_quick_gelu_bf16_backward(input.pointer, gradient.pointer, input.count)
+            case .gelu: unsafe vifi_gelu_bf16_backward(input.pointer, gradient.pointer, input.count)
+            }
+        default: preconditionFailure("activation from one kind of numbers to another")
+        }
+    }
 }

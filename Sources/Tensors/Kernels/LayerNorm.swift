@@ -34,6 +34,25 @@ package func layerNorm(
         statistics.mean.pointer, statistics.inverseDeviation.pointer, input.rowCount, input.columnCount)
 }
 
+/// `layerNorm` into rows that products read.
+package func layerNorm(
+    _ input: some Readable, weight: some Readable, bias: some Readable, into output: Rows, saving statistics: LayerNormStatistics
+) {
+    switch output {
+    case .float32(let output): layerNorm(input, weight: weight, bias: bias, into: output, saving: statistics)
+    case .bfloat16(let output):
+        let input = input.reading
+        precondition(
+            output.rowCount == input.rowCount && output.columnCount == input.columnCount && output.isDense,
+            "layerNorm shapes differ")
+        precondition(weight.count == input.columnCount && bias.count == input.columnCount, "layerNorm weight or bias has another width")
+        precondition(statistics.mean.columnCount >= input.rowCount, "layerNorm statistics hold too few rows")
+        unsafe vifi_layer_norm_bf16(
+            input.pointer, input.stride, weight.reading.pointer, bias.reading.pointer, output.pointer,
+            statistics.mean.pointer, statistics.inverseDeviation.pointer, input.rowCount, input.columnCount)
+    }
+}
+
 /// Adds the gradient of `layerNorm` with respect to its input to `inputGradient`.
 package func layerNormBackward(
     outputGradient: some Readable, input: some Readable, weight: some Readable,

@@ -1,4 +1,5 @@
 import CKernels
+import COneDNN
 
 /// `output = input · weightᵀ + bias`
 ///
@@ -21,6 +22,32 @@ package func linearWeightBackward(
 ) {
     multiply(outputGradient, .transposed, input, .asStored, into: weightGradient, adding: true, precision: precision)
     sumRows(of: outputGradient, into: biasGradient)
+}
+
+/// `linearWeightBackward` of rows that products read; in bfloat16 if any of them are.
+package func linearWeightBackward(
+    outputGradient: Rows, input: Rows, weightGradient: MutableMatrix, biasGradient: MutableMatrix, precision: Precision
+) {
+    if case .float32(let outputGradient) = outputGradient, case .float32(let input) = input {
+        return linearWeightBackward(
+            outputGradient: outputGradient, input: input, weightGradient: weightGradient, biasGradient: biasGradient,
+            precision: precision)
+    }
+    let start = WorkMeter.now
+    let (rows, columns, inner) = (outputGradient.columnCount, input.columnCount, input.rowCount)
+    precondition(
+        outputGradient.rowCount == inner && weightGradient.rowCount == rows && weightGradient.columnCount == columns,
+        "weight gradient \(rows)×\(inner) · \(inner)×\(columns) into \(weightGradient.rowCount)×\(weightGradient.columnCount)")
+    let status = unsafe vifi_bf16_multiply_both(
+        outputGradient.factor, 1, input.factor, 0, rows, columns, inner, weightGradient.pointer, weightGradient.stride, 1)
+    precondition(status == 0, "oneDNN cannot multiply \(rows)×\(inner) · \(inner)×\(columns)")
+    WorkMeter.addProduct(rows: rows, operations: 2 * rows * columns * inner, since: start)
+    switch outputGradient {
+    case .float32(let gradient): sumRows(of: gradient, into: biasGradient)
+    case .bfloat16(let gradient):
+        precondition(biasGradient.count == gradient.columnCount, "sumRows needs a row of the same width")
+        unsafe vifi_sum_rows_bf16(gradient.pointer, gradient.stride, biasGradient.pointer, gradient.rowCount, gradient.columnCount)
+    }
 }
 
 /// Every row of `output` becomes `row`.

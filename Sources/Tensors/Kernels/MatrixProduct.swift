@@ -76,10 +76,23 @@ func product(
     case .bfloat16:
         precondition(scale == 1, "products in bfloat16 are not scaled")
         let status = unsafe vifi_bf16_multiply_both(
-            left.pointer, left.stride, leftOrientation == .transposed ? 1 : 0,
-            right.pointer, right.stride, rightOrientation == .transposed ? 1 : 0,
+            left.factor, leftOrientation == .transposed ? 1 : 0, right.factor, rightOrientation == .transposed ? 1 : 0,
             rows, columns, inner, output.pointer, output.stride, adding ? 1 : 0)
         precondition(status == 0, "oneDNN cannot multiply \(rows)×\(inner) · \(inner)×\(columns)")
     }
     return operations
+}
+
+extension Matrix {
+    /// As the C library takes it; products only read it.
+    var factor: vifi_bf16_rows { unsafe vifi_bf16_rows(pointer: UnsafeMutableRawPointer(mutating: pointer), stride: stride, is_half: 0) }
+}
+
+extension Rows {
+    var factor: vifi_bf16_rows {
+        switch self {
+        case .float32(let matrix): unsafe matrix.reading.factor
+        case .bfloat16(let matrix): unsafe vifi_bf16_rows(pointer: matrix.pointer, stride: matrix.stride, is_half: 1)
+        }
+    }
 }

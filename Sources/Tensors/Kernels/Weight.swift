@@ -30,14 +30,26 @@ package struct Weight: Sendable {
 ///   - input: `[rows, inputs]`.
 ///   - output: `[rows, outputs]`.
 package func multiply(_ input: some Readable, _ weight: Weight, into output: MutableMatrix, adding: Bool = false) {
-    weight.multiply(input.reading, .transposed, into: output, adding: adding)
+    weight.multiply(.float(input.reading), .transposed, bias: nil, into: .float32(output), adding: adding)
+}
+
+package func multiply(_ input: Rows, _ weight: Weight, into output: MutableMatrix, adding: Bool = false) {
+    weight.multiply(Factor(input), .transposed, bias: nil, into: .float32(output), adding: adding)
 }
 
 /// The gradient of `multiply` with respect to its input: `inputGradient = outputGradient · weight`, or added to it.
 package func multiplyBackward(
     _ outputGradient: some Readable, _ weight: Weight, into inputGradient: MutableMatrix, adding: Bool = false
 ) {
-    weight.multiply(outputGradient.reading, .asStored, into: inputGradient, adding: adding)
+    weight.multiply(.float(outputGradient.reading), .asStored, bias: nil, into: .float32(inputGradient), adding: adding)
+}
+
+package func multiplyBackward(_ outputGradient: some Readable, _ weight: Weight, into inputGradient: Rows) {
+    weight.multiply(.float(outputGradient.reading), .asStored, bias: nil, into: inputGradient, adding: false)
+}
+
+package func multiplyBackward(_ outputGradient: Rows, _ weight: Weight, into inputGradient: MutableMatrix) {
+    weight.multiply(Factor(outputGradient), .asStored, bias: nil, into: .float32(inputGradient), adding: false)
 }
 
 /// `output = input · weightᵀ + bias`
@@ -47,25 +59,61 @@ package func multiplyBackward(
 ///   - bias: `[1, outputs]`.
 ///   - output: `[rows, outputs]`.
 package func linear(_ input: some Readable, weight: Weight, bias: some Readable, into output: MutableMatrix) {
-    fillRows(of: output, with: bias)
-    multiply(input, weight, into: output, adding: true)
+    weight.multiply(.float(input.reading), .transposed, bias: bias.reading, into: .float32(output), adding: false)
+}
+
+package func linear(_ input: Rows, weight: Weight, bias: some Readable, into output: Rows) {
+    weight.multiply(Factor(input), .transposed, bias: bias.reading, into: output, adding: false)
+}
+
+/// What a weight is multiplied with.
+private enum Factor {
+    case float(Matrix)
+    case half(HalfMatrix)
+
+    init(_ rows: Rows) {
+        self = switch rows {
+        case .float32(let matrix): .float(matrix.reading)
+        case .bfloat16(let matrix): .half(matrix)
+        }
+    }
+
+    var shape: (rows: Int, columns: Int) {
+        switch self {
+        case .float(let matrix): (matrix.rowCount, matrix.columnCount)
+        case .half(let matrix): (matrix.rowCount, matrix.columnCount)
+        }
+    }
+
+    var rows: vifi_bf16_rows {
+        switch self {
+        case .float(let matrix): unsafe matrix.factor
+        case .half(let matrix): unsafe Rows.bfloat16(matrix).factor
+        }
+    }
 }
 
 extension Weight {
-    /// `output (+)= input · weight`, the weight oriented as said.
-    fileprivate func multiply(_ input: Matrix, _ orientation: Orientation, into output: MutableMatrix, adding: Bool) {
+    /// `output (+)= input · weight + bias`, the weight oriented as said.
+    fileprivate func multiply(_ input: Factor, _ orientation: Orientation, bias: Matrix?, into output: Rows, adding: Bool) {
+        if let bias { precondition(bias.rowCount == 1 && bias.columnCount == output.columnCount, "a bias of another width") }
         guard let half else {
-            return Tensors.multiply(input, .asStored, values, orientation, into: output, adding: adding)
+            guard case .float(let input) = input, case .float32(let output) = output else {
+                preconditionFailure("rows of bfloat16 for a weight of float32")
+            }
+            if let bias { fillRows(of: output, with: bias) }
+            return Tensors.multiply(input, .asStored, values, orientation, into: output, adding: adding || bias != nil)
         }
         let (inner, columns) = orientation == .asStored
             ? (values.rowCount, values.columnCount) : (values.columnCount, values.rowCount)
+        let shape = input.shape
         precondition(
-            input.columnCount == inner && output.rowCount == input.rowCount && output.columnCount == columns,
-            "product \(input.rowCount)×\(input.columnCount) · \(inner)×\(columns) into \(output.rowCount)×\(output.columnCount)")
-        guard input.rowCount > 0 else { return }
+            shape.columns == inner && output.rowCount == shape.rows && output.columnCount == columns,
+            "product \(shape.rows)×\(shape.columns) · \(inner)×\(columns) into \(output.rowCount)×\(output.columnCount)")
+        guard shape.rows > 0 else { return }
         let start = WorkMeter.now
-        half.multiply(input, orientation, into: output, adding: adding)
-        WorkMeter.addProduct(rows: input.rowCount, operations: 2 * input.rowCount * inner * columns, since: start)
+        unsafe half.multiply(input.rows, count: shape.rows, orientation, bias: bias, into: output.factor, adding: adding)
+        WorkMeter.addProduct(rows: shape.rows, operations: 2 * shape.rows * inner * columns, since: start)
     }
 }
 
@@ -81,11 +129,12 @@ private final class HalfWeight: Sendable {
         self.values = values
     }
 
-    func multiply(_ input: Matrix, _ orientation: Orientation, into output: MutableMatrix, adding: Bool) {
+    func multiply(
+        _ input: vifi_bf16_rows, count: Int, _ orientation: Orientation, bias: Matrix?, into output: vifi_bf16_rows, adding: Bool
+    ) {
         let factor = unsafe factor(orientation)
-        let status = unsafe vifi_bf16_multiply(
-            input.pointer, input.stride, input.rowCount, factor, output.pointer, output.stride, adding ? 1 : 0)
-        precondition(status == 0, "oneDNN cannot multiply \(input.rowCount) rows by \(values.rowCount)×\(values.columnCount)")
+        let status = unsafe vifi_bf16_multiply(input, count, factor, bias?.pointer, output, adding ? 1 : 0)
+        precondition(status == 0, "oneDNN cannot multiply \(count) rows by \(values.rowCount)×\(values.columnCount)")
     }
 
     func refresh() {

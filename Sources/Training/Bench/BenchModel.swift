@@ -40,13 +40,8 @@ package struct BenchWork: Sendable, Equatable {
         }
     }
 
-    /// Bytes of copies of the weights that products in bfloat16 are made from, forward and back.
-    package var packedWeightBytes: Int {
-        guard precision == .bfloat16 else { return 0 }
-        return [architecture.vision, architecture.text].reduce(0) { sum, tower in
-            sum + (kind == .predict ? 2 : 4) * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
-        }
-    }
+    /// Bytes of copies of the weights that products in bfloat16 are made from.
+    package var packedWeightBytes: Int { architecture.packedWeightBytes(precision: precision, hasBackward: kind != .predict) }
 
     /// Operations that each step needs, two a multiply-add. Class embeddings are there before `predict` starts.
     package var operationsNeeded: Int {

@@ -177,15 +177,16 @@ struct RunPlan: Encodable {
         taskBytes: Int, frozenBytes: Int, keepsFilms: Bool
     ) throws -> Memory {
         let architecture = run.backbone.architecture
-        let backbone = 4 * run.backbone.parameterCount
+        let weights = 4 * run.backbone.parameterCount
+        let backbone = weights + architecture.packedWeightBytes(precision: run.backbone.precision, hasBackward: true)
         var learning = 4 * 4 * learningCount
         var evaluation = run.data.val == nil ? 0 : run.backbone.evaluationBytes(
             prompts: learned.prompts, sequences: sequences, frameCount: run.settings.frameCount, pool: run.settings.pool)
         if case .backbone = learned {
             // Weights that learn are a copy, gradients have the shape of the whole backbone; evaluating and saving
             // take another copy.
-            learning = 2 * backbone + 2 * 4 * learningCount
-            evaluation += backbone
+            learning = 2 * weights + 2 * 4 * learningCount
+            evaluation += weights + architecture.packedWeightBytes(precision: run.backbone.precision, hasBackward: false)
         }
         let activations = max(0, taskBytes - learning)
         let clipBytes = 4 * run.settings.frameCount * 3 * architecture.imagePixels * architecture.imagePixels

@@ -91,6 +91,8 @@ struct BridgeCommand: LearningCommand {
         // Evaluating and saving take a copy of the weights; halving them, another.
         let besides = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
             + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (half ? 8 : 4) * backbone.parameterCount
+            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
+            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: false)
         let makeTask = {
             BridgeTask(
                 backbone: backbone, tuning: settings.recipe.tuning ?? .both,

@@ -123,14 +123,15 @@ struct LearnCommand: LearningCommand {
         let texts = try RunTexts(
             runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer)
         let side = backbone.architecture.imagePixels
-        let filmBytes = memory.filmBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
+        let besides = memory.filmBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
+            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
         let makeTask = {
             PromptTask(
                 backbone: backbone, prompts: prompts,
                 setting: TaskSetting(
                     sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                     weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
-                    budget: memory.budget(pool: settings.pool, besides: filmBytes), rounding: settings.rounding,
+                    budget: memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
                     videoOfCaption: texts.videoOfCaption))
         }
         let freezing = { (task: PromptTask) in
@@ -138,7 +139,7 @@ struct LearnCommand: LearningCommand {
                 task, settings: settings,
                 byteBudget: memory.frozenBytes(
                     pool: settings.pool,
-                    besides: filmBytes + backbone.evaluationBytes(
+                    besides: besides + backbone.evaluationBytes(
                         prompts: configuration, sequences: texts.sequences, frameCount: settings.frameCount, pool: settings.pool)))
         }
         let learning = LearningRun(
