@@ -6,10 +6,18 @@ package protocol LearningTask: AnyObject {
     /// Holds everything that changes from step to step.
     var optimiser: Optimiser { get }
     func begin()
+    /// Begins a step of which other ranks have clips too.
+    ///
+    /// - Parameter clip: the place in the step of the first clip that is added here.
+    func begin(at clip: Int)
     /// - Parameters:
     ///   - targets: one distribution over the classes a clip.
     ///   - weight: each clip's share of the step's loss.
     func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult)
+    /// Adds up what all ranks' clips have left behind, once each has added its own.
+    func combine(_ shares: Shares, over group: any ProcessGroup) throws
+    /// Numbers that ranks hand to each other in a step.
+    var sharedCount: Int { get }
     /// Applies the step's gradient, multiplied by `scale`.
     func finish(rate: Double, scale: Float)
     /// A classifier with the parameters as they are now.
@@ -23,6 +31,12 @@ package protocol LearningTask: AnyObject {
 extension LearningTask {
     /// Numbers that learn.
     package var parameterCount: Int { optimiser.parameterCount }
+    /// Where the order of sums does not depend on the place.
+    package func begin(at clip: Int) { begin() }
+    package func combine(_ shares: Shares, over group: any ProcessGroup) throws {
+        if group.count > 1 { throw TrainingError.notForRanks }
+    }
+    package var sharedCount: Int { 0 }
     /// Whatever learns without activations fits.
     package var memoryShortfall: Int { 0 }
 }
@@ -77,9 +91,14 @@ package final class PromptTask: LearningTask {
 
     package var memoryShortfall: Int { learner.memoryShortfall }
 
-    package func begin() {
-        learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts)
+    package func begin() { begin(at: 0) }
+
+    package func begin(at clip: Int) {
+        learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts, at: clip)
     }
+
+    package func combine(_ shares: Shares, over group: any ProcessGroup) throws { try learner.combine(shares, over: group) }
+    package var sharedCount: Int { learner.sharedCount }
 
     package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
         learner.add(clips: clips, targets: targets, weight: weight, to: &result)
@@ -157,6 +176,8 @@ package final class BridgeTask: LearningTask {
     package var memoryShortfall: Int { learner.memoryShortfall }
 
     package func begin() { learner.begin() }
+    package func combine(_ shares: Shares, over group: any ProcessGroup) throws { try learner.combine(over: group, gradients: gradients) }
+    package var sharedCount: Int { learner.sharedCount(gradients) }
 
     package func add(clips: [Matrix], targets: [[Float]], weight: Float, to result: inout StepResult) {
         learner.add(clips: clips, targets: targets, weight: weight, into: gradients, to: &result)

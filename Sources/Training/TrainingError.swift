@@ -15,6 +15,10 @@ package enum TrainingError: ReportableError, Equatable {
     case cannotSave(step: Int, reason: String, kept: String?)
     case badConfiguration([String])
     case noClips
+    /// What learns cannot be shared out.
+    case notForRanks
+    /// Ranks that should hold the same numbers do not.
+    case ranksDiffer(what: String, rank: Int, host: String)
     /// `--memory` leaves no room for one chunk of frames a thread.
     case tooLittleMemory(bound: Int, needed: Int)
 
@@ -23,7 +27,8 @@ package enum TrainingError: ReportableError, Equatable {
         case .diverged, .nonFiniteParameter: .badConfiguration
         case .backboneChanged: .software
         case .interrupted: .interrupted
-        case .badConfiguration: .badConfiguration
+        case .badConfiguration, .ranksDiffer: .badConfiguration
+        case .notForRanks: .usage
         case .noClips, .otherCheckpoint: .badData
         case .cannotSave: .inputOutput
         case .tooLittleMemory: .badConfiguration
@@ -51,6 +56,11 @@ package enum TrainingError: ReportableError, Equatable {
                     ?? "There is no checkpoint.")
         case .noClips:
             "no film of the training list could be read: there is nothing to learn from. Nothing was saved."
+        case .notForRanks:
+            "this way of learning runs in one process: start it without mpirun."
+        case .ranksDiffer(let what, let rank, let host):
+            "rank \(rank) on \(host.escapedForDisplay) has another \(what) than rank 0: all ranks must see the same files and run the same "
+                + "program. Put both on a file system that all machines share."
         case .tooLittleMemory(let bound, let needed):
             "--memory \(bound / 1_000_000)M is too little: with these weights, frames and threads at least \(needed / 1_000_000 + 1)M are needed. "
                 + "Allow more, or use fewer --threads."

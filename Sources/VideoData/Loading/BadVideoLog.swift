@@ -40,7 +40,7 @@ package final class BadVideoLog: @unchecked Sendable {
     }
 
     /// - Throws: `tooManyBadVideos` once more films are bad than the data set may hold.
-    func note(_ film: BadVideo) throws(DatasetError) {
+    package func note(_ film: BadVideo) throws(DatasetError) {
         let films: [BadVideo] = monitor.locked {
             if paths.insert(film.path).inserted { self.films.append(film) }
             return self.films
