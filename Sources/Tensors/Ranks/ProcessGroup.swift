@@ -3,7 +3,7 @@
 ///
 /// Only five operations know how bytes travel. What is built on them below gives the same bits whatever
 /// carries the bytes, since sums are made in the order of the ranks.
-package protocol ProcessGroup: AnyObject {
+package protocol ProcessGroup: AnyObject, Sendable {
     var rank: Int { get }
     /// At least 1.
     var count: Int { get }

@@ -15,6 +15,14 @@ extension ProcessGroupError: ReportableError {
 package struct AgreedFailure: ReportableError {
     package let exitStatus: ExitStatus
     package let description: String
+
+    package init(exitStatus: ExitStatus, description: String) {
+        self.exitStatus = exitStatus
+        self.description = description
+    }
+
+    /// What all ranks have found out together.
+    package init(_ error: any ReportableError) { self.init(exitStatus: error.exitStatus, description: error.description) }
 }
 
 extension ProcessGroup {

@@ -72,10 +72,13 @@ struct BridgeCommand: LearningCommand {
         try launch()
     }
 
+    private func runSettings(_ resumed: ResumedRun?) throws -> Settings {
+        try resumed?.settings(pool: model.pool) ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
+    }
+
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, sequences: [[Int]], makeTask: () -> BridgeTask) {
-        let settings = try resumed?.settings(pool: model.pool)
-            ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
+        let settings = try runSettings(resumed)
         let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
@@ -109,9 +112,13 @@ struct BridgeCommand: LearningCommand {
     }
 
     func learn(_ start: RunStart) throws {
-        let (learning, sequences, makeTask) = try prepared(start.resumed)
-        let task = makeTask()
-        try memory.check(shortfall: task.memoryShortfall)
+        try drawPocketFilms { try runSettings(start.resumed) }
+        let (learning, sequences, task) = try Ranks.group.agreed { () throws -> (LearningRun, [[Int]], BridgeTask) in
+            let (learning, sequences, makeTask) = try prepared(start.resumed)
+            let task = makeTask()
+            try memory.check(shortfall: task.memoryShortfall)
+            return (learning, sequences, task)
+        }
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
         let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
             + "\(runData.train.clips.count) clips of \(runData.classes.count) classes, seed \(settings.seed), "
