@@ -6,25 +6,6 @@ import VideoData
 
 /// Runs of the real program that are stopped, killed, robbed of their disk, and go on.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct RunTests {
-    /// A folder with a backbone of a few thousand numbers, ten films and their lists.
-    private func world() throws -> Program {
-        let program = try Program()
-        try SmallModel().backbone.save(to: program.folder.path("clip.safetensors"))
-        var list = ""
-        for film in 0..<10 {
-            var writer = try VideoWriter(path: program.folder.path("film\(film).mp4"), width: 48, height: 40, framesPerSecond: 25)
-            for frame in 0..<6 {
-                let pixels = (0..<48 * 40 * 3).map { UInt8(truncatingIfNeeded: ($0 * (film + 3)) / 7 + frame * 20 + film * 11) }
-                try writer.append(pixels)
-            }
-            try writer.finish()
-            list += "film\(film).mp4 \(film % 5)\n"
-        }
-        try program.folder.write(list, to: "list.txt")
-        try program.folder.write("id,name\n0,waving\n1,clapping\n2,jumping\n3,sitting\n4,turning\n", to: "labels.csv")
-        return program
-    }
-
     private static let flags = [
         "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
         "--batch-size", "2", "--accumulation-steps", "1", "--eval-every", "3", "--save-every", "0", "--threads", "1",
@@ -48,7 +29,7 @@ import VideoData
     /// Reliability's K1, small: killed at twenty moments, among them the start, a save and an evaluation.
     @Test(arguments: [("learn", 20), ("bridge", 6)])
     func killedAgainAndAgain(_ command: String, kills: Int) throws {
-        let program = try world()
+        let program = try RunWorld.make()
         let whole = try program.run(arguments(command, epochs: 9, output: "whole"))
         #expect(whole.status == 0, "\(whole.messages)")
         var random = SystemRandomNumberGenerator()
@@ -70,7 +51,7 @@ import VideoData
 
     @Test(arguments: [SIGTERM, SIGINT, SIGUSR1])
     func signalsSaveAndEndWithTheirStatus(_ number: Int32) throws {
-        let program = try world()
+        let program = try RunWorld.make()
         #expect(try program.signal(number, whenThere: "stopped/checkpoints", arguments("learn", epochs: 400, output: "stopped")) == 75)
         let messages = program.lastMessages
         #expect(messages.contains("stopped on request after step ") && messages.contains(" learn --resume stopped"), "\(messages)")
@@ -83,7 +64,7 @@ import VideoData
     }
 
     @Test func theNewestUnfinishedRunIsFound() throws {
-        let program = try world()
+        let program = try RunWorld.make()
         #expect(try program("learn", "--resume").status == 66)
         #expect(try program.signal(SIGTERM, whenThere: "runs/learn/checkpoints", Array(arguments("learn", epochs: 40, output: "x").dropLast(2 + 4)) + ["--vision-tokens", "2", "--text-tokens", "2"]) == 75)
         let resumed = try program("learn", "--resume")
@@ -93,7 +74,7 @@ import VideoData
     }
 
     @Test func resumingTakesNothingElse() throws {
-        let program = try world()
+        let program = try RunWorld.make()
         #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints", arguments("learn", epochs: 400, output: "stopped")) == 75)
         for (flags, status, message) in [
             (["--shots", "2"], Int32(64), "--shots cannot go with --resume"), (["--seed=3"], 64, "--seed cannot go with --resume"),
@@ -137,7 +118,7 @@ import VideoData
     }
 
     @Test func otherInitialPromptsAreRefused() throws {
-        let program = try world()
+        let program = try RunWorld.make()
         for (seed, output) in [(1, "one"), (2, "two")] {
             let outcome = try program.run(arguments("learn", epochs: 1, output: output) + ["--seed", "\(seed)"])
             #expect(outcome.status == 0, "\(outcome.messages)")
@@ -155,7 +136,7 @@ import VideoData
 
     /// A start that failed has written nothing to go on with: the same command may be given again.
     @Test func aFailedStartIsMadeAgain() throws {
-        let program = try world()
+        let program = try RunWorld.make()
         try createDirectory(program.folder.path("run"))
         try program.folder.write("", to: "run/metrics.jsonl")
         let outcome = try program.run(arguments("learn", epochs: 1, output: "run"))
@@ -164,7 +145,7 @@ import VideoData
 
     /// A checkpoint that is cut off gives way to the one before it, which is said; the end is the same.
     @Test func aDamagedCheckpointIsPassedOver() throws {
-        let program = try world()
+        let program = try RunWorld.make()
         _ = try program.run(arguments("learn", epochs: 30, output: "whole"))
         #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints/step_00000011", arguments("learn", epochs: 30, output: "stopped")) == 75)
         let folder = program.folder.path("stopped/checkpoints")
@@ -182,7 +163,7 @@ import VideoData
 
     /// A limit on file sizes stands for a full disk: checkpoints of the bridge are larger, logs and lists smaller.
     @Test func aFullDiskStopsTheRunAtTheSecondFailure() throws {
-        let program = try world()
+        let program = try RunWorld.make()
         let outcome = try program.limited(fileBlocks: 200, arguments("bridge", epochs: 9, output: "full"))
         #expect(outcome.status == 74, "\(outcome.messages)")
         #expect(outcome.messages.contains("Training goes on; if the next attempt fails too, it stops."))
@@ -193,7 +174,7 @@ import VideoData
     }
 
     @Test func seedsAreSummedUp() throws {
-        let program = try world()
+        let program = try RunWorld.make()
         let start = Array(arguments("learn", epochs: 2, output: "seeds")) + ["--seeds", "1,2", "--shots", "1"]
         let outcome = try program.run(start)
         #expect(outcome.status == 0, "\(outcome.messages)")
@@ -228,7 +209,7 @@ import VideoData
     }
 
     @Test func plansNameNumbersAndLeaveNothing() throws {
-        let program = try world()
+        let program = try RunWorld.make()
         let start = Array(arguments("learn", epochs: 4, output: "planned"))
         let text = try program.run(["plan"] + start + ["--no-timing"])
         #expect(text.status == 0 && text.output.contains("steps       20 in 4 epochs, 2 clips each; 2 evaluations"), "\(text.output)\(text.messages)")

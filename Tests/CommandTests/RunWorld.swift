@@ -1,0 +1,24 @@
+import Foundation
+import TestSupport
+import VideoData
+
+enum RunWorld {
+    /// A folder with a backbone of a few thousand numbers, ten films and their lists.
+    static func make() throws -> Program {
+        let program = try Program()
+        try SmallModel().backbone.save(to: program.folder.path("clip.safetensors"))
+        var list = ""
+        for film in 0..<10 {
+            var writer = try VideoWriter(path: program.folder.path("film\(film).mp4"), width: 48, height: 40, framesPerSecond: 25)
+            for frame in 0..<6 {
+                let pixels = (0..<48 * 40 * 3).map { UInt8(truncatingIfNeeded: ($0 * (film + 3)) / 7 + frame * 20 + film * 11) }
+                try writer.append(pixels)
+            }
+            try writer.finish()
+            list += "film\(film).mp4 \(film % 5)\n"
+        }
+        try program.folder.write(list, to: "list.txt")
+        try program.folder.write("id,name\n0,waving\n1,clapping\n2,jumping\n3,sitting\n4,turning\n", to: "labels.csv")
+        return program
+    }
+}
