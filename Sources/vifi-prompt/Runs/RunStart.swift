@@ -45,6 +45,8 @@ extension LearningCommand {
         if runOptions.resume { try runOptions.refuseOthers(among: arguments) }
         if runOptions.seeds != nil, training.seed != nil { throw ValidationError("Pass --seed or --seeds, not both.") }
         let group = try Ranks.join()
+        // Asks all ranks, so it must not wait until some of them need it.
+        _ = try Ranks.places.get()
         if runOptions.resume {
             let path = try group.told(value: runOptions.folder ?? RunFinder.newestUnfinished(Self.kind))
             if runOptions.folder == nil { Console.note("Resuming \(path.escapedForDisplay)") }
