@@ -53,10 +53,8 @@ struct Program {
     /// Whether ranks can be started here by a program that was built for them.
     static let hasRanks: Bool = mpirun != nil && (try? Program()("doctor").output.contains("ranks are started by")) == true
 
-    /// More ranks than processors, as root, and time to save before they are killed.
-    private static let launcher = [
-        "--oversubscribe", "--allow-run-as-root", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout", "60",
-    ]
+    /// More ranks than processors, as root.
+    private static let launcher = ["--oversubscribe", "--allow-run-as-root", "--bind-to", "none"]
 
     private static var launcherEnvironment: [String: String] {
         ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "OMPI_MCA_plm_rsh_agent": "/bin/false"]
@@ -69,9 +67,9 @@ struct Program {
         return try end(of: process, streams: streams, arguments, sourceLocation)
     }
 
-    /// Starts ranks; once a file of the folder is there, signals the launcher, or kills one of them.
+    /// Starts ranks; once a file of the folder is there, signals the launcher or one of them.
     ///
-    /// - Parameter rank: to be killed; nil for the signal.
+    /// - Parameter rank: nil for the launcher.
     func stopRanks(
         _ count: Int, _ arguments: [String], whenThere file: String, signal number: Int32, rank: Int? = nil
     ) throws -> Outcome {

@@ -75,15 +75,15 @@ struct RankCommandTests {
         #expect(try prompts(program, "dead") == prompts(program, "alone"))
     }
 
-    @Test(arguments: [SIGUSR1, SIGTERM])
-    func signalsReachAllRanks(_ number: Int32) throws {
+    /// From the launcher to all, or to one rank, which tells the others.
+    @Test(arguments: [(SIGUSR1, nil), (SIGTERM, 0), (SIGTERM, 1)] as [(Int32, Int?)])
+    func signalsStopAllRanksTogether(_ number: Int32, _ rank: Int?) throws {
         let program = try RunWorld.make()
-        let stopped = try program.stopRanks(2, arguments("learn", epochs: 100, output: "stopped"), whenThere: "stopped/checkpoints", signal: number)
-        #expect(count("stopped on request after step ", in: stopped.messages) == 1, "\(stopped.messages)")
-        // On SIGTERM mpirun has a status of its own.
-        #expect(number == SIGUSR1 ? stopped.status == 75 : stopped.status != 0, "\(stopped.status)")
-        let found = try program.ranks(3, ["learn", "--resume", "stopped"])
-        #expect(found.status == 0 && found.messages.contains("Going on after step "), "\(found.messages)")
+        let stopped = try program.stopRanks(
+            2, arguments("learn", epochs: 100, output: "stopped"), whenThere: "stopped/checkpoints", signal: number, rank: rank)
+        #expect(stopped.status == 75 && count("stopped on request after step ", in: stopped.messages) == 1, "\(stopped.messages)")
+        let rest = try program.ranks(3, ["learn", "--resume", "stopped"])
+        #expect(rest.status == 0 && rest.messages.contains("Going on after step "), "\(rest.messages)")
     }
 
     @Test func errorsAreToldOnce() throws {
