@@ -10,6 +10,12 @@ let hasOneDNN = ([oneDNNRoot].compactMap(\.self) + ["/usr", "/usr/local"]).conta
     FileManager.default.fileExists(atPath: "\($0)/include/oneapi/dnnl/dnnl.h")
 }
 
+/// Open MPI is taken where pkg-config knows its C library: `libopenmpi-dev` on Debian and Ubuntu, `module load mpi`
+/// or `PKG_CONFIG_PATH` elsewhere. `--disable-default-traits` and `--traits MPI` decide as above.
+let hasMPI = ((Context.environment["PKG_CONFIG_PATH"] ?? "").split(separator: ":").map(String.init)
+    + ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"].map { $0 + "/pkgconfig" })
+    .contains { FileManager.default.fileExists(atPath: "\($0)/ompi-c.pc") }
+
 /// Every target marks each use of unsafe memory with `unsafe`; forgetting one does not build.
 let strict: [SwiftSetting] = [
     .strictMemorySafety(),
@@ -24,7 +30,8 @@ let package = Package(
     ],
     traits: [
         .trait(name: "OneDNN", description: "bfloat16 products through oneDNN: --precision bf16."),
-        .default(enabledTraits: hasOneDNN ? ["OneDNN"] : []),
+        .trait(name: "MPI", description: "learn and bridge on several machines through Open MPI: mpirun -n N vifi-prompt …"),
+        .default(enabledTraits: Set((hasOneDNN ? ["OneDNN"] : []) + (hasMPI ? ["MPI"] : []))),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -48,11 +55,15 @@ let package = Package(
                 + (oneDNNRoot.map { [.unsafeFlags(["-I\($0)/include"], .when(traits: ["OneDNN"]))] } ?? []),
             linkerSettings: [.linkedLibrary("dnnl", .when(traits: ["OneDNN"]))]
                 + (oneDNNRoot.map { [.unsafeFlags(["-L\($0)/lib", "-Xlinker", "-rpath=\($0)/lib"], .when(traits: ["OneDNN"]))] } ?? [])),
+        .systemLibrary(name: "OpenMPILibrary", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .target(
+            name: "COpenMPI", dependencies: [.target(name: "OpenMPILibrary", condition: .when(traits: ["MPI"]))],
+            cSettings: [.define("VIFI_MPI", .when(traits: ["MPI"]))]),
 
         // The library, lowest layer first.
         .target(
             name: "Files", dependencies: ["CPosix", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
-        .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS"], swiftSettings: strict),
+        .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS", "COpenMPI"], swiftSettings: strict),
         .target(
             name: "WeightFiles", dependencies: ["CKernels", "CZlib", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),

@@ -26,10 +26,14 @@ package struct Evaluator {
 
     package init(_ classifier: VideoClassifier) { self.classifier = classifier }
 
-    /// - Parameter report: called with the number of films done so far.
+    /// - Parameters:
+    ///   - positions: of the films in the list; all by default.
+    ///   - report: called with the number of films done so far.
     /// - Throws: what the loader throws.
-    package func predictions(of loader: ClipLoader, report: (Int) throws -> Void = { _ in }) throws -> [Prediction] {
-        let stream = loader.clips()
+    package func predictions(
+        of loader: ClipLoader, at positions: [Int]? = nil, report: (Int) throws -> Void = { _ in }
+    ) throws -> [Prediction] {
+        let stream = positions.map { loader.clips(at: $0) } ?? loader.clips()
         defer { stream.cancel() }
         var result: [Prediction] = []
         while true {
@@ -48,7 +52,7 @@ package struct Evaluator {
                 result.append(
                     Prediction(
                         path: loader.list.clips[clip.filmIndex].path, label: clip.label,
-                        probabilities: sum.map { $0 / Float(max(1, clip.views.count)) }))
+                        probabilities: sum.map { $0 / Float(max(1, clip.views.count)) }, index: clip.index))
             }
             try report(result.count)
         }

@@ -70,8 +70,11 @@ package struct Prediction: Sendable, Equatable {
     package var label: Int
     /// One a class, summing to 1: softmax of the logits, averaged over views. Never empty.
     package var probabilities: [Float]
+    /// Position in the list.
+    package var index: Int
 
-    package init(path: String, label: Int, probabilities: [Float]) {
+    package init(path: String, label: Int, probabilities: [Float], index: Int = 0) {
+        self.index = index
         self.path = path
         self.label = label
         self.probabilities = probabilities

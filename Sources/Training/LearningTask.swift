@@ -6,8 +6,16 @@ package protocol LearningTask: AnyObject {
     /// Holds everything that changes from step to step.
     var optimiser: Optimiser { get }
     func begin()
+    /// Begins a step of which other ranks have clips too.
+    ///
+    /// - Parameter clip: the place in the step of the first clip that is added here.
+    func begin(at clip: Int)
     /// - Parameter weight: each clip's share of the step's loss.
     func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult)
+    /// Adds up what all ranks' clips have left behind, once each has added its own.
+    func combine(_ shares: Shares, over group: any ProcessGroup) throws
+    /// Numbers that ranks hand to each other in a step.
+    var sharedCount: Int { get }
     /// Applies the step's gradient, multiplied by `scale`.
     func finish(rate: Double, scale: Float)
     /// A classifier with the parameters as they are now.
@@ -21,6 +29,12 @@ package protocol LearningTask: AnyObject {
 extension LearningTask {
     /// Numbers that learn.
     package var parameterCount: Int { optimiser.parameterCount }
+    /// Where the order of sums does not depend on the place.
+    package func begin(at clip: Int) { begin() }
+    package func combine(_ shares: Shares, over group: any ProcessGroup) throws {
+        if group.count > 1 { throw TrainingError.notForRanks }
+    }
+    package var sharedCount: Int { 0 }
     /// Whatever learns without activations fits.
     package var memoryShortfall: Int { 0 }
 
@@ -132,13 +146,23 @@ package final class PromptTask: LearningTask {
         }
     }
 
-    package func begin() {
+    package func begin() { begin(at: 0) }
+
+    package func begin(at clip: Int) {
         switch learner {
         case .classes(let learner):
-            learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts)
+            learner.begin(prompts: setting.rounding.contains(.prompts) ? prompts.rounded(setting.rounding) : prompts, at: clip)
         case .captions(let learner): learner.begin()
         }
     }
+
+    /// - Throws: `TrainingError` where captions are learned, whose batches cannot be shared out.
+    package func combine(_ shares: Shares, over group: any ProcessGroup) throws {
+        guard case .classes(let learner) = learner else { throw TrainingError.notForRanks }
+        try learner.combine(shares, over: group)
+    }
+
+    package var sharedCount: Int { if case .classes(let learner) = learner { learner.sharedCount } else { 0 } }
 
     package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
         switch learner {
@@ -267,6 +291,14 @@ package final class BridgeTask: LearningTask {
         case .captions(let learner): learner.begin()
         }
     }
+
+    /// - Throws: `TrainingError` where captions are learned, whose batches cannot be shared out.
+    package func combine(_ shares: Shares, over group: any ProcessGroup) throws {
+        guard case .classes(let learner) = learner else { throw TrainingError.notForRanks }
+        try learner.combine(over: group, gradients: gradients)
+    }
+
+    package var sharedCount: Int { if case .classes(let learner) = learner { learner.sharedCount(gradients) } else { 0 } }
 
     package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
         precondition(batch.stage == .pixels, "weights that learn leave nothing frozen")

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// AdamW over a list of named tensors, with its moments: everything that changes from step to step.
@@ -64,6 +65,13 @@ package final class Optimiser {
                 ("second_moment." + entries[index].name, secondMoments[index]),
             ]
         }
+    }
+
+    /// SHA-256 over the values that learn.
+    package func valueDigest() -> String {
+        var digest = Digest()
+        for entry in entries { unsafe entry.value.withValues { unsafe digest.update(UnsafeRawBufferPointer($0)) } }
+        return digest.hexadecimal
     }
 
     /// Goes on counting where an earlier part of the run stopped, once `tensors` are filled.

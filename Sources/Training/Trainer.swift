@@ -86,11 +86,16 @@ package struct Trainer {
     package let clips: ClipLoader
     /// Of `clips`, whose frames are the same in each epoch: what no step changes, kept from epoch to epoch.
     private let frozen: FrozenClips?
+    /// The processes that share each step's clips; every one runs a trainer.
+    package let group: any ProcessGroup
 
-    package init(configuration: TrainingConfiguration, classCount: Int?, clips: ClipLoader) {
+    package init(
+        configuration: TrainingConfiguration, classCount: Int?, clips: ClipLoader, group: any ProcessGroup = SingleProcess()
+    ) {
         self.configuration = configuration
         self.classCount = classCount
         self.clips = clips
+        self.group = group
         frozen = nil
     }
 
@@ -100,10 +105,12 @@ package struct Trainer {
         self.configuration = configuration
         self.classCount = classCount
         self.clips = clips.loader
+        group = SingleProcess()
         frozen = clips
     }
 
-    private func stepClips(epoch: Int, from position: Int) -> StepClips {
+    /// What is left of an epoch's clips.
+    func stepClips(epoch: Int, from position: Int) -> StepClips {
         let order = Array(clips.trainingOrder(epoch: epoch).dropFirst(position))
         return frozen.map { .frozen($0.clips(at: order)) } ?? .pixels(clips.clips(at: order, epoch: epoch))
     }
@@ -115,6 +122,7 @@ package struct Trainer {
         _ task: some LearningTask, from start: TrainingState = TrainingState(), events: Events
     ) throws -> Ending {
         var state = start
+        var films = knownFilms()
         let clock = ContinuousClock()
         let secondsBefore = state.seconds
         let began = clock.now
@@ -129,10 +137,8 @@ package struct Trainer {
             let epochSecondsBefore = state.epochSeconds
             func epochSeconds() -> Double { epochSecondsBefore + (clock.now - epochBegan) / .seconds(1) }
 
-            let isStopped = try steps(of: task, state: &state, report: events.onStep) { state in
+            let isStopped = try steps(of: task, state: &state, films: &films, report: events.onStep) { state, isStopping in
                 state.epochSeconds = epochSeconds()
-                // Asked once: a signal that comes while saving must find a save of its own.
-                let isStopping = Interruption.isRequested
                 try save(&state, isStopping ? .interruption : .step)
                 return isStopping
             }
@@ -144,7 +150,7 @@ package struct Trainer {
             if isLast || (state.epoch + 1) % configuration.evaluationInterval == 0 {
                 if events.evaluate != nil { try save(&state, .beforeEvaluation) }
                 let metrics = try events.evaluate?() ?? nil
-                if Interruption.isRequested {
+                if try group.any(Interruption.isRequested) {
                     try save(&state, .interruption)
                     return .interrupted(step: state.step)
                 }
@@ -163,30 +169,33 @@ package struct Trainer {
         return .finished
     }
 
-    /// The epoch's steps from `state` on; `afterStep` is given the state after each and says whether to stop.
+    /// The epoch's steps from `state` on; `afterStep` is given the state after each and whether somebody asks
+    /// for the end, and says whether to stop.
     ///
     /// - Returns: whether it was stopped.
     private func steps(
-        of task: some LearningTask, state: inout TrainingState, report: (StepReport) throws -> Void,
-        afterStep: (inout TrainingState) throws -> Bool
+        of task: some LearningTask, state: inout TrainingState, films: inout EmptyFilms, report: (StepReport) throws -> Void,
+        afterStep: (inout TrainingState, _ isStopRequested: Bool) throws -> Bool
     ) throws -> Bool {
         let clipCount = clips.list.clips.count
         let schedule = configuration.schedule(clipCount: clipCount)
         let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
         guard state.stepOfEpoch < perEpoch else { return false }
-        let stream = stepClips(epoch: state.epoch, from: state.clipPosition)
-        defer { stream.cancel() }
-        let positionBefore = state.clipPosition
+        var known = films
+        defer { films = known }
+        let steps: any EpochSteps = group.count == 1
+            ? SingleSteps(self, task: task, epoch: state.epoch, position: state.clipPosition)
+            : try SharedSteps(self, task: task, epoch: state.epoch, position: state.clipPosition, films: films) { known = $0 }
+        defer { steps.cancel() }
         for group in state.stepOfEpoch..<perEpoch {
             let stepStart = Date()
-            let waitedBefore = stream.waitingSeconds
-            let planned = min(configuration.clipsPerStep, clipCount - group * configuration.clipsPerStep)
+            let waitedBefore = steps.waitingSeconds
             let step = state.epoch * perEpoch + group
             let rate = schedule.rate(at: step)
-            let result = try takeStep(task, stream: stream, planned: planned, epoch: state.epoch, group: group, rate: rate)
+            let result = try steps.step(planned: plannedClips(step: group), group: group, rate: rate)
             state.step = step + 1
             state.stepOfEpoch = group + 1
-            state.clipPosition = positionBefore + stream.position
+            state.clipPosition = steps.position
             // Bad films may have left nothing for the epoch's last steps.
             if result.clipCount == 0 { continue }
             let loss = result.lossSum / Double(result.clipCount)
@@ -197,27 +206,26 @@ package struct Trainer {
                 StepReport(
                     step: state.step, stepCount: schedule.stepCount, epoch: state.epoch + 1, loss: loss, rate: rate,
                     clips: result.clipCount, seconds: Date().timeIntervalSince(stepStart),
-                    waitingSeconds: stream.waitingSeconds - waitedBefore))
-            if try afterStep(&state) { return true }
+                    waitingSeconds: steps.waitingSeconds - waitedBefore))
+            // Asked once: a signal that comes while saving must find a save of its own.
+            if try afterStep(&state, steps.isStopRequested) { return true }
         }
         return false
     }
 
-    /// One step over up to `planned` clips, batch by batch.
-    private func takeStep(
-        _ task: some LearningTask, stream: StepClips, planned: Int, epoch: Int, group: Int, rate: Double
-    ) throws -> StepResult {
-        var result = StepResult()
-        task.begin()
-        for batch in 0..<configuration.accumulationSteps {
-            let wanted = min(configuration.batchSize, planned - batch * configuration.batchSize)
-            guard wanted > 0 else { break }
-            let key = (seed: configuration.seed, epoch: epoch, step: group * configuration.accumulationSteps + batch)
-            guard let clips = try stream.next(wanted, blending: configuration.blending, classCount: classCount, key: key) else { break }
-            task.add(clips, weight: 1 / Float(planned), to: &result)
-        }
-        // Unreadable films may have made the step smaller than planned.
-        if result.clipCount > 0 { task.finish(rate: rate, scale: Float(planned) / Float(result.clipCount)) }
-        return result
+    /// Clips of a step of an epoch if all films can be read; 0 after the last.
+    func plannedClips(step: Int) -> Int {
+        let clipCount = clips.list.clips.count
+        guard step < configuration.stepsPerEpoch(clipCount: clipCount) else { return 0 }
+        return min(configuration.clipsPerStep, clipCount - step * configuration.clipsPerStep)
+    }
+
+    /// Films that an earlier part of the run could not read: where films are skipped, they are expected to be bad again.
+    private func knownFilms() -> EmptyFilms {
+        var films = EmptyFilms()
+        guard group.count > 1, clips.configuration.badVideoPolicy == .skip else { return films }
+        let paths = Set(clips.badVideos.all.map(\.path))
+        films.expected = Set(clips.list.clips.indices.filter { paths.contains(clips.list.filmPath(clips.list.clips[$0])) })
+        return films
     }
 }

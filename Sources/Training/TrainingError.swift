@@ -17,15 +17,21 @@ package enum TrainingError: ReportableError, Equatable {
     case cannotSave(step: Int, reason: String, kept: String?)
     case badConfiguration([String])
     case noClips
+    /// What learns cannot be shared out.
+    case notForRanks
+    /// Ranks that should hold the same numbers do not.
+    case ranksDiffer(what: String, rank: Int, host: String)
+    case ranksDrifted(step: Int, rank: Int, host: String)
     /// `--memory` leaves no room for one chunk of frames a thread.
     case tooLittleMemory(bound: Int, needed: Int)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .diverged, .nonFiniteParameter: .badConfiguration
-        case .backboneChanged: .software
+        case .backboneChanged, .ranksDrifted: .software
         case .interrupted, .interruptedBefore: .interrupted
-        case .badConfiguration: .badConfiguration
+        case .badConfiguration, .ranksDiffer: .badConfiguration
+        case .notForRanks: .usage
         case .noClips, .otherCheckpoint: .badData
         case .cannotSave: .inputOutput
         case .tooLittleMemory: .badConfiguration
@@ -55,6 +61,14 @@ package enum TrainingError: ReportableError, Equatable {
                     ?? "There is no checkpoint.")
         case .noClips:
             "no film of the training list could be read: there is nothing to learn from. Nothing was saved."
+        case .notForRanks:
+            "this way of learning runs in one process: start it without mpirun."
+        case .ranksDiffer(let what, let rank, let host):
+            "rank \(rank) on \(host.escapedForDisplay) has another \(what) than rank 0: all ranks must see the same files and run the same "
+                + "program. Put both on a file system that all machines share."
+        case .ranksDrifted(let step, let rank, let host):
+            "rank \(rank) on \(host.escapedForDisplay) has learned other numbers than rank 0 by step \(step), which must not happen: its memory or "
+                + "processor may be faulty. --resume goes on from the last checkpoint; leave that machine out."
         case .tooLittleMemory(let bound, let needed):
             "--memory \(bound / 1_000_000)M is too little: with these weights, frames and threads at least \(needed / 1_000_000 + 1)M are needed. "
                 + "Allow more, or use fewer --threads."

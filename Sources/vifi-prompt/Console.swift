@@ -1,16 +1,30 @@
 import Files
 import Foundation
 import Logging
+import Synchronization
 import Training
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
     /// Whether what runs now is a part of something else, which has results of its own: a cell of a grid, a draw.
     @TaskLocal static var isPart = false
+    /// Set for processes that leave talking to the first one.
+    static let isQuiet = Atomic<Bool>(false)
+    private static let kept = Mutex<[String]>([])
+
+    /// What this process would have warned of while it was quiet.
+    static func takeKept() -> [String] {
+        kept.withLock { warnings in
+            defer { warnings = [] }
+            return warnings
+        }
+    }
+
+    private static var isTalking: Bool { !isQuiet.load(ordering: .relaxed) }
 
     static func result(_ text: String) {
         guard !isPart else { return note(text) }
-        guard !StandardStream.output.write(text + "\n") else { return }
+        guard isTalking, !StandardStream.output.write(text + "\n") else { return }
         // Whoever closed a pipe wants no more; anything else is a result that did not arrive.
         let isPipe = errno == EPIPE
         if !isPipe { error(FileError(path: "standard output", problem: .cannotWrite(reason: systemErrorText())).description) }
@@ -25,9 +39,12 @@ enum Console {
         return logger
     }()
 
-    static func note(_ text: String) { logger.info("\(text)") }
-    static func warning(_ text: String) { logger.warning("\(text)") }
-    static func error(_ text: String) { logger.error("\(text)") }
+    static func note(_ text: String) { if isTalking { logger.info("\(text)") } }
+    static func error(_ text: String) { if isTalking { logger.error("\(text)") } }
+
+    static func warning(_ text: String) {
+        if isTalking { logger.warning("\(text)") } else { kept.withLock { $0.append(text) } }
+    }
 
     /// `value` as JSON with sorted keys.
     static func json(_ value: some Encodable) throws {

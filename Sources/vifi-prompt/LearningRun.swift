@@ -216,6 +216,9 @@ struct LearningRun {
     /// An evaluation that a signal ended.
     struct CutShort: Error {}
 
+    /// The processes that share the steps: only rank 0 writes.
+    let group: any ProcessGroup = Ranks.group
+
     struct Outcome {
         let path: String
         let result: RunResult
@@ -232,11 +235,16 @@ struct LearningRun {
         _ task: some LearningTask, sequences: [[Int]], start: RunStart, freezing: Freezing? = nil,
         save: @escaping (_ path: String, _ report: EpochReport) throws -> Void
     ) throws -> Outcome {
+        guard group.rank == 0 else { return try follow(task, sequences: sequences) }
+        // Ranks share clips out anew when one cannot be read, so none of them keeps its own.
+        let freezing = group.count == 1 ? freezing : nil
         let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
+        try agreeOnInputs(sequences)
         var directory = try open(start, sequences: sequences)
         let path = directory.path
         let found = try start.resumed.map { _ in try restore(task.optimiser, in: &directory) } ?? nil
         var state = found?.state ?? TrainingState()
+        try shareStart(&state, task.optimiser, isResumed: start.resumed != nil)
         let resume = resumeCommand(kind, path)
         let checkpoints = Checkpoints(run: path)
         var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: saveInterval)
@@ -249,6 +257,11 @@ struct LearningRun {
             "\(data.amount), \(settings.frameCount) frames each; "
                 + "\(task.parameterCount) of \(backbone.parameterCount + (kind == .learn ? task.parameterCount : 0)) parameters learn; "
                 + "\(counted(configuration.epochs, "epoch", "epochs")), \(counted(stepCount, "step", "steps")). Run: \(path)")
+        if let other = start.resumed, other.record.ranks ?? 1 != group.count, kind == .bridge {
+            Console.warning(
+                "the run began on \(other.record.ranks ?? 1) ranks, this is \(group.count): gradients are added in another order, so results "
+                    + "agree up to rounding only.")
+        }
 
         Interruption.install()
         let valLoader = data.val.map(evaluationLoader)
@@ -294,13 +307,14 @@ struct LearningRun {
         }
         events.save = { reached, moment in
             state = reached
+            try endEpoch(task, state: reached, moment: moment)
             try keeper.save(reached, moment: moment, optimiser: task.optimiser, flush: { try directory.flushLogs() }, warn: warn)
             // Small enough to be had at once, and of use before the run is finished.
             if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
         }
         let classCount = data.captions == nil ? data.classes.count : nil
         let trainer = frozen.map { Trainer(configuration: configuration, classCount: classCount, clips: $0.train) }
-            ?? Trainer(configuration: configuration, classCount: classCount, clips: clips)
+            ?? Trainer(configuration: configuration, classCount: classCount, clips: clips, group: group)
         let ending = try trainer.run(task, from: state, events: events)
         progress.finish()
         Console.note("Peak memory: \(ProgressReporter.decimal(Double(Machine.peakMemory) / 1e9, places: 2)) GB.")
@@ -318,6 +332,85 @@ struct LearningRun {
 
     /// Runs on captions are no default for commands about classes, which look for names that begin with the kind.
     private var runName: String { data.captions == nil ? kind.rawValue : BackboneFinder.captionRunPrefix + kind.rawValue }
+
+    /// The part of a rank that others see nothing of: steps, evaluations, and nothing written.
+    private func follow(_ task: some LearningTask, sequences: [[Int]]) throws -> Outcome {
+        let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
+        try agreeOnInputs(sequences)
+        var state = TrainingState()
+        try shareStart(&state, task.optimiser, isResumed: false)
+        let clips = trainingLoader(cacheBytes: cacheBytes)
+        clips.badVideos.restore(state.badVideos)
+        Interruption.install()
+        let valLoader = data.val.map(evaluationLoader)
+        var trainingLoss = 0.0
+        var events = Trainer.Events()
+        events.evaluate = valLoader.map { loader in { try evaluate(task, sequences: sequences, loader: loader) } }
+        events.onEpoch = { trainingLoss = $0.trainingLoss }
+        events.save = { reached, moment in
+            state = reached
+            try endEpoch(task, state: reached, moment: moment)
+        }
+        let trainer = Trainer(configuration: configuration, classCount: data.classes.count, clips: clips, group: group)
+        if case .interrupted(let step) = try trainer.run(task, from: state, events: events) {
+            throw TrainingError.interrupted(step: step, saved: "", resume: "")
+        }
+        return Outcome(
+            path: "",
+            result: RunResult(
+                steps: state.step, epochs: configuration.epochs, trainingLoss: trainingLoss, best: state.best, last: state.last,
+                seconds: state.seconds))
+    }
+
+    // MARK: What ranks do together
+
+    /// Shows where the ranks run, and checks that all have read the same.
+    private func agreeOnInputs(_ sequences: [[Int]]) throws {
+        guard group.count > 1 else { return }
+        guard data.captions == nil else { throw AgreedFailure(TrainingError.notForRanks) }
+        let places = try Ranks.places.get()
+        let threads = try group.gathered(value: settings.pool.threadCount)
+        Console.note(places.table(threads: threads))
+        for host in places.narrowHosts {
+            Console.warning(
+                "the ranks on \(host.escapedForDisplay) may use less than half of its processors: mpirun binds ranks to cores unless it is told "
+                    + "otherwise. Pass it --bind-to none, or --map-by ppr:1:socket --bind-to socket.")
+        }
+        if places.hasSeveralProcessors {
+            Console.warning("the ranks run on different processors: what they learn is made the same after every epoch, and depends on rank 0's.")
+        }
+        let lists = [("train", data.train)] + (data.val.map { [("val", $0)] } ?? [])
+        try RankInputs(
+            version: vifiPromptVersion, recipe: Digest.of(recipe.yaml), backbone: backbone.digest,
+            classes: Digest.of(data.classes.text + Self.digest(sequences) + (initialDigest ?? "")),
+            lists: Dictionary(uniqueKeysWithValues: lists.map { ($0.0, Digest.of(AnnotationList.text(of: $0.1.clips))) })
+        ).check(over: group, places: places)
+        try Ranks.tellWarnings()
+    }
+
+    /// All go on from rank 0's state.
+    private func shareStart(_ state: inout TrainingState, _ optimiser: Optimiser, isResumed: Bool) throws {
+        guard group.count > 1 else { return }
+        state = try group.told(value: state)
+        let mustSend = try group.told(value: isResumed) || Ranks.places.get().hasSeveralProcessors
+        if mustSend { try share(optimiser, stepCount: state.optimiserSteps) }
+    }
+
+    private func share(_ optimiser: Optimiser, stepCount: Int) throws {
+        for (_, matrix) in optimiser.tensors { try group.broadcast(matrix) }
+        optimiser.restore(stepCount: stepCount)
+    }
+
+    /// After an epoch all ranks must hold the same numbers, down to the last bit.
+    private func endEpoch(_ task: some LearningTask, state: TrainingState, moment: SaveMoment) throws {
+        guard group.count > 1, moment == .epoch || moment == .end else { return }
+        try Ranks.tellWarnings()
+        let places = try Ranks.places.get()
+        if places.hasSeveralProcessors { return try share(task.optimiser, stepCount: state.optimiserSteps) }
+        let digests = try group.gathered(value: task.optimiser.valueDigest())
+        guard let odd = digests.firstIndex(where: { $0 != digests[0] }) else { return }
+        throw AgreedFailure(TrainingError.ranksDrifted(step: state.step, rank: odd, host: places.places[odd].host))
+    }
 
     /// The run's folder, new or found.
     private func open(_ start: RunStart, sequences: [[Int]]) throws -> RunDirectory {
@@ -357,7 +450,9 @@ struct LearningRun {
         _ directory: borrowing RunDirectory, arguments: [String], sequences: [[Int]], like first: RunRecord?
     ) throws {
         let configuration = try directory.writeConfiguration(recipe.yaml)
-        try directory.writeEnvironment(version: vifiPromptVersion, threads: settings.pool.threadCount)
+        try directory.writeEnvironment(
+            version: vifiPromptVersion, threads: settings.pool.threadCount,
+            ranks: group.count > 1 ? Ranks.places.get().places.map(\.host) : [])
         let labels = data.captions == nil ? try directory.writeSplit("labels.csv", text: data.classes.text) : ""
         var lists: [String: RunRecord.List] = [:]
         for (name, text, films) in data.lists {
@@ -367,11 +462,12 @@ struct LearningRun {
             lists[name] = .init(
                 sha256: digest, root: films.root, filmsSHA256: marks, sourceSHA256: name == "train" ? data.sourceSHA256 : digest)
         }
-        let record = try RunRecord(
+        var record = try RunRecord(
             kind: kind.rawValue, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath,
             isPocket: settings.isPocket, backbone: settings.backbonePath(kind: kind), backboneSHA256: backbone.digest,
             configurationSHA256: configuration, labelsSHA256: labels, sequencesSHA256: Self.digest(sequences),
             initialSHA256: initialDigest, lists: lists, hasCaptions: data.captions != nil, version: vifiPromptVersion, threads: settings.pool.threadCount)
+        record.ranks = group.count > 1 ? group.count : nil
         if let first, let other = record.otherInput(than: first) { throw RunError.otherInGroup(path: directory.path, input: other) }
         try directory.write(record)
     }
@@ -380,17 +476,20 @@ struct LearningRun {
 
     /// - Returns: nil where a signal cut it short.
     private func evaluate(
-        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips?
+        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips? = nil
     ) throws -> Scores? {
-        func check(_: Int) throws { if Interruption.isRequested { throw CutShort() } }
-        do {
-            let evaluator = Evaluator(task.classifier(sequences: sequences))
-            let predictions = try frozen.map { try evaluator.predictions(of: $0, report: check) }
-                ?? evaluator.predictions(of: loader, report: check)
-            return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
-        } catch is CutShort {
-            return nil
+        let evaluator = Evaluator(task.classifier(sequences: sequences))
+        let predictions: [Prediction]?
+        if let frozen {
+            do {
+                predictions = try evaluator.predictions(of: frozen) { _ in if Interruption.isRequested { throw CutShort() } }
+            } catch is CutShort {
+                predictions = nil
+            }
+        } else {
+            predictions = try evaluator.predictions(of: loader, sharedBy: group) { Interruption.isRequested }
         }
+        return predictions.map { Scores(ClassificationMetrics(predictions: $0, classNames: data.classes.names)) }
     }
 
     /// Training clips, drawn and blended as the recipe says.

@@ -19,7 +19,7 @@ struct VifiPromptCommand: ParsableCommand {
         version: vifiPromptVersion,
         subcommands: [
             BridgeCommand.self, LearnCommand.self, EvaluateCommand.self, PredictCommand.self, ThresholdsCommand.self, ExportCommand.self,
-            InspectCommand.self, DataCommand.self, DemoCommand.self, RecipeCommand.self, PlanCommand.self,
+            InspectCommand.self, DataCommand.self, DemoCommand.self, RecipeCommand.self, PlanCommand.self, SummariseCommand.self,
             BenchCommand.self, ProfileCommand.self, AblateCommand.self, VizCommand.self, DoctorCommand.self,
         ])
 
@@ -28,13 +28,17 @@ struct VifiPromptCommand: ParsableCommand {
         StandardStream.reserveDescriptors()
         // A file size limit then fails the write, which is reported, instead of ending the process.
         signal(SIGXFSZ, SIG_IGN)
+        Ranks.quieten(CommandLine.arguments)
         do {
             var command = try parseAsRoot()
             try command.run()
+            Ranks.leave()
         } catch let error as any ReportableError {
-            Console.error(error.description)
-            Foundation.exit(error.exitStatus.rawValue)
+            Ranks.end(error)
         } catch {
+            Ranks.leave()
+            // Of several processes the first says it.
+            if Console.isQuiet.load(ordering: .relaxed) { Foundation.exit(exitCode(for: error).rawValue) }
             exit(withError: error)
         }
     }

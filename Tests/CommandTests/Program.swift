@@ -49,6 +49,57 @@ struct Program {
         return try end(of: process, streams: streams, arguments, sourceLocation)
     }
 
+    // MARK: Ranks
+
+    /// Open MPI's launcher; nil where it is not on the path.
+    static let mpirun: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
+        .map { "\($0)/mpirun" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+
+    /// Whether ranks can be started here by a program that was built for them.
+    static let hasRanks: Bool = mpirun != nil && (try? Program()("doctor").output.contains("ranks are started by")) == true
+
+    /// More ranks than processors, as root.
+    private static let launcher = ["--oversubscribe", "--allow-run-as-root", "--bind-to", "none"]
+
+    private static var launcherEnvironment: [String: String] {
+        ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "OMPI_MCA_plm_rsh_agent": "/bin/false"]
+    }
+
+    /// Runs several processes of it together.
+    func ranks(_ count: Int, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+        let all = Self.launcher + ["-n", "\(count)", Self.path] + arguments
+        let (process, streams) = try start(Self.mpirun ?? "mpirun", all, environment: Self.launcherEnvironment)
+        return try end(of: process, streams: streams, arguments, sourceLocation)
+    }
+
+    /// Starts ranks; once a file of the folder is there, signals the launcher or one of them.
+    ///
+    /// - Parameter rank: nil for the launcher.
+    func stopRanks(
+        _ count: Int, _ arguments: [String], whenThere file: String, signal number: Int32, rank: Int? = nil
+    ) throws -> Outcome {
+        let all = Self.launcher + ["-n", "\(count)", Self.path] + arguments
+        let (process, streams) = try start(Self.mpirun ?? "mpirun", all, environment: Self.launcherEnvironment)
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while process.isRunning, !FileManager.default.fileExists(atPath: folder.path(file)), Date() < deadline { usleep(5000) }
+        let launcher = process.processIdentifier
+        let children = ((try? String(contentsOfFile: "/proc/\(launcher)/task/\(launcher)/children", encoding: .utf8)) ?? "")
+            .split(separator: " ").compactMap { Int32($0) }
+        if let rank {
+            #expect(children.count == count, "mpirun's children are the ranks")
+            if rank < children.count { kill(children[rank], number) }
+        } else {
+            kill(launcher, number)
+        }
+        return try end(of: process, streams: streams, arguments, #_sourceLocation)
+    }
+
+    /// Runs a script of the shell.
+    func script(_ path: String, environment: [String: String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+        let (process, streams) = try start("/bin/bash", [path], environment: environment)
+        return try end(of: process, streams: streams, [path], sourceLocation)
+    }
+
     /// Runs it with a limit on the size of a file, in blocks of 1 KiB.
     func limited(fileBlocks: Int, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
         let script = "ulimit -f \(fileBlocks); exec \"$0\" \"$@\""

@@ -30,7 +30,7 @@ import Testing
     /// Reliability's K1, small: killed at twenty moments, among them the start, a save and an evaluation.
     @Test(arguments: [("learn", 20), ("bridge", 6)])
     func killedAgainAndAgain(_ command: String, kills: Int) throws {
-        let program = try world()
+        let program = try Program.withFilms()
         let whole = try program.run(arguments(command, epochs: 9, output: "whole"))
         #expect(whole.status == 0, "\(whole.messages)")
         var random = SystemRandomNumberGenerator()
@@ -52,7 +52,7 @@ import Testing
 
     @Test(arguments: [SIGTERM, SIGINT, SIGUSR1])
     func signalsSaveAndEndWithTheirStatus(_ number: Int32) throws {
-        let program = try world()
+        let program = try Program.withFilms()
         #expect(try program.signal(number, whenThere: "stopped/checkpoints", arguments("learn", epochs: 400, output: "stopped")) == 75)
         let messages = program.lastMessages
         #expect(messages.contains("stopped on request after step ") && messages.contains(" learn --resume stopped"), "\(messages)")
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func theNewestUnfinishedRunIsFound() throws {
-        let program = try world()
+        let program = try Program.withFilms()
         #expect(try program("learn", "--resume").status == 66)
         #expect(try program.signal(SIGTERM, whenThere: "runs/learn/checkpoints", Array(arguments("learn", epochs: 40, output: "x").dropLast(2 + 4)) + ["--vision-tokens", "2", "--text-tokens", "2"]) == 75)
         let resumed = try program("learn", "--resume")
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test func resumingTakesNothingElse() throws {
-        let program = try world()
+        let program = try Program.withFilms()
         #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints", arguments("learn", epochs: 400, output: "stopped")) == 75)
         for (flags, status, message) in [
             (["--shots", "2"], Int32(64), "--shots cannot go with --resume"), (["--seed=3"], 64, "--seed cannot go with --resume"),
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test func otherInitialPromptsAreRefused() throws {
-        let program = try world()
+        let program = try Program.withFilms()
         for (seed, output) in [(1, "one"), (2, "two")] {
             let outcome = try program.run(arguments("learn", epochs: 1, output: output) + ["--seed", "\(seed)"])
             #expect(outcome.status == 0, "\(outcome.messages)")
@@ -137,7 +137,7 @@ import Testing
 
     /// A start that failed has written nothing to go on with: the same command may be given again.
     @Test func aFailedStartIsMadeAgain() throws {
-        let program = try world()
+        let program = try Program.withFilms()
         try createDirectory(program.folder.path("run"))
         try program.folder.write("", to: "run/metrics.jsonl")
         let outcome = try program.run(arguments("learn", epochs: 1, output: "run"))
@@ -146,7 +146,7 @@ import Testing
 
     /// A checkpoint that is cut off gives way to the one before it, which is said; the end is the same.
     @Test func aDamagedCheckpointIsPassedOver() throws {
-        let program = try world()
+        let program = try Program.withFilms()
         _ = try program.run(arguments("learn", epochs: 30, output: "whole"))
         #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints/step_00000011", arguments("learn", epochs: 30, output: "stopped")) == 75)
         let folder = program.folder.path("stopped/checkpoints")
@@ -164,7 +164,7 @@ import Testing
 
     /// A limit on file sizes stands for a full disk: checkpoints of the bridge are larger, logs and lists smaller.
     @Test func aFullDiskStopsTheRunAtTheSecondFailure() throws {
-        let program = try world()
+        let program = try Program.withFilms()
         let outcome = try program.limited(fileBlocks: 200, arguments("bridge", epochs: 9, output: "full"))
         #expect(outcome.status == 74, "\(outcome.messages)")
         #expect(outcome.messages.contains("Training goes on; if the next attempt fails too, it stops."))
@@ -175,7 +175,7 @@ import Testing
     }
 
     @Test func seedsAreSummedUp() throws {
-        let program = try world()
+        let program = try Program.withFilms()
         let start = Array(arguments("learn", epochs: 2, output: "seeds")) + ["--seeds", "1,2", "--shots", "1"]
         let outcome = try program.run(start)
         #expect(outcome.status == 0, "\(outcome.messages)")
@@ -306,7 +306,7 @@ import Testing
     }
 
     @Test func plansNameNumbersAndLeaveNothing() throws {
-        let program = try world()
+        let program = try Program.withFilms()
         let start = Array(arguments("learn", epochs: 4, output: "planned"))
         let text = try program.run(["plan"] + start + ["--no-timing"])
         #expect(text.status == 0 && text.output.contains("steps       20 in 4 epochs, 2 clips each; 2 evaluations"), "\(text.output)\(text.messages)")

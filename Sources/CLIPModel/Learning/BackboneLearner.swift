@@ -82,11 +82,10 @@ package final class BackboneLearner {
             let features = vision.forward(clips: wave, context: nil)
             let featureGradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
             for index in wave.indices {
-                let (loss, logits) = head.loss(
-                    features: features[index], target: targets[start + index], weight: weight,
-                    featureGradient: featureGradients[index], sums: &headSums)
-                result.lossSum += loss
-                result.logits.append(logits)
+                result.note(
+                    head.loss(
+                        features: features[index], target: targets[start + index], weight: weight,
+                        featureGradient: featureGradients[index], sums: &headSums))
             }
             guard tuning != .text else { continue }
             let turnstile = Turnstile(gateCount: LearningVision.gateCount(of: architecture))
@@ -98,6 +97,25 @@ package final class BackboneLearner {
         }
         result.clipCount += clips.count
     }
+
+    /// Adds up what the clips of all ranks have left behind; the text tower's gradients follow from it on each rank.
+    package func combine(over group: any ProcessGroup, gradients: BackboneParameters<MutableMatrix>) throws(ProcessGroupError) {
+        guard group.count > 1 else { return }
+        try group.sum(shared(gradients))
+        let bits = headSums.logitScale.bitPattern
+        let scales = try group.gathered((0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) })
+        headSums.logitScale = scales.reduce(0) { sum, bytes in
+            sum + Double(bitPattern: bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+        }
+    }
+
+    /// What ranks hand to each other in a step.
+    private func shared(_ gradients: BackboneParameters<MutableMatrix>) -> [MutableMatrix] {
+        (tuning == .image ? [] : [headSums.unitText]) + (tuning == .text ? [] : gradients.vision.all)
+    }
+
+    /// Numbers that ranks hand to each other in a step.
+    package func sharedCount(_ gradients: BackboneParameters<MutableMatrix>) -> Int { shared(gradients).reduce(0) { $0 + $1.count } }
 
     /// Adds the text tower's gradients, and the logit scale's under `both`.
     package func finish(into gradients: BackboneParameters<MutableMatrix>) {

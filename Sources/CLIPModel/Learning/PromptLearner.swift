@@ -4,10 +4,18 @@ import Tensors
 package struct StepResult: Sendable {
     package var lossSum = 0.0
     package var clipCount = 0
+    /// Of each clip, in order.
+    package private(set) var losses: [Double] = []
     /// Logits of each clip, in order.
-    package var logits: [[Float]] = []
+    package private(set) var logits: [[Float]] = []
 
     package init() {}
+
+    mutating func note(_ clip: (loss: Double, logits: [Float])) {
+        lossSum += clip.loss
+        losses.append(clip.loss)
+        logits.append(clip.logits)
+    }
 }
 
 /// Stage two: gradients of the prompts, and of nothing else.
@@ -21,11 +29,16 @@ package final class PromptLearner {
     private let vision: VisionPass
     private let text: TextActivations
     private let learnsVision: Bool
+    /// One a chunk of a wave.
     private let waveSums: [VisionPromptSums]
-    private let sums: VisionPromptSums
+    /// One a clip of a wave.
+    private var clipSums: [PromptSums]
+    private let stepSum: OrderedSum
+    /// Of the whole step, once its clips are added up.
+    private let total: PromptSums
+    private var isTotal = false
 
     private var head: VideoHead
-    private var headSums: VideoHead.Sums
     private var context: VisionPromptContext?
     private var hasTextTrunk = false
 
@@ -48,27 +61,33 @@ package final class PromptLearner {
         vision = VisionPass(
             tower: backbone.vision, prompts: prompts, frameCount: frameCount, keeping: learnsVision ? .prompts : .nothing, pool: pool,
             budget: budget)
-        sums = VisionPromptSums(layout: vision.layout)
         let slotCount = vision.waveClipCount * vision.chunks.count
         let layout = vision.layout
         waveSums = learnsVision ? (0..<slotCount).map { _ in VisionPromptSums(layout: layout) } : []
+        clipSums = (0..<vision.waveClipCount).map { _ in PromptSums(classes: sequences.count, layout: layout) }
+        total = PromptSums(classes: sequences.count, layout: layout)
+        stepSum = OrderedSum(length: total.all.count)
         head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
-        headSums = VideoHead.Sums(classes: sequences.count, width: backbone.architecture.embeddingWidth)
         // A tower without a backward pass has no plan to fit: what it takes is taken.
         memoryShortfall = learnsVision ? vision.shortfall : budget.excess()
     }
+
+    /// Numbers that ranks hand to each other in a step.
+    package var sharedCount: Int { total.all.count }
 
     /// Bytes that the memory budget is too small by.
     package let memoryShortfall: Int
 
     /// Computes what the prompts alone decide: text features, and the prompts' keys and values.
-    package func begin(prompts: PromptSet<MutableMatrix>) {
+    ///
+    /// - Parameter clip: the place in the step of the first clip that is added here.
+    package func begin(prompts: PromptSet<MutableMatrix>, at clip: Int = 0) {
         let prompts = prompts.reading
         backbone.text.forward(prompts: prompts.text, saved: text, pool: pool, hasTrunk: hasTextTrunk)
         hasTextTrunk = true
         head = VideoHead(fusion: fusion, scale: backbone.logitScale, text: TextFeatures(text.features))
-        headSums.unitText.fill(0)
-        sums.reset()
+        stepSum.begin(at: clip)
+        isTotal = false
         context = learnsVision ? backbone.vision.promptContext(for: prompts.vision, layout: vision.layout) : nil
     }
 
@@ -101,31 +120,43 @@ package final class PromptLearner {
                 ? wave : vision.forward(clips: wave, stage: stage, context: context).map(\.reading)
             let gradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
             for index in wave.indices {
-                let (loss, logits) = head.loss(
-                    features: features[index], target: targets[start + index], weight: weight,
-                    featureGradient: gradients[index], sums: &headSums)
-                result.lossSum += loss
-                result.logits.append(logits)
+                clipSums[index].all.fill(0)
+                result.note(
+                    head.loss(
+                        features: features[index], target: targets[start + index], weight: weight,
+                        featureGradient: gradients[index], sums: &clipSums[index].head))
             }
-            guard learnsVision else { continue }
-            let used = waveSums.prefix(wave.count * vision.chunks.count)
-            for item in used { item.reset() }
-            vision.backward(
-                clips: wave, stage: stage, featureGradients: gradients, context: context, promptSums: Array(used), weights: { _ in FrozenVision() })
-            for item in used { sums.add(item) }
+            if learnsVision {
+                let used = waveSums.prefix(wave.count * vision.chunks.count)
+                for item in used { item.reset() }
+                vision.backward(
+                    clips: wave, stage: stage, featureGradients: gradients, context: context, promptSums: Array(used),
+                    weights: { _ in FrozenVision() })
+                for (item, sums) in used.enumerated() { clipSums[item / vision.chunks.count].vision.add(sums) }
+            }
+            for index in wave.indices { stepSum.add(clipSums[index].all) }
         }
         result.clipCount += clips.count
     }
 
+    /// Adds up the clips of all ranks, in an order that their number does not change.
+    ///
+    /// - Parameter shares: of the step's clips, of which each rank has added its own.
+    package func combine(_ shares: Shares, over group: any ProcessGroup) throws(ProcessGroupError) {
+        try stepSum.total(into: total.all, shares: shares, over: group)
+        isTotal = true
+    }
+
     /// Adds the step's gradient to `gradients`.
     package func finish(into gradients: PromptSet<MutableMatrix>) {
+        if !isTotal { stepSum.total(into: total.all) }
         if !gradients.text.isEmpty {
             backbone.text.backward(
-                featureGradient: head.text.backward(unitGradient: headSums.unitText).reading, saved: text,
+                featureGradient: head.text.backward(unitGradient: total.head.unitText).reading, saved: text,
                 promptGradients: gradients.text, weights: FrozenText(), pool: pool)
         }
         if let context {
-            backbone.vision.promptBackward(sums: sums, context: context, layout: vision.layout, into: gradients.vision)
+            backbone.vision.promptBackward(sums: total.vision, context: context, layout: vision.layout, into: gradients.vision)
         }
     }
 }

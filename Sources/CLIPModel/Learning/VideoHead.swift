@@ -61,6 +61,8 @@ package struct VideoHead: Sendable {
         package var logitScale = 0.0
 
         package init(classes: Int, width: Int) { unitText = MutableMatrix(rows: classes, columns: width) }
+
+        init(unitText: MutableMatrix) { self.unitText = unitText }
     }
 
     /// The clip's loss and its gradients.

@@ -33,11 +33,26 @@ package struct VisionPromptSums: Sendable {
     func sum(of layer: Int) -> MutableMatrix { layers[layer - firstLayer] }
 
     package init(layout: VisionLayout) {
-        let width = layout.architecture.vision.width
         firstLayer = layout.promptLayers.lowerBound
-        layers = layout.promptLayers.map { layer in
-            MutableMatrix(rows: layout.promptTokens, columns: layout.mode(of: layer) == .shared ? 2 * width : width)
+        layers = Self.shapes(of: layout).map { MutableMatrix(rows: $0.rows, columns: $0.columns) }
+    }
+
+    /// In memory that is there: `[1, count]` from its start on.
+    init(layout: VisionLayout, in memory: MutableMatrix) {
+        firstLayer = layout.promptLayers.lowerBound
+        var start = 0
+        layers = Self.shapes(of: layout).map { shape in
+            defer { start += shape.rows * shape.columns }
+            return memory.columns(start..<start + shape.rows * shape.columns).reshaped(rows: shape.rows, columns: shape.columns)
         }
+    }
+
+    /// Numbers of all layers.
+    static func count(of layout: VisionLayout) -> Int { shapes(of: layout).reduce(0) { $0 + $1.rows * $1.columns } }
+
+    private static func shapes(of layout: VisionLayout) -> [(rows: Int, columns: Int)] {
+        let width = layout.architecture.vision.width
+        return layout.promptLayers.map { (layout.promptTokens, layout.mode(of: $0) == .shared ? 2 * width : width) }
     }
 
     package func reset() { for layer in layers { layer.fill(0) } }

@@ -24,6 +24,17 @@ package enum Machine {
         return result
     }()
 
+    /// "node07".
+    package static var hostName: String { ProcessInfo.processInfo.hostName.split(separator: ".").first.map(String.init) ?? "unknown" }
+
+    /// Processors that this process may run on, as the kernel writes them: "0-15,32-47".
+    package static var allowedProcessors: String {
+        for line in text("/proc/self/status").split(separator: "\n") where line.hasPrefix("Cpus_allowed_list:") {
+            return line.dropFirst("Cpus_allowed_list:".count).trimmingCharacters(in: .whitespaces)
+        }
+        return ""
+    }
+
     /// Bytes of memory that could be used now without swapping.
     package static var availableMemory: Int { memoryLine("MemAvailable", in: "/proc/meminfo") ?? 0 }
     package static var totalMemory: Int { memoryLine("MemTotal", in: "/proc/meminfo") ?? 0 }

@@ -107,7 +107,8 @@ package struct RunDirectory: ~Copyable {
         try DurableFile.write(yaml, to: path.appendingPath("config.yaml"))
     }
 
-    package func writeEnvironment(version: String, threads: Int) throws {
+    /// - Parameter ranks: the host of each process, where there are several.
+    package func writeEnvironment(version: String, threads: Int, ranks: [String] = []) throws {
         struct Environment: Encodable {
             let version: String
             let threads: Int
@@ -115,12 +116,14 @@ package struct RunDirectory: ~Copyable {
             let processor: String
             let system: String
             let startedAt: String
+            let ranks: [String]?
         }
         let information = ProcessInfo.processInfo
         try write(
             Environment(
                 version: version, threads: threads, processors: information.activeProcessorCount, processor: Machine.processorName,
-                system: information.operatingSystemVersionString, startedAt: ISO8601DateFormatter().string(from: Date())),
+                system: information.operatingSystemVersionString, startedAt: ISO8601DateFormatter().string(from: Date()),
+                ranks: ranks.isEmpty ? nil : ranks),
             as: "environment.json")
     }
 

@@ -48,6 +48,8 @@ package struct RunRecord: Codable, Equatable, Sendable {
     package var version: String
     package var threads: Int
     package var processor: String
+    /// Processes that shared the steps; nil for one.
+    package var ranks: Int?
 
     package init(
         kind: String, arguments: [String], workingDirectory: String, isPocket: Bool, backbone: String, backboneSHA256: String,

@@ -39,35 +39,78 @@ package struct Blending: Sendable, Equatable {
         return targets
     }
 
-    /// Blends each clip with a partner drawn from the same micro-batch; one draw of λ and one box for all.
+    /// Who is blended with whom in a micro-batch, and how: drawn before any film is read.
+    package struct Draw: Sendable, Equatable {
+        /// Of each clip; may be itself.
+        package let partners: [Int]
+        /// What CutMix replaces; nil for MixUp, and where nothing is left of the box.
+        let box: CropBox?
+        let isCutMix: Bool
+        /// λ: the clip's own share of its target.
+        let share: Float
+
+        /// The clips that blending some of the micro-batch needs, in order.
+        package func needed(for clips: Range<Int>) -> [Int] { Set(clips.map { partners[$0] } + clips).sorted() }
+    }
+
+    /// One draw of λ and one box for all clips of a micro-batch.
+    ///
+    /// - Parameters:
+    ///   - side: of the clips, in pixels.
+    ///   - step: number of the micro-batch in its epoch; with `seed` and `epoch` it names the random stream.
+    package func draw(clipCount: Int, side: Int, seed: UInt64, epoch: Int, step: Int) -> Draw {
+        guard isMixing, clipCount > 0 else { return Draw(partners: Array(0..<clipCount), box: nil, isCutMix: false, share: 1) }
+        var random = RandomSource(seed: seed, purpose: .blend, epoch: epoch, item: step)
+        let isCutMix = random.uniform() < cutMixProbability
+        let alpha = isCutMix ? cutMixAlpha : mixUpAlpha
+        let share = random.beta(alpha, alpha)
+        let partners = random.permutation(of: clipCount)
+        guard isCutMix else { return Draw(partners: partners, box: nil, isCutMix: false, share: Float(share)) }
+        let box = Self.cutBox(side: side, share: share, centreX: random.integer(below: side), centreY: random.integer(below: side))
+        // The box was clipped at the border: the share is what is really left.
+        return Draw(
+            partners: partners, box: box, isCutMix: true,
+            share: Float(1 - Double(box.map { $0.width * $0.height } ?? 0) / Double(side * side)))
+    }
+
+    /// Blends each clip of a micro-batch with its partner.
     ///
     /// - Parameters:
     ///   - clips: of one shape; changed in place.
-    ///   - step: number of the micro-batch in its epoch; with `seed` and `epoch` it names the random stream.
+    ///   - step: as for `draw`.
     /// - Returns: the soft targets `[clips, classCount]`.
     package func blend(
         _ clips: inout [PreparedClip], labels: [Int], classCount: Int, seed: UInt64, epoch: Int, step: Int
     ) -> [Float] {
         precondition(clips.count == labels.count, "a label for each clip")
-        var targets = targets(labels: labels, classCount: classCount)
-        guard isMixing, let side = clips.first?.side else { return targets }
-
-        var random = RandomSource(seed: seed, purpose: .blend, epoch: epoch, item: step)
-        let isCutMix = random.uniform() < cutMixProbability
-        let alpha = isCutMix ? cutMixAlpha : mixUpAlpha
-        var share = random.beta(alpha, alpha)
-        let partners = random.permutation(of: clips.count)
-        if isCutMix {
-            let box = Self.cutBox(
-                side: side, share: share, centreX: random.integer(below: side), centreY: random.integer(below: side))
-            if let box { Self.paste(box, of: partners, into: &clips) }
-            // The box was clipped at the border: the share is what is really left.
-            share = 1 - Double(box.map { $0.width * $0.height } ?? 0) / Double(side * side)
-        } else {
-            Self.mix(&clips, partners: partners, share: Float(share))
+        guard let side = clips.first?.side else { return [] }
+        let draw = draw(clipCount: clips.count, side: side, seed: seed, epoch: epoch, step: step)
+        let originals = clips
+        var targets: [Float] = []
+        for (index, partner) in draw.partners.enumerated() {
+            targets += target(
+                labels[index], partner: partner == index ? nil : (originals[partner], labels[partner]), draw: draw,
+                classCount: classCount, clip: &clips[index])
         }
-        Self.mixRows(&targets, partners: partners, share: Float(share), rowLength: classCount)
         return targets
+    }
+
+    /// Blends one clip.
+    ///
+    /// - Parameter partner: nil where it is the clip itself.
+    /// - Returns: its soft target `[classCount]`.
+    package func target(
+        _ label: Int, partner: (clip: PreparedClip, label: Int)?, draw: Draw, classCount: Int, clip: inout PreparedClip
+    ) -> [Float] {
+        let target = targets(labels: [label], classCount: classCount)
+        guard let partner else { return target }
+        if let box = draw.box {
+            Self.paste(box, of: partner.clip, into: &clip)
+        } else if !draw.isCutMix {
+            Self.mix(&clip, with: partner.clip, share: draw.share)
+        }
+        return zip(target, targets(labels: [partner.label], classCount: classCount))
+            .map { draw.share * $0 + (1 - draw.share) * $1 }
     }
 
     /// The box that CutMix replaces: sides ⌊S·√(1 − λ)⌋, halved with rounding down either side of the
@@ -81,38 +124,22 @@ package struct Blending: Sendable, Equatable {
         return width > 0 && height > 0 ? CropBox(left: left, top: top, width: width, height: height) : nil
     }
 
-    private static func paste(_ box: CropBox, of partners: [Int], into clips: inout [PreparedClip]) {
-        let originals = clips
-        for (index, partner) in partners.enumerated() where partner != index {
-            let side = clips[index].side
-            for plane in 0..<clips[index].frameCount * 3 {
-                for row in box.top..<box.top + box.height {
-                    let start = (plane * side + row) * side + box.left
-                    let range = start..<start + box.width
-                    clips[index].pixels[range] = originals[partner].pixels[range]
-                }
+    private static func paste(_ box: CropBox, of partner: PreparedClip, into clip: inout PreparedClip) {
+        let side = clip.side
+        for plane in 0..<clip.frameCount * 3 {
+            for row in box.top..<box.top + box.height {
+                let start = (plane * side + row) * side + box.left
+                let range = start..<start + box.width
+                clip.pixels[range] = partner.pixels[range]
             }
         }
     }
 
-    private static func mix(_ clips: inout [PreparedClip], partners: [Int], share: Float) {
-        let originals = clips
-        for (index, partner) in partners.enumerated() where partner != index {
-            let count = originals[partner].pixels.count
-            precondition(clips[index].pixels.count == count, "clips of one shape")
-            unsafe clips[index].pixels.withUnsafeMutableBufferPointer { values in
-                unsafe vifi_mix(values.baseAddress, originals[partner].pixels, share, count)
-            }
-        }
-    }
-
-    private static func mixRows(_ rows: inout [Float], partners: [Int], share: Float, rowLength: Int) {
-        let originals = rows
-        for (index, partner) in partners.enumerated() where partner != index {
-            for column in 0..<rowLength {
-                rows[index * rowLength + column] =
-                    share * originals[index * rowLength + column] + (1 - share) * originals[partner * rowLength + column]
-            }
+    private static func mix(_ clip: inout PreparedClip, with partner: PreparedClip, share: Float) {
+        let count = partner.pixels.count
+        precondition(clip.pixels.count == count, "clips of one shape")
+        unsafe clip.pixels.withUnsafeMutableBufferPointer { values in
+            unsafe vifi_mix(values.baseAddress, partner.pixels, share, count)
         }
     }
 }

@@ -39,8 +39,17 @@ package final class BadVideoLog: @unchecked Sendable {
         }
     }
 
+    /// Takes over what several processes have met, each once, as if one had read the list.
+    ///
+    /// - Throws: as `note`.
+    package func replace(with bad: [BadVideo], orderedAs list: AnnotationList) throws(DatasetError) {
+        let positions = Dictionary(list.clips.enumerated().map { (list.filmPath($0.element), $0.offset) }) { first, _ in first }
+        restore([])
+        for film in bad.sorted(by: { (positions[$0.path] ?? .max, $0.path) < (positions[$1.path] ?? .max, $1.path) }) { try note(film) }
+    }
+
     /// - Throws: `tooManyBadVideos` once more films are bad than the data set may hold.
-    func note(_ film: BadVideo) throws(DatasetError) {
+    package func note(_ film: BadVideo) throws(DatasetError) {
         let films: [BadVideo] = monitor.locked {
             if paths.insert(film.path).inserted { self.films.append(film) }
             return self.films

@@ -103,22 +103,29 @@ package final class ClipLoader: Sendable {
 
     /// Clips at positions of the list, in that order: a part of an epoch after resuming, or one rank's share.
     package func clips(at indices: [Int], epoch: Int = 0) -> ClipStream {
+        ClipStream(outcomes: outcomes(at: indices, epoch: epoch), log: badVideos)
+    }
+
+    /// What came of each film at positions of the list, in that order; bad ones are the caller's to note.
+    package func outcomes(at indices: [Int], epoch: Int) -> Prefetcher<Outcome> {
         let capacity = max(1, configuration.queuedClipCount / viewsPerFilm)
         // A film of many views is large: one at a time is made ahead.
         let threadCount = viewsPerFilm > 1 ? min(configuration.threadCount, capacity) : configuration.threadCount
-        let outcomes = Prefetcher(
+        return Prefetcher(
             count: indices.count, threadCount: threadCount, capacity: capacity
         ) { [self] position in
             try outcome(for: indices[position], epoch: epoch)
         }
-        return ClipStream(outcomes: outcomes, log: badVideos)
     }
 
     // MARK: - One film
 
-    struct Outcome: Sendable {
-        var clip: LoadedClip?
-        var bad: [BadVideo] = []
+    /// What came of reading a film.
+    package struct Outcome: Sendable {
+        /// Nil where neither the film nor others in its place could be read.
+        package var clip: LoadedClip?
+        /// The films that could not be read.
+        package var bad: [BadVideo] = []
     }
 
     /// Films tried in place of a bad one. Where so many in a row are bad, the log stops the run anyway.

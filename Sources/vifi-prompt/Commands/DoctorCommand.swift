@@ -63,7 +63,7 @@ enum Doctor {
     }
 
     static func findings() -> [Finding] {
-        processor + blas + films + memory + checkpoints + folders + environment
+        processor + blas + films + ranks + memory + checkpoints + folders + environment
     }
 
     // MARK: Processor and libraries
@@ -123,6 +123,23 @@ enum Doctor {
                 "libavcodec \(MediaLibrary.codecVersion), libavformat \(MediaLibrary.formatVersion); decodes \(lacksAll ? "nothing" : present)"
                     + (absent.isEmpty ? "" : ", not \(absent.joined(separator: " "))"),
                 remedy: absent.isEmpty ? nil : "Films in \(absent.joined(separator: ", ")) cannot be read: apt-get install libavcodec-extra")
+        ]
+    }
+
+    /// Several processes, maybe on several machines.
+    private static var ranks: [Finding] {
+        guard MPIGroup.isBuilt else {
+            return [Finding("MPI", .ok, "not in this build: learn and bridge run in one process", remedy: "For several machines install libopenmpi-dev and build with --traits MPI; see docs/cluster.md.")]
+        }
+        let variables = ProcessInfo.processInfo.environment
+        let launchers = ["mpirun", "srun"].filter { name in
+            (variables["PATH"] ?? "").split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
+        }
+        return [
+            Finding(
+                "MPI", launchers.isEmpty ? .warn : .ok,
+                MPIGroup.version + (launchers.isEmpty ? ", and nothing to start ranks with" : "; ranks are started by \(launchers.joined(separator: " or "))"),
+                remedy: launchers.isEmpty ? "Several ranks need mpirun: apt-get install openmpi-bin. One process does without." : nil)
         ]
     }
 

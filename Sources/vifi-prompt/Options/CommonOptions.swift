@@ -112,14 +112,14 @@ struct ModelOptions: ParsableArguments {
             valueName: "numbers"))
     var precision: PrecisionChoice?
 
-    @Option(help: "Threads of the model; all processors by default.")
+    @Option(help: "Threads of the model; all processors by default, shared out among the ranks of a machine.")
     var threads: Int?
 
     func validate() throws {
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
     }
 
-    var pool: WorkerPool { WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors) }
+    var pool: WorkerPool { WorkerPool(threadCount: threads ?? Ranks.threadCount) }
 }
 
 /// How long and how fast a run learns.

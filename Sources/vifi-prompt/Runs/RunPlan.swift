@@ -59,6 +59,12 @@ struct RunPlan: Encodable {
         let free: Int
     }
 
+    /// Between ranks, where several processes share the steps.
+    struct Communication: Encodable {
+        /// What a rank hands to others in a step; as much comes back.
+        let bytesPerStep: Int
+    }
+
     /// In seconds, on this machine.
     struct Time: Encodable {
         let step: Double
@@ -80,6 +86,7 @@ struct RunPlan: Encodable {
     let arithmetic: Arithmetic
     let memory: Memory
     let storage: Storage
+    let communication: Communication
     let time: Time?
 
     /// - Parameters:
@@ -127,6 +134,7 @@ struct RunPlan: Encodable {
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
             taskBytes: taskBytes, frozenBytes: (room.clips + room.testClips) * (freezing?.clipBytes ?? 0),
             keepsFilms: room.clips < clipCount)
+        communication = Communication(bytesPerStep: 4 * task.sharedCount)
         storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
         time = isTimed
             ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, freezing: freezing, room: room)
@@ -390,6 +398,7 @@ extension RunPlan {
         row(
             "files", "results \(bytes(storage.results)); a checkpoint \(bytes(storage.checkpoint)), \(storage.checkpointsKept) are kept until the end; "
                 + "\(bytes(storage.peak)) at most, \(bytes(storage.free)) are free")
+        row("ranks", "\(bytes(communication.bytesPerStep)) a step go from each rank to the others, and back, where mpirun starts several")
         if let time {
             row(
                 "time", "\(duration(time.total)) in all: a step \(duration(time.step)) at \(operations(time.speed))/s, "

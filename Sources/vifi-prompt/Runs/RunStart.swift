@@ -33,36 +33,48 @@ protocol LearningCommand: ParsableCommand {
     func plan(timing: Bool) throws -> RunPlan
 }
 
+/// What a folder holds that somebody would go on with; ranks tell each other.
+private struct Found: Codable {
+    var seeds: SeedGroup.Located?
+    var result: RunResult?
+}
+
 extension LearningCommand {
     /// - Parameter arguments: after the command's name.
     func launch(arguments: [String] = Array(CommandLine.arguments.dropFirst(2))) throws {
+        if runOptions.resume { try runOptions.refuseOthers(among: arguments) }
+        if runOptions.seeds != nil, training.seed != nil { throw ValidationError("Pass --seed or --seeds, not both.") }
+        let group = try Ranks.join()
+        // Asks all ranks, so it must not wait until some of them need it.
+        _ = try Ranks.places.get()
         if runOptions.resume {
-            try runOptions.refuseOthers(among: arguments)
-            let path = try runOptions.folder ?? RunFinder.newestUnfinished(Self.kind)
+            let path = try group.told(value: runOptions.folder ?? RunFinder.newestUnfinished(Self.kind))
             if runOptions.folder == nil { Console.note("Resuming \(path.escapedForDisplay)") }
             try resume(path)
         } else if let seeds = runOptions.seeds {
-            guard training.seed == nil else { throw ValidationError("Pass --seed or --seeds, not both.") }
-            let group = try SeedGroup.new(
-                kind: Self.kind, seeds: seeds.seeds, arguments: arguments.without(options: ["--seeds", "--output", "-o"]),
-                output: training.output)
-            try group.run(Self.self, threads: nil)
+            // Rank 0 makes the folder and tells the others its name.
+            let seedGroup = try group.told(
+                value: SeedGroup.new(
+                    kind: Self.kind, seeds: seeds.seeds, arguments: arguments.without(options: ["--seeds", "--output", "-o"]),
+                    output: training.output).located)
+            try seedGroup.group.run(Self.self, threads: nil)
         } else {
-            if let output = training.output { try RunDirectory.checkFree(output, resume: resumeCommand(Self.kind, output)) }
+            if group.rank == 0, let output = training.output { try RunDirectory.checkFree(output, resume: resumeCommand(Self.kind, output)) }
             try learn(.new(arguments: arguments, output: training.output))
         }
     }
 
     private func resume(_ path: String) throws {
-        if let group = try SeedGroup.read(path, kind: Self.kind) {
-            try group.enteringWorkingDirectory().run(Self.self, threads: model.threads)
-        } else if let result = try RunResult.read(run: path), let record = try RunRecord.read(run: path), record.kind == Self.kind.rawValue {
+        let found = try Ranks.group.told(value: self.found(path))
+        if let seeds = found.seeds {
+            try seeds.group.enteringWorkingDirectory().run(Self.self, threads: model.threads)
+        } else if let result = found.result {
             Console.note("\(path.escapedForDisplay) is finished after \(result.steps) steps: there is nothing to go on with.")
             result.show()
             // A run that was killed between its results and its end leaves them.
-            Checkpoints(run: path).removeAll()
+            if Ranks.group.rank == 0 { Checkpoints(run: path).removeAll() }
         } else {
-            let resumed = try ResumedRun(path, kind: Self.kind)
+            let resumed = try Ranks.group.agreed { try ResumedRun(path, kind: Self.kind) }
             try Self.again(resumed, threads: model.threads)
         }
     }
@@ -73,17 +85,24 @@ extension LearningCommand {
     ///   - arguments: after the command's name, without output and threads.
     ///   - first: as in `RunStart.new`.
     static func complete(_ folder: String, arguments: [String], threads: Int?, like first: RunRecord? = nil) throws {
-        guard try RunResult.read(run: folder) == nil else { return }
-        if try RunRecord.read(run: folder) != nil {
-            try again(ResumedRun(folder, kind: kind), threads: threads)
+        let ranks = Ranks.group
+        guard try ranks.told(value: RunResult.read(run: folder) == nil) else { return }
+        if try ranks.told(value: RunRecord.read(run: folder) != nil) {
+            try again(ranks.agreed { try ResumedRun(folder, kind: kind) }, threads: threads)
         } else {
             // Nothing was learned yet: what a crash left of the start is made anew.
-            if fileExists(folder) { removeTree(folder) }
+            if ranks.rank == 0, fileExists(folder) { removeTree(folder) }
             let arguments = arguments + ["--output", folder]
             let extra = threads.map { ["--threads", "\($0)"] } ?? []
             try parse(arguments.without(options: threads == nil ? [] : ["--threads"]) + extra)
                 .learn(.new(arguments: arguments, output: folder, like: first))
         }
+    }
+
+    private func found(_ path: String) throws -> Found {
+        if let group = try SeedGroup.read(path, kind: Self.kind) { return Found(seeds: group.located) }
+        guard let record = try? RunRecord.read(run: path), record.kind == Self.kind.rawValue else { return Found() }
+        return Found(result: try RunResult.read(run: path))
     }
 
     /// Starts the run's own command line again.
@@ -92,6 +111,16 @@ extension LearningCommand {
         let extra = threads.map { ["--threads", "\($0)"] } ?? []
         let command = try parse(resumed.record.arguments.without(options: threads == nil ? [] : ["--threads"]) + extra)
         try command.learn(.resumed(resumed))
+    }
+
+    /// Draws the pocket world's films on one rank, where they are needed and not there; the others wait.
+    func drawPocketFilms(_ settings: () throws -> Settings) throws {
+        guard Ranks.group.count > 1 else { return }
+        try Ranks.group.agreed {
+            let settings = try settings()
+            guard Ranks.group.rank == 0, settings.isPocket else { return }
+            _ = try PocketHome.dataSet(Self.kind == .bridge ? .large() : .small(), pool: settings.pool)
+        }
     }
 }
 
@@ -188,10 +217,11 @@ enum RunError: ReportableError, Equatable {
     case otherInGroup(path: String, input: String)
     case otherBackbone(path: String, expected: String, actual: String)
     case noneUnfinished(kind: String)
+    case noneFinished(folder: String)
 
     var exitStatus: Files.ExitStatus {
         switch self {
-        case .notARun, .noneUnfinished, .filmsGone: .missingInput
+        case .notARun, .noneUnfinished, .noneFinished, .filmsGone: .missingInput
         case .otherKind: .usage
         case .changed, .filmChanged, .otherTokens, .otherInGroup, .otherBackbone: .badConfiguration
         }
@@ -221,6 +251,8 @@ enum RunError: ReportableError, Equatable {
         case .otherBackbone(let path, let expected, let actual):
             "\(path.escapedForDisplay): its SHA-256 over weights is \(actual.prefix(12))…, the run began with \(expected.prefix(12))…. "
                 + "Put that backbone back, or start a new run."
+        case .noneFinished(let folder):
+            "\(folder.escapedForDisplay): holds no finished run in a folder seed1, seed2, …. `learn --seeds 1,2,3` and `plan --emit slurm-array` make such."
         case .noneUnfinished(let kind):
             "no unfinished \(kind) run in \(BackboneFinder.runsFolder)/. Name one: `vifi-prompt \(kind) --resume RUN`."
         }

@@ -69,6 +69,20 @@ struct SeedGroup: Codable {
         return group
     }
 
+    /// With its path, as ranks tell each other.
+    struct Located: Codable {
+        fileprivate let record: SeedGroup
+        fileprivate let path: String
+
+        var group: SeedGroup {
+            var group = record
+            group.path = path
+            return group
+        }
+    }
+
+    var located: Located { Located(record: self, path: path) }
+
     /// The group as it is named from where it was started, after going there.
     func enteringWorkingDirectory() -> SeedGroup {
         var group = self
@@ -85,32 +99,36 @@ struct SeedGroup: Codable {
 
     /// Runs what is not finished yet, then sums up.
     func run<Command: LearningCommand>(_ command: Command.Type, threads: Int?) throws {
-        let lock = try DirectoryLock(directory: path)
-        var results: [(seed: Int, result: RunResult)] = []
+        let ranks = Ranks.group
+        var lock: DirectoryLock?
+        if ranks.rank == 0 { lock = try DirectoryLock(directory: path) }
         for (index, seed) in seeds.enumerated() {
             let folder = folder(seed: seed)
-            if try RunResult.read(run: folder) == nil {
-                Console.note("Seed \(seed), \(index + 1) of \(seeds.count): \(folder.escapedForDisplay)")
-                do {
-                    try one(command, seed: seed, folder: folder, threads: threads)
-                } catch TrainingError.interrupted(let step, let saved, _) {
-                    throw TrainingError.interrupted(step: step, saved: saved, resume: resumeCommand(Command.kind, path))
-                } catch TrainingError.interruptedBefore(let step, _) {
-                    throw TrainingError.interruptedBefore(step: step, resume: resumeCommand(Command.kind, path))
-                }
+            if try ranks.told(value: RunResult.read(run: folder) != nil) { continue }
+            Console.note("Seed \(seed), \(index + 1) of \(seeds.count): \(folder.escapedForDisplay)")
+            do {
+                try one(command, seed: seed, folder: folder, threads: threads)
+            } catch TrainingError.interrupted(let step, let saved, _) {
+                throw TrainingError.interrupted(step: step, saved: saved, resume: resumeCommand(Command.kind, path))
+            } catch TrainingError.interruptedBefore(let step, _) {
+                throw TrainingError.interruptedBefore(step: step, resume: resumeCommand(Command.kind, path))
             }
-            if let result = try RunResult.read(run: folder) { results.append((seed, result)) }
         }
+        if ranks.rank == 0 { try sumUp() }
+        _ = consume lock
+    }
+
+    private func sumUp() throws {
+        let results = try seeds.compactMap { seed in try RunResult.read(run: folder(seed: seed)).map { (seed: seed, result: $0) } }
         let summary = SeedSummary(results)
         try DurableFile.write(summary.csv, to: path.appendingPath("summary.csv"))
         try DurableFile.write(json(summary), to: path.appendingPath(Self.summaryName))
         Console.result(summary.table)
         Console.result("summary: \(path.appendingPath(Self.summaryName))")
-        _ = consume lock
     }
 
     private func one<Command: LearningCommand>(_ command: Command.Type, seed: Int, folder: String, threads: Int?) throws {
-        let first = try seeds.first.flatMap { try RunRecord.read(run: self.folder(seed: $0)) }
+        let first = Ranks.group.rank == 0 ? try seeds.first.flatMap { try RunRecord.read(run: self.folder(seed: $0)) } : nil
         try Command.complete(folder, arguments: arguments + ["--seed", "\(seed)"], threads: threads, like: first)
     }
 }

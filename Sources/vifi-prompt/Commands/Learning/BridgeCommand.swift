@@ -79,10 +79,13 @@ struct BridgeCommand: LearningCommand {
         try launch()
     }
 
+    private func runSettings(_ resumed: ResumedRun?) throws -> Settings {
+        try resumed?.settings(pool: model.pool) ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
+    }
+
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, texts: RunTexts, makeTask: () -> BridgeTask) {
-        let settings = try resumed?.settings(pool: model.pool)
-            ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
+        let settings = try runSettings(resumed)
         let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
@@ -118,9 +121,13 @@ struct BridgeCommand: LearningCommand {
     }
 
     func learn(_ start: RunStart) throws {
-        var (learning, texts, makeTask) = try prepared(start.resumed)
-        let task = makeTask()
-        try memory.check(shortfall: task.memoryShortfall)
+        try drawPocketFilms { try runSettings(start.resumed) }
+        var (learning, texts, task) = try Ranks.group.agreed { () throws -> (LearningRun, RunTexts, BridgeTask) in
+            let (learning, texts, makeTask) = try prepared(start.resumed)
+            let task = makeTask()
+            try memory.check(shortfall: task.memoryShortfall)
+            return (learning, texts, task)
+        }
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
         if let valSequences = texts.valSequences {
             learning.captionTest = (

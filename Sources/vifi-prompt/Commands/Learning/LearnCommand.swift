@@ -99,10 +99,13 @@ struct LearnCommand: LearningCommand {
         let freezing: (PromptTask) -> Freezing?
     }
 
+    private func runSettings(_ resumed: ResumedRun?) throws -> Settings {
+        try resumed?.settings(pool: model.pool) ?? Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
+    }
+
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
-        let settings = try resumed?.settings(pool: model.pool)
-            ?? Settings(kind: .learn, recipeOptions: recipe, flags: flags, pool: model.pool)
+        let settings = try runSettings(resumed)
         let backbone = try settings.backbone(kind: .learn, activation: model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
@@ -159,10 +162,14 @@ struct LearnCommand: LearningCommand {
     }
 
     func learn(_ start: RunStart) throws {
-        let prepared = try prepared(start.resumed)
+        try drawPocketFilms { try runSettings(start.resumed) }
+        let (prepared, task) = try Ranks.group.agreed { () throws -> (Prepared, PromptTask) in
+            let prepared = try self.prepared(start.resumed)
+            let task = prepared.makeTask()
+            try memory.check(shortfall: task.memoryShortfall)
+            return (prepared, task)
+        }
         var learning = prepared.run
-        let task = prepared.makeTask()
-        try memory.check(shortfall: task.memoryShortfall)
         let (settings, backbone) = (learning.settings, learning.backbone)
         if let valSequences = prepared.texts.valSequences {
             learning.captionTest = (

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Files
+import Foundation
+import Tensors
 
 /// Tells what a run would cost, before anything starts.
 struct PlanCommand: ParsableCommand {
@@ -13,39 +16,90 @@ struct PlanCommand: ParsableCommand {
 
             The time is measured: one batch goes through a step, a few test clips through an evaluation. With \
             --no-timing the rest is told at once.
+
+            Independent runs become the elements of a job array of Slurm, each seed with each varied value:
+
+              vifi-prompt plan --emit slurm-array learn --seeds 1,2,3 --vary shots=2,4,8 > array.sh
             """,
         subcommands: [Learn.self, Bridge.self])
 
+    @Option(help: ArgumentHelp("Write this instead of the plan: slurm-array, an sbatch script.", valueName: "script"))
+    var emit: PlanOutput?
+
     struct Options: ParsableArguments {
+        @Option(help: ArgumentHelp("Write this instead of the plan: slurm-array, an sbatch script.", valueName: "script"))
+        var emit: PlanOutput?
+
         @Flag(help: "Leave out the measured times.")
         var noTiming = false
 
         @Flag(help: "Print the plan as JSON.")
         var json = false
+
+        @Option(
+            help: ArgumentHelp(
+                "With --emit slurm-array: a flag and its values, such as shots=2,4,8 or recipe=a.yaml,b.yaml. May be repeated.",
+                valueName: "flag=values"),
+            transform: Variation.init(argument:))
+        var vary: [Variation] = []
     }
 
     struct Learn: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Plans `vifi-prompt learn` with the same flags.")
 
+        @ParentCommand var parent: PlanCommand
         @OptionGroup(title: "Plan") var options: Options
         @OptionGroup var command: LearnCommand
 
-        func run() throws { try PlanCommand.show(command, options) }
+        func run() throws { try PlanCommand.show(command, options, emit: options.emit ?? parent.emit) }
     }
 
     struct Bridge: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Plans `vifi-prompt bridge` with the same flags.")
 
+        @ParentCommand var parent: PlanCommand
         @OptionGroup(title: "Plan") var options: Options
         @OptionGroup var command: BridgeCommand
 
-        func run() throws { try PlanCommand.show(command, options) }
+        func run() throws { try PlanCommand.show(command, options, emit: options.emit ?? parent.emit) }
     }
 
-    private static func show(_ command: some LearningCommand, _ options: Options) throws {
+    private static func show<Command: LearningCommand>(_ command: Command, _ options: Options, emit: PlanOutput?) throws {
+        guard emit != nil || options.vary.isEmpty else { throw ValidationError("--vary is for plan --emit slurm-array.") }
         guard !command.runOptions.resume else { throw ValidationError("--resume goes on with a run; there is nothing to plan.") }
+        if emit != nil { return try emitArray(command, options) }
         let plan = try command.plan(timing: !options.noTiming)
         if options.json { try Console.json(plan) } else { Console.result(plan.text) }
         for warning in plan.warnings { Console.warning(warning) }
+    }
+
+    /// The script goes to standard output alone, so that it can be redirected into a file.
+    private static func emitArray<Command: LearningCommand>(_ command: Command, _ options: Options) throws {
+        guard command.training.seed == nil else { throw ValidationError("Seeds of an array come from --seeds 1,2,3.") }
+        guard !options.json else { throw ValidationError("--emit writes a script, not JSON.") }
+        let given = Array(CommandLine.arguments.dropFirst(2)).without(options: ["--emit"])
+        let arguments = Array(given.dropFirst()).filter { $0 != "--no-timing" }
+            .without(options: ["--vary", "--seeds", "--output", "-o", "--threads"])
+        var (memory, seconds) = (0, 0.0)
+        let rows = SlurmArray.combinations(of: options.vary)
+        for row in rows {
+            let flags = SlurmArray.flags(row)
+            if !flags.isEmpty { Console.note("Planning \(flags.joined(separator: " "))") }
+            // The last of equal flags holds.
+            let plan = try Command.parse(arguments + flags + (command.model.threads.map { ["--threads", "\($0)"] } ?? []))
+                .plan(timing: !options.noTiming)
+            memory = max(memory, plan.memory.total)
+            seconds = max(seconds, plan.time?.total ?? 0)
+            for warning in plan.warnings { Console.warning(warning) }
+        }
+        let array = SlurmArray(
+            kind: Command.kind, program: resolvedPath("/proc/self/exe") ?? "vifi-prompt",
+            workingDirectory: FileManager.default.currentDirectoryPath, arguments: arguments, variations: options.vary,
+            seeds: command.runOptions.seeds?.seeds ?? [1],
+            folder: command.training.output ?? BackboneFinder.runsFolder.appendingPath(Command.kind.rawValue + "-array"),
+            threads: command.model.threads ?? WorkerPool.availableProcessors, memoryBytes: memory,
+            seconds: options.noTiming ? nil : seconds)
+        for warning in array.warnings { Console.warning(warning) }
+        Console.result(array.script)
     }
 }

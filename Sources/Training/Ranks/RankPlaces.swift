@@ -1,0 +1,92 @@
+import Files
+import Foundation
+import Tensors
+
+/// Where each rank runs.
+package struct RankPlaces: Sendable {
+    /// One rank's machine, as it sees it.
+    package struct Place: Codable, Equatable, Sendable {
+        package var host: String
+        /// Processors that it may use: "0-15".
+        package var allowed: String
+        /// Processors of the machine.
+        package var online: Int
+        package var processor: String
+
+        package init(host: String, allowed: String, online: Int, processor: String) {
+            self.host = host
+            self.allowed = allowed
+            self.online = online
+            self.processor = processor
+        }
+
+        package static var here: Place {
+            Place(
+                host: Machine.hostName, allowed: Machine.allowedProcessors, online: ProcessInfo.processInfo.processorCount,
+                processor: Machine.processorName)
+        }
+    }
+
+    package let places: [Place]
+
+    package init(_ places: [Place]) { self.places = places }
+
+    /// Threads for a rank's model: the processors that it may use, shared with the ranks beside it that may use
+    /// them too.
+    package func threadCount(of rank: Int) -> Int {
+        let own = Self.processors(places[rank].allowed)
+        let sharing = places.count { $0.host == places[rank].host && !Self.processors($0.allowed).isDisjoint(with: own) }
+        return max(1, (own.isEmpty ? WorkerPool.availableProcessors : own.count) / max(1, sharing))
+    }
+
+    /// Whether sums may come out otherwise on some ranks.
+    package var hasSeveralProcessors: Bool { Set(places.map(\.processor)).count > 1 }
+
+    /// A line a host.
+    package func table(threads: [Int]) -> String {
+        var lines = ["\(places.count) ranks on \(hosts.count == 1 ? "1 host" : "\(hosts.count) hosts"):"]
+        for host in hosts {
+            let ranks = ranks(on: host)
+            let allowed = Self.unique(ranks.map { places[$0].allowed })
+            let counts = Self.unique(ranks.map { "\(threads[$0])" })
+            lines.append(
+                "  \(host.escapedForDisplay): rank\(ranks.count == 1 ? "" : "s") \(Self.text(of: ranks)), \(counts.joined(separator: " and ")) "
+                    + "thread\(counts == ["1"] ? "" : "s") each, processors \(allowed.joined(separator: " and ")) of \(places[ranks[0]].online)")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Hosts of which the ranks may use less than half: a launcher's default that people do not expect.
+    package var narrowHosts: [String] {
+        hosts.filter { host in
+            let ranks = ranks(on: host)
+            let used = ranks.reduce(into: Set<Int>()) { $0.formUnion(Self.processors(places[$1].allowed)) }
+            return !used.isEmpty && 2 * used.count < places[ranks[0]].online
+        }
+    }
+
+    private var hosts: [String] { Self.unique(places.map(\.host)) }
+    private func ranks(on host: String) -> [Int] { places.indices.filter { places[$0].host == host } }
+
+    private static func unique(_ words: [String]) -> [String] {
+        var seen: Set<String> = []
+        return words.filter { seen.insert($0).inserted }
+    }
+
+    /// "0-3, 8"
+    private static func text(of numbers: [Int]) -> String {
+        var parts: [(first: Int, last: Int)] = []
+        for number in numbers {
+            if let last = parts.last?.last, number == last + 1 { parts[parts.count - 1].last = number } else { parts.append((number, number)) }
+        }
+        return parts.map { $0.first == $0.last ? "\($0.first)" : "\($0.first)-\($0.last)" }.joined(separator: ", ")
+    }
+
+    /// The numbers of "0-3,8".
+    package static func processors(_ text: String) -> Set<Int> {
+        text.split(separator: ",").reduce(into: []) { result, part in
+            let ends = part.split(separator: "-").compactMap { Int($0) }
+            if let first = ends.first, let last = ends.last, first <= last, last < 1 << 16 { result.formUnion(first...last) }
+        }
+    }
+}
