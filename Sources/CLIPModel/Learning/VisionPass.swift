@@ -64,11 +64,11 @@ package final class VisionPass: Sendable {
             }
             return
         }
-        let leastLean = budget == .standard
-            ? Self.standardLean(
-                frameCount: Self.clipsPerWave(chunkCount) * frameCount, layerCount: layerCount, frameBytes: frameBytes) : 0
+        // Where nobody has set a bound, no more than so many layers are lean, whatever that takes.
+        let mostLean = budget == .standard ? 5 * layerCount / 12 : nil
         let plan = Self.plan(
-            bytes: budget.left(), leastLean: leastLean, frameCount: frameCount, chunkCount: chunkCount, longest: longest,
+            bytes: mostLean == nil ? budget.left() : MemoryBudget.standardBytes, mostLean: mostLean, frameCount: frameCount,
+            chunkCount: chunkCount, longest: longest,
             layerCount: layerCount, threadCount: pool.threadCount, frameBytes: frameBytes)
         (waveClipCount, leanLayerCount, shortfall) = (plan.clips, plan.leanLayers, plan.shortfall)
         kept = (0..<plan.kept).map { item in
@@ -84,12 +84,6 @@ package final class VisionPass: Sendable {
 
     private static func clipsPerWave(_ chunkCount: Int) -> Int { (chunksPerWave + chunkCount - 1) / chunkCount }
 
-    /// Lean layers where nobody has set a bound.
-    private static func standardLean(frameCount: Int, layerCount: Int, frameBytes: (_ lean: Int) -> Int) -> Int {
-        let most = 5 * layerCount / 12
-        return (0..<most).first { frameCount * frameBytes($0) <= MemoryBudget.standardBytes } ?? most
-    }
-
     private struct Plan {
         var clips = 1
         var kept = 0
@@ -100,13 +94,13 @@ package final class VisionPass: Sendable {
     /// What costs least time within `bytes`: several clips a wave; lean layers, one after the other; then
     /// whole chunks that are computed twice.
     private static func plan(
-        bytes: Int, leastLean: Int, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int,
+        bytes: Int, mostLean: Int?, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int,
         frameBytes: (_ lean: Int) -> Int
     ) -> Plan {
         var plan = Plan()
         plan.clips = max(1, min(clipsPerWave(chunkCount), bytes / (frameCount * frameBytes(0))))
         plan.kept = plan.clips * chunkCount
-        if let lean = (leastLean..<layerCount).first(where: { plan.clips * frameCount * frameBytes($0) <= bytes }) {
+        if let lean = (0..<layerCount).first(where: { plan.clips * frameCount * frameBytes($0) <= bytes || $0 == mostLean }) {
             plan.leanLayers = lean
             return plan
         }
