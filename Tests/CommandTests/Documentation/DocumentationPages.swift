@@ -1,4 +1,5 @@
 import Files
+import Foundation
 import TestSupport
 import Testing
 
@@ -12,15 +13,6 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
     init(_ path: String, prepare: @escaping @Sendable (DocumentedWorld) throws -> Void = { _ in }) {
         self.path = path
         self.prepare = prepare
-    }
-
-    /// What a command gets besides, so that it takes a second instead of minutes: repeated options count last.
-    static func shortening(of command: String) -> String {
-        if command.hasPrefix("vifi-prompt bench") && !command.hasPrefix("vifi-prompt bench decode") {
-            return " --steps 1 --frames 1" + (command.contains("--clips") ? " --clips 1 --classes 5" : "")
-        }
-        let trains = command.hasPrefix("vifi-prompt learn") || command.hasPrefix("vifi-prompt bridge")
-        return trains && (command.contains("--recipe") || command.contains("--train")) && !command.contains("--epochs") ? " --epochs 2" : ""
     }
 
     static let all: [DocumentationPage] = [
@@ -54,20 +46,79 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")
             try world.hmdbLists("testTrainMulti_7030_splits", films: "VIDEOS")
             try world.dataSet("k400", films: "VIDEOS")
+            try msrvtt(world)
         },
-        DocumentationPage("docs/runs.md") { world in
-            // A run of a few hundred steps on a model this small takes long enough to be stopped.
-            try world.dataSet("data")
+        DocumentationPage("docs/ablations.md") { world in
+            try world.saveBackbone(to: "Checkpoints/bridged-k400.safetensors")
+            try world.dataSet("hmdb51", films: "VIDEOS", splits: 3)
+        },
+        DocumentationPage("docs/cost.md") { try $0.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors") },
+        DocumentationPage("docs/late-prompts.md") { world in
+            try world.dataSet(".")
             try world.saveBackbone(to: "clip.safetensors")
-            for run in ["runs/learn-3", "runs/learn-4"] {
-                let status = try world.program.signal(
-                    15, whenThere: run + "/checkpoints",
-                    ["learn", "--train", "data/train.txt", "--val", "data/val.txt", "--labels", "data/labels.csv", "--backbone", "clip.safetensors",
-                     "--frames", "2", "--epochs", "40", "--save-every", "0", "--output", run])
-                guard status == 75 else { throw DocumentationFault(words: "\(run) ended with \(status ?? 0)") }
+        },
+        DocumentationPage("docs/pictures.md") { world in
+            try world.saveBackbone(to: "clip.safetensors", "Checkpoints/ViT-B-16.safetensors")
+            try world.saveBackbone(to: "bridged.safetensors", seed: 2)
+            try world.savePrompts(to: "prompts.safetensors")
+            try world.dataSet(".")
+            try world.labels(["archery"] + DocumentedWorld.classNames.dropFirst(), to: "labels.csv")
+            try world.film("CLIP.mp4", frames: 12)
+        },
+        DocumentationPage("docs/predict.md") { world in
+            try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors")
+            try world.savePrompts(to: "runs/learn/prompts/best.safetensors", "p.safetensors", "actions.safetensors")
+            try world.savePrompts(to: "places.safetensors", classNames: ["a street", "a room"])
+            try world.dataSet(".")
+            try world.film("CLIP.mp4")
+            try world.film("match.mp4", frames: 100)
+            for name in ["inbox/a.mp4", "inbox/b.mp4", "none/a.mp4"] { try world.film(name) }
+        },
+        DocumentationPage("docs/retrieval.md") { world in
+            try world.saveBackbone(to: "ViT-B-16.safetensors", "bridged.safetensors", "Checkpoints/ViT-B-16.safetensors")
+            try msrvtt(world)
+        },
+        DocumentationPage("docs/settings.md") { world in
+            try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "runs/bridge/backbone.safetensors")
+            try world.saveBackbone(to: "Checkpoints/bridged-k400.safetensors", seed: 2)
+            for name in ["hmdb51", "ucf"] { try world.dataSet(name, films: "VIDEOS", splits: 3) }
+            try world.dataSet("k400", films: "VIDEOS")
+            let novel = (0..<160).map { "class \($0)" }
+            try world.labels(DocumentedWorld.classNames + novel, to: "k600/labels.csv")
+            try world.list((0..<164).map { ("\(DocumentedWorld.classNames[0])/clip\($0 % 3).mp4", $0) }, to: "k600/val.txt")
+        },
+        DocumentationPage("docs/tour.md") { world in
+            let (rowing, drumming) = ("rowing-while-standing", "drumming-while-stepping-aside")
+            for (className, name) in [("rowing", rowing), ("drumming", drumming)] {
+                for clip in 0..<5 { try world.pocketFilm("train/\(name)-0\(clip).mp4", to: "films/\(className)/\(name)-0\(clip).mp4") }
+                for clip in 10..<13 { try world.pocketFilm("test/\(name)-\(clip).mp4", to: "inbox/\(name)-\(clip).mp4") }
             }
+            try world.pocketFilm("test/\(rowing)-00.mp4", to: "new.mp4")
+            try world.film("long.mp4", frames: 100)
+            for clip in 0..<3 { try world.pocketFilm("test/clapping-while-jumping-0\(clip).mp4", to: "others/\(clip).mp4") }
         },
     ]
+
+    /// Weights that recipes name; their lists are made command by command.
+    static func prepareForRecipe(_ world: DocumentedWorld) throws {
+        try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "Checkpoints/bridged-k400.safetensors")
+        try FileManager.default.copyItem(
+            atPath: packageRoot + "/Checkpoints/pocket-bridged.safetensors", toPath: world.path("Checkpoints/pocket-bridged.safetensors"))
+    }
+
+    /// MSR-VTT's files as published, of twelve films.
+    private static func msrvtt(_ world: DocumentedWorld) throws {
+        let names = (0..<12).map { "video\($0)" }
+        for (index, name) in names.enumerated() { try world.film("MSRVTT/videos/\(name).mp4", seed: index) }
+        let sentences = names.flatMap { name in [1, 2].map { #"{"caption": "caption \#($0) of \#(name)", "video_id": "\#(name)", "sen_id": \#($0)}"# } }
+        let videos = names.map { #"{"video_id": "\#($0)", "split": "train"}"# }
+        try world.write(
+            #"{"videos": [\#(videos.joined(separator: ", "))], "sentences": [\#(sentences.joined(separator: ", "))]}"#, to: "MSRVTT_data.json")
+        try world.write(
+            "key,vid_key,video_id,sentence\n" + names.suffix(4).map { "ret,msr,\($0),caption 1 of \($0)\n" }.joined(),
+            to: "MSRVTT_JSFUSION_test.csv")
+        try world.write("video_id\n" + names.prefix(8).map { $0 + "\n" }.joined(), to: "MSRVTT_train.9k.csv")
+    }
 
     /// Kinetics, UCF-101, Something-Something v2, and the lists of ViFi-CLIP and mmaction2.
     private static func publishedLists(_ world: DocumentedWorld) throws {

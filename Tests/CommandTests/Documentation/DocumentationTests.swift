@@ -6,12 +6,36 @@ import Testing
 /// Every command that the documentation prints does what it is said to do, at least without an error.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct DocumentationTests {
     @Test(arguments: DocumentationPage.all) func commandsRun(_ page: DocumentationPage) throws {
-        // The pocket world's films are drawn once, beside the program.
-        let world = try DocumentedWorld(films: Program.builtFolder + "/pocket-films")
+        let world = try DocumentedWorld()
         try page.prepare(world)
-        for command in try DocumentedCommand.all(of: page.path) {
-            let outcome = try world.program.shell(command.text.withoutComment + DocumentationPage.shortening(of: command.text))
-            #expect(outcome.status == 0, "\(command)\n\(outcome.messages.suffix(2000))")
+        for command in try DocumentedCommand.all(of: page.path) { try run(command.shellLine, of: command, in: world) }
+    }
+
+    private func run(_ line: String, of command: DocumentedCommand, in world: DocumentedWorld) throws {
+        let start = ContinuousClock.now
+        let outcome = try world.program.shell(line)
+        #expect(outcome.status == 0, "\(command)\n\(outcome.messages.suffix(2000))")
+        guard ProcessInfo.processInfo.environment["VIFI_PROMPT_TIME_DOCUMENTATION"] != nil else { return }
+        print((ContinuousClock.now - start).formatted(.units(allowed: [.milliseconds])), line)
+    }
+
+    /// The command in a recipe's comment: the pocket world's runs, another's is planned, with the lists that it names.
+    @Test(arguments: DocumentedCommand.recipes) func recipesRunAsTheySay(_ recipe: String) throws {
+        let world = try DocumentedWorld()
+        try DocumentationPage.prepareForRecipe(world)
+        let commands = try DocumentedCommand.all(ofRecipe: recipe)
+        #expect(!commands.isEmpty)
+        for command in commands {
+            try world.lists(of: command)
+            let isPocket = recipe.hasPrefix("Recipes/pocket/")
+            let line = command.text.withoutComment
+            if line.hasPrefix("vifi-prompt ablate") {
+                try run(line + " --dry-run --no-timing", of: command, in: world)
+            } else if isPocket || line.hasPrefix("vifi-prompt evaluate") {
+                try run(command.shellLine, of: command, in: world)
+            } else {
+                try run(line.replacing("vifi-prompt ", with: "vifi-prompt plan ", maxReplacements: 1) + " --no-timing", of: command, in: world)
+            }
         }
     }
 
@@ -21,6 +45,19 @@ import Testing
             #expect(try DocumentedCommand.all(of: page).isEmpty, "\(page) has commands: say in DocumentationPage.all what they need")
         }
         for page in known { #expect(try !DocumentedCommand.all(of: page).isEmpty, "\(page) has no commands") }
+    }
+
+    /// Links to files of the repository, and to headings in them.
+    @Test func linksLeadSomewhere() throws {
+        var count = 0
+        for page in try DocumentedCommand.pages {
+            for link in try DocumentedLink.all(of: page) {
+                count += 1
+                let problem = try link.problem()
+                #expect(problem == nil, "\(link): \(problem ?? "")")
+            }
+        }
+        #expect(count > 50)
     }
 
     /// In running text a command may be cut short, but what it names must be there.
@@ -55,12 +92,5 @@ import Testing
             return help
         }
         return nil
-    }
-}
-
-extension String {
-    /// Without what follows a blank and a `#`, and an empty line's end.
-    fileprivate var withoutComment: String {
-        range(of: " #").map { String(self[..<$0.lowerBound]) } ?? self
     }
 }

@@ -11,8 +11,18 @@ struct DocumentedCommand: CustomStringConvertible {
     var description: String { "\(page):\(line): \(text)" }
 
     /// The commands of a page in their order, of fenced and of indented code.
-    static func all(of page: String) throws -> [DocumentedCommand] {
-        let lines = try String(contentsOfFile: packageRoot + "/" + page, encoding: .utf8).components(separatedBy: "\n")
+    static func all(of page: String) throws -> [DocumentedCommand] { all(in: try lines(of: page), page) }
+
+    /// The commands that a recipe's comment shows.
+    static func all(ofRecipe page: String) throws -> [DocumentedCommand] {
+        all(in: try lines(of: page).map { $0.hasPrefix("#") ? " " + $0.dropFirst() : "" }, page)
+    }
+
+    private static func lines(of page: String) throws -> [String] {
+        try String(contentsOfFile: packageRoot + "/" + page, encoding: .utf8).components(separatedBy: "\n")
+    }
+
+    private static func all(in lines: [String], _ page: String) -> [DocumentedCommand] {
         var commands: [DocumentedCommand] = []
         var (isFenced, isContinued) = (false, false)
         for (index, line) in lines.enumerated() {
@@ -44,10 +54,15 @@ struct DocumentedCommand: CustomStringConvertible {
         }
     }
 
+    /// Every recipe that comes with the program, from the package's root.
+    static var recipes: [String] {
+        let names = FileManager.default.enumerator(atPath: packageRoot + "/Recipes").map { $0.compactMap { $0 as? String } } ?? []
+        return names.filter { $0.hasSuffix(".yaml") }.map { "Recipes/" + $0 }.sorted()
+    }
+
     /// `vifi-prompt …` in the running text of a page.
     static func spans(of page: String) throws -> [DocumentedCommand] {
-        let lines = try String(contentsOfFile: packageRoot + "/" + page, encoding: .utf8).components(separatedBy: "\n")
-        return lines.enumerated().flatMap { index, line in
+        try lines(of: page).enumerated().flatMap { index, line in
             line.components(separatedBy: "`").enumerated().filter { $0.offset % 2 == 1 && $0.element.hasPrefix("vifi-prompt ") }
                 .map { DocumentedCommand(page: page, line: index + 1, text: $0.element) }
         }

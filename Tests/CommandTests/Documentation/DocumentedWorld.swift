@@ -15,10 +15,9 @@ struct DocumentedWorld {
 
     static let classNames = ["brush hair", "cartwheel", "catch", "chew"]
 
-    /// - Parameter films: where the pocket world's films lie.
-    init(films: String) throws {
+    init() throws {
         var program = try Program()
-        program.films = films
+        program.films = try ShortPocketWorld.folder.get()
         program.home = program.folder.path("home")
         self.program = program
         backbone = Self.standIn(seed: 1)
@@ -50,13 +49,15 @@ struct DocumentedWorld {
     private func layHome() throws {
         let files = FileManager.default
         try createDirectory(path("home/Checkpoints"))
-        for name in ["Recipes", "Checkpoints/known.yaml", "Checkpoints/pocket-clip.safetensors", "Checkpoints/pocket-bridged.safetensors", "Checkpoints/pocket-results.csv"] {
+        let checkpoints = ["known.yaml", "published.yaml", "pocket-clip.safetensors", "pocket-bridged.safetensors", "pocket-results.csv"]
+        for name in ["Recipes"] + checkpoints.map({ "Checkpoints/" + $0 }) {
             try files.copyItem(atPath: packageRoot + "/" + name, toPath: path("home/" + name))
         }
-        for name in try files.contentsOfDirectory(atPath: path("home/Recipes/pocket")) {
+        let recipes = files.enumerator(atPath: path("home/Recipes/pocket"))?.compactMap { $0 as? String } ?? []
+        for name in recipes where name.hasSuffix(".yaml") {
             let recipe = try String(contentsOfFile: path("home/Recipes/pocket/" + name), encoding: .utf8)
-            let short = recipe.replacing(#/steps: \d+\n/#, with: "steps: 2\n").replacing(#/epochs: 8\n/#, with: "steps: 2\n")
-                .replacing(#/warmup_epochs: \d+\n/#, with: "warmup_epochs: 0\n")
+            let short = recipe.replacing(#/steps: \d{2,}/#, with: "steps: 2").replacing(#/ epochs: \d+/#, with: " steps: 2")
+                .replacing(#/warmup_epochs: \d+/#, with: "warmup_epochs: 0").replacing(#/batch_size: \d+/#, with: "batch_size: 2")
             try program.folder.write(String(short), to: "home/Recipes/pocket/" + name)
         }
         try write("#version: 0.2\n", to: "home/Checkpoints/vocabulary/bpe_simple_vocab_16e6.txt.gz")
@@ -96,23 +97,25 @@ struct DocumentedWorld {
             }
     }
 
-    private var prompts: PromptFile {
+    private func prompts(for classNames: [String]) -> PromptFile {
         let configuration = PromptConfiguration(visionTokens: 3, visionDepth: 2, textTokens: 2, textDepth: 2)
         return PromptFile(
             prompts: PromptSet<MutableMatrix>(random: configuration, architecture: backbone.architecture, seed: 1).reading,
             header: PromptHeader(
-                backbone: backbone, configuration: configuration, classNames: Self.classNames, frameCount: 4,
+                backbone: backbone, configuration: configuration, classNames: classNames, frameCount: 4,
                 fusion: .embedding, shots: 2, seed: 7, recipeDigest: Digest.of("recipe"), metrics: ["top1": 0.75]))
     }
 
-    func savePrompts(to names: String...) throws {
+    func savePrompts(to names: String..., classNames: [String] = classNames) throws {
         for name in names {
             try makeFolder(of: name)
-            try prompts.save(to: path(name))
+            try prompts(for: classNames).save(to: path(name))
         }
     }
 
-    func saveViFiPrompts(to name: String) throws { try ReferenceCheckpoint.write(prompts, backbone: nil, to: path(name)) }
+    func saveViFiPrompts(to name: String) throws {
+        try ReferenceCheckpoint.write(prompts(for: Self.classNames), backbone: nil, to: path(name))
+    }
 
     func copyFixture(_ fixture: String, to name: String) throws {
         try makeFolder(of: name)
@@ -149,6 +152,28 @@ struct DocumentedWorld {
         return films
     }
 
+    /// A film of the pocket world's small set.
+    func pocketFilm(_ film: String, to name: String) throws {
+        try makeFolder(of: name)
+        try FileManager.default.copyItem(atPath: ShortPocketWorld.folder.get() + "/pocket-small/" + film, toPath: path(name))
+    }
+
+    /// Whatever lists, class names and captions a command names, all of the same films.
+    func lists(of command: DocumentedCommand) throws {
+        let words = command.text.split(separator: " ").map(String.init)
+        if words.contains(where: { $0.hasPrefix("FILMS/") }) {
+            return try FileManager.default.createSymbolicLink(
+                atPath: path("FILMS"), withDestinationPath: ShortPocketWorld.folder.get() + "/pocket-small")
+        }
+        for (option, file) in zip(words, words.dropFirst()) {
+            switch option {
+            case "--labels": try labels(to: file)
+            case "--train", "--val": try list(try films("VIDEOS", perClass: 1), to: file)
+            default: break
+            }
+        }
+    }
+
     func list(_ films: [(path: String, label: Int)], to name: String) throws {
         try write(films.map { "\($0.path) \($0.label)\n" }.joined(), to: name)
     }
@@ -165,6 +190,14 @@ struct DocumentedWorld {
             try list(all, to: "\(folder)/val\(split).txt")
         }
         try labels(to: "\(folder)/labels.csv")
+    }
+
+    /// Two captions of each of a few films, as `data import` leaves them.
+    func captions(_ names: String..., films root: String) throws {
+        let rows = try films(root, perClass: 2).enumerated().flatMap { index, film in
+            ["\(film.path),film \(index)", "\(film.path),\"somebody, again \(index)\""]
+        }
+        for name in names { try write("video,caption\n" + rows.joined(separator: "\n") + "\n", to: name) }
     }
 
     /// HMDB-51's `CLASS_test_splitN.txt`: 1 is training, 2 testing.
