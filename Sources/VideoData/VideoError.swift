@@ -118,7 +118,7 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
                 + (indices.count > 10 ? " and \(indices.count - 10) more" : "")
                 + " do not decode; the last good frame stands for them"
         case .fewerFramesThanNeeded(let found, let needed):
-            "\(found) frames, \(needed) are needed; frames are shown again"
+            "\(found) \(found == 1 ? "frame" : "frames"), \(needed) are needed; frames are shown again"
         case .absurdDuration(let seconds):
             "the header claims a duration of \(seconds) seconds; ignored"
         case .absurdRate(let framesPerSecond):

@@ -21,6 +21,11 @@ enum RecipeCatalogue {
         }
     }
 
+    /// The file of a recipe of this name that comes with the program.
+    static func file(named name: String) -> String? {
+        (try? all())?.first { $0.name == name }?.path
+    }
+
     /// The file of a recipe that is named by path or by catalogue name.
     static func path(of recipe: String) throws -> String {
         if fileExists(recipe) { return recipe }

@@ -96,6 +96,19 @@ struct Subject {
     /// For headings: "bridged-clip with prompts learn/prompts/best.safetensors".
     var summary: String { backbone.displayName + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
 
+    /// The words around class names or captions: the prompt file's, unless others are asked for.
+    ///
+    /// Layers below the first text prompts read the words that these were learned above, and no others.
+    func words(asked template: String?) -> String? {
+        guard let header = prompts?.header else { return template }
+        let first = header.configuration.textLayers.lowerBound
+        guard first > 0, let template, template != header.template else { return template ?? header.template }
+        Console.warning(
+            "the text prompts begin at layer \(first) and were learned above the words of "
+                + "\"\(header.template.escapedForDisplay)\": these are used, no other template.")
+        return header.template
+    }
+
     /// - Parameters:
     ///   - template: for class names where no text prompts are learned.
     ///   - keepsUnderscores, rounding: what to repeat of the reference's faults.
@@ -105,14 +118,7 @@ struct Subject {
         rounding: HalfRounding = [], pool: WorkerPool
     ) throws -> VideoClassifier {
         let configuration = prompts?.header.configuration ?? .none
-        var template = template ?? prompts?.header.template
-        // Layers below the first text prompts read the words that these were learned above.
-        if let own = prompts?.header.template, configuration.textLayers.lowerBound > 0, own != template {
-            Console.warning(
-                "the text prompts begin at layer \(configuration.textLayers.lowerBound) and were learned above the words of "
-                    + "\"\(own.escapedForDisplay)\": these are used, no other template.")
-            template = own
-        }
+        let template = words(asked: template)
         let sequences = try backbone.sequences(
             of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
         // The pocket world's clips have 8 frames, as its CLIP was bridged.

@@ -86,6 +86,26 @@ import Testing
         #expect(try lines(program, "out/summary.csv").count == 4)
     }
 
+    @Test func ownGridsStandOnRecipesOfTheProgram() throws {
+        let program = try world()
+        try program.folder.write(
+            "base: few-shot/prompt\ngrid:\n  command: learn\n  axis: rate\n  cells:\n    slow: {at: 1, training: {learning_rate: 1e-3}}\n", to: "grid.yaml")
+        let dry = try program.run(arguments("--dry-run", "--no-timing", "--set", "prompts.vision_depth=1", "--set", "prompts.text_depth=1"))
+        // Without a first comment there is no title.
+        #expect(dry.status == 0 && dry.output.hasPrefix("grid\n|"), "\(dry.messages)\(dry.output)")
+        try program.folder.write("base: few-shot/promt\ngrid:\n  command: learn\n  cells:\n    a: {tuning: image}\n", to: "grid.yaml")
+        #expect(try program.run(arguments("--dry-run")).status == 78)
+    }
+
+    @Test func foldersOfSomethingElseAreLeftAlone() throws {
+        let program = try world()
+        try createDirectory(program.folder.path("out"))
+        try program.folder.write("mine", to: "out/notes.txt")
+        let outcome = try program.run(arguments())
+        #expect(outcome.status == 74 && outcome.messages.contains("out: holds notes.txt"), "\(outcome.messages)")
+        #expect(try directoryEntries(program.folder.path("out")) == ["notes.txt"])
+    }
+
     @Test func whatIsMissingIsNamed() throws {
         let program = try Program()
         let unknown = try program("ablate", "deph")

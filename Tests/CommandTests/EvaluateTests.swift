@@ -82,6 +82,15 @@ import VideoData
         #expect((printed["per_class"] as? [Any])?.count == 4 && (printed["confusion"] as? [Any])?.count == 4)
     }
 
+    @Test func mistakesLeaveNothingBehind() throws {
+        let misspelt = try program.run(["evaluate", "zeroshot"])
+        #expect(misspelt.status == 64 && misspelt.messages.contains("Did you mean 'zero-shot'?"), "\(misspelt.messages)")
+        let words = ["--backbone", backbone, "--val", "val.txt", "--labels", "labels.csv", "--template", "no place", "--output", "t"]
+        let template = try program.run(["evaluate", "zero-shot"] + words)
+        #expect(template.status == 78 && template.messages.contains("needs {} once"), "\(template.messages)")
+        #expect(!fileExists(program.folder.path("t")))
+    }
+
     @Test func zeroShotAveragesSplits() throws {
         try program.folder.write("id,name\n0,a\n1,b\n2,c\n3,d\n", to: "other.csv")
         _ = try evaluate(

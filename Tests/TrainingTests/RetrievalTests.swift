@@ -51,6 +51,22 @@ import VideoData
         }
     }
 
+    /// Equal vectors tie wherever they stand: products round by the place of a row.
+    @Test(arguments: [1, 6, 17, 129])
+    func equalVectorsTie(count: Int) {
+        var source = RandomSource(seed: 5, purpose: .test)
+        for width in [3, 33, 128] {
+            let vector = (0..<width).map { _ in Float(source.integer(below: 2001)) / 1000 - 1 }
+            let other = (0..<width).map { _ in Float(source.integer(below: 2001)) / 1000 - 1 }
+            let videos = Self.matrix(Array(repeating: vector, count: count))
+            let retrieval = Retrieval(
+                videos: videos, captions: Self.matrix(Array(repeating: other, count: count)), videoOfCaption: Array(0..<count))
+            for answers in [retrieval.textToVideo(bestCount: 1, pool: .init(threadCount: 1)), retrieval.videoToText(bestCount: 1, pool: .init(threadCount: 1))] {
+                #expect(answers.allSatisfy { $0.rank == 1 && $0.isTied == (count > 1) })
+            }
+        }
+    }
+
     /// The best ten are those of a full sort, equals in their order.
     @Test func bestCandidates() {
         var source = RandomSource(seed: 8, purpose: .test)

@@ -41,6 +41,7 @@ package struct Retrieval: Sendable {
     ) -> [RetrievalAnswer] {
         let rows = max(1, min(256, Self.blockBytes / (4 * max(1, candidates.rowCount))))
         let blocks = stride(from: 0, to: queries.rowCount, by: rows).map { $0..<min($0 + rows, queries.rowCount) }
+        let copies = candidates.copies
         let found = Blocks()
         pool.parallelFor(blocks.count) { _, index in
             let block = blocks[index]
@@ -48,10 +49,32 @@ package struct Retrieval: Sendable {
             multiply(queries.rows(block), .asStored, candidates, .transposed, into: scores)
             found.set(
                 index, block.enumerated().map { row, query in
-                    RetrievalAnswer(scores: scores.row(row).values, right: right(query), bestCount: bestCount)
+                    var values = scores.row(row).values
+                    for copy in copies { values[copy.index] = values[copy.first] }
+                    return RetrievalAnswer(scores: values, right: right(query), bestCount: bestCount)
                 })
         }
         return found.joined
+    }
+}
+
+extension Matrix {
+    /// Rows that another before them equals to the bit, with the first of these.
+    ///
+    /// Products round by the place of a row, so that equal rows alone do not make equal scores.
+    fileprivate var copies: [(index: Int, first: Int)] {
+        var rowsByHash: [Int: [Int]] = [:]
+        var copies: [(index: Int, first: Int)] = []
+        for index in 0..<rowCount {
+            let values = row(index).values
+            let hash = values.hashValue
+            if let first = rowsByHash[hash]?.first(where: { row($0).values == values }) {
+                copies.append((index, first))
+            } else {
+                rowsByHash[hash, default: []].append(index)
+            }
+        }
+        return copies
     }
 }
 

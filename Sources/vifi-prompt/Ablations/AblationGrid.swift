@@ -2,7 +2,7 @@ import Files
 
 /// A recipe with cells that vary it: what an ablation runs.
 ///
-///     base: ../few-shot/prompt.yaml        # and other settings of all cells
+///     base: few-shot/prompt                # and other settings of all cells
 ///     grid:
 ///       command: learn                     # of all cells that do not say otherwise
 ///       axis: layers with prompts          # title of the chart's axis
@@ -42,7 +42,7 @@ package struct AblationGrid {
 
     package let name: String
     package let path: String
-    /// The first line of its recipe.
+    /// The first comment of its recipe; empty where it has none.
     package let title: String
     package let axis: String
     package let cells: [Cell]
@@ -80,7 +80,7 @@ package struct AblationGrid {
         self.axis = axis
         self.cells = cells
         let text = String(decoding: try InputFile.contents(of: path, limit: RecipeDocument.byteLimit), as: UTF8.self)
-        let line = text.split(separator: "\n").first.map { $0.drop { $0 == "#" || $0 == " " } } ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("#") }.map { $0.drop { $0 == "#" || $0 == " " } } ?? ""
         title = String(line.hasPrefix(Self.heading) ? line.dropFirst(Self.heading.count) : line)
     }
 
@@ -165,13 +165,14 @@ package enum AblationError: ReportableError, Equatable {
     case sameFolder(path: String, cell: String)
     case noImageBackbone(cell: String)
     case otherGrid(path: String, cell: String)
+    case notAGrid(path: String, holds: String)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .unknown: .missingInput
         case .noGrid, .sameFolder: .badConfiguration
         case .noImageBackbone: .usage
-        case .otherGrid: .inputOutput
+        case .otherGrid, .notAGrid: .inputOutput
         }
     }
 
@@ -190,6 +191,8 @@ package enum AblationError: ReportableError, Equatable {
         case .otherGrid(let path, let cell):
             "\(path.escapedForDisplay): it holds a grid whose cell \"\(cell.escapedForDisplay)\" was started with other settings. "
                 + "Give the same command again to go on with it, or choose another --output."
+        case .notAGrid(let path, let holds):
+            "\(path.escapedForDisplay): holds \(holds.escapedForDisplay), which is no part of a grid. Choose another --output."
         }
     }
 }

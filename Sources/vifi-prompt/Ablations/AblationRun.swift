@@ -34,6 +34,8 @@ struct AblationRun {
         }
     }
 
+    private var heading: String { grid.name + (grid.title.isEmpty ? "" : ": " + grid.title) }
+
     private func folder(_ job: Job) -> String { path.appendingPath(job.folder) }
 
     private func kind(_ job: Job) -> RunKind { RunKind(rawValue: job.kind) ?? .learn }
@@ -75,7 +77,7 @@ struct AblationRun {
             commands.append("vifi-prompt " + shellCommand([job.kind] + arguments + ["--output", folder(job)]))
         }
         rows.append(["left to run", "", "", operations(operationSum), "", timing ? duration(timeSum) : "–", ""])
-        Console.result(grid.name + ": " + grid.title)
+        Console.result(heading)
         Console.result(alignedTable(rows))
         Console.result(commands.joined(separator: "\n"))
     }
@@ -88,6 +90,11 @@ struct AblationRun {
     ///   - threads: nil for what the cells' own command lines say.
     ///   - resume: the command that goes on after an interruption.
     func run(threads: Int?, resume: String) throws {
+        if isDirectory(path), !fileExists(path.appendingPath(Self.recordName)),
+            let other = try directoryEntries(path).first(where: { $0 != ".lock" })
+        {
+            throw AblationError.notAGrid(path: path, holds: other)
+        }
         try createDirectory(path)
         let lock = try DirectoryLock(directory: path)
         try record()
@@ -107,7 +114,7 @@ struct AblationRun {
         }
         let summary = try summary()
         try write(summary)
-        Console.result("\(grid.name): \(grid.title)")
+        Console.result(heading)
         Console.result(summary.table)
         Console.result("summary: \(path.appendingPath("summary.json"))")
         Console.result("chart: \(path.appendingPath("chart.svg"))")

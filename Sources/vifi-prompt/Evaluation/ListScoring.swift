@@ -59,6 +59,10 @@ struct ListScoring {
             evaluationProtocol: name, settings: settings, films: films, model: model, anyBackbone: prompts.anyBackbone,
             template: words, defaultFrames: defaultFrames, pool: pool)
         let subject = try job.subject(prompts: prompts.prompts)
+        // Words that no class name fits into are told before there is a folder.
+        if let words = job.template(of: subject) {
+            _ = try subject.backbone.sequences(of: ["x"], textTokens: 0, template: words, tokenizer: subject.tokenizer)
+        }
         var setup = ProtocolFolder.Setup(evaluationProtocol: name, inputs: inputs)
         setup.inputs.merge(job.inputs(subject)) { $1 }
         for (name, test) in tests { setup.inputs.merge(test.inputs(name)) { $1 } }

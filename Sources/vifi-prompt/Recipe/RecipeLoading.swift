@@ -5,9 +5,10 @@ extension Recipe {
     /// What an ablation varies: for `AblationGrid`, not for a run of the recipe itself.
     static let gridKey = "grid"
 
-    /// Reads a recipe and what it stands on: `base: other.yaml`, relative to the recipe's folder.
+    /// Reads a recipe and what it stands on: `base: other.yaml`, relative to the recipe's folder, or
+    /// `base: few-shot/prompt`, which comes with the program.
     ///
-    /// Bases must lie in the root folder: the outermost folder named `Recipes` around the recipe,
+    /// Other bases must lie in the root folder: the outermost folder named `Recipes` around the recipe,
     /// else its own. Links count as what they lead to.
     ///
     /// - Throws: every fault of every file, together.
@@ -116,6 +117,13 @@ extension Recipe {
             let under = load(basePath, resolved: basePath, root: root, under: chain + [resolved], &faults)
             return recipe.merged(over: under)
         case .failure(let problem):
+            if chain.count < RecipePlace.baseLimit, let own = RecipeCatalogue.file(named: base), let basePath = resolvedPath(own),
+                basePath != resolved, !chain.contains(basePath)
+            {
+                let under = load(
+                    basePath, resolved: basePath, root: RecipePlace.root(around: basePath), under: chain + [resolved], &faults)
+                return recipe.merged(over: under)
+            }
             faults.append(node.fault(problem))
             return recipe
         }
@@ -125,7 +133,7 @@ extension Recipe {
 /// Which files a file may stand on.
 enum RecipePlace {
     /// The most files that may stand under one.
-    private static let baseLimit = 8
+    static let baseLimit = 8
 
     /// Where the base of the recipe at `resolved` lies, if it may be read.
     static func place(

@@ -37,7 +37,16 @@ struct EvaluateListCommand: ParsableCommand {
             valueName: "folder"))
     var output: String?
 
+    /// Where a subcommand is misspelt, this one is taken.
+    @Argument(help: .hidden) var words: [String] = []
+
     func validate() throws {
+        if let word = words.first {
+            let commands = EvaluateCommand.configuration.subcommands.compactMap(\.configuration.commandName)
+            let nearest = word.nearest(among: commands).map { "Did you mean '\($0)'? " } ?? ""
+            throw ValidationError(
+                "'\(word.escapedForDisplay)' is no kind of evaluation. \(nearest)There are \(commands.joined(separator: ", ")); a list to score is named by --val.")
+        }
         guard data.train == nil else { throw ValidationError("eval takes a test list with --val, not --train.") }
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
     }

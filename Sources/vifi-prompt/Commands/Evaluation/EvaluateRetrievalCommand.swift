@@ -80,7 +80,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         let subject = try Subject(
             prompts: promptPath, backbone: backbonePath, vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision)
-        let template = settings.template ?? subject.prompts?.header.template
+        let template = subject.words(asked: settings.template)
         let sequences = try subject.backbone.tokens(
             of: list, prompts: subject.prompts?.header.configuration ?? .none, template: template,
             maxWords: settings.data.maxWords, tokenizer: subject.tokenizer)
