@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Tensors
 
 /// Ctrl-C, SIGTERM and SIGUSR1 as a flag that loops look at between steps.
 ///
@@ -10,19 +11,39 @@ package enum Interruption {
     /// Whether a signal has asked for the end.
     package static var isRequested: Bool { signalNumber.load(ordering: .relaxed) != 0 }
 
+    private static let asked = [SIGINT, SIGTERM, SIGUSR1]
+    private static let hasOwnThread = Atomic<Bool>(false)
+
     /// From now on a signal only asks. Until then it ends the process, as commands without anything to
     /// save should.
     package static func install() {
-        var numbers = sigset_t()
-        unsafe sigemptyset(&numbers)
-        for number in [SIGINT, SIGTERM, SIGUSR1] {
-            unsafe sigaddset(&numbers, number)
+        for number in asked {
             signal(number) { number in
                 // Only atomics and _exit are safe in a handler.
                 if Interruption.signalNumber.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
             }
         }
         // A parent that blocks signals, as some job managers and test runners do, hands that on.
-        unsafe pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
+        if !hasOwnThread.load(ordering: .relaxed) { mask(SIG_UNBLOCK) }
+    }
+
+    /// Keeps signals away from this thread and those that it starts from now on: one that does nothing else
+    /// takes them.
+    package static func useOwnThread() {
+        let isStarted = startThread {
+            mask(SIG_UNBLOCK)
+            while true { pause() }
+        }
+        guard isStarted else { return }
+        mask(SIG_BLOCK)
+        hasOwnThread.store(true, ordering: .relaxed)
+    }
+
+    /// Of the calling thread.
+    private static func mask(_ how: Int32) {
+        var numbers = sigset_t()
+        unsafe sigemptyset(&numbers)
+        for number in asked { unsafe sigaddset(&numbers, number) }
+        unsafe pthread_sigmask(how, &numbers, nil)
     }
 }

@@ -16,7 +16,7 @@ import Testing
     /// Added in the order of the ranks, whatever the shapes.
     @Test(arguments: [1, 2, 3, 4], [[(1, 1)], [(3, 5), (1, 1), (40, 7)], [(1, 2), (2, 1)]])
     func sumsHaveAnOrder(_ count: Int, _ shapes: [(Int, Int)]) throws {
-        func values(_ rank: Int) -> [[Float]] {
+        @Sendable func values(_ rank: Int) -> [[Float]] {
             shapes.enumerated().map { index, shape in
                 var random = RandomSource(seed: 9, purpose: .test, epoch: rank, item: index)
                 return (0..<shape.0 * shape.1).map { _ in random.uniform(in: -1...1) * (rank == 1 ? 1e6 : 1) }
@@ -60,7 +60,7 @@ import Testing
     @Test(arguments: [1, 2, 3, 5, 7, 8, 13, 64])
     func orderedSumsDoNotDependOnRanks(_ clips: Int) throws {
         let length = 37
-        func leaf(_ clip: Int) -> [Float] {
+        @Sendable func leaf(_ clip: Int) -> [Float] {
             var random = RandomSource(seed: 4, purpose: .test, item: clip)
             return (0..<length).map { _ in random.uniform(in: -1...1) * Float(1 << (clip % 20)) }
         }

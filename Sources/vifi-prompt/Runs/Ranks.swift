@@ -64,6 +64,8 @@ enum Ranks {
     private static func join(_ launch: RankLaunch?) -> Result<any ProcessGroup, ProcessGroupError> {
         guard let launch, launch.processCount > 1 else { return .success(SingleProcess()) }
         guard MPIGroup.isBuilt else { return .failure(.notBuilt(expected: launch.processCount, variable: launch.variable)) }
+        // Before MPI starts threads of its own, which would take signals too.
+        Interruption.useOwnThread()
         do throws(ProcessGroupError) {
             let group = try MPIGroup()
             guard group.count > 1 else {
