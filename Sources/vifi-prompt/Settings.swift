@@ -99,7 +99,7 @@ struct Settings {
         if hasCaptions { try Self.checkCaptions(given) } else { try Self.checkNoCaptions(given) }
         let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
         let base = isPocket ? try Recipe(path: PocketHome.bundledFile("Recipes/pocket/\(name).yaml")) : Recipe()
-        var merged = given.merged(over: base).overlaid(on: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
+        var merged = given.merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
         precision = try merged.model.precision?.resolved() ?? .float32
