@@ -88,6 +88,8 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.list((0..<164).map { ("\(DocumentedWorld.classNames[0])/clip\($0 % 3).mp4", $0) }, to: "k600/val.txt")
         },
         DocumentationPage("docs/tour.md") { world in
+            try world.saveStateDict(to: "ViT-B-16.pt")
+            try pocketBackbone(world)
             let (rowing, drumming) = ("rowing-while-standing", "drumming-while-stepping-aside")
             for (className, name) in [("rowing", rowing), ("drumming", drumming)] {
                 for clip in 0..<5 { try world.pocketFilm("train/\(name)-0\(clip).mp4", to: "films/\(className)/\(name)-0\(clip).mp4") }
@@ -102,8 +104,13 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
     /// Weights that recipes name; their lists are made command by command.
     static func prepareForRecipe(_ world: DocumentedWorld) throws {
         try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "Checkpoints/bridged-k400.safetensors")
-        try FileManager.default.copyItem(
-            atPath: packageRoot + "/Checkpoints/pocket-bridged.safetensors", toPath: world.path("Checkpoints/pocket-bridged.safetensors"))
+        try pocketBackbone(world)
+    }
+
+    private static func pocketBackbone(_ world: DocumentedWorld) throws {
+        let name = "Checkpoints/pocket-bridged.safetensors"
+        try createDirectory(world.path("Checkpoints"))
+        try FileManager.default.copyItem(atPath: packageRoot + "/" + name, toPath: world.path(name))
     }
 
     /// MSR-VTT's files as published, of twelve films.

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import TestSupport
+import Testing
 
 /// The pocket world with all of its training films and one test film a class, so that a command that scores its
 /// test lists takes a second.
