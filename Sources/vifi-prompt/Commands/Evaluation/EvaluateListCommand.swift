@@ -42,7 +42,7 @@ struct EvaluateListCommand: ParsableCommand {
 
     func validate() throws {
         if let word = words.first {
-            let commands = EvaluateCommand.configuration.subcommands.compactMap(\.configuration.commandName)
+            let commands = EvaluateCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
             let nearest = word.nearest(among: commands).map { "Did you mean '\($0)'? " } ?? ""
             throw ValidationError(
                 "'\(word.escapedForDisplay)' is no kind of evaluation. \(nearest)There are \(commands.joined(separator: ", ")); a list to score is named by --val.")
