@@ -97,6 +97,40 @@ import vifi_prompt
         #expect(fileExists(program.folder.path("x/a.vtt")) && fileExists(program.folder.path("y/a.vtt")))
     }
 
+    @Test func timeLinesGoOnWithTheirAnswers() throws {
+        for name in ["in/a.mp4", "in/b.mp4"] { try film(name) }
+        let command = ["predict", "--prompts", prompts, "in", "--window", "1s", "--save", "out/{}.srt", "--save", "out/{}.png", "--output", "out.jsonl"]
+        #expect(try program.run(command).status == 0)
+        // A crash between the time line of the second film and its line in the log.
+        let both = try text("out.jsonl")
+        try program.folder.write(String(both.split(separator: "\n")[0]) + "\n", to: "out.jsonl")
+        let again = try program.run(command)
+        #expect(again.status == 0, "\(again.messages)")
+        #expect(try text("out.jsonl") == both)
+        // A film that has changed has another time line.
+        try film("in/b.mp4", frames: 60)
+        #expect(try program.run(command).status == 0)
+        #expect(try text("out/b.srt").contains("00:00:06,000"))
+        // Somebody else's file stays.
+        try film("in/c.mp4")
+        try program.folder.write("mine", to: "out/c.srt")
+        let foreign = try program.run(command)
+        #expect(foreign.status == 74 && foreign.messages.contains("out/c.srt: is there already."))
+        #expect(try text("out/c.srt") == "mine")
+        #expect(try directoryEntries(program.folder.path("out")) == ["a.png", "a.srt", "b.png", "b.srt", "c.srt"])
+    }
+
+    @Test func filmsThatCannotBeNamedAreTold() throws {
+        try film("in/a.mp4")
+        let path = program.folder.path("in/") + "?.mp4"
+        let bytes = path.utf8CString.map { $0 == 0x3f ? CChar(bitPattern: 0xff) : $0 }
+        let file = unsafe bytes.withUnsafeBufferPointer { buffer in unsafe buffer.baseAddress.map { unsafe open($0, O_CREAT | O_WRONLY, 0o600) } ?? -1 }
+        #expect(file >= 0)
+        close(file)
+        let outcome = try predict("in")
+        #expect(outcome.status == 0 && outcome.messages.contains("in: 1 film; passed over: 1 file whose name is not UTF-8"))
+    }
+
     // MARK: Answers
 
     @Test func unlikelyFilmsAreNoneOfTheClasses() throws {

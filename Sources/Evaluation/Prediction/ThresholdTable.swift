@@ -28,20 +28,34 @@ package struct ThresholdTable: Sendable, Equatable {
         package var accuracy: Double? { answered == 0 ? nil : 100 * Double(correct) / Double(answered) }
     }
 
+    /// The most likely first.
     private let answers: [Answer]
+    /// Of the first answers, none to all of them, how many are right.
+    private let correctCounts: [Int]
     /// Best probabilities of films that show none of the classes; nil where no such films are known.
     private let outsiders: [Double]?
 
     package init(answers: [Answer], outsiders: [Double]? = nil) {
         self.answers = answers.sorted { $0.probability > $1.probability }
+        correctCounts = self.answers.reduce(into: [0]) { $0.append($0[$0.count - 1] + ($1.isCorrect ? 1 : 0)) }
         self.outsiders = outsiders?.sorted(by: >)
     }
 
     package func row(at threshold: Double) -> Row {
-        let answered = answers.prefix { $0.probability >= threshold }
+        let answered = Self.count(of: answers.count) { answers[$0].probability >= threshold }
         return Row(
-            threshold: threshold, answered: answered.count, correct: answered.count(where: \.isCorrect),
-            fooled: outsiders.map { $0.prefix { $0 >= threshold }.count }, films: answers.count)
+            threshold: threshold, answered: answered, correct: correctCounts[answered],
+            fooled: outsiders.map { outsiders in Self.count(of: outsiders.count) { outsiders[$0] >= threshold } }, films: answers.count)
+    }
+
+    /// How many places from the first on fulfil `condition`, found by halving: none does after the first that does not.
+    private static func count(of length: Int, where condition: (Int) -> Bool) -> Int {
+        var range = 0..<length
+        while !range.isEmpty {
+            let middle = (range.lowerBound + range.upperBound) / 2
+            range = condition(middle) ? middle + 1..<range.upperBound : range.lowerBound..<middle
+        }
+        return range.lowerBound
     }
 
     /// Candidates: thresholds at which something changes, from 0 up.

@@ -48,10 +48,4 @@ package enum TimelineText {
         let small = (rest < 100 ? "0" : "") + "\(rest / 10).\(rest % 10)"
         return hours > 0 ? "\(hours):\(minutes < 10 ? "0" : "")\(minutes):\(small)" : "\(minutes):\(small)"
     }
-
-    /// A field of a CSV file, in quotes where it needs them.
-    package static func field(_ text: String) -> String {
-        guard text.contains(where: { ",\"\n\r\r\n".contains($0) }) || text.first == " " || text.last == " " else { return text }
-        return "\"" + text.replacing("\"", with: "\"\"") + "\""
-    }
 }

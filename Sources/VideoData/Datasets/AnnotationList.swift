@@ -216,7 +216,11 @@ extension String {
 extension String {
     /// In double quotes, its own quotes written twice.
     var inDoubleQuotes: String {
-        "\"" + split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+        // By scalars: with an accent after it a quote would be another character.
+        var result = String.UnicodeScalarView("\"".unicodeScalars)
+        for scalar in unicodeScalars { result.append(contentsOf: scalar == "\"" ? [scalar, scalar] : [scalar]) }
+        result.append("\"")
+        return String(result)
     }
 }
 
@@ -227,7 +231,7 @@ extension AnnotationList {
     }
 
     private static func written(_ path: String) -> String {
-        let needsQuotes = path.first == "\"" || path != path.trimmingBlanks() || beforeNumber(path) != nil
+        let needsQuotes = path.unicodeScalars.first == "\"" || path != path.trimmingBlanks() || beforeNumber(path) != nil
         return needsQuotes ? path.inDoubleQuotes : path
     }
 }

@@ -38,6 +38,11 @@ package struct FilmFolder: Sendable {
     /// Folders that were not looked into, for want of `recursive`.
     package private(set) var innerFolderCount = 0
 
+    /// Files and folders whose names are not UTF-8, so that they cannot be opened.
+    package private(set) var misnamedCount = 0
+    /// Folders in it that may not be read.
+    package private(set) var closedFolders: [String] = []
+
     /// Folders inside folders that are looked into.
     private static let depthLimit = 64
 
@@ -57,13 +62,17 @@ package struct FilmFolder: Sendable {
         for name in try directoryEntries(folder) where !name.hasPrefix(".") {
             let path = folder.appendingPath(name)
             var status = stat()
-            guard unsafe lstat(path, &status) == 0 else { continue }
+            guard unsafe lstat(path, &status) == 0 else {
+                // Of bytes that are no UTF-8 this is what is left.
+                if name.unicodeScalars.contains("\u{FFFD}") { misnamedCount += 1 }
+                continue
+            }
             if status.st_mode & S_IFMT == S_IFDIR {
                 guard recursive, depth < Self.depthLimit else {
                     innerFolderCount += 1
                     continue
                 }
-                do { try add(path, recursive: true, depth: depth + 1) } catch { continue }
+                do { try add(path, recursive: true, depth: depth + 1) } catch { closedFolders.append(path) }
             } else if Self.isFilm(name), let film = FoundFilm(path: path) {
                 films.append(film)
             } else if !isDirectory(path) {

@@ -95,6 +95,11 @@ final class AnswerLog {
         done[Key(film: film.path, prompts: prompts)].map(film.isUnchanged) ?? false
     }
 
+    /// Whether the film was answered for these prompts, as it is now or as it was.
+    func hasAnswered(_ film: String, prompts: String?) -> Bool {
+        done[Key(film: film, prompts: prompts)] != nil && !failed.contains(film)
+    }
+
     /// Whether the last answer is that the film could not be read.
     func hasFailed(_ film: FoundFilm) -> Bool { failed.contains(film.path) }
 

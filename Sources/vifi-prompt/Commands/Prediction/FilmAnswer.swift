@@ -78,8 +78,8 @@ extension FilmAnswer {
             let best = scores.best
             func number(_ label: Int?) -> String { label.map { "\(scores.classes[$0])" } ?? "" }
             return [
-                TimelineText.field(film), TimelineText.field(model.name), start, end, TimelineText.field(style.name(label, of: model)),
-                number(label), TimelineText.field(best.map { model.classNames[$0] } ?? ""), number(best),
+                film.csvField, model.name.csvField, start, end, style.name(label, of: model).csvField,
+                number(label), (best.map { model.classNames[$0] } ?? "").csvField, number(best),
             ].joined(separator: ",")
         }
         switch content {

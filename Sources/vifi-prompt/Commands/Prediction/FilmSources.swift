@@ -33,9 +33,13 @@ struct FilmSources {
                 if content.innerFolderCount > 0 {
                     passed.append(counted(content.innerFolderCount, "folder", "folders") + (recursive ? "" : " (--recursive looks into them)"))
                 }
+                if content.misnamedCount > 0 {
+                    passed.append(counted(content.misnamedCount, "file", "files") + " whose name is not UTF-8 (rename to have it answered)")
+                }
                 Console.note(
                     "\(folder.escapedForDisplay): \(counted(content.films.count, "film", "films"))"
                         + (passed.isEmpty ? "" : "; passed over: \(passed.joined(separator: ", "))"))
+                for closed in content.closedFolders { Console.warning("\(closed.escapedForDisplay): may not be read; its films are passed over") }
             } catch {
                 // It was there at the start: a disk may have gone and come back.
                 if tells { Console.warning(error.description) }

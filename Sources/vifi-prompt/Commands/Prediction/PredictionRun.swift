@@ -40,7 +40,8 @@ struct PredictionRun {
         suffixes = TimelineFile.suffixes(of: models)
         for pattern in forms.saved {
             if savesMany, !pattern.contains("{}") { throw TimelineFileError.severalFilms(path: pattern) }
-            if !pattern.contains("{}"), !forms.force, fileExists(pattern) { throw TimelineFileError.exists(path: pattern) }
+            // With answers of an earlier run, the time line may be its own.
+            if !pattern.contains("{}"), !forms.force, log == nil, fileExists(pattern) { throw TimelineFileError.exists(path: pattern) }
         }
         if batch.isolate {
             let films = IsolatedFilms(shortSide: models[0].transform.shortSide) { path, warnings in Self.warn(path, warnings) }
@@ -236,9 +237,16 @@ struct PredictionRun {
         guard case .timeline(let timeline, let segments) = answer.content else { return }
         for pattern in forms.saved {
             let path = TimelineFile.path(pattern, film: answer.film, suffix: suffix)
-            guard savedPaths.insert(path).inserted || batch.watch else { throw TimelineFileError.twice(path: path) }
-            guard forms.force || !fileExists(path) else { throw TimelineFileError.exists(path: path) }
-            try TimelineFile(path)?.write(answer, timeline: timeline, segments: segments, style: style, to: path)
+            let isAgain = !savedPaths.insert(path).inserted
+            guard !isAgain || batch.watch else { throw TimelineFileError.twice(path: path) }
+            guard let form = TimelineFile(path) else { continue }
+            let isOwn = isAgain || log?.hasAnswered(answer.film, prompts: prompts(of: answer.model)) == true
+            if forms.force || isOwn || !fileExists(path) {
+                try form.write(answer, timeline: timeline, segments: segments, style: style, to: path)
+            } else if log == nil || !(try form.isWritten(answer, timeline: timeline, segments: segments, style: style, at: path)) {
+                // A crash may have come between a time line and its film's line in the log; then it is the same once more.
+                throw TimelineFileError.exists(path: path)
+            }
             Console.note("Wrote \(path.escapedForDisplay)")
         }
     }

@@ -50,6 +50,18 @@ enum TimelineFile: String, CaseIterable {
         }
     }
 
+    /// Whether the file at `path` holds what `write` would write.
+    func isWritten(
+        _ answer: FilmAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle, at path: String
+    ) throws -> Bool {
+        let draft = path.parentDirectory.appendingPath(".draft-\(path.lastPathComponent)")
+        defer { try? FileManager.default.removeItem(atPath: draft) }
+        try write(answer, timeline: timeline, segments: segments, style: style, to: draft)
+        let files = try [path, draft].map { try InputFile(path: $0) }
+        guard files[0].byteCount == files[1].byteCount else { return false }
+        return try files[0].bytes(at: 0, count: files[0].byteCount) == files[1].bytes(at: 0, count: files[1].byteCount)
+    }
+
     /// A row a class that is answered somewhere, the most shown on top; none of the classes last.
     private static func chart(
         _ answer: FilmAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle
