@@ -115,15 +115,16 @@ struct ReportTable {
                     return HTML.element("td", attributes, text: cell.text)
                 })
         }
-        return .element(
-            "div", [("class", "wide")],
-            [
-                .element(
-                    "table", [("class", "sortable")],
-                    [
-                        .element("caption", text: caption), .element("thead", [], [.element("tr", [], head)]),
-                        .element("tbody", [], body.isEmpty ? [.nothing] : body),
-                    ])
-            ])
+        // Outside of what scrolls sideways, so that a narrow window shows all of the caption.
+        return .joined([
+            .paragraph(caption, "caption"),
+            .element(
+                "div", [("class", "wide")],
+                [
+                    .element(
+                        "table", [("class", "sortable"), ("aria-label", caption)],
+                        [.element("thead", [], [.element("tr", [], head)]), .element("tbody", [], body.isEmpty ? [.nothing] : body)])
+                ]),
+        ])
     }
 }

@@ -59,16 +59,16 @@ struct PaperTables {
                 return .init(Self.text(mean, system.figures[column.measure + "_sd"]) + mark, number: mean)
             }
             return .init(
-                [.init("paper"), .init(system.name)] + cells + own.map { _ in .none } + [.init(system.note ?? "")])
+                [.init("paper"), .init(system.name, kind: "name")] + own.map { _ in .none } + cells + [.init(system.note ?? "")])
         }
         rows += ours.map { row in
-            let cells = (known + own).map { column in
+            let cells = (own + known).map { column in
                 row.figures[column.measure].map { ReportTable.Cell(Self.text($0.mean, $0.deviation), number: $0.mean) } ?? .none
             }
-            return .init([.init("ours"), .init(row.name)] + cells + [.init("")], kind: "ours")
+            return .init([.init("ours"), .init(row.name, kind: "name")] + cells + [.init("")], kind: "ours")
         }
         let report = ReportTable(
-            "Paper, table \(number): \(table.title)", ["", "system"] + (known + own).map(\.title) + ["note"], rows)
+            "Paper, table \(number): \(table.title)", ["", "system"] + (own + known).map(\.title) + ["note"], rows)
         let origins = Set(table.systems.flatMap { $0.origins.values }).sorted()
         let words = "Figures of the paper from: \(table.source)" + origins.map { "; \($0)" }.joined() + "."
             + (table.systems.contains { !$0.unchecked.isEmpty } ? " ° not checked against a copy." : "")

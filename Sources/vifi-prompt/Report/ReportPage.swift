@@ -84,11 +84,12 @@ struct ReportPage {
         .note { border-left: 4px solid var(--line); padding: .25rem .75rem; background: var(--soft); }
         .warning { border: 2px solid var(--ink); padding: .5rem .75rem; font-weight: 600; }
         .small { font-size: .875rem; }
-        .wide { overflow-x: auto; margin: 1rem 0; }
+        .caption { font-weight: 600; margin: 1rem 0 .35rem; break-after: avoid; }
+        .wide { overflow-x: auto; margin: 0 0 1rem; }
         table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
-        caption { text-align: left; font-weight: 600; padding-bottom: .35rem; font-size: .95rem; }
         th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; overflow-wrap: normal; }
         th { background: var(--soft); border-bottom: 2px solid var(--ink); vertical-align: bottom; white-space: nowrap; }
+        td:first-child, td.name { white-space: nowrap; }
         td.key { font-family: ui-monospace, "DejaVu Sans Mono", monospace; }
         td.digest { font-family: ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; min-width: 14rem; }
         .n { text-align: right; white-space: nowrap; }

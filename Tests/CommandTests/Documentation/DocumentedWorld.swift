@@ -50,7 +50,7 @@ struct DocumentedWorld {
     private func layHome() throws {
         let files = FileManager.default
         try createDirectory(path("home/Checkpoints"))
-        for name in ["Recipes", "Checkpoints/known.yaml", "Checkpoints/pocket-clip.safetensors", "Checkpoints/pocket-bridged.safetensors", "Checkpoints/pocket-results.csv"] {
+        for name in ["Recipes", "Checkpoints/known.yaml", "Checkpoints/published.yaml", "Checkpoints/pocket-clip.safetensors", "Checkpoints/pocket-bridged.safetensors", "Checkpoints/pocket-results.csv"] {
             try files.copyItem(atPath: packageRoot + "/" + name, toPath: path("home/" + name))
         }
         for name in try files.contentsOfDirectory(atPath: path("home/Recipes/pocket")) {

@@ -73,7 +73,7 @@ struct ReportCommand: ParsableCommand {
             throw ReportError.noEvaluation(option: "--attention")
         }
         return ReportPage(
-            title: title ?? "vifi-prompt report: " + folders.map(\.lastPathComponent).filter { !$0.isEmpty }.prefix(3).joined(separator: ", "),
+            title: title ?? "vifi-prompt report: " + folders.map { (resolvedPath($0) ?? $0).lastPathComponent }.filter { !$0.isEmpty }.prefix(3).joined(separator: ", "),
             introduction: introduction(material),
             sections: [
                 results.section(), try results.paper(PaperTables()), try results.curves(), try results.grids(), try films.classes(),
@@ -96,7 +96,7 @@ struct ReportCommand: ParsableCommand {
                     "This is the pocket world: small drawn films and a CLIP of 1.5 million parameters. It shows that method and code work; "
                         + "its percentages say nothing about real videos.", "warning"))
         }
-        parts.append(.paragraph("\(counts.joined(separator: ", ")) in \(folders.joined(separator: ", ")). Made by vifi-prompt \(vifiPromptVersion)."))
+        parts.append(.paragraph("\(counts.joined(separator: ", ")) in \(folders.map { "“\($0)”" }.joined(separator: ", ")). Made by vifi-prompt \(vifiPromptVersion)."))
         if !material.runs.isEmpty, material.evaluations.isEmpty, material.retrievals.isEmpty {
             parts.append(
                 .paragraph(
