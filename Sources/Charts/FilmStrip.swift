@@ -173,6 +173,19 @@ package struct FilmStrip: Sendable, Equatable {
     }
 }
 
+extension Picture {
+    /// A PNG of the same size. The same picture gives the same bytes on one machine.
+    package func png() throws(ChartError) -> [UInt8] {
+        let canvas = Canvas(width: Double(width), height: Double(height), kind: .pixels(scale: 1))
+        canvas.draw(self, in: Rectangle(0, 0, Double(width), Double(height)))
+        do throws(Canvas.DrawingFailure) {
+            return try canvas.finish()
+        } catch {
+            throw ChartError(path: "picture", problem: .drawing(reason: error.reason))
+        }
+    }
+}
+
 /// One line of writing as a picture of a given size: a heading over films beside each other.
 ///
 /// - Parameter texts: the first that fits is written, else what fits of the last.

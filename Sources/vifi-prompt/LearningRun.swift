@@ -325,7 +325,7 @@ struct LearningRun {
         _ = try directory.flushLogs()
         let result = RunResult(
             steps: stepCount, epochs: configuration.epochs, trainingLoss: trainingLoss, best: state.best, last: state.last,
-            seconds: state.seconds)
+            seconds: state.seconds, peakBytes: Machine.peakMemory)
         try directory.write(result)
         return Outcome(path: path, result: result)
     }

@@ -64,7 +64,7 @@ import VideoData
                     .predictions(of: test, sharedBy: group) { false }
                 trace.accuracy.append(Double(predictions?.count ?? -1))
                 trace.accuracy += predictions?.flatMap { $0.probabilities.map(Double.init) } ?? []
-                return predictions.map { ClassificationMetrics(predictions: $0, classNames: ["a", "b", "c", "d", "e"]) }
+                return predictions.map { Scores(ClassificationMetrics(predictions: $0, classNames: ["a", "b", "c", "d", "e"])) }
             }
             _ = try Trainer(
                 configuration: TrainingConfiguration(

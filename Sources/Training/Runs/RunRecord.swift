@@ -113,14 +113,19 @@ package struct RunResult: Codable, Equatable, Sendable {
     package var last: Scores?
     /// Over all parts of the run.
     package var seconds: Double
+    /// Most memory that the process has held; nil in runs of programs that did not write it down.
+    package var peakBytes: Int?
 
-    package init(steps: Int, epochs: Int, trainingLoss: Double, best: Scores?, last: Scores?, seconds: Double) {
+    package init(
+        steps: Int, epochs: Int, trainingLoss: Double, best: Scores?, last: Scores?, seconds: Double, peakBytes: Int? = nil
+    ) {
         self.steps = steps
         self.epochs = epochs
         self.trainingLoss = trainingLoss
         self.best = best
         self.last = last
         self.seconds = seconds
+        self.peakBytes = peakBytes
     }
 
     /// - Returns: nil where the run is not finished.

@@ -41,6 +41,18 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.dataSet(".")
             try publishedLists(world)
         },
+        DocumentationPage("docs/report.md") { world in
+            try world.dataSet("data")
+            try world.saveBackbone(to: "clip.safetensors")
+            let common = ["--val", "data/val.txt", "--labels", "data/labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
+            for words in [
+                ["learn", "--train", "data/train.txt", "--epochs", "2", "--output", "runs/learn"] + common,
+                ["evaluate", "list", "--zero-shot", "--output", "runs/eval"] + common,
+            ] {
+                let outcome = try world.program.run(words)
+                guard outcome.status == 0 else { throw DocumentationFault(words: outcome.messages) }
+            }
+        },
         DocumentationPage("docs/reproduce.md") { world in
             try world.saveStateDict(to: "ViT-B-16.pt")
             try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")

@@ -208,10 +208,10 @@ private final class DrawnFrames: @unchecked Sendable {
 }
 
 extension VideoFrame {
-    fileprivate var picture: Picture { Picture(width: width, height: height, pixels: pixels) }
+    var picture: Picture { Picture(width: width, height: height, pixels: pixels) }
 
     /// The frame with its longer side at `limit` pixels. Large ones are halved first: bilinear resizing alone skips pixels.
-    fileprivate func fitted(_ limit: Int) -> VideoFrame {
+    func fitted(_ limit: Int) -> VideoFrame {
         var frame = self
         while max(frame.width, frame.height) >= 2 * limit, min(frame.width, frame.height) >= 2 {
             frame = frame.cropped(to: CropBox(left: 0, top: 0, width: frame.width / 2 * 2, height: frame.height / 2 * 2))

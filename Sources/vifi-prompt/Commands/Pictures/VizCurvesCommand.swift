@@ -59,6 +59,11 @@ struct RunLog {
     private(set) var top5: [Curve.Point] = []
     /// Whether losses are those of epochs.
     private(set) var isByEpoch = false
+    /// Of all steps together.
+    private(set) var clips = 0.0
+    private(set) var seconds = 0.0
+    /// Of these, waiting for films.
+    private(set) var waitingSeconds = 0.0
 
     /// Runs whose curves differ in dash or marker.
     static let limit = 24
@@ -94,9 +99,13 @@ struct RunLog {
         let rate: Double?
         let top1: Double?
         let top5: Double?
+        let clips: Double?
+        let seconds: Double?
+        let waiting: Double?
 
         enum CodingKeys: String, CodingKey {
-            case step, epoch, loss
+            case step, epoch, loss, clips, seconds
+            case waiting = "waiting_seconds"
             case rate = "learning_rate"
             case top1 = "val_top1"
             case top5 = "val_top5"
@@ -116,6 +125,9 @@ struct RunLog {
             if let step = line.step {
                 loss.append(Curve.Point(step, line.loss ?? .nan))
                 rate.append(Curve.Point(step, line.rate ?? .nan))
+                clips += line.clips ?? 0
+                seconds += line.seconds ?? 0
+                waitingSeconds += line.waiting ?? 0
             } else if let epoch = line.epoch {
                 if let value = line.top1 { top1.append(Curve.Point(epoch, value)) }
                 if let value = line.top5 { top5.append(Curve.Point(epoch, value)) }

@@ -1,0 +1,108 @@
+import ArgumentParser
+import CLIPModel
+import Files
+import Training
+
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Makes one HTML page of runs, evaluations, protocols and grids: settings, results, pictures, cost.",
+        discussion: """
+              vifi-prompt report runs/learn runs/eval -o report.html
+              vifi-prompt report runs/evaluate-base-to-novel --attention 4 --tsne -o report.html
+
+            Folders are searched with all that is below them. The page needs no network and nothing besides itself: \
+            charts, frames of films and tables are in it, the paper's numbers beside ours (Checkpoints/published.yaml). \
+            A folder whose files are damaged is refused; films that are gone are named in the page.
+            """)
+
+    @Argument(help: ArgumentHelp("Folders that learn, bridge, evaluate, ablate or viz wrote, or folders of such.", valueName: "folder"))
+    var folders: [String]
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The page.", valueName: "file"))
+    var output = "report.html"
+
+    @Option(help: ArgumentHelp("Heading of the page.", valueName: "words"))
+    var title: String?
+
+    @Option(help: ArgumentHelp("Wrongly labelled films that are shown, of the worst classes.", valueName: "count"))
+    var films = 12
+
+    @Option(help: ArgumentHelp("Of these so many also with maps of what the model looked at; asks the model again.", valueName: "count"))
+    var attention = 0
+
+    @Flag(help: "Lay the films of the evaluations out by t-SNE now; those that `viz tsne` laid out are shown anyway.")
+    var tsne = false
+
+    @Flag(help: "Replace a page that is there.")
+    var force = false
+
+    @Flag(help: "Do not say how to open the page.")
+    var openNothing = false
+
+    @OptionGroup(title: "Model, for --attention and --tsne") var model: ModelOptions
+
+    func validate() throws {
+        guard (0...500).contains(films) else { throw ValidationError("--films is \(films); 0 to 500 make sense.") }
+        guard (0...100).contains(attention) else { throw ValidationError("--attention is \(attention); 0 to 100 make sense.") }
+        guard [".html", ".htm"].contains(where: output.lowercased().hasSuffix) else {
+            throw ValidationError("-o \(output.escapedForDisplay): the page is HTML; give it a name that ends with .html.")
+        }
+    }
+
+    func run() throws {
+        try PictureOutput.checkWritable(output)
+        guard force || !fileExists(output) else { throw ReportError.exists(path: output) }
+        let material = try ReportMaterial(folders)
+        let page = try page(material)
+        let text = page.html
+        try createDirectory(output.parentDirectory)
+        try DurableFile.write(text, to: output)
+        Console.result(output.escapedForDisplay)
+        if !openNothing { Console.note("\(bytes(text.utf8.count)). Open it with any browser.") }
+    }
+
+    private func page(_ material: ReportMaterial) throws -> ReportPage {
+        let results = ReportResults(material: material)
+        let films = ReportFilms(material: material, filmLimit: self.films)
+        let pool = model.pool
+        let models = ReportModels(material: material, model: model, pool: pool)
+        let settings = ReportSettings(material: material)
+        let explained = attention == 0 ? [] : films.worstFilms(attention)
+        if attention > 0, explained.isEmpty, !material.evaluations.contains(where: { $0.wrong != nil }) {
+            throw ReportError.noEvaluation(option: "--attention")
+        }
+        return ReportPage(
+            title: title ?? "vifi-prompt report: " + folders.map { (resolvedPath($0) ?? $0).lastPathComponent }.filter { !$0.isEmpty }.prefix(3).joined(separator: ", "),
+            introduction: introduction(material),
+            sections: [
+                results.section(), try results.paper(PaperTables()), try results.curves(), try results.grids(), try films.classes(),
+                try films.films(threads: pool.threadCount), try models.attention(of: explained), try models.layouts(computes: tsne), settings.section(),
+                try settings.cost(),
+            ])
+    }
+
+    private func introduction(_ material: ReportMaterial) -> [HTML] {
+        let kinds: [(count: Int, one: String, many: String)] = [
+            (material.runs.count, "run", "runs"), (material.evaluations.count, "evaluation", "evaluations"),
+            (material.protocols.count, "protocol", "protocols"), (material.grids.count, "grid", "grids"),
+            (material.retrievals.count, "retrieval", "retrievals"), (material.clusters.count, "t-SNE layout", "t-SNE layouts"),
+        ]
+        let counts = kinds.filter { $0.count > 0 }.map { counted($0.count, $0.one, $0.many) }
+        var parts: [HTML] = []
+        if material.isPocket {
+            parts.append(
+                .paragraph(
+                    "This is the pocket world: small drawn films and a CLIP of 1.5 million parameters. It shows that method and code work; "
+                        + "its percentages say nothing about real videos.", "warning"))
+        }
+        parts.append(.paragraph("\(counts.joined(separator: ", ")) in \(folders.map { "“\($0)”" }.joined(separator: ", ")). Made by vifi-prompt \(vifiPromptVersion)."))
+        if !material.runs.isEmpty, material.evaluations.isEmpty, material.retrievals.isEmpty {
+            parts.append(
+                .paragraph(
+                    "There is no evaluation among them, so nothing can be said about classes and films: `vifi-prompt evaluate list --output FOLDER` makes one.",
+                    "note"))
+        }
+        return parts + material.notes.map { .paragraph($0, "note") }
+    }
+}

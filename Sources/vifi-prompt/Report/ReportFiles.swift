@@ -1,0 +1,230 @@
+import Evaluation
+import Files
+import Foundation
+import Training
+import VideoData
+
+/// Reads the files of a folder as the commands write them; whatever else is in them is refused with file and place.
+enum ReportFiles {
+    /// The largest JSON and SVG that are read.
+    private static let byteLimit = 64 << 20
+    /// Of predictions.jsonl: 400 classes and 20,000 films take 120 MB.
+    private static let linesLimit = 1 << 30
+    /// Of pictures that are put into the page as they are.
+    static let pictureLimit = 8 << 20
+
+    // MARK: JSON
+
+    static func decode<Value: Decodable>(_ type: Value.Type, _ path: String, snakeCase: Bool = false) throws -> Value {
+        let bytes = try InputFile.contents(of: path, limit: byteLimit)
+        return try decode(type, bytes, path: path, line: nil, snakeCase: snakeCase)
+    }
+
+    private static func decode<Value: Decodable>(
+        _ type: Value.Type, _ bytes: [UInt8], path: String, line: Int?, snakeCase: Bool
+    ) throws -> Value {
+        let decoder = JSONDecoder()
+        if snakeCase { decoder.keyDecodingStrategy = .convertFromSnakeCase }
+        do {
+            return try decoder.decode(type, from: Data(bytes))
+        } catch let error as DecodingError {
+            let (keys, reason) = words(of: error)
+            let place = [line.map { "line \($0)" }, keys.isEmpty ? nil : "key \(keys)"].compactMap(\.self).joined(separator: ", ")
+            throw ReportError.damaged(path: path, place: place.isEmpty ? "as a whole" : place, reason: reason)
+        }
+    }
+
+    /// Where in the value, with dots, and what is wrong.
+    private static func words(of error: DecodingError) -> (keys: String, reason: String) {
+        func keys(_ path: [any CodingKey]) -> String { path.map { $0.intValue.map { "\($0)" } ?? $0.stringValue }.joined(separator: ".") }
+        return switch error {
+        case .keyNotFound(let key, let context): (keys(context.codingPath + [key]), "it is missing")
+        case .typeMismatch(_, let context): (keys(context.codingPath), "it is of another kind than this program writes")
+        case .valueNotFound(_, let context): (keys(context.codingPath), "it has no value")
+        case .dataCorrupted(let context): (keys(context.codingPath), "it is not the JSON that this program writes, or cut off")
+        @unknown default: ("", "it cannot be read")
+        }
+    }
+
+    // MARK: Evaluations
+
+    /// A film that was scored; of `predictions.jsonl`.
+    struct Film: Decodable {
+        struct Guess: Decodable {
+            let `class`: String
+            let probability: Double
+        }
+
+        let video: String
+        let label: Int
+        let `class`: String
+        let predicted: Int
+        let predictedClass: String
+        let probability: Double
+        /// The true class's place, from 1.
+        let rank: Int
+        let top: [Guess]
+
+        var isWrong: Bool { label != predicted }
+    }
+
+    /// Films that were taken for another class, in their order.
+    ///
+    /// - Parameter count: of all films.
+    static func wrongFilms(_ path: String, count: Int) throws -> [Film] {
+        let bytes = try InputFile.contents(of: path, limit: linesLimit)
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)
+        guard lines.count == count else {
+            throw ReportError.damaged(path: path, place: "line \(lines.count)", reason: "it ends after \(lines.count) of \(count) films")
+        }
+        var wrong: [Film] = []
+        for (number, line) in lines.enumerated() {
+            let film = try decode(Film.self, Array(line), path: path, line: number + 1, snakeCase: true)
+            if film.isWrong { wrong.append(film) }
+        }
+        return wrong
+    }
+
+    /// A class of `per_class.csv`. Shares in percent; nil where there is nothing to take a share of.
+    struct ClassResult {
+        let name: String
+        let videos: Int
+        let correct: Int
+        let top1: Double?
+        let precision: Double?
+        let recall: Double?
+        let f1: Double?
+    }
+
+    static func classResults(_ path: String) throws -> [ClassResult] {
+        let records = try CSVReader.records(of: path)
+        let header = ["class", "videos", "correct", "top1", "precision", "recall", "f1"]
+        guard records.first?.fields == header else {
+            throw ReportError.damaged(path: path, place: "line 1", reason: "the header is not \(header.joined(separator: ","))")
+        }
+        return try records.dropFirst().map { record in
+            func refused(_ reason: String) -> ReportError { .damaged(path: path, place: "line \(record.line)", reason: reason) }
+            let fields = record.fields
+            guard fields.count == header.count else { throw refused("\(fields.count) fields, the header has \(header.count)") }
+            guard let videos = Int(fields[1]), let correct = Int(fields[2]), (0...1_000_000_000).contains(videos), (0...videos).contains(correct) else {
+                throw refused("\"\(fields[1])\" and \"\(fields[2])\" are no counts")
+            }
+            let shares = try fields[3...].map { field -> Double? in
+                if field.isEmpty { return nil }
+                guard let share = Double(field), (0...100).contains(share) else { throw refused("\"\(field)\" is no share in percent") }
+                return share
+            }
+            return ClassResult(
+                name: fields[0], videos: videos, correct: correct, top1: shares[0], precision: shares[1], recall: shares[2], f1: shares[3])
+        }
+    }
+
+    // MARK: Pictures
+
+    static func png(_ path: String) throws -> [UInt8] {
+        let bytes = try InputFile.contents(of: path, limit: pictureLimit)
+        guard bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) else {
+            throw ReportError.damaged(path: path, place: "its first bytes", reason: "it is no PNG")
+        }
+        return bytes
+    }
+
+    static func svg(_ path: String) throws -> [UInt8] {
+        let bytes = try InputFile.contents(of: path, limit: pictureLimit)
+        guard let text = String(validating: bytes, as: UTF8.self), text.prefix(400).contains("<svg") else {
+            throw ReportError.damaged(path: path, place: "its first bytes", reason: "it is no SVG")
+        }
+        return bytes
+    }
+
+    // MARK: Summaries
+
+    /// What `ProtocolSummary` writes, as far as a report shows it.
+    struct Settled: Decodable {
+        struct Result: Decodable {
+            let method: String
+            let shots: Int?
+            let part: String?
+            let measure: String
+            let n: Int
+            let mean: Double
+            let deviation: Double?
+            let values: [Double]
+        }
+
+        struct Entry: Decodable {
+            let name: String
+            let method: String
+            let shots: Int?
+            let seed: Int?
+            let part: String?
+            let evaluation: EvaluationRecord
+        }
+
+        let `protocol`: String
+        let command: String
+        let isPocket: Bool
+        let evaluations: [Entry]
+        let results: [Result]
+    }
+
+    /// What `AblationSummary` writes.
+    struct Grid: Decodable {
+        struct Measure: Decodable {
+            let name: String
+            let mean: Double
+            let deviation: Double?
+            let values: [Double]
+        }
+
+        struct Cell: Decodable {
+            let name: String
+            let settings: [String]
+            let seeds: [Int]
+            let measures: [Measure]
+            let seconds: Double
+        }
+
+        let grid: String
+        let title: String
+        let axis: String
+        let cells: [Cell]
+        let isFinished: Bool
+
+        enum CodingKeys: String, CodingKey {
+            case grid, title, axis, cells
+            case isFinished = "is_finished"
+        }
+    }
+
+    /// What `evaluate retrieval` writes.
+    struct Retrieval: Decodable {
+        let backbone: String
+        let backboneDigest: String
+        let prompts: String?
+        let list: String
+        let listDigest: String
+        let videos: Int
+        let captions: Int
+        let frames: Int
+        let metrics: RetrievalMetrics
+
+        enum CodingKeys: String, CodingKey {
+            case backbone, prompts, list, videos, captions, frames, metrics
+            case backboneDigest = "backbone_sha256"
+            case listDigest = "list_sha256"
+        }
+    }
+
+    /// What `viz tsne` writes.
+    struct Clusters: Decodable {
+        let backbone: String
+        let prompts: String?
+        let list: String
+        let films: Int
+        let clusters: Int
+        let perplexity: Double
+        let embedding: ClusterAgreement
+        let plane: ClusterAgreement
+    }
+}

@@ -1,0 +1,160 @@
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// Pictures for which the model of an evaluation is asked again.
+struct ReportModels {
+    let material: ReportMaterial
+    let model: ModelOptions
+    let pool: WorkerPool
+
+    /// Embedded pictures that lie in the folders already.
+    private static let pictureLimit = 24
+    /// Evaluations whose films are laid out anew.
+    private static let layoutLimit = 3
+
+    // MARK: Attention
+
+    /// - Parameter films: whose maps are drawn now.
+    func attention(of films: [ReportFilms.WorstFilm]) throws -> ReportSection {
+        var blocks = try drawn(films)
+        for picture in material.attention.prefix(Self.pictureLimit) {
+            blocks.append(
+                ReportPage.figure(
+                    try ReportFiles.png(picture.path), type: "image/png", words: "Attention maps, \(picture.name)", caption: picture.name, kind: "strip"))
+        }
+        if material.attention.count > Self.pictureLimit {
+            blocks.append(.paragraph("The first \(Self.pictureLimit) of \(material.attention.count) pictures of attention are shown.", "note"))
+        }
+        return ReportSection("Attention maps", blocks)
+    }
+
+    private func drawn(_ films: [ReportFilms.WorstFilm]) throws -> [HTML] {
+        var blocks: [HTML] = []
+        var models: [String: (Subject, VideoClassifier)] = [:]
+        for entry in films {
+            let evaluation = entry.evaluation
+            let film = entry.film
+            let path = evaluation.filmPath(film.video)
+            guard fileExists(path) else {
+                blocks.append(.paragraph("\(film.video): the film is not there any more, so no map of it can be drawn.", "note"))
+                continue
+            }
+            let (subject, classifier) = try models[evaluation.path] ?? classifier(of: evaluation)
+            models[evaluation.path] = (subject, classifier)
+            let names = evaluation.classes.map(\.name)
+            let views = [film.predicted, film.label].map { label in
+                AttentionModel(
+                    title: subject.backbone.displayName + (subject.prompts == nil ? "" : " with prompts"), classifier: classifier,
+                    transform: subject.testTransform, names: names, label: label, blocks: classifier.blockCount - 1, kind: .relevance, isByBlock: false)
+            }
+            do {
+                let reading = try SampledFilm(
+                    path: path, frameCount: classifier.frameCount, transforms: [subject.testTransform], threads: pool.threadCount)
+                let strip = reading.strip(of: try views.map { try $0.look(at: reading.clips[0], of: reading.size) })
+                blocks.append(
+                    ReportPage.figure(
+                        try strip.png(), type: "image/png", words: "Relevance of places in \(film.video)",
+                        caption: "\(film.video): relevance in the last block for the class that it was taken for, \"\(film.predictedClass)\", and below for the "
+                            + "true one, \"\(film.class)\".", kind: "strip"))
+            } catch let error as VideoError {
+                blocks.append(.paragraph("\(film.video): \(error.description)", "note"))
+            }
+        }
+        return blocks
+    }
+
+    private func classifier(of evaluation: ReportEvaluation) throws -> (Subject, VideoClassifier) {
+        let subject = try subject(of: evaluation)
+        let setting = evaluation.record.setting
+        guard !evaluation.classes.isEmpty else { throw FileError(path: evaluation.path.appendingPath(EvaluationFolder.perClassName), problem: .missing) }
+        return (
+            subject,
+            try subject.classifier(
+                classNames: evaluation.classes.map(\.name), template: setting.template, fusion: Fusion(rawValue: setting.fusion),
+                frameCount: setting.frames, pool: pool)
+        )
+    }
+
+    /// The model that an evaluation was made with, or an error: another one would explain nothing.
+    private func subject(of evaluation: ReportEvaluation) throws -> Subject {
+        let record = evaluation.record.model
+        let missing = ReportError.noBackbone(evaluation: evaluation.path, name: record.backbone, digest: record.backboneSha256)
+        if let path = record.prompts {
+            guard fileExists(path) else { throw FileError(path: path, problem: .missing) }
+            let subject = try Subject(
+                prompts: path, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation, precision: model.precision)
+            guard subject.backbone.digest == record.backboneSha256 else { throw missing }
+            guard subject.prompts?.prompts.digest == record.promptsSha256 else { throw ReportError.otherPrompts(path: path, evaluation: evaluation.path) }
+            return subject
+        }
+        let candidates = try model.backbone.map { [$0] } ?? [BackboneFinder.bridgedBackbone(), BackboneFinder.imageBackbone()]
+        for path in candidates {
+            let subject = try Subject(
+                prompts: nil, backbone: path, vocabulary: model.vocabulary, activation: model.activation, precision: model.precision)
+            if subject.backbone.digest == record.backboneSha256 { return subject }
+        }
+        throw missing
+    }
+
+    // MARK: t-SNE
+
+    /// - Parameter computes: whether evaluated films are laid out now.
+    func layouts(computes: Bool) throws -> ReportSection {
+        var blocks = try material.clusters.compactMap { entry -> HTML? in
+            let file = entry.path.appendingPath("tsne.svg")
+            guard fileExists(file) else { return nil }
+            return try figure(file, entry.metrics, name: entry.name)
+        }
+        if computes {
+            // Seeds and methods share a list: one layout each would fill the page.
+            var seen: Set<[String]> = []
+            let different = material.evaluations.filter { seen.insert([$0.record.list, $0.record.model.backboneSha256, $0.record.model.promptsSha256 ?? ""]).inserted }
+            guard !different.isEmpty else { throw ReportError.noEvaluation(option: "--tsne") }
+            for evaluation in different.prefix(Self.layoutLimit) { blocks.append(try layout(evaluation)) }
+            if different.count > Self.layoutLimit {
+                blocks.append(.paragraph("The films of the first \(Self.layoutLimit) of \(different.count) evaluations are laid out.", "note"))
+            }
+        }
+        return ReportSection("Films in the plane (t-SNE)", blocks)
+    }
+
+    private func figure(_ svg: String, _ metrics: ReportFiles.Clusters, name: String) throws -> HTML {
+        let words = "\(metrics.films) films of \(metrics.clusters) classes, perplexity \(ProgressReporter.decimal(metrics.perplexity, places: 0)): V-measure "
+            + "\(ProgressReporter.decimal(metrics.embedding.vMeasure, places: 3)) among the embeddings, "
+            + "\(ProgressReporter.decimal(metrics.plane.vMeasure, places: 3)) in the plane."
+        return ReportPage.figure(try ReportFiles.svg(svg), type: "image/svg+xml", words: "t-SNE, \(name). \(words)", caption: "\(name): \(words)")
+    }
+
+    /// `viz tsne` of an evaluation's films, in a folder that goes again.
+    private func layout(_ evaluation: ReportEvaluation) throws -> HTML {
+        let record = evaluation.record
+        guard fileExists(record.list) else { throw ReportError.filmsGone(list: record.list, option: "--tsne") }
+        let subject = try subject(of: evaluation)
+        let folder = NSTemporaryDirectory().appendingPath("vifi-prompt-report-\(UUID().uuidString)")
+        try createDirectory(folder)
+        defer { removeTree(folder) }
+        let labels = folder.appendingPath("labels.csv")
+        try DurableFile.write(ClassNames(evaluation.classes.map(\.name)).text, to: labels)
+        var arguments = ["--val", record.list, "--root", record.root, "--labels", labels, "--frames", "\(record.setting.frames)", "--on-bad-video", "skip", "-o", folder]
+        if let prompts = subject.promptPath { arguments += ["--prompts", prompts] }
+        if let backbone = model.backbone { arguments += ["--backbone", backbone] }
+        if subject.promptPath == nil, model.backbone == nil { arguments += ["--backbone", try backbonePath(record.model.backboneSha256)] }
+        if let vocabulary = model.vocabulary { arguments += ["--vocabulary", vocabulary] }
+        if let template = record.setting.template { arguments += ["--template", template] }
+        arguments += ["--threads", "\(pool.threadCount)"]
+        let command = try VizTSNECommand.parse(arguments)
+        try Console.$isPart.withValue(true) { try command.run() }
+        return try figure(
+            folder.appendingPath("tsne.svg"), try ReportFiles.decode(ReportFiles.Clusters.self, folder.appendingPath("metrics.json")), name: evaluation.name)
+    }
+
+    private func backbonePath(_ digest: String) throws -> String {
+        let bridged = try BackboneFinder.bridgedBackbone()
+        return try Backbone.load(bridged).digest == digest ? bridged : BackboneFinder.imageBackbone()
+    }
+}
