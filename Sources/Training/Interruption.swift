@@ -4,13 +4,17 @@ import Tensors
 
 /// Ctrl-C, SIGTERM and SIGUSR1 as a flag that loops look at between steps.
 ///
-/// The first signal asks for a clean end; the second ends the process at once.
+/// The first signal asks for a clean end; another one after a while ends the process at once.
 package enum Interruption {
     private static let signalNumber = Atomic<Int32>(0)
 
     /// Whether a signal has asked for the end.
     package static var isRequested: Bool { signalNumber.load(ordering: .relaxed) != 0 }
 
+    /// When the first signal came.
+    private static let firstTime = Atomic<Int>(0)
+    /// Launchers signal a process and its group, so the same wish comes twice: nanoseconds in which that is one.
+    private static let echo = 300_000_000
     private static let asked = [SIGINT, SIGTERM, SIGUSR1]
     private static let hasOwnThread = Atomic<Bool>(false)
 
@@ -19,8 +23,13 @@ package enum Interruption {
     package static func install() {
         for number in asked {
             signal(number) { number in
-                // Only atomics and _exit are safe in a handler.
-                if Interruption.signalNumber.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
+                // Only atomics, the clock and _exit are safe in a handler.
+                let now = WorkMeter.now
+                if Interruption.signalNumber.exchange(number, ordering: .relaxed) == 0 {
+                    Interruption.firstTime.store(now, ordering: .relaxed)
+                } else if now - Interruption.firstTime.load(ordering: .relaxed) > Interruption.echo {
+                    _exit(128 + number)
+                }
             }
         }
         // A parent that blocks signals, as some job managers and test runners do, hands that on.

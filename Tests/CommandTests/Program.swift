@@ -56,12 +56,12 @@ struct Program {
         .map { "\($0)/mpirun" }.first { FileManager.default.isExecutableFile(atPath: $0) }
 
     /// Whether ranks can be started here by a program that was built for them.
-    static let hasRanks: Bool = mpirun != nil && (try? Program()("doctor").output.contains("ranks are started by")) == true
+    static let hasRanks: Bool = mpirun != nil && (try? Program().run(["doctor"], environment: launcherEnvironment).output.contains("ranks are started by")) == true
 
     /// More ranks than processors, as root.
     private static let launcher = ["--oversubscribe", "--allow-run-as-root", "--bind-to", "none"]
 
-    private static var launcherEnvironment: [String: String] {
+    static var launcherEnvironment: [String: String] {
         ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "OMPI_MCA_plm_rsh_agent": "/bin/false"]
     }
 

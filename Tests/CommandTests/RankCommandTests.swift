@@ -66,7 +66,7 @@ struct RankCommandTests {
     func aDeadRankEndsTheRun(_ rank: Int) throws {
         let program = try Program.withFilms()
         #expect(try program.run(arguments("learn", epochs: 60, output: "alone")).status == 0)
-        let dead = try program.stopRanks(2, arguments("learn", epochs: 60, output: "dead"), whenThere: "dead/checkpoints", signal: SIGKILL, rank: rank)
+        let dead = try program.stopRanks(2, arguments("learn", epochs: 60, output: "dead"), whenThere: "dead/prompts/last.safetensors", signal: SIGKILL, rank: rank)
         #expect(dead.status != 0, "\(dead.messages)")
         #expect(fileExists(program.folder.path("dead/run.json")) && !fileExists(program.folder.path("dead/finished.json")))
         let rest = try rank == 0 ? program.run(["learn", "--resume", "dead"]) : program.ranks(3, ["learn", "--resume", "dead"])
@@ -80,7 +80,7 @@ struct RankCommandTests {
     func signalsStopAllRanksTogether(_ number: Int32, _ rank: Int?) throws {
         let program = try Program.withFilms()
         let stopped = try program.stopRanks(
-            2, arguments("learn", epochs: 100, output: "stopped"), whenThere: "stopped/checkpoints", signal: number, rank: rank)
+            2, arguments("learn", epochs: 100, output: "stopped"), whenThere: "stopped/prompts/last.safetensors", signal: number, rank: rank)
         #expect(stopped.status == 75 && count("stopped on request after step ", in: stopped.messages) == 1, "\(stopped.messages)")
         let rest = try program.ranks(3, ["learn", "--resume", "stopped"])
         #expect(rest.status == 0 && rest.messages.contains("Going on after step "), "\(rest.messages)")
@@ -122,9 +122,9 @@ struct RankCommandTests {
     func severalProcessesOfOneRankAreRefused(_ size: String, _ rank: String) throws {
         let program = try Program.withFilms()
         let flags = ["learn", "--train", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--epochs", "1", "--output", "x"]
-        let first = try program.run(flags, environment: [size: "4", rank: "0"])
+        let first = try program.run(flags, environment: Program.launcherEnvironment.merging([size: "4", rank: "0"]) { $1 })
         #expect(first.status == 69 && first.messages.contains("\(size)=4 says that 4 processes were started together"), "\(first.messages)")
-        let second = try program.run(flags, environment: [size: "4", rank: "1"])
+        let second = try program.run(flags, environment: Program.launcherEnvironment.merging([size: "4", rank: "1"]) { $1 })
         #expect(second.status == 69 && second.messages.isEmpty, "\(second.messages)")
         #expect(!fileExists(program.folder.path("x")))
         let plan = try program.run(["plan"] + flags + ["--no-timing"], environment: [size: "4"])

