@@ -58,6 +58,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")
             try world.hmdbLists("testTrainMulti_7030_splits", films: "VIDEOS")
             try world.dataSet("k400", films: "VIDEOS")
+            try world.film("FILM.mp4", frames: 12)
             try msrvtt(world)
         },
         DocumentationPage("docs/ablations.md") { world in
