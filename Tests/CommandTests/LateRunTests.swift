@@ -29,7 +29,7 @@ import Testing
     ])
     func layersGoOverTheDefaultDepths(_ flags: [String]) throws {
         _ = try learn(Self.steps + flags + (flags.contains("none") ? [] : ["--text-tokens", "2"]), to: "late")
-        let prompts = ["--prompts", "late/prompts/last.safetensors"]
+        let prompts = ["--prompts", "late/prompts/last.safetensors", "--backbone", "clip.safetensors"]
         let scored = try program.run(["eval"] + prompts + ["--val", "list.txt", "--labels", "labels.csv", "--output", "e"])
         #expect(scored.status == 0, "\(scored.messages)")
         for command in [["inspect", "late/prompts/last.safetensors"], ["predict", "film0.mp4"] + prompts] {
@@ -53,7 +53,7 @@ import Testing
     @Test func anotherTemplateIsNotTakenBelowLatePrompts() throws {
         _ = try learn(Self.steps + ["--text-tokens", "2", "--text-layers", "1"], to: "late")
         try program.folder.write("video,caption\nfilm0.mp4,first\nfilm1.mp4,second\n", to: "captions.csv")
-        let words = ["retrieval", "--captions", "captions.csv", "--prompts", "late/prompts/last.safetensors", "--json"]
+        let words = ["retrieval", "--captions", "captions.csv", "--prompts", "late/prompts/last.safetensors", "--backbone", "clip.safetensors", "--json"]
         let plain = try program.run(["evaluate"] + words)
         let other = try program.run(["evaluate"] + words + ["--template", "look {}"])
         #expect(plain.status == 0 && other.status == 0, "\(other.messages)")
