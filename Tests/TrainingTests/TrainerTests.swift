@@ -149,10 +149,10 @@ private final class CountingTask: LearningTask {
 
     let optimiser = Optimiser(AdamW(), entries: [], pool: WorkerPool(threadCount: 1))
     func begin() { stepWeights = [] }
-    func add(clips: [Matrix], stage: ClipStage, targets: [[Float]], weight: Float, to result: inout StepResult) {
+    func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
         stepWeights.insert(weight)
-        result.lossSum += lossOfAClip * Double(clips.count)
-        result.clipCount += clips.count
+        result.lossSum += lossOfAClip * Double(batch.clips.count)
+        result.clipCount += batch.clips.count
     }
     func finish(rate: Double, scale: Float) {
         weights += stepWeights
