@@ -243,7 +243,7 @@ struct PredictionRun {
             let isOwn = isAgain || log?.hasAnswered(answer.film, prompts: prompts(of: answer.model)) == true
             if forms.force || isOwn || !fileExists(path) {
                 try form.write(answer, timeline: timeline, segments: segments, style: style, to: path)
-            } else if log == nil || !(try form.isWritten(answer, timeline: timeline, segments: segments, style: style, at: path)) {
+            } else if try log == nil || !form.isWritten(answer, timeline: timeline, segments: segments, style: style, at: path) {
                 // A crash may have come between a time line and its film's line in the log; then it is the same once more.
                 throw TimelineFileError.exists(path: path)
             }

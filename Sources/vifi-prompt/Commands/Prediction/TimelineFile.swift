@@ -57,9 +57,7 @@ enum TimelineFile: String, CaseIterable {
         let draft = path.parentDirectory.appendingPath(".draft-\(path.lastPathComponent)")
         defer { try? FileManager.default.removeItem(atPath: draft) }
         try write(answer, timeline: timeline, segments: segments, style: style, to: draft)
-        let files = try [path, draft].map { try InputFile(path: $0) }
-        guard files[0].byteCount == files[1].byteCount else { return false }
-        return try files[0].bytes(at: 0, count: files[0].byteCount) == files[1].bytes(at: 0, count: files[1].byteCount)
+        return try InputFile.contents(of: path, limit: .max) == InputFile.contents(of: draft, limit: .max)
     }
 
     /// A row a class that is answered somewhere, the most shown on top; none of the classes last.
