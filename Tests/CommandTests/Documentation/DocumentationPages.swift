@@ -20,6 +20,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.saveStateDict(to: "ViT-B-16.pt")
             try world.films("films")
             try world.film("new.mp4")
+            try world.film("long.mp4", frames: 100)
             try world.saveBackbone(to: "clip.safetensors")
             try world.saveViFiPrompts(to: "vifi-clip.pth")
             try world.labels(to: "labels.csv")
