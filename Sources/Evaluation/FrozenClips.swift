@@ -188,7 +188,8 @@ extension Evaluator {
             for (clip, logits) in zip(batch, try classifier.logits(clips: batch.map(\.matrix), stage: .frozen)) {
                 result.append(
                     Prediction(
-                        path: clips.loader.list.clips[clip.index].path, label: clip.label, probabilities: softmax(of: logits)))
+                        path: clips.loader.list.clips[clip.index].path, label: clip.label, probabilities: softmax(of: logits),
+                        index: clip.index))
             }
             try report(result.count)
         }

@@ -37,8 +37,10 @@ package enum Interruption {
     }
 
     /// Keeps signals away from this thread and those that it starts from now on: one that does nothing else
-    /// takes them.
+    /// takes them. oneDNN's kernels for AVX-512 keep data beyond the end of the stack, where a handler puts its own: a
+    /// signal that a thread takes within a product damages memory.
     package static func useOwnThread() {
+        guard !hasOwnThread.load(ordering: .relaxed) else { return }
         let isStarted = startThread {
             mask(SIG_UNBLOCK)
             while true { pause() }

@@ -240,6 +240,8 @@ struct LearningRun {
         let freezing = group.count == 1 ? freezing : nil
         let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
         try agreeOnInputs(sequences)
+        // Once there is a folder, a signal must leave something to go on with.
+        Interruption.install()
         var directory = try open(start, sequences: sequences)
         let path = directory.path
         let found = try start.resumed.map { _ in try restore(task.optimiser, in: &directory) } ?? nil
@@ -263,7 +265,6 @@ struct LearningRun {
                     + "agree up to rounding only.")
         }
 
-        Interruption.install()
         let valLoader = data.val.map(evaluationLoader)
         let frozen = freezing.map { FrozenRun($0, train: clips, val: valLoader) }
         let isFilled = try frozen?.fill(stepCount: stepCount - state.step) {

@@ -26,6 +26,7 @@ struct VifiPromptCommand: ParsableCommand {
     /// Runs the command; what a person or a file can cause ends with its own words and exit status.
     static func main() {
         StandardStream.reserveDescriptors()
+        Interruption.useOwnThread()
         // A file size limit then fails the write, which is reported, instead of ending the process.
         signal(SIGXFSZ, SIG_IGN)
         Ranks.quieten(CommandLine.arguments)

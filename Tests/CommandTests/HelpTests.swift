@@ -14,7 +14,7 @@ import Testing
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
         "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
-        "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes", "report",
+        "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes", "report", "summarise",
     ]
 
     @Test(arguments: commands)

@@ -17,7 +17,7 @@ import Testing
         #expect(lines.allSatisfy { $0.count > 36 && $0.dropFirst(34).hasPrefix("  ") })
         // A group a folder, and numbers in their order.
         #expect(groups.allSatisfy { Set($0.map { $0.prefix { $0 != "/" } }).count == 1 })
-        #expect(groups.map { $0[0].prefix { $0 != "/" } } == ["base-to-novel", "few-shot", "fully-supervised", "pocket", "zero-shot"])
+        #expect(groups.map { $0[0].prefix { $0 != "/" } } == ["ablations", "base-to-novel", "few-shot", "fully-supervised", "pocket", "zero-shot"])
         let shots = lines.filter { $0.hasPrefix("few-shot/ssv2-") && $0.contains("-prompt ") }.map { $0.dropFirst(14).prefix { $0 != "s" } }
         #expect(shots == ["2", "4", "8", "16"])
     }

@@ -44,7 +44,9 @@ import Testing
                 #expect(fileExists(program.folder.path("killed/checkpoints/\(name)/manifest.json")))
             }
         }
-        let rest = try program.run([command, "--resume", "killed"])
+        // On a busy machine every kill may have come before the run's first file.
+        let isThere = fileExists(program.folder.path("killed/run.json"))
+        let rest = try program.run(isThere ? [command, "--resume", "killed"] : arguments(command, epochs: 9, output: "killed"))
         #expect(rest.status == 0, "\(rest.messages)")
         #expect(try results(program, "killed") == results(program, "whole"))
         #expect(!fileExists(program.folder.path("killed/checkpoints")), "checkpoints go when the run is finished")
