@@ -13,10 +13,11 @@ package enum MemoryBudget: Sendable, Equatable {
     /// Activations that need no saving.
     static let standardBytes = 768 << 20
 
-    /// What the system's libraries, the program and each thread's buffers of BLAS and oneDNN take, as measured.
+    /// What the system's libraries, the program and each thread's buffers of BLAS and oneDNN take, as measured, with
+    /// the 32 MiB by which equal runs differ.
     package static func processReserve(threadCount: Int) -> Int {
         let buffers = Precision.oneDNNVersion == nil ? 12 << 20 : 57 << 20
-        return 64 << 20 + threadCount * buffers
+        return 96 << 20 + threadCount * buffers
     }
 
     /// Bytes by which what is there now is beyond the bound.

@@ -50,8 +50,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
                 ["learn", "--train", "data/train.txt", "--epochs", "2", "--output", "runs/learn"] + common,
                 ["evaluate", "list", "--zero-shot", "--output", "runs/eval"] + common,
             ] {
-                let outcome = try world.program.run(words)
-                guard outcome.status == 0 else { throw DocumentationFault(words: outcome.messages) }
+                try world.expect(0, world.program.run(words).status, words)
             }
         },
         DocumentationPage("docs/reproduce.md") { world in
@@ -65,6 +64,21 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         DocumentationPage("docs/ablations.md") { world in
             try world.saveBackbone(to: "Checkpoints/bridged-k400.safetensors")
             try world.dataSet("hmdb51", films: "VIDEOS", splits: 3)
+        },
+        DocumentationPage("docs/cluster.md") { world in
+            try world.dataSet(".")
+            try world.saveBackbone(to: "clip.safetensors")
+            try world.write(
+                """
+                data: {train: train.txt, val: val.txt, labels: labels.csv, frames: 2}
+                prompts: {vision_tokens: 2, text_tokens: 2}
+                training: {epochs: 1, batch_size: 4}
+                """, to: "my.yaml")
+            // The array's elements, without Slurm.
+            for shots in ["2", "4"] {
+                let words = ["learn", "--recipe", "my.yaml", "--backbone", "clip.safetensors", "--shots", shots]
+                try world.expect(0, world.program.run(words + ["--output", "runs/learn-array/shots-\(shots)/seed1"]).status, words)
+            }
         },
         DocumentationPage("docs/cost.md") { try $0.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors") },
         DocumentationPage("docs/late-prompts.md") { world in
@@ -92,6 +106,17 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.saveBackbone(to: "ViT-B-16.safetensors", "bridged.safetensors", "Checkpoints/ViT-B-16.safetensors")
             try msrvtt(world)
         },
+        DocumentationPage("docs/runs.md") { world in
+            try world.dataSet(".")
+            try world.saveBackbone(to: "clip.safetensors")
+            for run in ["runs/learn-3", "runs/learn-4"] {
+                let words = [
+                    "learn", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors",
+                    "--frames", "2", "--epochs", "20", "--output", run,
+                ]
+                try world.expect(75, world.program.signal(SIGUSR1, whenThere: run + "/metrics.jsonl", words), words)
+            }
+        },
         DocumentationPage("docs/settings.md") { world in
             try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "runs/bridge/backbone.safetensors")
             try world.saveBackbone(to: "Checkpoints/bridged-k400.safetensors", seed: 2)
@@ -117,7 +142,8 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
 
     /// Weights that recipes name; their lists are made command by command.
     static func prepareForRecipe(_ world: DocumentedWorld) throws {
-        try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "Checkpoints/bridged-k400.safetensors")
+        let names = ["Checkpoints/ViT-B-16.safetensors", "Checkpoints/bridged-k400.safetensors", "runs/bridge/backbone.safetensors"]
+        for name in names { try world.saveBackbone(to: name) }
         try pocketBackbone(world)
     }
 

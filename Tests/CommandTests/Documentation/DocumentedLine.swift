@@ -23,7 +23,8 @@ extension DocumentedCommand {
         case ("evaluate", "few-shot"), ("evaluate", "base-to-novel"):
             return text.contains("--plan") ? "" : hasOwnFilms ? " --epochs 1 --frames 2" : " --set training.steps=2"
         case ("ablate", _):
-            return hasOwnFilms && !text.contains("--dry-run") ? " --epochs 1 --frames 2" : ""
+            // All grids of the pocket world are three dozen runs.
+            return text.contains("--dry-run") ? "" : hasOwnFilms ? " --epochs 1 --frames 2" : text.contains("ablate depth") ? "" : " --dry-run"
         case ("profile", _):
             return text.contains("--backbone") || text.contains("--no-timing") ? "" : " --no-timing"
         default:

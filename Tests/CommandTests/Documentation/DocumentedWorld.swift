@@ -35,6 +35,11 @@ struct DocumentedWorld {
                 name: "ViT-B-16", normalisation: .clip, tokenizer: .clipBPE, provenance: "random numbers"))
     }
 
+    /// Ends a page's preparation where a command of it did not end as it should.
+    func expect(_ expected: Int32, _ status: Int32?, _ words: [String]) throws {
+        guard status == expected else { throw DocumentationFault(words: "status \(status.map(String.init) ?? "none"): " + words.joined(separator: " ")) }
+    }
+
     func path(_ name: String) -> String { program.folder.path(name) }
 
     private func makeFolder(of name: String) throws { try createDirectory(path(name).parentDirectory) }
