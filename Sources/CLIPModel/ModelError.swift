@@ -130,7 +130,8 @@ package enum ModelError: ReportableError, Equatable {
             "the tokenizer knows \(tokenizer) tokens, the backbone \(backbone). They do not belong together."
         case .prompts(let problem): problem.words
         case .promptDepth(let tower, let depth, let layerCount):
-            "\(tower) prompts in \(depth) layers were asked for, the backbone has \(layerCount). Lower the depth."
+            "\(tower) prompts in \(counted(depth, "layer", "layers")) were asked for, the backbone has \(layerCount). "
+                + "Pass --\(tower)-depth \(layerCount), or prompts.\(tower)_depth in a recipe or --set."
         case .promptLayers(let tower, let layers, let layerCount):
             "\(tower) prompts in layers \(layers) were asked for, the backbone's \(tower) layers are 0-\(layerCount - 1), counted from 0."
         case .newerFormat(let format):

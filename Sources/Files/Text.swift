@@ -38,3 +38,6 @@ extension String {
             .min { ($0.distance, $0.candidate) < ($1.distance, $1.candidate) }?.candidate
     }
 }
+
+/// "1 film", "2 films".
+package func counted(_ count: Int, _ one: String, _ many: String) -> String { "\(count) \(count == 1 ? one : many)" }

@@ -109,6 +109,12 @@ struct Subject {
         return header.template
     }
 
+    /// Says so where learned prompts stand in the place of the words that the command line asks for.
+    func warn(ofUnused template: String?) {
+        guard template != nil, let header = prompts?.header, !header.configuration.textLayers.isEmpty else { return }
+        Console.warning("--template is not used: \((promptPath ?? "the prompts").escapedForDisplay) has text prompts in its place.")
+    }
+
     /// - Parameters:
     ///   - template: for class names where no text prompts are learned.
     ///   - keepsUnderscores, rounding: what to repeat of the reference's faults.

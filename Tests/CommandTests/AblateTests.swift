@@ -35,6 +35,16 @@ import Testing
         try String(contentsOfFile: program.folder.path(file), encoding: .utf8).split(separator: "\n").map(String.init)
     }
 
+    /// What cannot begin is not in the way of the right command.
+    @Test func forgottenFlagsLeaveNothing() throws {
+        let program = try world()
+        for words in [["ablate", "grid.yaml"], ["learn", "--seeds", "1,2"]] {
+            let outcome = try program.run(words + ["--train", "list.txt", "--output", "out"])
+            #expect(outcome.status == 64 && outcome.messages.contains("--labels"), "\(outcome.messages)")
+            #expect(!fileExists(program.folder.path("out")))
+        }
+    }
+
     @Test func cellsAreRunOnceAndSummedUp() throws {
         let program = try world()
         let dry = try program.run(arguments("--dry-run", "--no-timing", "--seeds", "1,2"))

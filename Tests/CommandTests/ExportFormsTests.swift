@@ -191,7 +191,7 @@ import WeightFiles
             let outcome = try program.run(learn + ["--init", path, "-o", "run-\(index)"])
             #expect(outcome.status == 0, "\(outcome.messages)")
             #expect(outcome.messages.contains(
-                "Starting from \(path): 3 tokens in 2 layers of the vision tower, 2 tokens in 1 layers of the text tower\n"))
+                "Starting from \(path): 3 tokens in 2 layers of the vision tower, 2 tokens in 1 layer of the text tower\n"))
             let learned = try PromptFile.load(program.folder.path("run-\(index)/prompts/last.safetensors"))
             #expect(learned.prompts.configuration == model.prompts.header.configuration)
             #expect(learned.header.initialDigest == model.prompts.prompts.digest)

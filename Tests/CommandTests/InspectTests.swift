@@ -55,7 +55,7 @@ import WeightFiles
         var facts = facts(outcome.output)
         #expect(facts["kind"] == "prompts")
         #expect(facts["vision"] == "3 tokens × 2 layers")
-        #expect(facts["text"] == "2 tokens × 1 layers")
+        #expect(facts["text"] == "2 tokens × 1 layer")
         #expect(facts["learned numbers"] == "512")  // 3 × 2 × 64 + 2 × 64
         #expect(facts["digest"] == "\(model.backbone.digest) (found here)")
         #expect(facts["classes"] == "5: waving, clapping hands, jumping, sitting down, turning around")
@@ -85,7 +85,7 @@ import WeightFiles
             let facts = facts(outcome.output)
             #expect(outcome.status == 0, "\(outcome.messages)")
             #expect(facts["kind"] == "prompts" && facts["form"] == form)
-            #expect(facts["vision"] == "3 tokens × 2 layers" && facts["text"] == "2 tokens × 1 layers")
+            #expect(facts["vision"] == "3 tokens × 2 layers" && facts["text"] == "2 tokens × 1 layer")
             #expect(facts["classes"] == "5: waving, clapping hands, jumping, sitting down, turning around")
             let json = try json(try program("inspect", path, "--json").output)
             #expect((json["prompts"] as? [String: Any])?["backboneDigest"] as? String == model.backbone.digest)

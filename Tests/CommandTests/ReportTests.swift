@@ -190,11 +190,11 @@ import VideoData
         try write("<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>", to: "all/grid/chart.svg")
         let direction = #"{"mean_rank":2,"median_rank":1,"queries":4,"r1":50,"r10":100,"r5":75,"tied":0}"#
         try write(
-            #"{"backbone":"b","backbone_sha256":"d","captions":4,"frames":2,"list":"l.csv","list_sha256":"e","metrics":{"text_to_video":\#(direction),"video_to_text":\#(direction)},"protocol":"retrieval","videos":4}"#,
+            #"{"backbone":"b","backbone_sha256":"d","captions":4,"compat":"","frames":2,"list":"l.csv","list_sha256":"e","metrics":{"text_to_video":\#(direction),"video_to_text":\#(direction)},"protocol":"retrieval","skipped_videos":0,"template":"{}","videos":4}"#,
             to: "all/retrieval/metrics.json")
         let agreement = #"{"completeness":0.5,"homogeneity":0.5,"v_measure":0.5}"#
         try write(
-            #"{"backbone":"b","clusters":2,"embedding":\#(agreement),"films":4,"list":"l.txt","perplexity":2,"plane":\#(agreement)}"#,
+            #"{"backbone":"b","backbone_digest":"d","class_list_digest":"c","clusters":2,"divergence":0.5,"embedding":\#(agreement),"films":4,"frames":2,"iterations":1000,"list":"l.txt","method":"exact","perplexity":2,"plane":\#(agreement),"seed":1}"#,
             to: "all/tsne/metrics.json")
         try write("<svg xmlns=\"http://www.w3.org/2000/svg\"/>", to: "all/tsne/tsne.svg")
         try run("report", "all", "-o", "page.html")

@@ -183,7 +183,8 @@ import WeightFiles
         #expect(status == 75, "\(program.lastMessages)")
         for threads in 2...3 {
             status = try program.signal(SIGTERM, afterMilliseconds: 150, [command, "--resume", "parts", "--threads", "\(threads)"])
-            #expect(status == 75 || status == 0, "\(program.lastMessages)")
+            // On a busy machine the signal may come before anything is gone on with, and kills.
+            #expect(status == 75 || status == 0 || status == nil, "\(program.lastMessages)")
         }
         let rest = try program.run([command, "--resume", "parts"])
         #expect(rest.status == 0, "\(rest.messages)")

@@ -2,7 +2,7 @@ import Tensors
 
 /// How much memory a step may take for what its backward pass needs.
 package enum MemoryBudget: Sendable, Equatable {
-    /// Everything is kept up to `standardBytes`. Beyond, up to five layers of twelve keep no hidden rows of their
+    /// Everything is kept up to `standardBytes(for:)`. Beyond, up to five layers of twelve keep no hidden rows of their
     /// MLP: a fifth less memory for a fifteenth more time.
     case standard
     /// Bytes of activations.
@@ -10,8 +10,9 @@ package enum MemoryBudget: Sendable, Equatable {
     /// Bytes of the whole process, of which `reserve` go to what is neither matrices nor made yet.
     case process(Int, reserve: Int)
 
-    /// Activations that need no saving.
-    static let standardBytes = 768 << 20
+    /// Activations that need no saving. Weights that learn take four times their size in any case, so that half as
+    /// much again for activations matters little beside them.
+    static func standardBytes(for keeping: Keeping) -> Int { keeping == .weights ? 1152 << 20 : 768 << 20 }
 
     /// What the system's libraries, the program and each thread's buffers of BLAS and oneDNN take, as measured, with
     /// the 32 MiB by which equal runs differ.

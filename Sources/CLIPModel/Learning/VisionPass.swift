@@ -67,7 +67,7 @@ package final class VisionPass: Sendable {
         // Where nobody has set a bound, no more than so many layers are lean, whatever that takes.
         let mostLean = budget == .standard ? 5 * layerCount / 12 : nil
         let plan = Self.plan(
-            bytes: mostLean == nil ? budget.left() : MemoryBudget.standardBytes, mostLean: mostLean, frameCount: frameCount,
+            bytes: mostLean == nil ? budget.left() : MemoryBudget.standardBytes(for: keeping), mostLean: mostLean, frameCount: frameCount,
             chunkCount: chunkCount, longest: longest,
             layerCount: layerCount, threadCount: pool.threadCount, frameBytes: frameBytes)
         (waveClipCount, leanLayerCount, shortfall) = (plan.clips, plan.leanLayers, plan.shortfall)

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// How many prompt tokens are learned in which layers.
@@ -50,7 +51,7 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     package var textWords: String { Self.words(textTokens, textLayers) }
 
     private static func words(_ tokens: Int, _ layers: Range<Int>) -> String {
-        "\(tokens) tokens in \(layers.count) layers" + (layers.lowerBound > 0 ? " (\(PromptLayers(layers).text))" : "")
+        "\(counted(tokens, "token", "tokens")) in \(counted(layers.count, "layer", "layers"))" + (layers.lowerBound > 0 ? " (\(PromptLayers(layers).text))" : "")
     }
 }
 

@@ -109,6 +109,9 @@ struct AblationRun {
             } catch TrainingError.interrupted(let step, let saved, _) {
                 try write(summary())
                 throw TrainingError.interrupted(step: step, saved: saved, resume: resume)
+            } catch {
+                if !jobs.contains(where: { isDirectory(folder($0)) }) { removeRecord(Self.recordName, of: path) }
+                throw error
             }
             try write(summary())
         }

@@ -2,8 +2,8 @@ import Charts
 import Training
 
 /// What the cells of a grid reached. Keys as `summary.json` has them.
-struct AblationSummary: Encodable {
-    struct Cell: Encodable {
+struct AblationSummary: Codable {
+    struct Cell: Codable {
         let name: String
         let at: Double?
         let series: String?

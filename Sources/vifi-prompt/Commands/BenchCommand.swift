@@ -159,7 +159,7 @@ private func decimal(_ value: Double, _ places: Int) -> String { ProgressReporte
 extension BenchReport {
     private var layerWords: String {
         visionLayers == textLayers && (visionLayers == "none" || visionLayers.hasPrefix("0"))
-            ? "\(depth) layers" : "vision layers \(visionLayers), text layers \(textLayers)"
+            ? counted(depth, "layer", "layers") : "vision layers \(visionLayers), text layers \(textLayers)"
     }
 
     /// For people.

@@ -257,7 +257,7 @@ extension Inspection.Prompts {
         let names = classes.prefix(10).joined(separator: ", ") + (classes.count > 10 ? ", …" : "")
         let place = backboneIsHere ? "found here" : "not found here: pass it with --backbone"
         func size(_ tokens: Int, _ depth: Int, _ layers: String) -> String {
-            "\(tokens) tokens × \(depth) layers" + (depth > 0 && !layers.hasPrefix("0") ? " (\(layers))" : "")
+            "\(counted(tokens, "token", "tokens")) × \(counted(depth, "layer", "layers"))" + (depth > 0 && !layers.hasPrefix("0") ? " (\(layers))" : "")
         }
         var rows = [
             ("form", form), ("vision", size(visionTokens, visionDepth, visionLayers)),

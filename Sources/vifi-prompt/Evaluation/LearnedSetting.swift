@@ -64,7 +64,7 @@ struct LearnedSetting {
         var inputs = ["checkpoint to score": learning.learning.checkpoint.rawValue]
         for method in methods {
             let recipe = recipe(method)
-            inputs["recipe of \(method.rawValue)"] = Digest.of(recipe.yaml)
+            inputs["recipe of \(method.rawValue)"] = recipe.yaml
             let backbone = try BackboneFinder.load(recipe.model.checkpoint ?? "", activation: learning.model.activation)
             Console.note("Backbone of \(method.title): \((recipe.model.checkpoint ?? "").escapedForDisplay) (\(backbone.displayName), \(backbone.architecture.summary))")
             inputs["backbone of \(method.rawValue)"] = backbone.digest

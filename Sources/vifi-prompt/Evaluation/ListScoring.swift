@@ -59,6 +59,7 @@ struct ListScoring {
             evaluationProtocol: name, settings: settings, films: films, model: model, anyBackbone: prompts.anyBackbone,
             template: words, defaultFrames: defaultFrames, pool: pool)
         let subject = try job.subject(prompts: prompts.prompts)
+        subject.warn(ofUnused: words)
         // Words that no class name fits into are told before there is a folder.
         if let words = job.template(of: subject) {
             _ = try subject.backbone.sequences(of: ["x"], textTokens: 0, template: words, tokenizer: subject.tokenizer)

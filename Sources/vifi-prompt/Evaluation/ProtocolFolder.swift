@@ -67,7 +67,8 @@ final class ProtocolFolder {
             throw ProtocolError.otherSetup(path: path, difference: "protocol (\(found.evaluationProtocol))")
         }
         if let key = setup.inputs.keys.sorted().first(where: { key in found.inputs[key].map { $0 != setup.inputs[key] } ?? false }) {
-            throw ProtocolError.otherSetup(path: path, difference: key)
+            let difference = key + Self.changedLines(now: setup.inputs[key] ?? "", before: found.inputs[key] ?? "")
+            throw ProtocolError.otherSetup(path: path, difference: difference)
         }
         var extended = found
         extended.inputs.merge(setup.inputs) { $1 }
@@ -80,6 +81,16 @@ final class ProtocolFolder {
 
     deinit {
         if isTemporary { removeTree(path) }
+    }
+
+    /// " (now steps: 3, before steps: 2)" of texts of several lines, such as recipes; nothing of digests.
+    private static func changedLines(now: String, before: String) -> String {
+        let (new, old) = (now.split(separator: "\n"), before.split(separator: "\n"))
+        guard max(new.count, old.count) > 1 else { return "" }
+        func first(_ lines: [Substring], notIn others: [Substring]) -> String {
+            lines.first { !others.contains($0) }.map { $0.trimmingCharacters(in: .whitespaces) } ?? "without it"
+        }
+        return " (now \(first(new, notIn: old)), before \(first(old, notIn: new)))"
     }
 
     // MARK: Lists that are drawn

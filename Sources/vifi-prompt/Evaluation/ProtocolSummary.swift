@@ -5,9 +5,9 @@ import Training
 import VideoData
 
 /// One scored list of a protocol.
-struct ProtocolEntry: Encodable {
+struct ProtocolEntry: Codable {
     /// What was learned before.
-    struct Training: Encodable {
+    struct Training: Codable {
         /// Below the protocol's folder.
         var run: String
         /// Of the films that were learned from.
@@ -32,9 +32,9 @@ struct ProtocolEntry: Encodable {
 }
 
 /// What a protocol came to: `summary.json` and, a line a number, `summary.csv`. Shares in percent.
-struct ProtocolSummary: Encodable {
+struct ProtocolSummary: Codable {
     /// A measure over all evaluations that differ in list, draw or seed only.
-    struct Result: Encodable {
+    struct Result: Codable {
         let method: String
         let shots: Int?
         /// `base`, `novel` or `harmonic_mean`; nil where classes are not halved.
@@ -48,9 +48,10 @@ struct ProtocolSummary: Encodable {
         let values: [Double]
     }
 
-    let format = 1
+    private(set) var format = 1
     let evaluationProtocol: String
-    let version = vifiPromptVersion
+    /// Of the program that wrote it.
+    private(set) var version = vifiPromptVersion
     /// As it was typed.
     let command: String
     /// The pocket world was scored.

@@ -53,10 +53,10 @@ struct ReportEvaluation {
 struct ReportMaterial {
     private(set) var runs: [ReportRun] = []
     private(set) var evaluations: [ReportEvaluation] = []
-    private(set) var protocols: [(name: String, path: String, summary: ReportFiles.Settled)] = []
-    private(set) var grids: [(name: String, path: String, summary: ReportFiles.Grid)] = []
-    private(set) var retrievals: [(name: String, path: String, metrics: ReportFiles.Retrieval)] = []
-    private(set) var clusters: [(name: String, path: String, metrics: ReportFiles.Clusters)] = []
+    private(set) var protocols: [(name: String, path: String, summary: ProtocolSummary)] = []
+    private(set) var grids: [(name: String, path: String, summary: AblationSummary)] = []
+    private(set) var retrievals: [(name: String, path: String, metrics: RetrievalReport)] = []
+    private(set) var clusters: [(name: String, path: String, metrics: TSNEReport)] = []
     /// Pictures of `viz attention`.
     private(set) var attention: [(name: String, path: String)] = []
     /// What was left out, in words.
@@ -109,10 +109,10 @@ struct ReportMaterial {
         if has("metrics.jsonl") || has("run.json") { runs.append(try Self.run(path, title)) }
         if has(EvaluationFolder.recordName) { try addEvaluation(path, title) }
         if has("grid.json") {
-            if has("summary.json") { grids.append((title, path, try ReportFiles.decode(ReportFiles.Grid.self, path.appendingPath("summary.json")))) }
+            if has("summary.json") { grids.append((title, path, try ReportFiles.decode(AblationSummary.self, path.appendingPath("summary.json")))) }
         } else if has("protocol.json") {
             if has("summary.json") {
-                protocols.append((title, path, try ReportFiles.decode(ReportFiles.Settled.self, path.appendingPath("summary.json"), snakeCase: true)))
+                protocols.append((title, path, try ReportFiles.decode(ProtocolSummary.self, path.appendingPath("summary.json"), snakeCase: true)))
             } else {
                 notes.append("\(title): the protocol is not finished, so there is no summary of it yet.")
             }
@@ -134,9 +134,9 @@ struct ReportMaterial {
         }
         let kind = try ReportFiles.decode(Kind.self, path)
         if kind.protocol == "retrieval" {
-            retrievals.append((title, path.parentDirectory, try ReportFiles.decode(ReportFiles.Retrieval.self, path)))
+            retrievals.append((title, path.parentDirectory, try ReportFiles.decode(RetrievalReport.self, path)))
         } else if kind.perplexity != nil {
-            clusters.append((title, path.parentDirectory, try ReportFiles.decode(ReportFiles.Clusters.self, path)))
+            clusters.append((title, path.parentDirectory, try ReportFiles.decode(TSNEReport.self, path)))
         }
     }
 

@@ -123,7 +123,7 @@ struct ReportModels {
         return ReportSection("Films in the plane (t-SNE)", blocks)
     }
 
-    private func figure(_ svg: String, _ metrics: ReportFiles.Clusters, name: String) throws -> HTML {
+    private func figure(_ svg: String, _ metrics: TSNEReport, name: String) throws -> HTML {
         let words = "\(metrics.films) films of \(metrics.clusters) classes, perplexity \(ProgressReporter.decimal(metrics.perplexity, places: 0)): V-measure "
             + "\(ProgressReporter.decimal(metrics.embedding.vMeasure, places: 3)) among the embeddings, "
             + "\(ProgressReporter.decimal(metrics.plane.vMeasure, places: 3)) in the plane."
@@ -150,7 +150,7 @@ struct ReportModels {
         let command = try VizTSNECommand.parse(arguments)
         try Console.$isPart.withValue(true) { try command.run() }
         return try figure(
-            folder.appendingPath("tsne.svg"), try ReportFiles.decode(ReportFiles.Clusters.self, folder.appendingPath("metrics.json")), name: evaluation.name)
+            folder.appendingPath("tsne.svg"), try ReportFiles.decode(TSNEReport.self, folder.appendingPath("metrics.json")), name: evaluation.name)
     }
 
     private func backbonePath(_ digest: String) throws -> String {

@@ -126,7 +126,7 @@ struct ReportResults {
         "training_loss": "training loss",
     ]
 
-    private func protocolTables(_ name: String, _ summary: ReportFiles.Settled) -> [HTML] {
+    private func protocolTables(_ name: String, _ summary: ProtocolSummary) -> [HTML] {
         var measures: [String] = []
         for result in summary.results where !measures.contains(result.measure) { measures.append(result.measure) }
         var keys: [(method: String, shots: Int?, part: String?)] = []
@@ -145,12 +145,12 @@ struct ReportResults {
                     + cells + [.init(singles.joined(separator: ", "))])
         }
         let table = ReportTable(
-            "\(summary.protocol): \(name), mean ± deviation of the sample",
+            "\(summary.evaluationProtocol): \(name), mean ± deviation of the sample",
             ["method", "shots", "classes", "n"] + measures.map { Self.measureTitles[$0] ?? $0 } + ["top-1 of each"], rows)
         return [table.html, .paragraph("Made by: \(summary.command)", "small")]
     }
 
-    private func gridTables(_ entry: (name: String, path: String, summary: ReportFiles.Grid)) -> [HTML] {
+    private func gridTables(_ entry: (name: String, path: String, summary: AblationSummary)) -> [HTML] {
         let grid = entry.summary
         var measures: [String] = []
         for measure in grid.cells.flatMap(\.measures) where !measures.contains(measure.name) { measures.append(measure.name) }
@@ -210,17 +210,17 @@ struct ReportResults {
         return ReportSection("Beside the paper", blocks)
     }
 
-    private func beside(_ name: String, _ summary: ReportFiles.Settled, _ tables: PaperTables) -> [HTML] {
+    private func beside(_ name: String, _ summary: ProtocolSummary, _ tables: PaperTables) -> [HTML] {
         let first = summary.evaluations.first?.evaluation
         let sets = ["zero-shot": ["hmdb51", "ucf101", "k600"], "base-to-novel": ["k400", "hmdb51", "ucf101", "ssv2"], "few-shot": ["hmdb51", "ucf101", "ssv2"]]
-        let known = sets[summary.protocol] ?? []
+        let known = sets[summary.evaluationProtocol] ?? []
         let prefix = summary.isPocket ? "here" : first.flatMap { PaperTables.dataSet(ofList: $0.list, root: $0.root, among: known) } ?? "here"
         let words = "these films"
         let top1 = summary.results.filter { $0.measure == "top1" }
         var methods: [(method: String, shots: Int?)] = []
         for result in top1 where !methods.contains(where: { $0 == (result.method, result.shots) }) { methods.append((result.method, result.shots)) }
-        func figure(_ result: ReportFiles.Settled.Result) -> (mean: Double, deviation: Double?) { (result.mean, result.deviation) }
-        switch summary.protocol {
+        func figure(_ result: ProtocolSummary.Result) -> (mean: Double, deviation: Double?) { (result.mean, result.deviation) }
+        switch summary.evaluationProtocol {
         case "zero-shot":
             let ours = methods.map { key -> PaperTables.Ours in
                 var row = PaperTables.Ours(name: "\(name): \(key.method)", figures: [:])

@@ -74,7 +74,7 @@ struct ReportSettings {
             }
         }
         for entry in material.retrievals {
-            rows.append(.init([.init(entry.name), "backbone", .init(entry.metrics.backbone), .none, .init(entry.metrics.backboneDigest, kind: "digest")]))
+            rows.append(.init([.init(entry.name), "backbone", .init(entry.metrics.backbone), .none, .init(entry.metrics.backboneSHA256, kind: "digest")]))
         }
         let table = ReportTable("Models", ["of", "what", "file or name", "numbers", "SHA-256 over numbers"], rows)
         return rows.isEmpty ? [] : [folded("Models and their digests", table, rows.count)]
@@ -98,7 +98,7 @@ struct ReportSettings {
             rows.append(.init([.init(evaluation.name), .init(record.list), .init(record.root), .init(record.listSha256, kind: "digest"), .init(words)]))
         }
         for entry in material.retrievals {
-            rows.append(.init([.init(entry.name), .init(entry.metrics.list), .none, .init(entry.metrics.listDigest, kind: "digest"), .init("\(entry.metrics.frames) frames")]))
+            rows.append(.init([.init(entry.name), .init(entry.metrics.list), .none, .init(entry.metrics.listSHA256, kind: "digest"), .init("\(entry.metrics.frames) frames")]))
         }
         let table = ReportTable("Lists", ["of", "list", "paths start from", "SHA-256", "besides"], rows)
         return rows.isEmpty ? [] : [folded("Lists and their hashes", table, rows.count)]

@@ -4,6 +4,12 @@ import Files
 import Foundation
 import Training
 
+/// Takes back what a command wrote down in a folder of runs before the first of them could begin.
+func removeRecord(_ name: String, of path: String) {
+    try? FileManager.default.removeItem(atPath: path.appendingPath(name))
+    if (try? directoryEntries(path)) == [".lock"] { removeTree(path) }
+}
+
 /// The same run with several seeds, each with its own draw of shots: `seed1/`, `seed2/`, … in one folder,
 /// and what they reached together.
 ///
@@ -112,6 +118,11 @@ struct SeedGroup: Codable {
                 throw TrainingError.interrupted(step: step, saved: saved, resume: resumeCommand(Command.kind, path))
             } catch TrainingError.interruptedBefore(let step, _) {
                 throw TrainingError.interruptedBefore(step: step, resume: resumeCommand(Command.kind, path))
+            } catch {
+                if ranks.rank == 0, !seeds.contains(where: { isDirectory(self.folder(seed: $0)) }) {
+                    removeRecord(Self.recordName, of: path)
+                }
+                throw error
             }
         }
         if ranks.rank == 0 { try sumUp() }
@@ -143,7 +154,7 @@ struct SeedSummary: Encodable {
         let seconds: Double
     }
 
-    struct Measure: Encodable {
+    struct Measure: Codable {
         let name: String
         let mean: Double
         /// Of the sample (n − 1); nil for one run.

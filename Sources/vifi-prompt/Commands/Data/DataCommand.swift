@@ -78,6 +78,3 @@ func shortList(_ names: [String], limit: Int = 10) -> String {
     let shown = names.prefix(limit).map(\.escapedForDisplay).joined(separator: ", ")
     return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
 }
-
-/// "1 film", "2 films".
-func counted(_ count: Int, _ one: String, _ many: String) -> String { "\(count) \(count == 1 ? one : many)" }

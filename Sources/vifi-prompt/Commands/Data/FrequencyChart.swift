@@ -1,4 +1,5 @@
 import Charts
+import Files
 import VideoData
 
 /// Classes from the most to the least frequent, base and novel halves told apart.

@@ -7,8 +7,8 @@ import VideoData
 import WeightFiles
 
 /// What `retrieval --json` prints and `metrics.json` holds.
-struct RetrievalReport: Encodable {
-    let `protocol` = "retrieval"
+struct RetrievalReport: Codable {
+    private(set) var `protocol` = "retrieval"
     let backbone: String
     let backboneSHA256: String
     let prompts: String?

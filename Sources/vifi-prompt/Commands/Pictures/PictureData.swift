@@ -35,6 +35,7 @@ struct PictureData {
         for warning in classes.warnings { Console.warning(warning.description) }
         list = try RunData.list(val, root: data.root, classes: classes, options: data)
         try list.checkFiles(followsLinks: data.followLinks)
+        subject.warn(ofUnused: template)
         classifier = try subject.classifier(
             classNames: classes.names, template: template, fusion: nil, frameCount: data.frames, pool: pool)
         loader = ClipLoader(

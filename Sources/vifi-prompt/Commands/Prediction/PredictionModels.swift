@@ -31,6 +31,7 @@ struct PredictionModels {
         var parts = ["crops \(views.crops) clips \(views.clips) compat \(Quirk.text(of: settings.compat ?? []))"]
         for (index, subject) in subjects.enumerated() {
             let names = try Self.classNames(of: subject, list: lists.count > 1 ? lists[index] : lists.first, isNamed: model.backbone != nil)
+            subject.warn(ofUnused: template)
             let template = template ?? settings.testTemplate(hasPrompts: subject.prompts != nil)
             let classifier = try subject.classifier(
                 classNames: names + noneTexts, template: template, fusion: settings.fusion, frameCount: settings.data.frames,

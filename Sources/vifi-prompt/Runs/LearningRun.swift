@@ -1,0 +1,178 @@
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// What `learn` and `bridge` share: the run's folder, the steps, the evaluations, what is said about them.
+struct LearningRun {
+    let kind: RunKind
+    let settings: Settings
+    let data: RunData
+    let options: DataOptions
+    let backbone: Backbone
+    /// The recipe as it is run, with what was fitted to the backbone: it can be run again.
+    let recipe: Recipe
+    /// Of the prompts that learning starts from, where --init gives them.
+    var initialDigest: String?
+    /// Seconds between two checkpoints.
+    let saveInterval: Double
+    /// For decoded films that training meets again and again.
+    let cacheBytes: Int
+    /// Tokens of the test captions, and what turns these and the films into vectors; nil without captions.
+    var captionTest: (sequences: [[Int]], encoder: () -> PairEncoder)?
+
+    /// An evaluation that a signal ended.
+    struct CutShort: Error {}
+
+    /// The processes that share the steps: only rank 0 writes.
+    let group: any ProcessGroup = Ranks.group
+
+    struct Outcome {
+        let path: String
+        let result: RunResult
+    }
+
+    /// Runs to the end, or to the next signal.
+    ///
+    /// - Parameters:
+    ///   - sequences: of the data's classes.
+    ///   - freezing: how to compute once what no step changes; nil where there is nothing of the kind.
+    ///   - save: writes what was learned into the run's folder; told whether it is the best so far.
+    /// - Throws: `TrainingError.interrupted` after a signal, when the run is saved.
+    func train(
+        _ task: some LearningTask, sequences: [[Int]], start: RunStart, freezing: Freezing? = nil,
+        save: @escaping (_ path: String, _ report: EpochReport) throws -> Void
+    ) throws -> Outcome {
+        guard group.rank == 0 else { return try follow(task, sequences: sequences) }
+        // Ranks share clips out anew when one cannot be read, so none of them keeps its own.
+        let freezing = group.count == 1 ? freezing : nil
+        let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
+        try agreeOnInputs(sequences)
+        // Once there is a folder, a signal must leave something to go on with.
+        Interruption.install()
+        var directory = try open(start, sequences: sequences)
+        let path = directory.path
+        let found = try start.resumed.map { _ in try restore(task.optimiser, in: &directory) } ?? nil
+        var state = found?.state ?? TrainingState()
+        try shareStart(&state, task.optimiser, isResumed: start.resumed != nil)
+        let resume = resumeCommand(kind, path)
+        let checkpoints = Checkpoints(run: path)
+        var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: saveInterval)
+        // Films whose clips stay frozen are read once: there is no need to keep them, too.
+        let meetsFilmsAgain = freezing.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
+        let clips = trainingLoader(cacheBytes: meetsFilmsAgain ? cacheBytes : 0)
+        clips.badVideos.restore(state.badVideos)
+        let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
+        Console.note(
+            "\(data.amount), \(settings.frameCount) frames each; "
+                + "\(task.parameterCount) of \(backbone.parameterCount + (kind == .learn ? task.parameterCount : 0)) parameters learn; "
+                + "\(counted(configuration.epochs, "epoch", "epochs")), \(counted(stepCount, "step", "steps")). Run: \(path)")
+        if let other = start.resumed, other.record.ranks ?? 1 != group.count, kind == .bridge {
+            Console.warning(
+                "the run began on \(other.record.ranks ?? 1) ranks, this is \(group.count): gradients are added in another order, so results "
+                    + "agree up to rounding only.")
+        }
+
+        let valLoader = data.val.map(evaluationLoader)
+        let frozen = freezing.map { FrozenRun($0, train: clips, val: valLoader) }
+        let isFilled = try frozen?.fill(stepCount: stepCount - state.step) {
+            // Forward only, the second time; backward takes about one and a half times as long.
+            task.begin()
+            let start = ContinuousClock.now
+            task.begin()
+            return 2.5 * ((ContinuousClock.now - start) / .seconds(1))
+        }
+        if isFilled == false { throw TrainingError.interruptedBefore(step: state.step + 1, resume: resume) }
+        let progress = ProgressReporter(kind.rawValue, total: stepCount, unit: "steps", from: state.step)
+        var meanLoss = 0.0
+        var shownSteps = 0.0
+        var trainingLoss = 0.0
+        let warn: (String) -> Void = { message in
+            progress.finish()
+            Console.warning(message)
+        }
+        var events = Trainer.Events()
+        events.evaluate = valLoader.map { loader in
+            { try captionTest == nil ? evaluate(task, sequences: sequences, loader: loader, frozen: frozen?.val) : evaluateCaptions(loader: loader) }
+        }
+        events.onStep = { report in
+            shownSteps += 1
+            meanLoss += (report.loss - meanLoss) / min(20, shownSteps)
+            directory.log(report)
+            progress.show(report.step, detail: "loss \(ProgressReporter.decimal(meanLoss, places: 3))")
+        }
+        events.onEpoch = { report in
+            trainingLoss = report.trainingLoss
+            directory.log(report)
+            try keeper.attempt(step: report.step, isLastChance: report.isLast, warn: warn) {
+                try save(path, report)
+                return nil
+            }
+            guard let metrics = report.metrics else { return }
+            progress.finish()
+            Console.note(
+                "epoch \(report.epoch): loss \(ProgressReporter.decimal(report.trainingLoss, places: 3)), "
+                    + "test \(metrics.title) \(ProgressReporter.decimal(metrics.top1, places: 1)) %")
+        }
+        events.save = { reached, moment in
+            state = reached
+            try endEpoch(task, state: reached, moment: moment)
+            try keeper.save(reached, moment: moment, optimiser: task.optimiser, flush: { try directory.flushLogs() }, warn: warn)
+            // Small enough to be had at once, and of use before the run is finished.
+            if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
+        }
+        let classCount = data.captions == nil ? data.classes.count : nil
+        let trainer = frozen.map { Trainer(configuration: configuration, classCount: classCount, clips: $0.train) }
+            ?? Trainer(configuration: configuration, classCount: classCount, clips: clips, group: group)
+        let ending = try trainer.run(task, from: state, events: events)
+        progress.finish()
+        Console.note("Peak memory: \(ProgressReporter.decimal(Double(Machine.peakMemory) / 1e9, places: 2)) GB.")
+        for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { Console.warning("not used: \(bad.reason)") }
+        if case .interrupted(let step) = ending {
+            throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
+        }
+        _ = try directory.flushLogs()
+        let result = RunResult(
+            steps: stepCount, epochs: configuration.epochs, trainingLoss: trainingLoss, best: state.best, last: state.last,
+            seconds: state.seconds, peakBytes: Machine.peakMemory)
+        try directory.write(result)
+        return Outcome(path: path, result: result)
+    }
+
+    /// - Returns: nil where a signal cut it short.
+    func evaluate(
+        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips? = nil
+    ) throws -> Scores? {
+        let evaluator = Evaluator(task.classifier(sequences: sequences))
+        let predictions: [Prediction]?
+        if let frozen {
+            do {
+                predictions = try evaluator.predictions(of: frozen) { _ in if Interruption.isRequested { throw CutShort() } }
+            } catch is CutShort {
+                predictions = nil
+            }
+        } else {
+            predictions = try evaluator.predictions(of: loader, sharedBy: group) { Interruption.isRequested }
+        }
+        return predictions.map { Scores(ClassificationMetrics(predictions: $0, classNames: data.classes.names)) }
+    }
+
+    /// Training clips, drawn and blended as the recipe says.
+    func trainingLoader(cacheBytes: Int) -> ClipLoader {
+        ClipLoader(
+            list: data.train, reader: options.reader, sampler: settings.sampler,
+            transform: settings.trainingTransform(for: backbone), seed: settings.seed,
+            configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
+    }
+
+    /// Test clips, seen once in the middle.
+    func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
+        ClipLoader(
+            list: list, reader: options.reader, sampler: settings.sampler,
+            transform: settings.testTransform(for: backbone), seed: settings.seed,
+            configuration: options.loading(badVideoPolicy: settings.recipe.data.onBadVideo))
+    }
+}

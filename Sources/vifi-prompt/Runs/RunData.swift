@@ -1,0 +1,142 @@
+import Files
+import Foundation
+import Training
+import VideoData
+
+/// The data of a run: lists checked against labels and disk, ready to be loaded.
+struct RunData {
+    let classes: ClassNames
+    /// What is learned from, after drawing shots.
+    let train: AnnotationList
+    let val: AnnotationList?
+    /// SHA-256 over the training list that shots are drawn from.
+    let sourceSHA256: String
+    /// What labels stand for where these are captions; there are no classes then, and `val` holds each film once.
+    var captions: (train: CaptionList, val: CaptionList?)?
+
+    /// - Throws: `DatasetError` naming list and line, before anything is trained.
+    init(settings: Settings, kind: RunKind, options: DataOptions, resumed: ResumedRun? = nil) throws {
+        if settings.hasCaptions {
+            try self.init(captionsOf: settings, kind: kind, options: options, resumed: resumed)
+        } else if let resumed {
+            try self.init(resuming: resumed, settings: settings, kind: kind, options: options)
+        } else {
+            try self.init(settings: settings, kind: kind, options: options)
+        }
+    }
+
+    /// The lists in the run's folder, checked against the films that are there now.
+    private init(resuming run: ResumedRun, settings: Settings, kind: RunKind, options: DataOptions) throws {
+        if settings.isPocket { _ = try PocketHome.dataSet(kind == .bridge ? .large() : .small(), pool: settings.pool) }
+        let split = run.path.appendingPath("split")
+        let classes = try ClassNames.read(split.appendingPath("labels.csv"))
+        func list(_ name: String) throws -> AnnotationList? {
+            guard let record = run.record.lists[name] else { return nil }
+            let list = try AnnotationList.read(split.appendingPath("\(name).txt"), root: record.root, classCount: classes.count)
+            try Self.checkUnchanged(list, name: name, split: split, options: options)
+            return list
+        }
+        guard let train = try list("train"), let source = run.record.lists["train"]?.sourceSHA256 else {
+            throw RunError.notARun(path: run.path)
+        }
+        sourceSHA256 = source
+        self.classes = classes
+        self.train = train
+        val = try list("val")
+    }
+
+    private init(settings: Settings, kind: RunKind, options: DataOptions) throws {
+        var recipe = settings.recipe
+        if settings.isPocket {
+            let catalogue: PocketCatalogue = kind == .bridge ? .large() : .small()
+            let set = try PocketHome.dataSet(catalogue, pool: settings.pool)
+            recipe.data.train = set.trainList
+            recipe.data.val = set.testList
+            recipe.data.labels = set.labels
+            Console.note(
+                """
+                This is the pocket world: drawn films in \(set.root). For your own, pass --train LIST --val LIST \
+                --labels CSV and --backbone FILE.
+                """)
+        }
+        let classes = try ClassNames.read(recipe.data.labels ?? "")
+        let root = recipe.data.root
+        for warning in classes.warnings { Console.warning(warning.description) }
+        self.classes = classes
+        let all = try Self.list(recipe.data.train ?? "", root: recipe.data.root, classes: classes, options: options)
+        sourceSHA256 = Digest.of(AnnotationList.text(of: all.clips))
+        if let shots = recipe.training.shots {
+            let split = try FewShotSplit(of: all, shotCount: shots, classes: classes, seed: settings.seed)
+            for warning in split.warnings { Console.warning(warning.description) }
+            train = AnnotationList(path: all.path, root: all.root, clips: split.clips)
+        } else {
+            train = all
+        }
+        try train.checkFiles(followsLinks: options.followLinks)
+        val = try recipe.data.val.map { path in
+            let list = try Self.list(path, root: root, classes: classes, options: options)
+            try list.checkFiles(followsLinks: options.followLinks)
+            return list
+        }
+    }
+
+    /// - Throws: where a film of a run that goes on is gone or another one.
+    private static func checkUnchanged(_ list: AnnotationList, name: String, split: String, options: DataOptions) throws {
+        do {
+            try list.checkFiles(followsLinks: options.followLinks)
+        } catch {
+            // Paths and lists are the run's own here: the usual remedies would break it.
+            guard case .missingFiles(let first, let count, _, let root) = error.problem else { throw error }
+            throw RunError.filmsGone(first: root.appendingPath(first.first ?? ""), count: count, list: name)
+        }
+        let before = split.appendingPath(RunDirectory.marksName(list: name))
+        let marks = String(decoding: try InputFile.contents(of: before, limit: 1 << 30), as: UTF8.self)
+        if let film = FilmMarks(of: list).firstDifference(from: marks) {
+            throw RunError.filmChanged(path: list.root.appendingPath(film), list: name)
+        }
+    }
+
+    /// Captions of films, new or of a run that goes on.
+    private init(captionsOf settings: Settings, kind: RunKind, options: DataOptions, resumed: ResumedRun?) throws {
+        var paths = (train: settings.recipe.data.captions, val: settings.recipe.data.valCaptions)
+        if settings.isPocket {
+            let set = try PocketHome.captionedSet(kind == .bridge ? .large() : .small(), pool: settings.pool)
+            paths = (set.trainCaptions, paths.val ?? set.testCaptions)
+            if resumed == nil {
+                Console.note("This is the pocket world: drawn films in \(set.root). For your own, pass --captions LIST and --backbone FILE.")
+            }
+        }
+        func list(_ name: String, _ given: String?) throws -> CaptionList? {
+            if let resumed {
+                guard let record = resumed.record.lists[name] else { return nil }
+                let split = resumed.path.appendingPath("split")
+                let list = try CaptionList.read(split.appendingPath("\(name).csv"), root: record.root)
+                try Self.checkUnchanged(list.films, name: name, split: split, options: options)
+                return list
+            }
+            guard let given else { return nil }
+            let list = try CaptionList.read(given, root: settings.recipe.data.root)
+            for warning in list.warnings { Console.warning(warning.description) }
+            try list.films.checkFiles(followsLinks: options.followLinks)
+            return list
+        }
+        guard let train = try list("train", paths.train) else { throw RunError.notARun(path: resumed?.path ?? "") }
+        let val = try list("val", paths.val)
+        if let val {
+            let learned = Set(train.videos.map { train.root.appendingPath($0) })
+            let shared = val.videos.filter { learned.contains(val.root.appendingPath($0)) }
+            if let first = shared.first { Console.warning(DatasetWarning.sharedVideos(first: first, count: shared.count).description) }
+        }
+        captions = (train, val)
+        classes = ClassNames([])
+        self.train = train.pairs
+        self.val = val?.films
+        sourceSHA256 = Digest.of(train.text)
+    }
+
+    static func list(_ path: String, root: String?, classes: ClassNames, options: DataOptions) throws -> AnnotationList {
+        let list = try AnnotationList.read(path, root: root, classCount: classes.count)
+        for warning in list.warnings { Console.warning(warning.description) }
+        return list
+    }
+}
