@@ -112,13 +112,13 @@ struct PredictionRun {
             let ready = arrivals.ready(
                 among: films, now: (clock.now - start) / .seconds(1), date: Date().timeIntervalSince1970)
             for film in ready {
-                if Interruption.isRequested { throw PredictionInterrupted(done: doneCount) }
+                if Interruption.isRequested { throw interruption }
                 if !pending([film]).isEmpty { try answer([film]) }
                 arrivals.take(film)
             }
             Self.sleep(seconds: batch.every.count)
         }
-        if arrivals.waitingCount > 0 { throw PredictionInterrupted(done: doneCount) }
+        if arrivals.waitingCount > 0 { throw interruption }
         Console.note("\(counted(doneCount, "film", "films")) answered, nothing is waiting")
     }
 
@@ -163,8 +163,10 @@ struct PredictionRun {
         progress?.finish()
     }
 
+    private var interruption: PredictionInterrupted { PredictionInterrupted(done: doneCount, keepsAnswers: log != nil) }
+
     private func checkInterruption() throws {
-        if Interruption.isRequested { throw PredictionInterrupted(done: doneCount) }
+        if Interruption.isRequested { throw interruption }
     }
 
     private func timeline(of path: String, _ timelines: FilmTimelines, title: String) throws -> [FilmAnswer] {
@@ -264,8 +266,11 @@ private struct PredictionFailure: ReportableError {
 /// A signal asked for the end before all films were answered.
 struct PredictionInterrupted: ReportableError {
     let done: Int
+    /// In the file that --output names.
+    let keepsAnswers: Bool
     var exitStatus: ExitStatus { .interrupted }
     var description: String {
-        "stopped on request after \(counted(done, "film", "films")). With --output the same command goes on with the rest."
+        "stopped on request after \(counted(done, "film", "films")). "
+            + (keepsAnswers ? "The same command goes on with the rest." : "With --output the same command would go on with the rest.")
     }
 }
