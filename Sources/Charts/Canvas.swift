@@ -37,6 +37,7 @@ struct Rectangle: Equatable {
 
     private let surface: OpaquePointer?
     private let context: OpaquePointer?
+    private let typesetter: Typesetter
     private let output = ByteSink()
     private let kind: Kind
 
@@ -60,6 +61,7 @@ struct Rectangle: Equatable {
         unsafe cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF)
         unsafe cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY)
         unsafe cairo_set_font_options(context, options)
+        unsafe typesetter = Typesetter(context: context, options: options)
         unsafe cairo_font_options_destroy(options)
         fill([Rectangle(0, 0, width, height)], .white)
     }
@@ -260,17 +262,9 @@ struct Rectangle: Equatable {
 
     // MARK: Writing
 
-    private func setFont(_ height: Double, isBold: Bool) {
-        unsafe cairo_select_font_face(
-            context, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL, isBold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL)
-        unsafe cairo_set_font_size(context, height)
-    }
-
     func width(of text: String, height: Double = 11, isBold: Bool = false) -> Double {
-        setFont(height, isBold: isBold)
-        var extents = cairo_text_extents_t()
-        unsafe cairo_text_extents(context, text, &extents)
-        return extents.x_advance
+        typesetter.set(text, height: height, isBold: isBold)
+        return typesetter.width
     }
 
     /// Writes one line, its middle height at `point`.
@@ -280,7 +274,8 @@ struct Rectangle: Equatable {
         _ text: String, at point: Point, height: Double = 11, anchor: HorizontalAnchor = .left, isBold: Bool = false,
         isUpright: Bool = false, colour: Colour = .ink
     ) {
-        let advance = width(of: text, height: height, isBold: isBold)
+        typesetter.set(text, height: height, isBold: isBold)
+        let advance = typesetter.width
         setColour(colour)
         unsafe cairo_save(context)
         unsafe cairo_translate(context, point.x, point.y)
@@ -291,9 +286,29 @@ struct Rectangle: Equatable {
         case .right: -advance
         }
         // Capitals of DejaVu Sans are 0.73 of the font's size high.
-        unsafe cairo_move_to(context, start, height * 0.365)
-        unsafe cairo_show_text(context, text)
+        typesetter.show(atX: start, baseline: height * 0.365)
         unsafe cairo_restore(context)
+    }
+
+    /// Writes a heading from `corner` down, bold, in `Painter.titleHeight` where it fits into `width`; else smaller, and
+    /// then on two lines, which take 26 pixels.
+    func writeTitle(_ text: String, at corner: Point, width: Double) {
+        let usual = Painter.titleHeight
+        for height in stride(from: usual, through: 12, by: -1) where self.width(of: text, height: height, isBold: true) <= width {
+            return write(text, at: Point(corner.x, corner.y + usual / 2), height: height, isBold: true)
+        }
+        let small = 11.0
+        // The longest beginning that fits, cut between words where there are any.
+        let letters = Array(text)
+        var count = letters.count
+        while count > 1, self.width(of: String(letters.prefix(count)), height: small, isBold: true) > width {
+            count = letters.prefix(count - 1).lastIndex(of: " ").flatMap { $0 > 0 ? $0 : nil } ?? count - 1
+        }
+        var rest = String(letters.dropFirst(count).drop { $0 == " " })
+        // Regular letters are narrower than bold ones, by which the width is taken.
+        rest = shortened(rest, toWidth: width / 1.15, height: small)
+        write(String(letters.prefix(count)), at: Point(corner.x, corner.y + small / 2 - 1), height: small, isBold: true)
+        write(rest, at: Point(corner.x, corner.y + small * 1.5 + 1), height: small, isBold: true)
     }
 
     /// The text, or as much of its start and end as fits, with an ellipsis between: names of one data set

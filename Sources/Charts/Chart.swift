@@ -36,14 +36,22 @@ package struct Axis: Sendable, Equatable {
     package var title: String
     /// From the data where nil.
     package var range: ClosedRange<Double>?
+    /// What no value can leave: a range that is taken from the data does not reach beyond it.
+    package var limits: ClosedRange<Double>?
     /// No ticks between whole numbers.
     package var isWhole: Bool
 
-    package init(_ title: String = "", range: ClosedRange<Double>? = nil, isWhole: Bool = false) {
+    package init(
+        _ title: String = "", range: ClosedRange<Double>? = nil, limits: ClosedRange<Double>? = nil, isWhole: Bool = false
+    ) {
         self.title = title
         self.range = range
+        self.limits = limits
         self.isWhole = isWhole
     }
+
+    /// Shares in percent.
+    package static func percent(_ title: String) -> Axis { Axis(title, limits: 0...100) }
 }
 
 /// Upright bars from zero, a slot for each label.

@@ -129,9 +129,7 @@ package struct FilmStrip: Sendable, Equatable {
     private func draw(on canvas: Canvas, width: Double) {
         let (left, inside) = (Painter.edge, width - 2 * Painter.edge)
         var y = Painter.edge
-        canvas.write(
-            canvas.shortened(title.escapedForDisplay, toWidth: inside, height: Painter.titleHeight * 1.17),
-            at: Point(left, y + Painter.titleHeight / 2), height: Painter.titleHeight, isBold: true)
+        canvas.writeTitle(title.escapedForDisplay, at: Point(left, y), width: inside)
         y += Painter.titleHeight + 8
         let step = tileWidth + Self.gap
         for line in lines {

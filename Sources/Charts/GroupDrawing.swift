@@ -41,25 +41,24 @@ extension Painter {
             }
         }
         if !isWritten {
-            var taken: [Rectangle] = []
-            for (index, points) in shown.enumerated() { drawNumber(index + 1, among: fromMiddle(points).map(place), taken: &taken) }
+            var numbers = NumberPlaces(points: shown.flatMap(\.self).map(place), radius: radius, plot: plot)
+            for (index, points) in shown.enumerated() { drawNumber(index + 1, beside: fromMiddle(points).map(place), &numbers) }
         }
         drawKey(groups, top: plot.maxY + 14, hasMarkers: hasMarkers)
     }
 
-    /// At the first of the places where no other number is.
-    private func drawNumber(_ number: Int, among places: [Point], taken: inout [Rectangle]) {
+    /// Near the group's middle, where it covers nothing; a line leads to the point that it stands for.
+    private func drawNumber(_ number: Int, beside places: [Point], _ numbers: inout NumberPlaces) {
         guard let first = places.first else { return }
         let text = "\(number)"
-        let across = canvas.width(of: text, height: 10, isBold: true) + 5
-        func box(_ middle: Point) -> Rectangle { Rectangle(middle.x - across / 2, middle.y - 7, across, 14) }
-        let middle = places.first { place in
-            let box = box(place)
-            return !taken.contains { $0.x < box.maxX && box.x < $0.maxX && $0.y < box.maxY && box.y < $0.maxY }
-        } ?? first
-        taken.append(box(middle))
-        canvas.fill([box(middle)], .white)
-        canvas.outline([box(middle)], width: 0.7)
+        let across = canvas.width(of: text, height: 10, isBold: true) + 4
+        let box = numbers.take(near: first, width: across, height: 12)
+        let middle = Point(box.midX, box.midY)
+        func distance(_ point: Point) -> Double { (point.x - middle.x) * (point.x - middle.x) + (point.y - middle.y) * (point.y - middle.y) }
+        if let nearest = places.min(by: { distance($0) < distance($1) }), distance(nearest) > across * across {
+            canvas.line([middle, nearest], .ink, width: 0.6)
+        }
+        canvas.fill([box], .white)
         canvas.write(text, at: middle, height: 10, anchor: .middle, isBold: true)
     }
 

@@ -34,8 +34,7 @@ struct Painter {
         var y = Self.edge
         let title = chart.title.escapedForDisplay
         if !title.isEmpty {
-            let shown = canvas.shortened(title, toWidth: width - 2 * Self.edge, height: Self.titleHeight * 1.17)
-            canvas.write(shown, at: Point(Self.edge, y + Self.titleHeight / 2), height: Self.titleHeight, isBold: true)
+            canvas.writeTitle(title, at: Point(Self.edge, y), width: width - 2 * Self.edge)
             y += Self.titleHeight + 10
         }
         guard names.count > 1 || names.first.map({ !$0.isEmpty }) == true else { return y }
@@ -189,7 +188,12 @@ struct Painter {
     private func range(_ axis: Axis, _ values: [Double], isTight: Bool) -> ClosedRange<Double> {
         if let range = axis.usableRange { return range }
         guard let least = values.min(), let most = values.max() else { return 0...1 }
-        guard least < most else { return least - 0.5...most + 0.5 }
-        return isTight ? least...most : Ticks.rounded(least...most, count: 6, isWhole: axis.isWhole)
+        let range = least == most
+            ? least - 0.5...most + 0.5 : isTight ? least...most : Ticks.rounded(least...most, count: 6, isWhole: axis.isWhole)
+        guard let limits = axis.limits, limits.contains(least), limits.contains(most) else { return range }
+        // Where all values are the limit itself the axis shows a part below it, or above.
+        let low = max(range.lowerBound, limits.lowerBound)
+        let high = min(range.upperBound, limits.upperBound)
+        return low < high ? low...high : range
     }
 }

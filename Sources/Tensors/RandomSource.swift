@@ -6,6 +6,8 @@ package enum RandomPurpose: UInt32, Sendable {
     case classes = 14
     /// First centres of clusters.
     case cluster = 15
+    /// Resampled clips and seeds of a difference.
+    case bootstrap = 16
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

@@ -61,7 +61,9 @@ package struct TrainingConfiguration: Sendable, Equatable {
         require((1...4096).contains(batchSize), "batch_size is \(batchSize); 1 to 4096 make sense.")
         require((1...4096).contains(accumulationSteps), "accumulation_steps is \(accumulationSteps); 1 to 4096 make sense.")
         require(learningRate > 0 && learningRate <= 10, "learning_rate is \(learningRate); it must be above 0 and at most 10.")
-        require(warmupEpochs >= 0 && warmupEpochs <= Double(epochs), "warmup_epochs is \(warmupEpochs); 0 to epochs (\(epochs)) make sense.")
+        require(
+            warmupEpochs >= 0 && warmupEpochs <= Double(epochs),
+            "warmup_epochs is \(warmupEpochs), but the run has \(epochs) epochs. Set training.warmup_epochs to at most \(epochs), or train longer.")
         require(weightDecay >= 0 && weightDecay < 1, "weight_decay is \(weightDecay); 0 to below 1 make sense.")
         require(evaluationInterval >= 1, "the evaluation interval is \(evaluationInterval); at least 1 epoch.")
         if let clipCount, faults.isEmpty {

@@ -79,7 +79,7 @@ enum SettingsError: ReportableError {
 
 /// A recipe with every default filled in, and whether it stands for the pocket world.
 struct Settings {
-    let recipe: Recipe
+    private(set) var recipe: Recipe
     let isPocket: Bool
     let pool: WorkerPool
     /// Of the model's large products.
@@ -251,19 +251,36 @@ struct Settings {
         return .testing(side: backbone.architecture.imagePixels, configuration)
     }
 
+    /// These settings with the warm-up that a run over `clipCount` clips has, where nobody asked for one.
+    ///
+    /// - Throws: `TrainingError` for settings that no run can have.
+    func withWarmup(clipCount: Int) throws -> Settings {
+        guard recipe.training.warmupEpochs == nil else { return self }
+        let epochs = try trainingConfiguration(clipCount: clipCount).epochs
+        let warmup = Recipe.Training.defaultWarmup(epochs: epochs)
+        if warmup < Recipe.Training.fullWarmup {
+            Console.note(
+                "The warm-up is shortened to \(counted(warmup, "epoch", "epochs")), half of the run; "
+                    + "--set training.warmup_epochs=N sets another.")
+        }
+        var settings = self
+        settings.recipe.training.warmupEpochs = warmup
+        return settings
+    }
+
     func trainingConfiguration(clipCount: Int) throws -> TrainingConfiguration {
         let training = recipe.training
         var configuration = TrainingConfiguration(
             epochs: training.epochs ?? 50, batchSize: training.batchSize ?? 4,
             accumulationSteps: training.accumulationSteps ?? 16, learningRate: training.learningRate ?? 8e-3,
-            warmupEpochs: Double(training.warmupEpochs ?? 5), weightDecay: training.weightDecay ?? 1e-3, seed: seed,
+            warmupEpochs: 0, weightDecay: training.weightDecay ?? 1e-3, seed: seed,
             blending: blending)
         recipe.apply(to: &configuration)
         if let steps = training.steps {
             let perEpoch = max(1, configuration.stepsPerEpoch(clipCount: clipCount))
             configuration.epochs = (steps + perEpoch - 1) / perEpoch
         }
-        configuration.warmupEpochs = min(configuration.warmupEpochs, Double(configuration.epochs) / 2)
+        configuration.warmupEpochs = Double(training.warmupEpochs ?? Recipe.Training.defaultWarmup(epochs: configuration.epochs))
         configuration.evaluationInterval = training.evaluateEvery ?? max(1, configuration.epochs / 5)
         try configuration.check(clipCount: clipCount)
         return configuration

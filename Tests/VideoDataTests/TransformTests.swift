@@ -106,6 +106,16 @@ import VideoData
         #expect(ClipTransform.testing(side: 224, crops: 3).shortSide == 224)
     }
 
+    /// Python's `int(256 / 224 * side)`, as the reference computes it.
+    @Test(arguments: [
+        (16, 18), (32, 36), (48, 54), (96, 109), (112, 128), (128, 146), (144, 164), (160, 182), (192, 219), (208, 237), (240, 274),
+        (256, 292), (272, 310), (288, 329), (320, 365), (368, 420), (378, 432), (384, 438), (448, 512), (512, 585),
+    ])
+    func shortSideIsCutOffAsTheReferenceDoes(side: Int, shortSide: Int) {
+        #expect(ClipTransform.training(side: side).shortSide == shortSide)
+        #expect(ClipTransform.testing(side: side).shortSide == shortSide)
+    }
+
     /// Whole, 65000 × 2 pixels at a short side of 256 would take 6 GB.
     @Test func thinFramesAreCut() {
         let frame = VideoFrame(width: 4000, height: 2, pixels: [UInt8](repeating: 9, count: 24_000))

@@ -114,8 +114,11 @@ package struct ClipTransform: Sendable, Equatable {
 
     /// The shorter side that frames are resized to first: 256 for a view of 224, in that proportion for
     /// others; the view itself where three crops cover the frame.
+    ///
+    /// Cut off, not rounded, and computed in this order, as the reference does it: `int(256 / 224 * INPUT_SIZE)`
+    /// (ViFi-CLIP `datasets/build.py`).
     package var shortSide: Int {
-        cropCount == 3 ? side : Int((Double(side) * 256 / 224).rounded())
+        cropCount == 3 ? side : Int(256.0 / 224.0 * Double(side))
     }
 
     /// The first step, the same in every epoch: what a cache may keep.

@@ -3,7 +3,7 @@ import Files
 /// Writes RGB frames as an `.mp4` that plays everywhere: H.264 where this FFmpeg has x264, else MPEG-4
 /// part 2; 4:2:0, BT.601, table of contents in front.
 ///
-/// The same frames give the same bytes: one thread, no dates. The file is built in memory and appears
+/// The same frames give the same bytes on every processor: one thread, no dates, no code that depends on it. The file is built in memory and appears
 /// under its name whole, when `finish` is called.
 @safe package struct VideoWriter: ~Copyable {
     /// How a film is compressed.

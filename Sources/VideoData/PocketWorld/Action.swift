@@ -16,7 +16,7 @@ package struct SegmentAngles: Equatable, Sendable {
 
     /// Unit vector (x to the body's `side`, y up, z forwards); `side` is +1 or −1.
     package func direction(side: Float) -> SIMD3<Float> {
-        SIMD3(side * sin(elevation) * cos(azimuth), -cos(elevation), sin(elevation) * sin(azimuth))
+        SIMD3(side * sine(elevation) * cosine(azimuth), -cosine(elevation), sine(elevation) * sine(azimuth))
     }
 
     func mixed(with other: SegmentAngles, _ share: Float) -> SegmentAngles {
@@ -67,10 +67,10 @@ package struct Stance: Equatable, Sendable {
 private let forwards = Float.pi / 2
 
 /// Runs 0 → 1 → 0 once a cycle; `phase` counts cycles.
-private func swell(_ phase: Float) -> Float { 0.5 - 0.5 * cos(2 * .pi * phase) }
+private func swell(_ phase: Float) -> Float { 0.5 - 0.5 * cosine(2 * .pi * phase) }
 
 /// Runs between −1 and 1 once a cycle.
-private func swing(_ phase: Float) -> Float { sin(2 * .pi * phase) }
+private func swing(_ phase: Float) -> Float { sine(2 * .pi * phase) }
 
 private func limb(_ upper: (Float, Float), _ lower: (Float, Float)) -> LimbAngles {
     LimbAngles(upper: SegmentAngles(upper.0, upper.1), lower: SegmentAngles(lower.0, lower.1))
@@ -193,7 +193,7 @@ package enum LegAction: String, CaseIterable, Sendable {
     private static func stride(_ phase: Float, _ vigour: Float) -> LimbAngles {
         let thigh = 0.55 * vigour * swing(phase)
         // The knee bends while the leg comes forward.
-        let bend = 0.12 + 0.75 * max(0, cos(2 * .pi * phase))
+        let bend = 0.12 + 0.75 * max(0, cosine(2 * .pi * phase))
         return limb((thigh, forwards), (thigh - bend, forwards))
     }
 

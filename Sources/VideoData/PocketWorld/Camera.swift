@@ -56,7 +56,7 @@ package struct Camera: Equatable, Sendable {
     /// - Parameter progress: 0 at the film's start, 1 at its end.
     func view(at progress: Float, width: Int, height: Int) -> View {
         let late = progress - 0.5
-        let tremble = SIMD2(sin(37 * (progress + shakePhase)), sin(53 * (progress + shakePhase))) * shake
+        let tremble = SIMD2(sine(37 * (progress + shakePhase)), sine(53 * (progress + shakePhase))) * shake
         return View(
             yaw: yaw, roll: roll + rollSpeed * late, centre: centre + drift * late + tremble,
             scale: Float(height) / (span * (1 + zoom * late)),
@@ -80,9 +80,9 @@ struct View {
         self.scale = scale
         self.centre = centre
         self.middle = middle
-        turn = SIMD2(cos(yaw), sin(yaw))
-        level = SIMD2(cos(roll), sin(roll))
-        frontality = abs(cos(yaw))
+        turn = SIMD2(cosine(yaw), sine(yaw))
+        level = SIMD2(cosine(roll), sine(roll))
+        frontality = abs(cosine(yaw))
     }
 
     /// Pixel of a point of the body.

@@ -116,7 +116,7 @@ struct Skeleton {
 
     /// - Parameter leadSide: +1 if the right side leads, −1 if the left does.
     init(_ pose: Pose, _ body: Proportions, leadSide: Float) {
-        let up = SIMD3<Float>(0, cos(pose.lean), sin(pose.lean))
+        let up = SIMD3<Float>(0, cosine(pose.lean), sine(pose.lean))
         func limb(_ angles: LimbAngles, root: SIMD3<Float>, side: Float, _ upper: Float, _ lower: Float) -> Limb {
             let middle = root + upper * angles.upper.direction(side: side)
             return Limb(root: root, middle: middle, end: middle + lower * angles.lower.direction(side: side))

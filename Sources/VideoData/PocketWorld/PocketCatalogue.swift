@@ -1,7 +1,7 @@
 /// The two data sets of the pocket world.
 package struct PocketCatalogue: Sendable {
     /// Counts changes of how films look or which there are; data sets on disk carry it.
-    package static let version = 1
+    package static let version = 2
 
     /// One film of a list.
     package struct Entry: Sendable {
@@ -47,7 +47,7 @@ package struct PocketCatalogue: Sendable {
         }
         return PocketCatalogue(
             name: "pocket-large", style: .lifelike, seed: seed, classes: classes, trainCountPerClass: 24,
-            testCountPerClass: 4)
+            testCountPerClass: 30)
     }
 
     /// Stands for a user's own films: cut-out figures, and classes of which a quarter are in the large

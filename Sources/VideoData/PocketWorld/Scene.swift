@@ -137,7 +137,7 @@ extension Scene {
                 let above = min(max((world.y - horizon) * view.scale + 0.5, 0), 1)
                 var wall = upperLow + upperRise * min(max(world.y - horizon, 0), 1)
                 if stripes.strength > 0 {
-                    wall -= stripes.strength * (0.5 + 0.5 * sin((world.x + world.y * stripes.slant) * stripes.perUnit * 2 * .pi))
+                    wall -= stripes.strength * (0.5 + 0.5 * sine((world.x + world.y * stripes.slant) * stripes.perUnit * 2 * .pi))
                 }
                 let floor = groundLow + groundRise * min(max(horizon - world.y, 0) * 2, 1)
                 let texture = grain.value(at: world * SIMD2(9, 14))

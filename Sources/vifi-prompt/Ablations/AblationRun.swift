@@ -1,3 +1,4 @@
+import Evaluation
 import Files
 import Foundation
 import Training
@@ -119,6 +120,7 @@ struct AblationRun {
         try write(summary)
         Console.result(heading)
         Console.result(summary.table)
+        if let table = summary.differenceTable { Console.result(table) }
         Console.result("summary: \(path.appendingPath("summary.json"))")
         Console.result("chart: \(path.appendingPath("chart.svg"))")
         _ = consume lock
@@ -150,7 +152,31 @@ struct AblationRun {
             return AblationSummary.Cell(cell, folder: job.folder, results: results)
         }
         return AblationSummary(
-            grid: grid.name, title: grid.title, axis: grid.axis, cells: cells, isFinished: try jobs.allSatisfy(isFinished))
+            grid: grid.name, title: grid.title, axis: grid.axis, cells: cells, differences: try differences(of: cells),
+            isFinished: try jobs.allSatisfy(isFinished))
+    }
+
+    /// Of every two cells that can be compared: cells of one series, or of one place on the axis; all where neither is said.
+    private func differences(of cells: [AblationSummary.Cell]) throws -> [AblationSummary.Difference] {
+        var result: [AblationSummary.Difference] = []
+        var bootstraps: [[Int]: PairedBootstrap] = [:]
+        for (place, first) in cells.enumerated() {
+            for second in cells[(place + 1)...] where first.series == second.series || first.at == second.at {
+                let seeds = first.seeds.filter(second.seeds.contains)
+                guard !seeds.isEmpty, let one = try hits(first, seeds: seeds), let other = try hits(second, seeds: seeds),
+                    let clipCount = one.first?.count, clipCount > 0, (one + other).allSatisfy({ $0.count == clipCount })
+                else { continue }
+                let key = [seeds.count, clipCount]
+                let bootstrap = bootstraps[key] ?? PairedBootstrap(seedCount: seeds.count, clipCount: clipCount)
+                bootstraps[key] = bootstrap
+                result.append(.init(first: first.name, second: second.name, seeds: seeds, top1: bootstrap.difference(of: one, from: other)))
+            }
+        }
+        return result
+    }
+
+    private func hits(_ cell: AblationSummary.Cell, seeds: [Int]) throws -> [[Bool]]? {
+        try SeedGroup.read(path.appendingPath(cell.folder), kind: RunKind(rawValue: cell.command) ?? .learn)?.hits(seeds: seeds)
     }
 
     private func write(_ summary: AblationSummary) throws {

@@ -1,4 +1,5 @@
 import Charts
+import Evaluation
 import Training
 
 /// What the cells of a grid reached. Keys as `summary.json` has them.
@@ -38,10 +39,21 @@ struct AblationSummary: Codable {
     let title: String
     let axis: String
     let cells: [Cell]
+    /// Of every two cells that can be compared, where their runs say what they made of each clip.
+    let differences: [Difference]
     let isFinished: Bool
 
+    struct Difference: Codable {
+        let first: String
+        let second: String
+        /// That both cells ran with.
+        let seeds: [Int]
+        /// After the last epoch, the first cell's less the second's.
+        let top1: PairedBootstrap.Difference
+    }
+
     enum CodingKeys: String, CodingKey {
-        case grid, title, axis, cells
+        case grid, title, axis, cells, differences
         case isFinished = "is_finished"
     }
 
@@ -69,6 +81,20 @@ struct AblationSummary: Codable {
         }
         let note = seedCount > 1 ? "\n\nAfter the last epoch; mean ± deviation of \(seedCount) seeds." : "\n\nAfter the last epoch; one seed."
         return alignedTable(rows) + note
+    }
+
+    /// A Markdown table of the differences; nil without any.
+    var differenceTable: String? {
+        guard !differences.isEmpty else { return nil }
+        let signed = { (value: Double) in (value > 0 ? "+" : "") + ProgressReporter.decimal(value, places: 1) }
+        let rows = differences.map { difference in
+            [
+                "\(difference.first) – \(difference.second)", signed(difference.top1.mean),
+                "\(signed(difference.top1.low)) to \(signed(difference.top1.high))", difference.top1.isClear ? "yes" : "no",
+            ]
+        }
+        return alignedTable([["difference in top-1", "points", "95 % interval", "clear"]] + rows)
+            + "\n\nPaired bootstrap over clips and seeds: clear where the interval leaves zero out."
     }
 
     /// A line a cell.

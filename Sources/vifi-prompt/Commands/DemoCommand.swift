@@ -77,11 +77,11 @@ struct DemoCommand: ParsableCommand {
     }
     struct Table: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Measures the pocket world's table over several seeds (about half an hour on two cores).",
+            abstract: "Measures the pocket world's table over several seeds (about an hour on two cores).",
             discussion: "This is how Checkpoints/pocket-results.csv was made. Runs that are there already are not repeated.")
 
         @Option(help: ArgumentHelp("Seeds, separated by commas.", valueName: "seeds"))
-        var seeds = "1,2,3"
+        var seeds = "1,2,3,4,5"
 
         @Option(help: ArgumentHelp("The bridged pocket CLIP of seed 1; by default the one that comes with the program.", valueName: "file"))
         var bridged: String?
@@ -94,7 +94,7 @@ struct DemoCommand: ParsableCommand {
 
         func validate() throws {
             guard !seedNumbers.isEmpty, seedNumbers.count == seeds.split(separator: ",").count else {
-                throw ValidationError("--seeds is \(seeds); whole numbers separated by commas, such as 1,2,3.")
+                throw ValidationError("--seeds is \(seeds); whole numbers separated by commas, such as 1,2,3,4,5.")
             }
         }
 
@@ -105,7 +105,7 @@ struct DemoCommand: ParsableCommand {
             let experiment = PocketExperiment(
                 folder: runs, set: set,
                 firstBridged: try bridged ?? PocketHome.bundledFile("Checkpoints/pocket-bridged.safetensors"))
-            var results = PocketResults()
+            var results = PocketResults.measuredHere()
             for seed in seedNumbers {
                 try experiment.measure(seed: seed) { measure, top1 in
                     results.set(measure, seed: seed, top1: top1)
@@ -123,7 +123,7 @@ struct DemoCommand: ParsableCommand {
 
         func run() throws {
             let recorded = try PocketResults(path: PocketHome.bundledFile("Checkpoints/\(PocketResults.fileName)"))
-            var here = PocketResults()
+            var here = PocketResults.measuredHere()
             let set = try PocketHome.dataSet(.small(), pool: WorkerPool())
             let bridged = try BackboneFinder.bridgedBackbone()
             let experiment = PocketExperiment(folder: BackboneFinder.runsFolder, set: set, firstBridged: bridged)

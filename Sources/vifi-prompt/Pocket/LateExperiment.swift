@@ -87,7 +87,7 @@ struct LateExperiment {
         let arguments = [
             "learn", "--recipe", "pocket/learn", "--backbone", bridged, "--shots", "\(key.shots)", "--seed", "\(key.seed)",
             "--train", files.trainList, "--val", files.testList, "--labels", files.labels, "--eval-every", "100000",
-            "--set", "training.steps=\(PocketExperiment.steps(ofShots: key.shots))", "--output", output,
+            "--output", output,
         ]
         let start = ContinuousClock.now
         _ = try PocketExperiment.run(arguments + key.variant.flags)

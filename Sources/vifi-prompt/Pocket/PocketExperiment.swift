@@ -41,12 +41,6 @@ struct PocketExperiment {
         return file
     }
 
-    /// More shots are given more steps, in step with the clips there are to learn from.
-    private static let stepsOfManyShots = 360
-    private static let stepsOfTwoShots = 120
-
-    static func steps(ofShots shots: Int) -> Int { shots > 2 ? stepsOfManyShots : stepsOfTwoShots }
-
     /// The last prompts, not the best on the test list: nothing is chosen by looking at it.
     private func prompts(shots: Int, seed: Int, bridged: String, part: PocketDataSet.Part? = nil) throws -> String {
         let output = folder.appendingPath("learn-\(part?.rawValue ?? "all")-\(shots)shots-seed\(seed)")
@@ -54,7 +48,7 @@ struct PocketExperiment {
         if !fileExists(file) {
             _ = try Self.run(
                 ["learn", "--recipe", "pocket/learn", "--backbone", bridged, "--shots", "\(shots)", "--seed", "\(seed)", "--output", output]
-                    + (shots > 2 ? ["--set", "training.steps=\(Self.stepsOfManyShots)"] : []) + lists(part))
+                    + lists(part))
         }
         return file
     }

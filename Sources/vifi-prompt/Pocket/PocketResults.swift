@@ -1,5 +1,7 @@
+import CLIPModel
 import Evaluation
 import Files
+import Tensors
 import Training
 
 /// What the pocket world's table measures. The order is the table's.
@@ -34,10 +36,23 @@ enum PocketMeasure: String, CaseIterable {
 /// Accuracies on the pocket world's small test list, by measure and seed.
 struct PocketResults {
     private(set) var values: [PocketMeasure: [Int: Double]] = [:]
+    /// The program and the processor that they were measured with, in words; nil where nobody wrote it down.
+    private(set) var origin: String?
 
     static let fileName = "pocket-results.csv"
 
     mutating func set(_ measure: PocketMeasure, seed: Int, top1: Double) { values[measure, default: [:]][seed] = top1 }
+
+    /// Results of the program that is running, on this machine.
+    static func measuredHere() -> PocketResults {
+        var results = PocketResults()
+        let products = Precision.oneDNNVersion.map { "OpenBLAS and oneDNN \($0)" } ?? "OpenBLAS"
+        results.origin = "vifi-prompt \(vifiPromptVersion) with \(products), \(Machine.processorName)"
+        return results
+    }
+
+    /// All seeds that any measure has.
+    var seeds: [Int] { Set(values.values.flatMap(\.keys)).sorted() }
 
     /// Mean and deviation over the seeds.
     func statistics(_ measure: PocketMeasure) -> RunStatistics? {
@@ -48,6 +63,7 @@ struct PocketResults {
     // MARK: File
 
     private static let header = "measure,seed,top1"
+    private static let originMark = "# "
 
     var csv: String {
         let lines = PocketMeasure.allCases.flatMap { measure in
@@ -55,7 +71,7 @@ struct PocketResults {
                 "\(measure.rawValue),\($0.key),\(ProgressReporter.decimal($0.value, places: 4))"
             }
         }
-        return ([Self.header] + lines).joined(separator: "\n") + "\n"
+        return ((origin.map { [Self.originMark + $0] } ?? []) + [Self.header] + lines).joined(separator: "\n") + "\n"
     }
 
     init() {}
@@ -63,7 +79,8 @@ struct PocketResults {
     /// Reads what `csv` wrote; lines of other measures are left out.
     init(path: String) throws {
         let text = String(decoding: try InputFile.contents(of: path, limit: 1 << 20), as: UTF8.self)
-        for line in text.split(separator: "\n").dropFirst() {
+        for line in text.split(separator: "\n") {
+            if line.hasPrefix(Self.originMark) { origin = String(line.dropFirst(Self.originMark.count)) }
             let fields = line.split(separator: ",")
             guard fields.count == 3, let measure = PocketMeasure(rawValue: String(fields[0])), let seed = Int(fields[1]),
                 let top1 = Double(fields[2])
@@ -76,11 +93,36 @@ struct PocketResults {
 
     /// A Markdown table: recorded means and deviations, beside what was measured here.
     func table(beside here: PocketResults) -> String {
-        var rows = [["top-1 on the small test list", "recorded, mean ± deviation of seeds 1, 2, 3", "this machine"]]
+        let seeds = seeds.map(String.init).joined(separator: ", ")
+        var rows = [["top-1 on the small test list", "recorded, mean ± deviation of seeds \(seeds)", "this machine", ""]]
         for measure in PocketMeasure.allCases {
-            rows.append([measure.title, Self.text(statistics(measure)), Self.text(here.statistics(measure))])
+            rows.append([measure.title, Self.text(statistics(measure)), Self.text(here.statistics(measure)), verdict(on: measure, of: here)])
         }
-        return alignedTable(rows)
+        return alignedTable(rows) + "\n\n" + comparison(with: here)
+    }
+
+    /// The recorded interval of a measure: its mean ± twice its deviation, and half a point where seeds hardly differ.
+    private func interval(_ measure: PocketMeasure) -> ClosedRange<Double>? {
+        guard let recorded = statistics(measure) else { return nil }
+        let reach = max(2 * (recorded.deviation ?? 0), 0.5)
+        return recorded.mean - reach...recorded.mean + reach
+    }
+
+    private func verdict(on measure: PocketMeasure, of here: PocketResults) -> String {
+        guard let interval = interval(measure), let found = here.statistics(measure) else { return "" }
+        return interval.contains(found.mean) ? "within" : found.mean < interval.lowerBound ? "below" : "above"
+    }
+
+    /// Whether this machine's figures are what the recorded ones let one expect.
+    private func comparison(with here: PocketResults) -> String {
+        let verdicts = PocketMeasure.allCases.map { verdict(on: $0, of: here) }.filter { !$0.isEmpty }
+        let outside = verdicts.count { $0 != "within" }
+        let origins = (origin.map { "Recorded with \($0)" } ?? "") + (here.origin.map { "; this is \($0)." } ?? ".")
+        guard !verdicts.isEmpty else { return origins }
+        let words = outside == 0
+            ? "This machine's figures lie within two deviations of the recorded means."
+            : "\(outside) of this machine's \(verdicts.count) figures lie outside two deviations of the recorded means."
+        return words + "\n" + origins
     }
 
     private static func text(_ statistics: RunStatistics?) -> String {

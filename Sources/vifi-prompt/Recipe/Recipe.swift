@@ -39,10 +39,14 @@ package struct Recipe: RecipeSection {
     }
 
     /// This recipe, with the values of `base` where this one has none. Whoever asks for epochs does not want
-    /// the base's number of steps; nor does the base's depth matter to whoever names layers, or the other way round.
+    /// the base's number of steps, and whoever asks for another length not the base's warm-up where it takes more
+    /// than half of it; nor does the base's depth matter to whoever names layers, or the other way round.
     package func merged(over base: Recipe) -> Recipe {
         var result = overlaid(on: base)
         if training.epochs != nil, training.steps == nil { result.training.steps = nil }
+        if training.warmupEpochs == nil, !result.training.hasRoomForWarmup(insteadOf: base.training) {
+            result.training.warmupEpochs = nil
+        }
         if prompts.visionLayers != nil, prompts.visionDepth == nil { result.prompts.visionDepth = nil }
         if prompts.visionDepth != nil, prompts.visionLayers == nil { result.prompts.visionLayers = nil }
         if prompts.textLayers != nil, prompts.textDepth == nil { result.prompts.textDepth = nil }
@@ -156,6 +160,18 @@ extension Recipe {
         package var evaluateEvery: Int?
 
         package init() {}
+
+        /// Warm-up of runs that do not say it, in epochs: the paper's 5, or half of a shorter run.
+        package static func defaultWarmup(epochs: Int) -> Int { min(fullWarmup, epochs / 2) }
+        package static let fullWarmup = 5
+
+        /// Whether a warm-up that was written for the length of `base` can stand.
+        fileprivate func hasRoomForWarmup(insteadOf base: Training) -> Bool {
+            if (epochs, steps) == (base.epochs, base.steps) { return true }
+            // How many epochs a number of steps takes is known with the clips.
+            guard steps == nil, let epochs, let warmupEpochs else { return false }
+            return warmupEpochs <= epochs / 2
+        }
 
         package static var fields: [RecipeField<Self>] {
             [

@@ -96,7 +96,17 @@ struct LearningRun {
         }
         var events = Trainer.Events()
         events.evaluate = valLoader.map { loader in
-            { try captionTest == nil ? evaluate(task, sequences: sequences, loader: loader, frozen: frozen?.val) : evaluateCaptions(loader: loader) }
+            {
+                guard captionTest == nil else { return try evaluateCaptions(loader: loader) }
+                return try evaluate(task, sequences: sequences, loader: loader, frozen: frozen?.val) { predictions in
+                    do {
+                        try DurableFile.write(ClipVerdicts(predictions).csv, to: path.appendingPath(ClipVerdicts.fileName))
+                    } catch {
+                        // Nothing of the run depends on it.
+                        warn("\(error)")
+                    }
+                }
+            }
         }
         events.onStep = { report in
             shownSteps += 1
@@ -142,9 +152,11 @@ struct LearningRun {
         return Outcome(path: path, result: result)
     }
 
+    /// - Parameter report: told the predictions of the whole list.
     /// - Returns: nil where a signal cut it short.
     func evaluate(
-        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips? = nil
+        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips? = nil,
+        report: ([Prediction]) -> Void = { _ in }
     ) throws -> Scores? {
         let evaluator = Evaluator(task.classifier(sequences: sequences))
         let predictions: [Prediction]?
@@ -157,7 +169,9 @@ struct LearningRun {
         } else {
             predictions = try evaluator.predictions(of: loader, sharedBy: group) { Interruption.isRequested }
         }
-        return predictions.map { Scores(ClassificationMetrics(predictions: $0, classNames: data.classes.names)) }
+        guard let predictions else { return nil }
+        report(predictions)
+        return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
     }
 
     /// Training clips, drawn and blended as the recipe says.

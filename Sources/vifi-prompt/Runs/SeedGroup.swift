@@ -67,6 +67,14 @@ struct SeedGroup: Codable {
         try seeds.compactMap { seed in try RunResult.read(run: folder(seed: seed)).map { (seed, $0) } }
     }
 
+    /// Whether each clip of the validation list was labeled rightly after the last epoch, for each of `seeds`; nil
+    /// where a run has not written it down.
+    func hits(seeds: [Int]) throws -> [[Bool]]? {
+        let files = seeds.map { folder(seed: $0).appendingPath(ClipVerdicts.fileName) }
+        guard files.allSatisfy(fileExists) else { return nil }
+        return try files.map { try ClipVerdicts(path: $0).hits }
+    }
+
     /// - Returns: nil where the folder holds no group.
     static func read(_ path: String, kind: RunKind) throws -> SeedGroup? {
         guard var group = try readJSON(SeedGroup.self, path.appendingPath(recordName)) else { return nil }

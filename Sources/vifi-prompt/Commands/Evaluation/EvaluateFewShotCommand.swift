@@ -72,9 +72,6 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let tested = try TestList(val, classes: classes, films: data.films, root: given.data.root)
         let source = try TestList(train, classes: classes, films: data.films, root: given.data.root)
         let seeds = seeds?.seeds ?? [setting.recipe(setting.methods[0]).training.seed ?? 1]
-        // The pocket world's recorded runs learn longer from more shots, as epochs do by themselves.
-        let hasLength = given.training.epochs != nil || given.training.steps != nil
-        let steps = { (shots: Int) in isPocket && !hasLength ? max(120, 45 * shots) : nil }
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "few-shot", inputs: try setting.inputs())
         setup.inputs.merge(tested.inputs("val").merging(source.inputs("train")) { $1 }) { $1 }
@@ -91,7 +88,6 @@ struct EvaluateFewShotCommand: ParsableCommand {
                     let learned = try setting.learn(name, method: method, clipCount: count * classes.count, on: runner) { recipe in
                         recipe.training.shots = count
                         recipe.training.seed = seed
-                        if let steps = steps(count) { recipe.training.steps = steps }
                     }
                     runner.score(name, method: method, shots: count, seed: seed, on: tested, job: setting.job(method), model: learned)
                 }

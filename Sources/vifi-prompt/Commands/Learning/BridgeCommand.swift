@@ -85,11 +85,12 @@ struct BridgeCommand: LearningCommand {
 
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, texts: RunTexts, makeTask: () -> BridgeTask) {
-        let settings = try runSettings(resumed)
+        var settings = try runSettings(resumed)
         let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
         let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: resumed)
+        settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer)
         // Evaluating and saving take a copy of the weights; halving them, another.
         let besides = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)

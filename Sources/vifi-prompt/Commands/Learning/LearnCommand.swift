@@ -105,7 +105,7 @@ struct LearnCommand: LearningCommand {
 
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
-        let settings = try runSettings(resumed)
+        var settings = try runSettings(resumed)
         let backbone = try settings.backbone(kind: .learn, activation: model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
@@ -123,6 +123,7 @@ struct LearnCommand: LearningCommand {
         let configuration = prompts.configuration
         guard configuration != .none else { throw SettingsError.nothingLearns }
         let runData = try RunData(settings: settings, kind: .learn, options: data, resumed: resumed)
+        settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(
             runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer)
         let side = backbone.architecture.imagePixels

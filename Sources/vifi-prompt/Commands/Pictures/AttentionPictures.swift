@@ -171,7 +171,7 @@ struct SampledFilm: ~Copyable {
             let number = "\(index + 1)"
             result.append(
                 try bannerPicture(
-                    ["\(number): \(view.title): \(view.finding)", "\(number): \(view.title)", number], width: width, height: bannerHeight))
+                    ["\(number): \(view.title): \(view.finding)", "\(number): \(view.title)"], width: width, height: bannerHeight))
         }
         return result
     }

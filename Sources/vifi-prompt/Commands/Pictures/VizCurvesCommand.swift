@@ -181,7 +181,7 @@ struct RunLog {
         return [
             chart("Loss", byEpoch ? "epoch" : "step", Axis(lossAxis), logs.map { Curve($0.name, means(of: $0.loss, block)) }),
             chart("Learning rate", "step", Axis("learning rate"), logs.map { Curve($0.name, $0.rate) }),
-            chart("Accuracy on the test list", "epoch", Axis("percent"), accuracies),
+            chart("Accuracy on the test list", "epoch", .percent("percent"), accuracies),
         ]
     }
 

@@ -61,9 +61,15 @@ struct RecipeCommand: ParsableCommand {
 
         func run() throws {
             let path = try RecipeCatalogue.path(of: recipe)
-            var shown = try Recipe(path: path)
-            for assignment in assignments { try shown.set(assignment) }
-            if resolved, let kind = shown.kind { shown = shown.merged(over: .defaults(for: kind)) }
+            var assigned = Recipe()
+            for assignment in assignments { try assigned.set(assignment) }
+            var shown = assigned.merged(over: try Recipe(path: path))
+            if resolved, let kind = shown.kind {
+                shown = shown.merged(over: .defaults(for: kind))
+                if shown.training.warmupEpochs == nil, shown.training.steps == nil, let epochs = shown.training.epochs {
+                    shown.training.warmupEpochs = Recipe.Training.defaultWarmup(epochs: epochs)
+                }
+            }
             Console.note("Recipe: \(path.escapedForDisplay)")
             // The YAML ends with its own line break.
             Console.result(String(shown.yaml.dropLast()))
