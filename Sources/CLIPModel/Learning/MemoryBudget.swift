@@ -37,12 +37,12 @@ package enum MemoryBudget: Sendable, Equatable {
         if case .process(let bytes, let reserve) = self { max(0, reserve + WorkMeter.reading.liveBytes - bytes) } else { 0 }
     }
 
-    /// Bytes that activations may take beside the matrices that are there now.
+    /// Bytes that activations may take beside the matrices that are there now; negative where these are too many.
     func left() -> Int {
         switch self {
         case .standard: .max
         case .activations(let bytes): bytes
-        case .process(let bytes, let reserve), .available(let bytes, let reserve): max(0, bytes - reserve - WorkMeter.reading.liveBytes)
+        case .process(let bytes, let reserve), .available(let bytes, let reserve): bytes - reserve - WorkMeter.reading.liveBytes
         }
     }
 }

@@ -76,7 +76,7 @@ struct LearnCommand: LearningCommand {
         let vision = [
             visionLayers.flatMap { $0 == .none ? nil : "--vision-layers \($0.text)" },
             visionTokens.flatMap { $0 == 0 ? nil : "--vision-tokens \($0)" },
-            visionDepth.flatMap { $0 == 0 ? nil : "--vision-depth \($0)" },
+            visionDepth.flatMap { $0 == 0 || visionTokens == 0 ? nil : "--vision-depth \($0)" },
         ].compactMap(\.self)
         if let flag = vision.first {
             try refuse(

@@ -153,18 +153,7 @@ struct ExportCommand: ParsableCommand {
         }
         report(digest, what: "ViFi-CLIP checkpoint", target: target)
         let (header, sizes) = (file.header, file.header.configuration)
-        Console.note(
-            """
-            For ViFi-CLIP: TRAINER.ViFi_CLIP.PROMPT_MODEL True, N_CTX_VISION \(sizes.visionTokens), PROMPT_DEPTH_VISION \
-            \(sizes.visionDepth), N_CTX_TEXT \(sizes.textTokens), PROMPT_DEPTH_TEXT \(sizes.textDepth)\(sizes.neededSetting.map { ", " + $0.name } ?? ""); DATA.NUM_FRAMES \
-            \(header.frameCount); MODEL.RESUME with this file.
-            """)
         if let setting = sizes.neededSetting { Console.warning(setting.warning) }
-        if header.normalisation != .imageNet || header.fusion != .embedding {
-            Console.warning(
-                "ViFi-CLIP normalises as imagenet and averages embeddings; these prompts were learned with normalisation "
-                    + "\(header.normalisation.name) and fusion \(header.fusion.rawValue).")
-        }
         let usual = CLIPArchitecture.Tower.usualHeadCount
         let architecture = backbone.architecture
         if architecture.activation != .quickGELU || architecture.vision.headCount != usual(architecture.vision.width)
@@ -174,6 +163,17 @@ struct ExportCommand: ParsableCommand {
                 "ViFi-CLIP computes every CLIP with activation quick_gelu and heads of 64; this backbone has activation "
                     + "\(architecture.activation.rawValue) and \(architecture.vision.headCount) and \(architecture.text.headCount) heads. "
                     + "This program reads them back from the file; ViFi-CLIP's own code would answer otherwise.")
+        }
+        Console.note(
+            """
+            For ViFi-CLIP: TRAINER.ViFi_CLIP.PROMPT_MODEL True, N_CTX_VISION \(sizes.visionTokens), PROMPT_DEPTH_VISION \
+            \(sizes.visionDepth), N_CTX_TEXT \(sizes.textTokens), PROMPT_DEPTH_TEXT \(sizes.textDepth); DATA.NUM_FRAMES \
+            \(header.frameCount); MODEL.RESUME with this file.
+            """)
+        if header.normalisation != .imageNet || header.fusion != .embedding {
+            Console.warning(
+                "ViFi-CLIP normalises as imagenet and averages embeddings; these prompts were learned with normalisation "
+                    + "\(header.normalisation.name) and fusion \(header.fusion.rawValue).")
         }
         if !withBackbone { Console.note("The backbone is not in it: ViFi-CLIP keeps the CLIP it starts with, unless --with-backbone.") }
     }
