@@ -9,6 +9,8 @@ package struct Backbone: Sendable {
     package let parameters: BackboneParameters<Matrix>
     package let description: BackboneDescription
     /// SHA-256 over names, shapes and float32 bytes of all tensors in the order of their names.
+    package let weightsDigest: String
+    /// Names these weights and everything else that changes what they compute.
     package let digest: String
     package let vision: VisionTower
     package internal(set) var text: TextTower
@@ -23,18 +25,19 @@ package struct Backbone: Sendable {
     package init(architecture: CLIPArchitecture, parameters: BackboneParameters<Matrix>, description: BackboneDescription) {
         self.init(
             architecture: architecture, parameters: parameters, description: description,
-            digest: parameters.digest(of: architecture), vocabularyPath: nil, warnings: [])
+            weightsDigest: parameters.digest(of: architecture), vocabularyPath: nil, warnings: [])
     }
 
-    /// - Parameter digest: of exactly these parameters.
+    /// - Parameter weightsDigest: of exactly these parameters.
     init(
-        architecture: CLIPArchitecture, parameters: BackboneParameters<Matrix>, description: BackboneDescription, digest: String,
+        architecture: CLIPArchitecture, parameters: BackboneParameters<Matrix>, description: BackboneDescription, weightsDigest: String,
         vocabularyPath: String?, warnings: [CheckpointWarning], precision: Precision = .float32
     ) {
         self.architecture = architecture
         self.parameters = parameters
         self.description = description
-        self.digest = digest
+        self.weightsDigest = weightsDigest
+        digest = Self.digest(ofWeights: weightsDigest, architecture: architecture, description: description)
         self.vocabularyPath = vocabularyPath
         self.warnings = warnings
         self.precision = precision
@@ -45,7 +48,7 @@ package struct Backbone: Sendable {
     /// The same weights, whose towers compute in `precision`.
     package func computing(in precision: Precision) -> Backbone {
         Backbone(
-            architecture: architecture, parameters: parameters, description: description, digest: digest,
+            architecture: architecture, parameters: parameters, description: description, weightsDigest: weightsDigest,
             vocabularyPath: vocabularyPath, warnings: warnings, precision: precision)
     }
 
@@ -86,6 +89,7 @@ package struct Backbone: Sendable {
 extension BackboneParameters where Element: Readable {
     package var scale: Float { exp(logitScale.reading[0, 0]) }
 
+    /// `Backbone.weightsDigest`.
     package func digest(of architecture: CLIPArchitecture) -> String {
         let specifications = BackboneParameters<TensorSpecification>(of: architecture).all
         var digest = Digest()

@@ -6,6 +6,8 @@ package enum ModelError: ReportableError, Equatable {
     case unexpectedShape(name: String, shape: [Int], expected: String)
     case unsupportedWidth(name: String, width: Int)
     case headCount(name: String, width: Int, headCount: Int)
+    /// A bare file of a width that no known model has.
+    case unknownHeads(tower: String, width: Int)
     /// Two shapes of one file that do not go together.
     case contradiction(name: String, shape: [Int], expected: [Int], reference: String, referenceShape: [Int])
     /// No known layout fits the names.
@@ -68,9 +70,12 @@ package enum ModelError: ReportableError, Equatable {
                 + "The file contradicts itself or belongs to another kind of model."
         case .unsupportedWidth(let name, let width):
             "tensor \"\(name.escapedForDisplay)\" makes the tower \(width) wide, and nothing says how many heads it has: that is known "
-                + "for multiples of 64, at most 16384. Pass the folder that holds its config.json or open_clip_config.json."
+                + "for multiples of 64, at most 16384. Pass the folder that holds its config.json or open_clip_config.json, or import it with `vifi-prompt bridge --import FILE --heads VISION,TEXT`."
         case .headCount(let name, let width, let headCount):
             "tensor \"\(name.escapedForDisplay)\" makes the tower \(width) wide, which \(headCount) heads do not divide."
+        case .unknownHeads(let tower, let width):
+            "nothing says how many heads its \(tower) tower has, and no known model is \(width) wide. Pass the folder that holds its "
+                + "config.json or open_clip_config.json, or import it with `vifi-prompt bridge --import FILE --heads VISION,TEXT`."
         case .contradiction(let name, let shape, let expected, let reference, let referenceShape):
             "tensor \"\(name.escapedForDisplay)\" is \(shape), \(expected) expected, because \"\(reference.escapedForDisplay)\" is "
                 + "\(referenceShape). The file contradicts itself or belongs to another kind of model."

@@ -38,7 +38,7 @@ package final class VideoClassifier: Sendable {
     /// The logits of each clip, one a class.
     ///
     /// - Parameter clips: as `stage` has them: normalised pixels, or what a learner of the same backbone and layers
-    ///   froze. Not for two threads at once.
+    ///   froze. Threads that share a classifier take turns.
     /// - Throws: `ModelError` where weights or prompts are so large that the logits are no numbers.
     package func logits(clips: [Matrix], stage: ClipStage = .pixels) throws(ModelError) -> [[Float]] {
         let features = stage == .frozen && context == nil
@@ -61,8 +61,7 @@ package final class VideoClassifier: Sendable {
 
     /// The features of single frames, for windows that share them.
     ///
-    /// - Parameter frames: `[frames, 3 × side × side]`, normalised pixels, any number of frames. Not for two threads
-    ///   at once.
+    /// - Parameter frames: `[frames, 3 × side × side]`, normalised pixels, any number of frames.
     /// - Returns: `[frames, embeddingWidth]`, not normalised.
     package func features(frames: Matrix) -> MutableMatrix {
         let count = frames.rowCount

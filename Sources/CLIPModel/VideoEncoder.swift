@@ -19,8 +19,8 @@ package final class VideoEncoder: Sendable {
 
     /// `[frames, embeddingWidth]` of each clip, not normalised.
     ///
-    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels, or what `stage` says. Not for two threads
-    ///   at once.
+    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels, or what `stage` says. Threads that share
+    ///   an encoder take turns: it has scratch memory once.
     package func frameFeatures(of clips: [Matrix], stage: ClipStage = .pixels) -> [MutableMatrix] {
         pass.forward(clips: clips, stage: stage, context: context)
     }

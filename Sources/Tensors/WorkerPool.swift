@@ -8,37 +8,50 @@ import Synchronization
 package final class WorkerPool: Sendable {
     /// Threads that work, the calling one included.
     package let threadCount: Int
-    private let shared = SharedState()
+    private let shared: SharedState
 
     /// The processors that this process may use: those of its affinity mask, which `taskset`, Slurm and
-    /// container runtimes set, or all that are online where it cannot be read.
+    /// container runtimes set, or all that are online where it cannot be read; no more than control groups give it
+    /// the time of.
     package static var availableProcessors: Int {
         let allowed = Int(vifi_allowed_processors())
-        return allowed > 0 ? allowed : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        return processors(
+            allowed: allowed > 0 ? allowed : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), quota: ControlGroups.here.processors)
+    }
+
+    /// - Parameter quota: processors' worth of time.
+    package static func processors(allowed: Int, quota: Double?) -> Int {
+        guard let quota, quota < Double(allowed) else { return allowed }
+        return max(1, Int(quota.rounded(.toNearestOrAwayFromZero)))
     }
 
     package init(threadCount: Int = WorkerPool.availableProcessors) {
-        self.threadCount = max(1, threadCount)
-        for worker in 1..<max(1, threadCount) {
-            let isStarted = startThread { [shared] in shared.serve(worker: worker) }
-            precondition(isStarted, "no more threads can be started")
-        }
+        let shared = SharedState()
+        self.shared = shared
+        var count = 1
+        // Where the system gives no more threads, those that there are do all: results are the same.
+        while count < threadCount, startThread({ [shared, count] in shared.serve(worker: count) }) { count += 1 }
+        self.threadCount = count
     }
 
     deinit { shared.stop() }
 
     /// Runs `body(worker, item)` for every item in `0 ..< count` and returns when all are done.
-    /// `worker` is in `0 ..< threadCount` and never runs two items at once. Not reentrant.
-    package func parallelFor(_ count: Int, _ body: @Sendable (_ worker: Int, _ item: Int) -> Void) {
+    /// `worker` is in `0 ..< min(threadCount, count, workers)` and never runs two items at once. Not reentrant; a loop of
+    /// another thread waits for this one's end.
+    ///
+    /// - Parameter workers: bound on the threads that take part, where each needs memory of its own.
+    package func parallelFor(_ count: Int, workers: Int = .max, _ body: @Sendable (_ worker: Int, _ item: Int) -> Void) {
         guard count > 0 else { return }
+        let workers = min(threadCount, count, workers)
         let start = WorkMeter.now
         defer { WorkMeter.addLoop(since: start) }
-        guard threadCount > 1, count > 1 else {
+        guard workers > 1 else {
             for item in 0..<count { body(0, item) }
             WorkMeter.addItems(since: start)
             return
         }
-        withoutActuallyEscaping(body) { shared.run(count: count, helpers: threadCount - 1, body: $0) }
+        withoutActuallyEscaping(body) { shared.run(count: count, workers: workers, helpers: threadCount - 1, body: $0) }
     }
 }
 
@@ -75,20 +88,27 @@ package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
 private final class SharedState: @unchecked Sendable {
     private struct Loop {
         let count: Int
+        /// Threads with a lower number take part.
+        let workers: Int
         let body: @Sendable (Int, Int) -> Void
     }
 
     private let lock = Monitor()
     private let nextItem = Atomic<Int>(0)
     private var loop: Loop?
+    /// Who called the loop.
+    private var owner = pthread_t()
     private var generation = 0
     private var busyHelpers = 0
     private var isStopped = false
 
-    func run(count: Int, helpers: Int, body: @escaping @Sendable (Int, Int) -> Void) {
+    func run(count: Int, workers: Int, helpers: Int, body: @escaping @Sendable (Int, Int) -> Void) {
         lock.lock()
-        precondition(loop == nil, "parallelFor inside parallelFor")
-        let loop = Loop(count: count, body: body)
+        let caller = pthread_self()
+        precondition(loop == nil || pthread_equal(owner, caller) == 0, "parallelFor inside parallelFor")
+        while loop != nil { lock.wait() }
+        owner = caller
+        let loop = Loop(count: count, workers: workers, body: body)
         nextItem.store(0, ordering: .relaxed)
         self.loop = loop
         generation += 1
@@ -99,6 +119,7 @@ private final class SharedState: @unchecked Sendable {
         lock.lock()
         while busyHelpers > 0 { lock.wait() }
         self.loop = nil
+        lock.wakeAll()
         lock.unlock()
     }
 
@@ -111,7 +132,7 @@ private final class SharedState: @unchecked Sendable {
             seen = generation
             let current = loop
             lock.unlock()
-            if let current { drain(current, worker: worker) }
+            if let current, worker < current.workers { drain(current, worker: worker) }
             lock.lock()
             busyHelpers -= 1
             if busyHelpers == 0 { lock.wakeAll() }

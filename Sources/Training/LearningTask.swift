@@ -14,6 +14,8 @@ package protocol LearningTask: AnyObject {
     func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult)
     /// Adds up what all ranks' clips have left behind, once each has added its own.
     func combine(_ shares: Shares, over group: any ProcessGroup) throws
+    /// Forgets what the clips of a step have left behind that is taken again.
+    func discard()
     /// Numbers that ranks hand to each other in a step.
     var sharedCount: Int { get }
     /// Applies the step's gradient, multiplied by `scale`.
@@ -104,6 +106,11 @@ extension StepResult {
     }
 }
 
+extension LearningTask {
+    /// Nothing, where clips leave nothing behind that the next `begin` does not clear.
+    package func discard() {}
+}
+
 /// Stage two: prompts learn, the backbone cannot.
 package final class PromptTask: LearningTask {
     package let backbone: Backbone
@@ -147,6 +154,8 @@ package final class PromptTask: LearningTask {
     }
 
     package func begin() { begin(at: 0) }
+
+    package func discard() { for gradient in gradients.all { gradient.fill(0) } }
 
     package func begin(at clip: Int) {
         switch learner {
@@ -284,6 +293,8 @@ package final class BridgeTask: LearningTask {
         case .captions(let learner): learner.memoryShortfall
         }
     }
+
+    package func discard() { for gradient in gradients.all { gradient.fill(0) } }
 
     package func begin() {
         switch learner {

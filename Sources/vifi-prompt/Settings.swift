@@ -296,7 +296,8 @@ extension Recipe.Prompts {
             ("vision", visionLayers, visionDepth, visionTokens), ("text", textLayers, textDepth, textTokens),
         ] {
             guard let layers else { continue }
-            if let depth, layers.range != 0..<depth { throw SettingsError.layersAgainstDepth(tower: tower, layers: layers, depth: depth) }
+            // Without tokens a depth says nothing, as in the reference.
+            if let depth, tokens != 0, layers.range != 0..<depth { throw SettingsError.layersAgainstDepth(tower: tower, layers: layers, depth: depth) }
             if tokens == 0, !layers.range.isEmpty { throw SettingsError.layersWithoutTokens(tower: tower, layers: layers) }
         }
     }

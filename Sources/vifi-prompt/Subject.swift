@@ -17,7 +17,9 @@ extension PromptFile {
         _ path: String, backbone: String?, activation: Activation? = nil, anyBackbone: Bool
     ) throws -> (PromptFile, Backbone) {
         let file = try load(path)
-        for note in file.notes { Console.note("\(path.escapedForDisplay): \(note)") }
+        for note in file.notes + [file.header.configuration.replacedWordsNote].compactMap(\.self) {
+            Console.note("\(path.escapedForDisplay): \(note)")
+        }
         do {
             let backbone =
                 try backbone.map {

@@ -112,7 +112,7 @@ struct BPETokenizerTests {
                   class 1 "\(long)…" is far too long
                   class 2 " \\u{9}" is empty
                   class 3 "abcdef" makes 11 tokens
-                  class 5 "\\u{1b}[31m12345678" makes 17 tokens
+                  class 5 "\\u{1b}[31m12345678" makes 13 tokens
                 Shorten the names, or use fewer prompt tokens.
                 """)
     }

@@ -289,6 +289,9 @@ import Testing
         (["--fixed-frames", "--set", "augmentation.flip=0.5"], 64, "augmentation.flip would change it"),
         (["--set", "prompts.text_layers=1-0"], 78, "prompts.text_layers: '1-0' is not layers counted from 0"),
         (["--quick", "--memory", "20M"], 78, "--memory 20M is too little"),
+        // No contradiction: without tokens a depth says nothing. What stops this run is its memory.
+        (["--quick", "--vision-tokens", "0", "--vision-depth", "12", "--memory", "20M"], 78, "--memory 20M is too little"),
+        (["--set", "prompts.vision_tokens=0", "--set", "prompts.vision_depth=12", "--vision-layers", "none", "--memory", "20M"], 78, "--memory 20M is too little"),
     ] as [([String], Int32, String)])
     func layersThatMakeNoSense(flags: [String], status: Int32, words: String) throws {
         let program = try world()

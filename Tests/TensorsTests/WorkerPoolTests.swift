@@ -100,6 +100,37 @@ import Testing
         #expect(WorkerPool.availableProcessors == digits.reduce(0) { $0 + $1.nonzeroBitCount })
     }
 
+    /// Whoever needs memory for each worker needs no more of it than there are items.
+    @Test func noMoreWorkersThanItems() {
+        let pool = WorkerPool(threadCount: 6)
+        for (count, bound) in [(1, Int.max), (3, .max), (50, .max), (50, 2), (50, 1)] {
+            let seen = Mutex<Set<Int>>([])
+            let done = Mutex(0)
+            pool.parallelFor(count, workers: bound) { worker, _ in
+                seen.withLock { _ = $0.insert(worker) }
+                done.withLock { $0 += 1 }
+            }
+            let highest = seen.withLock { $0.max() ?? -1 }
+            #expect(highest < min(6, count, bound) && done.withLock { $0 } == count, "\(count) items, \(bound)")
+        }
+    }
+
+    /// Two threads that share a pool take turns.
+    @Test func loopsOfTwoThreadsWait() async {
+        let pool = WorkerPool(threadCount: 3)
+        let sums = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    let sum = Mutex(0)
+                    for _ in 0..<20 { pool.parallelFor(10) { _, item in sum.withLock { $0 += item } } }
+                    return sum.withLock { $0 }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(sums == [900, 900, 900, 900])
+    }
+
     /// The mistake is reported, it does not hang.
     @Test func loopsDoNotNest() async {
         await #expect(processExitsWith: .failure) {

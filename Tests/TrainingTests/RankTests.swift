@@ -90,8 +90,21 @@ import VideoData
 
     @Test(arguments: [2, 3])
     func bridgesAgree(_ ranks: Int) throws {
-        let alone = try Self.run(.bridge, ranks: 1, paths: Self.films)[0].get()
-        let shared = try Self.run(.bridge, ranks: ranks, paths: Self.films).map { try $0.get() }
+        try expectSameBridge(Self.films, .fail, ranks: ranks)
+    }
+
+    /// A step that is taken again, since a film could not be read, counts its clips once.
+    @Test(arguments: [BadVideoPolicy.skip, .replace], [2, 3])
+    func bridgesTakeStepsAgain(_ policy: BadVideoPolicy, _ ranks: Int) throws {
+        var paths = Self.films
+        paths[2] = "bad-2.mp4"
+        paths[7] = "bad-7.mp4"
+        try expectSameBridge(paths, policy, ranks: ranks)
+    }
+
+    private func expectSameBridge(_ paths: [String], _ policy: BadVideoPolicy, ranks: Int) throws {
+        let alone = try Self.run(.bridge, ranks: 1, paths: paths, policy: policy)[0].get()
+        let shared = try Self.run(.bridge, ranks: ranks, paths: paths, policy: policy).map { try $0.get() }
         #expect(shared.allSatisfy { $0 == shared[0] }, "all ranks hold the same bits")
         expectClose(shared[0].losses.map(Float.init), alone.losses.map(Float.init), tolerance: 1e-5, "losses")
         #expect(shared[0].accuracy.count == alone.accuracy.count)

@@ -8,6 +8,8 @@ package struct CheckpointOptions: Sendable {
     package var activation: Activation?
     /// The activation to take where the checkpoint does not say it, without a warning.
     package var likelyActivation: Activation?
+    /// The heads of both towers; nil for what the checkpoint says, or what is known of models of its width.
+    package var heads: HeadCounts?
     /// The name that the backbone gets; the file's own by default.
     package var name: String?
     /// A CLIP with the token table that ViFi-CLIP's checkpoints lack.
@@ -16,8 +18,10 @@ package struct CheckpointOptions: Sendable {
     package var allowsMissingTokens = false
 
     package init(
-        activation: Activation? = nil, likelyActivation: Activation? = nil, name: String? = nil, tokens: Checkpoint? = nil
+        activation: Activation? = nil, likelyActivation: Activation? = nil, heads: HeadCounts? = nil, name: String? = nil,
+        tokens: Checkpoint? = nil
     ) {
+        self.heads = heads
         self.activation = activation
         self.likelyActivation = likelyActivation
         self.name = name
@@ -51,6 +55,8 @@ package struct Checkpoint: Sendable {
     /// Learned prompts inside, which are no part of the backbone either.
     package let promptNames: [String]
     package let warnings: [CheckpointWarning]
+    /// Whether the numbers of heads are told, not taken from what is known of models of its width.
+    package let headsAreSaid: Bool
     /// CLIP's vocabulary beside the weights.
     package let vocabularyPath: String?
     /// Whether the token table is neither in the file nor supplied: its size is CLIP's then.
@@ -91,7 +97,12 @@ package struct Checkpoint: Sendable {
             }
         }
         let folder = CheckpointFolder(holding: path, layout: mapping.layout.kind)
-        let said = try isOwn ? CheckpointConfiguration(metadata: source.metadata) : folder.configuration()
+        let kept = ReferenceCheckpoint.keptBackbone(in: source)
+        var said = try isOwn || kept != nil
+            ? CheckpointConfiguration(metadata: kept ?? source.metadata) : folder.configuration()
+        if said.activation == nil { said.activation = try ReferenceCheckpoint.keptActivation(in: source) }
+        let own = said.headCounts
+        if let heads = options.heads { said.headCounts = .init(vision: heads.vision, text: heads.text) }
         let activation = Self.activation(options: options, said: said, mapping: mapping)
         let shapes = CheckpointShapes(shapes: mapping.tensors.mapValues(\.shape))
         do throws(ModelError) {
@@ -101,12 +112,23 @@ package struct Checkpoint: Sendable {
             throw error.renamed(mapping.sourceName)
         }
         try said.check(against: architecture)
+        // OpenAI's own code takes heads of 64, and ViFi-CLIP's with it; the others' read how many there are.
+        if [.huggingFace, .openCLIPText].contains(mapping.layout.kind), !isOwn {
+            let (vision, text) = (architecture.vision.width, architecture.text.width)
+            if said.headCounts.vision == nil, KnownHeads.vision(width: vision) == nil { throw ModelError.unknownHeads(tower: "image", width: vision) }
+            if said.headCounts.text == nil, KnownHeads.text(width: text) == nil { throw ModelError.unknownHeads(tower: "text", width: text) }
+        }
 
         var warnings = source.warnings.map(CheckpointWarning.ofSource)
         if activation == nil { warnings.append(.guessedActivation) }
         if let flag = options.activation, let own = said.activation, flag != own {
             warnings.append(.otherActivation(said: own, used: flag))
         }
+        if let flag = options.heads, own.vision ?? flag.vision != flag.vision || own.text ?? flag.text != flag.text {
+            warnings.append(.otherHeads(said: own, used: flag))
+        }
+        warnings += said.notes(for: architecture).map(CheckpointWarning.doneOtherwise)
+        headsAreSaid = isOwn || said.headCounts.vision != nil && said.headCounts.text != nil
         for (tower, sizes, heads) in [
             ("image", architecture.vision, said.headCounts.vision), ("text", architecture.text, said.headCounts.text),
         ] where heads == nil && sizes.headWidth != 64 {
@@ -121,6 +143,10 @@ package struct Checkpoint: Sendable {
         }
         if isOwn {
             description = try BackboneDescription(metadata: source.metadata, path: path)
+        } else if let kept {
+            var described = try BackboneDescription(metadata: kept, path: path)
+            described.name = options.name ?? described.name
+            description = described
         } else {
             description = BackboneDescription(
                 name: options.name ?? path.lastPathComponent,
@@ -157,6 +183,9 @@ package enum CheckpointWarning: Sendable, Equatable, CustomStringConvertible {
     case guessedActivation
     case otherActivation(said: Activation, used: Activation)
     case guessedHeads(tower: String, width: Int, headCount: Int)
+    case otherHeads(said: CheckpointShapes.HeadCounts, used: HeadCounts)
+    /// A sentence about what a folder asks for and is done otherwise here.
+    case doneOtherwise(String)
 
     package var description: String {
         switch self {
@@ -166,9 +195,13 @@ package enum CheckpointWarning: Sendable, Equatable, CustomStringConvertible {
                 + "Most models of open_clip need --activation gelu (all but those with \"quickgelu\" in their names)."
         case .otherActivation(let said, let used):
             "says that its activation is \(said.rawValue); --activation \(used.rawValue) goes over it."
+        case .otherHeads(let said, let used):
+            "says that its heads are \(said.vision.map { "\($0)" } ?? "unknown") and \(said.text.map { "\($0)" } ?? "unknown"); "
+                + "--heads \(used.vision),\(used.text) goes over it."
+        case .doneOtherwise(let sentence): sentence
         case .guessedHeads(let tower, let width, let headCount):
             "does not say how many heads its \(tower) tower has: for its width of \(width), \(headCount) are taken, as in open_clip's "
-                + "models of this width. A folder with its open_clip_config.json or config.json says it."
+                + "models of this width. A folder with its open_clip_config.json or config.json says it, or `bridge --import --heads`."
         }
     }
 }

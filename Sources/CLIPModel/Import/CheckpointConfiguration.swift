@@ -16,6 +16,10 @@ struct CheckpointConfiguration {
     var headCounts = CheckpointShapes.HeadCounts()
     var normalisation: PixelNormalisation?
     var claims: [Claim] = []
+    /// The side of the pictures that the folder makes, and where it says so.
+    var pictureSide: (side: Int, file: String, key: String)?
+    /// What the folder asks for and is done otherwise here, a sentence each.
+    var notes: [String] = []
 
     init() {}
 
@@ -31,6 +35,12 @@ struct CheckpointConfiguration {
         }
         headCounts.vision = try heads(ArchitectureMetadata.visionHeads)
         headCounts.text = try heads(ArchitectureMetadata.textHeads)
+    }
+
+    /// What is done otherwise than the folder says, by a model of these sizes.
+    func notes(for architecture: CLIPArchitecture) -> [String] {
+        guard let (side, file, key) = pictureSide, side != architecture.imagePixels else { return notes }
+        return notes + ["\(file): \(key) is \(side); the tensors are made for \(architecture.imagePixels), which frames are cropped to."]
     }
 
     /// - Throws: `configuration`, with what the file says and what the shapes say.
@@ -102,11 +112,20 @@ struct CheckpointFolder {
         file("merges.txt") ?? file("tokenizer.json") ?? file(BPEVocabulary.fileName)
     }
 
+    /// Since release 5 transformers writes the image processor into `processor_config.json`, which goes over the older file.
+    private func imageProcessor() throws -> ConfigurationSection? {
+        if let file = file("processor_config.json") {
+            let section = try ConfigurationFile(path: file).root.section("image_processor")
+            if !section.members.isEmpty { return section }
+        }
+        return try file("preprocessor_config.json").map { try ConfigurationFile(path: $0).root }
+    }
+
     func configuration() throws -> CheckpointConfiguration {
         var configuration = CheckpointConfiguration()
         if layout == .huggingFace {
             if let file = file("config.json") { try configuration.readHuggingFace(ConfigurationFile(path: file)) }
-            if let file = file("preprocessor_config.json") { try configuration.readPreprocessor(ConfigurationFile(path: file)) }
+            if let section = try imageProcessor() { try configuration.readImageProcessor(section) }
         } else if layout != .vifi, let file = file("open_clip_config.json") {
             try configuration.readOpenCLIP(ConfigurationFile(path: file))
         }
@@ -176,16 +195,6 @@ struct ConfigurationSection {
         var result = ConfigurationSection(file: file, prefix: prefix + key + ".", members: [:])
         if case .object(let members) = members[key] { result.members = members }
         return result
-    }
-
-    /// The normalisation whose constants stand under these keys.
-    func normalisation(mean: String, deviation: String) throws(ModelError) -> PixelNormalisation? {
-        guard let means = numbers(mean) else { return nil }
-        guard let deviations = numbers(deviation) else { throw fault(deviation, "three numbers are needed") }
-        guard let known = PixelNormalisation(mean: means, deviation: deviations) else {
-            throw fault(mean, "with \(deviation) \(members[deviation]?.excerpt ?? ""), only the constants of CLIP and of ImageNet are computed here")
-        }
-        return known
     }
 }
 

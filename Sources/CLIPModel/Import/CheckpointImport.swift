@@ -86,7 +86,7 @@ extension Checkpoint {
             if isHalf { matrix = matrix.roundedToHalf() }
             Backbone.update(&digest, name: name, shape: tensor.shape, with: matrix)
         }
-        return digest.hexadecimal
+        return self.digest(ofWeights: digest.hexadecimal)
     }
 
     private func keep(_ vocabulary: BPEVocabulary, beside path: String) throws -> String {

@@ -91,6 +91,11 @@ extension Checkpoint {
         package let logitScale: Float
     }
 
+    /// `Backbone.digest` of these weights with what the checkpoint says of them.
+    func digest(ofWeights weights: String) -> String {
+        Backbone.digest(ofWeights: weights, architecture: architecture, description: description)
+    }
+
     /// Reads every weight, one tensor at a time.
     ///
     /// - Throws: as `backbone` does.
@@ -103,7 +108,7 @@ extension Checkpoint {
             Backbone.update(&digest, name: name, shape: tensor.shape, with: matrix)
             if name == CheckpointNames.logitScale { logitScale = exp(matrix.reading[0, 0]) }
         }
-        return Survey(digest: lacksTokens ? nil : digest.hexadecimal, logitScale: logitScale)
+        return Survey(digest: lacksTokens ? nil : self.digest(ofWeights: digest.hexadecimal), logitScale: logitScale)
     }
 
     /// - Throws: `ModelError.nonFinite`, naming the file.
@@ -160,7 +165,7 @@ extension Checkpoint {
         }
         return Backbone(
             architecture: architecture, parameters: parameters, description: description,
-            digest: digest.withLock { $0.hexadecimal }, vocabularyPath: vocabularyPath, warnings: warnings)
+            weightsDigest: digest.withLock { $0.hexadecimal }, vocabularyPath: vocabularyPath, warnings: warnings)
     }
 }
 

@@ -24,7 +24,8 @@ extension CheckpointConfiguration {
         activation = activations[0]
         for section in [vision, text] { try section.checkEpsilon("layer_norm_eps") }
         // 2 is what transformers wrote for years: the end token is then found as the highest number.
-        if let end = text.integer("eos_token_id"), end != 2, let vocabulary = try text.size("vocab_size"), end != vocabulary - 1 {
+        let ends = text.integer("eos_token_id").map { [$0] } ?? text.numbers("eos_token_id")?.compactMap { Int(exactly: $0) } ?? []
+        if !ends.isEmpty, ends != [2], let vocabulary = try text.size("vocab_size"), !ends.contains(vocabulary - 1) {
             throw text.fault("eos_token_id", "CLIP's end token is the last of its \(vocabulary) tokens")
         }
         if let channels = try vision.size("num_channels"), channels != 3 {
@@ -34,18 +35,12 @@ extension CheckpointConfiguration {
         headCounts.text = try text.size("num_attention_heads") ?? (text.members.isEmpty ? nil : 8)
         try claim([
             (vision, "hidden_size", \.vision.width), (vision, "num_hidden_layers", \.vision.layerCount),
-            (vision, "intermediate_size", \.vision.mlpWidth), (vision, "image_size", \.imagePixels),
-            (vision, "patch_size", \.patchPixels), (text, "hidden_size", \.text.width),
+            (vision, "intermediate_size", \.vision.mlpWidth), (text, "hidden_size", \.text.width),
             (text, "num_hidden_layers", \.text.layerCount), (text, "intermediate_size", \.text.mlpWidth),
             (text, "max_position_embeddings", \.contextLength), (text, "vocab_size", \.vocabularySize),
             (root, "projection_dim", \.embeddingWidth),
         ])
-    }
-
-    /// `preprocessor_config.json` of transformers.
-    mutating func readPreprocessor(_ file: ConfigurationFile) throws {
-        if file.root.flag("do_normalize") == false { throw file.root.fault("do_normalize", "pixels are always normalised here") }
-        normalisation = try file.root.normalisation(mean: "image_mean", deviation: "image_std") ?? normalisation
+        try claimSides(vision)
     }
 
     /// `open_clip_config.json`, or one of open_clip's own model configurations under that name.
@@ -58,11 +53,26 @@ extension CheckpointConfiguration {
             ("timm_model_name", "an image tower of timm"), ("attentional_pool", "attentional pooling"),
             ("input_patchnorm", "normalised patches"),
             ("no_ln_pre", "an image tower without its first norm"), ("ls_init_value", "scaled residual layers"),
-        ])
+            ("global_average_pool", "an average over all patches"),
+        ] + Self.customBlocks)
+        if case .list = vision.members["layers"] { throw vision.fault("layers", "a ResNet image tower is not computed here") }
         try text.refuse([
             ("hf_model_name", "a text tower of Hugging Face"), ("embed_cls", "a class token in the text tower"),
             ("no_causal_mask", "a text tower without a causal mask"), ("ls_init_value", "scaled residual layers"),
-        ])
+            ("proj_bias", "a text projection with a bias"),
+        ] + Self.customBlocks)
+        if let form = text.text("proj_type"), form != "linear" { throw text.fault("proj_type", "only \"linear\" is computed here") }
+        // What the vocabulary is called where it is CLIP's own: "openai/clip-vit-base-patch32" and the like.
+        if let name = text.text("hf_tokenizer_name"), !name.lowercased().contains("clip-vit") {
+            throw text.fault("hf_tokenizer_name", "only CLIP's own tokenizer is computed here")
+        }
+        let cleaning = text.section("tokenizer_kwargs")
+        if let clean = cleaning.text("clean"), clean != "lower" {
+            throw cleaning.fault("clean", "texts are cleaned and put into lower case here, as in CLIP")
+        }
+        if text.text("pool_type") == "eos", let end = text.integer("eos_id"), let vocabulary = try text.size("vocab_size"), end != vocabulary - 1 {
+            throw text.fault("eos_id", "CLIP's end token is the last of its \(vocabulary) tokens")
+        }
         if let pool = vision.text("pool_type"), pool != "tok" { throw vision.fault("pool_type", "only \"tok\" is computed here") }
         if let pool = text.text("pool_type"), !["argmax", "eos"].contains(pool) {
             throw text.fault("pool_type", "only \"argmax\" is computed here")
@@ -80,12 +90,30 @@ extension CheckpointConfiguration {
         }
         headCounts.text = try text.size("heads")
         try claim([
-            (vision, "width", \.vision.width), (vision, "layers", \.vision.layerCount), (vision, "image_size", \.imagePixels),
-            (vision, "patch_size", \.patchPixels), (text, "width", \.text.width), (text, "layers", \.text.layerCount),
+            (vision, "width", \.vision.width), (vision, "layers", \.vision.layerCount), (text, "width", \.text.width), (text, "layers", \.text.layerCount),
             (text, "context_length", \.contextLength), (text, "vocab_size", \.vocabularySize),
             (model, "embed_dim", \.embeddingWidth),
         ])
-        normalisation = try file.root.section("preprocess_cfg").normalisation(mean: "mean", deviation: "std") ?? normalisation
+        try claimSides(vision)
+        for (section, actual) in [(vision, \CLIPArchitecture.vision.mlpWidth), (text, \.text.mlpWidth)] {
+            guard let ratio = section.number("mlp_ratio"), (0...1000).contains(ratio), let width = try section.size("width") else { continue }
+            claims.append(Claim(file: section.file.lastPathComponent, key: section.prefix + "mlp_ratio × width", value: Int(Double(width) * ratio), actual: actual))
+        }
+        try readPreprocessing(file.root.section("preprocess_cfg"))
+    }
+
+    /// What open_clip's `CustomResidualAttentionBlock` may have.
+    private static let customBlocks = [
+        ("qk_norm", "a norm of queries and keys"), ("scaled_cosine_attn", "attention by cosines"), ("scale_heads", "scaled heads"),
+        ("scale_attn_inner", "a norm within attention"), ("scale_attn", "a norm after attention"), ("scale_fc", "a norm within the MLP"),
+    ]
+
+    private mutating func claimSides(_ vision: ConfigurationSection) throws(ModelError) {
+        let sides: [(String, KeyPath<CLIPArchitecture, Int> & Sendable)] = [("image_size", \.imagePixels), ("patch_size", \.patchPixels)]
+        for (key, actual) in sides {
+            guard let side = try vision.side(key) else { continue }
+            claims.append(Claim(file: vision.file.lastPathComponent, key: vision.prefix + key, value: side, actual: actual))
+        }
     }
 
     private mutating func claim(

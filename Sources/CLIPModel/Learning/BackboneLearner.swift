@@ -47,19 +47,25 @@ package final class BackboneLearner {
             VisionTower(architecture: architecture, parameters: reading.vision, precision: precision),
             TextTower(architecture: architecture, parameters: reading.text, precision: precision)
         )
-        text = TextActivations(
+        let vision = backbone.vision
+        let visionKeeping: Keeping = tuning != .text ? .weights : .nothing
+        text = TextActivations.fitted(
             layout: TextTowerLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture),
             architecture: architecture, keeping: tuning != .image ? .weights : .nothing, threadCount: pool.threadCount,
-            activationBytes: budget.left() / 3)
-        vision = VisionPass(
-            tower: backbone.vision, prompts: .none, frameCount: frameCount, keeping: tuning != .text ? .weights : .nothing, pool: pool,
-            budget: budget)
+            budget: budget
+        ) {
+            VisionPass.leastBytes(tower: vision, prompts: .none, frameCount: frameCount, keeping: visionKeeping, pool: pool)
+        }
+        self.vision = VisionPass(
+            tower: vision, prompts: .none, frameCount: frameCount, keeping: visionKeeping, pool: pool, budget: budget)
+        // A tower without a backward pass has no plan to fit: what it takes is taken.
+        memoryShortfall = tuning != .text ? self.vision.shortfall : budget.excess()
         head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
         headSums = VideoHead.Sums(classes: sequences.count, width: architecture.embeddingWidth)
     }
 
     /// Bytes that the memory budget is too small by.
-    package var memoryShortfall: Int { vision.shortfall }
+    package let memoryShortfall: Int
 
     /// Text features of the weights as they are now.
     package func begin() {

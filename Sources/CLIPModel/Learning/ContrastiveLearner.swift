@@ -56,9 +56,9 @@ package final class ContrastiveLearner<Part: ContrastivePart> {
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: captions, promptTokens: part.prompts.textTokens), promptLayers: part.prompts.textLayers,
             architecture: part.vision.architecture)
-        let textMemory = TextActivations(
+        let textMemory = TextActivations.fitted(
             layout: layout, architecture: part.vision.architecture, keeping: part.textKeeping, threadCount: pool.threadCount,
-            activationBytes: budget == .standard ? 1 << 30 : budget.left() / 3)
+            budget: budget)
         part.text.forward(prompts: part.textPrompts, saved: textMemory, pool: pool)
         let captionFeatures = TextFeatures(textMemory.features)
 

@@ -5,6 +5,8 @@ package enum MemoryBudget: Sendable, Equatable {
     /// Everything is kept up to `standardBytes(for:)`. Beyond, up to five layers of twelve keep no hidden rows of their
     /// MLP: a fifth less memory for a fifteenth more time.
     case standard
+    /// As `standard`, but within so many bytes of the whole process: what the machine has left.
+    case available(Int, reserve: Int)
     /// Bytes of activations.
     case activations(Int)
     /// Bytes of the whole process, of which `reserve` go to what is neither matrices nor made yet.
@@ -18,7 +20,16 @@ package enum MemoryBudget: Sendable, Equatable {
     /// the 32 MiB by which equal runs differ.
     package static func processReserve(threadCount: Int) -> Int {
         let buffers = Precision.oneDNNVersion == nil ? 12 << 20 : 57 << 20
-        return 96 << 20 + threadCount * buffers
+        // More threads than processors share their turns, and hardly ever more than a wave's chunks work at once.
+        return 96 << 20 + min(threadCount, max(8, WorkerPool.availableProcessors)) * buffers
+    }
+
+    /// Whether somebody has asked for the bound.
+    var isBoundByPeople: Bool {
+        switch self {
+        case .standard, .available: false
+        case .activations, .process: true
+        }
     }
 
     /// Bytes by which what is there now is beyond the bound.
@@ -26,12 +37,12 @@ package enum MemoryBudget: Sendable, Equatable {
         if case .process(let bytes, let reserve) = self { max(0, reserve + WorkMeter.reading.liveBytes - bytes) } else { 0 }
     }
 
-    /// Bytes that activations may take beside the matrices that are there now.
+    /// Bytes that activations may take beside the matrices that are there now; negative where these are too many.
     func left() -> Int {
         switch self {
         case .standard: .max
         case .activations(let bytes): bytes
-        case .process(let bytes, let reserve): max(0, bytes - reserve - WorkMeter.reading.liveBytes)
+        case .process(let bytes, let reserve), .available(let bytes, let reserve): bytes - reserve - WorkMeter.reading.liveBytes
         }
     }
 }

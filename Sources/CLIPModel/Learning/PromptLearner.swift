@@ -54,13 +54,17 @@ package final class PromptLearner {
         self.pool = pool
         learnsVision = prompts.visionDepth > 0
         let batch = TextBatch(sequences: sequences, promptTokens: prompts.textTokens)
-        text = TextActivations(
+        let visionKeeping: Keeping = prompts.visionDepth > 0 ? .prompts : .nothing
+        text = TextActivations.fitted(
             layout: TextTowerLayout(batch: batch, promptLayers: prompts.textLayers, architecture: backbone.architecture),
             architecture: backbone.architecture, keeping: prompts.textDepth > 0 ? .prompts : .nothing, threadCount: pool.threadCount,
-            activationBytes: budget.left() / 3)
+            budget: budget
+        ) {
+            VisionPass.leastBytes(
+                tower: backbone.vision, prompts: prompts, frameCount: frameCount, keeping: visionKeeping, pool: pool)
+        }
         vision = VisionPass(
-            tower: backbone.vision, prompts: prompts, frameCount: frameCount, keeping: learnsVision ? .prompts : .nothing, pool: pool,
-            budget: budget)
+            tower: backbone.vision, prompts: prompts, frameCount: frameCount, keeping: visionKeeping, pool: pool, budget: budget)
         let slotCount = vision.waveClipCount * vision.chunks.count
         let layout = vision.layout
         waveSums = learnsVision ? (0..<slotCount).map { _ in VisionPromptSums(layout: layout) } : []

@@ -20,6 +20,10 @@ package final class VisionPass: Sendable {
     /// Clips that go through the tower together.
     package let waveClipCount: Int
     private let keeping: Keeping
+    /// Threads that take part: each needs memory of its own, and more than there are chunks have nothing to do.
+    private let workerCount: Int
+    /// Held by whoever uses `scratch` and activations.
+    private let turn = Monitor()
     private let scratch: [VisionScratch]
     /// Activations of a wave's first chunks, one a chunk; they stay until the backward pass.
     private let kept: [VisionActivations]
@@ -53,33 +57,54 @@ package final class VisionPass: Sendable {
         func frameBytes(_ lean: Int) -> Int {
             max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, leanLayers: lean, precision: tower.precision))
         }
-        scratch = (0..<pool.threadCount).map { _ in
+        let mostItems = Self.clipsPerWave(chunkCount) * chunkCount
+        let workerCount = min(pool.threadCount, keeping.hasBackward ? mostItems : max(mostItems, WorkerPool.availableProcessors))
+        self.workerCount = workerCount
+        scratch = (0..<workerCount).map { _ in
             VisionScratch(layout: layout, frameCount: longest, keeping: keeping, leanLayers: layerCount, precision: tower.precision)
         }
         guard keeping.hasBackward else {
             waveClipCount = Self.clipsPerWave(chunkCount)
             (kept, leanLayerCount, shortfall) = ([], layerCount, 0)
-            passing = (0..<pool.threadCount).map { _ in
+            passing = (0..<workerCount).map { _ in
                 VisionActivations(layout: layout, frameCount: longest, keeping: keeping, precision: tower.precision)
             }
             return
         }
-        // Where nobody has set a bound, no more than so many layers are lean, whatever that takes.
-        let mostLean = budget == .standard ? 5 * layerCount / 12 : nil
-        let plan = Self.plan(
-            bytes: mostLean == nil ? budget.left() : MemoryBudget.standardBytes(for: keeping), mostLean: mostLean, frameCount: frameCount,
-            chunkCount: chunkCount, longest: longest,
-            layerCount: layerCount, threadCount: pool.threadCount, frameBytes: frameBytes)
+        func planned(bytes: Int, mostLean: Int?) -> Plan {
+            Self.plan(
+                bytes: bytes, mostLean: mostLean, frameCount: frameCount, chunkCount: chunkCount, longest: longest, layerCount: layerCount,
+                threadCount: workerCount, frameBytes: frameBytes)
+        }
+        var chosen: Plan
+        if budget.isBoundByPeople {
+            chosen = planned(bytes: budget.left(), mostLean: nil)
+        } else {
+            // Where nobody has set a bound, no more than so many layers are lean, whatever that takes, if it is there.
+            chosen = planned(bytes: MemoryBudget.standardBytes(for: keeping), mostLean: 5 * layerCount / 12)
+            if chosen.clips * frameCount * frameBytes(chosen.leanLayers) > budget.left() { chosen = planned(bytes: budget.left(), mostLean: nil) }
+        }
+        let plan = chosen
         (waveClipCount, leanLayerCount, shortfall) = (plan.clips, plan.leanLayers, plan.shortfall)
         kept = (0..<plan.kept).map { item in
             VisionActivations(
                 layout: layout, frameCount: chunks[item % chunkCount].count, keeping: keeping, leanLayers: plan.leanLayers,
                 precision: tower.precision)
         }
-        passing = (0..<(plan.kept < plan.clips * chunkCount ? pool.threadCount : 0)).map { _ in
+        passing = (0..<(plan.kept < plan.clips * chunkCount ? workerCount : 0)).map { _ in
             VisionActivations(
                 layout: layout, frameCount: longest, keeping: keeping, leanLayers: plan.leanLayers, precision: tower.precision)
         }
+    }
+
+    /// Bytes that a pass takes in any case, where nothing is kept that can be computed twice.
+    static func leastBytes(
+        tower: VisionTower, prompts: PromptConfiguration, frameCount: Int, keeping: Keeping, pool: WorkerPool
+    ) -> Int {
+        let before = WorkMeter.reading.liveBytes
+        let least = VisionPass(
+            tower: tower, prompts: prompts, frameCount: frameCount, keeping: keeping, pool: pool, budget: .activations(0))
+        return withExtendedLifetime(least) { WorkMeter.reading.liveBytes - before }
     }
 
     private static func clipsPerWave(_ chunkCount: Int) -> Int { (chunksPerWave + chunkCount - 1) / chunkCount }
@@ -113,9 +138,11 @@ package final class VisionPass: Sendable {
 
     /// What the prompts leave as it is: the input of the first layer that has some, `[frames × rows, width]` a clip.
     package func trunk(clips: [Matrix]) -> [MutableMatrix] {
+        turn.lock()
+        defer { turn.unlock() }
         let result = clips.map { _ in MutableMatrix(rows: frameCount * layout.frameRows, columns: layout.architecture.vision.width) }
         for start in stride(from: 0, to: clips.count, by: waveClipCount) {
-            pool.parallelFor(min(waveClipCount, clips.count - start) * chunks.count) { worker, item in
+            pool.parallelFor(min(waveClipCount, clips.count - start) * chunks.count, workers: workerCount) { worker, item in
                 let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
                 let rows = tower.trunk(
                     frames: clips[start + clip].rows(chunks[chunk]), saved: activations(of: item, worker: worker), scratch: scratch[worker])
@@ -138,8 +165,10 @@ package final class VisionPass: Sendable {
     /// - Parameter clips: pixels `[frames, 3 × side × side]`, or what `trunk` made of them.
     package func forward(clips: [Matrix], stage: ClipStage = .pixels, context: VisionPromptContext?) -> [MutableMatrix] {
         precondition(keeping == .nothing || clips.count <= waveClipCount, "\(clips.count) clips in a wave of \(waveClipCount)")
+        turn.lock()
+        defer { turn.unlock() }
         let features = clips.map { _ in MutableMatrix(rows: frameCount, columns: tower.architecture.embeddingWidth) }
-        pool.parallelFor(clips.count * chunks.count) { worker, item in
+        pool.parallelFor(clips.count * chunks.count, workers: workerCount) { worker, item in
             let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
             let saved = activations(of: item, worker: worker)
             tower.forward(
@@ -159,7 +188,9 @@ package final class VisionPass: Sendable {
         clips: [Matrix], stage: ClipStage = .pixels, featureGradients: [MutableMatrix], context: VisionPromptContext?,
         promptSums: [VisionPromptSums], weights: @Sendable (_ item: Int) -> some VisionGradientSink
     ) {
-        pool.parallelFor(clips.count * chunks.count) { worker, item in
+        turn.lock()
+        defer { turn.unlock() }
+        pool.parallelFor(clips.count * chunks.count, workers: workerCount) { worker, item in
             let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
             let frames = clips[clip].rows(rowRange(of: chunk, stage: stage))
             let saved = activations(of: item, worker: worker)

@@ -1,11 +1,11 @@
 import Tensors
 
 /// Shapes of a checkpoint's tensors by OpenAI CLIP's names, and what they tell of its sizes.
-struct CheckpointShapes {
+package struct CheckpointShapes {
     let shapes: [String: [Int]]
 
     /// Heads that a configuration names; nil where it does not.
-    struct HeadCounts {
+    package struct HeadCounts: Sendable, Equatable {
         var vision: Int?
         var text: Int?
     }
@@ -27,9 +27,11 @@ struct CheckpointShapes {
         }
         return CLIPArchitecture(
             vision: try tower(
-                CheckpointNames.visionBlocks, width: patches[0], of: CheckpointNames.patchProjection, headCount: headCounts.vision),
+                CheckpointNames.visionBlocks, width: patches[0], of: CheckpointNames.patchProjection,
+                headCount: headCounts.vision ?? KnownHeads.vision(width: patches[0])),
             text: try tower(
-                CheckpointNames.textBlocks, width: tokens[1], of: CheckpointNames.tokenEmbedding, headCount: headCounts.text),
+                CheckpointNames.textBlocks, width: tokens[1], of: CheckpointNames.tokenEmbedding,
+                headCount: headCounts.text ?? KnownHeads.text(width: tokens[1])),
             imagePixels: patchesPerSide * patches[2], patchPixels: patches[2], embeddingWidth: projection[1],
             contextLength: textPositions[0], vocabularySize: tokens[0], activation: activation)
     }
@@ -41,17 +43,9 @@ struct CheckpointShapes {
         guard hidden[0] <= 1 << 17 else {
             throw .unexpectedShape(name: "\(blocks)0\(CheckpointNames.mlpInput)", shape: hidden, expected: "at most [131072, width]")
         }
-        let heads = headCount ?? Self.guessedHeadCount(width: width)
+        let heads = headCount ?? CLIPArchitecture.Tower.usualHeadCount(width: width)
         guard heads > 0, width % heads == 0 else { throw .headCount(name: name, width: width, headCount: heads) }
         return CLIPArchitecture.Tower(width: width, layerCount: layerCount, headCount: heads, mlpWidth: hidden[0])
-    }
-
-    /// Heads where nobody says how many: 64 wide as in OpenAI's, but for the widths of open_clip's ViT-H, g and bigG.
-    static func guessedHeadCount(width: Int) -> Int {
-        switch width {
-        case 1280, 1408, 1664: 16
-        default: CLIPArchitecture.Tower.usualHeadCount(width: width)
-        }
     }
 
     private func shape(_ name: String, rank: Int) throws(ModelError) -> [Int] {

@@ -103,11 +103,28 @@ extension PromptFile {
     /// Why `backbone` is not the one that the prompts were learned on; nil where it is.
     package func foreignness(of backbone: Backbone) throws -> ForeignBackbone? {
         if header.namesBackbone {
-            return header.backboneDigest == backbone.digest
-                ? nil : .digest(expected: header.backboneDigest, name: header.backboneName, actual: backbone.digest)
+            let weights = header.backboneWeightsDigest ?? header.backboneDigest
+            guard header.backboneDigest == backbone.digest || weights == backbone.weightsDigest else {
+                return .digest(expected: header.backboneDigest, name: header.backboneName, actual: backbone.digest)
+            }
+            return headDifference(from: backbone, usual: nil)
         }
         guard let carriedBackbone else { return .unnamed(actual: backbone.digest) }
-        return try carriedBackbone.firstDifference(from: backbone).map { .weights(tensor: $0, actual: backbone.digest) }
+        if let tensor = try carriedBackbone.firstDifference(from: backbone) { return .weights(tensor: tensor, actual: backbone.digest) }
+        // The reference's own code takes heads of 64, whatever the CLIP was trained with.
+        let usual = CLIPArchitecture.Tower.usualHeadCount
+        return headDifference(
+            from: backbone,
+            usual: HeadCounts(vision: usual(backbone.architecture.vision.width), text: usual(backbone.architecture.text.width)))
+    }
+
+    /// The same weights cut into other heads compute something else. Pixels are normalized as the header says, and
+    /// `check` compares activations, so that nothing else is left to differ.
+    ///
+    /// - Parameter usual: the heads where the header names none; nil where they cannot be known.
+    private func headDifference(from backbone: Backbone, usual: HeadCounts?) -> ForeignBackbone? {
+        guard let heads = header.backboneHeads ?? usual, heads != backbone.architecture.headCounts else { return nil }
+        return .heads(expected: heads, actual: backbone.architecture.headCounts)
     }
 
     /// The same prompts with a header that names `backbone`, where the file itself names none.
@@ -115,6 +132,8 @@ extension PromptFile {
         guard !header.namesBackbone else { return self }
         var result = self
         result.header.backboneDigest = backbone.digest
+        result.header.backboneWeightsDigest = backbone.weightsDigest
+        result.header.backboneHeads = backbone.architecture.headCounts
         result.header.backboneName = backbone.description.name
         result.header.architecture = backbone.architecture.summary
         return result
@@ -126,6 +145,8 @@ package enum ForeignBackbone: Sendable, Equatable, CustomStringConvertible {
     case digest(expected: String, name: String, actual: String)
     /// The checkpoint holds another backbone; `tensor` is the first that differs.
     case weights(tensor: String, actual: String)
+    /// The weights are the same, the towers' heads are not.
+    case heads(expected: HeadCounts, actual: HeadCounts)
     /// The file neither names nor holds a backbone.
     case unnamed(actual: String)
 
@@ -134,7 +155,7 @@ package enum ForeignBackbone: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .digest(let expected, let name, let actual):
             .otherBackbone(expected: expected, expectedName: name, actual: actual)
-        case .weights, .unnamed: .prompts(.foreignBackbone(self))
+        case .weights, .heads, .unnamed: .prompts(.foreignBackbone(self))
         }
     }
 
@@ -147,6 +168,10 @@ package enum ForeignBackbone: Sendable, Equatable, CustomStringConvertible {
         case .weights(let tensor, let actual):
             "the prompts were learned on the backbone in their own file, whose \"\(ModelError.excerpt(tensor))\" is not "
                 + "that of this one (\(actual.prefix(12))…)"
+        case .heads(let expected, let actual):
+            "the prompts were learned on these weights with \(expected.vision) heads in the image tower and \(expected.text) in the "
+                + "text tower, here the backbone is read with \(actual.vision) and \(actual.text) (a bare file does not say how many; "
+                + "`vifi-prompt bridge --import FILE --heads \(expected.vision),\(expected.text)` records them)"
         case .unnamed(let actual):
             "the prompts name no backbone; whether they were learned on this one (\(actual.prefix(12))…) is unknown"
         }
@@ -190,7 +215,8 @@ extension PromptSet<Matrix> {
         self.init(
             vision: try matrices(visionNames, tokens: configuration.visionTokens),
             text: try matrices(textNames, tokens: configuration.textTokens),
-            visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound)
+            visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
+            replacedWords: configuration.replacedWords)
     }
 }
 

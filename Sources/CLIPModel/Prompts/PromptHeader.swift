@@ -6,6 +6,9 @@ import Tensors
 package struct PromptHeader: Sendable, Equatable {
     /// `Backbone.digest` of the backbone that the prompts were learned on.
     package var backboneDigest: String
+    /// `Backbone.weightsDigest` of it, and its heads; nil in files of before these were written.
+    package var backboneWeightsDigest: String?
+    package var backboneHeads: HeadCounts?
     package var backboneName: String
     /// Sizes in words, for people.
     package var architecture: String
@@ -43,6 +46,8 @@ package struct PromptHeader: Sendable, Equatable {
         shots: Int?, seed: UInt64, recipeDigest: String, metrics: [String: Double] = [:]
     ) {
         backboneDigest = backbone.digest
+        backboneWeightsDigest = backbone.weightsDigest
+        backboneHeads = backbone.architecture.headCounts
         backboneName = backbone.description.name
         architecture = backbone.architecture.summary
         self.configuration = configuration
@@ -69,6 +74,9 @@ extension PromptHeader {
     enum Key {
         static let format = "vifi_prompt_format"
         static let backboneDigest = "backbone_sha256"
+        static let backboneWeightsDigest = "backbone_weights_sha256"
+        static let visionHeads = ArchitectureMetadata.visionHeads
+        static let textHeads = ArchitectureMetadata.textHeads
         static let backboneName = "backbone_name"
         static let architecture = "architecture"
         static let visionTokens = "vision_tokens"
@@ -78,6 +86,7 @@ extension PromptHeader {
         /// In place of depths, from format 2 on.
         static let visionLayers = "vision_layers"
         static let textLayers = "text_layers"
+        static let replacedWords = "replaced_words"
         static let classNames = "class_names"
         static let frameCount = "frames"
         static let fusion = "fusion"
@@ -94,7 +103,7 @@ extension PromptHeader {
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
             frameCount, fusion, normalisation, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
-            visionLayers, textLayers,
+            visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords,
         ]
     }
 
@@ -102,6 +111,8 @@ extension PromptHeader {
     /// later have a format of their own, which these refuse.
     private static let depthFormat = "1"
     private static let layerFormat = "2"
+    /// As format 2, with words behind the text prompts, which an older program would leave out.
+    private static let wordsFormat = "2.1"
 
     package var metadata: [String: String] {
         var result = [
@@ -113,13 +124,22 @@ extension PromptHeader {
             Key.seed: "\(seed)", Key.recipeDigest: recipeDigest,
             Key.metrics: Self.json(metrics.filter { $0.value.isFinite }), Key.toolVersion: toolVersion,
         ]
-        if configuration.startsAtFirstLayers {
+        if let words = configuration.replacedWords {
+            result[Key.format] = Self.wordsFormat
+            result[Key.replacedWords] = words
+        }
+        if configuration.startsAtFirstLayers, configuration.replacedWords == nil {
             result[Key.format] = Self.depthFormat
             result[Key.visionDepth] = "\(configuration.visionDepth)"
             result[Key.textDepth] = "\(configuration.textDepth)"
         } else {
             result[Key.visionLayers] = PromptLayers(configuration.visionLayers).text
             result[Key.textLayers] = PromptLayers(configuration.textLayers).text
+        }
+        result[Key.backboneWeightsDigest] = backboneWeightsDigest
+        if let heads = backboneHeads {
+            result[Key.visionHeads] = "\(heads.vision)"
+            result[Key.textHeads] = "\(heads.text)"
         }
         if let shots { result[Key.shots] = "\(shots)" }
         result[Key.initialDigest] = initialDigest
@@ -146,7 +166,7 @@ extension PromptHeader {
             return decoded
         }
         guard let format = metadata[Key.format] else { throw .notAPromptFile }
-        guard [Self.depthFormat, Self.layerFormat].contains(format) else { throw .newerFormat(format) }
+        guard [Self.depthFormat, Self.layerFormat, Self.wordsFormat].contains(format) else { throw .newerFormat(format) }
         func layers(_ layersKey: String, depth depthKey: String) throws(ModelError) -> Range<Int> {
             if format == Self.depthFormat { return 0..<(try number(depthKey, in: 0...1000)) }
             let value = try text(layersKey)
@@ -154,13 +174,19 @@ extension PromptHeader {
             return layers.range
         }
         backboneDigest = try text(Key.backboneDigest)
+        backboneWeightsDigest = metadata[Key.backboneWeightsDigest]
+        if metadata[Key.visionHeads] != nil || metadata[Key.textHeads] != nil {
+            backboneHeads = HeadCounts(
+                vision: try number(Key.visionHeads, in: 1...1024), text: try number(Key.textHeads, in: 1...1024))
+        }
         backboneName = try text(Key.backboneName)
         architecture = try text(Key.architecture)
         configuration = PromptConfiguration(
             visionTokens: try number(Key.visionTokens, in: 0...4096),
             visionLayers: try layers(Key.visionLayers, depth: Key.visionDepth),
             textTokens: try number(Key.textTokens, in: 0...4096),
-            textLayers: try layers(Key.textLayers, depth: Key.textDepth))
+            textLayers: try layers(Key.textLayers, depth: Key.textDepth),
+            replacedWords: format == Self.wordsFormat ? try text(Key.replacedWords) : nil)
         classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
         frameCount = try number(Key.frameCount, in: 1...4096)
         template = try text(Key.template)

@@ -8,11 +8,17 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     package var visionLayers: Range<Int>
     package var textTokens: Int
     package var textLayers: Range<Int>
+    /// Words of which the text prompts replace the first tokens: what is left of them stands between prompts and name,
+    /// as in the reference with at most four text tokens (methods 1.2). nil where names follow at once.
+    package var replacedWords: String?
 
     /// No layers or no tokens switch a side off.
-    package init(visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>) {
+    package init(
+        visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>, replacedWords: String? = nil
+    ) {
         (self.visionTokens, self.visionLayers) = visionLayers.isEmpty || visionTokens == 0 ? (0, 0..<0) : (visionTokens, visionLayers)
         (self.textTokens, self.textLayers) = textLayers.isEmpty || textTokens == 0 ? (0, 0..<0) : (textTokens, textLayers)
+        self.replacedWords = self.textTokens == 0 ? nil : replacedWords
     }
 
     /// Prompts from the first layer on.
@@ -64,8 +70,13 @@ package struct PromptSet<Element: Readable>: Sendable {
     /// The first layers with prompts.
     package let visionStart: Int
     package let textStart: Int
+    /// `PromptConfiguration.replacedWords`.
+    package let replacedWords: String?
 
-    package init(vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0) {
+    package init(
+        vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0, replacedWords: String? = nil
+    ) {
+        self.replacedWords = replacedWords
         self.vision = vision
         self.text = text
         self.visionStart = visionStart
@@ -81,13 +92,15 @@ package struct PromptSet<Element: Readable>: Sendable {
     package var all: [Element] { vision + text }
 
     package var reading: PromptSet<Matrix> {
-        PromptSet<Matrix>(vision: vision.map(\.reading), text: text.map(\.reading), visionStart: visionStart, textStart: textStart)
+        PromptSet<Matrix>(vision: vision.map(\.reading), text: text.map(\.reading), visionStart: visionStart, textStart: textStart,
+            replacedWords: replacedWords)
     }
 
     package var configuration: PromptConfiguration {
         PromptConfiguration(
             visionTokens: vision.first?.rowCount ?? 0, visionLayers: visionStart..<visionStart + vision.count,
-            textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count)
+            textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count,
+            replacedWords: replacedWords)
     }
 }
 
@@ -101,7 +114,8 @@ extension PromptSet<MutableMatrix> {
             text: configuration.textLayers.map { _ in
                 MutableMatrix(rows: configuration.textTokens, columns: architecture.text.width)
             },
-            visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound)
+            visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
+            replacedWords: configuration.replacedWords)
     }
 
     /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py.

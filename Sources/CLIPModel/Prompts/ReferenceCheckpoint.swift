@@ -10,6 +10,11 @@ package enum ReferenceCheckpoint {
     private static let written = "module."
     private static let readPrefixes = ["model.", "", "state_dict."].flatMap { [$0 + written, $0] }
     private static let headerKey = "vifi_prompt"
+    /// Long texts of the header in pieces: a list of 400 class names is longer than what is read of one text.
+    private static let pieceKey = "vifi_prompt_pieces"
+    private static let pieceLength = 200
+    /// What tensors do not show of the backbone that is in the file.
+    private static let backboneKey = "vifi_backbone"
     private static let shallowName = "VPT_shallow"
     private static let towers = CheckpointLayout.vifiTowers
     /// Buffers that follow from the class names.
@@ -42,7 +47,7 @@ package enum ReferenceCheckpoint {
         let own = source.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
         let prompts = PromptSet<Matrix>(
             vision: try layers(own, name: visionName, prefix: prefix, source: source),
-            text: try layers(own, name: textName, prefix: prefix, source: source))
+            text: try layers(own, name: textName, prefix: prefix, source: source), replacedWords: try replacedWords(own, prefix: prefix, source: source))
         let known = prompts.vision.indices.map(visionName) + prompts.text.indices.map(textName) + buffers
         let backboneNames = Set(own).subtracting(known)
         // A layer with a number like "-1" or "01" is nobody's.
@@ -51,8 +56,9 @@ package enum ReferenceCheckpoint {
         }
         let carried = backboneNames.isEmpty ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames)
         if let header = try header(in: source, prompts: prompts) {
+            let told = PromptSet<Matrix>(vision: prompts.vision, text: prompts.text, replacedWords: header.configuration.replacedWords)
             return PromptFile(
-                prompts: prompts, header: header, form: .checkpoint, notes: source.warnings, carriedBackbone: carried)
+                prompts: told, header: header, form: .checkpoint, notes: source.warnings, carriedBackbone: carried)
         }
         let classCount = try source.contains(prefix + buffers[0]) ? source.description(of: prefix + buffers[0]).shape.first : nil
         return PromptFile(
@@ -60,6 +66,30 @@ package enum ReferenceCheckpoint {
             form: .checkpoint, notes: source.warnings + notes(classCount: classCount),
             carriedBackbone: carried)
     }
+
+    /// With at most four text tokens the reference starts from the words of its setting CTX_INIT, and what these leave
+    /// of the words stays behind the prompts (methods 1.2). The setting itself is not in a file, but where the text
+    /// behind the prompts is kept for each class, it shows whether all classes begin with the same tokens.
+    private static func replacedWords(_ names: [String], prefix: String, source: any WeightSource) throws -> String? {
+        guard names.contains(textName(0)) else { return nil }
+        let tokens = try source.description(of: prefix + textName(0)).shape.first ?? 0
+        // Four tokens replace all of the words.
+        guard tokens < wordLimit else { return nil }
+        let suffix = prefix + buffers[1]
+        guard source.contains(suffix) else { return templateWords }
+        let shape = try source.description(of: suffix).shape
+        guard shape.count == 3, shape[0] > 1, shape[1] >= wordLimit, shape.reduce(1, *) <= 1 << 28 else { return templateWords }
+        let values = try source.floats(named: suffix, shape: shape)
+        let (kept, length) = ((wordLimit - tokens) * shape[2], shape[1] * shape[2])
+        let first = values[..<kept]
+        guard first.contains(where: { $0 != 0 && $0.isFinite }) else { return templateWords }
+        let isShared = (1..<shape[0]).allSatisfy { values[($0 * length)..<($0 * length + kept)].elementsEqual(first) }
+        return isShared ? templateWords : nil
+    }
+
+    /// CTX_INIT of the reference's utils/config.py, and the most text tokens with which it has effect.
+    package static let templateWords = "a photo of a"
+    private static let wordLimit = 4
 
     private static func isBackbone(_ name: String) -> Bool {
         name == CheckpointNames.logitScale || name.hasPrefix(towers.vision) || name.hasPrefix(towers.text)
@@ -95,11 +125,13 @@ package enum ReferenceCheckpoint {
 
     /// The header that `export` put beside the tensors.
     private static func header(in source: any WeightSource, prompts: PromptSet<Matrix>) throws -> PromptHeader? {
-        let prefix = headerKey + "."
-        let members = source.metadata.filter { $0.key.hasPrefix(prefix) }
+        var members = members(of: headerKey, in: source)
         guard !members.isEmpty else { return nil }
-        let header = try PromptHeader(
-            metadata: Dictionary(uniqueKeysWithValues: members.map { (String($0.key.dropFirst(prefix.count)), $0.value) }))
+        for key in members.keys {
+            let pieces = self.members(of: "\(pieceKey).\(key)", in: source)
+            if !pieces.isEmpty { members[key] = (0..<pieces.count).compactMap { pieces["\($0)"] }.joined() }
+        }
+        let header = try PromptHeader(metadata: members)
         let (said, found) = (header.configuration, prompts.configuration)
         for (key, said, found) in [
             (PromptHeader.Key.visionTokens, said.visionTokens, found.visionTokens),
@@ -152,7 +184,52 @@ package enum ReferenceCheckpoint {
         }
         let header = file.header.metadata.sorted { $0.key < $1.key }.map { (key: $0.key, value: PyTorchValue.text($0.value)) }
         return try PyTorchWriter.write(
-            .dictionary([("model", .ordered(model)), (headerKey, .dictionary(header))]), to: path)
+            .dictionary(
+                [("model", .ordered(model)), (headerKey, .dictionary(header)), (pieceKey, .dictionary(pieces(of: file.header.metadata)))]
+                    + (backbone.map { [(backboneKey, .dictionary(facts(of: $0)))] } ?? [])),
+            to: path)
+    }
+
+    private static func pieces(of metadata: [String: String]) -> [(key: String, value: PyTorchValue)] {
+        metadata.filter { $0.value.utf8.count > 1000 }.sorted { $0.key < $1.key }.map { key, value in
+            let scalars = Array(value.unicodeScalars)
+            let pieces = stride(from: 0, to: scalars.count, by: pieceLength).enumerated().map { number, start in
+                var view = String.UnicodeScalarView()
+                view.append(contentsOf: scalars[start..<min(start + pieceLength, scalars.count)])
+                return (key: "\(number)", value: PyTorchValue.text(String(view)))
+            }
+            return (key: key, value: .dictionary(pieces))
+        }
+    }
+
+    /// As in a backbone file of ours, with the heads told in any case.
+    private static func facts(of backbone: Backbone) -> [(key: String, value: PyTorchValue)] {
+        let heads = backbone.architecture.headCounts
+        let facts = backbone.description.metadata.merging(backbone.architecture.metadata) { $1 }.merging([
+            ArchitectureMetadata.visionHeads: "\(heads.vision)", ArchitectureMetadata.textHeads: "\(heads.text)",
+        ]) { $1 }
+        return facts.sorted { $0.key < $1.key }.map { (key: $0.key, value: PyTorchValue.text($0.value)) }
+    }
+
+    // MARK: The backbone inside
+
+    /// What `write` put beside a backbone's tensors; nil in a checkpoint of the reference.
+    static func keptBackbone(in source: any WeightSource) -> [String: String]? {
+        let facts = members(of: backboneKey, in: source)
+        return facts.isEmpty ? nil : facts
+    }
+
+    /// The activation that prompts in the file were learned with: that of the backbone beside them.
+    static func keptActivation(in source: any WeightSource) throws(ModelError) -> Activation? {
+        guard let name = members(of: headerKey, in: source)[PromptHeader.Key.activation] else { return nil }
+        return try Activation(named: name)
+    }
+
+    private static func members(of key: String, in source: any WeightSource) -> [String: String] {
+        let prefix = key + "."
+        return Dictionary(
+            source.metadata.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) },
+            uniquingKeysWith: { first, _ in first })
     }
 }
 
@@ -183,6 +260,34 @@ struct CarriedBackbone: Sendable {
             }
         }
         return unknown.min().map { prefix + $0 }
+    }
+}
+
+extension PromptConfiguration {
+    /// What the reference would put behind these prompts of words that they do not replace, in its default setting.
+    ///
+    /// Its tokenizer makes one token of each of the words.
+    private var leftWords: String? {
+        let words = ReferenceCheckpoint.templateWords.split(separator: " ")
+        guard (1..<words.count).contains(textTokens), !textLayers.isEmpty else { return nil }
+        return words.dropFirst(textTokens).joined(separator: " ")
+    }
+
+    /// For who reads prompts of the reference: what stands behind them.
+    package var replacedWordsNote: String? {
+        guard let replacedWords, let leftWords else { return nil }
+        return "with \(counted(textTokens, "text token", "text tokens")) ViFi-CLIP keeps \"\(leftWords)\" of its CTX_INIT "
+            + "\"\(replacedWords)\" between prompts and class name; so it is done here"
+    }
+
+    /// For who exports prompts: the setting of the reference that gives them the meaning that they have here, where its
+    /// default would not.
+    package var neededSetting: (name: String, warning: String)? {
+        guard replacedWords == nil, let leftWords else { return nil }
+        return (
+            "CTX_INIT ''",
+            "ViFi-CLIP must be run with TRAINER.ViFi_CLIP.CTX_INIT '': with its default \"\(ReferenceCheckpoint.templateWords)\" it "
+                + "puts \"\(leftWords)\" behind prompts of at most 3 text tokens, which these were learned without.")
     }
 }
 

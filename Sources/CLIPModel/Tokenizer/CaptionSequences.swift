@@ -23,7 +23,7 @@ extension Backbone {
         tokenizer: any Tokenizer
     ) throws -> CaptionSequences {
         let made = try sequences(
-            ofCaptions: captions, textTokens: prompts.textTokens, template: template, maxWords: maxWords, tokenizer: tokenizer)
+            ofCaptions: captions, textTokens: prompts.textTokens, replacedWords: prompts.replacedWords, template: template, maxWords: maxWords, tokenizer: tokenizer)
         return CaptionSequences(
             sequences: try withWords(made.sequences, in: prompts, of: template ?? "{}", tokenizer: tokenizer),
             cutCount: made.cutCount, tokenLimit: made.tokenLimit)
@@ -31,10 +31,11 @@ extension Backbone {
 
     /// The same with room for prompts that nothing stands in yet.
     package func sequences(
-        ofCaptions captions: [String], textTokens: Int, template: String?, maxWords: Int? = nil, tokenizer: any Tokenizer
+        ofCaptions captions: [String], textTokens: Int, replacedWords: String? = nil, template: String?, maxWords: Int? = nil, tokenizer: any Tokenizer
     ) throws(TokenizerError) -> CaptionSequences {
         let (words, suffix, _) = try TokenSequence.parts(of: .template(template ?? "{}"))
-        let prefix = textTokens > 0 ? "" : words
+        let prefix = textTokens > 0 ? replacedWords.map { $0 + " " } ?? "" : words
+        let droppedCount = textTokens > 0 ? min(textTokens, tokenizer.encode(prefix).count) : 0
         let limit = min(architecture.contextLength - textTokens, maxWords ?? .max)
         guard limit > 2 else { throw .noRoomForCaptions(tokens: limit + textTokens, promptTokens: textTokens) }
         let prompts = [Int](repeating: 0, count: textTokens)
@@ -42,7 +43,7 @@ extension Backbone {
         var sequences: [[Int]] = []
         var cutCount = 0
         for (index, caption) in captions.enumerated() {
-            var ids = tokenizer.encode(prefix + caption + suffix)
+            var ids = Array(tokenizer.encode(prefix + caption + suffix).dropFirst(droppedCount))
             if cleanedText(caption).isEmpty {
                 faults.append(.init(index: index, name: caption, problem: .empty))
             } else if ids.contains(where: { $0 == tokenizer.startToken || $0 == tokenizer.endToken }) {

@@ -25,21 +25,27 @@ extension Backbone {
     ///
     /// - Parameters:
     ///   - textTokens: learned prompts before each name.
+    ///   - replacedWords: `PromptConfiguration.replacedWords`.
     ///   - template: words with `{}` in the name's place; ViFi-CLIP's where nil.
     ///   - keepsUnderscores: the template takes names with their `_`, as in the reference (methods 1.1);
     ///     otherwise, and with learned prompts always, these are read as spaces.
     /// - Throws: `ModelError` without names, `TokenizerError` naming all classes that do not fit.
     package func sequences(
-        of classNames: [String], textTokens: Int, template: String?, keepsUnderscores: Bool = false,
+        of classNames: [String], textTokens: Int, replacedWords: String? = nil, template: String?, keepsUnderscores: Bool = false,
         tokenizer: any Tokenizer
     ) throws -> [[Int]] {
         guard !classNames.isEmpty else { throw ModelError.noClasses }
         let names = keepsUnderscores && textTokens == 0
             ? classNames : classNames.map { $0.replacingOccurrences(of: "_", with: " ") }
         return try TokenSequence.sequences(
-            for: names, wording: textTokens > 0 ? .prompts(count: textTokens) : template.map { .template($0) } ?? .photo,
+            for: names, wording: wording(textTokens: textTokens, replacedWords: replacedWords, template: template),
             tokenizer: tokenizer, contextLength: architecture.contextLength
         ).map(\.tokens)
+    }
+
+    private func wording(textTokens: Int, replacedWords: String?, template: String?) -> TextWording {
+        guard textTokens > 0 else { return template.map { .template($0) } ?? .photo }
+        return replacedWords.map { .replacedWords($0, count: textTokens) } ?? .prompts(count: textTokens)
     }
 
     /// The token sequences of all classes for `prompts`, parameters as above.
@@ -53,7 +59,7 @@ extension Backbone {
         tokenizer: any Tokenizer
     ) throws -> [[Int]] {
         let sequences = try sequences(
-            of: classNames, textTokens: prompts.textTokens, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
+            of: classNames, textTokens: prompts.textTokens, replacedWords: prompts.replacedWords, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
         return try withWords(sequences, in: prompts, of: template ?? TextWording.photoTemplate, tokenizer: tokenizer)
     }
 

@@ -4,9 +4,8 @@
 
 /// Text as CLIP's tokenizer sees it: repaired, without HTML references, single spaces, lower case.
 ///
-/// Follows `basic_clean`, `whitespace_clean` and `lower` of openai/CLIP `simple_tokenizer.py`. Of the
-/// repairs of its library ftfy, those that a rule per character describes are made (see `repaired`);
-/// its guesses at wrongly decoded text are not.
+/// Follows `basic_clean`, `whitespace_clean` and `lower` of openai/CLIP `simple_tokenizer.py`, and the
+/// repairs of its library ftfy.
 func cleanedText(_ text: String) -> String {
     let unescaped = unescapedHTML(unescapedHTML(repaired(text)))
     // Python's `split` also counts the four separators U+001C to U+001F as space.
@@ -14,19 +13,25 @@ func cleanedText(_ text: String) -> String {
     return lowercased(words.map(String.init).joined(separator: " "))
 }
 
-/// ftfy's repairs, repeated while they change something.
+/// ftfy's repairs, repeated while they change something, line by line as ftfy does it.
 private func repaired(_ text: String) -> String {
     // What most labels are: nothing to repair.
     if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "&") }) { return text }
     let holdsMarkup = text.utf8.contains(UInt8(ascii: "<"))
-    var result = text
+    let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.map { repaired(line: String($0), holdsMarkup: holdsMarkup) }.joined(separator: "\n")
+}
+
+private func repaired(line: String, holdsMarkup: Bool) -> String {
+    var result = line
     // References nest (`&amp;amp;`); text with more levels than this is no label.
     for _ in 0..<8 {
-        let unescaped = holdsMarkup ? result : unescapedHTML(result)
+        let unescaped = holdsMarkup ? result : unescapedHTML(withCapitalReferences(result))
         var view = String.UnicodeScalarView()
-        for scalar in unescaped.unicodeScalars { appendRepaired(scalar, to: &view) }
+        for scalar in decodedMojibake(unescaped).unicodeScalars { appendUsual(scalar, to: &view) }
+        let bare = withoutTerminalEscapes(view).filter { !isControl($0) }
         var normalised = String.UnicodeScalarView()
-        normalised.append(contentsOf: String(view)._nfc)
+        normalised.append(contentsOf: String(String.UnicodeScalarView(bare))._nfc)
         let next = String(normalised)
         if next.unicodeScalars.elementsEqual(result.unicodeScalars) { break }
         result = next
@@ -34,38 +39,84 @@ private func repaired(_ text: String) -> String {
     return result
 }
 
-/// One character without Windows-1252 controls, ligatures, full or half width, curled quotes and
-/// control characters, in ftfy's order.
-private func appendRepaired(_ scalar: Unicode.Scalar, to view: inout String.UnicodeScalarView) {
+/// One character without Windows-1252 controls, ligatures, full or half width and curled quotes, in ftfy's order.
+private func appendUsual(_ scalar: Unicode.Scalar, to view: inout String.UnicodeScalarView) {
     let scalar = (0x80...0x9F).contains(scalar.value) ? windows1252[Int(scalar.value) - 0x80] : scalar
     switch scalar.value {
     case 0x02BC, 0x2018...0x201B: view.append("'")
     case 0x201C...0x201F: view.append("\"")
-    case 0x3000: view.append(" ")
-    case 0xFF01...0xFF5E:
-        view.append(Unicode.Scalar(UInt8(scalar.value - 0xFEE0)))
-    case 0xFF61...0xFF9F:
-        view.append(halfWidthKatakana[Int(scalar.value) - 0xFF61])
-    case 0...0x08, 0x0B, 0x0E...0x1F, 0x7F, 0x206A...0x206F, 0xFEFF, 0xFFF9...0xFFFC: break
+    case 0xFF01...0xFF5E: view.append(Unicode.Scalar(UInt8(scalar.value - 0xFEE0)))
     default:
         if let letters = ligatures[scalar] {
             view.append(contentsOf: letters.unicodeScalars)
+        } else if let usual = usualWidths[scalar] {
+            view.append(contentsOf: usual)
         } else {
             view.append(scalar)
         }
     }
 }
 
+private func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0...0x08, 0x0B, 0x0E...0x1F, 0x7F, 0x206A...0x206F, 0xFEFF, 0xFFF9...0xFFFC: true
+    default: false
+    }
+}
+
+/// Without what colours a terminal: escape, `[`, numbers with semicolons, a letter.
+private func withoutTerminalEscapes(_ text: String.UnicodeScalarView) -> [Unicode.Scalar] {
+    let scalars = Array(text)
+    guard scalars.contains("\u{1B}") else { return scalars }
+    var result: [Unicode.Scalar] = []
+    var position = 0
+    while position < scalars.count {
+        if scalars[position] == "\u{1B}", position + 1 < scalars.count, scalars[position + 1] == "[" {
+            let numbers = scalars[(position + 2)...].prefix { $0 == ";" || $0.properties.generalCategory == .decimalNumber }
+            let end = position + 2 + numbers.count
+            if end < scalars.count, scalars[end].isASCII, scalars[end].properties.isAlphabetic {
+                position = end + 1
+                continue
+            }
+        }
+        result.append(scalars[position])
+        position += 1
+    }
+    return result
+}
+
+/// References in capitals, which HTML does not know but people write: `&EACUTE;` as `É`.
+private func withCapitalReferences(_ text: String) -> String {
+    guard text.utf8.contains(UInt8(ascii: "&")) else { return text }
+    var result = ""
+    var rest = text[...]
+    while let start = rest.firstIndex(of: "&") {
+        result += rest[..<start]
+        rest = rest[start...]
+        let name = rest.dropFirst().prefix(32).prefix { $0.isASCII && ($0.isUppercase || $0.isNumber) }
+        let reference = "&\(name);"
+        let small = reference.lowercased()
+        if !name.isEmpty, rest.hasPrefix(reference), unescapedHTML(reference) == reference, unescapedHTML(small) != small {
+            result += unescapedHTML(small).uppercased()
+            rest = rest.dropFirst(reference.count)
+        } else {
+            result += "&"
+            rest = rest.dropFirst()
+        }
+    }
+    return result + rest
+}
+
+/// By the full or half form of a character.
+private let usualWidths: [Unicode.Scalar: [Unicode.Scalar]] = Dictionary(
+    characterWidths.unicodeScalars.split(separator: "|").compactMap { entry in entry.first.map { ($0, Array(entry.dropFirst())) } },
+    uniquingKeysWith: { first, _ in first })
+
 private let ligatures: [Unicode.Scalar: String] = [
     "Ĳ": "IJ", "ĳ": "ij", "ŉ": "'n", "Ǳ": "DZ", "ǲ": "Dz", "ǳ": "dz", "Ǆ": "DŽ", "ǅ": "Dž", "ǆ": "dž",
     "Ǉ": "LJ", "ǈ": "Lj", "ǉ": "lj", "Ǌ": "NJ", "ǋ": "Nj", "ǌ": "nj",
     "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "ſt", "ﬆ": "st",
 ]
-
-/// The usual forms of U+FF61 to U+FF9F; the last two are combining marks.
-private let halfWidthKatakana: [Unicode.Scalar] = Array(
-    ("。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"
-        + "\u{3099}\u{309A}").unicodeScalars)
 
 /// Lower case as Python makes it: a sigma at the end of a word takes its final form.
 private func lowercased(_ text: String) -> String {

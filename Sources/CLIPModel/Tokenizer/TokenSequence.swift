@@ -2,6 +2,8 @@
 package enum TextWording: Sendable, Equatable {
     /// `count` places for learned prompts, the name, a full stop.
     case prompts(count: Int)
+    /// `count` places in the place of the first tokens of these words, what is left of the words, the name, a full stop.
+    case replacedWords(String, count: Int)
     /// Words, with `{}` where the name goes: `a photo of a {}.`
     case template(String)
 
@@ -34,6 +36,7 @@ package struct TokenSequence: Sendable, Equatable {
         for classNames: [String], wording: TextWording, tokenizer: some Tokenizer, contextLength: Int
     ) throws(TokenizerError) -> [TokenSequence] {
         let (prefix, suffix, promptCount) = try parts(of: wording)
+        let droppedCount = promptCount > 0 ? min(promptCount, tokenizer.encode(prefix).count) : 0
         var faults: [TokenizerError.ClassNameFault] = []
         var result: [TokenSequence] = []
         for (index, name) in classNames.enumerated() {
@@ -45,7 +48,7 @@ package struct TokenSequence: Sendable, Equatable {
                 refuse(.tooLong(tokenCount: nil))
                 continue
             }
-            let ids = tokenizer.encode(prefix + name + suffix)
+            let ids = Array(tokenizer.encode(prefix + name + suffix).dropFirst(droppedCount))
             let tokenCount = ids.count + promptCount + 2
             if cleanedText(name).isEmpty {
                 refuse(.empty)
@@ -72,6 +75,9 @@ package struct TokenSequence: Sendable, Equatable {
         case .prompts(let count):
             precondition(count >= 0, "a number of prompts is not negative")
             return ("", ".", count)
+        case .replacedWords(let words, let count):
+            precondition(count >= 0, "a number of prompts is not negative")
+            return (words + " ", ".", count)
         case .template(let text):
             let scalars = Array(text.unicodeScalars)
             let places = scalars.indices.dropLast().filter { scalars[$0] == "{" && scalars[$0 + 1] == "}" }

@@ -83,10 +83,16 @@ package enum TokenizerError: ReportableError, Equatable {
     }
 
     private static func words(for faults: [ClassNameFault], contextLength: Int) -> String {
-        let heading = "\(faults.count) class name\(faults.count == 1 ? "" : "s") cannot be used; "
-            + "\(contextLength) tokens fit, with the prompt and the start and end tokens:"
-        let remedy = "Shorten the names, or use fewer prompt tokens."
-        return [heading, lines(faults, noun: "class"), remedy].joined(separator: "\n")
+        func has(_ isMeant: (ClassNameFault.Problem) -> Bool) -> Bool { faults.contains { isMeant($0.problem) } }
+        let hasLong = has { if case .tooLong = $0 { true } else { false } }
+        let heading = "\(faults.count) class name\(faults.count == 1 ? "" : "s") cannot be used"
+            + (hasLong ? "; \(contextLength) tokens fit, with the prompt and the start and end tokens:" : ":")
+        var remedies = hasLong ? ["Shorten the names, or use fewer prompt tokens."] : []
+        if has({ $0 == .holdsSpecialToken }) {
+            remedies.append("Take <|startoftext|> and <|endoftext|> out of the names: CLIP's texts begin and end with these.")
+        }
+        if remedies.isEmpty { remedies = ["Give every class a name of at least one visible character."] }
+        return ([heading, lines(faults, noun: "class")] + remedies).joined(separator: "\n")
     }
 
     private static func lines(_ faults: [ClassNameFault], noun: String) -> String {

@@ -162,6 +162,9 @@ package final class TextActivations: Sendable {
     private let kept: [TextChunkActivations]
     /// One a worker, for chunks whose activations are not kept.
     private let passing: [TextChunkActivations]
+    private let largestChunkBytes: Int
+    /// Held by whoever fills or reads the activations.
+    let turn = Monitor()
 
     /// - Parameter activationBytes: bound on the chunks' activations; what each worker needs for one is taken
     ///   in any case.
@@ -179,8 +182,8 @@ package final class TextActivations: Sendable {
         let chunkCount = layout.chunks.count
         let shapes = (0..<chunkCount).flatMap { [layout.chunkShape(of: $0, layer: 0), layout.chunkShape(of: $0, layer: layout.layerCount - 1)] }
         let rows = shapes.map(\.groups.rowCount).max() ?? 0
-        // Any worker may take any chunk, also where there are fewer chunks than workers.
-        let workerCount = threadCount
+        // A loop over the chunks has no more workers than there are chunks.
+        let workerCount = min(threadCount, chunkCount)
         scratch = (0..<workerCount).map { _ in
             TextScratch(
                 block: BlockScratch(for: shapes, tower: tower, keeping: keeping, keepsHidden: layout.trunkLayerCount == 0),
@@ -189,6 +192,7 @@ package final class TextActivations: Sendable {
         }
         var keptCount = keeping.hasBackward ? chunkCount : 0
         let chunkBytes = Self.chunkBytes(rows: rows, layout: layout, tower: tower, keeping: keeping)
+        largestChunkBytes = chunkBytes
         if keptCount * chunkBytes > activationBytes {
             keptCount = min(keptCount, max(0, activationBytes - workerCount * chunkBytes) / max(1, chunkBytes))
         }
@@ -204,6 +208,34 @@ package final class TextActivations: Sendable {
             MutableMatrix(rows: layout.chunkShape(of: $0, layer: 0).groups.rowCount, columns: tower.width)
         }
     }
+
+    /// Memory for a text tower within a budget: what cannot be kept is computed twice, to the same numbers.
+    ///
+    /// - Parameter others: bytes that what is made later takes in any case; they go before what is kept here.
+    static func fitted(
+        layout: TextTowerLayout, architecture: CLIPArchitecture, keeping: Keeping, threadCount: Int, budget: MemoryBudget,
+        others: () -> Int = { 0 }
+    ) -> TextActivations {
+        func made(_ bytes: Int) -> TextActivations {
+            TextActivations(
+                layout: layout, architecture: architecture, keeping: keeping, threadCount: threadCount, activationBytes: bytes)
+        }
+        guard keeping.hasBackward else { return made(0) }
+        let standard = MemoryBudget.standardBytes(for: keeping)
+        guard budget != .standard else { return made(standard) }
+        let wanted: Int
+        do {
+            let least = made(0)
+            let before = least.passingBytes
+            let left = withExtendedLifetime(least) { budget.left() }
+            let third = (left + before) / 3
+            wanted = min(budget.isBoundByPeople ? third : min(third, standard), before + max(0, left - others()))
+        }
+        return made(wanted)
+    }
+
+    /// Bytes of the activations that take turns.
+    private var passingBytes: Int { passing.isEmpty ? 0 : passing.count * largestChunkBytes }
 
     private static func chunkBytes(rows: Int, layout: TextTowerLayout, tower: CLIPArchitecture.Tower, keeping: Keeping) -> Int {
         rows * layout.layerCount * BlockActivations.bytesPerRow(tower: tower, keeping: keeping)

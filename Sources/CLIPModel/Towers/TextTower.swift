@@ -29,6 +29,8 @@ package struct TextTower: Sendable {
     ///   - hasTrunk: whether `saved` still holds what layers without prompts came to: an earlier call filled it,
     ///     and no weight has changed.
     package func forward(prompts: [Matrix], saved: TextActivations, pool: WorkerPool, hasTrunk: Bool = false) {
+        saved.turn.lock()
+        defer { saved.turn.unlock() }
         let first = hasTrunk && !saved.trunk.isEmpty ? saved.layout.trunkLayerCount : 0
         prefixForward(prompts: prompts, from: first, saved: saved)
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
@@ -46,6 +48,8 @@ package struct TextTower: Sendable {
         featureGradient: Matrix, saved: TextActivations, promptGradients: [MutableMatrix],
         weights: some TextGradientSink, pool: WorkerPool
     ) {
+        saved.turn.lock()
+        defer { saved.turn.unlock() }
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
             let chunk = saved.activations(of: index, worker: worker)
             if !saved.isKept(index) {

@@ -54,6 +54,7 @@ func product(
         inner == rightInner && output.rowCount == rows && output.columnCount == columns,
         "product \(rows)×\(inner) · \(rightInner)×\(columns) into \(output.rowCount)×\(output.columnCount)")
     precondition(blasIsSingleThreaded)
+    vifi_blas_alone()
     guard rows > 0, columns > 0 else { return 0 }
     guard inner > 0 else {
         if !adding { output.fill(0) }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Glibc
 import Tensors
 
 /// What this machine has and what this process may use of it, as far as Linux tells.
@@ -17,7 +18,7 @@ package enum Machine {
     /// The first processor's lines of /proc/cpuinfo.
     private static let cpuInformation: [String: String] = {
         var result: [String: String] = [:]
-        for line in text("/proc/cpuinfo").split(separator: "\n") {
+        for line in kernelFile("/proc/cpuinfo").split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
             if parts.count == 2, result[parts[0]] == nil { result[parts[0]] = parts[1] }
         }
@@ -29,76 +30,34 @@ package enum Machine {
 
     /// Processors that this process may run on, as the kernel writes them: "0-15,32-47".
     package static var allowedProcessors: String {
-        for line in text("/proc/self/status").split(separator: "\n") where line.hasPrefix("Cpus_allowed_list:") {
+        for line in kernelFile("/proc/self/status").split(separator: "\n") where line.hasPrefix("Cpus_allowed_list:") {
             return line.dropFirst("Cpus_allowed_list:".count).trimmingCharacters(in: .whitespaces)
         }
         return ""
     }
 
-    /// Bytes of memory that could be used now without swapping.
-    package static var availableMemory: Int { memoryLine("MemAvailable", in: "/proc/meminfo") ?? 0 }
+    /// Bytes of memory that this process could take now without swapping: what the machine has, and what control groups
+    /// and the limit on the address space leave.
+    package static var availableMemory: Int {
+        var available = memoryLine("MemAvailable", in: "/proc/meminfo") ?? 0
+        if let left = ControlGroups.here.memoryLeft { available = min(available, left) }
+        var limit = rlimit()
+        if unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, let bytes = Int(exactly: limit.rlim_cur) {
+            available = min(available, max(0, bytes - (memoryLine("VmSize", in: "/proc/self/status") ?? 0)))
+        }
+        return available
+    }
     package static var totalMemory: Int { memoryLine("MemTotal", in: "/proc/meminfo") ?? 0 }
     /// The most memory that this process has held at a time, in bytes.
     package static var peakMemory: Int { memoryLine("VmHWM", in: "/proc/self/status") ?? 0 }
 
+    /// The tightest limits of the control groups around this process.
+    package static var limits: ControlGroups { .here }
+
     private static func memoryLine(_ key: String, in path: String) -> Int? {
-        for line in text(path).split(separator: "\n") where line.hasPrefix(key + ":") {
+        for line in kernelFile(path).split(separator: "\n") where line.hasPrefix(key + ":") {
             return line.split(separator: " ").compactMap { Int($0) }.first.map { $0 << 10 }
         }
         return nil
-    }
-
-    /// What a container or a service manager allows: nil where there is no limit.
-    package struct Limits: Sendable, Equatable {
-        /// Bytes.
-        package var memory: Int?
-        package var processors: Double?
-    }
-
-    /// The tightest limits of the control groups around this process.
-    package static var limits: Limits {
-        var result = Limits()
-        for folder in controlGroups {
-            if let memory = Int(word(0, of: folder.appendingPath("memory.max"))) {
-                result.memory = min(result.memory ?? .max, memory)
-            }
-            let cpu = folder.appendingPath("cpu.max")
-            if let quota = Double(word(0, of: cpu)), let period = Double(word(1, of: cpu)), period > 0 {
-                result.processors = min(result.processors ?? .infinity, quota / period)
-            }
-        }
-        // The older interface, whose numbers say "none" by being huge.
-        if let memory = Int(word(0, of: "/sys/fs/cgroup/memory/memory.limit_in_bytes")), memory < 1 << 60 {
-            result.memory = min(result.memory ?? .max, memory)
-        }
-        if let quota = Double(word(0, of: "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")), quota > 0,
-            let period = Double(word(0, of: "/sys/fs/cgroup/cpu/cpu.cfs_period_us")), period > 0
-        {
-            result.processors = min(result.processors ?? .infinity, quota / period)
-        }
-        return result
-    }
-
-    /// This process's group and those above it.
-    private static var controlGroups: [String] {
-        let line = text("/proc/self/cgroup").split(separator: "\n").first { $0.hasPrefix("0::") }
-        var path = line.map { String($0.dropFirst(3)) } ?? "/"
-        var result = ["/sys/fs/cgroup"]
-        while path.utf8.count > 1, path != "/" {
-            result.append("/sys/fs/cgroup" + path)
-            path = path.parentDirectory
-        }
-        return result
-    }
-
-    private static func word(_ index: Int, of path: String) -> String {
-        let words = text(path).split { $0 == " " || $0 == "\n" }
-        return index < words.count ? String(words[index]) : ""
-    }
-
-    /// Files of the kernel have no size, so they are read to their end.
-    private static func text(_ path: String) -> String {
-        guard let handle = FileHandle(forReadingAtPath: path), let data = try? handle.read(upToCount: 1 << 20) else { return "" }
-        return String(decoding: data, as: UTF8.self)
     }
 }

@@ -12,8 +12,11 @@ package struct RankPlaces: Sendable {
         /// Processors of the machine.
         package var online: Int
         package var processor: String
+        /// Processors' worth of time that control groups allow; nil for no limit.
+        package var quota: Double?
 
-        package init(host: String, allowed: String, online: Int, processor: String) {
+        package init(host: String, allowed: String, online: Int, processor: String, quota: Double? = nil) {
+            self.quota = quota
             self.host = host
             self.allowed = allowed
             self.online = online
@@ -23,7 +26,7 @@ package struct RankPlaces: Sendable {
         package static var here: Place {
             Place(
                 host: Machine.hostName, allowed: Machine.allowedProcessors, online: ProcessInfo.processInfo.processorCount,
-                processor: Machine.processorName)
+                processor: Machine.processorName, quota: Machine.limits.processors)
         }
     }
 
@@ -36,7 +39,9 @@ package struct RankPlaces: Sendable {
     package func threadCount(of rank: Int) -> Int {
         let own = Self.processors(places[rank].allowed)
         let sharing = places.count { $0.host == places[rank].host && !Self.processors($0.allowed).isDisjoint(with: own) }
-        return max(1, (own.isEmpty ? WorkerPool.availableProcessors : own.count) / max(1, sharing))
+        let usable = own.isEmpty
+            ? WorkerPool.availableProcessors : WorkerPool.processors(allowed: own.count, quota: places[rank].quota)
+        return max(1, usable / max(1, sharing))
     }
 
     /// Whether sums may come out otherwise on some ranks.

@@ -59,6 +59,7 @@ final class SharedSteps: EpochSteps {
             let reports = try group.gathered(value: ownReport)
             try agree(on: reports)
             guard isAsAssumed(reports) else {
+                task.discard()
                 cancel()
                 waitedBefore += stream.waitingSeconds
                 self.stream = nil

@@ -35,6 +35,8 @@ package struct RunRecord: Codable, Equatable, Sendable {
     package var isPocket: Bool
     package var backbone: String
     package var backboneSHA256: String
+    /// Of the weights alone; nil in runs of before the two digests were told apart.
+    package var backboneWeightsSHA256: String?
     package var configurationSHA256: String
     package var labelsSHA256: String
     /// Over the tokens of the class names: another vocabulary makes others.
@@ -78,7 +80,8 @@ package struct RunRecord: Codable, Equatable, Sendable {
 
     /// What a run of the same group was started with otherwise, beyond seed and shots; nil for nothing.
     package func otherInput(than first: RunRecord) -> String? {
-        if backboneSHA256 != first.backboneSHA256 { return "backbone" }
+        let named = first.backboneWeightsSHA256 == nil ? [backboneSHA256, backboneWeightsSHA256] : [backboneSHA256]
+        if !named.contains(first.backboneSHA256) { return "backbone" }
         if labelsSHA256 != first.labelsSHA256 { return "list of labels" }
         if sequencesSHA256 != first.sequencesSHA256 { return "vocabulary" }
         if initialSHA256 != first.initialSHA256 { return "file of --init" }

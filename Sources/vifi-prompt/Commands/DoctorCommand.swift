@@ -145,7 +145,7 @@ enum Doctor {
 
     private static var memory: [Finding] {
         let limit = Machine.limits.memory
-        let usable = min(Machine.availableMemory, limit ?? .max)
+        let usable = Machine.availableMemory
         let text = "\(bytes(Machine.availableMemory)) of \(bytes(Machine.totalMemory)) available"
             + (limit.map { ", limited to \(bytes($0)) by a control group" } ?? "")
         return [

@@ -30,14 +30,17 @@ struct MemoryOptions: ParsableArguments {
     /// - Parameters:
     ///   - besides: bytes of what is not made yet, or no matrix.
     func budget(pool: WorkerPool, besides: Int = 0) -> MemoryBudget {
-        guard let memory else { return .standard }
-        return .process(memory.bytes, reserve: MemoryBudget.processReserve(threadCount: pool.threadCount) + besides)
+        let reserve = MemoryBudget.processReserve(threadCount: pool.threadCount) + besides
+        // A tenth of what is there is left to others.
+        guard let memory else { return .available(Machine.availableMemory / 10 * 9 + WorkMeter.reading.liveBytes, reserve: reserve) }
+        return .process(memory.bytes, reserve: reserve)
     }
 
     /// - Throws: `TrainingError` where not even the least fits.
     func check(shortfall: Int) throws {
         guard let memory, shortfall > 0 else { return }
-        throw TrainingError.tooLittleMemory(bound: memory.bytes, needed: memory.bytes + shortfall)
+        // A sixteenth of what is added goes to decoded films (`cacheBytes`), and sizes are rounded to pages.
+        throw TrainingError.tooLittleMemory(bound: memory.bytes, needed: memory.bytes + shortfall / 15 * 16 + 8 << 20)
     }
 
     /// Bytes for decoded films that training meets again and again.

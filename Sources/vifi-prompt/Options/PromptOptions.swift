@@ -55,17 +55,17 @@ struct InitialPromptOptions: ParsableArguments {
         let found = file.header.configuration
         let wanted: [(flag: String, asked: String?, found: String)] = [
             ("--vision-tokens", asked.visionTokens.map { "\($0)" }, "\(found.visionTokens)"),
-            ("--vision-depth", asked.visionDepth.map { "\($0)" }, "\(found.visionDepth)"),
+            ("--vision-depth", found.visionTokens == 0 && asked.visionTokens == 0 ? nil : asked.visionDepth.map { "\($0)" }, "\(found.visionDepth)"),
             ("--vision-layers", asked.visionLayers?.text, PromptLayers(found.visionLayers).text),
             ("--text-tokens", asked.textTokens.map { "\($0)" }, "\(found.textTokens)"),
-            ("--text-depth", asked.textDepth.map { "\($0)" }, "\(found.textDepth)"),
+            ("--text-depth", found.textTokens == 0 && asked.textTokens == 0 ? nil : asked.textDepth.map { "\($0)" }, "\(found.textDepth)"),
             ("--text-layers", asked.textLayers?.text, PromptLayers(found.textLayers).text),
         ]
         let contradictions = wanted.compactMap { flag, asked, found in
             asked.flatMap { $0 == found ? nil : InitialPromptsError.Contradiction(flag: flag, asked: $0, found: found) }
         }
         guard contradictions.isEmpty else { throw InitialPromptsError(path: path, contradictions: contradictions) }
-        for note in file.notes { Console.note("\(name): \(note)") }
+        for note in file.notes + [found.replacedWordsNote].compactMap(\.self) { Console.note("\(name): \(note)") }
         let checked = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone)
         if checked.header.normalisation != normalisation {
             Console.warning(
@@ -79,7 +79,8 @@ struct InitialPromptOptions: ParsableArguments {
         }
         return PromptSet(
             vision: copies(checked.prompts.vision), text: copies(checked.prompts.text),
-            visionStart: checked.prompts.visionStart, textStart: checked.prompts.textStart)
+            visionStart: checked.prompts.visionStart, textStart: checked.prompts.textStart,
+            replacedWords: checked.prompts.replacedWords)
     }
 }
 

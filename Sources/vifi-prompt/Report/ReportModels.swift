@@ -88,7 +88,7 @@ struct ReportModels {
             guard fileExists(path) else { throw FileError(path: path, problem: .missing) }
             let subject = try Subject(
                 prompts: path, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation, precision: model.precision)
-            guard subject.backbone.digest == record.backboneSha256 else { throw missing }
+            guard subject.backbone.isNamed(by: record.backboneSha256, weights: nil) else { throw missing }
             guard subject.prompts?.prompts.digest == record.promptsSha256 else { throw ReportError.otherPrompts(path: path, evaluation: evaluation.path) }
             return subject
         }
@@ -96,7 +96,7 @@ struct ReportModels {
         for path in candidates {
             let subject = try Subject(
                 prompts: nil, backbone: path, vocabulary: model.vocabulary, activation: model.activation, precision: model.precision)
-            if subject.backbone.digest == record.backboneSha256 { return subject }
+            if subject.backbone.isNamed(by: record.backboneSha256, weights: nil) { return subject }
         }
         throw missing
     }

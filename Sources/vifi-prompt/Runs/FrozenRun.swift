@@ -45,7 +45,7 @@ extension MemoryOptions {
     /// - Parameter besides: bytes of what is not made yet.
     func frozenBytes(pool: WorkerPool, besides: Int) -> Int {
         guard let memory else {
-            return min(Self.standardFrozenBytes, min(Machine.availableMemory, Machine.limits.memory ?? .max) / 2)
+            return min(Self.standardFrozenBytes, Machine.availableMemory / 2)
         }
         let taken = MemoryBudget.processReserve(threadCount: pool.threadCount) + besides + WorkMeter.reading.liveBytes
         return max(0, memory.bytes - taken)

@@ -95,7 +95,7 @@ struct RunPlan: Encodable {
     ///   - isTimed: whether clips are sent through it.
     init<Task: LearningTask>(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], seedCount: Int, hasHalfFiles: Bool = false,
-        makeTask: () -> Task, freezing: (Task) -> Freezing? = { _ in nil }, isTimed: Bool
+        makeTask: () throws -> Task, freezing: (Task) -> Freezing? = { _ in nil }, isTimed: Bool
     ) throws {
         let architecture = run.backbone.architecture
         let clipCount = run.data.train.clips.count
@@ -112,7 +112,7 @@ struct RunPlan: Encodable {
             parameters: run.backbone.parameterCount, learningParameters: learningCount, seeds: seedCount)
         let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frames)
         let before = WorkMeter.reading.liveBytes
-        let task = makeTask()
+        let task = try makeTask()
         let taskBytes = WorkMeter.reading.liveBytes - before
         let freezing = freezing(task)
         let room = FrozenRoom(freezing, clips: clipCount, testClips: testCount)
@@ -205,7 +205,7 @@ struct RunPlan: Encodable {
         let total = backbone + learning + activations + evaluation + frozenBytes + clips + programBytes
         return Memory(
             backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, frozenClips: frozenBytes, clips: clips,
-            program: programBytes, total: total, available: min(Machine.availableMemory, Machine.limits.memory ?? .max))
+            program: programBytes, total: total, available: Machine.availableMemory)
     }
 
     /// Decoded frames that stay in memory, judged by the first film.

@@ -172,7 +172,7 @@ struct ResumedRun {
 
     /// - Throws: `RunError` where another backbone is there now.
     func check(_ backbone: Backbone) throws {
-        guard backbone.digest == record.backboneSHA256 else {
+        guard backbone.isNamed(by: record.backboneSHA256, weights: record.backboneWeightsSHA256) else {
             throw RunError.otherBackbone(path: record.backbone, expected: record.backboneSHA256, actual: backbone.digest)
         }
     }

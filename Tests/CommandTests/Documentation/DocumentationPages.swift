@@ -33,6 +33,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")
             try world.copyFixture("formats/hf-clip", to: "clip-folder")
             try world.copyFixture("formats/open_clip-style.pt", to: "open_clip_pytorch_model.bin")
+            try world.copyFixture("formats/hf-clip/model.safetensors", to: "my-hf-clip.safetensors")
         },
         DocumentationPage("docs/datasets.md") { world in
             try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "FILE")

@@ -52,12 +52,18 @@ struct BridgeCommand: LearningCommand {
     var source: String?
     @Option(help: ArgumentHelp("With --import: the CLIP with the token table that ViFi-CLIP's checkpoints lack.", valueName: "path"))
     var clip: String?
+    @Option(
+        help: ArgumentHelp(
+            "With --import: attention heads of the image and the text tower, such as 12,8, for CLIPs that do not say it.",
+            valueName: "numbers"))
+    var heads: HeadCounts?
     @Flag(help: "With --import: overwrite the backbone file.")
     var force = false
 
     func validate() throws {
         guard source != nil else {
             if clip != nil || force { throw ValidationError("--clip and --force are for --import.") }
+            if heads != nil { throw ValidationError("--heads is for --import.") }
             return
         }
         guard data.train == nil, data.val == nil, data.labels == nil, captions.captions == nil, model.backbone == nil, recipe.recipe == nil
@@ -72,7 +78,7 @@ struct BridgeCommand: LearningCommand {
     func run() throws {
         if let source {
             return try BridgeImport(
-                source: source, clip: clip, name: name, output: training.output, activation: model.activation, isHalf: half,
+                source: source, clip: clip, name: name, output: training.output, activation: model.activation, heads: heads, isHalf: half,
                 force: force
             ).run()
         }
@@ -113,20 +119,25 @@ struct BridgeCommand: LearningCommand {
         return (learning, texts, makeTask)
     }
 
+    /// - Throws: `TrainingError` where `--memory` is too little for the task.
+    private func checked<Task: LearningTask>(_ task: Task) throws -> Task {
+        try memory.check(shortfall: task.memoryShortfall)
+        return task
+    }
+
     func plan(timing: Bool) throws -> RunPlan {
         let (run, texts, makeTask) = try prepared(nil)
         try run.refuseCaptions()
         return try RunPlan(
             run, learned: .backbone(run.settings.recipe.tuning ?? .both), sequences: texts.sequences,
-            seedCount: runOptions.seeds?.seeds.count ?? 1, hasHalfFiles: half, makeTask: makeTask, isTimed: timing)
+            seedCount: runOptions.seeds?.seeds.count ?? 1, hasHalfFiles: half, makeTask: { try checked(makeTask()) }, isTimed: timing)
     }
 
     func learn(_ start: RunStart) throws {
         try drawPocketFilms { try runSettings(start.resumed) }
         var (learning, texts, task) = try Ranks.group.agreed { () throws -> (LearningRun, RunTexts, BridgeTask) in
             let (learning, texts, makeTask) = try prepared(start.resumed)
-            let task = makeTask()
-            try memory.check(shortfall: task.memoryShortfall)
+            let task = try checked(makeTask())
             return (learning, texts, task)
         }
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)

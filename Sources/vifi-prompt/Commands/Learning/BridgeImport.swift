@@ -6,6 +6,16 @@ import WeightFiles
 
 extension Activation: ExpressibleByArgument {}
 
+extension HeadCounts: ExpressibleByArgument {
+    /// "12,8"
+    public init?(argument: String) {
+        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 2, let vision = numbers[0], let text = numbers[1], (1...1024).contains(vision), (1...1024).contains(text)
+        else { return nil }
+        self.init(vision: vision, text: text)
+    }
+}
+
 /// `bridge --import`: makes a backbone file of somebody's CLIP.
 struct BridgeImport {
     let source: String
@@ -14,6 +24,7 @@ struct BridgeImport {
     let name: String?
     let output: String?
     let activation: Activation?
+    let heads: HeadCounts?
     let isHalf: Bool
     let force: Bool
 
@@ -35,6 +46,7 @@ struct BridgeImport {
 
     func run() throws {
         var options = CheckpointOptions(activation: activation, name: name ?? Self.name(of: source))
+        options.heads = heads
         if let clip { options.tokens = try Checkpoint(path: clip) }
         let checkpoint = try Checkpoint(path: source, options: options)
         let target = try target()
@@ -97,7 +109,7 @@ extension Checkpoint {
             ("source", path), ("format", source.format.rawValue), ("layout", layout.rawValue), ("architecture", architecture.summary),
             ("parameters", grouped(parameterCount)), ("activation", architecture.activation.rawValue),
             ("heads", "\(architecture.vision.headCount) of \(architecture.vision.headWidth), text "
-                + "\(architecture.text.headCount) of \(architecture.text.headWidth)"),
+                + "\(architecture.text.headCount) of \(architecture.text.headWidth)" + (headsAreSaid ? "" : " (by the towers' widths; the source does not say)")),
             ("normalisation", description.normalisation.name),
         ]
         return rows + leftOutRows

@@ -76,7 +76,7 @@ struct LearnCommand: LearningCommand {
         let vision = [
             visionLayers.flatMap { $0 == .none ? nil : "--vision-layers \($0.text)" },
             visionTokens.flatMap { $0 == 0 ? nil : "--vision-tokens \($0)" },
-            visionDepth.flatMap { $0 == 0 ? nil : "--vision-depth \($0)" },
+            visionDepth.flatMap { $0 == 0 || visionTokens == 0 ? nil : "--vision-depth \($0)" },
         ].compactMap(\.self)
         if let flag = vision.first {
             try refuse(
@@ -154,20 +154,25 @@ struct LearnCommand: LearningCommand {
             run: learning, texts: texts, configuration: configuration, makeTask: makeTask, freezing: freezing)
     }
 
+    /// - Throws: `TrainingError` where `--memory` is too little for the task.
+    private func checked<Task: LearningTask>(_ task: Task) throws -> Task {
+        try memory.check(shortfall: task.memoryShortfall)
+        return task
+    }
+
     func plan(timing: Bool) throws -> RunPlan {
         let prepared = try prepared(nil)
         try prepared.run.refuseCaptions()
         return try RunPlan(
             prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.texts.sequences,
-            seedCount: runOptions.seeds?.seeds.count ?? 1, makeTask: prepared.makeTask, freezing: prepared.freezing, isTimed: timing)
+            seedCount: runOptions.seeds?.seeds.count ?? 1, makeTask: { try checked(prepared.makeTask()) }, freezing: prepared.freezing, isTimed: timing)
     }
 
     func learn(_ start: RunStart) throws {
         try drawPocketFilms { try runSettings(start.resumed) }
         let (prepared, task) = try Ranks.group.agreed { () throws -> (Prepared, PromptTask) in
             let prepared = try self.prepared(start.resumed)
-            let task = prepared.makeTask()
-            try memory.check(shortfall: task.memoryShortfall)
+            let task = try checked(prepared.makeTask())
             return (prepared, task)
         }
         var learning = prepared.run
@@ -254,7 +259,7 @@ struct LearnCommand: LearningCommand {
     /// The proof that learning prompts leaves the backbone as it was, before anything is saved.
     private func checkUntouched(_ backbone: Backbone) throws {
         let now = backbone.parameters.digest(of: backbone.architecture)
-        guard now == backbone.digest else { throw TrainingError.backboneChanged(before: backbone.digest, after: now) }
+        guard now == backbone.weightsDigest else { throw TrainingError.backboneChanged(before: backbone.weightsDigest, after: now) }
     }
 }
 

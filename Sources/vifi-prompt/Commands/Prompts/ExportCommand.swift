@@ -153,6 +153,17 @@ struct ExportCommand: ParsableCommand {
         }
         report(digest, what: "ViFi-CLIP checkpoint", target: target)
         let (header, sizes) = (file.header, file.header.configuration)
+        if let setting = sizes.neededSetting { Console.warning(setting.warning) }
+        let usual = CLIPArchitecture.Tower.usualHeadCount
+        let architecture = backbone.architecture
+        if architecture.activation != .quickGELU || architecture.vision.headCount != usual(architecture.vision.width)
+            || architecture.text.headCount != usual(architecture.text.width)
+        {
+            Console.warning(
+                "ViFi-CLIP computes every CLIP with activation quick_gelu and heads of 64; this backbone has activation "
+                    + "\(architecture.activation.rawValue) and \(architecture.vision.headCount) and \(architecture.text.headCount) heads. "
+                    + "This program reads them back from the file; ViFi-CLIP's own code would answer otherwise.")
+        }
         Console.note(
             """
             For ViFi-CLIP: TRAINER.ViFi_CLIP.PROMPT_MODEL True, N_CTX_VISION \(sizes.visionTokens), PROMPT_DEPTH_VISION \
