@@ -17,12 +17,37 @@ package final class WorkerPool: Sendable {
         return allowed > 0 ? allowed : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     }
 
+    /// - Parameter threadCount: fewer work where the system has no more to give.
     package init(threadCount: Int = WorkerPool.availableProcessors) {
-        self.threadCount = max(1, threadCount)
-        for worker in 1..<max(1, threadCount) {
-            let isStarted = startThread { [shared] in shared.serve(worker: worker) }
-            precondition(isStarted, "no more threads can be started")
+        let threadCount = Self.affordable(threadCount)
+        var startedCount = 1
+        while startedCount < threadCount {
+            let worker = startedCount
+            guard startThread({ [shared] in shared.serve(worker: worker) }) else { break }
+            startedCount += 1
         }
+        self.threadCount = startedCount
+    }
+
+    /// The threads that a limit on the address space leaves room for. Each takes its stack and, with its first
+    /// product, a buffer of OpenBLAS, which waits for ever where it gets none. Half of the room is for everything else.
+    private static func affordable(_ threadCount: Int) -> Int {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else {
+            return threadCount
+        }
+        let bytesOfThread = (8 + 128) << 20
+        var affordable = threadCount
+        while affordable > 1 {
+            let byteCount = 2 * affordable * bytesOfThread
+            let room = unsafe mmap(nil, byteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+            if let room = unsafe room, unsafe room != MAP_FAILED {
+                unsafe munmap(room, byteCount)
+                break
+            }
+            affordable -= 1
+        }
+        return affordable
     }
 
     deinit { shared.stop() }

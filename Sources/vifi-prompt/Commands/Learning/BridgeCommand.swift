@@ -52,12 +52,17 @@ struct BridgeCommand: LearningCommand {
     var source: String?
     @Option(help: ArgumentHelp("With --import: the CLIP with the token table that ViFi-CLIP's checkpoints lack.", valueName: "path"))
     var clip: String?
+    @Option(help: ArgumentHelp(
+        "With --import, where a file holds several CLIPs, such as a model and its average: what the names of the one that is "
+            + "meant start with.", valueName: "prefix"))
+    var prefix: String?
     @Flag(help: "With --import: overwrite the backbone file.")
     var force = false
 
     func validate() throws {
         guard source != nil else {
             if clip != nil || force { throw ValidationError("--clip and --force are for --import.") }
+            if prefix != nil { throw ValidationError("--prefix is for --import.") }
             return
         }
         guard data.train == nil, data.val == nil, data.labels == nil, captions.captions == nil, model.backbone == nil, recipe.recipe == nil
@@ -72,7 +77,7 @@ struct BridgeCommand: LearningCommand {
     func run() throws {
         if let source {
             return try BridgeImport(
-                source: source, clip: clip, name: name, output: training.output, activation: model.activation, isHalf: half,
+                source: source, clip: clip, prefix: prefix, vocabulary: model.vocabulary, name: name, output: training.output, activation: model.activation, isHalf: half,
                 force: force
             ).run()
         }
