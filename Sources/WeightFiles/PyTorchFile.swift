@@ -40,6 +40,7 @@ package final class PyTorchFile: WeightSource {
     package init(path: String) throws(WeightFileError) {
         let file = try openFile(path)
         try refuseLookalikes(file)
+        try refuseHoles(file)
         let archive = try ZipArchive(file: file)
         try Self.checkVersion(archive, file)
         let isTorchScript = archive.entries["constants.pkl"] != nil

@@ -19,6 +19,7 @@ package final class SafetensorsFile: WeightSource {
     package init(path: String) throws(WeightFileError) {
         let file = try openFile(path)
         let headerByteCount = try Self.headerByteCount(of: file)
+        try refuseHoles(file)
         let json = try readBytes(of: file, at: 8, count: headerByteCount)
         let header = try SafetensorsHeader(
             json: json, path: path, dataByteCount: file.byteCount - 8 - headerByteCount)

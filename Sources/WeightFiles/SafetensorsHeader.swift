@@ -163,7 +163,10 @@ private struct Parser {
             throw error(.sizeOverflow(tensor: name, shape: shape))
         }
         let byteCount = elementType == nil ? units / 8 : units
-        guard byteCount == end - start, elementType != nil || units.isMultiple(of: 8) else {
+        if elementType == nil, byteCount != end - start || !units.isMultiple(of: 8) {
+            throw error(.unknownElementType(tensor: name, spelling: spelling))
+        }
+        guard byteCount == end - start else {
             throw error(.sizeMismatch(tensor: name, stored: end - start, declared: byteCount))
         }
         return Tensor(name: name, elementType: elementType, spelling: spelling, shape: shape, start: start, end: end)
