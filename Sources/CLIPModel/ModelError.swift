@@ -16,6 +16,8 @@ package enum ModelError: ReportableError, Equatable {
     case otherModel(model: String, reason: String)
     /// Several models in one file, by what stands before their tensors' names.
     case severalModels(prefixes: [String])
+    /// None of the models in a file has the prefix that was asked for.
+    case noSuchPrefix(String, prefixes: [String])
     /// ViFi-CLIP's checkpoints lack the token table.
     case noTokenTable
     /// A key of a configuration file that contradicts the tensors or asks for something else.
@@ -85,9 +87,11 @@ package enum ModelError: ReportableError, Equatable {
         case .otherModel(let model, let reason):
             "this is \(model), by the names of its tensors. \(reason)."
         case .severalModels(let prefixes):
-            "several CLIPs are in here: their tensors start with "
-                + prefixes.prefix(4).map { "\"\(Self.excerpt($0))\"" }.joined(separator: " and ")
-                + ". Save the one that is meant alone."
+            "several CLIPs are in here: their tensors start with \(Self.list(prefixes)). Choose one: "
+                + "`vifi-prompt bridge --import FILE --prefix '\(Self.excerpt(prefixes.first { !$0.isEmpty } ?? ""))'`."
+        case .noSuchPrefix(let prefix, let prefixes):
+            "no CLIP in here has names that start with \"\(Self.excerpt(prefix))\": they start with \(Self.list(prefixes)). Pass "
+                + "\(prefixes.count == 1 ? "that" : "one of these") as --prefix."
         case .noTokenTable:
             "this is a ViFi-CLIP checkpoint. These never hold the token embeddings, which ViFi-CLIP takes from the CLIP that it "
                 + "starts from. Name that one: `vifi-prompt bridge --import FILE --clip ViT-B-16.pt`."
@@ -158,6 +162,10 @@ package enum ModelError: ReportableError, Equatable {
                 name: name(ours), shape: shape, expected: expected, reference: name(reference), referenceShape: referenceShape)
         default: self
         }
+    }
+
+    private static func list(_ prefixes: [String]) -> String {
+        prefixes.prefix(4).map { "\"\(excerpt($0))\"" }.joined(separator: " and ")
     }
 
     /// Text from a file may have any length and any characters.

@@ -16,6 +16,8 @@ package struct FileError: ReportableError, Equatable {
         case notDurable
         case noSpace(neededBytes: Int, freeBytes: Int)
         case locked
+        /// So much memory that the system does not give it.
+        case memory(neededBytes: Int)
     }
 
     package let path: String
@@ -31,6 +33,7 @@ package struct FileError: ReportableError, Equatable {
         case .missing, .notReadable: .missingInput
         case .damaged, .notRegular, .tooLarge, .truncated: .badData
         case .cannotCreate, .cannotWrite, .notDurable, .noSpace, .locked: .inputOutput
+        case .memory: .unavailable
         }
     }
 
@@ -59,6 +62,9 @@ package struct FileError: ReportableError, Equatable {
                 + "the previous file, if any, is untouched."
         case .noSpace(let neededBytes, let freeBytes):
             "\(name): \(neededBytes) bytes needed, \(freeBytes) free. Free some space or write elsewhere."
+        case .memory(let neededBytes):
+            "\(name): takes \(sizeInWords(neededBytes)) of memory at once, which the system does not give. Close other programs, raise "
+                + "the limit (`ulimit -v`, or the memory of the job or container), or use a machine with more."
         case .locked:
             "\(name): another vifi-prompt is using it. Wait for it or choose another --output."
         }

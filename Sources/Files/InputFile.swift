@@ -67,11 +67,33 @@ package struct InputFile: ~Copyable {
         }
     }
 
+    // `SEEK_DATA` and `SEEK_HOLE` of Linux, which C shows to GNU programs only.
+    private static let seekData: Int32 = 3
+    private static let seekHole: Int32 = 4
+
+    /// Bytes that are stored, without the holes of a sparse file; counted up to `limit`. Where the file system does
+    /// not tell, all of them.
+    package func storedByteCount(upTo limit: Int) -> Int {
+        var sum = 0
+        var position: off_t = 0
+        while sum < limit, position < byteCount {
+            let start = lseek(descriptor, position, Self.seekData)
+            // No more data; other errors say nothing.
+            guard start >= 0 else { return errno == ENXIO ? sum : byteCount }
+            let end = lseek(descriptor, start, Self.seekHole)
+            guard end > start else { return byteCount }
+            sum += Int(end - start)
+            position = end
+        }
+        return sum
+    }
+
     /// Bytes `offset ..< offset + count`.
     package func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         guard count >= 0, count <= byteCount else {
             throw FileError(path: path, problem: .truncated(offset: offset, needed: count, byteCount: byteCount))
         }
+        if count >= smallRequest { try requireMemory(count, for: path) }
         var result = [UInt8](repeating: 0, count: count)
         do {
             try unsafe result.withUnsafeMutableBytes { try unsafe read(into: $0, at: offset) }

@@ -18,7 +18,7 @@ import Glibc
         let block = isMapped
             ? unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
             : unsafe calloc(byteCount + Self.alignment, 1)
-        guard let block = unsafe block, unsafe !isMapped || block != MAP_FAILED else { fatalError("out of memory: \(byteCount) bytes") }
+        guard let block = unsafe block, unsafe !isMapped || block != MAP_FAILED else { endWithoutMemory(byteCount) }
         unsafe self.block = block
         let aligned = unsafe block.alignedUp(toMultipleOf: Self.alignment)
         unsafe base = aligned.bindMemory(to: Float.self, capacity: max(count, 1))
@@ -31,6 +31,17 @@ import Glibc
         WorkMeter.removeMemory(bytes: byteCount)
         if isMapped { unsafe munmap(block, byteCount) } else { unsafe free(block) }
     }
+}
+
+/// Ends the process with the words that an error would have, and the status of `sysexits.h` for what this machine
+/// lacks. Whoever can tell beforehand how much is needed asks first; this is for everything else.
+private func endWithoutMemory(_ byteCount: Int) -> Never {
+    let megabytes = max(1, byteCount / 1_000_000)
+    let words = "vifi-prompt: error: memory ran out: \(megabytes) MB more are needed at once, which the system does not give. Close other "
+        + "programs, raise the limit (`ulimit -v`, or the memory of the job or container), or ask for less: a smaller --batch-size, "
+        + "--frames or --memory, or fewer --threads.\n"
+    unsafe Array(words.utf8).withUnsafeBytes { unsafe _ = write(2, $0.baseAddress, $0.count) }
+    _exit(69)
 }
 
 /// A row-major matrix of Float32 that is only read. Copies and windows share memory.

@@ -25,13 +25,36 @@ package final class WorkerPool: Sendable {
         return max(1, Int(quota.rounded(.toNearestOrAwayFromZero)))
     }
 
+    /// - Parameter threadCount: fewer work where the system has no more to give.
     package init(threadCount: Int = WorkerPool.availableProcessors) {
         let shared = SharedState()
         self.shared = shared
+        let affordableCount = Self.affordable(threadCount)
         var count = 1
         // Where the system gives no more threads, those that there are do all: results are the same.
-        while count < threadCount, startThread({ [shared, count] in shared.serve(worker: count) }) { count += 1 }
+        while count < affordableCount, startThread({ [shared, count] in shared.serve(worker: count) }) { count += 1 }
         self.threadCount = count
+    }
+
+    /// The threads that a limit on the address space leaves room for. Each takes its stack and, with its first
+    /// product, a buffer of OpenBLAS, which waits for ever where it gets none. Half of the room is for everything else.
+    private static func affordable(_ threadCount: Int) -> Int {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else {
+            return threadCount
+        }
+        let bytesOfThread = (8 + 128) << 20
+        var affordable = threadCount
+        while affordable > 1 {
+            let byteCount = 2 * affordable * bytesOfThread
+            let room = unsafe mmap(nil, byteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+            if let room = unsafe room, unsafe room != MAP_FAILED {
+                unsafe munmap(room, byteCount)
+                break
+            }
+            affordable -= 1
+        }
+        return affordable
     }
 
     deinit { shared.stop() }

@@ -6,6 +6,16 @@ func openFile(_ path: String) throws(WeightFileError) -> InputFile {
     do { return try InputFile(path: path) } catch { throw WeightFileError(path: path, problem: .file(error)) }
 }
 
+/// Refuses what is mostly a hole: a download that reserved its room first. Copies that leave out zeros have small
+/// holes; weights are not zeros.
+func refuseHoles(_ file: borrowing InputFile) throws(WeightFileError) {
+    guard file.byteCount >= 1 << 20 else { return }
+    let stored = file.storedByteCount(upTo: file.byteCount / 16)
+    guard stored >= file.byteCount / 16 else {
+        throw WeightFileError(path: file.path, problem: .sparse(stored: stored, byteCount: file.byteCount))
+    }
+}
+
 func readBytes(of file: borrowing InputFile, at offset: Int, count: Int) throws(WeightFileError) -> [UInt8] {
     do {
         return try file.bytes(at: offset, count: count)

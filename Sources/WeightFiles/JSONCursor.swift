@@ -137,12 +137,26 @@ struct JSONCursor {
         return name
     }
 
-    mutating func string() throws(WeightFileError) -> String {
+    /// - Parameter byteLimit: of a longer string only its length is told. It is checked all the same.
+    mutating func string(byteLimit: Int = .max) throws(WeightFileError) -> String {
         try expect("\"")
         let start = position
         while let byte = next, byte != 0x22, byte != 0x5C, byte >= 0x20 { position += 1 }
-        var text = Array(bytes[start..<position])
-        // Mostly there is no escape and the loop ends at once.
+        // Mostly there is no escape, and nothing is copied twice.
+        if next == 0x22 {
+            let range = start..<position
+            guard range.count <= byteLimit else {
+                guard isUTF8(range) else { throw textError(.notUTF8) }
+                position += 1
+                return Self.note(byteCount: range.count)
+            }
+            guard let result = String(validating: bytes[range], as: UTF8.self) else { throw textError(.notUTF8) }
+            position += 1
+            return result
+        }
+        var text = position - start <= byteLimit ? Array(bytes[start..<position]) : []
+        if text.isEmpty { position = start }
+        var noted = 0
         while let byte = next, byte != 0x22 {
             guard byte >= 0x20 else { throw textError(.controlCharacter) }
             position += 1
@@ -151,10 +165,29 @@ struct JSONCursor {
             } else {
                 text.append(byte)
             }
+            if text.count >= byteLimit, !(next.map { $0 & 0xC0 == 0x80 } ?? false) {
+                guard String(validating: text, as: UTF8.self) != nil else { throw textError(.notUTF8) }
+                noted += text.count
+                text.removeAll(keepingCapacity: true)
+            }
         }
         guard let result = String(validating: text, as: UTF8.self) else { throw textError(.notUTF8) }
         try expect("\"")
-        return result
+        return noted == 0 ? result : Self.note(byteCount: noted + text.count)
+    }
+
+    private static func note(byteCount: Int) -> String { "… (\(byteCount) bytes)" }
+
+    /// In pieces, each of which ends with a whole character.
+    private func isUTF8(_ range: Range<Int>) -> Bool {
+        var start = range.lowerBound
+        while start < range.upperBound {
+            var end = min(start + (1 << 20), range.upperBound)
+            while end < range.upperBound, bytes[end] & 0xC0 == 0x80, end - start < (1 << 20) + 8 { end += 1 }
+            guard String(validating: bytes[start..<end], as: UTF8.self) != nil else { return false }
+            start = end
+        }
+        return true
     }
 
     /// What follows a backslash.

@@ -5,7 +5,7 @@ import Files
 /// - Throws: `lookalike` where it is something else that is often taken for one, `unrecognised`, and what
 ///   its reader throws.
 package func openWeights(_ path: String) throws(WeightFileError) -> any WeightSource {
-    if isDirectory(path) { return try SafetensorsFolder(path: path) }
+    if isDirectory(path) { return try SafetensorsFolder(path: try weightsFolder(of: path)) }
     let start: [UInt8]
     do {
         let file = try openFile(path)
@@ -50,8 +50,22 @@ func lookalike(startingWith start: [UInt8]) -> WeightFileError.Lookalike? {
     if start.count > 8, start[0] == 0x08, start[1] < 32, start[2] == 0x12, start[4] >= 0x20 { return .onnx }
     let text = String(decoding: start.prefix(64), as: UTF8.self).lowercased().drop { $0.isWhitespace || $0 == "\u{FEFF}" }
     if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") { return .webPage }
+    if let json = jsonLookalike(start) { return json }
     let isText = start.count >= 8 && start.prefix(64).allSatisfy { $0 >= 0x20 && $0 < 0x7F || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
     return isText ? .text : nil
+}
+
+/// Text that starts as an object of JSON does.
+private func jsonLookalike(_ start: [UInt8]) -> WeightFileError.Lookalike? {
+    let words = start.drop { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
+    guard words.first == UInt8(ascii: "{"), start.prefix(64).allSatisfy({ $0 >= 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }) else {
+        return nil
+    }
+    let inner = words.dropFirst().drop { $0 <= 0x20 }
+    guard inner.first == UInt8(ascii: "\"") || inner.first == UInt8(ascii: "}") else { return nil }
+    let text = String(decoding: start, as: UTF8.self)
+    guard text.contains("\"weight_map\"") || text.contains("\"total_size\"") else { return .json }
+    return .shardIndex(isPickle: !text.contains(".safetensors"))
 }
 
 private let signatures: [([UInt8], WeightFileError.Lookalike)] = [

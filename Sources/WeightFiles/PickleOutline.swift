@@ -82,7 +82,10 @@ struct PickleOutline {
         let cell = values.cells[Int(frame.next)]
         frames[depth].next = cell.next
         frames[depth].position += 1
-        let key = cell.key >= 0 ? values.words(for: cell.key) : "\(frame.position)"
+        // What could only be noted and no longer can needs no name.
+        if metadata.count >= Self.metadataLimit, !warnings.isEmpty, values.isScalar(cell.value) { return try count(1) }
+        var key = cell.key >= 0 ? values.words(for: cell.key) : "\(frame.position)"
+        if cell.key >= 0, !values.isDistinct(cell.key) { key += "#\(frame.position)" }
         // Every module of TorchScript says whether it is in training.
         if isTorchScript, key == "training" || key == "_is_full_backward_hook" { return }
         try visit(cell.value, name: joined(frame.name, key))
@@ -113,7 +116,7 @@ struct PickleOutline {
                 if isModule { throw .moduleCycle }
                 return ignore(name, "a container that contains itself")
             }
-            if case .list = values[reference], try describeItems(items(of: container), name: name) { return }
+            if case .list = values[reference], try describeItems(values.items(ofContainer: container), name: name) { return }
             isOpen[Int(container)] = true
             try open(Frame(name: name, container: container, next: values.containers[Int(container)].first))
         case .tuple:
@@ -142,16 +145,6 @@ struct PickleOutline {
     }
 
     // MARK: What is no tensor
-
-    private func items(of container: Int32) -> [Reference] {
-        var result: [Reference] = []
-        var next = values.containers[Int(container)].first
-        while next >= 0 {
-            result.append(values.cells[Int(next)].value)
-            next = values.cells[Int(next)].next
-        }
-        return result
-    }
 
     /// Notes a list of numbers and words as one text. False where it holds anything else.
     private mutating func describeItems(_ items: [Reference], name: String?) throws(WeightFileError.PickleFault) -> Bool {
@@ -194,13 +187,6 @@ extension PickleValues {
     fileprivate func isContainer(_ reference: Reference) -> Bool {
         switch self[reference] {
         case .dictionary, .attributes, .list, .tuple: true
-        default: false
-        }
-    }
-
-    fileprivate func isScalar(_ reference: Reference) -> Bool {
-        switch self[reference] {
-        case .none, .bool, .integer, .real, .text: true
         default: false
         }
     }

@@ -8,9 +8,12 @@ extension PickleReader {
         return try values.add(.global(try values.addName(full)))
     }
 
+    /// What is called: a name, or what another call made, such as a bound method or a partial function.
     private func name(of reference: Reference) throws(Fault) -> (index: Int32, text: String) {
-        guard case .global(let index) = values[reference] else { throw .wrongValue(needed: "a class or function") }
-        return (index, values.names[Int(index)])
+        switch values[reference] {
+        case .global(let index), .opaque(let index): return (index, values.names[Int(index)])
+        default: throw .wrongValue(needed: "a class or function")
+        }
     }
 
     // MARK: REDUCE
@@ -19,11 +22,16 @@ extension PickleReader {
         let (index, name) = try name(of: function)
         guard let tuple = values.tuple(arguments) else { throw .call(name, problem: "something that is no tuple") }
         let items = Array(tuple)
+        // What a call made is no function that is known here, whatever its name.
+        guard case .global = values[function] else { return try values.add(.opaque(index)) }
         switch name {
         case "collections.OrderedDict":
-            guard items.isEmpty else { throw .call(name, problem: "arguments") }
+            return try orderedDictionary(items, name: index)
+        // Its arguments are a function that makes what a missing key gets, and in copies the pairs.
+        case "collections.defaultdict":
+            guard items.count <= 1 else { return try values.add(.opaque(index)) }
             return try values.addContainer(PickleValues.Value.dictionary)
-        case "torch._utils._rebuild_tensor_v2":
+        case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
             return try rebuiltTensor(items, function: (index, name), elementType: nil)
         case "torch._utils._rebuild_tensor_v3":
             guard items.count >= 7, case .global(let type) = values[items[6]] else {
@@ -33,12 +41,29 @@ extension PickleReader {
                 return try values.add(.opaque(type))
             }
             return try rebuiltTensor(items, function: (index, name), elementType: elementType)
-        case "torch._utils._rebuild_parameter":
-            guard items.count == 3 else { throw .call(name, problem: "\(items.count) arguments instead of 3") }
+        // The tensor comes first; whether it learns, hooks, attributes or a device follow.
+        case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state",
+            "torch._utils._rebuild_device_tensor_from_cpu_tensor":
+            let expected = name.hasSuffix("_parameter") ? 3 : 4
+            guard items.count == expected else { throw .call(name, problem: "\(items.count) arguments instead of \(expected)") }
             switch values[items[0]] {
             case .tensor, .opaque: return items[0]
             default: throw .call(name, problem: "something that is no tensor")
             }
+        // `(function, type, arguments, attributes)`: a tensor of a class of its own, or with attributes.
+        // Arguments lie inside each other, so the limit on depth bounds this.
+        case "torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type":
+            guard items.count == 4, values.tuple(items[2]) != nil, case .global = values[items[0]] else {
+                throw .call(name, problem: "something that is no function with its arguments")
+            }
+            return try call(items[0], with: items[2])
+        // Nested classes, methods and members of enumerations: a name below a name.
+        case "__builtin__.getattr", "builtins.getattr":
+            return try attribute(items, of: index)
+        // `(class, base, state of the base)`
+        case "copy_reg._reconstructor", "copyreg._reconstructor":
+            guard let type = items.first, case .global(let label) = values[type] else { return try values.add(.opaque(index)) }
+            return try values.add(.opaque(label))
         case "torch.Size":
             guard items.count == 1, values.tuple(items[0]) != nil else { throw .call(name, problem: "no tuple") }
             return items[0]
@@ -54,11 +79,42 @@ extension PickleReader {
         }
     }
 
+    /// Python 2 passes the pairs as an argument: `[[key, value], …]`.
+    private mutating func orderedDictionary(_ items: [Reference], name: Int32) throws(Fault) -> Reference {
+        guard let first = items.first else { return try values.addContainer(PickleValues.Value.dictionary) }
+        guard items.count == 1, let pairs = values.items(first) else { return try values.add(.opaque(name)) }
+        let dictionary = try values.addContainer(PickleValues.Value.dictionary)
+        guard case .dictionary(let container) = values[dictionary] else { return dictionary }
+        for pair in pairs {
+            guard let parts = values.items(pair), parts.count == 2 else { return try values.add(.opaque(name)) }
+            try values.append(parts[1], key: parts[0], to: container, of: dictionary)
+        }
+        return dictionary
+    }
+
+    /// - Throws: `alarm` where the attribute leads to what could run programs.
+    private mutating func attribute(_ items: [Reference], of function: Int32) throws(Fault) -> Reference {
+        guard items.count >= 2, let attribute = values.text(items[1]), attribute.utf8.count <= Self.globalLimit else {
+            return try values.add(.opaque(function))
+        }
+        switch values[items[0]] {
+        case .global(let owner):
+            let full = "\(values.names[Int(owner)]).\(attribute)"
+            guard full.utf8.count <= Self.globalLimit else { return try values.add(.opaque(function)) }
+            // Each name is looked at once.
+            if !values.knowsName(full), PickleAlarm.isRaised(byPath: full) { throw .alarm(full) }
+            return try values.add(.global(try values.addName(full)))
+        case .opaque(let owner): return try values.add(.opaque(owner))
+        default: return try values.add(.opaque(function))
+        }
+    }
+
     /// `(storage, offset, shape, strides, requires_grad, backward_hooks, …)`
     private mutating func rebuiltTensor(
         _ items: [Reference], function: (index: Int32, name: String), elementType: ElementType?
     ) throws(Fault) -> Reference {
-        guard items.count >= 6, items.count <= 8 else {
+        // The first version had the first four only.
+        guard items.count >= (function.name.hasSuffix("_tensor") ? 4 : 6), items.count <= 8 else {
             throw .call(function.name, problem: "\(items.count) arguments")
         }
         let storage: PickleValues.Storage
@@ -87,7 +143,7 @@ extension PickleReader {
     mutating func new(_ type: Reference, with arguments: Reference) throws(Fault) -> Reference {
         let (index, name) = try name(of: type)
         guard values.tuple(arguments) != nil else { throw .call(name, problem: "something that is no tuple") }
-        guard name.isTorchScript else { return try values.add(.opaque(index)) }
+        guard name.isTorchScript, case .global = values[type] else { return try values.add(.opaque(index)) }
         return try values.addContainer(PickleValues.Value.attributes)
     }
 
@@ -144,39 +200,6 @@ extension PickleReader {
         "torch.int64": .int64, "torch.int32": .int32, "torch.int16": .int16, "torch.int8": .int8,
         "torch.uint8": .uint8, "torch.bool": .bool, "torch.uint16": .uint16, "torch.uint32": .uint32,
         "torch.uint64": .uint64, "torch.float8_e5m2": .float8E5M2, "torch.float8_e4m3fn": .float8E4M3,
-    ]
-}
-
-/// Names that only attacks put into a checkpoint. A courtesy: nothing is run whatever the name, but a
-/// person should know what the file tried.
-enum PickleAlarm {
-    static func isRaised(by module: String, name: String) -> Bool {
-        let top = module.utf8.prefix { $0 != UInt8(ascii: ".") }
-        let package = String(Substring(top))
-        if package == "builtins" || package == "__builtin__" { return !dataTypes.contains(name) }
-        return modules.contains(package) || names.contains("\(module).\(name)")
-    }
-
-    /// Of Python's built-in names, those that hold data.
-    private static let dataTypes: Set<String> = [
-        "set", "frozenset", "dict", "list", "tuple", "int", "float", "bool", "str", "bytes", "bytearray", "complex",
-        "slice", "range", "object", "long", "unicode", "Ellipsis", "NoneType",
-    ]
-
-    private static let modules: Set<String> = [
-        "os", "posix", "nt", "posixpath", "ntpath", "subprocess", "sys", "shutil", "socket", "socketserver", "pty",
-        "runpy", "importlib", "imp", "pkgutil", "zipimport", "ctypes", "_ctypes", "multiprocessing", "commands",
-        "popen2", "webbrowser", "urllib", "urllib2", "http", "httplib", "requests", "ftplib", "smtplib", "ssl",
-        "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "marshal", "code", "codeop", "pdb", "bdb", "timeit",
-        "cProfile", "profile", "trace", "doctest", "unittest", "venv", "ensurepip", "pip", "signal", "threading",
-        "_thread", "asyncio", "operator", "_operator", "inspect", "platform", "getpass", "tempfile", "atexit", "site",
-        "pydoc", "idlelib", "distutils", "setuptools",
-    ]
-
-    private static let names: Set<String> = [
-        "torch.load", "torch.jit.load", "torch.hub.load", "torch.package.PackageImporter", "numpy.load",
-        "numpy.testing._private.utils.runstring", "numpy.f2py.crackfortran.myeval", "functools.reduce", "io.open", "_io.open",
-        "io.FileIO", "_io.FileIO", "types.FunctionType", "types.CodeType", "_frozen_importlib.BuiltinImporter",
     ]
 }
 

@@ -20,7 +20,7 @@ struct PickleReader {
     static let instructionLimit = 10_000_000
     static let memoLimit = 1_000_000
     static let stackLimit = 2_000_000
-    private static let globalLimit = 1024
+    static let globalLimit = 1024
 
     private init(_ bytes: [UInt8]) {
         self.bytes = bytes
@@ -92,6 +92,7 @@ struct PickleReader {
         case 0x47: try push(values.add(.real(try real())))  // G BINFLOAT
         case 0x58: try pushText(byteCount: Int(try number(4)))  // X BINUNICODE
         case 0x55: try pushText(byteCount: Int(try number(1)), isByteString: true)  // U SHORT_BINSTRING
+        case 0x54: try pushText(byteCount: Int(try number(4)), isByteString: true)  // T BINSTRING, of Python 2
         case 0x7D: try push(values.addContainer(PickleValues.Value.dictionary))  // } EMPTY_DICT
         case 0x5D: try push(values.addContainer(PickleValues.Value.list))  // ] EMPTY_LIST
         case 0x8F: try push(values.add(.opaque(try values.addName("builtins.set"))))  // EMPTY_SET
@@ -170,10 +171,9 @@ struct PickleReader {
         Double(bitPattern: try number(8).byteSwapped)
     }
 
-    /// Two's complement of at most 16 bytes.
+    /// Two's complement of at most 255 bytes. States of random generators are long; sizes fit 64 bits.
     private mutating func pushLong() throws(Fault) {
         let byteCount = Int(try number(1))
-        guard byteCount <= 16 else { throw .limit(what: "bytes in a number", limit: 16) }
         guard bytes.count - position >= byteCount else { throw .endsTooSoon }
         let digits = bytes[position..<position + byteCount]
         position += byteCount
@@ -266,11 +266,14 @@ struct PickleReader {
     private mutating func setItems(_ items: ArraySlice<Reference>) throws(Fault) {
         let owner = try top()
         guard items.count.isMultiple(of: 2) else { throw .wrongValue(needed: "a value for each key") }
+        let keys = stride(from: items.startIndex, to: items.endIndex, by: 2)
+        // A class of somebody's own that holds tensors by name is a dictionary, as far as these go.
+        if case .opaque = values[owner], keys.contains(where: { values.isNamedTensor(key: items[$0], value: items[$0 + 1]) }) {
+            try values.makeDictionary(owner)
+        }
         switch values[owner] {
         case .dictionary(let container):
-            for index in stride(from: items.startIndex, to: items.endIndex, by: 2) {
-                try values.append(items[index + 1], key: items[index], to: container, of: owner)
-            }
+            for index in keys { try values.append(items[index + 1], key: items[index], to: container, of: owner) }
         case .opaque: break
         case .tensor: throw .onTensor(instruction: "SETITEM")
         default: throw .wrongValue(needed: "a dictionary")

@@ -110,7 +110,32 @@ struct PickleValues {
         return elements[Int(start)..<Int(start + count)]
     }
 
-    /// A tuple or list of whole numbers that are not negative.
+    /// What is in a tuple or list.
+    func items(_ reference: Reference) -> [Reference]? {
+        switch self[reference] {
+        case .tuple: return tuple(reference).map { Array($0) }
+        case .list(let container): return items(ofContainer: container)
+        default: return nil
+        }
+    }
+
+    func items(ofContainer container: Int32) -> [Reference] {
+        var result: [Reference] = []
+        result.reserveCapacity(Int(containers[Int(container)].count))
+        var next = containers[Int(container)].first
+        while next >= 0 {
+            result.append(cells[Int(next)].value)
+            next = cells[Int(next)].next
+        }
+        return result
+    }
+
+    func isNamedTensor(key: Reference, value: Reference) -> Bool {
+        guard case .text = self[key], case .tensor = self[value] else { return false }
+        return true
+    }
+
+    /// A tuple of whole numbers that are not negative.
     func sizes(_ reference: Reference) -> [Int]? {
         guard let items = tuple(reference), items.count <= SafetensorsHeader.rankLimit else { return nil }
         var result: [Int] = []
@@ -175,6 +200,15 @@ struct PickleValues {
     }
 
     mutating func makeOpaque(_ reference: Reference, name: Int32) { values[Int(reference)] = .opaque(name) }
+
+    /// Gives an object a container of its own.
+    mutating func makeDictionary(_ reference: Reference) throws(Fault) {
+        containers.append(Container())
+        values[Int(reference)] = .dictionary(container: Int32(containers.count - 1))
+        depths[Int(reference)] = max(depths[Int(reference)], 1)
+    }
+
+    func knowsName(_ name: String) -> Bool { indexOfName[name] != nil }
 
     mutating func addName(_ name: String) throws(Fault) -> Int32 {
         if let index = indexOfName[name] { return index }
@@ -244,7 +278,26 @@ struct PickleValues {
         case .integer(let value): "\(value)"
         case .bool(let value): value ? "True" : "False"
         case .real(let value): "\(value)"
-        default: "None"
+        case .none: "None"
+        // Classes and functions by their names, as Lightning keeps the states of callbacks.
+        case .global(let name), .opaque(let name): names[Int(name)]
+        case .tuple: "(" + (tuple(key) ?? []).prefix(16).map { isScalar($0) ? words(for: $0) : "…" }.joined(separator: ", ") + ")"
+        default: "…"
+        }
+    }
+
+    func isScalar(_ reference: Reference) -> Bool {
+        switch self[reference] {
+        case .none, .bool, .integer, .real, .text: true
+        default: false
+        }
+    }
+
+    /// Whether `words(for:)` tells two different keys of a dictionary apart.
+    func isDistinct(_ key: Reference) -> Bool {
+        switch self[key] {
+        case .opaque, .tuple, .largeInteger, .bytes: false
+        default: true
         }
     }
 }

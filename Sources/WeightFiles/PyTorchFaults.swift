@@ -61,6 +61,10 @@ extension WeightFileError {
     package enum FolderFault: Error, Sendable, Equatable {
         case noWeights(found: [String])
         case pickleOnly(name: String)
+        /// A model in several pickles.
+        case pickleShards(index: String)
+        /// Several files that are as good as each other.
+        case several(names: [String])
         case shardName(String)
         case shardOutside(String)
         case shardMissing(String)
@@ -68,6 +72,10 @@ extension WeightFileError {
         case notInShard(tensor: String, shard: String)
         case notInIndex(tensor: String, shard: String)
     }
+
+    private static let pickleShardsRemedy =
+        "Write it as safetensors where you have transformers: python -c \"from transformers import AutoModel; "
+        + "AutoModel.from_pretrained('FOLDER').save_pretrained('NEW')\". Then name the new folder."
 
     static func words(for lookalike: Lookalike) -> String {
         switch lookalike {
@@ -95,6 +103,12 @@ extension WeightFileError {
             "is compressed. Unpack it first."
         case .text:
             "is a text file, not a checkpoint."
+        case .shardIndex(isPickle: false):
+            "is the index of a model in several safetensors files. Name the folder that holds them."
+        case .shardIndex(isPickle: true):
+            "is the index of a model in several pickles (pytorch_model-00001-of-…), not the model itself. " + pickleShardsRemedy
+        case .json:
+            "is JSON, such as a model's configuration, not its weights. Name the folder it lies in, or the file of weights beside it."
         }
     }
 
@@ -155,8 +169,8 @@ extension WeightFileError {
         case .notUTF8: "text that is not UTF-8. " + damaged
         case .wrongValue(let needed): "\(needed) is needed here. " + damaged
         case .alarm(let name):
-            "the pickle names \(name.escapedForDisplay), which could run programs. Nothing was run. "
-                + "Do not load this file anywhere."
+            "the pickle names \(name.escapedForDisplay), which would run programs on a machine that loads the file with Python. Nothing "
+                + "was run here. Do not load it anywhere; take the model from its publisher, best as safetensors."
         case .call(let name, let problem): "\(name.escapedForDisplay) is called with \(problem). " + damaged
         case .onTensor(let instruction):
             "\(instruction) changes a tensor, which torch.save does not write. Do not trust the file."
@@ -194,6 +208,10 @@ extension WeightFileError {
         case .pickleOnly(let name):
             "holds no safetensors, only \(quoted(name)), a pickle. It can be read without running it: name that "
                 + "file itself instead of the folder."
+        case .pickleShards(let index):
+            "holds no safetensors, only the index \(quoted(index)) of a model in several pickles. " + pickleShardsRemedy
+        case .several(let names):
+            "holds \(names.map(quoted).joined(separator: ", ")). Name the one that is meant."
         case .shardName(let name):
             "the index names the shard \(quoted(name)); only plain names of .safetensors files in the same folder are "
                 + "read. Do not trust the folder."

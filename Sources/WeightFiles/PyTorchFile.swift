@@ -20,6 +20,8 @@ package final class PyTorchFile: WeightSource {
     private let places: [Place]
     private let file: InputFile
     private let hasChecksums: Bool
+    /// Tensors that nothing reads: views that count elements several times. They stop only who wants them.
+    private let refused: [String: WeightFileError.StorageFault]
 
     /// A tensor in its storage.
     private struct Place: Sendable {
@@ -38,6 +40,7 @@ package final class PyTorchFile: WeightSource {
     package init(path: String) throws(WeightFileError) {
         let file = try openFile(path)
         try refuseLookalikes(file)
+        try refuseHoles(file)
         let archive = try ZipArchive(file: file)
         try Self.checkVersion(archive, file)
         let isTorchScript = archive.entries["constants.pkl"] != nil
@@ -52,7 +55,12 @@ package final class PyTorchFile: WeightSource {
             }
         }
         guard !outline.tensors.isEmpty else { throw WeightFileError(path: path, problem: .noTensors(objects: ignored)) }
-        let located = try Self.locate(outline.tensors, in: pickle.values, archive, file)
+        let (located, refused) = try Self.locate(outline.tensors, in: pickle.values, archive, file)
+        if located.isEmpty, let first = outline.tensors.first(where: { refused[$0.name] != nil }), let fault = refused[first.name] {
+            throw WeightFileError(path: path, problem: .storage(tensor: first.name, fault: fault))
+        }
+        ignored += refused.keys.sorted().map { "\($0): a view that counts elements several times" }
+        self.refused = refused
         index = TensorIndex(located.map(\.description), path: path)
         places = located.map(\.place)
         metadata = outline.metadata
@@ -110,6 +118,7 @@ package final class PyTorchFile: WeightSource {
     // MARK: -
 
     private func position(of name: String, shape: [Int]?) throws(WeightFileError) -> Int {
+        if let fault = refused[name] { throw error(.storage(tensor: name, fault: fault)) }
         if !index.contains(name), let object = ignoredObjects.first(where: { $0.hasPrefix(name + ": ") }) {
             throw error(.notATensor(name: name, object: String(object.dropFirst(name.count + 2))))
         }
@@ -229,13 +238,14 @@ extension PyTorchFile {
     private static func locate(
         _ named: [PickleOutline.NamedTensor], in values: PickleValues, _ archive: ZipArchive,
         _ file: borrowing InputFile
-    ) throws(WeightFileError) -> [(description: TensorDescription, place: Place)] {
+    ) throws(WeightFileError) -> (located: [(description: TensorDescription, place: Place)], refused: [String: WeightFileError.StorageFault]) {
         let path = file.path
         var storages: [Int32: Storage] = [:]
         // Views and tied weights count each time: whoever reads them all holds them all.
         let byteLimit = 2 * file.byteCount
         var byteCount = 0
         var result: [(description: TensorDescription, place: Place)] = []
+        var refused: [String: WeightFileError.StorageFault] = [:]
         result.reserveCapacity(named.count)
         for item in named {
             let tensor = values.tensors[Int(item.index)]
@@ -258,9 +268,19 @@ extension PyTorchFile {
                 layout = try StridedLayout(
                     shape: tensor.shape, strides: tensor.strides, offset: tensor.offset,
                     storedCount: storage.entry.byteRange.count / width)
-            } catch { throw fault(error) }
+            } catch {
+                guard case .overlapping = error else { throw fault(error) }
+                refused[item.name] = error
+                continue
+            }
             let (sum, overflow) = byteCount.addingReportingOverflow(count * width)
-            guard !overflow, sum <= byteLimit else { throw fault(.total(byteCount: overflow ? .max : sum, limit: byteLimit)) }
+            guard !overflow, sum <= byteLimit else {
+                let problem = WeightFileError.StorageFault.total(byteCount: overflow ? .max : sum, limit: byteLimit)
+                // One tensor that was expanded is no reason to refuse the others.
+                guard count > layout.spanCount else { throw fault(problem) }
+                refused[item.name] = problem
+                continue
+            }
             byteCount = sum
             let start = storage.entry.byteRange.lowerBound + tensor.offset * width
             result.append((
@@ -270,9 +290,10 @@ extension PyTorchFile {
                 Place(storage: storage, layout: layout)
             ))
         }
-        return result.enumerated()
+        let located = result.enumerated()
             .sorted { ($0.element.description.byteRange.lowerBound, $0.offset) < ($1.element.description.byteRange.lowerBound, $1.offset) }
             .map(\.element)
+        return (located, refused)
     }
 
     private static func storage(

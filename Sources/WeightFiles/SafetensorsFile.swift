@@ -10,18 +10,23 @@ package final class SafetensorsFile: WeightSource {
     package let metadata: [String: String]
     /// In the order of their bytes in the file.
     package var tensors: [TensorDescription] { index.tensors }
+    /// Tensors of types that are not read.
+    let exotic: [SafetensorsHeader.Exotic]
+    package var ignoredObjects: [String] { exotic.map { "\($0.name): \($0.spelling)" } }
     private let index: TensorIndex
     private let file: InputFile
 
     package init(path: String) throws(WeightFileError) {
         let file = try openFile(path)
         let headerByteCount = try Self.headerByteCount(of: file)
+        try refuseHoles(file)
         let json = try readBytes(of: file, at: 8, count: headerByteCount)
         let header = try SafetensorsHeader(
             json: json, path: path, dataByteCount: file.byteCount - 8 - headerByteCount)
         self.path = path
         self.file = file
         metadata = header.metadata
+        exotic = header.exotic
         // Names are unique: the header refuses duplicates.
         index = TensorIndex(header.tensors, path: path)
     }
@@ -49,7 +54,14 @@ package final class SafetensorsFile: WeightSource {
 
     /// - Throws: `missingTensor`, with the nearest name there is.
     package func description(of name: String) throws(WeightFileError) -> TensorDescription {
-        tensors[try index.index(of: name)]
+        if !index.contains(name) { try refuseExotic(name) }
+        return tensors[try index.index(of: name)]
+    }
+
+    /// - Throws: `notATensor` where a tensor of another type has the name.
+    func refuseExotic(_ name: String) throws(WeightFileError) {
+        guard let tensor = exotic.first(where: { $0.name == name }) else { return }
+        throw error(.notATensor(name: name, object: "of the type \(tensor.spelling)"))
     }
 
     /// Reads a tensor of F64, F32, F16 or BF16 straight into memory of the caller, without holding
@@ -59,6 +71,7 @@ package final class SafetensorsFile: WeightSource {
     package func readFloats(
         named name: String, shape: [Int], into destination: UnsafeMutableBufferPointer<Float>
     ) throws(WeightFileError) {
+        if !index.contains(name) { try refuseExotic(name) }
         let tensor = tensors[try index.index(of: name, shape: shape)]
         precondition(destination.count == tensor.elementCount, "the destination must fit the tensor")
         guard tensor.elementType.isReadableAsFloat else {

@@ -1,6 +1,6 @@
 import Files
 
-/// A folder as Hugging Face and open_clip write it: one safetensors file, or several with an index.
+/// A folder as Hugging Face, timm and open_clip write it: one safetensors file, or several with an index.
 package final class SafetensorsFolder: WeightSource {
     package var format: WeightFormat { .shardedSafetensors }
     package let path: String
@@ -12,9 +12,11 @@ package final class SafetensorsFolder: WeightSource {
     /// In `shards`, for each of `tensors`.
     private let shardOfTensor: [Int]
 
-    private static let indexName = "model.safetensors.index.json"
-    private static let wholeNames = ["model.safetensors", "open_clip_model.safetensors"]
-    private static let pickleNames = ["pytorch_model.bin", "open_clip_pytorch_model.bin", "pytorch_model.bin.index.json"]
+    /// The weights as transformers, timm and open_clip name them.
+    private static let wholeName = "model.safetensors"
+    private static let openCLIPName = "open_clip_model.safetensors"
+    private static let pickleNames = ["pytorch_model.bin", "open_clip_pytorch_model.bin", "model.pt", "model.pth"]
+    private static let pickleIndexName = "pytorch_model.bin.index.json"
     private static let indexByteLimit = 16 << 20
     private static let shardLimit = 1024
 
@@ -23,25 +25,23 @@ package final class SafetensorsFolder: WeightSource {
         do { found = try directoryEntries(path) } catch { throw WeightFileError(path: path, problem: .file(error)) }
         var expected: ShardIndex?
         let names: [String]
-        if let whole = Self.wholeNames.first(where: found.contains) {
-            names = [whole]
-        } else if found.contains(Self.indexName) {
-            let index = try Self.readIndex(path.appendingPath(Self.indexName))
+        switch try Self.weights(in: path, found: found) {
+        case .whole(let name): names = [name]
+        case .index(let name):
+            let index = try Self.readIndex(path.appendingPath(name))
             expected = index
             names = index.shards
-        } else {
-            throw Self.refusal(of: path, found: found)
         }
         let shards = try names.map { name throws(WeightFileError) in try Self.open(name, in: path, isIndexed: expected != nil) }
         var all: [(tensor: TensorDescription, shard: Int)] = []
         var shardOfName: [String: Int] = [:]
         for (number, shard) in shards.enumerated() {
-            for tensor in shard.tensors {
-                if let other = shardOfName.updateValue(number, forKey: tensor.name) {
-                    throw Self.error(path, .twoShards(tensor: tensor.name, first: names[other], second: names[number]))
+            for name in shard.names + shard.exotic.map(\.name) {
+                if let other = shardOfName.updateValue(number, forKey: name) {
+                    throw Self.error(path, .twoShards(tensor: name, first: names[other], second: names[number]))
                 }
-                all.append((tensor, number))
             }
+            all += shard.tensors.map { ($0, number) }
         }
         if let expected { try Self.compare(expected, shardOfName, path: path) }
         self.path = path
@@ -51,27 +51,67 @@ package final class SafetensorsFolder: WeightSource {
         metadata = shards.reduce(into: [:]) { $0.merge($1.metadata) { first, _ in first } }
     }
 
+    package var ignoredObjects: [String] { shards.flatMap(\.ignoredObjects) }
+
     package func contains(_ name: String) -> Bool { index.contains(name) }
 
     package func description(of name: String) throws(WeightFileError) -> TensorDescription {
-        tensors[try index.index(of: name)]
+        if !index.contains(name) { for shard in shards { try shard.refuseExotic(name) } }
+        return tensors[try index.index(of: name)]
     }
 
     package func readFloats(
         named name: String, shape: [Int], into destination: UnsafeMutableBufferPointer<Float>
     ) throws(WeightFileError) {
+        _ = try description(of: name)
         let shard = shards[shardOfTensor[try index.index(of: name)]]
         try unsafe shard.readFloats(named: name, shape: shape, into: destination)
     }
 
     // MARK: -
 
-    private static func refusal(of path: String, found: [String]) -> WeightFileError {
-        if let name = pickleNames.first(where: found.contains) {
-            return error(path, .pickleOnly(name: name))
+    private enum Weights {
+        case whole(String)
+        case index(String)
+    }
+
+    /// Whether a file's name is that of a folder's weights.
+    static func isWeights(_ name: String) -> Bool {
+        name.hasSuffix(".safetensors") || name.hasSuffix(".safetensors.index.json") || pickleNames.contains(name)
+    }
+
+    /// Which of a folder's files are its weights.
+    private static func weights(in path: String, found: [String]) throws(WeightFileError) -> Weights {
+        let hasWhole = found.contains(wholeName), hasOpenCLIP = found.contains(openCLIPName)
+        // Folders of timm hold the image tower alone under the first name and the whole CLIP under the second. Where
+        // transformers can read the first one, config.json names its kind of model.
+        if hasWhole, hasOpenCLIP { return .whole(isOfTransformers(path, found) ? wholeName : openCLIPName) }
+        if hasWhole { return .whole(wholeName) }
+        if hasOpenCLIP { return .whole(openCLIPName) }
+        // `model.safetensors.index.json`, and `model.safetensors.index.fp16.json` of a variant.
+        let indices = found.filter { $0.contains(".safetensors.index.") && $0.hasSuffix(".json") }
+        if let index = indices.first(where: { $0 == wholeName + ".index.json" }) ?? indices.first { return .index(index) }
+        // `model.fp16.safetensors`: the variants of transformers and diffusers.
+        let variants = found.filter { name in
+            ["model.", "open_clip_model."].contains { name.hasPrefix($0) } && name.hasSuffix(".safetensors")
         }
+        if variants.count > 1 { throw error(path, .several(names: Array(variants.prefix(5)))) }
+        if let variant = variants.first { return .whole(variant) }
+        throw refusal(of: path, found: found)
+    }
+
+    private static func isOfTransformers(_ path: String, _ found: [String]) -> Bool {
+        guard found.contains("config.json"),
+            case .object(let members)? = try? JSONValue.read(path.appendingPath("config.json"), byteLimit: 1 << 20)
+        else { return !found.contains("open_clip_config.json") }
+        return members["model_type"] != nil
+    }
+
+    private static func refusal(of path: String, found: [String]) -> WeightFileError {
+        if let name = pickleNames.first(where: found.contains) { return error(path, .pickleOnly(name: name)) }
+        if found.contains(pickleIndexName) { return error(path, .pickleShards(index: pickleIndexName)) }
         let candidates = found.filter { name in
-            [".safetensors", ".pt", ".pth", ".bin"].contains { name.hasSuffix($0) }
+            [".safetensors", ".pt", ".pth", ".bin", ".ckpt"].contains { name.hasSuffix($0) }
         }
         return error(path, .noWeights(found: Array(candidates.prefix(5))))
     }
@@ -83,14 +123,8 @@ package final class SafetensorsFolder: WeightSource {
     /// Opens a file that must lie in the folder itself, wherever links lead.
     private static func open(_ name: String, in folder: String, isIndexed: Bool) throws(WeightFileError) -> SafetensorsFile {
         let path = folder.appendingPath(name)
-        guard fileExists(path), let resolved = resolvedPath(path), let home = resolvedPath(folder) else {
-            throw error(folder, .shardMissing(name))
-        }
-        // The Hugging Face cache keeps `snapshots/REVISION/NAME` as links to `blobs/DIGEST` beside.
-        let isSnapshot = home.parentDirectory.lastPathComponent == "snapshots"
-        let blobs = home.parentDirectory.parentDirectory.appendingPath("blobs")
-        let place = resolved.parentDirectory
-        guard place == home || isSnapshot && place == blobs else { throw error(folder, .shardOutside(name)) }
+        guard fileExists(path) else { throw error(folder, .shardMissing(name)) }
+        guard isInFolder(path, folder) else { throw error(folder, .shardOutside(name)) }
         return try SafetensorsFile(path: path)
     }
 
@@ -127,7 +161,7 @@ package final class SafetensorsFolder: WeightSource {
             guard field == "weight_map" else { return try cursor.skipValue() }
             try cursor.members { (cursor, tensor) throws(WeightFileError) in
                 let shard = try cursor.string()
-                guard isPlain(shard) else { throw error(path, .shardName(shard)) }
+                guard isPlainName(shard), shard.hasSuffix(".safetensors") else { throw error(path, .shardName(shard)) }
                 if numberOfShard[shard] == nil {
                     guard index.shards.count < shardLimit else {
                         throw WeightFileError(path: path, problem: .tooMany(what: "shards", limit: shardLimit))
@@ -147,11 +181,5 @@ package final class SafetensorsFolder: WeightSource {
         guard cursor.isAtEnd else { throw cursor.syntaxError("its end") }
         guard fields.contains("weight_map") else { throw cursor.syntaxError("'weight_map'") }
         return index
-    }
-
-    /// A file's name without any way elsewhere.
-    private static func isPlain(_ name: String) -> Bool {
-        name.utf8.count <= 255 && name.hasSuffix(".safetensors") && !name.hasPrefix(".")
-            && name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "\\") && $0 >= 0x20 && $0 != 0x7F }
     }
 }

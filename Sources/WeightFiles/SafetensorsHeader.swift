@@ -3,10 +3,26 @@ struct SafetensorsHeader: Equatable {
     var metadata: [String: String] = [:]
     /// In the order of their bytes.
     var tensors: [TensorDescription] = []
+    /// Tensors of types that are known and not read.
+    var exotic: [Exotic] = []
+
+    struct Exotic: Equatable {
+        let name: String
+        let spelling: String
+    }
+
+    /// Bits of one element of the types that safetensors knows and this program has no use for: complex numbers
+    /// and scaled ones of fewer than 9 bits. Source: `Dtype` in safetensors 0.8.
+    static let exoticBits = [
+        "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "C64": 64,
+    ]
 
     /// The reference implementation's limit for the header.
     static let byteLimit = 100_000_000
     static let tensorLimit = 65_536
+    /// Of what `__metadata__` says, this much is kept; of longer values only their length. Whoever reads a header
+    /// then needs little more than its bytes.
+    static let metadataByteLimit = 8 << 20
     static let rankLimit = 64
 
     static let metadataName = "__metadata__"
@@ -22,6 +38,7 @@ struct SafetensorsHeader: Equatable {
         metadata = parser.metadata
         tensors = try Self.placed(
             parser.tensors, path: path, dataStart: 8 + json.count, dataByteCount: dataByteCount)
+        exotic = parser.tensors.filter { $0.elementType == nil }.map { Exotic(name: $0.name, spelling: $0.spelling) }
     }
 
     /// Checks that the tensors tile the data exactly: no hole, no overlap, nothing left over.
@@ -39,9 +56,10 @@ struct SafetensorsHeader: Equatable {
             }
             previousEnd = tensor.end
             guard tensor.end <= dataByteCount else { break }
+            guard let elementType = tensor.elementType else { continue }
             result.append(
                 TensorDescription(
-                    name: tensor.name, elementType: tensor.elementType, shape: tensor.shape,
+                    name: tensor.name, elementType: elementType, shape: tensor.shape,
                     byteRange: dataStart + tensor.start..<dataStart + tensor.end))
         }
         guard previousEnd == dataByteCount else {
@@ -56,7 +74,9 @@ private struct Parser {
     /// One entry, checked by itself. Offsets count from the start of the data.
     struct Tensor {
         let name: String
-        let elementType: ElementType
+        /// nil for one of `exoticBits`.
+        let elementType: ElementType?
+        let spelling: String
         let shape: [Int]
         let start: Int
         let end: Int
@@ -66,6 +86,7 @@ private struct Parser {
     var metadata: [String: String] = [:]
     var tensors: [Tensor] = []
     private var names: Set<String> = []
+    private var metadataByteCount = 0
 
     init(cursor: JSONCursor) { self.cursor = cursor }
 
@@ -87,7 +108,12 @@ private struct Parser {
 
     private mutating func parseMetadata() throws(WeightFileError) {
         try parseMembers { (parser, key) throws(WeightFileError) in
-            let value = try parser.cursor.string()
+            let start = parser.cursor.position
+            var value = try parser.cursor.string(byteLimit: SafetensorsHeader.metadataByteLimit)
+            parser.metadataByteCount += key.utf8.count + value.utf8.count
+            if parser.metadataByteCount > SafetensorsHeader.metadataByteLimit {
+                value = "… (\(parser.cursor.position - start) bytes)"
+            }
             guard parser.metadata.updateValue(value, forKey: key) == nil else {
                 throw parser.error(.duplicateField(owner: SafetensorsHeader.metadataName, field: key))
             }
@@ -99,18 +125,20 @@ private struct Parser {
 
     private mutating func parseTensor(_ name: String) throws(WeightFileError) -> Tensor {
         var elementType: ElementType?
+        var spelling: String?
         var shape: [Int]?
         var offsets: [Int]?
         try parseMembers { (parser, field) throws(WeightFileError) in
             let isRepeated: Bool
             switch field {
             case "dtype":
-                isRepeated = elementType != nil
-                let spelling = try parser.cursor.name()
-                guard let known = ElementType(rawValue: spelling) else {
-                    throw parser.error(.unknownElementType(tensor: name, spelling: spelling))
+                isRepeated = spelling != nil
+                let word = try parser.cursor.name()
+                elementType = ElementType(rawValue: word)
+                guard elementType != nil || SafetensorsHeader.exoticBits[word] != nil else {
+                    throw parser.error(.unknownElementType(tensor: name, spelling: word))
                 }
-                elementType = known
+                spelling = word
             case "shape":
                 isRepeated = shape != nil
                 shape = try parser.cursor.integers(limit: SafetensorsHeader.rankLimit)
@@ -122,21 +150,26 @@ private struct Parser {
             }
             if isRepeated { throw parser.error(.duplicateField(owner: name, field: field)) }
         }
-        guard let elementType else { throw error(.missingField(tensor: name, field: "dtype")) }
+        guard let spelling else { throw error(.missingField(tensor: name, field: "dtype")) }
         guard let shape else { throw error(.missingField(tensor: name, field: "shape")) }
         guard let offsets, offsets.count == 2 else {
             throw error(.missingField(tensor: name, field: "data_offsets"))
         }
         let (start, end) = (offsets[0], offsets[1])
         guard start <= end else { throw error(.reversedRange(tensor: name, start: start, end: end)) }
-        guard let count = checkedElementCount(shape: shape, elementByteCount: elementType.byteCount) else {
+        // Exotic elements may be smaller than a byte; their tensors fill whole ones.
+        let unit = elementType?.byteCount ?? SafetensorsHeader.exoticBits[spelling] ?? 1
+        guard let units = checkedElementCount(shape: shape, elementByteCount: unit).map({ $0 * unit }) else {
             throw error(.sizeOverflow(tensor: name, shape: shape))
         }
-        guard count * elementType.byteCount == end - start else {
-            throw error(
-                .sizeMismatch(tensor: name, stored: end - start, declared: count * elementType.byteCount))
+        let byteCount = elementType == nil ? units / 8 : units
+        if elementType == nil, byteCount != end - start || !units.isMultiple(of: 8) {
+            throw error(.unknownElementType(tensor: name, spelling: spelling))
         }
-        return Tensor(name: name, elementType: elementType, shape: shape, start: start, end: end)
+        guard byteCount == end - start else {
+            throw error(.sizeMismatch(tensor: name, stored: end - start, declared: byteCount))
+        }
+        return Tensor(name: name, elementType: elementType, spelling: spelling, shape: shape, start: start, end: end)
     }
 
     /// `{"key": value, …}`; `parseValue` is called with the cursor before each value.

@@ -84,7 +84,9 @@ extension InputFile {
 func filledArray<Element>(
     count: Int, path: String, fill: (UnsafeMutableBufferPointer<Element>) throws(WeightFileError) -> Void
 ) throws(WeightFileError) -> [Element] {
+    let byteCount = count * MemoryLayout<Element>.stride
     do {
+        if byteCount >= smallRequest { try requireMemory(byteCount, for: path) }
         return try unsafe [Element](unsafeUninitializedCapacity: count) { buffer, initializedCount in
             try unsafe fill(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
             initializedCount = count

@@ -7,6 +7,8 @@ package struct WeightFileError: ReportableError, Equatable {
 
         // The file as a whole.
         case lookalike(Lookalike)
+        /// Nearly all of it is a hole.
+        case sparse(stored: Int, byteCount: Int)
         case unrecognised
         case tooShort(byteCount: Int)
         case headerLength(declared: UInt64, available: Int)
@@ -56,6 +58,9 @@ package struct WeightFileError: ReportableError, Equatable {
         case gitLFSPointer, webPage, zipArchive
         case legacyTar, legacyTorch, barePickle
         case gguf, hdf5, onnx, numpy, numpyArchive, compressed, text
+        /// The list of a model's shards.
+        case shardIndex(isPickle: Bool)
+        case json
     }
 
     package enum TextFault: Sendable, Equatable {
@@ -90,6 +95,9 @@ package struct WeightFileError: ReportableError, Equatable {
         case .file(let error):
             error.description
         case .lookalike(let lookalike): Self.words(for: lookalike)
+        case .sparse(let stored, let byteCount):
+            "only \(sizeInWords(stored)) of its \(sizeInWords(byteCount)) are stored, the rest was never written. The download is "
+                + "incomplete; download it again."
         case .unrecognised:
             "is not a checkpoint of a known kind. Safetensors, zip archives of torch.save and torch.jit.save, and "
                 + "Hugging Face folders are read. If it should be one of these, it is damaged; download it again."

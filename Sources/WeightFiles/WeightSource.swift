@@ -76,9 +76,11 @@ struct TensorIndex: Sendable {
     /// - Throws: `missingTensor`, with the nearest name there is.
     func index(of name: String) throws(WeightFileError) -> Int {
         if let index = indexOfName[name] { return index }
-        let similar = tensors.lazy.map(\.name).filter { abs($0.utf8.count - name.utf8.count) <= 8 }.prefix(1000)
+        // Comparing takes the product of both lengths.
+        let similar = name.utf8.count > 256
+            ? [] : Array(tensors.lazy.map(\.name).filter { abs($0.utf8.count - name.utf8.count) <= 8 }.prefix(256))
         throw WeightFileError(
-            path: path, problem: .missingTensor(name: name, nearest: name.nearest(among: Array(similar))))
+            path: path, problem: .missingTensor(name: name, nearest: name.nearest(among: similar)))
     }
 
     /// - Throws: `wrongShape` where the tensor is not of `shape`, `missingTensor`.

@@ -25,6 +25,8 @@ struct VifiPromptCommand: ParsableCommand {
 
     /// Runs the command; what a person or a file can cause ends with its own words and exit status.
     static func main() {
+        AddressSpace.startWithoutThreadsOfBLAS()
+        AddressSpace.endWithoutWaiting()
         StandardStream.reserveDescriptors()
         Interruption.useOwnThread()
         // A file size limit then fails the write, which is reported, instead of ending the process.

@@ -257,7 +257,7 @@ func embeddings(
         for (name, tensor) in parts.tensors { parts.tensors["ema." + name] = tensor }
         try parts.write(to: directory.path("two.safetensors"))
         #expect(message(in: directory) { _ = try Checkpoint(path: directory.path("two.safetensors")) } == """
-            DIR/two.safetensors: several CLIPs are in here: their tensors start with "" and "ema.". Save the one that is meant alone.
+            DIR/two.safetensors: several CLIPs are in here: their tensors start with "" and "ema.". Choose one: `vifi-prompt bridge --import FILE --prefix 'ema.'`.
             """)
     }
 

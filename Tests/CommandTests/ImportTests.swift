@@ -143,4 +143,36 @@ import WeightFiles
 
             """)
     }
+
+    @Test func oneOfSeveralModels() throws {
+        let source = try SafetensorsFile(path: fixturePath("clip/clip-mini.safetensors"))
+        let tensors = try source.tensors.flatMap { tensor in
+            let values = try source.floats(named: tensor.name)
+            return [("model." + tensor.name, tensor.shape, values), ("ema." + tensor.name, tensor.shape, values.map { $0 / 2 })]
+        }
+        try SafetensorsWriter.write(tensors.map { (name: $0.0, shape: $0.1, values: $0.2) }, to: program.folder.path("two.safetensors"))
+        let alone = try program("bridge", "--import", "two.safetensors", "--activation", "gelu")
+        #expect(alone.status == 65 && alone.messages.contains("start with \"ema.\" and \"model.\". Choose one"), "\(alone.messages)")
+        let chosen = try program("bridge", "--import", "two.safetensors", "--activation", "gelu", "--prefix", "model.")
+        #expect(chosen.status == 0, "\(chosen.messages)")
+        let expected = try Backbone.load(fixturePath("clip/clip-mini.safetensors"), options: CheckpointOptions(activation: .gelu)).digest
+        #expect(facts(chosen.output)["digest"] == expected)
+        #expect(facts(try program("inspect", "two.safetensors", "--activation", "gelu", "--prefix", "model").output)["digest"] == expected)
+        #expect(try program("bridge", "--prefix", "model.").status == 64)
+    }
+
+    /// The model's name, not a digest's or a folder's that all have.
+    @Test func namesOfTheHub() throws {
+        let snapshot = program.folder.path("models--somebody--tiny-clip/snapshots/abc")
+        try createDirectory(snapshot)
+        for name in ["config.json", "model.safetensors"] {
+            try FileManager.default.copyItem(
+                atPath: fixturePath("checkpoints/hf-gelu-bf16/\(name)"), toPath: snapshot.appendingPath(name))
+        }
+        for path in ["models--somebody--tiny-clip", "models--somebody--tiny-clip/snapshots/abc/model.safetensors"] {
+            let outcome = try program("bridge", "--import", path, "--force")
+            #expect(facts(outcome.output)["backbone"] == "Checkpoints/tiny-clip.safetensors", "\(outcome.messages)")
+            #expect(facts(outcome.output)["activation"] == "gelu")
+        }
+    }
 }

@@ -14,6 +14,8 @@ package struct CheckpointOptions: Sendable {
     package var name: String?
     /// A CLIP with the token table that ViFi-CLIP's checkpoints lack.
     package var tokens: Checkpoint?
+    /// What stands before the names of the model that is meant, where a file holds several, as a model beside its average.
+    package var prefix: String?
     /// Describes a ViFi-CLIP checkpoint without any token table; its weights can then be surveyed, not used.
     package var allowsMissingTokens = false
 
@@ -82,7 +84,7 @@ package struct Checkpoint: Sendable {
     private init(source: any WeightSource, path: String, options: CheckpointOptions) throws {
         if source.metadata[PromptHeader.Key.format] != nil { throw ModelError.notABackbone }
         isOwn = BackboneDescription.isClaimed(by: source.metadata)
-        var mapping = try CheckpointMapping(source: source)
+        var mapping = try CheckpointMapping(source: source, prefix: options.prefix)
         let holdsTokens = mapping.layout.kind != .vifi || mapping.tensors[CheckpointNames.tokenEmbedding] != nil
         lacksTokens = !holdsTokens && options.tokens == nil
         if !holdsTokens {
@@ -96,7 +98,8 @@ package struct Checkpoint: Sendable {
                 throw ModelError.noTokenTable
             }
         }
-        let folder = CheckpointFolder(holding: path, layout: mapping.layout.kind)
+        // Of a folder of the hub's cache this is the one in it that holds the weights.
+        let folder = CheckpointFolder(holding: source.path, layout: mapping.layout.kind)
         let kept = ReferenceCheckpoint.keptBackbone(in: source)
         var said = try isOwn || kept != nil
             ? CheckpointConfiguration(metadata: kept ?? source.metadata) : folder.configuration()
@@ -105,11 +108,16 @@ package struct Checkpoint: Sendable {
         if let heads = options.heads { said.headCounts = .init(vision: heads.vision, text: heads.text) }
         let activation = Self.activation(options: options, said: said, mapping: mapping)
         let shapes = CheckpointShapes(shapes: mapping.tensors.mapValues(\.shape))
+        let tokenCount = shapes.shapes[CheckpointNames.tokenEmbedding]?.first ?? 0
+        if let other = OtherModels.refusal(forVocabularyOf: tokenCount) { throw other }
         do throws(ModelError) {
             architecture = try shapes.architecture(headCounts: said.headCounts, activation: activation ?? .quickGELU)
             try shapes.check(against: architecture)
         } catch {
-            throw error.renamed(mapping.sourceName)
+            let renamed = error.renamed(mapping.sourceName)
+            // What is missing may be there as something that is no tensor.
+            guard case .missingTensor(let name) = renamed else { throw renamed }
+            throw try mapping.missingTensor(name)
         }
         try said.check(against: architecture)
         // OpenAI's own code takes heads of 64, and ViFi-CLIP's with it; the others' read how many there are.

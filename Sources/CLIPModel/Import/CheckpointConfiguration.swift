@@ -89,7 +89,7 @@ extension CLIPArchitecture {
 // MARK: - Files beside the weights
 
 /// The folder of Hugging Face or open_clip that weights lie in.
-struct CheckpointFolder {
+package struct CheckpointFolder {
     /// nil where the weights lie alone.
     private let path: String?
     private let layout: CheckpointLayout.Kind
@@ -98,8 +98,12 @@ struct CheckpointFolder {
     init(holding checkpoint: String, layout: CheckpointLayout.Kind) {
         self.layout = layout
         let name = checkpoint.lastPathComponent
-        let isUsual = ["model.safetensors", "model-", "open_clip", "pytorch_model"].contains { name.hasPrefix($0) }
-        path = isDirectory(checkpoint) ? checkpoint : isUsual ? checkpoint.parentDirectory : nil
+        path = isDirectory(checkpoint) ? checkpoint : Self.isUsual(name) ? checkpoint.parentDirectory : nil
+    }
+
+    /// Whether these folders name their weights so: "model.safetensors", "model.fp16.safetensors", "model-00001-of-00002…".
+    package static func isUsual(_ name: String) -> Bool {
+        ["model.", "model-", "open_clip", "pytorch_model"].contains { name.hasPrefix($0) }
     }
 
     private func file(_ name: String) -> String? {

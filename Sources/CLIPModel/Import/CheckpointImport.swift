@@ -25,10 +25,14 @@ extension Checkpoint {
     ///
     /// - Parameters:
     ///   - isHalf: rounds every weight to half precision; else each keeps its type, and doubles become singles.
-    ///   - sourceDigest: of the file that was read, where it is known already.
-    /// - Throws: `WeightFileError`; `TokenizerError` where the vocabulary beside the source is not CLIP's.
-    package func write(to path: String, isHalf: Bool = false) throws -> ImportReport {
-        let vocabulary = try vocabularyPath.map { try BPEVocabulary(path: $0) }
+    ///   - vocabulary: a file of CLIP's merges to keep beside the backbone; nil for the one beside the source.
+    /// - Throws: `WeightFileError`; `TokenizerError` where the vocabulary is not CLIP's, `ModelError` where it has not the
+    ///   size of the token table, `FileError` where memory does not suffice.
+    package func write(to path: String, isHalf: Bool = false, vocabulary vocabularyFile: String? = nil) throws -> ImportReport {
+        let vocabulary = try (vocabularyFile ?? vocabularyPath).map { try self.vocabulary(at: $0, isNamed: vocabularyFile != nil) }
+        // The tensor that is written and the one whose digest is computed; what is turned or rounded is there twice.
+        let largest = 4 * (tensors.all.map { isHalf || $0.isTransposed ? 2 * $0.count : $0.count }.max() ?? 0)
+        try requireMemory(2 * largest + Self.workingByteCount, for: self.path)
         var described = description
         described.vocabularyDigest = vocabulary?.digest ?? description.vocabularyDigest
         let metadata = described.metadata.merging(architecture.metadata) { own, _ in own }
@@ -87,6 +91,18 @@ extension Checkpoint {
             Backbone.update(&digest, name: name, shape: tensor.shape, with: matrix)
         }
         return self.digest(ofWeights: digest.hexadecimal)
+    }
+
+    /// A vocabulary with as many tokens as the model has. One that lies beside the weights of a model that is not
+    /// CLIP's own may have more: whoever uses it is told.
+    private func vocabulary(at path: String, isNamed: Bool) throws -> BPEVocabulary {
+        let vocabulary = try BPEVocabulary(path: path)
+        let (found, needed) = (vocabulary.endToken + 1, architecture.vocabularySize)
+        let isPlausible = !isNamed && needed != CLIPArchitecture.usualVocabularySize && found > needed
+        guard found == needed || isPlausible else {
+            throw ModelError.inFile(path: path, .vocabularySize(tokenizer: found, backbone: needed))
+        }
+        return vocabulary
     }
 
     private func keep(_ vocabulary: BPEVocabulary, beside path: String) throws -> String {

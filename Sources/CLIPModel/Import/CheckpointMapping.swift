@@ -6,10 +6,14 @@ struct CheckpointMapping {
     let layout: CheckpointLayout
     /// What stands before every name of the model, as "state_dict.module.".
     let prefix: String
+    /// What stands before the names of other models, where these start with `prefix` too.
+    private let others: [String]
+    private let names: TensorNames
     /// By our names.
     var tensors: [String: MappedTensor] = [:]
     private(set) var ignored: [Checkpoint.IgnoredTensors] = []
     private(set) var promptNames: [String] = []
+    private var buffers: [String] = []
     /// Whether `input_resolution` and the like are there.
     private(set) var holdsSizes = false
 
@@ -19,8 +23,8 @@ struct CheckpointMapping {
         let layer: String?
 
         init(_ name: Substring) {
-            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-            guard let place = parts.firstIndex(where: { Int($0) != nil }) else {
+            let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Substring($0) }
+            guard let place = parts.firstIndex(where: { $0.utf8.first.map { $0 <= 0x39 } ?? false && Int($0) != nil }) else {
                 text = String(name)
                 layer = nil
                 return
@@ -30,30 +34,52 @@ struct CheckpointMapping {
         }
     }
 
+    /// - Parameter prefix: what stands before the names of the model that is meant, where there are several.
     /// - Throws: `ModelError` where no layout fits, a tensor belongs to none, or half of one is there.
-    init(source: any WeightSource) throws {
+    init(source: any WeightSource, prefix wanted: String? = nil) throws {
         self.source = source
-        let names = source.names
-        (layout, prefix) = try Self.layout(of: names)
-        try map(names)
+        names = TensorNames(source.names)
+        (layout, prefix, others) = try Self.layout(of: names.plain, prefix: wanted)
+        try map(names.plain)
     }
 
     // MARK: Layout
 
-    private static func layout(of names: [String]) throws(ModelError) -> (CheckpointLayout, prefix: String) {
+    /// The layout, what stands before its names, and what stands before those of other models in the file.
+    private static func layout(
+        of names: [String], prefix wanted: String?
+    ) throws(ModelError) -> (CheckpointLayout, prefix: String, others: [String]) {
+        var seen: Set<String> = []
         for layout in CheckpointLayout.all {
             for signature in layout.signatures {
-                let found = names.filter { $0 == signature || $0.hasSuffix("." + signature) }
-                guard let name = found.first else { continue }
-                let prefixes = found.map { String($0.dropLast(signature.count)) }
-                guard found.count == 1 else { throw .severalModels(prefixes: prefixes.sorted()) }
-                let prefix = String(name.dropLast(signature.count))
-                let own = names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
-                if let refusal = OtherModels.refusal(for: own) { throw refusal }
-                return (layout, prefix)
+                let prefixes = names.filter { $0.ends(inName: signature) }.map { String($0.dropLast(signature.count)) }.sorted()
+                guard !prefixes.isEmpty else { continue }
+                let prefix: String
+                if let wanted {
+                    seen.formUnion(prefixes)
+                    // Models of one file may have different layouts.
+                    guard let chosen = choice(wanted, among: prefixes) else { continue }
+                    prefix = chosen
+                } else {
+                    guard prefixes.count == 1, let only = prefixes.first else { throw .severalModels(prefixes: prefixes) }
+                    prefix = only
+                }
+                // Names of the others may start with this prefix, above all with an empty one.
+                let others = prefixes.filter { $0 != prefix && $0.starts(withName: prefix) }
+                let own = names.filter { name in name.starts(withName: prefix) && !others.contains { name.starts(withName: $0) } }
+                    .map { String($0.dropFirst(prefix.count)) }
+                if let refusal = OtherModels.refusal(for: own, in: names) { throw refusal }
+                return (layout, prefix, others)
             }
         }
-        throw OtherModels.refusal(for: names) ?? .noCLIP
+        if let wanted, !seen.isEmpty { throw .noSuchPrefix(wanted, prefixes: seen.sorted()) }
+        throw OtherModels.refusal(for: names, in: names) ?? .noCLIP
+    }
+
+    /// The prefix that a person means: with or without its last dot, and with or without what wraps modules.
+    private static func choice(_ wanted: String, among prefixes: [String]) -> String? {
+        let plain = TensorNames.unwrapped(wanted) ?? wanted
+        return [wanted, wanted + ".", plain, plain + "."].lazy.compactMap { form in prefixes.first { $0 == form } }.first
     }
 
     // MARK: Tensors
@@ -65,7 +91,7 @@ struct CheckpointMapping {
         var left: [String: [String]] = [:]
         let present = Set(names)
         for name in names {
-            guard name.hasPrefix(prefix) else {
+            guard name.starts(withName: prefix), !others.contains(where: { name.starts(withName: $0) }) else {
                 left[String(name.prefix { $0 != "." }), default: []].append(name)
                 continue
             }
@@ -79,33 +105,42 @@ struct CheckpointMapping {
             }
             let destination = filled(entry.destination)
             let origin = entry.origin.renamed { prefix + filled($0) }
-            if let missing = origin.names.first(where: { !present.contains($0) }) { throw ModelError.missingTensor(name: missing) }
+            if let missing = origin.names.first(where: { !present.contains($0) }) { throw try missingTensor(missing) }
             guard chosen.updateValue(origin, forKey: destination) ?? origin == origin else {
-                throw ModelError.unexpectedTensor(name: name)
+                throw ModelError.unexpectedTensor(name: self.names.stored(name))
             }
         }
-        for (destination, origin) in chosen { tensors[destination] = try mapped(origin) }
+        for (destination, origin) in chosen { tensors[destination] = try mapped(origin.renamed(self.names.stored)) }
+        if !buffers.isEmpty { ignored = [Checkpoint.IgnoredTensors(what: "buffers", names: buffers)] }
         ignored += left.sorted { $0.key < $1.key }.map { Checkpoint.IgnoredTensors(what: $0.key, names: $0.value) }
     }
 
     /// A tensor of the model that is none of the backbone's.
     private mutating func leave(_ name: String, pattern: String) throws {
-        let last = String(name.split(separator: ".").last ?? "")
+        let last = name.utf8.split(separator: UInt8(ascii: ".")).last.map { String(Substring($0)) } ?? ""
+        let stored = names.stored(name)
         if layout.kind == .vifi, CheckpointLayout.prompts.contains(last) {
-            promptNames.append(name)
+            promptNames.append(stored)
             return
         }
-        let elementType = try source.description(of: name).elementType
+        let elementType = try source.description(of: stored).elementType
         // Weights are floating-point numbers; counters, masks and tables of positions are not.
         guard CheckpointLayout.buffers.contains(last) || !elementType.isFloatingPoint else {
-            throw ModelError.unexpectedTensor(name: name)
+            throw ModelError.unexpectedTensor(name: stored)
         }
         if last == "input_resolution" { holdsSizes = true }
-        if ignored.first?.what == "buffers", let names = ignored.first?.names {
-            ignored[0] = Checkpoint.IgnoredTensors(what: "buffers", names: names + [name])
-        } else {
-            ignored.insert(Checkpoint.IgnoredTensors(what: "buffers", names: [name]), at: 0)
+        buffers.append(stored)
+    }
+
+    /// What is missing, or what has its name and is no tensor that can be read.
+    func missingTensor(_ name: String) throws -> ModelError {
+        do {
+            _ = try source.description(of: names.stored(name))
+        } catch let error as WeightFileError {
+            if case .missingTensor = error.problem { return .missingTensor(name: name) }
+            throw error
         }
+        return .missingTensor(name: name)
     }
 
     private func mapped(_ origin: TensorOrigin) throws -> MappedTensor {

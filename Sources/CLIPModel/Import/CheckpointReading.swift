@@ -7,6 +7,11 @@ import WeightFiles
 extension MappedTensor {
     var count: Int { shape.reduce(1, *) }
 
+    var isTransposed: Bool {
+        if case .transposed = origin { return true }
+        return false
+    }
+
     /// Reads the tensor as ours.
     ///
     /// - Precondition: `destination` has room for exactly `count` values.
@@ -34,6 +39,8 @@ extension MappedTensor {
     }
 
     func matrix() throws -> MutableMatrix {
+        let byteCount = count * MemoryLayout<Float>.stride
+        if byteCount >= smallRequest { try requireMemory(byteCount, for: source.path) }
         let matrix = emptyMatrix()
         try unsafe matrix.withMutableValues { try unsafe read(into: $0) }
         return matrix
@@ -73,6 +80,11 @@ final class FirstError: @unchecked Sendable {
 }
 
 extension Checkpoint {
+    /// What the program needs beside weights that it copies: threads' stacks and the like.
+    static let workingByteCount = 64 << 20
+    /// What it needs besides to compute with them: a buffer of OpenBLAS, which waits for ever where it gets none.
+    static let computingByteCount = workingByteCount + (128 << 20)
+
     /// Tensors with their names, in the order of names: that of a backbone's digest.
     var namedTensors: [(name: String, tensor: MappedTensor)] {
         let specifications = BackboneParameters<TensorSpecification>(of: architecture).all
@@ -123,6 +135,7 @@ extension Checkpoint {
     package func backbone() throws -> Backbone {
         let named = namedTensors
         let specifications = BackboneParameters<TensorSpecification>(of: architecture)
+        try requireMemory(named.reduce(Self.computingByteCount) { $0 + 4 * $1.tensor.count }, for: path)
         let matrices = named.map { $0.tensor.emptyMatrix() }
         let pool = WorkerPool()
         let errors = FirstError()

@@ -7,7 +7,10 @@ extension CheckpointConfiguration {
     /// `config.json` of transformers.
     mutating func readHuggingFace(_ file: ConfigurationFile) throws {
         let root = file.root
-        if let type = root.text("model_type"), type != "clip" { throw root.fault("model_type", "only \"clip\" is computed here") }
+        if let type = root.text("model_type"), type != "clip" {
+            throw root.fault(
+                "model_type", "only \"clip\" is computed here" + (OtherModels.name(ofType: type).map { ", and this is \($0)" } ?? ""))
+        }
         // Old files repeat a tower's settings in a second section, which goes over the first.
         func tower(_ name: String) -> ConfigurationSection {
             var section = root.section("\(name)_config")

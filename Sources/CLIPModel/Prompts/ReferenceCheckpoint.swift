@@ -8,7 +8,10 @@ package enum ReferenceCheckpoint {
     /// The reference's loader drops class-dependent buffers only under names with this prefix, and loads nothing
     /// at all from names without it.
     private static let written = "module."
-    private static let readPrefixes = ["model.", "", "state_dict."].flatMap { [$0 + written, $0] }
+    /// `_orig_mod.` is what `torch.compile` puts around a model.
+    private static let readPrefixes = ["model.", "", "state_dict."].flatMap { outer in
+        ["", "_orig_mod."].flatMap { [outer + written + $0, outer + $0 + written, outer + $0] }
+    }
     private static let headerKey = "vifi_prompt"
     /// Long texts of the header in pieces: a list of 400 class names is longer than what is read of one text.
     private static let pieceKey = "vifi_prompt_pieces"

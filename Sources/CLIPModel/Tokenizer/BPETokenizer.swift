@@ -5,7 +5,7 @@
 package struct BPETokenizer: Tokenizer {
     private let vocabulary: BPEVocabulary
 
-    /// Reads `bpe_simple_vocab_16e6.txt.gz`, or Hugging Face's `merges.txt` or `tokenizer.json`.
+    /// Reads `bpe_simple_vocab_16e6.txt.gz`, packed or not, or Hugging Face's `merges.txt` or `tokenizer.json`.
     package init(vocabularyPath: String) throws(TokenizerError) {
         vocabulary = try BPEVocabulary(path: vocabularyPath)
     }

@@ -25,17 +25,18 @@ struct BPEVocabulary: Sendable {
     /// SHA-256 over the merges, one a line: the same for every form of file.
     var digest: String { Digest.of(String(mergesText.drop { $0 != "\n" })) }
 
-    /// Reads CLIP's own file, or Hugging Face's `merges.txt` or `tokenizer.json`. The ids that these two (or
+    /// Reads CLIP's own file, packed or not, or Hugging Face's `merges.txt` or `tokenizer.json`. The ids that these two (or
     /// the `vocab.json` beside the first) name must be the ones that follow from the merges.
     init(path: String) throws(TokenizerError) {
-        let contents = try Self.contents(of: path)
+        var contents = try Self.contents(of: path)
+        if contents.starts(with: [0xEF, 0xBB, 0xBF]) { contents.removeFirst(3) }
         do throws(TokenizerError.VocabularyFault) {
             if contents.starts(with: [0x1F, 0x8B]) {
-                let merges = try Self.lines(of: gunzipped(contents, limit: Self.byteLimit))
-                guard merges.count == Self.mergeCount else { throw .tooFewMerges(found: merges.count, needed: Self.mergeCount) }
-                try self.init(merges: merges, ids: nil)
-            } else if contents.starts(with: Array("#version".utf8)) {
+                try self.init(wholeText: gunzipped(contents, limit: Self.byteLimit))
+            } else if contents.starts(with: Array(Self.heading.utf8)) {
                 try self.init(merges: try Self.lines(of: contents), ids: nil)
+            } else if Self.isUnpacked(contents) {
+                try self.init(wholeText: contents)
             } else if contents.first == UInt8(ascii: "{") {
                 let file = try TokenizerJSON(contents)
                 try self.init(merges: file.merges.prefix(Self.mergeCount).map { $0[...] }, ids: file.ids)
@@ -53,6 +54,23 @@ struct BPEVocabulary: Sendable {
         } catch {
             throw .vocabulary(path: beside, error)
         }
+    }
+
+    private static let heading = "#version"
+
+    /// Whether text is CLIP's file without its packing: under its heading, which names it, or two symbols a line from
+    /// the first merge on.
+    private static func isUnpacked(_ contents: [UInt8]) -> Bool {
+        let first = contents.prefix(lineByteLimit).prefix { $0 != 0x0A }
+        guard let text = String(validating: first, as: UTF8.self) else { return false }
+        return text.contains(heading) || contents.count > mergeCount * 4 && text.split(separator: " ").count == 2
+    }
+
+    /// CLIP's own file: every merge must be there.
+    private init(wholeText contents: [UInt8]) throws(TokenizerError.VocabularyFault) {
+        let merges = try Self.lines(of: contents)
+        guard merges.count == Self.mergeCount else { throw .tooFewMerges(found: merges.count, needed: Self.mergeCount) }
+        try self.init(merges: merges, ids: nil)
     }
 
     private init(merges: [ArraySlice<UInt8>], ids: [String: Int]?) throws(TokenizerError.VocabularyFault) {
@@ -76,13 +94,15 @@ struct BPEVocabulary: Sendable {
     private static func lines(of contents: [UInt8]) throws(TokenizerError.VocabularyFault) -> [ArraySlice<UInt8>] {
         // A file that is not text is refused as a whole, wherever the fault is.
         guard String(validating: contents, as: UTF8.self) != nil else { throw .notUTF8 }
-        let lines = contents.split(separator: 0x0A, omittingEmptySubsequences: false)
+        // Editors and checkouts on Windows end lines in a carriage return as well; no symbol holds one.
+        let lines = contents.split(separator: 0x0A, omittingEmptySubsequences: false).map { $0.last == 0x0D ? $0.dropLast() : $0 }
         if let line = lines.firstIndex(where: { $0.count > lineByteLimit }) {
             throw .lineTooLong(line: line + 1, limit: lineByteLimit)
         }
         // What follows the last line's end is empty.
         let end = lines.last?.isEmpty == true ? lines.count - 1 : lines.count
-        return Array(lines[..<end].dropFirst().prefix(mergeCount))
+        let hasHeading = lines.first.map { String(decoding: $0, as: UTF8.self).contains(heading) } ?? false
+        return Array(lines[..<end].dropFirst(hasHeading ? 1 : 0).prefix(mergeCount))
     }
 
     /// Whether a vocabulary numbers its symbols as the merges do.

@@ -141,16 +141,20 @@ package struct RunResult: Codable, Equatable, Sendable {
 package func readJSON<Value: Decodable>(_ type: Value.Type, _ path: String) throws(FileError) -> Value? {
     guard fileExists(path) else { return nil }
     let bytes = try InputFile.contents(of: path, limit: 64 << 20)
-    guard let value = try? JSONDecoder().decode(type, from: Data(bytes)) else {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    guard let value = try? decoder.decode(type, from: Data(bytes)) else {
         throw FileError(
             path: path, problem: .damaged(reason: "it is not what this program writes there. Put it back from a copy, or start a new run"))
     }
     return value
 }
 
-/// JSON with sorted keys, the same bytes for the same value.
+/// JSON with sorted keys, the same bytes for the same value. JSON has no infinite numbers and no NaN: these are the
+/// words "inf", "-inf" and "nan".
 package func json(_ value: some Encodable) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]
 }

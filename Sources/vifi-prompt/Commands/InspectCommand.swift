@@ -28,6 +28,11 @@ struct InspectCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The CLIP with the token table that a ViFi-CLIP checkpoint lacks.", valueName: "path"))
     var clip: String?
 
+    @Option(help: ArgumentHelp(
+        "Where a file holds several CLIPs, such as a model and its average: what the names of the one that is meant start with.",
+        valueName: "prefix"))
+    var prefix: String?
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -99,6 +104,7 @@ struct InspectCommand: ParsableCommand {
         do {
             var options = CheckpointOptions(activation: activation, tokens: try clip.map { try Checkpoint(path: $0) })
             options.allowsMissingTokens = true
+            options.prefix = prefix
             checkpoint = try Checkpoint(path: file, options: options)
         } catch ModelError.inFile(_, .noCLIP) {
             if inspection.kind == .tensors { Console.note("No backbone: no CLIP's layout fits the tensors' names.") }

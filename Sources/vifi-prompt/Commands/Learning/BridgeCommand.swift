@@ -57,6 +57,10 @@ struct BridgeCommand: LearningCommand {
             "With --import: attention heads of the image and the text tower, such as 12,8, for CLIPs that do not say it.",
             valueName: "numbers"))
     var heads: HeadCounts?
+    @Option(help: ArgumentHelp(
+        "With --import, where a file holds several CLIPs, such as a model and its average: what the names of the one that is "
+            + "meant start with.", valueName: "prefix"))
+    var prefix: String?
     @Flag(help: "With --import: overwrite the backbone file.")
     var force = false
 
@@ -64,6 +68,7 @@ struct BridgeCommand: LearningCommand {
         guard source != nil else {
             if clip != nil || force { throw ValidationError("--clip and --force are for --import.") }
             if heads != nil { throw ValidationError("--heads is for --import.") }
+            if prefix != nil { throw ValidationError("--prefix is for --import.") }
             return
         }
         guard data.train == nil, data.val == nil, data.labels == nil, captions.captions == nil, model.backbone == nil, recipe.recipe == nil
@@ -78,7 +83,8 @@ struct BridgeCommand: LearningCommand {
     func run() throws {
         if let source {
             return try BridgeImport(
-                source: source, clip: clip, name: name, output: training.output, activation: model.activation, heads: heads, isHalf: half,
+                source: source, clip: clip, prefix: prefix, vocabulary: model.vocabulary, name: name, output: training.output,
+                activation: model.activation, heads: heads, isHalf: half,
                 force: force
             ).run()
         }

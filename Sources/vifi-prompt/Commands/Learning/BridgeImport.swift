@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLIPModel
 import Files
+import Foundation
 import Tensors
 import WeightFiles
 
@@ -21,6 +22,10 @@ struct BridgeImport {
     let source: String
     /// The CLIP that supplies what ViFi-CLIP's checkpoints lack.
     let clip: String?
+    /// What stands before the names of the CLIP that is meant, where the file holds several.
+    let prefix: String?
+    /// CLIP's merges, to be kept beside the backbone instead of those that lie beside the source.
+    let vocabulary: String?
     let name: String?
     let output: String?
     let activation: Activation?
@@ -47,6 +52,7 @@ struct BridgeImport {
     func run() throws {
         var options = CheckpointOptions(activation: activation, name: name ?? Self.name(of: source))
         options.heads = heads
+        options.prefix = prefix
         if let clip { options.tokens = try Checkpoint(path: clip) }
         let checkpoint = try Checkpoint(path: source, options: options)
         let target = try target()
@@ -55,7 +61,12 @@ struct BridgeImport {
         }
         for warning in checkpoint.warnings { Console.warning("\(source.escapedForDisplay): \(warning)") }
         try createDirectory(target.parentDirectory)
-        let report = try checkpoint.write(to: target, isHalf: isHalf)
+        var vocabulary = vocabulary
+        if vocabulary != nil, checkpoint.description.tokenizer == .bytes {
+            Console.warning("\(source.escapedForDisplay): reads bytes and needs no vocabulary; --vocabulary is left out.")
+            vocabulary = nil
+        }
+        let report = try checkpoint.write(to: target, isHalf: isHalf, vocabulary: vocabulary)
         try show(checkpoint, report)
     }
 
@@ -71,13 +82,27 @@ struct BridgeImport {
 
     /// `ViT-B-16` for `ViT-B-16.pt`; the folder's name where a file has a name that all such files have.
     static func name(of path: String) -> String {
-        let file = (resolvedPath(path) ?? path).lastPathComponent
-        let isUsual = ["model.safetensors", "model-", "open_clip_", "pytorch_model"].contains { file.hasPrefix($0) }
-        if isUsual { return (resolvedPath(path) ?? path).parentDirectory.lastPathComponent }
+        // Links of the hub's cache lead to files that are named by their digests.
+        let path = [".", ".."].contains(path.lastPathComponent) ? resolvedPath(path) ?? path : path
+        if isDirectory(path) { return folderName(path) }
+        let file = path.lastPathComponent
+        let isUsual = CheckpointFolder.isUsual(file) && (file.hasSuffix(".safetensors") || !file.hasPrefix("model."))
+        if isUsual { return folderName(path.parentDirectory) }
         for ending in [".safetensors", ".pth", ".pt", ".bin", ".ckpt"] where file.hasSuffix(ending) && file.utf8.count > ending.utf8.count {
             return String(file.dropLast(ending.count))
         }
         return file
+    }
+
+    /// The model's name where the hub's tools name folders otherwise: `ViT-B-16` for
+    /// `models--organisation--ViT-B-16/snapshots/REVISION` and for `ViT-B-16/0_CLIPModel`.
+    private static func folderName(_ folder: String) -> String {
+        let path = resolvedPath(folder) ?? folder
+        let isRevision = path.parentDirectory.lastPathComponent == "snapshots"
+        let model = isRevision ? path.parentDirectory.parentDirectory : path.lastPathComponent == "snapshots" ? path.parentDirectory : path
+        let name = model.lastPathComponent
+        if name.hasPrefix("models--"), let last = name.components(separatedBy: "--").last, !last.isEmpty { return last }
+        return name.hasSuffix("_CLIPModel") ? model.parentDirectory.lastPathComponent : name
     }
 
     private func show(_ checkpoint: Checkpoint, _ report: ImportReport) throws {
