@@ -17,12 +17,12 @@ package final class WorkerPool: Sendable {
         return allowed > 0 ? allowed : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
     }
 
+    /// - Parameter threadCount: asked for.
     package init(threadCount: Int = WorkerPool.availableProcessors) {
-        self.threadCount = max(1, threadCount)
-        for worker in 1..<max(1, threadCount) {
-            let isStarted = startThread { [shared] in shared.serve(worker: worker) }
-            precondition(isStarted, "no more threads can be started")
-        }
+        // Where the system has no more threads to give, fewer do the same work: results do not depend on their number.
+        var started = 1
+        while started < threadCount, startThread({ [shared, started] in shared.serve(worker: started) }) { started += 1 }
+        self.threadCount = started
     }
 
     deinit { shared.stop() }
