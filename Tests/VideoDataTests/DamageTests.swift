@@ -96,10 +96,10 @@ import VideoData
         for frame in try parts(path, unit: .frames).flatMap(\.frames) {
             for point in frame.points[0] where point < count { shown[point] = frame.picture }
         }
-        #expect(shown == all)
+        #expect(shown.map { $0?.pixels.hashValue } == all.map(\.pixels.hashValue))
         for sparse in [[count / 2], [count / 3, count - 1], [0, count / 4, count * 3 / 4]] {
             var fresh = try VideoFile(path: path, threadCount: 3)
-            #expect(try fresh.frames(at: sparse) == sparse.map { all[$0] }, "\(sparse)")
+            #expect(try fresh.frames(at: sparse).map(\.pixels.hashValue) == sparse.map { all[$0].pixels.hashValue }, "\(sparse)")
         }
     }
 

@@ -13,6 +13,10 @@ struct FrameIndex: Sendable {
     /// many there are must not depend on which of them were asked for before.
     private(set) var correction: FrameOrder?
 
+    /// Nothing is known to be missing. Where something is, decoders go on from what they happen to have, without saying
+    /// so: then everything is decoded from the first packet on by one thread, so that it is always the same.
+    let isSound: Bool
+
     var byteCount: Int { facts.count * (MemoryLayout<PacketFacts>.stride + 12 * (correction == nil ? 1 : 2)) + 200 }
 }
 
@@ -52,6 +56,8 @@ extension FrameIndex {
         try store.readAll(limits: limits)
         facts = store.facts
         damage = [store.damage, Self.earlyEnd(of: store, claims: claims)].compactMap { $0 }
+        isSound = damage.isEmpty && !store.facts.contains(where: \.isDamaged)
+        let threadCount = isSound ? threadCount : 1
         if store.inspector.isPacketPerPicture, let sorted = FrameOrder(sorting: store.facts, reordersFrames: claims.reordersFrames) {
             order = sorted
         } else {

@@ -39,8 +39,10 @@ import CFFmpeg
         let source = try MediaSource(path: path, limits: limits)
         let (store, claims, index) = try VideoFile.open(source, threadCount: threadCount, limits: limits, indexes: indexes)
         let order = index.order
+        let threadCount = index.isSound ? threadCount : 1
         source.beginWork()
-        let cursor = try VideoFile.cursorAtStart(of: store, order: order, threadCount: threadCount, limits: limits)
+        let cursor = try VideoFile.cursorAtStart(
+            of: store, order: order, threadCount: threadCount, limits: limits, neverJumps: !index.isSound)
         guard cursor.isAtFrame else {
             let problem = try VideoFile.isIncomplete(source)
                 ? VideoError.Problem.incompleteDownload(byteCount: source.byteCount)
@@ -177,7 +179,7 @@ import CFFmpeg
     private mutating func renewCursor(for order: FrameOrder, neverJumps: Bool = false) throws(VideoError) {
         damagedPackets.formUnion(cursor.damagedPackets)
         cursor = try VideoFile.cursorAtStart(
-            of: store, order: order, threadCount: neverJumps ? 1 : threadCount, limits: limits, neverJumps: neverJumps)
+            of: store, order: order, threadCount: neverJumps ? 1 : threadCount, limits: limits, neverJumps: neverJumps || !index.isSound)
     }
 
     private mutating func noteSize(width: Int, height: Int) {

@@ -7,7 +7,7 @@ import CFFmpeg
     private let unitSeconds: Double
     /// Numbers of the packets that are cut off, that the codec rejected, or whose frames it marks as damaged.
     private(set) var damagedPackets: Set<Int> = []
-    /// Whether the codec itself has met damage, so that its pictures may depend on how it was driven.
+    /// Whether the codec has met damage or packets are missing, so that its pictures may depend on how it is driven.
     private(set) var hasMetDamage = false
     private var packetCount = 0
     /// Packets that are not cut off.
@@ -60,11 +60,12 @@ import CFFmpeg
                 codec.drain()
                 continue
             }
+            if demuxer.damage != nil { hasMetDamage = true }
             let number = demuxer.packetPosition - 1
             packetCount += 1
             let stamp = unsafe codec.packet.pointee.pts
             if unsafe codec.packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 {
-                damagedPackets.insert(number)
+                note(number)
             } else {
                 wholePacketCount += 1
             }
