@@ -68,7 +68,7 @@ import VideoData
     @Test(arguments: [400_000, 700_000, 1_000_000, 1_500_000, 2_500_000])
     func memory(_ kilobytes: Int) throws {
         let program = try films()
-        let command = "ulimit -v \(kilobytes); vifi-prompt data check many.txt --threads 64"
+        let command = "ulimit -v \(kilobytes); OPENBLAS_NUM_THREADS=1 vifi-prompt data check many.txt --threads 64"
         expectRightOrReason(try program.shell(command), command, right: "41 films, 1 broken, 0 odd")
     }
 }

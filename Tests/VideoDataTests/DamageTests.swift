@@ -74,8 +74,7 @@ import VideoData
     private func parts(_ path: String, unit: FilmSpan.Unit) throws -> [FilmPart] {
         let span: FilmSpan = unit == .frames ? .frames(1) : .seconds(0.04)
         let stream = try FilmStream(
-            FilmStreamRequest(path: path, grids: [WindowGrid(window: span, stride: span, sampleCount: 1)], shortSide: 64, batchCount: 8),
-            threadCount: 4)
+            FilmStreamRequest(path: path, grids: [WindowGrid(window: span, stride: span, sampleCount: 1)], shortSide: 64, batchCount: 8))
         var parts = [try stream.next()]
         while let last = parts.last, !last.isLast { parts.append(try stream.next()) }
         return parts
@@ -98,7 +97,7 @@ import VideoData
         }
         #expect(shown.map { $0?.pixels.hashValue } == all.map(\.pixels.hashValue))
         for sparse in [[count / 2], [count / 3, count - 1], [0, count / 4, count * 3 / 4]] {
-            var fresh = try VideoFile(path: path, threadCount: 3)
+            var fresh = try VideoFile(path: path)
             #expect(try fresh.frames(at: sparse).map(\.pixels.hashValue) == sparse.map { all[$0].pixels.hashValue }, "\(sparse)")
         }
     }

@@ -61,7 +61,10 @@ import VideoData
         #expect(zip(frames, expected).allSatisfy { largestDifference($0.pixels, $1) == 0 })
         #expect(video.warnings.isEmpty, "\(video.warnings)")
         let parts = try parts(path)
-        #expect(parts.flatMap(\.times).count == expected.count && parts.last?.warnings == [], "\(parts.last?.warnings ?? [])")
+        #expect(parts.flatMap(\.times).count == expected.count)
+        // The last picture of all has no stamp of its own; nothing is missing or damaged.
+        let warnings = parts.last?.warnings ?? ["none"]
+        #expect(warnings == ["1 frames without a time; each is taken to begin 40 ms after the one before"])
     }
 }
 

@@ -222,6 +222,9 @@ import CFFmpeg
     /// What has been found wrong with the container so far.
     var damage: VideoWarning? {
         if let words = unsafe MediaLog.complaint(of: context) { return .damagedContainer(reason: words) }
+        if container == "mpegts", let rest = TransportPackets.rest(of: source) {
+            return .damagedContainer(reason: "it ends within a packet, after \(rest) bytes of it")
+        }
         if let faultAtEnd { return .damagedContainer(reason: "it cannot be read to its end: " + errorWords(faultAtEnd)) }
         return nil
     }

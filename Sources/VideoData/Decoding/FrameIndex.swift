@@ -65,10 +65,10 @@ extension FrameIndex {
         }
     }
 
-    init(of path: String, threadCount: Int, limits: VideoLimits) throws(VideoError) {
+    init(of path: String, limits: VideoLimits) throws(VideoError) {
         let demuxer = try Demuxer(source: MediaSource(path: path, limits: limits), limits: limits)
         let claims = demuxer.claims
-        try self.init(reading: PacketStore(demuxer: demuxer), claims: claims, threadCount: threadCount, limits: limits)
+        try self.init(reading: PacketStore(demuxer: demuxer), claims: claims, threadCount: 1, limits: limits)
     }
 
     mutating func correct(by store: PacketStore, threadCount: Int, limits: VideoLimits) throws(VideoError) -> FrameOrder {

@@ -30,7 +30,8 @@ import CFFmpeg
     ///
     /// - Parameters:
     ///   - appliesRotation: turns the frames as the display matrix asks, as players do.
-    ///   - threadCount: of the codec; 1 where many files are read at once.
+    ///   - threadCount: of the codec. More than one is for files that are known to be sound: several threads make other
+    ///     pictures of damage, and do not always tell of it.
     ///   - indexes: of files that were opened before; then this one is not read as a whole again.
     /// - Throws: `VideoError`, naming the file, if no frame of it can be decoded.
     package init(

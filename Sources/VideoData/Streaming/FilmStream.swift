@@ -4,7 +4,8 @@ import CFFmpeg
 ///
 /// Where `VideoFile` finds single frames by number, this delivers what is shown at the moments of window grids.
 /// Frames that no grid looks at are decoded but not converted. Where grids count frames, frames have the numbers that
-/// `VideoFile` gives them, and those that do not decode show the one before them.
+/// `VideoFile` gives them, and those that do not decode show the one before them. One thread decodes: several make other
+/// pictures of damage, and do not always tell of it.
 ///
 /// Sendable because one thread at a time uses it: the one that prefetches.
 @safe package final class FilmStream: FilmStreaming, @unchecked Sendable {
@@ -30,20 +31,17 @@ import CFFmpeg
     private var frameCount = 0
     /// What frames are counted by, where grids count frames.
     private let index: FrameIndex?
-    private let threadCount: Int
     /// For each grid the first moment that no frame has been found for.
     private var nextPoints: [Int]
     private var otherSizes: [VideoWarning] = []
     private var isAtEnd = false
-    private var isStartedOver = false
 
     /// Opens a film; nothing is decoded yet but what is needed to find the streams and, for grids that count frames, to
     /// number these.
     ///
-    /// - Parameter threadCount: of the codec.
     /// - Throws: `VideoError`, naming the file.
     package init(
-        _ request: FilmStreamRequest, appliesRotation: Bool = true, threadCount: Int = 1, limits: VideoLimits = VideoLimits()
+        _ request: FilmStreamRequest, appliesRotation: Bool = true, limits: VideoLimits = VideoLimits()
     ) throws(VideoError) {
         let source = try MediaSource(path: request.path, limits: limits)
         let firstBytes = try source.firstBytes(FirstBytes.neededCount)
@@ -58,8 +56,8 @@ import CFFmpeg
         let checked = CheckedClaims(claims)
         guard let frame = unsafe av_frame_alloc() else { throw source.error(vifi_error_no_memory()) }
         do throws(VideoError) {
-            decoder = try StreamDecoder(demuxer: demuxer, threadCount: threadCount, limits: limits)
-            index = request.unit == .seconds ? nil : try FrameIndex(of: request.path, threadCount: threadCount, limits: limits)
+            decoder = try StreamDecoder(demuxer: demuxer, limits: limits)
+            index = request.unit == .seconds ? nil : try FrameIndex(of: request.path, limits: limits)
         } catch {
             var unused: UnsafeMutablePointer<AVFrame>? = unsafe frame
             unsafe av_frame_free(&unused)
@@ -74,7 +72,6 @@ import CFFmpeg
         orientation = appliesRotation ? checked.orientation : .upright
         declaredCount = claims.frameCount
         headerWarnings = checked.warnings
-        self.threadCount = threadCount
         nextPoints = request.grids.map { _ in 0 }
         outlook = FilmOutlook(seconds: checked.durationSeconds.flatMap { $0 > 0 ? $0 : nil }, byteCount: source.byteCount)
     }
@@ -103,7 +100,7 @@ import CFFmpeg
         let firstCount = decodedCount
         var pixelCount = 0
         while part.frames.count < request.batchCount, decodedCount - firstCount < Self.partFrameLimit, pixelCount < Self.partPixelLimit {
-            guard try decodeNext() else {
+            guard try decoder.next(from: &demuxer) else {
                 try end(&part)
                 break
             }
@@ -124,19 +121,6 @@ import CFFmpeg
         if !part.isLast { part.seconds = clock.last }
         part.readByteCount = source.position
         return part
-    }
-
-    /// Decodes the next frame. What a codec of several threads makes of damage is not always the same, so from there on
-    /// one thread decodes, and it begins at the start.
-    private func decodeNext() throws(VideoError) -> Bool {
-        let hasFrame = try decoder.next(from: &demuxer)
-        guard decoder.hasMetDamage, threadCount > 1, !isStartedOver else { return hasFrame }
-        isStartedOver = true
-        source.beginWork()
-        try demuxer.rewind()
-        decoder = try StreamDecoder(demuxer: demuxer, threadCount: 1, limits: limits)
-        for _ in 0..<decodedCount { guard try decoder.next(from: &demuxer) else { return false } }
-        return try decoder.next(from: &demuxer)
     }
 
     /// The number of the frame that was just decoded; nil for one that the film's count of frames does not know.

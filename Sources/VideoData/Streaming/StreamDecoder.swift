@@ -7,17 +7,15 @@ import CFFmpeg
     private let unitSeconds: Double
     /// Numbers of the packets that are cut off, that the codec rejected, or whose frames it marks as damaged.
     private(set) var damagedPackets: Set<Int> = []
-    /// Whether the codec has met damage or packets are missing, so that its pictures may depend on how it is driven.
-    private(set) var hasMetDamage = false
     private var packetCount = 0
     /// Packets that are not cut off.
     private(set) var wholePacketCount = 0
     private(set) var end: StreamEnd
 
-    init(demuxer: borrowing Demuxer, threadCount: Int, limits: VideoLimits) throws(VideoError) {
+    init(demuxer: borrowing Demuxer, limits: VideoLimits) throws(VideoError) {
         guard let parameters = unsafe demuxer.stream.pointee.codecpar else { throw demuxer.source.error(vifi_error_invalid()) }
         codec = try unsafe Codec(
-            parameters: parameters, timeBase: demuxer.stream.pointee.time_base, source: demuxer.source, threadCount: threadCount, limits: limits)
+            parameters: parameters, timeBase: demuxer.stream.pointee.time_base, source: demuxer.source, threadCount: 1, limits: limits)
         unitSeconds = demuxer.unitSeconds
         end = StreamEnd(declaredSeconds: demuxer.claims.streamEndSeconds)
     }
@@ -47,12 +45,12 @@ import CFFmpeg
         while true {
             switch try codec.receive() {
             case .frame(let isDamaged):
-                if isDamaged { note(codec.number ?? packetCount - 1) }
+                if isDamaged { damagedPackets.insert(codec.number ?? packetCount - 1) }
                 return true
             case .end: return false
             case .hungry: break
             case .rejected:
-                note(packetCount - 1)
+                damagedPackets.insert(packetCount - 1)
                 // A codec that is being emptied must not give up on packets for ever.
                 if codec.isDraining { return false }
             }
@@ -60,22 +58,16 @@ import CFFmpeg
                 codec.drain()
                 continue
             }
-            if demuxer.damage != nil { hasMetDamage = true }
             let number = demuxer.packetPosition - 1
             packetCount += 1
             let stamp = unsafe codec.packet.pointee.pts
             if unsafe codec.packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 {
-                note(number)
+                damagedPackets.insert(number)
             } else {
                 wholePacketCount += 1
             }
             end.note(seconds: stamp == vifi_no_timestamp() ? nil : seconds(ofStamp: stamp))
-            if try !codec.send(number: number) { note(number) }
+            if try !codec.send(number: number) { damagedPackets.insert(number) }
         }
-    }
-
-    private mutating func note(_ number: Int) {
-        damagedPackets.insert(number)
-        hasMetDamage = true
     }
 }

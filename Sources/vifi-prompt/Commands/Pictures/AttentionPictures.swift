@@ -80,8 +80,8 @@ struct SampledFilm: ~Copyable {
     }
 
     /// - Throws: `VideoError`, naming the film.
-    init(path: String, frameCount: Int, transforms: [ClipTransform], threads: Int) throws {
-        var video = try VideoFile(path: path, threadCount: threads)
+    init(path: String, frameCount: Int, transforms: [ClipTransform]) throws {
+        var video = try VideoFile(path: path)
         let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
         let limit = FilmStrip.tilePixels(frameCount: frameCount)
         // Frames may be large: only what is needed of them is kept.

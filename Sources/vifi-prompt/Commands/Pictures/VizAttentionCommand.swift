@@ -178,7 +178,7 @@ struct VizAttentionCommand: ParsableCommand {
 
     private func show(_ film: String, models: [AttentionModel], output: PictureOutput, pool: WorkerPool) throws {
         var reading = try SampledFilm(
-            path: film, frameCount: models[0].classifier.frameCount, transforms: models.map(\.transform), threads: pool.threadCount)
+            path: film, frameCount: models[0].classifier.frameCount, transforms: models.map(\.transform))
         for warning in reading.warnings { Console.warning("\(film.escapedForDisplay): \(warning)") }
         let views = try models.indices.map { try models[$0].look(at: reading.clips[$0], of: reading.size) }
         // Only what needs it: a strip has no use for the film, and the other way round. All is made before any is written.
