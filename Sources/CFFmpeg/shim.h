@@ -85,6 +85,30 @@ static inline int64_t vifi_frame_duration(const AVFrame *frame)
 #endif
 }
 
+// Numbers a packet; frames that are made of it bear the number, or -1 where the codec does not hand it on. Counted from
+// 1 inside, since a codec that keeps nothing leaves 0. FFmpeg 7 has packets' opaque pointers only.
+#if LIBAVCODEC_VERSION_MAJOR >= 60
+static inline void vifi_keep_packet_numbers(AVCodecContext *context) { context->flags |= AV_CODEC_FLAG_COPY_OPAQUE; }
+
+static inline void vifi_number_packet(AVCodecContext *context, AVPacket *packet, int64_t number)
+{
+    (void)context;
+    packet->opaque = (void *)(intptr_t)(number + 1);
+}
+
+static inline int64_t vifi_frame_number(const AVFrame *frame) { return (int64_t)(intptr_t)frame->opaque - 1; }
+#else
+static inline void vifi_keep_packet_numbers(AVCodecContext *context) { (void)context; }
+
+static inline void vifi_number_packet(AVCodecContext *context, AVPacket *packet, int64_t number)
+{
+    (void)packet;
+    context->reordered_opaque = number + 1;
+}
+
+static inline int64_t vifi_frame_number(const AVFrame *frame) { return frame->reordered_opaque > 0 ? frame->reordered_opaque - 1 : -1; }
+#endif
+
 static inline void vifi_discard_stream(AVStream *stream) { stream->discard = AVDISCARD_ALL; }
 
 #endif

@@ -3,6 +3,10 @@ package struct FileError: ReportableError, Equatable {
     package enum Problem: Sendable, Equatable {
         case missing
         case notReadable(reason: String)
+        /// The disk or the file server failed, several times in a row.
+        case readFailed(reason: String)
+        /// The machine had nothing to open or read it with.
+        case shortage(MachineShortage)
         /// A file of our own that holds something else; the reason ends with what to do.
         case damaged(reason: String)
         /// A directory, FIFO, device or socket where a file is needed.
@@ -32,8 +36,9 @@ package struct FileError: ReportableError, Equatable {
         switch problem {
         case .missing, .notReadable: .missingInput
         case .damaged, .notRegular, .tooLarge, .truncated: .badData
-        case .cannotCreate, .cannotWrite, .notDurable, .noSpace, .locked: .inputOutput
+        case .cannotCreate, .cannotWrite, .notDurable, .noSpace, .locked, .readFailed: .inputOutput
         case .memory: .unavailable
+        case .shortage(let shortage): shortage.exitStatus
         }
     }
 
@@ -44,6 +49,10 @@ package struct FileError: ReportableError, Equatable {
             "\(name): no such file. Check the path."
         case .notReadable(let reason):
             "\(name): cannot be opened: \(reason)."
+        case .readFailed(let reason):
+            "\(name): cannot be read: \(reason). The disk or the file server failed; try again, or copy the file elsewhere."
+        case .shortage(let shortage):
+            "\(name): cannot be read: \(shortage.description)"
         case .damaged(let reason):
             "\(name): \(reason)."
         case .notRegular(let kind):

@@ -7,21 +7,25 @@ import Glibc
 package struct InputFile: ~Copyable {
     package let path: String
     package let byteCount: Int
+    /// Tells this file, as it was when it was opened, from any other.
+    package let identity: FileIdentity
     private let descriptor: Int32
 
     /// Opens `path` without blocking on a FIFO and without following it into a device.
     package init(path: String) throws(FileError) {
         // To C the name would end here, and be another file's.
         guard !path.utf8.contains(0) else { throw FileError(path: path, problem: .missing) }
-        let descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw FileError(path: path, problem: errno == ENOENT || errno == ENOTDIR ? .missing : .notReadable(reason: systemErrorText()))
-        }
+        var retry = ReadRetry()
+        var descriptor: Int32
+        repeat {
+            descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        } while descriptor < 0 && retry.again(after: errno)
+        guard descriptor >= 0 else { throw FileError(path: path, reading: errno) }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else {
-            let reason = systemErrorText()
+            let code = errno
             close(descriptor)
-            throw FileError(path: path, problem: .notReadable(reason: reason))
+            throw FileError(path: path, reading: code)
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
@@ -29,6 +33,7 @@ package struct InputFile: ~Copyable {
         }
         self.path = path
         self.byteCount = Int(status.st_size)
+        identity = FileIdentity(status)
         self.descriptor = descriptor
     }
 
@@ -41,6 +46,7 @@ package struct InputFile: ~Copyable {
             throw FileError(path: path, problem: .truncated(offset: offset, needed: buffer.count, byteCount: byteCount))
         }
         var done = 0
+        var retry = ReadRetry()
         while done < buffer.count {
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
             let got = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
@@ -48,8 +54,9 @@ package struct InputFile: ~Copyable {
                 done += got
             } else if got == 0 {
                 throw FileError(path: path, problem: .truncated(offset: offset + done, needed: buffer.count - done, byteCount: offset + done))
-            } else if errno != EINTR {
-                throw FileError(path: path, problem: .notReadable(reason: systemErrorText()))
+            } else {
+                let code = errno
+                guard retry.again(after: code) else { throw FileError(path: path, reading: code) }
             }
         }
     }
@@ -58,12 +65,12 @@ package struct InputFile: ~Copyable {
     package func readAvailable(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
         guard offset >= 0, offset < byteCount else { return 0 }
         let wanted = min(buffer.count, byteCount - offset)
+        var retry = ReadRetry()
         while true {
             let got = unsafe pread(descriptor, buffer.baseAddress, wanted, off_t(offset))
             if got >= 0 { return got }
-            guard errno == EINTR else {
-                throw FileError(path: path, problem: .notReadable(reason: systemErrorText()))
-            }
+            let code = errno
+            guard retry.again(after: code) else { throw FileError(path: path, reading: code) }
         }
     }
 

@@ -19,7 +19,6 @@ package struct VideoError: ReportableError, Equatable {
         case noVideoStream
         case unsupportedCodec(name: String)
         case tooLarge(what: String, value: Int, limit: Int)
-        case tooSlow(seconds: Double)
         case nothingDecodes(packetCount: Int, declaredFrameCount: Int)
         case noSuchFrame(index: Int, frameCount: Int)
         case cannotConvert(reason: String)
@@ -70,8 +69,6 @@ package struct VideoError: ReportableError, Equatable {
             "\(name): this FFmpeg cannot decode '\(codec.escapedForDisplay)'. Convert it: ffmpeg -i IN OUT.mp4"
         case .tooLarge(let what, let value, let limit):
             "\(name): \(value) \(what), at most \(limit) are accepted."
-        case .tooSlow(let seconds):
-            "\(name): decoding took longer than \(Int(seconds)) seconds and was stopped. Shorten or re-encode it."
         case .nothingDecodes(let packetCount, let declaredFrameCount):
             "\(name): none of its \(packetCount) packets decodes"
                 + (declaredFrameCount > 0 ? " (the header promises \(declaredFrameCount) frames)" : "")
@@ -90,8 +87,12 @@ package struct VideoError: ReportableError, Equatable {
 package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
     /// Fewer pictures arrived than the header promises: often an incomplete download.
     case fewerFramesThanDeclared(declared: Int, found: Int)
-    /// Packets that the decoder rejected, or frames that it marks as damaged.
+    /// Packets that are cut off or that the decoder rejected, or frames that it marks as damaged.
     case damagedFrames(count: Int)
+    /// The container is damaged: frames may be missing. In FFmpeg's words.
+    case damagedContainer(reason: String)
+    /// The last frame comes long before the end that the header names.
+    case endsEarly(declaredSeconds: Double, foundSeconds: Double)
     /// These frames did not decode and show the last one before them that did.
     case repeatedFrames(indices: [Int])
     /// Fewer frames than the clip needs: some are shown again.
@@ -113,6 +114,10 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
             "the header promises \(declared) frames, \(found) are there; the download may be incomplete"
         case .damagedFrames(let count):
             "\(count) damaged packets or frames"
+        case .damagedContainer(let reason):
+            "the file is damaged, so that frames may be missing: \(reason.escapedForDisplay)"
+        case .endsEarly(let declared, let found):
+            "the header promises \(seconds(declared)) seconds, the last frame comes at \(seconds(found)); the download may be incomplete"
         case .repeatedFrames(let indices):
             "frames \(indices.prefix(10).map(String.init).joined(separator: ", "))"
                 + (indices.count > 10 ? " and \(indices.count - 10) more" : "")
@@ -133,4 +138,6 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
             "\(count) frames without a time; each is taken to begin \(Int((frameSeconds * 1000).rounded())) ms after the one before"
         }
     }
+
+    private func seconds(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 }

@@ -148,7 +148,7 @@ extension VideoLabeller {
             }
             return try together(labellers) { models in
                 let timelines = FilmTimelines(models: models, window: window.span, stride: stride.span)
-                let stream = try FilmStream(timelines.request(path), threadCount: labellers[0].threadCount)
+                let stream = try FilmStream(timelines.request(path))
                 let (made, warnings) = try timelines.timelines(of: path, stream: stream) { part in
                     guard onProgress(part.seconds) else { throw RequestError.stopped }
                 }
@@ -170,7 +170,7 @@ extension VideoLabeller {
             // Decoding needs no turn.
             let film = try PreparedFilm(
                 path: path, models: labellers.map { $0.withModel { $0 } },
-                reader: Reader(threadCount: labellers[0].threadCount) { warnings in told.withLock { $0 += warnings } })
+                reader: Reader { warnings in told.withLock { $0 += warnings } })
             for warning in told.withLock({ $0 }) { onWarning(warning) }
             return try zip(labellers, film.views).map { labeller, views in
                 try labeller.withModel { ranked(try $0.scores(views: views), names: $0.classNames) }
@@ -199,13 +199,12 @@ extension VideoLabeller {
 
     /// Reads single frames, on the calling thread.
     private struct Reader: FilmReading {
-        let threadCount: Int
         let report: @Sendable ([String]) -> Void
 
         func frames(
             of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
         ) throws -> [VideoFrame] {
-            var video = try VideoFile(path: path, threadCount: threadCount)
+            var video = try VideoFile(path: path)
             let frames = try video.frames(at: choosing(video.frameCount), transform: converting)
             report(video.warnings.map(\.description))
             return frames

@@ -24,7 +24,6 @@ public final class VideoLabeller: Sendable {
     /// Frames that are looked at in each film, spread evenly over it.
     public let frameCount: Int
 
-    let threadCount: Int
     /// Tells labellers apart, in the order of their making.
     let serial: Int
     /// That frames are shrunk to first.
@@ -82,7 +81,6 @@ public final class VideoLabeller: Sendable {
         let transform = ClipTransform.testing(side: backbone.architecture.imagePixels, preparation)
         self.classNames = names
         self.frameCount = frames
-        self.threadCount = threads
         shortSide = transform.shortSide
         serial = Self.serials.wrappingAdd(1, ordering: .relaxed).newValue
         model = Mutex(

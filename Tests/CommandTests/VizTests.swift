@@ -71,6 +71,20 @@ import VideoData
         #expect(try size("raw.png") == size("pictures/clip-attention.png"))
     }
 
+    /// Slides: the film keeps its frames' times, and strip and film are written together or not at all.
+    @Test func attentionKeepsTimesFarApart() throws {
+        let (backbone, prompts) = try SmallModel().write(to: program)
+        let path = program.folder.path("slides.mp4")
+        let made = try program.shell(
+            "ffmpeg -nostdin -v error -f lavfi -i testsrc2=size=50x40:rate=1 -vf \"setpts='if(eq(N,0),0,if(eq(N,1),700,705))/TB'\" -frames:v 3 -vsync vfr -c:v libx264 \(path)")
+        try #require(made.status == 0, "\(made.messages)")
+        let outcome = try program("viz", "attention", "slides.mp4", "--backbone", backbone, "--prompts", prompts, "-o", "a.png", "-o", "b.mp4")
+        #expect(outcome.status == 0 && outcome.output == "a.png\nb.mp4\n", "\(outcome.messages)")
+        let times = try program.shell("ffprobe -v error -select_streams v -show_entries frame=pts_time -of csv=p=0 b.mp4").output
+        let seconds = times.split(whereSeparator: \.isNewline).compactMap { Double($0.split(separator: ",")[0]) }
+        #expect(seconds.count == 3 && zip(seconds, [0, 700, 705]).allSatisfy { abs($0 - $1) < 0.01 }, "\(times)")
+    }
+
     @Test func attentionSaysWhatIsWrong() throws {
         let (backbone, prompts) = try SmallModel().write(to: program)
         try film("clip.mp4")

@@ -24,6 +24,8 @@ private final class FakeFilms: FilmReading {
     ) throws -> [VideoFrame] {
         reads.withLock { $0[path, default: 0] += 1 }
         if path.contains("bad") { throw Broken(path: path) }
+        if path.contains("scarce") { throw FileError(path: path, problem: .shortage(.openFiles(limit: 10))) }
+        if path.contains("disk") { throw FileError(path: path, problem: .readFailed(reason: "Input/output error")) }
         let frameCount = Int(path.split(separator: "/").dropLast().last ?? "") ?? 10
         let indices = choosing(frameCount)
         if indices.contains(where: { $0 >= brokenFrom }) { throw Broken(path: path) }
@@ -54,6 +56,17 @@ private final class FakeFilms: FilmReading {
     private let paths = (0..<25).map { "\($0 % 7 + 1)/\($0).mp4" }
 
     private func all(_ stream: ClipStream) throws -> [LoadedClip] { try stream.next(.max) }
+
+    /// What the machine does not grant is no film's fault: no other film is learned from in its place.
+    @Test(arguments: ["scarce", "disk"], [BadVideoPolicy.skip, .replace])
+    func whatTheMachineLacksEndsARun(_ name: String, _ policy: BadVideoPolicy) {
+        let loader = loader(["3/a.mp4", "4/\(name).mp4", "5/b.mp4"]) {
+            $0.badVideoPolicy = policy
+            $0.badVideoShare = 1
+        }
+        #expect(throws: FileError.self) { try all(loader.clips()) }
+        #expect(loader.badVideos.all.isEmpty)
+    }
 
     @Test func eachEpochHasEveryClipOnceInItsOwnOrder() throws {
         let loader = loader(paths)

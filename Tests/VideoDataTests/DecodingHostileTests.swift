@@ -110,8 +110,6 @@ import VideoData
         let name = parts[1]
         try ffmpeg(pattern(96, 64, frames: 30) + ["-c:v", parts[0], "-g", "10", folder.file(name)])
         let bytes = try readBytes(folder.file(name))
-        var limits = VideoLimits()
-        limits.seconds = 5
         var openedCount = 0
         for seed in 1...20 {
             var random = TestRandom(state: UInt64(seed))
@@ -123,14 +121,14 @@ import VideoData
             }
             let path = try folder.write(damaged, to: "damaged-\(name)")
             do throws(VideoError) {
-                var video = try VideoFile(path: path, limits: limits)
+                var video = try VideoFile(path: path)
                 let indices = [0, video.frameCount / 2, video.frameCount - 1]
                 let frames = try video.frames(at: indices)
                 #expect(frames.count == 3)
                 // The same question again, and to another reader, has the same answer.
                 _ = try video.frames(at: [video.frameCount / 3])
                 #expect(try video.frames(at: indices) == frames, "seed \(seed)")
-                var other = try VideoFile(path: path, limits: limits)
+                var other = try VideoFile(path: path)
                 #expect(try other.frames(at: indices) == frames, "seed \(seed)")
                 openedCount += 1
             } catch {
@@ -267,8 +265,10 @@ import VideoData
             refusal(folder.file("a.mp4"), limits: limits)?.problem
                 == .tooLarge(what: "pixels in a frame", value: 96 * 64, limit: 96 * 64 - 1))
         limits = VideoLimits()
-        limits.seconds = 0
-        #expect(refusal(folder.file("a.mp4"), limits: limits)?.problem == .tooSlow(seconds: 0))
+        limits.decodedPixelCount = 96 * 64 - 1
+        #expect(
+            refusal(folder.file("a.mp4"), limits: limits)?.problem
+                == .tooLarge(what: "pixels to decode", value: 96 * 64, limit: 96 * 64 - 1))
         limits = VideoLimits()
         limits.streamCount = 1
         try ffmpeg(["-f", "lavfi", "-i", "sine"] + pattern(96, 64, frames: 5) + ["-t", "1", folder.file("two.mp4")])

@@ -3,11 +3,6 @@ import Files
 /// A data set laid out as one folder per class with films in it, or as two such folders: `train` and one of
 /// `val`, `valid`, `validation`, `test`.
 package struct ClassFolders: Sendable {
-    /// Endings of the files that count as films, in lower case.
-    package static let filmEndings: Set<String> = [
-        "3gp", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "webm", "wmv",
-    ]
-
     /// Named after the folders, in order of their names.
     package let classes: ClassNames
     /// `folder/film label`, in order of names; only those of `train` where there are two parts.
@@ -100,7 +95,6 @@ package struct ClassFolders: Sendable {
 
     /// Whether a name ends as films do.
     static func isFilm(_ name: String) -> Bool {
-        guard name.first != ".", let dot = name.lastIndex(of: ".") else { return false }
-        return filmEndings.contains(name[name.index(after: dot)...].lowercased())
+        name.first != "." && FilmEndings.isFilm(name)
     }
 }

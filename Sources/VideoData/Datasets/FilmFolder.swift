@@ -53,11 +53,6 @@ package struct FilmFolder: Sendable {
         films.sort { $0.path < $1.path }
     }
 
-    package static func isFilm(_ name: String) -> Bool {
-        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return false }
-        return ClassFolders.filmEndings.contains(name[name.index(after: dot)...].lowercased())
-    }
-
     private mutating func add(_ folder: String, recursive: Bool, depth: Int) throws(FileError) {
         for name in try directoryEntries(folder) where !name.hasPrefix(".") {
             let path = folder.appendingPath(name)
@@ -73,7 +68,7 @@ package struct FilmFolder: Sendable {
                     continue
                 }
                 do { try add(path, recursive: true, depth: depth + 1) } catch { closedFolders.append(path) }
-            } else if Self.isFilm(name), let film = FoundFilm(path: path) {
+            } else if FilmEndings.isFilm(name), let film = FoundFilm(path: path) {
                 films.append(film)
             } else if !isDirectory(path) {
                 otherFileCount += 1

@@ -30,15 +30,20 @@ import CFFmpeg
             let name = unsafe String(cString: avcodec_get_name(identifier))
             throw VideoError(path: source.path, problem: .unsupportedCodec(name: name))
         }
-        var context = unsafe avcodec_alloc_context3(codec)
         var packet = unsafe av_packet_alloc()
         var frame = unsafe av_frame_alloc()
+        var context: UnsafeMutablePointer<AVCodecContext>?
         var code = vifi_error_no_memory()
-        if let context = unsafe context, unsafe packet != nil, unsafe frame != nil {
+        // Where the system has no threads to give, one has to do.
+        for count in threadCount > 1 ? [threadCount, 1] : [threadCount] where code < 0 {
+            unsafe avcodec_free_context(&context)
+            unsafe context = avcodec_alloc_context3(codec)
+            guard let context = unsafe context, unsafe packet != nil, unsafe frame != nil else { break }
             code = unsafe avcodec_parameters_to_context(context, parameters)
             unsafe context.pointee.max_pixels = Int64(limits.pixelCount)
-            unsafe context.pointee.thread_count = Int32(clamping: threadCount)
+            unsafe context.pointee.thread_count = Int32(clamping: count)
             unsafe context.pointee.pkt_timebase = timeBase
+            unsafe vifi_keep_packet_numbers(context)
             if code >= 0 { code = unsafe avcodec_open2(context, codec, nil) }
         }
         guard code >= 0, let openContext = unsafe context, let emptyPacket = unsafe packet, let emptyFrame = unsafe frame else {
@@ -71,20 +76,43 @@ import CFFmpeg
             return .frame(isDamaged: marks != 0)
         case vifi_error_end_of_file(): return .end
         case vifi_error_again(): return .hungry
-        case vifi_error_no_memory(): throw source.error(code)
-        default: return .rejected
+        default:
+            if source.shortage(code) != nil { throw source.error(code) }
+            return .rejected
         }
+    }
+
+    /// Pixels of a picture, as far as is known.
+    private var pixelCount: Int {
+        let width = Int(unsafe max(context.pointee.width, context.pointee.coded_width))
+        let height = Int(unsafe max(context.pointee.height, context.pointee.coded_height))
+        return width * height
+    }
+
+    /// What the decoder has learned of the stream.
+    func copyParameters(to parameters: UnsafeMutablePointer<AVCodecParameters>) -> Bool {
+        unsafe avcodec_parameters_from_context(parameters, context) >= 0
     }
 
     /// Hands `packet` to the decoder and empties it. An empty one, which would mean the end, is left out.
     ///
     /// - Returns: false where the decoder rejects it.
-    func send() throws(VideoError) -> Bool {
+    ///
+    /// - Parameter number: that frames made of the packet bear, as `number` says.
+    func send(number: Int) throws(VideoError) -> Bool {
         defer { unsafe av_packet_unref(packet) }
         guard unsafe packet.pointee.size > 0 else { return true }
+        try source.spend(pixels: pixelCount)
+        unsafe vifi_number_packet(context, packet, Int64(number))
         let code = unsafe avcodec_send_packet(context, packet)
-        guard code != vifi_error_no_memory() else { throw source.error(code) }
+        guard source.shortage(code) == nil else { throw source.error(code) }
         return code >= 0
+    }
+
+    /// Of the packet that the frame got last was made of; nil where the codec does not say.
+    var number: Int? {
+        let number = unsafe vifi_frame_number(frame)
+        return number >= 0 ? Int(number) : nil
     }
 
     /// No packet follows.

@@ -4,38 +4,54 @@ import CFFmpeg
 @safe struct Demuxer: ~Copyable {
     /// Containers whose demuxers read one self-contained file. No playlists, no lists of images, no
     /// devices: those open other files.
-    private static let acceptedContainers =
-        "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,ivf,flv,ogg,gif,asf,nut"
+    static let acceptedContainers = [
+        "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v", "ivf",
+        "flv", "ogg", "gif", "asf", "nut",
+    ]
 
     let source: MediaSource
     private let context: UnsafeMutablePointer<AVFormatContext>
     private let streamIndex: Int
     private let limits: VideoLimits
-    /// Number of packets of the video stream handed out so far.
+    /// Number of the packet of the video stream that is handed out next.
     private(set) var packetPosition = 0
     private var readCount = 0
+    private let readLimit: Int
+    /// Packets that were read to learn about the stream and are still to be handed out.
+    private var readAhead: PacketQueue
+    /// FFmpeg's code for what ended the reading; nil before, and at the end of the file.
+    private var faultAtEnd: Int32?
 
     init(source: MediaSource, limits: VideoLimits) throws(VideoError) {
-        _ = isLogSilenced
+        _ = MediaLog.isInstalled
         self.source = source
         self.limits = limits
+        readLimit = limits.packetLimit(fileByteCount: source.byteCount)
         let context = try unsafe Demuxer.open(source: source, limits: limits)
+        var queue = PacketQueue()
+        let chosen: Int
         do throws(VideoError) {
-            streamIndex = try unsafe Demuxer.probe(context, source: source, limits: limits)
+            chosen = try unsafe Demuxer.probe(context, source: source, limits: limits)
+            for index in 0..<Int(unsafe context.pointee.nb_streams) where index != chosen {
+                if let stream = unsafe context.pointee.streams[index] { unsafe vifi_discard_stream(stream) }
+            }
+            if unsafe Demuxer.addsStreams(context) {
+                try unsafe Demuxer.learnPictureFormat(context, streamIndex: chosen, source: source, limits: limits, readAhead: &queue)
+            }
         } catch {
             unsafe Demuxer.close(context)  // `deinit` runs only for a demuxer that is whole.
             throw error
         }
+        streamIndex = chosen
+        readAhead = queue
         unsafe self.context = context
-        for index in 0..<Int(unsafe context.pointee.nb_streams) where index != streamIndex {
-            if let stream = unsafe context.pointee.streams[index] { unsafe vifi_discard_stream(stream) }
-        }
     }
 
     deinit { unsafe Demuxer.close(context) }
 
     private static func close(_ context: UnsafeMutablePointer<AVFormatContext>) {
         let io = unsafe context.pointee.pb
+        unsafe MediaLog.forget(context)
         var closing: UnsafeMutablePointer<AVFormatContext>? = unsafe context
         unsafe avformat_close_input(&closing)
         unsafe vifi_io_free(io)
@@ -52,18 +68,26 @@ import CFFmpeg
         unsafe allocated.pointee.pb = unsafe io
         unsafe allocated.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
         unsafe vifi_forbid_nested_files(allocated)
-        unsafe allocated.pointee.format_whitelist = av_strdup(acceptedContainers)
+        unsafe allocated.pointee.format_whitelist = av_strdup(acceptedContainers.joined(separator: ","))
         unsafe allocated.pointee.protocol_whitelist = av_strdup("")
         unsafe allocated.pointee.probesize = Int64(limits.probeByteCount)
         unsafe allocated.pointee.format_probesize = Int32(clamping: limits.probeByteCount)
+        unsafe MediaLog.watch(allocated)
         var context: UnsafeMutablePointer<AVFormatContext>? = unsafe allocated
         // On failure this frees the context and sets it to nil.
         let code = unsafe avformat_open_input(&context, "", nil, nil)
         guard code == 0, let context = unsafe context else {
+            unsafe MediaLog.forget(allocated)
             unsafe vifi_io_free(io)
             throw source.error(code)
         }
         return unsafe context
+    }
+
+    /// Whether streams may turn up later than the header, as in MPEG-TS, MPEG-PS and FLV. FFmpeg's options for probing
+    /// reach only those that are there before: in such files it may decode nothing by itself.
+    private static func addsStreams(_ context: UnsafeMutablePointer<AVFormatContext>) -> Bool {
+        unsafe context.pointee.codec_whitelist != nil
     }
 
     /// Reads the streams' parameters and chooses one. Nothing is allocated for a picture before its
@@ -74,6 +98,9 @@ import CFFmpeg
         try unsafe checkStreams(context, source: source, limits: limits)
         // The probing decoders get the same limit on pixels as ours.
         let knownCount = Int(unsafe context.pointee.nb_streams)
+        if unsafe knownCount == 0 || context.pointee.ctx_flags & AVFMTCTX_NOHEADER != 0 {
+            unsafe context.pointee.codec_whitelist = av_strdup("none")
+        }
         var options = unsafe [OpaquePointer?](repeating: nil, count: max(1, knownCount))
         for index in unsafe options.indices {
             unsafe av_dict_set(&options[index], "max_pixels", String(limits.pixelCount), 0)
@@ -162,35 +189,75 @@ import CFFmpeg
             reordersFrames: parameters.video_delay > 0)
         if rate.num != 0 && rate.den != 0 { claims.framesPerSecond = Double(rate.num) / Double(rate.den) }
         if duration != vifi_no_timestamp() { claims.durationSeconds = Double(duration) / Double(AV_TIME_BASE) }
+        claims.streamEndSeconds = unsafe Demuxer.streamEnd(of: stream, in: context, fileSeconds: claims.durationSeconds)
         if let matrix = unsafe vifi_display_matrix(stream) {
             claims.displayMatrix = unsafe Array(UnsafeBufferPointer(start: matrix, count: 9))
         }
         return claims
     }
 
+    /// Matroska names each stream's length in a tag, "00:00:02.400000000"; where a stream is alone, the file's is its own.
+    /// Other containers count frames, or say nothing that was not taken from the frames themselves.
+    private static func streamEnd(
+        of stream: UnsafeMutablePointer<AVStream>, in context: UnsafeMutablePointer<AVFormatContext>, fileSeconds: Double?
+    ) -> Double? {
+        let container = unsafe String(cString: context.pointee.iformat.pointee.name)
+        guard container.hasPrefix("matroska") || container == "flv" else { return nil }
+        if let entry = unsafe av_dict_get(stream.pointee.metadata, "DURATION", nil, 0) {
+            let parts = unsafe String(cString: entry.pointee.value).split(separator: ":").compactMap { Double($0) }
+            if parts.count == 3 { return (parts[0] * 60 + parts[1]) * 60 + parts[2] }
+        }
+        return unsafe context.pointee.nb_streams == 1 ? fileSeconds : nil
+    }
+
+    /// Seconds of a unit of the stream's time stamps; 0 where there is none.
+    var unitSeconds: Double {
+        let base = unsafe stream.pointee.time_base
+        return base.num > 0 && base.den > 0 ? Double(base.num) / Double(base.den) : 0
+    }
+
+    /// Whether time stamps may begin anew in the middle of the file, as in recordings of broadcasts.
+    var mayBreakTimeStamps: Bool { unsafe context.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0 }
+
+    /// What has been found wrong with the container so far.
+    var damage: VideoWarning? {
+        if let words = unsafe MediaLog.complaint(of: context) { return .damagedContainer(reason: words) }
+        if container == "mpegts", let rest = TransportPackets.rest(of: source) {
+            return .damagedContainer(reason: "it ends within a packet, after \(rest) bytes of it")
+        }
+        if let faultAtEnd { return .damagedContainer(reason: "it cannot be read to its end: " + errorWords(faultAtEnd)) }
+        return nil
+    }
+
     // MARK: Packets
 
-    /// Reads the next packet of the video stream into `packet`. Returns false at the end of the file.
+    /// Reads the next packet of the video stream into `packet`. Returns false at the end of the file, and where damage
+    /// keeps from reading on; `damage` then tells.
     mutating func readPacket(into packet: UnsafeMutablePointer<AVPacket>) throws(VideoError) -> Bool {
+        var isRead = unsafe readAhead.moveFirst(to: packet)
+        if !isRead { isRead = try unsafe readPacketFromFile(into: packet) }
+        if isRead { packetPosition += 1 }
+        return isRead
+    }
+
+    private mutating func readPacketFromFile(into packet: UnsafeMutablePointer<AVPacket>) throws(VideoError) -> Bool {
         while true {
-            try source.checkDeadline()
             let code = unsafe av_read_frame(context, packet)
             if code == vifi_error_again() { continue }
             if code < 0 {
                 if let failure = source.failure { throw VideoError(path: source.path, problem: failure) }
+                if source.shortage(code) != nil { throw source.error(code) }
                 // A damaged end is an end: what came before is still a video.
+                if code != vifi_error_end_of_file() { faultAtEnd = code }
                 return false
             }
             readCount += 1
-            guard readCount <= limits.packetCount else {
+            guard readCount <= readLimit else {
                 unsafe av_packet_unref(packet)
-                let problem = VideoError.Problem.tooLarge(what: "packets", value: readCount, limit: limits.packetCount)
+                let problem = VideoError.Problem.tooLarge(what: "packets", value: readCount, limit: readLimit)
                 throw VideoError(path: source.path, problem: problem)
             }
-            if Int(unsafe packet.pointee.stream_index) == streamIndex {
-                packetPosition += 1
-                return true
-            }
+            if Int(unsafe packet.pointee.stream_index) == streamIndex { return true }
             unsafe av_packet_unref(packet)
         }
     }
@@ -198,6 +265,95 @@ import CFFmpeg
     /// Starts again from the first packet.
     mutating func rewind() throws(VideoError) {
         self = try Demuxer(source: source, limits: limits)
+    }
+
+    // MARK: Probing
+
+    /// Decoded frames after which H.264 is known to send frames out of order or not, as FFmpeg itself counts.
+    private static let probedFrameCount = 20
+    private static let probedPacketCount = 60
+
+    /// Decodes the first packets under our own limits to learn what their headers do not say: the format of the pixels
+    /// and how many frames are held back. The packets are handed out later.
+    private static func learnPictureFormat(
+        _ context: UnsafeMutablePointer<AVFormatContext>, streamIndex: Int, source: MediaSource, limits: VideoLimits, readAhead: inout PacketQueue
+    ) throws(VideoError) {
+        guard let parameters = unsafe context.pointee.streams[streamIndex]?.pointee.codecpar,
+            unsafe avcodec_find_decoder(parameters.pointee.codec_id) != nil
+        else { return }
+        _ = MediaLog.takeRefusedPixels()
+        var codec = try unsafe Codec(parameters: parameters, source: source, threadCount: 1, limits: limits)
+        let wanted = unsafe parameters.pointee.codec_id == AV_CODEC_ID_H264 ? probedFrameCount : 1
+        var frameCount = 0
+        var packetCount = 0
+        probing: while frameCount < wanted {
+            switch try codec.receive() {
+            case .frame:
+                frameCount += 1
+                continue
+            case .end: break probing
+            case .rejected where codec.isDraining: break probing
+            case .rejected, .hungry: break
+            }
+            guard packetCount < probedPacketCount, unsafe av_read_frame(context, codec.packet) >= 0 else {
+                if codec.isDraining { break }
+                codec.drain()
+                continue
+            }
+            packetCount += 1
+            guard Int(unsafe codec.packet.pointee.stream_index) == streamIndex else {
+                unsafe av_packet_unref(codec.packet)
+                continue
+            }
+            guard unsafe readAhead.append(codec.packet) else { throw source.error(vifi_error_no_memory()) }
+            _ = try codec.send(number: 0)
+        }
+        if frameCount > 0 {
+            guard unsafe codec.copyParameters(to: parameters) else { throw source.error(vifi_error_no_memory()) }
+        } else if let pixelCount = MediaLog.takeRefusedPixels() {
+            let problem = VideoError.Problem.tooLarge(what: "pixels in a frame", value: pixelCount, limit: limits.pixelCount)
+            throw VideoError(path: source.path, problem: problem)
+        }
+    }
+
+    // MARK: Jumping
+
+    /// Packets that are read in search of the place after a jump.
+    private static let searchedPacketCount = 200
+
+    /// Reads packet `number` into `packet` without reading all before it, if the container leads there.
+    ///
+    /// Where a container's seek lands is not to be relied on: each packet after it is compared with what was found when
+    /// the file was read from start to end.
+    ///
+    /// - Returns: false where it does not lead there; then `rewind` is needed before anything else is read.
+    mutating func jump(
+        to number: Int, facts: [PacketFacts], into packet: UnsafeMutablePointer<AVPacket>
+    ) throws(VideoError) -> Bool {
+        guard let time = facts[number].decodingTime,
+            unsafe av_seek_frame(context, Int32(streamIndex), time, AVSEEK_FLAG_BACKWARD) >= 0
+        else { return false }
+        readAhead.removeAll()
+        readCount = 0
+        packetPosition = -1
+        for _ in 0..<Self.searchedPacketCount {
+            unsafe av_packet_unref(packet)
+            guard try unsafe readPacketFromFile(into: packet) else { return false }
+            if let found = unsafe Self.place(of: packet, upTo: number, facts: facts) {
+                packetPosition = found + 1
+                break
+            }
+        }
+        guard packetPosition > 0 else { return false }
+        while packetPosition <= number {
+            unsafe av_packet_unref(packet)
+            guard try unsafe readPacket(into: packet), unsafe facts[packetPosition - 1].describe(packet) else { return false }
+        }
+        return true
+    }
+
+    private static func place(of packet: UnsafeMutablePointer<AVPacket>, upTo number: Int, facts: [PacketFacts]) -> Int? {
+        (0...number).last { unsafe facts[$0].describe(packet) }
     }
 }
 
@@ -212,6 +368,8 @@ struct HeaderClaims {
     var reordersFrames: Bool
     var framesPerSecond: Double?
     var durationSeconds: Double?
+    /// When the last frame of this stream ends, where the header says so of it and not of the file.
+    var streamEndSeconds: Double?
     /// Nine numbers, the first six in 16.16 fixed point.
     var displayMatrix: [Int32]?
 }

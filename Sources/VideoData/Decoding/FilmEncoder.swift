@@ -10,13 +10,16 @@ import CFFmpeg
     private var packet: UnsafeMutablePointer<AVPacket>?
     private var scaler: OpaquePointer?
     private var io: UnsafeMutablePointer<AVIOContext>?
+    /// How long the last frame is shown, in units of the time base.
+    var lastDuration: Int64 = 1
 
+    /// - Parameter timeUnits: units of time a second for frames' stamps; those of the frame rate where nil.
     init(
-        path: String, width: Int32, height: Int32, framesPerSecond: Double, quality: VideoWriter.Quality
+        path: String, width: Int32, height: Int32, framesPerSecond: Double, timeUnits: Int32? = nil, quality: VideoWriter.Quality
     ) throws(VideoError) {
-        _ = isLogSilenced
+        _ = MediaLog.isInstalled
         self.path = path
-        try openCodec(width: width, height: height, framesPerSecond: framesPerSecond, quality: quality)
+        try openCodec(width: width, height: height, framesPerSecond: framesPerSecond, timeUnits: timeUnits, quality: quality)
         try openContainer()
         unsafe scaler = sws_getContext(
             width, height, AV_PIX_FMT_RGB24, width, height, AV_PIX_FMT_YUV420P, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT, nil, nil,
@@ -47,7 +50,7 @@ import CFFmpeg
     }
 
     private func openCodec(
-        width: Int32, height: Int32, framesPerSecond: Double, quality: VideoWriter.Quality
+        width: Int32, height: Int32, framesPerSecond: Double, timeUnits: Int32?, quality: VideoWriter.Quality
     ) throws(VideoError) {
         let h264 = unsafe quality.avoidsH264 ? nil : avcodec_find_encoder_by_name("libx264")
         guard let encoder = unsafe h264 ?? avcodec_find_encoder(AV_CODEC_ID_MPEG4) else {
@@ -61,7 +64,7 @@ import CFFmpeg
         unsafe codec.pointee.width = width
         unsafe codec.pointee.height = height
         unsafe codec.pointee.pix_fmt = AV_PIX_FMT_YUV420P
-        unsafe codec.pointee.time_base = av_inv_q(rate)
+        unsafe codec.pointee.time_base = timeUnits.map { AVRational(num: 1, den: $0) } ?? av_inv_q(rate)
         unsafe codec.pointee.framerate = rate
         unsafe codec.pointee.gop_size = Int32(clamping: quality.keyFrameInterval)
         unsafe codec.pointee.thread_count = 1
@@ -142,7 +145,7 @@ import CFFmpeg
             let code = unsafe avcodec_receive_packet(codec, packet)
             if code == vifi_error_again() || code == vifi_error_end_of_file() { return }
             try check(code)
-            if unsafe packet.pointee.duration == 0 { unsafe packet.pointee.duration = 1 }
+            if unsafe packet.pointee.duration == 0 { unsafe packet.pointee.duration = lastDuration }
             unsafe av_packet_rescale_ts(packet, codec.pointee.time_base, stream.pointee.time_base)
             unsafe packet.pointee.stream_index = 0
             try check(unsafe av_interleaved_write_frame(format, packet))

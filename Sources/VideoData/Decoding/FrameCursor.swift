@@ -15,12 +15,15 @@ import CFFmpeg
     private var entryPacket: Int?
     private var countedFrames = 0
     private var selectsPrevious = false
+    /// Decodes everything from the first packet on. What follows damage depends on all that was decoded before it.
+    private let neverJumps: Bool
 
-    init(decoder: consuming FrameDecoder) throws(VideoError) {
+    init(decoder: consuming FrameDecoder, neverJumps: Bool) throws(VideoError) {
         guard let frame = unsafe av_frame_alloc() else {
             throw decoder.store.source.error(vifi_error_no_memory())
         }
         self.decoder = decoder
+        self.neverJumps = neverJumps
         unsafe previous = frame
     }
 
@@ -30,6 +33,8 @@ import CFFmpeg
     }
 
     var damagedPackets: Set<Int> { decoder.damagedPackets }
+    /// Some packets were not decoded, or some were decoded by a codec that had seen others before.
+    private(set) var hasJumped = false
 
     enum Outcome {
         /// `selected` is the frame.
@@ -49,7 +54,7 @@ import CFFmpeg
 
     /// Decodes frame `number`.
     mutating func seek(to number: Int, in order: FrameOrder) throws(VideoError) -> Outcome {
-        let entry = order.entryPoint(forFrame: number)
+        let entry = neverJumps ? 0 : order.entryPoint(forFrame: number)
         let isBehind = previousNumber ?? currentNumber ?? -1 > number
         if entryPacket == nil || isBehind || entry > decoder.position {
             try start(at: entry, in: order)
@@ -69,6 +74,7 @@ import CFFmpeg
             try decoder.startAfresh()  // A count only repeats itself if the codec remembers nothing.
         } else if entryPacket != nil || packet != 0 {
             decoder.start(at: packet)
+            hasJumped = true
         }
         entryPacket = packet
         previousNumber = nil

@@ -43,7 +43,6 @@ import CFFmpeg
     /// - Returns: the number of its packet, -1 if the codec does not say; nil at the end of the stream.
     mutating func next() throws(VideoError) -> Int? {
         while true {
-            try store.source.checkDeadline()
             switch try codec.receive() {
             case .frame(let isDamaged): return origin(isDamaged: isDamaged)
             case .end: return nil
@@ -65,7 +64,7 @@ import CFFmpeg
         try unsafe store.load(number, into: codec.packet)
         unsafe codec.packet.pointee.pts = Int64(number)
         unsafe codec.packet.pointee.dts = Int64(number)
-        if try !codec.send() { damagedPackets.insert(number) }
+        if try !codec.send(number: number) { damagedPackets.insert(number) }
     }
 
     private mutating func origin(isDamaged: Bool) -> Int {

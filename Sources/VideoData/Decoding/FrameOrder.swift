@@ -1,17 +1,3 @@
-/// What is kept of a packet of the video stream once it was read.
-struct PacketFacts: Equatable {
-    /// In units of the stream's time base; nil if the container has none.
-    var presentationTime: Int64?
-    var byteCount: Int
-    var traits: PacketTraits
-    /// Outside the file's edit list: decoded, but not shown.
-    var isDiscarded = false
-    /// Cut off or failing the container's checksum.
-    var isDamaged = false
-    /// Changes the decoder's parameters, so that what follows cannot be decoded without it.
-    var changesParameters = false
-}
-
 /// Which packet holds which frame, counted in the order in which frames are shown.
 struct FrameOrder: Equatable {
     /// For each frame its packet. Empty if frames and packets do not match one to one; then frames are
@@ -20,8 +6,8 @@ struct FrameOrder: Equatable {
     let frameCount: Int
     /// Taken from time stamps, not seen at the decoder.
     let isAssumed: Bool
-    /// For each packet its frame, or nil.
-    private let ranks: [Int?]
+    /// For each packet its frame, or -1.
+    private let ranks: [Int32]
     /// Packets at which decoding can begin, ascending.
     private let entryPoints: [Int]
 
@@ -71,8 +57,8 @@ struct FrameOrder: Equatable {
     }
 
     private init(packets: [Int], facts: [PacketFacts], isAssumed: Bool) {
-        var ranks = [Int?](repeating: nil, count: facts.count)
-        for (frame, packet) in packets.enumerated() { ranks[packet] = frame }
+        var ranks = [Int32](repeating: -1, count: facts.count)
+        for (frame, packet) in packets.enumerated() { ranks[packet] = Int32(clamping: frame) }
         self.packets = packets
         self.isAssumed = isAssumed
         self.ranks = ranks
@@ -95,7 +81,7 @@ struct FrameOrder: Equatable {
     var isCounted: Bool { packets.isEmpty }
 
     func frame(ofPacket packet: Int) -> Int? {
-        ranks.indices.contains(packet) ? ranks[packet] : nil
+        ranks.indices.contains(packet) && ranks[packet] >= 0 ? Int(ranks[packet]) : nil
     }
 
     /// The last packet from which decoding gives frame `frame` as if everything had been decoded.
@@ -111,7 +97,7 @@ struct FrameOrder: Equatable {
             if entryPoints[middle] <= target { low = middle + 1 } else { high = middle }
         }
         for candidate in entryPoints[..<low].reversed() {
-            if let rank = ranks[candidate], rank <= frame { return candidate }
+            if let rank = self.frame(ofPacket: candidate), rank <= frame { return candidate }
         }
         return 0
     }

@@ -1,25 +1,15 @@
 import CFFmpeg
 import Files
 
-/// A moment after which work on a file stops.
-struct Deadline {
-    let seconds: Double
-    private let end: ContinuousClock.Instant
-
-    init(seconds: Double) {
-        self.seconds = seconds
-        end = .now + .seconds(seconds)
-    }
-
-    var hasPassed: Bool { ContinuousClock.now >= end }
-}
-
 /// The bytes of one checked file, lent to FFmpeg through callbacks: FFmpeg itself opens nothing.
 ///
 /// A class because FFmpeg keeps a pointer to it between calls.
 final class MediaSource {
     let path: String
-    var deadline: Deadline
+    /// Pixels that may still be decoded.
+    private var pixelsLeft = 0
+    private let pixelLimit: Int
+    private let onProgress: (@Sendable () -> Void)?
     /// Why the last callback failed; FFmpeg's own code does not say.
     private(set) var failure: VideoError.Problem?
     private let file: InputFile
@@ -32,9 +22,12 @@ final class MediaSource {
             throw VideoError(path: path, problem: .file(error))
         }
         self.path = path
-        deadline = Deadline(seconds: limits.seconds)
+        pixelLimit = limits.decodedPixelLimit(fileByteCount: file.byteCount)
+        onProgress = limits.onProgress
+        beginWork()
     }
 
+    var identity: FileIdentity { file.identity }
     var byteCount: Int { file.byteCount }
 
     /// Where reading has come to, in bytes.
@@ -66,18 +59,17 @@ final class MediaSource {
         let created = unsafe vifi_io_create(
             Unmanaged.passUnretained(self).toOpaque(), 1 << 16, readFromSource, nil, seekInSource)
         guard let io = unsafe created else {
-            throw VideoError(path: path, problem: .damagedContainer(reason: "out of memory"))
+            throw error(vifi_error_no_memory())
         }
         return unsafe io
     }
 
     fileprivate func read(into buffer: UnsafeMutableRawBufferPointer) -> Int32 {
-        guard !deadline.hasPassed else {
-            failure = .tooSlow(seconds: deadline.seconds)
-            return vifi_error_exit()
-        }
         do throws(FileError) {
             let count = try unsafe file.readAvailable(into: buffer, at: offset)
+            if count == 0, offset < file.byteCount {
+                throw FileError(path: path, problem: .truncated(offset: offset, needed: buffer.count, byteCount: offset))
+            }
             offset += count
             return count > 0 ? Int32(count) : vifi_error_end_of_file()
         } catch {
@@ -103,11 +95,31 @@ final class MediaSource {
 
     /// The error to report after a call of FFmpeg's returned `code`.
     func error(_ code: Int32) -> VideoError {
-        VideoError(path: path, problem: failure ?? .damagedContainer(reason: errorWords(code)))
+        VideoError(path: path, problem: failure ?? shortage(code) ?? .damagedContainer(reason: errorWords(code)))
     }
 
-    func checkDeadline() throws(VideoError) {
-        if deadline.hasPassed { throw VideoError(path: path, problem: .tooSlow(seconds: deadline.seconds)) }
+    /// What the machine lacked where FFmpeg returned `code`; nil where it is the file's fault: FFmpeg is out of memory
+    /// for absurd sizes, too.
+    func shortage(_ code: Int32) -> VideoError.Problem? {
+        guard code == vifi_error_no_memory(), MachineShortage.isMemoryShort else { return nil }
+        return .file(FileError(path: path, problem: .shortage(.memory)))
+    }
+
+    // MARK: Limits
+
+    /// A new piece of work begins, with the whole limit on pixels before it.
+    func beginWork() { pixelsLeft = pixelLimit }
+
+    /// A packet of a stream of pictures of so many pixels goes to a decoder.
+    ///
+    /// - Throws: `tooLarge` where that is more than any sound file asks for.
+    func spend(pixels: Int) throws(VideoError) {
+        pixelsLeft -= max(1, pixels)
+        guard pixelsLeft >= 0 else {
+            let problem = VideoError.Problem.tooLarge(what: "pixels to decode", value: pixelLimit - pixelsLeft, limit: pixelLimit)
+            throw VideoError(path: path, problem: problem)
+        }
+        onProgress?()
     }
 }
 
@@ -131,9 +143,3 @@ func errorWords(_ code: Int32) -> String {
     unsafe av_strerror(code, &buffer, buffer.count)
     return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
-
-/// FFmpeg prints to standard error by itself unless told otherwise. Touch this before using it.
-let isLogSilenced: Bool = {
-    av_log_set_level(AV_LOG_QUIET)
-    return true
-}()

@@ -2,8 +2,8 @@ import CFFmpeg
 
 /// The packets of the video stream by number, kept in memory or read again as needed.
 ///
-/// Going back means feeding the decoder from an earlier packet, never asking the container to seek:
-/// containers differ in where a seek lands, numbers do not.
+/// Going back means feeding the decoder from an earlier packet: containers differ in where a seek lands, numbers do not.
+/// Going far ahead in a file that was read before leaves out what lies between, if packets can be recognised after it.
 @safe final class PacketStore {
     private(set) var facts: [PacketFacts] = []
     let source: MediaSource
@@ -15,9 +15,17 @@ import CFFmpeg
     /// The stream's own, copied: reading the file again renews the demuxer and all it holds.
     let parameters: UnsafeMutablePointer<AVCodecParameters>
 
-    /// Reads the whole stream once.
-    init(demuxer: consuming Demuxer, limits: VideoLimits) throws(VideoError) {
+    /// Seconds of a unit of the packets' time stamps.
+    let unitSeconds: Double
+    let mayBreakTimeStamps: Bool
+    /// The container proved not to lead to packets.
+    private var cannotJump = false
+
+    /// - Parameter facts: of all packets, where the file was read before; else `readAll` is called next.
+    init(demuxer: consuming Demuxer, facts: [PacketFacts] = []) throws(VideoError) {
         source = demuxer.source
+        unitSeconds = demuxer.unitSeconds
+        mayBreakTimeStamps = demuxer.mayBreakTimeStamps
         guard let copy = unsafe avcodec_parameters_alloc() else { throw demuxer.source.error(vifi_error_no_memory()) }
         unsafe parameters = copy
         unsafe avcodec_parameters_copy(copy, demuxer.stream.pointee.codecpar)
@@ -26,9 +34,12 @@ import CFFmpeg
             configuration: Array(
                 UnsafeBufferPointer(start: copy.pointee.extradata, count: Int(copy.pointee.extradata_size))))
         self.demuxer = demuxer
+        self.facts = facts
         unsafe scratch = av_packet_alloc()
-        try readAll(limits: limits)
     }
+
+    /// What has been found wrong with the container while it was read.
+    var damage: VideoWarning? { demuxer.damage }
 
     private static func isIntraOnly(_ codec: AVCodecID) -> Bool {
         guard let descriptor = unsafe avcodec_descriptor_get(codec) else { return false }
@@ -50,11 +61,12 @@ import CFFmpeg
         unsafe kept = []
     }
 
-    private func readAll(limits: VideoLimits) throws(VideoError) {
+    /// Reads the whole stream once.
+    func readAll(limits: VideoLimits) throws(VideoError) {
         guard let scratch = unsafe scratch else { throw source.error(vifi_error_no_memory()) }
         var byteCount = 0
         while try unsafe demuxer.readPacket(into: scratch) {
-            unsafe facts.append(PacketStore.facts(of: scratch, inspector: inspector))
+            unsafe facts.append(PacketFacts(scratch, inspector: inspector))
             byteCount += Int(unsafe scratch.pointee.size)
             if byteCount <= limits.keptByteCount, let copy = unsafe av_packet_clone(scratch) {
                 unsafe kept.append(copy)
@@ -64,21 +76,6 @@ import CFFmpeg
             }
             unsafe av_packet_unref(scratch)
         }
-    }
-
-    private static func facts(of packet: UnsafeMutablePointer<AVPacket>, inspector: PacketInspector) -> PacketFacts {
-        let flags = unsafe packet.pointee.flags
-        let bytes = unsafe UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size))
-        let traits = unsafe inspector.traits(of: bytes.span, isMarkedKey: flags & AV_PKT_FLAG_KEY != 0)
-        let time = unsafe packet.pointee.pts
-        return PacketFacts(
-            presentationTime: time == vifi_no_timestamp() ? nil : time,
-            byteCount: bytes.count,
-            traits: traits,
-            isDiscarded: flags & AV_PKT_FLAG_DISCARD != 0,
-            isDamaged: flags & AV_PKT_FLAG_CORRUPT != 0,
-            changesParameters: unsafe av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, nil) != nil
-                || av_packet_get_side_data(packet, AV_PKT_DATA_PARAM_CHANGE, nil) != nil)
     }
 
     var count: Int { facts.count }
@@ -91,6 +88,12 @@ import CFFmpeg
             guard code == 0 else { throw source.error(code) }
             return
         }
+        if isFarAhead(index) {
+            unsafe av_packet_unref(packet)
+            if try unsafe demuxer.jump(to: index, facts: facts, into: packet) { return }
+            cannotJump = true
+            try demuxer.rewind()
+        }
         if demuxer.packetPosition > index { try demuxer.rewind() }
         repeat {
             unsafe av_packet_unref(packet)
@@ -98,5 +101,18 @@ import CFFmpeg
                 throw VideoError(path: source.path, problem: .damagedContainer(reason: "it changed while it was read"))
             }
         } while demuxer.packetPosition <= index
+    }
+
+    /// Bytes that are rather read than left out.
+    private static let readThroughByteCount = 1 << 20
+
+    private func isFarAhead(_ index: Int) -> Bool {
+        guard !cannotJump else { return false }
+        var byteCount = 0
+        for number in min(index, demuxer.packetPosition)..<index {
+            byteCount += facts[number].byteCount
+            if byteCount > Self.readThroughByteCount { return true }
+        }
+        return false
     }
 }

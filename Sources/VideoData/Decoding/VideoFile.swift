@@ -17,9 +17,8 @@ import CFFmpeg
     private let threadCount: Int
     private let orientation: Orientation
     private let headerWarnings: [VideoWarning]
-    private let order: FrameOrder
-    /// The order found by decoding everything, once time stamps proved to be wrong.
-    private var decodedOrder: FrameOrder?
+    private var index: FrameIndex
+    private let indexes: FrameIndexes?
     private var cursor: FrameCursor
     private var isFresh = true
     private var converter: FrameConverter
@@ -31,16 +30,20 @@ import CFFmpeg
     ///
     /// - Parameters:
     ///   - appliesRotation: turns the frames as the display matrix asks, as players do.
-    ///   - threadCount: of the codec; 1 where many files are read at once.
+    ///   - threadCount: of the codec. More than one is for files that are known to be sound: several threads make other
+    ///     pictures of damage, and do not always tell of it.
+    ///   - indexes: of files that were opened before; then this one is not read as a whole again.
     /// - Throws: `VideoError`, naming the file, if no frame of it can be decoded.
     package init(
-        path: String, appliesRotation: Bool = true, threadCount: Int = 1, limits: VideoLimits = VideoLimits()
+        path: String, appliesRotation: Bool = true, threadCount: Int = 1, limits: VideoLimits = VideoLimits(), indexes: FrameIndexes? = nil
     ) throws(VideoError) {
         let source = try MediaSource(path: path, limits: limits)
-        let (store, claims) = try VideoFile.readPackets(of: source, limits: limits)
-        let order = try VideoFile.order(
-            of: store, reordersFrames: claims.reordersFrames, threadCount: threadCount, limits: limits)
-        let cursor = try VideoFile.cursorAtStart(of: store, order: order, threadCount: threadCount, limits: limits)
+        let (store, claims, index) = try VideoFile.open(source, threadCount: threadCount, limits: limits, indexes: indexes)
+        let order = index.order
+        let threadCount = index.isSound ? threadCount : 1
+        source.beginWork()
+        let cursor = try VideoFile.cursorAtStart(
+            of: store, order: order, threadCount: threadCount, limits: limits, neverJumps: !index.isSound)
         guard cursor.isAtFrame else {
             let problem = try VideoFile.isIncomplete(source)
                 ? VideoError.Problem.incompleteDownload(byteCount: source.byteCount)
@@ -51,11 +54,12 @@ import CFFmpeg
         let height = Int(unsafe cursor.selected.pointee.height)
         var checked = CheckedClaims(claims)
         let turned = appliesRotation ? checked.orientation : .upright
-        let declaredCount = claims.frameCount - store.facts.count { $0.isDiscarded }
-        if declaredCount > order.frameCount {
-            checked.warnings.append(.fewerFramesThanDeclared(declared: declaredCount, found: order.frameCount))
+        // The header counts packets. A sound packet need not make a frame: those outside the edit list do not, nor those
+        // that stand for "the same picture".
+        if claims.frameCount > store.facts.count(where: { !$0.isDamaged }) {
+            checked.warnings.append(.fewerFramesThanDeclared(declared: claims.frameCount, found: order.frameCount))
         }
-        headerWarnings = checked.warnings
+        headerWarnings = checked.warnings + index.damage
         orientation = turned
         info = VideoInfo(
             container: claims.container, codec: claims.codec, pixelFormat: claims.pixelFormat,
@@ -67,11 +71,23 @@ import CFFmpeg
         self.store = store
         self.limits = limits
         self.threadCount = threadCount
-        self.order = order
+        self.index = index
+        self.indexes = indexes
         self.cursor = cursor
+        damagedPackets = Set(store.facts.indices.filter { store.facts[$0].isDamaged })
     }
 
     package var frameCount: Int { info.frameCount }
+
+    /// Seconds from the first frame at which each frame begins, as windows count them.
+    package var times: [Double] {
+        var clock = StreamClock(framesPerSecond: info.framesPerSecond, mayBreak: store.mayBreakTimeStamps)
+        let packets = index.order.packets
+        return (0..<frameCount).map { frame in
+            let stamp = packets.indices.contains(frame) ? index.facts[packets[frame]].presentationTime : nil
+            return clock.time(ofStamp: stamp.map { Double($0) * store.unitSeconds })
+        }
+    }
 
     /// What is odd about the file, as far as it was noticed up to now. Decoding may add to it.
     package var warnings: [VideoWarning] {
@@ -85,8 +101,8 @@ import CFFmpeg
     /// Decodes the frames `indices`, which may repeat and stand in any order, and no more than needed.
     ///
     /// A frame that does not decode shows the last one before it that does; `warnings` then says so.
-    /// The same indices give the same pictures, even of a damaged file: each call starts with a new
-    /// codec. So ask for all the frames of a clip at once.
+    /// The same indices give the same pictures, even of a damaged file: each call starts with a new codec, and where
+    /// damage turns up on the way, everything is decoded from the first packet on, as a player does.
     ///
     /// - Returns: one frame for each index, all of the same size.
     package mutating func frames(at indices: [Int]) throws(VideoError) -> [VideoFrame] {
@@ -97,30 +113,36 @@ import CFFmpeg
     /// a clip's worth would fill the memory.
     ///
     /// - Parameter transform: called for each different index in ascending order; all over again in the
-    ///   rare file whose time stamps turn out to be wrong on the way.
+    ///   rare file whose time stamps turn out to be wrong on the way, or that is damaged.
     package mutating func frames<Result>(
         at indices: [Int], transform: (VideoFrame) -> Result
     ) throws(VideoError) -> [Result] {
-        store.source.deadline = Deadline(seconds: limits.seconds)
         for index in indices where !(0..<frameCount).contains(index) {
             throw VideoError(path: path, problem: .noSuchFrame(index: index, frameCount: frameCount))
         }
         let wanted = Set(indices).sorted()
-        if !isFresh { try renewCursor(for: order) }
+        store.source.beginWork()
+        if !isFresh { try renewCursor(for: index.order) }
         isFresh = false
-        var results = try collect(wanted, in: order, transform)
-        if results == nil {
-            let trueOrder: FrameOrder
-            if let decodedOrder {
-                trueOrder = decodedOrder
-            } else {
-                trueOrder = try VideoFile.decodedOrder(of: store, threadCount: threadCount, limits: limits)
-                decodedOrder = trueOrder
-            }
-            try renewCursor(for: trueOrder)
-            results = try collect(wanted, in: trueOrder, transform)
+        var results = try self.results(wanted, transform)
+        if !cursor.damagedPackets.isEmpty, cursor.hasJumped || threadCount > 1 {
+            store.source.beginWork()
+            try renewCursor(for: index.order, neverJumps: true)
+            results = try self.results(wanted, neverJumps: true, transform)
         }
-        return indices.compactMap { results?[$0] }
+        return indices.compactMap { results[$0] }
+    }
+
+    /// Decodes the frames `wanted`, ascending, in the order of their time stamps or, where that proves to be wrong, in
+    /// that of the decoder.
+    private mutating func results<Result>(
+        _ wanted: [Int], neverJumps: Bool = false, _ transform: (VideoFrame) -> Result
+    ) throws(VideoError) -> [Int: Result] {
+        if let results = try collect(wanted, in: index.order, transform) { return results }
+        let order = try index.correct(by: store, threadCount: threadCount, limits: limits)
+        indexes?.keep(index, for: store.source.identity)
+        try renewCursor(for: order, neverJumps: neverJumps)
+        return try collect(wanted, in: order, transform) ?? [:]
     }
 
     /// Decodes the frames `wanted`, ascending. Returns nil if they do not come in the order supposed.
@@ -155,9 +177,10 @@ import CFFmpeg
     }
 
     /// Starts again at the first frame with a new codec.
-    private mutating func renewCursor(for order: FrameOrder) throws(VideoError) {
+    private mutating func renewCursor(for order: FrameOrder, neverJumps: Bool = false) throws(VideoError) {
         damagedPackets.formUnion(cursor.damagedPackets)
-        cursor = try VideoFile.cursorAtStart(of: store, order: order, threadCount: threadCount, limits: limits)
+        cursor = try VideoFile.cursorAtStart(
+            of: store, order: order, threadCount: neverJumps ? 1 : threadCount, limits: limits, neverJumps: neverJumps || !index.isSound)
     }
 
     private mutating func noteSize(width: Int, height: Int) {
@@ -170,47 +193,30 @@ import CFFmpeg
 // MARK: - Opening
 
 extension VideoFile {
-    private static func readPackets(
-        of source: MediaSource, limits: VideoLimits
-    ) throws(VideoError) -> (PacketStore, HeaderClaims) {
+    private static func open(
+        _ source: MediaSource, threadCount: Int, limits: VideoLimits, indexes: FrameIndexes?
+    ) throws(VideoError) -> (PacketStore, HeaderClaims, FrameIndex) {
         let firstBytes = try source.firstBytes(FirstBytes.neededCount)
         if let problem = FirstBytes.problem(in: firstBytes) { throw VideoError(path: source.path, problem: problem) }
         do throws(VideoError) {
             let demuxer = try Demuxer(source: source, limits: limits)
             let claims = demuxer.claims
-            return (try PacketStore(demuxer: demuxer, limits: limits), claims)
+            if let known = indexes?[source.identity] { return (try PacketStore(demuxer: demuxer, facts: known.facts), claims, known) }
+            let store = try PacketStore(demuxer: demuxer)
+            let index = try FrameIndex(reading: store, claims: claims, threadCount: threadCount, limits: limits)
+            indexes?.keep(index, for: source.identity)
+            return (store, claims, index)
         } catch {
             throw try diagnosis(of: error, source: source, firstBytes: firstBytes)
         }
     }
 
-    /// The order of the frames: from the time stamps where they can be trusted, else by decoding.
-    private static func order(
-        of store: PacketStore, reordersFrames: Bool, threadCount: Int, limits: VideoLimits
-    ) throws(VideoError) -> FrameOrder {
-        if store.inspector.isPacketPerPicture,
-            let order = FrameOrder(sorting: store.facts, reordersFrames: reordersFrames)
-        {
-            return order
-        }
-        return try decodedOrder(of: store, threadCount: threadCount, limits: limits)
-    }
-
-    private static func decodedOrder(
-        of store: PacketStore, threadCount: Int, limits: VideoLimits
-    ) throws(VideoError) -> FrameOrder {
-        var decoder = try FrameDecoder(store: store, threadCount: threadCount, limits: limits)
-        var packets: [Int] = []
-        while let packet = try decoder.next() { packets.append(packet) }
-        return FrameOrder(decoded: packets, facts: store.facts)
-    }
-
     /// A new codec that has decoded the first frame, if there is any.
     private static func cursorAtStart(
-        of store: PacketStore, order: FrameOrder, threadCount: Int, limits: VideoLimits
+        of store: PacketStore, order: FrameOrder, threadCount: Int, limits: VideoLimits, neverJumps: Bool = false
     ) throws(VideoError) -> FrameCursor {
         let decoder = try FrameDecoder(store: store, threadCount: threadCount, limits: limits)
-        var cursor = try FrameCursor(decoder: decoder)
+        var cursor = try FrameCursor(decoder: decoder, neverJumps: neverJumps)
         if order.frameCount > 0 { _ = try cursor.seek(to: 0, in: order) }
         return cursor
     }
@@ -257,7 +263,7 @@ struct CheckedClaims {
             }
         }
         if let duration = claims.durationSeconds {
-            // Eleven days, more than any file of 200,000 packets lasts.
+            // Eleven days.
             if duration >= 0 && duration <= 1e6 {
                 durationSeconds = duration
             } else {

@@ -17,19 +17,3 @@ package struct VideoInfo: Sendable, Equatable {
     /// Clockwise quarter turns that the display matrix asks for, `0...3`.
     package let quarterTurns: Int
 }
-
-/// How much one file may ask of us. FFmpeg has no limits of its own worth the name.
-package struct VideoLimits: Sendable {
-    /// Of one picture.
-    package var pixelCount = 64 << 20
-    package var streamCount = 16
-    package var packetCount = 200_000
-    /// Wall-clock time of opening, and of each call that decodes.
-    package var seconds = 30.0
-    /// How far into the file the container's kind and streams are looked for.
-    package var probeByteCount = 5_000_000
-    /// Compressed packets up to this many bytes stay in memory; a larger file is read again instead.
-    package var keptByteCount = 64 << 20
-
-    package init() {}
-}

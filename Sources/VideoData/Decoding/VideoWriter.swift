@@ -32,14 +32,19 @@ import Files
     package let height: Int
     private let encoder: FilmEncoder
     private var frameCount = 0
+    /// Seconds at which frames begin; nil where all are shown equally long.
+    private let times: [Double]?
+    /// Of a second, where frames have times of their own: MPEG's clock.
+    private static let timeUnits: Int32 = 90_000
 
     /// Prepares to write. Nothing appears on disk before `finish`.
     ///
     /// - Parameters:
     ///   - width: even, as 4:2:0 demands, `16...8192`; so is `height`.
     ///   - framesPerSecond: `0.01...1000`.
+    ///   - times: in seconds, ascending, one a frame that will follow, for frames that are not shown equally long.
     package init(
-        path: String, width: Int, height: Int, framesPerSecond: Double, quality: Quality = Quality()
+        path: String, width: Int, height: Int, framesPerSecond: Double, times: [Double]? = nil, quality: Quality = Quality()
     ) throws(VideoError) {
         guard (16...8192).contains(width), (16...8192).contains(height), width % 2 == 0, height % 2 == 0 else {
             let reason = "the width and height, \(width) × \(height), must be even numbers from 16 to 8192"
@@ -50,7 +55,9 @@ import Files
             throw VideoError(path: path, problem: .cannotEncode(reason: reason))
         }
         encoder = try FilmEncoder(
-            path: path, width: Int32(width), height: Int32(height), framesPerSecond: framesPerSecond, quality: quality)
+            path: path, width: Int32(width), height: Int32(height), framesPerSecond: framesPerSecond,
+            timeUnits: times.map { _ in Self.timeUnits }, quality: quality)
+        self.times = times
         self.path = path
         self.width = width
         self.height = height
@@ -61,8 +68,16 @@ import Files
     /// - Parameter pixels: `[height, width, 3]`, RGB in `0...255`.
     package mutating func append(_ pixels: [UInt8]) throws(VideoError) {
         precondition(pixels.count == width * height * 3, "a frame of another size")
-        try encoder.encode(pixels, time: Int64(frameCount))
+        try encoder.encode(pixels, time: time(ofFrame: frameCount))
+        if frameCount > 0 { encoder.lastDuration = time(ofFrame: frameCount) - time(ofFrame: frameCount - 1) }
         frameCount += 1
+    }
+
+    private func time(ofFrame number: Int) -> Int64 {
+        guard let times else { return Int64(number) }
+        precondition(times.indices.contains(number), "a time for each frame")
+        // Two frames may not begin at once.
+        return Int64((times[number] * Double(Self.timeUnits)).rounded()) + Int64(number)
     }
 
     /// Completes the film.

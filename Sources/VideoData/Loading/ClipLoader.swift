@@ -12,7 +12,8 @@ package protocol FilmReading: Sendable {
     ) throws -> [VideoFrame]
 }
 
-/// What to do about a film that cannot be read.
+/// What to do about a film that cannot be read. Where the machine fails and not the film, a run always stops: which
+/// films it learned from must not depend on that.
 package enum BadVideoPolicy: String, Sendable, CaseIterable {
     /// Stop with its error.
     case fail
@@ -140,7 +141,7 @@ package final class ClipLoader: Sendable {
                 outcome.clip = try load(filmIndex, inPlaceOf: index, epoch: epoch)
                 return outcome
             } catch {
-                if configuration.badVideoPolicy == .fail { throw error }
+                if configuration.badVideoPolicy == .fail || error.isOfMachine { throw error }
                 outcome.bad.append(BadVideo(path: list.filmPath(list.clips[filmIndex]), reason: "\(error)"))
             }
             guard configuration.badVideoPolicy == .replace, transform.stage == .training else { break }

@@ -15,20 +15,20 @@ package struct FilmCheck: Sendable {
         self.fault = fault
     }
 
-    /// Frames of a film may take this long in all. Loading a clip has its own, shorter limit.
-    private static let seconds = 300.0
-
     /// Opens a film and, if asked, decodes all its frames.
-    package static func of(_ path: String, index: Int, decodes: Bool = true) -> FilmCheck {
+    ///
+    /// - Throws: where the machine fails, which says nothing of the film.
+    package static func of(
+        _ path: String, index: Int, decodes: Bool = true, limits: VideoLimits = VideoLimits()
+    ) throws(VideoError) -> FilmCheck {
         var check = FilmCheck(index: index)
-        var limits = VideoLimits()
-        if decodes { limits.seconds = seconds }
         do throws(VideoError) {
             var video = try VideoFile(path: path, threadCount: 1, limits: limits)
             check.info = video.info
             if decodes { _ = try video.frames(at: Array(0..<video.frameCount)) { _ in () } }
             check.oddities = video.warnings.map(\.description)
         } catch {
+            if error.isOfMachine { throw error }
             check.fault = error.description
         }
         return check
@@ -37,9 +37,10 @@ package struct FilmCheck: Sendable {
     /// Checks all films of a list on several threads; results come in list order.
     ///
     /// - Parameter check: looks at one film; called on those threads. `of` by default.
+    /// - Throws: what `check` throws, which ends it.
     package static func films(
         of list: AnnotationList, threadCount: Int, decodes: Bool = true, followsLinks: Bool = false,
-        check: (@Sendable (_ path: String, _ index: Int) -> FilmCheck)? = nil, report: (_ done: Int) -> Void
+        check: (@Sendable (_ path: String, _ index: Int) throws -> FilmCheck)? = nil, report: (_ done: Int) -> Void
     ) throws -> [FilmCheck] {
         var faults: [Int: String] = [:]
         try list.eachFileFault(followsLinks: followsLinks) { index, fault throws(DatasetError) in
@@ -55,7 +56,7 @@ package struct FilmCheck: Sendable {
         ) { [faults] index in
             if let fault = faults[index] { return FilmCheck(index: index, fault: fault) }
             let path = list.filmPath(list.clips[index])
-            return check?(path, index) ?? of(path, index: index, decodes: decodes)
+            return try check?(path, index) ?? of(path, index: index, decodes: decodes)
         }
         var results: [FilmCheck] = []
         while let check = try checks.next() {

@@ -3,7 +3,9 @@ import CFFmpeg
 /// A film read once, forward, keeping two decoded frames: hours of it take no more memory than seconds.
 ///
 /// Where `VideoFile` finds single frames by number, this delivers what is shown at the moments of window grids.
-/// Frames that no grid looks at are decoded but not converted.
+/// Frames that no grid looks at are decoded but not converted. Where grids count frames, frames have the numbers that
+/// `VideoFile` gives them, and those that do not decode show the one before them. One thread decodes: several make other
+/// pictures of damage, and do not always tell of it.
 ///
 /// Sendable because one thread at a time uses it: the one that prefetches.
 @safe package final class FilmStream: FilmStreaming, @unchecked Sendable {
@@ -23,25 +25,23 @@ import CFFmpeg
     private let pending: UnsafeMutablePointer<AVFrame>
     private var pendingPosition: Double?
     private var pendingDuration: Double?
+    /// Frames that the decoder has put out.
+    private var decodedCount = 0
+    /// Number of the frame that comes next.
     private var frameCount = 0
+    /// What frames are counted by, where grids count frames.
+    private let index: FrameIndex?
     /// For each grid the first moment that no frame has been found for.
     private var nextPoints: [Int]
     private var otherSizes: [VideoWarning] = []
     private var isAtEnd = false
 
-    /// What may be asked of a film that is hours long: the packets of all its streams are read.
-    package static var limits: VideoLimits {
-        var limits = VideoLimits()
-        limits.packetCount = 100_000_000
-        return limits
-    }
-
-    /// Opens a film; nothing is decoded yet but what FFmpeg needs to find the streams.
+    /// Opens a film; nothing is decoded yet but what is needed to find the streams and, for grids that count frames, to
+    /// number these.
     ///
-    /// - Parameter threadCount: of the codec.
     /// - Throws: `VideoError`, naming the file.
     package init(
-        _ request: FilmStreamRequest, appliesRotation: Bool = true, threadCount: Int = 1, limits: VideoLimits = FilmStream.limits
+        _ request: FilmStreamRequest, appliesRotation: Bool = true, limits: VideoLimits = VideoLimits()
     ) throws(VideoError) {
         let source = try MediaSource(path: request.path, limits: limits)
         let firstBytes = try source.firstBytes(FirstBytes.neededCount)
@@ -56,7 +56,8 @@ import CFFmpeg
         let checked = CheckedClaims(claims)
         guard let frame = unsafe av_frame_alloc() else { throw source.error(vifi_error_no_memory()) }
         do throws(VideoError) {
-            decoder = try unsafe StreamDecoder(stream: demuxer.stream, source: source, threadCount: threadCount, limits: limits)
+            decoder = try StreamDecoder(demuxer: demuxer, limits: limits)
+            index = request.unit == .seconds ? nil : try FrameIndex(of: request.path, limits: limits)
         } catch {
             var unused: UnsafeMutablePointer<AVFrame>? = unsafe frame
             unsafe av_frame_free(&unused)
@@ -66,11 +67,11 @@ import CFFmpeg
         self.request = request
         self.source = source
         self.limits = limits
+        clock = StreamClock(framesPerSecond: checked.framesPerSecond, mayBreak: demuxer.mayBreakTimeStamps)
         self.demuxer = demuxer
         orientation = appliesRotation ? checked.orientation : .upright
         declaredCount = claims.frameCount
         headerWarnings = checked.warnings
-        clock = StreamClock(framesPerSecond: checked.framesPerSecond)
         nextPoints = request.grids.map { _ in 0 }
         outlook = FilmOutlook(seconds: checked.durationSeconds.flatMap { $0 > 0 ? $0 : nil }, byteCount: source.byteCount)
     }
@@ -80,14 +81,14 @@ import CFFmpeg
         unsafe av_frame_free(&frame)
     }
 
-    /// Frames decoded for one part at most, so that stretches that nobody looks at are reported, too.
-    private static let decodedLimit = 512
-    /// A part takes not much longer than this, so that whoever reads it can stop.
-    private static let partDuration = Duration.seconds(2)
+    /// Frames and pixels decoded for one part at most, so that stretches that nobody looks at are reported, too, and
+    /// whoever reads the film can stop.
+    private static let partFrameLimit = 512
+    private static let partPixelLimit = 1 << 28
 
     /// The next part: at most `batchCount` wanted frames, fewer where few are wanted.
     ///
-    /// - Throws: `VideoError` where not one frame of the film decodes, or where a part takes longer than `limits.seconds`.
+    /// - Throws: `VideoError` where not one frame of the film decodes.
     package func next() throws(VideoError) -> FilmPart {
         guard !isAtEnd else {
             // Whoever reads ahead may ask once more.
@@ -95,20 +96,22 @@ import CFFmpeg
             part.isLast = true
             return part
         }
-        source.deadline = Deadline(seconds: limits.seconds)
         var part = FilmPart()
-        var decodedCount = 0
-        let start = ContinuousClock.now
-        while part.frames.count < request.batchCount, decodedCount < Self.decodedLimit, ContinuousClock.now - start < Self.partDuration {
+        let firstCount = decodedCount
+        var pixelCount = 0
+        while part.frames.count < request.batchCount, decodedCount - firstCount < Self.partFrameLimit, pixelCount < Self.partPixelLimit {
             guard try decoder.next(from: &demuxer) else {
                 try end(&part)
                 break
             }
             decodedCount += 1
+            pixelCount += Int(unsafe decoder.frame.pointee.width) * Int(unsafe decoder.frame.pointee.height)
+            guard let number = nextNumber else { continue }
+            noteLostFrames(before: number, in: &part)
             let time = clock.time(ofStamp: decoder.stampSeconds)
             part.times.append(time)
-            let position = request.unit == .seconds ? time : Double(frameCount)
-            frameCount += 1
+            frameCount = number + 1
+            let position = request.unit == .seconds ? time : Double(number)
             try deliver(upTo: position, into: &part)
             unsafe av_frame_unref(pending)
             unsafe av_frame_move_ref(pending, decoder.frame)
@@ -118,6 +121,23 @@ import CFFmpeg
         if !part.isLast { part.seconds = clock.last }
         part.readByteCount = source.position
         return part
+    }
+
+    /// The number of the frame that was just decoded; nil for one that the film's count of frames does not know.
+    private var nextNumber: Int? {
+        guard let order = index?.order, !order.isCounted, let packet = decoder.number else { return frameCount }
+        return order.frame(ofPacket: packet).flatMap { $0 >= frameCount ? $0 : nil }
+    }
+
+    /// Frames that did not decode have their times all the same.
+    private func noteLostFrames(before number: Int, in part: inout FilmPart) {
+        guard let index, number > frameCount else { return }
+        for lost in frameCount..<number {
+            let packet = index.order.packets.indices.contains(lost) ? index.order.packets[lost] : nil
+            let stamp = packet.flatMap { index.facts[$0].presentationTime }
+            part.times.append(clock.time(ofStamp: stamp.flatMap { decoder.seconds(ofStamp: $0) }))
+        }
+        frameCount = number
     }
 
     /// Hands out the frame before `position` if some grid looks at it.
@@ -154,6 +174,7 @@ import CFFmpeg
                     ? .incompleteDownload(byteCount: source.byteCount)
                     : .nothingDecodes(packetCount: demuxer.packetPosition, declaredFrameCount: declaredCount))
         }
+        if let index { noteLostFrames(before: index.order.frameCount, in: &part) }
         let seconds = clock.end(lastDuration: pendingDuration)
         try deliver(upTo: request.unit == .seconds ? seconds : Double(frameCount), isLast: true, into: &part)
         part.seconds = seconds
@@ -164,10 +185,11 @@ import CFFmpeg
 
     private var warnings: [VideoWarning] {
         var result = headerWarnings + otherSizes
-        if declaredCount > frameCount + decoder.damagedCount {
-            result.append(.fewerFramesThanDeclared(declared: declaredCount, found: frameCount))
+        if declaredCount > decoder.wholePacketCount {
+            result.append(.fewerFramesThanDeclared(declared: declaredCount, found: max(frameCount, decodedCount)))
         }
-        if decoder.damagedCount > 0 { result.append(.damagedFrames(count: decoder.damagedCount)) }
+        result += [demuxer.damage, decoder.end.warning].compactMap { $0 }
+        if !decoder.damagedPackets.isEmpty { result.append(.damagedFrames(count: decoder.damagedPackets.count)) }
         if clock.jumpCount > 0 { result.append(.timeJumps(count: clock.jumpCount)) }
         if clock.missingCount > 0 { result.append(.missingTimes(count: clock.missingCount, frameSeconds: clock.frameSeconds)) }
         return result

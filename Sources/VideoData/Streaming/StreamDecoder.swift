@@ -5,26 +5,34 @@ import CFFmpeg
     private var codec: Codec
     /// Seconds of a unit of the stream's time stamps.
     private let unitSeconds: Double
-    /// Packets that the codec rejected, and frames that it marks as damaged.
-    private(set) var damagedCount = 0
+    /// Numbers of the packets that are cut off, that the codec rejected, or whose frames it marks as damaged.
+    private(set) var damagedPackets: Set<Int> = []
+    private var packetCount = 0
+    /// Packets that are not cut off.
+    private(set) var wholePacketCount = 0
+    private(set) var end: StreamEnd
 
-    init(
-        stream: UnsafeMutablePointer<AVStream>, source: MediaSource, threadCount: Int, limits: VideoLimits
-    ) throws(VideoError) {
-        guard let parameters = unsafe stream.pointee.codecpar else { throw source.error(vifi_error_invalid()) }
-        let base = unsafe stream.pointee.time_base
-        codec = try unsafe Codec(parameters: parameters, timeBase: base, source: source, threadCount: threadCount, limits: limits)
-        unitSeconds = base.num > 0 && base.den > 0 ? Double(base.num) / Double(base.den) : 0
+    init(demuxer: borrowing Demuxer, limits: VideoLimits) throws(VideoError) {
+        guard let parameters = unsafe demuxer.stream.pointee.codecpar else { throw demuxer.source.error(vifi_error_invalid()) }
+        codec = try unsafe Codec(
+            parameters: parameters, timeBase: demuxer.stream.pointee.time_base, source: demuxer.source, threadCount: 1, limits: limits)
+        unitSeconds = demuxer.unitSeconds
+        end = StreamEnd(declaredSeconds: demuxer.claims.streamEndSeconds)
     }
 
     /// The frame that `next` decoded last.
     var frame: UnsafeMutablePointer<AVFrame> { unsafe codec.frame }
 
+    /// Number of the packet that the frame decoded last was made of; nil where the codec does not say.
+    var number: Int? { codec.number }
+
     /// Of the frame decoded last, on the stream's own clock; nil where the stream does not say.
     var stampSeconds: Double? {
         let stamp = unsafe codec.frame.pointee.best_effort_timestamp
-        return stamp == vifi_no_timestamp() || unitSeconds == 0 ? nil : Double(stamp) * unitSeconds
+        return stamp == vifi_no_timestamp() ? nil : seconds(ofStamp: stamp)
     }
+
+    func seconds(ofStamp stamp: Int64) -> Double? { unitSeconds == 0 ? nil : Double(stamp) * unitSeconds }
 
     /// How long the frame decoded last is shown; nil where the stream does not say.
     var durationSeconds: Double? {
@@ -35,15 +43,14 @@ import CFFmpeg
     /// Decodes the next frame into `frame`. Returns false at the end of the stream.
     mutating func next(from demuxer: inout Demuxer) throws(VideoError) -> Bool {
         while true {
-            try codec.source.checkDeadline()
             switch try codec.receive() {
             case .frame(let isDamaged):
-                if isDamaged { damagedCount += 1 }
+                if isDamaged { damagedPackets.insert(codec.number ?? packetCount - 1) }
                 return true
             case .end: return false
             case .hungry: break
             case .rejected:
-                damagedCount += 1
+                damagedPackets.insert(packetCount - 1)
                 // A codec that is being emptied must not give up on packets for ever.
                 if codec.isDraining { return false }
             }
@@ -51,7 +58,16 @@ import CFFmpeg
                 codec.drain()
                 continue
             }
-            if try !codec.send() { damagedCount += 1 }
+            let number = demuxer.packetPosition - 1
+            packetCount += 1
+            let stamp = unsafe codec.packet.pointee.pts
+            if unsafe codec.packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 {
+                damagedPackets.insert(number)
+            } else {
+                wholePacketCount += 1
+            }
+            end.note(seconds: stamp == vifi_no_timestamp() ? nil : seconds(ofStamp: stamp))
+            if try !codec.send(number: number) { damagedPackets.insert(number) }
         }
     }
 }

@@ -52,8 +52,7 @@ struct InspectCommand: ParsableCommand {
 
     /// What the file holds, and why it cannot be used as what it claims to be.
     private func inspection() throws -> (Inspection, problem: (any ReportableError)?) {
-        let ending = file.lastPathComponent.split(separator: ".").last.map { $0.lowercased() } ?? ""
-        if ClassFolders.filmEndings.contains(ending) { return (try film(), nil) }
+        if FilmEndings.isFilm(file.lastPathComponent) { return (try film(), nil) }
         do {
             return try weights()
         } catch let error as WeightFileError {

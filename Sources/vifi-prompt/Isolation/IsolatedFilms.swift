@@ -9,7 +9,8 @@ struct FilmWorkerCommand: ParsableCommand {
         commandName: "film-worker", abstract: "Decodes films for `predict --isolate`.", shouldDisplay: false)
 
     func run() throws {
-        limitWorkerResources()
+        WorkerLimits.set()
+        try FileHandle.standardOutput.write(contentsOf: JSONEncoder().encode(WorkerProcess.greeting) + Data([UInt8(ascii: "\n")]))
         while let line = readLine() {
             guard let question = try? JSONDecoder().decode(FilmQuestion.self, from: Data(line.utf8)) else { return }
             do {
@@ -18,6 +19,9 @@ struct FilmWorkerCommand: ParsableCommand {
                 case .stream(let request): try stream(request)
                 case .frames: return  // Only in answer to a frame count.
                 }
+            } catch let error as VideoError {
+                let verdict = WorkerLimits.verdict(on: error)
+                try send(FilmReply(error: verdict.description, status: verdict.exitStatus.rawValue))
             } catch let error as any ReportableError {
                 try send(FilmReply(error: error.description, status: error.exitStatus.rawValue))
             }
@@ -26,7 +30,7 @@ struct FilmWorkerCommand: ParsableCommand {
 
     /// Single frames: says how many there are, is told which are wanted, sends them.
     private func read(_ path: String, shortSide: Int) throws {
-        var video = try VideoFile(path: path, limits: IsolatedFilms.limits)
+        var video = try VideoFile(path: path, limits: WorkerLimits.videoLimits)
         try send(FilmReply(frameCount: video.frameCount))
         guard let line = readLine(), case .frames(let indices)? = try? JSONDecoder().decode(FilmQuestion.self, from: Data(line.utf8))
         else { return }
@@ -37,7 +41,7 @@ struct FilmWorkerCommand: ParsableCommand {
     }
 
     private func stream(_ request: FilmStreamRequest) throws {
-        let stream = try FilmStream(request)
+        let stream = try FilmStream(request, limits: WorkerLimits.videoLimits)
         try send(FilmReply(outlook: stream.outlook))
         while true {
             let part = try stream.next()
@@ -103,13 +107,14 @@ package enum IsolationError: ReportableError, Equatable {
     /// The worker's own words.
     case film(description: String, status: Int32)
     case crashed(path: String, how: String)
-    case noProcess
+    /// What the machine lacks to look at any film.
+    case machine(MachineShortage)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .film(_, let status): ExitStatus(rawValue: status) ?? .badData
         case .crashed: .badData
-        case .noProcess: .unavailable
+        case .machine(let shortage): shortage.exitStatus
         }
     }
 
@@ -118,7 +123,7 @@ package enum IsolationError: ReportableError, Equatable {
         case .film(let description, _): description
         case .crashed(let path, let how):
             "\(path.escapedForDisplay): the decoder crashed on it (\(how)). Convert it: ffmpeg -i IN OUT.mp4"
-        case .noProcess: "no process can be started to decode films in. Leave --isolate out, or end other processes."
+        case .machine(let shortage): shortage.description
         }
     }
 }
@@ -127,24 +132,16 @@ package enum IsolationError: ReportableError, Equatable {
 ///
 /// What a worker says is checked like a file: it has met the film.
 package final class IsolatedFilms: FilmReading {
-    private let workers: Workers
+    private let workers: WorkerProcesses
     private let shortSide: Int
     private let report: @Sendable (_ path: String, _ warnings: [String]) -> Void
-
     private let patience: Double
-
-    /// What single frames of a film may cost: films may be hours long.
-    static var limits: VideoLimits {
-        var limits = FilmStream.limits
-        limits.seconds = 120
-        return limits
-    }
 
     /// - Parameters:
     ///   - shortSide: that frames are shrunk to before they are sent.
     ///   - report: told what is odd about a film.
     ///   - program, arguments: of the worker; this one where nil.
-    ///   - patience: a worker that says nothing for so many seconds is given up; its own limits are shorter.
+    ///   - patience: a worker that rests for so many seconds, neither computing nor reading, is given up.
     package init(
         shortSide: Int, program: String? = nil, arguments: [String] = ["data", "film-worker"], patience: Double = 150,
         report: @escaping @Sendable (_ path: String, _ warnings: [String]) -> Void = { _, _ in }
@@ -152,7 +149,7 @@ package final class IsolatedFilms: FilmReading {
         self.shortSide = shortSide
         self.report = report
         self.patience = patience
-        workers = Workers(program: program, arguments: arguments)
+        workers = WorkerProcesses(program: program, arguments: arguments)
     }
 
     package func frames(
@@ -181,41 +178,27 @@ package final class IsolatedFilms: FilmReading {
         return Stream(request: request, outlook: outlook, conversation: conversation)
     }
 
-    /// Sendable because the lock guards the idle ones.
-    private final class Workers: @unchecked Sendable {
-        private let lock = NSLock()
-        private var idle: [WorkerProcess] = []
-        private let program: String?
-        private let arguments: [String]
-
-        init(program: String?, arguments: [String]) {
-            self.program = program
-            self.arguments = arguments
-        }
-
-        func take() throws(IsolationError) -> WorkerProcess {
-            guard let worker = lock.withLock({ idle.popLast() }) ?? WorkerProcess(program: program, arguments: arguments) else {
-                throw .noProcess
-            }
-            return worker
-        }
-
-        func giveBack(_ worker: WorkerProcess) { lock.withLock { idle.append(worker) } }
-    }
-
     /// Questions about one film to one worker. A worker whose film came to no good end is not asked again.
     private final class Conversation: @unchecked Sendable {
         private let path: String
         private let worker: WorkerProcess
-        private let workers: Workers
+        private let workers: WorkerProcesses
         private let patience: Double
+        private var isOver = false
 
-        init(path: String, workers: Workers, patience: Double) throws(IsolationError) {
+        init(path: String, workers: WorkerProcesses, patience: Double) throws(IsolationError) {
             self.path = path
             self.workers = workers
             self.patience = patience
-            worker = try workers.take()
+            do throws(MachineShortage) {
+                worker = try workers.take()
+            } catch {
+                throw .machine(error)
+            }
         }
+
+        /// Whoever lets go of a film in its middle does not use the worker again.
+        deinit { if !isOver { workers.dropTaken() } }
 
         func ask(_ question: FilmQuestion) throws(IsolationError) -> FilmReply {
             guard worker.ask(question) else { throw crash() }
@@ -223,7 +206,7 @@ package final class IsolatedFilms: FilmReading {
         }
 
         func listen() throws(IsolationError) -> FilmReply {
-            guard let reply = worker.answer(FilmReply.self, within: patience) else { throw crash() }
+            guard let reply = worker.answer(FilmReply.self, patience: patience) else { throw crash() }
             if let error = reply.error {
                 finish()
                 throw .film(description: error, status: reply.status ?? ExitStatus.badData.rawValue)
@@ -241,15 +224,22 @@ package final class IsolatedFilms: FilmReading {
                 guard (1...65_536).contains(frame.width), (1...65_536).contains(frame.height) else { throw crash() }
                 let count = frame.width * frame.height * 3
                 total += count
-                guard total <= Self.byteLimit, let bytes = worker.bytes(count, within: patience) else { throw crash() }
+                guard total <= Self.byteLimit, let bytes = worker.bytes(count, patience: patience) else { throw crash() }
                 frames.append(VideoFrame(width: frame.width, height: frame.height, pixels: Array(bytes)))
             }
             return frames
         }
 
-        func finish() { workers.giveBack(worker) }
+        func finish() {
+            isOver = true
+            workers.giveBack(worker)
+        }
 
-        func crash() -> IsolationError { .crashed(path: path, how: worker.end()) }
+        func crash() -> IsolationError {
+            let ending = worker.end()
+            if case .machine(let shortage) = ending { return .machine(shortage) }
+            return .crashed(path: path, how: ending.words)
+        }
     }
 
     /// Sendable because one thread at a time uses it.

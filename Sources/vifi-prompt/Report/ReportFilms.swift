@@ -106,7 +106,7 @@ struct ReportFilms {
         return result
     }
 
-    func films(threads: Int) throws -> ReportSection {
+    func films() throws -> ReportSection {
         let all = shown.reduce(0) { $0 + ($1.wrong?.count ?? 0) }
         let films = worstFilms(filmLimit)
         guard !films.isEmpty else {
@@ -127,12 +127,12 @@ struct ReportFilms {
             let words = "\(entry.evaluation.name): \(film.class)\(share)"
             if words != heading { blocks.append(.element("h3", text: words)) }
             heading = words
-            blocks.append(try strip(of: entry, threads: threads))
+            blocks.append(try strip(of: entry))
         }
         return ReportSection("Films taken for another class", blocks)
     }
 
-    private func strip(of entry: WorstFilm, threads: Int) throws -> HTML {
+    private func strip(of entry: WorstFilm) throws -> HTML {
         let film = entry.film
         let truth = film.top.first { $0.class == film.class }?.probability
         let words = "\(film.video): taken for \"\(film.predictedClass)\", \(percent(100 * film.probability)); "
@@ -142,7 +142,7 @@ struct ReportFilms {
             return .element("figure", [], [.paragraph("The film is not there any more: \(path)", "note"), .element("figcaption", text: words)])
         }
         do {
-            let picture = try Self.frames(of: path, threads: threads)
+            let picture = try Self.frames(of: path)
             return ReportPage.figure(
                 try picture.png(), type: "image/png", words: "\(Self.frameCount) frames of \(film.video), a film of \(film.class)", caption: words,
                 kind: "strip")
@@ -152,8 +152,8 @@ struct ReportFilms {
     }
 
     /// Frames beside each other, evenly spread over the film.
-    private static func frames(of path: String, threads: Int) throws -> Picture {
-        var video = try VideoFile(path: path, threadCount: threads)
+    private static func frames(of path: String) throws -> Picture {
+        var video = try VideoFile(path: path)
         let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
         let tiles = try video.frames(at: indices) { $0.fitted(tilePixels) }
         let (width, height) = (tiles[0].width, tiles[0].height)

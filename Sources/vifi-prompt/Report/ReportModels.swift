@@ -54,7 +54,7 @@ struct ReportModels {
             }
             do {
                 let reading = try SampledFilm(
-                    path: path, frameCount: classifier.frameCount, transforms: [subject.testTransform], threads: pool.threadCount)
+                    path: path, frameCount: classifier.frameCount, transforms: [subject.testTransform])
                 let strip = reading.strip(of: try views.map { try $0.look(at: reading.clips[0], of: reading.size) })
                 blocks.append(
                     ReportPage.figure(

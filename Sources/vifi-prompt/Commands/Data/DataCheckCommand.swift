@@ -88,7 +88,8 @@ struct DataCheckCommand: ParsableCommand {
         let workers = FilmCheckWorkers()
         let checks = try FilmCheck.films(
             of: list, threadCount: threads ?? WorkerPool.availableProcessors, followsLinks: followLinks,
-            check: { workers.check($0, index: $1) }, report: { progress.show($0) })
+            check: { try workers.check($0, index: $1) }, report: { progress.show($0) })
+        workers.end()
         progress.finish()
         var good: [AnnotatedClip] = []
         for check in checks {

@@ -10,13 +10,26 @@ struct DataCheckWorkerCommand: ParsableCommand {
         commandName: "check-worker", abstract: "Decodes films for `data check`.", shouldDisplay: false)
 
     func run() throws {
-        limitWorkerResources()
+        WorkerLimits.set()
         let encoder = JSONEncoder()
+        func say(_ answer: some Encodable) throws -> Bool {
+            StandardStream.output.write(String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n")
+        }
+        guard try say(WorkerProcess.greeting) else { return }
         while let line = readLine() {
             let path = try JSONDecoder().decode(String.self, from: Data(line.utf8))
-            let check = FilmCheck.of(path, index: 0)
-            let answer = FilmCheckAnswer(fault: check.fault, oddities: check.oddities)
-            guard StandardStream.output.write(String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n") else { return }
+            guard try say(answer(path)) else { return }
+        }
+    }
+
+    private func answer(_ path: String) -> FilmCheckAnswer {
+        do throws(VideoError) {
+            let check = try FilmCheck.of(path, index: 0, limits: WorkerLimits.videoLimits)
+            return FilmCheckAnswer(fault: check.fault, oddities: check.oddities)
+        } catch {
+            let verdict = WorkerLimits.verdict(on: error)
+            let status = verdict.isOfMachine ? verdict.exitStatus.rawValue : nil
+            return FilmCheckAnswer(fault: verdict.description, oddities: [], machineStatus: status)
         }
     }
 }
@@ -25,37 +38,47 @@ struct DataCheckWorkerCommand: ParsableCommand {
 private struct FilmCheckAnswer: Codable {
     var fault: String?
     var oddities: [String]
+    /// Where the machine failed and not the film: how the command ends.
+    var machineStatus: Int32?
 }
 
 /// Processes that look at films, so that a crash costs one film and not the check.
-///
-/// Sendable because the processes are touched under the lock, or by the one thread that took one out.
-package final class FilmCheckWorkers: @unchecked Sendable {
-    private let lock = NSLock()
-    private var idle: [WorkerProcess] = []
-    private let program: String?
-    private let arguments: [String]
+package final class FilmCheckWorkers: Sendable {
+    private let workers: WorkerProcesses
+    private let patience: Double
 
     /// - Parameters:
     ///   - program: this one where nil.
     ///   - arguments: that make it read paths and answer.
-    package init(program: String? = nil, arguments: [String] = ["data", "check-worker"]) {
-        self.program = program
-        self.arguments = arguments
+    ///   - patience: seconds that a worker may rest, neither computing nor reading.
+    package init(program: String? = nil, arguments: [String] = ["data", "check-worker"], patience: Double = 150) {
+        workers = WorkerProcesses(program: program, arguments: arguments)
+        self.patience = patience
     }
 
+    /// Ends the processes.
+    package func end() { workers.endIdle() }
+
     /// Decodes a film in a process of its own.
-    package func check(_ path: String, index: Int) -> FilmCheck {
-        guard let worker = lock.withLock({ idle.popLast() }) ?? WorkerProcess(program: program, arguments: arguments) else {
+    ///
+    /// - Throws: where the machine fails and not the film.
+    package func check(_ path: String, index: Int) throws -> FilmCheck {
+        let worker: WorkerProcess
+        do throws(MachineShortage) {
+            worker = try workers.take()
+        } catch {
             // No process to be had: better to look at the film here than not at all.
-            return .of(path, index: index)
+            return try .of(path, index: index)
         }
-        guard worker.ask(path), let answer = worker.answer(FilmCheckAnswer.self) else {
+        guard worker.ask(path), let answer = worker.answer(FilmCheckAnswer.self, patience: patience) else {
+            let ending = worker.end()
+            workers.dropTaken()
+            if case .machine(let shortage) = ending { throw shortage }
             return FilmCheck(
-                index: index,
-                fault: "\(path.escapedForDisplay): the decoder crashed on it (\(worker.end())). Convert it: ffmpeg -i IN OUT.mp4")
+                index: index, fault: IsolationError.crashed(path: path, how: ending.words).description)
         }
-        lock.withLock { idle.append(worker) }
+        workers.giveBack(worker)
+        if let status = answer.machineStatus { throw IsolationError.film(description: answer.fault ?? "", status: status) }
         var check = FilmCheck(index: index, fault: answer.fault)
         check.oddities = answer.oddities
         return check

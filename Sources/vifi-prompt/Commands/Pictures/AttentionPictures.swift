@@ -80,8 +80,8 @@ struct SampledFilm: ~Copyable {
     }
 
     /// - Throws: `VideoError`, naming the film.
-    init(path: String, frameCount: Int, transforms: [ClipTransform], threads: Int) throws {
-        var video = try VideoFile(path: path, threadCount: threads)
+    init(path: String, frameCount: Int, transforms: [ClipTransform]) throws {
+        var video = try VideoFile(path: path)
         let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
         let limit = FilmStrip.tilePixels(frameCount: frameCount)
         // Frames may be large: only what is needed of them is kept.
@@ -100,9 +100,9 @@ struct SampledFilm: ~Copyable {
     // MARK: Strip
 
     func strip(of views: [AttentionView]) -> FilmStrip {
-        let rate = video.info.framesPerSecond
+        let times = video.info.framesPerSecond == nil ? nil : video.times
         let titles = indices.map { index in
-            "\(index + 1)" + (rate.map { ": \(ProgressReporter.decimal(Double(index) / $0, places: 2)) s" } ?? "")
+            "\(index + 1)" + (times.map { ": \(ProgressReporter.decimal($0[index], places: 2)) s" } ?? "")
         }
         let scale = (x: Double(tiles[0].width) / Double(size.width), y: Double(tiles[0].height) / Double(size.height))
         var rows = [FilmStrip.Row("film", tiles.map(\.picture))]
@@ -132,16 +132,18 @@ struct SampledFilm: ~Copyable {
     /// Decoded pictures that are in memory together.
     private static let batchBytes = 256 << 20
 
-    /// Writes the film at its own rate and size, maps on it: of each view the last row. Several views lie side by side
+    /// The film at its own times and size, maps on it: of each view the last row. Several views lie side by side
     /// under a heading. Sides of odd length grow by a pixel, as H.264 demands.
-    mutating func write(_ views: [AttentionView], to path: String, pool: WorkerPool) throws {
+    ///
+    /// - Returns: the bytes of a file that is to be called `path`.
+    mutating func film(_ views: [AttentionView], path: String, pool: WorkerPool) throws -> [UInt8] {
         let size = size
         let panel = FrameSize(width: size.width + size.width % 2, height: size.height + size.height % 2)
         let banners = views.count > 1 ? try Self.banners(over: views, width: panel.width) : []
         if video.info.framesPerSecond == nil { Console.warning("\(self.path.escapedForDisplay): says no frame rate; 25 a second are taken.") }
         var writer = try VideoWriter(
             path: path, width: panel.width * views.count, height: panel.height + (banners.isEmpty ? 0 : Self.bannerHeight),
-            framesPerSecond: video.info.framesPerSecond ?? 25)
+            framesPerSecond: min(1000, max(0.01, video.info.framesPerSecond ?? 25)), times: unequalTimes)
         let count = video.frameCount
         let batch = max(1, min(512, Self.batchBytes / max(1, size.byteCount * (1 + views.count))))
         let progress = ProgressReporter(path.lastPathComponent.escapedForDisplay, total: count, unit: "frames")
@@ -162,7 +164,15 @@ struct SampledFilm: ~Copyable {
             progress.show(start + frames.count)
         }
         progress.finish()
-        try writer.finish()
+        return try writer.finishedBytes()
+    }
+
+    /// When frames begin, where they are not shown equally long.
+    private var unequalTimes: [Double]? {
+        guard let rate = video.info.framesPerSecond, rate <= 1000 else { return nil }
+        let times = video.times
+        let isEven = rate >= 0.01 && times.enumerated().allSatisfy { abs(Double($0.offset) / rate - $0.element) < 0.5 / rate }
+        return isEven ? nil : times
     }
 
     private static func banners(over views: [AttentionView], width: Int) throws(ChartError) -> [Picture] {

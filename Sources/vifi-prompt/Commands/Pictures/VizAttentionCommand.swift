@@ -178,17 +178,17 @@ struct VizAttentionCommand: ParsableCommand {
 
     private func show(_ film: String, models: [AttentionModel], output: PictureOutput, pool: WorkerPool) throws {
         var reading = try SampledFilm(
-            path: film, frameCount: models[0].classifier.frameCount, transforms: models.map(\.transform), threads: pool.threadCount)
+            path: film, frameCount: models[0].classifier.frameCount, transforms: models.map(\.transform))
         for warning in reading.warnings { Console.warning("\(film.escapedForDisplay): \(warning)") }
         let views = try models.indices.map { try models[$0].look(at: reading.clips[$0], of: reading.size) }
-        // Only what needs it: a strip has no use for the film, and the other way round.
+        // Only what needs it: a strip has no use for the film, and the other way round. All is made before any is written.
+        var contents: [[UInt8]] = []
         for file in output.files {
+            contents.append(file.ending == ".png" ? try reading.strip(of: views).png() : try reading.film(views, path: file.path, pool: pool))
+        }
+        for (file, bytes) in zip(output.files, contents) {
             try createDirectory(file.path.parentDirectory)
-            if file.ending == ".png" {
-                try reading.strip(of: views).write(to: file.path)
-            } else {
-                try reading.write(views, to: file.path, pool: pool)
-            }
+            try DurableFile.write(bytes, to: file.path)
             Console.result(file.path.escapedForDisplay)
         }
         for (index, view) in views.enumerated() {

@@ -50,7 +50,6 @@ struct PredictionRun {
         } else {
             isolated = nil
             var films = VideoFileReader()
-            films.limits = IsolatedFilms.limits
             films.report = { path, warnings in Self.warn(path, warnings.map(\.description)) }
             reader = films
         }
@@ -172,7 +171,7 @@ struct PredictionRun {
     private func timeline(of path: String, _ timelines: FilmTimelines, title: String) throws -> [FilmAnswer] {
         let request = timelines.request(path)
         let stream: any FilmStreaming =
-            try isolated?.stream(request) ?? FilmStream(request, threadCount: min(4, WorkerPool.availableProcessors))
+            try isolated?.stream(request) ?? FilmStream(request)
         // Where the header names no length, bytes tell how far it is.
         let length = stream.outlook.seconds.flatMap { Int(exactly: $0.rounded(.up)) }
         let total = length ?? stream.outlook.byteCount >> 20
@@ -208,8 +207,8 @@ struct PredictionRun {
             // Ctrl-C at a terminal reaches workers, too: that is no fault of the film.
             try checkInterruption()
             guard batch.badVideoPolicy == .skip else { throw error }
-            // Settings that no film can be read with are not the film's fault either.
-            if (error as? IsolationError) == .noProcess { throw error }
+            // Nor is what the machine lacks to read any film.
+            if (error as? any ReportableError)?.exitStatus == .unavailable { throw error }
             if batch.watch, FoundFilm(path: film.path).map({ !$0.isUnchanged(from: film) }) ?? true {
                 Console.note("\(film.path.escapedForDisplay): changed while it was read; it is looked at again when it is whole")
                 return

@@ -77,7 +77,7 @@ struct ReportCommand: ParsableCommand {
             introduction: introduction(material),
             sections: [
                 results.section(), try results.paper(PaperTables()), try results.curves(), try results.grids(), try films.classes(),
-                try films.films(threads: pool.threadCount), try models.attention(of: explained), try models.layouts(computes: tsne), settings.section(),
+                try films.films(), try models.attention(of: explained), try models.layouts(computes: tsne), settings.section(),
                 try settings.cost(),
             ])
     }

@@ -1,0 +1,22 @@
+import Glibc
+
+/// Which file it is, and in which state: changes with every write to it.
+package struct FileIdentity: Hashable, Sendable {
+    private let device: UInt64
+    private let number: UInt64
+    private let byteCount: Int64
+    private let modified: Int64
+    private let modifiedNanoseconds: Int64
+    private let changed: Int64
+    private let changedNanoseconds: Int64
+
+    init(_ status: stat) {
+        device = UInt64(status.st_dev)
+        number = UInt64(status.st_ino)
+        byteCount = Int64(status.st_size)
+        modified = Int64(status.st_mtim.tv_sec)
+        modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
+        changed = Int64(status.st_ctim.tv_sec)
+        changedNanoseconds = Int64(status.st_ctim.tv_nsec)
+    }
+}
