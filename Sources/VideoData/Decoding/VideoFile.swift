@@ -15,7 +15,6 @@ import CFFmpeg
     private let store: PacketStore
     private let limits: VideoLimits
     private let threadCount: Int
-    private let orientation: Orientation
     private let headerWarnings: [VideoWarning]
     private let order: FrameOrder
     /// The order found by decoding everything, once time stamps proved to be wrong.
@@ -30,11 +29,11 @@ import CFFmpeg
     /// Opens a file, counts its frames and decodes the first.
     ///
     /// - Parameters:
-    ///   - appliesRotation: turns the frames as the display matrix asks, as players do.
+    ///   - pictures: what the file says about its pictures and is followed.
     ///   - threadCount: of the codec; 1 where many files are read at once.
     /// - Throws: `VideoError`, naming the file, if no frame of it can be decoded.
     package init(
-        path: String, appliesRotation: Bool = true, threadCount: Int = 1, limits: VideoLimits = VideoLimits()
+        path: String, pictures: PictureRules = PictureRules(), threadCount: Int = 1, limits: VideoLimits = VideoLimits()
     ) throws(VideoError) {
         let source = try MediaSource(path: path, limits: limits)
         let (store, claims) = try VideoFile.readPackets(of: source, limits: limits)
@@ -50,19 +49,22 @@ import CFFmpeg
         let width = Int(unsafe cursor.selected.pointee.width)
         let height = Int(unsafe cursor.selected.pointee.height)
         var checked = CheckedClaims(claims)
-        let turned = appliesRotation ? checked.orientation : .upright
+        let turned = pictures.appliesRotation ? checked.orientation : .upright
         let declaredCount = claims.frameCount - store.facts.count { $0.isDiscarded }
         if declaredCount > order.frameCount {
             checked.warnings.append(.fewerFramesThanDeclared(declared: declaredCount, found: order.frameCount))
         }
         headerWarnings = checked.warnings
-        orientation = turned
+        // Tags of the picture itself say more than those of the container.
+        let tags = unsafe ColorTags(cursor.selected).completed(from: claims.colorTags)
         info = VideoInfo(
             container: claims.container, codec: claims.codec, pixelFormat: claims.pixelFormat,
             width: turned.swapsAxes ? height : width, height: turned.swapsAxes ? width : height,
             frameCount: order.frameCount, framesPerSecond: checked.framesPerSecond,
-            durationSeconds: checked.durationSeconds, quarterTurns: checked.orientation.quarterTurns)
-        converter = FrameConverter(width: width, height: height)
+            durationSeconds: checked.durationSeconds, quarterTurns: checked.orientation.quarterTurns,
+            transfer: tags.transferName, dynamicRange: tags.dynamicRange)
+        converter = FrameConverter(
+            width: width, height: height, orientation: checked.orientation, tags: claims.colorTags, rules: pictures)
         self.path = path
         self.store = store
         self.limits = limits
@@ -146,11 +148,10 @@ import CFFmpeg
     private mutating func selectedFrame() throws(VideoError) -> VideoFrame {
         let picture = unsafe cursor.selected
         noteSize(width: Int(unsafe picture.pointee.width), height: Int(unsafe picture.pointee.height))
-        switch unsafe converter.convert(picture) {
-        case .success(let frame):
-            return orientation.applied(to: frame)
-        case .failure(let failure):
-            throw VideoError(path: path, problem: .cannotConvert(reason: errorWords(failure.code)))
+        do throws(ConversionFailure) {
+            return try unsafe converter.convert(picture)
+        } catch {
+            throw VideoError(path: path, problem: .cannotConvert(reason: error.reason))
         }
     }
 

@@ -14,7 +14,7 @@ struct FilmWorkerCommand: ParsableCommand {
             guard let question = try? JSONDecoder().decode(FilmQuestion.self, from: Data(line.utf8)) else { return }
             do {
                 switch question {
-                case .read(let path, let shortSide): try read(path, shortSide: shortSide)
+                case .read(let path, let shortSide, let pictures): try read(path, shortSide: shortSide, pictures: pictures)
                 case .stream(let request): try stream(request)
                 case .frames: return  // Only in answer to a frame count.
                 }
@@ -25,8 +25,8 @@ struct FilmWorkerCommand: ParsableCommand {
     }
 
     /// Single frames: says how many there are, is told which are wanted, sends them.
-    private func read(_ path: String, shortSide: Int) throws {
-        var video = try VideoFile(path: path, limits: IsolatedFilms.limits)
+    private func read(_ path: String, shortSide: Int, pictures: PictureRules) throws {
+        var video = try VideoFile(path: path, pictures: pictures, limits: IsolatedFilms.limits)
         try send(FilmReply(frameCount: video.frameCount))
         guard let line = readLine(), case .frames(let indices)? = try? JSONDecoder().decode(FilmQuestion.self, from: Data(line.utf8))
         else { return }
@@ -57,7 +57,7 @@ struct FilmWorkerCommand: ParsableCommand {
 
 /// What a worker is asked.
 enum FilmQuestion: Codable {
-    case read(path: String, shortSide: Int)
+    case read(path: String, shortSide: Int, pictures: PictureRules)
     case frames(at: [Int])
     case stream(FilmStreamRequest)
 }
@@ -129,6 +129,7 @@ package enum IsolationError: ReportableError, Equatable {
 package final class IsolatedFilms: FilmReading {
     private let workers: Workers
     private let shortSide: Int
+    private let pictures: PictureRules
     private let report: @Sendable (_ path: String, _ warnings: [String]) -> Void
 
     private let patience: Double
@@ -142,14 +143,16 @@ package final class IsolatedFilms: FilmReading {
 
     /// - Parameters:
     ///   - shortSide: that frames are shrunk to before they are sent.
+    ///   - pictures: what films say about their pictures and is followed.
     ///   - report: told what is odd about a film.
     ///   - program, arguments: of the worker; this one where nil.
     ///   - patience: a worker that says nothing for so many seconds is given up; its own limits are shorter.
     package init(
-        shortSide: Int, program: String? = nil, arguments: [String] = ["data", "film-worker"], patience: Double = 150,
+        shortSide: Int, pictures: PictureRules = PictureRules(), program: String? = nil, arguments: [String] = ["data", "film-worker"], patience: Double = 150,
         report: @escaping @Sendable (_ path: String, _ warnings: [String]) -> Void = { _, _ in }
     ) {
         self.shortSide = shortSide
+        self.pictures = pictures
         self.report = report
         self.patience = patience
         workers = Workers(program: program, arguments: arguments)
@@ -159,7 +162,7 @@ package final class IsolatedFilms: FilmReading {
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         let conversation = try Conversation(path: path, workers: workers, patience: patience)
-        let count = try conversation.ask(.read(path: path, shortSide: shortSide)).frameCount ?? 0
+        let count = try conversation.ask(.read(path: path, shortSide: shortSide, pictures: pictures)).frameCount ?? 0
         guard count > 0 else { throw conversation.crash() }
         let indices = choosing(count)
         let wanted = Set(indices).sorted()
