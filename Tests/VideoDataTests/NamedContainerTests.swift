@@ -135,6 +135,32 @@ import VideoData
         #expect(try VideoFile(path: folder.file("a.vob")).frameCount == 60)
     }
 
+    /// An object in the header of WMV, and a bit in every tag of FLV.
+    @Test func rightsManagement() throws {
+        let folder = try DecodingFolder()
+        try ffmpeg(pattern(96, 64, frames: 5) + ["-c:v", "wmv2", folder.file("a.wmv")])
+        var film = try readBytes(folder.file("a.wmv"))
+        // The Content Encryption Object, of 24 bytes and four empty fields, in front of the others; lengths are little-endian.
+        let object: [UInt8] =
+            [0xFB, 0xB3, 0x11, 0x22, 0x23, 0xBD, 0xD2, 0x11, 0xB4, 0xB7, 0x00, 0xA0, 0xC9, 0x55, 0xFC, 0x6E, 40, 0, 0, 0, 0, 0, 0, 0]
+            + [UInt8](repeating: 0, count: 16)
+        film.insert(contentsOf: object, at: 30)
+        let length = Int(film[16]) + Int(film[17]) << 8 + Int(film[18]) << 16 + object.count
+        for byte in 0..<3 { film[16 + byte] = UInt8(length >> (8 * byte) & 0xFF) }
+        film[24] += 1
+        #expect(refusal(try folder.write(film, to: "b.wmv"))?.problem == .encrypted(scheme: "Windows Media rights management"))
+        #expect(try VideoFile(path: folder.file("a.wmv")).frameCount == 5)
+
+        try ffmpeg(pattern(96, 64, frames: 5) + ["-c:v", "flv", folder.file("a.flv")])
+        var tags = try readBytes(folder.file("a.flv"))
+        var offset = 13
+        while offset + 11 < tags.count {
+            if tags[offset] == 9 { tags[offset] |= 0x20 }
+            offset += 15 + MediaBytes.number(tags[offset + 1..<offset + 4])
+        }
+        #expect(refusal(try folder.write(tags, to: "b.flv"))?.problem == .encrypted(scheme: "Adobe's FLV encryption"))
+    }
+
     // MARK: Dolby Vision
 
     /// Profile 5 has no base layer that others can show; 8.1 and 8.4 have one.

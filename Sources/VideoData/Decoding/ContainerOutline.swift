@@ -14,6 +14,8 @@ struct ContainerOutline {
         } else if let film = try MatroskaOutline(source, firstBytes: firstBytes) {
             problem = film.problem
             if problem == nil, let scheme = try film.encryption() { problem = .encrypted(scheme: scheme) }
+        } else if let scheme = try Scrambling(source).schemeOfUnknownTransportStream() {
+            problem = .encrypted(scheme: scheme)
         } else if let scheme = try Self.rightsManagement(source, firstBytes) {
             problem = .encrypted(scheme: scheme)
         }

@@ -30,9 +30,10 @@ import CFFmpeg
     }
 
     mutating func convert(_ frame: UnsafeMutablePointer<AVFrame>) throws(ConversionFailure) -> VideoFrame {
-        let picture = unsafe try turner.turn(frame)
-        let tags = unsafe ColorTags(picture).completed(from: streamTags)
-        if convertsHighDynamicRange, tags.dynamicRange != nil { return unsafe try toneMapper.convert(picture, tags: tags) }
+        let tags = unsafe ColorTags(frame).completed(from: streamTags)
+        let isBright = convertsHighDynamicRange && tags.dynamicRange != nil
+        let picture = unsafe try turner.turn(frame, keepsDepth: isBright)
+        if isBright { return unsafe try toneMapper.convert(picture, tags: tags) }
         let target = PixelScaler.Target(width: Int32(outputWidth), height: Int32(outputHeight), format: AV_PIX_FMT_RGB24)
         let (start, stride) = unsafe try scaler.convert(picture, to: target).plane(0)
         guard let start = unsafe start else { throw ConversionFailure(code: vifi_error_no_memory()) }

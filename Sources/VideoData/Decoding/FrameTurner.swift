@@ -15,13 +15,17 @@ import CKernels
         unsafe av_frame_free(&turned)
     }
 
+    /// - Parameter keepsDepth: a picture whose planes cannot be turned keeps the precision of its samples. Otherwise it is
+    ///   converted to RGB first, as the `ffmpeg` program does.
     /// - Returns: the picture, valid until the next call and as long as `frame`.
-    mutating func turn(_ frame: UnsafeMutablePointer<AVFrame>) throws(ConversionFailure) -> UnsafeMutablePointer<AVFrame> {
+    mutating func turn(
+        _ frame: UnsafeMutablePointer<AVFrame>, keepsDepth: Bool
+    ) throws(ConversionFailure) -> UnsafeMutablePointer<AVFrame> {
         guard orientation != .upright else { return unsafe frame }
         var source = unsafe frame
         var format = AVPixelFormat(unsafe frame.pointee.format)
         if !PixelLayout(format).canTurn(swappingAxes: orientation.swapsAxes) {
-            format = Self.turnable(insteadOf: format)
+            format = keepsDepth ? Self.turnable(insteadOf: format) : AV_PIX_FMT_RGB24
             let target = unsafe PixelScaler.Target(width: frame.pointee.width, height: frame.pointee.height, format: format)
             unsafe source = try scaler.convert(frame, to: target)
         }
@@ -77,10 +81,9 @@ import CKernels
     /// A format of the same precision whose planes can be turned.
     private static func turnable(insteadOf format: AVPixelFormat) -> AVPixelFormat {
         let layout = PixelLayout(format)
-        guard !layout.planes.isEmpty, !layout.isRGB else { return AV_PIX_FMT_RGB24 }
+        guard !layout.isRGB else { return AV_PIX_FMT_GBRP16LE }
         switch layout.depth {
-        case ...8: return format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ440P || format == AV_PIX_FMT_YUVJ411P
-            ? AV_PIX_FMT_YUVJ444P : AV_PIX_FMT_YUV444P
+        case ...8: return AV_PIX_FMT_YUV444P
         case 9: return AV_PIX_FMT_YUV444P9LE
         case 10: return AV_PIX_FMT_YUV444P10LE
         case 12: return AV_PIX_FMT_YUV444P12LE

@@ -56,6 +56,11 @@ struct ConversionFailure: Error {
         let code = unsafe sws_scale_frame(scaler, output, frame)
         guard code >= 0 else { throw ConversionFailure(code: code) }
         unsafe output.takeColors(of: frame)
+        // Range and matrix were those of Y'CbCr.
+        if PixelLayout(target.format).isRGB, !PixelLayout(AVPixelFormat(unsafe frame.pointee.format)).isRGB {
+            unsafe output.pointee.color_range = AVCOL_RANGE_JPEG
+            unsafe output.pointee.colorspace = AVCOL_SPC_RGB
+        }
         return unsafe output
     }
 

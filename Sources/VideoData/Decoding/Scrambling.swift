@@ -43,6 +43,22 @@ struct Scrambling {
         return Self.isScrambled(scrambledCount, of: packetCount) ? "transport stream scrambling" : nil
     }
 
+    /// For a transport stream of which so much is scrambled that FFmpeg does not know it for one; nil for other files.
+    func schemeOfUnknownTransportStream() throws(VideoError) -> String? {
+        let window = try source.bytes(at: 0, count: Self.windowByteCount)
+        guard window.count >= 5 * 188, let (first, step) = Self.packets(in: window), first <= 4 else { return nil }
+        var packetCount = 0
+        var scrambledCount = 0
+        for offset in stride(from: first, to: window.count - 187, by: step) {
+            guard window[offset] == 0x47 else { return nil }
+            let isEmpty = window[offset + 1] & 0x1F == 0x1F && window[offset + 2] == 0xFF
+            guard window[offset + 3] & 0x10 != 0, !isEmpty else { continue }
+            packetCount += 1
+            if window[offset + 3] & 0xC0 != 0 { scrambledCount += 1 }
+        }
+        return scrambledCount * 2 > packetCount ? "transport stream scrambling" : nil
+    }
+
     /// For program streams, such as a disc's.
     func schemeOfProgramStream() throws(VideoError) -> String? {
         var packetCount = 0

@@ -60,6 +60,8 @@ import CZimg
         parameters.resample_filter_uv = ZIMG_RESIZE_BILINEAR
         parameters.nominal_peak_luminance = ToneMapper.referenceWhite
         parameters.allow_approximate_gamma = 1
+        // As zscale: pictures lie at multiples of 64 bytes here.
+        parameters.cpu_type = ZIMG_CPU_AUTO_64B
         guard let chain = unsafe zimg_filter_graph_build(&input, &output, &parameters) else {
             throw ConversionFailure(reason: Self.lastError())
         }
