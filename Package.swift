@@ -45,6 +45,7 @@ let package = Package(
         .systemLibrary(
             name: "CFFmpeg",
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev", "libswscale-dev"])]),
+        .systemLibrary(name: "CZimg", pkgConfig: "zimg", providers: [.apt(["libzimg-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev", "libpango1.0-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPosix"),
@@ -67,7 +68,7 @@ let package = Package(
         .target(
             name: "WeightFiles", dependencies: ["CKernels", "CZlib", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),
-        .target(name: "VideoData", dependencies: ["CFFmpeg", "Files", "Tensors"], swiftSettings: strict),
+        .target(name: "VideoData", dependencies: ["CFFmpeg", "CZimg", "CKernels", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "Charts", dependencies: ["CCairo", "Files"], swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["CLIPModel", "VideoData"], swiftSettings: strict),
         .target(

@@ -4,6 +4,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/display.h>
+#include <libavutil/dovi_meta.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
@@ -72,6 +73,22 @@ static inline const int32_t *vifi_display_matrix(const AVStream *stream)
     size_t count = 0;
     const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &count);
     return data && count >= 9 * sizeof(int32_t) ? (const int32_t *)data : NULL;
+#endif
+}
+
+// How a stream is in Dolby Vision, or NULL where it is not.
+static inline const AVDOVIDecoderConfigurationRecord *vifi_dolby_vision(const AVStream *stream)
+{
+#if LIBAVCODEC_VERSION_MAJOR >= 61
+    const AVPacketSideData *data = av_packet_side_data_get(
+        stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DOVI_CONF);
+    return data && data->size >= sizeof(AVDOVIDecoderConfigurationRecord)
+        ? (const AVDOVIDecoderConfigurationRecord *)data->data : NULL;
+#else
+    size_t count = 0;
+    const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DOVI_CONF, &count);
+    return data && count >= sizeof(AVDOVIDecoderConfigurationRecord)
+        ? (const AVDOVIDecoderConfigurationRecord *)data : NULL;
 #endif
 }
 

@@ -14,6 +14,14 @@ package struct VideoError: ReportableError, Equatable {
         case incompleteDownload(byteCount: Int)
         /// FFmpeg's own words.
         case damagedContainer(reason: String)
+        /// Fragments of a streamed film without the part that describes them.
+        case segment
+        /// That part, without fragments.
+        case initialization
+        /// Its pictures are encrypted.
+        case encrypted(scheme: String)
+        /// In a profile of Dolby Vision whose pictures mean nothing to other decoders.
+        case dolbyVision(profile: Int)
         case onlySound
         case onlyCoverArt
         case noVideoStream
@@ -59,6 +67,17 @@ package struct VideoError: ReportableError, Equatable {
             "\(name): ends too early, after \(byteCount) bytes: an incomplete download or copy. Fetch it again."
         case .damagedContainer(let reason):
             "\(name): cannot be read as a video: \(reason.escapedForDisplay). Fetch it again or convert it."
+        case .segment:
+            "\(name): is a segment of a streamed film (DASH or HLS) without the initialization part that describes it. "
+                + "Put that in front: cat INIT SEGMENT… > FILM"
+        case .initialization:
+            "\(name): is the initialization part of a streamed film (DASH or HLS): it describes pictures but holds none. "
+                + "Append the segments: cat INIT SEGMENT… > FILM"
+        case .encrypted(let scheme):
+            "\(name): its pictures are encrypted (\(scheme.escapedForDisplay)). Decrypt it first, or get a copy that is not."
+        case .dolbyVision(let profile):
+            "\(name): is in Dolby Vision, profile \(profile), without a base layer that other decoders can show. "
+                + "Export it as HDR10, HLG or SDR."
         case .onlySound:
             "\(name): holds sound but no pictures."
         case .onlyCoverArt:

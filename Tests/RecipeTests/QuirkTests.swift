@@ -29,6 +29,7 @@ import vifi_prompt
             "discards": "\(training.discardsLeftovers)", "keeps underscores": "\(recipe.repeats(.keptUnderscores))",
             "template": recipe.testTemplate(hasPrompts: false) ?? "default",
             "template with prompts": recipe.testTemplate(hasPrompts: true) ?? "default",
+            "turns": "\(recipe.pictures.appliesRotation)", "converts HDR": "\(recipe.pictures.convertsHighDynamicRange)",
             "frames": "\(sampler.sampleCount)", "rate": "\(training.learningRate)", "decay": "\(training.weightDecay)",
         ]
     }
@@ -37,7 +38,7 @@ import vifi_prompt
         (.imageNetNormalisation, ["normalisation", "pixel mean"]), (.halfPrompts, ["prompts rounded"]),
         (.halfInputs, ["pixels rounded", "text inputs rounded"]), (.unseenTail, ["misses tail"]), (.wrappedFrames, ["wraps"]),
         (.randomViews, ["draws views"]), (.idleFirstStep, ["starts idle"]), (.unshiftedCosine, ["drops"]),
-        (.discardedLeftovers, ["discards"]), (.keptUnderscores, ["keeps underscores"]), (.bareNames, ["template"]),
+        (.unturnedFrames, ["turns"]), (.unconvertedHDR, ["converts HDR"]), (.discardedLeftovers, ["discards"]), (.keptUnderscores, ["keeps underscores"]), (.bareNames, ["template"]),
     ]
 
     @Test(arguments: expected)
@@ -54,6 +55,7 @@ import vifi_prompt
         Recipe().apply(to: &training)
         #expect(training == TrainingConfiguration())
         #expect(Recipe().sampler(frameCount: 8) == FrameSampler(sampleCount: 8))
+        #expect(Recipe().pictures == PictureRules())
         #expect(Recipe().rounding == [])
         #expect(Recipe().normalisation(insteadOf: .imageNet) == .imageNet)
     }
@@ -84,7 +86,7 @@ import vifi_prompt
         ("compat: vifi-clip", Quirk.ofViFiCLIP), ("compat: none", []), ("compat: [none]", []), ("compat: []", []),
         ("compat: half-prompts", [.halfPrompts]), ("compat: half-prompts, unseen-tail", [.halfPrompts, .unseenTail]),
         ("compat: [bare-names, 'unseen-tail']", [.bareNames, .unseenTail]),
-        ("compat: [vifi-clip, bare-names]", Set(Quirk.allCases)),
+        ("compat: [vifi-clip, bare-names, unturned-frames]", Set(Quirk.allCases)),
     ]
 
     @Test(arguments: spellings)

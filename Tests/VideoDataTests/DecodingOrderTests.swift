@@ -126,7 +126,7 @@ private let cases: [OrderCase] = [
             for byte in 0..<4 { bytes[box + 44 + position * 4 + byte] = UInt8(truncatingIfNeeded: pattern >> (24 - 8 * byte)) }
         }
         var turned = try VideoFile(path: folder.write(bytes, to: "b.mp4"))
-        var plain = try VideoFile(path: folder.file("b.mp4"), appliesRotation: false)
+        var plain = try VideoFile(path: folder.file("b.mp4"), pictures: PictureRules(appliesRotation: false))
         #expect(turned.info.quarterTurns == quarterTurns)
         let upright = try plain.frames(at: [1])[0]
         let frame = try turned.frames(at: [1])[0]

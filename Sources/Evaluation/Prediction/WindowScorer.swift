@@ -147,19 +147,22 @@ struct WindowScorer {
 package struct FilmTimelines {
     private let models: [FilmModel]
     private let grids: [WindowGrid]
+    private let pictures: PictureRules
     /// Frames of a part: a few megabytes of pixels.
     private static let partFrameCount = 32
 
     /// - Precondition: the models' transforms shrink alike.
-    package init(models: [FilmModel], window: FilmSpan, stride: FilmSpan) {
+    package init(models: [FilmModel], window: FilmSpan, stride: FilmSpan, pictures: PictureRules = PictureRules()) {
         precondition(!models.isEmpty && Set(models.map(\.transform.shortSide)).count == 1, "the models shrink frames alike")
         self.models = models
+        self.pictures = pictures
         grids = models.map { WindowGrid(window: window, stride: stride, sampleCount: $0.sampler.sampleCount) }
     }
 
     /// What to ask of a film.
     package func request(_ path: String) -> FilmStreamRequest {
-        FilmStreamRequest(path: path, grids: grids, shortSide: models[0].transform.shortSide, batchCount: Self.partFrameCount)
+        FilmStreamRequest(
+            path: path, grids: grids, shortSide: models[0].transform.shortSide, batchCount: Self.partFrameCount, pictures: pictures)
     }
 
     /// Reads a film to its end while the next part is decoded in the background.

@@ -13,6 +13,8 @@ import CFFmpeg
     private let context: UnsafeMutablePointer<AVFormatContext>
     private let streamIndex: Int
     private let limits: VideoLimits
+    /// What the container says of the samples; FFmpeg forgets it where the codec's own headers say nothing.
+    let colorTags: ColorTags
     /// Number of the packet of the video stream that is handed out next.
     private(set) var packetPosition = 0
     private var readCount = 0
@@ -27,23 +29,40 @@ import CFFmpeg
         self.source = source
         self.limits = limits
         readLimit = limits.packetLimit(fileByteCount: source.byteCount)
-        let context = try unsafe Demuxer.open(source: source, limits: limits)
-        var queue = PacketQueue()
-        let chosen: Int
+        let outline = try ContainerOutline(source)
+        var (context, tags) = try unsafe Demuxer.openProbed(source: source, limits: limits)
+        let choice: StreamChoice
         do throws(VideoError) {
-            chosen = try unsafe Demuxer.probe(context, source: source, limits: limits)
-            for index in 0..<Int(unsafe context.pointee.nb_streams) where index != chosen {
-                if let stream = unsafe context.pointee.streams[index] { unsafe vifi_discard_stream(stream) }
-            }
-            if unsafe Demuxer.addsStreams(context) {
-                try unsafe Demuxer.learnPictureFormat(context, streamIndex: chosen, source: source, limits: limits, readAhead: &queue)
-            }
+            choice = try unsafe StreamChoice(context, source: source, encryptedStreams: outline.encryptedStreams)
+            try unsafe Demuxer.refuseScrambling(context, choice.index, source: source)
         } catch {
             unsafe Demuxer.close(context)  // `deinit` runs only for a demuxer that is whole.
             throw error
         }
-        streamIndex = chosen
+        if choice.hasReadPackets {
+            unsafe Demuxer.close(context)
+            unsafe (context, tags) = try Demuxer.openProbed(source: source, limits: limits)
+            guard choice.index < Int(unsafe context.pointee.nb_streams) else {
+                unsafe Demuxer.close(context)
+                throw source.error(vifi_error_invalid())
+            }
+        }
+        for index in 0..<Int(unsafe context.pointee.nb_streams) where index != choice.index {
+            if let stream = unsafe context.pointee.streams[index] { unsafe vifi_discard_stream(stream) }
+        }
+        var queue = PacketQueue()
+        if unsafe Demuxer.addsStreams(context) {
+            do throws(VideoError) {
+                try unsafe Demuxer.learnPictureFormat(
+                    context, streamIndex: choice.index, source: source, limits: limits, readAhead: &queue)
+            } catch {
+                unsafe Demuxer.close(context)
+                throw error
+            }
+        }
+        streamIndex = choice.index
         readAhead = queue
+        colorTags = tags.indices.contains(streamIndex) ? tags[streamIndex] : ColorTags()
         unsafe self.context = context
     }
 
@@ -90,12 +109,28 @@ import CFFmpeg
         unsafe context.pointee.codec_whitelist != nil
     }
 
-    /// Reads the streams' parameters and chooses one. Nothing is allocated for a picture before its
-    /// declared size is checked.
+    /// An opened container whose streams' parameters are known, with the tags of those that its header names. Nothing is
+    /// allocated for a picture before its declared size is checked.
+    private static func openProbed(
+        source: MediaSource, limits: VideoLimits
+    ) throws(VideoError) -> (UnsafeMutablePointer<AVFormatContext>, [ColorTags]) {
+        let context = try unsafe open(source: source, limits: limits)
+        do throws(VideoError) {
+            try unsafe checkStreams(context, source: source, limits: limits)
+            let tags = (0..<Int(unsafe context.pointee.nb_streams)).map { index in
+                unsafe context.pointee.streams[index]?.pointee.codecpar.map { unsafe ColorTags($0) } ?? ColorTags()
+            }
+            try unsafe probe(context, source: source, limits: limits)
+            return unsafe (context, tags)
+        } catch {
+            unsafe close(context)
+            throw error
+        }
+    }
+
     private static func probe(
         _ context: UnsafeMutablePointer<AVFormatContext>, source: MediaSource, limits: VideoLimits
-    ) throws(VideoError) -> Int {
-        try unsafe checkStreams(context, source: source, limits: limits)
+    ) throws(VideoError) {
         // The probing decoders get the same limit on pixels as ours.
         let knownCount = Int(unsafe context.pointee.nb_streams)
         if unsafe knownCount == 0 || context.pointee.ctx_flags & AVFMTCTX_NOHEADER != 0 {
@@ -111,7 +146,6 @@ import CFFmpeg
         for index in unsafe options.indices { unsafe av_dict_free(&options[index]) }
         guard code >= 0, source.failure == nil else { throw source.error(code) }
         try unsafe checkStreams(context, source: source, limits: limits)
-        return try unsafe chooseStream(context, source: source)
     }
 
     private static func checkStreams(
@@ -133,33 +167,17 @@ import CFFmpeg
         }
     }
 
-    /// The video stream that the `ffmpeg` program takes: the largest, one marked as default first.
-    private static func chooseStream(
-        _ context: UnsafeMutablePointer<AVFormatContext>, source: MediaSource
-    ) throws(VideoError) -> Int {
-        var best: (index: Int, score: Int)?
-        var problem = VideoError.Problem.noVideoStream
-        let stillPictures = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS
-        for index in 0..<Int(unsafe context.pointee.nb_streams) {
-            guard let stream = unsafe context.pointee.streams[index],
-                let parameters = unsafe stream.pointee.codecpar
-            else { continue }
-            let disposition = unsafe stream.pointee.disposition
-            switch unsafe parameters.pointee.codec_type {
-            case AVMEDIA_TYPE_AUDIO:
-                if problem == .noVideoStream { problem = .onlySound }
-            case AVMEDIA_TYPE_VIDEO where disposition & stillPictures != 0:
-                problem = .onlyCoverArt
-            case AVMEDIA_TYPE_VIDEO:
-                let pixelCount = Int(unsafe parameters.pointee.width) * Int(unsafe parameters.pointee.height)
-                let score = pixelCount + (disposition & AV_DISPOSITION_DEFAULT != 0 ? 5_000_000 : 0)
-                if score > best?.score ?? -1 { best = (index, score) }
-            default:
-                break
-            }
+    private static func refuseScrambling(
+        _ context: UnsafeMutablePointer<AVFormatContext>, _ index: Int, source: MediaSource
+    ) throws(VideoError) {
+        guard let stream = unsafe context.pointee.streams[index] else { return }
+        let scheme: String?
+        switch unsafe String(cString: context.pointee.iformat.pointee.name) {
+        case "mpegts": scheme = try Scrambling(source).schemeOfTransportStream(identifier: Int(unsafe stream.pointee.id))
+        case "mpeg": scheme = try Scrambling(source).schemeOfProgramStream()
+        default: scheme = nil
         }
-        guard let best else { throw VideoError(path: source.path, problem: problem) }
-        return best.index
+        if let scheme { throw VideoError(path: source.path, problem: .encrypted(scheme: scheme)) }
     }
 
     // MARK: Facts
@@ -186,7 +204,8 @@ import CFFmpeg
             pixelFormat: av_get_pix_fmt_name(AVPixelFormat(parameters.format)).map { unsafe String(cString: $0) }
                 ?? "unknown",
             frameCount: Int(stream.pointee.nb_frames),
-            reordersFrames: parameters.video_delay > 0)
+            reordersFrames: parameters.video_delay > 0,
+            colorTags: ColorTags(stream.pointee.codecpar).completed(from: colorTags))
         if rate.num != 0 && rate.den != 0 { claims.framesPerSecond = Double(rate.num) / Double(rate.den) }
         if duration != vifi_no_timestamp() { claims.durationSeconds = Double(duration) / Double(AV_TIME_BASE) }
         claims.streamEndSeconds = unsafe Demuxer.streamEnd(of: stream, in: context, fileSeconds: claims.durationSeconds)
@@ -366,6 +385,7 @@ struct HeaderClaims {
     var frameCount: Int
     /// Some frames are sent before the time at which they are shown.
     var reordersFrames: Bool
+    var colorTags: ColorTags
     var framesPerSecond: Double?
     var durationSeconds: Double?
     /// When the last frame of this stream ends, where the header says so of it and not of the file.

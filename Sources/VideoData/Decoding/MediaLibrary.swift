@@ -1,4 +1,5 @@
 import CFFmpeg
+import CZimg
 
 /// What FFmpeg's libraries offer here.
 package enum MediaLibrary {
@@ -6,6 +7,13 @@ package enum MediaLibrary {
     package static var codecVersion: String { version(avcodec_version()) }
     /// Of libavformat.
     package static var formatVersion: String { version(avformat_version()) }
+
+    /// "3.0.4", of the library that converts high dynamic range.
+    package static var zimgVersion: String {
+        var (major, minor, patch): (UInt32, UInt32, UInt32) = (0, 0, 0)
+        unsafe zimg_get_version_info(&major, &minor, &patch)
+        return "\(major).\(minor).\(patch)"
+    }
 
     /// Kinds of video that people have, and whether something here decodes them.
     package static var decoders: [(name: String, isPresent: Bool)] {

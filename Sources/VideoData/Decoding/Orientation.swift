@@ -32,29 +32,4 @@ struct Orientation: Equatable {
     var quarterTurns: Int {
         (swapsAxes ? 1 : 0) + (reversesRows ? 2 : 0)
     }
-
-    /// Turns a picture.
-    ///
-    /// - Parameter pixels: `[height, width, 3]`.
-    func applied(to frame: VideoFrame) -> VideoFrame {
-        guard self != .upright else { return frame }
-        let width = swapsAxes ? frame.height : frame.width
-        let height = swapsAxes ? frame.width : frame.height
-        let columnStep = (swapsAxes ? frame.width : 1) * (reversesColumns ? -3 : 3)
-        let rowStep = (swapsAxes ? 1 : frame.width) * (reversesRows ? -3 : 3)
-        let start = (reversesColumns ? -columnStep * (width - 1) : 0) + (reversesRows ? -rowStep * (height - 1) : 0)
-        let source = frame.pixels.span
-        let pixels = [UInt8](capacity: width * height * 3) { output in
-            for row in 0..<height {
-                var offset = start + row * rowStep
-                for _ in 0..<width {
-                    output.append(source[offset])
-                    output.append(source[offset + 1])
-                    output.append(source[offset + 2])
-                    offset += columnStep
-                }
-            }
-        }
-        return VideoFrame(width: width, height: height, pixels: pixels)
-    }
 }

@@ -15,7 +15,6 @@ import CFFmpeg
     private let store: PacketStore
     private let limits: VideoLimits
     private let threadCount: Int
-    private let orientation: Orientation
     private let headerWarnings: [VideoWarning]
     private var index: FrameIndex
     private let indexes: FrameIndexes?
@@ -29,13 +28,14 @@ import CFFmpeg
     /// Opens a file, counts its frames and decodes the first.
     ///
     /// - Parameters:
-    ///   - appliesRotation: turns the frames as the display matrix asks, as players do.
+    ///   - pictures: what the file says about its pictures and is followed.
     ///   - threadCount: of the codec. More than one is for files that are known to be sound: several threads make other
     ///     pictures of damage, and do not always tell of it.
     ///   - indexes: of files that were opened before; then this one is not read as a whole again.
     /// - Throws: `VideoError`, naming the file, if no frame of it can be decoded.
     package init(
-        path: String, appliesRotation: Bool = true, threadCount: Int = 1, limits: VideoLimits = VideoLimits(), indexes: FrameIndexes? = nil
+        path: String, pictures: PictureRules = PictureRules(), threadCount: Int = 1, limits: VideoLimits = VideoLimits(),
+        indexes: FrameIndexes? = nil
     ) throws(VideoError) {
         let source = try MediaSource(path: path, limits: limits)
         let (store, claims, index) = try VideoFile.open(source, threadCount: threadCount, limits: limits, indexes: indexes)
@@ -53,20 +53,23 @@ import CFFmpeg
         let width = Int(unsafe cursor.selected.pointee.width)
         let height = Int(unsafe cursor.selected.pointee.height)
         var checked = CheckedClaims(claims)
-        let turned = appliesRotation ? checked.orientation : .upright
+        let turned = pictures.appliesRotation ? checked.orientation : .upright
         // The header counts packets. A sound packet need not make a frame: those outside the edit list do not, nor those
         // that stand for "the same picture".
         if claims.frameCount > store.facts.count(where: { !$0.isDamaged }) {
             checked.warnings.append(.fewerFramesThanDeclared(declared: claims.frameCount, found: order.frameCount))
         }
         headerWarnings = checked.warnings + index.damage
-        orientation = turned
+        // Tags of the picture itself say more than those of the container.
+        let tags = unsafe ColorTags(cursor.selected).completed(from: claims.colorTags)
         info = VideoInfo(
             container: claims.container, codec: claims.codec, pixelFormat: claims.pixelFormat,
             width: turned.swapsAxes ? height : width, height: turned.swapsAxes ? width : height,
             frameCount: order.frameCount, framesPerSecond: checked.framesPerSecond,
-            durationSeconds: checked.durationSeconds, quarterTurns: checked.orientation.quarterTurns)
-        converter = FrameConverter(width: width, height: height)
+            durationSeconds: checked.durationSeconds, quarterTurns: checked.orientation.quarterTurns,
+            transfer: tags.transferName, dynamicRange: tags.dynamicRange)
+        converter = FrameConverter(
+            width: width, height: height, orientation: checked.orientation, tags: claims.colorTags, rules: pictures)
         self.path = path
         self.store = store
         self.limits = limits
@@ -168,11 +171,10 @@ import CFFmpeg
     private mutating func selectedFrame() throws(VideoError) -> VideoFrame {
         let picture = unsafe cursor.selected
         noteSize(width: Int(unsafe picture.pointee.width), height: Int(unsafe picture.pointee.height))
-        switch unsafe converter.convert(picture) {
-        case .success(let frame):
-            return orientation.applied(to: frame)
-        case .failure(let failure):
-            throw VideoError(path: path, problem: .cannotConvert(reason: errorWords(failure.code)))
+        do throws(ConversionFailure) {
+            return try unsafe converter.convert(picture)
+        } catch {
+            throw VideoError(path: path, problem: .cannotConvert(reason: error.reason))
         }
     }
 

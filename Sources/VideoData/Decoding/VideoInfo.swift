@@ -16,4 +16,8 @@ package struct VideoInfo: Sendable, Equatable {
     package let durationSeconds: Double?
     /// Clockwise quarter turns that the display matrix asks for, `0...3`.
     package let quarterTurns: Int
+    /// FFmpeg's name of the transfer characteristics, for example `bt709` or `arib-std-b67`; nil where the file names none.
+    package let transfer: String?
+    /// Set where the transfer is one of high dynamic range: then frames are converted, unless `PictureRules` say otherwise.
+    package let dynamicRange: HighDynamicRange?
 }

@@ -1,8 +1,7 @@
 /// Reads films through `VideoFile`.
 package struct VideoFileReader: FilmReading {
     package var limits = VideoLimits()
-    /// Turns frames as the file's display matrix asks. Off gives what decoders without that step give.
-    package var appliesRotation = true
+    package var pictures = PictureRules()
     /// Told what is odd about a film, after each reading of it; called from loading threads.
     package var report: @Sendable (_ path: String, _ warnings: [VideoWarning]) -> Void = { _, _ in }
 
@@ -11,11 +10,18 @@ package struct VideoFileReader: FilmReading {
 
     package init() {}
 
+    /// The same, with other rules.
+    package func following(_ pictures: PictureRules) -> VideoFileReader {
+        var reader = self
+        reader.pictures = pictures
+        return reader
+    }
+
     package func frames(
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         // One codec thread each: the loader reads several films at once.
-        var video = try VideoFile(path: path, appliesRotation: appliesRotation, threadCount: 1, limits: limits, indexes: indexes)
+        var video = try VideoFile(path: path, pictures: pictures, threadCount: 1, limits: limits, indexes: indexes)
         let indices = choosing(video.frameCount)
         let frames = try video.frames(at: indices, transform: converting)
         var warnings = video.warnings

@@ -18,6 +18,7 @@ import CFFmpeg
     private var converter: FrameConverter?
     private var firstSize: FrameSize?
     private let orientation: Orientation
+    private let colorTags: ColorTags
     private let declaredCount: Int
     private var headerWarnings: [VideoWarning]
     private var clock: StreamClock
@@ -41,7 +42,7 @@ import CFFmpeg
     ///
     /// - Throws: `VideoError`, naming the file.
     package init(
-        _ request: FilmStreamRequest, appliesRotation: Bool = true, limits: VideoLimits = VideoLimits()
+        _ request: FilmStreamRequest, limits: VideoLimits = VideoLimits()
     ) throws(VideoError) {
         let source = try MediaSource(path: request.path, limits: limits)
         let firstBytes = try source.firstBytes(FirstBytes.neededCount)
@@ -69,7 +70,8 @@ import CFFmpeg
         self.limits = limits
         clock = StreamClock(framesPerSecond: checked.framesPerSecond, mayBreak: demuxer.mayBreakTimeStamps)
         self.demuxer = demuxer
-        orientation = appliesRotation ? checked.orientation : .upright
+        orientation = checked.orientation
+        colorTags = claims.colorTags
         declaredCount = claims.frameCount
         headerWarnings = checked.warnings
         nextPoints = request.grids.map { _ in 0 }
@@ -199,18 +201,19 @@ import CFFmpeg
         let width = Int(unsafe pending.pointee.width)
         let height = Int(unsafe pending.pointee.height)
         if converter == nil {
-            converter = FrameConverter(width: width, height: height)
+            converter = FrameConverter(
+                width: width, height: height, orientation: orientation, tags: colorTags, rules: request.pictures)
             firstSize = FrameSize(width: width, height: height)
         }
         if firstSize != FrameSize(width: width, height: height) {
             let warning = VideoWarning.sizeChange(width: width, height: height)
             if !otherSizes.contains(warning) { otherSizes.append(warning) }
         }
-        guard let converted = unsafe converter?.convert(pending) else { throw source.error(vifi_error_no_memory()) }
-        switch converted {
-        case .success(let frame): return orientation.applied(to: frame)
-        case .failure(let failure):
-            throw VideoError(path: request.path, problem: .cannotConvert(reason: errorWords(failure.code)))
+        do throws(ConversionFailure) {
+            guard let frame = try unsafe converter?.convert(pending) else { throw ConversionFailure(code: vifi_error_no_memory()) }
+            return frame
+        } catch {
+            throw VideoError(path: request.path, problem: .cannotConvert(reason: error.reason))
         }
     }
 }

@@ -7,14 +7,16 @@ package struct FilmStreamRequest: Sendable, Equatable, Codable {
     package var shortSide: Int
     /// Wanted frames that come together.
     package var batchCount: Int
+    package var pictures: PictureRules
 
     /// - Precondition: grids of one unit, at least one.
-    package init(path: String, grids: [WindowGrid], shortSide: Int, batchCount: Int) {
+    package init(path: String, grids: [WindowGrid], shortSide: Int, batchCount: Int, pictures: PictureRules = PictureRules()) {
         precondition(!grids.isEmpty && Set(grids.map(\.unit)).count == 1 && batchCount >= 1 && shortSide >= 1, "no such stream")
         self.path = path
         self.grids = grids
         self.shortSide = shortSide
         self.batchCount = batchCount
+        self.pictures = pictures
     }
 
     package var unit: FilmSpan.Unit { grids.first?.unit ?? .seconds }

@@ -120,7 +120,7 @@ enum Doctor {
         return [
             Finding(
                 "FFmpeg", lacksAll ? .missing : absent.isEmpty ? .ok : .warn,
-                "libavcodec \(MediaLibrary.codecVersion), libavformat \(MediaLibrary.formatVersion); decodes \(lacksAll ? "nothing" : present)"
+                "libavcodec \(MediaLibrary.codecVersion), libavformat \(MediaLibrary.formatVersion), zimg \(MediaLibrary.zimgVersion); decodes \(lacksAll ? "nothing" : present)"
                     + (absent.isEmpty ? "" : ", not \(absent.joined(separator: " "))"),
                 remedy: absent.isEmpty ? nil : "Films in \(absent.joined(separator: ", ")) cannot be read: apt-get install libavcodec-extra")
         ]

@@ -137,6 +137,10 @@ struct Inspection: Encodable {
         let framesPerSecond: Double?
         let seconds: Double?
         let clockwiseDegrees: Int
+        /// FFmpeg's name; nil where the file names none.
+        let transfer: String?
+        /// `PQ` or `HLG`, which is converted; nil for SDR.
+        let highDynamicRange: String?
         let warnings: [String]
 
         init(_ info: VideoInfo, warnings: [VideoWarning]) {
@@ -149,6 +153,8 @@ struct Inspection: Encodable {
             framesPerSecond = info.framesPerSecond
             seconds = info.durationSeconds
             clockwiseDegrees = 90 * info.quarterTurns
+            transfer = info.transfer
+            highDynamicRange = info.dynamicRange?.rawValue
             self.warnings = warnings.map(\.description)
         }
     }
@@ -288,6 +294,7 @@ extension Inspection.Film {
         if let framesPerSecond { rows.append(("rate", "\(rounded(framesPerSecond)) frames a second")) }
         if let seconds { rows.append(("duration", "\(rounded(seconds)) s")) }
         if clockwiseDegrees > 0 { rows.append(("turned", "\(clockwiseDegrees)° clockwise")) }
+        if let transfer { rows.append(("transfer", transfer + (highDynamicRange.map { ", \($0): converted to SDR" } ?? ""))) }
         return rows + warnings.map { ("warning", $0) }
     }
 

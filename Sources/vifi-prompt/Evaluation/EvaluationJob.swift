@@ -148,7 +148,7 @@ struct EvaluationJob {
         var loading = films.loading(badVideoPolicy: settings.data.onBadVideo)
         settings.apply(toTests: &loading)
         return ClipLoader(
-            list: list, reader: films.reader, sampler: settings.sampler(frameCount: frameCount),
+            list: list, reader: films.reader.following(settings.pictures), sampler: settings.sampler(frameCount: frameCount),
             transform: .testing(side: subject.backbone.architecture.imagePixels, crops: views.crops, transform),
             seed: UInt64(settings.training.seed ?? 1), configuration: loading)
     }

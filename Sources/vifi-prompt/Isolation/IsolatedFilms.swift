@@ -15,7 +15,7 @@ struct FilmWorkerCommand: ParsableCommand {
             guard let question = try? JSONDecoder().decode(FilmQuestion.self, from: Data(line.utf8)) else { return }
             do {
                 switch question {
-                case .read(let path, let shortSide): try read(path, shortSide: shortSide)
+                case .read(let path, let shortSide, let pictures): try read(path, shortSide: shortSide, pictures: pictures)
                 case .stream(let request): try stream(request)
                 case .frames: return  // Only in answer to a frame count.
                 }
@@ -29,8 +29,8 @@ struct FilmWorkerCommand: ParsableCommand {
     }
 
     /// Single frames: says how many there are, is told which are wanted, sends them.
-    private func read(_ path: String, shortSide: Int) throws {
-        var video = try VideoFile(path: path, limits: WorkerLimits.videoLimits)
+    private func read(_ path: String, shortSide: Int, pictures: PictureRules) throws {
+        var video = try VideoFile(path: path, pictures: pictures, limits: WorkerLimits.videoLimits)
         try send(FilmReply(frameCount: video.frameCount))
         guard let line = readLine(), case .frames(let indices)? = try? JSONDecoder().decode(FilmQuestion.self, from: Data(line.utf8))
         else { return }
@@ -61,7 +61,7 @@ struct FilmWorkerCommand: ParsableCommand {
 
 /// What a worker is asked.
 enum FilmQuestion: Codable {
-    case read(path: String, shortSide: Int)
+    case read(path: String, shortSide: Int, pictures: PictureRules)
     case frames(at: [Int])
     case stream(FilmStreamRequest)
 }
@@ -134,19 +134,22 @@ package enum IsolationError: ReportableError, Equatable {
 package final class IsolatedFilms: FilmReading {
     private let workers: WorkerProcesses
     private let shortSide: Int
+    private let pictures: PictureRules
     private let report: @Sendable (_ path: String, _ warnings: [String]) -> Void
     private let patience: Double
 
     /// - Parameters:
     ///   - shortSide: that frames are shrunk to before they are sent.
+    ///   - pictures: what films say about their pictures and is followed.
     ///   - report: told what is odd about a film.
     ///   - program, arguments: of the worker; this one where nil.
     ///   - patience: a worker that rests for so many seconds, neither computing nor reading, is given up.
     package init(
-        shortSide: Int, program: String? = nil, arguments: [String] = ["data", "film-worker"], patience: Double = 150,
+        shortSide: Int, pictures: PictureRules = PictureRules(), program: String? = nil, arguments: [String] = ["data", "film-worker"], patience: Double = 150,
         report: @escaping @Sendable (_ path: String, _ warnings: [String]) -> Void = { _, _ in }
     ) {
         self.shortSide = shortSide
+        self.pictures = pictures
         self.report = report
         self.patience = patience
         workers = WorkerProcesses(program: program, arguments: arguments)
@@ -156,7 +159,7 @@ package final class IsolatedFilms: FilmReading {
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         let conversation = try Conversation(path: path, workers: workers, patience: patience)
-        let count = try conversation.ask(.read(path: path, shortSide: shortSide)).frameCount ?? 0
+        let count = try conversation.ask(.read(path: path, shortSide: shortSide, pictures: pictures)).frameCount ?? 0
         guard count > 0 else { throw conversation.crash() }
         let indices = choosing(count)
         let wanted = Set(indices).sorted()

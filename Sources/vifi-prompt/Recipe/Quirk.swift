@@ -14,6 +14,11 @@ package enum Quirk: String, Sendable, CaseIterable {
     case wrappedFrames = "wrapped-frames"
     /// Tests with several clips a film draw their frames by chance (methods 1.6).
     case randomViews = "random-views"
+    /// Frames are not turned as the file asks, but left as they lie in it, as readers do that take no notice of the
+    /// display matrix.
+    case unturnedFrames = "unturned-frames"
+    /// Videos of high dynamic range (PQ, HLG) are read as if they were SDR, as decord does.
+    case unconvertedHDR = "unconverted-hdr"
     /// The first optimiser step has rate 0 (methods 1.4).
     case idleFirstStep = "idle-first-step"
     /// The cosine counts from the first step, so the rate drops abruptly after the warm-up (methods 1.4).
@@ -27,8 +32,8 @@ package enum Quirk: String, Sendable, CaseIterable {
     case bareNames = "bare-names"
 
     /// All that the reference does when it trains and tests its own models. Bare names are not among them: they
-    /// are how it tests CLIP.
-    package static let ofViFiCLIP = Set(allCases).subtracting([.bareNames])
+    /// are how it tests CLIP. Nor are unturned frames: decord 0.6.0, which it reads videos with, turns them.
+    package static let ofViFiCLIP = Set(allCases).subtracting([.bareNames, .unturnedFrames])
 
     /// What stands for `ofViFiCLIP`, and for no quirk.
     package static let groupName = "vifi-clip"

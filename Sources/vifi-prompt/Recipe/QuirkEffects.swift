@@ -25,6 +25,11 @@ extension Recipe {
         return rounding
     }
 
+    /// What videos say about their pictures and is followed.
+    package var pictures: PictureRules {
+        PictureRules(appliesRotation: !repeats(.unturnedFrames), convertsHighDynamicRange: !repeats(.unconvertedHDR))
+    }
+
     package func sampler(frameCount: Int) -> FrameSampler {
         var sampler = FrameSampler(sampleCount: frameCount)
         sampler.missesTail = repeats(.unseenTail)

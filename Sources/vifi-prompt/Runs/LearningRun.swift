@@ -174,10 +174,12 @@ struct LearningRun {
         return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
     }
 
+    var reader: VideoFileReader { options.reader.following(settings.recipe.pictures) }
+
     /// Training clips, drawn and blended as the recipe says.
     func trainingLoader(cacheBytes: Int) -> ClipLoader {
         ClipLoader(
-            list: data.train, reader: options.reader, sampler: settings.sampler,
+            list: data.train, reader: reader, sampler: settings.sampler,
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
             configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
     }
@@ -185,7 +187,7 @@ struct LearningRun {
     /// Test clips, seen once in the middle.
     func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
         ClipLoader(
-            list: list, reader: options.reader, sampler: settings.sampler,
+            list: list, reader: reader, sampler: settings.sampler,
             transform: settings.testTransform(for: backbone), seed: settings.seed,
             configuration: options.loading(badVideoPolicy: settings.recipe.data.onBadVideo))
     }

@@ -65,7 +65,7 @@ struct PlanTiming {
         var loading = run.options.loading(cacheByteBudget: run.cacheBytes)
         loading.threadCount = 0
         let loader = ClipLoader(
-            list: run.data.train, reader: run.options.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),
+            list: run.data.train, reader: run.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),
             transform: run.settings.trainingTransform(for: run.backbone), seed: run.settings.seed, configuration: loading)
         let positions = Array(loader.trainingOrder(epoch: 0).prefix(count))
         var batch: [LoadedClip] = []
@@ -108,7 +108,7 @@ struct PlanTiming {
         guard let list = run.data.val else { return (0, 0) }
         let count = min(Self.testClipCount, clips)
         let loader = ClipLoader(
-            list: list, reader: run.options.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),
+            list: list, reader: run.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),
             transform: run.settings.testTransform(for: run.backbone), seed: run.settings.seed,
             configuration: {
                 var loading = run.options.loading()

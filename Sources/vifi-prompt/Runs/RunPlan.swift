@@ -214,7 +214,7 @@ struct RunPlan: Encodable {
         guard let first = list.clips.first else { return 0 }
         let transform = run.settings.trainingTransform(for: run.backbone)
         var frameCount = 0
-        let frame = try run.options.reader.frames(
+        let frame = try run.reader.frames(
             of: list.filmPath(first),
             choosing: { count in
                 frameCount = count

@@ -148,7 +148,8 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         var loading = ClipLoader.Configuration()
         loading.badVideoPolicy = settings.data.onBadVideo ?? .fail
         return ClipLoader(
-            list: list.films, reader: VideoFileReader.reporting, sampler: settings.sampler(frameCount: frameCount),
+            list: list.films, reader: VideoFileReader.reporting.following(settings.pictures),
+            sampler: settings.sampler(frameCount: frameCount),
             transform: .testing(side: subject.backbone.architecture.imagePixels, transform), seed: UInt64(settings.training.seed ?? 1),
             configuration: loading)
     }

@@ -81,7 +81,7 @@ struct PredictCommand: ParsableCommand {
         // From here on there is something to keep; without it a signal may end the process as usual.
         if batch.output != nil || batch.watch { Interruption.install() }
         var run = try PredictionRun(
-            models: models.models, style: style, windows: windows, batch: batch, forms: forms,
+            models: models.models, pictures: models.pictures, style: style, windows: windows, batch: batch, forms: forms,
             log: batch.output.map { try AnswerLog(path: $0, settings: settingsDigest(models.digest), retriesFailed: batch.retryFailed) },
             savesMany: sources.mayBeMany || models.models.count > 1)
         try run.process(sources)

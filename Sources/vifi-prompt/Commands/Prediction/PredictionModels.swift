@@ -10,6 +10,7 @@ struct PredictionModels {
     let models: [FilmModel]
     /// SHA-256 over what answers depend on: weights, prompts, classes and how films are looked at.
     let digest: String
+    let pictures: PictureRules
 
     /// - Parameters:
     ///   - prompts: paths; none for plain CLIP.
@@ -53,6 +54,7 @@ struct PredictionModels {
                     + ClassNames(names + noneTexts).digest + " \(noneTexts.count)")
         }
         models = built
+        pictures = settings.pictures
         digest = Digest.of(parts.joined(separator: "\n"))
     }
 

@@ -17,6 +17,7 @@ struct PredictionRun {
     /// For each model, in the names of saved files.
     private let suffixes: [String]
     private var savedPaths: Set<String> = []
+    private let pictures: PictureRules
     private let isolated: IsolatedFilms?
     private let reader: any FilmReading
     private var failures: [any Error] = []
@@ -28,10 +29,11 @@ struct PredictionRun {
     /// - Parameter savesMany: several time lines are expected.
     /// - Throws: where a file of `--save` would be overwritten.
     init(
-        models: [FilmModel], style: AnswerStyle, windows: WindowOptions, batch: BatchOptions, forms: AnswerFormOptions,
+        models: [FilmModel], pictures: PictureRules, style: AnswerStyle, windows: WindowOptions, batch: BatchOptions, forms: AnswerFormOptions,
         log: AnswerLog?, savesMany: Bool
     ) throws {
         self.models = models
+        self.pictures = pictures
         self.style = style
         self.windows = windows
         self.batch = batch
@@ -44,12 +46,12 @@ struct PredictionRun {
             if !pattern.contains("{}"), !forms.force, log == nil, fileExists(pattern) { throw TimelineFileError.exists(path: pattern) }
         }
         if batch.isolate {
-            let films = IsolatedFilms(shortSide: models[0].transform.shortSide) { path, warnings in Self.warn(path, warnings) }
+            let films = IsolatedFilms(shortSide: models[0].transform.shortSide, pictures: pictures) { path, warnings in Self.warn(path, warnings) }
             isolated = films
             reader = films
         } else {
             isolated = nil
-            var films = VideoFileReader()
+            var films = VideoFileReader().following(pictures)
             films.report = { path, warnings in Self.warn(path, warnings.map(\.description)) }
             reader = films
         }
@@ -133,7 +135,7 @@ struct PredictionRun {
 
     private mutating func answer(_ films: [FoundFilm]) throws {
         if let spans = windows.spans {
-            let timelines = FilmTimelines(models: models, window: spans.window, stride: spans.stride)
+            let timelines = FilmTimelines(models: models, window: spans.window, stride: spans.stride, pictures: pictures)
             for (index, film) in films.enumerated() {
                 try checkInterruption()
                 let title = films.count > 1 ? "\(film.path.lastPathComponent.escapedForDisplay) (\(index + 1)/\(films.count))" : "predict"
