@@ -34,10 +34,10 @@ package final class SafetensorsFolder: WeightSource {
         }
         let shards = try names.map { name throws(WeightFileError) in try Self.open(name, in: path, isIndexed: expected != nil) }
         var all: [(tensor: TensorDescription, shard: Int)] = []
-        var shardOfName: [String: Int] = [:]
+        var shardOfName: [Bytewise: Int] = [:]
         for (number, shard) in shards.enumerated() {
             for tensor in shard.tensors {
-                if let other = shardOfName.updateValue(number, forKey: tensor.name) {
+                if let other = shardOfName.updateValue(number, forKey: Bytewise(tensor.name)) {
                     throw Self.error(path, .twoShards(tensor: tensor.name, first: names[other], second: names[number]))
                 }
                 all.append((tensor, number))
@@ -90,18 +90,18 @@ package final class SafetensorsFolder: WeightSource {
         let isSnapshot = home.parentDirectory.lastPathComponent == "snapshots"
         let blobs = home.parentDirectory.parentDirectory.appendingPath("blobs")
         let place = resolved.parentDirectory
-        guard place == home || isSnapshot && place == blobs else { throw error(folder, .shardOutside(name)) }
+        guard place.hasSameBytes(as: home) || isSnapshot && place.hasSameBytes(as: blobs) else { throw error(folder, .shardOutside(name)) }
         return try SafetensorsFile(path: path)
     }
 
     private static func compare(
-        _ expected: ShardIndex, _ found: [String: Int], path: String
+        _ expected: ShardIndex, _ found: [Bytewise: Int], path: String
     ) throws(WeightFileError) {
         for (tensor, shard) in expected.shardOfTensor.sorted(by: { $0.key < $1.key }) where found[tensor] != shard {
-            throw error(path, .notInShard(tensor: tensor, shard: expected.shards[shard]))
+            throw error(path, .notInShard(tensor: tensor.text, shard: expected.shards[shard]))
         }
         for (tensor, shard) in found.sorted(by: { $0.key < $1.key }) where expected.shardOfTensor[tensor] == nil {
-            throw error(path, .notInIndex(tensor: tensor, shard: expected.shards[shard]))
+            throw error(path, .notInIndex(tensor: tensor.text, shard: expected.shards[shard]))
         }
     }
 
@@ -109,7 +109,7 @@ package final class SafetensorsFolder: WeightSource {
 
     private struct ShardIndex {
         var shards: [String] = []
-        var shardOfTensor: [String: Int] = [:]
+        var shardOfTensor: [Bytewise: Int] = [:]
     }
 
     /// `{"metadata": {…}, "weight_map": {"tensor": "shard", …}}`
@@ -120,7 +120,7 @@ package final class SafetensorsFolder: WeightSource {
         } catch { throw WeightFileError(path: path, problem: .file(error)) }
         var cursor = JSONCursor(bytes: bytes, fileOffset: 0, path: path)
         var index = ShardIndex()
-        var numberOfShard: [String: Int] = [:]
+        var numberOfShard: [Bytewise: Int] = [:]
         var fields: Set<String> = []
         try cursor.members { (cursor, field) throws(WeightFileError) in
             guard fields.insert(field).inserted else { throw WeightFileError(path: path, problem: .duplicateName(field)) }
@@ -135,7 +135,7 @@ package final class SafetensorsFolder: WeightSource {
                     numberOfShard[shard] = index.shards.count
                     index.shards.append(shard)
                 }
-                guard index.shardOfTensor.updateValue(numberOfShard[shard] ?? 0, forKey: tensor) == nil else {
+                guard index.shardOfTensor.updateValue(numberOfShard[shard] ?? 0, forKey: Bytewise(tensor)) == nil else {
                     throw WeightFileError(path: path, problem: .duplicateName(tensor))
                 }
                 guard index.shardOfTensor.count <= SafetensorsHeader.tensorLimit else {
@@ -151,7 +151,7 @@ package final class SafetensorsFolder: WeightSource {
 
     /// A file's name without any way elsewhere.
     private static func isPlain(_ name: String) -> Bool {
-        name.utf8.count <= 255 && name.hasSuffix(".safetensors") && !name.hasPrefix(".")
+        name.utf8.count <= 255 && name.endsWithBytes(of: ".safetensors") && !name.isHiddenName
             && name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "\\") && $0 >= 0x20 && $0 != 0x7F }
     }
 }

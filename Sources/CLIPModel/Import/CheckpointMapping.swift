@@ -1,3 +1,4 @@
+import Files
 import WeightFiles
 
 /// Which tensor of a checkpoint is which of ours, found out by names alone.
@@ -48,7 +49,7 @@ struct CheckpointMapping {
                 let prefixes = found.map { String($0.dropLast(signature.count)) }
                 guard found.count == 1 else { throw .severalModels(prefixes: prefixes.sorted()) }
                 let prefix = String(name.dropLast(signature.count))
-                let own = names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+                let own = names.filter { $0.startsWithBytes(of: prefix) }.map { String($0.dropFirst(prefix.count)) }
                 if let refusal = OtherModels.refusal(for: own) { throw refusal }
                 return (layout, prefix)
             }
@@ -63,9 +64,9 @@ struct CheckpointMapping {
         for entry in layout.entries { for name in entry.origin.names { origins[name, default: []].append(entry) } }
         var chosen: [String: TensorOrigin] = [:]
         var left: [String: [String]] = [:]
-        let present = Set(names)
+        let present = Set<Bytewise>(texts: names)
         for name in names {
-            guard name.hasPrefix(prefix) else {
+            guard name.startsWithBytes(of: prefix) else {
                 left[String(name.prefix { $0 != "." }), default: []].append(name)
                 continue
             }

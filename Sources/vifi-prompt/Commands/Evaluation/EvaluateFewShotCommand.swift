@@ -71,6 +71,10 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let classes = try ClassNames.readTold(labels)
         let tested = try TestList(val, classes: classes, films: data.films, root: given.data.root)
         let source = try TestList(train, classes: classes, films: data.films, root: given.data.root)
+        // Before there is a folder; each run looks again.
+        if setting.methods != [.zeroShot] {
+            try data.films.allowances.check(train: source.list, validation: tested.list, classes: classes)
+        }
         let seeds = seeds?.seeds ?? [setting.recipe(setting.methods[0]).training.seed ?? 1]
         // The pocket world's recorded runs learn longer from more shots, as epochs do by themselves.
         let hasLength = given.training.epochs != nil || given.training.steps != nil
