@@ -19,9 +19,11 @@ package struct Digest {
         hash.finalize().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
     }
 
-    package static func of(_ text: String) -> String {
+    package static func of(_ text: String) -> String { of(Array(text.utf8)) }
+
+    package static func of(_ bytes: [UInt8]) -> String {
         var digest = Digest()
-        digest.update(Array(text.utf8))
+        digest.update(bytes)
         return digest.hexadecimal
     }
 

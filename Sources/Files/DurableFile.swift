@@ -142,6 +142,6 @@ package func syncDirectory(_ path: String) -> Bool {
 /// Bytes that an ordinary user may still write on the file system that holds `path`.
 package func freeByteCount(near path: String) -> Int {
     var status = statvfs()
-    guard unsafe statvfs(path.parentDirectory, &status) == 0 else { return 0 }
+    guard unsafe path.parentDirectory.withSystemPath({ unsafe statvfs($0, &status) }) == 0 else { return 0 }
     return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
 }

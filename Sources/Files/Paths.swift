@@ -2,6 +2,7 @@ import Glibc
 
 /// To the system a slash is a byte; as a Character it would be another one with a combining mark after it.
 private let slash = UInt8(ascii: "/")
+private let dot = UInt8(ascii: ".")
 
 extension String {
     /// The directory part of a path: `a/b` for `a/b/c` and `a/b/c/`, `.` for `c`, `/` for `/c`.
@@ -17,8 +18,25 @@ extension String {
         utf8.split(separator: slash).last.map { String(Substring($0)) } ?? self
     }
 
+    /// What follows the last dot of the last name, in lower case; nil for hidden files and names without a dot.
+    package var pathEnding: String? {
+        let name = lastPathComponent.utf8
+        guard let point = name.lastIndex(of: dot), point != name.startIndex else { return nil }
+        return String(Substring(name[name.index(after: point)...])).lowercased()
+    }
+
+    /// The last name without `pathEnding` and its dot.
+    package var pathStem: String {
+        let name = lastPathComponent
+        guard let point = name.utf8.lastIndex(of: dot), point != name.utf8.startIndex else { return name }
+        return String(Substring(name.utf8[..<point]))
+    }
+
+    /// Whether it is the name of a hidden file or folder.
+    package var isHiddenName: Bool { utf8.first == dot }
+
     package func appendingPath(_ component: String) -> String {
-        isEmpty ? component : hasSuffix("/") ? self + component : self + "/" + component
+        isEmpty ? component : utf8.last == slash ? self + component : self + "/" + component
     }
 }
 
@@ -26,7 +44,7 @@ extension String {
 package func resolvedPath(_ path: String) -> String? {
     guard let buffer = unsafe realpath(path, nil) else { return nil }
     defer { unsafe free(buffer) }
-    return unsafe String(cString: buffer)
+    return unsafe String(systemPath: buffer)
 }
 
 package func fileExists(_ path: String) -> Bool {
@@ -80,7 +98,7 @@ package func renameDirectory(_ path: String, to newPath: String) throws(FileErro
     syncDirectory(newPath.parentDirectory)
 }
 
-/// The names in a directory, sorted; without `.` and `..`.
+/// The names in a directory, in order of the bytes of their texts; without `.` and `..`.
 package func directoryEntries(_ path: String) throws(FileError) -> [String] {
     guard let directory = unsafe opendir(path) else {
         throw FileError(path: path, problem: errno == ENOENT ? .missing : .notReadable(reason: systemErrorText()))
@@ -89,9 +107,9 @@ package func directoryEntries(_ path: String) throws(FileError) -> [String] {
     var names: [String] = []
     while let entry = unsafe readdir(directory) {
         let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-            unsafe String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            unsafe String(pathBytes: raw.prefix { $0 != 0 })
         }
         if name != "." && name != ".." { names.append(name) }
     }
-    return names.sorted()
+    return names.sortedBytewise()
 }

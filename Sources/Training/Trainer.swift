@@ -1,5 +1,6 @@
 import CLIPModel
 import Evaluation
+import Files
 import Foundation
 import Tensors
 import VideoData
@@ -224,7 +225,7 @@ package struct Trainer {
     private func knownFilms() -> EmptyFilms {
         var films = EmptyFilms()
         guard group.count > 1, clips.configuration.badVideoPolicy == .skip else { return films }
-        let paths = Set(clips.badVideos.all.map(\.path))
+        let paths = Set<Bytewise>(texts: clips.badVideos.all.map(\.path))
         films.expected = Set(clips.list.clips.indices.filter { paths.contains(clips.list.filmPath(clips.list.clips[$0])) })
         return films
     }

@@ -21,7 +21,7 @@ package enum NumpyArchiveWriter {
     package static func write(
         _ arrays: [(name: String, array: NumpyArray)], to path: String
     ) throws(WeightFileError) -> String {
-        precondition(Set(arrays.map(\.name)).count == arrays.count, "an array's name occurs twice")
+        precondition(Set(arrays.map { Bytewise($0.name) }).count == arrays.count, "an array's name occurs twice")
         let byteCount = arrays.reduce(0) { $0 + $1.array.byteCount + 256 }
         var zip = try ZipWriter(path: path, contentByteCount: byteCount)
         for (name, array) in arrays {

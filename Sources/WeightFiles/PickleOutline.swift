@@ -59,12 +59,12 @@ struct PickleOutline {
         } catch {
             throw problem(.pickle(entry: entry, offset: values.bytes.count, fault: error))
         }
-        var seen: Set<String> = []
+        var seen: Set<Bytewise> = []
         for tensor in tensors {
             if let fault = WeightFileError.TextFault(inName: tensor.name) {
                 throw problem(.text(offset: 0, fault: fault))
             }
-            guard seen.insert(tensor.name).inserted else { throw problem(.duplicateName(tensor.name)) }
+            guard seen.insert(tensor.name) else { throw problem(.duplicateName(tensor.name)) }
         }
     }
 

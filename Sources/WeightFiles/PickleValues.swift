@@ -1,3 +1,5 @@
+import Files
+
 /// What a pickle holds, as plain records in arrays.
 ///
 /// Values refer to each other by index: nothing is nested in memory, so nothing recurses when a
@@ -70,8 +72,8 @@ struct PickleValues {
     private(set) var names: [String] = []
     private(set) var storages: [Storage] = []
     private(set) var tensors: [Tensor] = []
-    private var indexOfName: [String: Int32] = [:]
-    private var indexOfStorage: [String: Int32] = [:]
+    private var indexOfName: [Bytewise: Int32] = [:]
+    private var indexOfStorage: [Bytewise: Int32] = [:]
     private var smallIntegers = [Reference](repeating: -1, count: 256)
 
     static let valueLimit = 1 << 20

@@ -82,7 +82,7 @@ private struct PickleWriter {
     }
 
     private mutating func append(_ members: [(key: String, value: PyTorchValue)]) {
-        precondition(Set(members.map(\.key)).count == members.count, "a key occurs twice")
+        precondition(Set(members.map { Bytewise($0.key) }).count == members.count, "a key occurs twice")
         append(code: "(")
         for member in members {
             append(text: member.key)

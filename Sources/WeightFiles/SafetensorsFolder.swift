@@ -34,10 +34,10 @@ package final class SafetensorsFolder: WeightSource {
         }
         let shards = try names.map { name throws(WeightFileError) in try Self.open(name, in: path, isIndexed: expected != nil) }
         var all: [(tensor: TensorDescription, shard: Int)] = []
-        var shardOfName: [String: Int] = [:]
+        var shardOfName: [Bytewise: Int] = [:]
         for (number, shard) in shards.enumerated() {
             for name in shard.names + shard.exotic.map(\.name) {
-                if let other = shardOfName.updateValue(number, forKey: name) {
+                if let other = shardOfName.updateValue(number, forKey: Bytewise(name)) {
                     throw Self.error(path, .twoShards(tensor: name, first: names[other], second: names[number]))
                 }
             }
@@ -129,13 +129,13 @@ package final class SafetensorsFolder: WeightSource {
     }
 
     private static func compare(
-        _ expected: ShardIndex, _ found: [String: Int], path: String
+        _ expected: ShardIndex, _ found: [Bytewise: Int], path: String
     ) throws(WeightFileError) {
         for (tensor, shard) in expected.shardOfTensor.sorted(by: { $0.key < $1.key }) where found[tensor] != shard {
-            throw error(path, .notInShard(tensor: tensor, shard: expected.shards[shard]))
+            throw error(path, .notInShard(tensor: tensor.text, shard: expected.shards[shard]))
         }
         for (tensor, shard) in found.sorted(by: { $0.key < $1.key }) where expected.shardOfTensor[tensor] == nil {
-            throw error(path, .notInIndex(tensor: tensor, shard: expected.shards[shard]))
+            throw error(path, .notInIndex(tensor: tensor.text, shard: expected.shards[shard]))
         }
     }
 
@@ -143,7 +143,7 @@ package final class SafetensorsFolder: WeightSource {
 
     private struct ShardIndex {
         var shards: [String] = []
-        var shardOfTensor: [String: Int] = [:]
+        var shardOfTensor: [Bytewise: Int] = [:]
     }
 
     /// `{"metadata": {…}, "weight_map": {"tensor": "shard", …}}`
@@ -154,7 +154,7 @@ package final class SafetensorsFolder: WeightSource {
         } catch { throw WeightFileError(path: path, problem: .file(error)) }
         var cursor = JSONCursor(bytes: bytes, fileOffset: 0, path: path)
         var index = ShardIndex()
-        var numberOfShard: [String: Int] = [:]
+        var numberOfShard: [Bytewise: Int] = [:]
         var fields: Set<String> = []
         try cursor.members { (cursor, field) throws(WeightFileError) in
             guard fields.insert(field).inserted else { throw WeightFileError(path: path, problem: .duplicateName(field)) }
@@ -169,7 +169,7 @@ package final class SafetensorsFolder: WeightSource {
                     numberOfShard[shard] = index.shards.count
                     index.shards.append(shard)
                 }
-                guard index.shardOfTensor.updateValue(numberOfShard[shard] ?? 0, forKey: tensor) == nil else {
+                guard index.shardOfTensor.updateValue(numberOfShard[shard] ?? 0, forKey: Bytewise(tensor)) == nil else {
                     throw WeightFileError(path: path, problem: .duplicateName(tensor))
                 }
                 guard index.shardOfTensor.count <= SafetensorsHeader.tensorLimit else {

@@ -1,3 +1,5 @@
+import Files
+
 /// The header of a safetensors file: what tensors there are, and where.
 struct SafetensorsHeader: Equatable {
     var metadata: [String: String] = [:]
@@ -85,15 +87,15 @@ private struct Parser {
     var cursor: JSONCursor
     var metadata: [String: String] = [:]
     var tensors: [Tensor] = []
-    private var names: Set<String> = []
+    private var names: Set<Bytewise> = []
     private var metadataByteCount = 0
 
     init(cursor: JSONCursor) { self.cursor = cursor }
 
     mutating func parse() throws(WeightFileError) {
         try parseMembers { (parser, name) throws(WeightFileError) in
-            guard parser.names.insert(name).inserted else { throw parser.error(.duplicateName(name)) }
-            if name == SafetensorsHeader.metadataName {
+            guard parser.names.insert(name) else { throw parser.error(.duplicateName(name)) }
+            if name.hasSameBytes(as: SafetensorsHeader.metadataName) {
                 try parser.parseMetadata()
             } else {
                 guard parser.tensors.count < SafetensorsHeader.tensorLimit else {

@@ -61,14 +61,14 @@ extension WeightSource {
 struct TensorIndex: Sendable {
     let path: String
     let tensors: [TensorDescription]
-    private let indexOfName: [String: Int]
+    private let indexOfName: [Bytewise: Int]
 
     /// - Parameter tensors: with unique names.
     init(_ tensors: [TensorDescription], path: String) {
         self.path = path
         self.tensors = tensors
         indexOfName = Dictionary(
-            tensors.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+            tensors.enumerated().map { (Bytewise($0.element.name), $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
 
     func contains(_ name: String) -> Bool { indexOfName[name] != nil }

@@ -17,7 +17,7 @@ struct ZipArchive {
 
     /// The one folder that everything is in.
     let root: String
-    let entries: [String: Entry]
+    let entries: [Bytewise: Entry]
     /// False where every checksum is zero, as PyTorch writes on request.
     let hasChecksums: Bool
 
@@ -34,7 +34,7 @@ struct ZipArchive {
         let end = try EndRecord(file: file)
         let bytes = try readBytes(of: file, at: end.directory.lowerBound, count: end.directory.count)
         let records = try Self.records(bytes, directoryStart: end.directory.lowerBound, count: end.count, path: file.path)
-        if records.contains(where: { $0.name.hasSuffix(".npy") && !$0.name.contains("/") }) {
+        if records.contains(where: { $0.name.endsWithBytes(of: ".npy") && !$0.name.utf8.contains(UInt8(ascii: "/")) }) {
             throw WeightFileError(path: file.path, problem: .lookalike(.numpyArchive))
         }
         do {
@@ -42,7 +42,7 @@ struct ZipArchive {
         } catch {
             throw WeightFileError(path: file.path, problem: .archive(error))
         }
-        var entries: [String: Entry] = [:]
+        var entries: [Bytewise: Entry] = [:]
         entries.reserveCapacity(records.count)
         var previous: (name: String, end: Int)?
         for record in records.sorted(by: { $0.headerOffset < $1.headerOffset }) {
@@ -52,7 +52,8 @@ struct ZipArchive {
             }
             let range = try Self.dataRange(of: record, in: file, limit: end.directory.lowerBound)
             previous = (record.name, range.upperBound)
-            let name = String(record.name.dropFirst(root.count + 1))
+            // By bytes: as a Character the slash may hold a combining mark after it.
+            let name = String(Substring(record.name.utf8.dropFirst(root.utf8.count + 1)))
             entries[name] = Entry(
                 name: name, byteRange: range, checksum: record.checksum, isStored: record.method == 0)
         }

@@ -31,9 +31,9 @@ struct VifiPromptCommand: ParsableCommand {
         Interruption.useOwnThread()
         // A file size limit then fails the write, which is reported, instead of ending the process.
         signal(SIGXFSZ, SIG_IGN)
-        Ranks.quieten(CommandLine.arguments)
+        Ranks.quieten(processArguments)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(Array(processArguments.dropFirst()))
             try command.run()
             Ranks.leave()
         } catch let error as any ReportableError {

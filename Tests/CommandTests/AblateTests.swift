@@ -27,7 +27,7 @@ import Testing
     }
 
     private func arguments(_ more: String...) -> [String] {
-        ["ablate", "grid.yaml", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors",
+        ["ablate", "grid.yaml", "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors",
             "--frames", "2", "--threads", "1", "--output", "out"] + more
     }
 
@@ -65,7 +65,7 @@ import Testing
 
         // The same numbers as the run by itself.
         let alone = try program.run([
-            "learn", "--recipe", "grid.yaml", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone",
+            "learn", "--recipe", "grid.yaml", "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone",
             "clip.safetensors", "--frames", "2", "--threads", "1", "--set", "prompts.vision_tokens=2", "--set", "prompts.vision_depth=1",
             "--seed", "1", "--output", "alone",
         ])

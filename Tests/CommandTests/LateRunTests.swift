@@ -10,7 +10,7 @@ import Testing
 
     init() throws { program = try .withFilms() }
 
-    private static let films = ["--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
+    private static let films = ["--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
     private static let steps = ["--batch-size", "2", "--accumulation-steps", "1", "--vision-tokens", "2", "--threads", "1"]
     private static let quick = ["--quick", "--batch-size", "2", "--accumulation-steps", "1", "--text-tokens", "2", "--threads", "1"]
 

@@ -120,17 +120,6 @@ import vifi_prompt
         #expect(try directoryEntries(program.folder.path("out")) == ["a.png", "a.srt", "b.png", "b.srt", "c.srt"])
     }
 
-    @Test func filmsThatCannotBeNamedAreTold() throws {
-        try film("in/a.mp4")
-        let path = program.folder.path("in/") + "?.mp4"
-        let bytes = path.utf8CString.map { $0 == 0x3f ? CChar(bitPattern: 0xff) : $0 }
-        let file = unsafe bytes.withUnsafeBufferPointer { buffer in unsafe buffer.baseAddress.map { unsafe open($0, O_CREAT | O_WRONLY, 0o600) } ?? -1 }
-        #expect(file >= 0)
-        close(file)
-        let outcome = try predict("in")
-        #expect(outcome.status == 0 && outcome.messages.contains("in: 1 film; passed over: 1 file whose name is not UTF-8"))
-    }
-
     // MARK: Answers
 
     @Test func unlikelyFilmsAreNoneOfTheClasses() throws {

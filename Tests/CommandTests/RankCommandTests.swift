@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: Program.hasRanks, "mpirun is not here, or the build has no MPI"))
 struct RankCommandTests {
     private static let flags = [
-        "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
+        "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
         "--batch-size", "4", "--accumulation-steps", "1", "--eval-every", "2", "--threads", "1", "--save-every", "0",
     ]
 
@@ -137,7 +137,7 @@ struct RankCommandTests {
     @Test func anElementRuns() throws {
         let program = try Program.withFilms()
         let planned = try program.run([
-            "plan", "--emit", "slurm-array", "learn", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone",
+            "plan", "--emit", "slurm-array", "learn", "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone",
             "clip.safetensors", "--frames", "2", "--epochs", "1", "--vision-tokens", "2", "--text-tokens", "2", "--seeds", "3,5", "--vary",
             "shots=1,2", "--vary", "learning-rate=0.01,0.02", "--threads", "1", "--no-timing",
         ])

@@ -27,7 +27,7 @@ import VideoData
     /// Two seeds of a run, and an evaluation of the first one's prompts.
     private func work(labels: String = "labels.csv") throws {
         try run(
-            "learn", "--train", "list.txt", "--val", "list.txt", "--labels", labels, "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "2",
+            "learn", "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", labels, "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "2",
             "--seeds", "1,2", "--output", "runs/seeds")
         try run(
             "evaluate", "list", "--val", "list.txt", "--labels", labels, "--backbone", "clip.safetensors", "--frames", "2", "--prompts",

@@ -156,7 +156,7 @@ import WeightFiles
 
     private func arguments(_ command: String, epochs: Int, output: String, more: [String] = []) -> [String] {
         [
-            command, "--captions", "captions.csv", "--val-captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2",
+            command, "--captions", "captions.csv", "--val-captions", "captions.csv", "--allow-shared-videos", "--backbone", "clip.safetensors", "--frames", "2",
             "--batch-size", "5", "--epochs", "\(epochs)", "--eval-every", "3", "--save-every", "0", "--threads", "1", "--learning-rate",
             "1e-3", "--output", output,
         ] + (command == "learn" ? ["--vision-tokens", "2", "--text-tokens", "2"] : []) + more

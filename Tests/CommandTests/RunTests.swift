@@ -8,7 +8,7 @@ import Testing
     private func world() throws -> Program { try .withFilms() }
 
     private static let flags = [
-        "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
+        "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
         "--batch-size", "2", "--accumulation-steps", "1", "--eval-every", "3", "--save-every", "0", "--threads", "1",
     ]
 

@@ -59,7 +59,7 @@ import VideoData
         #expect(list.films.clips == [AnnotatedClip(path: "my films/a b.mp4", label: 0), AnnotatedClip(path: "c.mp4", label: 1)])
         #expect(list.pairs.clips.map(\.label) == [0, 1, 2] && list.pairs.clips[2].path == "my films/a b.mp4")
         // What is written reads back.
-        let again = try CaptionList.read(try folder.write("again.csv", list.text))
+        let again = try CaptionList.read(try folder.write("again.csv", list.bytes))
         #expect(again.videos == list.videos && again.captions == list.captions)
     }
 
@@ -125,7 +125,8 @@ import VideoData
         #expect(without.note != nil && rows(without, "train") == ["video1.mp4: a, b", "video1.mp4: d", "video2.mp4: e"])
         let both = try published("data.json", "test.csv", "MSRVTT_train.7k.csv", "MSRVTT_train.9k.csv")
         #expect(both.parts.map(\.name) == ["train.7k", "train.9k", "test"])
-        #expect(both.warnings == [.sharedVideos(first: "video4.mp4", count: 1)])
+        let error = #expect(throws: DatasetError.self) { try both.refuseSharedVideos(root: nil) }
+        #expect(error?.description.contains("'video4.mp4' stands in ") == true)
         #expect(rows(try published("test.csv"), "test")?.count == 2)
     }
 

@@ -1,3 +1,4 @@
+import Files
 import WeightFiles
 
 /// Which tensor of a checkpoint is which of ours, found out by names alone.
@@ -89,7 +90,7 @@ struct CheckpointMapping {
         for entry in layout.entries { for name in entry.origin.names { origins[name, default: []].append(entry) } }
         var chosen: [String: TensorOrigin] = [:]
         var left: [String: [String]] = [:]
-        let present = Set(names)
+        let present = Set<Bytewise>(texts: names)
         for name in names {
             guard name.starts(withName: prefix), !others.contains(where: { name.starts(withName: $0) }) else {
                 left[String(name.prefix { $0 != "." }), default: []].append(name)

@@ -143,8 +143,13 @@ package struct RunDirectory: ~Copyable {
     /// A list under `split/`. Returns its SHA-256.
     @discardableResult
     package func writeSplit(_ name: String, text: String) throws(FileError) -> String {
+        try writeSplit(name, bytes: Array(text.utf8))
+    }
+
+    @discardableResult
+    package func writeSplit(_ name: String, bytes: [UInt8]) throws(FileError) -> String {
         try createDirectory(path.appendingPath("split"))
-        return try DurableFile.write(text, to: path.appendingPath("split").appendingPath(name))
+        return try DurableFile.write(bytes, to: path.appendingPath("split").appendingPath(name))
     }
 
     package mutating func log(_ step: StepReport) {

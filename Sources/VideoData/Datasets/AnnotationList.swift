@@ -10,6 +10,15 @@ package struct AnnotatedClip: Sendable, Hashable {
         self.path = path
         self.label = label
     }
+
+    package static func == (left: AnnotatedClip, right: AnnotatedClip) -> Bool {
+        left.label == right.label && left.path.hasSameBytes(as: right.path)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(Bytewise(path))
+        hasher.combine(label)
+    }
 }
 
 /// A list of films with their classes, `relative/path label` on each line.
@@ -48,12 +57,14 @@ package struct AnnotationList: Sendable {
         var lines = try LineReader(path: path, lineLimit: lineLimit)
         var list = AnnotationList(path: path, root: root ?? path.parentDirectory, clips: [])
         var repeats = RepeatedPaths()
-        while let line = try lines.next() {
+        var labels = CountedLabels()
+        while let line = try lines.nextOfPaths() {
             let text = line.trimmingBlanks()
             if text.isEmpty { continue }
             do {
                 let clip = try parse(text, classCount: classCount)
                 repeats.note(clip, line: lines.lineNumber)
+                labels.note(clip.label)
                 list.clips.append(clip)
             } catch {
                 throw DatasetError(path: path, line: lines.lineNumber, problem: error.problem)
@@ -63,7 +74,7 @@ package struct AnnotationList: Sendable {
             }
         }
         guard !list.clips.isEmpty else { throw DatasetError(path: path, problem: .noClips) }
-        list.warnings = repeats.warnings(list: path)
+        list.warnings = repeats.warnings(list: path) + (labels.lastFromOne.map { [.labelsFromOne(list: path, last: $0)] } ?? [])
         return list
     }
 
@@ -90,9 +101,9 @@ struct LineFault: Error {
 
 /// - Parameter text: without blanks at its ends, not empty.
 private func parse(_ text: String, classCount: Int?) throws(LineFault) -> AnnotatedClip {
-    var fields = try text.first == "\"" ? quotedFields(text) : plainFields(text)
+    var fields = try text.unicodeScalars.first == "\"" ? quotedFields(text) : plainFields(text)
     let label = try label(fields.label, classCount: classCount)
-    if text.first != "\"", let path = beforeNumber(fields.path) {
+    if text.unicodeScalars.first != "\"", let path = beforeNumber(fields.path) {
         // A frame count after a film's name says nothing new. After anything else it counts the pictures of
         // a folder, as in mmaction's rawframe lists, or belongs to the name: nobody can tell.
         guard ClassFolders.isFilm(path) else { throw LineFault(.threeColumns) }
@@ -115,7 +126,9 @@ private func beforeNumber(_ path: String) -> String? {
 }
 
 private func quotedFields(_ text: String) throws(LineFault) -> (path: String, label: String) {
-    var path = ""
+    // By scalars: with an accent after it a quote would be another character.
+    let text = text.unicodeScalars
+    var path = String.UnicodeScalarView()
     var index = text.index(after: text.startIndex)
     while index < text.endIndex {
         let next = text.index(after: index)
@@ -128,7 +141,7 @@ private func quotedFields(_ text: String) throws(LineFault) -> (path: String, la
         } else {
             let rest = String(text[next...])
             guard rest.first?.isBlank == true else { throw LineFault(rest.isEmpty ? .oneField : .textAfterQuote) }
-            return (path, rest.trimmingBlanks())
+            return (String(path), rest.trimmingBlanks())
         }
     }
     throw LineFault(.unclosedQuote)
@@ -169,12 +182,12 @@ private let filmProtocols: Set<String> = [
 
 /// Paths met before, for the warnings.
 private struct RepeatedPaths {
-    private var labels: [String: Int] = [:]
+    private var labels: [Bytewise: Int] = [:]
     private var same: (path: String, line: Int, count: Int)?
     private var contradicting: (path: String, line: Int, count: Int)?
 
     mutating func note(_ clip: AnnotatedClip, line: Int) {
-        guard let earlier = labels.updateValue(clip.label, forKey: clip.path) else { return }
+        guard let earlier = labels.updateValue(clip.label, forKey: Bytewise(clip.path)) else { return }
         if earlier == clip.label {
             same = (same?.path ?? clip.path, same?.line ?? line, (same?.count ?? 0) + 1)
         } else {
@@ -226,8 +239,8 @@ extension String {
 
 extension AnnotationList {
     /// The list as `read` reads it back.
-    package static func text(of clips: [AnnotatedClip]) -> String {
-        clips.map { "\(written($0.path)) \($0.label)\n" }.joined()
+    package static func bytes(of clips: [AnnotatedClip]) -> [UInt8] {
+        clips.map { "\(written($0.path)) \($0.label)\n" }.joined().pathBytes
     }
 
     private static func written(_ path: String) -> String {

@@ -15,6 +15,14 @@ package struct CSVReader {
     /// Fields of one record; published tables have six.
     static let fieldLimit = 1024
 
+    /// What fields are.
+    enum Content {
+        /// UTF-8; anything else is refused.
+        case text
+        /// Bytes, written as `String(pathBytes:)` writes them.
+        case paths
+    }
+
     package static func records(of path: String) throws(DatasetError) -> [Record] {
         var records: [Record] = []
         try eachRecord(of: path, byteLimit: byteLimit) { record throws(DatasetError) in records.append(record) }
@@ -23,7 +31,7 @@ package struct CSVReader {
 
     /// Calls `body` with each record in turn: a table may be much larger in memory than in its file.
     static func eachRecord(
-        of path: String, byteLimit: Int, _ body: (Record) throws(DatasetError) -> Void
+        of path: String, byteLimit: Int, as content: Content = .text, _ body: (Record) throws(DatasetError) -> Void
     ) throws(DatasetError) {
         let bytes: [UInt8]
         do {
@@ -32,19 +40,21 @@ package struct CSVReader {
             throw DatasetError(path: path, problem: .file(error))
         }
         guard !bytes.contains(0) else { throw DatasetError(path: path, problem: .zeroByte) }
-        guard String(validating: bytes, as: UTF8.self) != nil else { throw DatasetError(path: path, problem: .notUTF8) }
-        var parser = CSVReader(path: path, bytes: bytes)
+        guard content == .paths || String(validating: bytes, as: UTF8.self) != nil else { throw DatasetError(path: path, problem: .notUTF8) }
+        var parser = CSVReader(path: path, bytes: bytes, content: content)
         try parser.eachRecord(body)
     }
 
     private let path: String
     private let bytes: [UInt8]
+    private let content: Content
     private var index: Int
     private var line = 1
 
-    private init(path: String, bytes: [UInt8]) {
+    private init(path: String, bytes: [UInt8], content: Content) {
         self.path = path
         self.bytes = bytes
+        self.content = content
         index = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     }
 
@@ -67,19 +77,19 @@ package struct CSVReader {
         guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { return plainField() }
         let start = line
         index += 1
-        var content: [UInt8] = []
+        var value: [UInt8] = []
         while index < bytes.count {
             let byte = bytes[index]
             index += 1
             if byte == UInt8(ascii: "\n") { line += 1 }
             if byte != UInt8(ascii: "\"") {
-                content.append(byte)
+                value.append(byte)
             } else if index < bytes.count && bytes[index] == UInt8(ascii: "\"") {
-                content.append(byte)
+                value.append(byte)
                 index += 1
             } else {
                 guard atFieldEnd else { throw DatasetError(path: path, line: line, problem: .textAfterQuote) }
-                return String(decoding: content, as: UTF8.self)
+                return text(value[...])
             }
         }
         throw DatasetError(path: path, line: start, problem: .unclosedQuote)
@@ -88,7 +98,11 @@ package struct CSVReader {
     private mutating func plainField() -> String {
         let start = index
         while !atFieldEnd { index += 1 }
-        return String(decoding: bytes[start..<index], as: UTF8.self)
+        return text(bytes[start..<index])
+    }
+
+    private func text(_ bytes: ArraySlice<UInt8>) -> String {
+        content == .paths ? String(pathBytes: bytes) : String(decoding: bytes, as: UTF8.self)
     }
 
     private var atFieldEnd: Bool {

@@ -29,7 +29,7 @@ package struct CaptionList: Sendable {
     /// In the order of the rows.
     package private(set) var captions: [Caption] = []
     package var warnings: [DatasetWarning] = []
-    private var positions: [String: Int] = [:]
+    private var positions: [Bytewise: Int] = [:]
 
     package init(path: String, root: String) {
         self.path = path
@@ -54,7 +54,7 @@ package struct CaptionList: Sendable {
         var columns: Columns?
         var known: Set<Caption> = []
         var repeated: (text: String, line: Int, count: Int)?
-        try CSVReader.eachRecord(of: path, byteLimit: byteLimit) { record throws(DatasetError) in
+        try CSVReader.eachRecord(of: path, byteLimit: byteLimit, as: .paths) { record throws(DatasetError) in
             guard let header = columns else {
                 columns = try Columns(record, path: path)
                 return
@@ -93,8 +93,10 @@ package struct CaptionList: Sendable {
                 throw DatasetError(
                     path: path, line: record.line, problem: .fieldCount(found: record.fields.count, expected: count))
             }
-            return try CaptionList.checked(
-                video: record.fields[video], caption: record.fields[caption], file: path, line: record.line)
+            guard let caption = String(validating: record.fields[caption].pathBytes, as: UTF8.self) else {
+                throw DatasetError(path: path, line: record.line, problem: .notUTF8)
+            }
+            return try CaptionList.checked(video: record.fields[video], caption: caption, file: path, line: record.line)
         }
     }
 
@@ -127,9 +129,10 @@ package struct CaptionList: Sendable {
     }
 
     /// The list as `read` reads it back.
-    package var text: String {
-        "video,caption\n"
-            + captions.map { "\(videos[$0.video].csvField),\($0.text.csvField)\n" }.joined()
+    package var bytes: [UInt8] {
+        var bytes = Array("video,caption\n".utf8)
+        for caption in captions { bytes += videos[caption.video].csvField.pathBytes + Array(",\(caption.text.csvField)\n".utf8) }
+        return bytes
     }
 
     /// The list without the films that `keeps` refuses and their captions, under the paths that it gives.

@@ -16,30 +16,39 @@ package struct ClassFolders: Sendable {
     package let otherFiles: [String]
     /// Folders inside class folders; films in them are not looked for.
     package let innerFolders: [String]
+    /// Parts of a divided folder that are not used: `test` beside `train` and `val`.
+    package let unusedParts: [String]
 
     /// - Throws: `DatasetError` where no folder holds a film.
     package init(root: String) throws(DatasetError) {
         let parts = try Self.parts(of: root)
         var found: [Part] = []
         for part in parts { found.append(try Part(root: root, prefix: part)) }
-        let names = Set(found.flatMap { $0.films.map(\.folder) }).sorted()
+        // Folders, so their names are bytes: two that look alike give two classes.
+        let names = Set<Bytewise>(texts: found.flatMap { $0.films.map(\.folder) }).sorted().map(\.text)
         guard !names.isEmpty else { throw DatasetError(path: root, problem: .noClassFolders) }
-        let labels = Dictionary(uniqueKeysWithValues: zip(names, 0...))
+        let labels = Dictionary(zip(names.map(Bytewise.init), 0...)) { first, _ in first }
         func clips(_ part: Part) -> [AnnotatedClip] {
             part.films.compactMap { film in labels[film.folder].map { AnnotatedClip(path: film.path, label: $0) } }
         }
-        classes = ClassNames(names)
+        var classes = ClassNames(names)
+        classes.warnings = ClassNames.namesAlike(names, in: root)
+            + names.filter { $0.pathBytes.count != $0.utf8.count }.map { .nameNotText(file: root, name: $0) }
+        self.classes = classes
         self.clips = clips(found[0])
         valClips = found.count > 1 ? clips(found[1]) : nil
         emptyFolders = found.flatMap(\.emptyFolders)
         otherFiles = found.flatMap(\.otherFiles)
         innerFolders = found.flatMap(\.innerFolders)
+        unusedParts = parts.count < 2 ? [] : try Self.entries(root).filter { name in
+            !name.isHiddenName && isDirectory(root.appendingPath(name)) && !parts.contains { $0.hasSameBytes(as: name + "/") }
+        }
         if self.clips.isEmpty { throw DatasetError(path: root.appendingPath(parts[0]), problem: .noClassFolders) }
     }
 
     /// Where class folders are: prefixes of paths below the root, ending in a slash, or one empty prefix.
     private static func parts(of root: String) throws(DatasetError) -> [String] {
-        let folders = try entries(root).filter { $0.first != "." && isDirectory(root.appendingPath($0)) }
+        let folders = try entries(root).filter { !$0.isHiddenName && isDirectory(root.appendingPath($0)) }
         let seconds = folders.filter { ["val", "valid", "validation", "test"].contains($0.lowercased()) }
         guard let train = folders.first(where: { $0.lowercased() == "train" }), let second = seconds.last, folders.count <= 3,
             folders.count == seconds.count + 1
@@ -57,12 +66,12 @@ package struct ClassFolders: Sendable {
 
         init(root: String, prefix: String) throws(DatasetError) {
             let top = prefix.isEmpty ? root : root.appendingPath(prefix)
-            for folder in try ClassFolders.entries(top) where folder.first != "." {
+            for folder in try ClassFolders.entries(top) where !folder.isHiddenName {
                 guard isDirectory(top.appendingPath(folder)) else {
                     if !ClassFolders.isList(folder) { otherFiles.append(prefix + folder) }
                     continue
                 }
-                let names = try ClassFolders.entries(top.appendingPath(folder)).filter { $0.first != "." }
+                let names = try ClassFolders.entries(top.appendingPath(folder)).filter { !$0.isHiddenName }
                 let inner = names.filter { isDirectory(top.appendingPath(folder).appendingPath($0)) }
                 let films = names.filter { ClassFolders.isFilm($0) && isRegularFile(top.appendingPath(folder).appendingPath($0)) }
                 for film in films {
@@ -74,7 +83,7 @@ package struct ClassFolders: Sendable {
                 }
                 if films.isEmpty { emptyFolders.append(prefix + folder) }
                 innerFolders += inner.map { prefix + folder + "/" + $0 }
-                let known = Set(films).union(inner)
+                let known = Set<Bytewise>(texts: films + inner)
                 otherFiles += names.filter { !known.contains($0) }.map { prefix + folder + "/" + $0 }
             }
         }
@@ -95,6 +104,6 @@ package struct ClassFolders: Sendable {
 
     /// Whether a name ends as films do.
     static func isFilm(_ name: String) -> Bool {
-        name.first != "." && FilmEndings.isFilm(name)
+        !name.isHiddenName && FilmEndings.isFilm(name)
     }
 }

@@ -62,6 +62,16 @@ package struct ClassNames: Sendable, Equatable {
             .filter { $0.value.count > 1 }
             .sorted { $0.value[0] < $1.value[0] }
             .map { .repeatedNames(file: path, name: $0.key, rows: $0.value) }
+            + namesAlike(names, in: path)
+    }
+
+    /// Of names that differ by case alone.
+    static func namesAlike(_ names: [String], in path: String) -> [DatasetWarning] {
+        Dictionary(grouping: names.indices, by: { names[$0].lowercased() }).values
+            .map { rows in rows.filter { row in !rows.contains { $0 < row && names[$0] == names[row] } } }
+            .filter { $0.count > 1 }
+            .sorted { $0[0] < $1[0] }
+            .map { .namesDifferByCase(file: path, names: $0.map { names[$0] }) }
     }
 
     /// The list as `read` reads it back.

@@ -70,14 +70,18 @@ package struct DataSummary: Codable, Sendable, Equatable {
 /// Files that appear together in one folder, or not at all where one would replace another.
 package struct ListFolder {
     package let path: String
-    private var texts: [(name: String, text: String)] = []
+    private var contents: [(name: String, bytes: [UInt8])] = []
 
     package init(_ path: String) { self.path = path }
 
     /// Adds a file. Returns what a summary says of it.
     package mutating func add(_ name: String, _ text: String, clips: Int? = nil, classes: Int? = nil) -> DataSummary.File {
-        texts.append((name, text))
-        return DataSummary.File(name, sha256: Digest.of(text), clips: clips, classes: classes)
+        add(name, Array(text.utf8), clips: clips, classes: classes)
+    }
+
+    package mutating func add(_ name: String, _ bytes: [UInt8], clips: Int? = nil, classes: Int? = nil) -> DataSummary.File {
+        contents.append((name, bytes))
+        return DataSummary.File(name, sha256: Digest.of(bytes), clips: clips, classes: classes)
     }
 
     /// Files that are open at once; the system allows some hundreds.
@@ -88,18 +92,17 @@ package struct ListFolder {
     ///
     /// - Throws: `wouldOverwrite` before anything is written, where a file is there and `isForced` is not.
     package func write(isForced: Bool) throws {
-        let present = texts.map(\.name).filter { fileExists(path.appendingPath($0)) }
+        let present = contents.map(\.name).filter { fileExists(path.appendingPath($0)) }
         guard isForced || present.isEmpty else { throw DatasetError(path: path, problem: .wouldOverwrite(files: present)) }
         try createDirectory(path)
-        for start in stride(from: 0, to: texts.count, by: Self.openFileLimit) {
-            try write(texts[start..<min(start + Self.openFileLimit, texts.count)])
+        for start in stride(from: 0, to: contents.count, by: Self.openFileLimit) {
+            try write(contents[start..<min(start + Self.openFileLimit, contents.count)])
         }
     }
 
     /// Writes the first file under another name, then the others, and gives it its own name when they have theirs.
-    private func write(_ rest: ArraySlice<(name: String, text: String)>) throws {
-        guard let (name, text) = rest.first else { return }
-        let bytes = Array(text.utf8)
+    private func write(_ rest: ArraySlice<(name: String, bytes: [UInt8])>) throws {
+        guard let (name, bytes) = rest.first else { return }
         var file = try DurableFile(path: path.appendingPath(name), expectedByteCount: bytes.count)
         try file.write(bytes)
         try write(rest.dropFirst())

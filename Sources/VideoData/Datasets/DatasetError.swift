@@ -22,6 +22,8 @@ package struct DatasetError: ReportableError, Equatable {
         case missingFiles(first: [String], count: Int, total: Int, root: String)
         /// The same while importing, where missing films can be left out.
         case filmsNotFound(first: [String], count: Int, total: Int, root: String)
+        /// Several films could be meant, or one by several lines.
+        case filmsUndecided(first: [String], count: Int, total: Int, root: String)
         case linkLeavesRoot(String, target: String)
         // Class names.
         case header(found: [String])
@@ -56,8 +58,40 @@ package struct DatasetError: ReportableError, Equatable {
         case emptyCaption
         case noCaptions
         case unknownVideo(String, file: String)
+        // What would make a result false.
+        case sharedVideos(SameVideo)
+        case videoDrawnTwice(SameVideo)
+        case untrainedClasses(names: [String], train: String)
+        /// The same list given again as if it were another one.
+        case repeatedList(first: String)
         // Films met while loading.
         case tooManyBadVideos(first: [String], count: Int, total: Int, limit: Int)
+    }
+
+    /// A video that stands in two places, with the other place.
+    package struct SameVideo: Sendable, Equatable {
+        let video: String
+        let other: String
+        let otherList: String
+        let otherLine: Int?
+        let isOneFile: Bool
+        /// Of such videos, as far as they were looked for.
+        let count: Int
+        let isCutShort: Bool
+
+        init(_ video: String, _ other: String, otherList: String, otherLine: Int?, isOneFile: Bool, count: Int, isCutShort: Bool) {
+            (self.video, self.other, self.otherList, self.otherLine) = (video, other, otherList, otherLine)
+            (self.isOneFile, self.count, self.isCutShort) = (isOneFile, count, isCutShort)
+        }
+
+        /// "'b.mp4' has the same bytes as 'a.mp4' of train.txt:3; 2 such videos were found"
+        var words: String {
+            let place = otherList.escapedForDisplay + (otherLine.map { ":\($0)" } ?? "")
+            let same = video.hasSameBytes(as: other) && isOneFile
+            return "'\(video.escapedForDisplay)' "
+                + (same ? "stands in \(place), too" : "\(isOneFile ? "is the same file as" : "has the same bytes as") '\(other.escapedForDisplay)' of \(place)")
+                + (count > 1 ? "; \(isCutShort ? "more than " : "")\(count) such videos were found" : "")
+        }
     }
 
     package let path: String
@@ -74,8 +108,8 @@ package struct DatasetError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch problem {
         case .file(let error): error.exitStatus
-        case .missingFiles, .filmsNotFound: .missingInput
-        case .needsFile, .wouldOverwrite, .badValShare: .usage
+        case .missingFiles, .filmsNotFound, .filmsUndecided: .missingInput
+        case .needsFile, .wouldOverwrite, .badValShare, .repeatedList: .usage
         case .classCount, .badShotCount, .tooFewClasses: .badConfiguration
         default: .badData
         }
@@ -128,8 +162,12 @@ package struct DatasetError: ReportableError, Equatable {
             "\(count) of \(total) files are missing under \(root.escapedForDisplay):\n"
                 + Self.lines(first, of: count) + "Set --root to the folder that the paths start from, or remove the lines."
         case .filmsNotFound(let first, let count, let total, let root):
-            "\(count) of \(total) films are not under \(root.escapedForDisplay), neither as published nor by name:\n"
+            "\(count) of \(total) films are not under \(root.escapedForDisplay), neither as published nor by a name that can mean no other:\n"
                 + Self.lines(first, of: count) + "Set --root to the folder that holds the films, or leave them out with --skip-missing."
+        case .filmsUndecided(let first, let count, let total, let root):
+            "for \(count) of \(total) videos it cannot be told which file under \(root.escapedForDisplay) is meant:\n"
+                + Self.lines(first, of: count)
+                + "Lay them out as published, set --root to a folder that holds each video once, or leave them out with --skip-missing."
         case .linkLeavesRoot(let name, let target):
             "\(quoted(name)) is a link out of the data folder, to \(quoted(target)). "
                 + "Allow it with --follow-links if that is meant."
@@ -193,6 +231,16 @@ package struct DatasetError: ReportableError, Equatable {
             "holds no captions. Each line after the header `video,caption` names a film and what is said about it."
         case .unknownVideo(let name, let file):
             "\(quoted(name)) is not in \(file.escapedForDisplay)."
+        case .sharedVideos(let same):
+            same.words + ". What is learned from says nothing about accuracy. Remove it from one of the lists, or allow it with --allow-shared-videos."
+        case .videoDrawnTwice(let same):
+            same.words + ", so one video would fill two places of a draw. Remove one of them, or allow it with --allow-repeats."
+        case .untrainedClasses(let names, let train):
+            "videos of \(DatasetWarning.list(names)) are scored, and \(train.escapedForDisplay) holds none to learn from. Add some, remove "
+                + "the class from the validation list, or allow it with --allow-untrained-classes."
+        case .repeatedList(let first):
+            "is the same list as \(first.escapedForDisplay), so a mean over both would pretend to more than there is. Name it once, or allow "
+                + "it with --allow-repeats."
         case .tooManyBadVideos(let first, let count, let total, let limit):
             "\(count) of \(total) films cannot be read, more than the \(limit) that a run goes on without:\n"
                 + Self.lines(first, of: count)
@@ -226,10 +274,17 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case noLabels(file: String)
     /// Films left out because they are not there.
     case leftOut(list: String, first: String, count: Int, total: Int)
+    /// Films left out because several could be meant.
+    case undecided(list: String, first: String, count: Int, total: Int)
     /// Rows that repeat a film and its caption.
     case repeatedCaptions(list: String, first: String, line: Int, count: Int)
-    /// Films that are learned from and tested on.
-    case sharedVideos(first: String, count: Int)
+    /// Learned and never tested.
+    case classesOnlyInTraining(names: [String], list: String)
+    case namesDifferByCase(file: String, names: [String])
+    /// A class folder whose name is no UTF-8.
+    case nameNotText(file: String, name: String)
+    /// All labels from 1 to `last` occur, and 0 does not.
+    case labelsFromOne(list: String, last: Int)
     /// One film cannot be in both parts.
     case untestedClasses(names: [String])
 
@@ -256,17 +311,29 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
         case .leftOut(let list, let first, let count, let total):
             "\(list.escapedForDisplay): \(count) of \(total) films are missing and left out; the first is "
                 + "'\(first.escapedForDisplay)'."
+        case .undecided(let list, let first, let count, let total):
+            "\(list.escapedForDisplay): for \(count) of \(total) videos it cannot be told which file is meant; they are left out. The first is "
+                + "'\(first.escapedForDisplay)'."
         case .repeatedCaptions(let list, let first, let line, let count):
             "\(list.escapedForDisplay):\(line): this film has the caption '\(String(first.prefix(60)).escapedForDisplay)' already"
                 + (count > 1 ? ", and \(count - 1) more such lines." : ".")
-        case .sharedVideos(let first, let count):
-            "\(count) film\(count == 1 ? " is" : "s are") both learned from and tested on; the first is '\(first.escapedForDisplay)'."
+        case .classesOnlyInTraining(let names, let list):
+            "\(list.escapedForDisplay): holds no clips of " + Self.list(names) + "; they are learned and not tested."
+        case .namesDifferByCase(let file, let names):
+            "\(file.escapedForDisplay): \(names.map { "'\($0.escapedForDisplay)'" }.joined(separator: " and ")) differ in upper and lower case "
+                + "only; to CLIP they are one name."
+        case .nameNotText(let file, let name):
+            "\(file.escapedForDisplay): the folder '\(name.escapedForDisplay)' has no UTF-8 name, so the class is called as it is written here. "
+                + "Give it a name that can be read in labels.csv."
+        case .labelsFromOne(let list, let last):
+            "\(list.escapedForDisplay): labels run from 1 to \(last) and none is 0. Labels count from 0: if these count from 1, each clip has "
+                + "the name of the class after its own."
         case .untestedClasses(let names):
             "one film only in " + Self.list(names) + "; it is learned from and not tested."
         }
     }
 
-    private static func list(_ names: [String]) -> String {
+    static func list(_ names: [String]) -> String {
         let shown = names.prefix(10).map(\.escapedForDisplay).joined(separator: ", ")
         return names.count > 10 ? shown + " and \(names.count - 10) more classes" : shown
     }

@@ -44,7 +44,7 @@ extension AnnotationList {
         }
         let prefix = trueRoot == "/" ? "/" : trueRoot + "/"
         // Most films share a folder with others, and resolving is the slow part.
-        var resolvedFolders: [String: String?] = [:]
+        var resolvedFolders: [Bytewise: String?] = [:]
         for (index, clip) in clips.enumerated() {
             let path = filmPath(clip)
             var status = stat()
@@ -55,7 +55,7 @@ extension AnnotationList {
             let isLink = status.st_mode & S_IFMT == S_IFLNK
             let target = isLink ? resolvedPath(path) : Self.resolve(path, &resolvedFolders)
             if let target, !isDirectory(target) {
-                if !followsLinks && !target.hasPrefix(prefix) { try body(index, .linkLeavesRoot(target: target)) }
+                if !followsLinks && !target.startsWithBytes(of: prefix) { try body(index, .linkLeavesRoot(target: target)) }
             } else {
                 try body(index, .missing)
             }
@@ -63,14 +63,14 @@ extension AnnotationList {
     }
 
     /// The true path of something that is not itself a link.
-    private static func resolve(_ path: String, _ folders: inout [String: String?]) -> String? {
+    private static func resolve(_ path: String, _ folders: inout [Bytewise: String?]) -> String? {
         let folder = path.parentDirectory
         let resolved: String?
-        if let known = folders[folder] {
+        if let known = folders[Bytewise(folder)] {
             resolved = known
         } else {
             resolved = resolvedPath(folder)
-            folders[folder] = resolved
+            folders[Bytewise(folder)] = resolved
         }
         return resolved.map { $0.appendingPath(path.lastPathComponent) }
     }

@@ -25,7 +25,7 @@ package struct FoundFilm: Sendable, Equatable {
 
     /// Whether both are the same file, not written to in between.
     package func isUnchanged(from earlier: FoundFilm) -> Bool {
-        path == earlier.path && byteCount == earlier.byteCount && abs(modified - earlier.modified) < 1e-3
+        path.hasSameBytes(as: earlier.path) && byteCount == earlier.byteCount && abs(modified - earlier.modified) < 1e-3
     }
 }
 
@@ -38,8 +38,6 @@ package struct FilmFolder: Sendable {
     /// Folders that were not looked into, for want of `recursive`.
     package private(set) var innerFolderCount = 0
 
-    /// Files and folders whose names are not UTF-8, so that they cannot be opened.
-    package private(set) var misnamedCount = 0
     /// Folders in it that may not be read.
     package private(set) var closedFolders: [String] = []
 
@@ -50,18 +48,14 @@ package struct FilmFolder: Sendable {
     /// - Throws: `FileError` where the folder itself cannot be read; folders in it that cannot be are passed over.
     package init(_ path: String, recursive: Bool) throws(FileError) {
         try add(path, recursive: recursive, depth: 0)
-        films.sort { $0.path < $1.path }
+        films.sort { Bytewise($0.path) < Bytewise($1.path) }
     }
 
     private mutating func add(_ folder: String, recursive: Bool, depth: Int) throws(FileError) {
-        for name in try directoryEntries(folder) where !name.hasPrefix(".") {
+        for name in try directoryEntries(folder) where !name.isHiddenName {
             let path = folder.appendingPath(name)
             var status = stat()
-            guard unsafe lstat(path, &status) == 0 else {
-                // Of bytes that are no UTF-8 this is what is left.
-                if name.unicodeScalars.contains("\u{FFFD}") { misnamedCount += 1 }
-                continue
-            }
+            guard unsafe lstat(path, &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR {
                 guard recursive, depth < Self.depthLimit else {
                     innerFolderCount += 1
@@ -83,8 +77,8 @@ package struct FilmFolder: Sendable {
 package struct FilmArrivals {
     /// A file that does not change for so long is whole, in seconds.
     package let settleSeconds: Double
-    private var waiting: [String: (film: FoundFilm, since: Double)] = [:]
-    private var taken: [String: FoundFilm] = [:]
+    private var waiting: [Bytewise: (film: FoundFilm, since: Double)] = [:]
+    private var taken: [Bytewise: FoundFilm] = [:]
 
     package init(settleSeconds: Double) { self.settleSeconds = settleSeconds }
 
@@ -98,7 +92,7 @@ package struct FilmArrivals {
     ///   - date: seconds since 1970: what was written long before needs no waiting.
     package mutating func ready(among films: [FoundFilm], now: Double, date: Double) -> [FoundFilm] {
         var ready: [FoundFilm] = []
-        var stillWaiting: [String: (film: FoundFilm, since: Double)] = [:]
+        var stillWaiting: [Bytewise: (film: FoundFilm, since: Double)] = [:]
         for film in films {
             if let known = taken[film.path], film.isUnchanged(from: known) { continue }
             let before = waiting[film.path]
@@ -110,7 +104,7 @@ package struct FilmArrivals {
             }
         }
         waiting = stillWaiting
-        return ready.sorted { ($0.modified, $0.path) < ($1.modified, $1.path) }
+        return ready.sorted { ($0.modified, Bytewise($0.path)) < ($1.modified, Bytewise($1.path)) }
     }
 
     /// A film was dealt with and is not wanted again as it is.

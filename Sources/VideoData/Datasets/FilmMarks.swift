@@ -19,7 +19,7 @@ package struct FilmMarks: Equatable, Sendable {
         }.joined()
     }
 
-    private static func mark(_ path: String) throws(FileError) -> (digest: String, byteCount: Int) {
+    static func mark(_ path: String) throws(FileError) -> (digest: String, byteCount: Int) {
         let file = try InputFile(path: path)
         let count = file.byteCount
         var digest = Digest()
@@ -36,7 +36,7 @@ package struct FilmMarks: Equatable, Sendable {
     /// The path of the first film whose mark is not the one in `earlier`; nil where all are the same.
     package func firstDifference(from earlier: String) -> String? {
         let now = text.split(separator: "\n"), before = earlier.split(separator: "\n")
-        guard let line = zip(now, before).first(where: { $0 != $1 })?.0 ?? now.dropFirst(before.count).first else { return nil }
+        guard let line = zip(now, before).first(where: { !$0.utf8.elementsEqual($1.utf8) })?.0 ?? now.dropFirst(before.count).first else { return nil }
         return line.split(separator: " ", maxSplits: 2).last.map(String.init)
     }
 }

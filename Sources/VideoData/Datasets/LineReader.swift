@@ -23,6 +23,19 @@ struct LineReader: ~Copyable {
 
     /// The next line without its end, or nil after the last.
     mutating func next() throws(DatasetError) -> String? {
+        guard let line = try nextBytes() else { return nil }
+        guard let text = String(validating: line, as: UTF8.self) else {
+            throw DatasetError(path: file.path, line: lineNumber, problem: .notUTF8)
+        }
+        return text
+    }
+
+    /// The next line of a list of paths, which are bytes: written as `String(pathBytes:)` writes them.
+    mutating func nextOfPaths() throws(DatasetError) -> String? {
+        try nextBytes().map { String(pathBytes: $0) }
+    }
+
+    private mutating func nextBytes() throws(DatasetError) -> [UInt8]? {
         var line: [UInt8] = []
         var hasLine = false
         while true {
@@ -50,10 +63,7 @@ struct LineReader: ~Copyable {
         guard !line.contains(0) else {
             throw DatasetError(path: file.path, line: lineNumber, problem: .zeroByte)
         }
-        guard let text = String(validating: line, as: UTF8.self) else {
-            throw DatasetError(path: file.path, line: lineNumber, problem: .notUTF8)
-        }
-        return text
+        return line
     }
 
     private mutating func refill() throws(DatasetError) -> Bool {

@@ -49,7 +49,7 @@ package struct FewShotSplit: Sendable {
     /// Writes the clips as a list, paths as in the list they come from. Returns its SHA-256.
     @discardableResult
     package func save(to path: String) throws(FileError) -> String {
-        try DurableFile.write(AnnotationList.text(of: clips), to: path)
+        try DurableFile.write(AnnotationList.bytes(of: clips), to: path)
     }
 }
 

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// A film that could not be read.
@@ -20,7 +21,7 @@ package final class BadVideoLog: @unchecked Sendable {
     private let filmCount: Int
     private let limit: Int
     private var films: [BadVideo] = []
-    private var paths: Set<String> = []
+    private var paths: Set<Bytewise> = []
 
     init(listPath: String, filmCount: Int, share: Double) {
         self.listPath = listPath
@@ -35,7 +36,7 @@ package final class BadVideoLog: @unchecked Sendable {
     package func restore(_ bad: [BadVideo]) {
         monitor.locked {
             films = bad
-            paths = Set(bad.map(\.path))
+            paths = Set<Bytewise>(texts: bad.map(\.path))
         }
     }
 
@@ -43,15 +44,15 @@ package final class BadVideoLog: @unchecked Sendable {
     ///
     /// - Throws: as `note`.
     package func replace(with bad: [BadVideo], orderedAs list: AnnotationList) throws(DatasetError) {
-        let positions = Dictionary(list.clips.enumerated().map { (list.filmPath($0.element), $0.offset) }) { first, _ in first }
+        let positions = Dictionary(list.clips.enumerated().map { (Bytewise(list.filmPath($0.element)), $0.offset) }) { first, _ in first }
         restore([])
-        for film in bad.sorted(by: { (positions[$0.path] ?? .max, $0.path) < (positions[$1.path] ?? .max, $1.path) }) { try note(film) }
+        for film in bad.sorted(by: { (positions[$0.path] ?? .max, Bytewise($0.path)) < (positions[$1.path] ?? .max, Bytewise($1.path)) }) { try note(film) }
     }
 
     /// - Throws: `tooManyBadVideos` once more films are bad than the data set may hold.
     package func note(_ film: BadVideo) throws(DatasetError) {
         let films: [BadVideo] = monitor.locked {
-            if paths.insert(film.path).inserted { self.films.append(film) }
+            if paths.insert(film.path) { self.films.append(film) }
             return self.films
         }
         guard films.count <= limit else {

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// Shrunk frames of films met before, within a budget of bytes.
@@ -14,6 +15,15 @@ package final class FrameCache: @unchecked Sendable {
         package init(path: String, shortSide: Int) {
             self.path = path
             self.shortSide = shortSide
+        }
+
+        package static func == (left: Key, right: Key) -> Bool {
+            left.shortSide == right.shortSide && left.path.hasSameBytes(as: right.path)
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(Bytewise(path))
+            hasher.combine(shortSide)
         }
     }
 

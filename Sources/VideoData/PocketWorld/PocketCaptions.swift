@@ -23,9 +23,8 @@ extension PocketDataSet {
         for (path, entries) in [(trainCaptions, catalogue.train), (testCaptions, catalogue.test)] {
             var list = CaptionList(path: path, root: root)
             for entry in entries { list.add(video: entry.path, caption: entry.film.caption) }
-            let text = list.text
-            let present = try? InputFile.contents(of: path, limit: 1 << 20)
-            if present.map({ String(decoding: $0, as: UTF8.self) }) != text { try DurableFile.write(text, to: path) }
+            let bytes = list.bytes
+            if (try? InputFile.contents(of: path, limit: 1 << 20)) != bytes { try DurableFile.write(bytes, to: path) }
         }
     }
 }

@@ -61,14 +61,14 @@ package struct PocketDataSet: Sendable {
         let classes = ClassNames(catalogue.classes.map(\.name))
         let trainClips = train.map { AnnotatedClip(path: $0.path, label: $0.label) }
         let testClips = test.map { AnnotatedClip(path: $0.path, label: $0.label) }
-        try DurableFile.write(AnnotationList.text(of: trainClips), to: trainList)
-        try DurableFile.write(AnnotationList.text(of: testClips), to: testList)
+        try DurableFile.write(AnnotationList.bytes(of: trainClips), to: trainList)
+        try DurableFile.write(AnnotationList.bytes(of: testClips), to: testList)
         try DurableFile.write(classes.text, to: labels)
         for part in Part.allCases {
             let members = ClassSubset(members: part == .base ? 0..<classes.count / 2 : classes.count / 2..<classes.count)
             let files = files(of: part)
-            try DurableFile.write(AnnotationList.text(of: members.clips(of: trainClips)), to: files.trainList)
-            try DurableFile.write(AnnotationList.text(of: members.clips(of: testClips)), to: files.testList)
+            try DurableFile.write(AnnotationList.bytes(of: members.clips(of: trainClips)), to: files.trainList)
+            try DurableFile.write(AnnotationList.bytes(of: members.clips(of: testClips)), to: files.testList)
             try DurableFile.write(members.names(of: classes).text, to: files.labels)
         }
         try DurableFile.write(Self.stampText(of: catalogue), to: stamp)

@@ -33,6 +33,19 @@ struct TestList {
     }
 }
 
+extension TestList {
+    /// - Throws: `repeatedList` where two lists name the same clips, in any order, under the same classes.
+    static func refuseRepeats(_ lists: [TestList]) throws(DatasetError) {
+        var seen: [String: String] = [:]
+        for test in lists {
+            let lines = test.list.clips.map { "\($0.label) \(test.list.filmPath($0))" }.sortedBytewise().joined(separator: "\n")
+            let key = Digest.of("\(test.classes.digest)\n\(resolvedPath(test.list.root) ?? "")\n\(lines)")
+            if let first = seen[key] { throw DatasetError(path: test.list.path, problem: .repeatedList(first: first)) }
+            seen[key] = test.list.path
+        }
+    }
+}
+
 extension ClassNames {
     /// Reads class names and says what is odd about them.
     static func readTold(_ path: String) throws -> ClassNames {

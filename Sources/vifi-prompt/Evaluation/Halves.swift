@@ -110,6 +110,8 @@ struct HalvesOptions: ParsableArguments {
             if made.allSatisfy(fileExists) { draws = made }
         }
         guard draws.isEmpty else {
+            let lists = try draws.map { try TestList($0, classes: base.classes, films: films, root: root) }
+            if !baseTrain.isEmpty, !films.allowances.allowRepeats { try TestList.refuseRepeats(lists) }
             return Halves(
                 base: base, baseLabels: labels, novel: novel,
                 draws: try draws.enumerated().map { index, path in
@@ -172,7 +174,7 @@ struct Halves {
             guard !clips.isEmpty else { throw ProtocolError.emptyHalf(path: list.list.path, half: name) }
             return TestList(
                 list: AnnotationList(path: list.list.path, root: list.list.root, clips: clips), classes: subset.names(of: list.classes),
-                sha256: Digest.of(AnnotationList.text(of: clips)))
+                sha256: Digest.of(AnnotationList.bytes(of: clips)))
         }
         let films = try half(split.base, of: train, "base")
         self.init(

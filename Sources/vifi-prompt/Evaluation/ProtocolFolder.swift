@@ -19,7 +19,7 @@ import VideoData
 final class ProtocolFolder {
     let path: String
     /// As it was typed.
-    let command = shellCommand(CommandLine.arguments)
+    let command = shellCommand(processArguments)
     /// The command that goes on with it.
     let resume: String
     private let lock: DirectoryLock
@@ -32,7 +32,7 @@ final class ProtocolFolder {
         /// Digests and settings by what they are of, in words. Inputs that one command has and another has not belong to
         /// other parts of the protocol.
         var inputs: [String: String]
-        var workingDirectory = FileManager.default.currentDirectoryPath
+        var workingDirectory = currentDirectory
         var version = vifiPromptVersion
     }
 
@@ -48,7 +48,7 @@ final class ProtocolFolder {
         self.isTemporary = isTemporary
         let elsewhere = isTemporary ? NSTemporaryDirectory().appendingPath("vifi-prompt-plan-\(UUID().uuidString)") : nil
         path = elsewhere ?? output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: "evaluate-" + setup.evaluationProtocol)
-        resume = shellCommand(CommandLine.arguments.without(options: ["--output", "-o"]) + ["--output", path])
+        resume = shellCommand(processArguments.without(options: ["--output", "-o"]) + ["--output", path])
         if isDirectory(path), !fileExists(path.appendingPath(Self.setupName)) {
             let others = try directoryEntries(path).filter { $0 != ".lock" }
             guard others.isEmpty else { throw ProtocolError.notAProtocol(path: path, holds: others[0]) }
@@ -100,7 +100,7 @@ final class ProtocolFolder {
         let folder = path.appendingPath("lists")
         try createDirectory(folder)
         let file = folder.appendingPath(name + ".txt")
-        let digest = try DurableFile.write(AnnotationList.text(of: list.clips), to: file)
+        let digest = try DurableFile.write(AnnotationList.bytes(of: list.clips), to: file)
         try DurableFile.write(classes.text, to: folder.appendingPath(name + "-labels.csv"))
         return TestList(list: AnnotationList(path: file, root: list.root, clips: list.clips), classes: classes, sha256: digest)
     }

@@ -216,7 +216,7 @@ struct ProtocolLearning {
         pass("--memory", memory.memory.map { "\($0.bytes)" })
         pass("--save-every", learning.saveEvery.map { "\($0)" })
         if films.followLinks { result.append("--follow-links") }
-        return result
+        return result + films.allowances.arguments
     }
 
     /// The settings of a method: flags, over a recipe for this method or for any, over the setting's own.

@@ -78,6 +78,8 @@ struct FilmOptions: ParsableArguments {
         help: ArgumentHelp("Films that cannot be decoded: fail (the default), skip, or replace by another of the list.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy?
 
+    @OptionGroup var allowances: AllowanceOptions
+
     func validate() throws {
         if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
     }

@@ -33,9 +33,11 @@ struct TestListOptions: ParsableArguments {
             throw SettingsError.incompleteData(missing: [paths.isEmpty ? "--val" : "--labels"])
         }
         let titles = folderNames(paths)
-        return try paths.enumerated().map { index, path in
+        let lists = try paths.enumerated().map { index, path in
             (titles[index], try TestList(path, labels: names.count > 1 ? names[index] : first, films: films, root: recipe.data.root))
         }
+        if !films.allowances.allowRepeats { try TestList.refuseRepeats(lists.map(\.1)) }
+        return lists
     }
 }
 

@@ -154,7 +154,7 @@ enum RecipePlace {
     }
 
     private static func isInside(_ path: String, _ root: String) -> Bool {
-        path == root || path.hasPrefix(root == "/" ? root : root + "/")
+        path.hasSameBytes(as: root) || path.startsWithBytes(of: root == "/" ? root : root + "/")
     }
 
     /// The outermost folder called `name` around a file, else its own.

@@ -62,7 +62,7 @@ struct ReportMaterial {
     /// What was left out, in words.
     private(set) var notes: [String] = []
 
-    private var visited: Set<String> = []
+    private var visited: Set<Bytewise> = []
     private static let folderLimit = 5000
     private static let depthLimit = 8
     /// A table of confusion has a column for each.
@@ -75,7 +75,7 @@ struct ReportMaterial {
             guard isDirectory(path) else { throw ReportError.nothingFound(path: path) }
             let before = count
             // `.` and `runs/` have no name of their own.
-            let root = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+            let root = path.utf8.count > 1 && path.endsWithBytes(of: "/") ? String(Substring(path.utf8.dropLast())) : path
             try visit(root, name: paths.count == 1 ? "" : root, root: root, depth: 0)
             // A folder that was met below another one adds nothing.
             guard count > before || visited.count > 1 else { throw ReportError.nothingFound(path: path) }
@@ -95,13 +95,13 @@ struct ReportMaterial {
     }
 
     static func isPocket(_ root: String) -> Bool {
-        root.hasPrefix(PocketHome.dataRoot) || root.lastPathComponent.hasPrefix("pocket-")
+        root.startsWithBytes(of: PocketHome.dataRoot) || root.lastPathComponent.hasPrefix("pocket-")
     }
 
     // MARK: Folders
 
     private mutating func visit(_ path: String, name: String, root: String, depth: Int) throws {
-        guard let resolved = resolvedPath(path), visited.insert(resolved).inserted else { return }
+        guard let resolved = resolvedPath(path), visited.insert(resolved) else { return }
         guard visited.count <= Self.folderLimit else { throw ReportError.tooManyFolders(path: root, limit: Self.folderLimit) }
         let entries = try directoryEntries(path)
         let title = name.isEmpty ? (resolved.lastPathComponent) : name
@@ -122,7 +122,7 @@ struct ReportMaterial {
             attention.append(((name.isEmpty ? "" : name + "/") + entry, path.appendingPath(entry)))
         }
         guard depth < Self.depthLimit else { return }
-        for entry in entries where !entry.hasPrefix(".") && isDirectory(path.appendingPath(entry)) {
+        for entry in entries where !entry.isHiddenName && isDirectory(path.appendingPath(entry)) {
             try visit(path.appendingPath(entry), name: name.isEmpty ? entry : name + "/" + entry, root: root, depth: depth + 1)
         }
     }

@@ -35,7 +35,7 @@ struct ReportModels {
 
     private func drawn(_ films: [ReportFilms.WorstFilm]) throws -> [HTML] {
         var blocks: [HTML] = []
-        var models: [String: (Subject, VideoClassifier)] = [:]
+        var models: [Bytewise: (Subject, VideoClassifier)] = [:]
         for entry in films {
             let evaluation = entry.evaluation
             let film = entry.film

@@ -181,7 +181,7 @@ struct ReportResults {
             blocks += tables.table("5", ours: ours, others: [("here", "these films")])
         }
         let protocolPaths = material.protocols.map { $0.path + "/" }
-        let lists = material.evaluations.filter { evaluation in !protocolPaths.contains { evaluation.path.hasPrefix($0) } }
+        let lists = material.evaluations.filter { evaluation in !protocolPaths.contains { evaluation.path.startsWithBytes(of: $0) } }
         for (table, members) in [("1", lists.filter { $0.record.model.prompts == nil }), ("7", lists.filter { $0.record.model.prompts != nil })] where !members.isEmpty {
             blocks += tables.table(
                 table,
@@ -192,7 +192,7 @@ struct ReportResults {
                 }, others: [("here", "these films")])
         }
         let gridPaths = material.grids.map { $0.path + "/" }
-        let runs = material.runs.filter { run in !(protocolPaths + gridPaths).contains { run.path.hasPrefix($0) } && run.result?.last != nil }
+        let runs = material.runs.filter { run in !(protocolPaths + gridPaths).contains { run.path.startsWithBytes(of: $0) } && run.result?.last != nil }
         blocks += besideRuns(runs.filter { $0.result?.last?.retrieval == nil }, tables)
         let retrieved = material.retrievals.map { ($0.name, $0.metrics.metrics.textToVideo) }
             + runs.compactMap { run in (run.result?.last?.retrieval?.textToVideo).map { (run.name, $0) } }

@@ -83,11 +83,11 @@ extension RunData {
             ?? "\(train.clips.count) clips of \(classes.count) classes"
     }
 
-    /// What is written down of each list: its name, its text, and its films.
-    var lists: [(name: String, text: String, films: AnnotationList)] {
+    /// What is written down of each list: its name, its bytes, and its films.
+    var lists: [(name: String, bytes: [UInt8], films: AnnotationList)] {
         if let captions {
-            return [("train", captions.train.text, captions.train.films)] + (captions.val.map { [("val", $0.text, $0.films)] } ?? [])
+            return [("train", captions.train.bytes, captions.train.films)] + (captions.val.map { [("val", $0.bytes, $0.films)] } ?? [])
         }
-        return [("train", AnnotationList.text(of: train.clips), train)] + (val.map { [("val", AnnotationList.text(of: $0.clips), $0)] } ?? [])
+        return [("train", AnnotationList.bytes(of: train.clips), train)] + (val.map { [("val", AnnotationList.bytes(of: $0.clips), $0)] } ?? [])
     }
 }

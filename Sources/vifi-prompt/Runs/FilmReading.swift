@@ -44,11 +44,11 @@ extension VideoFileReader {
 /// Films whose oddities have been told. Unchecked Sendable: guarded by the lock.
 private final class ReportedFilms: @unchecked Sendable {
     private let lock = NSLock()
-    private var paths: Set<String> = []
+    private var paths: Set<Bytewise> = []
 
     /// How many are named.
     static let limit = 20
 
     /// How many films were told before this one; nil where it was among them.
-    func position(of path: String) -> Int? { lock.withLock { paths.insert(path).inserted ? paths.count - 1 : nil } }
+    func position(of path: String) -> Int? { lock.withLock { paths.insert(path) ? paths.count - 1 : nil } }
 }

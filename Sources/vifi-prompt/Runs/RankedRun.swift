@@ -57,7 +57,7 @@ extension LearningRun {
         try RankInputs(
             version: vifiPromptVersion, recipe: Digest.of(recipe.yaml), backbone: backbone.digest,
             classes: Digest.of(data.classes.text + Self.digest(sequences) + (initialDigest ?? "")),
-            lists: Dictionary(uniqueKeysWithValues: lists.map { ($0.0, Digest.of(AnnotationList.text(of: $0.1.clips))) })
+            lists: Dictionary(uniqueKeysWithValues: lists.map { ($0.0, Digest.of(AnnotationList.bytes(of: $0.1.clips))) })
         ).check(over: group, places: places)
         try Ranks.tellWarnings()
     }

@@ -64,11 +64,12 @@ struct RunData {
         for warning in classes.warnings { Console.warning(warning.description) }
         self.classes = classes
         let all = try Self.list(recipe.data.train ?? "", root: recipe.data.root, classes: classes, options: options)
-        sourceSHA256 = Digest.of(AnnotationList.text(of: all.clips))
+        sourceSHA256 = Digest.of(AnnotationList.bytes(of: all.clips))
         if let shots = recipe.training.shots {
             let split = try FewShotSplit(of: all, shotCount: shots, classes: classes, seed: settings.seed)
             for warning in split.warnings { Console.warning(warning.description) }
             train = AnnotationList(path: all.path, root: all.root, clips: split.clips)
+            if !options.films.allowances.allowRepeats { try train.refuseRepeatedDraws() }
         } else {
             train = all
         }
@@ -78,6 +79,8 @@ struct RunData {
             try list.checkFiles(followsLinks: options.followLinks)
             return list
         }
+        guard let val else { return }
+        try options.films.allowances.check(train: all, validation: val, classes: classes)
     }
 
     /// - Throws: where a film of a run that goes on is gone or another one.
@@ -122,16 +125,14 @@ struct RunData {
         }
         guard let train = try list("train", paths.train) else { throw RunError.notARun(path: resumed?.path ?? "") }
         let val = try list("val", paths.val)
-        if let val {
-            let learned = Set(train.videos.map { train.root.appendingPath($0) })
-            let shared = val.videos.filter { learned.contains(val.root.appendingPath($0)) }
-            if let first = shared.first { Console.warning(DatasetWarning.sharedVideos(first: first, count: shared.count).description) }
+        if let val, resumed == nil, !options.films.allowances.allowSharedVideos {
+            try ListChecks(train: train.films, validation: val.films).refuseSharedVideos()
         }
         captions = (train, val)
         classes = ClassNames([])
         self.train = train.pairs
         self.val = val?.films
-        sourceSHA256 = Digest.of(train.text)
+        sourceSHA256 = Digest.of(train.bytes)
     }
 
     static func list(_ path: String, root: String?, classes: ClassNames, options: DataOptions) throws -> AnnotationList {

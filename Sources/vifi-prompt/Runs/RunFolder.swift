@@ -53,15 +53,15 @@ extension LearningRun {
             ranks: group.count > 1 ? Ranks.places.get().places.map(\.host) : [])
         let labels = data.captions == nil ? try directory.writeSplit("labels.csv", text: data.classes.text) : ""
         var lists: [String: RunRecord.List] = [:]
-        for (name, text, films) in data.lists {
+        for (name, bytes, films) in data.lists {
             let file = name + (data.captions == nil ? ".txt" : ".csv")
-            let digest = try directory.writeSplit(file, text: text)
+            let digest = try directory.writeSplit(file, bytes: bytes)
             let marks = try directory.writeSplit(RunDirectory.marksName(list: name), text: FilmMarks(of: films).text)
             lists[name] = .init(
                 sha256: digest, root: films.root, filmsSHA256: marks, sourceSHA256: name == "train" ? data.sourceSHA256 : digest)
         }
         var record = try RunRecord(
-            kind: kind.rawValue, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath,
+            kind: kind.rawValue, arguments: arguments, workingDirectory: currentDirectory,
             isPocket: settings.isPocket, backbone: settings.backbonePath(kind: kind), backboneSHA256: backbone.digest,
             configurationSHA256: configuration, labelsSHA256: labels, sequencesSHA256: Self.digest(sequences),
             initialSHA256: initialDigest, lists: lists, hasCaptions: data.captions != nil, version: vifiPromptVersion, threads: settings.pool.threadCount)

@@ -41,7 +41,7 @@ private struct Found: Codable {
 
 extension LearningCommand {
     /// - Parameter arguments: after the command's name.
-    func launch(arguments: [String] = Array(CommandLine.arguments.dropFirst(2))) throws {
+    func launch(arguments: [String] = Array(processArguments.dropFirst(2))) throws {
         if runOptions.resume { try runOptions.refuseOthers(among: arguments) }
         if runOptions.seeds != nil, training.seed != nil { throw ValidationError("Pass --seed or --seeds, not both.") }
         let group = try Ranks.join()
@@ -149,7 +149,7 @@ struct ResumedRun {
         self.record = record
         recipe = try Recipe(path: configuration)
         // The working directory may change before the path is used.
-        self.path = path.hasPrefix("/") || record.workingDirectory == FileManager.default.currentDirectoryPath
+        self.path = path.hasPrefix("/") || record.workingDirectory == currentDirectory
             ? path : resolvedPath(path) ?? path
         if record.version != vifiPromptVersion {
             Console.warning("the run began with vifi-prompt \(record.version), this is \(vifiPromptVersion): results may differ by rounding.")
@@ -261,9 +261,9 @@ enum RunError: ReportableError, Equatable {
 
 /// A run's relative paths start where it was started; if that is gone, here.
 func enter(workingDirectory: String) {
-    guard workingDirectory != FileManager.default.currentDirectoryPath, isDirectory(workingDirectory) else { return }
+    guard workingDirectory != currentDirectory, isDirectory(workingDirectory) else { return }
     Console.note("Paths are taken from \(workingDirectory.escapedForDisplay), where the run was started.")
-    _ = FileManager.default.changeCurrentDirectoryPath(workingDirectory)
+    changeDirectory(to: workingDirectory)
 }
 
 extension [String] {
@@ -290,11 +290,13 @@ func shellCommand(_ words: [String]) -> String {
         let isPlain = !word.isEmpty && word.unicodeScalars.allSatisfy {
             $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-_./=,:+@%".unicodeScalars.contains($0)
         }
+        // Names that are no UTF-8 as the shell writes them.
+        if word.pathBytes != Array(word.utf8) { return "$'" + word.replacing("'", with: "\\'") + "'" }
         return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }.joined(separator: " ")
 }
 
 /// The command that goes on with a run, as this program was called.
 func resumeCommand(_ kind: RunKind, _ path: String) -> String {
-    shellCommand([CommandLine.arguments.first ?? "vifi-prompt", kind.rawValue, "--resume", path])
+    shellCommand([processArguments.first ?? "vifi-prompt", kind.rawValue, "--resume", path])
 }

@@ -40,7 +40,7 @@ struct SeedGroup: Codable {
                     reason: "it holds a run already. Go on with it by `\(resumeCommand(kind, path))`, choose another --output, or remove it"))
         }
         let group = SeedGroup(
-            kind: kind.rawValue, seeds: seeds, arguments: arguments, workingDirectory: FileManager.default.currentDirectoryPath, path: path)
+            kind: kind.rawValue, seeds: seeds, arguments: arguments, workingDirectory: currentDirectory, path: path)
         try createDirectory(path)
         try DurableFile.write(json(group), to: path.appendingPath(recordName))
         return group
@@ -100,7 +100,7 @@ struct SeedGroup: Codable {
     /// The group as it is named from where it was started, after going there.
     func enteringWorkingDirectory() -> SeedGroup {
         var group = self
-        if !path.hasPrefix("/"), workingDirectory != FileManager.default.currentDirectoryPath {
+        if !path.hasPrefix("/"), workingDirectory != currentDirectory {
             group.path = resolvedPath(path) ?? path
         }
         enter(workingDirectory: workingDirectory)

@@ -39,7 +39,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "FILE")
             try world.films("films")
             try world.hmdbLists("testTrainMulti_7030_splits", films: "hmdb51")
-            try world.dataSet("ucf", splits: 2, perClass: 17)
+            try world.dataSet("ucf", splits: 2, perClass: 20)
             try world.dataSet(".")
             try publishedLists(world)
         },
@@ -174,7 +174,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         try world.films("k400/videos", classes: names) { "\($0)/film-\($0.prefix(4).filter { $0 != " " })\($1)_000001_000011.mp4" }
         for part in ["train", "validate"] {
             let lines = names.flatMap { name in
-                (0..<3).map { "\(name),film-\(name.prefix(4).filter { $0 != " " })\($0),1,11,\(part)\n" }
+                (part == "train" ? [0, 1] : [2]).map { "\(name),film-\(name.prefix(4).filter { $0 != " " })\($0),1,11,\(part)\n" }
             }
             try world.write("label,youtube_id,time_start,time_end,split\n" + lines.joined(), to: "k400/\(part).csv")
         }
@@ -195,13 +195,13 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         }
         for id in 1...4 { try world.film("20bn-something-something-v2/\(id).mp4", seed: id) }
         try world.labels(["brush_hair", "cartwheel", "catch", "chew"], to: "hmdb_51_labels.csv")
-        for name in ["hmdb51_train.txt", "hmdb51_val1.txt"] {
-            try world.write("brush_hair/brush_hair_0.avi 0\ncartwheel/cartwheel_1.avi 1\n", to: name)
+        for (index, name) in ["hmdb51_train.txt", "hmdb51_val1.txt"].enumerated() {
+            try world.write("brush_hair/brush_hair_\(index).avi 0\ncartwheel/cartwheel_\(index + 1).avi 1\n", to: name)
         }
         try world.write(names.joined(separator: "\n") + "\n", to: "label_map.txt")
-        try world.films("videos", perClass: 1) { name, _ in "\(name)/film.mp4" }
-        for name in ["kinetics400_train_list_videos.txt", "kinetics400_val_list_videos.txt"] {
-            try world.write(names.enumerated().map { "\($0.element)/film.mp4 \($0.offset)\n" }.joined(), to: name)
+        try world.films("videos", perClass: 2) { "\($0)/film\($1).mp4" }
+        for (index, name) in ["kinetics400_train_list_videos.txt", "kinetics400_val_list_videos.txt"].enumerated() {
+            try world.write(names.enumerated().map { "\($0.element)/film\(index).mp4 \($0.offset)\n" }.joined(), to: name)
         }
     }
 }

@@ -163,17 +163,23 @@ struct DocumentedWorld {
         try FileManager.default.copyItem(atPath: ShortPocketWorld.folder.get() + "/pocket-small/" + film, toPath: path(name))
     }
 
-    /// Whatever lists, class names and captions a command names, all of the same films.
+    /// Whatever lists, class names and captions a command names, of films of every class.
     func lists(of command: DocumentedCommand) throws {
         let words = command.text.split(separator: " ").map(String.init)
         if words.contains(where: { $0.hasPrefix("FILMS/") }) {
             return try FileManager.default.createSymbolicLink(
                 atPath: path("FILMS"), withDestinationPath: ShortPocketWorld.folder.get() + "/pocket-small")
         }
+        // Films that are learned from are not tested on, and no two test lists are the same.
+        var validationCount = 0
         for (option, file) in zip(words, words.dropFirst()) {
             switch option {
             case "--labels": try labels(to: file)
-            case "--train", "--val": try list(try films("VIDEOS", perClass: 1), to: file)
+            case "--train": try list(films("VIDEOS", perClass: 4).enumerated().filter { $0.offset % 4 == 0 }.map(\.element), to: file)
+            case "--val":
+                let all = try films("VIDEOS", perClass: 4)
+                validationCount += 1
+                try list(all.enumerated().filter { $0.offset % 4 == validationCount }.map(\.element), to: file)
             default: break
             }
         }
@@ -187,12 +193,14 @@ struct DocumentedWorld {
         try write("id,name\n" + classes.enumerated().map { "\($0.offset),\($0.element)\n" }.joined(), to: name)
     }
 
-    /// Lists of ours with their films, as `data import` leaves them.
-    func dataSet(_ folder: String, films root: String? = nil, splits: Int = 1, perClass: Int = 3) throws {
+    /// Lists of ours with their films, as `data import` leaves them: three of each class to test on, others in each split.
+    func dataSet(_ folder: String, films root: String? = nil, splits: Int = 1, perClass: Int = 6) throws {
         let all = try films(root ?? folder, perClass: perClass)
-        for split in splits == 1 ? [""] : (1...splits).map(String.init) {
-            try list(all, to: "\(folder)/train\(split).txt")
-            try list(all, to: "\(folder)/val\(split).txt")
+        for split in 0..<splits {
+            let tested = Set((0..<3).map { (split + $0) % perClass })
+            let number = splits == 1 ? "" : "\(split + 1)"
+            try list(all.enumerated().filter { !tested.contains($0.offset % perClass) }.map(\.element), to: "\(folder)/train\(number).txt")
+            try list(all.enumerated().filter { tested.contains($0.offset % perClass) }.map(\.element), to: "\(folder)/val\(number).txt")
         }
         try labels(to: "\(folder)/labels.csv")
     }

@@ -49,7 +49,7 @@ extension ImportedSet {
     private static func ucfClips(_ path: String, _ classes: ClassNames) throws(DatasetError) -> [AnnotatedClip] {
         var lines = try LineReader(path: path, lineLimit: AnnotationList.lineLimit)
         var clips: [AnnotatedClip] = []
-        while let line = try lines.next() {
+        while let line = try lines.nextOfPaths() {
             let text = line.trimmingBlanks()
             if text.isEmpty { continue }
             func fault(_ problem: DatasetError.Problem) -> DatasetError {
@@ -128,7 +128,7 @@ extension ImportedSet {
         _ path: String, className: String, label: Int, train: inout [AnnotatedClip], val: inout [AnnotatedClip]
     ) throws(DatasetError) {
         var lines = try LineReader(path: path, lineLimit: AnnotationList.lineLimit)
-        while let line = try lines.next() {
+        while let line = try lines.nextOfPaths() {
             let text = line.trimmingBlanks()
             if text.isEmpty { continue }
             guard let blank = text.lastIndex(where: { $0 == " " || $0 == "\t" }) else {

@@ -51,33 +51,24 @@ package struct ImportedCaptions: Sendable {
                 path: name.path, problem: .needsFile(words: "names videos only. Give MSRVTT_data.json, which holds their captions, too."))
         }
         if let test { parts.append(Part(name: "test", list: test)) }
-        if let test {
-            let tested = Set(test.videos)
-            for part in parts where part.name != "test" {
-                let shared = part.list.videos.filter(tested.contains)
-                if let first = shared.first { warnings.append(.sharedVideos(first: first, count: shared.count)) }
-            }
-        }
     }
 
     /// Puts the paths under which films lie in place of the published ones; as `ImportedSet.locate`.
     package mutating func locate(in index: FilmIndex, skipsMissing: Bool) throws(DatasetError) {
+        let entries = parts.map { part in part.list.videos.map { FilmLookup.Entry(path: $0, label: nil, part: part.name) } }
+        let lookup = FilmLookup(entries.flatMap(\.self), classNames: [], in: index)
         for position in parts.indices {
             let list = parts[position].list
-            let missing = list.videos.filter { index.film($0) == nil }
-            guard let first = missing.first else {
-                parts[position].list = list.mapped(index.film)
-                continue
+            let located = LocatedFilms(entries[position], in: lookup)
+            do {
+                try located.refuse(list: list.path, root: index.root)
+            } catch {
+                guard skipsMissing, located.paths.contains(where: { $0 != nil }) else { throw error }
             }
-            guard skipsMissing, missing.count < list.videos.count else {
-                throw DatasetError(
-                    path: list.path,
-                    problem: .filmsNotFound(
-                        first: Array(missing.prefix(AnnotationList.shownMissingCount)), count: missing.count,
-                        total: list.videos.count, root: index.root))
-            }
-            warnings.append(.leftOut(list: list.path, first: first, count: missing.count, total: list.videos.count))
-            parts[position].list = list.mapped(index.film)
+            warnings += located.warnings(list: list.path)
+            var paths: [Bytewise: String] = [:]
+            for (video, path) in zip(list.videos, located.paths) { paths[video] = path }
+            parts[position].list = list.mapped { paths[$0] }
         }
     }
 
@@ -102,13 +93,13 @@ package struct ImportedCaptions: Sendable {
             throw DatasetError(path: path, problem: .tooManyLines(limit: CaptionList.captionLimit))
         }
         // Part names of each film; a film may be in the lists of 7k and of 9k.
-        var partsOf: [String: [String]] = [:]
+        var partsOf: [Bytewise: [String]] = [:]
         var order: [String] = []
         func note(_ film: String, _ part: String) {
             if !order.contains(part) { order.append(part) }
             partsOf[film, default: []].append(part)
         }
-        var known: Set<String> = []
+        var known: Set<Bytewise> = []
         for sentence in object.sentences { known.insert(sentence.video_id) }
         if !names.isEmpty {
             for list in names {
@@ -121,8 +112,8 @@ package struct ImportedCaptions: Sendable {
                 }
             }
         } else if let test {
-            let tested = Set(test.videos)
-            for id in known.sorted() {
+            let tested = Set<Bytewise>(texts: test.videos)
+            for id in known.sorted().map(\.text) {
                 let film = try film(id, file: path, line: nil)
                 if !tested.contains(film) { note(film, "train") }
             }

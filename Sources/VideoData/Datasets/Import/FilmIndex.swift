@@ -1,14 +1,11 @@
 import Files
 
-/// The films below a folder, found by path or by name.
-///
-/// Published lists name films as their authors kept them. On other disks the same films lie in one folder,
-/// in folders with underscores, or in another container.
+/// The films below a folder, by path and by name.
 package struct FilmIndex: Sendable {
     package let root: String
-    private var paths: Set<String> = []
+    private var paths: Set<Bytewise> = []
     /// Paths by name without ending, in order.
-    private var byStem: [String: [String]] = [:]
+    private var byStem: [Bytewise: [String]] = [:]
 
     /// Folders within folders that are looked into.
     private static let depthLimit = 6
@@ -19,6 +16,15 @@ package struct FilmIndex: Sendable {
     }
 
     package var count: Int { paths.count }
+
+    func contains(_ path: String) -> Bool { paths.contains(path) }
+
+    /// Films with the name of `path`, whatever their endings and folders.
+    func namesakes(of path: String) -> [String] { byStem[Self.stem(path)] ?? [] }
+
+    static func stem(_ path: String) -> String {
+        ClassFolders.isFilm(path.lastPathComponent) ? path.pathStem : path.lastPathComponent
+    }
 
     private mutating func add(folder: String, depth: Int) throws(DatasetError) {
         let path = folder.isEmpty ? root : root.appendingPath(folder)
@@ -31,8 +37,8 @@ package struct FilmIndex: Sendable {
             throw DatasetError(path: path, problem: .file(error))
         }
         // A list cannot hold names with line breaks.
-        for name in names where name.first != "." && !name.utf8.contains(where: { $0 == 10 || $0 == 13 }) {
-            let inner = folder.isEmpty ? name : folder + "/" + name
+        for name in names where !name.isHiddenName && !name.utf8.contains(where: { $0 == 10 || $0 == 13 }) {
+            let inner = folder.appendingPath(name)
             if ClassFolders.isFilm(name) {
                 paths.insert(inner)
                 byStem[Self.stem(name), default: []].append(inner)
@@ -40,28 +46,5 @@ package struct FilmIndex: Sendable {
                 try add(folder: inner, depth: depth + 1)
             }
         }
-    }
-
-    /// The film that a list calls `path`: under that very path, else the one of that name, whatever its
-    /// ending. Where several have the name, the folder decides, written with blanks or underscores, then the
-    /// ending, then the order of paths.
-    package func film(_ path: String) -> String? {
-        if paths.contains(path) { return path }
-        let candidates = byStem[Self.stem(path.lastPathComponent)] ?? []
-        guard candidates.count > 1 else { return candidates.first }
-        let folder = Self.plain(path.parentDirectory.lastPathComponent)
-        let near = candidates.filter { Self.plain($0.parentDirectory.lastPathComponent) == folder }
-        let name = path.lastPathComponent
-        return near.first { $0.lastPathComponent == name } ?? near.first
-            ?? candidates.first { $0.lastPathComponent == name } ?? candidates.first
-    }
-
-    private static func plain(_ folder: String) -> String {
-        String(folder.lowercased().filter { $0 != " " && $0 != "_" && $0 != "-" })
-    }
-
-    private static func stem(_ name: String) -> String {
-        guard ClassFolders.isFilm(name), let dot = name.lastIndex(of: ".") else { return name }
-        return String(name[..<dot])
     }
 }

@@ -74,31 +74,25 @@ package struct ImportedSet: Sendable {
 
     /// Puts the paths under which films lie below `index.root` in place of the published ones.
     ///
-    /// - Parameter skipsMissing: leaves out what is not there, with a warning, instead of refusing.
+    /// - Parameter skipsMissing: leaves out what is not there or cannot be told, with a warning, instead of refusing.
     ///   A list of which nothing is left goes, as long as another stays.
     package mutating func locate(in index: FilmIndex, skipsMissing: Bool) throws(DatasetError) {
+        let entries = parts.map { part in part.clips.map { FilmLookup.Entry(path: $0.path, label: $0.label, part: part.name) } }
+        let lookup = FilmLookup(entries.flatMap(\.self), classNames: classes.names, in: index)
         var nothingThere: DatasetError?
         for position in parts.indices {
-            let part = parts[position]
-            var found: [AnnotatedClip] = []
-            var missing: [String] = []
-            for clip in part.clips {
-                if let path = index.film(clip.path) {
-                    found.append(AnnotatedClip(path: path, label: clip.label))
-                } else {
-                    missing.append(clip.path)
-                }
+            let source = parts[position].source
+            let located = LocatedFilms(entries[position], in: lookup)
+            let found = zip(parts[position].clips, located.paths).compactMap { clip, path in
+                path.map { AnnotatedClip(path: $0, label: clip.label) }
             }
-            if let first = missing.first {
-                let fault = DatasetError(
-                    path: part.source,
-                    problem: .filmsNotFound(
-                        first: Array(missing.prefix(AnnotationList.shownMissingCount)), count: missing.count,
-                        total: part.clips.count, root: index.root))
-                guard skipsMissing else { throw fault }
-                if found.isEmpty { nothingThere = nothingThere ?? fault }
-                warnings.append(.leftOut(list: part.source, first: first, count: missing.count, total: part.clips.count))
+            do {
+                try located.refuse(list: source, root: index.root)
+            } catch {
+                guard skipsMissing else { throw error }
+                if found.isEmpty { nothingThere = nothingThere ?? error }
             }
+            warnings += located.warnings(list: source)
             parts[position].clips = found
         }
         parts.removeAll(where: \.clips.isEmpty)

@@ -71,7 +71,7 @@ package struct PublishedFile: Sendable, Equatable {
             throw DatasetError(path: path, problem: .file(error))
         }
         var files: [PublishedFile] = []
-        for name in names where name.first != "." && [".txt", ".csv", ".json"].contains(where: name.lowercased().hasSuffix) {
+        for name in names where !name.isHiddenName && [".txt", ".csv", ".json"].contains(where: name.lowercased().hasSuffix) {
             if name.lowercased().hasPrefix("readme") || name == DataSummary.importName { continue }
             files.append(try PublishedFile(path.appendingPath(name)))
         }

@@ -74,7 +74,7 @@ struct AblateCommand: ParsableCommand {
                 ?? BackboneFinder.runsFolder.appendingPath("ablate-\(grid.name)")
             return try AblationRun(grid, seeds: seeds?.seeds ?? [1], path: folder) { try arguments(of: $0, in: grid) }
         }
-        let resume = shellCommand(CommandLine.arguments)
+        let resume = shellCommand(processArguments)
         for run in runs {
             if dryRun { try run.plan(timing: !noTiming, threads: model.threads) } else { try run.run(threads: model.threads, resume: resume) }
         }
@@ -96,6 +96,7 @@ struct AblateCommand: ParsableCommand {
         add("--root", data.root)
         add("--frames", data.frames)
         if data.followLinks { result.append("--follow-links") }
+        result += data.films.allowances.arguments
         add("--on-bad-video", data.badVideoPolicy?.rawValue)
         add("--backbone", try backbone(of: cell))
         add("--vocabulary", model.vocabulary)

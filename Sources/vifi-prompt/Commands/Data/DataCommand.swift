@@ -36,7 +36,7 @@ struct ListOutputOptions: ParsableArguments {
 extension ListFolder {
     /// Adds a list of films. Returns what a summary says of it.
     mutating func add(list name: String, _ clips: [AnnotatedClip]) -> DataSummary.File {
-        add(name, AnnotationList.text(of: clips), clips: clips.count)
+        add(name, AnnotationList.bytes(of: clips), clips: clips.count)
     }
 
     mutating func add(classes name: String, _ classes: ClassNames) -> DataSummary.File {

@@ -20,7 +20,8 @@ struct DataImportCommand: ParsableCommand {
 
               vifi-prompt data import ucfTrainTestlist/ --root UCF-101/
 
-            Films are looked for below --root under the published path, else by name with any ending. What is \
+            Films are looked for below --root under the published path, else by name with any ending, where that \
+            can mean one film only: the folder of the class decides, else a name that occurs once. What is \
             written: train.txt, val.txt (train1.txt, val1.txt where splits are numbered), labels.csv, recipe.yaml, \
             and data.json with the SHA-256 of every file read and written. MSR-VTT has captions and no classes: \
             train.csv and test.csv.
@@ -32,13 +33,16 @@ struct DataImportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Folder that holds the films.", valueName: "folder"))
     var root: String?
 
-    @Flag(help: "Leave out films that are not there, and count them, instead of refusing.")
+    @Flag(help: "Leave out films that are not there, or of which it cannot be told which is meant, and count them, instead of refusing.")
     var skipMissing = false
 
     @Flag(help: "Split class names such as ApplyEyeMakeup and apply_eye_makeup into words.")
     var humaniseLabels = false
 
     @OptionGroup var output: ListOutputOptions
+
+    @Flag(help: "Allow videos that are both learned from and tested on, as files or by their bytes.")
+    var allowSharedVideos = false
 
     func validate() throws {
         guard root != nil || output.output != nil else {
@@ -62,6 +66,9 @@ struct DataImportCommand: ParsableCommand {
         } else {
             Console.note("Without --root films are not looked for; paths are as published.")
         }
+        if !allowSharedVideos {
+            try set.refuseSharedVideos(root: root)
+        }
         if humaniseLabels { set.classes = set.classes.humanised }
         for warning in set.warnings + set.emptyClassWarnings { Console.warning(warning.description) }
         try write(set, published)
@@ -81,9 +88,10 @@ struct DataImportCommand: ParsableCommand {
         } else {
             Console.note("Without --root films are not looked for; paths are as published.")
         }
+        if !allowSharedVideos { try set.refuseSharedVideos(root: root) }
         for warning in set.warnings { Console.warning(warning.description) }
         var folder = ListFolder(output.output ?? root ?? ".")
-        let lists = set.parts.map { folder.add($0.name + ".csv", $0.list.text, clips: $0.list.captions.count) }
+        let lists = set.parts.map { folder.add($0.name + ".csv", $0.list.bytes, clips: $0.list.captions.count) }
         try write(&folder, kind: set.kind, sources: published, lists: lists, classes: ClassNames([]))
         for part in set.parts {
             Console.result(

@@ -34,6 +34,9 @@ struct DataInitCommand: ParsableCommand {
 
     @OptionGroup var output: ListOutputOptions
 
+    @Flag(help: "Allow videos that are both learned from and tested on, as files or by their bytes.")
+    var allowSharedVideos = false
+
     func validate() throws {
         guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
         guard valShare > 0 && valShare < 1 else { throw ValidationError("--val-share is \(valShare); between 0 and 1.") }
@@ -44,7 +47,12 @@ struct DataInitCommand: ParsableCommand {
         let found = try ClassFolders(root: folder)
         let classes = humaniseLabels ? found.classes.humanised : found.classes
         let (train, val, warnings) = try divided(found, classes)
-        sayWhatIsLeftOut(found, warnings)
+        let checks = ListChecks(
+            train: AnnotationList(path: folder, root: folder, clips: train), validation: AnnotationList(path: folder, root: folder, clips: val))
+        if !allowSharedVideos { try checks.refuseSharedVideos() }
+        // Of a folder that is drawn from, `warnings` names classes of one film.
+        let untested = found.valClips == nil ? [] : checks.warnings(classes)
+        sayWhatIsLeftOut(found, found.classes.warnings + warnings + untested)
 
         var files = ListFolder(output.output ?? folder)
         var lists = [files.add(list: "train.txt", train)]
@@ -85,6 +93,11 @@ struct DataInitCommand: ParsableCommand {
         if !found.innerFolders.isEmpty {
             let folders = counted(found.innerFolders.count, "folder inside a class folder is", "folders inside class folders are")
             Console.warning("\(folders) not looked into: \(shortList(found.innerFolders))")
+        }
+        if !found.unusedParts.isEmpty {
+            Console.warning(
+                "\(shortList(found.unusedParts)): not used beside the folders to learn from and to validate on. Score it when all is chosen: a list "
+                    + "of it is made by `vifi-prompt data init` on a folder that holds train and test alone.")
         }
         if !found.emptyFolders.isEmpty {
             Console.warning(

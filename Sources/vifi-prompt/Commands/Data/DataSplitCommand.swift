@@ -42,6 +42,8 @@ struct DataSplitCommand: ParsableCommand {
     var output: String?
     @Flag(help: "Replace files that are there.")
     var force = false
+    @Flag(help: "Allow a video in two places of a draw.")
+    var allowRepeats = false
 
     func validate() throws {
         guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
@@ -104,6 +106,7 @@ struct DataSplitCommand: ParsableCommand {
     ) throws -> DataSummary.File {
         let split = try FewShotSplit(of: list, shotCount: count, classes: classes, seed: seed)
         for warning in split.warnings { Console.warning("\(name.escapedForDisplay): \(warning)") }
+        if !allowRepeats { try AnnotationList(path: list.path, root: list.root, clips: split.clips).refuseRepeatedDraws() }
         var file = folder.add(list: name, split.clips)
         file.shots = count
         file.seed = seed

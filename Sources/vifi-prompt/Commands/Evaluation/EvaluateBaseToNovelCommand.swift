@@ -90,6 +90,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             for method in methods { try add(method, setting, split, to: runner) }
         } else {
             let job = scoringJob(given, pool)
+            if !data.films.allowances.allowRepeats { try RepeatedFile.refuse(among: prompts + tuned) }
             for (index, path) in (prompts + tuned).enumerated() {
                 let model = ProtocolModel(subject: {
                     try tuned.isEmpty ? job.subject(prompts: path) : job.subject(prompts: nil, backbone: path)

@@ -71,6 +71,10 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let classes = try ClassNames.readTold(labels)
         let tested = try TestList(val, classes: classes, films: data.films, root: given.data.root)
         let source = try TestList(train, classes: classes, films: data.films, root: given.data.root)
+        // Before there is a folder; each run looks again.
+        if setting.methods != [.zeroShot] {
+            try data.films.allowances.check(train: source.list, validation: tested.list, classes: classes)
+        }
         let seeds = seeds?.seeds ?? [setting.recipe(setting.methods[0]).training.seed ?? 1]
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "few-shot", inputs: try setting.inputs())

@@ -77,7 +77,7 @@ struct PlanCommand: ParsableCommand {
     private static func emitArray<Command: LearningCommand>(_ command: Command, _ options: Options) throws {
         guard command.training.seed == nil else { throw ValidationError("Seeds of an array come from --seeds 1,2,3.") }
         guard !options.json else { throw ValidationError("--emit writes a script, not JSON.") }
-        let given = Array(CommandLine.arguments.dropFirst(2)).without(options: ["--emit"])
+        let given = Array(processArguments.dropFirst(2)).without(options: ["--emit"])
         let arguments = Array(given.dropFirst()).filter { $0 != "--no-timing" }
             .without(options: ["--vary", "--seeds", "--output", "-o", "--threads"])
         var (memory, seconds) = (0, 0.0)
@@ -94,7 +94,7 @@ struct PlanCommand: ParsableCommand {
         }
         let array = SlurmArray(
             kind: Command.kind, program: resolvedPath("/proc/self/exe") ?? "vifi-prompt",
-            workingDirectory: FileManager.default.currentDirectoryPath, arguments: arguments, variations: options.vary,
+            workingDirectory: currentDirectory, arguments: arguments, variations: options.vary,
             seeds: command.runOptions.seeds?.seeds ?? [1],
             folder: command.training.output ?? BackboneFinder.runsFolder.appendingPath(Command.kind.rawValue + "-array"),
             threads: command.model.threads ?? WorkerPool.availableProcessors, memoryBytes: memory,

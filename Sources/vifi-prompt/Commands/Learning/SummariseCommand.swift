@@ -23,13 +23,18 @@ struct SummariseCommand: ParsableCommand {
     @Flag(help: "Print the summaries as JSON.")
     var json = false
 
+    @Flag(help: allowRepeatsHelp)
+    var allowRepeats = false
+
     func run() throws {
+        if !allowRepeats { try RepeatedFile.refuse(among: folders) }
         var groups: [(name: String, summary: SeedSummary)] = []
         var unfinished: [String] = []
         for folder in folders {
             guard isDirectory(folder) else { throw FileError(path: folder, problem: .missing) }
             for found in try SeedRuns.below(folder) {
                 unfinished += found.unfinished
+                if !allowRepeats { try SameRuns.refuse(among: found.paths) }
                 if !found.results.isEmpty { groups.append((found.path, SeedSummary(found.results))) }
             }
         }
@@ -47,6 +52,8 @@ struct SummariseCommand: ParsableCommand {
 struct SeedRuns {
     let path: String
     let results: [(seed: Int, result: RunResult)]
+    /// Folders of the results.
+    let paths: [String]
     let unfinished: [String]
 
     /// Folders deeper than this hold no runs.
@@ -56,19 +63,25 @@ struct SeedRuns {
     static func below(_ folder: String, depth: Int = 0) throws -> [SeedRuns] {
         guard depth < deepest else { return [] }
         var results: [(seed: Int, result: RunResult)] = []
+        var paths: [String] = []
         var unfinished: [String] = []
         var groups: [SeedRuns] = []
-        for name in try directoryEntries(folder).sorted() {
+        for name in try directoryEntries(folder) {
             let path = folder.appendingPath(name)
             guard isDirectory(path) else { continue }
             if let seed = name.hasPrefix("seed") ? Int(name.dropFirst(4)) : nil, try RunRecord.read(run: path) != nil {
-                if let result = try RunResult.read(run: path) { results.append((seed, result)) } else { unfinished.append(path) }
+                if let result = try RunResult.read(run: path) {
+                    results.append((seed, result))
+                    paths.append(path)
+                } else {
+                    unfinished.append(path)
+                }
             } else if try RunRecord.read(run: path) == nil {
                 groups += try below(path, depth: depth + 1)
             }
         }
         let own = results.isEmpty && unfinished.isEmpty
-            ? [] : [SeedRuns(path: folder, results: results.sorted { $0.seed < $1.seed }, unfinished: unfinished)]
+            ? [] : [SeedRuns(path: folder, results: results.sorted { $0.seed < $1.seed }, paths: paths, unfinished: unfinished)]
         return own + groups
     }
 }

@@ -48,7 +48,7 @@ struct PictureOutput {
         guard isDirectory(folder) else {
             throw FileError(path: path, problem: .cannotCreate(reason: "\(folder.escapedForDisplay) is not a directory"))
         }
-        guard FileManager.default.isWritableFile(atPath: folder) else {
+        guard unsafe access(folder, W_OK) == 0 else {
             throw FileError(path: path, problem: .cannotCreate(reason: "\(folder.escapedForDisplay) may not be written"))
         }
     }

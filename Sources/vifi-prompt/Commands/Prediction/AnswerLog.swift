@@ -12,11 +12,16 @@ final class AnswerLog {
     /// Films by path and prompts, as they were when they were answered.
     private var done: [Key: FoundFilm] = [:]
     /// Films that could not be read when their turn came.
-    private var failed: Set<String> = []
+    private var failed: Set<Bytewise> = []
 
     private struct Key: Hashable {
-        let film: String
-        let prompts: String?
+        let film: Bytewise
+        let prompts: Bytewise?
+
+        init(film: String, prompts: String?) {
+            self.film = Bytewise(film)
+            self.prompts = prompts.map(Bytewise.init)
+        }
     }
 
     /// Opens or creates the file; the line that a crash cut off is taken away, so that its film is done again.
@@ -37,7 +42,7 @@ final class AnswerLog {
 
     private struct Contents {
         var done: [Key: FoundFilm] = [:]
-        var failed: Set<String> = []
+        var failed: Set<Bytewise> = []
         /// Of the lines that are whole.
         var byteCount = 0
     }
@@ -65,7 +70,7 @@ final class AnswerLog {
                         throw AnswerLogError.notAnswers(path: path, line: number)
                     }
                     guard answer.settings == settings else { throw AnswerLogError.otherSettings(path: path, line: number) }
-                    if answer.error == nil { contents.failed.remove(answer.film) } else { contents.failed.insert(answer.film) }
+                    if answer.error == nil { contents.failed.remove(Bytewise(answer.film)) } else { contents.failed.insert(answer.film) }
                     let key = Key(film: answer.film, prompts: answer.prompts)
                     if answer.error == nil || !retriesFailed { contents.done[key] = film } else { contents.done[key] = nil }
                 }

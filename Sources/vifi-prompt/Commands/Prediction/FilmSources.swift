@@ -33,9 +33,6 @@ struct FilmSources {
                 if content.innerFolderCount > 0 {
                     passed.append(counted(content.innerFolderCount, "folder", "folders") + (recursive ? "" : " (--recursive looks into them)"))
                 }
-                if content.misnamedCount > 0 {
-                    passed.append(counted(content.misnamedCount, "file", "files") + " whose name is not UTF-8 (rename to have it answered)")
-                }
                 Console.note(
                     "\(folder.escapedForDisplay): \(counted(content.films.count, "film", "films"))"
                         + (passed.isEmpty ? "" : "; passed over: \(passed.joined(separator: ", "))"))
@@ -45,7 +42,7 @@ struct FilmSources {
                 if tells { Console.warning(error.description) }
             }
         }
-        var seen: Set<String> = []
-        return result.filter { seen.insert($0.path).inserted }
+        var seen: Set<Bytewise> = []
+        return result.filter { seen.insert($0.path) }
     }
 }

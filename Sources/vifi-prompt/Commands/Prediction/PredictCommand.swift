@@ -38,6 +38,8 @@ struct PredictCommand: ParsableCommand {
             "Class names: CSV with the header `id,name`; other classes than the prompts' will do. With several --prompts one for all, or one for each.",
             valueName: "csv"))
     var labels: [String] = []
+    @Flag(help: "Allow the same --prompts twice, or a copy of them.")
+    var allowRepeats = false
     @Option(help: ArgumentHelp("Words around a class name where no text prompts are learned, with {} in its place.", valueName: "words"))
     var template: String?
     @Option(help: "Frames of each film or window; as many as the prompts were learned with by default.")
@@ -62,7 +64,6 @@ struct PredictCommand: ParsableCommand {
         guard !batch.watch || films.contains(where: isDirectory) else {
             throw ValidationError("--watch needs a folder to wait for films in.")
         }
-        guard Set(prompts).count == prompts.count else { throw ValidationError("the same --prompts twice.") }
     }
 
     func run() throws {
@@ -70,6 +71,7 @@ struct PredictCommand: ParsableCommand {
         if windows.window != nil, let views = settings.evaluation.views, views.clips > 1 {
             throw ValidationError("--views \(views.text): windows are clips in time already; take 1x1 or 1x3 with --window.")
         }
+        if !allowRepeats { try RepeatedFile.refuse(among: prompts) }
         let pool = model.pool
         let sources = try FilmSources(films, recursive: batch.recursive)
         let models = try PredictionModels(

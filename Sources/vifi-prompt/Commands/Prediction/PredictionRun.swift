@@ -16,7 +16,7 @@ struct PredictionRun {
     private let log: AnswerLog?
     /// For each model, in the names of saved files.
     private let suffixes: [String]
-    private var savedPaths: Set<String> = []
+    private var savedPaths: Set<Bytewise> = []
     private let pictures: PictureRules
     private let isolated: IsolatedFilms?
     private let reader: any FilmReading
@@ -72,7 +72,7 @@ struct PredictionRun {
             let films = sources.found(tells: true)
             let left = pending(films)
             if left.count < films.count {
-                let waiting = Set(left.map(\.path))
+                let waiting = Set<Bytewise>(texts: left.map(\.path))
                 let failed = films.count { !waiting.contains($0.path) && log?.hasFailed($0) == true }
                 Console.note(
                     "\(films.count - left.count) of \(films.count) films are answered already"
@@ -240,7 +240,7 @@ struct PredictionRun {
         guard case .timeline(let timeline, let segments) = answer.content else { return }
         for pattern in forms.saved {
             let path = TimelineFile.path(pattern, film: answer.film, suffix: suffix)
-            let isAgain = !savedPaths.insert(path).inserted
+            let isAgain = !savedPaths.insert(path)
             guard !isAgain || batch.watch else { throw TimelineFileError.twice(path: path) }
             guard let form = TimelineFile(path) else { continue }
             let isOwn = isAgain || log?.hasAnswered(answer.film, prompts: prompts(of: answer.model)) == true

@@ -20,9 +20,7 @@ enum TimelineFile: String, CaseIterable {
     ///   - pattern: with `{}` in the place of the film's name and `{dir}` in that of its folder.
     ///   - suffix: tells several models apart.
     static func path(_ pattern: String, film: String, suffix: String) -> String {
-        let file = film.lastPathComponent
-        let stem = file.lastIndex(of: ".").flatMap { $0 == file.startIndex ? nil : String(file[..<$0]) } ?? file
-        return pattern.replacing("{dir}", with: film.parentDirectory).replacing("{}", with: stem + suffix)
+        return pattern.replacing("{dir}", with: film.parentDirectory).replacing("{}", with: film.pathStem + suffix)
     }
 
     /// What tells the files of several models apart: `-learn-2` for `runs/learn-2/prompts/best.safetensors`, where that is
@@ -55,7 +53,7 @@ enum TimelineFile: String, CaseIterable {
         _ answer: FilmAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle, at path: String
     ) throws -> Bool {
         let draft = path.parentDirectory.appendingPath(".draft-\(path.lastPathComponent)")
-        defer { try? FileManager.default.removeItem(atPath: draft) }
+        defer { _ = unsafe unlink(draft) }
         try write(answer, timeline: timeline, segments: segments, style: style, to: draft)
         return try InputFile.contents(of: path, limit: .max) == InputFile.contents(of: draft, limit: .max)
     }

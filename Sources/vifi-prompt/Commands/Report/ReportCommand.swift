@@ -37,6 +37,9 @@ struct ReportCommand: ParsableCommand {
     @Flag(help: "Replace a page that is there.")
     var force = false
 
+    @Flag(help: allowRepeatsHelp)
+    var allowRepeats = false
+
     @Flag(help: "Do not say how to open the page.")
     var openNothing = false
 
@@ -53,7 +56,9 @@ struct ReportCommand: ParsableCommand {
     func run() throws {
         try PictureOutput.checkWritable(output)
         guard force || !fileExists(output) else { throw ReportError.exists(path: output) }
+        if !allowRepeats { try RepeatedFile.refuse(among: folders) }
         let material = try ReportMaterial(folders)
+        if !allowRepeats { try SameRuns.refuse(among: material.runs.map(\.path)) }
         let page = try page(material)
         let text = page.html
         try createDirectory(output.parentDirectory)
