@@ -7,6 +7,8 @@ import Glibc
 package struct InputFile: ~Copyable {
     package let path: String
     package let byteCount: Int
+    /// Where it begins in what is open: 0 but for a part of another file.
+    private let start: Int
     private let descriptor: Int32
 
     /// Opens `path` without blocking on a FIFO and without following it into a device.
@@ -29,6 +31,25 @@ package struct InputFile: ~Copyable {
         }
         self.path = path
         self.byteCount = Int(status.st_size)
+        start = 0
+        self.descriptor = descriptor
+    }
+
+    /// A part of an open file, read as a file of its own: what lies in an archive.
+    ///
+    /// - Parameters:
+    ///   - path: for messages.
+    ///   - range: bytes of `whole`, which is cut off where they reach beyond its end.
+    package init(path: String, partOf whole: borrowing InputFile, range: Range<Int>) throws(FileError) {
+        guard range.lowerBound >= 0, range.upperBound <= whole.byteCount else {
+            throw FileError(
+                path: path, problem: .truncated(offset: range.lowerBound, needed: range.count, byteCount: whole.byteCount))
+        }
+        let descriptor = unsafe fcntl(whole.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw FileError(path: path, problem: .notReadable(reason: systemErrorText())) }
+        self.path = path
+        byteCount = range.count
+        start = whole.start + range.lowerBound
         self.descriptor = descriptor
     }
 
@@ -43,7 +64,7 @@ package struct InputFile: ~Copyable {
         var done = 0
         while done < buffer.count {
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let got = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            let got = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(start + offset + done))
             if got > 0 {
                 done += got
             } else if got == 0 {
@@ -59,7 +80,7 @@ package struct InputFile: ~Copyable {
         guard offset >= 0, offset < byteCount else { return 0 }
         let wanted = min(buffer.count, byteCount - offset)
         while true {
-            let got = unsafe pread(descriptor, buffer.baseAddress, wanted, off_t(offset))
+            let got = unsafe pread(descriptor, buffer.baseAddress, wanted, off_t(start + offset))
             if got >= 0 { return got }
             guard errno == EINTR else {
                 throw FileError(path: path, problem: .notReadable(reason: systemErrorText()))

@@ -148,7 +148,7 @@ extension VideoLabeller {
             }
             return try together(labellers) { models in
                 let timelines = FilmTimelines(models: models, window: window.span, stride: stride.span)
-                let stream = try FilmStream(timelines.request(path), threadCount: labellers[0].threadCount)
+                let stream = try openFilmStream(timelines.request(path), threadCount: labellers[0].threadCount)
                 let (made, warnings) = try timelines.timelines(of: path, stream: stream) { part in
                     guard onProgress(part.seconds) else { throw RequestError.stopped }
                 }
@@ -205,7 +205,7 @@ extension VideoLabeller {
         func frames(
             of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
         ) throws -> [VideoFrame] {
-            var video = try VideoFile(path: path, threadCount: threadCount)
+            let video = try openFilm(path, threadCount: threadCount)
             let frames = try video.frames(at: choosing(video.frameCount), transform: converting)
             report(video.warnings.map(\.description))
             return frames

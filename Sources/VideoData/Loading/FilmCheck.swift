@@ -24,7 +24,7 @@ package struct FilmCheck: Sendable {
         var limits = VideoLimits()
         if decodes { limits.seconds = seconds }
         do throws(VideoError) {
-            var video = try VideoFile(path: path, threadCount: 1, limits: limits)
+            let video = try openFilm(path, limits: limits)
             check.info = video.info
             if decodes { _ = try video.frames(at: Array(0..<video.frameCount)) { _ in () } }
             check.oddities = video.warnings.map(\.description)

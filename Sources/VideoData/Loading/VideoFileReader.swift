@@ -1,4 +1,4 @@
-/// Reads films through `VideoFile`.
+/// Reads films of every kind: files, members of archives, folders of frames.
 package struct VideoFileReader: FilmReading {
     package var limits = VideoLimits()
     /// Turns frames as the file's display matrix asks. Off gives what decoders without that step give.
@@ -12,7 +12,7 @@ package struct VideoFileReader: FilmReading {
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         // One codec thread each: the loader reads several films at once.
-        var video = try VideoFile(path: path, appliesRotation: appliesRotation, threadCount: 1, limits: limits)
+        let video = try openFilm(path, appliesRotation: appliesRotation, threadCount: 1, limits: limits)
         let indices = choosing(video.frameCount)
         let frames = try video.frames(at: indices, transform: converting)
         var warnings = video.warnings

@@ -26,7 +26,7 @@ struct FilmWorkerCommand: ParsableCommand {
 
     /// Single frames: says how many there are, is told which are wanted, sends them.
     private func read(_ path: String, shortSide: Int) throws {
-        var video = try VideoFile(path: path, limits: IsolatedFilms.limits)
+        let video = try openFilm(path, limits: IsolatedFilms.limits)
         try send(FilmReply(frameCount: video.frameCount))
         guard let line = readLine(), case .frames(let indices)? = try? JSONDecoder().decode(FilmQuestion.self, from: Data(line.utf8))
         else { return }
@@ -37,7 +37,7 @@ struct FilmWorkerCommand: ParsableCommand {
     }
 
     private func stream(_ request: FilmStreamRequest) throws {
-        let stream = try FilmStream(request)
+        let stream = try openFilmStream(request)
         try send(FilmReply(outlook: stream.outlook))
         while true {
             let part = try stream.next()
