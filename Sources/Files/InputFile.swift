@@ -45,7 +45,7 @@ package struct InputFile: ~Copyable {
             throw FileError(
                 path: path, problem: .truncated(offset: range.lowerBound, needed: range.count, byteCount: whole.byteCount))
         }
-        let descriptor = unsafe fcntl(whole.descriptor, F_DUPFD_CLOEXEC, 0)
+        let descriptor = fcntl(whole.descriptor, F_DUPFD_CLOEXEC, 0)
         guard descriptor >= 0 else { throw FileError(path: path, problem: .notReadable(reason: systemErrorText())) }
         self.path = path
         byteCount = range.count

@@ -1,7 +1,7 @@
 import Files
 
 /// The frames of a film as pictures in a folder, as lists of frames name them: `walk/clip1/img_00001.jpg`, ….
-struct FrameFolder {
+package struct FrameFolder {
     let path: String
     /// Names in the order of the numbers in them.
     let names: [String]
@@ -9,7 +9,7 @@ struct FrameFolder {
     /// Endings of pictures that count as frames, in lower case.
     static let endings: Set<String> = ["bmp", "jpeg", "jpg", "png", "ppm", "tif", "tiff", "webp"]
 
-    static func isFrame(_ name: String) -> Bool {
+    package static func isFrame(_ name: String) -> Bool {
         guard name.first != ".", let dot = name.lastIndex(of: "."), dot != name.startIndex else { return false }
         return endings.contains(name[name.index(after: dot)...].lowercased())
     }

@@ -260,6 +260,9 @@ package final class TarArchive: @unchecked Sendable {
 
     // MARK: Archives in use
 
+    /// Whether a file calls itself a tar archive.
+    package static func isOne(_ path: String) -> Bool { path.lowercased().hasSuffix(".tar") && isRegularFile(path) }
+
     /// The archive at a path, read once as long as its file stays the same.
     package static func shared(_ path: String) throws(FileError) -> TarArchive {
         var status = stat()

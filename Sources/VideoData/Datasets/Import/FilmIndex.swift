@@ -15,10 +15,25 @@ package struct FilmIndex: Sendable {
 
     package init(root: String) throws(DatasetError) {
         self.root = root
-        try add(folder: "", depth: 0)
+        if StoredFilm.isArchive(root) { try addArchive() } else { try add(folder: "", depth: 0) }
     }
 
     package var count: Int { paths.count }
+
+    private mutating func addArchive() throws(DatasetError) {
+        do throws(FileError) {
+            let archive = try TarArchive.shared(root)
+            for name in archive.fileNames where ClassFolders.isFilm(name.lastPathComponent) { add(film: name) }
+            for name in archive.frameFolders where !name.isEmpty { add(film: name) }
+        } catch {
+            throw DatasetError(path: root, problem: .file(error))
+        }
+    }
+
+    private mutating func add(film path: String) {
+        paths.insert(path)
+        byStem[Self.stem(path.lastPathComponent), default: []].append(path)
+    }
 
     private mutating func add(folder: String, depth: Int) throws(DatasetError) {
         let path = folder.isEmpty ? root : root.appendingPath(folder)
@@ -33,9 +48,8 @@ package struct FilmIndex: Sendable {
         // A list cannot hold names with line breaks.
         for name in names where name.first != "." && !name.utf8.contains(where: { $0 == 10 || $0 == 13 }) {
             let inner = folder.isEmpty ? name : folder + "/" + name
-            if ClassFolders.isFilm(name) {
-                paths.insert(inner)
-                byStem[Self.stem(name), default: []].append(inner)
+            if ClassFolders.isFilm(name) || FrameFolder.isOne(root.appendingPath(inner)) {
+                add(film: inner)
             } else if depth < Self.depthLimit, isDirectory(root.appendingPath(inner)) {
                 try add(folder: inner, depth: depth + 1)
             }

@@ -32,15 +32,19 @@ package struct ImportedSet: Sendable {
 
     /// Reads the files of one data set.
     ///
+    /// - Parameter root: of the films that are looked for afterwards; then absolute paths of their authors' disks may
+    ///   stand in lists.
     /// - Throws: `DatasetError`, with file and line where a line is at fault.
-    package init(_ files: [PublishedFile]) throws(DatasetError) {
+    package init(_ files: [PublishedFile], root: String? = nil) throws(DatasetError) {
         func some(_ isMeant: (PublishedFile.Form) -> Bool) -> [PublishedFile] { files.filter { isMeant($0.form) } }
         let tables = some { $0 == .kineticsTable }
         let numbered = some { $0 == .numberedNames }
         let hmdb = some { if case .hmdbSplit = $0 { true } else { false } }
-        let something = some { $0 == .somethingClips || $0 == .somethingLabels }
-        let classes = some { $0 == .classTable || $0 == .classLines }
         let lists = some { $0 == .clips || $0 == .paths }
+        // An object of names and numbers beside lists of films holds their class names.
+        let isSomething = lists.isEmpty || files.contains { $0.form == .somethingClips }
+        let something = some { isSomething && ($0 == .somethingClips || $0 == .somethingLabels) }
+        let classes = some { $0 == .classTable || $0 == .classLines || !isSomething && $0 == .somethingLabels }
         let groups = [tables, numbered, hmdb, something].filter { !$0.isEmpty }
         let belongsElsewhere = !lists.isEmpty && (!tables.isEmpty || !hmdb.isEmpty || !something.isEmpty)
         guard groups.count <= 1, !belongsElsewhere, classes.count <= 1 else {
@@ -51,7 +55,7 @@ package struct ImportedSet: Sendable {
         }
         let names: ClassNames?
         if let file = classes.first {
-            names = try file.form == .classTable ? ClassNames.read(file.path) : ClassNames.readMap(file.path)
+            names = try ClassNames.read(file.path)
         } else {
             names = nil
         }
@@ -64,7 +68,7 @@ package struct ImportedSet: Sendable {
         } else if !something.isEmpty {
             self = try .something(something)
         } else {
-            self = try .lists(lists, classes: names, first: files[0])
+            self = try .lists(lists, classes: names, first: files[0], root: root)
         }
         // A part that nothing is in would be a list that cannot be read.
         for part in parts where part.clips.isEmpty { warnings.append(.noLabels(file: part.source)) }
@@ -84,7 +88,7 @@ package struct ImportedSet: Sendable {
             var missing: [String] = []
             for clip in part.clips {
                 if let path = index.film(clip.path) {
-                    found.append(AnnotatedClip(path: path, label: clip.label))
+                    found.append(AnnotatedClip(path: path, label: clip.label, frameCount: clip.frameCount(asFilm: path, below: index.root)))
                 } else {
                     missing.append(clip.path)
                 }

@@ -15,7 +15,7 @@ struct DataCheckWorkerCommand: ParsableCommand {
         while let line = readLine() {
             let path = try JSONDecoder().decode(String.self, from: Data(line.utf8))
             let check = FilmCheck.of(path, index: 0)
-            let answer = FilmCheckAnswer(fault: check.fault, oddities: check.oddities)
+            let answer = FilmCheckAnswer(fault: check.fault, oddities: check.oddities, frameCount: check.frameCount)
             guard StandardStream.output.write(String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n") else { return }
         }
     }
@@ -25,6 +25,7 @@ struct DataCheckWorkerCommand: ParsableCommand {
 private struct FilmCheckAnswer: Codable {
     var fault: String?
     var oddities: [String]
+    var frameCount: Int?
 }
 
 /// Processes that look at films, so that a crash costs one film and not the check.
@@ -58,6 +59,7 @@ package final class FilmCheckWorkers: @unchecked Sendable {
         lock.withLock { idle.append(worker) }
         var check = FilmCheck(index: index, fault: answer.fault)
         check.oddities = answer.oddities
+        check.frameCount = answer.frameCount
         return check
     }
 }
