@@ -223,7 +223,7 @@ import VideoData
 
     @Test func listsWithClassTable() throws {
         try folder.write("hmdb51_train.txt", "a b (1).avi 0\r\n\"say \"\"hi\"\".avi\" 1\r\n")
-        try folder.write("hmdb51_val1.txt", "\u{FEFF}b.avi 1\nc.mp4 250 0")
+        try folder.write("hmdb51_val1.txt", "\u{FEFF}b.avi 90 1\nc.mp4 250 0")
         try folder.write("labels.csv", "\u{FEFF}id,name\r\n0,\"Holding a, b\"\r\n1,run\r\n")
         let set = try read("hmdb51_train.txt", "labels.csv", "hmdb51_val1.txt")
         #expect(set.classes.names == ["Holding a, b", "run"])

@@ -151,12 +151,16 @@ struct FolderScan {
             }
         }
         for name in below {
-            let count = films.count
+            let (count, otherCount, innerCount) = (films.count, otherFiles.count, innerFolders.count)
             // A link may lead around in a circle.
             if folders.count < Self.depthLimit, !Self.isLink(folder.appendingPath(name)) {
                 try add(folders + [name], root: root, prefix: prefix)
             }
-            if films.count == count { innerFolders.append(inner + "/" + name) }
+            guard films.count == count else { continue }
+            // The folder stands for all that lies in it.
+            otherFiles.removeLast(otherFiles.count - otherCount)
+            innerFolders.removeLast(innerFolders.count - innerCount)
+            innerFolders.append(inner + "/" + name)
         }
     }
 

@@ -246,6 +246,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case idsOutOfOrder(file: String, line: Int)
     case fewerShots(asked: Int, classes: [(name: String, clips: Int)])
     case emptyClasses(names: [String])
+    case classesWithoutFilms(list: String, names: [String])
+    case oneClass(name: String)
     /// Published lists that name no classes, as those of test sets kept back.
     case noLabels(file: String)
     /// Films left out because they are not there.
@@ -275,6 +277,10 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
                 + "; all of them are used."
         case .emptyClasses(let names):
             "no clips at all in " + Self.list(names) + "."
+        case .classesWithoutFilms(let list, let names):
+            "\(list.escapedForDisplay): no films of " + Self.list(names) + "."
+        case .oneClass(let name):
+            "there is one class only, '\(name.escapedForDisplay)': every answer is right, and nothing can be told apart."
         case .noLabels(let file):
             "\(file.escapedForDisplay): names no classes; passed over."
         case .leftOut(let list, let first, let count, let total):

@@ -40,7 +40,7 @@ extension AnnotationList {
     package func eachFileFault(
         followsLinks: Bool = false, _ body: (_ index: Int, FileFault) throws(DatasetError) -> Void
     ) throws(DatasetError) {
-        if StoredFilm.isArchive(root) { return try eachFileMissingFromArchive(body) }
+        if try startsInArchive() { return try eachFileMissingFromArchive(body) }
         guard let trueRoot = resolvedPath(root) else {
             throw DatasetError(path: root, problem: .file(FileError(path: root, problem: .missing)))
         }

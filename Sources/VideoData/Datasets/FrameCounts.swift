@@ -36,19 +36,6 @@ extension AnnotationList {
     private static func agrees(_ stated: Int, with found: Int) -> Bool {
         abs(stated.subtractingReportingOverflow(found).partialValue) <= max(2, found / 50)
     }
-
-    /// Looks for the films of a list in the archive that is its root.
-    func eachFileMissingFromArchive(_ body: (_ index: Int, FileFault) throws(DatasetError) -> Void) throws(DatasetError) {
-        let archive: TarArchive
-        do throws(FileError) {
-            archive = try .shared(root)
-        } catch {
-            throw DatasetError(path: root, problem: .file(error))
-        }
-        for (index, clip) in clips.enumerated() where !archive.contains(clip.path) && archive.frameNames(in: clip.path).isEmpty {
-            try body(index, .missing)
-        }
-    }
 }
 
 extension AnnotatedClip {

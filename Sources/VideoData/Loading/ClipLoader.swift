@@ -143,7 +143,9 @@ package final class ClipLoader: Sendable {
                 // The list is wrong, not the film.
                 throw error
             } catch {
-                if configuration.badVideoPolicy == .fail { throw UnreadableFilm(list: list.path, cause: error) }
+                if configuration.badVideoPolicy == .fail {
+                    throw (error as? any ReportableError).map { UnreadableFilm(list: list.path, cause: $0) } ?? error
+                }
                 outcome.bad.append(BadVideo(path: list.filmPath(list.clips[filmIndex]), reason: "\(error)"))
             }
             guard configuration.badVideoPolicy == .replace, transform.stage == .training else { break }

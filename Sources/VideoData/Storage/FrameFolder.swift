@@ -2,9 +2,9 @@ import Files
 
 /// The frames of a film as pictures in a folder, as lists of frames name them: `walk/clip1/img_00001.jpg`, ….
 package struct FrameFolder {
-    let path: String
+    package let path: String
     /// Names in the order of the numbers in them.
-    let names: [String]
+    package let names: [String]
 
     /// Endings of pictures that count as frames, in lower case.
     static let endings: Set<String> = ["bmp", "jpeg", "jpg", "png", "ppm", "tif", "tiff", "webp"]
@@ -17,7 +17,7 @@ package struct FrameFolder {
     /// nil where `path` is no folder, neither on the disk nor in an archive.
     ///
     /// - Throws: `VideoError` where the folder holds no frames or too many, or where it cannot be read.
-    init?(_ path: String, limits: VideoLimits) throws(VideoError) {
+    package init?(_ path: String, limits: VideoLimits) throws(VideoError) {
         let found: [String]
         do throws(FileError) {
             if isDirectory(path) {

@@ -47,7 +47,7 @@ package struct ImportedSet: Sendable {
         let classes = some { $0 == .classTable || $0 == .classLines || !isSomething && $0 == .somethingLabels }
         let groups = [tables, numbered, hmdb, something].filter { !$0.isEmpty }
         let belongsElsewhere = !lists.isEmpty && (!tables.isEmpty || !hmdb.isEmpty || !something.isEmpty)
-        guard groups.count <= 1, !belongsElsewhere, classes.count <= 1 else {
+        guard groups.count <= 1, !belongsElsewhere, classes.count <= 1 || Self.areEqual(classes) else {
             let shown = (groups.isEmpty ? classes : groups.compactMap(\.first) + (belongsElsewhere ? [lists[0]] : []))
             throw DatasetError(
                 path: files[0].path,
@@ -74,6 +74,12 @@ package struct ImportedSet: Sendable {
         for part in parts where part.clips.isEmpty { warnings.append(.noLabels(file: part.source)) }
         parts.removeAll(where: \.clips.isEmpty)
         guard !parts.isEmpty else { throw DatasetError(path: files[0].path, problem: .noClips) }
+    }
+
+    /// Whether files name the same classes: Open-VCLIP has names by number and numbers by name beside each other.
+    private static func areEqual(_ files: [PublishedFile]) -> Bool {
+        let digests = files.map { try? ClassNames.read($0.path).digest }
+        return digests.allSatisfy { $0 != nil && $0 == digests[0] }
     }
 
     /// Puts the paths under which films lie below `index.root` in place of the published ones.

@@ -67,6 +67,7 @@ struct DataImportCommand: ParsableCommand {
         }
         if humaniseLabels { set.classes = set.classes.humanised }
         for warning in set.warnings + set.emptyClassWarnings { Console.warning(warning.description) }
+        tellClassFaults(set.classes)
         try write(set, published)
     }
 
@@ -105,7 +106,7 @@ struct DataImportCommand: ParsableCommand {
             sources.append(DataSummary.File(file.path.lastPathComponent, sha256: try Digest.ofFile(file.path)))
         }
         let summary = DataSummary(
-            tool: "vifi-prompt \(vifiPromptVersion)", kind: kind, root: root ?? "", sources: sources, lists: lists,
+            tool: "vifi-prompt \(vifiPromptVersion)", kind: kind, root: root.map { resolvedPath($0) ?? $0 } ?? "", sources: sources, lists: lists,
             classListSha256: classes.digest)
         _ = folder.add(DataSummary.importName, summary.json)
         try folder.write(isForced: output.force)
