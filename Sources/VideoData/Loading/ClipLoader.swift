@@ -144,7 +144,7 @@ package final class ClipLoader: Sendable {
                 throw error
             } catch {
                 if configuration.badVideoPolicy == .fail {
-                    throw (error as? any ReportableError).map { UnreadableFilm(list: list.path, cause: $0) } ?? error
+                    throw (error as? VideoError).map { UnreadableFilm(list: list.path, cause: $0) } ?? error
                 }
                 outcome.bad.append(BadVideo(path: list.filmPath(list.clips[filmIndex]), reason: "\(error)"))
             }

@@ -3,9 +3,9 @@ import Files
 /// A film of a list that could not be read, where nobody said to go on without it.
 package struct UnreadableFilm: ReportableError {
     package let list: String
-    package let cause: any ReportableError
+    package let cause: VideoError
 
-    package init(list: String, cause: any ReportableError) {
+    package init(list: String, cause: VideoError) {
         self.list = list
         self.cause = cause
     }

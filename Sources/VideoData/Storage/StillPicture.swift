@@ -58,7 +58,9 @@ import CFFmpeg
         guard let made = unsafe parameters else { throw source.error(vifi_error_no_memory()) }
         unsafe made.pointee.codec_type = AVMEDIA_TYPE_VIDEO
         unsafe made.pointee.codec_id = form
-        return try unsafe Codec(parameters: made, source: source, threadCount: 1, limits: limits, refusesDamage: true)
+        // The decoder of TIFF takes tags that it does not know for damage.
+        let refusesDamage = form == AV_CODEC_ID_MJPEG || form == AV_CODEC_ID_PNG
+        return try unsafe Codec(parameters: made, source: source, threadCount: 1, limits: limits, refusesDamage: refusesDamage)
     }
 
     /// What a picture is by its first bytes; nil for anything else, whatever its name.
