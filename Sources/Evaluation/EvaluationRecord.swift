@@ -77,6 +77,9 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
     package var seconds: Double
     package var version: String
 
+    /// `top5` where it says something: among five classes or fewer every answer is among the best five.
+    package var tellingTop5: Double? { classes > 5 ? top5 : nil }
+
     private enum CodingKeys: String, CodingKey {
         case evaluationProtocol = "protocol"
         case list, root, listSha256, classListSha256, classes, listed, unreadable, model, setting, videos, top1, top5

@@ -9,6 +9,9 @@ package struct FileIdentity: Hashable, Sendable {
     private let modifiedNanoseconds: Int64
     private let changed: Int64
     private let changedNanoseconds: Int64
+    /// Of the part of the file that is meant, where it is not the whole.
+    private var start = 0
+    private var partByteCount: Int?
 
     init(_ status: stat) {
         device = UInt64(status.st_dev)
@@ -18,5 +21,13 @@ package struct FileIdentity: Hashable, Sendable {
         modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
         changed = Int64(status.st_ctim.tv_sec)
         changedNanoseconds = Int64(status.st_ctim.tv_nsec)
+    }
+
+    /// A part of the same file, as one in an archive.
+    func part(at start: Int, byteCount: Int) -> FileIdentity {
+        var part = self
+        part.start = self.start + start
+        part.partByteCount = byteCount
+        return part
     }
 }

@@ -9,6 +9,8 @@ package struct InputFile: ~Copyable {
     package let byteCount: Int
     /// Tells this file, as it was when it was opened, from any other.
     package let identity: FileIdentity
+    /// Where it begins in what is open: 0 but for a part of another file.
+    private let start: Int
     private let descriptor: Int32
 
     /// Opens `path` without blocking on a FIFO and without following it into a device.
@@ -34,6 +36,26 @@ package struct InputFile: ~Copyable {
         self.path = path
         self.byteCount = Int(status.st_size)
         identity = FileIdentity(status)
+        start = 0
+        self.descriptor = descriptor
+    }
+
+    /// A part of an open file, read as a file of its own: what lies in an archive.
+    ///
+    /// - Parameters:
+    ///   - path: for messages.
+    ///   - range: bytes of `whole`, which is cut off where they reach beyond its end.
+    package init(path: String, partOf whole: borrowing InputFile, range: Range<Int>) throws(FileError) {
+        guard range.lowerBound >= 0, range.upperBound <= whole.byteCount else {
+            throw FileError(
+                path: path, problem: .truncated(offset: range.lowerBound, needed: range.count, byteCount: whole.byteCount))
+        }
+        let descriptor = fcntl(whole.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw FileError(path: path, reading: errno) }
+        self.path = path
+        identity = whole.identity.part(at: range.lowerBound, byteCount: range.count)
+        byteCount = range.count
+        start = whole.start + range.lowerBound
         self.descriptor = descriptor
     }
 
@@ -49,7 +71,7 @@ package struct InputFile: ~Copyable {
         var retry = ReadRetry()
         while done < buffer.count {
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let got = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            let got = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(start + offset + done))
             if got > 0 {
                 done += got
             } else if got == 0 {
@@ -67,7 +89,7 @@ package struct InputFile: ~Copyable {
         let wanted = min(buffer.count, byteCount - offset)
         var retry = ReadRetry()
         while true {
-            let got = unsafe pread(descriptor, buffer.baseAddress, wanted, off_t(offset))
+            let got = unsafe pread(descriptor, buffer.baseAddress, wanted, off_t(start + offset))
             if got >= 0 { return got }
             let code = errno
             guard retry.again(after: code) else { throw FileError(path: path, reading: code) }

@@ -25,6 +25,10 @@ package struct VideoError: ReportableError, Equatable {
         case onlySound
         case onlyCoverArt
         case noVideoStream
+        // Folders of frames.
+        case noFrames
+        case notPicture
+        case damagedPicture
         case unsupportedCodec(name: String)
         case tooLarge(what: String, value: Int, limit: Int)
         case nothingDecodes(packetCount: Int, declaredFrameCount: Int)
@@ -84,6 +88,12 @@ package struct VideoError: ReportableError, Equatable {
             "\(name): holds a cover picture but no video."
         case .noVideoStream:
             "\(name): holds no video stream."
+        case .noFrames:
+            "\(name): is a folder without frames. Frames are pictures such as img_00001.jpg (JPEG, PNG, WebP, BMP, PPM or TIFF)."
+        case .notPicture:
+            "\(name): is no picture that vifi-prompt reads (JPEG, PNG, WebP, BMP, PPM, TIFF), whatever its name says. Extract the frame again."
+        case .damagedPicture:
+            "\(name): is a damaged picture. Extract the frame again."
         case .unsupportedCodec(let codec):
             "\(name): this FFmpeg cannot decode '\(codec.escapedForDisplay)'. Convert it: ffmpeg -i IN OUT.mp4"
         case .tooLarge(let what, let value, let limit):
@@ -124,6 +134,8 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
     case sizeChange(width: Int, height: Int)
     /// Time stamps that go back or far ahead; what follows counts from the frame before.
     case timeJumps(count: Int)
+    /// Pictures in a folder have no times.
+    case assumedRate(framesPerSecond: Double)
     /// Frames without a time stamp, taken to follow the one before them.
     case missingTimes(count: Int, frameSeconds: Double)
 
@@ -153,6 +165,8 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
             "some frames are \(width) × \(height); scaled to the size of the first"
         case .timeJumps(let count):
             "its clock jumps \(count == 1 ? "once" : "\(count) times"); times after that count from the frame before"
+        case .assumedRate(let framesPerSecond):
+            "a folder of frames says nothing of time; \(Int(framesPerSecond)) frames are taken for a second"
         case .missingTimes(let count, let frameSeconds):
             "\(count) frames without a time; each is taken to begin \(Int((frameSeconds * 1000).rounded())) ms after the one before"
         }

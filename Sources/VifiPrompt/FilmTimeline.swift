@@ -148,7 +148,7 @@ extension VideoLabeller {
             }
             return try together(labellers) { models in
                 let timelines = FilmTimelines(models: models, window: window.span, stride: stride.span)
-                let stream = try FilmStream(timelines.request(path))
+                let stream = try openFilmStream(timelines.request(path))
                 let (made, warnings) = try timelines.timelines(of: path, stream: stream) { part in
                     guard onProgress(part.seconds) else { throw RequestError.stopped }
                 }
@@ -204,7 +204,7 @@ extension VideoLabeller {
         func frames(
             of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
         ) throws -> [VideoFrame] {
-            var video = try VideoFile(path: path)
+            let video = try openFilm(path)
             let frames = try video.frames(at: choosing(video.frameCount), transform: converting)
             report(video.warnings.map(\.description))
             return frames

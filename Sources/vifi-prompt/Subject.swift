@@ -129,6 +129,7 @@ struct Subject {
         let template = words(asked: template)
         let sequences = try backbone.sequences(
             of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
+        tellEqualTokens(classNames, sequences)
         // The pocket world's clips have 8 frames, as its CLIP was bridged.
         let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16
         return VideoClassifier(

@@ -223,7 +223,7 @@ import VideoData
 
     @Test func listsWithClassTable() throws {
         try folder.write("hmdb51_train.txt", "a b (1).avi 0\r\n\"say \"\"hi\"\".avi\" 1\r\n")
-        try folder.write("hmdb51_val1.txt", "\u{FEFF}b.avi 1\nc.mp4 250 0")
+        try folder.write("hmdb51_val1.txt", "\u{FEFF}b.avi 90 1\nc.mp4 250 0")
         try folder.write("labels.csv", "\u{FEFF}id,name\r\n0,\"Holding a, b\"\r\n1,run\r\n")
         let set = try read("hmdb51_train.txt", "labels.csv", "hmdb51_val1.txt")
         #expect(set.classes.names == ["Holding a, b", "run"])
@@ -257,7 +257,7 @@ import VideoData
 
     @Test func labelMapsHaveNoGaps() throws {
         let path = try folder.write("label_map.txt", "a\n\nb\n")
-        let found = datasetProblem { _ = try ClassNames.readMap(path) }
+        let found = datasetProblem { _ = try ClassNames.read(path) }
         #expect(found?.problem == .emptyName && found?.line == 2)
     }
 
@@ -265,7 +265,7 @@ import VideoData
         try folder.write("labels.csv", "id,name\n0,a\n1,b\n")
         for (line, problem) in [
             ("/etc/passwd 0", DatasetError.Problem.absolutePath("/etc/passwd")), ("a.mp4 2", .labelOutOfRange(label: 2, classCount: 2)),
-            ("http://x 0", .protocolName("http://x")), ("frames/walk 12 1", .threeColumns),
+            ("http://x 0", .protocolName("http://x")), ("frames/walk 12 1", .threeColumns(other: 1)),
         ] {
             try folder.write("train.txt", "fine.mp4 0\n\(line)\n")
             let found = datasetProblem { _ = try read("train.txt", "labels.csv") }

@@ -130,9 +130,9 @@ import Testing
         #expect(folders.classes.count == 2 && folders.clips.map(\.label) == [0, 0, 1] && folders.classes.warnings.count == 0)
     }
 
-    @Test func aTestFolderThatIsNotUsedIsTold() throws {
+    @Test func aTestFolderIsAListOfItsOwn() throws {
         for part in ["train", "val", "test"] { try video("films/\(part)/walk/\(part).mp4", [1]) }
-        #expect(try ClassFolders(root: folder.path("films")).unusedParts == ["test"])
+        #expect(try ClassFolders(root: folder.path("films")).testClips?.map(\.path) == ["test/walk/test.mp4"])
     }
 
     // MARK: Names that are no UTF-8

@@ -39,11 +39,17 @@ package struct PromptFile: Sendable {
         self.carriedBackbone = carriedBackbone
     }
 
-    /// Reads prompts of any form: a prompt file, a PEFT folder or a ViFi-CLIP checkpoint. Every tensor's name and
+    /// Reads prompts of any form: a prompt file, the folder of a run, a PEFT folder or a ViFi-CLIP checkpoint. Every tensor's name and
     /// shape must be what header and layout say.
     ///
     /// - Throws: `ModelError` or `WeightFileError`, naming the file.
     package static func load(_ path: String) throws -> PromptFile {
+        if let own = try RunPrompts.file(in: path) {
+            let file = try load(own)
+            return PromptFile(
+                prompts: file.prompts, header: file.header, form: file.form, notes: file.notes + ["the run's prompts in \(own)"],
+                carriedBackbone: file.carriedBackbone)
+        }
         do {
             if isDirectory(path) { return try PromptAdapter.load(path) }
             let source = try openWeights(path)

@@ -128,7 +128,7 @@ package struct Bench {
             onStep(index, seconds)
         }
         speeds.append(speed.measured())
-        return report(steps: steps.sorted { $0.seconds < $1.seconds }, speed: speeds.sorted()[speeds.count / 2])
+        return report(steps: steps.sorted { $0.seconds < $1.seconds }, speed: median(speeds) ?? .nan)
     }
 
     private func report(steps: [Step], speed: Double) -> BenchReport {

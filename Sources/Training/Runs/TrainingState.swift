@@ -80,6 +80,9 @@ package struct Scores: Codable, Equatable, Sendable {
         retrieval == nil ? ("val_top1", "val_top5") : ("val_text_to_video_r1", "val_text_to_video_r5")
     }
 
+    /// Among five classes or fewer every answer is among the best five, which says nothing.
+    package var tellingTop5: Double? { retrieval != nil || classes > 5 ? top5 : nil }
+
     /// `top1` for people.
     package var title: String { retrieval == nil ? "top-1" : "text → video R@1" }
 }

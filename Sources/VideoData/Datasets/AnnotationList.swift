@@ -5,11 +5,15 @@ package struct AnnotatedClip: Sendable, Hashable {
     /// Relative to the list's root.
     package var path: String
     package var label: Int
+    /// Frames that the list says the film has; the film itself is not changed by it.
+    package var frameCount: Int?
 
-    package init(path: String, label: Int) {
+    package init(path: String, label: Int, frameCount: Int? = nil) {
         self.path = path
         self.label = label
+        self.frameCount = frameCount
     }
+
 
     package static func == (left: AnnotatedClip, right: AnnotatedClip) -> Bool {
         left.label == right.label && left.path.hasSameBytes(as: right.path)
@@ -21,12 +25,12 @@ package struct AnnotatedClip: Sendable, Hashable {
     }
 }
 
-/// A list of films with their classes, `relative/path label` on each line.
+/// A list of films with their classes: lines of `path label` or `path frames label`, or a table of `path,label`.
 ///
-/// The label is what follows the last blank, so paths may hold blanks; a path may also stand in double
-/// quotes. Where a film's name is followed by a whole number and the label (`clip.mp4 120 3`), the number is
-/// taken for a count of frames and passed over. Empty lines are passed over. Paths start from `root`,
-/// cannot leave it and are never addresses.
+/// The label is a number from 0 on or the name of a class. Paths may hold blanks, and stand in double quotes. A number
+/// between path and label counts the film's frames: it is held against the film when that is opened, and stands in all
+/// lines or in none. Empty lines are passed over. Paths start from `root`, cannot leave it and are never addresses;
+/// absolute ones lead below it.
 package struct AnnotationList: Sendable {
     /// Longest line read, in bytes.
     package static let lineLimit = 4096
@@ -46,36 +50,40 @@ package struct AnnotationList: Sendable {
         self.clips = clips
     }
 
+    /// Names that stand for labels in the list, sorted, where the caller named no classes; nil where it has numbers.
+    package var labelNames: ClassNames?
+
     /// Reads a list. Only the list itself is opened; see `checkFiles` for the films.
     ///
     /// - Parameters:
     ///   - root: the list's own folder where nil.
     ///   - classCount: labels must be below it.
+    ///   - classes: what labels are called; says how many there are, too.
+    ///   - takesForeignPaths: takes absolute paths of other disks for names of films that are looked for afterwards.
     package static func read(
-        _ path: String, root: String? = nil, classCount: Int? = nil
+        _ path: String, root: String? = nil, classCount: Int? = nil, classes: ClassNames? = nil, takesForeignPaths: Bool = false
     ) throws(DatasetError) -> AnnotationList {
-        var lines = try LineReader(path: path, lineLimit: lineLimit)
-        var list = AnnotationList(path: path, root: root ?? path.parentDirectory, clips: [])
-        var repeats = RepeatedPaths()
-        var labels = CountedLabels()
-        while let line = try lines.nextOfPaths() {
-            let text = line.trimmingBlanks()
-            if text.isEmpty { continue }
-            do {
-                let clip = try parse(text, classCount: classCount)
-                repeats.note(clip, line: lines.lineNumber)
-                labels.note(clip.label)
-                list.clips.append(clip)
-            } catch {
-                throw DatasetError(path: path, line: lines.lineNumber, problem: error.problem)
+        var builder = ListBuilder(
+            path: path, root: root ?? path.parentDirectory, ListLabels(classCount: classCount, classes: classes),
+            takesForeignPaths: takesForeignPaths)
+        if let table = try ListTable(of: path) {
+            var isHeader = table.hasHeader
+            try CSVReader.eachRecord(of: path, byteLimit: CaptionList.byteLimit) { record throws(DatasetError) in
+                if isHeader {
+                    isHeader = false
+                    return
+                }
+                try builder.add(line: record.line) { _ throws(LineFault) in try table.line(record) }
             }
-            guard list.clips.count <= clipLimit else {
-                throw DatasetError(path: path, problem: .tooManyLines(limit: clipLimit))
+        } else {
+            var lines = try LineReader(path: path, lineLimit: lineLimit)
+            while let line = try lines.nextOfPaths() {
+                let text = line.trimmingBlanks()
+                if text.isEmpty { continue }
+                try builder.add(line: lines.lineNumber) { labels throws(LineFault) in try ListLine(text, isClass: labels.isClass) }
             }
         }
-        guard !list.clips.isEmpty else { throw DatasetError(path: path, problem: .noClips) }
-        list.warnings = repeats.warnings(list: path) + (labels.lastFromOne.map { [.labelsFromOne(list: path, last: $0)] } ?? [])
-        return list
+        return try builder.finished()
     }
 
     /// Where the film of a clip lies.
@@ -91,73 +99,7 @@ package struct AnnotationList: Sendable {
     }
 }
 
-// MARK: - One line
-
-/// A problem on its way to getting a file and a line.
-struct LineFault: Error {
-    let problem: DatasetError.Problem
-    init(_ problem: DatasetError.Problem) { self.problem = problem }
-}
-
-/// - Parameter text: without blanks at its ends, not empty.
-private func parse(_ text: String, classCount: Int?) throws(LineFault) -> AnnotatedClip {
-    var fields = try text.unicodeScalars.first == "\"" ? quotedFields(text) : plainFields(text)
-    let label = try label(fields.label, classCount: classCount)
-    if text.unicodeScalars.first != "\"", let path = beforeNumber(fields.path) {
-        // A frame count after a film's name says nothing new. After anything else it counts the pictures of
-        // a folder, as in mmaction's rawframe lists, or belongs to the name: nobody can tell.
-        guard ClassFolders.isFilm(path) else { throw LineFault(.threeColumns) }
-        fields.path = path
-    }
-    try checkPath(fields.path)
-    return AnnotatedClip(path: fields.path, label: label)
-}
-
-private func plainFields(_ text: String) throws(LineFault) -> (path: String, label: String) {
-    guard let blank = text.lastIndex(where: \.isBlank) else { throw LineFault(.oneField) }
-    return (String(text[..<blank]).trimmingBlanks(), String(text[text.index(after: blank)...]))
-}
-
-/// What stands before a whole number that ends `path`; nil where it does not end in one.
-private func beforeNumber(_ path: String) -> String? {
-    guard let blank = path.lastIndex(where: \.isBlank) else { return nil }
-    let last = path[path.index(after: blank)...]
-    return last.allSatisfy { $0.isASCII && $0.isNumber } ? String(path[..<blank]).trimmingBlanks() : nil
-}
-
-private func quotedFields(_ text: String) throws(LineFault) -> (path: String, label: String) {
-    // By scalars: with an accent after it a quote would be another character.
-    let text = text.unicodeScalars
-    var path = String.UnicodeScalarView()
-    var index = text.index(after: text.startIndex)
-    while index < text.endIndex {
-        let next = text.index(after: index)
-        if text[index] != "\"" {
-            path.append(text[index])
-            index = next
-        } else if next < text.endIndex && text[next] == "\"" {
-            path.append("\"")
-            index = text.index(after: next)
-        } else {
-            let rest = String(text[next...])
-            guard rest.first?.isBlank == true else { throw LineFault(rest.isEmpty ? .oneField : .textAfterQuote) }
-            return (String(path), rest.trimmingBlanks())
-        }
-    }
-    throw LineFault(.unclosedQuote)
-}
-
-private func label(_ text: String, classCount: Int?) throws(LineFault) -> Int {
-    let digits = text.first == "-" ? text.dropFirst() : Substring(text)
-    guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-        let number = Int(text)
-    else { throw LineFault(.labelNotANumber(text)) }
-    let limit = classCount ?? AnnotationList.labelLimit
-    guard number >= 0 && number < limit else {
-        throw LineFault(.labelOutOfRange(label: number, classCount: limit))
-    }
-    return number
-}
+// MARK: - Paths
 
 func checkPath(_ path: String) throws(LineFault) {
     guard !path.isEmpty else { throw LineFault(.oneField) }
@@ -181,7 +123,7 @@ private let filmProtocols: Set<String> = [
 ]
 
 /// Paths met before, for the warnings.
-private struct RepeatedPaths {
+struct RepeatedPaths {
     private var labels: [Bytewise: Int] = [:]
     private var same: (path: String, line: Int, count: Int)?
     private var contradicting: (path: String, line: Int, count: Int)?
@@ -211,19 +153,6 @@ private struct RepeatedPaths {
     }
 }
 
-extension Character {
-    fileprivate var isBlank: Bool { self == " " || self == "\t" }
-}
-
-extension String {
-    func trimmingBlanks() -> String {
-        var text = Substring(self)
-        while text.first == " " || text.first == "\t" { text.removeFirst() }
-        while text.last == " " || text.last == "\t" { text.removeLast() }
-        return String(text)
-    }
-}
-
 // MARK: - Writing
 
 extension String {
@@ -244,7 +173,7 @@ extension AnnotationList {
     }
 
     private static func written(_ path: String) -> String {
-        let needsQuotes = path.unicodeScalars.first == "\"" || path != path.trimmingBlanks() || beforeNumber(path) != nil
+        let needsQuotes = path.unicodeScalars.first == "\"" || path != path.trimmingBlanks() || ListLine.beforeNumber(path) != nil
         return needsQuotes ? path.inDoubleQuotes : path
     }
 }

@@ -1,35 +1,42 @@
 import Files
+import Glibc
 
-/// A data set laid out as one folder per class with films in it, or as two such folders: `train` and one of
-/// `val`, `valid`, `validation`, `test`.
+/// A data set laid out as one folder per class with films in it, or as several such folders: `train` and `val` (also
+/// `valid`, `validation`), `test`, or all three. A film may be a folder of frames.
+///
+/// Folders without films, such as `annotations`, may stand beside them. Class folders may lie in folders of their own
+/// (`sports/golf`, `sports/tennis`), and may hold folders themselves (`golf/camera1`, `tennis/camera1`); see `ClassLevel`.
 package struct ClassFolders: Sendable {
     /// Named after the folders, in order of their names.
     package let classes: ClassNames
-    /// `folder/film label`, in order of names; only those of `train` where there are two parts.
+    /// `folder/film label`, in order of names; only those of `train` where there are several parts.
     package let clips: [AnnotatedClip]
-    /// The films of the second part, where the folder is divided already.
+    /// The films of `val`, or of `test` where there is no `val`; nil where the folder is not divided.
     package let valClips: [AnnotatedClip]?
+    /// The films of `test`, where there is `val` besides.
+    package let testClips: [AnnotatedClip]?
+    /// Where several levels of folders hold films: which of them names the classes.
+    package let level: ClassLevel?
     /// Folders without a film; they give no class.
     package let emptyFolders: [String]
     /// What is no film by its ending or no regular file; hidden files are not counted, nor lists and the like
     /// beside the class folders.
     package let otherFiles: [String]
-    /// Folders inside class folders; films in them are not looked for.
+    /// Folders inside class folders that hold no films.
     package let innerFolders: [String]
-    /// Parts of a divided folder that are not used: `test` beside `train` and `val`.
-    package let unusedParts: [String]
 
     /// - Throws: `DatasetError` where no folder holds a film.
     package init(root: String) throws(DatasetError) {
         let parts = try Self.parts(of: root)
-        var found: [Part] = []
-        for part in parts { found.append(try Part(root: root, prefix: part)) }
+        var found: [FolderScan] = []
+        for part in parts { found.append(try FolderScan(root: root, prefix: part)) }
+        let level = ClassLevel(folders: found.flatMap { $0.films.map(\.folders) })
         // Folders, so their names are bytes: two that look alike give two classes.
-        let names = Set<Bytewise>(texts: found.flatMap { $0.films.map(\.folder) }).sorted().map(\.text)
+        let names = Set<Bytewise>(texts: found.flatMap { $0.films.map { level.name($0.folders) } }).sorted().map(\.text)
         guard !names.isEmpty else { throw DatasetError(path: root, problem: .noClassFolders) }
         let labels = Dictionary(zip(names.map(Bytewise.init), 0...)) { first, _ in first }
-        func clips(_ part: Part) -> [AnnotatedClip] {
-            part.films.compactMap { film in labels[film.folder].map { AnnotatedClip(path: film.path, label: $0) } }
+        func clips(_ scan: FolderScan) -> [AnnotatedClip] {
+            scan.films.compactMap { film in labels[level.name(film.folders)].map { AnnotatedClip(path: film.path, label: $0) } }
         }
         var classes = ClassNames(names)
         classes.warnings = ClassNames.namesAlike(names, in: root)
@@ -37,59 +44,127 @@ package struct ClassFolders: Sendable {
         self.classes = classes
         self.clips = clips(found[0])
         valClips = found.count > 1 ? clips(found[1]) : nil
+        testClips = found.count > 2 ? clips(found[2]) : nil
+        self.level = found.contains { $0.films.contains { $0.folders.count > 1 } } ? level : nil
         emptyFolders = found.flatMap(\.emptyFolders)
         otherFiles = found.flatMap(\.otherFiles)
         innerFolders = found.flatMap(\.innerFolders)
-        unusedParts = parts.count < 2 ? [] : try Self.entries(root).filter { name in
-            !name.isHiddenName && isDirectory(root.appendingPath(name)) && !parts.contains { $0.hasSameBytes(as: name + "/") }
-        }
         if self.clips.isEmpty { throw DatasetError(path: root.appendingPath(parts[0]), problem: .noClassFolders) }
     }
 
-    /// Where class folders are: prefixes of paths below the root, ending in a slash, or one empty prefix.
+    /// Where class folders are: prefixes of paths below the root, ending in a slash, or one empty prefix. Training first,
+    /// then what a run looks at, then what is kept for the end.
     private static func parts(of root: String) throws(DatasetError) -> [String] {
-        let folders = try entries(root).filter { !$0.isHiddenName && isDirectory(root.appendingPath($0)) }
-        let seconds = folders.filter { ["val", "valid", "validation", "test"].contains($0.lowercased()) }
-        guard let train = folders.first(where: { $0.lowercased() == "train" }), let second = seconds.last, folders.count <= 3,
-            folders.count == seconds.count + 1
-        else { return [""] }
-        // Of val and test it is val that a run looks at.
-        return [train + "/", (seconds.first { $0.lowercased() != "test" } ?? second) + "/"]
+        var prefix = ""
+        // One folder may hold everything, beside annotations and the like.
+        for _ in 0..<FolderScan.depthLimit {
+            let top = prefix.isEmpty ? root : root.appendingPath(prefix)
+            let folders = try FolderScan.entries(top).filter { !$0.isHiddenName && isDirectory(top.appendingPath($0)) }
+            let holding = folders.filter { FolderScan.holdsFilms(top.appendingPath($0)) }
+            func named(_ names: Set<String>) -> String? { holding.first { names.contains($0.lowercased()) } }
+            let train = named(["train", "training"])
+            let seconds = [named(["val", "valid", "validation"]), named(["test", "testing"])].compactMap(\.self)
+            if let train, !seconds.isEmpty, holding.count == seconds.count + 1 {
+                return ([train] + seconds).map { prefix + $0 + "/" }
+            }
+            guard holding.count == 1, try !FolderScan.hasFilms(in: top.appendingPath(holding[0])) else { break }
+            let next = top.appendingPath(holding[0])
+            // Of one class alone its own folder is the class.
+            let inner = try FolderScan.entries(next).filter { !$0.isHiddenName && FolderScan.holdsFilms(next.appendingPath($0)) }
+            guard inner.count > 1 else { break }
+            prefix += holding[0] + "/"
+        }
+        return [prefix]
     }
 
-    /// The class folders below one folder.
-    private struct Part {
-        var films: [(folder: String, path: String)] = []
-        var emptyFolders: [String] = []
-        var otherFiles: [String] = []
-        var innerFolders: [String] = []
+    /// Whether a name ends as films do.
+    static func isFilm(_ name: String) -> Bool {
+        !name.isHiddenName && FilmEndings.isFilm(name)
+    }
+}
 
-        init(root: String, prefix: String) throws(DatasetError) {
-            let top = prefix.isEmpty ? root : root.appendingPath(prefix)
-            for folder in try ClassFolders.entries(top) where !folder.isHiddenName {
-                guard isDirectory(top.appendingPath(folder)) else {
-                    if !ClassFolders.isList(folder) { otherFiles.append(prefix + folder) }
-                    continue
-                }
-                let names = try ClassFolders.entries(top.appendingPath(folder)).filter { !$0.isHiddenName }
-                let inner = names.filter { isDirectory(top.appendingPath(folder).appendingPath($0)) }
-                let films = names.filter { ClassFolders.isFilm($0) && isRegularFile(top.appendingPath(folder).appendingPath($0)) }
-                for film in films {
-                    let path = prefix + folder + "/" + film
-                    guard !path.utf8.contains(where: { $0 == 10 || $0 == 13 }) else {
-                        throw DatasetError(path: root, problem: .lineBreakInName(path))
-                    }
-                    self.films.append((folder, path))
-                }
-                if films.isEmpty { emptyFolders.append(prefix + folder) }
-                innerFolders += inner.map { prefix + folder + "/" + $0 }
-                let known = Set<Bytewise>(texts: films + inner)
-                otherFiles += names.filter { !known.contains($0) }.map { prefix + folder + "/" + $0 }
+/// Which folder on the way to a film names its class, where there are several.
+package struct ClassLevel: Sendable, Equatable {
+    /// Whether it is the inner one: the outer ones only gather classes. Else cameras, sessions or groups lie in the outer one.
+    package let isInner: Bool
+    /// Outer folders that hold films themselves and so are classes.
+    private let holders: Set<Bytewise>
+
+    /// Inner folders are classes where each has a name of its own and some outer folder holds several of them; the same
+    /// name under two outer ones, or a name of digits alone, is that of a session or a camera.
+    ///
+    /// - Parameter folders: for each film the folders from the outer to the inner one.
+    init(folders: [[String]]) {
+        let ways = Set(folders.map { $0.map(Bytewise.init) })
+        let holders = Set(ways.filter { $0.count == 1 }.compactMap(\.first))
+        let inner = ways.filter { $0.count > 1 && !holders.contains($0[0]) }
+        let names = inner.compactMap(\.last)
+        let areNamed = names.allSatisfy { $0.text.contains(where: \.isLetter) } && Set(names).count == names.count
+        let gathers = Dictionary(grouping: inner) { $0[0] }.values.contains { $0.count > 1 }
+        self.holders = holders
+        isInner = areNamed && gathers
+    }
+
+    func name(_ folders: [String]) -> String {
+        guard let first = folders.first, let last = folders.last else { return "" }
+        return isInner && !holders.contains(first) ? last : first
+    }
+}
+
+/// The films below a folder, with the folders on the way to each.
+struct FolderScan {
+    private(set) var films: [(folders: [String], path: String)] = []
+    private(set) var emptyFolders: [String] = []
+    private(set) var otherFiles: [String] = []
+    private(set) var innerFolders: [String] = []
+
+    static let depthLimit = 8
+
+    init(root: String, prefix: String) throws(DatasetError) {
+        let top = prefix.isEmpty ? root : root.appendingPath(prefix)
+        for folder in try Self.entries(top) where !folder.isHiddenName {
+            guard isDirectory(top.appendingPath(folder)) else {
+                if !Self.isList(folder) { otherFiles.append(prefix + folder) }
+                continue
             }
+            let count = films.count
+            try add([folder], root: root, prefix: prefix)
+            if films.count == count { emptyFolders.append(prefix + folder) }
         }
     }
 
-    private static func entries(_ path: String) throws(DatasetError) -> [String] {
+    private mutating func add(_ folders: [String], root: String, prefix: String) throws(DatasetError) {
+        let inner = prefix + folders.joined(separator: "/")
+        let folder = root.appendingPath(inner)
+        var below: [String] = []
+        for name in try Self.entries(folder) where !name.isHiddenName {
+            let path = inner + "/" + name
+            if Self.isFilm(name, in: folder) {
+                guard !path.utf8.contains(where: { $0 == 10 || $0 == 13 }) else { throw DatasetError(path: root, problem: .lineBreakInName(path)) }
+                films.append((folders, path))
+            } else if isDirectory(folder.appendingPath(name)) {
+                below.append(name)
+            } else {
+                otherFiles.append(path)
+            }
+        }
+        for name in below {
+            let (count, otherCount, innerCount) = (films.count, otherFiles.count, innerFolders.count)
+            // A link may lead around in a circle.
+            if folders.count < Self.depthLimit, !Self.isLink(folder.appendingPath(name)) {
+                try add(folders + [name], root: root, prefix: prefix)
+            }
+            guard films.count == count else { continue }
+            // The folder stands for all that lies in it.
+            otherFiles.removeLast(otherFiles.count - otherCount)
+            innerFolders.removeLast(innerFolders.count - innerCount)
+            innerFolders.append(inner + "/" + name)
+        }
+    }
+
+    // MARK: Looking
+
+    static func entries(_ path: String) throws(DatasetError) -> [String] {
         do {
             return try directoryEntries(path)
         } catch {
@@ -97,13 +172,32 @@ package struct ClassFolders: Sendable {
         }
     }
 
+    private static func isFilm(_ name: String, in folder: String) -> Bool {
+        let path = folder.appendingPath(name)
+        return ClassFolders.isFilm(name) && isRegularFile(path) || isDirectory(path) && FrameFolder.isOne(path)
+    }
+
+    private static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// Whether films lie right in a folder.
+    static func hasFilms(in folder: String) throws(DatasetError) -> Bool {
+        try entries(folder).contains { isFilm($0, in: folder) }
+    }
+
+    /// Whether films lie in a folder or in folders in it.
+    static func holdsFilms(_ folder: String, depth: Int = 0) -> Bool {
+        guard let names = try? directoryEntries(folder) else { return false }
+        let shown = names.filter { !$0.isHiddenName }
+        if shown.contains(where: { isFilm($0, in: folder) }) { return true }
+        return depth < depthLimit
+            && shown.contains { isDirectory(folder.appendingPath($0)) && !isLink(folder.appendingPath($0)) && holdsFilms(folder.appendingPath($0), depth: depth + 1) }
+    }
+
     /// Whether a name ends as lists, class names and recipes do.
     private static func isList(_ name: String) -> Bool {
         [".txt", ".csv", ".json", ".yaml"].contains(where: name.lowercased().hasSuffix)
-    }
-
-    /// Whether a name ends as films do.
-    static func isFilm(_ name: String) -> Bool {
-        !name.isHiddenName && FilmEndings.isFilm(name)
     }
 }

@@ -23,11 +23,44 @@ package struct ClassNames: Sendable, Equatable {
         Digest.of(names.map { "\($0.utf8.count):\($0)\n" }.joined())
     }
 
-    /// Reads `id,name` with that header; further columns are passed over. The number of a class is its
-    /// row, the id only says something to people.
+    /// Reads class names: a table with the columns `id,name`, one name a line, or JSON.
+    ///
+    /// Of the table further columns are passed over. The number of a class is its row, the id only says something to
+    /// people. `ClassNameForms` tells of the other forms.
     ///
     /// - Parameter expectedCount: refuses another number of classes.
     package static func read(_ path: String, expectedCount: Int? = nil) throws(DatasetError) -> ClassNames {
+        let classes = try anyForm(path)
+        if let expectedCount, classes.count != expectedCount {
+            throw DatasetError(path: path, problem: .classCount(found: classes.count, expected: expectedCount))
+        }
+        return classes
+    }
+
+    private static func anyForm(_ path: String) throws(DatasetError) -> ClassNames {
+        var bytes: [UInt8]
+        do {
+            bytes = try InputFile.contents(of: path, limit: CSVReader.byteLimit)
+        } catch {
+            throw DatasetError(path: path, problem: .file(error))
+        }
+        guard !bytes.contains(0) else { throw DatasetError(path: path, problem: .zeroByte) }
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
+        let start = bytes.first { $0 != 0x20 && !(9...13).contains($0) }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw DatasetError(path: path, problem: .notUTF8) }
+        // A name may well begin with a bracket: `(UB) salto`, `[something]`.
+        if start == UInt8(ascii: "{") || start == UInt8(ascii: "["), bytes.last(where: { $0 != 0x20 && !(9...13).contains($0) }) == (start == UInt8(ascii: "{") ? UInt8(ascii: "}") : UInt8(ascii: "]")),
+            text.unicodeScalars.contains("\"") {
+            return try json(bytes, path: path)
+        }
+        let first = text.unicodeScalars.prefix { $0 != "\n" && $0 != "\r" }
+        let header = ListTable.fields(String(first)).map { $0.trimmingBlanks().lowercased() }
+        if start == nil || header.contains("id") && header.contains("name") { return try table(path) }
+        return try lines(text, path: path)
+    }
+
+    /// The columns `id,name`, found by their header.
+    private static func table(_ path: String) throws(DatasetError) -> ClassNames {
         let records = try CSVReader.records(of: path)
         let header = (records.first?.fields ?? []).map { $0.trimmingBlanks().lowercased() }
         guard let idColumn = header.firstIndex(of: "id"), let nameColumn = header.firstIndex(of: "name") else {
@@ -49,15 +82,12 @@ package struct ClassNames: Sendable, Equatable {
             names.append(name)
         }
         guard !names.isEmpty else { throw DatasetError(path: path, problem: .noClasses) }
-        if let expectedCount, names.count != expectedCount {
-            throw DatasetError(path: path, problem: .classCount(found: names.count, expected: expectedCount))
-        }
         var classes = ClassNames(names)
         classes.warnings = warnings + repeatedNames(names, in: path)
         return classes
     }
 
-    private static func repeatedNames(_ names: [String], in path: String) -> [DatasetWarning] {
+    static func repeatedNames(_ names: [String], in path: String) -> [DatasetWarning] {
         Dictionary(grouping: names.indices, by: { names[$0] })
             .filter { $0.value.count > 1 }
             .sorted { $0.value[0] < $1.value[0] }
@@ -81,30 +111,6 @@ package struct ClassNames: Sendable, Equatable {
 }
 
 extension ClassNames {
-    /// Reads one name a line, the line's number from 0 being the label: mmaction's `label_map.txt`.
-    package static func readMap(_ path: String) throws(DatasetError) -> ClassNames {
-        var lines = try LineReader(path: path, lineLimit: AnnotationList.lineLimit)
-        var names: [String] = []
-        var emptyLine: Int?
-        while let line = try lines.next() {
-            let name = line.trimmingBlanks()
-            if name.isEmpty {
-                emptyLine = emptyLine ?? lines.lineNumber
-                continue
-            }
-            // Empty lines may end the file, but within it one would shift all labels after it.
-            if let emptyLine { throw DatasetError(path: path, line: emptyLine, problem: .emptyName) }
-            names.append(name)
-            guard names.count <= AnnotationList.labelLimit else {
-                throw DatasetError(path: path, problem: .tooManyLines(limit: AnnotationList.labelLimit))
-            }
-        }
-        guard !names.isEmpty else { throw DatasetError(path: path, problem: .noClasses) }
-        var classes = ClassNames(names)
-        classes.warnings = repeatedNames(names, in: path)
-        return classes
-    }
-
     /// The names with `humanised` words.
     package var humanised: ClassNames { ClassNames(names.map(\.humanised)) }
 }

@@ -9,7 +9,14 @@ package struct DatasetError: ReportableError, Equatable {
         case zeroByte
         case notUTF8
         case oneField
-        case threeColumns
+        /// This line has a count of frames, line `other` has none.
+        case threeColumns(other: Int)
+        case twoColumns(other: Int)
+        case severalNumbers(String)
+        case noFramesStated(path: String)
+        /// The film has another number of frames than the list says.
+        case otherFrameCount(String, stated: Int, found: Int)
+        case namesAndNumbers
         case unclosedQuote
         case labelNotANumber(String)
         case labelOutOfRange(label: Int, classCount: Int)
@@ -32,6 +39,7 @@ package struct DatasetError: ReportableError, Equatable {
         case textAfterQuote
         case emptyName
         case noClasses
+        case listInPlaceOfNames
         case classCount(found: Int, expected: Int)
         // Splits and folders.
         case badShotCount(Int)
@@ -134,9 +142,23 @@ package struct DatasetError: ReportableError, Equatable {
         case .oneField:
             "needs a path and a label, such as `walk/clip1.mp4 3`. "
                 + "Lists without labels, such as UCF-101's test lists, are brought into this form by `vifi-prompt data import`."
-        case .threeColumns:
-            "has three columns, path, number and label, and the path is no film by its ending. Folders of frames are "
-                + "not read; if the number belongs to the path, put the path in double quotes."
+        case .threeColumns(let other):
+            "has three columns, path, number of frames and label; line \(other) has two. Columns mean the same in all lines: "
+                + "give every film its number of frames or none, and put paths that end in a number in double quotes."
+        case .twoColumns(let other):
+            "has two columns, path and label; line \(other) has three, with a number of frames between them. Columns mean "
+                + "the same in all lines: give every film its number of frames or none."
+        case .severalNumbers(let text):
+            "\(quoted(text)) ends in more than two numbers. Lists give one label to a film, `path label` or `path frames label`; "
+                + "lists with several labels to a film are not read. Put a path that ends in numbers in double quotes."
+        case .noFramesStated(let path):
+            "says that \(quoted(path)) has 0 frames. A number between path and label counts frames; lists with several labels "
+                + "to a film are not read."
+        case .otherFrameCount(let path, let stated, let found):
+            "says that \(quoted(path)) has \(counted(stated, "frame", "frames")), it has \(found). A number between path and label "
+                + "counts frames; lists with several labels to a film are not read. If the film is the right one, take the numbers out."
+        case .namesAndNumbers:
+            "has numbers and names for labels. Pass the class names with --labels, or write numbers alone."
         case .unclosedQuote:
             "opens a double quote and does not close it. Write a quote inside quotes twice."
         case .labelNotANumber(let text):
@@ -183,6 +205,8 @@ package struct DatasetError: ReportableError, Equatable {
             "the class has no name."
         case .noClasses:
             "names no classes. Each line after the header `id,name` holds one."
+        case .listInPlaceOfNames:
+            "is a list of films, class names are needed: one a line, or CSV with the header `id,name`."
         case .classCount(let found, let expected):
             "names \(found) classes, \(expected) are expected."
         case .badShotCount(let count):
@@ -270,6 +294,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case idsOutOfOrder(file: String, line: Int)
     case fewerShots(asked: Int, classes: [(name: String, clips: Int)])
     case emptyClasses(names: [String])
+    case classesWithoutFilms(list: String, names: [String])
+    case oneClass(name: String)
     /// Published lists that name no classes, as those of test sets kept back.
     case noLabels(file: String)
     /// Films left out because they are not there.
@@ -306,6 +332,10 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
                 + "; all of them are used."
         case .emptyClasses(let names):
             "no clips at all in " + Self.list(names) + "."
+        case .classesWithoutFilms(let list, let names):
+            "\(list.escapedForDisplay): no films of " + Self.list(names) + "."
+        case .oneClass(let name):
+            "there is one class only, '\(name.escapedForDisplay)': every answer is right, and nothing can be told apart."
         case .noLabels(let file):
             "\(file.escapedForDisplay): names no classes; passed over."
         case .leftOut(let list, let first, let count, let total):

@@ -26,6 +26,7 @@ extension AnnotationList {
                 path: path,
                 problem: .missingFiles(first: missing, count: missingCount, total: clips.count, root: root))
         }
+        try checkFrameCounts()
     }
 
     /// What keeps a film from being opened at all.
@@ -39,6 +40,7 @@ extension AnnotationList {
     package func eachFileFault(
         followsLinks: Bool = false, _ body: (_ index: Int, FileFault) throws(DatasetError) -> Void
     ) throws(DatasetError) {
+        if try startsInArchive() { return try eachFileMissingFromArchive(body) }
         guard let trueRoot = resolvedPath(root) else {
             throw DatasetError(path: root, problem: .file(FileError(path: root, problem: .missing)))
         }
@@ -49,12 +51,13 @@ extension AnnotationList {
             let path = filmPath(clip)
             var status = stat()
             guard unsafe lstat(path, &status) == 0 else {
-                try body(index, .missing)
+                // The path may lead into an archive below the root.
+                if !StoredFilm.exists(path) { try body(index, .missing) }
                 continue
             }
             let isLink = status.st_mode & S_IFMT == S_IFLNK
             let target = isLink ? resolvedPath(path) : Self.resolve(path, &resolvedFolders)
-            if let target, !isDirectory(target) {
+            if let target, StoredFilm.exists(target) {
                 if !followsLinks && !target.startsWithBytes(of: prefix) { try body(index, .linkLeavesRoot(target: target)) }
             } else {
                 try body(index, .missing)

@@ -14,12 +14,19 @@ package struct FoundFilm: Sendable, Equatable {
         self.modified = modified
     }
 
-    /// What is there now; nil where there is no regular file.
+    /// What is there now: a file, a member of an archive or a folder of frames; nil where there is none of them.
     package init?(path: String) {
         var status = stat()
-        guard !path.utf8.contains(0), unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        var byteCount: Int?
+        if !path.utf8.contains(0), unsafe stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFREG || StoredFilm.exists(path) else { return nil }
+        } else {
+            guard StoredFilm.exists(path), let (archive, name) = try? StoredFilm.archive(in: path), unsafe stat(archive.path, &status) == 0
+            else { return nil }
+            byteCount = archive.byteCount(of: name)
+        }
         self.init(
-            path: path, byteCount: Int(status.st_size),
+            path: path, byteCount: byteCount ?? Int(status.st_size),
             modified: Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9)
     }
 
@@ -47,8 +54,24 @@ package struct FilmFolder: Sendable {
     /// - Parameter recursive: looks into folders in it, too, except through links. Hidden files and folders are passed over.
     /// - Throws: `FileError` where the folder itself cannot be read; folders in it that cannot be are passed over.
     package init(_ path: String, recursive: Bool) throws(FileError) {
-        try add(path, recursive: recursive, depth: 0)
+        if StoredFilm.isArchive(path) {
+            try add(archive: .shared(path))
+        } else {
+            try add(path, recursive: recursive, depth: 0)
+        }
         films.sort { Bytewise($0.path) < Bytewise($1.path) }
+    }
+
+    /// Films and folders of frames wherever they lie in an archive.
+    private mutating func add(archive: TarArchive) {
+        let frameFolders = archive.frameFolders
+        for name in archive.fileNames where ClassFolders.isFilm(name.lastPathComponent) {
+            if let film = FoundFilm(path: archive.path.appendingPath(name)) { films.append(film) }
+        }
+        for name in frameFolders {
+            if let film = FoundFilm(path: name.isEmpty ? archive.path : archive.path.appendingPath(name)) { films.append(film) }
+        }
+        otherFileCount = archive.fileNames.count { !ClassFolders.isFilm($0.lastPathComponent) && !FrameFolder.isFrame($0.lastPathComponent) }
     }
 
     private mutating func add(_ folder: String, recursive: Bool, depth: Int) throws(FileError) {
@@ -57,6 +80,10 @@ package struct FilmFolder: Sendable {
             var status = stat()
             guard unsafe lstat(path, &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR {
+                if FrameFolder.isOne(path), let film = FoundFilm(path: path) {
+                    films.append(film)
+                    continue
+                }
                 guard recursive, depth < Self.depthLimit else {
                     innerFolderCount += 1
                     continue

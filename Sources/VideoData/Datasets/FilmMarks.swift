@@ -20,7 +20,8 @@ package struct FilmMarks: Equatable, Sendable {
     }
 
     static func mark(_ path: String) throws(FileError) -> (digest: String, byteCount: Int) {
-        let file = try InputFile(path: path)
+        if let folder = try? FrameFolder(path, limits: VideoLimits()) { return try mark(folder) }
+        let file = try StoredFilm.open(path)
         let count = file.byteCount
         var digest = Digest()
         if count <= wholeByteCount {
@@ -31,6 +32,19 @@ package struct FilmMarks: Equatable, Sendable {
             }
         }
         return (digest.hexadecimal, count)
+    }
+
+    /// All names, and the first, the middle and the last frame.
+    private static func mark(_ folder: FrameFolder) throws(FileError) -> (digest: String, byteCount: Int) {
+        var digest = Digest()
+        digest.update(Array(folder.names.joined(separator: "\n").utf8))
+        var byteCount = 0
+        for index in Set([0, folder.names.count / 2, folder.names.count - 1]).sorted() {
+            let frame = try mark(folder.path(ofFrame: index))
+            digest.update(Array(frame.digest.utf8))
+            byteCount += frame.byteCount
+        }
+        return (digest.hexadecimal, byteCount)
     }
 
     /// The path of the first film whose mark is not the one in `earlier`; nil where all are the same.

@@ -20,10 +20,12 @@ import CFFmpeg
         case end
     }
 
-    /// - Parameter timeBase: unit of the packets' time stamps; 0/1 where they are none.
+    /// - Parameters:
+    ///   - timeBase: unit of the packets' time stamps; 0/1 where they are none.
+    ///   - refusesDamage: rejects what is damaged instead of making up for it.
     init(
         parameters: UnsafePointer<AVCodecParameters>, timeBase: AVRational = AVRational(num: 0, den: 1), source: MediaSource, threadCount: Int,
-        limits: VideoLimits
+        limits: VideoLimits, refusesDamage: Bool = false
     ) throws(VideoError) {
         let identifier = unsafe parameters.pointee.codec_id
         guard let codec = unsafe avcodec_find_decoder(identifier) else {
@@ -44,6 +46,7 @@ import CFFmpeg
             unsafe context.pointee.thread_count = Int32(clamping: count)
             unsafe context.pointee.pkt_timebase = timeBase
             unsafe vifi_keep_packet_numbers(context)
+            if refusesDamage { unsafe context.pointee.err_recognition |= AV_EF_EXPLODE }
             if code >= 0 { code = unsafe avcodec_open2(context, codec, nil) }
         }
         guard code >= 0, let openContext = unsafe context, let emptyPacket = unsafe packet, let emptyFrame = unsafe frame else {

@@ -140,8 +140,14 @@ package final class ClipLoader: Sendable {
             do {
                 outcome.clip = try load(filmIndex, inPlaceOf: index, epoch: epoch)
                 return outcome
+            } catch let error as DatasetError {
+                // The list is wrong, not the film.
+                throw error
             } catch {
-                if configuration.badVideoPolicy == .fail || error.isOfMachine { throw error }
+                if error.isOfMachine { throw error }
+                if configuration.badVideoPolicy == .fail {
+                    throw (error as? VideoError).map { UnreadableFilm(list: list.path, cause: $0) } ?? error
+                }
                 outcome.bad.append(BadVideo(path: list.filmPath(list.clips[filmIndex]), reason: "\(error)"))
             }
             guard configuration.badVideoPolicy == .replace, transform.stage == .training else { break }
@@ -153,7 +159,12 @@ package final class ClipLoader: Sendable {
     private func load(_ filmIndex: Int, inPlaceOf index: Int, epoch: Int) throws -> LoadedClip {
         let clip = list.clips[filmIndex]
         let key = ClipKey(seed: seed, epoch: epoch, clip: index)
-        let frames = try shrunkFrames(of: list.filmPath(clip)) { frameIndices(frameCount: $0, key: key) }
+        var found: Int?
+        let frames = try shrunkFrames(of: list.filmPath(clip)) { count in
+            found = count
+            return frameIndices(frameCount: count, key: key)
+        }
+        if let found { try list.check(found, of: clip) }
         let inTime = stride(from: 0, to: frames.count, by: sampler.sampleCount).map { start in
             transform.clips(from: Array(frames[start..<start + sampler.sampleCount]), key: key)
         }

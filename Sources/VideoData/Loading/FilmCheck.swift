@@ -9,6 +9,8 @@ package struct FilmCheck: Sendable {
     /// What is odd about it.
     package var oddities: [String] = []
     package var info: VideoInfo?
+    /// Frames that were counted; nil where it cannot be opened.
+    package var frameCount: Int?
 
     package init(index: Int, fault: String? = nil) {
         self.index = index
@@ -23,8 +25,9 @@ package struct FilmCheck: Sendable {
     ) throws(VideoError) -> FilmCheck {
         var check = FilmCheck(index: index)
         do throws(VideoError) {
-            var video = try VideoFile(path: path, threadCount: 1, limits: limits)
+            let video = try openFilm(path, limits: limits)
             check.info = video.info
+            check.frameCount = video.frameCount
             if decodes { _ = try video.frames(at: Array(0..<video.frameCount)) { _ in () } }
             check.oddities = video.warnings.map(\.description)
         } catch {
@@ -32,6 +35,16 @@ package struct FilmCheck: Sendable {
             check.fault = error.description
         }
         return check
+    }
+
+    /// Notes where the list states another number of frames.
+    private mutating func hold(_ found: Int, against clip: AnnotatedClip, of list: AnnotationList) {
+        do throws(DatasetError) {
+            try list.check(found, of: clip)
+            if let stated = clip.frameCount, stated != found { oddities.append("the list states \(counted(stated, "frame", "frames")), it has \(found)") }
+        } catch {
+            fault = error.description
+        }
     }
 
     /// Checks all films of a list on several threads; results come in list order.
@@ -56,7 +69,9 @@ package struct FilmCheck: Sendable {
         ) { [faults] index in
             if let fault = faults[index] { return FilmCheck(index: index, fault: fault) }
             let path = list.filmPath(list.clips[index])
-            return try check?(path, index) ?? of(path, index: index, decodes: decodes)
+            var result = try check?(path, index) ?? of(path, index: index, decodes: decodes)
+            if result.fault == nil, let found = result.frameCount { result.hold(found, against: list.clips[index], of: list) }
+            return result
         }
         var results: [FilmCheck] = []
         while let check = try checks.next() {

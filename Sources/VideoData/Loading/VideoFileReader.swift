@@ -1,4 +1,4 @@
-/// Reads films through `VideoFile`.
+/// Reads films of every kind: files, members of archives, folders of frames.
 package struct VideoFileReader: FilmReading {
     package var limits = VideoLimits()
     package var pictures = PictureRules()
@@ -21,7 +21,7 @@ package struct VideoFileReader: FilmReading {
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         // One codec thread each: the loader reads several films at once.
-        var video = try VideoFile(path: path, pictures: pictures, threadCount: 1, limits: limits, indexes: indexes)
+        let video = try openFilm(path, pictures: pictures, threadCount: 1, limits: limits, indexes: indexes)
         let indices = choosing(video.frameCount)
         let frames = try video.frames(at: indices, transform: converting)
         var warnings = video.warnings

@@ -145,17 +145,21 @@ import CFFmpeg
     /// Hands out the frame before `position` if some grid looks at it.
     private func deliver(upTo position: Double, isLast: Bool = false, into part: inout FilmPart) throws(VideoError) {
         guard pendingPosition != nil else { return }
-        var points: [Range<Int>] = []
-        for (index, grid) in request.grids.enumerated() {
+        let points = Self.points(shownUntil: position, isLast: isLast, of: request.grids, from: &nextPoints)
+        guard points.contains(where: { !$0.isEmpty }) else { return }
+        part.frames.append(StreamedFrame(picture: try convertedPending().resized(shortSide: request.shortSide), points: points))
+    }
+
+    /// For each grid the moments at which the frame before `position` is shown; moves on to the ones after them.
+    static func points(shownUntil position: Double, isLast: Bool, of grids: [WindowGrid], from nextPoints: inout [Int]) -> [Range<Int>] {
+        grids.enumerated().map { index, grid in
             let first = nextPoints[index]
             var end = max(first, grid.firstPoint(from: position))
             // A film too short for a single moment is seen by its last frame.
             if isLast && end == 0 { end = 1 }
             nextPoints[index] = end
-            points.append(Self.seen(first..<end, of: grid))
+            return seen(first..<end, of: grid)
         }
-        guard points.contains(where: { !$0.isEmpty }) else { return }
-        part.frames.append(StreamedFrame(picture: try convertedPending().resized(shortSide: request.shortSide), points: points))
     }
 
     /// The stretch of `range` that windows see; with gaps between windows it may lie in one, or span several.

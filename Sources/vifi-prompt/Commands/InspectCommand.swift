@@ -67,7 +67,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func film() throws -> Inspection {
-        let film = try VideoFile(path: file)
+        let film = try openFilm(file)
         var inspection = try Inspection(kind: .film, file: file)
         inspection.film = Inspection.Film(film.info, warnings: film.warnings)
         return inspection

@@ -19,8 +19,9 @@ struct TestList {
     }
 
     init(_ path: String, classes: ClassNames, films: FilmOptions, root: String?) throws {
-        let list = try AnnotationList.read(path, root: root, classCount: classes.count)
+        let list = try AnnotationList.read(path, root: root, classes: classes)
         for warning in list.warnings { Console.warning(warning.description) }
+        tellClassFaults(classes, list)
         try list.checkFiles(followsLinks: films.followLinks)
         self.init(list: list, classes: classes, sha256: try Digest.ofFile(path))
     }
@@ -119,6 +120,7 @@ struct EvaluationJob {
         let classifier = try subject.classifier(
             classNames: test.classes.names, template: words, fusion: settings.fusion, frameCount: frames,
             keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
+        try subject.tellDifferences(of: test.classes, list: test.list.path)
         let loader = try loader(of: test.list, for: subject, frameCount: frames)
         let clock = ContinuousClock()
         let start = clock.now

@@ -37,7 +37,7 @@ struct ListScoring {
             recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
             recipe.training.seed = seed ?? recipe.training.seed
         }
-        tests = try lists.lists(settings, films: films)
+        tests = try lists.lists(settings, films: films, prompts: prompts.prompts)
         isPocket = tests.isEmpty
     }
 
@@ -90,10 +90,13 @@ struct ListScoring {
         for entry in summary.evaluations {
             let record = entry.evaluation
             rows.append(
-                [entry.name, "\(record.classes)", "\(record.videos)"] + [record.top1, record.top5, record.meanClassAccuracy].map(text))
+                [entry.name, "\(record.classes)", "\(record.videos)"] + [record.top1, record.tellingTop5, record.meanClassAccuracy].map { $0.map(text) ?? "–" })
         }
         if summary.evaluations.count > 1, let method = summary.evaluations.first?.method {
-            let means = ["top1", "top5", "mean_class_accuracy"].map { summary.result($0, method: method)?.text ?? "" }
+            let hasTop5 = summary.evaluations.allSatisfy { $0.evaluation.tellingTop5 != nil }
+            let means = ["top1", "top5", "mean_class_accuracy"].map { measure in
+                (measure == "top5" && !hasTop5 ? nil : summary.result(measure, method: method)?.text) ?? "–"
+            }
             rows.append(["mean ± deviation, n = \(summary.evaluations.count)", "", ""] + means)
         }
         return rows

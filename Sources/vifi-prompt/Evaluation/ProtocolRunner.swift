@@ -124,9 +124,10 @@ final class ProtocolRunner {
         guard let record = try RunRecord.read(run: run), let result = try RunResult.read(run: run), let list = record.lists["train"] else {
             throw RunError.notARun(path: run)
         }
+        let clips = try AnnotationList.read(run.appendingPath("split/train.txt"), root: list.root).clips
         return .init(
             run: "runs/\(name)", listSha256: list.sha256,
-            videos: try AnnotationList.read(run.appendingPath("split/train.txt"), root: list.root).clips.count, seconds: result.seconds,
+            drawSha256: Digest.of(clips.map { "\($0.label) \($0.path)\n" }.sorted().joined()), videos: clips.count, seconds: result.seconds,
             checkpoint: checkpoint)
     }
 

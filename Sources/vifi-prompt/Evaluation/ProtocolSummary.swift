@@ -12,6 +12,8 @@ struct ProtocolEntry: Codable {
         var run: String
         /// Of the films that were learned from.
         var listSha256: String
+        /// Over these films in whatever order: draws that are the same have the same.
+        var drawSha256: String?
         var videos: Int
         var seconds: Double
         /// `last` or `best`.
@@ -124,6 +126,13 @@ struct ProtocolSummary: Codable {
             }
             return results
         }
+    }
+
+    /// Draws of a method that learned from the same films as an earlier one, by their numbers from 1 on.
+    func repeatedDraws(method: String, shots: Int? = nil) -> [Int] {
+        var seen: Set<String> = []
+        let draws = evaluations.filter { $0.method == method && $0.shots == shots && $0.part != "novel" }.map { $0.training?.drawSha256 }
+        return draws.indices.filter { index in draws[index].map { !seen.insert($0).inserted } ?? false }.map { $0 + 1 }
     }
 
     func result(_ measure: String, method: String, shots: Int? = nil, part: String? = nil) -> Result? {

@@ -30,7 +30,7 @@ struct FilmWorkerCommand: ParsableCommand {
 
     /// Single frames: says how many there are, is told which are wanted, sends them.
     private func read(_ path: String, shortSide: Int, pictures: PictureRules) throws {
-        var video = try VideoFile(path: path, pictures: pictures, limits: WorkerLimits.videoLimits)
+        let video = try openFilm(path, pictures: pictures, limits: WorkerLimits.videoLimits)
         try send(FilmReply(frameCount: video.frameCount))
         guard let line = readLine(), case .frames(let indices)? = try? JSONDecoder().decode(FilmQuestion.self, from: Data(line.utf8))
         else { return }
@@ -41,7 +41,7 @@ struct FilmWorkerCommand: ParsableCommand {
     }
 
     private func stream(_ request: FilmStreamRequest) throws {
-        let stream = try FilmStream(request, limits: WorkerLimits.videoLimits)
+        let stream = try openFilmStream(request, limits: WorkerLimits.videoLimits)
         try send(FilmReply(outlook: stream.outlook))
         while true {
             let part = try stream.next()

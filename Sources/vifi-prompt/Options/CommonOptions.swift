@@ -44,7 +44,7 @@ struct DataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Test clips, in the same form.", valueName: "list"))
     var val: String?
 
-    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`; the row is the label.", valueName: "csv"))
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label.", valueName: "csv"))
     var labels: String?
 
     @OptionGroup var films: FilmOptions
@@ -64,7 +64,7 @@ struct DataOptions: ParsableArguments {
 
 /// The films of lists that are named elsewhere, and how they are looked at.
 struct FilmOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Folder that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Folder or tar archive that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
     var root: String?
 
     @Option(help: "Frames of a clip.")

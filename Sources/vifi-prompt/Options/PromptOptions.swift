@@ -15,7 +15,7 @@ extension PromptLayers {
 struct PromptOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Learned prompts: a prompt file, a folder of `export --to peft`, or a ViFi-CLIP .pth.", valueName: "path"))
+            "Learned prompts: a prompt file, the folder of a run or of `export --to peft`, or a ViFi-CLIP .pth.", valueName: "path"))
     var prompts: String?
 
     @Flag(help: anyBackboneHelp)

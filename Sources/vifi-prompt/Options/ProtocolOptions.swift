@@ -11,7 +11,7 @@ struct TestListOptions: ParsableArguments {
     var val: [String] = []
 
     @Option(
-        help: ArgumentHelp("Class names: CSV with the header `id,name`; the row is the label. One for all splits, or one for each.", valueName: "csv"))
+        help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label. One for all splits, or one for each.", valueName: "csv"))
     var labels: [String] = []
 
     func validate() throws {
@@ -24,11 +24,16 @@ struct TestListOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - recipe: names a list where the command line does not.
+    ///   - prompts: name the classes where nobody else does.
     /// - Returns: none where nobody named any: the pocket world is meant.
-    func lists(_ recipe: Recipe, films: FilmOptions) throws -> [(name: String, test: TestList)] {
+    func lists(_ recipe: Recipe, films: FilmOptions, prompts: String? = nil) throws -> [(name: String, test: TestList)] {
         let paths = val.isEmpty ? [recipe.data.val].compactMap(\.self) : val
         let names = labels.isEmpty ? [recipe.data.labels].compactMap(\.self) : labels
         guard !(paths.isEmpty && names.isEmpty) else { return [] }
+        if names.isEmpty, let learned = try EvaluationJob.learnedNames(prompts) {
+            let titles = folderNames(paths)
+            return try paths.enumerated().map { (titles[$0], try TestList($1, classes: learned, films: films, root: recipe.data.root)) }
+        }
         guard !paths.isEmpty, let first = names.first else {
             throw SettingsError.incompleteData(missing: [paths.isEmpty ? "--val" : "--labels"])
         }

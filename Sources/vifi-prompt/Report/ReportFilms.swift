@@ -153,7 +153,7 @@ struct ReportFilms {
 
     /// Frames beside each other, evenly spread over the film.
     private static func frames(of path: String) throws -> Picture {
-        var video = try VideoFile(path: path)
+        let video = try openFilm(path)
         let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
         let tiles = try video.frames(at: indices) { $0.fitted(tilePixels) }
         let (width, height) = (tiles[0].width, tiles[0].height)

@@ -39,7 +39,7 @@ struct ReportResults {
                 let result = run.result
                 return .init([
                     .init(run.name), .init(run.record?.kind ?? ""), Self.text(run.setting("training.shots")), Self.text(run.setting("training.seed")),
-                    Self.number(result?.steps ?? run.log?.loss.count), Self.share(result?.last?.top1), Self.share(result?.last?.top5),
+                    Self.number(result?.steps ?? run.log?.loss.count), Self.share(result?.last?.top1), Self.share(result?.last?.tellingTop5),
                     Self.share(result?.last?.meanClassAccuracy), Self.share(result?.best?.top1),
                     result.map { .init(ProgressReporter.decimal($0.trainingLoss, places: 3), number: $0.trainingLoss) } ?? .none,
                     .init(result == nil ? "not finished" : result?.last == nil ? "no test list" : ""),
@@ -71,7 +71,7 @@ struct ReportResults {
                 return .init([
                     .init("\(group.runs[0].name) … \(group.runs[group.runs.count - 1].name)"), .init(group.seeds.joined(separator: ", ")),
                     Self.number(group.runs.count), Self.text(group.runs[0].setting("training.shots")), Self.spread(last.map(\.top1)),
-                    Self.spread(last.map(\.top5)), Self.spread(last.map(\.meanClassAccuracy)), Self.spread(group.runs.compactMap { $0.result?.best?.top1 }),
+                    Self.spread(last.compactMap(\.tellingTop5)), Self.spread(last.map(\.meanClassAccuracy)), Self.spread(group.runs.compactMap { $0.result?.best?.top1 }),
                 ])
             })
     }
@@ -85,7 +85,7 @@ struct ReportResults {
                     .init(evaluation.name), .init(record.evaluationProtocol), Self.number(record.videos), Self.number(record.unreadable.count),
                     Self.number(record.classes), .init(record.setting.views), Self.share(record.top1),
                     // Five of five are always right.
-                    record.classes > 5 ? Self.share(record.top5) : .none, Self.share(record.meanClassAccuracy), Self.share(record.macroF1),
+                    Self.share(record.tellingTop5), Self.share(record.meanClassAccuracy), Self.share(record.macroF1),
                 ])
             })
     }

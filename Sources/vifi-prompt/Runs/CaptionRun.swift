@@ -18,6 +18,7 @@ struct RunTexts {
             sequences = try backbone.sequences(
                 of: data.classes.names, prompts: prompts, template: settings.recipe.template,
                 keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
+            tellEqualTokens(data.classes.names, sequences)
             return
         }
         func tokens(_ list: CaptionList) throws -> [[Int]] {

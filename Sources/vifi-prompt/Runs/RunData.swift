@@ -74,9 +74,12 @@ struct RunData {
             train = all
         }
         try train.checkFiles(followsLinks: options.followLinks)
+        // Draws have told which classes are empty.
+        if recipe.training.shots == nil { tellClassFaults(classes, train) } else { tellClassFaults(classes) }
         val = try recipe.data.val.map { path in
             let list = try Self.list(path, root: root, classes: classes, options: options)
             try list.checkFiles(followsLinks: options.followLinks)
+            if let warning = list.emptyClassWarning(classes) { Console.warning(warning.description) }
             return list
         }
         guard let val else { return }
@@ -136,7 +139,7 @@ struct RunData {
     }
 
     static func list(_ path: String, root: String?, classes: ClassNames, options: DataOptions) throws -> AnnotationList {
-        let list = try AnnotationList.read(path, root: root, classCount: classes.count)
+        let list = try AnnotationList.read(path, root: root, classes: classes)
         for warning in list.warnings { Console.warning(warning.description) }
         return list
     }

@@ -222,11 +222,14 @@ struct SeedSummary: Encodable {
         func text(_ value: Double, _ measure: Measure) -> String {
             ProgressReporter.decimal(value, places: measure.name == "training_loss" ? 3 : 1)
         }
-        var rows = [["seed"] + measures.map { titles[$0.name] ?? $0.name }]
-        for (index, run) in runs.enumerated() { rows.append(["\(run.seed)"] + measures.map { text($0.values[index], $0) }) }
+        // Among five classes or fewer every answer is among the best five.
+        let tells = runs.contains { $0.last?.tellingTop5 != nil }
+        let columns = measures.filter { tells || $0.name != "last_top5" }
+        var rows = [["seed"] + columns.map { titles[$0.name] ?? $0.name }]
+        for (index, run) in runs.enumerated() { rows.append(["\(run.seed)"] + columns.map { text($0.values[index], $0) }) }
         rows.append(
             ["mean ± deviation, n = \(n)"]
-                + measures.map { measure in
+                + columns.map { measure in
                     text(measure.mean, measure) + (measure.deviation.map { " ± " + text($0, measure) } ?? "")
                 })
         return alignedTable(rows)

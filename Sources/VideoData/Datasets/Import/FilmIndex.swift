@@ -12,7 +12,7 @@ package struct FilmIndex: Sendable {
 
     package init(root: String) throws(DatasetError) {
         self.root = root
-        try add(folder: "", depth: 0)
+        if StoredFilm.isArchive(root) { try addArchive() } else { try add(folder: "", depth: 0) }
     }
 
     package var count: Int { paths.count }
@@ -24,6 +24,21 @@ package struct FilmIndex: Sendable {
 
     static func stem(_ path: String) -> String {
         ClassFolders.isFilm(path.lastPathComponent) ? path.pathStem : path.lastPathComponent
+    }
+
+    private mutating func addArchive() throws(DatasetError) {
+        do throws(FileError) {
+            let archive = try TarArchive.shared(root)
+            for name in archive.fileNames where ClassFolders.isFilm(name.lastPathComponent) { add(film: name) }
+            for name in archive.frameFolders where !name.isEmpty { add(film: name) }
+        } catch {
+            throw DatasetError(path: root, problem: .file(error))
+        }
+    }
+
+    private mutating func add(film path: String) {
+        paths.insert(path)
+        byStem[Self.stem(path.lastPathComponent), default: []].append(path)
     }
 
     private mutating func add(folder: String, depth: Int) throws(DatasetError) {
@@ -39,9 +54,8 @@ package struct FilmIndex: Sendable {
         // A list cannot hold names with line breaks.
         for name in names where !name.isHiddenName && !name.utf8.contains(where: { $0 == 10 || $0 == 13 }) {
             let inner = folder.appendingPath(name)
-            if ClassFolders.isFilm(name) {
-                paths.insert(inner)
-                byStem[Self.stem(name), default: []].append(inner)
+            if ClassFolders.isFilm(name) || FrameFolder.isOne(root.appendingPath(inner)) {
+                add(film: inner)
             } else if depth < Self.depthLimit, isDirectory(root.appendingPath(inner)) {
                 try add(folder: inner, depth: depth + 1)
             }

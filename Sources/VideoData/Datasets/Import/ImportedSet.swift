@@ -32,18 +32,22 @@ package struct ImportedSet: Sendable {
 
     /// Reads the files of one data set.
     ///
+    /// - Parameter root: of the films that are looked for afterwards; then absolute paths of their authors' disks may
+    ///   stand in lists.
     /// - Throws: `DatasetError`, with file and line where a line is at fault.
-    package init(_ files: [PublishedFile]) throws(DatasetError) {
+    package init(_ files: [PublishedFile], root: String? = nil) throws(DatasetError) {
         func some(_ isMeant: (PublishedFile.Form) -> Bool) -> [PublishedFile] { files.filter { isMeant($0.form) } }
         let tables = some { $0 == .kineticsTable }
         let numbered = some { $0 == .numberedNames }
         let hmdb = some { if case .hmdbSplit = $0 { true } else { false } }
-        let something = some { $0 == .somethingClips || $0 == .somethingLabels }
-        let classes = some { $0 == .classTable || $0 == .classLines }
         let lists = some { $0 == .clips || $0 == .paths }
+        // An object of names and numbers beside lists of films holds their class names.
+        let isSomething = lists.isEmpty || files.contains { $0.form == .somethingClips }
+        let something = some { isSomething && ($0 == .somethingClips || $0 == .somethingLabels) }
+        let classes = some { $0 == .classTable || $0 == .classLines || !isSomething && $0 == .somethingLabels }
         let groups = [tables, numbered, hmdb, something].filter { !$0.isEmpty }
         let belongsElsewhere = !lists.isEmpty && (!tables.isEmpty || !hmdb.isEmpty || !something.isEmpty)
-        guard groups.count <= 1, !belongsElsewhere, classes.count <= 1 else {
+        guard groups.count <= 1, !belongsElsewhere, classes.count <= 1 || Self.areEqual(classes) else {
             let shown = (groups.isEmpty ? classes : groups.compactMap(\.first) + (belongsElsewhere ? [lists[0]] : []))
             throw DatasetError(
                 path: files[0].path,
@@ -51,7 +55,7 @@ package struct ImportedSet: Sendable {
         }
         let names: ClassNames?
         if let file = classes.first {
-            names = try file.form == .classTable ? ClassNames.read(file.path) : ClassNames.readMap(file.path)
+            names = try ClassNames.read(file.path)
         } else {
             names = nil
         }
@@ -64,12 +68,18 @@ package struct ImportedSet: Sendable {
         } else if !something.isEmpty {
             self = try .something(something)
         } else {
-            self = try .lists(lists, classes: names, first: files[0])
+            self = try .lists(lists, classes: names, first: files[0], root: root)
         }
         // A part that nothing is in would be a list that cannot be read.
         for part in parts where part.clips.isEmpty { warnings.append(.noLabels(file: part.source)) }
         parts.removeAll(where: \.clips.isEmpty)
         guard !parts.isEmpty else { throw DatasetError(path: files[0].path, problem: .noClips) }
+    }
+
+    /// Whether files name the same classes: Open-VCLIP has names by number and numbers by name beside each other.
+    private static func areEqual(_ files: [PublishedFile]) -> Bool {
+        let digests = files.map { try? ClassNames.read($0.path).digest }
+        return digests.allSatisfy { $0 != nil && $0 == digests[0] }
     }
 
     /// Puts the paths under which films lie below `index.root` in place of the published ones.
@@ -84,7 +94,7 @@ package struct ImportedSet: Sendable {
             let source = parts[position].source
             let located = LocatedFilms(entries[position], in: lookup)
             let found = zip(parts[position].clips, located.paths).compactMap { clip, path in
-                path.map { AnnotatedClip(path: $0, label: clip.label) }
+                path.map { AnnotatedClip(path: $0, label: clip.label, frameCount: clip.frameCount(asFilm: $0, below: index.root)) }
             }
             do {
                 try located.refuse(list: source, root: index.root)

@@ -92,6 +92,7 @@ package struct PublishedFile: Sendable, Equatable {
         guard let first = lines.first else { throw unknown }
         let start = lines.prefix(3).joined().filter { !$0.isWhitespace }
         if start.hasPrefix("[{") || start == "[]" { return .somethingClips }
+        if start.hasPrefix("[\"") || start.hasPrefix("{\"0\":\"") { return .classLines }
         if start.hasPrefix("{\"") {
             let isCaptions = ["\"videos\"", "\"sentences\""].contains { name in lines.contains { $0.contains(name) } }
             return isCaptions && lines.contains { $0.contains("\"video_id\"") } ? .captionObject : .somethingLabels
@@ -100,12 +101,13 @@ package struct PublishedFile: Sendable, Equatable {
         if columns.contains("youtube_id") { return .kineticsTable }
         if columns.contains("video_id") { return columns.contains("sentence") ? .captionTable : .videoNames }
         if columns.contains("id") && columns.contains("name") { return .classTable }
+        if ListTable(firstLines: lines) != nil { return .clips }
         if let split = hmdbSplit(path.lastPathComponent), lines.allSatisfy(isHMDBLine) { return split }
         if lines.enumerated().allSatisfy({ numberedName($0.element)?.number == $0.offset + 1 }) { return .numberedNames }
         if lines.allSatisfy(endsInLabel) { return .clips }
         if lines.allSatisfy({ $0.contains("/") && ClassFolders.isFilm($0.lastPathComponent) }) { return .paths }
-        // Names of classes hold neither commas outside of CSV nor slashes.
-        if lines.allSatisfy({ $0.utf8.count <= 200 && !$0.contains("/") && !$0.contains(",") && !$0.contains("<") }) { return .classLines }
+        if lines.allSatisfy(isNamedFilm) { return .clips }
+        if areNames(lines) { return .classLines }
         throw unknown
     }
 
@@ -151,6 +153,21 @@ package struct PublishedFile: Sendable, Equatable {
         let name = String(line[blank...]).trimmingBlanks()
         guard !name.isEmpty, Int(name) == nil else { return nil }
         return (number, name)
+    }
+
+    /// A film and the name of its class.
+    private static func isNamedFilm(_ line: String) -> Bool {
+        guard let line = try? ListLine(line, isClass: { _ in false }) else { return false }
+        return ClassFolders.isFilm(line.path.lastPathComponent)
+    }
+
+    /// Whether lines may be names of classes: these may hold commas and slashes, but are no table and no paths.
+    private static func areNames(_ lines: [String]) -> Bool {
+        guard lines.allSatisfy({ $0.utf8.count <= 200 && !$0.contains("<") }), !lines.allSatisfy({ $0.contains("/") }) else { return false }
+        let rows = lines.map(ListTable.fields)
+        let isTable = rows[0].count > 1 && rows.allSatisfy { $0.count == rows[0].count }
+        // `walk,0`, as in the label map of Multi-Moments in Time.
+        return !isTable || rows[0].count == 2 && rows.enumerated().allSatisfy { ListLine.wholeNumber($0.element[1].trimmingBlanks()) == $0.offset }
     }
 
     private static func endsInLabel(_ line: String) -> Bool {

@@ -120,7 +120,7 @@ struct ProfileCommand: ParsableCommand {
             _ = try classifier.logits(clips: [clip])
             if view > 0 { seconds.append(Double(WorkMeter.now - start) * 1e-9) }
         }
-        return 1 / seconds.sorted()[seconds.count / 2]
+        return 1 / (median(seconds) ?? .nan)
     }
 }
 

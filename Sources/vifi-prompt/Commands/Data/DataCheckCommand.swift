@@ -22,7 +22,7 @@ struct DataCheckCommand: ParsableCommand {
     var lists: [String]
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`; then labels are checked, too.", valueName: "csv"))
     var labels: String?
-    @Option(help: ArgumentHelp("Folder that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Folder or tar archive that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
     var root: String?
     @Option(help: ArgumentHelp("Write the list without its broken films. For one list at a time.", valueName: "list"))
     var writeGood: String?
@@ -58,16 +58,17 @@ struct DataCheckCommand: ParsableCommand {
     }
 
     func run() throws {
-        let classCount = try labels.map { try ClassNames.read($0).count }
+        let classes = try labels.map(ClassNames.readTold)
         var read: [AnnotationList] = []
         // All lists are read before the first film is decoded.
-        for path in lists { read.append(try AnnotationList.read(path, root: root, classCount: classCount)) }
+        for path in lists { read.append(try AnnotationList.read(path, root: root, classes: classes)) }
         if let writeGood, !force, fileExists(writeGood) {
             throw DatasetError(path: writeGood.parentDirectory, problem: .wouldOverwrite(files: [writeGood.lastPathComponent]))
         }
         var report = Report()
         for list in read {
             for warning in list.warnings { Console.warning(warning.description) }
+            if let classes { tellClassFaults(classes, list) }
             let good = try check(list, &report)
             if let writeGood { try write(good, of: list, to: writeGood) }
         }

@@ -15,6 +15,8 @@ struct DataImportCommand: ParsableCommand {
               HMDB-51                     the folder of <class>_test_split1.txt
               Something-Something v2      labels.json, train.json, validation.json
               ViFi-CLIP, X-CLIP           lists of `path label`, labels CSV `id,name`
+              Text4Vis, EZ-CLIP           lists of `path frames label`, labels CSV `id,name`
+              Open-VCLIP                  CSV `path,label`, class names as JSON
               MSR-VTT                     MSRVTT_data.json, MSRVTT_JSFUSION_test.csv, MSRVTT_train.9k.csv
               mmaction2                   lists of `path label` or `path frames label`, label_map.txt
 
@@ -55,7 +57,7 @@ struct DataImportCommand: ParsableCommand {
         var published: [PublishedFile] = []
         for file in files { published += try PublishedFile.files(at: file) }
         if try ImportedCaptions.takes(published) { return try importCaptions(published) }
-        var set = try ImportedSet(published)
+        var set = try ImportedSet(published, root: root)
         Console.note(
             "\(set.kind): \(counted(published.count, "file", "files")), \(counted(set.classes.count, "class", "classes")), "
                 + set.parts.map { "\($0.name) \($0.clips.count)" }.joined(separator: ", "))
@@ -63,6 +65,7 @@ struct DataImportCommand: ParsableCommand {
             let index = try FilmIndex(root: root)
             Console.note("\(counted(index.count, "film", "films")) below \(root.escapedForDisplay)")
             try set.locate(in: index, skipsMissing: skipMissing)
+            try set.checkFrameCounts(root: root)
         } else {
             Console.note("Without --root films are not looked for; paths are as published.")
         }
@@ -71,6 +74,7 @@ struct DataImportCommand: ParsableCommand {
         }
         if humaniseLabels { set.classes = set.classes.humanised }
         for warning in set.warnings + set.emptyClassWarnings { Console.warning(warning.description) }
+        tellClassFaults(set.classes)
         try write(set, published)
     }
 
@@ -110,7 +114,7 @@ struct DataImportCommand: ParsableCommand {
             sources.append(DataSummary.File(file.path.lastPathComponent, sha256: try Digest.ofFile(file.path)))
         }
         let summary = DataSummary(
-            tool: "vifi-prompt \(vifiPromptVersion)", kind: kind, root: root ?? "", sources: sources, lists: lists,
+            tool: "vifi-prompt \(vifiPromptVersion)", kind: kind, root: root.map { resolvedPath($0) ?? $0 } ?? "", sources: sources, lists: lists,
             classListSha256: classes.digest)
         _ = folder.add(DataSummary.importName, summary.json)
         try folder.write(isForced: output.force)

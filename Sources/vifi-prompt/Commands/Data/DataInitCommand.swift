@@ -14,7 +14,9 @@ struct DataInitCommand: ParsableCommand {
               vifi-prompt learn --recipe films/recipe.yaml --backbone ViT-B-16.safetensors
 
             Some films of each class are set aside for testing, drawn by chance. A folder that is divided into \
-            train/ and val/ (or test/) already keeps its division.
+            train/ and val/ (or test/, or both) already keeps its division; folders without films, such as annotations/, may \
+            stand beside them. Class folders may lie in folders (sports/golf, sports/tennis) and may hold folders (golf/cam1, \
+            tennis/cam1). A folder of pictures is a film of as many frames.
             """)
 
     @Argument(help: ArgumentHelp("Folder with a folder of films for each class.", valueName: "folder"))
@@ -57,13 +59,14 @@ struct DataInitCommand: ParsableCommand {
         var files = ListFolder(output.output ?? folder)
         var lists = [files.add(list: "train.txt", train)]
         if !val.isEmpty { lists.append(files.add(list: "val.txt", val)) }
+        if let test = found.testClips, !test.isEmpty { lists.append(files.add(list: "test.txt", test)) }
         lists.append(files.add(classes: "labels.csv", classes))
         let isApart = resolvedPath(folder) != resolvedPath(files.path)
         _ = files.addRecipe(
             train: "train.txt", val: val.isEmpty ? nil : "val.txt", labels: "labels.csv", root: isApart ? folder : nil,
             title: "Learns the \(classes.count) classes of \(folder) from \(train.count) films; \(val.count) are tested on.")
         let summary = DataSummary(
-            tool: "vifi-prompt \(vifiPromptVersion)", kind: "folder per class", root: folder, lists: lists,
+            tool: "vifi-prompt \(vifiPromptVersion)", kind: "folder per class", root: resolvedPath(folder) ?? folder, lists: lists,
             classListSha256: classes.digest, seed: found.valClips == nil ? UInt64(seed) : nil)
         _ = files.add(DataSummary.importName, summary.json)
         try files.write(isForced: output.force)
@@ -78,6 +81,9 @@ struct DataInitCommand: ParsableCommand {
     ) throws -> (train: [AnnotatedClip], val: [AnnotatedClip], [DatasetWarning]) {
         if let val = found.valClips {
             Console.note("The folder is divided into training and test films already; that is kept.")
+            if let test = found.testClips {
+                Console.note("\(counted(test.count, "film", "films")) below test/ go to test.txt: score them once, when nothing is chosen any more.")
+            }
             return (found.clips, val, [])
         }
         let amount: TrainValSplit.Amount = valClips.map { .count($0) } ?? .share(valShare)
@@ -91,19 +97,20 @@ struct DataInitCommand: ParsableCommand {
             Console.warning("\(counted(found.otherFiles.count, "file is no film", "files are no films")): \(shortList(found.otherFiles))")
         }
         if !found.innerFolders.isEmpty {
-            let folders = counted(found.innerFolders.count, "folder inside a class folder is", "folders inside class folders are")
-            Console.warning("\(folders) not looked into: \(shortList(found.innerFolders))")
-        }
-        if !found.unusedParts.isEmpty {
-            Console.warning(
-                "\(shortList(found.unusedParts)): not used beside the folders to learn from and to validate on. Score it when all is chosen: a list "
-                    + "of it is made by `vifi-prompt data init` on a folder that holds train and test alone.")
+            let folders = counted(found.innerFolders.count, "folder inside a class folder holds", "folders inside class folders hold")
+            Console.warning("\(folders) no films: \(shortList(found.innerFolders))")
         }
         if !found.emptyFolders.isEmpty {
             Console.warning(
                 "\(counted(found.emptyFolders.count, "folder holds no films and gives", "folders hold no films and give")) no class: "
                     + shortList(found.emptyFolders))
         }
-        if found.classes.count == 1 { Console.warning("There is one class only; nothing can be told apart.") }
+        if let level = found.level {
+            Console.note(
+                level.isInner
+                    ? "Folders lie in folders: the inner ones name the classes, \(shortList(found.classes.names, limit: 3))."
+                    : "Folders lie in class folders: the outer ones name the classes, \(shortList(found.classes.names, limit: 3)).")
+        }
+        tellClassFaults(found.classes)
     }
 }

@@ -26,8 +26,13 @@ struct DataSplitCommand: ParsableCommand {
     var train: String
     @Option(help: ArgumentHelp("Test list, for --base-novel.", valueName: "list"))
     var val: String?
-    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`.", valueName: "csv"))
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON.", valueName: "csv"))
     var labels: String
+    @Option(
+        help: ArgumentHelp(
+            "Folder or archive that the paths in the lists start from; by default what `data import` noted beside them, else each list's own folder.",
+            valueName: "folder"))
+    var root: String?
     @Option(help: ArgumentHelp("Films of each class; several numbers with commas. 16 with --base-novel.", valueName: "numbers"))
     var shots: String?
     @Flag(help: "Halve the classes by frequency.")
@@ -67,8 +72,9 @@ struct DataSplitCommand: ParsableCommand {
 
     func run() throws {
         let classes = try ClassNames.read(labels)
-        let list = try AnnotationList.read(train, classCount: classes.count)
+        let list = try AnnotationList.read(train, root: start(of: train), classes: classes)
         for warning in classes.warnings + list.warnings { Console.warning(warning.description) }
+        tellClassFaults(classes)
         var folder = ListFolder(output ?? train.parentDirectory)
         var summary = DataSummary(
             tool: "vifi-prompt \(vifiPromptVersion)", kind: baseNovel ? "base to novel" : "few-shot", root: list.root,
@@ -89,6 +95,9 @@ struct DataSplitCommand: ParsableCommand {
         }
         noteRoot(list.root, lists: folder.path)
     }
+
+    /// Where the paths of a list start: as said here, else as noted when the list was made, else its own folder.
+    private func start(of list: String) -> String? { root ?? DataSummary.root(ofList: list) }
 
     private func source(_ path: String, _ clips: Int) throws -> DataSummary.File {
         DataSummary.File(path, sha256: try Digest.ofFile(path), clips: clips)
@@ -131,7 +140,7 @@ struct DataSplitCommand: ParsableCommand {
             Console.note("Without --val there are no test lists of the halves.")
             return
         }
-        let tests = try AnnotationList.read(val, classCount: classes.count)
+        let tests = try AnnotationList.read(val, root: start(of: val), classes: classes)
         for warning in tests.warnings { Console.warning(warning.description) }
         summary.sources.append(try source(val, tests.clips.count))
         for (name, half) in [("base-val.txt", halves.base), ("novel-val.txt", halves.novel)] {

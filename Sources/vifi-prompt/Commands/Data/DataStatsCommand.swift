@@ -20,9 +20,9 @@ struct DataStatsCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("Lists of `path label`.", valueName: "list"))
     var lists: [String]
-    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`.", valueName: "csv"))
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON.", valueName: "csv"))
     var labels: String
-    @Option(help: ArgumentHelp("Folder that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Folder or tar archive that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
     var root: String?
     @Option(help: ArgumentHelp("Draw the frequency of classes, as .svg or .png. May be repeated.", valueName: "file"))
     var plot: [String] = []
@@ -64,10 +64,12 @@ struct DataStatsCommand: ParsableCommand {
         for warning in classes.warnings { Console.warning(warning.description) }
         var read: [AnnotationList] = []
         for path in lists {
-            let list = try AnnotationList.read(path, root: root, classCount: classes.count)
+            let list = try AnnotationList.read(path, root: root, classes: classes)
             for warning in list.warnings { Console.warning(warning.description) }
+            if let warning = list.emptyClassWarning(classes) { Console.warning(warning.description) }
             read.append(list)
         }
+        tellClassFaults(classes)
         let counts = read.map { $0.clipCounts(classCount: classes.count) }
         let statistics = try films ? read.map(statistics) : nil
         for path in plot {
@@ -115,14 +117,15 @@ struct DataStatsCommand: ParsableCommand {
         Console.result(row("all", lists.map { "\($0.clips.count)" }))
         for (head, counts) in zip(heads, counts) {
             let sorted = counts.sorted()
-            Console.result("\(head): \(sorted.first ?? 0) to \(sorted.last ?? 0) films a class, median \(sorted[sorted.count / 2])")
+            let middle = FilmStatistics.text(median(counts.map(Double.init)) ?? 0)
+            Console.result("\(head): \(sorted.first ?? 0) to \(sorted.last ?? 0) films a class, median \(middle)")
         }
     }
 
     private func show(_ statistics: FilmStatistics, of list: AnnotationList) {
         func line(_ title: String, _ range: FilmStatistics.Range?, _ unit: String) {
             guard let range else { return }
-            func text(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : ProgressReporter.decimal(value, places: 2) }
+            let text = FilmStatistics.text
             Console.result("  \(title): \(text(range.least)) to \(text(range.most))\(unit), median \(text(range.median))")
         }
         Console.result("\(list.path.lastPathComponent.escapedForDisplay): \(counted(statistics.readable, "film", "films")) opened")
@@ -139,6 +142,11 @@ struct DataStatsCommand: ParsableCommand {
 
 /// Ranges over the films of a list.
 struct FilmStatistics: Encodable {
+    /// A whole number without decimals.
+    static func text(_ value: Double) -> String {
+        value == value.rounded() ? "\(Int(value))" : ProgressReporter.decimal(value, places: value * 2 == (value * 2).rounded() ? 1 : 2)
+    }
+
     struct Range: Encodable {
         let least: Double
         let median: Double
@@ -148,7 +156,7 @@ struct FilmStatistics: Encodable {
             let sorted = values.sorted()
             guard let first = sorted.first, let last = sorted.last else { return nil }
             least = first
-            median = sorted[sorted.count / 2]
+            median = Tensors.median(sorted) ?? first
             most = last
         }
     }

@@ -25,7 +25,7 @@ struct DataCheckWorkerCommand: ParsableCommand {
     private func answer(_ path: String) -> FilmCheckAnswer {
         do throws(VideoError) {
             let check = try FilmCheck.of(path, index: 0, limits: WorkerLimits.videoLimits)
-            return FilmCheckAnswer(fault: check.fault, oddities: check.oddities)
+            return FilmCheckAnswer(fault: check.fault, oddities: check.oddities, frameCount: check.frameCount)
         } catch {
             let verdict = WorkerLimits.verdict(on: error)
             let status = verdict.isOfMachine ? verdict.exitStatus.rawValue : nil
@@ -38,6 +38,7 @@ struct DataCheckWorkerCommand: ParsableCommand {
 private struct FilmCheckAnswer: Codable {
     var fault: String?
     var oddities: [String]
+    var frameCount: Int?
     /// Where the machine failed and not the film: how the command ends.
     var machineStatus: Int32?
 }
@@ -81,6 +82,7 @@ package final class FilmCheckWorkers: Sendable {
         if let status = answer.machineStatus { throw IsolationError.film(description: answer.fault ?? "", status: status) }
         var check = FilmCheck(index: index, fault: answer.fault)
         check.oddities = answer.oddities
+        check.frameCount = answer.frameCount
         return check
     }
 }

@@ -107,6 +107,15 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         Console.note(
             "Top-1 in percent, each half among its own \(split.base.classes.count) and \(split.novel.classes.count) classes. "
                 + "The harmonic mean 2BN / (B + N) is that of the two averages.")
+        for method in methods where method != .zeroShot {
+            let repeated = Set(summary.evaluations.filter { $0.method == method.rawValue }.map(\.shots))
+                .flatMap { summary.repeatedDraws(method: method.rawValue, shots: $0) }
+            if let first = repeated.min() {
+                Console.warning(
+                    "\(method.title): draw \(first)\(repeated.count > 1 ? " and others hold" : " holds") the films of an earlier draw, so the "
+                        + "deviation says nothing of draws. There are too few clips to draw from, or one list was given several times.")
+            }
+        }
         try output.show(summary, table: table, folder: folder)
     }
 
@@ -210,12 +219,19 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             func result(_ part: String) -> ProtocolSummary.Result? { summary.result("top1", method: method, shots: shots, part: part) }
             guard let base = result("base"), let novel = result("novel"), let mean = result("harmonic_mean") else { continue }
             let title = LearningMethod(rawValue: method)?.title ?? method
+            let repeated = summary.repeatedDraws(method: method, shots: shots)
             if base.n > 1 {
                 for index in base.values.indices {
-                    rows.append([title, "\(index + 1)"] + [base, novel].map { ProgressReporter.decimal($0.values[index], places: 1) } + [""])
+                    let draw = "\(index + 1)" + (repeated.contains(index + 1) ? " (films of an earlier draw)" : "")
+                    rows.append([title, draw] + [base, novel].map { ProgressReporter.decimal($0.values[index], places: 1) } + [""])
                 }
             }
-            rows.append([title, base.n > 1 ? "mean ± deviation, n = \(base.n)" : "", base.text, novel.text, mean.text])
+            let distinct = base.n - repeated.count
+            // Of one draw that is there several times no deviation over draws is known.
+            let isOne = base.n > 1 && distinct < 2 && !repeated.isEmpty
+            func text(_ result: ProtocolSummary.Result) -> String { isOne ? ProgressReporter.decimal(result.mean, places: 1) : result.text }
+            let label = repeated.isEmpty ? "mean ± deviation, n = \(base.n)" : "mean of \(base.n), \(counted(distinct, "different draw", "different draws"))"
+            rows.append([title, base.n > 1 ? label : "", text(base), text(novel), mean.text])
         }
         return rows
     }

@@ -75,6 +75,8 @@ struct EvaluateFewShotCommand: ParsableCommand {
         if setting.methods != [.zeroShot] {
             try data.films.allowances.check(train: source.list, validation: tested.list, classes: classes)
         }
+        let available = ShotsAvailable(source.list, classes: classes)
+        for count in counts { if let words = available.words(for: count) { Console.warning(words) } }
         let seeds = seeds?.seeds ?? [setting.recipe(setting.methods[0]).training.seed ?? 1]
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "few-shot", inputs: try setting.inputs())
@@ -101,7 +103,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
         try runner.run()
         let summary = ProtocolSummary(
             evaluationProtocol: "few-shot", command: folder.command, isPocket: isPocket, entries: runner.entries)
-        let table = Self.table(summary, methods: setting.methods, shots: counts)
+        let table = Self.table(summary, methods: setting.methods, shots: counts, available: available)
         try folder.write(summary, table: table)
         Console.note("Top-1 in percent on \(val.escapedForDisplay), \(counted(tested.list.clips.count, "film", "films"))"
             + (seeds.count > 1 ? "; mean ± deviation over \(seeds.count) seeds" : ""))
@@ -119,11 +121,19 @@ struct EvaluateFewShotCommand: ParsableCommand {
     }
 
     /// A row a method, a column a number of shots.
-    static func table(_ summary: ProtocolSummary, methods: [LearningMethod], shots: [Int]) -> [[String]] {
+    ///
+    /// - Parameter available: what there was to draw from, which a column's heading tells where it is less than asked for.
+    static func table(_ summary: ProtocolSummary, methods: [LearningMethod], shots: [Int], available: ShotsAvailable) -> [[String]] {
         let columns: [Int?] = (methods.contains(.zeroShot) ? [nil] : []) + shots
-        return [["top-1 %"] + columns.map { "K = \($0 ?? 0)" }]
+        return [["top-1 %"] + columns.map { "K = \($0 ?? 0)" + ($0.map(available.heading) ?? "") }]
             + methods.map { method in
-                [method.title] + columns.map { summary.result("top1", method: method.rawValue, shots: $0)?.text ?? "" }
+                [method.title]
+                    + columns.map { count in
+                        guard let result = summary.result("top1", method: method.rawValue, shots: count) else { return "" }
+                        // Of one draw that is there several times no deviation over draws is known.
+                        let isOne = result.n > 1 && summary.repeatedDraws(method: method.rawValue, shots: count).count == result.n - 1
+                        return isOne ? ProgressReporter.decimal(result.mean, places: 1) + " (one draw)" : result.text
+                    }
             }
     }
 }

@@ -85,7 +85,13 @@ struct EvaluateListCommand: ParsableCommand {
             labels = labels ?? set.labels
             Console.note("This is the pocket world's small test list. For your own films pass --val LIST --labels CSV.")
         }
-        guard let val, let labels else { throw SettingsError.incompleteData(missing: ["--labels"]) }
+        guard let val else { throw SettingsError.incompleteData(missing: ["--val"]) }
+        guard let labels else {
+            guard let names = try EvaluationJob.learnedNames(zeroShot ? nil : prompts.prompts) else {
+                throw SettingsError.incompleteData(missing: ["--labels"])
+            }
+            return try TestList(val, classes: names, films: data.films, root: job.settings.data.root)
+        }
         return try TestList(val, labels: labels, films: data.films, root: job.settings.data.root)
     }
 }
@@ -113,7 +119,7 @@ extension EvaluationJob.Result {
             }
         }
         Console.result(
-            "top-1 \(percent(metrics.top1)), " + (classes.count > 5 ? "top-5 \(percent(metrics.top5)), " : "")
+            "top-1 \(percent(metrics.top1)), " + (record.tellingTop5.map { "top-5 \(percent($0)), " } ?? "")
                 + "mean of classes \(percent(metrics.meanClassAccuracy))")
     }
 }

@@ -68,7 +68,7 @@ struct SampledFilm: ~Copyable {
     /// One a transform.
     let clips: [PreparedClip]
     private let tiles: [VideoFrame]
-    private var video: VideoFile
+    private let video: any Film
 
     var size: FrameSize { FrameSize(width: video.info.width, height: video.info.height) }
     var warnings: [VideoWarning] { video.warnings }
@@ -81,7 +81,7 @@ struct SampledFilm: ~Copyable {
 
     /// - Throws: `VideoError`, naming the film.
     init(path: String, frameCount: Int, transforms: [ClipTransform]) throws {
-        var video = try VideoFile(path: path)
+        let video = try openFilm(path)
         let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
         let limit = FilmStrip.tilePixels(frameCount: frameCount)
         // Frames may be large: only what is needed of them is kept.

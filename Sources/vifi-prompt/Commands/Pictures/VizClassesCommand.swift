@@ -17,7 +17,7 @@ struct VizClassesCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("List of `path label`; the pocket world's small training list by default.", valueName: "list"))
     var list: String?
-    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`.", valueName: "csv"))
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON.", valueName: "csv"))
     var labels: String?
     @OptionGroup var pictures: PictureOptions
 

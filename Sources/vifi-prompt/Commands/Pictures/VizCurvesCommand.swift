@@ -2,6 +2,7 @@ import ArgumentParser
 import Charts
 import Files
 import Foundation
+import VideoData
 
 struct VizCurvesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -57,6 +58,8 @@ struct RunLog {
     /// In percent, by epoch.
     private(set) var top1: [Curve.Point] = []
     private(set) var top5: [Curve.Point] = []
+    /// Whether these are R@1 and R@5 of text → video.
+    private(set) var hasCaptions = false
     /// Whether losses are those of epochs.
     private(set) var isByEpoch = false
     /// Of all steps together.
@@ -88,6 +91,8 @@ struct RunLog {
         let metrics = run.appendingPath(metricsName)
         if fileExists(metrics) { try log.readMetrics(metrics) }
         if log.loss.isEmpty { try log.readResults(run.appendingPath(resultsName)) }
+        // Among five classes or fewer every answer is among the best five.
+        if let classes = try? ClassNames.read(run.appendingPath("split/labels.csv")), classes.count <= 5 { log.top5 = [] }
         guard !log.loss.isEmpty || !log.top1.isEmpty else { throw PictureError.emptyLog(path: metrics) }
         return log
     }
@@ -99,6 +104,9 @@ struct RunLog {
         let rate: Double?
         let top1: Double?
         let top5: Double?
+        /// Of captions, in the place of these.
+        let recall1: Double?
+        let recall5: Double?
         let clips: Double?
         let seconds: Double?
         let waiting: Double?
@@ -109,6 +117,8 @@ struct RunLog {
             case rate = "learning_rate"
             case top1 = "val_top1"
             case top5 = "val_top5"
+            case recall1 = "val_text_to_video_r1"
+            case recall5 = "val_text_to_video_r5"
         }
     }
 
@@ -129,8 +139,9 @@ struct RunLog {
                 seconds += line.seconds ?? 0
                 waitingSeconds += line.waiting ?? 0
             } else if let epoch = line.epoch {
-                if let value = line.top1 { top1.append(Curve.Point(epoch, value)) }
-                if let value = line.top5 { top5.append(Curve.Point(epoch, value)) }
+                if let value = line.top1 ?? line.recall1 { top1.append(Curve.Point(epoch, value)) }
+                if let value = line.top5 ?? line.recall5 { top5.append(Curve.Point(epoch, value)) }
+                if line.recall1 != nil { hasCaptions = true }
             }
         }
     }
@@ -149,8 +160,9 @@ struct RunLog {
             guard fields.count == header.count, let epoch = Double(fields[0]) else { throw PictureError.log(path: path, line: number + 1) }
             func value(_ name: String) -> Double? { header.firstIndex(of: name).flatMap { Double(fields[$0]) } }
             if let value = value("training_loss") { loss.append(Curve.Point(epoch, value)) }
-            if let value = value("val_top1") { top1.append(Curve.Point(epoch, value)) }
-            if let value = value("val_top5") { top5.append(Curve.Point(epoch, value)) }
+            if let value = value("val_top1") ?? value("val_text_to_video_r1") { top1.append(Curve.Point(epoch, value)) }
+            if let value = value("val_top5") ?? value("val_text_to_video_r5") { top5.append(Curve.Point(epoch, value)) }
+            if value("val_text_to_video_r1") != nil { hasCaptions = true }
         }
     }
 
@@ -175,8 +187,8 @@ struct RunLog {
         // One run needs no name for its curve, but top-1 and top-5 do.
         let accuracies = logs.flatMap { log -> [Curve] in
             let prefix = logs.count > 1 ? log.name + ", " : ""
-            let one = Curve(prefix + "top-1", log.top1)
-            return logs.count > limit / 2 ? [one] : [one, Curve(prefix + "top-5", log.top5)]
+            let one = Curve(prefix + (log.hasCaptions ? "text → video R@1" : "top-1"), log.top1)
+            return logs.count > limit / 2 ? [one] : [one, Curve(prefix + (log.hasCaptions ? "text → video R@5" : "top-5"), log.top5)]
         }
         return [
             chart("Loss", byEpoch ? "epoch" : "step", Axis(lossAxis), logs.map { Curve($0.name, means(of: $0.loss, block)) }),

@@ -126,7 +126,7 @@ struct FilmListOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Films: lines `path label`, labels counted from 0; the pocket world's by default.", valueName: "list"))
     var val: String?
 
-    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`; the row is the label.", valueName: "csv"))
+    @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label.", valueName: "csv"))
     var labels: String?
 
     @Option(help: ArgumentHelp("Folder that the paths in the list start from; the list's own folder by default.", valueName: "folder"))

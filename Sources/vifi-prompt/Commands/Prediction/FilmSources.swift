@@ -2,7 +2,7 @@ import Files
 import Foundation
 import VideoData
 
-/// What the command line names: films, and folders of films.
+/// What the command line names: films, and folders and archives of films.
 struct FilmSources {
     let films: [String]
     let folders: [String]
@@ -10,10 +10,12 @@ struct FilmSources {
 
     /// - Throws: `FileError` where a folder cannot be read. Films that are missing are told of when their turn comes.
     init(_ paths: [String], recursive: Bool) throws {
-        films = paths.filter { !isDirectory($0) }
-        folders = paths.filter(isDirectory)
+        // A folder of frames is a film; an archive is a folder.
+        let gathers = { (path: String) in isDirectory(path) ? !FrameFolder.isOne(path) : TarArchive.isOne(path) }
+        folders = paths.filter(gathers)
+        films = paths.filter { !gathers($0) }
         self.recursive = recursive
-        for folder in folders { _ = try directoryEntries(folder) }
+        for folder in folders { _ = try isDirectory(folder) ? directoryEntries(folder) : TarArchive.shared(folder).fileNames }
     }
 
     var mayBeMany: Bool { films.count + folders.count > 1 || !folders.isEmpty }

@@ -22,14 +22,14 @@ struct PredictCommand: ParsableCommand {
             "none of these", folders and the forms of answers.
             """)
 
-    @Argument(help: ArgumentHelp("Films of any kind that FFmpeg reads, and folders of them.", valueName: "film"))
+    @Argument(help: ArgumentHelp("Films of any kind that FFmpeg reads, folders of frames, and folders and tar archives of films.", valueName: "film"))
     var films: [String]
 
     @OptionGroup(title: "Model") var model: ModelOptions
 
     @Option(
         help: ArgumentHelp(
-            "Learned prompts: a prompt file, a folder of `export --to peft`, or a ViFi-CLIP .pth. May be repeated.", valueName: "path"))
+            "Learned prompts: a prompt file, the folder of a run or of `export --to peft`, or a ViFi-CLIP .pth. May be repeated.", valueName: "path"))
     var prompts: [String] = []
     @Flag(help: anyBackboneHelp)
     var anyBackbone = false

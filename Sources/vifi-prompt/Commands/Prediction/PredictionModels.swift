@@ -62,6 +62,7 @@ struct PredictionModels {
         try paths.map { path in
             let classes = try ClassNames.read(path)
             for warning in classes.warnings { Console.warning(warning.description) }
+            tellClassFaults(classes)
             return classes
         }
     }

@@ -173,7 +173,7 @@ struct PredictionRun {
     private func timeline(of path: String, _ timelines: FilmTimelines, title: String) throws -> [FilmAnswer] {
         let request = timelines.request(path)
         let stream: any FilmStreaming =
-            try isolated?.stream(request) ?? FilmStream(request)
+            try isolated?.stream(request) ?? openFilmStream(request)
         // Where the header names no length, bytes tell how far it is.
         let length = stream.outlook.seconds.flatMap { Int(exactly: $0.rounded(.up)) }
         let total = length ?? stream.outlook.byteCount >> 20
