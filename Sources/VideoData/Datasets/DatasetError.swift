@@ -75,7 +75,8 @@ package struct DatasetError: ReportableError, Equatable {
         switch problem {
         case .file(let error): error.exitStatus
         case .missingFiles, .filmsNotFound: .missingInput
-        case .needsFile, .wouldOverwrite, .badValShare: .usage
+        case .needsFile, .badValShare: .usage
+        case .wouldOverwrite: .inputOutput
         case .classCount, .badShotCount, .tooFewClasses: .badConfiguration
         default: .badData
         }
