@@ -99,7 +99,7 @@ import Testing
         let program = try Program.withFilms()
         for name in ["depth", "ablations/depth", "pocket/ablations/depth"] {
             let outcome = try program(
-                "ablate", name, "--dry-run", "--no-timing", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors")
+                "ablate", name, "--dry-run", "--no-timing", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors")
             #expect(outcome.status == 0 && outcome.output.contains("depth"), "\(name): \(outcome.messages)")
         }
     }

@@ -52,13 +52,4 @@ import Testing
         #expect(outcome.status == 66 && outcome.messages.contains("1 folder could not be read"), "\(outcome.messages)")
         #expect(outcome.output.contains("in/a.mp4"))
     }
-
-    @Test func aWatchThatCouldNotReadAFilmSaysSo() throws {
-        try program.folder.write("nonsense", to: "in/bad.mp4")
-        let status = try program.signal(
-            SIGINT, whenThere: "out.jsonl",
-            ["predict", "in", "--watch", "--every", "100ms", "--settle", "1ms", "--output", "out.jsonl", "--prompts", prompts])
-        // The signal may come before the film's turn: then it waits.
-        #expect(status == 65 || status == 75, "\(program.lastMessages)")
-    }
 }

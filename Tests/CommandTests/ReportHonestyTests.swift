@@ -48,11 +48,11 @@ import Testing
 
     @Test func ownRunsHaveNoPaperHeading() throws {
         try run(
-            "learn", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "1",
+            "learn", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "1",
             "--set", "training.warmup_epochs=0", "--output", "runs/all")
         try run(
-            "learn", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "1",
-            "--set", "training.warmup_epochs=0", "--shots", "2", "--output", "runs/few")
+            "learn", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "1",
+            "--set", "training.warmup_epochs=0", "--shots", "1", "--output", "runs/few")
         try run("report", "runs", "-o", "page.html")
         let html = try page("page.html")
         #expect(!html.contains("Paper, table 4") && !html.contains("Paper, table 3") && !html.contains("Paper, table 7"))
@@ -76,10 +76,10 @@ import Testing
     }
 
     @Test func aRunThatDiedOnItsFirstClipIsShown() throws {
-        try program.folder.write("no film", to: "bad.mp4")
-        try program.folder.write("bad.mp4 0\nbad.mp4 1\n", to: "bad.txt")
+        for name in ["bad0.mp4", "bad1.mp4"] { try program.folder.write("no film, \(name)", to: name) }
+        try program.folder.write("bad0.mp4 0\nbad1.mp4 1\n", to: "bad.txt")
         let dead = try program(
-            "learn", "--train", "bad.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "1",
+            "learn", "--train", "bad.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "1",
             "--set", "training.warmup_epochs=0", "--output", "runs/dead")
         #expect(dead.status == 65, "\(dead.messages)")
         try evaluate("labels.csv", to: "runs/scores")

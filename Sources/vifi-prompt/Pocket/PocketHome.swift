@@ -22,7 +22,7 @@ enum PocketHome {
 
     private static var roots: [String] {
         var roots: [String] = []
-        if let home = ProcessInfo.processInfo.environment["VIFI_PROMPT_HOME"] { roots.append(home) }
+        if let home = ProcessInfo.processInfo.environment["VIFI_PROMPT_HOME"], !home.isEmpty { roots.append(home) }
         // .build/release/vifi-prompt lies two or three folders below the project.
         var folder = (resolvedPath("/proc/self/exe") ?? ".").parentDirectory
         for _ in 0..<4 {
