@@ -56,7 +56,8 @@ package enum ModelError: ReportableError, Equatable {
         case .inFile(_, let error): error.exitStatus
         case .prompts(let problem): problem.exitStatus
         case .missingVocabulary, .backboneNotFound: .missingInput
-        case .promptDepth, .promptLayers, .noClasses: .badConfiguration
+        case .promptDepth, .promptLayers: .badConfiguration
+        case .noClasses: .usage
         default: .badData
         }
     }

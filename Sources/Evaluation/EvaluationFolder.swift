@@ -54,7 +54,12 @@ package struct EvaluationFolder {
         return (["class,videos,correct,top1,precision,recall,f1"] + rows).joined(separator: "\n") + "\n"
     }
 
+    /// A table with a row and a column a class; for very many classes a row a pair that came.
     static func confusion(_ metrics: ClassificationMetrics, _ classes: ClassNames) -> String {
+        guard classes.count <= ClassificationMetrics.confusionTableLimit else {
+            let rows = metrics.confusions.map { "\(classes[$0.truth].csvField),\(classes[$0.predicted].csvField),\($0.videos)" }
+            return (["truth,predicted,videos"] + rows).joined(separator: "\n") + "\n"
+        }
         let rows = metrics.confusion.enumerated().map { label, row in
             ([classes[label].csvField] + row.map(String.init)).joined(separator: ",")
         }

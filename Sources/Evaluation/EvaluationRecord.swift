@@ -116,7 +116,7 @@ package struct EvaluationReport: Encodable {
     package let metrics: ClassificationMetrics
 
     private enum CodingKeys: String, CodingKey {
-        case perClass, confusion
+        case perClass, confusion, confusions
     }
 
     package init(record: EvaluationRecord, metrics: ClassificationMetrics) {
@@ -128,7 +128,11 @@ package struct EvaluationReport: Encodable {
         try record.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(metrics.perClass, forKey: .perClass)
-        try container.encode(metrics.confusion, forKey: .confusion)
+        if metrics.perClass.count <= ClassificationMetrics.confusionTableLimit {
+            try container.encode(metrics.confusion, forKey: .confusion)
+        } else {
+            try container.encode(metrics.confusions, forKey: .confusions)
+        }
     }
 }
 

@@ -35,22 +35,39 @@ package struct ClassificationMetrics: Sendable, Codable, Equatable {
     /// Mean of `f1` over the classes that have films or predictions.
     package var macroF1: Double
     package var perClass: [ClassResult]
+    /// Which classes were taken for which, in the order of truth and prediction; pairs that never came are left out.
+    package var confusions: [ConfusionCount]
+
+    /// Up to so many classes there is a table with a row and a column for each; a larger one is zeros for the most part, and
+    /// hundreds of megabytes.
+    package static let confusionTableLimit = 1000
+
     /// `confusion[truth][prediction]`, films.
-    package var confusion: [[Int]]
+    package var confusion: [[Int]] {
+        var table = perClass.map { _ in [Int](repeating: 0, count: perClass.count) }
+        for count in confusions { table[count.truth][count.predicted] = count.videos }
+        return table
+    }
 
     /// - Parameter predictions: none give shares of 0.
     /// - Precondition: labels and probabilities fit the class names.
     package init(predictions: [Prediction], classNames: [String]) {
-        var confusion = classNames.map { _ in [Int](repeating: 0, count: classNames.count) }
+        var rows = classNames.map { _ in [Int: Int]() }
+        var predictedCounts = classNames.map { _ in 0 }
         var top5Hits = 0
         for prediction in predictions {
-            confusion[prediction.label][prediction.predicted] += 1
+            let predicted = prediction.predicted
+            rows[prediction.label][predicted, default: 0] += 1
+            predictedCounts[predicted] += 1
             if prediction.rank <= 5 { top5Hits += 1 }
         }
         perClass = classNames.indices.map { label in
             ClassResult(
-                name: classNames[label], videos: confusion[label].reduce(0, +), correct: confusion[label][label],
-                predicted: confusion.reduce(0) { $0 + $1[label] })
+                name: classNames[label], videos: rows[label].values.reduce(0, +), correct: rows[label][label] ?? 0,
+                predicted: predictedCounts[label])
+        }
+        confusions = rows.enumerated().flatMap { truth, row in
+            row.sorted { $0.key < $1.key }.map { ConfusionCount(truth: truth, predicted: $0.key, videos: $0.value) }
         }
         let total = Double(max(1, predictions.count))
         videos = predictions.count
@@ -58,10 +75,22 @@ package struct ClassificationMetrics: Sendable, Codable, Equatable {
         top5 = 100 * Double(top5Hits) / total
         meanClassAccuracy = Self.mean(perClass.compactMap(\.top1))
         macroF1 = Self.mean(perClass.compactMap(\.f1))
-        self.confusion = confusion
     }
 
     private static func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
+}
+
+/// How many films of a class were taken for a class: the same one, or another.
+package struct ConfusionCount: Sendable, Codable, Equatable {
+    package var truth: Int
+    package var predicted: Int
+    package var videos: Int
+
+    package init(truth: Int, predicted: Int, videos: Int) {
+        self.truth = truth
+        self.predicted = predicted
+        self.videos = videos
+    }
 }
 
 /// What a classifier said of one film.

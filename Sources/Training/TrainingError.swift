@@ -25,6 +25,15 @@ package enum TrainingError: ReportableError, Equatable {
     /// `--memory` leaves no room for one chunk of frames a thread.
     case tooLittleMemory(bound: Int, needed: Int)
 
+    /// The same, but for the command to go on with: that of what the run is part of.
+    package func resuming(with command: String) -> TrainingError {
+        switch self {
+        case .interrupted(let step, let saved, _): .interrupted(step: step, saved: saved, resume: command)
+        case .interruptedBefore(let step, _): .interruptedBefore(step: step, resume: command)
+        default: self
+        }
+    }
+
     package var exitStatus: ExitStatus {
         switch self {
         case .diverged, .nonFiniteParameter: .badConfiguration

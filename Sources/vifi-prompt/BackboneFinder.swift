@@ -30,11 +30,7 @@ enum BackboneFinder {
     /// What names of runs on captions begin with.
     static let captionRunPrefix = "captions-"
 
-    /// The newest prompts, and the newest backbone, that were learned from captions here.
-    static func newestCaptionPrompts() -> String? {
-        newest(in: "prompts/best.safetensors", runPrefix: captionRunPrefix + RunKind.learn.rawValue)
-    }
-
+    /// The newest backbone that was learned from captions here.
     static func newestCaptionBackbone() -> String? {
         newest(in: "backbone.safetensors", runPrefix: captionRunPrefix + RunKind.bridge.rawValue)
     }
@@ -48,9 +44,11 @@ enum BackboneFinder {
         return backbone
     }
 
-    /// The backbone that prompts belong to, among the runs here and what comes with the program.
-    static func backbone(for prompts: PromptFile) throws -> Backbone {
-        var candidates = runs(withPrefix: "").map { $0.appendingPath("backbone.safetensors") }.filter(fileExists)
+    /// The backbone that prompts belong to: the one that their run began with, else among the runs here and what comes with the
+    /// program.
+    static func backbone(for prompts: PromptFile, at path: String) throws -> Backbone {
+        var candidates = [KeptRun.holding(path)?.recordedBackbone].compactMap(\.self)
+        candidates += runs(withPrefix: "").map { $0.appendingPath("backbone.safetensors") }.filter(fileExists)
         for name in [bridgedName, PocketHome.imageBackboneName] {
             if let path = try? PocketHome.bundledFile("Checkpoints/\(name)") { candidates.append(path) }
         }

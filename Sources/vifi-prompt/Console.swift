@@ -11,6 +11,7 @@ enum Console {
     /// Set for processes that leave talking to the first one.
     static let isQuiet = Atomic<Bool>(false)
     private static let kept = Mutex<[String]>([])
+    private static let hasResult = Atomic<Bool>(false)
 
     /// What this process would have warned of while it was quiet.
     static func takeKept() -> [String] {
@@ -24,6 +25,7 @@ enum Console {
 
     static func result(_ text: String) {
         guard !isPart else { return note(text) }
+        if isTalking { hasResult.store(true, ordering: .relaxed) }
         guard isTalking, !StandardStream.output.write(text + "\n") else { return }
         // Whoever closed a pipe wants no more; anything else is a result that did not arrive.
         let isPipe = errno == EPIPE
@@ -44,6 +46,16 @@ enum Console {
 
     static func warning(_ text: String) {
         if isTalking { logger.warning("\(text)") } else { kept.withLock { $0.append(text) } }
+    }
+
+    /// Who asked for JSON gets JSON, also where a command fails before its results.
+    static func jsonFailure(_ error: any ReportableError) {
+        struct Failure: Encodable {
+            let error: String
+            let status: Int32
+        }
+        guard !hasResult.load(ordering: .relaxed) else { return }
+        try? json(Failure(error: error.description, status: error.exitStatus.rawValue))
     }
 
     /// `value` as JSON with sorted keys.

@@ -14,7 +14,8 @@ enum RecipeCatalogue {
     }
 
     static func all() throws -> [Entry] {
-        let root = try PocketHome.bundledFile("Recipes")
+        // A folder of this name may be anybody's; one with this recipe in it is the program's.
+        let root = try PocketHome.bundledFile("Recipes/pocket/learn.yaml").parentDirectory.parentDirectory
         // By number where there is one: 2shot, 4shot, 16shot.
         return try entries(in: root, prefix: "").sorted {
             $0.group != $1.group ? $0.group < $1.group : $0.name.compare($1.name, options: .numeric) == .orderedAscending
@@ -28,9 +29,11 @@ enum RecipeCatalogue {
 
     /// The file of a recipe that is named by path or by catalogue name.
     static func path(of recipe: String) throws -> String {
-        if fileExists(recipe) { return recipe }
+        // A folder hides no recipe of its name.
+        if fileExists(recipe), !isDirectory(recipe) { return recipe }
         let entries = try all()
-        if let entry = entries.first(where: { $0.name == recipe || $0.name + ".yaml" == recipe }) { return entry.path }
+        let name = recipe.hasPrefix("Recipes/") ? String(recipe.dropFirst("Recipes/".count)) : recipe
+        if let entry = entries.first(where: { $0.name == name || $0.name + ".yaml" == name }) { return entry.path }
         throw SettingsError.unknownRecipe(name: recipe, nearest: recipe.nearest(among: entries.map(\.name)))
     }
 

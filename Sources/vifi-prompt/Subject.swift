@@ -24,7 +24,7 @@ extension PromptFile {
             let backbone =
                 try backbone.map {
                     try BackboneFinder.load($0, activation: activation, likely: file.header.activation)
-                } ?? BackboneFinder.backbone(for: file)
+                } ?? BackboneFinder.backbone(for: file, at: path)
             return (try file.checked(for: backbone, path: path, anyBackbone: anyBackbone), backbone)
         } catch ModelError.prompts(let problem) {
             throw ModelError.inFile(path: path, .prompts(problem))
@@ -53,9 +53,9 @@ struct Subject {
 
     /// - Parameters:
     ///   - prompts: of any form; nil for plain CLIP.
-    ///   - backbone: nil for the one that the prompts belong to, else the bridged pocket CLIP.
+    ///   - backbone: nil for the one that the prompts belong to.
     ///   - anyBackbone: takes a backbone that the prompts do not belong to, with a warning.
-    /// - Throws: `ModelError` where they do not belong together.
+    /// - Throws: `ModelError` where they do not belong together, `UnnamedError` where there is neither.
     init(
         prompts path: String?, backbone backbonePath: String?, vocabulary: String?, activation: Activation? = nil,
         anyBackbone: Bool = false, precision: PrecisionChoice? = nil
@@ -70,10 +70,7 @@ struct Subject {
             prompts = nil
             found = try BackboneFinder.load(backbonePath, activation: activation)
         } else {
-            prompts = nil
-            let bridged = try BackboneFinder.bridgedBackbone()
-            Console.note("Backbone: \(bridged). For your own pass --backbone FILE.")
-            found = try Backbone.load(bridged)
+            throw UnnamedError.noModel(needsPrompts: false)
         }
         backbone = found.computing(in: try precision?.resolved() ?? .float32)
         promptPath = path

@@ -32,17 +32,34 @@ struct VifiPromptCommand: ParsableCommand {
         // A file size limit then fails the write, which is reported, instead of ending the process.
         signal(SIGXFSZ, SIG_IGN)
         Ranks.quieten(processArguments)
+        let words = CommandWords.joiningNegativeNumbers(Array(processArguments.dropFirst()))
         do {
-            var command = try parseAsRoot(Array(processArguments.dropFirst()))
+            var command = try parsed(words)
             try command.run()
             Ranks.leave()
         } catch let error as any ReportableError {
+            if words.contains(where: ["--json", "--jsonl"].contains) { Console.jsonFailure(error) }
             Ranks.end(error)
+        } catch let error as CommandWords.Unknown {
+            Ranks.leave()
+            if !Console.isQuiet.load(ordering: .relaxed) { StandardStream.error.write(error.text) }
+            Foundation.exit(Files.ExitStatus.usage.rawValue)
         } catch {
             Ranks.leave()
             // Of several processes the first says it.
             if Console.isQuiet.load(ordering: .relaxed) { Foundation.exit(exitCode(for: error).rawValue) }
             exit(withError: error)
+        }
+    }
+
+    private static func parsed(_ words: [String]) throws -> any ParsableCommand {
+        // Asked for help about a command that is not there, the parser would show the help of all.
+        if words.contains(where: ["help", "--help", "-h"].contains) { try CommandWords()?.check(words) }
+        do {
+            return try parseAsRoot(words)
+        } catch {
+            try CommandWords()?.check(words)
+            throw error
         }
     }
 }

@@ -82,7 +82,7 @@ import Testing
         #expect(more.output.contains("mean ± deviation of 2 seeds"), "\(more.output)")
         // Other settings do not belong into this folder.
         let other = try program.run(arguments("--shots", "1"))
-        #expect(other.status == 74 && other.messages.contains("was started with other settings"), "\(other.messages)")
+        #expect(other.status == 78 && other.messages.contains("was started with other settings"), "\(other.messages)")
     }
 
     @Test func aStoppedGridGoesOn() throws {

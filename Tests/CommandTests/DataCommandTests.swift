@@ -67,7 +67,7 @@ import Testing
         #expect(try program("data", "init", "films").status == 0)
         let before = try text("films/val.txt")
         let again = try program("data", "init", "films", "--seed", "2")
-        #expect(again.status == 64)
+        #expect(again.status == 74)
         #expect(again.messages.hasSuffix("films: holds train.txt, val.txt, labels.csv, recipe.yaml, data.json already. Choose another --output, or replace with --force.\n"))
         #expect(try text("films/val.txt") == before)
         let forced = try program("data", "init", "films", "--force", "--humanise-labels", "--val-clips", "2")
@@ -154,7 +154,7 @@ import Testing
         let elsewhere = try program.run(arguments + ["--output", "other"])
         #expect(elsewhere.messages.contains("Paths in these lists start from set"))
         #expect(try text("other/train-4-shot.txt") == four)
-        #expect(try program.run(arguments).status == 64)
+        #expect(try program.run(arguments).status == 74)
     }
 
     @Test func halvesGoByFrequency() throws {
@@ -224,7 +224,7 @@ import Testing
         #expect(report["odd"] as? Int == 0)
         let films = try #require(report["films"] as? Int)
         #expect(again.status == (films == 1 ? 0 : 65))
-        #expect(try program("data", "check", "films/list.txt", "--write-good", "films/good.txt").status == 64)
+        #expect(try program("data", "check", "films/list.txt", "--write-good", "films/good.txt").status == 74)
     }
 
     @Test func statsOpenFilms() throws {

@@ -46,9 +46,9 @@ import Testing
         Case("recipe import none.yaml", 66, "vifi-prompt: error: none.yaml: no such file."),
         Case("recipe import wrong.yaml --gpus 0", 64, "Error: --gpus is 0; 1 to 65536 make sense."),
         Case("eval --views 4x2", 64, "Error: The value '4x2' is invalid for '--views <views>'"),
-        Case("eval --compat half-promts", 78, "vifi-prompt: error: --compat: compat: 'half-promts' is none of"),
+        Case("eval --compat half-promts", 64, "vifi-prompt: error: --compat: compat: 'half-promts' is none of"),
         Case("eval --recipe wrong.yaml", 78, "vifi-prompt: error: wrong.yaml:2: training.epoch: unknown key."),
-        Case("recipe show pocket/learn --set training.epochs=none", 78, "vifi-prompt: error: --set: training.epochs: "),
+        Case("recipe show pocket/learn --set training.epochs=none", 64, "vifi-prompt: error: --set: training.epochs: "),
         Case("learn --recipe wrong.yaml", 78, "vifi-prompt: error: wrong.yaml:2: training.epoch: unknown key."),
         Case("learn --train x.txt", 64, "vifi-prompt: error: for your own films --labels is needed too."),
     ]

@@ -28,7 +28,7 @@ import WeightFiles
         #expect(outcome.output == "learn-prompts.safetensors: prompts, \(copy.count) bytes, SHA-256 \(digest)\n")
         #expect(
             outcome.messages == """
-                Prompts: runs/learn/prompts/best.safetensors (newest run)
+                The newest run is taken: runs/learn/prompts/best.safetensors, with its own lists and class names. Name a model and data for others.
                 Backbone: runs/bridge/backbone.safetensors (by its digest)
 
                 """)

@@ -287,7 +287,7 @@ import Testing
         (["--quick", "--vision-layers", "1"], 64, "--quick learns language prompts only, so --vision-layers 1 cannot go with it"),
         (["--quick", "--text-layers", "none"], 64, "--quick learns language prompts, and there are to be none"),
         (["--fixed-frames", "--set", "augmentation.flip=0.5"], 64, "augmentation.flip would change it"),
-        (["--set", "prompts.text_layers=1-0"], 78, "prompts.text_layers: '1-0' is not layers counted from 0"),
+        (["--set", "prompts.text_layers=1-0"], 64, "prompts.text_layers: '1-0' is not layers counted from 0"),
         (["--quick", "--memory", "20M"], 78, "--memory 20M is too little"),
         // No contradiction: without tokens a depth says nothing. What stops this run is its memory.
         (["--quick", "--vision-tokens", "0", "--vision-depth", "12", "--memory", "20M"], 78, "--memory 20M is too little"),

@@ -17,6 +17,10 @@ extension Program {
             list += "film\(film).mp4 \(film % 5)\n"
         }
         try program.folder.write(list, to: "list.txt")
+        // Halves without a film in common.
+        let lines = list.split(separator: "\n").map { $0 + "\n" }
+        try program.folder.write(lines[..<5].joined(separator: ""), to: "train.txt")
+        try program.folder.write(lines[5...].joined(separator: ""), to: "val.txt")
         try program.folder.write("id,name\n0,waving\n1,clapping\n2,jumping\n3,sitting\n4,turning\n", to: "labels.csv")
         return program
     }

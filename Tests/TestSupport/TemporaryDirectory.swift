@@ -16,9 +16,10 @@ package final class TemporaryDirectory {
     /// The path of a file in this directory; nothing is created.
     package func path(_ name: String) -> String { path.appendingPath(name) }
 
-    /// Writes a file and returns its path.
+    /// Writes a file, with the folders that it lies in, and returns its path.
     @discardableResult
     package func write(_ bytes: [UInt8], to name: String) throws -> String {
+        try createDirectory(path(name).parentDirectory)
         try DurableFile.write(bytes, to: path(name))
         return path(name)
     }

@@ -92,15 +92,22 @@ import VideoData
         #expect([none.answered, none.correct, none.fooled] == [0, 0, 0] && none.accuracy == nil)
     }
 
-    @Test func theLeastThresholdForAnAccuracy() {
-        #expect(table.row(reaching: 75)?.threshold == 0.6)
-        #expect(table.row(reaching: 100)?.answered == 2)
+    @Test func theLowestThresholdForAnAccuracy() {
+        // Of three right and one wrong; just above the outsider at 0.4, which changes nothing among the answers, and 0.3, which does.
+        #expect(table.row(reaching: 75)?.row.threshold == 0.3001)
+        // 0.65 leaves two right and one wrong.
+        #expect(table.row(reaching: 75)?.failing?.accuracy.map { Int($0) } == 66)
+        #expect(table.row(reaching: 100)?.row.answered == 2)
+        #expect(table.row(reaching: 100)?.row.threshold == 0.7001 && table.row(reaching: 100)?.failing == nil)
         #expect(ThresholdTable(answers: [.init(probability: 0.9, isCorrect: false)]).row(reaching: 50) == nil)
     }
 
     @Test func mostFilmsDealtWithRightly() {
-        // At 0.6: three right answers, and two of four outsiders rejected.
-        #expect(table.rowOfMostRight()?.threshold == 0.6)
+        // Above 0.4: three right answers, and two of four outsiders rejected.
+        #expect(table.rowOfMostRight()?.threshold == 0.4001)
+        // Nothing is right: best is to answer none.
+        let wrong = ThresholdTable(answers: [.init(probability: 0.9, isCorrect: false)], outsiders: [0.95])
+        #expect(wrong.rowOfMostRight()?.threshold == 0.9501 && wrong.rowOfMostRight()?.answered == 0)
         #expect(ThresholdTable(answers: []).rowOfMostRight() == nil)
     }
 }

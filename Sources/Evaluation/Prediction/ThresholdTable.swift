@@ -1,11 +1,16 @@
+import Foundation
+
 /// What rejecting unlikely answers costs and brings, threshold by threshold.
+///
+/// Probabilities and thresholds are what `RejectionRule` compares, single precision: counted in another one, an answer at the
+/// edge could fall on the other side.
 package struct ThresholdTable: Sendable, Equatable {
     /// A film's answer: what its best class was given, and whether that was right.
     package struct Answer: Sendable, Equatable {
-        package var probability: Double
+        package var probability: Float
         package var isCorrect: Bool
 
-        package init(probability: Double, isCorrect: Bool) {
+        package init(probability: Float, isCorrect: Bool) {
             self.probability = probability
             self.isCorrect = isCorrect
         }
@@ -13,7 +18,7 @@ package struct ThresholdTable: Sendable, Equatable {
 
     package struct Row: Sendable, Equatable {
         /// Least probability of an answer.
-        package var threshold: Double
+        package var threshold: Float
         /// Films that are answered.
         package var answered: Int
         /// Answers that are right.
@@ -33,15 +38,15 @@ package struct ThresholdTable: Sendable, Equatable {
     /// Of the first answers, none to all of them, how many are right.
     private let correctCounts: [Int]
     /// Best probabilities of films that show none of the classes; nil where no such films are known.
-    private let outsiders: [Double]?
+    private let outsiders: [Float]?
 
-    package init(answers: [Answer], outsiders: [Double]? = nil) {
+    package init(answers: [Answer], outsiders: [Float]? = nil) {
         self.answers = answers.sorted { $0.probability > $1.probability }
         correctCounts = self.answers.reduce(into: [0]) { $0.append($0[$0.count - 1] + ($1.isCorrect ? 1 : 0)) }
         self.outsiders = outsiders?.sorted(by: >)
     }
 
-    package func row(at threshold: Double) -> Row {
+    package func row(at threshold: Float) -> Row {
         let answered = Self.count(of: answers.count) { answers[$0].probability >= threshold }
         return Row(
             threshold: threshold, answered: answered, correct: correctCounts[answered],
@@ -58,14 +63,43 @@ package struct ThresholdTable: Sendable, Equatable {
         return range.lowerBound
     }
 
-    /// Candidates: thresholds at which something changes, from 0 up.
-    private var candidates: [Double] { [0] + Set(answers.map(\.probability) + (outsiders ?? [])).sorted() }
+    /// A threshold for each set of answers that some threshold leaves, the lowest that can be written down: from 0, which rejects
+    /// none, to one that rejects all where no answer is certain.
+    private var candidates: [Float] {
+        let levels = Set(answers.map(\.probability) + (outsiders ?? [])).sorted()
+        let above = zip(levels, levels.dropFirst().map { $0 } + [1]).map { level, next in Self.threshold(above: level, upTo: next) }
+        return [0] + above.compactMap(\.self)
+    }
 
-    /// The row that answers most films while at least `accuracy` percent of the answers are right; of equals the one with
-    /// the highest threshold. Nil where no threshold reaches it.
-    package func row(reaching accuracy: Double) -> Row? {
-        candidates.map(row).filter { ($0.accuracy ?? 0) >= accuracy }
-            .max { ($0.answered, $0.threshold) < ($1.answered, $1.threshold) }
+    private static let leastPlaces = 4
+    private static let mostPlaces = 9
+
+    /// The lowest decimal number of few places that is above one probability and not above the next, so that it rejects the first
+    /// and keeps the second; nil where there is none.
+    private static func threshold(above level: Float, upTo next: Float) -> Float? {
+        guard level < next else { return nil }
+        // Numbers that are no probabilities have no places to try.
+        guard (0..<1).contains(level) else { return next }
+        for places in leastPlaces...mostPlaces {
+            let unit = pow(10, Double(places))
+            var number = (Double(level) * unit).rounded(.down)
+            while Float(number / unit) <= level { number += 1 }
+            let threshold = Float(number / unit)
+            if threshold <= next { return threshold }
+        }
+        return next
+    }
+
+    /// The row of the lowest threshold at which at least `accuracy` percent of the answers are right, so the one that answers most
+    /// films; nil where no threshold reaches it.
+    ///
+    /// A higher threshold may leave out more right answers than wrong ones, so accuracy may fall again above it: `failing` is the
+    /// lowest such row, nil where all thresholds above reach it, too.
+    package func row(reaching accuracy: Double) -> (row: Row, failing: Row?)? {
+        let rows = candidates.map(row).filter { $0.answered > 0 }
+        func reaches(_ row: Row) -> Bool { row.accuracy.map { $0 >= accuracy } ?? false }
+        guard let place = rows.firstIndex(where: reaches) else { return nil }
+        return (rows[place], rows[place...].first { !reaches($0) })
     }
 
     /// The row with the most films dealt with rightly: right answers, and outsiders without an answer. Of equals the one

@@ -18,7 +18,7 @@ package struct RunDirectory: ~Copyable {
     private var metrics: Log
     private var results: Log
 
-    static let recordName = "run.json"
+    package static let recordName = "run.json"
     static let resultName = "finished.json"
     /// Under `split/`: FilmMarks of a list.
     package static func marksName(list: String) -> String { "\(list)-films.txt" }

@@ -13,10 +13,10 @@ package struct CSVReader {
     static let byteLimit = 16 << 20
 
     /// Fields of one record; published tables have six.
-    static let fieldLimit = 1024
+    package static let fieldLimit = 1024
 
     /// What fields are.
-    enum Content {
+    package enum Content {
         /// UTF-8; anything else is refused.
         case text
         /// Bytes, written as `String(pathBytes:)` writes them.
@@ -30,8 +30,9 @@ package struct CSVReader {
     }
 
     /// Calls `body` with each record in turn: a table may be much larger in memory than in its file.
-    static func eachRecord(
-        of path: String, byteLimit: Int, as content: Content = .text, _ body: (Record) throws(DatasetError) -> Void
+    package static func eachRecord(
+        of path: String, byteLimit: Int, fieldLimit: Int = fieldLimit, as content: Content = .text,
+        _ body: (Record) throws(DatasetError) -> Void
     ) throws(DatasetError) {
         let bytes: [UInt8]
         do {
@@ -41,18 +42,20 @@ package struct CSVReader {
         }
         guard !bytes.contains(0) else { throw DatasetError(path: path, problem: .zeroByte) }
         guard content == .paths || String(validating: bytes, as: UTF8.self) != nil else { throw DatasetError(path: path, problem: .notUTF8) }
-        var parser = CSVReader(path: path, bytes: bytes, content: content)
+        var parser = CSVReader(path: path, bytes: bytes, fieldLimit: fieldLimit, content: content)
         try parser.eachRecord(body)
     }
 
     private let path: String
     private let bytes: [UInt8]
     private let content: Content
+    private let fieldLimit: Int
     private var index: Int
     private var line = 1
 
-    private init(path: String, bytes: [UInt8], content: Content) {
+    private init(path: String, bytes: [UInt8], fieldLimit: Int, content: Content) {
         self.path = path
+        self.fieldLimit = fieldLimit
         self.bytes = bytes
         self.content = content
         index = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
@@ -63,8 +66,8 @@ package struct CSVReader {
             var record = Record(line: line, fields: [try field()])
             while index < bytes.count && bytes[index] == UInt8(ascii: ",") {
                 index += 1
-                guard record.fields.count < Self.fieldLimit else {
-                    throw DatasetError(path: path, line: record.line, problem: .tooManyFields(limit: Self.fieldLimit))
+                guard record.fields.count < fieldLimit else {
+                    throw DatasetError(path: path, line: record.line, problem: .tooManyFields(limit: fieldLimit))
                 }
                 record.fields.append(try field())
             }

@@ -117,7 +117,8 @@ package struct DatasetError: ReportableError, Equatable {
         switch problem {
         case .file(let error): error.exitStatus
         case .missingFiles, .filmsNotFound, .filmsUndecided: .missingInput
-        case .needsFile, .wouldOverwrite, .badValShare, .repeatedList: .usage
+        case .needsFile, .badValShare, .repeatedList: .usage
+        case .wouldOverwrite: .inputOutput
         case .classCount, .badShotCount, .tooFewClasses: .badConfiguration
         default: .badData
         }

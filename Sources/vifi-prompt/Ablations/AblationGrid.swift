@@ -144,9 +144,11 @@ extension AblationGrid {
     /// Those that come with the program, for the pocket world or for films of one's own.
     package static let names = ["components", "fusion", "prompt-sides", "depth", "tokens", "bridged", "shots"]
 
-    /// A grid that is named by path, or as the program's own are.
+    /// A grid that is named by path, as `recipe list` has it, or by the last word of that.
     package static func named(_ name: String, forPocket: Bool) throws -> AblationGrid {
-        if name.hasSuffix(".yaml") || name.contains("/") { return try AblationGrid(path: name, name: Self.stem(of: name)) }
+        if name.hasSuffix(".yaml") || name.contains("/") || fileExists(name) && !isDirectory(name) {
+            return try AblationGrid(path: RecipeCatalogue.path(of: name), name: Self.stem(of: name))
+        }
         guard names.contains(name) else { throw AblationError.unknown(name: name, nearest: name.nearest(among: names)) }
         return try AblationGrid(
             path: PocketHome.bundledFile("Recipes/\(forPocket ? "pocket/" : "")ablations/\(name).yaml"), name: name)
@@ -170,9 +172,9 @@ package enum AblationError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch self {
         case .unknown: .missingInput
-        case .noGrid, .sameFolder: .badConfiguration
+        case .noGrid, .sameFolder, .otherGrid: .badConfiguration
         case .noImageBackbone: .usage
-        case .otherGrid, .notAGrid: .inputOutput
+        case .notAGrid: .inputOutput
         }
     }
 

@@ -107,9 +107,9 @@ struct AblationRun {
             Console.note("\(grid.name), cell \(index + 1) of \(jobs.count): \(job.cell)")
             do {
                 try Console.$isPart.withValue(true) { try one(job, threads: threads) }
-            } catch TrainingError.interrupted(let step, let saved, _) {
+            } catch let error as TrainingError where error.exitStatus == .interrupted {
                 try write(summary())
-                throw TrainingError.interrupted(step: step, saved: saved, resume: resume)
+                throw error.resuming(with: resume)
             } catch {
                 if !jobs.contains(where: { isDirectory(folder($0)) }) { removeRecord(Self.recordName, of: path) }
                 throw error

@@ -16,11 +16,15 @@ struct InspectCommand: ParsableCommand {
               vifi-prompt inspect ViT-B-16.pt --tensors
               vifi-prompt inspect clip.mp4 --json
 
-            Backbones and prompt files are checked as if they were to be used: every tensor is read.
+            Backbones and prompt files are checked as if they were to be used: every tensor is read. Without a file it is \
+            what the newest run here learned.
             """)
 
-    @Argument(help: ArgumentHelp("A file of weights or prompts, a folder of Hugging Face, open_clip or PEFT, or a film.", valueName: "file"))
-    var file: String
+    @Argument(
+        help: ArgumentHelp(
+            "A file of weights or prompts, a folder of Hugging Face, open_clip or PEFT, or a film; what the newest run learned by default.",
+            valueName: "file"))
+    var named: String?
 
     @Option(help: "The activation of a CLIP that does not say it: quick_gelu or gelu.")
     var activation: Activation?
@@ -40,7 +44,8 @@ struct InspectCommand: ParsableCommand {
     var tensors = false
 
     func run() throws {
-        var (inspection, problem) = try inspection()
+        let file = try named ?? newest()
+        var (inspection, problem) = try inspection(of: file)
         if json {
             if !tensors { inspection.tensors = nil }
             try Console.json(inspection)
@@ -50,30 +55,37 @@ struct InspectCommand: ParsableCommand {
         if let problem { throw problem }
     }
 
+    private func newest() throws -> String {
+        guard let run = KeptRun.newest() else { throw ValidationError("Missing expected argument '<file>': nothing was learned in \(BackboneFinder.runsFolder)/ that could be meant.") }
+        let file = run.prompts ?? run.bridged ?? run.path
+        Console.note("The newest run: \(file.escapedForDisplay). For another name its file.")
+        return file
+    }
+
     /// What the file holds, and why it cannot be used as what it claims to be.
-    private func inspection() throws -> (Inspection, problem: (any ReportableError)?) {
-        if FilmEndings.isFilm(file.lastPathComponent) { return (try film(), nil) }
+    private func inspection(of file: String) throws -> (Inspection, problem: (any ReportableError)?) {
+        if FilmEndings.isFilm(file.lastPathComponent) { return (try film(file), nil) }
         do {
-            return try weights()
+            return try weights(file)
         } catch let error as WeightFileError {
             // A film without a film's ending is recognised as no file of weights.
             switch error.problem {
             case .headerLength, .unrecognised, .lookalike:
-                guard let film = try? film() else { throw error }
+                guard let film = try? film(file) else { throw error }
                 return (film, nil)
             default: throw error
             }
         }
     }
 
-    private func film() throws -> Inspection {
+    private func film(_ file: String) throws -> Inspection {
         let film = try openFilm(file)
         var inspection = try Inspection(kind: .film, file: file)
         inspection.film = Inspection.Film(film.info, warnings: film.warnings)
         return inspection
     }
 
-    private func weights() throws -> (Inspection, problem: (any ReportableError)?) {
+    private func weights(_ file: String) throws -> (Inspection, problem: (any ReportableError)?) {
         let isAdapter = isDirectory(file) && PromptAdapter.isAdapter(file)
         let contents = try openWeights(isAdapter ? PromptAdapter.tensorsPath(of: file) : file)
         var inspection = try Inspection(kind: .tensors, file: file)
@@ -86,11 +98,11 @@ struct InspectCommand: ParsableCommand {
         if contents.metadata[ClassEmbeddingsFile.formatKey] != nil { inspection.kind = .classEmbeddings }
         var problem: (any ReportableError)?
         if isAdapter || contents.format == .safetensors || contents.format == .pyTorch {
-            problem = try describePrompts(in: &inspection)
+            problem = try describePrompts(of: file, in: &inspection)
         }
         let isPrompts = inspection.kind == .prompts
         if !isAdapter, !isPrompts || inspection.prompts?.carriesBackbone == true {
-            let other = try describeBackbone(in: &inspection)
+            let other = try describeBackbone(of: file, in: &inspection)
             problem = problem ?? other
             if isPrompts { inspection.kind = .prompts }
         }
@@ -98,7 +110,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     /// What the file holds as a CLIP, and why it cannot be used as one.
-    private func describeBackbone(in inspection: inout Inspection) throws -> (any ReportableError)? {
+    private func describeBackbone(of file: String, in inspection: inout Inspection) throws -> (any ReportableError)? {
         let checkpoint: Checkpoint
         do {
             var options = CheckpointOptions(activation: activation, tokens: try clip.map { try Checkpoint(path: $0) })
@@ -138,7 +150,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     /// What the file holds as prompts, and why they cannot be used.
-    private func describePrompts(in inspection: inout Inspection) throws -> (any ReportableError)? {
+    private func describePrompts(of file: String, in inspection: inout Inspection) throws -> (any ReportableError)? {
         let prompts: PromptFile
         do {
             prompts = try PromptFile.load(file)
@@ -157,7 +169,7 @@ struct InspectCommand: ParsableCommand {
         for note in prompts.notes { Console.note("\(file.escapedForDisplay): \(note)") }
         var isHere = true
         do {
-            try prompts.check(against: BackboneFinder.backbone(for: prompts))
+            try prompts.check(against: BackboneFinder.backbone(for: prompts, at: file))
         } catch ModelError.backboneNotFound, ModelError.prompts(.backboneNotFound) {
             isHere = false
         } catch let error as ModelError {

@@ -117,9 +117,7 @@ struct EvaluationJob {
     func evaluate(_ test: TestList, with subject: Subject, title: String) throws -> Result {
         let frames = frameCount(of: subject)
         let words = template(of: subject)
-        let classifier = try subject.classifier(
-            classNames: test.classes.names, template: words, fusion: settings.fusion, frameCount: frames,
-            keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
+        let classifier = try classifier(of: subject, classNames: test.classes.names)
         try subject.tellDifferences(of: test.classes, list: test.list.path)
         let loader = try loader(of: test.list, for: subject, frameCount: frames)
         let clock = ContinuousClock()
@@ -152,22 +150,50 @@ struct EvaluationJob {
         return Result(record: record, metrics: metrics, predictions: predictions, classes: test.classes)
     }
 
+    func classifier(of subject: Subject, classNames: [String]) throws -> VideoClassifier {
+        try subject.classifier(
+            classNames: classNames, template: template(of: subject), fusion: settings.fusion, frameCount: frameCount(of: subject),
+            keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
+    }
+
+    /// How pictures become what the model sees.
+    func transform(for subject: Subject) -> ClipTransform {
+        var transform = ClipTransform.Configuration()
+        settings.apply(to: &transform, own: subject.normalisation)
+        return .testing(side: subject.backbone.architecture.imagePixels, crops: views.crops, transform)
+    }
+
     /// Test clips in the order of their list.
-    private func loader(of list: AnnotationList, for subject: Subject, frameCount: Int) throws -> ClipLoader {
+    func loader(of list: AnnotationList, for subject: Subject, frameCount: Int) throws -> ClipLoader {
         // All views of a film are in memory together: at 224 pixels these are 0.6 GB.
         guard views == .single || views.clips * views.crops * frameCount <= 1024 else {
             throw SettingsError.tooManyViews(views, frames: frameCount)
         }
-        var transform = ClipTransform.Configuration()
-        settings.apply(to: &transform, own: subject.normalisation)
         var loading = films.loading(badVideoPolicy: settings.data.onBadVideo)
         settings.apply(toTests: &loading)
         return ClipLoader(
             list: list, reader: films.reader.following(settings.pictures), sampler: settings.sampler(frameCount: frameCount),
-            transform: .testing(side: subject.backbone.architecture.imagePixels, crops: views.crops, transform),
+            transform: transform(for: subject),
             seed: UInt64(settings.training.seed ?? 1), configuration: loading)
     }
 }
 
 /// A signal asked for the end while a list was scored.
 struct EvaluationStopped: Error {}
+
+extension EvaluationRecord {
+    /// The settings that it was made with, for one view of each film.
+    package func settings() throws -> Recipe {
+        var recipe = Recipe()
+        recipe.template = setting.template
+        recipe.data.frames = setting.frames
+        recipe.fusion = Fusion(rawValue: setting.fusion)
+        recipe.model.normalisation = Recipe.Normalisation(rawValue: setting.normalisation)
+        // On another machine float32 has to do, which is said then.
+        recipe.model.precision = PrecisionChoice(rawValue: setting.precision) == .bf16 ? .auto : .fp32
+        recipe.training.seed = Int(exactly: setting.seed)
+        recipe.data.onBadVideo = .skip
+        if !setting.compat.isEmpty { try recipe.set("compat=\(setting.compat)", source: "compat") }
+        return recipe
+    }
+}

@@ -9,6 +9,7 @@ import VideoData
 struct ListScoring {
     let name: String
     private(set) var tests: [(name: String, test: TestList)]
+    /// Nothing was named, or the pocket world by its name.
     private(set) var isPocket: Bool
     /// What determines the numbers besides lists and model.
     var inputs: [String: String] = [:]
@@ -37,8 +38,17 @@ struct ListScoring {
             recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
             recipe.training.seed = seed ?? recipe.training.seed
         }
-        tests = try lists.lists(settings, films: films, prompts: prompts.prompts)
-        isPocket = tests.isEmpty
+        let namesPocket = lists.val == [CaptionOptions.pocketName] && lists.labels.isEmpty
+        tests = namesPocket ? [] : try lists.lists(settings, films: films, prompts: prompts.prompts)
+        let model = try Selection(
+            prompts: prompts.prompts, backbone: settings.model.checkpoint, namesData: !tests.isEmpty, newest: false)
+        isPocket = namesPocket || model.isPocket
+        if isPocket, model.isPocket { settings.model.checkpoint = try model.backbonePath() }
+        if tests.isEmpty, !isPocket {
+            guard let run = model.run else { throw UnnamedError.noFilms }
+            settings = try model.settings(settings)
+            tests = [("test", try run.testList(films: films, pool: pool))]
+        }
     }
 
     var seed: Int { settings.training.seed ?? 1 }

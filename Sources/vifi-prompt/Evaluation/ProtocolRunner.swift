@@ -188,7 +188,8 @@ final class ProtocolRunner {
                 try Console.$isPart.withValue(true) { try part.run() }
             } catch is EvaluationStopped {
                 throw ProtocolError.stopped(finished: index, total: parts.count, resume: folder.resume)
-            } catch TrainingError.interrupted {
+            } catch let error as any ReportableError where error.exitStatus == .interrupted {
+                // Whatever part was stopped: the whole goes on with its own command.
                 throw ProtocolError.stopped(finished: index, total: parts.count, resume: folder.resume)
             }
             if !part.isFinished {

@@ -25,14 +25,34 @@ struct RecipeOptions: ParsableArguments {
     func given(flags: (inout Recipe) -> Void) throws -> Recipe {
         var flagged = Recipe()
         flags(&flagged)
+        try flagged.checkFlags()
         if let compat { try flagged.set("compat=\(compat)", source: "--compat") }
         for assignment in assignments { try flagged.set(assignment) }
-        // Flags are held to the same ranges as recipes.
-        if flagged != Recipe() { flagged = try Recipe(yaml: flagged.yaml, source: "command line") }
         // Written into a run's recipe, `./` would mean the run's folder.
         flagged.startOwnPaths(from: ".")
         let file = try recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) }
         return flagged.merged(over: file ?? Recipe())
+    }
+}
+
+extension Recipe {
+    /// Flags are held to the same ranges as recipes, and named as they were typed.
+    func checkFlags() throws(RecipeError) {
+        guard self != Recipe() else { return }
+        do throws(RecipeError) {
+            _ = try Recipe(yaml: yaml, source: "")
+        } catch {
+            throw RecipeError(error.faults.map { .init(source: Self.flag(ofKey: $0.key), line: nil, key: "", problem: $0.problem) })
+        }
+    }
+
+    /// `--learning-rate` for `training.learning_rate`.
+    private static func flag(ofKey key: String) -> String {
+        switch key {
+        case "training.evaluate_every": "--eval-every"
+        case "model.checkpoint": "--backbone"
+        default: "--" + (key.split(separator: ".").last ?? "").replacing("_", with: "-")
+        }
     }
 }
 

@@ -10,7 +10,8 @@ enum PocketHome {
     static let imageBackboneName = "pocket-clip.safetensors"
 
     /// A file that comes with the program, such as `Checkpoints/pocket-clip.safetensors`: looked for in
-    /// `$VIFI_PROMPT_HOME`, here, and beside the program in this order.
+    /// `$VIFI_PROMPT_HOME`, beside the program, where it is installed, and here in this order: a file of somebody's own that has
+    /// the same name hides nothing.
     static func bundledFile(_ name: String) throws(FileError) -> String {
         for root in roots where fileExists(root.appendingPath(name)) { return root.appendingPath(name) }
         throw FileError(
@@ -21,15 +22,14 @@ enum PocketHome {
 
     private static var roots: [String] {
         var roots: [String] = []
-        if let home = ProcessInfo.processInfo.environment["VIFI_PROMPT_HOME"] { roots.append(home) }
-        roots.append(".")
+        if let home = ProcessInfo.processInfo.environment["VIFI_PROMPT_HOME"], !home.isEmpty { roots.append(home) }
         // .build/release/vifi-prompt lies two or three folders below the project.
         var folder = (resolvedPath("/proc/self/exe") ?? ".").parentDirectory
         for _ in 0..<4 {
             roots.append(folder)
             folder = folder.parentDirectory
         }
-        return roots + ["/usr/local/share/vifi-prompt", "/usr/share/vifi-prompt"]
+        return roots + ["/usr/local/share/vifi-prompt", "/usr/share/vifi-prompt", "."]
     }
 
     /// Folder of drawn films: `$VIFI_PROMPT_DATA`, else `vifi-prompt` in the user's cache folder.

@@ -48,7 +48,8 @@ package struct RecipeError: ReportableError, Equatable {
 
     package var exitStatus: ExitStatus {
         if case .file(let error)? = faults.first?.problem, faults.count == 1 { return error.exitStatus }
-        return .badConfiguration
+        // What the command line says wrongly is one kind of error, whether a flag or a recipe key says it.
+        return faults.allSatisfy { $0.source.hasPrefix("--") } ? .usage : .badConfiguration
     }
 
     package var description: String {

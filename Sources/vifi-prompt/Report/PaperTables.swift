@@ -10,22 +10,6 @@ struct PaperTables {
 
     init() throws { published = try PublishedFigures() }
 
-    // MARK: Which table
-
-    /// The data set that a list is of, by the names of its file and folders; nil where they say nothing.
-    ///
-    /// - Parameter known: those that the table has columns for.
-    static func dataSet(ofList list: String, root: String, among known: [String]) -> String? {
-        let words = (root + "/" + list).lowercased()
-        let names: [(set: String, spellings: [String])] = [
-            ("hmdb51", ["hmdb"]), ("ucf101", ["ucf"]), ("k600", ["k600", "kinetics600", "kinetics-600", "kinetics_600"]),
-            ("ssv2", ["ssv2", "something"]), ("k400", ["k400", "kinetics400", "kinetics-400", "kinetics_400"]),
-            ("msrvtt", ["msrvtt", "msr-vtt", "msr_vtt"]),
-        ]
-        let found = names.filter { $0.spellings.contains { words.contains($0) } }.map(\.set)
-        return found.count == 1 && known.contains(found[0]) ? found[0] : nil
-    }
-
     /// Columns of a table: a measure, and its heading.
     private static func columns(of number: String) -> [(measure: String, title: String)] {
         let sets = [("k400", "Kinetics-400"), ("hmdb51", "HMDB-51"), ("ucf101", "UCF-101"), ("ssv2", "SSv2")]

@@ -9,6 +9,7 @@ enum ReportError: ReportableError, Equatable {
     case damaged(path: String, place: String, reason: String)
     case noBackbone(evaluation: String, name: String, digest: String)
     case otherPrompts(path: String, evaluation: String)
+    case otherList(list: String, evaluation: String)
     case noEvaluation(option: String)
     case filmsGone(list: String, option: String)
 
@@ -18,7 +19,7 @@ enum ReportError: ReportableError, Equatable {
         case .exists: .inputOutput
         case .tooManyFolders: .usage
         case .damaged: .badData
-        case .otherPrompts: .badConfiguration
+        case .otherPrompts, .otherList: .badConfiguration
         }
     }
 
@@ -40,6 +41,8 @@ enum ReportError: ReportableError, Equatable {
         case .otherPrompts(let path, let evaluation):
             "\(path.escapedForDisplay): holds other prompts than those that \(evaluation.escapedForDisplay) is about. Put them back, or "
                 + "leave out --attention and --tsne."
+        case .otherList(let list, let evaluation):
+            "\(list.escapedForDisplay): was changed since \(evaluation.escapedForDisplay) scored it. Put it back, or leave out --tsne."
         case .noEvaluation(let option):
             "\(option) needs an evaluation with predictions.jsonl; there is none. `vifi-prompt evaluate list --output FOLDER` makes one."
         case .filmsGone(let list, let option):

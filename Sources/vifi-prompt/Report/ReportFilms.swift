@@ -40,7 +40,7 @@ struct ReportFilms {
         for evaluation in shown where !evaluation.classes.isEmpty || evaluation.confusion != nil {
             blocks.append(.element("h3", text: evaluation.name))
             if let confusion = evaluation.confusion {
-                if confusion.names.count <= Self.chartLimit {
+                if confusion.names.count <= Self.chartLimit || confusion.isTooLarge {
                     let errors = confusion.mostFrequentErrors(5)
                     blocks.append(
                         try ReportPage.figure(

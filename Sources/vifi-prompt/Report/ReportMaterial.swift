@@ -3,6 +3,7 @@ import Evaluation
 import Files
 import Foundation
 import Training
+import VideoData
 
 /// A run of `learn` or `bridge`.
 struct ReportRun {
@@ -24,6 +25,8 @@ struct ReportRun {
     /// Nil before the first step.
     let log: RunLog?
     let prompts: [Prompts]
+    /// None where the run learned from captions, or keeps no list of them.
+    let classNames: [String]
 
     func setting(_ key: String) -> String? { settings.first { $0.key == key }?.value }
 
@@ -40,7 +43,6 @@ struct ReportEvaluation {
     let path: String
     let record: EvaluationRecord
     let classes: [ReportFiles.ClassResult]
-    /// Nil where there are more classes than a table can show.
     let confusion: ConfusionTable?
     /// Nil without predictions.jsonl.
     let wrong: [ReportFiles.Film]?
@@ -65,8 +67,6 @@ struct ReportMaterial {
     private var visited: Set<Bytewise> = []
     private static let folderLimit = 5000
     private static let depthLimit = 8
-    /// A table of confusion has a column for each.
-    private static let confusionLimit = 1000
 
     /// - Throws: `ReportError` where a folder holds nothing, or a file in it is not what it should be.
     init(_ paths: [String]) throws {
@@ -87,15 +87,29 @@ struct ReportMaterial {
         runs.count + evaluations.count + protocols.count + grids.count + retrievals.count + clusters.count + attention.count
     }
 
-    /// Whether numbers of the pocket world are among them.
-    var isPocket: Bool {
-        runs.contains { $0.record?.isPocket == true } || protocols.contains { $0.summary.isPocket }
-            || evaluations.contains { Self.isPocket($0.record.root) } || retrievals.contains { Self.isPocket($0.metrics.list.parentDirectory) }
-            || clusters.contains { Self.isPocket($0.metrics.list.parentDirectory) }
+    /// What was measured on the pocket world, by name.
+    var ofPocket: [String] {
+        func isPocket(_ root: String, _ classes: [String]? = nil) -> Bool { Self.isPocket(root, classes) }
+        return runs.filter { $0.record?.isPocket == true || isPocket($0.record?.lists["train"]?.root ?? "", $0.classNames) }.map(\.name)
+            + protocols.filter(\.summary.isPocket).map(\.name)
+            + evaluations.filter { isPocket($0.record.root, $0.classes.map(\.name)) }.map(\.name)
+            + retrievals.filter { isPocket($0.metrics.list.parentDirectory) }.map(\.name)
+            + clusters.filter { isPocket($0.metrics.list.parentDirectory) }.map(\.name)
     }
 
-    static func isPocket(_ root: String) -> Bool {
-        root.startsWithBytes(of: PocketHome.dataRoot) || root.lastPathComponent.hasPrefix("pocket-")
+    /// Whether a folder holds films that this program drew: it says so itself, or lies where they are drawn, whatever it is called.
+    private static func isPocket(_ root: String, _ classes: [String]?) -> Bool {
+        let catalogues: [PocketCatalogue] = [.small(), .large()]
+        if let catalogue = catalogues.first(where: { PocketDataSet(root: root).isComplete(for: $0) }) {
+            return classes.map { Set($0).isSubset(of: catalogue.classes.map(\.name)) } ?? true
+        }
+        // The films may have been removed since.
+        return catalogues.contains { root == PocketHome.dataRoot.appendingPath($0.name) }
+    }
+
+    /// Everything that is compared with the paper, by name.
+    var names: [String] {
+        runs.map(\.name) + protocols.map(\.name) + evaluations.map(\.name) + retrievals.map(\.name) + clusters.map(\.name) + grids.map(\.name)
     }
 
     // MARK: Folders
@@ -162,9 +176,10 @@ struct ReportMaterial {
                 file: "prompts/\(which).safetensors", digest: prompts.digest,
                 parameters: prompts.all.reduce(0) { $0 + $1.rowCount * $1.columnCount })
         }
+        let labels = path.appendingPath("split/labels.csv")
         return ReportRun(
             name: name, path: path, record: try RunRecord.read(run: path), settings: settings, environment: words,
-            result: try RunResult.read(run: path), log: log, prompts: prompts)
+            result: try RunResult.read(run: path), log: log, prompts: prompts, classNames: fileExists(labels) ? try ClassNames.read(labels).names : [])
     }
 
     /// A value of `environment.json`.
@@ -203,9 +218,7 @@ struct ReportMaterial {
             }
         }
         let confusionFile = path.appendingPath(EvaluationFolder.confusionName)
-        let isSmall = record.classes <= Self.confusionLimit
-        if !isSmall { notes.append("\(title): confusion of \(record.classes) classes is left out; at most \(Self.confusionLimit) can be shown.") }
-        let read = fileExists(confusionFile) && isSmall ? try ConfusionTable.read(confusionFile) : nil
+        let read = fileExists(confusionFile) ? try ConfusionTable.read(confusionFile) : nil
         let confusion = read.map { ConfusionTable(source: title, names: $0.names, counts: $0.counts) }
         let filmsFile = path.appendingPath(EvaluationFolder.predictionsName)
         let wrong = fileExists(filmsFile) ? try ReportFiles.wrongFilms(filmsFile, count: record.videos) : nil

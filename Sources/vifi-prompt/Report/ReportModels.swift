@@ -35,7 +35,7 @@ struct ReportModels {
 
     private func drawn(_ films: [ReportFilms.WorstFilm]) throws -> [HTML] {
         var blocks: [HTML] = []
-        var models: [Bytewise: (Subject, VideoClassifier)] = [:]
+        var models: [Bytewise: (Subject, EvaluationJob, VideoClassifier)] = [:]
         for entry in films {
             let evaluation = entry.evaluation
             let film = entry.film
@@ -44,17 +44,19 @@ struct ReportModels {
                 blocks.append(.paragraph("\(film.video): the film is not there any more, so no map of it can be drawn.", "note"))
                 continue
             }
-            let (subject, classifier) = try models[evaluation.path] ?? classifier(of: evaluation)
-            models[evaluation.path] = (subject, classifier)
+            let (subject, job, classifier) = try models[evaluation.path] ?? model(of: evaluation)
+            models[evaluation.path] = (subject, job, classifier)
+            let transform = job.transform(for: subject)
             let names = evaluation.classes.map(\.name)
             let views = [film.predicted, film.label].map { label in
                 AttentionModel(
                     title: subject.backbone.displayName + (subject.prompts == nil ? "" : " with prompts"), classifier: classifier,
-                    transform: subject.testTransform, names: names, label: label, blocks: classifier.blockCount - 1, kind: .relevance, isByBlock: false)
+                    transform: transform, names: names, label: label, blocks: classifier.blockCount - 1, kind: .relevance, isByBlock: false)
             }
             do {
                 let reading = try SampledFilm(
-                    path: path, frameCount: classifier.frameCount, transforms: [subject.testTransform])
+                    path: path, frameCount: classifier.frameCount, transforms: [transform],
+                    sampler: job.settings.sampler(frameCount: classifier.frameCount))
                 let strip = reading.strip(of: try views.map { try $0.look(at: reading.clips[0], of: reading.size) })
                 blocks.append(
                     ReportPage.figure(
@@ -68,35 +70,35 @@ struct ReportModels {
         return blocks
     }
 
-    private func classifier(of evaluation: ReportEvaluation) throws -> (Subject, VideoClassifier) {
-        let subject = try subject(of: evaluation)
-        let setting = evaluation.record.setting
+    /// The model of an evaluation, its settings and its classifier.
+    private func model(of evaluation: ReportEvaluation) throws -> (Subject, EvaluationJob, VideoClassifier) {
         guard !evaluation.classes.isEmpty else { throw FileError(path: evaluation.path.appendingPath(EvaluationFolder.perClassName), problem: .missing) }
-        return (
-            subject,
-            try subject.classifier(
-                classNames: evaluation.classes.map(\.name), template: setting.template, fusion: Fusion(rawValue: setting.fusion),
-                frameCount: setting.frames, pool: pool)
-        )
+        let (subject, job) = try subject(of: evaluation)
+        return (subject, job, try job.classifier(of: subject, classNames: evaluation.classes.map(\.name)))
     }
 
     /// The model that an evaluation was made with, or an error: another one would explain nothing.
-    private func subject(of evaluation: ReportEvaluation) throws -> Subject {
+    private func subject(of evaluation: ReportEvaluation) throws -> (Subject, EvaluationJob) {
         let record = evaluation.record.model
+        var films = try FilmOptions.parse([])
+        // The evaluation has seen these films, wherever they lie.
+        films.followLinks = true
+        let job = EvaluationJob(
+            evaluationProtocol: evaluation.record.evaluationProtocol, settings: try evaluation.record.settings(), films: films, model: model,
+            template: evaluation.record.setting.template, pool: pool)
         let missing = ReportError.noBackbone(evaluation: evaluation.path, name: record.backbone, digest: record.backboneSha256)
         if let path = record.prompts {
             guard fileExists(path) else { throw FileError(path: path, problem: .missing) }
-            let subject = try Subject(
-                prompts: path, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation, precision: model.precision)
+            let subject = try job.subject(prompts: path, backbone: model.backbone)
             guard subject.backbone.isNamed(by: record.backboneSha256, weights: nil) else { throw missing }
             guard subject.prompts?.prompts.digest == record.promptsSha256 else { throw ReportError.otherPrompts(path: path, evaluation: evaluation.path) }
-            return subject
+            return (subject, job)
         }
-        let candidates = try model.backbone.map { [$0] } ?? [BackboneFinder.bridgedBackbone(), BackboneFinder.imageBackbone()]
+        let runs = material.runs.compactMap { KeptRun($0.path) }.flatMap { [$0.bridged, $0.recordedBackbone].compactMap(\.self) }
+        let candidates = try model.backbone.map { [$0] } ?? runs + [BackboneFinder.bridgedBackbone(), BackboneFinder.imageBackbone()]
         for path in candidates {
-            let subject = try Subject(
-                prompts: nil, backbone: path, vocabulary: model.vocabulary, activation: model.activation, precision: model.precision)
-            if subject.backbone.isNamed(by: record.backboneSha256, weights: nil) { return subject }
+            let subject = try job.subject(prompts: nil, backbone: path)
+            if subject.backbone.isNamed(by: record.backboneSha256, weights: nil) { return (subject, job) }
         }
         throw missing
     }
@@ -134,27 +136,15 @@ struct ReportModels {
     private func layout(_ evaluation: ReportEvaluation) throws -> HTML {
         let record = evaluation.record
         guard fileExists(record.list) else { throw ReportError.filmsGone(list: record.list, option: "--tsne") }
-        let subject = try subject(of: evaluation)
+        guard try Digest.ofFile(record.list) == record.listSha256 else { throw ReportError.otherList(list: record.list, evaluation: evaluation.path) }
+        let (subject, job) = try subject(of: evaluation)
+        let test = try TestList(record.list, classes: ClassNames(evaluation.classes.map(\.name)), films: job.films, root: record.root)
         let folder = NSTemporaryDirectory().appendingPath("vifi-prompt-report-\(UUID().uuidString)")
         try createDirectory(folder)
         defer { removeTree(folder) }
-        let labels = folder.appendingPath("labels.csv")
-        try DurableFile.write(ClassNames(evaluation.classes.map(\.name)).text, to: labels)
-        var arguments = ["--val", record.list, "--root", record.root, "--labels", labels, "--frames", "\(record.setting.frames)", "--on-bad-video", "skip", "-o", folder]
-        if let prompts = subject.promptPath { arguments += ["--prompts", prompts] }
-        if let backbone = model.backbone { arguments += ["--backbone", backbone] }
-        if subject.promptPath == nil, model.backbone == nil { arguments += ["--backbone", try backbonePath(record.model.backboneSha256)] }
-        if let vocabulary = model.vocabulary { arguments += ["--vocabulary", vocabulary] }
-        if let template = record.setting.template { arguments += ["--template", template] }
-        arguments += ["--threads", "\(pool.threadCount)"]
-        let command = try VizTSNECommand.parse(arguments)
-        try Console.$isPart.withValue(true) { try command.run() }
+        let command = try VizTSNECommand.parse(["-o", folder])
+        try Console.$isPart.withValue(true) { try command.layOut(PictureData(test, by: subject, as: job), pool: pool) }
         return try figure(
             folder.appendingPath("tsne.svg"), try ReportFiles.decode(TSNEReport.self, folder.appendingPath("metrics.json")), name: evaluation.name)
-    }
-
-    private func backbonePath(_ digest: String) throws -> String {
-        let bridged = try BackboneFinder.bridgedBackbone()
-        return try Backbone.load(bridged).digest == digest ? bridged : BackboneFinder.imageBackbone()
     }
 }

@@ -171,51 +171,85 @@ struct ReportResults {
 
     // MARK: Beside the paper
 
-    func paper(_ tables: PaperTables) throws -> ReportSection {
+    /// Only what was measured on a data set of the paper stands beside its numbers.
+    func paper(_ tables: PaperTables, _ known: KnownDataSets) throws -> ReportSection {
         var blocks: [HTML] = []
-        for entry in material.protocols { blocks += beside(entry.name, entry.summary, tables) }
+        // Of other films, by name.
+        var others: [String] = []
+        func set(_ name: String, _ classes: some Sequence<String>, among columns: [String]) -> String? {
+            let set = known.dataSet(ofClasses: classes).flatMap { columns.contains($0) ? $0 : nil }
+            if set == nil { others.append(name) }
+            return set
+        }
+        for entry in material.protocols {
+            let parts = material.evaluations.filter { $0.path.hasPrefix(entry.path + "/") }
+            let classes = Set(parts.flatMap { $0.classes.map(\.name) })
+            if let set = set(entry.name, classes, among: Self.columns[entry.summary.evaluationProtocol] ?? []) {
+                blocks += beside(entry.name, entry.summary, set, tables)
+            }
+        }
         for grid in material.grids where grid.summary.grid.contains("fusion") {
+            let classes = material.runs.first { $0.path.hasPrefix(grid.path + "/") }?.classNames ?? []
+            guard set(grid.name, classes, among: ["k400"]) != nil else { continue }
             let ours = grid.summary.cells.compactMap { cell in
                 cell.measures.first { $0.name == "last_top1" }.map { PaperTables.Ours(name: cell.name, figures: ["here": ($0.mean, $0.deviation)]) }
             }
-            blocks += tables.table("5", ours: ours, others: [("here", "these films")])
+            blocks += tables.table("5", ours: ours, others: [("here", "Kinetics-400, these films")])
         }
         let protocolPaths = material.protocols.map { $0.path + "/" }
-        let lists = material.evaluations.filter { evaluation in !protocolPaths.contains { evaluation.path.startsWithBytes(of: $0) } }
-        for (table, members) in [("1", lists.filter { $0.record.model.prompts == nil }), ("7", lists.filter { $0.record.model.prompts != nil })] where !members.isEmpty {
+        for evaluation in material.evaluations where !protocolPaths.contains(where: { evaluation.path.startsWithBytes(of: $0) }) {
+            let record = evaluation.record
+            let isPrompted = record.model.prompts != nil
+            guard let set = set(evaluation.name, evaluation.classes.map(\.name), among: isPrompted ? ["hmdb51", "ucf101", "ssv2"] : ["hmdb51", "ucf101", "k600"])
+            else { continue }
+            let shots = material.runs.first { run in run.prompts.contains { $0.digest == record.model.promptsSha256 } }?.setting("training.shots")
+            let measure = isPrompted ? shots.flatMap { ["2", "4", "8", "16"].contains($0) ? "\(set)_\($0)" : nil } ?? "here" : set
             blocks += tables.table(
-                table,
-                ours: members.map { evaluation in
-                    let record = evaluation.record
-                    let set = table == "1" ? PaperTables.dataSet(ofList: record.list, root: record.root, among: ["hmdb51", "ucf101", "k600"]) : nil
-                    return PaperTables.Ours(name: evaluation.name, figures: [set ?? "here": (record.top1, nil)])
-                }, others: [("here", "these films")])
+                isPrompted ? "7" : "1", ours: [PaperTables.Ours(name: evaluation.name, figures: [measure: (record.top1, nil)])],
+                others: [("here", "\(set), K = \(shots ?? "unknown")")])
         }
         let gridPaths = material.grids.map { $0.path + "/" }
         let runs = material.runs.filter { run in !(protocolPaths + gridPaths).contains { run.path.startsWithBytes(of: $0) } && run.result?.last != nil }
-        blocks += besideRuns(runs.filter { $0.result?.last?.retrieval == nil }, tables)
-        let retrieved = material.retrievals.map { ($0.name, $0.metrics.metrics.textToVideo) }
-            + runs.compactMap { run in (run.result?.last?.retrieval?.textToVideo).map { (run.name, $0) } }
+        blocks += besideRuns(runs.filter { $0.result?.last?.retrieval == nil }, tables) { set($0.name, $0.classNames, among: $1) }
+        let retrieved = material.retrievals.filter { entry in
+            if Self.isMSRVTT(entry) { return true }
+            others.append(entry.name)
+            return false
+        }
         if !retrieved.isEmpty {
-            blocks += tables.table("10", ours: retrieved.map { PaperTables.Ours(name: $0.0, figures: ["r1": ($0.1.r1, nil), "r5": ($0.1.r5, nil)]) })
+            blocks += tables.table(
+                "10", ours: retrieved.map { PaperTables.Ours(name: $0.name, figures: ["r1": ($0.metrics.metrics.textToVideo.r1, nil), "r5": ($0.metrics.metrics.textToVideo.r5, nil)]) })
         }
-        if !material.clusters.isEmpty {
-            blocks.append(.paragraph("The paper's table 11 has homogeneity, completeness and V-measure of clusters; Checkpoints/published.yaml does not hold its numbers.", "note"))
+        if !blocks.isEmpty {
+            blocks.insert(
+                .paragraph(
+                    "Numbers can be compared only where split, backbone, frames and views are the same, too. Data sets are told by their class names.",
+                    "note"), at: 0)
         }
-        if material.isPocket, !blocks.isEmpty {
-            blocks.insert(.paragraph("Numbers of the pocket world cannot be compared with the paper's: they are of other films and another CLIP. The tables show the form alone.", "warning"), at: 0)
-        } else if !blocks.isEmpty {
-            blocks.insert(.paragraph("Numbers can be compared only where data set, split, backbone, frames and views are the same. Columns are chosen by the names of lists and folders.", "note"), at: 0)
+        if !others.isEmpty {
+            let names = others.prefix(8).joined(separator: ", ") + (others.count > 8 ? ", …" : "")
+            blocks.append(
+                .paragraph("No number of the paper stands beside \(names): \(others.count == 1 ? "it is" : "they are") of none of its data sets.", "note"))
         }
         return ReportSection("Beside the paper", blocks)
     }
 
-    private func beside(_ name: String, _ summary: ProtocolSummary, _ tables: PaperTables) -> [HTML] {
-        let first = summary.evaluations.first?.evaluation
-        let sets = ["zero-shot": ["hmdb51", "ucf101", "k600"], "base-to-novel": ["k400", "hmdb51", "ucf101", "ssv2"], "few-shot": ["hmdb51", "ucf101", "ssv2"]]
-        let known = sets[summary.evaluationProtocol] ?? []
-        let prefix = summary.isPocket ? "here" : first.flatMap { PaperTables.dataSet(ofList: $0.list, root: $0.root, among: known) } ?? "here"
-        let words = "these films"
+    /// The data sets that a protocol's tables have columns for.
+    private static let columns = [
+        "zero-shot": ["hmdb51", "ucf101", "k600"], "base-to-novel": ["k400", "hmdb51", "ucf101", "ssv2"], "few-shot": ["hmdb51", "ucf101", "ssv2"],
+        "supervised": ["k400"],
+    ]
+
+    /// The 1,000 test videos of MSR-VTT, which are called video7010 and so on.
+    private static func isMSRVTT(_ entry: (name: String, path: String, metrics: RetrievalReport)) -> Bool {
+        guard entry.metrics.videos >= 900, let bytes = try? InputFile.contents(of: entry.path.appendingPath("ranks.csv"), limit: 64 << 20) else { return false }
+        let rows = String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst()
+        return !rows.isEmpty && rows.allSatisfy { $0.contains(/video\d{1,5}/) }
+    }
+
+    /// - Parameter prefix: the data set, as measures of the tables begin.
+    private func beside(_ name: String, _ summary: ProtocolSummary, _ prefix: String, _ tables: PaperTables) -> [HTML] {
+        let known = Self.columns[summary.evaluationProtocol] ?? []
         let top1 = summary.results.filter { $0.measure == "top1" }
         var methods: [(method: String, shots: Int?)] = []
         for result in top1 where !methods.contains(where: { $0 == (result.method, result.shots) }) { methods.append((result.method, result.shots)) }
@@ -230,7 +264,7 @@ struct ReportResults {
                 }
                 return row
             }
-            return tables.table("1", ours: ours, others: [("here", words), ("here_top5", words + " top-5")])
+            return tables.table("1", ours: ours, others: [(prefix + "_top5", prefix + " top-5")].filter { $0.0 != "k600_top5" })
         case "base-to-novel":
             let ours = methods.map { key -> PaperTables.Ours in
                 var row = PaperTables.Ours(name: "\(name): \(key.method)" + (key.shots.map { ", \($0) shots" } ?? ""), figures: [:])
@@ -239,8 +273,7 @@ struct ReportResults {
                 }
                 return row
             }
-            let own = [("here_base", words + " base"), ("here_novel", words + " novel"), ("here_hm", words + " HM")]
-            return tables.table("2", ours: ours, others: own) + tables.table("2, bridge and prompt", ours: ours, others: own)
+            return tables.table("2", ours: ours) + tables.table("2, bridge and prompt", ours: ours)
         case "few-shot":
             var names: [String] = []
             for key in methods where !names.contains(key.method) { names.append(key.method) }
@@ -250,7 +283,7 @@ struct ReportResults {
                 for result in top1 where result.method == method {
                     let shots = result.shots ?? 0
                     row.figures["\(prefix)_\(shots)"] = figure(result)
-                    if !own.contains(where: { $0.0 == "\(prefix)_\(shots)" }) { own.append(("\(prefix)_\(shots)", words + " K=\(shots)")) }
+                    if !own.contains(where: { $0.0 == "\(prefix)_\(shots)" }) { own.append(("\(prefix)_\(shots)", "\(prefix) K=\(shots)")) }
                 }
                 return row
             }
@@ -272,7 +305,9 @@ struct ReportResults {
     }
 
     /// Few shots belong beside tables 3 and 7, all clips beside table 4.
-    private func besideRuns(_ runs: [ReportRun], _ tables: PaperTables) -> [HTML] {
+    ///
+    /// - Parameter set: the data set of a run, among those that a table has columns for.
+    private func besideRuns(_ runs: [ReportRun], _ tables: PaperTables, set: (ReportRun, _ among: [String]) -> String?) -> [HTML] {
         let groups = Dictionary(grouping: runs, by: \.group)
         var seen: Set<[String]> = []
         var (few, full): ([PaperTables.Ours], [PaperTables.Ours]) = ([], [])
@@ -281,16 +316,17 @@ struct ReportResults {
             let statistics = RunStatistics(members.map(\.top1))
             let name = run.name + (members.count > 1 ? " and \(members.count - 1) more seeds" : "")
             if let shots = run.setting("training.shots") {
-                let root = run.record?.lists["val"]?.root ?? ""
-                let set = PaperTables.dataSet(ofList: "", root: root, among: ["hmdb51", "ucf101", "ssv2"])
-                let measure = ["2", "4", "8", "16"].contains(shots) ? set.map { "\($0)_\(shots)" } : nil
-                few.append(.init(name: name + ", K=\(shots)", figures: [measure ?? "here": (statistics.mean, statistics.deviation)]))
+                guard let set = set(run, ["hmdb51", "ucf101", "ssv2"]) else { continue }
+                let measure = ["2", "4", "8", "16"].contains(shots) ? "\(set)_\(shots)" : "here"
+                few.append(.init(name: name + ", K=\(shots)", figures: [measure: (statistics.mean, statistics.deviation)]))
             } else {
+                guard set(run, ["k400"]) != nil else { continue }
                 let fives = RunStatistics(members.map(\.top5))
                 full.append(.init(name: name, figures: ["top1": (statistics.mean, statistics.deviation), "top5": (fives.mean, fives.deviation)]))
             }
         }
-        return (few.isEmpty ? [] : tables.table("3", ours: few, others: [("here", "these films")]) + tables.table("7", ours: few, others: [("here", "these films")]))
+        let other = [(measure: "here", title: "other numbers of shots")]
+        return (few.isEmpty ? [] : tables.table("3", ours: few, others: other) + tables.table("7", ours: few, others: other))
             + (full.isEmpty ? [] : tables.table("4", ours: full))
     }
 

@@ -94,7 +94,7 @@ struct ReportSettings {
             let record = evaluation.record
             let setting = record.setting
             let words = "\(setting.frames) frames, \(setting.views) views, \(setting.fusion) fusion, \(setting.normalisation) pixels, \(setting.precision)"
-                + (setting.template.map { ", \"\($0)\"" } ?? "") + (setting.compat.isEmpty ? "" : ", compat \(setting.compat)")
+                + (setting.template.map { ", \"\($0)\"" } ?? "") + (["", Quirk.noneName].contains(setting.compat) ? "" : ", compat \(setting.compat)")
             rows.append(.init([.init(evaluation.name), .init(record.list), .init(record.root), .init(record.listSha256, kind: "digest"), .init(words)]))
         }
         for entry in material.retrievals {

@@ -23,7 +23,10 @@ struct RunOptions: ParsableArguments {
     var saveInterval: Double { (saveEvery ?? Self.defaultMinutes) * 60 }
 
     func validate() throws {
-        if let folder, !resume { throw ValidationError("Unexpected argument '\(folder)'. To go on with a run, pass --resume before it.") }
+        if let folder, !resume {
+            throw ValidationError(
+                "Unexpected argument '\(folder.escapedForDisplay)'." + (isDirectory(folder) ? " To go on with a run, pass --resume before it." : ""))
+        }
         if let saveEvery, !(saveEvery >= 0 && saveEvery <= 10_000) {
             throw ValidationError("--save-every is \(saveEvery); 0 to 10000 minutes make sense.")
         }

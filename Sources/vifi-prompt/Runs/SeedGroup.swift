@@ -122,10 +122,8 @@ struct SeedGroup: Codable {
             Console.note("Seed \(seed), \(index + 1) of \(seeds.count): \(folder.escapedForDisplay)")
             do {
                 try one(command, seed: seed, folder: folder, threads: threads)
-            } catch TrainingError.interrupted(let step, let saved, _) {
-                throw TrainingError.interrupted(step: step, saved: saved, resume: resumeCommand(Command.kind, path))
-            } catch TrainingError.interruptedBefore(let step, _) {
-                throw TrainingError.interruptedBefore(step: step, resume: resumeCommand(Command.kind, path))
+            } catch let error as TrainingError where error.exitStatus == .interrupted {
+                throw error.resuming(with: resumeCommand(Command.kind, path))
             } catch {
                 if ranks.rank == 0, !seeds.contains(where: { isDirectory(self.folder(seed: $0)) }) {
                     removeRecord(Self.recordName, of: path)

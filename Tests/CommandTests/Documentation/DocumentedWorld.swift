@@ -54,7 +54,7 @@ struct DocumentedWorld {
     private func layHome() throws {
         let files = FileManager.default
         try createDirectory(path("home/Checkpoints"))
-        let checkpoints = ["known.yaml", "published.yaml", "pocket-clip.safetensors", "pocket-bridged.safetensors", "pocket-results.csv"]
+        let checkpoints = ["data_sets.yaml", "known.yaml", "published.yaml", "pocket-clip.safetensors", "pocket-bridged.safetensors", "pocket-results.csv"]
         for name in ["Recipes"] + checkpoints.map({ "Checkpoints/" + $0 }) {
             try files.copyItem(atPath: packageRoot + "/" + name, toPath: path("home/" + name))
         }

@@ -9,8 +9,9 @@ struct EvaluateListCommand: ParsableCommand {
         commandName: "list",
         abstract: "Scores one test list: top-1, top-5, accuracy of each class, confusion.",
         discussion: """
-            Without arguments it scores the newest prompts learned here (else the bridged pocket CLIP as it is) \
-            on the pocket world's small test list.
+            Without a model and a list it scores the newest run here on its own test list, and where there is none \
+            the bridged pocket CLIP on the pocket world's. The list of the run that --prompts or --backbone lie in need not \
+            be named either; --val pocket is the pocket world's small one.
 
               vifi-prompt eval --prompts runs/learn/prompts/best.safetensors
               vifi-prompt eval --zero-shot --backbone clip.safetensors --val val.txt --labels labels.csv
@@ -37,31 +38,26 @@ struct EvaluateListCommand: ParsableCommand {
             valueName: "folder"))
     var output: String?
 
-    /// Where a subcommand is misspelt, this one is taken.
-    @Argument(help: .hidden) var words: [String] = []
-
     func validate() throws {
-        if let word = words.first {
-            let commands = EvaluateCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
-            let nearest = word.nearest(among: commands).map { "Did you mean '\($0)'? " } ?? ""
-            throw ValidationError(
-                "'\(word.escapedForDisplay)' is no kind of evaluation. \(nearest)There are \(commands.joined(separator: ", ")); a list to score is named by --val.")
-        }
         guard data.train == nil else { throw ValidationError("eval takes a test list with --val, not --train.") }
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
     }
 
     func run() throws {
-        let settings = try recipe.given { recipe in
+        let given = try recipe.given { recipe in
             data.apply(to: &recipe)
             recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
             test.apply(to: &recipe)
         }
+        let selection = try Selection(
+            prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: given.data.val != nil || given.data.labels != nil,
+            without: zeroShot)
         let job = EvaluationJob(
-            evaluationProtocol: "list", settings: settings, films: data.films, model: model, anyBackbone: prompts.anyBackbone,
+            evaluationProtocol: "list", settings: try selection.settings(given), films: data.films, model: model, anyBackbone: prompts.anyBackbone,
             template: test.words, pool: model.pool)
-        let subject = try job.subject(prompts: zeroShot ? nil : prompts.prompts ?? defaultPrompts(settings))
-        let list = try testList(job)
+        let list = try selection.testList(
+            val: given.data.val, labels: given.data.labels, root: given.data.root, films: data.films, pool: job.pool)
+        let subject = try job.subject(prompts: selection.prompts, backbone: selection.backbonePath())
         let result = try job.evaluate(list, with: subject, title: "eval")
         let folder = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: "eval")
         try result.write(to: folder)
@@ -71,28 +67,6 @@ struct EvaluateListCommand: ParsableCommand {
         } else {
             result.show(model: subject.summary)
         }
-    }
-
-    private func defaultPrompts(_ settings: Recipe) -> String? {
-        settings.model.checkpoint == nil && settings.data.val == nil ? BackboneFinder.newestPrompts() : nil
-    }
-
-    private func testList(_ job: EvaluationJob) throws -> TestList {
-        var (val, labels) = (job.settings.data.val, job.settings.data.labels)
-        if val == nil {
-            let set = try PocketHome.dataSet(.small(), pool: job.pool)
-            val = set.testList
-            labels = labels ?? set.labels
-            Console.note("This is the pocket world's small test list. For your own films pass --val LIST --labels CSV.")
-        }
-        guard let val else { throw SettingsError.incompleteData(missing: ["--val"]) }
-        guard let labels else {
-            guard let names = try EvaluationJob.learnedNames(zeroShot ? nil : prompts.prompts) else {
-                throw SettingsError.incompleteData(missing: ["--labels"])
-            }
-            return try TestList(val, classes: names, films: data.films, root: job.settings.data.root)
-        }
-        return try TestList(val, labels: labels, films: data.films, root: job.settings.data.root)
     }
 }
 
@@ -108,9 +82,7 @@ extension EvaluationJob.Result {
             let name = result.name.escapedForDisplay.padding(toLength: width, withPad: " ", startingAt: 0)
             Console.result("  \(name)  " + (result.top1.map { "\(percent($0)) of \(result.videos)" } ?? "no films"))
         }
-        let confusions = metrics.confusion.enumerated().flatMap { truth, row in
-            row.enumerated().filter { $0.offset != truth && $0.element > 0 }.map { (truth, $0.offset, $0.element) }
-        }
+        let confusions = metrics.confusions.filter { $0.truth != $0.predicted }.map { ($0.truth, $0.predicted, $0.videos) }
         let worst = confusions.sorted { ($1.2, $0.0, $0.1) < ($0.2, $1.0, $1.1) }.prefix(5)
         if !worst.isEmpty {
             Console.result("most often taken for another class:")

@@ -12,9 +12,9 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         commandName: "retrieval",
         abstract: "Finds videos by captions and captions by videos: R@1, R@5, R@10, median and mean rank.",
         discussion: """
-            Without arguments it looks for the films of the pocket world's small test list by their captions, with \
-            the newest prompts or the newest backbone that was learned from captions here, else with the bridged \
-            pocket CLIP as it is.
+            Without a model and captions it takes the newest run here that learned from captions, with its own test \
+            captions, and where there is none the bridged pocket CLIP on the pocket world's small test list. The captions of \
+            the run that --prompts or --backbone lie in need not be named either; --captions pocket is the pocket world's list.
 
               vifi-prompt evaluate retrieval --captions test.csv --backbone clip.safetensors
               vifi-prompt evaluate retrieval --captions test.csv --prompts runs/captions-learn/prompts/best.safetensors
@@ -70,15 +70,17 @@ struct EvaluateRetrievalCommand: ParsableCommand {
 
     func run() throws {
         let pool = model.pool
-        let settings = try recipe.given(flags: flags)
+        let given = try recipe.given(flags: flags)
+        let listPath = given.data.valCaptions.flatMap { $0 == CaptionOptions.pocketName ? nil : $0 }
+        let selection = try Selection(
+            prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: listPath != nil, captions: true, without: zeroShot)
+        let settings = try selection.settings(given)
         if let fusion = settings.fusion, fusion != .embedding {
             throw SettingsError.notWithCaptions(what: "fusion \(fusion.rawValue)", reason: "a video meets captions as one vector, the mean of its frames.")
         }
-        let listPath = settings.data.valCaptions.flatMap { $0 == CaptionOptions.pocketName ? nil : $0 }
-        let list = try testList(listPath, root: settings.data.root, pool: pool)
-        let (promptPath, backbonePath) = chosen(settings, isPocket: listPath == nil)
+        let list = try testList(given, selection, pool: pool)
         let subject = try Subject(
-            prompts: promptPath, backbone: backbonePath, vocabulary: model.vocabulary, activation: model.activation,
+            prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision)
         let template = subject.words(asked: settings.template)
         let sequences = try subject.backbone.tokens(
@@ -118,28 +120,22 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         recipe.template = template ?? recipe.template
     }
 
-    /// - Parameter path: nil for the pocket world's.
-    private func testList(_ path: String?, root: String?, pool: WorkerPool) throws -> CaptionList {
-        if let path {
-            let list = try CaptionList.read(path, root: root)
-            for warning in list.warnings { Console.warning(warning.description) }
-            try list.films.checkFiles(followsLinks: followLinks)
-            return list
+    private func testList(_ given: Recipe, _ selection: Selection, pool: WorkerPool) throws -> CaptionList {
+        var (path, root) = (given.data.valCaptions, given.data.root)
+        if path == CaptionOptions.pocketName || selection.isPocket && path == nil {
+            let set = try PocketHome.captionedSet(.small(), pool: pool)
+            Console.note("This is the pocket world's small test list. For your own films pass --captions LIST.")
+            return try CaptionList.read(set.testCaptions)
         }
-        let set = try PocketHome.captionedSet(.small(), pool: pool)
-        Console.note("This is the pocket world's small test list. For your own films pass --captions LIST.")
-        return try CaptionList.read(set.testCaptions)
-    }
-
-    /// The prompts and the backbone that were named; on the pocket world, where neither was, what was learned from
-    /// captions last.
-    private func chosen(_ settings: Recipe, isPocket: Bool) -> (prompts: String?, backbone: String?) {
-        if zeroShot { return (nil, settings.model.checkpoint) }
-        guard isPocket, prompts.prompts == nil, settings.model.checkpoint == nil else { return (prompts.prompts, settings.model.checkpoint) }
-        if let newest = BackboneFinder.newestCaptionPrompts() { return (newest, nil) }
-        let tuned = BackboneFinder.newestCaptionBackbone()
-        if let tuned { Console.note("Backbone: \(tuned.escapedForDisplay)") }
-        return (nil, tuned)
+        if path == nil {
+            guard let run = selection.run else { throw UnnamedError.noCaptions }
+            let own = try run.testCaptions(pool: pool)
+            (path, root) = (own.file, own.root)
+        }
+        let list = try CaptionList.read(path ?? "", root: root)
+        for warning in list.warnings { Console.warning(warning.description) }
+        try list.films.checkFiles(followsLinks: followLinks)
+        return list
     }
 
     private func loader(of list: CaptionList, _ settings: Recipe, subject: Subject, frameCount: Int) -> ClipLoader {

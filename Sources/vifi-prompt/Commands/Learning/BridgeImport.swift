@@ -38,7 +38,12 @@ struct BridgeImport {
         case overInput(path: String)
         case ending(path: String)
 
-        var exitStatus: Files.ExitStatus { .usage }
+        var exitStatus: Files.ExitStatus {
+            switch self {
+            case .exists: .inputOutput
+            case .overInput, .ending: .usage
+            }
+        }
 
         var description: String {
             switch self {

@@ -80,9 +80,9 @@ struct SampledFilm: ~Copyable {
     }
 
     /// - Throws: `VideoError`, naming the film.
-    init(path: String, frameCount: Int, transforms: [ClipTransform]) throws {
+    init(path: String, frameCount: Int, transforms: [ClipTransform], sampler: FrameSampler? = nil) throws {
         let video = try openFilm(path)
-        let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
+        let indices = (sampler ?? FrameSampler(sampleCount: frameCount)).testIndices(frameCount: video.frameCount)
         let limit = FilmStrip.tilePixels(frameCount: frameCount)
         // Frames may be large: only what is needed of them is kept.
         let samples = try video.frames(at: indices) { frame in

@@ -14,33 +14,30 @@ struct PictureData {
     let loader: ClipLoader
 
     /// - Parameters:
-    ///   - data: without `--val` the pocket world's small test list.
-    ///   - prompts: without prompts and backbone the newest prompts learned here.
+    ///   - data, model, prompts: with none of them named, the newest run with its own list.
     init(data: DataOptions, model: ModelOptions, prompts: PromptOptions, template: String?, pool: WorkerPool) throws {
-        let isPocket = data.val == nil
-        var (val, labels) = (data.val, data.labels)
-        let path = prompts.prompts ?? (isPocket && model.backbone == nil ? BackboneFinder.newestPrompts() : nil)
-        if let path, prompts.prompts == nil { Console.note("Prompts: \(path.escapedForDisplay). For your own pass --prompts FILE.") }
+        let selection = try Selection(
+            prompts: prompts.prompts, backbone: model.backbone, namesData: data.val != nil || data.labels != nil)
+        let test = try selection.testList(val: data.val, labels: data.labels, root: data.root, films: data.films, pool: pool)
+        (classes, list) = (test.classes, test.list)
         subject = try Subject(
-            prompts: path, backbone: model.backbone, vocabulary: model.vocabulary, activation: model.activation,
+            prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: prompts.anyBackbone, precision: model.precision)
-        if isPocket {
-            let set = try PocketHome.dataSet(.small(), pool: pool)
-            val = set.testList
-            labels = labels ?? set.labels
-            Console.note("This is the pocket world's small test list. For your own films pass --val LIST --labels CSV.")
-        }
-        guard let val, let labels else { throw SettingsError.incompleteData(missing: ["--labels"]) }
-        classes = try ClassNames.read(labels)
-        for warning in classes.warnings { Console.warning(warning.description) }
-        list = try RunData.list(val, root: data.root, classes: classes, options: data)
-        try list.checkFiles(followsLinks: data.followLinks)
+        let own = try selection.settings(Recipe())
         subject.warn(ofUnused: template)
         classifier = try subject.classifier(
-            classNames: classes.names, template: template, fusion: nil, frameCount: data.frames, pool: pool)
+            classNames: classes.names, template: template ?? own.template, fusion: own.fusion, frameCount: data.frames ?? own.data.frames, pool: pool)
         loader = ClipLoader(
             list: list, reader: data.reader, sampler: FrameSampler(sampleCount: classifier.frameCount), transform: subject.testTransform,
             seed: 1, configuration: data.loading())
+    }
+
+    /// Films that were scored, seen as they were then.
+    init(_ test: TestList, by subject: Subject, as job: EvaluationJob) throws {
+        (classes, list) = (test.classes, test.list)
+        self.subject = subject
+        classifier = try job.classifier(of: subject, classNames: test.classes.names)
+        loader = try job.loader(of: test.list, for: subject, frameCount: classifier.frameCount)
     }
 
     /// Tells of films that were left out.

@@ -26,7 +26,7 @@ struct VizAttentionCommand: ParsableCommand {
 
     enum Map: String, ExpressibleByArgument, CaseIterable { case relevance, raw }
 
-    @Argument(help: ArgumentHelp("Films of any kind that FFmpeg reads; one of the pocket world by default.", valueName: "film"))
+    @Argument(help: ArgumentHelp("Films of any kind that FFmpeg reads; one of the newest run's, or of the pocket world, by default.", valueName: "film"))
     var films: [String] = []
 
     @Option(name: .customLong("class"), help: ArgumentHelp("The class that the maps are about; each model's own prediction by default.", valueName: "name"))
@@ -69,7 +69,7 @@ struct VizAttentionCommand: ParsableCommand {
         for film in films where !fileExists(film) { throw FileError(path: film, problem: .missing) }
         let pool = model.pool
         let models = try models(pool: pool)
-        let chosen = try films.isEmpty ? [pocketFilm(pool)] : films
+        let chosen = try films.isEmpty ? [ownFilm(pool)] : films
         for (film, output) in zip(chosen, try films.isEmpty ? [PictureOutput(pictures.output, name: "attention", endings: Self.endings)] : outputs) {
             try show(film, models: models, output: output, pool: pool)
         }
@@ -97,7 +97,13 @@ struct VizAttentionCommand: ParsableCommand {
         return outputs
     }
 
-    private func pocketFilm(_ pool: WorkerPool) throws -> String {
+    /// A film of the newest run; without one, of the pocket world.
+    private func ownFilm(_ pool: WorkerPool) throws -> String {
+        if let run = KeptRun.newest(), run.record != nil {
+            let list = try (try? run.testList(films: FilmOptions.parse([]), pool: pool).list) ?? run.trainingList()
+            guard let first = list.clips.first else { throw PictureError.noFilm }
+            return list.root.appendingPath(first.path)
+        }
         let set = try PocketHome.dataSet(.small(), pool: pool)
         let list = try AnnotationList.read(set.testList)
         guard let first = list.clips.first else { throw PictureError.noFilm }
@@ -109,6 +115,7 @@ struct VizAttentionCommand: ParsableCommand {
 
     private func models(pool: WorkerPool) throws -> [AttentionModel] {
         var subjects: [Subject] = []
+        var selection: Selection?
         func add(prompts path: String?, backbone: String?) throws {
             subjects.append(
                 try Subject(
@@ -118,21 +125,18 @@ struct VizAttentionCommand: ParsableCommand {
         if model.backbone != nil || prompts.prompts != nil {
             try add(prompts: prompts.prompts, backbone: model.backbone)
         } else if compare.isEmpty {
-            if !namesModel {
-                // Before bridging, after it, and with prompts: the pocket world shows all three.
-                try add(prompts: nil, backbone: BackboneFinder.imageBackbone())
-            }
-            try add(prompts: nil, backbone: nil)
-            if !namesModel, let newest = BackboneFinder.newestPrompts() {
-                Console.note("Prompts: \(newest.escapedForDisplay). For your own pass --prompts FILE.")
-                try add(prompts: newest, backbone: nil)
-            }
+            let chosen = try Selection(prompts: nil, backbone: nil, namesData: labels != nil)
+            // Before bridging, after it, and with prompts: the pocket world shows all three.
+            if chosen.isPocket || chosen.run?.record?.isPocket == true { try add(prompts: nil, backbone: BackboneFinder.imageBackbone()) }
+            if chosen.prompts != nil, let backbone = chosen.run?.recordedBackbone { try add(prompts: nil, backbone: backbone) }
+            try add(prompts: chosen.prompts, backbone: chosen.backbonePath())
+            selection = chosen
         }
         for path in compare {
             let isPrompts = (try? PromptFile.load(path)) != nil
             try add(prompts: isPrompts ? path : nil, backbone: isPrompts ? nil : path)
         }
-        let names = try classNames(subjects)
+        let names = try classNames(subjects, selection)
         let label = try className.map { name in
             guard let label = names.firstIndex(of: name) else { throw PictureError.unknownClass(name: name, among: names) }
             return label
@@ -162,14 +166,16 @@ struct VizAttentionCommand: ParsableCommand {
         return .raw(head: head.map { $0 - 1 })
     }
 
-    private func classNames(_ subjects: [Subject]) throws -> [String] {
+    private func classNames(_ subjects: [Subject], _ selection: Selection?) throws -> [String] {
         if let labels {
             let classes = try ClassNames.read(labels)
             for warning in classes.warnings { Console.warning(warning.description) }
             return classes.names
         }
         if let header = subjects.lazy.compactMap(\.prompts?.header).first(where: { !$0.classNames.isEmpty }) { return header.classNames }
-        guard subjects.allSatisfy({ $0.backbone.description.tokenizer == .bytes }) else { throw SettingsError.incompleteData(missing: ["--labels"]) }
+        let run = selection?.run ?? (prompts.prompts ?? model.backbone).flatMap(KeptRun.holding)
+        if let own = try run?.classes() { return own.names }
+        guard selection?.isPocket == true else { throw SettingsError.noSource }
         Console.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
         return PocketCatalogue.small().classes.map(\.name)
     }

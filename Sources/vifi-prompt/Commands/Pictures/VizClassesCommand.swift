@@ -15,7 +15,7 @@ struct VizClassesCommand: ParsableCommand {
             frequent half, and novel ones. The same as `data stats --plot`.
             """)
 
-    @Argument(help: ArgumentHelp("List of `path label`; the pocket world's small training list by default.", valueName: "list"))
+    @Argument(help: ArgumentHelp("List of `path label`; that of the newest run by default, else the pocket world's small one.", valueName: "list"))
     var list: String?
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON.", valueName: "csv"))
     var labels: String?
@@ -27,6 +27,10 @@ struct VizClassesCommand: ParsableCommand {
 
     func run() throws {
         let output = try PictureOutput(pictures.output, name: "classes", endings: [".svg", ".png"])
+        if list == nil, labels == nil, let run = KeptRun.newest(), run.record != nil, let classes = try run.classes() {
+            Console.note("The training list of the newest run is drawn, \(run.path.escapedForDisplay). For another pass LIST --labels CSV.")
+            return try draw(run.trainingList(), classes, to: output)
+        }
         var (list, labels) = (list, labels)
         if list == nil {
             let set = try PocketHome.dataSet(.small(), pool: WorkerPool())
@@ -39,9 +43,13 @@ struct VizClassesCommand: ParsableCommand {
         for warning in classes.warnings { Console.warning(warning.description) }
         let read = try AnnotationList.read(list, classCount: classes.count)
         for warning in read.warnings { Console.warning(warning.description) }
+        try draw(read, classes, to: output)
+    }
+
+    private func draw(_ list: AnnotationList, _ classes: ClassNames, to output: PictureOutput) throws {
         try output.write(
             frequencyChart(
-                counts: read.clipCounts(classCount: classes.count), classes: classes,
-                title: "Films of each class, \(list.lastPathComponent)"))
+                counts: list.clipCounts(classCount: classes.count), classes: classes,
+                title: "Films of each class, \(list.path.lastPathComponent)"))
     }
 }

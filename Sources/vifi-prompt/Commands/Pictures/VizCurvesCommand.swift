@@ -150,6 +150,8 @@ struct RunLog {
     private mutating func readResults(_ path: String) throws {
         guard fileExists(path) else { return }
         let bytes = try InputFile.contents(of: path, limit: Self.byteLimit)
+        // A run that died in its first epoch has written nothing there.
+        guard !bytes.isEmpty else { return }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
         guard let header = lines.first?.split(separator: ",").map(String.init), header.first == "epoch" else {
             throw PictureError.log(path: path, line: 1)

@@ -42,11 +42,21 @@ struct VizTSNECommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = try PictureOutput([self.output + "/"], name: "tsne", endings: [".svg", ".png", ".csv"])
-        let metricsPath = self.output.appendingPath("metrics.json")
-        try PictureOutput.checkWritable(metricsPath)
+        // What cannot be written is said before films are looked for.
+        _ = try places()
         let pool = model.pool
-        let pictures = try PictureData(data: try data.options, model: model, prompts: prompts, template: data.template, pool: pool)
+        try layOut(PictureData(data: try data.options, model: model, prompts: prompts, template: data.template, pool: pool), pool: pool)
+    }
+
+    private func places() throws -> (files: PictureOutput, metrics: String) {
+        let metrics = output.appendingPath("metrics.json")
+        try PictureOutput.checkWritable(metrics)
+        return (try PictureOutput([output + "/"], name: "tsne", endings: [".svg", ".png", ".csv"]), metrics)
+    }
+
+    /// Writes the layout of these films.
+    func layOut(_ pictures: PictureData, pool: WorkerPool) throws {
+        let (output, metricsPath) = try places()
         // Films cost more than seconds: what cannot work is said before them.
         if let perplexity, perplexity > Double(pictures.list.clips.count - 1) {
             throw EmbeddingError.perplexity(perplexity, count: pictures.list.clips.count)
@@ -123,7 +133,7 @@ struct VizTSNECommand: ParsableCommand {
 
 /// The test films of a picture.
 struct FilmListOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Films: lines `path label`, labels counted from 0; the pocket world's by default.", valueName: "list"))
+    @Option(help: ArgumentHelp("Films: lines `path label`, labels counted from 0; those of the newest run by default, `pocket` for the pocket world's.", valueName: "list"))
     var val: String?
 
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label.", valueName: "csv"))
@@ -148,7 +158,7 @@ struct FilmListOptions: ParsableArguments {
 
     func validate() throws {
         if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
-        guard val == nil || labels != nil else { throw ValidationError("The list's class names are missing; pass --labels CSV.") }
+        guard val == nil || labels != nil || val == CaptionOptions.pocketName else { throw ValidationError("The list's class names are missing; pass --labels CSV.") }
     }
 
     /// As the commands that learn have them.

@@ -128,7 +128,12 @@ enum AnswerLogError: ReportableError {
     case notAnswers(path: String, line: Int)
     case otherSettings(path: String, line: Int)
 
-    var exitStatus: ExitStatus { .badData }
+    var exitStatus: ExitStatus {
+        switch self {
+        case .notAnswers: .inputOutput
+        case .otherSettings: .badConfiguration
+        }
+    }
     var description: String {
         switch self {
         case .notAnswers(let path, let line):

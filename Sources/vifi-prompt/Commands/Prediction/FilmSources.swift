@@ -20,15 +20,25 @@ struct FilmSources {
 
     var mayBeMany: Bool { films.count + folders.count > 1 || !folders.isEmpty }
 
-    /// Films as they are now, each once; those of folders in order of their paths.
+    /// What is there at a moment.
+    struct Found {
+        /// Each once; those of folders in order of their paths.
+        var films: [FoundFilm] = []
+        /// Folders that could not be read, and why: nobody knows what films are in them.
+        var closed: [(folder: String, error: FileError)] = []
+    }
+
+    /// Films as they are now.
     ///
     /// - Parameter tells: says what is passed over.
-    func found(tells: Bool) -> [FoundFilm] {
+    func found(tells: Bool) -> Found {
+        var closed: [(folder: String, error: FileError)] = []
         var result = films.map { FoundFilm(path: $0) ?? FoundFilm(path: $0, byteCount: 0, modified: 0) }
         for folder in folders {
             do {
                 let content = try FilmFolder(folder, recursive: recursive)
                 result += content.films
+                closed += content.closedFolders.map { ($0, FileError(path: $0, problem: .notReadable(reason: "this folder may not be read"))) }
                 guard tells else { continue }
                 var passed: [String] = []
                 if content.otherFileCount > 0 { passed.append(counted(content.otherFileCount, "file that is no film", "files that are no films")) }
@@ -41,10 +51,11 @@ struct FilmSources {
                 for closed in content.closedFolders { Console.warning("\(closed.escapedForDisplay): may not be read; its films are passed over") }
             } catch {
                 // It was there at the start: a disk may have gone and come back.
+                closed.append((folder, error))
                 if tells { Console.warning(error.description) }
             }
         }
         var seen: Set<Bytewise> = []
-        return result.filter { seen.insert($0.path) }
+        return Found(films: result.filter { seen.insert($0.path) }, closed: closed)
     }
 }

@@ -17,7 +17,8 @@ struct PredictCommand: ParsableCommand {
               vifi-prompt predict match.mp4 --prompts p.safetensors --window 2s --stride 1s --save match.srt --save match.svg
               vifi-prompt predict inbox/ --prompts p.safetensors --threshold 0.5 --output answers.jsonl --watch --isolate
 
-            Classes are those of --labels, else the prompt file's, else the pocket world's. Of several --prompts each \
+            Without a model and labels it takes the newest run here, with its own class names, and where there is none the pocket \
+            world's CLIP. Classes are those of --labels, else the prompt file's or its run's. Of several --prompts each \
             answers for itself; the backbone is read and films are decoded once. docs/predict.md explains windows, \
             "none of these", folders and the forms of answers.
             """)

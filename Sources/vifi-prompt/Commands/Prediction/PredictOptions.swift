@@ -6,6 +6,8 @@ import VideoData
 
 extension FilmSpan: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
+    /// As it is typed.
+    public var defaultValueDescription: String { text }
 }
 
 /// Windows that slide over long films.
@@ -109,6 +111,14 @@ struct BatchOptions: ParsableArguments {
 
     func validate() throws {
         guard badVideoPolicy != .replace else { throw ValidationError("--on-bad-video is skip or fail here: no film stands for another.") }
+        if let output {
+            let ending = output.lastPathComponent.split(separator: ".").dropFirst().last.map { $0.lowercased() } ?? ""
+            if ending != "json", TimelineFile(rawValue: ending) != nil || ["tsv", "xlsx"].contains(ending) {
+                throw ValidationError(
+                    "--output \(output.escapedForDisplay): it keeps a JSON object a line, so that the same command goes on where it stopped; give it a "
+                        + "name that ends with .jsonl. For a table: --csv > answers.csv.")
+            }
+        }
         guard output != nil || !retryFailed else { throw ValidationError("--retry-failed is about the films in --output.") }
         for (flag, span) in [("--every", every), ("--settle", settle)] where span.unit != .seconds {
             throw ValidationError("\(flag) is a time, such as 2s.")

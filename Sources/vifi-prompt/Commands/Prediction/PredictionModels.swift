@@ -20,18 +20,21 @@ struct PredictionModels {
         settings: Recipe, model: ModelOptions, prompts: [String], labels: [String], noneTexts: [String], template: String?,
         anyBackbone: Bool, pool: WorkerPool
     ) throws {
+        let labels = labels.isEmpty ? settings.data.labels.map { [$0] } ?? [] : labels
+        let selection = try Selection(prompts: prompts.first, backbone: settings.model.checkpoint, namesData: !labels.isEmpty)
+        let settings = try selection.settings(settings)
         let first = try Subject(
-            prompts: prompts.first, backbone: settings.model.checkpoint, vocabulary: model.vocabulary, activation: model.activation,
+            prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: anyBackbone, precision: model.precision ?? settings.model.precision)
         let side = first.backbone.architecture.imagePixels
         if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
         let subjects = try [first] + prompts.dropFirst().map { try Subject(prompts: $0, sharing: first, anyBackbone: anyBackbone) }
         let views = settings.evaluation.views ?? .single
-        let lists = try Self.classLists(labels.isEmpty ? settings.data.labels.map { [$0] } ?? [] : labels)
+        let lists = try Self.classLists(labels)
         var built: [FilmModel] = []
         var parts = ["crops \(views.crops) clips \(views.clips) compat \(Quirk.text(of: settings.compat ?? []))"]
         for (index, subject) in subjects.enumerated() {
-            let names = try Self.classNames(of: subject, list: lists.count > 1 ? lists[index] : lists.first, isNamed: model.backbone != nil)
+            let names = try Self.classNames(of: subject, list: lists.count > 1 ? lists[index] : lists.first, selection)
             subject.warn(ofUnused: template)
             let template = template ?? settings.testTemplate(hasPrompts: subject.prompts != nil)
             let classifier = try subject.classifier(
@@ -67,11 +70,11 @@ struct PredictionModels {
         }
     }
 
-    /// - Parameter isNamed: the command line names a backbone.
-    private static func classNames(of subject: Subject, list: ClassNames?, isNamed: Bool) throws -> [String] {
+    private static func classNames(of subject: Subject, list: ClassNames?, _ selection: Selection) throws -> [String] {
         if let list { return list.names }
         if let header = subject.prompts?.header, !header.classNames.isEmpty { return header.classNames }
-        guard !isNamed, subject.prompts == nil else { throw SettingsError.noSource }
+        if let own = try selection.run?.classes() { return own.names }
+        guard selection.isPocket else { throw SettingsError.noSource }
         Console.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
         return PocketCatalogue.small().classes.map(\.name)
     }

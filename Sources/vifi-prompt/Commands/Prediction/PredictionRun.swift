@@ -16,11 +16,15 @@ struct PredictionRun {
     private let log: AnswerLog?
     /// For each model, in the names of saved files.
     private let suffixes: [String]
-    private var savedPaths: Set<Bytewise> = []
     private let pictures: PictureRules
+    /// Files of time lines that were written, and of which films.
+    private var saved: [Bytewise: String] = [:]
     private let isolated: IsolatedFilms?
     private let reader: any FilmReading
-    private var failures: [any Error] = []
+    /// Films that could not be read, in their order, and why. One that is read later, when it is whole, is none.
+    private var failures: [(film: String, error: any Error)] = []
+    /// Folders that could not be read when films were last looked for.
+    private var closed: [(folder: String, error: FileError)] = []
     private var doneCount = 0
     private var hasHeader = false
     /// One film was named: its error is the command's.
@@ -42,8 +46,6 @@ struct PredictionRun {
         suffixes = TimelineFile.suffixes(of: models)
         for pattern in forms.saved {
             if savesMany, !pattern.contains("{}") { throw TimelineFileError.severalFilms(path: pattern) }
-            // With answers of an earlier run, the time line may be its own.
-            if !pattern.contains("{}"), !forms.force, log == nil, fileExists(pattern) { throw TimelineFileError.exists(path: pattern) }
         }
         if batch.isolate {
             let films = IsolatedFilms(shortSide: models[0].transform.shortSide, pictures: pictures) { path, warnings in Self.warn(path, warnings) }
@@ -69,7 +71,10 @@ struct PredictionRun {
         if batch.watch {
             try watch(sources)
         } else {
-            let films = sources.found(tells: true)
+            let found = sources.found(tells: true)
+            let films = found.films
+            closed = found.closed
+            try checkSaved(films)
             let left = pending(films)
             if left.count < films.count {
                 let waiting = Set<Bytewise>(texts: left.map(\.path))
@@ -85,10 +90,26 @@ struct PredictionRun {
 
     private mutating func finish(total: Int) throws {
         if let log = batch.output { Console.note("Answers: \(log.escapedForDisplay)") }
-        guard let first = failures.first else { return }
+        guard let first = failures.first?.error ?? closed.first?.error else { return }
         if isSingle { throw first }
         throw PredictionFailure(
-            failed: failures.count, total: total, status: (first as? any ReportableError)?.exitStatus ?? .software)
+            failed: failures.count, total: total, closedFolders: closed.count,
+            status: (first as? any ReportableError)?.exitStatus ?? .software)
+    }
+
+    /// Finds out before the work where two films would be saved in one file, or over what is there.
+    private func checkSaved(_ films: [FoundFilm]) throws(TimelineFileError) {
+        func place(_ path: String) -> String { (resolvedPath(path.parentDirectory) ?? path.parentDirectory).appendingPath(path.lastPathComponent) }
+        var taken: [String: String] = [:]
+        for film in films {
+            for (pattern, suffix) in forms.saved.flatMap({ pattern in suffixes.map { (pattern, $0) } }) {
+                let path = TimelineFile.path(pattern, film: film.path, suffix: suffix)
+                if let other = taken.updateValue(film.path, forKey: place(path)) { throw .twice(path: path, films: [other, film.path]) }
+                if let output = batch.output, place(output) == place(path) { throw .overAnswers(path: path) }
+                // With answers of an earlier run, the time line may be its own.
+                if !forms.force, log == nil, fileExists(path) { throw .exists(path: path) }
+            }
+        }
     }
 
     /// Films that some model has not answered yet.
@@ -107,7 +128,10 @@ struct PredictionRun {
         let start = clock.now
         var isFirst = true
         while !Interruption.isRequested {
-            let films = sources.found(tells: isFirst)
+            let found = sources.found(tells: isFirst)
+            let films = found.films
+            closed = found.closed
+            if isFirst { try checkSaved(films) }
             if isFirst { Console.note("Waiting for films in \(sources.folders.map(\.escapedForDisplay).joined(separator: ", ")); Ctrl-C ends it") }
             isFirst = false
             let ready = arrivals.ready(
@@ -121,6 +145,7 @@ struct PredictionRun {
         }
         if arrivals.waitingCount > 0 { throw interruption }
         Console.note("\(counted(doneCount, "film", "films")) answered, nothing is waiting")
+        try finish(total: doneCount + failures.count)
     }
 
     /// Until then, or a signal.
@@ -198,8 +223,16 @@ struct PredictionRun {
     private mutating func settle(_ film: FoundFilm, _ outcome: Result<[FilmAnswer], any Error>) throws {
         switch outcome {
         case .success(let answers):
+            failures.removeAll { $0.film == film.path }
             // What is noted down is done: so that comes after all that could fail.
-            for (answer, suffix) in zip(answers, suffixes) { try save(answer, suffix: suffix) }
+            do {
+                for (answer, suffix) in zip(answers, suffixes) { try save(answer, suffix: suffix) }
+            } catch let error as TimelineFileError where batch.watch {
+                // Of a film that came later than the check of names: the others are still waited for.
+                failures.append((film.path, error))
+                Console.error(error.description)
+                return
+            }
             try log?.append(
                 answers.filter { !(log?.isDone(film, prompts: prompts(of: $0.model)) ?? false) }.map { FilmLine($0, style) }, of: film)
             for answer in answers { tell(answer) }
@@ -208,18 +241,23 @@ struct PredictionRun {
             if error is PredictionInterrupted { throw error }
             // Ctrl-C at a terminal reaches workers, too: that is no fault of the film.
             try checkInterruption()
-            guard batch.badVideoPolicy == .skip else { throw error }
-            // Nor is what the machine lacks to read any film.
+            let lines = models.map { FilmLine(film: film.path, prompts: prompts(of: $0), failure: error) }
+            guard batch.badVideoPolicy == .skip else {
+                if forms.json { for line in lines { Console.result(line.text) } }
+                throw error
+            }
+            // What the machine lacks to read any film is not the film's fault either.
             if (error as? any ReportableError)?.exitStatus == .unavailable { throw error }
             if batch.watch, FoundFilm(path: film.path).map({ !$0.isUnchanged(from: film) }) ?? true {
                 Console.note("\(film.path.escapedForDisplay): changed while it was read; it is looked at again when it is whole")
                 return
             }
-            failures.append(error)
-            let lines = models.map { FilmLine(film: film.path, prompts: prompts(of: $0), failure: error) }
+            failures.removeAll { $0.film == film.path }
+            failures.append((film.path, error))
             try log?.append(lines, of: film)
-            guard !isSingle else { return }
             if forms.json { for line in lines { Console.result(line.text) } }
+            // The only one's error is the command's, which is told at the end.
+            guard !isSingle else { return }
             Console.error((error as? any ReportableError)?.description ?? "\(error)")
         }
     }
@@ -240,8 +278,12 @@ struct PredictionRun {
         guard case .timeline(let timeline, let segments) = answer.content else { return }
         for pattern in forms.saved {
             let path = TimelineFile.path(pattern, film: answer.film, suffix: suffix)
-            let isAgain = !savedPaths.insert(path)
-            guard !isAgain || batch.watch else { throw TimelineFileError.twice(path: path) }
+            let other = saved.updateValue(answer.film, forKey: Bytewise(path))
+            let isAgain = other?.hasSameBytes(as: answer.film) == true
+            if let other, !isAgain {
+                saved[path] = other
+                throw TimelineFileError.twice(path: path, films: [other, answer.film])
+            }
             guard let form = TimelineFile(path) else { continue }
             let isOwn = isAgain || log?.hasAnswered(answer.film, prompts: prompts(of: answer.model)) == true
             if forms.force || isOwn || !fileExists(path) {
@@ -259,9 +301,14 @@ struct PredictionRun {
 private struct PredictionFailure: ReportableError {
     let failed: Int
     let total: Int
+    let closedFolders: Int
     let status: ExitStatus
     var exitStatus: ExitStatus { status }
-    var description: String { "\(failed) of \(total) films could not be read; the others are answered above." }
+
+    var description: String {
+        let parts = [failed > 0 ? "\(failed) of \(total) films" : nil, closedFolders > 0 ? counted(closedFolders, "folder", "folders") : nil]
+        return "\(parts.compactMap(\.self).joined(separator: " and ")) could not be read; the other films are answered above."
+    }
 }
 
 /// A signal asked for the end before all films were answered.

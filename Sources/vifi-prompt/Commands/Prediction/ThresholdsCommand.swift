@@ -12,18 +12,20 @@ struct ThresholdsCommand: ParsableCommand {
               vifi-prompt eval --prompts p.safetensors --val val.txt --labels labels.csv --output scores
               vifi-prompt thresholds scores/predictions.jsonl --accuracy 90
 
+            Without a file it takes the predictions of the newest evaluation in runs/.
+
             A row a threshold: films that are answered (coverage), answers that are right (accuracy). Films that show \
             none of the classes tell how many of such get an answer even so: label a folder of them with \
             `predict none/ --json` and pass that as --outsiders.
             """)
 
-    @Argument(help: ArgumentHelp("predictions.jsonl of an evaluation.", valueName: "jsonl"))
-    var predictions: String
+    @Argument(help: ArgumentHelp("predictions.jsonl of an evaluation; that of the newest one in runs/ by default.", valueName: "jsonl"))
+    var predictions: String?
 
     @Option(help: ArgumentHelp("Answers of `predict --json` to films that show none of the classes.", valueName: "jsonl"))
     var outsiders: String?
 
-    @Option(help: ArgumentHelp("Also the least threshold at which so many of the answers are right, in percent.", valueName: "percent"))
+    @Option(help: ArgumentHelp("Also the lowest threshold at which so many of the answers are right, in percent.", valueName: "percent"))
     var accuracy: Double?
 
     @Option(help: ArgumentHelp("Thresholds to show, with commas; 0 to 0.9 in steps of 0.1 by default.", valueName: "numbers"))
@@ -32,9 +34,9 @@ struct ThresholdsCommand: ParsableCommand {
     @Flag(help: "The table as JSON.")
     var json = false
 
-    private var thresholds: [Double]? {
-        guard let at else { return (0..<10).map { Double($0) / 10 } }
-        let numbers = at.split(separator: ",").map { Double($0.trimmingCharacters(in: .whitespaces)) }
+    private var thresholds: [Float]? {
+        guard let at else { return (0..<10).map { Float($0) / 10 } }
+        let numbers = at.split(separator: ",").map { Float($0.trimmingCharacters(in: .whitespaces)) }
         guard !numbers.isEmpty, numbers.allSatisfy({ $0.map { (0...1).contains($0) } ?? false }) else { return nil }
         return numbers.compactMap(\.self).sorted()
     }
@@ -47,7 +49,7 @@ struct ThresholdsCommand: ParsableCommand {
     /// What `--json` prints.
     private struct Report: Encodable {
         struct Row: Encodable {
-            let threshold: Double
+            let threshold: Float
             let answered: Int
             let coverage: Double
             let correct: Int
@@ -72,15 +74,18 @@ struct ThresholdsCommand: ParsableCommand {
         let outsiders: Int?
         let rows: [Row]
         let reaching: Row?
+        /// The lowest threshold above that at which too few answers are right again.
+        let failing: Row?
         let mostRight: Row?
 
         private enum CodingKeys: String, CodingKey {
-            case films, outsiders, rows, reaching
+            case films, outsiders, rows, reaching, failing
             case mostRight = "most_right"
         }
     }
 
     func run() throws {
+        let predictions = try self.predictions ?? newest()
         let answers = try ScoredLine.read(predictions).map { line in
             guard let known = line.answer else { throw ThresholdsError.noTruth(path: predictions) }
             return known
@@ -96,26 +101,38 @@ struct ThresholdsCommand: ParsableCommand {
             try Console.json(
                 Report(
                     films: answers.count, outsiders: strangers?.count, rows: rows.map(Report.Row.init),
-                    reaching: reaching.map(Report.Row.init), mostRight: mostRight.map(Report.Row.init)))
+                    reaching: reaching.map { Report.Row($0.row) }, failing: reaching?.failing.map(Report.Row.init), mostRight: mostRight.map(Report.Row.init)))
             return
         }
         show(rows, outsiders: strangers?.count)
         if let accuracy {
             let text = ProgressReporter.decimal(accuracy, places: accuracy == accuracy.rounded() ? 0 : 1)
             if let reaching {
-                Console.result("\(text) % of the answers are right from --threshold \(Self.threshold(reaching)) on: \(Self.words(reaching))")
+                Console.result(
+                    "\(text) % of the answers are right at --threshold \(reaching.row.threshold), the lowest: \(Self.words(reaching.row))")
+                if let failing = reaching.failing {
+                    Console.result(
+                        "but not at every higher one: at --threshold \(failing.threshold) \(failing.accuracy.map(percent) ?? "none") of the answers are right")
+                }
             } else {
                 Console.result("at no threshold \(text) % of the answers are right")
             }
         }
         if let mostRight {
-            Console.result("most films are dealt with rightly at --threshold \(Self.threshold(mostRight)): \(Self.words(mostRight))")
+            Console.result("most films are dealt with rightly at --threshold \(mostRight.threshold): \(Self.words(mostRight))")
         }
     }
 
-    /// Rounded down, so that the films it was measured on are still answered.
-    private static func threshold(_ row: ThresholdTable.Row) -> String {
-        ProgressReporter.decimal((row.threshold * 10_000).rounded(.down) / 10_000, places: 4)
+    /// The predictions of the evaluation that was written last.
+    private func newest() throws -> String {
+        func modified(_ path: String) -> Date {
+            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date ?? .distantPast
+        }
+        let folder = BackboneFinder.runsFolder
+        let files = ((try? directoryEntries(folder)) ?? []).map { folder.appendingPath($0).appendingPath(EvaluationFolder.predictionsName) }
+        guard let newest = files.filter(isRegularFile).max(by: { modified($0) < modified($1) }) else { throw ThresholdsError.noEvaluation }
+        Console.note("The newest evaluation: \(newest.escapedForDisplay). For another name its file.")
+        return newest
     }
 
     private static func words(_ row: ThresholdTable.Row) -> String {
@@ -130,7 +147,8 @@ struct ThresholdsCommand: ParsableCommand {
             "\(counted(films, "film", "films"))" + (outsiders.map { ", \(counted($0, "outsider", "outsiders"))" } ?? "")
                 + "\nthreshold  answered  coverage  right  accuracy" + (outsiders == nil ? "" : "  outsiders answered"))
         for row in rows {
-            var line = right(ProgressReporter.decimal(row.threshold, places: 2), 9) + right("\(row.answered)", 10)
+            let hasTwoPlaces = (row.threshold * 100).rounded() / 100 == row.threshold
+            var line = right(hasTwoPlaces ? ProgressReporter.decimal(Double(row.threshold), places: 2) : "\(row.threshold)", 9) + right("\(row.answered)", 10)
             line += right(percent(row.coverage), 10) + right("\(row.correct)", 7) + right(row.accuracy.map(percent) ?? "–", 10)
             if let outsiders, let fooled = row.fooled {
                 line += right("\(fooled) (\(percent(100 * Double(fooled) / Double(max(1, outsiders)))))", 20)
@@ -154,7 +172,7 @@ private struct ScoredLine: Decodable {
     }
 
     private struct Score: Decodable {
-        var probability: Double
+        var probability: Float
     }
 
     private struct Window: Decodable {
@@ -164,8 +182,8 @@ private struct ScoredLine: Decodable {
     private var label: Class?
     private var predicted: Class?
     private var prediction: Class?
-    private var probability: Double?
-    private var probabilities: [Double]?
+    private var probability: Float?
+    private var probabilities: [Float]?
     private var rank: Int?
     private var scores: [Score]?
     private var windows: [Window]?
@@ -177,7 +195,7 @@ private struct ScoredLine: Decodable {
     }
 
     /// One a film, or one a window.
-    var bestProbabilities: [Double] {
+    var bestProbabilities: [Float] {
         if let windows { return windows.compactMap { $0.scores.first?.probability } }
         return [scores?.first?.probability ?? probability ?? probabilities?.max()].compactMap(\.self)
     }
@@ -200,8 +218,12 @@ enum ThresholdsError: ReportableError {
     case badLine(path: String, line: Int)
     case noTruth(path: String)
     case nothing(path: String)
+    case noEvaluation
 
-    var exitStatus: ExitStatus { .badData }
+    var exitStatus: ExitStatus {
+        if case .noEvaluation = self { .missingInput } else { .badData }
+    }
+
     var description: String {
         switch self {
         case .badLine(let path, let line):
@@ -209,6 +231,8 @@ enum ThresholdsError: ReportableError {
         case .noTruth(let path):
             "\(path.escapedForDisplay): its films have no label, so nobody knows what is right. Pass predictions.jsonl of an evaluation."
         case .nothing(let path): "\(path.escapedForDisplay): holds no films that were answered."
+        case .noEvaluation:
+            "no evaluation in \(BackboneFinder.runsFolder)/. `vifi-prompt eval` makes one; or name the predictions.jsonl of another."
         }
     }
 }

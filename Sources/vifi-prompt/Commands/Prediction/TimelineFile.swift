@@ -85,12 +85,13 @@ enum TimelineFile: String, CaseIterable {
 enum TimelineFileError: ReportableError {
     case severalFilms(path: String)
     case exists(path: String)
-    /// Of films with the same name in different folders.
-    case twice(path: String)
+    /// Of films with the same name in different folders, or with another ending.
+    case twice(path: String, films: [String])
+    case overAnswers(path: String)
 
     var exitStatus: ExitStatus {
         switch self {
-        case .severalFilms, .twice: .usage
+        case .severalFilms, .twice, .overAnswers: .usage
         case .exists: .inputOutput
         }
     }
@@ -99,8 +100,12 @@ enum TimelineFileError: ReportableError {
         switch self {
         case .severalFilms(let path):
             "--save \(path.escapedForDisplay): several time lines would go to one file. Put {} in its name for the film's, such as out/{}.srt."
-        case .twice(let path):
-            "\(path.escapedForDisplay): two films would be saved there. Tell them apart by their folders: --save '{dir}/{}.srt'."
+        case .twice(let path, let films):
+            "\(path.escapedForDisplay): two films would be saved there: \(films.map(\.escapedForDisplay).joined(separator: " and ")). "
+                + (Set(films.map(\.parentDirectory)).count > 1
+                    ? "Tell them apart by their folders: --save '{dir}/{}.\(TimelineFile(path)?.rawValue ?? "srt")'."
+                    : "Rename one of them, or label them with two commands.")
+        case .overAnswers(let path): "\(path.escapedForDisplay): is the file of --output, too. Name another one with --save."
         case .exists(let path):
             "\(path.escapedForDisplay): is there already. Name another file with --save, or pass --force to overwrite it."
         }

@@ -80,8 +80,9 @@ struct ExportCommand: ParsableCommand {
     }
 
     func run() throws {
-        guard let source = prompts ?? BackboneFinder.newestPrompts() else { throw ExportError.noPrompts }
-        if prompts == nil { Console.note("Prompts: \(source.escapedForDisplay) (newest run)") }
+        // Class names are what is written with the prompts, as films are to predict: they choose no model. A backbone that does not
+        // belong to the prompts is refused.
+        guard let source = try Selection(prompts: prompts, backbone: nil, namesData: false, needsPrompts: true).prompts else { throw ExportError.noPrompts }
         let (file, backbone) = try PromptFile.load(source, backbone: backbone, anyBackbone: anyBackbone)
         let target = try target(for: source)
         switch form {

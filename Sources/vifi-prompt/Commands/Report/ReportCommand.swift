@@ -16,8 +16,10 @@ struct ReportCommand: ParsableCommand {
             A folder whose files are damaged is refused; films that are gone are named in the page.
             """)
 
-    @Argument(help: ArgumentHelp("Folders that learn, bridge, evaluate, ablate or viz wrote, or folders of such.", valueName: "folder"))
-    var folders: [String]
+    @Argument(
+        help: ArgumentHelp(
+            "Folders that learn, bridge, evaluate, ablate or viz wrote, or folders of such; the newest run in runs/ by default.", valueName: "folder"))
+    var named: [String] = []
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The page.", valueName: "file"))
     var output = "report.html"
@@ -56,10 +58,11 @@ struct ReportCommand: ParsableCommand {
     func run() throws {
         try PictureOutput.checkWritable(output)
         guard force || !fileExists(output) else { throw ReportError.exists(path: output) }
+        let folders = try named.isEmpty ? [newest()] : named
         if !allowRepeats { try RepeatedFile.refuse(among: folders) }
         let material = try ReportMaterial(folders)
         if !allowRepeats { try SameRuns.refuse(among: material.runs.map(\.path)) }
-        let page = try page(material)
+        let page = try page(material, folders)
         let text = page.html
         try createDirectory(output.parentDirectory)
         try DurableFile.write(text, to: output)
@@ -67,7 +70,13 @@ struct ReportCommand: ParsableCommand {
         if !openNothing { Console.note("\(bytes(text.utf8.count)). Open it with any browser.") }
     }
 
-    private func page(_ material: ReportMaterial) throws -> ReportPage {
+    private func newest() throws -> String {
+        guard let run = KeptRun.newest() else { throw ValidationError("Missing expected argument '<folder>': nothing was learned in \(BackboneFinder.runsFolder)/ that could be meant.") }
+        Console.note("The newest run: \(run.path.escapedForDisplay). For others name their folders.")
+        return run.path
+    }
+
+    private func page(_ material: ReportMaterial, _ folders: [String]) throws -> ReportPage {
         let results = ReportResults(material: material)
         let films = ReportFilms(material: material, filmLimit: self.films)
         let pool = model.pool
@@ -79,15 +88,15 @@ struct ReportCommand: ParsableCommand {
         }
         return ReportPage(
             title: title ?? "vifi-prompt report: " + folders.map { (resolvedPath($0) ?? $0).lastPathComponent }.filter { !$0.isEmpty }.prefix(3).joined(separator: ", "),
-            introduction: introduction(material),
+            introduction: introduction(material, folders),
             sections: [
-                results.section(), try results.paper(PaperTables()), try results.curves(), try results.grids(), try films.classes(),
+                results.section(), try results.paper(PaperTables(), KnownDataSets()), try results.curves(), try results.grids(), try films.classes(),
                 try films.films(), try models.attention(of: explained), try models.layouts(computes: tsne), settings.section(),
                 try settings.cost(),
             ])
     }
 
-    private func introduction(_ material: ReportMaterial) -> [HTML] {
+    private func introduction(_ material: ReportMaterial, _ folders: [String]) -> [HTML] {
         let kinds: [(count: Int, one: String, many: String)] = [
             (material.runs.count, "run", "runs"), (material.evaluations.count, "evaluation", "evaluations"),
             (material.protocols.count, "protocol", "protocols"), (material.grids.count, "grid", "grids"),
@@ -95,11 +104,15 @@ struct ReportCommand: ParsableCommand {
         ]
         let counts = kinds.filter { $0.count > 0 }.map { counted($0.count, $0.one, $0.many) }
         var parts: [HTML] = []
-        if material.isPocket {
+        let pocket = material.ofPocket
+        if !pocket.isEmpty {
+            // A grid has no films of its own: its runs have.
+            let isAll = pocket.count == material.names.count - material.grids.count
             parts.append(
                 .paragraph(
-                    "This is the pocket world: small drawn films and a CLIP of 1.5 million parameters. It shows that method and code work; "
-                        + "its percentages say nothing about real videos.", "warning"))
+                    (isAll ? "This is the pocket world: " : "Of the pocket world are \(pocket.prefix(8).joined(separator: ", "))\(pocket.count > 8 ? ", …" : ""): ")
+                        + "small drawn films and a CLIP of 1.5 million parameters. It shows that method and code work; "
+                        + "its percentages say nothing about real videos.", isAll ? "warning" : "note"))
         }
         parts.append(.paragraph("\(counts.joined(separator: ", ")) in \(folders.map { "“\($0)”" }.joined(separator: ", ")). Made by vifi-prompt \(vifiPromptVersion)."))
         if !material.runs.isEmpty, material.evaluations.isEmpty, material.retrievals.isEmpty {
