@@ -3,6 +3,8 @@ package struct FileError: ReportableError, Equatable {
     package enum Problem: Sendable, Equatable {
         case missing
         case notReadable(reason: String)
+        /// The file is there; the disk, the network or the machine's limits are at fault.
+        case cannotRead(reason: String)
         /// A file of our own that holds something else; the reason ends with what to do.
         case damaged(reason: String)
         /// A directory, FIFO, device or socket where a file is needed.
@@ -14,8 +16,16 @@ package struct FileError: ReportableError, Equatable {
         case cannotWrite(reason: String)
         /// What was read back after writing differs from what was written.
         case notDurable
+        /// Written, but perhaps not there after a power cut.
+        case notSynced(reason: String)
         case noSpace(neededBytes: Int, freeBytes: Int)
         case locked
+        /// Where the file system has no locks, `file` says who uses it.
+        case lockedBy(owner: String, file: String)
+        /// A folder that this program did not make, and what is in it.
+        case foreign(entry: String)
+        /// To be written, and read by the same command.
+        case isInput
     }
 
     package let path: String
@@ -30,7 +40,8 @@ package struct FileError: ReportableError, Equatable {
         switch problem {
         case .missing, .notReadable: .missingInput
         case .damaged, .notRegular, .tooLarge, .truncated: .badData
-        case .cannotCreate, .cannotWrite, .notDurable, .noSpace, .locked: .inputOutput
+        case .cannotRead, .cannotCreate, .cannotWrite, .notDurable, .notSynced, .noSpace, .locked, .lockedBy, .foreign: .inputOutput
+        case .isInput: .usage
         }
     }
 
@@ -41,6 +52,8 @@ package struct FileError: ReportableError, Equatable {
             "\(name): no such file. Check the path."
         case .notReadable(let reason):
             "\(name): cannot be opened: \(reason)."
+        case .cannotRead(let reason):
+            "\(name): reading failed: \(reason). The file itself need not be at fault; try again when that is mended."
         case .damaged(let reason):
             "\(name): \(reason)."
         case .notRegular(let kind):
@@ -57,10 +70,33 @@ package struct FileError: ReportableError, Equatable {
         case .notDurable:
             "\(name): what was read back differs from what was written. The disk is failing; "
                 + "the previous file, if any, is untouched."
+        case .notSynced(let reason):
+            "\(name): was written, but its folder cannot be synced: \(reason). After a power cut it may be gone."
         case .noSpace(let neededBytes, let freeBytes):
             "\(name): \(neededBytes) bytes needed, \(freeBytes) free. Free some space or write elsewhere."
         case .locked:
             "\(name): another vifi-prompt is using it. Wait for it or choose another --output."
+        case .lockedBy(let owner, let file):
+            "\(name): another vifi-prompt is using it: \(owner.escapedForDisplay), says \(file.escapedForDisplay), since this file system "
+                + "has no locks. Wait for it; if it is gone, remove that file."
+        case .foreign(let entry):
+            "\(name): holds \(entry.escapedForDisplay), which this command did not write, so nothing is written there. "
+                + "Choose another --output, or move it away."
+        case .isInput:
+            "\(name): would be overwritten, and is read by this very command. Choose another --output."
         }
     }
+
+    /// What the system said, without the file and the remedy.
+    package var reason: String {
+        switch problem {
+        case .notReadable(let reason), .cannotRead(let reason), .cannotCreate(let reason), .cannotWrite(let reason), .notSynced(let reason),
+            .damaged(let reason):
+            reason
+        default: description
+        }
+    }
+
+    /// Whether reading failed for reasons that lie outside the file, so that nothing is known about it.
+    package var isTransient: Bool { if case .cannotRead = problem { true } else { false } }
 }

@@ -15,13 +15,13 @@ package struct InputFile: ~Copyable {
         guard !path.utf8.contains(0) else { throw FileError(path: path, problem: .missing) }
         let descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw FileError(path: path, problem: errno == ENOENT || errno == ENOTDIR ? .missing : .notReadable(reason: systemErrorText()))
+            throw FileError(path: path, problem: errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable())
         }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else {
-            let reason = systemErrorText()
+            let problem = FileError.Problem.unreadable()
             close(descriptor)
-            throw FileError(path: path, problem: .notReadable(reason: reason))
+            throw FileError(path: path, problem: problem)
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
@@ -49,7 +49,7 @@ package struct InputFile: ~Copyable {
             } else if got == 0 {
                 throw FileError(path: path, problem: .truncated(offset: offset + done, needed: buffer.count - done, byteCount: offset + done))
             } else if errno != EINTR {
-                throw FileError(path: path, problem: .notReadable(reason: systemErrorText()))
+                throw FileError(path: path, problem: .unreadable())
             }
         }
     }
@@ -62,7 +62,7 @@ package struct InputFile: ~Copyable {
             let got = unsafe pread(descriptor, buffer.baseAddress, wanted, off_t(offset))
             if got >= 0 { return got }
             guard errno == EINTR else {
-                throw FileError(path: path, problem: .notReadable(reason: systemErrorText()))
+                throw FileError(path: path, problem: .unreadable())
             }
         }
     }
@@ -90,6 +90,14 @@ package struct InputFile: ~Copyable {
             throw FileError(path: path, problem: .tooLarge(byteCount: file.byteCount, limit: limit))
         }
         return try file.bytes(at: 0, count: file.byteCount)
+    }
+}
+
+extension FileError.Problem {
+    /// For the current `errno` of opening or reading: rights and names are the file's, everything else is not.
+    static func unreadable() -> Self {
+        let isOfFile = [EACCES, EPERM, ELOOP, ENAMETOOLONG, EISDIR, ENXIO, ENODEV, EINVAL, ETXTBSY].contains(errno)
+        return isOfFile ? .notReadable(reason: systemErrorText()) : .cannotRead(reason: systemErrorText())
     }
 }
 

@@ -86,24 +86,22 @@ package struct ListFolder {
     /// Writes all files durably. What does not fit on the disk fails before any of them (of 200 at a time) is
     /// there, so that old and new lists do not mix.
     ///
+    /// - Parameter inputs: what the lists were made from, which stays in any case.
     /// - Throws: `wouldOverwrite` before anything is written, where a file is there and `isForced` is not.
-    package func write(isForced: Bool) throws {
-        let present = texts.map(\.name).filter { fileExists(path.appendingPath($0)) }
-        guard isForced || present.isEmpty else { throw DatasetError(path: path, problem: .wouldOverwrite(files: present)) }
+    package func write(isForced: Bool, inputs: [String] = []) throws {
+        try checkFree(isForced: isForced, inputs: inputs)
         try createDirectory(path)
         for start in stride(from: 0, to: texts.count, by: Self.openFileLimit) {
-            try write(texts[start..<min(start + Self.openFileLimit, texts.count)])
+            try DurableFile.write(
+                texts[start..<min(start + Self.openFileLimit, texts.count)].map { ($0.name, Array($0.text.utf8)) }[...], in: path)
         }
     }
 
-    /// Writes the first file under another name, then the others, and gives it its own name when they have theirs.
-    private func write(_ rest: ArraySlice<(name: String, text: String)>) throws {
-        guard let (name, text) = rest.first else { return }
-        let bytes = Array(text.utf8)
-        var file = try DurableFile(path: path.appendingPath(name), expectedByteCount: bytes.count)
-        try file.write(bytes)
-        try write(rest.dropFirst())
-        try file.commit()
+    private func checkFree(isForced: Bool, inputs: [String]) throws {
+        let paths = texts.map { path.appendingPath($0.name) }
+        try refuseOverInputs(paths, inputs: inputs)
+        let present = texts.map(\.name).filter { fileExists(path.appendingPath($0)) }
+        guard isForced || present.isEmpty else { throw DatasetError(path: path, problem: .wouldOverwrite(files: present)) }
     }
 }
 

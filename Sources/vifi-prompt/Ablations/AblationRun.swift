@@ -91,7 +91,7 @@ struct AblationRun {
     ///   - resume: the command that goes on after an interruption.
     func run(threads: Int?, resume: String) throws {
         if isDirectory(path), !fileExists(path.appendingPath(Self.recordName)),
-            let other = try directoryEntries(path).first(where: { $0 != ".lock" })
+            let other = try directoryEntries(path).first(where: { !FolderMark.isOwn($0) && !TemporaryPath.isName($0, of: Self.recordName) })
         {
             throw AblationError.notAGrid(path: path, holds: other)
         }

@@ -65,11 +65,16 @@ struct DataCheckCommand: ParsableCommand {
         if let writeGood, !force, fileExists(writeGood) {
             throw DatasetError(path: writeGood.parentDirectory, problem: .wouldOverwrite(files: [writeGood.lastPathComponent]))
         }
+        if let writeGood {
+            try refuseOverInputs([writeGood], inputs: lists + [labels].compactMap(\.self))
+            // Before films are decoded, not after them.
+            try proveWritable(file: writeGood)
+        }
         var report = Report()
+        var good: [AnnotatedClip] = []
         for list in read {
             for warning in list.warnings { Console.warning(warning.description) }
-            let good = try check(list, &report)
-            if let writeGood { try write(good, of: list, to: writeGood) }
+            good = try check(list, &report)
         }
         if json {
             try Console.json(report)
@@ -79,6 +84,8 @@ struct DataCheckCommand: ParsableCommand {
             }
             Console.result("\(counted(report.films, "film", "films")), \(report.broken) broken, \(report.odd) odd")
         }
+        // Last, as it may be that nothing can be written.
+        if let writeGood, let list = read.first { try write(good, of: list, to: writeGood) }
         if report.broken > 0 { throw ExitCode(ExitStatus.badData.rawValue) }
     }
 

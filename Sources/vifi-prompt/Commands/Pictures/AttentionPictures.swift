@@ -162,7 +162,7 @@ struct SampledFilm: ~Copyable {
             progress.show(start + frames.count)
         }
         progress.finish()
-        try writer.finish()
+        try DurableFile.write(PictureMark.marked(writer.finishedBytes(), path: path), to: path)
     }
 
     private static func banners(over views: [AttentionView], width: Int) throws(ChartError) -> [Picture] {

@@ -26,7 +26,7 @@ struct VizClassesCommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = try PictureOutput(pictures.output, name: "classes", endings: [".svg", ".png"])
+        let output = try PictureOutput(pictures.output, name: "classes", endings: [".svg", ".png"], isForced: pictures.force)
         var (list, labels) = (list, labels)
         if list == nil {
             let set = try PocketHome.dataSet(.small(), pool: WorkerPool())

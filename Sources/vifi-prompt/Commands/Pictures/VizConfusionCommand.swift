@@ -28,7 +28,7 @@ struct VizConfusionCommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = try PictureOutput(pictures.output, name: "confusion", endings: [".svg", ".png"])
+        let output = try PictureOutput(pictures.output, name: "confusion", endings: [".svg", ".png"], isForced: pictures.force)
         let table = try path.map(ConfusionTable.read) ?? evaluated()
         try output.write(table.chart)
         for line in table.mostFrequentErrors(5) { Console.note(line) }

@@ -77,8 +77,23 @@ struct PredictionRun {
                     "\(films.count - left.count) of \(films.count) films are answered already"
                         + (failed > 0 ? "; \(failed) of them could not be read (--retry-failed tries again)" : ""))
             }
+            try proveSaving(left)
             try answer(left)
             try finish(total: films.count)
+        }
+    }
+
+    /// Shows that time lines can be saved before the first film is looked at.
+    private func proveSaving(_ films: [FoundFilm]) throws {
+        var folders: [String] = []
+        for film in films {
+            for pattern in forms.saved {
+                let path = TimelineFile.path(pattern, film: film.path, suffix: suffixes[0])
+                guard !folders.contains(where: { $0.utf8.elementsEqual(path.parentDirectory.utf8) }) else { continue }
+                folders.append(path.parentDirectory)
+                if isDirectory(path) { throw FileError(path: path, problem: .notRegular(kind: "a directory")) }
+                try proveWritable(file: path)
+            }
         }
     }
 
@@ -197,10 +212,16 @@ struct PredictionRun {
     private mutating func settle(_ film: FoundFilm, _ outcome: Result<[FilmAnswer], any Error>) throws {
         switch outcome {
         case .success(let answers):
-            // What is noted down is done: so that comes after all that could fail.
-            for (answer, suffix) in zip(answers, suffixes) { try save(answer, suffix: suffix) }
-            try log?.append(
-                answers.filter { !(log?.isDone(film, prompts: prompts(of: $0.model)) ?? false) }.map { FilmLine($0, style) }, of: film)
+            do {
+                // What is noted down is done: so that comes after all that could fail.
+                for (answer, suffix) in zip(answers, suffixes) { try save(answer, suffix: suffix) }
+                try log?.append(
+                    answers.filter { !(log?.isDone(film, prompts: prompts(of: $0.model)) ?? false) }.map { FilmLine($0, style) }, of: film)
+            } catch {
+                // What cannot be written is said all the same.
+                for answer in answers { tell(answer) }
+                throw error
+            }
             for answer in answers { tell(answer) }
             doneCount += 1
         case .failure(let error):

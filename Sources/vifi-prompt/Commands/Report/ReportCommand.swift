@@ -51,8 +51,9 @@ struct ReportCommand: ParsableCommand {
     }
 
     func run() throws {
-        try PictureOutput.checkWritable(output)
+        try PictureOutput.checkWritable(output, isForced: true)
         guard force || !fileExists(output) else { throw ReportError.exists(path: output) }
+        try refuseOverInputs([output], inputs: folders)
         let material = try ReportMaterial(folders)
         let page = try page(material)
         let text = page.html
