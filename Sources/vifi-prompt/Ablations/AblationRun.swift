@@ -113,12 +113,19 @@ struct AblationRun {
                 if !jobs.contains(where: { isDirectory(folder($0)) }) { removeRecord(Self.recordName, of: path) }
                 throw error
             }
-            try write(summary())
+            let soFar = try summary()
+            do {
+                try write(soFar)
+            } catch {
+                // What cannot be written is said all the same.
+                Console.result(soFar.table)
+                throw error
+            }
         }
         let summary = try summary()
-        try write(summary)
         Console.result(heading)
         Console.result(summary.table)
+        try write(summary)
         Console.result("summary: \(path.appendingPath("summary.json"))")
         Console.result("chart: \(path.appendingPath("chart.svg"))")
         _ = consume lock

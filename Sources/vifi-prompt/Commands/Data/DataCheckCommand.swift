@@ -116,6 +116,7 @@ struct DataCheckCommand: ParsableCommand {
 
     private func write(_ good: [AnnotatedClip], of list: AnnotationList, to path: String) throws {
         guard !good.isEmpty else { throw DatasetError(path: list.path, problem: .noClips) }
+        try createDirectory(path.parentDirectory)
         try DurableFile.write(AnnotationList.text(of: good), to: path)
         Console.note("Wrote \(path.escapedForDisplay), \(good.count) of \(list.clips.count) films")
         noteRoot(list.root, lists: path.parentDirectory)

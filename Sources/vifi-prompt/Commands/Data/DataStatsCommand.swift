@@ -89,6 +89,7 @@ struct DataStatsCommand: ParsableCommand {
         }
         for path in plot {
             let chart = frequencyChart(counts: counts[0], classes: classes, title: "Films of each class, \(lists[0].lastPathComponent)")
+            try createDirectory(path.parentDirectory)
             try chart.write(to: path)
             Console.note("Wrote \(path.escapedForDisplay)")
         }

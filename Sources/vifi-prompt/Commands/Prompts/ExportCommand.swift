@@ -86,6 +86,7 @@ struct ExportCommand: ParsableCommand {
         let target = try target(for: source)
         try refuseOverInputs([target], inputs: [source, self.backbone, labels, vocabulary].compactMap(\.self))
         try prove(target)
+        try createDirectory(target.parentDirectory)
         switch form {
         case .prompts: try writePrompts(file, source: source, to: target)
         case .checkpoint: try writeCheckpoint(file, backbone: backbone, source: source, to: target)

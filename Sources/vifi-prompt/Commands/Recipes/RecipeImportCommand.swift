@@ -39,6 +39,7 @@ extension RecipeCommand {
             for (key, reason) in configuration.notTakenOver { Console.note("not taken over: \(key): \(reason)") }
             let text = header(of: configuration) + configuration.recipe.yaml
             if let output {
+                try createDirectory(output.parentDirectory)
                 try DurableFile.write(text, to: output)
                 Console.result(output.escapedForDisplay)
             } else {
