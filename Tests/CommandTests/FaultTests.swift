@@ -200,9 +200,9 @@ import Testing
     func aRunThatDivergesSavesNoNaN(_ command: String) throws {
         let tokens = ["--vision-tokens", "2", "--text-tokens", "2"]
         let arguments = command == "learn" ? Self.run + tokens : Self.run
-        // With a decay of 1 at a rate of 10 every step multiplies what learns by about -9.
+        // With a decay of 0.9 at a rate of 10 a step multiplies what learns by about -8.
         let outcome = try program.run(
-            [command] + arguments + ["--learning-rate", "10", "--set", "training.weight_decay=1", "--epochs", "100", "-o", "run"])
+            [command] + arguments + ["--learning-rate", "10", "--set", "training.weight_decay=0.9", "--epochs", "100", "-o", "run"])
         #expect(outcome.status == 78 && outcome.messages.contains("training has diverged"), "\(outcome.status) \(outcome.messages)")
         for name in (try? entries("run/checkpoints")) ?? [] {
             let bytes = try InputFile.contents(of: path("run/checkpoints/\(name)/tensors.safetensors"), limit: 1 << 28)
