@@ -84,7 +84,6 @@ struct ExportCommand: ParsableCommand {
         if prompts == nil { Console.note("Prompts: \(source.escapedForDisplay) (newest run)") }
         let (file, backbone) = try PromptFile.load(source, backbone: backbone, anyBackbone: anyBackbone)
         let target = try target(for: source)
-        try refuseOverInputs([target], inputs: [source, self.backbone, labels, vocabulary].compactMap(\.self))
         try prove(target)
         try createDirectory(target.parentDirectory)
         switch form {
@@ -112,6 +111,7 @@ struct ExportCommand: ParsableCommand {
             throw ExportError.ending(path: target, form: form)
         }
         guard fileExists(target) else { return target }
+        try refuseOverInputs([target], inputs: [source, backbone, labels, vocabulary].compactMap(\.self))
         guard force else { throw ExportError.exists(path: target) }
         if form == .adapter, !PromptAdapter.isReplaceable(target) { throw ExportError.notAnAdapter(path: target) }
         return target
