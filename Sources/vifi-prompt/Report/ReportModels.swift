@@ -139,8 +139,10 @@ struct ReportModels {
         try createDirectory(folder)
         defer { removeTree(folder) }
         let labels = folder.appendingPath("labels.csv")
+        // A layout takes an empty folder.
+        let output = folder.appendingPath("tsne")
         try DurableFile.write(ClassNames(evaluation.classes.map(\.name)).text, to: labels)
-        var arguments = ["--val", record.list, "--root", record.root, "--labels", labels, "--frames", "\(record.setting.frames)", "--on-bad-video", "skip", "-o", folder]
+        var arguments = ["--val", record.list, "--root", record.root, "--labels", labels, "--frames", "\(record.setting.frames)", "--on-bad-video", "skip", "-o", output]
         if let prompts = subject.promptPath { arguments += ["--prompts", prompts] }
         if let backbone = model.backbone { arguments += ["--backbone", backbone] }
         if subject.promptPath == nil, model.backbone == nil { arguments += ["--backbone", try backbonePath(record.model.backboneSha256)] }
@@ -150,7 +152,7 @@ struct ReportModels {
         let command = try VizTSNECommand.parse(arguments)
         try Console.$isPart.withValue(true) { try command.run() }
         return try figure(
-            folder.appendingPath("tsne.svg"), try ReportFiles.decode(TSNEReport.self, folder.appendingPath("metrics.json")), name: evaluation.name)
+            output.appendingPath("tsne.svg"), try ReportFiles.decode(TSNEReport.self, output.appendingPath("metrics.json")), name: evaluation.name)
     }
 
     private func backbonePath(_ digest: String) throws -> String {

@@ -62,7 +62,12 @@ struct DataStatsCommand: ParsableCommand {
     }
 
     func run() throws {
-        for path in plot { try PictureOutput.checkWritable(path, isForced: force) }
+        for path in plot {
+            guard isDirectory(path.parentDirectory) else {
+                throw FileError(path: path, problem: .cannotCreate(reason: "\(path.parentDirectory.escapedForDisplay) is not a directory"))
+            }
+            try PictureOutput.checkWritable(path, isForced: force)
+        }
         let classes = try ClassNames.read(labels)
         for warning in classes.warnings { Console.warning(warning.description) }
         var read: [AnnotationList] = []
@@ -89,7 +94,6 @@ struct DataStatsCommand: ParsableCommand {
         }
         for path in plot {
             let chart = frequencyChart(counts: counts[0], classes: classes, title: "Films of each class, \(lists[0].lastPathComponent)")
-            try createDirectory(path.parentDirectory)
             try chart.write(to: path)
             Console.note("Wrote \(path.escapedForDisplay)")
         }
