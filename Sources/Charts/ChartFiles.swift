@@ -38,7 +38,7 @@ extension Chart {
         default: throw ChartError(path: path, problem: .unknownForm(ending: ending))
         }
         do {
-            try DurableFile.write(bytes, to: path)
+            try DurableFile.write(PictureMark.marked(bytes, path: path), to: path)
         } catch {
             throw ChartError(path: path, problem: .file(error))
         }

@@ -120,7 +120,7 @@ package struct FilmStrip: Sendable, Equatable {
     package func write(to path: String) throws(ChartError) {
         let bytes = try png()
         do {
-            try DurableFile.write(bytes, to: path)
+            try DurableFile.write(PictureMark.marked(bytes, path: path), to: path)
         } catch {
             throw ChartError(path: path, problem: .file(error))
         }

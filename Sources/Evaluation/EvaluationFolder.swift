@@ -11,6 +11,10 @@ package struct EvaluationFolder {
     package static let confusionName = "confusion.csv"
     package static let predictionsName = "predictions.jsonl"
 
+    /// What it writes.
+    package static let kind = FolderKind(
+        name: "evaluation", entries: [recordName, perClassName, confusionName, predictionsName])
+
     package let path: String
 
     package init(_ path: String) { self.path = path }
@@ -30,18 +34,30 @@ package struct EvaluationFolder {
         }
     }
 
-    /// Writes all files durably, in place of those of an earlier evaluation.
+    /// Whether there is an evaluation that `write` would replace.
+    package var isTaken: Bool { fileExists(path.appendingPath(Self.recordName)) }
+
+    /// Before films are scored: the folder is an evaluation's or may become one, and can be written.
+    package func prove() throws(FileError) {
+        try FolderMark.check(path, Self.kind)
+        try proveWritable(folder: path)
+    }
+
+    /// Writes all files durably, in place of those of an earlier evaluation; what does not fit leaves these as they are.
+    ///
+    /// - Throws: also where the folder holds what no evaluation has written.
     package func write(
         _ record: EvaluationRecord, metrics: ClassificationMetrics, predictions: [Prediction], classes: ClassNames
     ) throws {
-        try createDirectory(path)
-        // A record beside files of another evaluation would be worse than none.
-        if fileExists(path.appendingPath(Self.recordName)) { try FileManager.default.removeItem(atPath: path.appendingPath(Self.recordName)) }
-        for (name, text) in [
-            (Self.perClassName, Self.perClass(metrics)), (Self.confusionName, Self.confusion(metrics, classes)),
-            (Self.predictionsName, try Self.lines(predictions, classes)), (Self.recordName, try snakeCaseJSON(record)),
-        ] {
-            try DurableFile.write(text, to: path.appendingPath(name))
+        try FolderMark.claim(path, Self.kind)
+        let texts = [
+            (Self.recordName, try snakeCaseJSON(record)), (Self.perClassName, Self.perClass(metrics)),
+            (Self.confusionName, Self.confusion(metrics, classes)), (Self.predictionsName, try Self.lines(predictions, classes)),
+        ]
+        let old = path.appendingPath(Self.recordName)
+        try DurableFile.write(texts.map { (name: $0.0, bytes: Array($0.1.utf8)) }[...], in: path) { () throws(FileError) in
+            // A record beside files of another evaluation would be worse than none.
+            if fileExists(old) { try removeFile(old) }
         }
     }
 

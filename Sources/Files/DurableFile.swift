@@ -3,12 +3,13 @@ import Glibc
 
 /// A file that appears under its name whole, or not at all.
 ///
-/// Bytes go to a temporary neighbour; `commit` reads it back, syncs it, renames it over the target
+/// Bytes go to a temporary neighbor; `commit` syncs it, reads it back, renames it over the target
 /// and syncs the directory. A crash at any moment leaves the old file or the new one.
 package struct DurableFile: ~Copyable {
     package let path: String
-    private let temporaryPath: String
-    private let descriptor: Int32
+    private let temporary: TemporaryPath
+    /// -1 once it is closed.
+    private var descriptor: Int32
     private var digest = Digest()
     private var writtenCount = 0
     /// Up to where the disk was asked to begin writing.
@@ -22,8 +23,8 @@ package struct DurableFile: ~Copyable {
         if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             throw FileError(path: path, problem: .notRegular(kind: kind(ofMode: status.st_mode)))
         }
-        let temporaryPath = "\(path).tmp-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        let descriptor = unsafe open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        let temporary = TemporaryPath(for: path)
+        let descriptor = temporary.createFile()
         guard descriptor >= 0 else {
             throw FileError(path: path, problem: .cannotCreate(reason: systemErrorText()))
         }
@@ -32,7 +33,7 @@ package struct DurableFile: ~Copyable {
             let code = posix_fallocate(descriptor, 0, off_t(expectedByteCount))
             if code == ENOSPC || code == EDQUOT || code == EFBIG {
                 close(descriptor)
-                unsafe unlink(temporaryPath)
+                unsafe unlink(temporary.path)
                 // A quota or a limit on file sizes does not show in what is free.
                 errno = code
                 throw FileError(
@@ -43,13 +44,13 @@ package struct DurableFile: ~Copyable {
             }
         }
         self.path = path
-        self.temporaryPath = temporaryPath
+        self.temporary = temporary
         self.descriptor = descriptor
     }
 
     deinit {
-        close(descriptor)
-        unsafe unlink(temporaryPath)  // Already renamed after a commit: then there is nothing to remove.
+        if descriptor >= 0 { close(descriptor) }
+        unsafe unlink(temporary.path)  // Already renamed after a commit: then there is nothing to remove.
     }
 
     package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
@@ -88,32 +89,56 @@ package struct DurableFile: ~Copyable {
     /// Makes the file visible under its name without waiting for the disk: whole or not at all for every
     /// reader, but after a power cut possibly not there. For files that can be made again.
     package consuming func commitWithoutWaiting() throws(FileError) {
-        guard ftruncate(descriptor, off_t(writtenCount)) == 0, unsafe rename(temporaryPath, path) == 0 else {
+        guard ftruncate(descriptor, off_t(writtenCount)) == 0, unsafe rename(temporary.path, path) == 0 else {
             throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
     }
 
     /// Makes the file visible under its name. Returns its SHA-256.
+    ///
+    /// - Throws: where the file is not there as it was written; or, with `.notSynced`, where it is there and a power
+    ///   cut could take it away again.
     @discardableResult
     package consuming func commit() throws(FileError) -> String {
-        guard ftruncate(descriptor, off_t(writtenCount)) == 0 else {
-            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
-        }
-        // The disk writes while the file is read back.
-        startWritingBack()
+        guard ftruncate(descriptor, off_t(writtenCount)) == 0 else { throw failure() }
         let expected = digest.hexadecimal
-        guard try Digest.ofFile(temporaryPath) == expected else {
-            throw FileError(path: path, problem: .notDurable)
+        // A descriptor whose sync has failed is never tried again: the system may have dropped what it could not write.
+        guard fsync(descriptor) == 0 else { throw failure() }
+        try check(expected)
+        // Network file systems may say here what they could not store.
+        let isClosed = close(descriptor) == 0 || errno == EINTR
+        descriptor = -1
+        guard isClosed else { throw failure() }
+        guard unsafe rename(temporary.path, path) == 0 else { throw failure() }
+        do {
+            try syncDirectory(path.parentDirectory)
+        } catch {
+            throw FileError(path: path, problem: error.problem)
         }
-        guard fsync(descriptor) == 0 else {
-            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
-        }
-        guard unsafe rename(temporaryPath, path) == 0 else {
-            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
-        }
-        syncDirectory(path.parentDirectory)
         return expected
     }
+
+    /// Whether the disk can take it: writes a block, syncs it and takes it back.
+    fileprivate mutating func prove() throws(FileError) {
+        try write([UInt8](repeating: 0, count: 4096))
+        guard fsync(descriptor) == 0 else { throw failure() }
+    }
+
+    /// Reads back what the disk has.
+    private func check(_ expected: String) throws(FileError) {
+        // Otherwise it would be memory that is read. Where the system keeps the pages all the same, nothing is lost.
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        let found: String
+        do {
+            found = try Digest.ofFile(temporary.path)
+        } catch {
+            // A file that was written and cannot be read is a failed write, not a missing input.
+            throw FileError(path: path, problem: .cannotWrite(reason: "what was written cannot be read back, \(error.reason)"))
+        }
+        guard found == expected else { throw FileError(path: path, problem: .notDurable) }
+    }
+
+    private func failure() -> FileError { FileError(path: path, problem: .cannotWrite(reason: systemErrorText())) }
 
     /// Writes `bytes` durably to `path` in one go. Returns their SHA-256.
     @discardableResult
@@ -130,13 +155,56 @@ package struct DurableFile: ~Copyable {
     }
 }
 
-/// Waits until the names in the directory `path` are on the disk, as far as its file system can. Returns whether they are.
-@discardableResult
-package func syncDirectory(_ path: String) -> Bool {
+extension DurableFile {
+    /// Writes files of one folder: what does not fit on the disk fails before any of them has its name, so that old and
+    /// new ones do not mix. The first is the last to get its name.
+    ///
+    /// - Parameter beforeNaming: called when all are written and none has its name.
+    package static func write(
+        _ files: ArraySlice<(name: String, bytes: [UInt8])>, in folder: String, beforeNaming: () throws(FileError) -> Void = {}
+    ) throws(FileError) {
+        guard let (name, bytes) = files.first else { return try beforeNaming() }
+        var file = try DurableFile(path: folder.appendingPath(name), expectedByteCount: bytes.count)
+        try file.write(bytes)
+        try write(files.dropFirst(), in: folder, beforeNaming: beforeNaming)
+        try file.commit()
+    }
+}
+
+/// Waits until the names in the directory `path` are on the disk, as far as its file system can.
+///
+/// - Throws: `.notSynced` where the disk says that they are not.
+package func syncDirectory(_ path: String) throws(FileError) {
     let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { return false }
+    guard descriptor >= 0 else {
+        // A folder that one may write to and not read cannot be opened for it.
+        if errno == EACCES { return }
+        throw FileError(path: path, problem: .notSynced(reason: systemErrorText()))
+    }
     defer { close(descriptor) }
-    return fsync(descriptor) == 0
+    // Some file systems know no sync of directories and say so.
+    guard fsync(descriptor) != 0, ![EINVAL, ENOSYS, EOPNOTSUPP, EBADF, EROFS].contains(errno) else { return }
+    throw FileError(path: path, problem: .notSynced(reason: systemErrorText()))
+}
+
+/// Shows before hours of work that a file can be written in the end: its folder can be made, and the disk takes a block
+/// there. Leaves nothing behind, and removes what an earlier try left.
+package func proveWritable(file path: String) throws(FileError) {
+    TemporaryPath.sweep(of: path)
+    var made: [String] = []
+    defer { for folder in made.reversed() { unsafe rmdir(folder) } }
+    try createDirectory(path.parentDirectory, made: &made)
+    var file = try DurableFile(path: path)
+    try file.prove()
+}
+
+/// The same for files in a folder.
+package func proveWritable(folder path: String) throws(FileError) {
+    do {
+        try proveWritable(file: path.appendingPath(".vifi-prompt-probe"))
+    } catch {
+        throw FileError(path: path, problem: error.problem)
+    }
 }
 
 /// Bytes that an ordinary user may still write on the file system that holds `path`.

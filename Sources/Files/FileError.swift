@@ -18,10 +18,18 @@ package struct FileError: ReportableError, Equatable {
         case cannotWrite(reason: String)
         /// What was read back after writing differs from what was written.
         case notDurable
+        /// Written, but perhaps not there after a power cut.
+        case notSynced(reason: String)
         case noSpace(neededBytes: Int, freeBytes: Int)
         case locked
         /// So much memory that the system does not give it.
         case memory(neededBytes: Int)
+        /// Where the file system has no locks, `file` says who uses it.
+        case lockedBy(owner: String, file: String)
+        /// A folder that this program did not make, and what is in it.
+        case foreign(entry: String)
+        /// To be written, and read by the same command.
+        case isInput
     }
 
     package let path: String
@@ -36,8 +44,9 @@ package struct FileError: ReportableError, Equatable {
         switch problem {
         case .missing, .notReadable: .missingInput
         case .damaged, .notRegular, .tooLarge, .truncated: .badData
-        case .cannotCreate, .cannotWrite, .notDurable, .noSpace, .locked, .readFailed: .inputOutput
+        case .readFailed, .cannotCreate, .cannotWrite, .notDurable, .notSynced, .noSpace, .locked, .lockedBy, .foreign: .inputOutput
         case .memory: .unavailable
+        case .isInput: .usage
         case .shortage(let shortage): shortage.exitStatus
         }
     }
@@ -50,7 +59,8 @@ package struct FileError: ReportableError, Equatable {
         case .notReadable(let reason):
             "\(name): cannot be opened: \(reason)."
         case .readFailed(let reason):
-            "\(name): cannot be read: \(reason). The disk or the file server failed; try again, or copy the file elsewhere."
+            "\(name): cannot be read: \(reason). The disk or the file server failed, and the file itself need not be at fault; try again, or "
+                + "copy it elsewhere."
         case .shortage(let shortage):
             "\(name): cannot be read: \(shortage.description)"
         case .damaged(let reason):
@@ -69,6 +79,8 @@ package struct FileError: ReportableError, Equatable {
         case .notDurable:
             "\(name): what was read back differs from what was written. The disk is failing; "
                 + "the previous file, if any, is untouched."
+        case .notSynced(let reason):
+            "\(name): was written, but its folder cannot be synced: \(reason). After a power cut it may be gone."
         case .noSpace(let neededBytes, let freeBytes):
             "\(name): \(neededBytes) bytes needed, \(freeBytes) free. Free some space or write elsewhere."
         case .memory(let neededBytes):
@@ -76,6 +88,32 @@ package struct FileError: ReportableError, Equatable {
                 + "the limit (`ulimit -v`, or the memory of the job or container), or use a machine with more."
         case .locked:
             "\(name): another vifi-prompt is using it. Wait for it or choose another --output."
+        case .lockedBy(let owner, let file):
+            "\(name): another vifi-prompt is using it: \(owner.escapedForDisplay), says \(file.escapedForDisplay), since this file system "
+                + "has no locks. Wait for it; if it is gone, remove that file."
+        case .foreign(let entry):
+            "\(name): holds \(entry.escapedForDisplay), which this command did not write, so nothing is written there. "
+                + "Choose another --output, or move it away."
+        case .isInput:
+            "\(name): would be overwritten, and is read by this very command. Choose another --output."
+        }
+    }
+
+    /// What the system said, without the file and the remedy.
+    package var reason: String {
+        switch problem {
+        case .notReadable(let reason), .readFailed(let reason), .cannotCreate(let reason), .cannotWrite(let reason), .notSynced(let reason),
+            .damaged(let reason):
+            reason
+        default: description
+        }
+    }
+
+    /// Whether reading failed for reasons that lie outside the file, so that nothing is known about it.
+    package var isTransient: Bool {
+        switch problem {
+        case .readFailed, .shortage: true
+        default: false
         }
     }
 }

@@ -57,6 +57,13 @@ package func isDirectory(_ path: String) -> Bool {
     return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
+/// Whether two paths are one file, through whatever links.
+package func isSameFile(_ path: String, _ other: String) -> Bool {
+    var (first, second) = (stat(), stat())
+    return unsafe stat(path, &first) == 0 && stat(other, &second) == 0
+        && first.st_dev == second.st_dev && first.st_ino == second.st_ino
+}
+
 /// Whether a file with contents of its own is there, or a link to one.
 package func isRegularFile(_ path: String) -> Bool {
     var status = stat()
@@ -65,27 +72,53 @@ package func isRegularFile(_ path: String) -> Bool {
 
 /// Creates `path` and its parents. No error where it is there already.
 package func createDirectory(_ path: String) throws(FileError) {
+    var made: [String] = []
+    try createDirectory(path, made: &made)
+}
+
+/// - Parameter made: the folders that were not there, outermost first.
+func createDirectory(_ path: String, made: inout [String]) throws(FileError) {
     guard !isDirectory(path) else { return }
     let parent = path.parentDirectory
-    if parent != path && !isDirectory(parent) { try createDirectory(parent) }
-    guard unsafe mkdir(path, 0o755) != 0 else { return }
+    if parent != path && !isDirectory(parent) { try createDirectory(parent, made: &made) }
+    if unsafe mkdir(path, 0o755) == 0 {
+        made.append(path)
+        // Files that are synced in a folder which a power cut takes away are lost with it.
+        return try syncDirectory(parent)
+    }
     let reason = systemErrorText()
     // Another process may have been faster.
     guard isDirectory(path) else { throw FileError(path: path, problem: .cannotCreate(reason: reason)) }
 }
 
-/// Removes a directory and what is in it; links are removed, not followed. No error where nothing is there.
-package func removeTree(_ path: String) {
-    for name in (try? directoryEntries(path)) ?? [] {
-        let entry = path.appendingPath(name)
-        var status = stat()
-        if unsafe lstat(entry, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            removeTree(entry)
-        } else {
-            unsafe unlink(entry)
-        }
+/// Creates a folder that must not be there yet, and its parents. Returns false where something has its name.
+package func createNewDirectory(_ path: String) throws(FileError) -> Bool {
+    try createDirectory(path.parentDirectory)
+    if unsafe mkdir(path, 0o755) == 0 {
+        try syncDirectory(path.parentDirectory)
+        return true
     }
+    guard errno == EEXIST else { throw FileError(path: path, problem: .cannotCreate(reason: systemErrorText())) }
+    return false
+}
+
+/// Removes a directory and what is in it; links are removed, not followed, also where `path` is one. No error where
+/// nothing is there.
+package func removeTree(_ path: String) {
+    var status = stat()
+    guard unsafe lstat(path, &status) == 0 else { return }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+        unsafe unlink(path)
+        return
+    }
+    for name in (try? directoryEntries(path)) ?? [] { removeTree(path.appendingPath(name)) }
     unsafe rmdir(path)
+}
+
+/// Removes a file. No error where nothing is there.
+package func removeFile(_ path: String) throws(FileError) {
+    guard unsafe unlink(path) != 0, errno != ENOENT else { return }
+    throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
 }
 
 /// Gives a directory another name at once: it is there under the old name or under the new one.
@@ -95,7 +128,7 @@ package func renameDirectory(_ path: String, to newPath: String) throws(FileErro
     guard unsafe rename(path, newPath) == 0 else {
         throw FileError(path: newPath, problem: .cannotCreate(reason: systemErrorText()))
     }
-    syncDirectory(newPath.parentDirectory)
+    try syncDirectory(newPath.parentDirectory)
 }
 
 /// The names in a directory, in order of the bytes of their texts; without `.` and `..`.

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Synchronization
 import Tensors
@@ -18,43 +19,93 @@ package enum Interruption {
     private static let asked = [SIGINT, SIGTERM, SIGUSR1]
     private static let hasOwnThread = Atomic<Bool>(false)
 
+    private static let isInstalled = Atomic<Bool>(false)
+
     /// From now on a signal only asks. Until then it ends the process, as commands without anything to
-    /// save should.
+    /// save should; files that are half written go with it.
     package static func install() {
-        for number in asked {
-            signal(number) { number in
-                // Only atomics, the clock and _exit are safe in a handler.
-                let now = WorkMeter.now
-                if Interruption.signalNumber.exchange(number, ordering: .relaxed) == 0 {
-                    Interruption.firstTime.store(now, ordering: .relaxed)
-                } else if now - Interruption.firstTime.load(ordering: .relaxed) > Interruption.echo {
-                    _exit(128 + number)
-                }
-            }
-        }
+        isInstalled.store(true, ordering: .relaxed)
+        guard !hasOwnThread.load(ordering: .relaxed) else { return }
+        for number in asked { signal(number) { Interruption.ask($0) } }
         // A parent that blocks signals, as some job managers and test runners do, hands that on.
-        if !hasOwnThread.load(ordering: .relaxed) { mask(SIG_UNBLOCK) }
+        mask(SIG_UNBLOCK, asked)
+    }
+
+    /// Only atomics, the clock and _exit: also called where a signal has stopped a thread anywhere.
+    private static func ask(_ number: Int32) {
+        let now = WorkMeter.now
+        if signalNumber.exchange(number, ordering: .relaxed) == 0 {
+            firstTime.store(now, ordering: .relaxed)
+        } else if now - firstTime.load(ordering: .relaxed) > echo {
+            _exit(128 + number)
+        }
     }
 
     /// Keeps signals away from this thread and those that it starts from now on: one that does nothing else
     /// takes them. oneDNN's kernels for AVX-512 keep data beyond the end of the stack, where a handler puts its own: a
-    /// signal that a thread takes within a product damages memory.
+    /// signal that a thread takes within a product damages memory. And only a thread of its own may do at a signal
+    /// what a handler may not, such as removing files.
     package static func useOwnThread() {
         guard !hasOwnThread.load(ordering: .relaxed) else { return }
+        // What the parent has switched off, as `nohup` and background jobs of scripts do, stays so; asking is another thing.
+        let ignored = taken.filter(isIgnored)
         let isStarted = startThread {
-            mask(SIG_UNBLOCK)
-            while true { pause() }
+            while true {
+                let number = wait()
+                if isInstalled.load(ordering: .relaxed), asked.contains(number) {
+                    receive(number)
+                } else if !ignored.contains(number) {
+                    end(by: number)
+                }
+            }
         }
         guard isStarted else { return }
-        mask(SIG_BLOCK)
+        mask(SIG_BLOCK, taken)
         hasOwnThread.store(true, ordering: .relaxed)
     }
 
-    /// Of the calling thread.
-    private static func mask(_ how: Int32) {
+    /// Those that ask, and the end of the terminal, which never does.
+    private static var taken: [Int32] { asked + [SIGHUP] }
+
+    private static func receive(_ number: Int32) {
+        let isEcho = WorkMeter.now - firstTime.load(ordering: .relaxed) <= echo
+        if isRequested, !isEcho { TemporaryPath.removeAll { _exit(128 + number) } }
+        ask(number)
+    }
+
+    /// As if nobody had taken the signal, but without leaving half a file.
+    private static func end(by number: Int32) -> Never {
+        TemporaryPath.removeAll {
+            signal(number, SIG_DFL)
+            mask(SIG_UNBLOCK, [number])
+            kill(getpid(), number)
+            // The first process of a container survives its signals.
+            _exit(128 + number)
+        }
+    }
+
+    /// The next signal.
+    private static func wait() -> Int32 {
+        mask(SIG_BLOCK, taken)
         var numbers = sigset_t()
         unsafe sigemptyset(&numbers)
-        for number in asked { unsafe sigaddset(&numbers, number) }
+        for number in taken { unsafe sigaddset(&numbers, number) }
+        var number: Int32 = 0
+        while unsafe sigwait(&numbers, &number) != 0 {}
+        return number
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+
+    /// Of the calling thread.
+    private static func mask(_ how: Int32, _ signals: [Int32]) {
+        var numbers = sigset_t()
+        unsafe sigemptyset(&numbers)
+        for number in signals { unsafe sigaddset(&numbers, number) }
         unsafe pthread_sigmask(how, &numbers, nil)
     }
 }

@@ -19,11 +19,11 @@ package protocol LearningTask: AnyObject {
     /// Numbers that ranks hand to each other in a step.
     var sharedCount: Int { get }
     /// Applies the step's gradient, multiplied by `scale`.
-    func finish(rate: Double, scale: Float)
+    ///
+    /// - Throws: where a tensor has diverged.
+    func finish(rate: Double, scale: Float) throws(TrainingError)
     /// A classifier with the parameters as they are now.
     func classifier(sequences: [[Int]]) -> VideoClassifier
-    /// The first parameter that is NaN or infinite, if any.
-    func nonFiniteName() -> String?
     /// Bytes that the memory budget is too small by.
     var memoryShortfall: Int { get }
 }
@@ -201,12 +201,12 @@ package final class PromptTask: LearningTask {
     /// Bytes that `frozenPart` takes a clip.
     package var frozenBytes: Int { if case .classes(let learner) = learner { learner.frozenBytes } else { 0 } }
 
-    package func finish(rate: Double, scale: Float) {
+    package func finish(rate: Double, scale: Float) throws(TrainingError) {
         switch learner {
         case .classes(let learner): learner.finish(into: gradients)
         case .captions(let learner): learner.finish(into: gradients)
         }
-        optimiser.step(rate: rate, gradientScale: scale)
+        try optimiser.step(rate: rate, gradientScale: scale)
     }
 
     package func classifier(sequences: [[Int]]) -> VideoClassifier {
@@ -214,8 +214,6 @@ package final class PromptTask: LearningTask {
             backbone: backbone.rounded(setting.rounding), prompts: prompts.rounded(setting.rounding).reading,
             sequences: sequences, fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
     }
-
-    package func nonFiniteName() -> String? { prompts.named.first { nonFiniteCount(in: $0.element) > 0 }?.name }
 }
 
 /// Stage one: CLIP's own weights learn.
@@ -325,12 +323,12 @@ package final class BridgeTask: LearningTask {
         }
     }
 
-    package func finish(rate: Double, scale: Float) {
+    package func finish(rate: Double, scale: Float) throws(TrainingError) {
         switch learner {
         case .classes(let learner): learner.finish(into: gradients)
         case .captions(let learner): learner.finish(into: gradients)
         }
-        optimiser.step(rate: rate, gradientScale: scale)
+        try optimiser.step(rate: rate, gradientScale: scale)
         // Only where every video meets the captions of its batch does the temperature run away.
         if case .captions = learner { parameters.limitScale(to: BackboneParameters<MutableMatrix>.largestScale) }
     }
@@ -349,10 +347,5 @@ package final class BridgeTask: LearningTask {
         VideoClassifier(
             backbone: backbone(named: description.name, provenance: description.provenance).rounded(setting.rounding),
             sequences: sequences, fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
-    }
-
-    package func nonFiniteName() -> String? {
-        zip(BackboneParameters<TensorSpecification>(of: architecture).all, parameters.all)
-            .first { nonFiniteCount(in: $0.1) > 0 }?.0.name
     }
 }

@@ -1,4 +1,5 @@
 import Files
+import Synchronization
 import Tensors
 
 /// AdamW over a list of named tensors, with its moments: everything that changes from step to step.
@@ -40,7 +41,12 @@ package final class Optimiser {
     package var parameterCount: Int { entries.reduce(0) { $0 + $1.value.count } }
 
     /// One step on the gradients times `gradientScale`.
-    package func step(rate: Double, gradientScale: Float = 1) {
+    ///
+    /// - Throws: `nonFiniteParameter` for the first tensor that has diverged: before anything is changed where it shows in a
+    ///   gradient, else after the step, whose outcome must not be saved.
+    package func step(rate: Double, gradientScale: Float = 1) throws(TrainingError) {
+        // A gradient whose square overflows leaves the value as it is and freezes it from then on: that shows in its moment.
+        try checkFinite(step: stepCount + 1) { entry, _ in [entry.gradient] }
         stepCount += 1
         pool.parallelFor(entries.count) { [entries, firstMoments, secondMoments, configuration, stepCount] _, index in
             var adam = configuration
@@ -52,6 +58,17 @@ package final class Optimiser {
                 secondMoment: secondMoments[index], rate: rate, step: stepCount)
             entry.gradient.fill(0)
         }
+        try checkFinite(step: stepCount) { entry, index in [entry.value, secondMoments[index]] }
+    }
+
+    private func checkFinite(step: Int, _ matrices: (Entry, Int) -> [MutableMatrix]) throws(TrainingError) {
+        let all = entries.enumerated().map { matrices($1, $0) }
+        let counts = Mutex([Int](repeating: 0, count: all.count))
+        pool.parallelFor(all.count) { _, index in
+            let count = all[index].reduce(0) { $0 + nonFiniteCount(in: $1) }
+            if count > 0 { counts.withLock { $0[index] = count } }
+        }
+        if let index = counts.withLock({ $0.firstIndex { $0 > 0 } }) { throw .nonFiniteParameter(name: entries[index].name, step: step) }
     }
 
     // MARK: Between runs

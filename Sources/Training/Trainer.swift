@@ -144,7 +144,6 @@ package struct Trainer {
                 return isStopping
             }
             if isStopped { return .interrupted(step: state.step) }
-            if let name = task.nonFiniteName() { throw TrainingError.nonFiniteParameter(name: name, step: state.step) }
             guard state.lossClips > 0 else { throw TrainingError.noClips }
 
             let isLast = state.epoch == configuration.epochs - 1
@@ -193,7 +192,13 @@ package struct Trainer {
             let waitedBefore = steps.waitingSeconds
             let step = state.epoch * perEpoch + group
             let rate = schedule.rate(at: step)
-            let result = try steps.step(planned: plannedClips(step: group), group: group, rate: rate)
+            let result: StepResult
+            do {
+                result = try steps.step(planned: plannedClips(step: group), group: group, rate: rate)
+            } catch TrainingError.nonFiniteParameter(let name, _) {
+                // The optimizer does not count steps whose films were all bad.
+                throw TrainingError.nonFiniteParameter(name: name, step: step + 1)
+            }
             state.step = step + 1
             state.stepOfEpoch = group + 1
             state.clipPosition = steps.position

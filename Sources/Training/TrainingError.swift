@@ -13,6 +13,10 @@ package enum TrainingError: ReportableError, Equatable {
     case interruptedBefore(step: Int, resume: String)
     /// A sound checkpoint that holds other tensors than the run learns.
     case otherCheckpoint(path: String)
+    /// Checkpoints are there, and all of them are damaged.
+    case noSoundCheckpoint(folder: String, count: Int)
+    /// A checkpoint that cannot be read now, and may be sound.
+    case checkpointUnread(path: String, reason: String)
     /// Saving failed where it had failed before, or where nothing comes after it.
     case cannotSave(step: Int, reason: String, kept: String?)
     case badConfiguration([String])
@@ -41,8 +45,8 @@ package enum TrainingError: ReportableError, Equatable {
         case .interrupted, .interruptedBefore: .interrupted
         case .badConfiguration, .ranksDiffer: .badConfiguration
         case .notForRanks: .usage
-        case .noClips, .otherCheckpoint: .badData
-        case .cannotSave: .inputOutput
+        case .noClips, .otherCheckpoint, .noSoundCheckpoint: .badData
+        case .cannotSave, .checkpointUnread: .inputOutput
         case .tooLittleMemory: .badConfiguration
         }
     }
@@ -53,7 +57,8 @@ package enum TrainingError: ReportableError, Equatable {
             "the loss is \(loss) at step \(step): training has diverged. Lower --learning-rate or lengthen the warm-up; "
                 + "what was saved before is untouched."
         case .nonFiniteParameter(let name, let step):
-            "\"\(name)\" holds NaN or infinity after step \(step): training has diverged. Lower --learning-rate."
+            "the gradient of \"\(name.escapedForDisplay)\", or what it makes of the tensor, holds NaN or infinity at step \(step): training has "
+                + "diverged. Lower --learning-rate or lengthen the warm-up; what was saved before is untouched."
         case .backboneChanged(let before, let after):
             "the backbone's SHA-256 was \(before.prefix(12))… before learning and is \(after.prefix(12))… now. "
                 + "This is a fault in vifi-prompt; please report it. No prompts were saved."
@@ -64,6 +69,12 @@ package enum TrainingError: ReportableError, Equatable {
         case .otherCheckpoint(let path):
             "\(path.escapedForDisplay): holds other tensors than this run learns. Was config.yaml changed? "
                 + "Start again with another --output."
+        case .noSoundCheckpoint(let folder, let count):
+            "\(folder.escapedForDisplay): \(count == 1 ? "the checkpoint is" : "all \(count) checkpoints are") damaged, so there is nothing to go on "
+                + "from. Nothing was changed. Put \(count == 1 ? "it" : "one") back from a copy; or remove that folder, and the run starts from its beginning."
+        case .checkpointUnread(let path, let reason):
+            "\(path.escapedForDisplay): this checkpoint cannot be read now, and may be sound: \(reason) Nothing was changed. "
+                + "Resume again when that is mended; or move it away to go on from the one before it."
         case .cannotSave(let step, let reason, let kept):
             "stopped at step \(step), because it cannot be saved: \(reason) "
                 + (kept.map { "The last checkpoint is \($0.escapedForDisplay); with room to write, --resume goes on from there." }

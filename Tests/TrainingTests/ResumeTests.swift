@@ -223,6 +223,88 @@ import VideoData
         #expect(try directoryEntries(checkpoints.folder) == ["step_00000003"])
     }
 
+    private func damage(_ checkpoints: Checkpoints, _ name: String) {
+        #expect(truncate(checkpoints.path(of: name).appendingPath("tensors.safetensors"), 100) == 0)
+    }
+
+    /// Two damaged ones of later steps make neither the new one nor the sound one before it go.
+    @Test func damagedOnesDoNotCount() throws {
+        let directory = try TemporaryDirectory()
+        _ = try saved([3, 8, 9], in: directory.path)
+        let old = Checkpoints(run: directory.path)
+        #expect(old.names == ["step_00000009", "step_00000008"])
+        for name in old.names { damage(old, name) }
+        let checkpoints = try saved([4, 5], in: directory.path)
+        #expect(checkpoints.names == ["step_00000005", "step_00000004"])
+        #expect(try directoryEntries(checkpoints.folder).filter { $0.contains("damaged") } == ["step_00000008.damaged", "step_00000009.damaged"])
+        let task = Self.task(.learn, try TrainingInputs())
+        #expect(try checkpoints.restore(into: task.optimiser) { path, _ in Issue.record("\(path)") }?.state.step == 5)
+        // One damaged one of a later step: the older one stays, too.
+        damage(checkpoints, "step_00000005")
+        let next = try saved([6], in: directory.path)
+        #expect(next.names == ["step_00000006", "step_00000004"])
+        try DurableFile.write("somebody's", to: next.folder.appendingPath("notes.txt"))
+        next.removeAll()
+        #expect(try directoryEntries(next.folder) == ["notes.txt"])
+    }
+
+    /// All damaged: nothing is changed, neither on the disk nor in the optimizer.
+    @Test func noneSoundIsARefusal() throws {
+        let directory = try TemporaryDirectory()
+        let checkpoints = try saved([3, 4], in: directory.path)
+        for name in checkpoints.names { damage(checkpoints, name) }
+        let task = Self.task(.learn, try TrainingInputs())
+        let before = Self.digest(task)
+        #expect(throws: TrainingError.noSoundCheckpoint(folder: checkpoints.folder, count: 2)) {
+            _ = try Checkpoints(run: directory.path).restore(into: task.optimiser) { _, _ in }
+        }
+        #expect(Self.digest(task) == before)
+        #expect(checkpoints.names == ["step_00000004", "step_00000003"])
+    }
+
+    /// Earlier programs saved what had diverged, whole and with the right digests.
+    @Test(arguments: [Float.nan, Float.infinity])
+    func whatIsNoNumberIsDamaged(_ value: Float) throws {
+        let directory = try TemporaryDirectory()
+        let checkpoints = try saved([3], in: directory.path)
+        let diverged = Self.task(.learn, try TrainingInputs())
+        diverged.optimiser.tensors[1].matrix.fill(value)
+        var state = TrainingState()
+        state.step = 4
+        state.stepOfEpoch = 4
+        try checkpoints.save(state, optimiser: diverged.optimiser)
+        let task = Self.task(.learn, try TrainingInputs())
+        var reasons: [String] = []
+        #expect(try checkpoints.restore(into: task.optimiser) { reasons.append($1) }?.state.step == 3)
+        #expect(reasons.count == 1 && reasons[0].contains("holds NaN or infinity"), "\(reasons)")
+    }
+
+    /// Within the step: nothing is told or saved after it, and what was learned before stays as it was.
+    @Test(arguments: Stage.allCases)
+    func divergenceEndsTheStep(_ stage: Stage) throws {
+        let inputs = try TrainingInputs()
+        let task = Self.task(stage, inputs)
+        let clips = Self.loader((0..<Self.clipCount).map { "\($0).mp4" }, films: NoiseFilms(), policy: .fail)
+        var events = Trainer.Events()
+        events.save = { _, _ in
+            for (name, matrix) in task.optimiser.tensors { #expect(matrix.values.allSatisfy { $0.isFinite }, "\(name)") }
+        }
+        let configuration = TrainingConfiguration(
+            epochs: 2, batchSize: 2, accumulationSteps: 1, learningRate: 1e30, warmupEpochs: 0, seed: 3, evaluationInterval: 1)
+        #expect(throws: TrainingError.self) {
+            _ = try Trainer(configuration: configuration, classCount: 5, clips: clips).run(task, from: TrainingState(), events: events)
+        }
+    }
+
+    /// A gradient that is no number changes nothing; one whose square overflows is seen in the moment.
+    @Test(arguments: [Float.nan, -Float.infinity, 1e30])
+    func gradientsThatAreNoNumbers(_ bad: Float) throws {
+        let (value, gradient) = (MutableMatrix(rows: 1, columns: 3, [1, 2, 3]), MutableMatrix(rows: 1, columns: 3, [0.5, bad, 0.5]))
+        let optimiser = Optimiser(AdamW(), entries: [.init(name: "w", value: value, gradient: gradient)], pool: WorkerPool(threadCount: 1))
+        #expect(throws: TrainingError.nonFiniteParameter(name: "w", step: 1)) { try optimiser.step(rate: 0.1) }
+        if !bad.isFinite { #expect(value.values == [1, 2, 3] && optimiser.stepCount == 0) }
+    }
+
     /// The first failure costs a checkpoint; the second in a row ends the run; one success between them resets.
     @Test func failuresInARow() throws {
         let directory = try TemporaryDirectory()

@@ -160,6 +160,5 @@ private final class CountingTask: LearningTask {
         scales.append(scale)
     }
     func classifier(sequences: [[Int]]) -> VideoClassifier { fatalError("never evaluated in these tests") }
-    func nonFiniteName() -> String? { nil }
     var memoryShortfall: Int { 0 }
 }

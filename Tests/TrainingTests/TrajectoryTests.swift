@@ -15,12 +15,12 @@ import Training
             weightDecay: 1e-3)
     }
 
-    private func losses(_ task: some LearningTask, inputs: TrainingInputs, schedule: CosineSchedule) -> [Float] {
-        (0..<schedule.stepCount).map { step in
+    private func losses(_ task: some LearningTask, inputs: TrainingInputs, schedule: CosineSchedule) throws -> [Float] {
+        try (0..<schedule.stepCount).map { step in
             var result = StepResult()
             task.begin()
             task.add(clips: inputs.clips, targets: inputs.targets, weight: 0.5, to: &result)
-            task.finish(rate: schedule.rate(at: step), scale: 1)
+            try task.finish(rate: schedule.rate(at: step), scale: 1)
             return Float(result.lossSum / 2)
         }
     }
@@ -32,7 +32,7 @@ import Training
         let prompts = try inputs.deepPrompts()
         let task = PromptTask(backbone: inputs.backbone, prompts: prompts, setting: setting(inputs, threads: threads))
         let before = inputs.backbone.parameters.digest(of: inputs.backbone.architecture)
-        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 8e-3, stepCount: 10, warmupSteps: 3, startsIdle: true, dropsAfterWarmup: true))
+        let losses = try losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 8e-3, stepCount: 10, warmupSteps: 3, startsIdle: true, dropsAfterWarmup: true))
         expectClose(losses, try expected.floats("prompts.losses"), tolerance: Self.tolerance, "losses")
         for (layer, prompt) in prompts.vision.enumerated() {
             expectClose(prompt.values, try expected.floats("prompts.final.visual.\(layer)"), tolerance: Self.tolerance, "vision.\(layer)")
@@ -51,7 +51,7 @@ import Training
         let expected = try TensorFixture("clip/training")
         let backbone = inputs.backbone.computing(in: .bfloat16)
         let task = PromptTask(backbone: backbone, prompts: try inputs.deepPrompts(), setting: setting(inputs, threads: 2))
-        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 8e-3, stepCount: 10, warmupSteps: 3, startsIdle: true, dropsAfterWarmup: true))
+        let losses = try losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 8e-3, stepCount: 10, warmupSteps: 3, startsIdle: true, dropsAfterWarmup: true))
         let reference = try expected.floats("prompts.losses")
         expectClose(losses, reference, tolerance: 0.02, "losses")
         #expect(losses != reference)
@@ -64,7 +64,7 @@ import Training
         let task = BridgeTask(
             backbone: inputs.backbone.computing(in: .bfloat16), tuning: .both, trainsTokens: true,
             setting: setting(inputs, threads: 2))
-        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-4, stepCount: 5, warmupSteps: 2, startsIdle: true, dropsAfterWarmup: true))
+        let losses = try losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-4, stepCount: 5, warmupSteps: 2, startsIdle: true, dropsAfterWarmup: true))
         // Weights that were packed once and never again would keep the first step's loss.
         expectClose(losses, try TensorFixture("clip/training").floats("bridge.losses"), tolerance: 0.02, "losses")
         #expect(task.backbone(named: "tuned", provenance: "test").precision == .bfloat16)
@@ -75,7 +75,7 @@ import Training
         let expected = try TensorFixture("clip/training")
         let task = BridgeTask(
             backbone: inputs.backbone, tuning: .both, trainsTokens: true, setting: setting(inputs, threads: 2))
-        let losses = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-4, stepCount: 5, warmupSteps: 2, startsIdle: true, dropsAfterWarmup: true))
+        let losses = try losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-4, stepCount: 5, warmupSteps: 2, startsIdle: true, dropsAfterWarmup: true))
         expectClose(losses, try expected.floats("bridge.losses"), tolerance: Self.tolerance, "losses")
         let specifications = BackboneParameters<TensorSpecification>(of: inputs.backbone.architecture).all
         let parameters = task.backbone(named: "tuned", provenance: "test").parameters.all
@@ -96,7 +96,7 @@ import Training
     func oneSideOnly(tuning: Tuning) throws {
         let inputs = try TrainingInputs()
         let task = BridgeTask(backbone: inputs.backbone, tuning: tuning, setting: setting(inputs, threads: 2))
-        _ = losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-3, stepCount: 3, warmupSteps: 1, startsIdle: true, dropsAfterWarmup: true))
+        _ = try losses(task, inputs: inputs, schedule: CosineSchedule(baseRate: 1e-3, stepCount: 3, warmupSteps: 1, startsIdle: true, dropsAfterWarmup: true))
         let before = inputs.backbone.parameters
         let after = task.backbone(named: "tuned", provenance: "test").parameters
         func same(_ left: [Matrix], _ right: [Matrix]) -> [Bool] { zip(left, right).map { $0.values == $1.values } }

@@ -138,7 +138,7 @@ extension ElementType {
 }
 
 /// Where the vocabulary of a backbone file lies: beside it.
-func keptVocabularyPath(beside path: String) -> String {
+package func keptVocabularyPath(beside path: String) -> String {
     (path.hasSuffix(".safetensors") ? String(path.dropLast(".safetensors".count)) : path) + ".merges.txt"
 }
 

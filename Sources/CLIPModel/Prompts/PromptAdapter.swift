@@ -36,9 +36,10 @@ package enum PromptAdapter {
         isDirectory(prompts) ? prompts.appendingPath(tensorsName) : prompts
     }
 
-    /// Whether the folder `path` holds an adapter and nothing else, so that it may be replaced.
+    /// Whether the folder `path` holds an adapter of ours and nothing else, so that it may be replaced. One of PEFT's own
+    /// has files of the same names.
     package static func isReplaceable(_ path: String) -> Bool {
-        guard isAdapter(path), let names = try? directoryEntries(path) else { return false }
+        guard isAdapter(path), let names = try? directoryEntries(path), (try? load(path)) != nil else { return false }
         return Set(names).isSubset(of: [configurationName, tensorsName, cardName])
     }
 

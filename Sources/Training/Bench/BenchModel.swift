@@ -116,7 +116,7 @@ package final class BenchModel {
         var result = StepResult()
         task.begin()
         task.add(ClipBatch(clips: clips, stage: stage, targets: targets), weight: 1 / Float(clips.count), to: &result)
-        task.finish(rate: 1e-6, scale: 1)
+        try task.finish(rate: 1e-6, scale: 1)
         return result.lossSum / Double(result.clipCount)
     }
 

@@ -76,7 +76,7 @@ package struct ContrastivePretrainer: Sendable {
             guard let batch = try batches.next() else { break }
             learner.begin()
             let (loss, accuracy) = learner.add(clips: [batch.pictures], captions: batch.captions, into: gradients)
-            optimiser.step(rate: schedule.rate(at: step))
+            try optimiser.step(rate: schedule.rate(at: step))
             parameters.limitScale(to: configuration.largestScale)
             report(Progress(step: step, loss: loss, accuracy: accuracy))
         }

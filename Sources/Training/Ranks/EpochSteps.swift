@@ -54,7 +54,10 @@ final class SingleSteps: EpochSteps {
             task.add(taken, weight: 1 / Float(planned), to: &result)
         }
         // Unreadable films may have made the step smaller than planned.
-        if result.clipCount > 0 { task.finish(rate: rate, scale: Float(planned) / Float(result.clipCount)) }
+        // A loss that is no number would only spoil what was learned: the trainer tells it.
+        if result.clipCount > 0, result.lossSum.isFinite {
+            try task.finish(rate: rate, scale: Float(planned) / Float(result.clipCount))
+        }
         return result
     }
 }

@@ -72,9 +72,10 @@ final class SharedSteps: EpochSteps {
             result.clipCount = plan.places.count
             // In the order of the clips, as one process adds them.
             result.lossSum = reports.flatMap(\.losses).reduce(0) { $0 + Double(bitPattern: $1) }
-            if result.clipCount > 0 {
+            // All ranks know the sum, so all stop at one that is no number.
+            if result.clipCount > 0, result.lossSum.isFinite {
                 try task.combine(plan.shares, over: group)
-                task.finish(rate: rate, scale: Float(planned) / Float(result.clipCount))
+                try task.finish(rate: rate, scale: Float(planned) / Float(result.clipCount))
             }
             return result
         }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Glibc
 import Tensors
 import WeightFiles
 
@@ -10,7 +11,8 @@ import WeightFiles
 ///                               manifest.json         sizes and SHA-256 of both; written last
 ///
 /// A folder is filled as a `DurableFolder`, so that the name says it is complete. Whether its
-/// bytes are still those that were written, the manifest says.
+/// bytes are still those that were written, the manifest says. One whose bytes are not is set aside as
+/// `step_00000120.damaged`: it counts for nothing, and goes when the run is finished.
 package struct Checkpoints {
     package struct Manifest: Codable, Equatable {
         struct Entry: Codable, Equatable {
@@ -26,13 +28,18 @@ package struct Checkpoints {
     private static let tensorsName = "tensors.safetensors"
     private static let stateName = "state.json"
     private static let manifestName = "manifest.json"
-    /// In the names of folders that are being filled (`DurableFolder`) or removed.
+    /// In the names of folders that are being removed.
     private static let temporaryMark = ".tmp"
+    private static let damagedMark = ".damaged"
     /// The newest ones that stay: if the last is damaged, the one before is there.
     package static let keptCount = 2
 
     /// `checkpoints` in the run's folder.
     package let folder: String
+    /// Known to be as they were written, since this process wrote or checked them.
+    private let known = Known()
+
+    private final class Known { var names: Set<String> = [] }
 
     package init(run: String) { folder = run.appendingPath("checkpoints") }
 
@@ -42,8 +49,11 @@ package struct Checkpoints {
     /// - Throws: `FileError` where the folder is there and cannot be read.
     private func listed() throws(FileError) -> [String] {
         guard fileExists(folder) else { return [] }
-        return try directoryEntries(folder).filter { $0.hasPrefix("step_") && !$0.contains(Self.temporaryMark) }.sorted(by: >)
+        return try directoryEntries(folder).filter(Self.isName).sorted(by: >)
     }
+
+    /// What else is in the folder of checkpoints is not ours.
+    private static func isName(_ name: String) -> Bool { name.contains(/^step_[0-9]{8,}(_epoch)?$/) }
 
     package func path(of name: String) -> String { folder.appendingPath(name) }
 
@@ -82,11 +92,39 @@ package struct Checkpoints {
         files[Self.stateName] = try Self.write(state, to: temporary.appendingPath(Self.stateName))
         _ = try Self.write(
             Manifest(format: Self.format, files: files), to: temporary.appendingPath(Self.manifestName))
-        // A damaged one of the same step makes room.
-        removeTree(target)
-        try filling.commit(replaces: false)
-        for old in names.dropFirst(Self.keptCount) { remove(old) }
+        // A damaged one of the same step goes when this one has its place.
+        try filling.commit(replaces: true)
+        known.names.insert(name)
+        prune(besides: name)
         return target
+    }
+
+    /// Removes the sound ones that are too many. What was just written stays; what is damaged makes none of the others go.
+    private func prune(besides newest: String) {
+        var kept = 1
+        for name in names where name != newest {
+            if kept >= Self.keptCount {
+                remove(name)
+                continue
+            }
+            switch soundness(name) {
+            case .success: kept += 1
+            case .failure(let error) where error.isDamage: setAside(name)
+            // Nobody knows: it may be the last one.
+            case .failure: break
+            }
+        }
+    }
+
+    private func soundness(_ name: String) -> Result<Void, Rejection> {
+        if known.names.contains(name) { return .success(()) }
+        do {
+            try Self.verified(path(of: name))
+            known.names.insert(name)
+            return .success(())
+        } catch {
+            return .failure(Rejection(error))
+        }
     }
 
     private func write(_ tensors: [(name: String, matrix: MutableMatrix)], to path: String) throws -> Manifest.Entry {
@@ -110,15 +148,19 @@ package struct Checkpoints {
 
     // MARK: Reading
 
-    /// Fills the optimiser from the newest checkpoint whose bytes are as they were written.
+    /// Fills the optimiser from the newest checkpoint whose bytes are as they were written and which holds numbers.
+    ///
+    /// The optimizer is not touched before a checkpoint is known to be whole. Damaged ones are set aside once a sound one
+    /// is found.
     ///
     /// - Parameter reject: told of each damaged one, with the reason.
-    /// - Returns: nil where there is none.
-    /// - Throws: `TrainingError.otherCheckpoint` where a sound one belongs to something else; `FileError` where the
-    ///   folder of checkpoints cannot be read, as then nobody knows whether there is one.
+    /// - Returns: nil where there is none at all.
+    /// - Throws: `TrainingError.otherCheckpoint` where a sound one belongs to something else, `.noSoundCheckpoint` where all
+    ///   are damaged; `FileError` where one cannot be read, as then nobody knows whether it is sound.
     package func restore(
         into optimiser: Optimiser, reject: (_ path: String, _ reason: String) -> Void
     ) throws -> (state: TrainingState, path: String)? {
+        var rejected: [(name: String, reason: String)] = []
         for name in try listed() {
             let path = path(of: name)
             do {
@@ -130,20 +172,38 @@ package struct Checkpoints {
                 guard file.tensors.count == tensors.count, tensors.allSatisfy({ tensor in
                     (try? file.description(of: tensor.name))?.shape == [tensor.matrix.rowCount, tensor.matrix.columnCount]
                 }) else { throw TrainingError.otherCheckpoint(path: path) }
-                for (name, matrix) in tensors {
-                    try unsafe matrix.withMutableValues {
-                        try unsafe file.readFloats(named: name, shape: [matrix.rowCount, matrix.columnCount], into: $0)
-                    }
-                }
+                try Self.checkFinite(file, tensors)
+                for (name, matrix) in tensors { try Self.read(name, of: file, into: matrix) }
                 optimiser.restore(stepCount: state.optimiserSteps)
+                known.names.insert(name)
+                for (name, _) in rejected { setAside(name) }
                 return (state, path)
             } catch let error as TrainingError {
                 throw error
             } catch {
-                reject(path, Self.reason(error))
+                let rejection = Rejection(error)
+                guard rejection.isDamage else { throw TrainingError.checkpointUnread(path: path, reason: rejection.reason) }
+                rejected.append((name, rejection.reason))
+                reject(path, rejection.reason)
             }
         }
+        guard rejected.isEmpty else { throw TrainingError.noSoundCheckpoint(folder: folder, count: rejected.count) }
         return nil
+    }
+
+    private static func read(_ name: String, of file: SafetensorsFile, into matrix: MutableMatrix) throws {
+        try unsafe matrix.withMutableValues {
+            try unsafe file.readFloats(named: name, shape: [matrix.rowCount, matrix.columnCount], into: $0)
+        }
+    }
+
+    /// A run that has diverged goes on diverging.
+    private static func checkFinite(_ file: SafetensorsFile, _ tensors: [(name: String, matrix: MutableMatrix)]) throws {
+        for (name, matrix) in tensors {
+            let values = MutableMatrix(rows: matrix.rowCount, columns: matrix.columnCount)
+            try read(name, of: file, into: values)
+            guard nonFiniteCount(in: values) == 0 else { throw Damage(reason: "\"\(name)\" holds NaN or infinity") }
+        }
     }
 
     /// - Throws: what is wrong with the files of a checkpoint.
@@ -163,11 +223,29 @@ package struct Checkpoints {
 
     private struct Damage: Error { let reason: String }
 
-    private static func reason(_ error: any Error) -> String {
-        switch error {
-        case let error as Damage: error.reason
-        case let error as any ReportableError: error.description
-        default: "its JSON cannot be read"
+    /// Why a checkpoint is not taken.
+    private struct Rejection: Error {
+        let reason: String
+        /// Its bytes are not what was written. Otherwise they could not be read, and may be sound.
+        let isDamage: Bool
+
+        init(_ error: any Error) {
+            switch error {
+            case let error as Damage: (reason, isDamage) = (error.reason, true)
+            case let error as FileError: (reason, isDamage) = (error.description, Self.isDamage(error))
+            case let error as WeightFileError:
+                reason = error.description
+                if case .file(let inner) = error.problem { isDamage = Self.isDamage(inner) } else { isDamage = true }
+            case let error as any ReportableError: (reason, isDamage) = (error.description, true)
+            default: (reason, isDamage) = ("its JSON cannot be read", true)
+            }
+        }
+
+        private static func isDamage(_ error: FileError) -> Bool {
+            switch error.problem {
+            case .cannotRead, .notReadable: false
+            default: true
+            }
         }
     }
 
@@ -175,19 +253,36 @@ package struct Checkpoints {
 
     /// Removes what a crash left half made. Only for the holder of the run's lock.
     package func sweep() {
-        for name in (try? directoryEntries(folder)) ?? [] where name.contains(Self.temporaryMark) {
+        for name in (try? directoryEntries(folder)) ?? [] where name.contains(/^step_.*\.tmp(-[0-9]+-[0-9]+)?$/) {
             removeTree(folder.appendingPath(name))
         }
     }
 
     /// Removes all of them, when the run is finished and its results are written.
     package func removeAll() {
+        sweep()
         for name in names { remove(name) }
-        removeTree(folder)
+        for name in (try? directoryEntries(folder)) ?? [] where name.contains(/^step_[0-9]{8,}(_epoch)?\.damaged(-[0-9]+)?$/) {
+            removeTree(folder.appendingPath(name))
+        }
+        // Unless somebody keeps something there.
+        unsafe rmdir(folder)
+    }
+
+    /// Under a name that counts for nothing; the next number where there was one of that name.
+    private func setAside(_ name: String) {
+        var target = path(of: name) + Self.damagedMark
+        var number = 2
+        while fileExists(target) {
+            target = path(of: name) + Self.damagedMark + "-\(number)"
+            number += 1
+        }
+        try? renameDirectory(path(of: name), to: target)
     }
 
     /// Out of sight first, so that nobody finds half of it.
     private func remove(_ name: String) {
+        known.names.remove(name)
         let hidden = path(of: name) + Self.temporaryMark
         removeTree(hidden)
         guard (try? renameDirectory(path(of: name), to: hidden)) != nil else { return }

@@ -25,11 +25,19 @@ package struct RunDirectory: ~Copyable {
     private static let metricsName = "metrics.jsonl"
     private static let resultsName = "results.csv"
 
-    /// Creates `parent/name`, or `parent/name-2`, `-3`, … where that is taken.
-    package static func next(in parent: String, name: String) -> String {
+    /// What a run writes. What comes before the record may be made again.
+    package static let kind = FolderKind(
+        name: "run",
+        entries: [
+            "config.yaml", "environment.json", recordName, "split", metricsName, resultsName, "checkpoints", "prompts", "backbone.safetensors",
+            "last.safetensors", resultName,
+        ])
+
+    /// Makes `parent/name`, or `parent/name-2`, `-3`, … where that is taken: two that start at once get two folders.
+    package static func next(in parent: String, name: String) throws(FileError) -> String {
         var candidate = parent.appendingPath(name)
         var number = 2
-        while fileExists(candidate) {
+        while try !createNewDirectory(candidate) {
             candidate = parent.appendingPath("\(name)-\(number)")
             number += 1
         }
@@ -39,38 +47,52 @@ package struct RunDirectory: ~Copyable {
     /// A new run's folder.
     ///
     /// - Parameter resume: the command that would go on with a run that is there already.
-    /// - Throws: `FileError` where the folder cannot be made, holds a run or another process holds it.
+    /// - Throws: `FileError` where the folder cannot be made, holds a run or anything else that is not a run's, or another
+    ///   process holds it.
     package init(newAt path: String, resume: String) throws(FileError) {
         try Self.checkFree(path, resume: resume)
         try createDirectory(path)
-        try self.init(lockedAt: path)
+        try self.init(lockedAt: path) { () throws(FileError) in
+            // Another process may have had the lock before.
+            try Self.checkFree(path, resume: resume)
+            try FolderMark.claim(path, Self.kind, isNothing: { Self.isEmptyLog(path, $0) })
+        }
     }
 
-    /// - Throws: `FileError` where the folder holds a run.
+    /// - Throws: `FileError` where the folder holds a run, or what no run has written.
     package static func checkFree(_ path: String, resume: String) throws(FileError) {
         // A start that failed leaves empty logs and no record: it may be made again.
         let hasLogs = (try? InputFile(path: path.appendingPath(metricsName)).byteCount) ?? 0 > 0
-        if fileExists(path.appendingPath(recordName)) || hasLogs {
+        let hasRecord = fileExists(path.appendingPath(recordName))
+        if hasRecord || FolderMark.isClaimed(path, kind) && (hasLogs || !Checkpoints(run: path).names.isEmpty) {
             let isFinished = fileExists(path.appendingPath(resultName))
             throw FileError(
                 path: path, problem: .cannotCreate(
                     reason: "it holds a \(isFinished ? "finished run" : "run") already. "
-                        + (isFinished || !fileExists(path.appendingPath(recordName)) ? "Choose" : "Go on with it by `\(resume)`, choose")
+                        + (isFinished || !hasRecord ? "Choose" : "Go on with it by `\(resume)`, choose")
                         + " another --output, or remove it"))
         }
+        try FolderMark.check(path, kind, isNothing: { isEmptyLog(path, $0) })
+    }
+
+    private static func isEmptyLog(_ path: String, _ name: String) -> Bool {
+        [metricsName, resultsName].contains(name) && (try? InputFile(path: path.appendingPath(name)).byteCount) == 0
     }
 
     /// The folder of a run that goes on.
     ///
     /// - Throws: `FileError` where another process holds it, or has finished it just now.
     package init(resuming path: String) throws(FileError) {
-        try self.init(lockedAt: path, isUnfinished: true)
+        try self.init(lockedAt: path) { () throws(FileError) in
+            if fileExists(path.appendingPath(Self.resultName)) { throw FileError(path: path, problem: .locked) }
+        }
     }
 
-    private init(lockedAt path: String, isUnfinished: Bool = false) throws(FileError) {
+    /// - Parameter check: what must be so once the lock is held.
+    private init(lockedAt path: String, check: () throws(FileError) -> Void) throws(FileError) {
         // All three before the first is stored: a struct that owns handles cannot be left half made.
         let newLock = try DirectoryLock(directory: path)
-        if isUnfinished, fileExists(path.appendingPath(Self.resultName)) { throw FileError(path: path, problem: .locked) }
+        try check()
         let newMetrics = try AppendFile(path: path.appendingPath(Self.metricsName))
         let newResults = try AppendFile(path: path.appendingPath(Self.resultsName))
         lock = newLock
@@ -79,12 +101,12 @@ package struct RunDirectory: ~Copyable {
         self.path = path
     }
 
-    /// Removes what a crash left half written: the temporary neighbours of `DurableFile` and `DurableFolder`, which
+    /// Removes what a crash left half written: the temporary neighbors of `DurableFile` and `DurableFolder`, which
     /// nobody else makes here while the lock is held.
     package func sweep() {
         for folder in [path, path.appendingPath("split"), path.appendingPath("prompts")] {
-            for name in (try? directoryEntries(folder)) ?? [] where name.contains(/\.tmp-[0-9]+-[0-9]+$/) {
-                try? FileManager.default.removeItem(atPath: folder.appendingPath(name))
+            for name in (try? directoryEntries(folder)) ?? [] where TemporaryPath.isName(name) {
+                TemporaryPath.remove(folder.appendingPath(name))
             }
         }
         Checkpoints(run: path).sweep()

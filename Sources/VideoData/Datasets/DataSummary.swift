@@ -90,23 +90,22 @@ package struct ListFolder {
     /// Writes all files durably. What does not fit on the disk fails before any of them (of 200 at a time) is
     /// there, so that old and new lists do not mix.
     ///
+    /// - Parameter inputs: what the lists were made from, which stays in any case.
     /// - Throws: `wouldOverwrite` before anything is written, where a file is there and `isForced` is not.
-    package func write(isForced: Bool) throws {
-        let present = contents.map(\.name).filter { fileExists(path.appendingPath($0)) }
-        guard isForced || present.isEmpty else { throw DatasetError(path: path, problem: .wouldOverwrite(files: present)) }
+    package func write(isForced: Bool, inputs: [String] = []) throws {
+        try checkFree(isForced: isForced, inputs: inputs)
         try createDirectory(path)
         for start in stride(from: 0, to: contents.count, by: Self.openFileLimit) {
-            try write(contents[start..<min(start + Self.openFileLimit, contents.count)])
+            try DurableFile.write(
+                contents[start..<min(start + Self.openFileLimit, contents.count)].map { ($0.name, $0.bytes) }[...], in: path)
         }
     }
 
-    /// Writes the first file under another name, then the others, and gives it its own name when they have theirs.
-    private func write(_ rest: ArraySlice<(name: String, bytes: [UInt8])>) throws {
-        guard let (name, bytes) = rest.first else { return }
-        var file = try DurableFile(path: path.appendingPath(name), expectedByteCount: bytes.count)
-        try file.write(bytes)
-        try write(rest.dropFirst())
-        try file.commit()
+    private func checkFree(isForced: Bool, inputs: [String]) throws {
+        let paths = contents.map { path.appendingPath($0.name) }
+        try refuseOverInputs(paths, inputs: inputs)
+        let present = contents.map(\.name).filter { fileExists(path.appendingPath($0)) }
+        guard isForced || present.isEmpty else { throw DatasetError(path: path, problem: .wouldOverwrite(files: present)) }
     }
 }
 

@@ -22,6 +22,12 @@ package struct PocketDataSet: Sendable {
         case base, novel
     }
 
+    /// The names of what is in the folder.
+    package var entries: [String] {
+        ([nil] + Part.allCases).map(files).flatMap { [$0.trainList, $0.testList, $0.labels] }.map(\.lastPathComponent)
+            + [stamp.lastPathComponent, "films"]
+    }
+
     private var stamp: String { root.appendingPath("complete.txt") }
 
     /// - Parameter root: the folder that holds, or will hold, `films`, lists and labels.

@@ -92,7 +92,7 @@ struct AblationRun {
     ///   - resume: the command that goes on after an interruption.
     func run(threads: Int?, resume: String) throws {
         if isDirectory(path), !fileExists(path.appendingPath(Self.recordName)),
-            let other = try directoryEntries(path).first(where: { $0 != ".lock" })
+            let other = try directoryEntries(path).first(where: { !FolderMark.isOwn($0) && !TemporaryPath.isName($0, of: Self.recordName) })
         {
             throw AblationError.notAGrid(path: path, holds: other)
         }
@@ -114,13 +114,20 @@ struct AblationRun {
                 if !jobs.contains(where: { isDirectory(folder($0)) }) { removeRecord(Self.recordName, of: path) }
                 throw error
             }
-            try write(summary())
+            let soFar = try summary()
+            do {
+                try write(soFar)
+            } catch {
+                // What cannot be written is said all the same.
+                Console.result(soFar.table)
+                throw error
+            }
         }
         let summary = try summary()
-        try write(summary)
         Console.result(heading)
         Console.result(summary.table)
         if let table = summary.differenceTable { Console.result(table) }
+        try write(summary)
         Console.result("summary: \(path.appendingPath("summary.json"))")
         Console.result("chart: \(path.appendingPath("chart.svg"))")
         _ = consume lock

@@ -118,10 +118,11 @@ enum BenchFilms {
         }
 
         func make() throws -> [String] {
-            try createDirectory(path)
+            let names = (0..<BenchFilms.filmCount).map { "film-\($0).mp4" }
+            try FolderMark.claim(path, FolderKind(name: "bench", entries: names))
             Console.note("Making \(BenchFilms.filmCount) films of 300 frames in \(path).")
-            return try (0..<BenchFilms.filmCount).map { index in
-                let film = path.appendingPath("film-\(index).mp4")
+            return try names.enumerated().map { index, name in
+                let film = path.appendingPath(name)
                 try BenchFilms.write(film, seed: UInt64(index))
                 return film
             }

@@ -23,6 +23,7 @@ struct DemoCommand: ParsableCommand {
         func run() throws {
             let pool = WorkerPool()
             for catalogue in [PocketCatalogue.large(), PocketCatalogue.small()] {
+                if let output { try PocketHome.claim(catalogue, root: output) }
                 let set = try PocketHome.dataSet(catalogue, root: output ?? PocketHome.dataRoot, pool: pool)
                 Console.result(
                     "\(set.root): \(catalogue.classes.count) classes, \(catalogue.train.count) training and "

@@ -88,7 +88,6 @@ struct ListScoring {
         let summary = ProtocolSummary(
             evaluationProtocol: name, command: folder.command, isPocket: isPocket, entries: runner.entries)
         let table = Self.table(summary)
-        try folder.write(summary, table: table)
         Console.note("\(subject.summary.escapedForDisplay), \(job.frameCount(of: subject)) frames, views \(job.views.text); shares in percent")
         try output.show(summary, table: table, folder: folder)
     }

@@ -47,10 +47,10 @@ final class ProtocolFolder {
     init(output: String?, setup: Setup, isTemporary: Bool = false) throws {
         self.isTemporary = isTemporary
         let elsewhere = isTemporary ? NSTemporaryDirectory().appendingPath("vifi-prompt-plan-\(UUID().uuidString)") : nil
-        path = elsewhere ?? output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: "evaluate-" + setup.evaluationProtocol)
+        path = try elsewhere ?? output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: "evaluate-" + setup.evaluationProtocol)
         resume = shellCommand(processArguments.without(options: ["--output", "-o"]) + ["--output", path])
         if isDirectory(path), !fileExists(path.appendingPath(Self.setupName)) {
-            let others = try directoryEntries(path).filter { $0 != ".lock" }
+            let others = try directoryEntries(path).filter { !FolderMark.isOwn($0) && !TemporaryPath.isName($0, of: Self.setupName) }
             guard others.isEmpty else { throw ProtocolError.notAProtocol(path: path, holds: others[0]) }
         }
         try createDirectory(path)

@@ -75,14 +75,11 @@ struct ProtocolOutputOptions: ParsableArguments {
             valueName: "folder"))
     var output: String?
 
-    /// Prints what came out.
+    /// Prints what came out, and writes it: in this order, as it may be that nothing can be written.
     func show(_ summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder) throws {
-        if json {
-            Console.result(String(try snakeCaseJSON(summary).dropLast()))
-        } else {
-            Console.result(alignedTable(table))
-            Console.result("summary: \(folder.path.appendingPath("summary.json"))")
-        }
+        Console.result(json ? String(try snakeCaseJSON(summary).dropLast()) : alignedTable(table))
+        try folder.write(summary, table: table)
+        if !json { Console.result("summary: \(folder.path.appendingPath("summary.json"))") }
     }
 }
 

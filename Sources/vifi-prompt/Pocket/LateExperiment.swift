@@ -81,8 +81,7 @@ struct LateExperiment {
     /// Learns once, unless it was measured before.
     mutating func measure(_ key: Key) throws -> Measure {
         if let measure = measures[key] { return measure }
-        let output = folder.appendingPath("\(key.variant.rawValue)-\(key.shots)shots-seed\(key.seed)")
-        if fileExists(output) { removeTree(output) }
+        let output = try RunDirectory.next(in: folder, name: "\(key.variant.rawValue)-\(key.shots)shots-seed\(key.seed)")
         let files = set.files(of: nil)
         let arguments = [
             "learn", "--recipe", "pocket/learn", "--backbone", bridged, "--shots", "\(key.shots)", "--seed", "\(key.seed)",

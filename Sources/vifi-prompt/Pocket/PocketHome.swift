@@ -40,6 +40,12 @@ enum PocketHome {
         return (environment["HOME"] ?? ".").appendingPath(".cache/vifi-prompt")
     }
 
+    /// Refuses a folder that somebody named and that holds something else than these films.
+    static func claim(_ catalogue: PocketCatalogue, root: String) throws {
+        let set = PocketDataSet(root: root.appendingPath(catalogue.name))
+        if !set.isComplete(for: catalogue) { try FolderMark.claim(set.root, FolderKind(name: "pocket-world", entries: set.entries)) }
+    }
+
     /// The films of `catalogue`, drawn now unless they are there.
     static func dataSet(_ catalogue: PocketCatalogue, root: String = dataRoot, pool: WorkerPool) throws -> PocketDataSet {
         let set = PocketDataSet(root: root.appendingPath(catalogue.name))

@@ -142,9 +142,11 @@ struct ReportModels {
         let folder = NSTemporaryDirectory().appendingPath("vifi-prompt-report-\(UUID().uuidString)")
         try createDirectory(folder)
         defer { removeTree(folder) }
-        let command = try VizTSNECommand.parse(["-o", folder])
+        // A layout takes an empty folder.
+        let output = folder.appendingPath("tsne")
+        let command = try VizTSNECommand.parse(["-o", output])
         try Console.$isPart.withValue(true) { try command.layOut(PictureData(test, by: subject, as: job), pool: pool) }
         return try figure(
-            folder.appendingPath("tsne.svg"), try ReportFiles.decode(TSNEReport.self, folder.appendingPath("metrics.json")), name: evaluation.name)
+            output.appendingPath("tsne.svg"), try ReportFiles.decode(TSNEReport.self, output.appendingPath("metrics.json")), name: evaluation.name)
     }
 }

@@ -117,15 +117,17 @@ struct LearningRun {
         events.onEpoch = { report in
             trainingLoss = report.trainingLoss
             directory.log(report)
+            // First, as it may be that nothing can be saved.
+            if let metrics = report.metrics {
+                progress.finish()
+                Console.note(
+                    "epoch \(report.epoch): loss \(ProgressReporter.decimal(report.trainingLoss, places: 3)), "
+                        + "test \(metrics.title) \(ProgressReporter.decimal(metrics.top1, places: 1)) %")
+            }
             try keeper.attempt(step: report.step, isLastChance: report.isLast, warn: warn) {
                 try save(path, report)
                 return nil
             }
-            guard let metrics = report.metrics else { return }
-            progress.finish()
-            Console.note(
-                "epoch \(report.epoch): loss \(ProgressReporter.decimal(report.trainingLoss, places: 3)), "
-                    + "test \(metrics.title) \(ProgressReporter.decimal(metrics.top1, places: 1)) %")
         }
         events.save = { reached, moment in
             state = reached
@@ -144,11 +146,16 @@ struct LearningRun {
         if case .interrupted(let step) = ending {
             throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
         }
-        _ = try directory.flushLogs()
         let result = RunResult(
             steps: stepCount, epochs: configuration.epochs, trainingLoss: trainingLoss, best: state.best, last: state.last,
             seconds: state.seconds, peakBytes: Machine.peakMemory)
-        try directory.write(result)
+        do {
+            _ = try directory.flushLogs()
+            try directory.write(result)
+        } catch {
+            result.show()
+            throw error
+        }
         return Outcome(path: path, result: result)
     }
 

@@ -41,7 +41,7 @@ struct PlanTiming {
             let pixels = clips
             freezingClip = Self.seconds { clips = freezing.freeze(pixels) } / Double(pixels.count)
         }
-        let (step, addSeconds) = stepSeconds(task, clips: clips, clipsPerStep: work.clipsPerStep)
+        let (step, addSeconds) = try stepSeconds(task, clips: clips, clipsPerStep: work.clipsPerStep)
         let threads = Double(run.settings.pool.threadCount)
         // Frozen clips that are kept are neither read nor computed again.
         let again = max(0, work.epochs - 1) * (work.clips - room.clips)
@@ -79,23 +79,23 @@ struct PlanTiming {
     /// Seconds of a whole step, from one batch of it: what comes once a step counts once.
     private func stepSeconds(
         _ task: some LearningTask, clips: [Matrix], clipsPerStep: Int
-    ) -> (step: Double, add: Double) {
+    ) throws -> (step: Double, add: Double) {
         let stage: ClipStage = freezing == nil ? .pixels : .frozen
         let target = [Float](repeating: 1 / Float(run.data.classes.count), count: run.data.classes.count)
         var result = StepResult()
-        func pass() -> (once: Double, add: Double) {
+        func pass() throws -> (once: Double, add: Double) {
             let begin = Self.seconds { task.begin() }
             let add = Self.seconds {
                 task.add(ClipBatch(clips: clips, stage: stage, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
             }
             // The rate is 0: the step is taken, and changes next to nothing.
-            let finish = Self.seconds { task.finish(rate: 0, scale: 1) }
+            let finish = try Self.seconds { try task.finish(rate: 0, scale: 1) }
             return (begin + finish, add)
         }
-        var measured = pass()
+        var measured = try pass()
         // The first pass pays for fresh memory; where it was short, further ones are closer to the truth.
         if measured.once + measured.add < 5 {
-            let passes = (0..<3).map { _ in pass() }.sorted { $0.add < $1.add }
+            let passes = try (0..<3).map { _ in try pass() }.sorted { $0.add < $1.add }
             measured = passes[1]
         }
         return (measured.once + measured.add * Double(clipsPerStep) / Double(clips.count), measured.add)

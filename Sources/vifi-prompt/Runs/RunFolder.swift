@@ -14,7 +14,7 @@ extension LearningRun {
     func open(_ start: RunStart, sequences: [[Int]]) throws -> RunDirectory {
         switch start {
         case .new(let arguments, let output, let first):
-            let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: runName)
+            let path = try output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: runName)
             let directory = try RunDirectory(newAt: path, resume: resumeCommand(kind, path))
             try describe(directory, arguments: arguments, sequences: sequences, like: first)
             return directory
@@ -37,7 +37,7 @@ extension LearningRun {
         try directory.cutLogs(to: found?.state.logBytes ?? [:])
         Console.note(
             found.map { "Going on after step \($0.state.step), from \($0.path.escapedForDisplay)." }
-                ?? "There is no \(checkpoints.names.isEmpty ? "checkpoint yet" : "sound checkpoint"): the run starts from its beginning.")
+                ?? "There is no checkpoint yet: the run starts from its beginning.")
         return found
     }
 

@@ -59,7 +59,10 @@ extension LearningCommand {
                     output: training.output).located)
             try seedGroup.group.run(Self.self, threads: nil)
         } else {
-            if group.rank == 0, let output = training.output { try RunDirectory.checkFree(output, resume: resumeCommand(Self.kind, output)) }
+            if group.rank == 0, let output = training.output {
+                try RunDirectory.checkFree(output, resume: resumeCommand(Self.kind, output))
+                try proveWritable(folder: output)
+            }
             try learn(.new(arguments: arguments, output: training.output))
         }
     }
@@ -90,8 +93,7 @@ extension LearningCommand {
         if try ranks.told(value: RunRecord.read(run: folder) != nil) {
             try again(ranks.agreed { try ResumedRun(folder, kind: kind) }, threads: threads)
         } else {
-            // Nothing was learned yet: what a crash left of the start is made anew.
-            if ranks.rank == 0, fileExists(folder) { removeTree(folder) }
+            // Nothing was learned yet: what a crash left of the start is made anew in the same folder, if it is a run's.
             let arguments = arguments + ["--output", folder]
             let extra = threads.map { ["--threads", "\($0)"] } ?? []
             try parse(arguments.without(options: threads == nil ? [] : ["--threads"]) + extra)
@@ -190,19 +192,28 @@ enum RunFinder {
     static func newestUnfinished(_ kind: RunKind) throws -> String {
         let folders = ((try? directoryEntries(BackboneFinder.runsFolder)) ?? []).map { BackboneFinder.runsFolder.appendingPath($0) }
         let candidates = folders.filter { path in
-            if let group = try? SeedGroup.read(path, kind: kind) { return !group.isFinished }
+            if let group = try? SeedGroup.read(path, kind: kind) {
+                // A group of which nothing has begun was not stopped: its start failed.
+                return !group.isFinished && !group.begun.isEmpty && isFree(path)
+            }
             guard let record = try? RunRecord.read(run: path), record.kind == kind.rawValue else { return false }
-            return (try? RunResult.read(run: path)) == nil && (try? DirectoryLock(directory: path)) != nil
+            return (try? RunResult.read(run: path)) == nil && isFree(path)
         }
         guard let newest = candidates.max(by: { modified($0) < modified($1) }) else { throw RunError.noneUnfinished(kind: kind.rawValue) }
         return newest
     }
 
+    /// Whether nobody is working on it.
+    private static func isFree(_ path: String) -> Bool { (try? DirectoryLock(directory: path)) != nil }
+
+    /// When it was last worked on.
     private static func modified(_ run: String) -> Date {
-        // A folder's own time changes when a file in it appears; a log's with every step.
-        ["metrics.jsonl", "seeds.json", ""].compactMap { name in
-            (try? FileManager.default.attributesOfItem(atPath: name.isEmpty ? run : run.appendingPath(name)))?[.modificationDate] as? Date
-        }.max() ?? .distantPast
+        // A folder's own time changes when a file in it appears, be it only a lock; a log's with every step.
+        func time(_ path: String) -> Date? {
+            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+        }
+        let seeds = ((try? directoryEntries(run)) ?? []).filter { $0.hasPrefix("seed") }.map { $0 + "/metrics.jsonl" }
+        return (["metrics.jsonl", "seeds.json"] + seeds).compactMap { time(run.appendingPath($0)) }.max() ?? .distantPast
     }
 }
 
@@ -215,6 +226,8 @@ enum RunError: ReportableError, Equatable {
     case filmsGone(first: String, count: Int, list: String)
     case otherTokens
     case otherInGroup(path: String, input: String)
+    /// - Parameter setting: what differs, and how.
+    case otherSettings(path: String, setting: String)
     case otherBackbone(path: String, expected: String, actual: String)
     case noneUnfinished(kind: String)
     case noneFinished(folder: String)
@@ -223,7 +236,7 @@ enum RunError: ReportableError, Equatable {
         switch self {
         case .notARun, .noneUnfinished, .noneFinished, .filmsGone: .missingInput
         case .otherKind: .usage
-        case .changed, .filmChanged, .otherTokens, .otherInGroup, .otherBackbone: .badConfiguration
+        case .changed, .filmChanged, .otherTokens, .otherInGroup, .otherSettings, .otherBackbone: .badConfiguration
         }
     }
 
@@ -246,8 +259,11 @@ enum RunError: ReportableError, Equatable {
             "the class names become other tokens than when the run began: was the vocabulary exchanged? "
                 + "Put it back, or start a new run."
         case .otherInGroup(let path, let input):
-            "\(path.escapedForDisplay): the \(input) is another one than that of the first seed, so their mean would say nothing. "
+            "\(path.escapedForDisplay): the \(input.escapedForDisplay) is another one than that of the first seed, so their mean would say nothing. "
                 + "Put it back, or start all seeds anew with another --output."
+        case .otherSettings(let path, let setting):
+            "\(path.escapedForDisplay): holds a run that was started otherwise than this group starts its runs: \(setting.escapedForDisplay). "
+                + "Their mean would say nothing. Move that run away, or choose another --output."
         case .otherBackbone(let path, let expected, let actual):
             "\(path.escapedForDisplay): its SHA-256 over weights is \(actual.prefix(12))…, the run began with \(expected.prefix(12))…. "
                 + "Put that backbone back, or start a new run."

@@ -6,8 +6,8 @@ import Training
 
 /// Takes back what a command wrote down in a folder of runs before the first of them could begin.
 func removeRecord(_ name: String, of path: String) {
-    try? FileManager.default.removeItem(atPath: path.appendingPath(name))
-    if (try? directoryEntries(path)) == [".lock"] { removeTree(path) }
+    try? removeFile(path.appendingPath(name))
+    FolderMark.release(path)
 }
 
 /// The same run with several seeds, each with its own draw of shots: `seed1/`, `seed2/`, … in one folder,
@@ -26,6 +26,8 @@ struct SeedGroup: Codable {
 
     private static let recordName = "seeds.json"
     private static let summaryName = "summary.json"
+    private static let tableName = "summary.csv"
+    private static let folderKind = FolderKind(name: "seeds", entries: [recordName, summaryName, tableName])
 
     private enum CodingKeys: String, CodingKey {
         case kind, seeds, arguments, workingDirectory
@@ -33,7 +35,7 @@ struct SeedGroup: Codable {
 
     /// - Throws: `FileError` where the folder holds something else already.
     static func new(kind: RunKind, seeds: [Int], arguments: [String], output: String?) throws -> SeedGroup {
-        let path = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: kind.rawValue + "-seeds")
+        let path = try output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: kind.rawValue + "-seeds")
         for name in [recordName, "run.json"] where fileExists(path.appendingPath(name)) {
             throw FileError(
                 path: path, problem: .cannotCreate(
@@ -41,7 +43,11 @@ struct SeedGroup: Codable {
         }
         let group = SeedGroup(
             kind: kind.rawValue, seeds: seeds, arguments: arguments, workingDirectory: currentDirectory, path: path)
-        try createDirectory(path)
+        try group.checkRuns()
+        // Runs of single seeds that were made here one by one, as job arrays do, are the group's.
+        try FolderMark.claim(path, folderKind) { name in
+            name.contains(/^seed[0-9]+$/) && fileExists(path.appendingPath(name).appendingPath("run.json"))
+        }
         try DurableFile.write(json(group), to: path.appendingPath(recordName))
         return group
     }
@@ -58,7 +64,7 @@ struct SeedGroup: Codable {
             kind: found.kind, seeds: found.seeds + seeds.filter { !found.seeds.contains($0) }, arguments: arguments,
             workingDirectory: found.workingDirectory, path: output)
         try DurableFile.write(json(group), to: output.appendingPath(recordName))
-        if group.isFinished { try FileManager.default.removeItem(atPath: output.appendingPath(summaryName)) }
+        try removeFile(output.appendingPath(summaryName))
         return group
     }
 
@@ -107,15 +113,40 @@ struct SeedGroup: Codable {
         return group
     }
 
+    /// Looks at all folders of seeds before the first run begins.
+    ///
+    /// - Throws: `RunError` where one holds a run with other settings, `FileError` where it holds something else.
+    private func checkRuns() throws {
+        var first: RunRecord?
+        for seed in seeds {
+            let folder = folder(seed: seed)
+            guard let record = try RunRecord.read(run: folder) else {
+                try RunDirectory.checkFree(folder, resume: "")
+                continue
+            }
+            let expected = ComparedArguments(arguments + ["--seed", "\(seed)"])
+            if record.kind != kind { throw RunError.otherKind(path: folder, kind: record.kind) }
+            if let setting = ComparedArguments(record.arguments).firstDifference(from: expected) {
+                throw RunError.otherSettings(path: folder, setting: setting)
+            }
+            if let other = first.flatMap({ record.otherInput(than: $0) }) { throw RunError.otherInGroup(path: folder, input: other) }
+            first = first ?? record
+        }
+    }
+
     private func folder(seed: Int) -> String { path.appendingPath("seed\(seed)") }
 
     var isFinished: Bool { fileExists(path.appendingPath(Self.summaryName)) }
+
+    /// The folders of its runs that have begun.
+    var begun: [String] { seeds.map { folder(seed: $0) }.filter { (try? RunRecord.read(run: $0)) != nil } }
 
     /// Runs what is not finished yet, then sums up.
     func run<Command: LearningCommand>(_ command: Command.Type, threads: Int?) throws {
         let ranks = Ranks.group
         var lock: DirectoryLock?
         if ranks.rank == 0 { lock = try DirectoryLock(directory: path) }
+        try ranks.agreed { if ranks.rank == 0 { try checkRuns() } }
         for (index, seed) in seeds.enumerated() {
             let folder = folder(seed: seed)
             if try ranks.told(value: RunResult.read(run: folder) != nil) { continue }
@@ -138,9 +169,10 @@ struct SeedGroup: Codable {
     private func sumUp() throws {
         let results = try seeds.compactMap { seed in try RunResult.read(run: folder(seed: seed)).map { (seed: seed, result: $0) } }
         let summary = SeedSummary(results)
-        try DurableFile.write(summary.csv, to: path.appendingPath("summary.csv"))
-        try DurableFile.write(json(summary), to: path.appendingPath(Self.summaryName))
+        // First, as it may be that nothing can be written.
         Console.result(summary.table)
+        try DurableFile.write(summary.csv, to: path.appendingPath(Self.tableName))
+        try DurableFile.write(json(summary), to: path.appendingPath(Self.summaryName))
         Console.result("summary: \(path.appendingPath(Self.summaryName))")
     }
 

@@ -65,12 +65,17 @@ struct DataCheckCommand: ParsableCommand {
         if let writeGood, !force, fileExists(writeGood) {
             throw DatasetError(path: writeGood.parentDirectory, problem: .wouldOverwrite(files: [writeGood.lastPathComponent]))
         }
+        if let writeGood {
+            try refuseOverInputs([writeGood], inputs: lists + [labels].compactMap(\.self))
+            // Before films are decoded, not after them.
+            try proveWritable(file: writeGood)
+        }
         var report = Report()
+        var good: [AnnotatedClip] = []
         for list in read {
             for warning in list.warnings { Console.warning(warning.description) }
             if let classes { tellClassFaults(classes, list) }
-            let good = try check(list, &report)
-            if let writeGood { try write(good, of: list, to: writeGood) }
+            good = try check(list, &report)
         }
         if json {
             try Console.json(report)
@@ -80,6 +85,8 @@ struct DataCheckCommand: ParsableCommand {
             }
             Console.result("\(counted(report.films, "film", "films")), \(report.broken) broken, \(report.odd) odd")
         }
+        // Last, as it may be that nothing can be written.
+        if let writeGood, let list = read.first { try write(good, of: list, to: writeGood) }
         if report.broken > 0 { throw ExitCode(ExitStatus.badData.rawValue) }
     }
 
@@ -111,6 +118,7 @@ struct DataCheckCommand: ParsableCommand {
 
     private func write(_ good: [AnnotatedClip], of list: AnnotationList, to path: String) throws {
         guard !good.isEmpty else { throw DatasetError(path: list.path, problem: .noClips) }
+        try createDirectory(path.parentDirectory)
         try DurableFile.write(AnnotationList.bytes(of: good), to: path)
         Console.note("Wrote \(path.escapedForDisplay), \(good.count) of \(list.clips.count) films")
         noteRoot(list.root, lists: path.parentDirectory)

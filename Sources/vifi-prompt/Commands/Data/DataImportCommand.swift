@@ -117,7 +117,7 @@ struct DataImportCommand: ParsableCommand {
             tool: "vifi-prompt \(vifiPromptVersion)", kind: kind, root: root.map { resolvedPath($0) ?? $0 } ?? "", sources: sources, lists: lists,
             classListSha256: classes.digest)
         _ = folder.add(DataSummary.importName, summary.json)
-        try folder.write(isForced: output.force)
+        try folder.write(isForced: output.force, inputs: published.map(\.path))
     }
 
     private func write(_ set: ImportedSet, _ published: [PublishedFile]) throws {

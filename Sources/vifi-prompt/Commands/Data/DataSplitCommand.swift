@@ -88,7 +88,7 @@ struct DataSplitCommand: ParsableCommand {
             }
         }
         _ = folder.add(DataSummary.splitName, summary.json)
-        try folder.write(isForced: force)
+        try folder.write(isForced: force, inputs: [train, labels] + [val].compactMap(\.self))
         for file in summary.lists {
             let size = file.clips.map { counted($0, "film", "films") } ?? counted(file.classes ?? 0, "class", "classes")
             Console.result("\(folder.path.appendingPath(file.file).escapedForDisplay): \(size), SHA-256 \(file.sha256.prefix(12))…")

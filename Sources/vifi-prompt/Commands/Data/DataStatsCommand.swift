@@ -26,6 +26,8 @@ struct DataStatsCommand: ParsableCommand {
     var root: String?
     @Option(help: ArgumentHelp("Draw the frequency of classes, as .svg or .png. May be repeated.", valueName: "file"))
     var plot: [String] = []
+    @Flag(help: "Overwrite files of --plot that vifi-prompt did not draw.")
+    var force = false
     @Flag(help: "Open the films too: sizes, frames, durations.")
     var films = false
     @Flag(help: "Everything as JSON on standard output.")
@@ -60,6 +62,12 @@ struct DataStatsCommand: ParsableCommand {
     }
 
     func run() throws {
+        for path in plot {
+            guard isDirectory(path.parentDirectory) else {
+                throw FileError(path: path, problem: .cannotCreate(reason: "\(path.parentDirectory.escapedForDisplay) is not a directory"))
+            }
+            try PictureOutput.checkWritable(path, isForced: force)
+        }
         let classes = try ClassNames.read(labels)
         for warning in classes.warnings { Console.warning(warning.description) }
         var read: [AnnotationList] = []
@@ -72,11 +80,6 @@ struct DataStatsCommand: ParsableCommand {
         tellClassFaults(classes)
         let counts = read.map { $0.clipCounts(classCount: classes.count) }
         let statistics = try films ? read.map(statistics) : nil
-        for path in plot {
-            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Films of each class, \(lists[0].lastPathComponent)")
-            try chart.write(to: path)
-            Console.note("Wrote \(path.escapedForDisplay)")
-        }
         if json {
             var described: [Report.List] = []
             for (index, list) in read.enumerated() {
@@ -90,6 +93,11 @@ struct DataStatsCommand: ParsableCommand {
         } else {
             show(classes, read, counts)
             for (list, statistics) in zip(read, statistics ?? []) { show(statistics, of: list) }
+        }
+        for path in plot {
+            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Films of each class, \(lists[0].lastPathComponent)")
+            try chart.write(to: path)
+            Console.note("Wrote \(path.escapedForDisplay)")
         }
     }
 

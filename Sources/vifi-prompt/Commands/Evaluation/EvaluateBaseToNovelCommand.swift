@@ -103,7 +103,6 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         let summary = ProtocolSummary(
             evaluationProtocol: "base-to-novel", command: folder.command, isPocket: isPocket, entries: runner.entries)
         let table = Self.table(summary)
-        try folder.write(summary, table: table)
         Console.note(
             "Top-1 in percent, each half among its own \(split.base.classes.count) and \(split.novel.classes.count) classes. "
                 + "The harmonic mean 2BN / (B + N) is that of the two averages.")

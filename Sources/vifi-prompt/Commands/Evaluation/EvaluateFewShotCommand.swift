@@ -104,7 +104,6 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let summary = ProtocolSummary(
             evaluationProtocol: "few-shot", command: folder.command, isPocket: isPocket, entries: runner.entries)
         let table = Self.table(summary, methods: setting.methods, shots: counts, available: available)
-        try folder.write(summary, table: table)
         Console.note("Top-1 in percent on \(val.escapedForDisplay), \(counted(tested.list.clips.count, "film", "films"))"
             + (seeds.count > 1 ? "; mean ± deviation over \(seeds.count) seeds" : ""))
         try output.show(summary, table: table, folder: folder)

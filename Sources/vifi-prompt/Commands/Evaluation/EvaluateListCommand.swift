@@ -44,6 +44,8 @@ struct EvaluateListCommand: ParsableCommand {
     }
 
     func run() throws {
+        // Before films are scored, not after them.
+        if let output { try EvaluationFolder(output).prove() } else { try proveWritable(folder: BackboneFinder.runsFolder) }
         let given = try recipe.given { recipe in
             data.apply(to: &recipe)
             recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
@@ -59,14 +61,18 @@ struct EvaluateListCommand: ParsableCommand {
             val: given.data.val, labels: given.data.labels, root: given.data.root, films: data.films, pool: job.pool)
         let subject = try job.subject(prompts: selection.prompts, backbone: selection.backbonePath())
         let result = try job.evaluate(list, with: subject, title: "eval")
-        let folder = output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: "eval")
-        try result.write(to: folder)
-        Console.note("Wrote evaluation.json, per_class.csv, confusion.csv and predictions.jsonl to \(folder.escapedForDisplay)")
+        // First, as it may be that nothing can be written.
         if json {
             Console.result(String(try snakeCaseJSON(EvaluationReport(record: result.record, metrics: result.metrics)).dropLast()))
         } else {
             result.show(model: subject.summary)
         }
+        let folder = try output ?? RunDirectory.next(in: BackboneFinder.runsFolder, name: "eval")
+        let isReplaced = EvaluationFolder(folder).isTaken
+        try result.write(to: folder)
+        Console.note(
+            "Wrote evaluation.json, per_class.csv, confusion.csv and predictions.jsonl to \(folder.escapedForDisplay)"
+                + (isReplaced ? ", in place of the evaluation that was there" : ""))
     }
 }
 

@@ -69,6 +69,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
     }
 
     func run() throws {
+        if let output { try RetrievalFiles.prove(output) }
         let pool = model.pool
         let given = try recipe.given(flags: flags)
         let listPath = given.data.valCaptions.flatMap { $0 == CaptionOptions.pocketName ? nil : $0 }
@@ -99,7 +100,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         let report = try RetrievalReport(
             subject: subject, list: list, outcome: outcome, frames: frameCount, template: template ?? "{}", maxWords: settings.data.maxWords,
             compat: settings.compat ?? [])
-        if let output { try RetrievalFiles(outcome: outcome, list: list).write(report, to: output, withEmbeddings: embeddings) }
+        // First, as it may be that nothing can be written.
         if json {
             try Console.json(report)
         } else {
@@ -108,6 +109,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
                     + "\(frameCount) frames, \(subject.summary)")
             Console.result(outcome.metrics.table)
         }
+        if let output { try RetrievalFiles(outcome: outcome, list: list).write(report, to: output, withEmbeddings: embeddings) }
     }
 
     private func flags(_ recipe: inout Recipe) {

@@ -104,14 +104,27 @@ struct RetrievalFiles {
         let top: [Candidate]
     }
 
+    static let kind = FolderKind(name: "retrieval", entries: [metricsName, "ranks.csv", "top.jsonl", "embeddings.safetensors"])
+    private static let metricsName = "metrics.json"
+
+    /// Before films are looked at: the folder is a retrieval's or may become one, and can be written.
+    static func prove(_ folder: String) throws {
+        try FolderMark.check(folder, kind)
+        try proveWritable(folder: folder)
+    }
+
     func write(_ report: RetrievalReport, to folder: String, withEmbeddings: Bool) throws {
-        try createDirectory(folder)
-        try DurableFile.write(json(report), to: folder.appendingPath("metrics.json"))
-        try DurableFile.write(ranks, to: folder.appendingPath("ranks.csv"))
-        try DurableFile.write(try top(), to: folder.appendingPath("top.jsonl"))
+        try FolderMark.claim(folder, Self.kind)
+        let isReplaced = fileExists(folder.appendingPath(Self.metricsName))
         if withEmbeddings { try writeEmbeddings(to: folder.appendingPath("embeddings.safetensors")) }
+        let files = [
+            (name: Self.metricsName, bytes: try json(report)), (name: "ranks.csv", bytes: Array(ranks.utf8)),
+            (name: "top.jsonl", bytes: Array(try top().utf8)),
+        ]
+        try DurableFile.write(files[...], in: folder)
         Console.note(
-            "Wrote metrics.json, ranks.csv\(withEmbeddings ? ", top.jsonl and embeddings.safetensors" : " and top.jsonl") to \(folder.escapedForDisplay)")
+            "Wrote metrics.json, ranks.csv\(withEmbeddings ? ", top.jsonl and embeddings.safetensors" : " and top.jsonl") to "
+                + folder.escapedForDisplay + (isReplaced ? ", in place of those that were there" : ""))
     }
 
     private func video(_ index: Int) -> String { list.videos[outcome.videos[index]] }

@@ -79,10 +79,22 @@ struct BridgeImport {
     private func target() throws -> String {
         let target = output ?? "Checkpoints".appendingPath("\(name ?? Self.name(of: source)).safetensors")
         guard target.lowercased().hasSuffix(".safetensors") else { throw Problem.ending(path: target) }
-        guard let taken = resolvedPath(target) else { return target }
-        for input in [source, clip].compactMap(\.self) where resolvedPath(input) == taken { throw Problem.overInput(path: target) }
-        guard force else { throw Problem.exists(path: target) }
+        // The vocabulary goes beside it.
+        let targets = [target, keptVocabularyPath(beside: target)]
+        do {
+            try refuseOverInputs(targets, inputs: [source, clip].compactMap(\.self) + folder(ofShards: source))
+        } catch {
+            throw Problem.overInput(path: error.path)
+        }
+        if !force, let taken = targets.first(where: fileExists) { throw Problem.exists(path: taken) }
+        // Before gigabytes are converted, not after them.
+        for path in targets { try proveWritable(file: path) }
         return target
+    }
+
+    /// Of an index, the folder whose files it names.
+    private func folder(ofShards path: String) -> [String] {
+        path.hasSuffix(".index.json") ? [path.parentDirectory] : []
     }
 
     /// `ViT-B-16` for `ViT-B-16.pt`; the folder's name where a file has a name that all such files have.

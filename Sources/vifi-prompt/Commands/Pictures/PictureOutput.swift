@@ -9,6 +9,9 @@ struct PictureOptions: ParsableArguments {
         name: .shortAndLong,
         help: ArgumentHelp("A folder, or a file whose ending says what is written; may be repeated. The folder pictures/ by default.", valueName: "path"))
     var output: [String] = []
+
+    @Flag(help: "Overwrite files that are there and that vifi-prompt did not draw.")
+    var force = false
 }
 
 /// The files that a command will write, checked before it begins to work.
@@ -22,8 +25,9 @@ struct PictureOutput {
     ///   - outputs: folders and files; none for `folder`.
     ///   - name: of the files in a folder, without ending.
     ///   - endings: what can be written.
+    ///   - isForced: whether files that others have made are replaced.
     /// - Throws: `PictureError` or `FileError` where something else was asked for or nothing can be written there.
-    init(_ outputs: [String], name: String, endings: [String], folder: String = PictureOutput.folder) throws {
+    init(_ outputs: [String], name: String, endings: [String], folder: String = PictureOutput.folder, isForced: Bool = false) throws {
         var files: [(ending: String, path: String)] = []
         for output in outputs.isEmpty ? [folder] : outputs {
             let last = output.lastPathComponent
@@ -36,12 +40,14 @@ struct PictureOutput {
                 throw PictureError.ending(path: output, ending: ending, known: endings)
             }
         }
-        for file in files { try Self.checkWritable(file.path) }
+        for file in files { try Self.checkWritable(file.path, isForced: isForced) }
         self.files = files
     }
 
     /// Before hours of work, not after them.
-    static func checkWritable(_ path: String) throws(FileError) {
+    ///
+    /// - Parameter isForced: whether a file that this program did not draw is replaced.
+    static func checkWritable(_ path: String, isForced: Bool) throws {
         if isDirectory(path) { throw FileError(path: path, problem: .notRegular(kind: "a directory")) }
         var folder = path.parentDirectory
         while !fileExists(folder), folder.parentDirectory != folder { folder = folder.parentDirectory }
@@ -51,6 +57,8 @@ struct PictureOutput {
         guard unsafe access(folder, W_OK) == 0 else {
             throw FileError(path: path, problem: .cannotCreate(reason: "\(folder.escapedForDisplay) may not be written"))
         }
+        guard isForced || !fileExists(path) || PictureMark.isIn(path) else { throw PictureError.exists(path: path) }
+        try proveWritable(file: path)
     }
 
     /// Writes a chart in each form asked for, whole or not at all.
@@ -66,6 +74,7 @@ struct PictureOutput {
 /// What is wrong with what a picture was asked for, or with the file that it is drawn from.
 enum PictureError: ReportableError {
     case ending(path: String, ending: String, known: [String])
+    case exists(path: String)
     case severalFilms(path: String)
     case noFilm
     case unknownClass(name: String, among: [String])
@@ -83,6 +92,7 @@ enum PictureError: ReportableError {
         switch self {
         case .ending, .severalFilms, .noFilm, .unknownClass, .unknownBlock, .unknownHead, .tooManyRuns: .usage
         case .confusion, .log, .emptyLog: .badData
+        case .exists: .inputOutput
         case .noConfusion, .noRun: .missingInput
         }
     }
@@ -91,6 +101,9 @@ enum PictureError: ReportableError {
         switch self {
         case .ending(let path, let ending, let known):
             "\(path.escapedForDisplay): this picture is written as \(known.joined(separator: " or ")), not as '\(ending)'."
+        case .exists(let path):
+            "\(path.escapedForDisplay): already exists, and is no picture that vifi-prompt drew. Name another file with -o, or pass --force "
+                + "to overwrite it."
         case .severalFilms(let path):
             "\(path.escapedForDisplay): one file cannot hold the pictures of several films. Name a folder with -o."
         case .noFilm:

@@ -70,7 +70,7 @@ struct VizAttentionCommand: ParsableCommand {
         let pool = model.pool
         let models = try models(pool: pool)
         let chosen = try films.isEmpty ? [ownFilm(pool)] : films
-        for (film, output) in zip(chosen, try films.isEmpty ? [PictureOutput(pictures.output, name: "attention", endings: Self.endings)] : outputs) {
+        for (film, output) in zip(chosen, try films.isEmpty ? [PictureOutput(pictures.output, name: "attention", endings: Self.endings, isForced: pictures.force)] : outputs) {
             try show(film, models: models, output: output, pool: pool)
         }
     }
@@ -89,7 +89,7 @@ struct VizAttentionCommand: ParsableCommand {
                 name = "\(stem)-attention-\(number)"
                 number += 1
             }
-            return try PictureOutput(pictures.output, name: name, endings: Self.endings)
+            return try PictureOutput(pictures.output, name: name, endings: Self.endings, isForced: pictures.force)
         }
         if films.count > 1, let path = outputs[0].files.first(where: { file in outputs[1].files.contains { $0.path == file.path } })?.path {
             throw PictureError.severalFilms(path: path)
@@ -194,7 +194,7 @@ struct VizAttentionCommand: ParsableCommand {
         }
         for (file, bytes) in zip(output.files, contents) {
             try createDirectory(file.path.parentDirectory)
-            try DurableFile.write(bytes, to: file.path)
+            try DurableFile.write(PictureMark.marked(bytes, path: file.path), to: file.path)
             Console.result(file.path.escapedForDisplay)
         }
         for (index, view) in views.enumerated() {

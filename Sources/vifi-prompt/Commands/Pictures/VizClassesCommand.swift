@@ -26,7 +26,7 @@ struct VizClassesCommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = try PictureOutput(pictures.output, name: "classes", endings: [".svg", ".png"])
+        let output = try PictureOutput(pictures.output, name: "classes", endings: [".svg", ".png"], isForced: pictures.force)
         if list == nil, labels == nil, let run = KeptRun.newest(), run.record != nil, let classes = try run.classes() {
             Console.note("The training list of the newest run is drawn, \(run.path.escapedForDisplay). For another pass LIST --labels CSV.")
             return try draw(run.trainingList(), classes, to: output)

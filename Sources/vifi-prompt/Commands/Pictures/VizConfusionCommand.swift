@@ -28,7 +28,7 @@ struct VizConfusionCommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = try PictureOutput(pictures.output, name: "confusion", endings: [".svg", ".png"])
+        let output = try PictureOutput(pictures.output, name: "confusion", endings: [".svg", ".png"], isForced: pictures.force)
         let table = try path.map(ConfusionTable.read) ?? evaluated()
         if table.isTooLarge { Console.note("\(table.names.count) classes are too many for a chart: those with the most errors are drawn.") }
         try output.write(table.chart)

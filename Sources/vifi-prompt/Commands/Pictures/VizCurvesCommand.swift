@@ -20,10 +20,12 @@ struct VizCurvesCommand: ParsableCommand {
     var runs: [String] = []
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder of the charts; pictures/ by default.", valueName: "folder"))
     var output = PictureOutput.folder
+    @Flag(help: "Overwrite files that are there and that vifi-prompt did not draw.")
+    var force = false
 
     func run() throws {
         let names = ["loss", "learning-rate", "accuracy"]
-        let outputs = try names.map { try PictureOutput([output + "/"], name: "curves-\($0)", endings: [".svg", ".png"]) }
+        let outputs = try names.map { try PictureOutput([output + "/"], name: "curves-\($0)", endings: [".svg", ".png"], isForced: force) }
         let logs = try chosen().map { try RunLog.read($0.path, name: $0.name) }
         for (chart, output) in zip(RunLog.charts(of: logs), outputs) {
             if let chart { try output.write(chart) }

@@ -49,9 +49,9 @@ struct VizTSNECommand: ParsableCommand {
     }
 
     private func places() throws -> (files: PictureOutput, metrics: String) {
-        let metrics = output.appendingPath("metrics.json")
-        try PictureOutput.checkWritable(metrics)
-        return (try PictureOutput([output + "/"], name: "tsne", endings: [".svg", ".png", ".csv"]), metrics)
+        // A table and metrics bear no mark of their own, so the folder must.
+        try FolderMark.check(output, Self.kind)
+        return (try PictureOutput([output + "/"], name: "tsne", endings: Self.endings, isForced: true), output.appendingPath(Self.metricsName))
     }
 
     /// Writes the layout of these films.
@@ -82,24 +82,34 @@ struct VizTSNECommand: ParsableCommand {
         let report = TSNEReport(
             pictures, embeddings, layout, configuration, clusters: classCount, embedding: agreements[0], plane: agreements[1])
 
-        try createDirectory(self.output)
-        let chart = Self.chart(of: embeddings, layout, pictures, agreements)
-        let table = Self.table(of: embeddings, layout, pictures.classes, clusters: clusters)
-        for file in output.files {
-            if file.ending == ".csv" { try DurableFile.write(table, to: file.path) } else { try chart.write(to: file.path) }
-        }
-        try DurableFile.write(json(report), to: metricsPath)
-        for path in output.files.map(\.path) + [metricsPath] { Console.result(path.escapedForDisplay) }
         func line(_ space: String, _ agreement: ClusterAgreement) -> [String] {
             [space] + [agreement.homogeneity, agreement.completeness, agreement.vMeasure].map { ProgressReporter.decimal($0, places: 4) }
         }
         let width = pictures.classifier.backbone.architecture.embeddingWidth
-        Console.result(
-            alignedTable([
-                ["clusters, k = \(classCount)", "homogeneity", "completeness", "V-measure"],
-                line("embeddings, \(width) dimensions", agreements[0]), line("t-SNE, 2 dimensions", agreements[1]),
-            ]))
+        let clusterTable = alignedTable([
+            ["clusters, k = \(classCount)", "homogeneity", "completeness", "V-measure"],
+            line("embeddings, \(width) dimensions", agreements[0]), line("t-SNE, 2 dimensions", agreements[1]),
+        ])
+        let chart = Self.chart(of: embeddings, layout, pictures, agreements)
+        let table = Self.table(of: embeddings, layout, pictures.classes, clusters: clusters)
+        do {
+            try FolderMark.claim(self.output, Self.kind)
+            for file in output.files {
+                if file.ending == ".csv" { try DurableFile.write(table, to: file.path) } else { try chart.write(to: file.path) }
+            }
+            try DurableFile.write(json(report), to: metricsPath)
+        } catch {
+            // What cannot be written is said all the same.
+            Console.result(clusterTable)
+            throw error
+        }
+        for path in output.files.map(\.path) + [metricsPath] { Console.result(path.escapedForDisplay) }
+        Console.result(clusterTable)
     }
+
+    private static let endings = [".svg", ".png", ".csv"]
+    private static let metricsName = "metrics.json"
+    private static let kind = FolderKind(name: "tsne", entries: endings.map { "tsne" + $0 } + [metricsName])
 
     private static func chart(
         of embeddings: VideoEmbeddings, _ layout: TSNE.Result, _ pictures: PictureData, _ agreements: [ClusterAgreement]

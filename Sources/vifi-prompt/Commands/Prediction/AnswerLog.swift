@@ -5,7 +5,7 @@ import VideoData
 /// The file of `--output`: an answer a line, kept through crashes, and what it says of films that were done before.
 final class AnswerLog {
     private let path: String
-    private let settings: String
+    private let settings: AnswerSettings
     private var file: AppendFile
     /// Holds other processes off.
     private let lock: DirectoryLock
@@ -30,7 +30,7 @@ final class AnswerLog {
     ///   - settings: what answers depend on.
     ///   - retriesFailed: films that could not be read do not count as done.
     /// - Throws: `FileError`; `AnswerLogError` where the file holds something else, or answers with other settings.
-    init(path: String, settings: String, retriesFailed: Bool) throws {
+    init(path: String, settings: AnswerSettings, retriesFailed: Bool) throws {
         lock = try DirectoryLock(file: path)
         let found = try Self.read(path, settings: settings, retriesFailed: retriesFailed)
         self.path = path
@@ -51,7 +51,7 @@ final class AnswerLog {
     private static let lineLimit = 512 << 20
     private static let pieceByteCount = 1 << 20
 
-    private static func read(_ path: String, settings: String, retriesFailed: Bool) throws -> Contents {
+    private static func read(_ path: String, settings: AnswerSettings, retriesFailed: Bool) throws -> Contents {
         let input = try InputFile(path: path)
         var contents = Contents()
         var line: [UInt8] = []
@@ -69,7 +69,9 @@ final class AnswerLog {
                     guard let answer = try? JSONDecoder().decode(Head.self, from: Data(line)), let film = answer.found else {
                         throw AnswerLogError.notAnswers(path: path, line: number)
                     }
-                    guard answer.settings == settings else { throw AnswerLogError.otherSettings(path: path, line: number) }
+                    if let difference = settings.difference(from: answer.settings ?? "") {
+                        throw AnswerLogError.otherSettings(path: path, line: number, difference: difference)
+                    }
                     if answer.error == nil { contents.failed.remove(Bytewise(answer.film)) } else { contents.failed.insert(answer.film) }
                     let key = Key(film: answer.film, prompts: answer.prompts)
                     if answer.error == nil || !retriesFailed { contents.done[key] = film } else { contents.done[key] = nil }
@@ -112,7 +114,7 @@ final class AnswerLog {
     func append(_ lines: [FilmLine], of film: FoundFilm) throws {
         let texts = lines.map { line in
             var line = line
-            line.settings = settings
+            line.settings = settings.text
             line.bytes = film.byteCount
             line.modified = film.modified
             return line.text
@@ -126,7 +128,8 @@ final class AnswerLog {
 /// Why answers cannot be appended to a file.
 enum AnswerLogError: ReportableError {
     case notAnswers(path: String, line: Int)
-    case otherSettings(path: String, line: Int)
+    /// - Parameter difference: in words.
+    case otherSettings(path: String, line: Int, difference: String)
 
     var exitStatus: ExitStatus {
         switch self {
@@ -138,8 +141,8 @@ enum AnswerLogError: ReportableError {
         switch self {
         case .notAnswers(let path, let line):
             "\(path.escapedForDisplay):\(line): is no answer of `predict --output`, so nothing is appended. Name another --output."
-        case .otherSettings(let path, let line):
-            "\(path.escapedForDisplay):\(line): was answered with other settings (model, classes, frames, windows or threshold). "
+        case .otherSettings(let path, let line, let difference):
+            "\(path.escapedForDisplay):\(line): was answered with other settings (\(difference)). "
                 + "Name another --output, or repeat the settings."
         }
     }

@@ -85,7 +85,7 @@ struct PredictCommand: ParsableCommand {
         if batch.output != nil || batch.watch { Interruption.install() }
         var run = try PredictionRun(
             models: models.models, pictures: models.pictures, style: style, windows: windows, batch: batch, forms: forms,
-            log: batch.output.map { try AnswerLog(path: $0, settings: settingsDigest(models.digest), retriesFailed: batch.retryFailed) },
+            log: batch.output.map { try AnswerLog(path: $0, settings: answerSettings(models), retriesFailed: batch.retryFailed) },
             savesMany: sources.mayBeMany || models.models.count > 1)
         try run.process(sources)
     }
@@ -97,12 +97,10 @@ struct PredictCommand: ParsableCommand {
         recipe.evaluation.views = views ?? recipe.evaluation.views
     }
 
-    /// Tells answers apart that were made in another way; short, for it stands in every line of `--output`.
-    private func settingsDigest(_ models: String) -> String {
-        let spans = windows.spans.map { "\($0.window.text) \($0.stride.text) \(windows.smooth) \(windows.minimumSeconds)" } ?? ""
-        let text = [
-            models, spans, "\(answers.top) \(answers.threshold ?? 0) \(answers.rejectLabel)", model.precision?.rawValue ?? "",
-        ].joined(separator: "\n")
-        return String(Digest.of(text).prefix(16))
+    private func answerSettings(_ models: PredictionModels) -> AnswerSettings {
+        AnswerSettings(
+            model: models.identity, films: models.lookingAtFilms,
+            windows: windows.spans.map { "\($0.window.text) \($0.stride.text) \(windows.smooth) \(windows.minimumSeconds)" } ?? "",
+            rule: "\(answers.threshold ?? 0) \(answers.rejectLabel) \(answers.noneTexts)", top: answers.top)
     }
 }

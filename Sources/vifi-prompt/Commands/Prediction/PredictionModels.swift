@@ -8,9 +8,11 @@ import VideoData
 /// The models of one `predict`: one backbone, read once, with each of the prompts.
 struct PredictionModels {
     let models: [FilmModel]
-    /// SHA-256 over what answers depend on: weights, prompts, classes and how films are looked at.
-    let digest: String
     let pictures: PictureRules
+    /// What answers depend on besides films: weights, prompts, classes and the words around them.
+    let identity: String
+    /// How films are looked at: all of it, whether a flag, a recipe or the prompts say so.
+    let lookingAtFilms: String
 
     /// - Parameters:
     ///   - prompts: paths; none for plain CLIP.
@@ -32,7 +34,7 @@ struct PredictionModels {
         let views = settings.evaluation.views ?? .single
         let lists = try Self.classLists(labels)
         var built: [FilmModel] = []
-        var parts = ["crops \(views.crops) clips \(views.clips) compat \(Quirk.text(of: settings.compat ?? []))"]
+        var parts = ["compat \(Quirk.text(of: settings.compat ?? []))"]
         for (index, subject) in subjects.enumerated() {
             let names = try Self.classNames(of: subject, list: lists.count > 1 ? lists[index] : lists.first, selection)
             subject.warn(ofUnused: template)
@@ -53,12 +55,16 @@ struct PredictionModels {
                     drawsViews: views.clips > 1 && settings.repeats(.randomViews), seed: UInt64(settings.training.seed ?? 1)))
             parts.append(
                 "\(subject.backbone.digest) \(subject.prompts?.prompts.digest ?? "") \(subject.prompts?.header.fusion.rawValue ?? "") "
-                    + "\(settings.fusion?.rawValue ?? "") \(template ?? "") \(subject.normalisation.name) \(classifier.frameCount) "
+                    + "\(settings.fusion?.rawValue ?? "") \(template ?? "") \(PrecisionChoice(subject.backbone.precision).rawValue) "
                     + ClassNames(names + noneTexts).digest + " \(noneTexts.count)")
         }
         models = built
         pictures = settings.pictures
-        digest = Digest.of(parts.joined(separator: "\n"))
+        identity = parts.joined(separator: "\n")
+        lookingAtFilms = built.map { model in
+            // The seed draws random views, and nothing else here.
+            "\(model.transform) \(model.sampler) \(model.viewCount) \(model.drawsViews ? "seed \(model.seed)" : "")"
+        }.joined(separator: "\n")
     }
 
     private static func classLists(_ paths: [String]) throws -> [ClassNames] {

@@ -83,8 +83,23 @@ struct PredictionRun {
                     "\(films.count - left.count) of \(films.count) films are answered already"
                         + (failed > 0 ? "; \(failed) of them could not be read (--retry-failed tries again)" : ""))
             }
+            try proveSaving(left)
             try answer(left)
             try finish(total: films.count)
+        }
+    }
+
+    /// Shows that time lines can be saved before the first film is looked at.
+    private func proveSaving(_ films: [FoundFilm]) throws {
+        var folders: [String] = []
+        for film in films {
+            for pattern in forms.saved {
+                let path = TimelineFile.path(pattern, film: film.path, suffix: suffixes[0])
+                guard !folders.contains(where: { $0.utf8.elementsEqual(path.parentDirectory.utf8) }) else { continue }
+                folders.append(path.parentDirectory)
+                if isDirectory(path) { throw FileError(path: path, problem: .notRegular(kind: "a directory")) }
+                try proveWritable(file: path)
+            }
         }
     }
 
@@ -100,12 +115,12 @@ struct PredictionRun {
     /// Finds out before the work where two films would be saved in one file, or over what is there.
     private func checkSaved(_ films: [FoundFilm]) throws(TimelineFileError) {
         func place(_ path: String) -> String { (resolvedPath(path.parentDirectory) ?? path.parentDirectory).appendingPath(path.lastPathComponent) }
-        var taken: [String: String] = [:]
+        var taken: [Bytewise: String] = [:]
         for film in films {
             for (pattern, suffix) in forms.saved.flatMap({ pattern in suffixes.map { (pattern, $0) } }) {
                 let path = TimelineFile.path(pattern, film: film.path, suffix: suffix)
-                if let other = taken.updateValue(film.path, forKey: place(path)) { throw .twice(path: path, films: [other, film.path]) }
-                if let output = batch.output, place(output) == place(path) { throw .overAnswers(path: path) }
+                if let other = taken.updateValue(film.path, forKey: Bytewise(place(path))) { throw .twice(path: path, films: [other, film.path]) }
+                if let output = batch.output, place(output).hasSameBytes(as: place(path)) { throw .overAnswers(path: path) }
                 // With answers of an earlier run, the time line may be its own.
                 if !forms.force, log == nil, fileExists(path) { throw .exists(path: path) }
             }
@@ -223,18 +238,21 @@ struct PredictionRun {
     private mutating func settle(_ film: FoundFilm, _ outcome: Result<[FilmAnswer], any Error>) throws {
         switch outcome {
         case .success(let answers):
-            failures.removeAll { $0.film == film.path }
+            failures.removeAll { $0.film.hasSameBytes(as: film.path) }
             // What is noted down is done: so that comes after all that could fail.
             do {
                 for (answer, suffix) in zip(answers, suffixes) { try save(answer, suffix: suffix) }
-            } catch let error as TimelineFileError where batch.watch {
+                try log?.append(
+                    answers.filter { !(log?.isDone(film, prompts: prompts(of: $0.model)) ?? false) }.map { FilmLine($0, style) }, of: film)
+            } catch {
+                // What cannot be written is said all the same.
+                for answer in answers { tell(answer) }
                 // Of a film that came later than the check of names: the others are still waited for.
+                guard batch.watch, let error = error as? TimelineFileError else { throw error }
                 failures.append((film.path, error))
                 Console.error(error.description)
                 return
             }
-            try log?.append(
-                answers.filter { !(log?.isDone(film, prompts: prompts(of: $0.model)) ?? false) }.map { FilmLine($0, style) }, of: film)
             for answer in answers { tell(answer) }
             doneCount += 1
         case .failure(let error):

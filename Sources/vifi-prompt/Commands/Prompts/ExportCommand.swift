@@ -85,6 +85,8 @@ struct ExportCommand: ParsableCommand {
         guard let source = try Selection(prompts: prompts, backbone: nil, namesData: false, needsPrompts: true).prompts else { throw ExportError.noPrompts }
         let (file, backbone) = try PromptFile.load(source, backbone: backbone, anyBackbone: anyBackbone)
         let target = try target(for: source)
+        try prove(target)
+        try createDirectory(target.parentDirectory)
         switch form {
         case .prompts: try writePrompts(file, source: source, to: target)
         case .checkpoint: try writeCheckpoint(file, backbone: backbone, source: source, to: target)
@@ -101,21 +103,26 @@ struct ExportCommand: ParsableCommand {
     /// Where the file goes.
     ///
     /// - Throws: `ExportError` where something is there that should stay.
-    private func target(for source: String) throws(ExportError) -> String {
+    private func target(for source: String) throws -> String {
         let name = Self.runName(of: source) + form.suffix
         var target = output ?? name
         if isDirectory(target), form != .adapter || !PromptAdapter.isAdapter(target) {
             target = target.appendingPath(name)
         } else if !form.fits(target) {
-            throw .ending(path: target, form: form)
+            throw ExportError.ending(path: target, form: form)
         }
-        guard let taken = resolvedPath(target) else { return target }
-        for input in [source, backbone, labels].compactMap(\.self) where resolvedPath(input) == taken {
-            throw .overInput(path: target)
-        }
-        guard force else { throw .exists(path: target) }
-        if form == .adapter, !PromptAdapter.isReplaceable(target) { throw .notAnAdapter(path: target) }
+        guard fileExists(target) else { return target }
+        try refuseOverInputs([target], inputs: [source, backbone, labels, vocabulary].compactMap(\.self))
+        guard force else { throw ExportError.exists(path: target) }
+        if form == .adapter, !PromptAdapter.isReplaceable(target) { throw ExportError.notAnAdapter(path: target) }
         return target
+    }
+
+    /// Before the text tower runs, not after it.
+    private func prove(_ target: String) throws(FileError) {
+        guard form == .adapter else { return try proveWritable(file: target) }
+        TemporaryPath.sweep(of: target)
+        try proveWritable(folder: target.parentDirectory)
     }
 
     /// `learn-2` for `runs/learn-2/prompts/best.safetensors`, `mine` for `mine.safetensors`.
@@ -321,13 +328,12 @@ enum ExportError: ReportableError {
     case noPrompts
     case ending(path: String, form: ExportForm)
     case exists(path: String)
-    case overInput(path: String)
     case notAnAdapter(path: String)
 
     var exitStatus: ExitStatus {
         switch self {
         case .noPrompts: .missingInput
-        case .ending, .overInput: .usage
+        case .ending: .usage
         case .exists, .notAnAdapter: .inputOutput
         }
     }
@@ -344,7 +350,6 @@ enum ExportError: ReportableError {
         case .exists(let path): "\(path.escapedForDisplay): is there already. Name another --output, or pass --force to overwrite it."
         case .notAnAdapter(let path):
             "\(path.escapedForDisplay): holds more than an exported adapter and is not overwritten. Name another --output."
-        case .overInput(let path): "\(path.escapedForDisplay): is read by this very export. Name another --output."
         }
     }
 }

@@ -31,10 +31,15 @@ extension RecipeCommand {
             if let output, !force, fileExists(output) {
                 throw SettingsError.outputExists(path: output)
             }
+            if let output {
+                try refuseOverInputs([output], inputs: [file])
+                try proveWritable(file: output)
+            }
             let configuration = try ReferenceConfiguration(path: file, devices: gpus)
             for (key, reason) in configuration.notTakenOver { Console.note("not taken over: \(key): \(reason)") }
             let text = header(of: configuration) + configuration.recipe.yaml
             if let output {
+                try createDirectory(output.parentDirectory)
                 try DurableFile.write(text, to: output)
                 Console.result(output.escapedForDisplay)
             } else {

@@ -56,10 +56,11 @@ struct ReportCommand: ParsableCommand {
     }
 
     func run() throws {
-        try PictureOutput.checkWritable(output)
+        try PictureOutput.checkWritable(output, isForced: true)
         guard force || !fileExists(output) else { throw ReportError.exists(path: output) }
         let folders = try named.isEmpty ? [newest()] : named
         if !allowRepeats { try RepeatedFile.refuse(among: folders) }
+        try refuseOverInputs([output], inputs: folders)
         let material = try ReportMaterial(folders)
         if !allowRepeats { try SameRuns.refuse(among: material.runs.map(\.path)) }
         let page = try page(material, folders)
