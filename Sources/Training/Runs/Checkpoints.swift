@@ -243,7 +243,7 @@ package struct Checkpoints {
 
         private static func isDamage(_ error: FileError) -> Bool {
             switch error.problem {
-            case .cannotRead, .notReadable: false
+            case .readFailed, .shortage, .notReadable: false
             default: true
             }
         }
