@@ -144,14 +144,6 @@ package struct InputFile: ~Copyable {
     }
 }
 
-extension FileError.Problem {
-    /// For the current `errno` of opening or reading: rights and names are the file's, everything else is not.
-    static func unreadable() -> Self {
-        let isOfFile = [EACCES, EPERM, ELOOP, ENAMETOOLONG, EISDIR, ENXIO, ENODEV, EINVAL, ETXTBSY].contains(errno)
-        return isOfFile ? .notReadable(reason: systemErrorText()) : .cannotRead(reason: systemErrorText())
-    }
-}
-
 /// What something that is not a regular file is, in words.
 func kind(ofMode mode: mode_t) -> String {
     switch mode & S_IFMT {

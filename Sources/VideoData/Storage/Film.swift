@@ -3,6 +3,8 @@ package protocol Film: AnyObject {
     var info: VideoInfo { get }
     /// What is odd about it, as far as it was noticed up to now.
     var warnings: [VideoWarning] { get }
+    /// When each frame is shown, in seconds from the first.
+    var times: [Double] { get }
 
     /// Decodes the frames `indices`, which may repeat and stand in any order.
     ///
@@ -49,6 +51,7 @@ private final class CodedFilm: Film {
 
     var info: VideoInfo { video.info }
     var warnings: [VideoWarning] { video.warnings }
+    var times: [Double] { video.times }
 
     func frames<Result>(at indices: [Int], transform: (VideoFrame) -> Result) throws(VideoError) -> [Result] {
         try video.frames(at: indices, transform: transform)

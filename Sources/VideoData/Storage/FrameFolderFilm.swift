@@ -32,9 +32,11 @@ final class FrameFolderFilm: Film {
         converter = FrameConverter(width: first.width, height: first.height)
         info = VideoInfo(
             container: "frames", codec: first.codecName, pixelFormat: first.pixelFormat, width: first.width, height: first.height,
-            frameCount: folder.names.count, framesPerSecond: nil, durationSeconds: nil, quarterTurns: 0)
+            frameCount: folder.names.count, framesPerSecond: nil, durationSeconds: nil, quarterTurns: 0, transfer: nil, dynamicRange: nil)
         self.damaged = damaged
     }
+
+    var times: [Double] { folder.names.indices.map { Double($0) / FrameFolderStream.framesPerSecond } }
 
     var warnings: [VideoWarning] {
         var result = otherSizes
@@ -78,9 +80,10 @@ final class FrameFolderFilm: Film {
             let warning = VideoWarning.sizeChange(width: picture.width, height: picture.height)
             if !otherSizes.contains(warning) { otherSizes.append(warning) }
         }
-        switch unsafe converter.convert(picture.frame) {
-        case .success(let frame): return frame
-        case .failure(let failure): throw VideoError(path: path, problem: .cannotConvert(reason: errorWords(failure.code)))
+        do throws(ConversionFailure) {
+            return try unsafe converter.convert(picture.frame)
+        } catch {
+            throw VideoError(path: path, problem: .cannotConvert(reason: error.reason))
         }
     }
 

@@ -19,7 +19,7 @@ import CFFmpeg
 
     /// - Throws: `VideoError`, naming the file, where it is damaged or no picture.
     init(path: String, limits: VideoLimits) throws(VideoError) {
-        _ = isLogSilenced
+        _ = MediaLog.isInstalled
         let source = try MediaSource(path: path, limits: limits)
         guard source.byteCount <= Self.byteLimit else {
             throw VideoError(path: path, problem: .tooLarge(what: "bytes in a picture", value: source.byteCount, limit: Self.byteLimit))
@@ -42,7 +42,7 @@ import CFFmpeg
     private static func decoded(_ codec: consuming Codec, source: MediaSource) throws(VideoError) -> Codec {
         var codec = codec
         let damaged = VideoError(path: source.path, problem: .damagedPicture)
-        guard try codec.send() else { throw damaged }
+        guard try codec.send(number: 0) else { throw damaged }
         var reception = try codec.receive()
         if case .hungry = reception {
             codec.drain()
