@@ -2,7 +2,7 @@ import Files
 import TestSupport
 import Testing
 
-@testable import VideoData
+import VideoData
 
 /// Films that published lists name, found on disks that are laid out in other ways.
 @Suite struct FilmLookupTests {

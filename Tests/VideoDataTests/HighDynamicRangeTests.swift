@@ -1,6 +1,6 @@
 import Testing
 
-@testable import VideoData
+import VideoData
 
 /// Whether the `ffmpeg` program here converts through zimg, too.
 private let hasZscale: Bool = {
@@ -195,16 +195,5 @@ private let brightCases: [BrightCase] = ["arib-std-b67", "smpte2084"].flatMap { 
         #expect(pairs.first.map { $0.1 <= 2 } ?? false)
         #expect(pairs.last.map { $0.1 == 255 } ?? false)
         #expect(frame.pixels.contains { $0 > 100 && $0 < 200 })
-    }
-
-    /// The shape of the roll-off, by its formula.
-    @Test func rollOff() {
-        func rolled(_ signal: Double) -> Double {
-            let knee = Double(ToneMapper.knee)
-            return signal <= knee ? signal : knee + (1 - knee) * (signal - knee) / (signal + 1 - 2 * knee)
-        }
-        #expect(Int((255 * rolled(1)).rounded()) == 251)
-        // BT.1886 of 1,000 cd/m² above 203.
-        #expect(Int((255 * rolled(1.944)).rounded()) == 255)
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import VideoData
+import VideoData
 
 /// What would make a result false, found in lists.
 @Suite struct ListCheckTests {

@@ -44,13 +44,13 @@ import WeightFiles
     private func layCache(_ name: String = "models--somebody--ViT-B-16", blob: String = "00ff") throws {
         try write("\(name)/blobs/\(blob)", "a")
         try createDirectory(directory.path("\(name)/snapshots/abc"))
-        symlink("../../blobs/\(blob)", directory.path("\(name)/snapshots/abc/model.safetensors"))
+        _ = symlink("../../blobs/\(blob)", directory.path("\(name)/snapshots/abc/model.safetensors"))
     }
 
     /// The cache's folder of a model, its `snapshots`, one of these, and all of them through a link.
     @Test func theCache() throws {
         try layCache()
-        symlink(directory.path("models--somebody--ViT-B-16"), directory.path("link"))
+        _ = symlink(directory.path("models--somebody--ViT-B-16"), directory.path("link"))
         for folder in ["snapshots/abc", "snapshots", "snapshots/", ""] {
             for root in ["models--somebody--ViT-B-16", "link"] {
                 #expect(try names(folder.isEmpty ? root : "\(root)/\(folder)") == ["a"], "\(root)/\(folder)")
@@ -70,12 +70,12 @@ import WeightFiles
     @Test func linkedBlobs() throws {
         try layCache()
         let model = directory.path("models--somebody--ViT-B-16")
-        rename(model + "/blobs", directory.path("elsewhere"))
-        symlink(directory.path("elsewhere"), model + "/blobs")
+        _ = rename(model + "/blobs", directory.path("elsewhere"))
+        _ = symlink(directory.path("elsewhere"), model + "/blobs")
         #expect(try names("models--somebody--ViT-B-16/snapshots/abc") == ["a"])
         try createDirectory(directory.path("store"))
-        rename(directory.path("elsewhere/00ff"), directory.path("store/00ff"))
-        symlink(directory.path("store/00ff"), directory.path("elsewhere/00ff"))
+        _ = rename(directory.path("elsewhere/00ff"), directory.path("store/00ff"))
+        _ = symlink(directory.path("store/00ff"), directory.path("elsewhere/00ff"))
         #expect(try names("models--somebody--ViT-B-16/snapshots/abc") == ["a"])
     }
 
@@ -86,7 +86,7 @@ import WeightFiles
         try layCache()
         try createDirectory(directory.path("mine"))
         let cache = "models--somebody--ViT-B-16/" + target
-        symlink(isAbsolute ? directory.path(cache) : "../" + cache, directory.path("mine/model.safetensors"))
+        _ = symlink(isAbsolute ? directory.path(cache) : "../" + cache, directory.path("mine/model.safetensors"))
         #expect(try names("mine") == ["a"])
     }
 
@@ -95,7 +95,7 @@ import WeightFiles
     func linksElsewhere(target: String) throws {
         try write(target, "a")
         try createDirectory(directory.path("mine"))
-        symlink("../" + target, directory.path("mine/model.safetensors"))
+        _ = symlink("../" + target, directory.path("mine/model.safetensors"))
         #expect(try fault("mine") == .shardOutside("model.safetensors"))
     }
 

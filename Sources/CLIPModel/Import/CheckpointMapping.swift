@@ -135,9 +135,9 @@ struct CheckpointMapping {
 
     /// What is missing, or what has its name and is no tensor that can be read.
     func missingTensor(_ name: String) throws -> ModelError {
-        do {
+        do throws(WeightFileError) {
             _ = try source.description(of: names.stored(name))
-        } catch let error as WeightFileError {
+        } catch {
             if case .missingTensor = error.problem { return .missingTensor(name: name) }
             throw error
         }

@@ -7,17 +7,23 @@ import Files
 /// whose name occurs once in all lists and once on the disk, in a folder that belongs to no class (where the name is
 /// little more than a number, in one that holds films of several classes, or in none). Films of another
 /// class's folder or of another split's are never taken, nor is one film for two.
-struct FilmLookup {
+package struct FilmLookup {
     /// A film as a list names it.
-    struct Entry {
-        let path: String
+    package struct Entry {
+        package let path: String
         /// Nil where films have no class.
-        let label: Int?
+        package let label: Int?
         /// The list's name: `train`, `val1`.
-        let part: String
+        package let part: String
+
+        package init(path: String, label: Int?, part: String) {
+            self.path = path
+            self.label = label
+            self.part = part
+        }
     }
 
-    enum Answer: Equatable {
+    package enum Answer: Equatable {
         case found(String)
         /// Films of that name that are others.
         case missing(others: [String])
@@ -38,7 +44,7 @@ struct FilmLookup {
     /// - Parameters:
     ///   - entries: of all lists that belong together.
     ///   - classNames: by label.
-    init(_ entries: [Entry], classNames: [String], in index: FilmIndex) {
+    package init(_ entries: [Entry], classNames: [String], in index: FilmIndex) {
         self.index = index
         for (label, name) in classNames.enumerated() { classFolders[Self.plain(name)] = label }
         noteClassFolders(entries)
@@ -60,7 +66,7 @@ struct FilmLookup {
         }
     }
 
-    func film(_ entry: Entry) -> Answer { answers[Self.key(entry)] ?? .missing(others: []) }
+    package func film(_ entry: Entry) -> Answer { answers[Self.key(entry)] ?? .missing(others: []) }
 
     /// The split that a list is for can decide, so a path may have several answers.
     private static func key(_ entry: Entry) -> Bytewise { Bytewise(entry.part + "\n" + entry.path) }
