@@ -25,8 +25,10 @@ package enum Interruption {
     /// save should; files that are half written go with it.
     package static func install() {
         isInstalled.store(true, ordering: .relaxed)
-        guard !hasOwnThread.load(ordering: .relaxed) else { return }
+        // Libraries start threads before the program does, MPI's among them, and those block nothing: where one of them
+        // takes the signal, it asks, too. None of them computes with oneDNN.
         for number in asked { signal(number) { Interruption.ask($0) } }
+        guard !hasOwnThread.load(ordering: .relaxed) else { return }
         // A parent that blocks signals, as some job managers and test runners do, hands that on.
         mask(SIG_UNBLOCK, asked)
     }

@@ -23,7 +23,7 @@ enum AddressSpace {
     static func endWithoutWaiting() {
         // The first to be registered is the last to run before the libraries' own.
         unsafe on_exit({ status, _ in
-            unsafe fflush(nil)
+            fflush(nil)
             _exit(status)
         }, nil)
     }

@@ -49,14 +49,17 @@ import Testing
         #expect(few.live == many.live)
     }
 
-    /// The number that a refusal names is enough, and a little less is not.
+    /// The number that a refusal names is enough, and a little less is not. The bytes that count are those of the whole
+    /// process, in which other tests run: of several tries one has to be undisturbed.
     @Test func theNumberOfARefusalIsEnough() {
-        let floor = WorkMeter.reading.liveBytes
-        let refused = bytes(threads: 2, .process(floor + 1, reserve: 0))
-        #expect(refused.shortfall > 0)
-        let enough = floor + 1 + refused.shortfall
-        #expect(bytes(threads: 2, .process(enough + 64 << 10, reserve: 0)).shortfall == 0)
-        #expect(bytes(threads: 2, .process(enough - 64 << 10, reserve: 0)).shortfall > 0)
+        let holds = (0..<50).contains { _ in
+            let floor = WorkMeter.reading.liveBytes
+            let refused = bytes(threads: 2, .process(floor + 1, reserve: 0)).shortfall
+            let enough = floor + 1 + refused
+            return refused > 0 && bytes(threads: 2, .process(enough + 64 << 10, reserve: 0)).shortfall == 0
+                && bytes(threads: 2, .process(enough - 64 << 10, reserve: 0)).shortfall > 0
+        }
+        #expect(holds)
         // What the machine has left bounds, but does not refuse to try.
         #expect(bytes(threads: 2, .available(1 << 40, reserve: 0)).live == bytes(threads: 2).live)
     }

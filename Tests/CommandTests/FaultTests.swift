@@ -15,7 +15,7 @@ import Testing
     }
 
     private static let run = [
-        "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
+        "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
         "--batch-size", "5", "--accumulation-steps", "1", "--epochs", "4", "--threads", "1", "--save-every", "0", "--eval-every", "9",
     ]
     private static let eval = ["eval", "--zero-shot", "--backbone", "clip.safetensors", "--val", "list.txt", "--labels", "labels.csv", "--frames", "2"]

@@ -5,7 +5,7 @@ import Testing
 /// `--memory` through the real program.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct MemoryTests {
     private static let flags = [
-        "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "4",
+        "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "4",
         "--batch-size", "2", "--accumulation-steps", "1", "--epochs", "1",
     ]
 

@@ -11,7 +11,7 @@ import Testing
     init() throws { program = try Program.withFilms() }
 
     private static let common = [
-        "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
+        "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
         "--batch-size", "5", "--accumulation-steps", "1", "--vision-tokens", "2", "--text-tokens", "2", "--epochs", "1", "--threads", "1",
     ]
 

@@ -64,7 +64,7 @@ import Testing
 
     private func learn(_ output: String) -> [String] {
         [
-            "learn", "--train", "list.txt", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
+            "learn", "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
             "--batch-size", "2", "--accumulation-steps", "1", "--epochs", "2", "--save-every", "0", "--threads", "1", "--vision-tokens", "2",
             "--text-tokens", "2", "--on-bad-video", "skip", "--output", output,
         ]

@@ -58,7 +58,7 @@ extension FrameIndex {
         damage = [store.damage, Self.earlyEnd(of: store, claims: claims)].compactMap { $0 }
         isSound = damage.isEmpty && !store.facts.contains(where: \.isDamaged)
         let threadCount = isSound ? threadCount : 1
-        if store.inspector.isPacketPerPicture, let sorted = FrameOrder(sorting: store.facts, reordersFrames: claims.reordersFrames) {
+        if isSound, store.inspector.isPacketPerPicture, let sorted = FrameOrder(sorting: store.facts, reordersFrames: claims.reordersFrames) {
             order = sorted
         } else {
             order = try Self.decodedOrder(of: store, threadCount: threadCount, limits: limits)

@@ -39,8 +39,9 @@ struct AblationSummary: Codable {
     let title: String
     let axis: String
     let cells: [Cell]
-    /// Of every two cells that can be compared, where their runs say what they made of each clip.
-    let differences: [Difference]
+    /// Of every two cells that can be compared, where their runs say what they made of each clip; nil in summaries of
+    /// earlier programs.
+    let differences: [Difference]?
     let isFinished: Bool
 
     struct Difference: Codable {
@@ -85,7 +86,7 @@ struct AblationSummary: Codable {
 
     /// A Markdown table of the differences; nil without any.
     var differenceTable: String? {
-        guard !differences.isEmpty else { return nil }
+        guard let differences, !differences.isEmpty else { return nil }
         let signed = { (value: Double) in (value > 0 ? "+" : "") + ProgressReporter.decimal(value, places: 1) }
         let rows = differences.map { difference in
             [
