@@ -49,7 +49,7 @@ import Testing
         #expect(few.live == many.live)
     }
 
-    /// The number that a refusal names is enough, and a little less is not. The bytes that count are those of the whole
+    /// The number that a refusal names is enough, and half of what was missing is not. The bytes that count are those of the whole
     /// process, in which other tests run: of several tries one has to be undisturbed.
     @Test func theNumberOfARefusalIsEnough() {
         let holds = (0..<50).contains { _ in
@@ -57,7 +57,7 @@ import Testing
             let refused = bytes(threads: 2, .process(floor + 1, reserve: 0)).shortfall
             let enough = floor + 1 + refused
             return refused > 0 && bytes(threads: 2, .process(enough + 64 << 10, reserve: 0)).shortfall == 0
-                && bytes(threads: 2, .process(enough - 64 << 10, reserve: 0)).shortfall > 0
+                && bytes(threads: 2, .process(enough - refused / 2, reserve: 0)).shortfall > 0
         }
         #expect(holds)
         // What the machine has left bounds, but does not refuse to try.

@@ -216,13 +216,14 @@ import WeightFiles
     @Test func findsWhatItHasLearned() throws {
         let before = try run("evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--json")
         _ = try run("bridge", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "300",
+            "--set", "augmentation.fixed_frames=true",
             "--batch-size", "12", "--learning-rate", "1e-3", "--output", "tuned", "--threads", "2")
         _ = try run("evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "tuned/backbone.safetensors", "--frames", "2", "--output", "after")
         let after = try report("after/metrics.json")
         let first = try JSONDecoder().decode(Report.self, from: Data(before.output.utf8))
         // Chance is a mean rank of 5.5 among films and of 6 among captions.
         #expect(first.metrics.text_to_video.mean_rank > 4 && first.metrics.video_to_text.mean_rank > 4, "\(first.metrics)")
-        #expect(after.metrics.text_to_video.mean_rank < 3 && after.metrics.video_to_text.mean_rank < 3, "\(after.metrics)")
+        #expect(after.metrics.text_to_video.mean_rank < 1.5 && after.metrics.video_to_text.mean_rank < 1.5, "\(after.metrics)")
     }
 
     /// `data import` makes what the others read.

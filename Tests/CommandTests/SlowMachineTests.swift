@@ -14,6 +14,7 @@ import Testing
         #include <fcntl.h>
         #include <stdatomic.h>
         #include <stdlib.h>
+        #include <sys/syscall.h>
         #include <time.h>
         #include <unistd.h>
 
@@ -52,6 +53,14 @@ import Testing
             const char *path = getenv("TEST_TOTAL");
             int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
             if (fd >= 0) { dprintf(fd, "%ld\\n", (long)total); close(fd); }
+        }
+
+        /* The program leaves before the destructors of its libraries. */
+        void _exit(int status)
+        {
+            tell();
+            syscall(SYS_exit_group, status);
+            __builtin_unreachable();
         }
         """
 
@@ -97,6 +106,8 @@ import Testing
         let program = try Program.withFilms()
         let source = Self.source.replacingOccurrences(of: "call % 7 == 3", with: "count > 1000")
             .replacingOccurrences(of: "usleep(300);", with: "")
+            // Between two tries there is a pause by the true clock.
+            .replacingOccurrences(of: "time->tv_sec *= 1000;", with: ";")
         try program.folder.write("int dprintf(int, const char *, ...);\n" + source, to: "broken.c")
         try #require(program.shell("cc -shared -fPIC -O1 -o broken.so broken.c -ldl").status == 0)
         let environment = ["LD_PRELOAD": program.folder.path("broken.so"), "TEST_FAULTS": "1"]
