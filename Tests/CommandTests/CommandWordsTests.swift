@@ -97,10 +97,10 @@ import Testing
     /// Whatever `recipe list` names.
     @Test func namesOfGridsAreFound() throws {
         let program = try Program.withFilms()
-        for name in ["prompt-sides", "ablations/prompt-sides", "pocket/ablations/prompt-sides"] {
+        for name in ["fusion", "ablations/fusion", "pocket/ablations/fusion"] {
             let outcome = try program(
                 "ablate", name, "--dry-run", "--no-timing", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors")
-            #expect(outcome.status == 0 && outcome.output.contains("vision only"), "\(name): \(outcome.messages)")
+            #expect(outcome.status == 0 && outcome.output.contains("decision"), "\(name): \(outcome.messages)")
         }
     }
 }
