@@ -138,14 +138,14 @@ struct ReportFilms {
         let words = "\(film.video): taken for \"\(film.predictedClass)\", \(percent(100 * film.probability)); "
             + "the true class came as number \(film.rank)" + (truth.map { ", \(percent(100 * $0))" } ?? "") + "."
         let path = entry.evaluation.filmPath(film.video)
-        guard fileExists(path) else {
+        guard fileExists(path) || StoredFilm.exists(path) else {
             return .element("figure", [], [.paragraph("The film is not there any more: \(path)", "note"), .element("figcaption", text: words)])
         }
         do {
             let picture = try Self.frames(of: path)
             return ReportPage.figure(
                 try picture.png(), type: "image/png", words: "\(Self.frameCount) frames of \(film.video), a film of \(film.class)", caption: words,
-                kind: "strip")
+                kind: "strip", film: fileExists(path) ? path : nil)
         } catch let error as VideoError {
             return .element("figure", [], [.paragraph("The film cannot be shown: \(error.description)", "note"), .element("figcaption", text: words)])
         }

@@ -57,20 +57,32 @@ struct ReportPage {
         figure(try chart.svg(), type: "image/svg+xml", words: [chart.title, chart.summary].filter { !$0.isEmpty }.joined(separator: ". "), caption: caption)
     }
 
-    /// - Parameter words: for those who cannot see it.
-    static func figure(_ bytes: [UInt8], type: String, words: String, caption: String, kind: String = "chart") -> HTML {
+    /// - Parameters:
+    ///   - words: for those who cannot see it.
+    ///   - film: a file of this machine that the caption leads to.
+    static func figure(_ bytes: [UInt8], type: String, words: String, caption: String, kind: String = "chart", film: String? = nil) -> HTML {
         .element(
             "figure", [("class", kind)],
             [
                 .element("img", [("alt", words), ("src", "data:\(type);base64," + Data(bytes).base64EncodedString())]),
-                .element("figcaption", text: caption),
+                .element("figcaption", [], [.text(caption)] + (film.map { [.text(" "), link(toFile: $0, text: "Open the film")] } ?? [])),
             ])
+    }
+
+    /// The address of a file here: a page may be kept anywhere, and says nothing of where it lies.
+    private static func link(toFile path: String, text: String) -> HTML {
+        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/".utf8)
+        let address = (resolvedPath(path) ?? path).pathBytes.map { byte in
+            plain.contains(byte) ? String(UnicodeScalar(byte)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }
+        return .element("a", [("href", "file://" + address.joined())], text: text)
     }
 
     private static let style = """
         :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #f2f2f0; --line: #bbb; --mark: #00456e; --band: #e3eef5; }
         @media (prefers-color-scheme: dark) {
           :root { --ink: #e8e8e6; --paper: #17191b; --soft: #23272a; --line: #555; --mark: #8cc8f0; --band: #1d3445; }
+          figure.chart img { filter: invert(.91) hue-rotate(180deg); }
         }
         * { box-sizing: border-box; }
         body { margin: 0 auto; max-width: 76rem; padding: 1rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
