@@ -108,12 +108,4 @@ package struct FileError: ReportableError, Equatable {
         default: description
         }
     }
-
-    /// Whether reading failed for reasons that lie outside the file, so that nothing is known about it.
-    package var isTransient: Bool {
-        switch problem {
-        case .readFailed, .shortage: true
-        default: false
-        }
-    }
 }

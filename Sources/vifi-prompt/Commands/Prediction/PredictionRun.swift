@@ -95,7 +95,7 @@ struct PredictionRun {
         for film in films {
             for pattern in forms.saved {
                 let path = TimelineFile.path(pattern, film: film.path, suffix: suffixes[0])
-                guard !folders.contains(where: { $0.utf8.elementsEqual(path.parentDirectory.utf8) }) else { continue }
+                guard !folders.contains(where: { $0.hasSameBytes(as: path.parentDirectory) }) else { continue }
                 folders.append(path.parentDirectory)
                 if isDirectory(path) { throw FileError(path: path, problem: .notRegular(kind: "a directory")) }
                 try proveWritable(file: path)
