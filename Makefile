@@ -4,12 +4,12 @@ SHELL := /bin/bash
 export PATH := $(PATH):/opt/swift/usr/bin
 
 VIFI := .build/release/vifi-prompt
-# Where the pocket world's films are drawn, as the program has it.
-FILMS := $${VIFI_PROMPT_DATA:-$${XDG_CACHE_HOME:-$$HOME/.cache}/vifi-prompt}/pocket-small
+# Where the pocket world's videos are drawn, as the program has it.
+VIDEOS := $${VIFI_PROMPT_DATA:-$${XDG_CACHE_HOME:-$$HOME/.cache}/vifi-prompt}/pocket-small
 # Where the demo's prompts are exported to, of the newest learn run.
 PROMPTS := runs/demo-prompts.safetensors
-# The first film of the small data set's test list; `make demo CLIP=my.mp4` takes another.
-CLIP = $(FILMS)/$$(head -n 1 $(FILMS)/test.txt | sed 's/ [0-9]*$$//')
+# The first video of the small data set's test list; `make demo CLIP=my.mp4` takes another.
+CLIP = $(VIDEOS)/$$(head -n 1 $(VIDEOS)/test.txt | sed 's/ [0-9]*$$//')
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -22,7 +22,7 @@ help: ## This list.
 packages:
 	@.ci/install-packages
 
-build: packages ## The program, optimised: .build/release/vifi-prompt.
+build: packages ## The program, optimized: .build/release/vifi-prompt.
 	swift build -c release --product vifi-prompt
 
 demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 clips a class, evaluate, predict.
@@ -33,7 +33,7 @@ demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 cl
 	$(VIFI) predict "$(CLIP)" --prompts $(PROMPTS)
 	@$(VIFI) demo report
 
-test: packages ## All tests, optimised. `make test FILTER=Tokenizer` runs some.
+test: packages ## All tests, optimized. `make test FILTER=Tokenizer` runs some.
 	@.ci/test "$(FILTER)"
 
 fuzz: packages ## Every parser but that of recipes (`make test` has it) against mutated inputs, ten minutes in all; `make fuzz MINUTES=60` takes longer.
@@ -52,5 +52,5 @@ pocket: build ## Trains what Checkpoints holds anew and measures the results tab
 	cp runs/pocket/bridge/last.safetensors Checkpoints/pocket-bridged.safetensors
 	$(VIFI) demo table --runs runs/pocket/table --output Checkpoints/pocket-results.csv
 
-clean: ## Removes what was built. Runs, checkpoints and films stay.
+clean: ## Removes what was built. Runs, checkpoints and videos stay.
 	swift package clean

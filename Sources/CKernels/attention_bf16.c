@@ -12,8 +12,8 @@
 // Letters: head h; q of Q queries; k of K keys, shared ones first; w of W columns of a head. Padded numbers are
 // multiples of 16, what is padded is zero.
 //
-// A left factor is row-major, two neighbours of a row being one 32-bit word; a right factor [inner, columns] is
-// stored as words [inner / 2, columns], a word holding two neighbours of a column: what VDPBF16PS multiplies.
+// A left factor is row-major, two neighbors of a row being one 32-bit word; a right factor [inner, columns] is
+// stored as words [inner / 2, columns], a word holding two neighbors of a column: what VDPBF16PS multiplies.
 
 enum {
     // Columns of a right factor that go together: so many registers of 16.

@@ -1,11 +1,11 @@
 #include "CKernels.h"
 #include "vector.h"
 
-// By arithmetic on bits, so that every clone is vectorised: only some processors convert halves.
+// By arithmetic on bits, so that every clone is vectorized: only some processors convert halves.
 VIFI_CLONES
 void vifi_floats_from_halves(const void *halves, float *out, ptrdiff_t count) {
     const char *source = halves;
-    // 2^112 rebiases the exponent, and normalises subnormal halves on the way.
+    // 2^112 rebiases the exponent, and normalizes subnormal halves on the way.
     const float rebias = 0x1p112f;
     for (ptrdiff_t i = 0; i < count; i++) {
         uint16_t half;

@@ -38,7 +38,7 @@ void vifi_squared_distances(const float *point, const float *points, ptrdiff_t s
 }
 
 VIFI_CLONES
-double vifi_neighbour_probabilities(const float *distances, ptrdiff_t count, double beta, float *probabilities) {
+double vifi_neighbor_probabilities(const float *distances, ptrdiff_t count, double beta, float *probabilities) {
     float least = INFINITY;
     for (ptrdiff_t i = 0; i < count; i++) least = distances[i] < least ? distances[i] : least;
     double sum = 0, weighted = 0;
@@ -57,7 +57,7 @@ double vifi_neighbour_probabilities(const float *distances, ptrdiff_t count, dou
 enum { VIFI_BLOCK = 256 };
 
 VIFI_CLONES
-void vifi_repulsion(const float *xs, const float *ys, ptrdiff_t count, float x, float y, double *normaliser,
+void vifi_repulsion(const float *xs, const float *ys, ptrdiff_t count, float x, float y, double *normalizer,
                     double *force_x, double *force_y) {
     double z = 0, fx = 0, fy = 0;
     for (ptrdiff_t start = 0; start < count; start += VIFI_BLOCK) {
@@ -82,7 +82,7 @@ void vifi_repulsion(const float *xs, const float *ys, ptrdiff_t count, float x, 
             fy += q * q * dy;
         }
     }
-    *normaliser = z - 1;
+    *normalizer = z - 1;
     *force_x = fx;
     *force_y = fy;
 }
@@ -114,7 +114,7 @@ void vifi_attraction(const float *xs, const float *ys, const float *probabilitie
     *force_y = fy;
 }
 
-void vifi_tree_repulsion(const vifi_quad_node *nodes, float x, float y, float angle, double *normaliser,
+void vifi_tree_repulsion(const vifi_quad_node *nodes, float x, float y, float angle, double *normalizer,
                          double *force_x, double *force_y) {
     // Three siblings wait on each level; trees are at most 64 levels deep.
     int stack[256];
@@ -135,7 +135,7 @@ void vifi_tree_repulsion(const vifi_quad_node *nodes, float x, float y, float an
             for (int child = 3; child >= 0; child--) stack[depth++] = node->first_child + child;
         }
     }
-    *normaliser = z;
+    *normalizer = z;
     *force_x = fx;
     *force_y = fy;
 }

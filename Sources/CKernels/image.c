@@ -64,7 +64,7 @@ uint64_t vifi_luma_sum(const uint8_t *rgb, size_t count) {
 }
 
 VIFI_CLONES
-void vifi_grey(uint8_t *rgb, size_t count) {
+void vifi_gray(uint8_t *rgb, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const uint8_t l = (uint8_t)luma(rgb + 3 * i);
         rgb[3 * i] = l;
@@ -138,7 +138,7 @@ void vifi_turn_hue(uint8_t *rgb, uint8_t shift, size_t count) {
 }
 
 VIFI_CLONES
-void vifi_normalise(const uint8_t *restrict rgb, const float *restrict mean, const float *restrict inverseDeviation,
+void vifi_normalize(const uint8_t *restrict rgb, const float *restrict mean, const float *restrict inverseDeviation,
                     float *restrict out, size_t count) {
     for (size_t c = 0; c < 3; c++) {
         const float m = mean[c], d = inverseDeviation[c];

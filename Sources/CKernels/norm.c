@@ -66,7 +66,7 @@ void vifi_layer_norm_weights(const float *output_gradient, ptrdiff_t gradient_st
 }
 
 VIFI_CLONES
-void vifi_normalise_rows(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,
+void vifi_normalize_rows(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,
                          float *lengths, ptrdiff_t rows, ptrdiff_t width) {
     const ptrdiff_t whole = width - width % VIFI_LANES;
     for (ptrdiff_t row = 0; row < rows; row++) {
@@ -84,7 +84,7 @@ void vifi_normalise_rows(const float *input, ptrdiff_t input_stride, float *outp
 }
 
 VIFI_CLONES
-void vifi_normalise_rows_backward(const float *output, ptrdiff_t output_stride, const float *lengths,
+void vifi_normalize_rows_backward(const float *output, ptrdiff_t output_stride, const float *lengths,
                                   const float *gradient, ptrdiff_t gradient_stride,
                                   float *input_gradient, ptrdiff_t input_gradient_stride,
                                   ptrdiff_t rows, ptrdiff_t width) {

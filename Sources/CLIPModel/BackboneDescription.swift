@@ -1,7 +1,7 @@
 import Files
 
-/// How pixels were normalised when a backbone was trained. What the names stand for is known where pixels are.
-package enum PixelNormalisation: String, Sendable, CaseIterable {
+/// How pixels were normalized when a backbone was trained. What the names stand for is known where pixels are.
+package enum PixelNormalization: String, Sendable, CaseIterable {
     /// torchvision's constants; ViFi-CLIP uses them on CLIP weights (`methods.md` 1.6).
     case imageNet = "imagenet"
     /// The constants that CLIP itself was trained with.
@@ -13,7 +13,7 @@ package enum PixelNormalisation: String, Sendable, CaseIterable {
     init(named name: String) throws(ModelError) {
         guard let known = Self(rawValue: name) else {
             throw .badMetadata(
-                key: "normalisation", value: name,
+                key: "normalization", value: name,
                 expected: Self.allCases.map { "\"\($0.name)\"" }.joined(separator: " or "))
         }
         self = known
@@ -31,7 +31,7 @@ package enum TokenizerKind: String, Sendable, CaseIterable {
 /// What a backbone file says of itself beside its tensors.
 package struct BackboneDescription: Sendable, Equatable {
     package var name: String
-    package var normalisation: PixelNormalisation
+    package var normalization: PixelNormalization
     package var tokenizer: TokenizerKind
     /// How the weights came about, in words.
     package var provenance: String
@@ -39,12 +39,12 @@ package struct BackboneDescription: Sendable, Equatable {
     package var vocabularyDigest: String?
 
     package init(
-        name: String, normalisation: PixelNormalisation, tokenizer: TokenizerKind, provenance: String,
+        name: String, normalization: PixelNormalization, tokenizer: TokenizerKind, provenance: String,
         vocabularyDigest: String? = nil
     ) {
         self.vocabularyDigest = vocabularyDigest
         self.name = name
-        self.normalisation = normalisation
+        self.normalization = normalization
         self.tokenizer = tokenizer
         self.provenance = provenance
     }
@@ -52,7 +52,9 @@ package struct BackboneDescription: Sendable, Equatable {
     private enum Key {
         static let format = "vifi_backbone_format"
         static let name = "name"
-        static let normalisation = "normalisation"
+        static let normalization = "normalization"
+        /// As files of before the American spelling have it.
+        static let formerNormalization = "normalisation"
         static let tokenizer = "tokenizer"
         static let provenance = "provenance"
         static let vocabularyDigest = "vocabulary_sha256"
@@ -61,7 +63,7 @@ package struct BackboneDescription: Sendable, Equatable {
     /// The string metadata of a backbone file, but for `CLIPArchitecture.metadata`.
     package var metadata: [String: String] {
         var result = [
-            Key.format: "1", Key.name: name, Key.normalisation: normalisation.name, Key.tokenizer: tokenizer.rawValue,
+            Key.format: "1", Key.name: name, Key.normalization: normalization.name, Key.tokenizer: tokenizer.rawValue,
             Key.provenance: provenance,
         ]
         if let vocabularyDigest { result[Key.vocabularyDigest] = vocabularyDigest }
@@ -79,8 +81,8 @@ package struct BackboneDescription: Sendable, Equatable {
             throw .badMetadata(key: Key.format, value: format, expected: "\"1\"")
         }
         vocabularyDigest = metadata[Key.vocabularyDigest]
-        let normalisationName = metadata[Key.normalisation] ?? PixelNormalisation.clip.name
-        normalisation = try PixelNormalisation(named: normalisationName)
+        let normalizationName = metadata[Key.normalization] ?? metadata[Key.formerNormalization] ?? PixelNormalization.clip.name
+        normalization = try PixelNormalization(named: normalizationName)
         let tokenizerName = metadata[Key.tokenizer] ?? TokenizerKind.clipBPE.rawValue
         guard let tokenizer = TokenizerKind(rawValue: tokenizerName) else {
             throw .badMetadata(

@@ -22,7 +22,7 @@ extension Backbone {
         where tower.headCount != CLIPArchitecture.Tower.usualHeadCount(width: tower.width) {
             facts.append("\(key) \(tower.headCount)")
         }
-        if description.normalisation != .clip { facts.append("normalisation \(description.normalisation.name)") }
+        if description.normalization != .clip { facts.append("normalisation \(description.normalization.name)") }
         if description.tokenizer != .clipBPE { facts.append("tokenizer \(description.tokenizer.rawValue)") }
         return facts
     }

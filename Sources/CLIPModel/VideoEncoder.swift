@@ -17,9 +17,9 @@ package final class VideoEncoder: Sendable {
             ? backbone.vision.promptContext(for: prompts.vision, layout: pass.layout) : nil
     }
 
-    /// `[frames, embeddingWidth]` of each clip, not normalised.
+    /// `[frames, embeddingWidth]` of each clip, not normalized.
     ///
-    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels, or what `stage` says. Threads that share
+    /// - Parameter clips: `[frames, 3 × side × side]` each, normalized pixels, or what `stage` says. Threads that share
     ///   an encoder take turns: it has scratch memory once.
     package func frameFeatures(of clips: [Matrix], stage: ClipStage = .pixels) -> [MutableMatrix] {
         pass.forward(clips: clips, stage: stage, context: context)

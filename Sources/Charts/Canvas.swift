@@ -116,8 +116,8 @@ struct Rectangle: Equatable {
 
     // MARK: Shapes
 
-    private func setColour(_ colour: Colour) {
-        unsafe cairo_set_source_rgb(context, colour.red, colour.green, colour.blue)
+    private func setColor(_ color: Color) {
+        unsafe cairo_set_source_rgb(context, color.red, color.green, color.blue)
     }
 
     private func trace(_ rectangles: [Rectangle]) {
@@ -126,21 +126,21 @@ struct Rectangle: Equatable {
         }
     }
 
-    func fill(_ rectangles: [Rectangle], _ colour: Colour) {
-        setColour(colour)
+    func fill(_ rectangles: [Rectangle], _ color: Color) {
+        setColor(color)
         trace(rectangles)
         unsafe cairo_fill(context)
     }
 
-    func outline(_ rectangles: [Rectangle], _ colour: Colour = .ink, width: Double = 1) {
-        setColour(colour)
+    func outline(_ rectangles: [Rectangle], _ color: Color = .ink, width: Double = 1) {
+        setColor(color)
         unsafe cairo_set_line_width(context, width)
         trace(rectangles)
         unsafe cairo_stroke(context)
     }
 
     /// Lines across the inside of rectangles. All rectangles share one set of lines.
-    func hatch(_ rectangles: [Rectangle], _ hatch: Hatch, _ colour: Colour = .ink) {
+    func hatch(_ rectangles: [Rectangle], _ hatch: Hatch, _ color: Color = .ink) {
         guard hatch != .none, let first = rectangles.first else { return }
         let bounds = rectangles.dropFirst().reduce(first) { bounds, next in
             let (x, y) = (min(bounds.x, next.x), min(bounds.y, next.y))
@@ -149,7 +149,7 @@ struct Rectangle: Equatable {
         unsafe cairo_save(context)
         trace(rectangles)
         unsafe cairo_clip(context)
-        setColour(colour)
+        setColor(color)
         unsafe cairo_set_line_width(context, 0.8)
         let gap = 5.0
         let high = bounds.height
@@ -171,9 +171,9 @@ struct Rectangle: Equatable {
         unsafe cairo_line_to(context, toX, toY)
     }
 
-    func line(_ points: [Point], _ colour: Colour = .ink, width: Double = 1, dash: [Double] = []) {
+    func line(_ points: [Point], _ color: Color = .ink, width: Double = 1, dash: [Double] = []) {
         guard let first = points.first else { return }
-        setColour(colour)
+        setColor(color)
         unsafe cairo_set_line_width(context, width)
         unsafe dash.withUnsafeBufferPointer { unsafe cairo_set_dash(context, $0.baseAddress, Int32($0.count), 0) }
         unsafe cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND)
@@ -184,9 +184,9 @@ struct Rectangle: Equatable {
         unsafe cairo_set_line_join(context, CAIRO_LINE_JOIN_MITER)
     }
 
-    /// A marker with a thin white edge, so that neighbours stay apart.
-    func marker(_ marker: Marker, _ filling: Filling = .solid, at centre: Point, radius: Double, _ colour: Colour) {
-        let (x, y) = (centre.x, centre.y)
+    /// A marker with a thin white edge, so that neighbors stay apart.
+    func marker(_ marker: Marker, _ filling: Filling = .solid, at center: Point, radius: Double, _ color: Color) {
+        let (x, y) = (center.x, center.y)
         // Writing leaves a point behind that shapes would be joined to.
         unsafe cairo_new_path(context)
         switch marker {
@@ -204,7 +204,7 @@ struct Rectangle: Equatable {
             polygon([Point(x, y - radius * 1.2), Point(x + radius * 1.2, y), Point(x, y + radius * 1.2), Point(x - radius * 1.2, y)])
         case .cross, .plus:
             let (across, along) = marker == .cross ? (radius, radius) : (radius * 1.3, 0)
-            setColour(colour)
+            setColor(color)
             unsafe cairo_set_line_width(context, filling == .hollow ? 1 : 2)
             segment(x - across, y - along, x + across, y + along)
             segment(x - along, y + across, x + along, y - across)
@@ -216,13 +216,13 @@ struct Rectangle: Equatable {
             }
             return
         }
-        setColour(filling == .solid ? colour : .white)
+        setColor(filling == .solid ? color : .white)
         unsafe cairo_fill_preserve(context)
-        setColour(filling == .solid ? .white : colour)
+        setColor(filling == .solid ? .white : color)
         unsafe cairo_set_line_width(context, filling == .solid ? 0.7 : 1.5)
         unsafe cairo_stroke(context)
         if filling == .dotted {
-            setColour(colour)
+            setColor(color)
             unsafe cairo_arc(context, x, y, radius * 0.35, 0, 2 * Double.pi)
             unsafe cairo_fill(context)
         }
@@ -272,11 +272,11 @@ struct Rectangle: Equatable {
     /// - Parameter isUpright: turned a quarter anticlockwise; the anchor turns with it.
     func write(
         _ text: String, at point: Point, height: Double = 11, anchor: HorizontalAnchor = .left, isBold: Bool = false,
-        isUpright: Bool = false, colour: Colour = .ink
+        isUpright: Bool = false, color: Color = .ink
     ) {
         typesetter.set(text, height: height, isBold: isBold)
         let advance = typesetter.width
-        setColour(colour)
+        setColor(color)
         unsafe cairo_save(context)
         unsafe cairo_translate(context, point.x, point.y)
         if isUpright { unsafe cairo_rotate(context, -Double.pi / 2) }

@@ -1,7 +1,7 @@
 /// What a chart shows. `svg()`, `png()` and `write(to:)` draw it, all with the same code.
 ///
 /// The same chart gives the same bytes on one machine. Series differ in lightness and in hatch, dash or
-/// marker, so that a black-and-white print and colour-blind eyes can tell them apart.
+/// marker, so that a black-and-white print and color-blind eyes can tell them apart.
 package struct Chart: Sendable, Equatable {
     package var title: String
     /// What the chart says, for those who cannot see it; the `<desc>` of the SVG.

@@ -34,9 +34,9 @@ extension Painter {
             for point in points {
                 if isWritten {
                     canvas.write(
-                        "\(index + 1)", at: place(point), height: 8.5, anchor: .middle, colour: style.colour.mixed(with: .ink, 0.35))
+                        "\(index + 1)", at: place(point), height: 8.5, anchor: .middle, color: style.color.mixed(with: .ink, 0.35))
                 } else {
-                    canvas.marker(style.marker, style.filling, at: place(point), radius: radius, style.colour)
+                    canvas.marker(style.marker, style.filling, at: place(point), radius: radius, style.color)
                 }
             }
         }
@@ -77,8 +77,8 @@ extension Painter {
         let inset = 14.0
         let scale = min(
             (plot.width - 2 * inset) / max(right - left, 1e-30), (plot.height - 2 * inset) / max(top - bottom, 1e-30))
-        let (centreX, centreY) = ((left + right) / 2, (top + bottom) / 2)
-        return { Point(plot.midX + ($0.x - centreX) * scale, plot.midY - ($0.y - centreY) * scale) }
+        let (centerX, centerY) = ((left + right) / 2, (top + bottom) / 2)
+        return { Point(plot.midX + ($0.x - centerX) * scale, plot.midY - ($0.y - centerY) * scale) }
     }
 
     private func drawKey(_ groups: [Curve], top: Double, hasMarkers: Bool) {
@@ -89,9 +89,9 @@ extension Painter {
             let y = top + (Double(index % max(1, rows)) + 0.5) * Self.keyLine
             let style = GroupStyle.at(index)
             if hasMarkers {
-                canvas.marker(style.marker, style.filling, at: Point(left + 6, y), radius: 4.2, style.colour)
+                canvas.marker(style.marker, style.filling, at: Point(left + 6, y), radius: 4.2, style.color)
             } else {
-                canvas.fill([Rectangle(left + 1, y - 5, 10, 10)], style.colour)
+                canvas.fill([Rectangle(left + 1, y - 5, 10, 10)], style.color)
             }
             canvas.write("\(index + 1)", at: Point(left + 36, y), height: 10, anchor: .right, isBold: true)
             canvas.write(

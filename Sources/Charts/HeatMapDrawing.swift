@@ -2,7 +2,7 @@ import Files
 import Foundation
 
 extension Painter {
-    /// Shades told apart in one map; neighbours of one shade in a row become one rectangle.
+    /// Shades told apart in one map; neighbors of one shade in a row become one rectangle.
     private static let shadeCount = 64
     private static let scaleWidth = 16.0
 
@@ -64,8 +64,8 @@ extension Painter {
                 let text = String(format: "%.\(decimals)f", value)
                 guard canvas.width(of: text, height: 9) <= cellWidth - 2 else { continue }
                 let middle = Point(plot.x + (Double(column) + 0.5) * cellWidth, plot.y + (Double(row) + 0.5) * cellHeight)
-                let isDark = Colour.shade(share(value)).lightness < 0.45
-                canvas.write(text, at: middle, height: 9, anchor: .middle, colour: isDark ? .white : .ink)
+                let isDark = Color.shade(share(value)).lightness < 0.45
+                canvas.write(text, at: middle, height: 9, anchor: .middle, color: isDark ? .white : .ink)
             }
         }
     }

@@ -62,8 +62,8 @@ extension Painter {
             if !isCrowded { canvas.outline([box], width: 0.7) }
             let text = "\(Int((bar.value * 100).rounded()))"
             if canvas.width(of: text, height: 9) <= box.width - 4 {
-                let isDark = Colour.shade(0.25 + 0.75 * bar.value).lightness < 0.45
-                canvas.write(text, at: Point(box.midX, box.midY), height: 9, anchor: .middle, colour: isDark ? .white : .ink)
+                let isDark = Color.shade(0.25 + 0.75 * bar.value).lightness < 0.45
+                canvas.write(text, at: Point(box.midX, box.midY), height: 9, anchor: .middle, color: isDark ? .white : .ink)
             }
         }
         canvas.outline([plot])

@@ -134,7 +134,7 @@ struct Painter {
     }
 
     private func fill(_ boxes: [Rectangle], _ style: SeriesStyle, isOutlined: Bool) {
-        canvas.fill(boxes, style.colour)
+        canvas.fill(boxes, style.color)
         canvas.hatch(boxes, style.hatch)
         if isOutlined { canvas.outline(boxes, width: 0.7) }
     }
@@ -149,8 +149,8 @@ struct Painter {
         let acrossTicks = Ticks(across, count: 8, isWhole: chart.horizontal.isWhole)
         let top = drawHead(curves.map(\.name)) { index, middle in
             let style = SeriesStyle.at(index)
-            if isJoined { canvas.line([Point(middle.x - 14, middle.y), Point(middle.x + 14, middle.y)], style.colour, width: 2, dash: style.dash) }
-            canvas.marker(style.marker, style.filling, at: middle, radius: 4, style.colour)
+            if isJoined { canvas.line([Point(middle.x - 14, middle.y), Point(middle.x + 14, middle.y)], style.color, width: 2, dash: style.dash) }
+            canvas.marker(style.marker, style.filling, at: middle, radius: 4, style.color)
         }
         let left = leftMargin(upTicks.labels)
         let plot = Rectangle(left, top, width - left - Self.edge - 8, height - top - bottomMargin(Self.tickHeight))
@@ -171,14 +171,14 @@ struct Painter {
             let style = SeriesStyle.at(index)
             if isJoined {
                 for run in curve.points.split(whereSeparator: { !isShown($0) }) {
-                    canvas.line(run.map(place), style.colour, width: 2, dash: style.dash)
+                    canvas.line(run.map(place), style.color, width: 2, dash: style.dash)
                 }
             }
             // On a long curve some markers tell the series apart as well as all of them.
             let interval = isJoined ? max(1, curve.points.count / 12) : 1
             let radius = isJoined || curve.points.count < 500 ? 4.0 : 2.5
             for (number, point) in curve.points.enumerated() where number % interval == 0 && isShown(point) {
-                canvas.marker(style.marker, style.filling, at: place(point), radius: radius, style.colour)
+                canvas.marker(style.marker, style.filling, at: place(point), radius: radius, style.color)
             }
         }
         drawAxisTitles(plot)

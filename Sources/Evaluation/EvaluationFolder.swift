@@ -37,7 +37,7 @@ package struct EvaluationFolder {
     /// Whether there is an evaluation that `write` would replace.
     package var isTaken: Bool { fileExists(path.appendingPath(Self.recordName)) }
 
-    /// Before films are scored: the folder is an evaluation's or may become one, and can be written.
+    /// Before videos are scored: the folder is an evaluation's or may become one, and can be written.
     package func prove() throws(FileError) {
         try FolderMark.check(path, Self.kind)
         try proveWritable(folder: path)

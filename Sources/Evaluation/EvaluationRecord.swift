@@ -19,7 +19,7 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
         }
     }
 
-    /// How films are looked at.
+    /// How videos are looked at.
     package struct Setting: Codable, Sendable, Equatable {
         /// Words around class names; nil where text prompts are learned.
         package var template: String?
@@ -27,8 +27,8 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
         /// Clips in time × crops in space, such as `4x3`.
         package var views: String
         package var fusion: String
-        /// Name of the pixel normalisation.
-        package var normalisation: String
+        /// Name of the pixel normalization.
+        package var normalization: String
         /// Of the large products.
         package var precision: String
         /// Faults of the reference that are repeated.
@@ -37,14 +37,14 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
         package var seed: UInt64
 
         package init(
-            template: String?, frames: Int, views: String, fusion: String, normalisation: String, precision: String, compat: String,
+            template: String?, frames: Int, views: String, fusion: String, normalization: String, precision: String, compat: String,
             seed: UInt64
         ) {
             self.template = template
             self.frames = frames
             self.views = views
             self.fusion = fusion
-            self.normalisation = normalisation
+            self.normalization = normalization
             self.precision = precision
             self.compat = compat
             self.seed = seed
@@ -61,13 +61,13 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
     /// Of the class names in order: `ClassNames.digest`.
     package var classListSha256: String
     package var classes: Int
-    /// Films of the list.
+    /// Videos of the list.
     package var listed: Int
-    /// Films that could not be read and are not counted.
+    /// Videos that could not be read and are not counted.
     package var unreadable: [String]
     package var model: Model
     package var setting: Setting
-    /// Films that are counted.
+    /// Videos that are counted.
     package var videos: Int
     package var top1: Double
     package var top5: Double

@@ -7,28 +7,28 @@ extension PreparedClip {
     package var matrix: Matrix { MutableMatrix(rows: frameCount, columns: 3 * side * side, pixels).reading }
 }
 
-extension Normalisation {
-    /// The pixel normalisation that a backbone was trained with.
-    package init(_ normalisation: PixelNormalisation) {
-        switch normalisation {
+extension Normalization {
+    /// The pixel normalization that a backbone was trained with.
+    package init(_ normalization: PixelNormalization) {
+        switch normalization {
         case .imageNet: self = .imageNet
         case .clip: self = .clip
         }
     }
 }
 
-/// Scores every film of a list, over all its views.
+/// Scores every video of a list, over all its views.
 package struct Evaluator {
     /// Clips that go through the model together.
     private static let batchSize = 16
 
-    package let classifier: VideoClassifier
+    package let classifier: CLIPClassifier
 
-    package init(_ classifier: VideoClassifier) { self.classifier = classifier }
+    package init(_ classifier: CLIPClassifier) { self.classifier = classifier }
 
     /// - Parameters:
-    ///   - positions: of the films in the list; all by default.
-    ///   - report: called with the number of films done so far.
+    ///   - positions: of the videos in the list; all by default.
+    ///   - report: called with the number of videos done so far.
     /// - Throws: what the loader throws.
     package func predictions(
         of loader: ClipLoader, at positions: [Int]? = nil, report: (Int) throws -> Void = { _ in }
@@ -37,21 +37,21 @@ package struct Evaluator {
         defer { stream.cancel() }
         var result: [Prediction] = []
         while true {
-            let batch = try stream.next(max(1, Self.batchSize / max(1, loader.viewsPerFilm)))
+            let batch = try stream.next(max(1, Self.batchSize / max(1, loader.viewsPerVideo)))
             if batch.isEmpty { return result }
-            let views = batch.enumerated().flatMap { film, clip in clip.views.map { (film: film, clip: $0) } }
+            let views = batch.enumerated().flatMap { video, clip in clip.views.map { (video: video, clip: $0) } }
             var sums = batch.map { _ in [Float](repeating: 0, count: classifier.classCount) }
             for start in stride(from: 0, to: views.count, by: Self.batchSize) {
-                // A film of many views goes through in parts: only these are copied.
+                // A video of many views goes through in parts: only these are copied.
                 let part = views[start..<min(start + Self.batchSize, views.count)]
                 for (view, logits) in zip(part, try classifier.logits(clips: part.map(\.clip.matrix))) {
-                    for (label, probability) in softmax(of: logits).enumerated() { sums[view.film][label] += probability }
+                    for (label, probability) in softmax(of: logits).enumerated() { sums[view.video][label] += probability }
                 }
             }
             for (clip, sum) in zip(batch, sums) {
                 result.append(
                     Prediction(
-                        path: loader.list.clips[clip.filmIndex].path, label: clip.label,
+                        path: loader.list.clips[clip.videoIndex].path, label: clip.label,
                         probabilities: sum.map { $0 / Float(max(1, clip.views.count)) }, index: clip.index))
             }
             try report(result.count)

@@ -36,11 +36,11 @@ package final class FrozenClips {
     private static let batchSize = 4
 
     /// - Parameters:
-    ///   - loader: of one view a film, without anything drawn by chance.
+    ///   - loader: of one view a video, without anything drawn by chance.
     ///   - clipBytes: of one frozen clip.
     ///   - freeze: from pixels `[frames, 3 × side × side]` to frozen clips.
     package init(loader: ClipLoader, byteBudget: Int, clipBytes: Int, freeze: @escaping ([Matrix]) -> [Matrix]) {
-        precondition(loader.transform.stage != .training && loader.viewsPerFilm == 1, "frames that change cannot be frozen")
+        precondition(loader.transform.stage != .training && loader.viewsPerVideo == 1, "frames that change cannot be frozen")
         self.loader = loader
         self.byteBudget = byteBudget
         self.clipBytes = clipBytes
@@ -137,7 +137,7 @@ package final class FrozenStream {
         stream = missing.isEmpty ? nil : clips.loader.clips(at: missing)
     }
 
-    /// Time that `next` spent waiting for films, in seconds.
+    /// Time that `next` spent waiting for videos, in seconds.
     package var waitingSeconds: Double { stream?.waitingSeconds ?? 0 }
 
     /// Up to `count` clips: fewer at the end, none after it.
@@ -176,7 +176,7 @@ package final class FrozenStream {
 }
 
 extension Evaluator {
-    /// - Parameter report: called with the number of films done so far.
+    /// - Parameter report: called with the number of videos done so far.
     /// - Throws: what the loader throws.
     package func predictions(of clips: FrozenClips, report: (Int) throws -> Void = { _ in }) throws -> [Prediction] {
         let stream = clips.clips(at: Array(clips.loader.list.clips.indices))

@@ -1,17 +1,17 @@
-/// How well a set of films was classified. All shares are in percent.
+/// How well a set of videos was classified. All shares are in percent.
 package struct ClassificationMetrics: Sendable, Codable, Equatable {
     /// One class. A share whose denominator is 0 is nil.
     package struct ClassResult: Sendable, Codable, Equatable {
         package var name: String
-        /// Films of the class.
+        /// Videos of the class.
         package var videos: Int
         package var correct: Int
-        /// Share of its films that were recognised; the class's recall.
+        /// Share of its videos that were recognized; the class's recall.
         package var top1: Double?
-        /// Share of right ones among the films that were taken for this class.
+        /// Share of right ones among the videos that were taken for this class.
         package var precision: Double?
         package var recall: Double?
-        /// 2·TP / (2·TP + FP + FN): nil only where there are neither films nor predictions of the class.
+        /// 2·TP / (2·TP + FP + FN): nil only where there are neither videos nor predictions of the class.
         package var f1: Double?
 
         init(name: String, videos: Int, correct: Int, predicted: Int) {
@@ -30,9 +30,9 @@ package struct ClassificationMetrics: Sendable, Codable, Equatable {
     package var top1: Double
     /// Counts the best `min(5, classes)`.
     package var top5: Double
-    /// Mean of `top1` over the classes that have films.
+    /// Mean of `top1` over the classes that have videos.
     package var meanClassAccuracy: Double
-    /// Mean of `f1` over the classes that have films or predictions.
+    /// Mean of `f1` over the classes that have videos or predictions.
     package var macroF1: Double
     package var perClass: [ClassResult]
     /// Which classes were taken for which, in the order of truth and prediction; pairs that never came are left out.
@@ -42,7 +42,7 @@ package struct ClassificationMetrics: Sendable, Codable, Equatable {
     /// hundreds of megabytes.
     package static let confusionTableLimit = 1000
 
-    /// `confusion[truth][prediction]`, films.
+    /// `confusion[truth][prediction]`, videos.
     package var confusion: [[Int]] {
         var table = perClass.map { _ in [Int](repeating: 0, count: perClass.count) }
         for count in confusions { table[count.truth][count.predicted] = count.videos }
@@ -80,7 +80,7 @@ package struct ClassificationMetrics: Sendable, Codable, Equatable {
     private static func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
 }
 
-/// How many films of a class were taken for a class: the same one, or another.
+/// How many videos of a class were taken for a class: the same one, or another.
 package struct ConfusionCount: Sendable, Codable, Equatable {
     package var truth: Int
     package var predicted: Int
@@ -93,7 +93,7 @@ package struct ConfusionCount: Sendable, Codable, Equatable {
     }
 }
 
-/// What a classifier said of one film.
+/// What a classifier said of one video.
 package struct Prediction: Sendable, Equatable {
     package var path: String
     package var label: Int

@@ -15,7 +15,7 @@ package struct DurableFile: ~Copyable {
     /// Up to where the disk was asked to begin writing.
     private var startedCount = 0
 
-    /// Creates the temporary neighbour of `path`, reserving `expectedByteCount` bytes where known.
+    /// Creates the temporary neighbor of `path`, reserving `expectedByteCount` bytes where known.
     ///
     /// - Throws: `.notRegular` where `path` is a directory, a device or the like: renaming would replace it.
     package init(path: String, expectedByteCount: Int = 0) throws(FileError) {

@@ -3,7 +3,7 @@ import Glibc
 
 /// A folder that appears under its name with all of its files, or not at all.
 ///
-/// The files are written into a temporary neighbour; `commit` syncs it, renames it and syncs the folder
+/// The files are written into a temporary neighbor; `commit` syncs it, renames it and syncs the folder
 /// above. A crash at any moment leaves the old folder or the new one, at worst with the temporary one
 /// beside it.
 ///

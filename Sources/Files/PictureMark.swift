@@ -1,4 +1,4 @@
-/// The mark in pictures and films that this program drew, by which it knows them again: their file may be replaced.
+/// The mark in pictures and videos that this program drew, by which it knows them again: their file may be replaced.
 package enum PictureMark {
     /// The most that the marks take, all of which stand at the end of the file.
     private static let byteLimit = 128

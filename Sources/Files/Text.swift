@@ -39,5 +39,5 @@ extension String {
     }
 }
 
-/// "1 film", "2 films".
+/// "1 video", "2 videos".
 package func counted(_ count: Int, _ one: String, _ many: String) -> String { "\(count) \(count == 1 ? one : many)" }

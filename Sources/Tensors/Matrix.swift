@@ -50,7 +50,7 @@ package struct Matrix: Sendable {
     let offset: Int
     package let rowCount: Int
     package let columnCount: Int
-    /// Distance between the starts of neighbouring rows.
+    /// Distance between the starts of neighboring rows.
     let stride: Int
 }
 

@@ -1,10 +1,10 @@
 /// What a random number is for. Each purpose has its own stream, so that drawing more for one
 /// never shifts another.
 package enum RandomPurpose: UInt32, Sendable {
-    case weights = 1, prompts, shots, order, frames, crop, flip, colour, grey, blend, film, caption, test
+    case weights = 1, prompts, shots, order, frames, crop, flip, color, gray, blend, video, caption, test
     /// Draws of classes.
     case classes = 14
-    /// First centres of clusters.
+    /// First centers of clusters.
     case cluster = 15
     /// Resampled clips and seeds of a difference.
     case bootstrap = 16
@@ -24,7 +24,7 @@ package struct RandomSource: RandomNumberGenerator, Sendable {
 
     /// - Parameters:
     ///   - epoch: below 2²⁴.
-    ///   - item: index of the clip, film or tensor within the purpose.
+    ///   - item: index of the clip, video or tensor within the purpose.
     package init(seed: UInt64, purpose: RandomPurpose, epoch: Int = 0, item: Int = 0) {
         key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
         let item = UInt64(bitPattern: Int64(item))

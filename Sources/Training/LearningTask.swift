@@ -4,7 +4,7 @@ import Tensors
 /// What a trainer steps: something with parameters that learns from clips.
 package protocol LearningTask: AnyObject {
     /// Holds everything that changes from step to step.
-    var optimiser: Optimiser { get }
+    var optimizer: Optimizer { get }
     func begin()
     /// Begins a step of which other ranks have clips too.
     ///
@@ -23,14 +23,14 @@ package protocol LearningTask: AnyObject {
     /// - Throws: where a tensor has diverged.
     func finish(rate: Double, scale: Float) throws(TrainingError)
     /// A classifier with the parameters as they are now.
-    func classifier(sequences: [[Int]]) -> VideoClassifier
+    func classifier(sequences: [[Int]]) -> CLIPClassifier
     /// Bytes that the memory budget is too small by.
     var memoryShortfall: Int { get }
 }
 
 extension LearningTask {
     /// Numbers that learn.
-    package var parameterCount: Int { optimiser.parameterCount }
+    package var parameterCount: Int { optimizer.parameterCount }
     /// Where the order of sums does not depend on the place.
     package func begin(at clip: Int) { begin() }
     package func combine(_ shares: Shares, over group: any ProcessGroup) throws {
@@ -115,7 +115,7 @@ extension LearningTask {
 package final class PromptTask: LearningTask {
     package let backbone: Backbone
     package let prompts: PromptSet<MutableMatrix>
-    package let optimiser: Optimiser
+    package let optimizer: Optimizer
     private let gradients: PromptSet<MutableMatrix>
     private let learner: Learner
     private let setting: TaskSetting
@@ -130,7 +130,7 @@ package final class PromptTask: LearningTask {
         self.prompts = prompts
         self.setting = setting
         gradients = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
-        optimiser = Optimiser(
+        optimizer = Optimizer(
             AdamW(weightDecay: setting.weightDecay),
             entries: zip(prompts.named, gradients.all).map { .init(name: $0.name, value: $0.element, gradient: $1) },
             pool: setting.pool)
@@ -206,11 +206,11 @@ package final class PromptTask: LearningTask {
         case .classes(let learner): learner.finish(into: gradients)
         case .captions(let learner): learner.finish(into: gradients)
         }
-        try optimiser.step(rate: rate, gradientScale: scale)
+        try optimizer.step(rate: rate, gradientScale: scale)
     }
 
-    package func classifier(sequences: [[Int]]) -> VideoClassifier {
-        VideoClassifier(
+    package func classifier(sequences: [[Int]]) -> CLIPClassifier {
+        CLIPClassifier(
             backbone: backbone.rounded(setting.rounding), prompts: prompts.rounded(setting.rounding).reading,
             sequences: sequences, fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
     }
@@ -225,7 +225,7 @@ package final class BridgeTask: LearningTask {
     private let parameters: BackboneParameters<MutableMatrix>
     private let gradients: BackboneParameters<MutableMatrix>
     private let learner: Learner
-    package let optimiser: Optimiser
+    package let optimizer: Optimizer
     private let setting: TaskSetting
 
     private enum Learner {
@@ -235,14 +235,14 @@ package final class BridgeTask: LearningTask {
 
     /// - Parameters:
     ///   - trainsTokens: also the token table, which ViFi-CLIP leaves as it is (`methods.md` 1.1).
-    ///   - normalisation: of the pixels it will learn from, where that is not the backbone's own.
+    ///   - normalization: of the pixels it will learn from, where that is not the backbone's own.
     package init(
         backbone: Backbone, tuning: Tuning, trainsTokens: Bool = false, setting: TaskSetting,
-        normalisation: PixelNormalisation? = nil
+        normalization: PixelNormalization? = nil
     ) {
         architecture = backbone.architecture
         var described = backbone.description
-        described.normalisation = normalisation ?? described.normalisation
+        described.normalization = normalization ?? described.normalization
         description = described
         precision = backbone.precision
         self.tuning = tuning
@@ -251,7 +251,7 @@ package final class BridgeTask: LearningTask {
         let zeros = copy.zeros()
         parameters = copy
         gradients = zeros
-        optimiser = Optimiser(
+        optimizer = Optimizer(
             AdamW(weightDecay: setting.weightDecay),
             entries: zip(
                 Self.learning(BackboneParameters<TensorSpecification>(of: architecture), tuning, trainsTokens: trainsTokens),
@@ -328,7 +328,7 @@ package final class BridgeTask: LearningTask {
         case .classes(let learner): learner.finish(into: gradients)
         case .captions(let learner): learner.finish(into: gradients)
         }
-        try optimiser.step(rate: rate, gradientScale: scale)
+        try optimizer.step(rate: rate, gradientScale: scale)
         // Only where every video meets the captions of its batch does the temperature run away.
         if case .captions = learner { parameters.limitScale(to: BackboneParameters<MutableMatrix>.largestScale) }
     }
@@ -343,8 +343,8 @@ package final class BridgeTask: LearningTask {
         ).computing(in: precision)
     }
 
-    package func classifier(sequences: [[Int]]) -> VideoClassifier {
-        VideoClassifier(
+    package func classifier(sequences: [[Int]]) -> CLIPClassifier {
+        CLIPClassifier(
             backbone: backbone(named: description.name, provenance: description.provenance).rounded(setting.rounding),
             sequences: sequences, fusion: setting.fusion, frameCount: setting.frameCount, pool: setting.pool)
     }

@@ -16,7 +16,7 @@ enum StepClips {
         }
     }
 
-    /// Time spent waiting for films, in seconds.
+    /// Time spent waiting for videos, in seconds.
     var waitingSeconds: Double {
         switch self {
         case .pixels(let stream): stream.waitingSeconds

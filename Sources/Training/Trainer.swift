@@ -123,13 +123,13 @@ package struct Trainer {
         _ task: some LearningTask, from start: TrainingState = TrainingState(), events: Events
     ) throws -> Ending {
         var state = start
-        var films = knownFilms()
+        var videos = knownVideos()
         let clock = ContinuousClock()
         let secondsBefore = state.seconds
         let began = clock.now
         func save(_ state: inout TrainingState, _ moment: SaveMoment) throws {
             state.seconds = secondsBefore + (clock.now - began) / .seconds(1)
-            state.optimiserSteps = task.optimiser.stepCount
+            state.optimizerSteps = task.optimizer.stepCount
             state.badVideos = clips.badVideos.all
             try events.save(state, moment)
         }
@@ -138,7 +138,7 @@ package struct Trainer {
             let epochSecondsBefore = state.epochSeconds
             func epochSeconds() -> Double { epochSecondsBefore + (clock.now - epochBegan) / .seconds(1) }
 
-            let isStopped = try steps(of: task, state: &state, films: &films, report: events.onStep) { state, isStopping in
+            let isStopped = try steps(of: task, state: &state, videos: &videos, report: events.onStep) { state, isStopping in
                 state.epochSeconds = epochSeconds()
                 try save(&state, isStopping ? .interruption : .step)
                 return isStopping
@@ -174,18 +174,18 @@ package struct Trainer {
     ///
     /// - Returns: whether it was stopped.
     private func steps(
-        of task: some LearningTask, state: inout TrainingState, films: inout EmptyFilms, report: (StepReport) throws -> Void,
+        of task: some LearningTask, state: inout TrainingState, videos: inout EmptyVideos, report: (StepReport) throws -> Void,
         afterStep: (inout TrainingState, _ isStopRequested: Bool) throws -> Bool
     ) throws -> Bool {
         let clipCount = clips.list.clips.count
         let schedule = configuration.schedule(clipCount: clipCount)
         let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
         guard state.stepOfEpoch < perEpoch else { return false }
-        var known = films
-        defer { films = known }
+        var known = videos
+        defer { videos = known }
         let steps: any EpochSteps = group.count == 1
             ? SingleSteps(self, task: task, epoch: state.epoch, position: state.clipPosition)
-            : try SharedSteps(self, task: task, epoch: state.epoch, position: state.clipPosition, films: films) { known = $0 }
+            : try SharedSteps(self, task: task, epoch: state.epoch, position: state.clipPosition, videos: videos) { known = $0 }
         defer { steps.cancel() }
         for group in state.stepOfEpoch..<perEpoch {
             let stepStart = Date()
@@ -196,13 +196,13 @@ package struct Trainer {
             do {
                 result = try steps.step(planned: plannedClips(step: group), group: group, rate: rate)
             } catch TrainingError.nonFiniteParameter(let name, _) {
-                // The optimizer does not count steps whose films were all bad.
+                // The optimizer does not count steps whose videos were all bad.
                 throw TrainingError.nonFiniteParameter(name: name, step: step + 1)
             }
             state.step = step + 1
             state.stepOfEpoch = group + 1
             state.clipPosition = steps.position
-            // Bad films may have left nothing for the epoch's last steps.
+            // Bad videos may have left nothing for the epoch's last steps.
             if result.clipCount == 0 { continue }
             let loss = result.lossSum / Double(result.clipCount)
             guard loss.isFinite else { throw TrainingError.diverged(step: state.step, loss: loss) }
@@ -219,19 +219,19 @@ package struct Trainer {
         return false
     }
 
-    /// Clips of a step of an epoch if all films can be read; 0 after the last.
+    /// Clips of a step of an epoch if all videos can be read; 0 after the last.
     func plannedClips(step: Int) -> Int {
         let clipCount = clips.list.clips.count
         guard step < configuration.stepsPerEpoch(clipCount: clipCount) else { return 0 }
         return min(configuration.clipsPerStep, clipCount - step * configuration.clipsPerStep)
     }
 
-    /// Films that an earlier part of the run could not read: where films are skipped, they are expected to be bad again.
-    private func knownFilms() -> EmptyFilms {
-        var films = EmptyFilms()
-        guard group.count > 1, clips.configuration.badVideoPolicy == .skip else { return films }
+    /// Videos that an earlier part of the run could not read: where videos are skipped, they are expected to be bad again.
+    private func knownVideos() -> EmptyVideos {
+        var videos = EmptyVideos()
+        guard group.count > 1, clips.configuration.badVideoPolicy == .skip else { return videos }
         let paths = Set<Bytewise>(texts: clips.badVideos.all.map(\.path))
-        films.expected = Set(clips.list.clips.indices.filter { paths.contains(clips.list.filmPath(clips.list.clips[$0])) })
-        return films
+        videos.expected = Set(clips.list.clips.indices.filter { paths.contains(clips.list.videoPath(clips.list.clips[$0])) })
+        return videos
     }
 }

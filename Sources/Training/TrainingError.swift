@@ -80,7 +80,7 @@ package enum TrainingError: ReportableError, Equatable {
                 + (kept.map { "The last checkpoint is \($0.escapedForDisplay); with room to write, --resume goes on from there." }
                     ?? "There is no checkpoint.")
         case .noClips:
-            "no film of the training list could be read: there is nothing to learn from. Nothing was saved."
+            "no video of the training list could be read: there is nothing to learn from. Nothing was saved."
         case .notForRanks:
             "this way of learning runs in one process: start it without mpirun."
         case .ranksDiffer(let what, let rank, let host):

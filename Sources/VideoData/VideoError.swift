@@ -14,7 +14,7 @@ package struct VideoError: ReportableError, Equatable {
         case incompleteDownload(byteCount: Int)
         /// FFmpeg's own words.
         case damagedContainer(reason: String)
-        /// Fragments of a streamed film without the part that describes them.
+        /// Fragments of a streamed video without the part that describes them.
         case segment
         /// That part, without fragments.
         case initialization
@@ -72,11 +72,11 @@ package struct VideoError: ReportableError, Equatable {
         case .damagedContainer(let reason):
             "\(name): cannot be read as a video: \(reason.escapedForDisplay). Fetch it again or convert it."
         case .segment:
-            "\(name): is a segment of a streamed film (DASH or HLS) without the initialization part that describes it. "
-                + "Put that in front: cat INIT SEGMENT… > FILM"
+            "\(name): is a segment of a streamed video (DASH or HLS) without the initialization part that describes it. "
+                + "Put that in front: cat INIT SEGMENT… > VIDEO"
         case .initialization:
-            "\(name): is the initialization part of a streamed film (DASH or HLS): it describes pictures but holds none. "
-                + "Append the segments: cat INIT SEGMENT… > FILM"
+            "\(name): is the initialization part of a streamed video (DASH or HLS): it describes pictures but holds none. "
+                + "Append the segments: cat INIT SEGMENT… > VIDEO"
         case .encrypted(let scheme):
             "\(name): its pictures are encrypted (\(scheme.escapedForDisplay)). Decrypt it first, or get a copy that is not."
         case .dolbyVision(let profile):

@@ -1,6 +1,6 @@
 import CLIPModel
 
-/// A CLIP with its weights in memory: read once, shared by any number of labellers and threads.
+/// A CLIP with its weights in memory: read once, shared by any number of classifiers and threads.
 public struct LoadedBackbone: Sendable {
     let backbone: Backbone
 

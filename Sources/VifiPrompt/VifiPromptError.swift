@@ -59,9 +59,9 @@ enum RequestError: ReportableError {
     case noFrames
     case views(Int)
     case windows
-    case noLabellers
+    case noClassifiers
     case otherSides
-    case sameLabeller
+    case sameClassifier
     case stopped
     case frameBytes(width: Int, height: Int, byteCount: Int)
     case frameSizes(first: RGBFrame, index: Int, other: RGBFrame)
@@ -86,12 +86,12 @@ enum RequestError: ReportableError {
             "views is \(count); 1 to 64 make sense, with at most 4096 frames in all."
         case .windows:
             "window and stride are at least 0.001 seconds or 1 frame, and both seconds or both frames."
-        case .noLabellers:
-            "no labellers. Pass at least one."
+        case .noClassifiers:
+            "no classifiers. Pass at least one."
         case .otherSides:
-            "the labellers' backbones see pictures of different sizes. Films are shared among labellers of one backbone."
-        case .sameLabeller:
-            "the same labeller twice. Each one answers once."
+            "the classifiers' backbones see pictures of different sizes. Videos are shared among classifiers of one backbone."
+        case .sameClassifier:
+            "the same classifier twice. Each one answers once."
         case .stopped:
             "stopped on request."
         case .noFrames:

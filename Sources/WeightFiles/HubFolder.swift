@@ -3,7 +3,7 @@ import Glibc
 
 /// The folder in `path` that holds the weights, as the hub's tools lay folders:
 ///
-/// - `models--ORGANISATION--NAME`, the cache's folder of a model: the snapshot that `refs/main` names, or the only one;
+/// - `models--ORGANIZATION--NAME`, the cache's folder of a model: the snapshot that `refs/main` names, or the only one;
 /// - `snapshots`, the folder of all of them: the same;
 /// - sentence-transformers' folder of modules, whose first is the model itself: `0_CLIPModel` and the like.
 ///
@@ -76,7 +76,7 @@ func isInFolder(_ file: String, _ folder: String) -> Bool {
     return [place.withoutDots, firstPlace, resolved.parentDirectory].contains { isCache($0) }
 }
 
-/// `…/models--ORGANISATION--NAME/blobs` or `…/models--ORGANISATION--NAME/snapshots/REVISION`.
+/// `…/models--ORGANIZATION--NAME/blobs` or `…/models--ORGANIZATION--NAME/snapshots/REVISION`.
 private func isCache(_ path: String) -> Bool {
     let parent = path.parentDirectory
     if path.lastPathComponent == "blobs" { return parent.lastPathComponent.hasPrefix("models--") }

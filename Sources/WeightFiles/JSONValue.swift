@@ -72,9 +72,9 @@ extension JSONValue {
 
 extension JSONValue {
     /// Members in the order of their keys, each on its line, indented by two spaces.
-    package var serialised: String { serialised(indent: "") }
+    package var serialized: String { serialized(indent: "") }
 
-    private func serialised(indent: String) -> String {
+    private func serialized(indent: String) -> String {
         let inner = indent + "  "
         switch self {
         case .null: return "null"
@@ -82,11 +82,11 @@ extension JSONValue {
         case .number(let spelling): return spelling
         case .text(let text): return text.quotedForJSON
         case .list(let values):
-            let items = values.map { inner + $0.serialised(indent: inner) }
+            let items = values.map { inner + $0.serialized(indent: inner) }
             return items.isEmpty ? "[]" : "[\n\(items.joined(separator: ",\n"))\n\(indent)]"
         case .object(let members):
             let items = members.sorted { $0.key < $1.key }.map {
-                "\(inner)\($0.key.quotedForJSON): \($0.value.serialised(indent: inner))"
+                "\(inner)\($0.key.quotedForJSON): \($0.value.serialized(indent: inner))"
             }
             return items.isEmpty ? "{}" : "{\n\(items.joined(separator: ",\n"))\n\(indent)}"
         }

@@ -2,7 +2,7 @@ import Files
 
 /// Opens a file or folder of weights of any known kind, found out by its content and never by its name.
 ///
-/// - Throws: `lookalike` where it is something else that is often taken for one, `unrecognised`, and what
+/// - Throws: `lookalike` where it is something else that is often taken for one, `unrecognized`, and what
 ///   its reader throws.
 package func openWeights(_ path: String) throws(WeightFileError) -> any WeightSource {
     if isDirectory(path) { return try SafetensorsFolder(path: try weightsFolder(of: path)) }
@@ -18,18 +18,18 @@ package func openWeights(_ path: String) throws(WeightFileError) -> any WeightSo
     }
     // Eight bytes of length, then JSON, which may start with spaces.
     guard start.count > 8, start[8] == UInt8(ascii: "{") || start[8] == UInt8(ascii: " ") else {
-        throw WeightFileError(path: path, problem: .unrecognised)
+        throw WeightFileError(path: path, problem: .unrecognized)
     }
     return try SafetensorsFile(path: path)
 }
 
-/// - Throws: `lookalike` or `unrecognised` for what is no zip archive.
+/// - Throws: `lookalike` or `unrecognized` for what is no zip archive.
 func refuseLookalikes(_ file: borrowing InputFile) throws(WeightFileError) {
     let start = try readBytes(of: file, at: 0, count: min(file.byteCount, 512))
     switch lookalike(startingWith: start) {
     case .zipArchive: return
     case let other?: throw WeightFileError(path: file.path, problem: .lookalike(other))
-    case nil: throw WeightFileError(path: file.path, problem: .unrecognised)
+    case nil: throw WeightFileError(path: file.path, problem: .unrecognized)
     }
 }
 

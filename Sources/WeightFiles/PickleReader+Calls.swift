@@ -121,7 +121,7 @@ extension PickleReader {
         let index: Int32
         switch values[items[0]] {
         case .storage(let found): (index, storage) = (found, values.storages[Int(found)])
-        // Of complex or quantised numbers.
+        // Of complex or quantized numbers.
         case .opaque(let name): return try values.add(.opaque(name))
         default: throw .call(function.name, problem: "no storage")
         }

@@ -9,7 +9,7 @@ package struct WeightFileError: ReportableError, Equatable {
         case lookalike(Lookalike)
         /// Nearly all of it is a hole.
         case sparse(stored: Int, byteCount: Int)
-        case unrecognised
+        case unrecognized
         case tooShort(byteCount: Int)
         case headerLength(declared: UInt64, available: Int)
         case dataLength(declared: Int, stored: Int)
@@ -98,7 +98,7 @@ package struct WeightFileError: ReportableError, Equatable {
         case .sparse(let stored, let byteCount):
             "only \(sizeInWords(stored)) of its \(sizeInWords(byteCount)) are stored, the rest was never written. The download is "
                 + "incomplete; download it again."
-        case .unrecognised:
+        case .unrecognized:
             "is not a checkpoint of a known kind. Safetensors, zip archives of torch.save and torch.jit.save, and "
                 + "Hugging Face folders are read. If it should be one of these, it is damaged; download it again."
         case .archive(let fault): Self.words(for: fault)

@@ -69,7 +69,7 @@ struct KeptRun {
         return folder.appendingPath(path)
     }
 
-    /// How the run looked at films, for a backbone, which does not say it itself.
+    /// How the run looked at videos, for a backbone, which does not say it itself.
     func settings() throws(RecipeError) -> Recipe {
         let file = path.appendingPath("config.yaml")
         guard fileExists(file) else { return Recipe() }
@@ -78,13 +78,13 @@ struct KeptRun {
         result.data.frames = own.data.frames
         result.fusion = own.fusion
         result.template = own.template
-        result.model.normalisation = own.model.normalisation
+        result.model.normalization = own.model.normalization
         return result
     }
 
     // MARK: Lists
 
-    private var catalogue: PocketCatalogue? {
+    private var catalog: PocketCatalog? {
         guard let record, record.isPocket else { return nil }
         return record.kind == RunKind.bridge.rawValue ? .large() : .small()
     }
@@ -98,13 +98,13 @@ struct KeptRun {
     private var labels: String { path.appendingPath("split/labels.csv") }
 
     /// What the run was tested on, with its own class names.
-    func testList(films: FilmOptions, pool: WorkerPool) throws -> TestList {
+    func testList(videos: VideoOptions, pool: WorkerPool) throws -> TestList {
         let (file, root) = try list("val")
-        if let catalogue {
-            let set = try PocketHome.dataSet(catalogue, pool: pool)
-            return try TestList(set.testList, labels: set.labels, films: films, root: nil)
+        if let catalog {
+            let set = try PocketHome.dataSet(catalog, pool: pool)
+            return try TestList(set.testList, labels: set.labels, videos: videos, root: nil)
         }
-        return try TestList(file, labels: labels, films: films, root: root)
+        return try TestList(file, labels: labels, videos: videos, root: root)
     }
 
     func trainingList() throws -> AnnotationList {
@@ -114,7 +114,7 @@ struct KeptRun {
 
     func testCaptions(pool: WorkerPool) throws -> (file: String, root: String?) {
         let (file, root) = try list("val")
-        if let catalogue { return (try PocketHome.captionedSet(catalogue, pool: pool).testCaptions, nil) }
+        if let catalog { return (try PocketHome.captionedSet(catalog, pool: pool).testCaptions, nil) }
         return (file, root)
     }
 
@@ -171,9 +171,9 @@ struct Selection {
         return bridged
     }
 
-    /// What the command line says, over how the run looked at films.
+    /// What the command line says, over how the run looked at videos.
     func settings(_ given: Recipe) throws -> Recipe {
-        // Prompts say themselves how they look at films.
+        // Prompts say themselves how they look at videos.
         guard prompts == nil, let run else { return given }
         return given.merged(over: try run.settings())
     }
@@ -181,30 +181,30 @@ struct Selection {
     /// The test list: the one that is named, else the run's own, else, with nothing named, the pocket world's.
     ///
     /// - Parameter named: list and class names; `pocket` for those of the pocket world.
-    func testList(val: String?, labels: String?, root: String?, films: FilmOptions, pool: WorkerPool) throws -> TestList {
+    func testList(val: String?, labels: String?, root: String?, videos: VideoOptions, pool: WorkerPool) throws -> TestList {
         if val == CaptionOptions.pocketName && !fileExists(CaptionOptions.pocketName) || isPocket {
             let set = try PocketHome.dataSet(.small(), pool: pool)
-            Console.note("This is the pocket world's small test list. For your own films pass --val LIST --labels CSV.")
-            return try TestList(set.testList, labels: labels ?? set.labels, films: films, root: nil)
+            Console.note("This is the pocket world's small test list. For your own videos pass --val LIST --labels CSV.")
+            return try TestList(set.testList, labels: labels ?? set.labels, videos: videos, root: nil)
         }
         if val == nil, labels == nil {
-            guard let run else { throw UnnamedError.noFilms }
-            return try run.testList(films: films, pool: pool)
+            guard let run else { throw UnnamedError.noVideos }
+            return try run.testList(videos: videos, pool: pool)
         }
         guard let val else { throw SettingsError.incompleteData(missing: ["--val"]) }
         guard let labels else {
             // Prompts know the classes that they were learned for.
             guard let names = try EvaluationJob.learnedNames(prompts) else { throw SettingsError.incompleteData(missing: ["--labels"]) }
-            return try TestList(val, classes: names, films: films, root: root)
+            return try TestList(val, classes: names, videos: videos, root: root)
         }
-        return try TestList(val, labels: labels, films: films, root: root)
+        return try TestList(val, labels: labels, videos: videos, root: root)
     }
 }
 
 /// What nobody named, where nothing may stand in for it.
 enum UnnamedError: ReportableError, Equatable {
     case noModel(needsPrompts: Bool)
-    case noFilms
+    case noVideos
     case noCaptions
     case noList(run: String, name: String)
 
@@ -217,10 +217,10 @@ enum UnnamedError: ReportableError, Equatable {
         case .noModel(let needsPrompts):
             "no model is named. Pass --prompts FILE" + (needsPrompts ? "" : " or --backbone FILE")
                 + ": where data or a part of a model are named, nothing is taken from a run or from the pocket world."
-        case .noFilms:
-            "no films are named. Pass --val LIST --labels CSV, or --val pocket for the pocket world's: where a model is named, its films are not guessed."
+        case .noVideos:
+            "no videos are named. Pass --val LIST --labels CSV, or --val pocket for the pocket world's: where a model is named, its videos are not guessed."
         case .noCaptions:
-            "no captions are named. Pass --captions LIST, or --captions pocket for the pocket world's: where a model is named, its films are not guessed."
+            "no captions are named. Pass --captions LIST, or --captions pocket for the pocket world's: where a model is named, its videos are not guessed."
         case .noList(let run, let name):
             "\(run.escapedForDisplay): this run has no \(name == "val" ? "test list" : "training list") of its own. Pass "
                 + "\(name == "val" ? "--val LIST" : "LIST") --labels CSV with the model."

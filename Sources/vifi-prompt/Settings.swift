@@ -40,7 +40,7 @@ enum SettingsError: ReportableError {
     var description: String {
         switch self {
         case .incompleteData(let missing):
-            "for your own films \(missing.joined(separator: " and ")) is needed too. "
+            "for your own videos \(missing.joined(separator: " and ")) is needed too. "
                 + "With none of --train, --val and --labels the pocket world is used."
         case .unknownRecipe(let name, let nearest):
             "no recipe \"\(name.escapedForDisplay)\". " + (nearest.map { "Did you mean \"\($0)\"? " } ?? "")
@@ -71,7 +71,7 @@ enum SettingsError: ReportableError {
             "with fixed frames each clip is the same in every epoch, but \(keys.joined(separator: ", ")) would change it. "
                 + "Leave \(keys.count == 1 ? "it" : "them") out, or --fixed-frames and --quick."
         case .tooManyViews(let views, let frames):
-            "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each film; "
+            "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each video; "
                 + "at most 1024 are looked at. Take fewer views or frames."
         }
     }
@@ -173,9 +173,9 @@ struct Settings {
         return backbone
     }
 
-    /// The pixel normalisation that the recipe asks for, else the backbone's own.
-    func normalisation(for backbone: Backbone) -> PixelNormalisation {
-        recipe.normalisation(insteadOf: backbone.description.normalisation)
+    /// The pixel normalization that the recipe asks for, else the backbone's own.
+    func normalization(for backbone: Backbone) -> PixelNormalization {
+        recipe.normalization(insteadOf: backbone.description.normalization)
     }
 
     /// Prompts and text inputs that are rounded to half precision.
@@ -238,16 +238,16 @@ struct Settings {
         if hasFixedFrames { return testTransform(for: backbone) }
         var configuration = ClipTransform.Configuration()
         configuration.flipProbability = Float(recipe.augmentation.flip ?? 0.5)
-        configuration.jitterProbability = Float(recipe.augmentation.colourJitter ?? 0.8)
-        configuration.greyProbability = Float(recipe.augmentation.grey ?? 0.2)
+        configuration.jitterProbability = Float(recipe.augmentation.colorJitter ?? 0.8)
+        configuration.grayProbability = Float(recipe.augmentation.gray ?? 0.2)
         if recipe.augmentation.multiScale == false { configuration.cropScales = [1] }
-        recipe.apply(to: &configuration, own: backbone.description.normalisation)
+        recipe.apply(to: &configuration, own: backbone.description.normalization)
         return .training(side: backbone.architecture.imagePixels, configuration)
     }
 
     func testTransform(for backbone: Backbone) -> ClipTransform {
         var configuration = ClipTransform.Configuration()
-        recipe.apply(to: &configuration, own: backbone.description.normalisation)
+        recipe.apply(to: &configuration, own: backbone.description.normalization)
         return .testing(side: backbone.architecture.imagePixels, configuration)
     }
 
@@ -306,12 +306,12 @@ extension Recipe.Prompts {
 extension Recipe.Augmentation {
     /// What a training clip with fixed frames goes without.
     mutating func turnOff() {
-        (flip, colourJitter, grey, mixup, cutmix, multiScale) = (0, 0, 0, 0, 0, false)
+        (flip, colorJitter, gray, mixup, cutmix, multiScale) = (0, 0, 0, 0, 0, false)
     }
 
     /// The keys of what would make clips differ from epoch to epoch.
     var changes: [String] {
-        let chances = [("flip", flip), ("colour_jitter", colourJitter), ("grey", grey), ("mixup", mixup), ("cutmix", cutmix)]
+        let chances = [("flip", flip), ("color_jitter", colorJitter), ("gray", gray), ("mixup", mixup), ("cutmix", cutmix)]
         return (chances.filter { $0.1 ?? 0 > 0 }.map(\.0) + (multiScale == true ? ["multi_scale"] : [])).map { "augmentation." + $0 }
     }
 }
@@ -324,8 +324,8 @@ extension Recipe {
     }
 
     /// What holds for captions, where neither flag nor recipe says otherwise. The paper gives 16 frames (appendix A) and no
-    /// schedule; rate and epochs of a bridge are those of CLIP4Clip (methods 8.5). Captions tell colours and
-    /// sides, so that colours and sides stay as they are.
+    /// schedule; rate and epochs of a bridge are those of CLIP4Clip (methods 8.5). Captions tell colors and
+    /// sides, so that colors and sides stay as they are.
     static func captionDefaults(for kind: RunKind) -> Recipe {
         var recipe = defaults(for: kind)
         recipe.template = "{}"
@@ -333,8 +333,8 @@ extension Recipe {
         recipe.augmentation.cutmix = 0
         recipe.augmentation.labelSmoothing = 0
         recipe.augmentation.flip = 0
-        recipe.augmentation.colourJitter = 0
-        recipe.augmentation.grey = 0
+        recipe.augmentation.colorJitter = 0
+        recipe.augmentation.gray = 0
         recipe.augmentation.multiScale = false
         recipe.training.batchSize = 32
         recipe.training.accumulationSteps = 1
@@ -358,8 +358,8 @@ extension Recipe {
         recipe.training.seed = 1
         recipe.compat = []
         recipe.augmentation.flip = 0.5
-        recipe.augmentation.colourJitter = 0.8
-        recipe.augmentation.grey = 0.2
+        recipe.augmentation.colorJitter = 0.8
+        recipe.augmentation.gray = 0.2
         recipe.augmentation.mixup = 0.8
         recipe.augmentation.cutmix = 1
         recipe.augmentation.labelSmoothing = 0.1

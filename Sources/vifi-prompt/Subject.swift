@@ -90,7 +90,7 @@ struct Subject {
     }
 
     /// The pixels that prompts and backbone are used to.
-    var normalisation: PixelNormalisation { prompts?.header.normalisation ?? backbone.description.normalisation }
+    var normalization: PixelNormalization { prompts?.header.normalization ?? backbone.description.normalization }
 
     /// For headings: "bridged-clip with prompts learn/prompts/best.safetensors".
     var summary: String { backbone.displayName + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
@@ -121,7 +121,7 @@ struct Subject {
     func classifier(
         classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, keepsUnderscores: Bool = false,
         rounding: HalfRounding = [], pool: WorkerPool
-    ) throws -> VideoClassifier {
+    ) throws -> CLIPClassifier {
         let configuration = prompts?.header.configuration ?? .none
         let template = words(asked: template)
         let sequences = try backbone.sequences(
@@ -129,7 +129,7 @@ struct Subject {
         tellEqualTokens(classNames, sequences)
         // The pocket world's clips have 8 frames, as its CLIP was bridged.
         let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16
-        return VideoClassifier(
+        return CLIPClassifier(
             backbone: backbone.rounded(rounding),
             prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading, sequences: sequences,
             fusion: fusion ?? prompts?.header.fusion ?? .embedding,

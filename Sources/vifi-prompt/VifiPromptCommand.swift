@@ -19,7 +19,7 @@ struct VifiPromptCommand: ParsableCommand {
         version: vifiPromptVersion,
         subcommands: [
             BridgeCommand.self, LearnCommand.self, EvaluateCommand.self, PredictCommand.self, ThresholdsCommand.self, ExportCommand.self,
-            InspectCommand.self, DataCommand.self, DemoCommand.self, RecipeCommand.self, PlanCommand.self, SummariseCommand.self,
+            InspectCommand.self, DataCommand.self, DemoCommand.self, RecipeCommand.self, PlanCommand.self, SummarizeCommand.self,
             BenchCommand.self, ProfileCommand.self, AblateCommand.self, VizCommand.self, ReportCommand.self, DoctorCommand.self,
         ])
 

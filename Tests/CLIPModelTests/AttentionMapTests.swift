@@ -8,12 +8,12 @@ import Testing
 @Suite struct AttentionMapTests {
     private static let labels = [1, 4]
 
-    private func classifier(_ variant: String, fusion: Fusion, threads: Int = 2) throws -> (VideoClassifier, ModelFixtures) {
+    private func classifier(_ variant: String, fusion: Fusion, threads: Int = 2) throws -> (CLIPClassifier, ModelFixtures) {
         let fixtures = try ModelFixtures()
         let prompts = variant == "none"
             ? PromptSet<MutableMatrix>(vision: [], text: []) : try fixtures.prompts(variant, from: TensorFixture("clip/prompts"))
         return (
-            VideoClassifier(
+            CLIPClassifier(
                 backbone: fixtures.backbone, prompts: prompts.reading, sequences: fixtures.sequences, fusion: fusion, frameCount: 3,
                 pool: WorkerPool(threadCount: threads)), fixtures
         )

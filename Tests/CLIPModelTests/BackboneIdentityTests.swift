@@ -35,7 +35,7 @@ import WeightFiles
         #expect(plain.digest == plain.weightsDigest)
         let others = [
             changed { architecture, _ in architecture.vision.headCount = 4 }, changed { architecture, _ in architecture.text.headCount = 2 },
-            changed { architecture, _ in architecture.activation = .gelu }, changed { _, description in description.normalisation = .imageNet },
+            changed { architecture, _ in architecture.activation = .gelu }, changed { _, description in description.normalization = .imageNet },
             changed { _, description in description.tokenizer = .bytes },
         ]
         #expect(Set(others.map(\.digest)).count == others.count)
@@ -66,16 +66,16 @@ import WeightFiles
             #expect(try file.check(against: used, anyBackbone: true) == foreign)
             #expect(foreign.description.contains("\(own.vision) heads in the image tower and \(own.text) in the text tower"))
         }
-        // Pixels are normalised as the prompts say, so that another default of the backbone changes nothing for them.
+        // Pixels are normalized as the prompts say, so that another default of the backbone changes nothing for them.
         try prompts(of: plain).save(to: path)
-        #expect(try PromptFile.load(path).check(against: changed { _, description in description.normalisation = .imageNet }) == nil)
+        #expect(try PromptFile.load(path).check(against: changed { _, description in description.normalization = .imageNet }) == nil)
     }
 
     /// Files of before the digest knew more than weights.
     @Test func oldFilesStayKnown() throws {
         let cut = changed { architecture, description in
             (architecture.vision.headCount, architecture.activation) = (4, .gelu)
-            description.normalisation = .imageNet
+            description.normalization = .imageNet
         }
         for backbone in [plain, cut] {
             var old = prompts(of: backbone)
@@ -97,7 +97,7 @@ import WeightFiles
     @Test func checkpointsWithTheirBackbone() throws {
         let odd = changed { architecture, description in
             (architecture.vision.headCount, architecture.text.headCount, architecture.activation) = (4, 4, .gelu)
-            (description.normalisation, description.tokenizer, description.name) = (.clip, .bytes, "odd")
+            (description.normalization, description.tokenizer, description.name) = (.clip, .bytes, "odd")
         }
         let path = directory.path("odd.pth")
         try ReferenceCheckpoint.write(prompts(of: odd), backbone: odd, to: path)
@@ -109,7 +109,7 @@ import WeightFiles
         try PromptFile.load(path).check(against: back.backbone())
         // The reference's own have what the reference computes.
         let reference = try Checkpoint(path: fixturePath("formats/vifi-prompt-style.pth"), options: CheckpointOptions(tokens: Checkpoint(path: fixturePath("clip/clip-mini.safetensors"))))
-        #expect(reference.architecture.activation == .quickGELU && reference.description.normalisation == .imageNet)
+        #expect(reference.architecture.activation == .quickGELU && reference.description.normalization == .imageNet)
         // Its prompts are not for the same weights with other heads.
         var architecture = reference.architecture
         architecture.vision.headCount = 4

@@ -113,7 +113,7 @@ import WeightFiles
         let path = try directory.write(bytes(UInt64(json.count)) + json + data, to: "a.safetensors")
         let start = ContinuousClock.now
         #expect(try Checkpoint(path: path, options: CheckpointOptions(activation: .quickGELU)).ignored.map(\.names.count) == [65_000])
-        // Under a second in a release build; tests are built without optimisation and share the machine.
+        // Under a second in a release build; tests are built without optimization and share the machine.
         #expect(ContinuousClock.now - start < .seconds(60))
     }
 

@@ -30,18 +30,18 @@ func embeddings(
 /// CLIPs as other libraries save them (Tests/Fixtures/checkpoints, Tests/Fixtures/formats).
 @Suite struct CheckpointTests {
     @Test(arguments: [
-        ("hf-gelu-sharded", CheckpointLayout.Kind.huggingFace, Activation.gelu, PixelNormalisation.imageNet, 4),
+        ("hf-gelu-sharded", CheckpointLayout.Kind.huggingFace, Activation.gelu, PixelNormalization.imageNet, 4),
         ("hf-gelu-bf16", .huggingFace, .gelu, .clip, 4), ("open_clip-gelu", .openAI, .gelu, .clip, 2),
         ("open_clip-custom", .openCLIPText, .quickGELU, .clip, 2),
     ])
     func tinyFolders(
-        name: String, layout: CheckpointLayout.Kind, activation: Activation, normalisation: PixelNormalisation, heads: Int
+        name: String, layout: CheckpointLayout.Kind, activation: Activation, normalization: PixelNormalization, heads: Int
     ) throws {
         let expected = try TensorFixture("checkpoints/expected")
         let checkpoint = try Checkpoint(path: fixturePath("checkpoints/\(name)"))
         #expect(checkpoint.layout == layout)
         #expect(checkpoint.architecture.activation == activation)
-        #expect(checkpoint.description.normalisation == normalisation)
+        #expect(checkpoint.description.normalization == normalization)
         #expect(checkpoint.architecture.vision == .init(width: 32, layerCount: 2, headCount: heads, mlpWidth: 48))
         #expect(checkpoint.architecture.text.headCount == 4)
         #expect(checkpoint.warnings.isEmpty)
@@ -123,13 +123,13 @@ func embeddings(
     }
 
     @Test(arguments: [
-        ("openai-style.pt", "openai-style", CheckpointLayout.Kind.openAI, WeightFormat.torchScript, PixelNormalisation.clip, 0),
+        ("openai-style.pt", "openai-style", CheckpointLayout.Kind.openAI, WeightFormat.torchScript, PixelNormalization.clip, 0),
         ("state-dict.pt", "clip-mini", .openAI, .pyTorch, .clip, 0), ("open_clip-style.pt", "clip-mini", .openAI, .pyTorch, .clip, 0),
         ("vifi-bridge-style.pth", "clip-mini", .vifi, .pyTorch, .imageNet, 0),
         ("vifi-prompt-style.pth", "clip-mini", .vifi, .pyTorch, .imageNet, 3),
     ])
     func pyTorchFormats(
-        file: String, set: String, layout: CheckpointLayout.Kind, format: WeightFormat, normalisation: PixelNormalisation, prompts: Int
+        file: String, set: String, layout: CheckpointLayout.Kind, format: WeightFormat, normalization: PixelNormalization, prompts: Int
     ) throws {
         let path = fixturePath("formats/\(file)")
         var options = CheckpointOptions()
@@ -139,7 +139,7 @@ func embeddings(
         }
         let checkpoint = try Checkpoint(path: path, options: options)
         #expect(checkpoint.layout == layout && checkpoint.source.format == format)
-        #expect(checkpoint.description.normalisation == normalisation)
+        #expect(checkpoint.description.normalization == normalization)
         #expect(checkpoint.architecture.activation == .quickGELU)
         #expect(checkpoint.warnings.contains(.guessedActivation) == (format == .pyTorch && layout == .openAI))
         #expect(checkpoint.promptNames.count == prompts, "\(checkpoint.promptNames)")
@@ -387,7 +387,7 @@ struct FullCheckpointTests {
 
     @Test(arguments: [
         ("image_mean", [0.5, 0.5, 0.5] as Any & Sendable, "only the constants of CLIP and of ImageNet are computed here"),
-        ("image_std", [0.229], "only the constants"), ("do_normalize", false, "pixels are always normalised here"),
+        ("image_std", [0.229], "only the constants"), ("do_normalize", false, "pixels are always normalized here"),
     ])
     func preprocessor(key: String, value: Any & Sendable, expected: String) throws {
         let words = try words("checkpoints/hf-gelu-sharded", "preprocessor_config.json", key, value)

@@ -16,7 +16,7 @@ import Testing
         expected = try TensorFixture("retrieval/contrastive")
         let pixels = try expected.floats("frames")
         let length = pixels.count / 5
-        let films = (0..<5).map { MutableMatrix(rows: 2, columns: length / 2, Array(pixels[$0 * length..<($0 + 1) * length])).reading }
+        let different = (0..<5).map { MutableMatrix(rows: 2, columns: length / 2, Array(pixels[$0 * length..<($0 + 1) * length])).reading }
         let ids = try expected.integers("ids")
         captions = (0..<6).map { row in
             let line = Array(ids[row * 77..<(row + 1) * 77])
@@ -24,7 +24,7 @@ import Testing
         }
         let videos = try expected.integers("videos")
         self.videos = videos
-        clips = videos.map { films[$0] }
+        clips = videos.map { different[$0] }
     }
 
     private func prompts() throws -> PromptSet<MutableMatrix> {

@@ -15,7 +15,7 @@ import Testing
         backbone = Backbone(
             architecture: architecture, parameters: BackboneParameters(random: architecture, seed: 4).map(\.reading),
             description: BackboneDescription(
-                name: "small", normalisation: .clip, tokenizer: .bytes, provenance: "random"))
+                name: "small", normalization: .clip, tokenizer: .bytes, provenance: "random"))
     }
 
     private func half(_ values: [Float]) -> [Float] { values.map { Float(Float16($0)) } }
@@ -38,7 +38,7 @@ import Testing
 
     private func textFeatures(_ backbone: Backbone) throws -> [Float] {
         let sequences = try backbone.sequences(of: names, textTokens: 0, template: nil, tokenizer: ByteTokenizer())
-        return VideoClassifier(backbone: backbone, sequences: sequences, frameCount: 1, pool: WorkerPool(threadCount: 1))
+        return CLIPClassifier(backbone: backbone, sequences: sequences, frameCount: 1, pool: WorkerPool(threadCount: 1))
             .text.unit.values
     }
 

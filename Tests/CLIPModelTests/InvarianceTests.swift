@@ -44,7 +44,7 @@ import Testing
             prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]]? = nil, clips: [Matrix]? = nil,
             fusion: Fusion = .embedding, threads: Int = 2
         ) -> [[Float]] {
-            let classifier = VideoClassifier(
+            let classifier = CLIPClassifier(
                 backbone: backbone, prompts: prompts, sequences: sequences ?? self.sequences, fusion: fusion,
                 frameCount: clips?.first?.rowCount ?? frameCount, pool: WorkerPool(threadCount: threads))
             do {
@@ -249,7 +249,7 @@ import Testing
         let empty = PromptSet(
             vision: [MutableMatrix(rows: 0, columns: width.0).reading], text: [MutableMatrix(rows: 0, columns: width.1).reading])
         for prompts in [PromptSet(vision: [], text: []), empty] {
-            let classifier = VideoClassifier(
+            let classifier = CLIPClassifier(
                 backbone: fixtures.backbone, prompts: prompts, sequences: fixtures.sequences, frameCount: 3,
                 pool: WorkerPool(threadCount: 2))
             expectClose(try classifier.logits(clips: fixtures.clips).flatMap { $0 }, expected, tolerance: towerTolerance)

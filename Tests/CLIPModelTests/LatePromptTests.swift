@@ -97,7 +97,7 @@ import WeightFiles
         let fixtures = try ModelFixtures()
         let prompts = try prompts(name, vision, text, from: TensorFixture("clip/late-prompts"))
         let pool = WorkerPool(threadCount: 2)
-        let classifier = VideoClassifier(
+        let classifier = CLIPClassifier(
             backbone: fixtures.backbone, prompts: prompts.reading, sequences: fixtures.sequences, frameCount: 3, pool: pool)
         let learner = PromptLearner(
             backbone: fixtures.backbone, prompts: prompts.configuration, sequences: fixtures.sequences, fusion: .embedding, frameCount: 3,
@@ -117,7 +117,7 @@ import WeightFiles
             let (name, vision, text) = Self.variants[variant]
             let prompts = try prompts(name, vision, text, from: fixture)
             let tokens = prompts.configuration.textTokens
-            let classifier = VideoClassifier(
+            let classifier = CLIPClassifier(
                 backbone: fixtures.backbone, prompts: prompts.reading,
                 sequences: fixtures.sequences.map { [$0[0]] + Array(repeating: word, count: tokens) + $0.dropFirst(1 + tokens) },
                 frameCount: 3, pool: WorkerPool(threadCount: 1))
@@ -154,7 +154,7 @@ import WeightFiles
         let prompts = backbone.templatePrompts(tokens: words, layers: 1..<2, pool: pool).map(\.reading)
         let late = PromptConfiguration(visionTokens: 0, visionLayers: 0..<0, textTokens: words.count, textLayers: 1..<2)
         func features(_ prompts: [Matrix], _ configuration: PromptConfiguration) throws -> [Float] {
-            VideoClassifier(
+            CLIPClassifier(
                 backbone: backbone, prompts: PromptSet(vision: [], text: prompts, textStart: configuration.textLayers.lowerBound),
                 sequences: try backbone.sequences(
                     of: ["run", "sit down"], prompts: configuration, template: "a photo of a {}.", tokenizer: tokenizer),
@@ -170,7 +170,7 @@ import WeightFiles
             embeddingWidth: 32, contextLength: 77, vocabularySize: 258)
         return Backbone(
             architecture: architecture, parameters: BackboneParameters(random: architecture, seed: 2).map(\.reading),
-            description: BackboneDescription(name: "small", normalisation: .clip, tokenizer: .bytes, provenance: "random"))
+            description: BackboneDescription(name: "small", normalization: .clip, tokenizer: .bytes, provenance: "random"))
     }
 
     // MARK: Spelling

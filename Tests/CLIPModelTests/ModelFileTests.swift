@@ -52,11 +52,11 @@ private typealias ExitStatus = Files.ExitStatus
         let directory = try TemporaryDirectory()
         var original = try Backbone.load(Self.mini)
         #expect(original.description == BackboneDescription(
-            name: "clip-mini.safetensors", normalisation: .clip, tokenizer: .clipBPE,
+            name: "clip-mini.safetensors", normalization: .clip, tokenizer: .clipBPE,
             provenance: "OpenAI CLIP, safetensors clip-mini.safetensors"))
         original = Backbone(
             architecture: original.architecture, parameters: original.parameters,
-            description: BackboneDescription(name: "mini \u{1B} \"ü\"", normalisation: .imageNet, tokenizer: .bytes, provenance: "a test"))
+            description: BackboneDescription(name: "mini \u{1B} \"ü\"", normalization: .imageNet, tokenizer: .bytes, provenance: "a test"))
         let path = directory.path("saved.safetensors")
         let digest = try original.save(to: path)
         let loaded = try Backbone.load(path)
@@ -164,8 +164,8 @@ private typealias ExitStatus = Files.ExitStatus
         ("activation", "relu", #"metadata "activation" is "relu", "quick_gelu" or "gelu" expected. Write the file anew with this program."#),
         ("vision_heads", "0", #"metadata "vision_heads" is "0", a whole number from 1 to 1024 expected. Write the file anew with this program."#),
         ("text_heads", "7", #"tensor "token_embedding.weight" makes the tower 64 wide, which 7 heads do not divide."#),
-        ("normalisation", "none\u{1B}[2J",
-            #"metadata "normalisation" is "none\u{1b}[2J", "imagenet" or "clip" expected. Write the file anew with this program."#),
+        ("normalization", "none\u{1B}[2J",
+            #"metadata "normalization" is "none\u{1b}[2J", "imagenet" or "clip" expected. Write the file anew with this program."#),
         ("tokenizer", String(repeating: "t", count: 1_000_000),
             "metadata \"tokenizer\" is \"\(String(repeating: "t", count: 80))…\", \"clip-bpe\" or \"bytes\" expected. "
                 + "Write the file anew with this program."),
@@ -178,6 +178,16 @@ private typealias ExitStatus = Files.ExitStatus
         parts.metadata[key] = value
         try parts.write(to: directory.path("file.safetensors"))
         #expect(message(in: directory) { _ = try Backbone.load(directory.path("file.safetensors")) } == "DIR/file.safetensors: " + words)
+    }
+
+    /// As files of before the American spelling have it.
+    @Test func formerKeyOfTheNormalizationIsRead() throws {
+        let directory = try TemporaryDirectory()
+        var parts = try FileParts(Self.mini)
+        parts.metadata["vifi_backbone_format"] = "1"
+        parts.metadata["normalisation"] = "imagenet"
+        try parts.write(to: directory.path("file.safetensors"))
+        #expect(try Backbone.load(directory.path("file.safetensors")).description.normalization == .imageNet)
     }
 
     @Test func wholeMessages() throws {

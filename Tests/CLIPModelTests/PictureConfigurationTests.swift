@@ -39,7 +39,7 @@ import Testing
     private func words(_ path: String) -> String {
         do {
             let checkpoint = try Checkpoint(path: path)
-            return ([checkpoint.description.normalisation.name] + checkpoint.warnings.map(\.description)).joined(separator: " | ")
+            return ([checkpoint.description.normalization.name] + checkpoint.warnings.map(\.description)).joined(separator: " | ")
         } catch let error as any ReportableError {
             #expect(error.exitStatus == .badData)
             return error.description
@@ -85,7 +85,7 @@ import Testing
         (#"{"image_mean": 0.5, "image_std": 0.5}"#, "only the constants of CLIP and of ImageNet"),
         (#"{"image_mean": [0.485, "0.456", 0.406], "image_std": [0.229, 0.224, 0.225]}"#, "three numbers are needed"),
         (#"{"image_std": [0.229, 0.224, 0.225]}"#, "image_mean is missing; three numbers are needed"),
-        (#"{"image_processor_type": "SiglipImageProcessor"}"#, "the normalisation of a SiglipImageProcessor is not known"),
+        (#"{"image_processor_type": "SiglipImageProcessor"}"#, "the normalization of a SiglipImageProcessor is not known"),
         (#"{"image_processor_type": "CLIPImageProcessorFast"}"#, "clip"),
     ])
     func constants(json: String, expected: String) throws {

@@ -15,7 +15,7 @@ struct PrecisionMeasurement {
         let full = Backbone(
             architecture: architecture,
             parameters: BackboneParameters<MutableMatrix>(random: architecture, seed: 1).map(\.reading),
-            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .bytes, provenance: "random numbers"))
+            description: BackboneDescription(name: "random", normalization: .clip, tokenizer: .bytes, provenance: "random numbers"))
         let configuration = PromptConfiguration(visionTokens: 10, visionDepth: 12, textTokens: 10, textDepth: 12)
         let prompts = PromptSet<MutableMatrix>(random: configuration, architecture: architecture, seed: 1)
         let sequences = (0..<10).map { [598] + Array(repeating: 1, count: 10) + Array(repeating: 20 + $0, count: 1 + $0 % 3) + [2, 599] }
@@ -32,7 +32,7 @@ struct PrecisionMeasurement {
             learner.begin(prompts: prompts)
             learner.add(clips: [clip], targets: [(0..<10).map { $0 == 3 ? 1 : 0 }], weight: 1, to: &result)
             learner.finish(into: gradients)
-            let classifier = VideoClassifier(
+            let classifier = CLIPClassifier(
                 backbone: backbone, prompts: prompts.reading, sequences: sequences, frameCount: 4, pool: pool)
             return (result.lossSum, result.logits[0], classifier.text.unit.values, gradients.vision.map(\.values), gradients.text.map(\.values))
         }

@@ -124,7 +124,7 @@ import WeightFiles
         (#""seed": 18446744073709551615"#, #""seed": 18446744073709551616"#, #""seed" is "18446744073709551616", a whole number expected"#),
         (#""frames": 8"#, #""frames": null"#, #"metadata "frames" is "null", a whole number expected."#),
         (#""fusion": "decision""#, #""fusion": "late""#, #"metadata "fusion" is "late", embedding, decision or image expected."#),
-        (#""normalisation": "clip""#, #""normalisation": 1"#, #"metadata "normalisation" is "a number", a string expected."#),
+        (#""normalization": "clip""#, #""normalization": 1"#, #"metadata "normalization" is "a number", a string expected."#),
         (#""vifi_prompt_format": 1"#, #""vifi_prompt_format": 3"#, #"metadata "vifi_prompt_format" is "3"; this program reads "1" and "2"."#),
         (#""vifi_prompt_format": 1"#, #""vifi_prompt_format": 2"#, #"metadata "vision_layers" is missing, a value expected."#),
         (#""vifi_prompt_format": 1"#, #""other": 1"#, #"metadata "vifi_prompt_format" is missing, 1 or 2 expected."#),

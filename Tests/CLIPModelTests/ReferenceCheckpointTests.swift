@@ -34,11 +34,11 @@ import WeightFiles
             #expect([element.rowCount, element.columnCount] == expected[name]?.1)
         }
         // What the file does not say is the reference's, and said aloud.
-        #expect(file.header.frameCount == 32 && file.header.normalisation == .imageNet && file.header.fusion == .embedding)
+        #expect(file.header.frameCount == 32 && file.header.normalization == .imageNet && file.header.fusion == .embedding)
         #expect(file.header.template == "a photo of a {}." && file.header.classNames == [] && !file.header.namesBackbone)
         #expect(file.header.metrics["epoch"] == 9)
         #expect(file.notes == ["""
-            a ViFi-CLIP checkpoint, which names no frames, normalisation or template: the reference's are taken (32 frames, \
+            a ViFi-CLIP checkpoint, which names no frames, normalization or template: the reference's are taken (32 frames, \
             imagenet, "a photo of a {}."); it was trained on 5 classes, whose names it does not hold
             """])
     }

@@ -20,7 +20,7 @@ import WeightFiles
     private func features(_ file: PromptFile) throws -> [Float] {
         let sequences = try backbone.sequences(
             of: Self.names, prompts: file.header.configuration, template: file.header.template, tokenizer: ByteTokenizer())
-        return VideoClassifier(
+        return CLIPClassifier(
             backbone: backbone, prompts: file.prompts, sequences: sequences, frameCount: 1, pool: WorkerPool(threadCount: 2)
         ).text.unit.values
     }

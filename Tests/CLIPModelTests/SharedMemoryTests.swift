@@ -12,7 +12,7 @@ import Testing
     /// A classifier is `Sendable`: threads that ask at once get what each would get alone.
     @Test(arguments: [1, 3])
     func classifiersAreSharedByThreads(threads: Int) async throws {
-        let classifier = VideoClassifier(
+        let classifier = CLIPClassifier(
             backbone: fixtures.backbone, sequences: fixtures.sequences, frameCount: ModelFixtures.frameCount,
             pool: WorkerPool(threadCount: threads))
         let clips = fixtures.clips

@@ -14,13 +14,13 @@ import Testing
         backbone = Backbone(
             architecture: architecture, parameters: BackboneParameters(random: architecture, seed: 4).map(\.reading),
             description: BackboneDescription(
-                name: "small", normalisation: .clip, tokenizer: .bytes, provenance: "random"))
+                name: "small", normalization: .clip, tokenizer: .bytes, provenance: "random"))
     }
 
     private func features(textTokens: Int, prompts: [Matrix]) throws -> [Float] {
         let sequences = try backbone.sequences(
             of: ["waving", "jumping high", "x"], textTokens: textTokens, template: "a photo of a {}.", tokenizer: ByteTokenizer())
-        return VideoClassifier(
+        return CLIPClassifier(
             backbone: backbone, prompts: PromptSet(vision: [], text: prompts), sequences: sequences, frameCount: 1,
             pool: WorkerPool(threadCount: 1)
         ).text.unit.values

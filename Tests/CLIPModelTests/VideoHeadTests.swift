@@ -48,7 +48,7 @@ import Testing
             (0..<VideoHeadTests.frames).map { Array(features[$0 * VideoHeadTests.width..<($0 + 1) * VideoHeadTests.width]) }
         }
 
-        /// What films are classified by.
+        /// What videos are classified by.
         func logits(_ fusion: Fusion) -> [Double] { fusion == .embedding ? logits(mean(rows)) : mean(rows.map(logits)) }
 
         func loss(_ fusion: Fusion) -> Double {

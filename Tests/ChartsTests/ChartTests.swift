@@ -94,7 +94,7 @@ private func confusion(_ count: Int) -> Chart {
         }
         values.append(cells)
     }
-    let map = HeatMap(rowLabels: names, columnLabels: names, values: values, scaleTitle: "films", cellDecimals: 0)
+    let map = HeatMap(rowLabels: names, columnLabels: names, values: values, scaleTitle: "videos", cellDecimals: 0)
     return Chart(title: "Confusion", horizontal: Axis("predicted"), vertical: Axis("true"), content: .heatMap(map))
 }
 
@@ -107,7 +107,7 @@ private func frequency(_ count: Int) -> Chart {
     }
     let names: [String] = (0..<count).map { "pretending to do something with class \($0)" }
     let bars = Bars(labels: names, series: [Bars.Series("base", base), Bars.Series("novel", novel)])
-    return Chart(title: "Films of each class", horizontal: Axis("class"), vertical: Axis("films", isWhole: true), content: .bars(bars))
+    return Chart(title: "Videos of each class", horizontal: Axis("class"), vertical: Axis("videos", isWhole: true), content: .bars(bars))
 }
 
 private func oddCharts() -> [Chart] {
@@ -218,29 +218,29 @@ private func oddCharts() -> [Chart] {
         #expect(high > height / 2 && abs(high - 4 * low) <= 12, "\(high) and \(low)")
     }
 
-    /// In grey, neighbours differ in lightness or in hatch.
-    @Test func stylesDifferWithoutColour() {
+    /// In gray, neighbors differ in lightness or in hatch.
+    @Test func stylesDifferWithoutColor() {
         for index in 0..<8 {
             for other in 0..<index {
                 let (one, two) = (SeriesStyle.at(index), SeriesStyle.at(other))
                 #expect(
-                    abs(one.colour.lightness - two.colour.lightness) > 0.1 || one.hatch != two.hatch, "bars \(other) and \(index)")
+                    abs(one.color.lightness - two.color.lightness) > 0.1 || one.hatch != two.hatch, "bars \(other) and \(index)")
                 #expect(one.dash != two.dash, "lines \(other) and \(index)")
             }
         }
     }
 
     /// Markers alone, and dashes or fillings of many runs.
-    @Test func manyStylesDifferWithoutColour() {
+    @Test func manyStylesDifferWithoutColor() {
         let groups = (0..<GroupStyle.distinctCount).map { GroupStyle.at($0) }
         #expect(groups.count == 21 && Set(groups.map { "\($0.marker) \($0.filling)" }).count == 21)
         let runs = (0..<24).map { SeriesStyle.at($0) }
         #expect(Set(runs.map { "\($0.dash) \($0.filling)" }).count == 24)
-        #expect(Set(runs.map { "\($0.colour)" }).count == 24)
+        #expect(Set(runs.map { "\($0.color)" }).count == 24)
     }
 
     @Test func shadesGetDarker() {
-        let lightness = (0...64).map { Colour.shade(Double($0) / 64).lightness }
+        let lightness = (0...64).map { Color.shade(Double($0) / 64).lightness }
         #expect(zip(lightness, lightness.dropFirst()).allSatisfy { $0 > $1 })
     }
 

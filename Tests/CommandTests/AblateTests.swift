@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Grids of the real program on films of a few frames, and `profile`.
+/// Grids of the real program on videos of a few frames, and `profile`.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct AblateTests {
     private static let grid = """
         # Ablation: a small grid.
@@ -20,7 +20,7 @@ import Testing
         """
 
     private func world() throws -> Program {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         try program.folder.write(Self.grid, to: "grid.yaml")
         try program.folder.write("training: {epochs: 2, batch_size: 2, accumulation_steps: 1, learning_rate: 1e-4}\n", to: "whole.yaml")
         return program

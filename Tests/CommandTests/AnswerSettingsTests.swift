@@ -7,11 +7,11 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct AnswerSettingsTests {
     private let program: Program
 
-    init() throws { program = try Program.withFilms() }
+    init() throws { program = try Program.withVideos() }
 
     private func predict(_ flags: String...) throws -> Program.Outcome {
         try program.run(
-            ["predict", "film1.mp4", "film2.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--output", "out.jsonl"]
+            ["predict", "video1.mp4", "video2.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--output", "out.jsonl"]
                 + flags)
     }
 
@@ -19,7 +19,7 @@ import Testing
 
     @Test(arguments: [
         (["--top", "3"], "other settings (--top 5, now 3)"),
-        (["--set", "model.normalisation=imagenet"], "other settings (frames, views, preprocessing or seed)"),
+        (["--set", "model.normalization=imagenet"], "other settings (frames, views, preprocessing or seed)"),
         (["--views", "2x1"], "other settings (frames, views, preprocessing or seed)"),
         (["--template", "{}"], "other settings (model, prompts, classes or their words)"),
         (["--precision", "bf16"], "other settings (model, prompts, classes or their words)"),
@@ -31,10 +31,10 @@ import Testing
         #expect(try predict().status == 0)
         let before = try log()
         let other = try program.run(
-            ["predict", "film1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--output", "out.jsonl"] + flags)
+            ["predict", "video1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--output", "out.jsonl"] + flags)
         #expect(other.status == 78 && other.messages.contains(words), "\(flags): \(other.messages)")
         #expect(try log() == before)
-        #expect(try predict().messages.contains("2 of 2 films are answered already"))
+        #expect(try predict().messages.contains("2 of 2 videos are answered already"))
     }
 
     /// Random views (`--compat`) are another answer with another seed; without them the seed draws nothing.
@@ -42,14 +42,14 @@ import Testing
         let random = ["--views", "2x1", "--compat", "random-views"]
         func answer(_ flags: [String], seed: Int, to output: String) throws -> Program.Outcome {
             try program.run(
-                ["predict", "film1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--output", output,
+                ["predict", "video1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--output", output,
                     "--set", "training.seed=\(seed)"] + flags.flatMap { $0 == "--compat" ? ["--set"] : $0 == "random-views" ? ["compat=random-views"] : [$0] })
         }
         #expect(try answer(random, seed: 1, to: "random.jsonl").status == 0)
         let other = try answer(random, seed: 2, to: "random.jsonl")
         #expect(other.status == 78 && other.messages.contains("frames, views, preprocessing or seed"), "\(other.messages)")
         #expect(try answer([], seed: 1, to: "fixed.jsonl").status == 0)
-        #expect(try answer([], seed: 2, to: "fixed.jsonl").messages.contains("1 of 1 films are answered already"))
+        #expect(try answer([], seed: 2, to: "fixed.jsonl").messages.contains("1 of 1 videos are answered already"))
     }
 
     /// A line of an earlier program cannot be compared.

@@ -20,7 +20,7 @@ import Testing
         ("learn --eval-every 0", "--eval-every: 0 is out of range"), ("learn --learning-rate -1", "--learning-rate: -1.0 is out of range"),
         ("learn --set training.epochs=0", "training.epochs: 0 is out of range"), ("learn --threads 0", "--threads is 0"),
         ("predict x.mp4 --top -1", "--top is -1"), ("predict x.mp4 --threshold -0.5", "--threshold is -0.5"),
-        ("viz tsne --seed -1", "--seed is -1"), ("report x --films -1", "--films is -1"),
+        ("viz tsne --seed -1", "--seed is -1"), ("report x --videos -1", "--videos is -1"),
         ("predict in --csv --output a.csv", "--csv > answers.csv"),
     ])
     func mistypedWordsAreNamed(_ line: String, _ words: String) throws {
@@ -43,7 +43,7 @@ import Testing
 
     /// Something that is there already is the same error everywhere.
     @Test func whatIsThereEndsInOneStatus() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let paths = try SmallModel().write(to: program)
         try program.folder.write("x", to: "there.safetensors")
         for (file, words) in [
@@ -60,13 +60,13 @@ import Testing
     // MARK: JSON
 
     @Test func jsonIsJSONAlsoOfWhatCannotBeRead() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let paths = try SmallModel().write(to: program)
-        try program.folder.write("no film", to: "bad.mp4")
-        try program.folder.write("bad.mp4 0\nfilm1.mp4 1\n", to: "bad.txt")
+        try program.folder.write("no video", to: "bad.mp4")
+        try program.folder.write("bad.mp4 0\nvideo1.mp4 1\n", to: "bad.txt")
         for line in [
             "predict bad.mp4 --json --prompts \(paths.prompts)", "predict none.mp4 --jsonl --prompts \(paths.prompts)",
-            "predict bad.mp4 film1.mp4 --json --on-bad-video fail --prompts \(paths.prompts)",
+            "predict bad.mp4 video1.mp4 --json --on-bad-video fail --prompts \(paths.prompts)",
             "inspect bad.mp4 --json", "inspect none.safetensors --json", "data check bad.txt --json", "data check none.txt --json",
             "eval --val bad.txt --labels labels.csv --backbone clip.safetensors --frames 2 --json", "thresholds none.jsonl --json",
         ] {
@@ -96,7 +96,7 @@ import Testing
 
     /// Whatever `recipe list` names.
     @Test func namesOfGridsAreFound() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         for name in ["fusion", "ablations/fusion", "pocket/ablations/fusion"] {
             let outcome = try program(
                 "ablate", name, "--dry-run", "--no-timing", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors")

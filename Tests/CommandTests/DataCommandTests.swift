@@ -31,61 +31,61 @@ import Testing
 
     private func writeFolders() throws {
         for name in ["PourTea/a.mp4", "PourTea/b.mp4", "PourTea/c.mp4", "wave_hand/d.avi", "wave_hand/e.avi", "wave_hand/note.txt", "none/x.md"] {
-            try write(["films/\(name)": name])
+            try write(["videos/\(name)": name])
         }
     }
 
     @Test func initMakesListsThatCanBeUsed() throws {
         try writeFolders()
-        let outcome = try program("data", "init", "films")
+        let outcome = try program("data", "init", "videos")
         #expect(outcome.status == 0, "\(outcome.messages)")
-        #expect(outcome.output == "2 classes, 3 films to learn from, 2 to test on\nrecipe: films/recipe.yaml\n")
+        #expect(outcome.output == "2 classes, 3 videos to learn from, 2 to test on\nrecipe: videos/recipe.yaml\n")
         #expect(
             outcome.messages == """
-                vifi-prompt: warning: 2 files are no films: none/x.md, wave_hand/note.txt
-                vifi-prompt: warning: 1 folder holds no films and gives no class: none
-                Next: vifi-prompt learn --recipe films/recipe.yaml --backbone FILE
+                vifi-prompt: warning: 2 files are no videos: none/x.md, wave_hand/note.txt
+                vifi-prompt: warning: 1 folder holds no videos and gives no class: none
+                Next: vifi-prompt learn --recipe videos/recipe.yaml --backbone FILE
 
                 """)
-        #expect(try text("films/labels.csv") == "id,name\n0,PourTea\n1,wave_hand\n")
-        let lines = try text("films/train.txt") + text("films/val.txt")
+        #expect(try text("videos/labels.csv") == "id,name\n0,PourTea\n1,wave_hand\n")
+        let lines = try text("videos/train.txt") + text("videos/val.txt")
         #expect(
             lines.split(separator: "\n").sorted() == ["PourTea/a.mp4 0", "PourTea/b.mp4 0", "PourTea/c.mp4 0", "wave_hand/d.avi 1", "wave_hand/e.avi 1"])
-        #expect(try text("films/val.txt").split(separator: "\n").map(\.last) == ["0", "1"])
-        let shown = try program("recipe", "show", "films/recipe.yaml")
+        #expect(try text("videos/val.txt").split(separator: "\n").map(\.last) == ["0", "1"])
+        let shown = try program("recipe", "show", "videos/recipe.yaml")
         #expect(shown.status == 0)
-        #expect(shown.output == "data:\n  train: \"films/train.txt\"\n  val: \"films/val.txt\"\n  labels: \"films/labels.csv\"\n")
+        #expect(shown.output == "data:\n  train: \"videos/train.txt\"\n  val: \"videos/val.txt\"\n  labels: \"videos/labels.csv\"\n")
         // What sha256sum says.
-        let summary = try json(try text("films/data.json"))
+        let summary = try json(try text("videos/data.json"))
         let lists = try #require(summary["lists"] as? [[String: Any]])
-        #expect(lists.first?["sha256"] as? String == Digest.of(try text("films/train.txt")))
+        #expect(lists.first?["sha256"] as? String == Digest.of(try text("videos/train.txt")))
         #expect(summary["seed"] as? Int == 1 && lists.map { $0["file"] as? String } == ["train.txt", "val.txt", "labels.csv"])
     }
 
     @Test func initOverwritesOnlyWhenTold() throws {
         try writeFolders()
-        #expect(try program("data", "init", "films").status == 0)
-        let before = try text("films/val.txt")
-        let again = try program("data", "init", "films", "--seed", "2")
+        #expect(try program("data", "init", "videos").status == 0)
+        let before = try text("videos/val.txt")
+        let again = try program("data", "init", "videos", "--seed", "2")
         #expect(again.status == 74)
-        #expect(again.messages.hasSuffix("films: holds train.txt, val.txt, labels.csv, recipe.yaml, data.json already. Choose another --output, or replace with --force.\n"))
-        #expect(try text("films/val.txt") == before)
-        let forced = try program("data", "init", "films", "--force", "--humanise-labels", "--val-clips", "2")
+        #expect(again.messages.hasSuffix("videos: holds train.txt, val.txt, labels.csv, recipe.yaml, data.json already. Choose another --output, or replace with --force.\n"))
+        #expect(try text("videos/val.txt") == before)
+        let forced = try program("data", "init", "videos", "--force", "--humanise-labels", "--val-clips", "2")
         #expect(forced.status == 0)
-        #expect(try text("films/labels.csv") == "id,name\n0,Pour Tea\n1,wave hand\n")
-        #expect(try text("films/train.txt").split(separator: "\n").count == 2)
-        // Elsewhere, the recipe says where films are.
-        #expect(try program("data", "init", "films", "--output", "lists/new").status == 0)
-        let root = try #require(resolvedPath(program.folder.path("films")))
+        #expect(try text("videos/labels.csv") == "id,name\n0,Pour Tea\n1,wave hand\n")
+        #expect(try text("videos/train.txt").split(separator: "\n").count == 2)
+        // Elsewhere, the recipe says where videos are.
+        #expect(try program("data", "init", "videos", "--output", "lists/new").status == 0)
+        let root = try #require(resolvedPath(program.folder.path("videos")))
         #expect(try text("lists/new/recipe.yaml").contains("root: \"\(root)\""))
     }
 
     /// The folder may be moved, and the recipe named from anywhere.
     @Test func recipesFindTheListsBesideThem() throws {
         try writeFolders()
-        #expect(try program("data", "init", "films").status == 0)
-        #expect(try text("films/recipe.yaml").contains("train: \"./train.txt\""))
-        try FileManager.default.moveItem(atPath: program.folder.path("films"), toPath: program.folder.path("moved"))
+        #expect(try program("data", "init", "videos").status == 0)
+        #expect(try text("videos/recipe.yaml").contains("train: \"./train.txt\""))
+        try FileManager.default.moveItem(atPath: program.folder.path("videos"), toPath: program.folder.path("moved"))
         let shown = try program("recipe", "show", "moved/recipe.yaml")
         #expect(shown.output == "data:\n  train: \"moved/train.txt\"\n  val: \"moved/val.txt\"\n  labels: \"moved/labels.csv\"\n")
     }
@@ -101,12 +101,12 @@ import Testing
         ])
         let refused = try program("data", "import", "lists", "--root", "UCF-101")
         #expect(refused.status == 66 && !exists("UCF-101/train1.txt"))
-        #expect(refused.messages.contains("lists/trainlist01.txt: 1 of 2 films are not under UCF-101, neither as published nor by a name that can mean no other:\n  Archery/v_b_g08_c01.avi\n"))
+        #expect(refused.messages.contains("lists/trainlist01.txt: 1 of 2 videos are not under UCF-101, neither as published nor by a name that can mean no other:\n  Archery/v_b_g08_c01.avi\n"))
         #expect(refused.messages.contains("leave them out with --skip-missing."))
         let outcome = try program("data", "import", "lists", "--root", "UCF-101", "--skip-missing")
         #expect(outcome.status == 0)
-        #expect(outcome.messages.hasPrefix("UCF-101: 3 files, 2 classes, val1 1, train1 2\n2 films below UCF-101\n"))
-        #expect(outcome.output == "UCF-101/val1.txt: 1 film\nUCF-101/train1.txt: 1 film\nUCF-101/labels.csv: 2 classes\n")
+        #expect(outcome.messages.hasPrefix("UCF-101: 3 files, 2 classes, val1 1, train1 2\n2 videos below UCF-101\n"))
+        #expect(outcome.output == "UCF-101/val1.txt: 1 video\nUCF-101/train1.txt: 1 video\nUCF-101/labels.csv: 2 classes\n")
         #expect(try text("UCF-101/train1.txt") == "ApplyEyeMakeup/v_a_g08_c01.avi 0\n")
         #expect(try text("UCF-101/val1.txt") == "Archery/v_c_g01_c01.avi 1\n")
         #expect(try text("UCF-101/recipe.yaml").contains("val: \"./val1.txt\""))
@@ -114,7 +114,7 @@ import Testing
         #expect(sources.first?["sha256"] as? String == Digest.of("1 ApplyEyeMakeup\r\n2 Archery\r\n"))
     }
 
-    @Test func importsWithoutFilms() throws {
+    @Test func importsWithoutVideos() throws {
         try write([
             "kinetics/train.csv": "label,youtube_id,time_start,time_end,split\nzumba,-a,1,11,train\nair drumming,b,0,10,train\n",
         ])
@@ -127,7 +127,7 @@ import Testing
 
     // MARK: split
 
-    /// Class c has 4 + c films.
+    /// Class c has 4 + c videos.
     private func writeLists(_ classes: Int) throws {
         let names = (0..<classes).map { "\($0),class \($0)\n" }.joined()
         let train = (0..<classes).flatMap { label in (0..<4 + label).map { "c\(label)/\($0).mp4 \(label)\n" } }.joined()
@@ -143,7 +143,7 @@ import Testing
         let (two, four) = (try text("set/train-2-shot.txt"), try text("set/train-4-shot.txt"))
         let (lines2, lines4) = (two.split(separator: "\n"), four.split(separator: "\n"))
         #expect(lines2.count == 6 && lines4.count == 12 && Set(lines2).isSubset(of: Set(lines4)))
-        #expect(outcome.output.hasPrefix("set/train-2-shot.txt: 6 films, SHA-256 \(Digest.of(two).prefix(12))…\n"))
+        #expect(outcome.output.hasPrefix("set/train-2-shot.txt: 6 videos, SHA-256 \(Digest.of(two).prefix(12))…\n"))
         let summary = try json(try text("set/split.json"))
         #expect(summary["tool"] as? String == "vifi-prompt 0.1.0" && summary["seed"] as? Int == 7 && summary["drawsAreNested"] as? Bool == true)
         let lists = try #require(summary["lists"] as? [[String: Any]])
@@ -185,11 +185,11 @@ import Testing
                 class 1          5        1
                 class 2          6        1
                 all             15        3
-                train.txt: 4 to 6 films a class, median 5
-                val.txt: 1 to 1 films a class, median 1
+                train.txt: 4 to 6 videos a class, median 5
+                val.txt: 1 to 1 videos a class, median 1
 
                 """)
-        #expect(try text("f.svg").contains("<desc id=\"desc\">3 classes by number of films, from class 2 with 6 to class 0 with 4.</desc>"))
+        #expect(try text("f.svg").contains("<desc id=\"desc\">3 classes by number of videos, from class 2 with 6 to class 0 with 4.</desc>"))
         let first = try text("f.svg")
         _ = try program("data", "stats", "set/train.txt", "--labels", "set/labels.csv", "--plot", "f.svg")
         #expect(try text("f.svg") == first)
@@ -200,39 +200,39 @@ import Testing
 
     // MARK: check
 
-    private func writeFilms() throws {
-        try createDirectory(program.folder.path("films"))
+    private func writeVideos() throws {
+        try createDirectory(program.folder.path("videos"))
         let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixturePath("videos/bikes.mp4"))))
-        try program.folder.write(whole, to: "films/good.mp4")
-        try program.folder.write(Array(whole.prefix(whole.count / 2)), to: "films/half.mp4")
-        try program.folder.write("<!DOCTYPE html>", to: "films/page.mp4")
-        try write(["films/list.txt": "good.mp4 0\nhalf.mp4 1\npage.mp4 0\ngone.mp4 1\n"])
+        try program.folder.write(whole, to: "videos/good.mp4")
+        try program.folder.write(Array(whole.prefix(whole.count / 2)), to: "videos/half.mp4")
+        try program.folder.write("<!DOCTYPE html>", to: "videos/page.mp4")
+        try write(["videos/list.txt": "good.mp4 0\nhalf.mp4 1\npage.mp4 0\ngone.mp4 1\n"])
     }
 
-    @Test func checkNamesBrokenFilmsAndWritesTheRest() throws {
-        try writeFilms()
-        let outcome = try program("data", "check", "films/list.txt", "--write-good", "films/good.txt")
+    @Test func checkNamesBrokenVideosAndWritesTheRest() throws {
+        try writeVideos()
+        let outcome = try program("data", "check", "videos/list.txt", "--write-good", "videos/good.txt")
         #expect(outcome.status == 65)
-        #expect(outcome.output.contains("broken: films/page.mp4: is a web page (HTML)"))
-        #expect(outcome.output.contains("broken: films/gone.mp4: no such file. Check the path.\n"))
-        #expect(outcome.output.hasSuffix("\n") && outcome.output.contains("4 films, "))
-        #expect(try text("films/good.txt").hasPrefix("good.mp4 0\n"))
-        #expect(try !text("films/good.txt").contains("page.mp4") && !text("films/good.txt").contains("gone.mp4"))
-        let again = try program("data", "check", "films/good.txt", "--strict", "--json", "--write-good", "films/strict.txt", "--threads", "1")
+        #expect(outcome.output.contains("broken: videos/page.mp4: is a web page (HTML)"))
+        #expect(outcome.output.contains("broken: videos/gone.mp4: no such file. Check the path.\n"))
+        #expect(outcome.output.hasSuffix("\n") && outcome.output.contains("4 videos, "))
+        #expect(try text("videos/good.txt").hasPrefix("good.mp4 0\n"))
+        #expect(try !text("videos/good.txt").contains("page.mp4") && !text("videos/good.txt").contains("gone.mp4"))
+        let again = try program("data", "check", "videos/good.txt", "--strict", "--json", "--write-good", "videos/strict.txt", "--threads", "1")
         let report = try json(again.output)
-        #expect(try text("films/strict.txt") == "good.mp4 0\n")
+        #expect(try text("videos/strict.txt") == "good.mp4 0\n")
         #expect(report["odd"] as? Int == 0)
-        let films = try #require(report["films"] as? Int)
-        #expect(again.status == (films == 1 ? 0 : 65))
-        #expect(try program("data", "check", "films/list.txt", "--write-good", "films/good.txt").status == 74)
+        let videos = try #require(report["videos"] as? Int)
+        #expect(again.status == (videos == 1 ? 0 : 65))
+        #expect(try program("data", "check", "videos/list.txt", "--write-good", "videos/good.txt").status == 74)
     }
 
-    @Test func statsOpenFilms() throws {
-        try writeFilms()
-        try write(["films/labels.csv": "id,name\n0,ride\n1,walk\n", "films/one.txt": "good.mp4 0\n"])
-        let outcome = try program("data", "stats", "films/one.txt", "--labels", "films/labels.csv", "--films")
+    @Test func statsOpenVideos() throws {
+        try writeVideos()
+        try write(["videos/labels.csv": "id,name\n0,ride\n1,walk\n", "videos/one.txt": "good.mp4 0\n"])
+        let outcome = try program("data", "stats", "videos/one.txt", "--labels", "videos/labels.csv", "--videos")
         #expect(outcome.status == 0)
-        #expect(outcome.output.contains("one.txt: 1 film opened\n  frames: 250 to 250, median 250\n"))
+        #expect(outcome.output.contains("one.txt: 1 video opened\n  frames: 250 to 250, median 250\n"))
         #expect(outcome.output.contains("  width: 640 to 640 pixels, median 640\n"))
     }
 
@@ -254,7 +254,7 @@ import Testing
 
     @Test(arguments: [
         Case("init none", 66, "vifi-prompt: error: none: no such file. Check the path."),
-        Case("init set", 65, "vifi-prompt: error: set: holds no folders with films in them."),
+        Case("init set", 65, "vifi-prompt: error: set: holds no folders with videos in them."),
         Case("init set --val-share 1.5", 64, "Error: --val-share is 1.5; between 0 and 1."),
         Case("init", 64, "Error: Missing expected argument '<folder>'"),
         Case("import", 64, "Error: Missing expected argument '<file> ...'"),

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `eval` on two copies of a real film, with a model of random numbers.
+/// `eval` on two copies of a real video, with a model of random numbers.
 @Suite(.serialized) struct EvalTests {
     private let program: Program
     private let arguments: [String]
@@ -10,14 +10,14 @@ import Testing
     init() throws {
         program = try Program()
         let paths = try SmallModel().write(to: program)
-        let film = try Data(contentsOf: URL(fileURLWithPath: fixturePath("videos/bikes.mp4")))
-        for name in ["one.mp4", "two.mp4"] { try program.folder.write([UInt8](film), to: name) }
+        let video = try Data(contentsOf: URL(fileURLWithPath: fixturePath("videos/bikes.mp4")))
+        for name in ["one.mp4", "two.mp4"] { try program.folder.write([UInt8](video), to: name) }
         try program.folder.write("one.mp4 0\ntwo.mp4 1\n", to: "val.txt")
         try program.folder.write("id,name\n0,waving_hands\n1,jumping\n", to: "labels.csv")
         arguments = ["eval", "--backbone", paths.backbone, "--val", "val.txt", "--labels", "labels.csv", "--frames", "4"]
     }
 
-    /// Probabilities of both films, as written to predictions.jsonl.
+    /// Probabilities of both videos, as written to predictions.jsonl.
     private func predictions(_ more: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> String {
         let outcome = try program.run(arguments + more + ["--output", "out"], sourceLocation: sourceLocation)
         #expect(outcome.status == 0, "\(outcome.messages)", sourceLocation: sourceLocation)
@@ -31,7 +31,7 @@ import Testing
         let many = try predictions("--views", "4x3")
         #expect(many != plain)
         #expect(try predictions("--views", "4x3") == many)
-        // Both films are the same, so they are predicted the same unless frames are drawn for each.
+        // Both videos are the same, so they are predicted the same unless frames are drawn for each.
         func probabilities(_ text: String) -> [Substring] {
             text.split(separator: "\n").compactMap { $0.split(separator: "\"probabilities\":").last?.split(separator: "]").first }
         }
@@ -45,7 +45,7 @@ import Testing
     /// Each of these changes what this model predicts; the others concern training.
     @Test func quirksOfTestsTakeEffect() throws {
         let plain = try predictions()
-        for quirk in ["imagenet-normalisation", "half-inputs", "kept-underscores", "bare-names"] {
+        for quirk in ["imagenet-normalization", "half-inputs", "kept-underscores", "bare-names"] {
             #expect(try predictions("--compat", quirk) != plain, "\(quirk)")
         }
         let training = "unseen-tail,wrapped-frames,idle-first-step,unshifted-cosine,discarded-leftovers"
@@ -68,7 +68,7 @@ import Testing
         }
         let many = try program("eval", "--recipe", "test.yaml", "--views", "64x3", "--frames", "8", "--backbone", "runs/bridge/backbone.safetensors")
         #expect(many.status == 64)
-        #expect(many.messages.contains("64x3 views of 8 frames are 1536 frames of each film; at most 1024 are looked at."))
+        #expect(many.messages.contains("64x3 views of 8 frames are 1536 frames of each video; at most 1024 are looked at."))
     }
 
     /// A run's configuration says which faults it repeats.
@@ -85,7 +85,7 @@ import Testing
         #expect(try configuration([], output: "a").contains("\ncompat: none\n"))
         #expect(try configuration(["--compat", "vifi-clip"], output: "b").contains("\ncompat: vifi-clip\n"))
         #expect(try configuration(["--compat", "half-prompts,unseen-tail"], output: "c").contains("\ncompat: half-prompts,unseen-tail\n"))
-        // A step of 16 has no full batch of these two films.
+        // A step of 16 has no full batch of these two videos.
         let outcome = try program.run(
             words + ["--compat", "discarded-leftovers", "--set", "training.accumulation_steps=16", "--output", "d"])
         #expect(outcome.status == 78 && outcome.messages.contains("with discarded-leftovers no step is left"))

@@ -4,13 +4,13 @@ import TestSupport
 import Testing
 import VideoData
 
-/// The paper's settings on a few small films, with a model of random numbers.
+/// The paper's settings on a few small videos, with a model of random numbers.
 @Suite(.serialized) struct EvaluateTests {
     private let program: Program
     private let backbone: String
     private let prompts: String
 
-    /// Four classes of six films: the last two of each are test films.
+    /// Four classes of six videos: the last two of each are test videos.
     init() throws {
         program = try Program()
         (backbone, prompts) = try SmallModel().write(to: program)
@@ -18,7 +18,7 @@ import VideoData
         for label in 0..<4 {
             for index in 0..<6 {
                 let name = "\(label)-\(index).mp4"
-                try Self.film(program.folder.path(name), label: label, index: index)
+                try Self.video(program.folder.path(name), label: label, index: index)
                 if index < 4 { train += "\(name) \(label)\n" } else { val += "\(name) \(label)\n" }
             }
         }
@@ -28,8 +28,8 @@ import VideoData
         try program.folder.write("id,name\n0,waving\n1,\"jumping, high\"\n2,clapping\n3,sitting\n", to: "labels.csv")
     }
 
-    /// Six frames of stripes, of other widths and colours in each film.
-    private static func film(_ path: String, label: Int, index: Int) throws {
+    /// Six frames of stripes, of other widths and colors in each video.
+    private static func video(_ path: String, label: Int, index: Int) throws {
         var writer = try VideoWriter(path: path, width: 48, height: 40, framesPerSecond: 10)
         for frame in 0..<6 {
             let pixels = (0..<40 * 48).flatMap { place -> [UInt8] in
@@ -131,14 +131,14 @@ import VideoData
         #expect(lists == again)
         #expect(Set(lists).count > 1)
         for draw in 1...3 {
-            let films = try text("a/lists/draw\(draw).txt").split(separator: "\n")
-            #expect(films.count == 4)
+            let videos = try text("a/lists/draw\(draw).txt").split(separator: "\n")
+            #expect(videos.count == 4)
             // Renumbered, with the right names.
             let names = try text("a/lists/draw\(draw)-labels.csv").split(separator: "\n").dropFirst().map(String.init)
             let all = ["waving", "\"jumping, high\"", "clapping", "sitting"]
-            for film in films {
-                let label = film.last.flatMap { $0.wholeNumberValue } ?? -1
-                let old = film.first.flatMap { $0.wholeNumberValue } ?? -1
+            for video in videos {
+                let label = video.last.flatMap { $0.wholeNumberValue } ?? -1
+                let old = video.first.flatMap { $0.wholeNumberValue } ?? -1
                 #expect(names[label] == "\(label),\(all[old])")
             }
             #expect(try json("a/evaluations/draw\(draw)/evaluation.json")["classes"] as? Int == 2)
@@ -274,7 +274,7 @@ import VideoData
         #expect(try Data(contentsOf: URL(fileURLWithPath: program.folder.path("g/runs/prompt-1-shot-seed1024/prompts/last.safetensors"))) == weights)
     }
 
-    /// One film, classes without films, and what is not there.
+    /// One video, classes without videos, and what is not there.
     @Test func smallListsAndFaults() throws {
         try program.folder.write("2-0.mp4 2\n", to: "one.txt")
         _ = try evaluate("zero-shot", "--backbone", backbone, "--val", "one.txt", "--labels", "labels.csv", "--output", "one")
@@ -282,8 +282,8 @@ import VideoData
         #expect(record["videos"] as? Int == 1 && record["classes"] as? Int == 4 && record["top5"] as? Double == 100)
         #expect(try text("one/evaluations/one/per_class.csv").split(separator: "\n")[1].hasPrefix("waving,0,0,,"))
         #expect(try result("one", "top1")["deviation"] == nil)
-        // A film that cannot be read is said, listed, and not counted.
-        try program.folder.write("no film", to: "bad.mp4")
+        // A video that cannot be read is said, listed, and not counted.
+        try program.folder.write("no video", to: "bad.mp4")
         try program.folder.write("2-0.mp4 2\nbad.mp4 1\n3-0.mp4 3\n", to: "bad.txt")
         let failed = try evaluate("zero-shot", "--backbone", backbone, "--val", "bad.txt", "--labels", "labels.csv", "--output", "bad", status: 65)
         #expect(failed.messages.contains("bad.mp4"))

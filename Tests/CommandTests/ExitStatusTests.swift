@@ -19,7 +19,7 @@ import Testing
     }
 
     static let cases = [
-        Case("inspect --colour x.safetensors", 64, "Error: Unknown option '--colour'"),
+        Case("inspect --color x.safetensors", 64, "Error: Unknown option '--color'"),
         Case("frobnicate", 64, "Error: "),
         Case("inspect", 64, "Error: Missing expected argument '<file>'"),
         Case("export --labels x.csv", 64, "Error: --labels is for --to classes; prompts fit any class names."),
@@ -50,7 +50,7 @@ import Testing
         Case("eval --recipe wrong.yaml", 78, "vifi-prompt: error: wrong.yaml:2: training.epoch: unknown key."),
         Case("recipe show pocket/learn --set training.epochs=none", 64, "vifi-prompt: error: --set: training.epochs: "),
         Case("learn --recipe wrong.yaml", 78, "vifi-prompt: error: wrong.yaml:2: training.epoch: unknown key."),
-        Case("learn --train x.txt", 64, "vifi-prompt: error: for your own films --labels is needed too."),
+        Case("learn --train x.txt", 64, "vifi-prompt: error: for your own videos --labels is needed too."),
     ]
 
     @Test(arguments: cases)

@@ -47,8 +47,8 @@ import WeightFiles
         #expect(checkpoint.messages.hasSuffix("""
             For ViFi-CLIP: TRAINER.ViFi_CLIP.PROMPT_MODEL True, N_CTX_VISION 3, PROMPT_DEPTH_VISION 2, N_CTX_TEXT 2, \
             PROMPT_DEPTH_TEXT 1; DATA.NUM_FRAMES 8; MODEL.RESUME with this file.
-            vifi-prompt: warning: ViFi-CLIP normalises as imagenet and averages embeddings; these prompts were learned with \
-            normalisation clip and fusion embedding.
+            vifi-prompt: warning: ViFi-CLIP normalizes as imagenet and averages embeddings; these prompts were learned with \
+            normalization clip and fusion embedding.
             The backbone is not in it: ViFi-CLIP keeps the CLIP it starts with, unless --with-backbone.
 
             """))
@@ -117,8 +117,8 @@ import WeightFiles
     @Test func anyBackbone() throws {
         let other = SmallModel(seed: 2).backbone
         try other.save(to: program.folder.path("other.safetensors"))
-        let film = fixturePath("videos/bikes.mp4")
-        for command in [["export", "-o", "a.safetensors", "--prompts", paths.prompts], ["predict", film, "--prompts", paths.prompts]] {
+        let video = fixturePath("videos/bikes.mp4")
+        for command in [["export", "-o", "a.safetensors", "--prompts", paths.prompts], ["predict", video, "--prompts", paths.prompts]] {
             let arguments = command + ["--backbone", "other.safetensors"]
             let refused = try program.run(arguments)
             #expect(refused.status == 65)
@@ -134,11 +134,11 @@ import WeightFiles
 
     @Test func predictReadsEveryForm() throws {
         try program.folder.write("id,name\n0,cycling\n1,\"bowing, deeply\"\n", to: "labels.csv")
-        let film = fixturePath("videos/bikes.mp4")
+        let video = fixturePath("videos/bikes.mp4")
         var answers: [[String]] = []
         for path in [paths.prompts] + (try exportAll()) {
-            let own = try program("predict", film, "--prompts", path, "--json")
-            let others = try program("predict", film, "--prompts", path, "--json", "--labels", "labels.csv")
+            let own = try program("predict", video, "--prompts", path, "--json")
+            let others = try program("predict", video, "--prompts", path, "--json", "--labels", "labels.csv")
             #expect(own.status == 0 && others.status == 0, "\(path): \(own.messages)\(others.messages)")
             // Answers say where the prompts were; all else is the same.
             answers.append([own.output, others.output].map { $0.replacing("\"\(path)\"", with: "prompts") })
@@ -161,13 +161,13 @@ import WeightFiles
         }
         try PyTorchWriter.write(.dictionary([("model", .ordered(tensors)), ("epoch", .integer(9))]), to: checkpoint)
 
-        let film = fixturePath("videos/bikes.mp4")
+        let video = fixturePath("videos/bikes.mp4")
         try program.folder.write("id,name\n0,cycling\n1,bowing\n", to: "labels.csv")
-        let unnamed = try program("predict", film, "--prompts", "theirs.pth")
+        let unnamed = try program("predict", video, "--prompts", "theirs.pth")
         #expect(unnamed.status == 64)
         #expect(unnamed.messages.contains("theirs.pth: a ViFi-CLIP checkpoint, which names no frames"))
         #expect(unnamed.messages.contains("Backbone: runs/bridge/backbone.safetensors (by its weights)"))
-        let named = try program("predict", film, "--prompts", "theirs.pth", "--labels", "labels.csv", "--frames", "8")
+        let named = try program("predict", video, "--prompts", "theirs.pth", "--labels", "labels.csv", "--frames", "8")
         #expect(named.status == 0 && named.output.contains("cycling"))
         // Exported, the prompts name the backbone they were found to belong to.
         #expect(try program("export", "--prompts", "theirs.pth", "-o", "named.safetensors").status == 0)

@@ -93,7 +93,7 @@ import WeightFiles
         let outcome = try program("export", "--to", "classes")
         #expect(outcome.status == 0)
         #expect(outcome.output.hasPrefix("learn-classes.safetensors: 5 classes × 32, SHA-256 "))
-        #expect(outcome.messages.hasSuffix("The vision prompts are not in it: films still need \(paths.prompts).\n"))
+        #expect(outcome.messages.hasSuffix("The vision prompts are not in it: videos still need \(paths.prompts).\n"))
         let (rows, file) = try rows(of: "learn-classes.safetensors")
         #expect(rows.count == 5 && Set(rows).count == 5)
         // exp(2.6592600), CLIP's first temperature of 0.07.
@@ -104,7 +104,7 @@ import WeightFiles
                 "class_names": #"["waving","clapping hands","jumping","sitting down","turning around"]"#,
                 "backbone_sha256": model.backbone.digest, "backbone_name": "small",
                 "prompt_file_sha256": try Digest.ofFile(program.folder.path(paths.prompts)), "vision_tokens": "3",
-                "vision_depth": "2", "frames": "8", "fusion": "embedding", "normalisation": "clip", "tool_version": "0.1.0",
+                "vision_depth": "2", "frames": "8", "fusion": "embedding", "normalization": "clip", "tool_version": "0.1.0",
             ])
         let inspected = try program("inspect", "learn-classes.safetensors")
         #expect(inspected.output.contains("class embeddings"))

@@ -10,7 +10,7 @@ import Testing
     private let disk: FaultyDisk
 
     init() throws {
-        program = try Program.withFilms()
+        program = try Program.withVideos()
         disk = try FaultyDisk()
     }
 
@@ -160,19 +160,19 @@ import Testing
 
     // MARK: Places that cannot be written
 
-    /// Said before the work: no film is opened.
+    /// Said before the work: no video is opened.
     @Test func placesAreProvenBeforeTheWork() throws {
-        for film in 0..<10 { try program.folder.write("no film", to: "film\(film).mp4") }
+        for video in 0..<10 { try program.folder.write("no video", to: "video\(video).mp4") }
         try createDirectory(path("full"))
         for arguments in [
             Self.eval + ["-o", "full/scores"], ["data", "check", "list.txt", "--write-good", "full/good.txt"],
-            ["predict", "film1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--window", "1s", "--save", "full/{}.srt"],
+            ["predict", "video1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--window", "1s", "--save", "full/{}.srt"],
             ["viz", "tsne", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "-o", "full/tsne"],
             ["bridge", "--import", "clip.safetensors", "-o", "full/x.safetensors"],
         ] {
             let outcome = try program.run(arguments, environment: disk.environment(.init("write", ENOSPC, path: "/full/")))
             #expect(outcome.status == 74 && outcome.messages.contains("No space left on device"), "\(arguments) \(outcome.status): \(outcome.messages)")
-            #expect(!outcome.messages.contains("film1.mp4: ") && !outcome.output.contains("broken"), "\(arguments): \(outcome.messages)\(outcome.output)")
+            #expect(!outcome.messages.contains("video1.mp4: ") && !outcome.output.contains("broken"), "\(arguments): \(outcome.messages)\(outcome.output)")
             #expect(try entries("full").isEmpty)
         }
     }
@@ -185,10 +185,10 @@ import Testing
         }
         try lost(Self.eval + ["-o", "scores"], "predictions.jsonl.tmp-", "top-1")
         #expect(!fileExists(path("scores/evaluation.json")), "whole or not at all")
-        try lost(["data", "check", "list.txt", "--write-good", "good.txt"], "good.txt.tmp-", skipping: 1, "10 films, 0 broken")
+        try lost(["data", "check", "list.txt", "--write-good", "good.txt"], "good.txt.tmp-", skipping: 1, "10 videos, 0 broken")
         try lost(
-            ["predict", "film1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--window", "1s", "--save", "x.srt", "--csv"],
-            "x.srt.tmp-", skipping: 1, "film1.mp4,")
+            ["predict", "video1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--window", "1s", "--save", "x.srt", "--csv"],
+            "x.srt.tmp-", skipping: 1, "video1.mp4,")
         try lost(["learn"] + Self.run + ["-o", "run"], "finished.json.tmp-", "test top-1")
         try lost(["learn"] + Self.run + ["--seeds", "1,2", "-o", "seeds"], "summary.json.tmp-", "mean ± deviation, n = 2")
     }

@@ -13,8 +13,8 @@ import VideoData
 
     init() throws { program = try Program() }
 
-    /// A film of its own length.
-    private func film(_ name: String, frames: Int) throws {
+    /// A video of its own length.
+    private func video(_ name: String, frames: Int) throws {
         try createDirectory(program.folder.path(name).parentDirectory)
         var writer = try VideoWriter(path: program.folder.path("draft.mp4"), width: 48, height: 40, framesPerSecond: 10)
         for frame in 0..<frames {
@@ -23,8 +23,8 @@ import VideoData
         try DurableFile.write(writer.finishedBytes(), to: program.folder.path(name))
     }
 
-    private func films(in folder: String) throws {
-        for (index, name) in Self.names.enumerated() { try film("\(folder)/\(name)", frames: 6 + index) }
+    private func videos(in folder: String) throws {
+        for (index, name) in Self.names.enumerated() { try video("\(folder)/\(name)", frames: 6 + index) }
     }
 
     private func objects(_ text: String) throws -> [[String: Any]] {
@@ -38,35 +38,35 @@ import VideoData
 
     private var expected: Set<[UInt8]> { bytes(Self.names.map { "in/" + $0 }) }
 
-    @Test func everyFilmOfAFolderIsAnswered() throws {
+    @Test func everyVideoOfAFolderIsAnswered() throws {
         let prompts = try SmallModel().write(to: program).prompts
-        try films(in: "in")
+        try videos(in: "in")
         let answers = try program("predict", "in", "--prompts", prompts, "--json")
         #expect(answers.status == 0, "\(answers.messages)")
-        #expect(try bytes(objects(answers.output).compactMap { $0["film"] as? String }) == expected)
+        #expect(try bytes(objects(answers.output).compactMap { $0["video"] as? String }) == expected)
         let table = try program("predict", "in", "--prompts", prompts, "--csv")
         #expect(bytes(table.output.split(separator: "\n").dropFirst().map { String($0.split(separator: ",")[0]) }) == expected)
         // One at a time, by its bytes.
         let one = try program.shell("vifi-prompt predict $'in/caf\\xE9.mp4' --prompts \(prompts) --json")
-        #expect(try bytes(objects(one.output).compactMap { $0["film"] as? String }) == bytes(["in/caf\\xE9.mp4"]), "\(one.messages)")
+        #expect(try bytes(objects(one.output).compactMap { $0["video"] as? String }) == bytes(["in/caf\\xE9.mp4"]), "\(one.messages)")
         let both = try program("predict", "in/" + Self.names[0], "in/" + Self.names[1], "--prompts", prompts, "--json", "--isolate")
         #expect(try objects(both.output).count == 2, "\(both.messages)")
     }
 
     @Test func answerLogsTellThemApart() throws {
         let prompts = try SmallModel().write(to: program).prompts
-        try films(in: "in")
+        try videos(in: "in")
         let command = ["predict", "in", "--prompts", prompts, "--output", "a.jsonl"]
         #expect(try program.run(["predict", "in/" + Self.names[1], "--prompts", prompts, "--output", "a.jsonl"]).status == 0)
-        #expect(try program.run(command).messages.contains("1 of 3 films are answered already"))
+        #expect(try program.run(command).messages.contains("1 of 3 videos are answered already"))
         let lines = try objects(String(contentsOfFile: program.folder.path("a.jsonl"), encoding: .utf8))
-        #expect(lines.count == 3 && bytes(lines.compactMap { $0["film"] as? String }) == expected)
-        #expect(try program.run(command).messages.contains("3 of 3 films are answered already"))
+        #expect(lines.count == 3 && bytes(lines.compactMap { $0["video"] as? String }) == expected)
+        #expect(try program.run(command).messages.contains("3 of 3 videos are answered already"))
     }
 
     @Test func listsNameThemByBytes() throws {
         let backbone = try SmallModel().write(to: program).backbone
-        try films(in: "set")
+        try videos(in: "set")
         let lines: [UInt8] = Self.names.enumerated().flatMap { $0.element.pathBytes + Array(" \($0.offset)\n".utf8) }
         try program.folder.write(lines, to: "set/list.txt")
         try program.folder.write("id,name\n0,a\n1,b\n2,c\n", to: "set/labels.csv")
@@ -88,14 +88,14 @@ import VideoData
 
     @Test func foldersOfThemBecomeLists() throws {
         for (index, name) in Self.names.enumerated() {
-            for part in 0..<2 { try film("\\xE9/class\(index)/\(part)-\(name)", frames: 6 + 2 * index + part) }
+            for part in 0..<2 { try video("\\xE9/class\(index)/\(part)-\(name)", frames: 6 + 2 * index + part) }
         }
         let made = try program.shell("vifi-prompt data init $'\\xE9' --output lists")
         #expect(made.status == 0, "\(made.messages)")
         let recipe = try String(contentsOfFile: program.folder.path("lists/recipe.yaml"), encoding: .utf8)
         #expect(recipe.contains("\\\\xE9"))
         let checked = try program.shell("vifi-prompt data check lists/train.txt lists/val.txt --root $'\\xE9'")
-        #expect(checked.status == 0 && checked.output.hasSuffix("6 films, 0 broken, 0 odd\n"), "\(checked.output)\(checked.messages)")
+        #expect(checked.status == 0 && checked.output.hasSuffix("6 videos, 0 broken, 0 odd\n"), "\(checked.output)\(checked.messages)")
     }
 
     @Test func messagesAreUTF8() throws {

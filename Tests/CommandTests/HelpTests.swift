@@ -9,12 +9,12 @@ import Testing
 @Suite(.serialized) struct HelpTests {
     static let commands = [
         "", "bridge", "learn", "evaluate", "evaluate list", "evaluate zero-shot", "evaluate base-to-novel", "evaluate few-shot",
-        "evaluate supervised", "evaluate retrieval", "predict", "thresholds", "export", "inspect", "demo", "demo films",
+        "evaluate supervised", "evaluate retrieval", "predict", "thresholds", "export", "inspect", "demo", "demo videos",
         "demo pretrain", "demo late",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
         "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
-        "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes", "report", "summarise",
+        "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes", "report", "summarize",
     ]
 
     @Test(arguments: commands)

@@ -28,7 +28,7 @@ import WeightFiles
         #expect(facts["format"] == "sharded safetensors" && facts["layout"] == "Hugging Face CLIPModel")
         // As PyTorch's numel counts them.
         #expect(facts["parameters"] == "41,665")
-        #expect(facts["activation"] == "gelu" && facts["normalisation"] == "imagenet" && facts["heads"] == "4 of 8, text 4 of 8")
+        #expect(facts["activation"] == "gelu" && facts["normalization"] == "imagenet" && facts["heads"] == "4 of 8, text 4 of 8")
         let path = program.folder.path("Checkpoints/hf-gelu-sharded.safetensors")
         #expect(facts["SHA-256"] == (try Digest.ofFile(path)))
         #expect(facts["digest"] == (try Backbone.load(folder).digest))
@@ -67,7 +67,7 @@ import WeightFiles
         let outcome = try program("bridge", "--import", source, "--clip", fixturePath("formats/openai-style.pt"), "--name", "vifi")
         #expect(outcome.status == 0, "\(outcome.messages)")
         let facts = facts(outcome.output)
-        #expect(facts["layout"] == "ViFi-CLIP" && facts["normalisation"] == "imagenet" && facts["activation"] == "quick_gelu")
+        #expect(facts["layout"] == "ViFi-CLIP" && facts["normalization"] == "imagenet" && facts["activation"] == "quick_gelu")
         #expect(facts["prompts inside"]?.hasPrefix("3 tensors, not imported") == true, "\(outcome.output)")
         #expect(outcome.output.contains("yacs.config.CfgNode"))
         let inspected = try program("inspect", source, "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu", "--json")

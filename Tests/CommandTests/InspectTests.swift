@@ -39,7 +39,7 @@ import WeightFiles
         #expect(facts["parameters"] == "829,377")
         #expect(facts["SHA-256"] == "960b693b678c1e71aaa8a40c7925e280a19af37e5effeb5e164d81694a3b11d9")
         #expect(facts["activation"] == "quick_gelu")
-        #expect(facts["normalisation"] == "clip")
+        #expect(facts["normalization"] == "clip")
         #expect(facts["tokenizer"] == "clip-bpe, 300 tokens, context 77")
         #expect(facts["tensors"] == "74 (829,377 numbers: F32 74)")
         #expect(!outcome.output.contains("visual.proj"))
@@ -154,11 +154,11 @@ import WeightFiles
         }
     }
 
-    @Test func films() throws {
+    @Test func videos() throws {
         let outcome = try program("inspect", fixturePath("videos/bikes.mp4"))
         #expect(outcome.status == 0)
         let facts = facts(outcome.output)
-        #expect(facts["kind"] == "film")
+        #expect(facts["kind"] == "video")
         // As ffprobe says.
         #expect(facts["codec"] == "h264, yuv420p")
         #expect(facts["size"] == "640 × 272")
@@ -166,6 +166,6 @@ import WeightFiles
         // Whatever it is called.
         try FileManager.default.copyItem(atPath: fixturePath("videos/bikes.mp4"), toPath: program.folder.path("bikes"))
         let json = try json(try program("inspect", "bikes", "--json").output)
-        #expect((json["film"] as? [String: Any])?["frames"] as? Int == 250)
+        #expect((json["video"] as? [String: Any])?["frames"] as? Int == 250)
     }
 }

@@ -8,14 +8,14 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct LateRunTests {
     private let program: Program
 
-    init() throws { program = try .withFilms() }
+    init() throws { program = try .withVideos() }
 
-    private static let films = ["--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
+    private static let videos = ["--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
     private static let steps = ["--batch-size", "2", "--accumulation-steps", "1", "--vision-tokens", "2", "--threads", "1"]
     private static let quick = ["--quick", "--batch-size", "2", "--accumulation-steps", "1", "--text-tokens", "2", "--threads", "1"]
 
     private func learn(_ flags: [String], to output: String, epochs: Int = 2, sourceLocation: SourceLocation = #_sourceLocation) throws -> Program.Outcome {
-        let outcome = try program.run(["learn"] + Self.films + flags + ["--epochs", "\(epochs)", "--output", output])
+        let outcome = try program.run(["learn"] + Self.videos + flags + ["--epochs", "\(epochs)", "--output", output])
         #expect(outcome.status == 0, "\(outcome.messages)", sourceLocation: sourceLocation)
         return outcome
     }
@@ -32,7 +32,7 @@ import Testing
         let prompts = ["--prompts", "late/prompts/last.safetensors", "--backbone", "clip.safetensors"]
         let scored = try program.run(["eval"] + prompts + ["--val", "list.txt", "--labels", "labels.csv", "--output", "e"])
         #expect(scored.status == 0, "\(scored.messages)")
-        for command in [["inspect", "late/prompts/last.safetensors"], ["predict", "film0.mp4"] + prompts] {
+        for command in [["inspect", "late/prompts/last.safetensors"], ["predict", "video0.mp4"] + prompts] {
             let outcome = try program.run(command)
             #expect(outcome.status == 0, "\(command): \(outcome.messages)")
         }
@@ -41,7 +41,7 @@ import Testing
     @Test func quickRunsOfSeveralSeedsGoOn() throws {
         let flags = Self.quick + ["--seeds", "1,2", "--shots", "1"]
         _ = try learn(flags, to: "whole", epochs: 300)
-        let start = ["learn"] + Self.films + flags + ["--epochs", "300", "--output", "stopped"]
+        let start = ["learn"] + Self.videos + flags + ["--epochs", "300", "--output", "stopped"]
         let status = try program.signal(SIGTERM, whenThere: "stopped/seed1/metrics.jsonl", start)
         #expect(status == 75, "\(program.lastMessages)")
         let rest = try program.run(["learn", "--resume", "stopped"])
@@ -52,7 +52,7 @@ import Testing
     /// Layers below the first text prompts read the template that these were learned above, also for captions.
     @Test func anotherTemplateIsNotTakenBelowLatePrompts() throws {
         _ = try learn(Self.steps + ["--text-tokens", "2", "--text-layers", "1"], to: "late")
-        try program.folder.write("video,caption\nfilm0.mp4,first\nfilm1.mp4,second\n", to: "captions.csv")
+        try program.folder.write("video,caption\nvideo0.mp4,first\nvideo1.mp4,second\n", to: "captions.csv")
         let words = ["retrieval", "--captions", "captions.csv", "--prompts", "late/prompts/last.safetensors", "--backbone", "clip.safetensors", "--json"]
         let plain = try program.run(["evaluate"] + words)
         let other = try program.run(["evaluate"] + words + ["--template", "look {}"])

@@ -8,7 +8,7 @@ import Testing
     private let program: Program
     private let model = ["--backbone", "clip.safetensors", "--frames", "2"]
 
-    init() throws { program = try Program.withFilms() }
+    init() throws { program = try Program.withVideos() }
 
     private func run(_ words: [String], status: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation) throws -> Program.Outcome {
         let outcome = try program.run(words)
@@ -32,11 +32,11 @@ import Testing
     private let training = ["--set", "training.steps=2", "--set", "training.batch_size=2", "--set", "training.accumulation_steps=1",
         "--set", "prompts.vision_tokens=1", "--set", "prompts.text_tokens=1", "--set", "prompts.vision_depth=1", "--set", "prompts.text_depth=1"]
 
-    /// The same films from an archive and as folders of frames without loss give the same answers as the files.
+    /// The same videos from an archive and as folders of frames without loss give the same answers as the files.
     @Test func archivesAndFramesGiveTheSameAnswers() throws {
-        try shell("sh", "-c", "tar -cf videos.tar film*.mp4; for i in 0 1 2 3 4 5 6 7 8 9; do mkdir -p frames/film$i; ffmpeg -nostdin -v error -i film$i.mp4 -vsync passthrough frames/film$i/f_%d.png; done; tar -cf frames.tar frames")
-        try program.folder.write((0..<10).map { "film\($0) \($0 % 5)\n" }.joined(), to: "frames.txt")
-        try program.folder.write((0..<10).map { "film\($0) 6 \($0 % 5)\n" }.joined(), to: "counted.txt")
+        try shell("sh", "-c", "tar -cf videos.tar video*.mp4; for i in 0 1 2 3 4 5 6 7 8 9; do mkdir -p frames/video$i; ffmpeg -nostdin -v error -i video$i.mp4 -vsync passthrough frames/video$i/f_%d.png; done; tar -cf frames.tar frames")
+        try program.folder.write((0..<10).map { "video\($0) \($0 % 5)\n" }.joined(), to: "frames.txt")
+        try program.folder.write((0..<10).map { "video\($0) 6 \($0 % 5)\n" }.joined(), to: "counted.txt")
         func predictions(_ list: String, _ more: String...) throws -> [String] {
             let folder = "out-" + UUID().uuidString
             _ = try run(["eval", "--zero-shot", "--val", list, "--labels", "labels.csv", "--output", folder] + model + more)
@@ -50,13 +50,13 @@ import Testing
         #expect(try predictions("frames.txt", "--root", "frames") == files)
         #expect(try predictions("counted.txt", "--root", "frames") == files)
         #expect(try predictions("frames.txt", "--root", "frames.tar/frames") == files)
-        let answer = try run(["predict", "film3.mp4", "--labels", "labels.csv", "--json"] + model).output
-        for path in ["videos.tar/film3.mp4", "frames/film3"] {
-            #expect(try run(["predict", path, "--labels", "labels.csv", "--json"] + model).output == answer.replacingOccurrences(of: "film3.mp4", with: path))
+        let answer = try run(["predict", "video3.mp4", "--labels", "labels.csv", "--json"] + model).output
+        for path in ["videos.tar/video3.mp4", "frames/video3"] {
+            #expect(try run(["predict", path, "--labels", "labels.csv", "--json"] + model).output == answer.replacingOccurrences(of: "video3.mp4", with: path))
         }
         #expect(try run(["predict", "videos.tar", "--labels", "labels.csv", "--json"] + model).output.split(separator: "\n").count == 10)
-        #expect(try run(["data", "check", "list.txt", "--root", "videos.tar"]).output.hasPrefix("10 films, 0 broken, 0 odd"))
-        #expect(try run(["data", "check", "counted.txt", "--root", "frames"]).output.hasPrefix("10 films, 0 broken, 0 odd"))
+        #expect(try run(["data", "check", "list.txt", "--root", "videos.tar"]).output.hasPrefix("10 videos, 0 broken, 0 odd"))
+        #expect(try run(["data", "check", "counted.txt", "--root", "frames"]).output.hasPrefix("10 videos, 0 broken, 0 odd"))
         _ = try run(["learn", "--train", "list.txt", "--labels", "labels.csv", "--root", "videos.tar", "--output", "tar-run"] + model + training)
         _ = try run(["learn", "--train", "frames.txt", "--labels", "labels.csv", "--root", "frames", "--output", "frames-run"] + model + training)
         let weights = { (run: String) in try Data(contentsOf: URL(fileURLWithPath: program.folder.path(run + "/metrics.jsonl"))).count }
@@ -65,8 +65,8 @@ import Testing
 
     @Test func severalLabelsAreRefusedByName() throws {
         for (list, words) in [
-            ("film0.mp4 0 2\n", "0 frames"), ("film0.mp4 1 2\nfilm1.mp4 3 4\n", "'film0.mp4' has 1 frame, it has 6"), ("film0.mp4 9999 2\n", "has 9999 frames, it has 6"),
-            ("film0.mp4 6 0\nfilm1.mp4 1\n", "columns"), ("film0.mp4 6 0 1\n", "more than two numbers"),
+            ("video0.mp4 0 2\n", "0 frames"), ("video0.mp4 1 2\nvideo1.mp4 3 4\n", "'video0.mp4' has 1 frame, it has 6"), ("video0.mp4 9999 2\n", "has 9999 frames, it has 6"),
+            ("video0.mp4 6 0\nvideo1.mp4 1\n", "columns"), ("video0.mp4 6 0 1\n", "more than two numbers"),
         ] {
             try program.folder.write(list, to: "multi.txt")
             for command in [["eval", "--zero-shot", "--val", "multi.txt"] + model, ["learn", "--train", "multi.txt"] + model + training] {
@@ -84,7 +84,7 @@ import Testing
         #expect(named.messages.contains("run/prompts/best.safetensors") && named.messages.contains("Classes: those of run"))
         _ = try run(["eval", "--prompts", "run/prompts/best.safetensors", "--val", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--output", "full"])
         #expect(try text("named/predictions.jsonl") == text("full/predictions.jsonl"))
-        _ = try run(["predict", "film0.mp4", "--prompts", "run", "--backbone", "clip.safetensors"])
+        _ = try run(["predict", "video0.mp4", "--prompts", "run", "--backbone", "clip.safetensors"])
         // Another order is told, other words with the same tokens are.
         try program.folder.write("clapping\nwaving\njumping\nsitting\nturning\n", to: "order.txt")
         #expect(
@@ -103,22 +103,22 @@ import Testing
 
     @Test func classesAreTold() throws {
         try program.folder.write("id,name\n0,waving\n", to: "one.csv")
-        try program.folder.write("film0.mp4 0\nfilm5.mp4 0\n", to: "one.txt")
-        try program.folder.write("film0.mp4 0\nfilm1.mp4 1\n", to: "two.txt")
+        try program.folder.write("video0.mp4 0\nvideo5.mp4 0\n", to: "one.txt")
+        try program.folder.write("video0.mp4 0\nvideo1.mp4 1\n", to: "two.txt")
         for command in [
             ["eval", "--zero-shot", "--val", "one.txt", "--labels", "one.csv", "--output", "a"] + model, ["data", "stats", "one.txt", "--labels", "one.csv"],
             ["data", "check", "one.txt", "--labels", "one.csv"], ["data", "split", "--train", "one.txt", "--labels", "one.csv", "--shots", "1", "--output", "s"],
-            ["learn", "--train", "one.txt", "--labels", "one.csv", "--output", "b"] + model + training, ["predict", "film0.mp4", "--labels", "one.csv"] + model,
+            ["learn", "--train", "one.txt", "--labels", "one.csv", "--output", "b"] + model + training, ["predict", "video0.mp4", "--labels", "one.csv"] + model,
         ] { #expect(try run(command).messages.contains("one class only"), "\(command)") }
         for command in [
             ["eval", "--zero-shot", "--val", "two.txt", "--labels", "labels.csv", "--output", "c"] + model, ["data", "stats", "two.txt", "--labels", "labels.csv"],
             ["data", "check", "two.txt", "--labels", "labels.csv"],
             ["evaluate", "zero-shot", "--val", "two.txt", "--labels", "labels.csv", "--output", "d"] + model,
-        ] { #expect(try run(command).messages.contains("no films of jumping, sitting, turning"), "\(command)") }
-        #expect(try run(["data", "stats", "two.txt", "--labels", "labels.csv"]).output.contains("0 to 1 films a class, median 0"))
+        ] { #expect(try run(command).messages.contains("no videos of jumping, sitting, turning"), "\(command)") }
+        #expect(try run(["data", "stats", "two.txt", "--labels", "labels.csv"]).output.contains("0 to 1 videos a class, median 0"))
         try program.folder.write("id,name\n0,a\n1,b\n", to: "ab.csv")
-        try program.folder.write("film0.mp4 0\nfilm1.mp4 1\nfilm2.mp4 1\n", to: "ab.txt")
-        #expect(try run(["data", "stats", "ab.txt", "--labels", "ab.csv"]).output.contains("1 to 2 films a class, median 1.5"))
+        try program.folder.write("video0.mp4 0\nvideo1.mp4 1\nvideo2.mp4 1\n", to: "ab.txt")
+        #expect(try run(["data", "stats", "ab.txt", "--labels", "ab.csv"]).output.contains("1 to 2 videos a class, median 1.5"))
     }
 
     @Test func tablesSayWhatWasThere() throws {
@@ -127,13 +127,13 @@ import Testing
         #expect(few.output.contains("| K = 2 |") && few.output.contains("K = 4 (2 there)"))
         #expect(few.messages.contains("K = 4: 5 of 5 classes have fewer clips"))
         let novel = try run(["evaluate", "base-to-novel", "--shots", "4", "--output", "novel"] + words)
-        #expect(novel.output.contains("(films of an earlier draw)") && novel.output.contains("mean of 3, 1 different draw") && !novel.output.contains("±"))
-        #expect(novel.messages.contains("holds the films of an earlier draw") || novel.messages.contains("hold the films of an earlier draw"))
+        #expect(novel.output.contains("(videos of an earlier draw)") && novel.output.contains("mean of 3, 1 different draw") && !novel.output.contains("±"))
+        #expect(novel.messages.contains("holds the videos of an earlier draw") || novel.messages.contains("hold the videos of an earlier draw"))
     }
 
-    @Test func brokenFilmsNameTheRemedy() throws {
-        try program.folder.write("no film", to: "bad.mp4")
-        try program.folder.write("film0.mp4 0\nbad.mp4 1\n", to: "bad.txt")
+    @Test func brokenVideosNameTheRemedy() throws {
+        try program.folder.write("no video", to: "bad.mp4")
+        try program.folder.write("video0.mp4 0\nbad.mp4 1\n", to: "bad.txt")
         for command in [
             ["learn", "--train", "bad.txt", "--labels", "labels.csv", "--output", "a"] + model + training,
             ["eval", "--zero-shot", "--val", "bad.txt", "--labels", "labels.csv", "--output", "b"] + model,
@@ -144,8 +144,8 @@ import Testing
     }
 
     @Test func splitsKnowTheRootOfImportedLists() throws {
-        try shell("sh", "-c", "mkdir videos && cp film0.mp4 film1.mp4 videos/")
-        try program.folder.write("film0.mp4 0\nfilm1.mp4 1\n", to: "train.txt")
+        try shell("sh", "-c", "mkdir videos && cp video0.mp4 video1.mp4 videos/")
+        try program.folder.write("video0.mp4 0\nvideo1.mp4 1\n", to: "train.txt")
         try program.folder.write("id,name\n0,a\n1,b\n", to: "names.csv")
         _ = try run(["data", "import", "train.txt", "names.csv", "--root", "videos", "--output", "lists"])
         let split = try run(["data", "split", "--train", "lists/train.txt", "--labels", "lists/labels.csv", "--shots", "1"])
@@ -156,11 +156,11 @@ import Testing
     }
 
     @Test func initTakesDividedAndNestedFolders() throws {
-        try shell("sh", "-c", "for f in train/walk train/run val/walk val/run test/walk annotations; do mkdir -p d/$f; done; for f in train/walk train/run val/walk val/run test/walk; do cp film0.mp4 d/$f/; done; echo x > d/annotations/a.txt")
+        try shell("sh", "-c", "for f in train/walk train/run val/walk val/run test/walk annotations; do mkdir -p d/$f; done; for f in train/walk train/run val/walk val/run test/walk; do cp video0.mp4 d/$f/; done; echo x > d/annotations/a.txt")
         _ = try run(["data", "init", "d", "--allow-shared-videos"])
-        #expect(try text("d/train.txt") == "train/run/film0.mp4 0\ntrain/walk/film0.mp4 1\n" && text("d/val.txt") == "val/run/film0.mp4 0\nval/walk/film0.mp4 1\n")
-        #expect(try text("d/test.txt") == "test/walk/film0.mp4 1\n")
-        try shell("sh", "-c", "mkdir -p n/sports/golf n/sports/tennis n/home/cooking; for f in sports/golf sports/tennis home/cooking; do cp film0.mp4 film1.mp4 n/$f/; done")
+        #expect(try text("d/train.txt") == "train/run/video0.mp4 0\ntrain/walk/video0.mp4 1\n" && text("d/val.txt") == "val/run/video0.mp4 0\nval/walk/video0.mp4 1\n")
+        #expect(try text("d/test.txt") == "test/walk/video0.mp4 1\n")
+        try shell("sh", "-c", "mkdir -p n/sports/golf n/sports/tennis n/home/cooking; for f in sports/golf sports/tennis home/cooking; do cp video0.mp4 video1.mp4 n/$f/; done")
         #expect(try run(["data", "init", "n", "--allow-shared-videos"]).messages.contains("the inner ones name the classes"))
         #expect(try text("n/labels.csv") == "id,name\n0,cooking\n1,golf\n2,tennis\n")
     }

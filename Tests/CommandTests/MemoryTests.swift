@@ -12,7 +12,7 @@ import Testing
     /// The number that the refusal names works, and `plan` says the same.
     @Test(arguments: [("learn", "1"), ("learn", "3"), ("bridge", "2")])
     func theNamedNumberIsEnough(_ command: String, threads: String) throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let flags = Self.flags + ["--threads", threads] + (command == "learn" ? ["--vision-tokens", "2", "--text-tokens", "2"] : [])
         let refused = try program.run([command] + flags + ["--memory", "20M", "--output", "refused"])
         #expect(refused.status == 78, "\(refused.messages)")

@@ -8,9 +8,9 @@ import Testing
     private let program: Program
 
     init() throws {
-        program = try Program.withFilms()
+        program = try Program.withVideos()
         try program.folder.write("id,name\n0,first\n1,second\n2,third\n3,fourth\n4,fifth\n", to: "others.csv")
-        try program.folder.write((5..<9).map { "film\($0).mp4 \($0 % 5)\n" }.joined(), to: "few.txt")
+        try program.folder.write((5..<9).map { "video\($0).mp4 \($0 % 5)\n" }.joined(), to: "few.txt")
         try learn("val.txt", "labels.csv", to: "runs/learn")
         // Of a name that says nothing, and newer.
         try learn("few.txt", "others.csv", to: "runs/mine")
@@ -39,16 +39,16 @@ import Testing
 
     @Test func allTakeTheSameRunWithItsOwnLists() throws {
         let scored = try taken("eval", "--output", "out")
-        #expect(scored.contains("4 films") && scored.contains("fifth") && !scored.contains("waving"))
+        #expect(scored.contains("4 videos") && scored.contains("fifth") && !scored.contains("waving"))
         let record = try evaluation("out")
         #expect(record["list"] as? String == "runs/mine/split/val.txt")
         let model = try #require(record["model"] as? [String: Any])
         #expect(model["prompts"] as? String == "runs/mine/prompts/best.safetensors")
-        #expect(try taken("predict", "film0.mp4").contains("second"))
+        #expect(try taken("predict", "video0.mp4").contains("second"))
         _ = try taken("export", "--output", "copy.safetensors")
         #expect(try Digest.ofFile(program.folder.path("copy.safetensors")) == Digest.ofFile(program.folder.path("runs/mine/prompts/best.safetensors")))
         _ = try taken("viz", "confusion", "-o", "confusion.svg")
-        #expect(try String(contentsOfFile: program.folder.path("confusion.svg"), encoding: .utf8).contains("of 4 films"))
+        #expect(try String(contentsOfFile: program.folder.path("confusion.svg"), encoding: .utf8).contains("of 4 videos"))
         _ = try taken("viz", "classes", "-o", "classes.svg")
         _ = try taken("viz", "tsne", "-o", "tsne")
         _ = try taken("viz", "attention", "-o", "attention.png")
@@ -61,15 +61,15 @@ import Testing
         #expect(try program("eval", "--zero-shot", "--output", "zero").status == 0)
         #expect(try evaluation("zero")["list"] as? String == "runs/mine/split/val.txt")
         let setting = try #require(evaluation("zero")["setting"] as? [String: Any])
-        #expect(setting["frames"] as? Int == 2, "as the run looked at films")
+        #expect(setting["frames"] as? Int == 2, "as the run looked at videos")
     }
 
     /// A part that is named is not completed from elsewhere.
     @Test(arguments: [
         "eval --backbone clip.safetensors", "eval --zero-shot --backbone clip.safetensors", "eval --val few.txt --labels others.csv",
-        "eval --prompts copy.safetensors", "predict film0.mp4 --labels others.csv", "predict film0.mp4 --backbone clip.safetensors",
-        "viz tsne --backbone clip.safetensors", "viz tsne --val few.txt --labels others.csv", "viz attention film0.mp4 --labels others.csv",
-        "viz attention film0.mp4 --backbone clip.safetensors", "evaluate zero-shot --val few.txt --labels others.csv",
+        "eval --prompts copy.safetensors", "predict video0.mp4 --labels others.csv", "predict video0.mp4 --backbone clip.safetensors",
+        "viz tsne --backbone clip.safetensors", "viz tsne --val few.txt --labels others.csv", "viz attention video0.mp4 --labels others.csv",
+        "viz attention video0.mp4 --backbone clip.safetensors", "evaluate zero-shot --val few.txt --labels others.csv",
         "evaluate supervised --backbone clip.safetensors", "evaluate retrieval --backbone clip.safetensors",
     ])
     func nothingComesFromElsewhere(_ line: String) throws {
@@ -85,7 +85,7 @@ import Testing
     /// The lists of the run that a file lies in are not another run's.
     @Test func aFileOfARunBringsItsLists() throws {
         let outcome = try program("eval", "--prompts", "runs/learn/prompts/last.safetensors", "--output", "out")
-        #expect(outcome.status == 0 && outcome.output.contains("5 films") && outcome.output.contains("waving"), "\(outcome.messages)")
+        #expect(outcome.status == 0 && outcome.output.contains("5 videos") && outcome.output.contains("waving"), "\(outcome.messages)")
         #expect(try evaluation("out")["list"] as? String == "runs/learn/split/val.txt")
         // A run without a test list has none to bring.
         let learned = try program(

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct OwnershipTests {
     private let program: Program
 
-    init() throws { program = try Program.withFilms() }
+    init() throws { program = try Program.withVideos() }
 
     private static let common = [
         "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
@@ -121,13 +121,13 @@ import Testing
         // A copy of our mark stands for a kind, not for everything.
         try foreign("scores/config.yaml")
         try refused(["learn"] + Self.common + ["-o", "scores"], leaves: "scores", naming: "scores: holds config.yaml")
-        // Refused before a film is opened.
-        try program.folder.write("no film", to: "film3.mp4")
+        // Refused before a video is opened.
+        try program.folder.write("no video", to: "video3.mp4")
         try refused(eval + ["-o", "list.txt/scores"], leaves: "scores", naming: "list.txt")
     }
 
     @Test func retrievalsToo() throws {
-        try program.folder.write("video,caption\nfilm1.mp4,a hand waves\nfilm2.mp4,someone claps\n", to: "captions.csv")
+        try program.folder.write("video,caption\nvideo1.mp4,a hand waves\nvideo2.mp4,someone claps\n", to: "captions.csv")
         let retrieval = ["evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2"]
         try foreign("theirs/metrics.json")
         try refused(retrieval + ["-o", "theirs"], leaves: "theirs", naming: "theirs: holds metrics.json")
@@ -148,13 +148,13 @@ import Testing
         try refused(["viz", "confusion", "confusion.csv", "-o", "theirs"], leaves: "theirs", naming: "theirs/confusion.png: already exists")
         try foreign("plot/b.svg")
         try refused(["data", "stats", "list.txt", "--labels", "labels.csv", "--plot", "plot/b.svg"], leaves: "plot", naming: "plot/b.svg: already exists")
-        let film = ["viz", "attention", "film1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "-o", "film/x.mp4"]
-        try foreign("film/x.mp4")
-        try refused(film, leaves: "film", naming: "film/x.mp4: already exists")
-        #expect(try program.run(film + ["--force"]).status == 0)
-        #expect(try program.run(film).status == 0)
+        let video = ["viz", "attention", "video1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "-o", "video/x.mp4"]
+        try foreign("video/x.mp4")
+        try refused(video, leaves: "video", naming: "video/x.mp4: already exists")
+        #expect(try program.run(video + ["--force"]).status == 0)
+        #expect(try program.run(video).status == 0)
         // The marks are no damage: other programs read the files.
-        let probe = try program.shell("ffprobe -v error -show_entries stream=codec_name -of csv=p=0 film/x.mp4 theirs/a.png 2>&1 || true; ffprobe -v error -show_entries stream=codec_name -of csv=p=0 theirs/a.png; ffprobe -v error -show_entries stream=codec_name -of csv=p=0 film/x.mp4")
+        let probe = try program.shell("ffprobe -v error -show_entries stream=codec_name -of csv=p=0 video/x.mp4 theirs/a.png 2>&1 || true; ffprobe -v error -show_entries stream=codec_name -of csv=p=0 theirs/a.png; ffprobe -v error -show_entries stream=codec_name -of csv=p=0 video/x.mp4")
         #expect(probe.output.contains("png") && probe.output.contains("h264"), "\(probe.output)\(probe.messages)")
     }
 

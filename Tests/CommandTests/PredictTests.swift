@@ -7,7 +7,7 @@ import Testing
 import VideoData
 import vifi_prompt
 
-/// `predict` with a model of random numbers, on films that it makes.
+/// `predict` with a model of random numbers, on videos that it makes.
 @Suite(.serialized) struct PredictTests {
     private let program: Program
     private let prompts: String
@@ -19,8 +19,8 @@ import vifi_prompt
         (prompts, backbone) = (paths.prompts, paths.backbone)
     }
 
-    /// A film of grey levels, 10 frames a second.
-    private func film(_ name: String, frames: Int = 40, shade: Int = 3) throws {
+    /// A video of gray levels, 10 frames a second.
+    private func video(_ name: String, frames: Int = 40, shade: Int = 3) throws {
         try createDirectory(program.folder.path(name).parentDirectory)
         var writer = try VideoWriter(path: program.folder.path(name), width: 48, height: 48, framesPerSecond: 10)
         for index in 0..<frames {
@@ -49,8 +49,8 @@ import vifi_prompt
 
     // MARK: Windows
 
-    @Test func oneWindowSaysWhatTheWholeFilmDoes() throws {
-        try film("a.mp4")
+    @Test func oneWindowSaysWhatTheWholeVideoDoes() throws {
+        try video("a.mp4")
         let whole = try #require(try objects(predict("a.mp4", "--json").output).first)
         for length in ["40f", "4s", "4000ms"] {
             let line = try #require(try objects(predict("a.mp4", "--json", "--window", length).output).first)
@@ -65,7 +65,7 @@ import vifi_prompt
     }
 
     @Test func timeLinesComeInAllForms() throws {
-        try film("a.mp4")
+        try video("a.mp4")
         let outcome = try predict(
             "a.mp4", "--window", "1s", "--stride", "0.5s", "--save", "out/{}.srt", "--save", "out/{}.vtt", "--save", "out/{}.svg",
             "--save", "out/{}.png", "--save", "out/{}.csv", "--save", "out/{}.json")
@@ -77,7 +77,7 @@ import vifi_prompt
         #expect(try text("out/a.svg").contains("</svg>"))
         #expect(try InputFile(path: program.folder.path("out/a.png")).bytes(at: 1, count: 3) == Array("PNG".utf8))
         let rows = try text("out/a.csv").split(separator: "\n")
-        #expect(rows.count == 8 && rows[0] == "film,prompts,start,end,answer,probability,best_class,best_probability")
+        #expect(rows.count == 8 && rows[0] == "video,prompts,start,end,answer,probability,best_class,best_probability")
         #expect(try predict("a.mp4", "--window", "1s", "--stride", "0.5s", "--csv").output == text("out/a.csv"))
         #expect(try predict("a.mp4", "--window", "1s", "--stride", "0.5s", "--jsonl").output == text("out/a.json"))
         // Nothing is overwritten unasked.
@@ -87,32 +87,32 @@ import vifi_prompt
     }
 
     @Test func severalTimeLinesNeedNamesOfTheirOwn() throws {
-        try film("x/a.mp4")
-        try film("y/a.mp4")
+        try video("x/a.mp4")
+        try video("y/a.mp4")
         let one = try predict("x", "--window", "2s", "--save", "a.srt")
         #expect(one.status == 64 && one.messages.contains("Put {} in its name"))
         let twice = try predict("x", "y", "--window", "2s", "--save", "{}.srt")
-        #expect(twice.status == 64 && twice.messages.contains("two films would be saved there"))
+        #expect(twice.status == 64 && twice.messages.contains("two videos would be saved there"))
         #expect(try predict("x", "y", "--window", "2s", "--save", "{dir}/{}.vtt").status == 0)
         #expect(fileExists(program.folder.path("x/a.vtt")) && fileExists(program.folder.path("y/a.vtt")))
     }
 
     @Test func timeLinesGoOnWithTheirAnswers() throws {
-        for name in ["in/a.mp4", "in/b.mp4"] { try film(name) }
+        for name in ["in/a.mp4", "in/b.mp4"] { try video(name) }
         let command = ["predict", "--prompts", prompts, "in", "--window", "1s", "--save", "out/{}.srt", "--save", "out/{}.png", "--output", "out.jsonl"]
         #expect(try program.run(command).status == 0)
-        // A crash between the time line of the second film and its line in the log.
+        // A crash between the time line of the second video and its line in the log.
         let both = try text("out.jsonl")
         try program.folder.write(String(both.split(separator: "\n")[0]) + "\n", to: "out.jsonl")
         let again = try program.run(command)
         #expect(again.status == 0, "\(again.messages)")
         #expect(try text("out.jsonl") == both)
-        // A film that has changed has another time line.
-        try film("in/b.mp4", frames: 60)
+        // A video that has changed has another time line.
+        try video("in/b.mp4", frames: 60)
         #expect(try program.run(command).status == 0)
         #expect(try text("out/b.srt").contains("00:00:06,000"))
         // Somebody else's file stays.
-        try film("in/c.mp4")
+        try video("in/c.mp4")
         try program.folder.write("mine", to: "out/c.srt")
         let foreign = try program.run(command)
         #expect(foreign.status == 74 && foreign.messages.contains("out/c.srt: is there already."))
@@ -122,8 +122,8 @@ import vifi_prompt
 
     // MARK: Answers
 
-    @Test func unlikelyFilmsAreNoneOfTheClasses() throws {
-        try film("a.mp4")
+    @Test func unlikelyVideosAreNoneOfTheClasses() throws {
+        try video("a.mp4")
         let line = try #require(try objects(predict("a.mp4", "--json", "--threshold", "1", "--reject-label", "other").output).first)
         let answer = try #require(line["answer"] as? [String: Any])
         #expect(answer["name"] as? String == "other" && answer["label"] == nil && answer["probability"] == nil)
@@ -137,7 +137,7 @@ import vifi_prompt
     }
 
     @Test func eachPromptFileAnswersForItself() throws {
-        try film("a.mp4")
+        try video("a.mp4")
         // Other prompts on the same backbone.
         let model = SmallModel()
         var other = PromptFile(
@@ -166,10 +166,10 @@ import vifi_prompt
     }
 
     @Test func viewsAndQuirksTakeEffect() throws {
-        try film("a.mp4")
+        try video("a.mp4")
         let plain = try predict("a.mp4", "--json").output
         #expect(try predict("a.mp4", "--json", "--views", "1x1").output == plain)
-        for arguments in [["--views", "4x3"], ["--compat", "imagenet-normalisation"], ["--compat", "half-inputs"]] {
+        for arguments in [["--views", "4x3"], ["--compat", "imagenet-normalization"], ["--compat", "half-inputs"]] {
             let outcome = try program.run(["predict", "a.mp4", "--json", "--prompts", prompts] + arguments)
             #expect(outcome.status == 0 && outcome.output != plain, "\(arguments)")
         }
@@ -181,22 +181,22 @@ import vifi_prompt
     // MARK: Folders
 
     @Test func answersAreKeptAndNotMadeTwice() throws {
-        for name in ["in/a.mp4", "in/b.mp4", "in/deep/c.mp4"] { try film(name) }
-        try program.folder.write("no film", to: "in/notes.txt")
-        try program.folder.write("not a film either", to: "in/bad.mp4")
+        for name in ["in/a.mp4", "in/b.mp4", "in/deep/c.mp4"] { try video(name) }
+        try program.folder.write("no video", to: "in/notes.txt")
+        try program.folder.write("not a video either", to: "in/bad.mp4")
         let first = try predict("in", "--output", "out.jsonl")
-        // The bad film is told, and decides the status.
+        // The bad video is told, and decides the status.
         #expect(first.status == 65 && first.messages.contains("in/bad.mp4: is a text file, not a video."))
-        #expect(first.messages.contains("in: 3 films; passed over: 1 file that is no film, 1 folder (--recursive looks into them)"))
+        #expect(first.messages.contains("in: 3 videos; passed over: 1 file that is no video, 1 folder (--recursive looks into them)"))
         let lines = try objects(text("out.jsonl"))
-        #expect(lines.map { $0["film"] as? String } == ["in/a.mp4", "in/b.mp4", "in/bad.mp4"])
+        #expect(lines.map { $0["video"] as? String } == ["in/a.mp4", "in/b.mp4", "in/bad.mp4"])
         #expect(lines.compactMap { $0["error"] as? String } == ["in/bad.mp4: is a text file, not a video."])
         let whole = try text("out.jsonl")
         let again = try predict("in", "--output", "out.jsonl")
-        #expect(again.status == 0 && again.messages.contains("3 of 3 films are answered already; 1 of them could not be read"))
+        #expect(again.status == 0 && again.messages.contains("3 of 3 videos are answered already; 1 of them could not be read"))
         #expect(try text("out.jsonl") == whole)
-        // A new film, a mended one and one more folder.
-        try film("in/bad.mp4")
+        // A new video, a mended one and one more folder.
+        try video("in/bad.mp4")
         #expect(try predict("in", "--recursive", "--output", "out.jsonl").status == 0)
         #expect(try objects(text("out.jsonl")).count == 5)
         #expect(try text("out.jsonl").hasPrefix(whole))
@@ -212,8 +212,8 @@ import vifi_prompt
     }
 
     @Test func aForeignFileIsNotAppendedTo() throws {
-        try film("in/a.mp4")
-        for content in ["id,name\n0,a\n", "{\"film\":\"x\"}\n", "{}\n"] {
+        try video("in/a.mp4")
+        for content in ["id,name\n0,a\n", "{\"video\":\"x\"}\n", "{}\n"] {
             try program.folder.write(content, to: "mine.log")
             let outcome = try predict("in", "--output", "mine.log")
             #expect(outcome.status == 74 && outcome.messages.contains("mine.log:1: is no answer of `predict --output`"))
@@ -221,9 +221,9 @@ import vifi_prompt
         }
     }
 
-    @Test func failingAtTheFirstBadFilm() throws {
+    @Test func failingAtTheFirstBadVideo() throws {
         try program.folder.write("x", to: "a.mp4")
-        try film("b.mp4")
+        try video("b.mp4")
         let outcome = try predict("a.mp4", "b.mp4", "--on-bad-video", "fail", "--output", "out.jsonl")
         #expect(outcome.status == 65 && outcome.output == "")
         #expect(try text("out.jsonl") == "")
@@ -236,11 +236,11 @@ import vifi_prompt
 
     @Test func aWatchedFolderIsAnsweredUntilASignal() throws {
         try createDirectory(program.folder.path("in"))
-        try film("in/a.mp4")
+        try video("in/a.mp4")
         let arguments = [
             "predict", "in", "--prompts", prompts, "--watch", "--every", "100ms", "--settle", "300ms", "--output", "out.jsonl", "--json",
         ]
-        try film("stock/b.mp4")
+        try video("stock/b.mp4")
         let late = Process()
         late.executableURL = URL(fileURLWithPath: "/bin/sh")
         late.currentDirectoryURL = URL(fileURLWithPath: program.folder.path)
@@ -254,31 +254,31 @@ import vifi_prompt
         ]
         try late.run()
         let status = try program.signal(SIGINT, whenThere: "done", arguments)
-        // As without --watch: one film could not be read.
+        // As without --watch: one video could not be read.
         #expect(status == 65, "\(program.lastMessages)")
         let lines = try objects(text("out.jsonl"))
-        #expect(Set(lines.compactMap { $0["film"] as? String }) == ["in/a.mp4", "in/b.mp4", "in/c.mp4"])
-        #expect(lines.filter { $0["error"] != nil }.compactMap { $0["film"] as? String } == ["in/c.mp4"])
-        #expect(program.lastMessages.contains("2 films answered, nothing is waiting"))
+        #expect(Set(lines.compactMap { $0["video"] as? String }) == ["in/a.mp4", "in/b.mp4", "in/c.mp4"])
+        #expect(lines.filter { $0["error"] != nil }.compactMap { $0["video"] as? String } == ["in/c.mp4"])
+        #expect(program.lastMessages.contains("2 videos answered, nothing is waiting"))
     }
 
     @Test func anInterruptedBatchGoesOn() throws {
-        for index in 0..<12 { try film("in/\(index).mp4", frames: 150) }
+        for index in 0..<12 { try video("in/\(index).mp4", frames: 150) }
         let arguments = ["predict", "in", "--prompts", prompts, "--window", "1s", "--stride", "100ms", "--output", "out.jsonl"]
         let status = try program.signal(SIGTERM, whenThere: "out.jsonl", arguments)
         // It may have been quicker than the signal.
         #expect(status == 75 || status == 0, "\(program.lastMessages)")
         let rest = try program.run(arguments)
         #expect(rest.status == 0)
-        let films = try objects(text("out.jsonl")).compactMap { $0["film"] as? String }
-        #expect(films.count == 12 && Set(films).count == 12)
+        let videos = try objects(text("out.jsonl")).compactMap { $0["video"] as? String }
+        #expect(videos.count == 12 && Set(videos).count == 12)
     }
 
     // MARK: Isolation
 
     @Test func decodingElsewhereGivesTheSame() throws {
-        try film("in/a.mp4")
-        try film("in/b.mp4", shade: 5)
+        try video("in/a.mp4")
+        try video("in/b.mp4", shade: 5)
         try program.folder.write("nonsense", to: "in/c.mp4")
         for window in [["--window", "1s"], []] {
             let arguments = ["predict", "in", "--prompts", prompts, "--json"] + window
@@ -293,23 +293,23 @@ import vifi_prompt
         ("echo '{\"frameCount\":9,\"outlook\":{\"byteCount\":9}}'; read l; echo '{\"frames\":[{\"width\":70000,\"height\":9,\"points\":[]}]}'", ""),
         ("sleep 30", "it did not answer"),
     ])
-    func aWorkerThatFailsCostsOneFilm(_ script: String, _ how: String) throws {
-        let films = IsolatedFilms(
+    func aWorkerThatFailsCostsOneVideo(_ script: String, _ how: String) throws {
+        let videos = IsolatedVideos(
             shortSide: 32, program: "/bin/sh", arguments: ["-c", "echo '\"ready\"'; read line; \(script)"], patience: 0.5)
         let error = #expect(throws: IsolationError.self) {
-            _ = try films.frames(of: "film.mp4", choosing: { _ in [0] }, converting: { $0 })
+            _ = try videos.frames(of: "video.mp4", choosing: { _ in [0] }, converting: { $0 })
         }
         #expect(error?.exitStatus == .badData)
-        #expect(error?.description.hasPrefix("film.mp4: the decoder crashed on it (\(how)") == true, "\(String(describing: error))")
-        let request = FilmStreamRequest(
-            path: "film.mp4", grids: [WindowGrid(window: .seconds(1), stride: .seconds(1), sampleCount: 1)], shortSide: 32, batchCount: 1)
-        #expect(throws: IsolationError.self) { _ = try films.stream(request).next() }
+        #expect(error?.description.hasPrefix("video.mp4: the decoder crashed on it (\(how)") == true, "\(String(describing: error))")
+        let request = VideoStreamRequest(
+            path: "video.mp4", grids: [WindowGrid(window: .seconds(1), stride: .seconds(1), sampleCount: 1)], shortSide: 32, batchCount: 1)
+        #expect(throws: IsolationError.self) { _ = try videos.stream(request).next() }
     }
 
     @Test func withoutProcessesNobodyDecodes() {
-        let films = IsolatedFilms(shortSide: 32, program: "/nowhere/at/all")
+        let videos = IsolatedVideos(shortSide: 32, program: "/nowhere/at/all")
         let error = #expect(throws: IsolationError.self) {
-            _ = try films.frames(of: "film.mp4", choosing: { _ in [0] }, converting: { $0 })
+            _ = try videos.frames(of: "video.mp4", choosing: { _ in [0] }, converting: { $0 })
         }
         #expect(error?.exitStatus == .unavailable && error?.description.contains("cannot be started: No such file") == true)
     }
@@ -324,18 +324,18 @@ import vifi_prompt
         let new = [("a", "a", 0.9, 1), ("b", "a", 0.6, 2), ("b", "b", 0.8, 1)].map {
             "{\"video\":\"v\",\"label\":\"\($0.0)\",\"predicted\":\"\($0.1)\",\"probability\":\($0.2),\"rank\":\($0.3),\"top\":[]}"
         }
-        try program.folder.write("{\"film\":\"x\",\"scores\":[{\"label\":0,\"name\":\"a\",\"probability\":0.7}]}\n", to: "out.jsonl")
+        try program.folder.write("{\"video\":\"x\",\"scores\":[{\"label\":0,\"name\":\"a\",\"probability\":0.7}]}\n", to: "out.jsonl")
         for lines in [old, new] {
             try program.folder.write(lines.joined(separator: "\n") + "\n", to: "predictions.jsonl")
             let outcome = try program("thresholds", "predictions.jsonl", "--at", "0,0.75", "--accuracy", "90", "--outsiders", "out.jsonl")
             #expect(
                 outcome.output == """
-                    3 films, 1 outsider
+                    3 videos, 1 outsider
                     threshold  answered  coverage  right  accuracy  outsiders answered
                          0.00         3   100.0 %      2    66.7 %         1 (100.0 %)
                          0.75         2    66.7 %      2   100.0 %           0 (0.0 %)
                     90 % of the answers are right at --threshold 0.6001, the lowest: 66.7 % answered, 100.0 % of these right, 1 outsider answered
-                    most films are dealt with rightly at --threshold 0.7001: 66.7 % answered, 100.0 % of these right, 0 outsiders answered
+                    most videos are dealt with rightly at --threshold 0.7001: 66.7 % answered, 100.0 % of these right, 0 outsiders answered
 
                     """, "\(outcome.messages)")
         }

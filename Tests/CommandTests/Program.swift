@@ -7,8 +7,8 @@ struct Program {
     let folder: TemporaryDirectory
     /// Where it finds what comes with it.
     var home = packageRoot
-    /// Where the pocket world's films lie; nil for a folder of its own.
-    var films: String?
+    /// Where the pocket world's videos lie; nil for a folder of its own.
+    var videos: String?
 
     init() throws { folder = try TemporaryDirectory() }
 
@@ -147,7 +147,7 @@ struct Program {
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         process.environment = [
-            "VIFI_PROMPT_HOME": home, "VIFI_PROMPT_DATA": films ?? folder.path("data"), "COLUMNS": "100", "TERM": "xterm",
+            "VIFI_PROMPT_HOME": home, "VIFI_PROMPT_DATA": videos ?? folder.path("data"), "COLUMNS": "100", "TERM": "xterm",
         ].merging(environment) { _, given in given }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: streams[0]))

@@ -29,9 +29,9 @@ struct RankCommandTests {
 
     private func count(_ text: String, in messages: String) -> Int { messages.components(separatedBy: text).count - 1 }
 
-    /// Ten films at four a step: the last step of an epoch has fewer clips than three ranks would like.
+    /// Ten videos at four a step: the last step of an epoch has fewer clips than three ranks would like.
     @Test func learningIsTheSameBytes() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let alone = try program.run(arguments("learn", epochs: 4, output: "alone"))
         #expect(alone.status == 0, "\(alone.messages)")
         for ranks in 1...3 {
@@ -45,7 +45,7 @@ struct RankCommandTests {
     }
 
     @Test func bridgesAgree() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         func losses(_ output: String) throws -> [Float] {
             try log(program, output).compactMap { $0.split(separator: ",").first { $0.hasPrefix("\"loss\":") }.flatMap { Float($0.dropFirst(7)) } }
         }
@@ -64,7 +64,7 @@ struct RankCommandTests {
     /// The others end with it, and the run goes on with one rank more, and with none.
     @Test(arguments: [0, 1])
     func aDeadRankEndsTheRun(_ rank: Int) throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         #expect(try program.run(arguments("learn", epochs: 60, output: "alone")).status == 0)
         let dead = try program.stopRanks(2, arguments("learn", epochs: 60, output: "dead"), whenThere: "dead/prompts/last.safetensors", signal: SIGKILL, rank: rank)
         #expect(dead.status != 0, "\(dead.messages)")
@@ -78,7 +78,7 @@ struct RankCommandTests {
     /// To one rank, which tells the others.
     @Test(arguments: [(SIGUSR1, 1), (SIGTERM, 0), (SIGTERM, 1)])
     func signalsStopAllRanksTogether(_ number: Int32, _ rank: Int) throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let stopped = try program.stopRanks(
             2, arguments("learn", epochs: 200, output: "stopped"), whenThere: "stopped/prompts/last.safetensors", signal: number, rank: rank)
         #expect(stopped.status == 75 && count("stopped on request after step ", in: stopped.messages) == 1, "\(stopped.messages)")
@@ -87,15 +87,15 @@ struct RankCommandTests {
     }
 
     @Test func errorsAreToldOnce() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let missing = try program.ranks(2, arguments("learn", epochs: 1, output: "x").map { $0 == "list.txt" ? "none.txt" : $0 })
         #expect(missing.status == 66 && count("none.txt: no such file", in: missing.messages) == 1, "\(missing.status) \(missing.messages)")
         let flags = try program.ranks(2, ["learn", "--nonsense"])
         #expect(flags.status == 64 && count("--nonsense", in: flags.messages) == 1, "\(flags.messages)")
-        try program.folder.write("no film", to: "film3.mp4")
-        let film = try program.ranks(3, arguments("learn", epochs: 1, output: "film"))
-        #expect(film.status == 65 && count("film3.mp4", in: film.messages) == 1, "\(film.status) \(film.messages)")
-        let taken = try program.ranks(2, arguments("learn", epochs: 1, output: "film"))
+        try program.folder.write("no video", to: "video3.mp4")
+        let video = try program.ranks(3, arguments("learn", epochs: 1, output: "video"))
+        #expect(video.status == 65 && count("video3.mp4", in: video.messages) == 1, "\(video.status) \(video.messages)")
+        let taken = try program.ranks(2, arguments("learn", epochs: 1, output: "video"))
         #expect(count("it holds a run already", in: taken.messages) == 1 && taken.status == 74, "\(taken.status) \(taken.messages)")
         // Left out by all ranks alike.
         let skipping = ["--on-bad-video", "skip"]
@@ -107,7 +107,7 @@ struct RankCommandTests {
     }
 
     @Test func seedsGoOneAfterTheOther() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let shared = try program.ranks(2, arguments("learn", epochs: 2, output: "shared") + ["--seeds", "1,2"])
         #expect(shared.status == 0 && count("mean ± deviation, n = 2", in: shared.output) == 1, "\(shared.messages)")
         #expect(try program.run(arguments("learn", epochs: 2, output: "alone") + ["--seeds", "1,2"]).status == 0)
@@ -120,7 +120,7 @@ struct RankCommandTests {
     /// Equal runs that overwrite one another are refused, by the first of them alone.
     @Test(arguments: [("SLURM_NTASKS", "SLURM_PROCID"), ("PMI_SIZE", "PMI_RANK"), ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")])
     func severalProcessesOfOneRankAreRefused(_ size: String, _ rank: String) throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let flags = ["learn", "--train", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--epochs", "1", "--output", "x"]
         let first = try program.run(flags, environment: Program.launcherEnvironment.merging([size: "4", rank: "0"]) { $1 })
         #expect(first.status == 69 && first.messages.contains("\(size)=4 says that 4 processes were started together"), "\(first.messages)")
@@ -135,7 +135,7 @@ struct RankCommandTests {
 @Suite(.serialized, .timeLimit(.minutes(2))) struct SlurmArrayTests {
     /// The script is whole: the shell reads it, and an element of it runs, goes on, and is summed up.
     @Test func anElementRuns() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let planned = try program.run([
             "plan", "--emit", "slurm-array", "learn", "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone",
             "clip.safetensors", "--frames", "2", "--epochs", "1", "--vision-tokens", "2", "--text-tokens", "2", "--seeds", "3,5", "--vary",
@@ -158,9 +158,9 @@ struct RankCommandTests {
         #expect(again.status == 0 && again.messages.contains("there is nothing to go on with"), "\(again.messages)")
         let none = try program.script("array.sh", environment: ["SLURM_ARRAY_TASK_ID": "8", "PATH": "/usr/bin:/bin"])
         #expect(none.status == 64)
-        let summary = try program("summarise", "runs/learn-array")
+        let summary = try program("summarize", "runs/learn-array")
         #expect(summary.status == 0 && summary.output.hasPrefix(folder) && summary.output.contains("mean ± deviation, n = 2"), "\(summary.output)")
-        #expect(try program("summarise", ".").status == 0)
+        #expect(try program("summarize", ".").status == 0)
         #expect(try program("plan", "learn", "--vary", "shots=1").status == 64)
     }
 }

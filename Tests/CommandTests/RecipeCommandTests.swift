@@ -13,7 +13,7 @@ import Testing
         let groups = outcome.output.components(separatedBy: "\n\n").map { $0.split(separator: "\n").map(String.init) }
         let lines = groups.flatMap { $0 }
         #expect(
-            lines.contains("few-shot/fine-tune                  Fine-tune CLIP as a whole on a few clips of each class of your own films."))
+            lines.contains("few-shot/fine-tune                  Fine-tune CLIP as a whole on a few clips of each class of your own videos."))
         #expect(lines.allSatisfy { $0.count > 36 && $0.dropFirst(34).hasPrefix("  ") })
         // A group a folder, and numbers in their order.
         #expect(groups.allSatisfy { Set($0.map { $0.prefix { $0 != "/" } }).count == 1 })

@@ -3,11 +3,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a report says of films that are not the paper's, of mixed folders and of runs that came to nothing.
+/// What a report says of videos that are not the paper's, of mixed folders and of runs that came to nothing.
 @Suite(.serialized) struct ReportHonestyTests {
     private let program: Program
 
-    init() throws { program = try Program.withFilms() }
+    init() throws { program = try Program.withVideos() }
 
     private func run(_ words: String...) throws {
         let outcome = try program.run(words)
@@ -38,7 +38,7 @@ import Testing
         #expect(try page("hmdb.html").contains("Paper, table 1") && page("hmdb.html").contains("HMDB-51"))
         // As many classes of one's own, in folders that are called like data sets.
         try program.folder.write(labels((0..<51).map { "my move \($0)" }), to: "hmdb51/labels.csv")
-        try program.folder.write((0..<10).map { "film\($0).mp4 \($0 % 5)\n" }.joined(), to: "hmdb51/something-ucf-k400.txt")
+        try program.folder.write((0..<10).map { "video\($0).mp4 \($0 % 5)\n" }.joined(), to: "hmdb51/something-ucf-k400.txt")
         try evaluate("hmdb51/labels.csv", list: "hmdb51/something-ucf-k400.txt", to: "own/hmdb51/kinetics-400")
         try run("report", "own", "-o", "own.html")
         #expect(try !page("own.html").contains("Paper, table 1"))
@@ -61,11 +61,11 @@ import Testing
 
     /// Folders may be called as the pocket world's are.
     @Test func aNameMakesNoPocketWorld() throws {
-        try program.folder.write((0..<10).map { "../film\($0).mp4 \($0 % 5)\n" }.joined(), to: "x.txt")
+        try program.folder.write((0..<10).map { "../video\($0).mp4 \($0 % 5)\n" }.joined(), to: "x.txt")
         try createDirectory(program.folder.path("pocket-videos"))
-        for film in 0..<10 {
+        for video in 0..<10 {
             try FileManager.default.copyItem(
-                atPath: program.folder.path("film\(film).mp4"), toPath: program.folder.path("pocket-videos/film\(film).mp4"))
+                atPath: program.folder.path("video\(video).mp4"), toPath: program.folder.path("pocket-videos/video\(video).mp4"))
         }
         try FileManager.default.copyItem(atPath: program.folder.path("list.txt"), toPath: program.folder.path("pocket-videos/list.txt"))
         let outcome = try program(
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test func aRunThatDiedOnItsFirstClipIsShown() throws {
-        for name in ["bad0.mp4", "bad1.mp4"] { try program.folder.write("no film, \(name)", to: name) }
+        for name in ["bad0.mp4", "bad1.mp4"] { try program.folder.write("no video, \(name)", to: name) }
         try program.folder.write("bad0.mp4 0\nbad1.mp4 1\n", to: "bad.txt")
         let dead = try program(
             "learn", "--train", "bad.txt", "--val", "val.txt", "--allow-untrained-classes", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "1",
@@ -111,6 +111,6 @@ import Testing
             + names.enumerated().map { index, name in ([name] + (0..<1100).map { $0 == (index + 1) % 1100 ? "2" : "0" }).joined(separator: ",") + "\n" }.joined()
         try program.folder.write(table, to: "wide.csv")
         let wide = try program("viz", "confusion", "wide.csv", "-o", "wide.svg")
-        #expect(wide.status == 0 && wide.messages.contains("c0 → c1: 2 of 2 films"), "\(wide.messages)")
+        #expect(wide.status == 0 && wide.messages.contains("c0 → c1: 2 of 2 videos"), "\(wide.messages)")
     }
 }

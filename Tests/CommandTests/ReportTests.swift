@@ -11,7 +11,7 @@ import VideoData
 @Suite(.serialized) struct ReportTests {
     private let program: Program
 
-    init() throws { program = try Program.withFilms() }
+    init() throws { program = try Program.withVideos() }
 
     private func text(_ name: String) throws -> String { try String(contentsOfFile: program.folder.path(name), encoding: .utf8) }
     private func write(_ text: String, to name: String) throws {
@@ -63,9 +63,9 @@ import VideoData
         #expect(page.fault == nil, sourceLocation: sourceLocation)
         for (element, attributes) in page.elements {
             for (attribute, value) in attributes where ["src", "href", "data", "action", "srcset", "style"].contains(attribute) {
-                // Links to films of this machine are followed by a click alone.
-                let isOfFilm = element == "a" && value.hasPrefix("file:///")
-                #expect(value.hasPrefix("data:") || value.hasPrefix("#") || isOfFilm, "\(element) \(attribute)=\(value.prefix(60))", sourceLocation: sourceLocation)
+                // Links to videos of this machine are followed by a click alone.
+                let isOfVideo = element == "a" && value.hasPrefix("file:///")
+                #expect(value.hasPrefix("data:") || value.hasPrefix("#") || isOfVideo, "\(element) \(attribute)=\(value.prefix(60))", sourceLocation: sourceLocation)
             }
             #expect(!attributes.keys.contains { $0.hasPrefix("on") }, sourceLocation: sourceLocation)
         }
@@ -90,7 +90,7 @@ import VideoData
             "Two seeds & more", "seeds/seed1", "training.seed", "What differs between runs", "mean ± deviation of the sample", "clapping",
             "taken for", "peak memory", "No number of the paper stands beside",
         ] { #expect(page.words.contains(words), "\(words)") }
-        // Own films have no place in the paper's tables.
+        // Own videos have no place in the paper's tables.
         #expect(!page.words.contains("Paper, table"))
         // Two seeds differ in the seed alone.
         #expect(page.all("tr").count { $0["class"] == "differs" } == 1)
@@ -99,9 +99,9 @@ import VideoData
         #expect(page.all("img").contains { $0["src"]?.hasPrefix("data:image/png;base64,") == true })
         #expect(page.all("img").allSatisfy { $0["alt"]?.isEmpty == false })
         #expect(!page.words.contains("pocket world"))
-        // Films can be opened from where they were taken for something else.
-        let films = page.all("a").compactMap { $0["href"] }.filter { $0.hasPrefix("file:") }.compactMap { URL(string: $0)?.path }
-        #expect(!films.isEmpty && films.allSatisfy { $0.hasSuffix(".mp4") && FileManager.default.fileExists(atPath: $0) }, "\(films)")
+        // Videos can be opened from where they were taken for something else.
+        let videos = page.all("a").compactMap { $0["href"] }.filter { $0.hasPrefix("file:") }.compactMap { URL(string: $0)?.path }
+        #expect(!videos.isEmpty && videos.allSatisfy { $0.hasSuffix(".mp4") && FileManager.default.fileExists(atPath: $0) }, "\(videos)")
 
         // Nothing is replaced unasked; the same folders give the same page.
         #expect(try program("report", "runs", "-o", "out/page.html").status == 74)
@@ -122,14 +122,14 @@ import VideoData
         #expect(try !text("page.html").contains("<script>alert"))
     }
 
-    @Test func filmsThatAreGoneAreNamed() throws {
+    @Test func videosThatAreGoneAreNamed() throws {
         try work()
-        for film in 0..<9 { try FileManager.default.removeItem(atPath: program.folder.path("film\(film).mp4")) }
-        try write("no film", to: "film9.mp4")
+        for video in 0..<9 { try FileManager.default.removeItem(atPath: program.folder.path("video\(video).mp4")) }
+        try write("no video", to: "video9.mp4")
         try run("report", "runs/eval", "-o", "page.html")
         let page = try page("page.html")
-        #expect(page.words.contains("The film is not there any more"))
-        try run("report", "runs/eval", "-o", "few.html", "--films", "1")
+        #expect(page.words.contains("The video is not there any more"))
+        try run("report", "runs/eval", "-o", "few.html", "--videos", "1")
         #expect(try self.page("few.html").words.contains("1 of "))
     }
 
@@ -138,7 +138,7 @@ import VideoData
         try run("report", "runs/eval", "-o", "page.html", "--attention", "2", "--tsne", "--backbone", "clip.safetensors")
         let page = try page("page.html")
         #expect(page.words.contains("relevance in the last block for the class that it was taken for"))
-        #expect(page.words.contains("V-measure") && page.words.contains("10 films of 5 classes"))
+        #expect(page.words.contains("V-measure") && page.words.contains("10 videos of 5 classes"))
         // Another backbone would explain nothing.
         try SmallModel(seed: 9).backbone.save(to: program.folder.path("other.safetensors"))
         #expect(try program("report", "runs/eval", "-o", "x.html", "--attention", "1", "--backbone", "other.safetensors").status != 0)
@@ -165,9 +165,9 @@ import VideoData
         try refused("runs/eval/per_class.csv", classes.replacing("waving,2", with: "waving,-2"), "line 2", "no counts")
         try refused("runs/eval/per_class.csv", classes.replacing("waving,2", with: "waving,3"), "evaluation.json says 10")
         try refused("runs/eval/confusion.csv", "truth,a\nb,1\n", "line 2")
-        let films = try text("runs/eval/predictions.jsonl")
-        try refused("runs/eval/predictions.jsonl", String(films.dropLast(20)), "line 10")
-        try refused("runs/eval/predictions.jsonl", films.split(separator: "\n").dropLast().joined(separator: "\n"), "9 of 10 films")
+        let videos = try text("runs/eval/predictions.jsonl")
+        try refused("runs/eval/predictions.jsonl", String(videos.dropLast(20)), "line 10")
+        try refused("runs/eval/predictions.jsonl", videos.split(separator: "\n").dropLast().joined(separator: "\n"), "9 of 10 videos")
         try refused("runs/seeds/seed1/finished.json", "[]", "finished.json")
         try refused("runs/seeds/seed1/config.yaml", "a: [", status: 78, "config.yaml")
         let log = try text("runs/seeds/seed1/metrics.jsonl")
@@ -185,7 +185,7 @@ import VideoData
         #expect(try program("report", "nowhere", "-o", "x.html").status == 66)
         #expect(try program("report", "list.txt", "-o", "x.html").status == 66)
         #expect(try program("report", "empty", "-o", "x.pdf").status == 64)
-        #expect(try program("report", "empty", "--films", "-1").status == 64)
+        #expect(try program("report", "empty", "--videos", "-1").status == 64)
     }
 
     /// A grid, a retrieval and a layout, as their commands leave them, and a picture that wants to run.
@@ -201,7 +201,7 @@ import VideoData
             to: "all/retrieval/metrics.json")
         let agreement = #"{"completeness":0.5,"homogeneity":0.5,"v_measure":0.5}"#
         try write(
-            #"{"backbone":"b","backbone_digest":"d","class_list_digest":"c","clusters":2,"divergence":0.5,"embedding":\#(agreement),"films":4,"frames":2,"iterations":1000,"list":"l.txt","method":"exact","perplexity":2,"plane":\#(agreement),"seed":1}"#,
+            #"{"backbone":"b","backbone_digest":"d","class_list_digest":"c","clusters":2,"divergence":0.5,"embedding":\#(agreement),"videos":4,"frames":2,"iterations":1000,"list":"l.txt","method":"exact","perplexity":2,"plane":\#(agreement),"seed":1}"#,
             to: "all/tsne/metrics.json")
         try write("<svg xmlns=\"http://www.w3.org/2000/svg\"/>", to: "all/tsne/tsne.svg")
         try run("report", "all", "-o", "page.html")
@@ -211,7 +211,7 @@ import VideoData
         }
         #expect(!page.words.contains("Paper, table"))
         #expect(page.all("img").count { $0["src"]?.hasPrefix("data:image/svg") == true } == 2)
-        try write("#!/bin/sh", to: "all/tsne/film-attention.png")
+        try write("#!/bin/sh", to: "all/tsne/video-attention.png")
         #expect(try program("report", "all", "-o", "y.html").status == 65)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 import VideoData
 import WeightFiles
 
-/// `retrieval`, and `learn` and `bridge` with captions, on ten small films with a model of random numbers.
+/// `retrieval`, and `learn` and `bridge` with captions, on ten small videos with a model of random numbers.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct RetrievalCommandTests {
     private let program: Program
 
@@ -13,16 +13,16 @@ import WeightFiles
         program = try Program()
         try SmallModel().backbone.save(to: program.folder.path("clip.safetensors"))
         var rows = "video,caption\n"
-        for film in 0..<10 {
-            var writer = try VideoWriter(path: program.folder.path("film\(film).mp4"), width: 48, height: 40, framesPerSecond: 25)
+        for video in 0..<10 {
+            var writer = try VideoWriter(path: program.folder.path("video\(video).mp4"), width: 48, height: 40, framesPerSecond: 25)
             for frame in 0..<6 {
-                try writer.append((0..<48 * 40 * 3).map { UInt8(truncatingIfNeeded: ($0 * (film + 3)) / 7 + frame * 20 + film * 11) })
+                try writer.append((0..<48 * 40 * 3).map { UInt8(truncatingIfNeeded: ($0 * (video + 3)) / 7 + frame * 20 + video * 11) })
             }
             try writer.finish()
-            rows += "film\(film).mp4,\"number \(film), moving\"\n"
+            rows += "video\(video).mp4,\"number \(video), moving\"\n"
         }
-        // Two films have two captions, and one caption is said of two films.
-        try program.folder.write(rows + "film3.mp4,stripes that wander\nfilm4.mp4,\"number 5, moving\"\n", to: "captions.csv")
+        // Two videos have two captions, and one caption is said of two videos.
+        try program.folder.write(rows + "video3.mp4,stripes that wander\nvideo4.mp4,\"number 5, moving\"\n", to: "captions.csv")
     }
 
     private func run(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> Program.Outcome {
@@ -95,7 +95,7 @@ import WeightFiles
         #expect(abs(report.metrics.text_to_video.r5 - 100 * Double(first.count { $0 <= 5 }) / 12) < 1e-9)
         #expect(abs(report.metrics.text_to_video.mean_rank - Double(first.reduce(0, +)) / 12) < 1e-9)
         #expect(report.metrics.video_to_text.queries == 10 && report.metrics.video_to_text.tied > 0)
-        #expect(rows[0].hasPrefix("text_to_video,film0.mp4,\"number 0, moving\","))
+        #expect(rows[0].hasPrefix("text_to_video,video0.mp4,\"number 0, moving\","))
 
         struct Line: Decodable {
             struct Candidate: Decodable {
@@ -116,7 +116,7 @@ import WeightFiles
     }
 
     @Test func longCaptionsAreCutAndCounted() throws {
-        try program.folder.write("video,caption\nfilm0.mp4,\(String(repeating: "long ", count: 40))\nfilm1.mp4,short\n", to: "long.csv")
+        try program.folder.write("video,caption\nvideo0.mp4,\(String(repeating: "long ", count: 40))\nvideo1.mp4,short\n", to: "long.csv")
         let arguments = ["evaluate", "retrieval", "--captions", "long.csv", "--backbone", "clip.safetensors", "--frames", "2"]
         let plain = try program.run(arguments)
         #expect(plain.status == 0 && plain.messages.contains("1 of 2 captions has more than 77 tokens and loses its end."), "\(plain.messages)")
@@ -127,8 +127,8 @@ import WeightFiles
     @Test func refusesWithItsStatus() throws {
         try program.folder.write("video,caption\n../x.mp4,a\n", to: "climbs.csv")
         try program.folder.write("video,caption\nnone.mp4,a\n", to: "missing.csv")
-        try program.folder.write("not a film", to: "text.mp4")
-        try program.folder.write("video,caption\ntext.mp4,a\nfilm1.mp4,b\n", to: "broken.csv")
+        try program.folder.write("not a video", to: "text.mp4")
+        try program.folder.write("video,caption\ntext.mp4,a\nvideo1.mp4,b\n", to: "broken.csv")
         for (list, status, words) in [
             ("climbs.csv", Int32(65), "climbs.csv:2: '../x.mp4' climbs out"), ("missing.csv", 66, "1 of 1 files are missing"),
             ("absent.csv", 66, "no such file"), ("clip.safetensors", 65, "zero byte"), ("broken.csv", 65, "text.mp4"),
@@ -176,7 +176,7 @@ import WeightFiles
     func resumedRunsEndTheSame(_ command: String) throws {
         let whole = try program.run(arguments(command, epochs: 6, output: "whole"))
         #expect(whole.status == 0, "\(whole.messages)")
-        #expect(whole.messages.contains("12 captions of 10 films, 2 frames each"), "\(whole.messages)")
+        #expect(whole.messages.contains("12 captions of 10 videos, 2 frames each"), "\(whole.messages)")
         #expect(whole.output.contains("text → video R@1"), "\(whole.output)")
         #expect(try text("whole/results.csv").hasPrefix("epoch,training_loss,val_text_to_video_r1,val_text_to_video_r5,seconds\n"))
         var status = try program.signal(SIGTERM, whenThere: "parts/checkpoints", arguments(command, epochs: 6, output: "parts"))
@@ -212,7 +212,7 @@ import WeightFiles
         #expect(try results("bounded") == results("all"))
     }
 
-    /// From random weights: films whose captions were learned are found, both ways.
+    /// From random weights: videos whose captions were learned are found, both ways.
     @Test func findsWhatItHasLearned() throws {
         let before = try run("evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--json")
         _ = try run("bridge", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "300",
@@ -221,7 +221,7 @@ import WeightFiles
         _ = try run("evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "tuned/backbone.safetensors", "--frames", "2", "--output", "after")
         let after = try report("after/metrics.json")
         let first = try JSONDecoder().decode(Report.self, from: Data(before.output.utf8))
-        // Chance is a mean rank of 5.5 among films and of 6 among captions.
+        // Chance is a mean rank of 5.5 among videos and of 6 among captions.
         #expect(first.metrics.text_to_video.mean_rank > 4 && first.metrics.video_to_text.mean_rank > 4, "\(first.metrics)")
         #expect(after.metrics.text_to_video.mean_rank < 1.5 && after.metrics.video_to_text.mean_rank < 1.5, "\(after.metrics)")
     }
@@ -230,13 +230,13 @@ import WeightFiles
     @Test func importedListsAreRead() throws {
         try createDirectory(program.folder.path("lists"))
         try program.folder.write(
-            "{\"videos\": [{\"video_id\": \"film1\", \"split\": \"train\"}], \"sentences\": [{\"video_id\": \"film1\", \"caption\": \"a, b\"}, {\"video_id\": \"film2\", \"caption\": \"c\"}]}",
+            "{\"videos\": [{\"video_id\": \"video1\", \"split\": \"train\"}], \"sentences\": [{\"video_id\": \"video1\", \"caption\": \"a, b\"}, {\"video_id\": \"video2\", \"caption\": \"c\"}]}",
             to: "lists/MSRVTT_data.json")
-        try program.folder.write("key,vid_key,video_id,sentence\nret0,msr2,film2,it moves\n", to: "lists/MSRVTT_JSFUSION_test.csv")
-        try program.folder.write("video_id\nfilm1\n", to: "lists/MSRVTT_train.9k.csv")
+        try program.folder.write("key,vid_key,video_id,sentence\nret0,msr2,video2,it moves\n", to: "lists/MSRVTT_JSFUSION_test.csv")
+        try program.folder.write("video_id\nvideo1\n", to: "lists/MSRVTT_train.9k.csv")
         let imported = try run("data", "import", "lists", "--root", ".")
-        #expect(imported.output == "./train.csv: 1 caption of 1 film\n./test.csv: 1 caption of 1 film\n")
-        #expect(try text("train.csv") == "video,caption\nfilm1.mp4,\"a, b\"\n")
+        #expect(imported.output == "./train.csv: 1 caption of 1 video\n./test.csv: 1 caption of 1 video\n")
+        #expect(try text("train.csv") == "video,caption\nvideo1.mp4,\"a, b\"\n")
         #expect(try text("data.json").contains("MSRVTT_train.9k.csv"))
         _ = try run("evaluate", "retrieval", "--captions", "test.csv", "--backbone", "clip.safetensors", "--frames", "2")
         #expect(try program("data", "import", "lists", "--root", ".").status == 74)

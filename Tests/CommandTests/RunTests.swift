@@ -5,7 +5,7 @@ import Testing
 
 /// Runs of the real program that are stopped, killed, robbed of their disk, and go on.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct RunTests {
-    private func world() throws -> Program { try .withFilms() }
+    private func world() throws -> Program { try .withVideos() }
 
     private static let flags = [
         "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
@@ -30,7 +30,7 @@ import Testing
     /// Reliability's K1, small: killed at twenty moments, among them the start, a save and an evaluation.
     @Test(arguments: [("learn", 20), ("bridge", 6)])
     func killedAgainAndAgain(_ command: String, kills: Int) throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let whole = try program.run(arguments(command, epochs: 9, output: "whole"))
         #expect(whole.status == 0, "\(whole.messages)")
         var random = SystemRandomNumberGenerator()
@@ -54,7 +54,7 @@ import Testing
 
     @Test(arguments: [SIGTERM, SIGINT, SIGUSR1])
     func signalsSaveAndEndWithTheirStatus(_ number: Int32) throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         #expect(try program.signal(number, whenThere: "stopped/checkpoints", arguments("learn", epochs: 400, output: "stopped")) == 75)
         let messages = program.lastMessages
         #expect(messages.contains("stopped on request after step ") && messages.contains(" learn --resume stopped"), "\(messages)")
@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test func theNewestUnfinishedRunIsFound() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         #expect(try program("learn", "--resume").status == 66)
         #expect(try program.signal(SIGTERM, whenThere: "runs/learn/checkpoints", Array(arguments("learn", epochs: 40, output: "x").dropLast(2 + 4)) + ["--vision-tokens", "2", "--text-tokens", "2"]) == 75)
         let resumed = try program("learn", "--resume")
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test func resumingTakesNothingElse() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints", arguments("learn", epochs: 400, output: "stopped")) == 75)
         for (flags, status, message) in [
             (["--shots", "2"], Int32(64), "--shots cannot go with --resume"), (["--seed=3"], 64, "--seed cannot go with --resume"),
@@ -88,25 +88,25 @@ import Testing
         #expect(try program("learn", "stopped").status == 64)
         #expect(try program("bridge", "--resume", "stopped").status == 64)
         #expect(try program("learn", "--resume", "nothing").status == 66)
-        let films = try Data(contentsOf: URL(fileURLWithPath: program.folder.path("film3.mp4")))
-        for (file, change) in [("stopped/config.yaml", "# x\n"), ("stopped/split/train.txt", "film1.mp4 0\n"), ("film3.mp4", "x")] {
+        let videos = try Data(contentsOf: URL(fileURLWithPath: program.folder.path("video3.mp4")))
+        for (file, change) in [("stopped/config.yaml", "# x\n"), ("stopped/split/train.txt", "video1.mp4 0\n"), ("video3.mp4", "x")] {
             let path = program.folder.path(file)
             let before = try Data(contentsOf: URL(fileURLWithPath: path))
             try (before + Data(change.utf8)).write(to: URL(fileURLWithPath: path))
             #expect(try program("learn", "--resume", "stopped").status == 78, "\(file)")
             try before.write(to: URL(fileURLWithPath: path))
         }
-        #expect(try Data(contentsOf: URL(fileURLWithPath: program.folder.path("film3.mp4"))) == films)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: program.folder.path("video3.mp4"))) == videos)
         // Of the same size, with one byte changed; then gone.
-        var otherFilm = films
-        otherFilm[otherFilm.count - 9] ^= 1
-        try otherFilm.write(to: URL(fileURLWithPath: program.folder.path("film3.mp4")))
+        var otherVideo = videos
+        otherVideo[otherVideo.count - 9] ^= 1
+        try otherVideo.write(to: URL(fileURLWithPath: program.folder.path("video3.mp4")))
         let changed = try program("learn", "--resume", "stopped")
-        #expect(changed.status == 78 && changed.messages.contains("film3.mp4: this film of the "), "\(changed.messages)")
-        try FileManager.default.removeItem(atPath: program.folder.path("film3.mp4"))
+        #expect(changed.status == 78 && changed.messages.contains("video3.mp4: this video of the "), "\(changed.messages)")
+        try FileManager.default.removeItem(atPath: program.folder.path("video3.mp4"))
         let gone = try program("learn", "--resume", "stopped")
         #expect(gone.status == 66 && gone.messages.contains("Put back what was moved"), "\(gone.messages)")
-        try films.write(to: URL(fileURLWithPath: program.folder.path("film3.mp4")))
+        try videos.write(to: URL(fileURLWithPath: program.folder.path("video3.mp4")))
         // Damaged, and of another program.
         let record = try String(contentsOfFile: program.folder.path("stopped/run.json"), encoding: .utf8)
         try program.folder.write("{", to: "stopped/run.json")
@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test func otherInitialPromptsAreRefused() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         for (seed, output) in [(1, "one"), (2, "two")] {
             let outcome = try program.run(arguments("learn", epochs: 1, output: output) + ["--seed", "\(seed)"])
             #expect(outcome.status == 0, "\(outcome.messages)")
@@ -139,7 +139,7 @@ import Testing
 
     /// A start that failed has written nothing to go on with: the same command may be given again.
     @Test func aFailedStartIsMadeAgain() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         try createDirectory(program.folder.path("run"))
         try program.folder.write("", to: "run/metrics.jsonl")
         let outcome = try program.run(arguments("learn", epochs: 1, output: "run"))
@@ -148,7 +148,7 @@ import Testing
 
     /// A checkpoint that is cut off gives way to the one before it, which is said; the end is the same.
     @Test func aDamagedCheckpointIsPassedOver() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         _ = try program.run(arguments("learn", epochs: 30, output: "whole"))
         #expect(try program.signal(SIGTERM, whenThere: "stopped/checkpoints/step_00000011", arguments("learn", epochs: 30, output: "stopped")) == 75)
         let folder = program.folder.path("stopped/checkpoints")
@@ -166,7 +166,7 @@ import Testing
 
     /// A limit on file sizes stands for a full disk: checkpoints of the bridge are larger, logs and lists smaller.
     @Test func aFullDiskStopsTheRunAtTheSecondFailure() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let outcome = try program.limited(fileBlocks: 200, arguments("bridge", epochs: 9, output: "full"))
         #expect(outcome.status == 74, "\(outcome.messages)")
         #expect(outcome.messages.contains("Training goes on; if the next attempt fails too, it stops."))
@@ -177,7 +177,7 @@ import Testing
     }
 
     @Test func seedsAreSummedUp() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let start = Array(arguments("learn", epochs: 2, output: "seeds")) + ["--seeds", "1,2", "--shots", "1"]
         let outcome = try program.run(start)
         #expect(outcome.status == 0, "\(outcome.messages)")
@@ -203,10 +203,10 @@ import Testing
         #expect(try Digest.ofFile(program.folder.path("seeds/seed2/prompts/last.safetensors")) == second)
         let twice = try program.run(["learn", "--seeds", "1,1"])
         #expect(twice.status == 64 && twice.messages.contains("seed 1 stands there more than once"), "\(twice.messages)")
-        // Seeds that saw other films have no mean.
+        // Seeds that saw other videos have no mean.
         try FileManager.default.removeItem(atPath: program.folder.path("seeds/seed2"))
         let list = try String(contentsOfFile: program.folder.path("list.txt"), encoding: .utf8)
-        try program.folder.write(list.replacingOccurrences(of: "film9.mp4 4\n", with: "film8.mp4 4\n"), to: "list.txt")
+        try program.folder.write(list.replacingOccurrences(of: "video9.mp4 4\n", with: "video8.mp4 4\n"), to: "list.txt")
         let other = try program("learn", "--resume", "seeds")
         #expect(other.status == 78 && other.messages.contains("the train list is another one than that of the first seed"), "\(other.messages)")
     }
@@ -244,13 +244,13 @@ import Testing
         let inspected = try program("inspect", prompts)
         let words = isLate ? "2 tokens × 1 layer (1)" : "0 tokens × 0 layers"
         #expect(inspected.output.contains("vision           \(words)\n"), "\(inspected.output)\(inspected.messages)")
-        let predicted = try program.run(["predict", "film1.mp4"] + subject)
+        let predicted = try program.run(["predict", "video1.mp4"] + subject)
         #expect(predicted.status == 0, "\(predicted.messages)")
         for form in ["peft", "npz", "classes", "vifi-prompt"] {
             let exported = try program.run(["export", "--to", form, "--output", "out-\(form)" + (form == "peft" ? "" : form == "npz" ? ".npz" : ".safetensors")] + subject)
             #expect(exported.status == 0, "\(exported.messages)")
         }
-        let other = try program("predict", "film1.mp4", "--prompts", "out-peft", "--backbone", "clip.safetensors")
+        let other = try program("predict", "video1.mp4", "--prompts", "out-peft", "--backbone", "clip.safetensors")
         #expect(other.output == predicted.output)
         let checkpoint = try program.run(["export", "--to", "vifi-pth", "--output", "out.pth"] + subject)
         #expect(checkpoint.status == (isLate ? 78 : 0) && fileExists(program.folder.path("out.pth")) != isLate, "\(checkpoint.messages)")
@@ -259,15 +259,15 @@ import Testing
 
     @Test func aSignalWhileClipsAreComputed() throws {
         let program = try world()
-        // The pass over ten films is over in a moment: many more of them.
+        // The pass over ten videos is over in a moment: many more of them.
         let list = try String(contentsOfFile: program.folder.path("list.txt"), encoding: .utf8)
         for copy in 0..<60 {
-            for film in 0..<10 {
+            for video in 0..<10 {
                 try FileManager.default.createSymbolicLink(
-                    atPath: program.folder.path("f\(copy)-\(film).mp4"), withDestinationPath: "film\(film).mp4")
+                    atPath: program.folder.path("f\(copy)-\(video).mp4"), withDestinationPath: "video\(video).mp4")
             }
         }
-        let long = (0..<60).map { copy in list.replacingOccurrences(of: "film", with: "f\(copy)-") }.joined()
+        let long = (0..<60).map { copy in list.replacingOccurrences(of: "video", with: "f\(copy)-") }.joined()
         try program.folder.write(long, to: "long.txt")
         let start = ["learn", "--quick", "--text-tokens", "2", "--train", "long.txt"] + Self.flags.dropFirst(2) + ["--epochs", "1", "--output", "early"]
         #expect(try program.signal(SIGINT, whenThere: "early/run.json", start) == 75)
@@ -311,7 +311,7 @@ import Testing
     }
 
     @Test func plansNameNumbersAndLeaveNothing() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let start = Array(arguments("learn", epochs: 4, output: "planned"))
         let text = try program.run(["plan"] + start + ["--no-timing"])
         #expect(text.status == 0 && text.output.contains("steps       20 in 4 epochs, 2 clips each; 2 evaluations"), "\(text.output)\(text.messages)")

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The clock decides nothing: on a machine whose clock runs a thousand times as fast, with a disk that fails now and then
-/// and gives little at a time, the same films are read and the same is learned.
+/// and gives little at a time, the same videos are read and the same is learned.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SlowMachineTests {
     /// Stands between the program and the C library.
     private static let source = """
@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test func theSameSeedGivesTheSameFile() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let slow = ["LD_PRELOAD": try library(program), "TEST_FAULTS": "1"]
         #expect(try program.run(learn("fast")).status == 0)
         let outcome = try program.run(learn("slow"), environment: slow)
@@ -89,9 +89,9 @@ import Testing
         #expect(try Digest.ofFile(files[0]) == Digest.ofFile(files[1]))
         let check = ["data", "check", "list.txt", "--threads", "3"]
         let checked = try program.run(check, environment: slow)
-        #expect(checked.status == 0 && checked.output == "10 films, 0 broken, 0 odd\n", "\(checked.messages)")
+        #expect(checked.status == 0 && checked.output == "10 videos, 0 broken, 0 odd\n", "\(checked.messages)")
         for window in [[], ["--window", "4f"], ["--window", "0.1s"]] {
-            let predict = ["predict", "film1.mp4", "--prompts", "fast/prompts/last.safetensors", "--backbone", "clip.safetensors", "--json"] + window
+            let predict = ["predict", "video1.mp4", "--prompts", "fast/prompts/last.safetensors", "--backbone", "clip.safetensors", "--json"] + window
             let expected = try program.run(predict)
             #expect(expected.status == 0)
             for isolation in [[], ["--isolate"]] {
@@ -101,9 +101,9 @@ import Testing
         }
     }
 
-    /// A file that cannot be read at all for the disk's sake ends a run, whatever is done about bad films.
+    /// A file that cannot be read at all for the disk's sake ends a run, whatever is done about bad videos.
     @Test func aDiskThatStaysBrokenEndsTheRun() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let source = Self.source.replacingOccurrences(of: "call % 7 == 3", with: "count > 1000")
             .replacingOccurrences(of: "usleep(300);", with: "")
             // Between two tries there is a pause by the true clock.
@@ -112,18 +112,18 @@ import Testing
         try #require(program.shell("cc -shared -fPIC -O1 -o broken.so broken.c -ldl").status == 0)
         let environment = ["LD_PRELOAD": program.folder.path("broken.so"), "TEST_FAULTS": "1"]
         let outcome = try program.run(["data", "check", "list.txt", "--threads", "1"], environment: environment)
-        #expect(outcome.status == 74 && outcome.messages.contains("film0.mp4: cannot be read: Input/output error"), "\(outcome.output)\(outcome.messages)")
+        #expect(outcome.status == 74 && outcome.messages.contains("video0.mp4: cannot be read: Input/output error"), "\(outcome.output)\(outcome.messages)")
     }
 
     /// Each epoch reads of a large file what its frames need.
-    @Test func filmsAreReadAsAWholeOnce() throws {
-        let program = try Program.withFilms()
+    @Test func videosAreReadAsAWholeOnce() throws {
+        let program = try Program.withVideos()
         let made = try program.shell(
             "ffmpeg -nostdin -v error -f lavfi -i testsrc2=size=320x240:rate=25,noise=alls=60:allf=t -frames:v 400 -c:v libx264 -preset ultrafast -crf 10 -g 25 large.mkv")
         try #require(made.status == 0, "\(made.messages)")
         let byteCount = try #require(FileManager.default.attributesOfItem(atPath: program.folder.path("large.mkv"))[.size] as? Int)
         try #require(byteCount > 20_000_000)
-        try program.folder.write("large.mkv 0\nfilm1.mp4 1\n", to: "list.txt")
+        try program.folder.write("large.mkv 0\nvideo1.mp4 1\n", to: "list.txt")
         let library = try library(program)
         func total(epochs: Int) throws -> Int {
             var arguments = learn("run\(epochs)")

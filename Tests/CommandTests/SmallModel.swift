@@ -18,7 +18,7 @@ struct SmallModel {
             architecture: architecture,
             parameters: BackboneParameters<MutableMatrix>(random: architecture, seed: seed).map(\.reading),
             description: BackboneDescription(
-                name: "small", normalisation: .clip, tokenizer: .bytes, provenance: "random numbers"))
+                name: "small", normalization: .clip, tokenizer: .bytes, provenance: "random numbers"))
         let configuration = PromptConfiguration(visionTokens: 3, visionDepth: 2, textTokens: 2, textDepth: 1)
         prompts = PromptFile(
             prompts: PromptSet<MutableMatrix>(random: configuration, architecture: architecture, seed: seed).reading,

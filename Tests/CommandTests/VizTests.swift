@@ -18,7 +18,7 @@ import VideoData
         try text.write(toFile: full, atomically: true, encoding: .utf8)
     }
 
-    private func film(_ path: String, width: Int = 50, height: Int = 40, frames: Int = 12, rate: Double = 15, shift: Int = 0) throws {
+    private func video(_ path: String, width: Int = 50, height: Int = 40, frames: Int = 12, rate: Double = 15, shift: Int = 0) throws {
         try createDirectory(program.folder.path(path).parentDirectory)
         var writer = try VideoWriter(path: program.folder.path(path), width: width, height: height, framesPerSecond: rate)
         for frame in 0..<frames {
@@ -44,22 +44,22 @@ import VideoData
 
     // MARK: attention
 
-    @Test func attentionWritesStripAndFilm() throws {
+    @Test func attentionWritesStripAndVideo() throws {
         let (backbone, prompts) = try SmallModel().write(to: program)
-        try film("clip.mp4")
+        try video("clip.mp4")
         let outcome = try program(
             "viz", "attention", "clip.mp4", "--class", "jumping", "--compare", backbone, prompts, "--from-block", "1", "-o", "a.png", "-o", "out/b.mp4")
         #expect(outcome.status == 0, "\(outcome.messages)")
         #expect(outcome.output == "a.png\nout/b.mp4\n")
         #expect(outcome.messages.contains("1: small, no prompts: ") && outcome.messages.contains("2: small with prompts"))
         #expect(try Data(contentsOf: URL(fileURLWithPath: program.folder.path("a.png"))).starts(with: [0x89, 0x50, 0x4E, 0x47]))
-        // Two panels under a heading, at the film's own rate.
+        // Two panels under a heading, at the video's own rate.
         #expect(try probe("out/b.mp4") == "100,60,15/1,12")
     }
 
-    @Test func filmKeepsSizeAndRateAndStripsHaveARowABlock() throws {
+    @Test func videoKeepsSizeAndRateAndStripsHaveARowABlock() throws {
         let (backbone, _) = try SmallModel().write(to: program)
-        try film("clip.mp4", frames: 5, rate: 29.97)
+        try video("clip.mp4", frames: 5, rate: 29.97)
         try write("labels.csv", "id,name\n0,a\n1,b\n")
         let common = ["viz", "attention", "clip.mp4", "--backbone", backbone, "--labels", "labels.csv"]
         #expect(try program.run(common).status == 0)
@@ -71,7 +71,7 @@ import VideoData
         #expect(try size("raw.png") == size("pictures/clip-attention.png"))
     }
 
-    /// Slides: the film keeps its frames' times, and strip and film are written together or not at all.
+    /// Slides: the video keeps its frames' times, and strip and video are written together or not at all.
     @Test func attentionKeepsTimesFarApart() throws {
         let (backbone, prompts) = try SmallModel().write(to: program)
         let path = program.folder.path("slides.mp4")
@@ -87,9 +87,9 @@ import VideoData
 
     @Test func attentionSaysWhatIsWrong() throws {
         let (backbone, prompts) = try SmallModel().write(to: program)
-        try film("clip.mp4")
-        try film("other/clip.mp4")
-        try write("broken.mp4", "no film")
+        try video("clip.mp4")
+        try video("other/clip.mp4")
+        try write("broken.mp4", "no video")
         func refused(_ arguments: String..., status: Int32, _ words: String) throws {
             let outcome = try program.run(["viz", "attention"] + arguments)
             #expect(outcome.status == status, "\(arguments): \(outcome.messages)")
@@ -98,23 +98,23 @@ import VideoData
         }
         try refused("clip.mp4", "--prompts", prompts, "--class", "jumpin", status: 64, "there is no such class. Did you mean \"jumping\"?")
         try refused("clip.mp4", "--prompts", prompts, "--class", "swimming far", status: 64, "The 5 classes begin with \"waving\", \"clapping hands\", \"jumping\".")
-        try refused("--prompts", prompts, status: 64, "Of which film?")
+        try refused("--prompts", prompts, status: 64, "Of which video?")
         try refused("none.mp4", "--prompts", prompts, status: 66, "none.mp4: no such file.")
         try refused("broken.mp4", "--prompts", prompts, status: 65, "broken.mp4")
         try refused("clip.mp4", "--prompts", prompts, "--from-block", "3", status: 64, "--from-block is 3; the vision tower has blocks 1 to 2.")
         try refused("clip.mp4", "--prompts", prompts, "--map", "raw", "--head", "2", status: 64, "--head is 2; the vision tower has heads 1 to 1.")
         try refused("clip.mp4", "--prompts", prompts, "--head", "1", status: 64, "--head is about --map raw.")
         try refused("clip.mp4", "--prompts", prompts, "-o", "a.gif", status: 64, "a.gif: this picture is written as .png or .mp4, not as '.gif'.")
-        try refused("clip.mp4", "other/clip.mp4", "--prompts", prompts, "-o", "a.png", status: 64, "one file cannot hold the pictures of several films")
+        try refused("clip.mp4", "other/clip.mp4", "--prompts", prompts, "-o", "a.png", status: 64, "one file cannot hold the pictures of several videos")
         try refused("clip.mp4", "--prompts", prompts, "-o", "clip.mp4/a.png", status: 74, "clip.mp4 is not a directory")
         try refused("clip.mp4", "--compare", "none.safetensors", status: 66, "none.safetensors: no such file.")
         _ = backbone
     }
 
-    @Test func filmsOfOneNameDoNotOverwriteEachOther() throws {
+    @Test func videosOfOneNameDoNotOverwriteEachOther() throws {
         let (_, prompts) = try SmallModel().write(to: program)
-        try film("clip.mp4")
-        try film("other/clip.mp4", shift: 40)
+        try video("clip.mp4")
+        try video("other/clip.mp4", shift: 40)
         let outcome = try program("viz", "attention", "clip.mp4", "other/clip.mp4", "--prompts", prompts, "-o", "out")
         #expect(outcome.status == 0)
         #expect(try FileManager.default.contentsOfDirectory(atPath: program.folder.path("out")).sorted() == [
@@ -125,7 +125,7 @@ import VideoData
     /// A disk that fills up leaves no half picture behind.
     @Test func nothingIsHalfWritten() throws {
         let (_, prompts) = try SmallModel().write(to: program)
-        try film("clip.mp4")
+        try video("clip.mp4")
         let outcome = try program.limited(fileBlocks: 4, ["viz", "attention", "clip.mp4", "--prompts", prompts, "-o", "out/a.png"])
         #expect(outcome.status == 74, "\(outcome.messages)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: program.folder.path("out")).isEmpty)
@@ -134,15 +134,15 @@ import VideoData
     // MARK: t-SNE
 
     private func writeList(_ count: Int, classes: Int) throws {
-        for number in 0..<count { try film("films/\(number).mp4", width: 32, height: 32, frames: 3, shift: 31 * number) }
-        try write("films/val.txt", (0..<count).map { "\($0).mp4 \($0 % classes)\n" }.joined())
-        try write("films/labels.csv", "id,name\n" + (0..<classes).map { "\($0),\"class, \($0)\"\n" }.joined())
+        for number in 0..<count { try video("videos/\(number).mp4", width: 32, height: 32, frames: 3, shift: 31 * number) }
+        try write("videos/val.txt", (0..<count).map { "\($0).mp4 \($0 % classes)\n" }.joined())
+        try write("videos/labels.csv", "id,name\n" + (0..<classes).map { "\($0),\"class, \($0)\"\n" }.joined())
     }
 
     @Test func tsneWritesChartsTableAndMetrics() throws {
         let (backbone, _) = try SmallModel().write(to: program)
         try writeList(9, classes: 3)
-        let common = ["viz", "tsne", "--val", "films/val.txt", "--labels", "films/labels.csv", "--backbone", backbone, "--frames", "2"]
+        let common = ["viz", "tsne", "--val", "videos/val.txt", "--labels", "videos/labels.csv", "--backbone", backbone, "--frames", "2"]
         let outcome = try program.run(common + ["-o", "out", "--threads", "1"])
         #expect(outcome.status == 0, "\(outcome.messages)")
         #expect(outcome.output.hasPrefix("out/tsne.svg\nout/tsne.png\nout/tsne.csv\nout/metrics.json\n"))
@@ -151,7 +151,7 @@ import VideoData
         #expect(lines.count == 10 && lines[0] == "path,label,class,x,y,cluster,plane_cluster")
         #expect(lines[2].hasPrefix("1.mp4,1,\"class, 1\","))
         let metrics = try #require(JSONSerialization.jsonObject(with: Data(text("out/metrics.json").utf8)) as? [String: Any])
-        #expect(metrics["films"] as? Int == 9 && metrics["clusters"] as? Int == 3 && metrics["method"] as? String == "exact")
+        #expect(metrics["videos"] as? Int == 9 && metrics["clusters"] as? Int == 3 && metrics["method"] as? String == "exact")
         let embedding = try #require(metrics["embedding"] as? [String: Double])
         #expect(Set(embedding.keys) == ["homogeneity", "completeness", "v_measure"])
         // The same again, with more threads.
@@ -159,16 +159,16 @@ import VideoData
         for name in ["tsne.csv", "tsne.svg", "metrics.json"] { #expect(try text("again/\(name)") == text("out/\(name)")) }
     }
 
-    @Test func tsneOfOneClassAndTooFewFilms() throws {
+    @Test func tsneOfOneClassAndTooFewVideos() throws {
         let (backbone, _) = try SmallModel().write(to: program)
         try writeList(5, classes: 1)
-        let common = ["viz", "tsne", "--val", "films/val.txt", "--labels", "films/labels.csv", "--backbone", backbone, "--frames", "2"]
+        let common = ["viz", "tsne", "--val", "videos/val.txt", "--labels", "videos/labels.csv", "--backbone", backbone, "--frames", "2"]
         let outcome = try program.run(common)
         #expect(outcome.status == 0 && outcome.output.contains("| 1.0000      | 1.0000       | 1.0000    |"), "\(outcome.output)")
         let refused = try program.run(common + ["--perplexity", "5", "-o", "none"])
         #expect(refused.status == 64 && !exists("none"))
         #expect(refused.messages.contains("of 5 points it must be from 1 to 4"))
-        try write("films/val.txt", "0.mp4 0\n1.mp4 0\n")
+        try write("videos/val.txt", "0.mp4 0\n1.mp4 0\n")
         #expect(try program.run(common).messages.contains("t-SNE of 2 points says nothing; it takes at least 4."))
     }
 
@@ -179,8 +179,8 @@ import VideoData
         for path in ["run", "run/confusion.csv"] {
             let outcome = try program("viz", "confusion", path, "-o", "c.svg")
             #expect(outcome.status == 0 && outcome.output == "c.svg\n")
-            #expect(outcome.messages == "a → b, c: 1 of 4 films\n")
-            #expect(try text("c.svg").contains("top-1 87.5 % of 8 films"))
+            #expect(outcome.messages == "a → b, c: 1 of 4 videos\n")
+            #expect(try text("c.svg").contains("top-1 87.5 % of 8 videos"))
         }
         func refused(_ csv: String, _ words: String) throws {
             try write("bad.csv", csv)

@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func aDefaultIsShortenedAndSaysSo() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let (status, messages) = try learn(program, "--epochs", "4")
         #expect(status == 0, "\(messages)")
         #expect(messages.contains("The warm-up is shortened to 2 epochs"))
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func whatIsAskedForIsDone() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let (status, messages) = try learn(program, "--epochs", "4", "--set", "training.warmup_epochs=4")
         #expect(status == 0, "\(messages)")
         #expect(!messages.contains("shortened"))
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test func aRecipesOwnWarmupIsDone() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         try program.folder.write("training: {epochs: 3, warmup_epochs: 2}\n", to: "recipe.yaml")
         let (status, messages) = try learn(program, "--recipe", "recipe.yaml")
         #expect(status == 0, "\(messages)")
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func aRecipesWarmupGivesWayToAnotherLength() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         try program.folder.write("training: {epochs: 30, warmup_epochs: 5}\n", to: "recipe.yaml")
         let (status, messages) = try learn(program, "--recipe", "recipe.yaml", "--epochs", "2")
         #expect(status == 0, "\(messages)")
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test func whatCannotBeIsRefusedWithTheReason() throws {
-        let program = try Program.withFilms()
+        let program = try Program.withVideos()
         let (status, messages) = try learn(program, "--epochs", "3", "--set", "training.warmup_epochs=4")
         #expect(status == 78, "\(messages)")
         #expect(messages.contains("warmup_epochs is 4.0, but the run has 3 epochs"))

@@ -17,14 +17,14 @@ import VideoData
     }
 
     private func write(_ labels: [Int]) throws -> EvaluationRecord {
-        let predictions = labels.enumerated().map { Prediction(path: "films/\($0).mp4", label: $1, probabilities: [0.5, 0.25, 0.25]) }
+        let predictions = labels.enumerated().map { Prediction(path: "videos/\($0).mp4", label: $1, probabilities: [0.5, 0.25, 0.25]) }
         let metrics = ClassificationMetrics(predictions: predictions, classNames: classes.names)
         let record = EvaluationRecord(
-            evaluationProtocol: "list", list: "val.txt", root: "films", listSha256: "a1", classListSha256: classes.digest, listed: labels.count + 1,
-            unreadable: ["films/bad.mp4"],
+            evaluationProtocol: "list", list: "val.txt", root: "videos", listSha256: "a1", classListSha256: classes.digest, listed: labels.count + 1,
+            unreadable: ["videos/bad.mp4"],
             model: .init(backbone: "clip", backboneSha256: "b2", prompts: nil, promptsSha256: nil),
             setting: .init(
-                template: "{}", frames: 8, views: "4x3", fusion: "embedding", normalisation: "clip", precision: "fp32", compat: "none", seed: 1),
+                template: "{}", frames: 8, views: "4x3", fusion: "embedding", normalization: "clip", precision: "fp32", compat: "none", seed: 1),
             metrics: metrics, seconds: 2, version: "1")
         try place.write(record, metrics: metrics, predictions: predictions, classes: classes)
         return record
@@ -52,16 +52,16 @@ import VideoData
                 """)
     }
 
-    @Test func everyFilmHasItsLine() throws {
+    @Test func everyVideoHasItsLine() throws {
         _ = try write([0, 2])
         let lines = try text("predictions.jsonl").split(separator: "\n")
         #expect(lines.count == 2)
-        let film = try #require(try JSONSerialization.jsonObject(with: Data(lines[1].utf8)) as? [String: Any])
-        #expect(film["video"] as? String == "films/1.mp4")
-        #expect(film["label"] as? Int == 2 && film["class"] as? String == "with \"quotes\"")
-        #expect(film["predicted"] as? Int == 0 && film["predicted_class"] as? String == "plain")
-        #expect(film["probability"] as? Double == 0.5 && film["rank"] as? Int == 3)
-        let top = try #require(film["top"] as? [[String: Any]])
+        let video = try #require(try JSONSerialization.jsonObject(with: Data(lines[1].utf8)) as? [String: Any])
+        #expect(video["video"] as? String == "videos/1.mp4")
+        #expect(video["label"] as? Int == 2 && video["class"] as? String == "with \"quotes\"")
+        #expect(video["predicted"] as? Int == 0 && video["predicted_class"] as? String == "plain")
+        #expect(video["probability"] as? Double == 0.5 && video["rank"] as? Int == 3)
+        let top = try #require(video["top"] as? [[String: Any]])
         #expect(top.map { $0["label"] as? Int } == [0, 1, 2] && top[1]["class"] as? String == "with, comma")
     }
 

@@ -23,8 +23,8 @@ import VideoData
     @Test func jetIsOpenCVs() throws {
         let expected = try Fixture.read().jet
         for level in 0..<256 {
-            let colour = jet((Float(level) + 0.01) / 255)
-            for channel in 0..<3 { #expect(abs(Int((255 * colour[channel]).rounded()) - expected[3 * level + channel]) <= 1, "level \(level)") }
+            let color = jet((Float(level) + 0.01) / 255)
+            for channel in 0..<3 { #expect(abs(Int((255 * color[channel]).rounded()) - expected[3 * level + channel]) <= 1, "level \(level)") }
         }
         #expect(jet(-1) == jet(0) && jet(2) == jet(1))
     }
@@ -43,13 +43,13 @@ import VideoData
         let frame = VideoFrame(width: fixture.side, height: fixture.side, pixels: fixture.image)
         let drawn = overlay.drawn(
             on: frame, region: PictureRegion(left: 0, top: 0, width: Double(fixture.side), height: Double(fixture.side)), contour: false)
-        // A rounding may choose the neighbouring of 256 colours.
+        // A rounding may choose the neighboring of 256 colors.
         let differences = zip(drawn.pixels, fixture.overlay).map { abs(Int($0) - $1) }
         #expect(differences.max() ?? 255 <= 3 && differences.count { $0 > 1 } <= 12, "\(differences.max() ?? 0)")
     }
 
-    /// Outside the region the picture is grey and dark, inside it is not; the line runs where the map crosses one half.
-    @Test func whatIsNotSeenIsGrey() {
+    /// Outside the region the picture is gray and dark, inside it is not; the line runs where the map crosses one half.
+    @Test func whatIsNotSeenIsGray() {
         let pixels = [UInt8](repeating: 0, count: 2400).indices.map { [UInt8(200), 100, 50][$0 % 3] }
         let frame = VideoFrame(width: 40, height: 20, pixels: pixels)
         let overlay = HeatOverlay(map: [0, 1, 0, 1], gridSide: 2, side: 20)
@@ -60,11 +60,11 @@ import VideoData
         }
         let drawn = overlay.drawn(on: frame, region: region, contour: true)
         // (0.299 · 200 + 0.587 · 100 + 0.114 · 50) / 2
-        let grey: UInt8 = 62
+        let gray: UInt8 = 62
         let (black, white): ([UInt8], [UInt8]) = ([0, 0, 0], [255, 255, 255])
         for row in [0, 10, 19] {
-            for column in [0, 9, 30, 39] { #expect(pixel(drawn, row, column) == [grey, grey, grey]) }
-            #expect(pixel(drawn, row, 10) != [grey, grey, grey] && pixel(drawn, row, 29) != [grey, grey, grey])
+            for column in [0, 9, 30, 39] { #expect(pixel(drawn, row, column) == [gray, gray, gray]) }
+            #expect(pixel(drawn, row, 10) != [gray, gray, gray] && pixel(drawn, row, 29) != [gray, gray, gray])
             #expect(pixel(drawn, row, 18) == black)
             #expect(pixel(drawn, row, 19) == black)
             #expect(pixel(drawn, row, 20) == white)

@@ -83,10 +83,10 @@ import Testing
     /// Equally likely classes stand in the order of the list.
     @Test func tiesAreBrokenByOrder() {
         let tied = [0.25, 0.25, 0.25, 0.25] as [Float]
-        let films = (0..<4).map { Prediction(path: "\($0)", label: $0, probabilities: tied) }
-        #expect(films.map(\.predicted) == [0, 0, 0, 0])
-        #expect(films.map(\.rank) == [1, 2, 3, 4])
-        let metrics = ClassificationMetrics(predictions: films, classNames: ["a", "b", "c", "d"])
+        let videos = (0..<4).map { Prediction(path: "\($0)", label: $0, probabilities: tied) }
+        #expect(videos.map(\.predicted) == [0, 0, 0, 0])
+        #expect(videos.map(\.rank) == [1, 2, 3, 4])
+        let metrics = ClassificationMetrics(predictions: videos, classNames: ["a", "b", "c", "d"])
         #expect(metrics.top1 == 25 && metrics.top5 == 100)
         // With six classes the last of them is not among the best five.
         let six = (0..<6).map { Prediction(path: "\($0)", label: $0, probabilities: [Float](repeating: 1 / 6, count: 6)) }
@@ -94,17 +94,17 @@ import Testing
         #expect(Prediction(path: "", label: 2, probabilities: [0.4, 0.1, 0.4, 0.1]).rank == 2)
     }
 
-    /// By hand: three films of two of four classes.
+    /// By hand: three videos of two of four classes.
     @Test func smallLists() {
-        let films = [
+        let videos = [
             Prediction(path: "1", label: 0, probabilities: [0.6, 0.2, 0.1, 0.1]),
             Prediction(path: "2", label: 0, probabilities: [0.2, 0.5, 0.2, 0.1]),
             Prediction(path: "3", label: 2, probabilities: [0.1, 0.6, 0.2, 0.1]),
         ]
-        let metrics = ClassificationMetrics(predictions: films, classNames: ["a", "b", "c", "d"])
+        let metrics = ClassificationMetrics(predictions: videos, classNames: ["a", "b", "c", "d"])
         #expect(metrics.confusion == [[1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]])
         #expect(isClose(metrics.top1, 100.0 / 3) && metrics.top5 == 100)
-        // Of a half of its films are right, of c none; b and d have no films.
+        // Of a half of its videos are right, of c none; b and d have no videos.
         #expect(metrics.perClass.map(\.top1) == [50, nil, 0, nil])
         #expect(metrics.perClass.map(\.precision) == [100, 0, nil, nil])
         #expect(isClose(metrics.perClass[0].f1, 200.0 / 3))

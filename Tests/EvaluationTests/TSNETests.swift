@@ -19,7 +19,7 @@ struct EmbeddingFixture: Decodable {
 
     let perplexity: Double
     let divergence: Double
-    /// Where only the nearest neighbours count.
+    /// Where only the nearest neighbors count.
     let divergence_nearest: Double
     let runs: [String: Run]
     let spread: Double
@@ -37,7 +37,7 @@ struct EmbeddingFixture: Decodable {
 }
 
 /// Each point's others, nearest first.
-private func neighbours(_ points: Matrix) -> [[Int]] {
+private func neighbors(_ points: Matrix) -> [[Int]] {
     (0..<points.rowCount).map { point in
         let distances = MutableMatrix(rows: 1, columns: points.rowCount)
         squaredDistances(from: points.row(point), to: points, into: distances)
@@ -74,7 +74,7 @@ private func kept(_ high: [[Int]], _ low: [[Int]], _ k: Int) -> Double {
         return configuration
     }
 
-    @Test func neighboursAreScikitLearns() throws {
+    @Test func neighborsAreScikitLearns() throws {
         let expected = try EmbeddingFixture.read()
         let tsne = try TSNE(EmbeddingFixture.points(60), configuration { $0.perplexity = expected.perplexity }, pool: pool)
         let joint = try TensorFixture("embedding/digits").floats("joint")
@@ -82,7 +82,7 @@ private func kept(_ high: [[Int]], _ low: [[Int]], _ k: Int) -> Double {
     }
 
     /// With an angle of next to nothing Barnes–Hut sees every point: what it gives is then exact, but for 37 of 59
-    /// neighbours that count. Which is the 37th of several as far away, programs decide differently.
+    /// neighbors that count. Which is the 37th of several as far away, programs decide differently.
     @Test(arguments: [(true, Float(0.5), Float(1e-4)), (false, 0.001, 0.004), (false, 0.5, 0.03)])
     func divergenceAndGradientAreScikitLearns(isExact: Bool, angle: Float, tolerance: Float) throws {
         let expected = try EmbeddingFixture.read()
@@ -93,8 +93,8 @@ private func kept(_ high: [[Int]], _ low: [[Int]], _ k: Int) -> Double {
         let tsne = try TSNE(
             try EmbeddingFixture.points(60), configuration { $0.perplexity = expected.perplexity; $0.exactLimit = isExact ? 1000 : 0; $0.angle = angle },
             pool: pool)
-        let (gradient, normalisers) = (MutableMatrix(rows: 2, columns: 60), MutableMatrix(rows: 1, columns: 60))
-        tsne.gradients(at: positions.reading, exaggeration: 1, into: gradient, normalisers: normalisers)
+        let (gradient, normalizers) = (MutableMatrix(rows: 2, columns: 60), MutableMatrix(rows: 1, columns: 60))
+        tsne.gradients(at: positions.reading, exaggeration: 1, into: gradient, normalizers: normalizers)
         let wanted = try fixture.floats(isExact ? "gradient" : "gradient_nearest")
         let transposed = (0..<2).flatMap { axis in (0..<60).map { wanted[2 * $0 + axis] } }
         expectClose(gradient.values, transposed, tolerance: tolerance, "gradient")
@@ -109,7 +109,7 @@ private func kept(_ high: [[Int]], _ low: [[Int]], _ k: Int) -> Double {
         let result = try TSNE.layOut(points, configuration { $0.perplexity = 30; $0.exactLimit = isExact ? 1000 : 0 }, pool: pool)
         #expect(result.isExact == isExact)
         #expect(result.divergence < expected.divergence * 1.05, "\(result.divergence), scikit-learn \(expected.divergence)")
-        let (high, low) = (neighbours(points), neighbours(columns(result.positions)))
+        let (high, low) = (neighbors(points), neighbors(columns(result.positions)))
         let trust = trustworthiness(high, low, 10)
         #expect(trust > expected.trustworthiness - 0.01, "\(trust), scikit-learn \(expected.trustworthiness)")
         let share = kept(high, low, 10)
@@ -160,7 +160,7 @@ private func kept(_ high: [[Int]], _ low: [[Int]], _ k: Int) -> Double {
         #expect(try TSNE.layOut(points, configuration { $0.perplexity = 19 }, pool: pool).positions.values.allSatisfy(\.isFinite))
         #expect(
             EmbeddingError.perplexity(50, count: 20).description
-                == "a perplexity of 50.0 is about so many neighbours of each point: of 20 points it must be from 1 to 19, and up to a third of that makes sense.")
+                == "a perplexity of 50.0 is about so many neighbors of each point: of 20 points it must be from 1 to 19, and up to a third of that makes sense.")
     }
 }
 

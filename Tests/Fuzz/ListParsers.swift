@@ -1,7 +1,7 @@
 import Files
 import VideoData
 
-/// Lists of films and of class names, ours and as data sets publish them.
+/// Lists of videos and of class names, ours and as data sets publish them.
 let listParsers: [Parser] = [
     Parser(
         name: "annotations",

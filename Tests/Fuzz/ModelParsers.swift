@@ -83,7 +83,7 @@ private let byteSymbols: [String] = {
 
 private let symbolsJSON: String = {
     let symbols = byteSymbols + byteSymbols.map { $0 + "</w>" } + ["lo", "low</w>", "er</w>", "<|startoftext|>", "<|endoftext|>"]
-    let pairs = symbols.enumerated().map { JSONValue.text($0.element).serialised + ":\($0.offset)" }
+    let pairs = symbols.enumerated().map { JSONValue.text($0.element).serialized + ":\($0.offset)" }
     return "{" + pairs.joined(separator: ",") + "}"
 }()
 
@@ -124,7 +124,7 @@ private func promptSeeds(file: String) -> [[UInt8]] {
         let backbone = Backbone(
             architecture: architecture,
             parameters: BackboneParameters<MutableMatrix>(random: architecture, seed: 1).map(\.reading),
-            description: BackboneDescription(name: "small", normalisation: .clip, tokenizer: .bytes, provenance: "random numbers"))
+            description: BackboneDescription(name: "small", normalization: .clip, tokenizer: .bytes, provenance: "random numbers"))
         let configuration = PromptConfiguration(visionTokens: 2, visionDepth: 2, textTokens: 1, textDepth: 1)
         let prompts = PromptFile(
             prompts: PromptSet<MutableMatrix>(random: configuration, architecture: architecture, seed: 1).reading,

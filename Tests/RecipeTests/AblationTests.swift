@@ -28,7 +28,7 @@ import vifi_prompt
         for name in AblationGrid.names {
             let grid = try Self.grid("pocket/ablations/" + name)
             #expect(grid.cells.count >= 2)
-            // Its films and backbones need no flag.
+            // Its videos and backbones need no flag.
             for cell in grid.cells where cell.kind == .bridge && cell.recipe == "pocket/fine-tune" { #expect(cell.needsSmallSet) }
             // The pocket CLIP has four layers for vision and three for text.
             for assignment in grid.cells.flatMap(\.assignments) {
@@ -63,7 +63,7 @@ import vifi_prompt
         ("grid: {cells: {a: {}}}", "a command, learn or bridge"),
         ("grid: {command: learn, cell: {a: {}}}", "Did you mean 'cells'?"),
         ("grid: {command: learn, cells: {a: {at: high}}}", "a number"),
-        ("grid: {command: learn, cells: {a: {films: large}}}", "small"),
+        ("grid: {command: learn, cells: {a: {videos: large}}}", "small"),
         ("grid: {command: learn, cells: {\"-\": {}}}", "letters or digits"),
         ("grid: {command: learn, cells: {a b: {}, a-b: {}}}", "would take the folder of another"),
         ("grid: {command: learn, cells: {}}", "says nothing about cells"),

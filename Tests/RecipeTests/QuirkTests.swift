@@ -21,10 +21,10 @@ import vifi_prompt
         recipe.apply(toTests: &loading)
         let sampler = recipe.sampler(frameCount: 8)
         return [
-            "normalisation": "\(recipe.normalisation(insteadOf: .clip))", "pixel mean": "\(transform.normalisation.mean)",
+            "normalization": "\(recipe.normalization(insteadOf: .clip))", "pixel mean": "\(transform.normalization.mean)",
             "pixels rounded": "\(transform.roundsToHalf)", "text inputs rounded": "\(recipe.rounding.contains(.textInputs))",
             "prompts rounded": "\(recipe.rounding.contains(.prompts))", "misses tail": "\(sampler.missesTail)",
-            "wraps": "\(sampler.wrapsShortFilms)", "draws views": "\(loading.drawsViews)", "views": "\(loading.viewCount)",
+            "wraps": "\(sampler.wrapsShortVideos)", "draws views": "\(loading.drawsViews)", "views": "\(loading.viewCount)",
             "starts idle": "\(training.startsIdle)", "drops": "\(training.dropsAfterWarmup)",
             "discards": "\(training.discardsLeftovers)", "keeps underscores": "\(recipe.repeats(.keptUnderscores))",
             "template": recipe.testTemplate(hasPrompts: false) ?? "default",
@@ -35,7 +35,7 @@ import vifi_prompt
     }
 
     static let expected: [(Quirk, [String])] = [
-        (.imageNetNormalisation, ["normalisation", "pixel mean"]), (.halfPrompts, ["prompts rounded"]),
+        (.imageNetNormalization, ["normalization", "pixel mean"]), (.halfPrompts, ["prompts rounded"]),
         (.halfInputs, ["pixels rounded", "text inputs rounded"]), (.unseenTail, ["misses tail"]), (.wrappedFrames, ["wraps"]),
         (.randomViews, ["draws views"]), (.idleFirstStep, ["starts idle"]), (.unshiftedCosine, ["drops"]),
         (.unturnedFrames, ["turns"]), (.unconvertedHDR, ["converts HDR"]), (.discardedLeftovers, ["discards"]), (.keptUnderscores, ["keeps underscores"]), (.bareNames, ["template"]),
@@ -57,15 +57,15 @@ import vifi_prompt
         #expect(Recipe().sampler(frameCount: 8) == FrameSampler(sampleCount: 8))
         #expect(Recipe().pictures == PictureRules())
         #expect(Recipe().rounding == [])
-        #expect(Recipe().normalisation(insteadOf: .imageNet) == .imageNet)
+        #expect(Recipe().normalization(insteadOf: .imageNet) == .imageNet)
     }
 
-    /// A recipe that names a normalisation means it.
-    @Test func aNamedNormalisationGoesOverTheQuirk() {
+    /// A recipe that names a normalization means it.
+    @Test func aNamedNormalizationGoesOverTheQuirk() {
         var recipe = Recipe()
         recipe.compat = Quirk.ofViFiCLIP
-        recipe.model.normalisation = .clip
-        #expect(recipe.normalisation(insteadOf: .clip) == .clip)
+        recipe.model.normalization = .clip
+        #expect(recipe.normalization(insteadOf: .clip) == .clip)
     }
 
     /// One view in time is the middle one in the reference too.

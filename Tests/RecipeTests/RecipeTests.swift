@@ -12,7 +12,7 @@ import vifi_prompt
         # vifi-prompt learn --recipe hmdb51-2.yaml > log 2>&1
         model:
           checkpoint: Checkpoints/vit b16.safetensors   # a space is fine
-          normalisation: imagenet
+          normalization: imagenet
           precision: auto
         data: {train: train.txt, val: 'val.txt', labels: "labels, \\"quoted\\".csv", root: /videos, frames: 32, side: 224, on_bad_video: replace}
         prompts:
@@ -34,8 +34,8 @@ import vifi_prompt
           shots: 2
         augmentation:
           flip: 0.5
-          colour_jitter: .8
-          grey: 2e-1
+          color_jitter: .8
+          gray: 2e-1
           mixup: 0.8
           cutmix: 1
           label_smoothing: 0.1
@@ -48,7 +48,7 @@ import vifi_prompt
     @Test func everyKey() throws {
         let recipe = try Recipe(yaml: Self.whole, source: "whole")
         #expect(recipe.model.checkpoint == "Checkpoints/vit b16.safetensors")
-        #expect(recipe.model.normalisation == .imagenet)
+        #expect(recipe.model.normalization == .imagenet)
         #expect(recipe.model.precision == .auto)
         #expect(recipe.data.train == "train.txt")
         #expect(recipe.data.val == "val.txt")
@@ -73,8 +73,8 @@ import vifi_prompt
         #expect(recipe.training.seed == 1024)
         #expect(recipe.training.shots == 2)
         #expect(recipe.augmentation.flip == 0.5)
-        #expect(recipe.augmentation.colourJitter == 0.8)
-        #expect(recipe.augmentation.grey == 0.2)
+        #expect(recipe.augmentation.colorJitter == 0.8)
+        #expect(recipe.augmentation.gray == 0.2)
         #expect(recipe.augmentation.mixup == 0.8)
         #expect(recipe.augmentation.cutmix == 1)
         #expect(recipe.augmentation.labelSmoothing == 0.1)
@@ -82,6 +82,21 @@ import vifi_prompt
         #expect(recipe.template == "a photo of a {}.")
         #expect(recipe.evaluation.views == Views("4x3"))
         #expect(recipe.compat == [.halfPrompts, .randomViews])
+    }
+
+    /// Recipes of before the American spelling stay readable.
+    @Test func formerSpellingsAreRead() throws {
+        let former = try Recipe(
+            yaml: "model:\n  normalisation: imagenet\naugmentation:\n  colour_jitter: 0.5\n  grey: 0.1\ncompat: imagenet-normalisation\n",
+            source: "former")
+        let recipe = try Recipe(
+            yaml: "model:\n  normalization: imagenet\naugmentation:\n  color_jitter: 0.5\n  gray: 0.1\ncompat: imagenet-normalization\n",
+            source: "new")
+        #expect(former == recipe)
+        #expect(recipe.augmentation.colorJitter == 0.5 && recipe.augmentation.gray == 0.1 && recipe.compat == [.imageNetNormalization])
+        #expect(throws: RecipeError.self) {
+            try Recipe(yaml: "augmentation:\n  gray: 0.1\n  grey: 0.1\n", source: "both")
+        }
     }
 
     /// Layers and depth say the same thing in two ways: the upper recipe's way counts.

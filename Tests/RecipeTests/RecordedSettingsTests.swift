@@ -4,22 +4,22 @@ import Testing
 import VideoData
 import vifi_prompt
 
-/// What an evaluation records is enough to look at its films in the same way again.
+/// What an evaluation records is enough to look at its videos in the same way again.
 @Suite struct RecordedSettingsTests {
-    private func record(_ compat: String, normalisation: String = "clip", template: String? = "a {}") -> EvaluationRecord {
+    private func record(_ compat: String, normalization: String = "clip", template: String? = "a {}") -> EvaluationRecord {
         EvaluationRecord(
             evaluationProtocol: "list", list: "l.txt", root: ".", listSha256: "", classListSha256: "", listed: 0, unreadable: [],
             model: .init(backbone: "b", backboneSha256: "", prompts: nil, promptsSha256: nil),
             setting: .init(
-                template: template, frames: 5, views: "4x3", fusion: "decision", normalisation: normalisation, precision: "fp32", compat: compat,
+                template: template, frames: 5, views: "4x3", fusion: "decision", normalization: normalization, precision: "fp32", compat: compat,
                 seed: 7),
             metrics: ClassificationMetrics(predictions: [], classNames: ["x"]), seconds: 0, version: "0")
     }
 
     @Test func everySettingComesBack() throws {
-        let settings = try record("half-inputs,unseen-tail,kept-underscores", normalisation: "imagenet").settings()
+        let settings = try record("half-inputs,unseen-tail,kept-underscores", normalization: "imagenet").settings()
         #expect(settings.data.frames == 5 && settings.fusion == .decision && settings.template == "a {}" && settings.training.seed == 7)
-        #expect(settings.normalisation(insteadOf: .clip) == .imageNet)
+        #expect(settings.normalization(insteadOf: .clip) == .imageNet)
         var transform = ClipTransform.Configuration()
         settings.apply(to: &transform, own: .clip)
         #expect(transform.roundsToHalf && settings.rounding.contains(.textInputs))
@@ -30,6 +30,6 @@ import vifi_prompt
         let settings = try record(compat, template: nil).settings()
         #expect((settings.compat ?? []).isEmpty && settings.template == nil)
         // A model's own pixels stay its own.
-        #expect(settings.normalisation(insteadOf: .imageNet) == .clip)
+        #expect(settings.normalization(insteadOf: .imageNet) == .clip)
     }
 }

@@ -92,13 +92,13 @@ import vifi_prompt
     @Test func fullySupervised() throws {
         let found = try configuration(
             """
-            DATA: {NUM_FRAMES: 16, ROOT: /films}
+            DATA: {NUM_FRAMES: 16, ROOT: /videos}
             TRAIN: {BATCH_SIZE: 4, ACCUMULATION_STEPS: 16, LR: 2.2e-05}
             TEST: {MULTI_VIEW_INFERENCE: True}
             TRAINER: {ViFi_CLIP: {ZS_EVAL: False, USE: "both"}}
             """)
         var recipe = found.recipe
-        #expect(found.effectiveBatch == 512 && recipe.data.root == "/films")
+        #expect(found.effectiveBatch == 512 && recipe.data.root == "/videos")
         recipe.data.root = nil
         #expect(try recipe == Recipe(path: fixturePath("../../Recipes/fully-supervised/bridge-k400.yaml")))
     }

@@ -3,7 +3,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Cross-entropy and the optimiser's step.
+/// Cross-entropy and the optimizer's step.
 @Suite struct LossTests {
     @Test func crossEntropyByHand() {
         let (loss, gradient) = softCrossEntropy(logits: [0, 0], target: [1, 0])
@@ -45,9 +45,9 @@ import Testing
 
     @Test func firstStepByHand() {
         // After one step both corrected moments are the gradient: the move is rate · sign, beside the decay.
-        let optimiser = AdamW(weightDecay: 0.5)
+        let optimizer = AdamW(weightDecay: 0.5)
         let value = MutableMatrix(rows: 1, columns: 3, [1, 1, 1])
-        optimiser.update(
+        optimizer.update(
             value, gradient: MutableMatrix(rows: 1, columns: 3, [4, -0.001, 0]), firstMoment: MutableMatrix(rows: 1, columns: 3),
             secondMoment: MutableMatrix(rows: 1, columns: 3), rate: 0.1, step: 1)
         expectClose(value.values, [0.95 - 0.1, 0.95 + 0.1, 0.95], tolerance: 2e-5)
@@ -56,7 +56,7 @@ import Testing
     /// The textbook's formulas in Double, many steps.
     @Test(arguments: [(1, 1), (1, 19), (3, 32)])
     func manySteps(rows: Int, columns: Int) {
-        let optimiser = AdamW(weightDecay: 0.01)
+        let optimizer = AdamW(weightDecay: 0.01)
         var value = Table.random(rows, columns, seed: 91)
         var first = Table.zeros(rows, columns)
         var second = Table.zeros(rows, columns)
@@ -73,7 +73,7 @@ import Testing
                 let deviation = sqrt(second.values[index] / (1 - pow(0.98, Double(step))))
                 value.values[index] -= rate * (0.01 * value.values[index] + corrected / (deviation + 1e-8))
             }
-            optimiser.update(
+            optimizer.update(
                 actual, gradient: gradient.matrix, firstMoment: moments.0, secondMoment: moments.1, rate: rate, step: step)
             expectClose(actual, value, "value after step \(step)")
             expectClose(moments.0, first, "first moment after step \(step)")

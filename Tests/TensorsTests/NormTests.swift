@@ -98,54 +98,54 @@ import Testing
 
     // MARK: Unit length
 
-    @Test func normaliseByHand() {
+    @Test func normalizeByHand() {
         let output = MutableMatrix(rows: 1, columns: 2)
         let lengths = MutableMatrix(rows: 1, columns: 1)
-        normaliseRows(Table([[3, 4]]).matrix, into: output, lengths: lengths)
+        normalizeRows(Table([[3, 4]]).matrix, into: output, lengths: lengths)
         expectClose(output.values, [0.6, 0.8], tolerance: 1e-6)
         #expect(lengths.values == [5])
         // Along the row nothing changes; across it, by 1 / length.
         let gradient = MutableMatrix(rows: 1, columns: 2)
-        normaliseRowsBackward(output: output, lengths: lengths, outputGradient: Table([[3, 4]]).matrix, inputGradient: gradient)
+        normalizeRowsBackward(output: output, lengths: lengths, outputGradient: Table([[3, 4]]).matrix, inputGradient: gradient)
         #expect(gradient.values.allSatisfy { abs($0) < 1e-6 })
-        normaliseRowsBackward(output: output, lengths: lengths, outputGradient: Table([[-4, 3]]).matrix, inputGradient: gradient)
+        normalizeRowsBackward(output: output, lengths: lengths, outputGradient: Table([[-4, 3]]).matrix, inputGradient: gradient)
         expectClose(gradient.values, [-0.8, 0.6], tolerance: 1e-6)
     }
 
-    private func normaliseForward(_ input: Table) -> Table {
+    private func normalizeForward(_ input: Table) -> Table {
         Table(rows: input.rows, columns: input.columns) { row, column in
             input[row, column] / sqrt((0..<input.columns).reduce(0) { $0 + input[row, $1] * input[row, $1] })
         }
     }
 
     @Test(arguments: [(1, 1), (3, 5), (2, 16), (4, 47), (1, 512), (0, 3)])
-    func normaliseAndGradient(rows: Int, width: Int) {
+    func normalizeAndGradient(rows: Int, width: Int) {
         let input = Table.random(rows, width, seed: 41)
         let outputGradient = Table.random(rows, width, seed: 42)
         let start = Table.random(rows, width, seed: 43)
         let output = Framed(rows: rows, columns: width)
         let lengths = MutableMatrix(rows: 1, columns: rows)
-        normaliseRows(Framed(input).window, into: output.window, lengths: lengths)
-        expectClose(output.window, normaliseForward(input), "output")
+        normalizeRows(Framed(input).window, into: output.window, lengths: lengths)
+        expectClose(output.window, normalizeForward(input), "output")
         output.expectFrameIntact()
 
         let inputGradient = Framed(start)
-        normaliseRowsBackward(
+        normalizeRowsBackward(
             output: output.window, lengths: lengths, outputGradient: Framed(outputGradient).window, inputGradient: inputGradient.window)
         expectClose(
-            inputGradient.window, start + numericalGradient(at: input) { normaliseForward($0).dot(outputGradient) }, "input gradient")
+            inputGradient.window, start + numericalGradient(at: input) { normalizeForward($0).dot(outputGradient) }, "input gradient")
         inputGradient.expectFrameIntact()
     }
 
     @Test(arguments: [0, 1e-30, 1e-15, 1e15, 1e30] as [Float])
-    func normaliseStaysFinite(value: Float) {
+    func normalizeStaysFinite(value: Float) {
         let input = MutableMatrix(rows: 1, columns: 19)
         input.fill(value)
         let output = MutableMatrix(rows: 1, columns: 19)
         let gradient = MutableMatrix(rows: 1, columns: 19)
         let lengths = MutableMatrix(rows: 1, columns: 1)
-        normaliseRows(input, into: output, lengths: lengths)
-        normaliseRowsBackward(
+        normalizeRows(input, into: output, lengths: lengths)
+        normalizeRowsBackward(
             output: output, lengths: lengths, outputGradient: Table.random(1, 19, seed: 44).matrix, inputGradient: gradient)
         expectFinite(output, "output")
         expectFinite(gradient, "gradient")

@@ -71,7 +71,7 @@ import Testing
             for clip in 0..<clips { alone.add(MutableMatrix(rows: 1, columns: length, leaf(clip))) }
             alone.total(into: total)
         }
-        // Pairs of neighbours, written out another way.
+        // Pairs of neighbors, written out another way.
         var level = (0..<clips).map(leaf)
         while level.count > 1 {
             level = stride(from: 0, to: level.count, by: 2).map { at in

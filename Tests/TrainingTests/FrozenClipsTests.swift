@@ -8,9 +8,9 @@ import Testing
 import Training
 import VideoData
 
-/// Counts the films that are read.
-private final class CountingFilms: FilmReading {
-    private let films = NoiseFilms()
+/// Counts the videos that are read.
+private final class CountingVideos: VideoReading {
+    private let videos = NoiseVideos()
     private let reads = Mutex(0)
     var count: Int { reads.withLock { $0 } }
 
@@ -18,7 +18,7 @@ private final class CountingFilms: FilmReading {
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         reads.withLock { $0 += 1 }
-        return try films.frames(of: path, choosing: choosing, converting: converting)
+        return try videos.frames(of: path, choosing: choosing, converting: converting)
     }
 }
 
@@ -41,13 +41,13 @@ private final class CountingFilms: FilmReading {
             evaluationInterval: 1)
     }
 
-    private func loader(_ reader: any FilmReading) -> ClipLoader {
+    private func loader(_ reader: any VideoReading) -> ClipLoader {
         var configuration = ClipLoader.Configuration()
         configuration.badVideoPolicy = .skip
         configuration.badVideoShare = 1
         let clips = paths.enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset % 5) }
         return ClipLoader(
-            list: AnnotationList(path: "list.txt", root: "/films", clips: clips), reader: reader,
+            list: AnnotationList(path: "list.txt", root: "/videos", clips: clips), reader: reader,
             sampler: FrameSampler(sampleCount: Self.frameCount), transform: .testing(side: 64), seed: 3, configuration: configuration)
     }
 
@@ -65,31 +65,31 @@ private final class CountingFilms: FilmReading {
     @Test(arguments: [late, textOnly], [0, 1, 4, 100])
     func runsEndAlike(prompts: PromptConfiguration, room: Int) throws {
         let direct = task(prompts)
-        _ = try Trainer(configuration: configuration, classCount: 5, clips: loader(NoiseFilms())).run(direct, events: Trainer.Events())
+        _ = try Trainer(configuration: configuration, classCount: 5, clips: loader(NoiseVideos())).run(direct, events: Trainer.Events())
 
-        let (frozen, films) = (task(prompts), CountingFilms())
+        let (frozen, videos) = (task(prompts), CountingVideos())
         let clips = FrozenClips(
-            loader: loader(films), byteBudget: room * frozen.frozenBytes, clipBytes: frozen.frozenBytes, freeze: frozen.frozenPart)
+            loader: loader(videos), byteBudget: room * frozen.frozenBytes, clipBytes: frozen.frozenBytes, freeze: frozen.frozenPart)
         var told: [Int] = []
         #expect(try clips.fill { told.append($0); return true })
         // Four at a time, and the one that cannot be read.
         #expect(clips.roomCount == min(room, 7) && told == [0: [], 1: [1], 4: [4], 100: [5, 7]][room])
         let scores = { try Evaluator(frozen.classifier(sequences: inputs.sequences)).predictions(of: clips) }
         let before = try scores()
-        #expect(before == (try Evaluator(frozen.classifier(sequences: inputs.sequences)).predictions(of: loader(NoiseFilms()))))
+        #expect(before == (try Evaluator(frozen.classifier(sequences: inputs.sequences)).predictions(of: loader(NoiseVideos()))))
         _ = try Trainer(configuration: configuration, classCount: 5, clips: clips).run(frozen, events: Trainer.Events())
         #expect(bits(frozen) == bits(direct), "\(room) clips in memory")
         #expect(try scores() != before)
-        #expect(clips.keptCount == min(room, 6), "the film that cannot be read takes no room")
-        // Each film once where there is room; else those without in every epoch and evaluation, but the bad one once.
-        #expect(room >= 7 ? films.count == 7 : films.count > 7)
-        #expect(clips.loader.badVideos.all.map(\.path) == ["/films/bad.mp4"])
+        #expect(clips.keptCount == min(room, 6), "the video that cannot be read takes no room")
+        // Each video once where there is room; else those without in every epoch and evaluation, but the bad one once.
+        #expect(room >= 7 ? videos.count == 7 : videos.count > 7)
+        #expect(clips.loader.badVideos.all.map(\.path) == ["/videos/bad.mp4"])
     }
 
     /// A stop in the middle of the pass leaves what was computed.
     @Test func fillingStopsWhenAsked() throws {
-        let (task, films) = (task(Self.textOnly), CountingFilms())
-        let clips = FrozenClips(loader: loader(films), byteBudget: 1 << 20, clipBytes: task.frozenBytes, freeze: task.frozenPart)
+        let (task, videos) = (task(Self.textOnly), CountingVideos())
+        let clips = FrozenClips(loader: loader(videos), byteBudget: 1 << 20, clipBytes: task.frozenBytes, freeze: task.frozenPart)
         #expect(try clips.fill { _ in false } == false)
         #expect((3...4).contains(clips.keptCount))
         #expect(try clips.fill { _ in true })
@@ -100,7 +100,7 @@ private final class CountingFilms: FilmReading {
     @Test func resumedRunsEndAlike() throws {
         struct Stop: Error {}
         func clips(_ task: PromptTask) -> FrozenClips {
-            FrozenClips(loader: loader(NoiseFilms()), byteBudget: 1 << 20, clipBytes: task.frozenBytes, freeze: task.frozenPart)
+            FrozenClips(loader: loader(NoiseVideos()), byteBudget: 1 << 20, clipBytes: task.frozenBytes, freeze: task.frozenPart)
         }
         let whole = task(Self.textOnly)
         _ = try Trainer(configuration: configuration, classCount: 5, clips: clips(whole)).run(whole, events: Trainer.Events())
@@ -114,7 +114,7 @@ private final class CountingFilms: FilmReading {
         #expect(throws: Stop.self) {
             try Trainer(configuration: configuration, classCount: 5, clips: clips(stopped)).run(stopped, events: events)
         }
-        // The optimiser's own state goes on here; ResumeTests read it from files.
+        // The optimizer's own state goes on here; ResumeTests read it from files.
         _ = try Trainer(configuration: configuration, classCount: 5, clips: clips(stopped)).run(stopped, from: reached, events: Trainer.Events())
         #expect(bits(stopped) == bits(whole))
     }

@@ -28,8 +28,8 @@ import VideoData
         configuration.threadCount = 1
         return ClipLoader(
             list: AnnotationList(
-                path: "list.txt", root: "/films", clips: paths.enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset % 5) }),
-            reader: NoiseFilms(), sampler: FrameSampler(sampleCount: frameCount),
+                path: "list.txt", root: "/videos", clips: paths.enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset % 5) }),
+            reader: NoiseVideos(), sampler: FrameSampler(sampleCount: frameCount),
             transform: testing ? .testing(side: 64) : .training(side: 64), seed: 3, configuration: configuration)
     }
 
@@ -72,31 +72,31 @@ import VideoData
                     warmupEpochs: 0, seed: 3, evaluationInterval: 1),
                 classCount: 5, clips: clips, group: group
             ).run(task, events: events)
-            trace.values = task.optimiser.tensors.map(\.matrix.values)
+            trace.values = task.optimizer.tensors.map(\.matrix.values)
             trace.bad = clips.badVideos.all.map(\.path) + test.badVideos.all.map(\.path)
             return trace
         }
     }
 
-    private static let films = (0..<11).map { "\($0).mp4" }
+    private static let videos = (0..<11).map { "\($0).mp4" }
 
     /// Eleven clips at four a step leave three over; six ranks have fewer clips than ranks in each step.
     @Test(arguments: [2, 3, 6])
     func promptsAreTheSameBits(_ ranks: Int) throws {
-        let alone = try Self.run(.learn, ranks: 1, paths: Self.films)[0].get()
+        let alone = try Self.run(.learn, ranks: 1, paths: Self.videos)[0].get()
         #expect(alone.clips == [4, 4, 3, 4, 4, 3] && Set(alone.losses).count == 6)
-        for result in Self.run(.learn, ranks: ranks, paths: Self.films) { #expect(try result.get() == alone) }
+        for result in Self.run(.learn, ranks: ranks, paths: Self.videos) { #expect(try result.get() == alone) }
     }
 
     @Test(arguments: [2, 3])
     func bridgesAgree(_ ranks: Int) throws {
-        try expectSameBridge(Self.films, .fail, ranks: ranks)
+        try expectSameBridge(Self.videos, .fail, ranks: ranks)
     }
 
-    /// A step that is taken again, since a film could not be read, counts its clips once.
+    /// A step that is taken again, since a video could not be read, counts its clips once.
     @Test(arguments: [BadVideoPolicy.skip, .replace], [2, 3])
     func bridgesTakeStepsAgain(_ policy: BadVideoPolicy, _ ranks: Int) throws {
-        var paths = Self.films
+        var paths = Self.videos
         paths[2] = "bad-2.mp4"
         paths[7] = "bad-7.mp4"
         try expectSameBridge(paths, policy, ranks: ranks)
@@ -120,14 +120,14 @@ import VideoData
 
     /// Blends of four cross the ranks' borders.
     @Test func blendsCrossRanks() throws {
-        let alone = try Self.run(.learn, ranks: 1, paths: Self.films, batchSize: 4, accumulationSteps: 1)[0].get()
-        for result in Self.run(.learn, ranks: 3, paths: Self.films, batchSize: 4, accumulationSteps: 1) { #expect(try result.get() == alone) }
+        let alone = try Self.run(.learn, ranks: 1, paths: Self.videos, batchSize: 4, accumulationSteps: 1)[0].get()
+        for result in Self.run(.learn, ranks: 3, paths: Self.videos, batchSize: 4, accumulationSteps: 1) { #expect(try result.get() == alone) }
     }
 
-    /// The clips behind a film that is left out move up, in every rank.
+    /// The clips behind a video that is left out move up, in every rank.
     @Test(arguments: [BadVideoPolicy.skip, .replace], [2, 3])
-    func badFilmsAreAgreedOn(_ policy: BadVideoPolicy, _ ranks: Int) throws {
-        var paths = Self.films
+    func badVideosAreAgreedOn(_ policy: BadVideoPolicy, _ ranks: Int) throws {
+        var paths = Self.videos
         paths[2] = "bad-2.mp4"
         paths[7] = "bad-7.mp4"
         let alone = try Self.run(.learn, ranks: 1, paths: paths, policy: policy)[0].get()
@@ -138,7 +138,7 @@ import VideoData
     /// All ranks end with the error that one process would have ended with.
     @Test(arguments: [2, 3])
     func failuresAreOne(_ ranks: Int) throws {
-        var paths = Self.films
+        var paths = Self.videos
         paths[2] = "bad-2.mp4"
         paths[7] = "bad-7.mp4"
         func failure(_ result: Result<Trace, any Error>) -> (any ReportableError)? {

@@ -20,8 +20,8 @@ import VideoData
     /// What a run leaves behind.
     struct Trace: Equatable {
         var losses: [Double] = []
-        /// Films that could not be read.
-        var badFilms: [String] = []
+        /// Videos that could not be read.
+        var badVideos: [String] = []
         var epochs: [Int] = []
         var digest = ""
     }
@@ -59,10 +59,10 @@ import VideoData
         let paths = paths ?? (0..<Self.clipCount).map { "\($0).mp4" }
         while true {
             let task = Self.task(stage, inputs)
-            let films = NoiseFilms()
-            let clips = Self.loader(paths, films: films, policy: policy)
+            let videos = NoiseVideos()
+            let clips = Self.loader(paths, videos: videos, policy: policy)
             var state = TrainingState()
-            if let folder, let found = try Checkpoints(run: folder).restore(into: task.optimiser, reject: { path, reason in
+            if let folder, let found = try Checkpoints(run: folder).restore(into: task.optimizer, reject: { path, reason in
                 Issue.record("\(path): \(reason)")
             }) {
                 state = found.state
@@ -77,7 +77,7 @@ import VideoData
             events.save = { state, moment in
                 guard let folder, let stop = stops.first, stop.step == state.step, stop.moment == moment else { return }
                 stops.removeFirst()
-                try Checkpoints(run: folder).save(state, optimiser: task.optimiser)
+                try Checkpoints(run: folder).save(state, optimizer: task.optimizer)
                 throw Stop()
             }
             do {
@@ -86,7 +86,7 @@ import VideoData
             } catch is Stop {
                 continue
             }
-            trace.badFilms = clips.badVideos.all.map(\.path)
+            trace.badVideos = clips.badVideos.all.map(\.path)
             trace.digest = Self.digest(task)
             return trace
         }
@@ -94,21 +94,21 @@ import VideoData
 
     private static func digest(_ task: any LearningTask) -> String {
         var digest = Digest()
-        for (name, matrix) in task.optimiser.tensors {
+        for (name, matrix) in task.optimizer.tensors {
             digest.update(Array("\(name) \(matrix.values.map(\.bitPattern))\n".utf8))
         }
         return digest.hexadecimal
     }
 
-    private static func loader(_ paths: [String], films: NoiseFilms, policy: BadVideoPolicy) -> ClipLoader {
+    private static func loader(_ paths: [String], videos: NoiseVideos, policy: BadVideoPolicy) -> ClipLoader {
         var configuration = ClipLoader.Configuration()
         configuration.badVideoPolicy = policy
         configuration.badVideoShare = 1
         return ClipLoader(
             list: AnnotationList(
-                path: "list.txt", root: "/films",
+                path: "list.txt", root: "/videos",
                 clips: paths.enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset % 5) }),
-            reader: films, sampler: FrameSampler(sampleCount: frameCount), transform: .training(side: 64), seed: 3,
+            reader: videos, sampler: FrameSampler(sampleCount: frameCount), transform: .training(side: 64), seed: 3,
             configuration: configuration)
     }
 
@@ -152,14 +152,14 @@ import VideoData
         #expect(stopped.losses.count == 6)
     }
 
-    /// Films that cannot be read take their place in the order with them, and the list of them goes on.
+    /// Videos that cannot be read take their place in the order with them, and the list of them goes on.
     @Test(arguments: [BadVideoPolicy.skip, .replace])
-    func badFilms(_ policy: BadVideoPolicy) throws {
+    func badVideos(_ policy: BadVideoPolicy) throws {
         let directory = try TemporaryDirectory()
         let paths = (0..<Self.clipCount).map { $0 == 4 ? "bad.mp4" : "\($0).mp4" }
         let stopped = try run(.learn, folder: directory.path, policy: policy, paths: paths, stopAt: [(3, .step), (7, .step)])
         #expect(stopped == (try run(.learn, policy: policy, paths: paths)))
-        #expect(stopped.badFilms == ["/films/bad.mp4"])
+        #expect(stopped.badVideos == ["/videos/bad.mp4"])
     }
 
     // MARK: Checkpoints
@@ -171,7 +171,7 @@ import VideoData
             var state = TrainingState()
             state.step = step
             state.stepOfEpoch = step
-            try checkpoints.save(state, optimiser: task.optimiser)
+            try checkpoints.save(state, optimizer: task.optimizer)
         }
         return checkpoints
     }
@@ -192,7 +192,7 @@ import VideoData
         if !bytes.isEmpty { try DurableFile.write(bytes, to: path) }
         var rejected: [String] = []
         let task = Self.task(.learn, try TrainingInputs())
-        let found = try checkpoints.restore(into: task.optimiser) { path, reason in rejected.append(reason) }
+        let found = try checkpoints.restore(into: task.optimizer) { path, reason in rejected.append(reason) }
         #expect(found?.state.step == 3)
         #expect(rejected.count == 1)
     }
@@ -200,7 +200,7 @@ import VideoData
     @Test func noneIsNone() throws {
         let directory = try TemporaryDirectory()
         let task = Self.task(.learn, try TrainingInputs())
-        #expect(try Checkpoints(run: directory.path).restore(into: task.optimiser) { _, _ in }?.state == nil)
+        #expect(try Checkpoints(run: directory.path).restore(into: task.optimizer) { _, _ in }?.state == nil)
     }
 
     @Test func checkpointsOfSomethingElseAreRefused() throws {
@@ -208,7 +208,7 @@ import VideoData
         let checkpoints = try saved([3], in: directory.path)
         let other = Self.task(.bridge, try TrainingInputs())
         #expect(throws: TrainingError.otherCheckpoint(path: checkpoints.path(of: "step_00000003"))) {
-            _ = try checkpoints.restore(into: other.optimiser) { _, _ in }
+            _ = try checkpoints.restore(into: other.optimizer) { _, _ in }
         }
     }
 
@@ -238,7 +238,7 @@ import VideoData
         #expect(checkpoints.names == ["step_00000005", "step_00000004"])
         #expect(try directoryEntries(checkpoints.folder).filter { $0.contains("damaged") } == ["step_00000008.damaged", "step_00000009.damaged"])
         let task = Self.task(.learn, try TrainingInputs())
-        #expect(try checkpoints.restore(into: task.optimiser) { path, _ in Issue.record("\(path)") }?.state.step == 5)
+        #expect(try checkpoints.restore(into: task.optimizer) { path, _ in Issue.record("\(path)") }?.state.step == 5)
         // One damaged one of a later step: the older one stays, too.
         damage(checkpoints, "step_00000005")
         let next = try saved([6], in: directory.path)
@@ -256,7 +256,7 @@ import VideoData
         let task = Self.task(.learn, try TrainingInputs())
         let before = Self.digest(task)
         #expect(throws: TrainingError.noSoundCheckpoint(folder: checkpoints.folder, count: 2)) {
-            _ = try Checkpoints(run: directory.path).restore(into: task.optimiser) { _, _ in }
+            _ = try Checkpoints(run: directory.path).restore(into: task.optimizer) { _, _ in }
         }
         #expect(Self.digest(task) == before)
         #expect(checkpoints.names == ["step_00000004", "step_00000003"])
@@ -268,14 +268,14 @@ import VideoData
         let directory = try TemporaryDirectory()
         let checkpoints = try saved([3], in: directory.path)
         let diverged = Self.task(.learn, try TrainingInputs())
-        diverged.optimiser.tensors[1].matrix.fill(value)
+        diverged.optimizer.tensors[1].matrix.fill(value)
         var state = TrainingState()
         state.step = 4
         state.stepOfEpoch = 4
-        try checkpoints.save(state, optimiser: diverged.optimiser)
+        try checkpoints.save(state, optimizer: diverged.optimizer)
         let task = Self.task(.learn, try TrainingInputs())
         var reasons: [String] = []
-        #expect(try checkpoints.restore(into: task.optimiser) { reasons.append($1) }?.state.step == 3)
+        #expect(try checkpoints.restore(into: task.optimizer) { reasons.append($1) }?.state.step == 3)
         #expect(reasons.count == 1 && reasons[0].contains("holds NaN or infinity"), "\(reasons)")
     }
 
@@ -284,10 +284,10 @@ import VideoData
     func divergenceEndsTheStep(_ stage: Stage) throws {
         let inputs = try TrainingInputs()
         let task = Self.task(stage, inputs)
-        let clips = Self.loader((0..<Self.clipCount).map { "\($0).mp4" }, films: NoiseFilms(), policy: .fail)
+        let clips = Self.loader((0..<Self.clipCount).map { "\($0).mp4" }, videos: NoiseVideos(), policy: .fail)
         var events = Trainer.Events()
         events.save = { _, _ in
-            for (name, matrix) in task.optimiser.tensors { #expect(matrix.values.allSatisfy { $0.isFinite }, "\(name)") }
+            for (name, matrix) in task.optimizer.tensors { #expect(matrix.values.allSatisfy { $0.isFinite }, "\(name)") }
         }
         let configuration = TrainingConfiguration(
             epochs: 2, batchSize: 2, accumulationSteps: 1, learningRate: 1e30, warmupEpochs: 0, seed: 3, evaluationInterval: 1)
@@ -300,9 +300,9 @@ import VideoData
     @Test(arguments: [Float.nan, -Float.infinity, 1e30])
     func gradientsThatAreNoNumbers(_ bad: Float) throws {
         let (value, gradient) = (MutableMatrix(rows: 1, columns: 3, [1, 2, 3]), MutableMatrix(rows: 1, columns: 3, [0.5, bad, 0.5]))
-        let optimiser = Optimiser(AdamW(), entries: [.init(name: "w", value: value, gradient: gradient)], pool: WorkerPool(threadCount: 1))
-        #expect(throws: TrainingError.nonFiniteParameter(name: "w", step: 1)) { try optimiser.step(rate: 0.1) }
-        if !bad.isFinite { #expect(value.values == [1, 2, 3] && optimiser.stepCount == 0) }
+        let optimizer = Optimizer(AdamW(), entries: [.init(name: "w", value: value, gradient: gradient)], pool: WorkerPool(threadCount: 1))
+        #expect(throws: TrainingError.nonFiniteParameter(name: "w", step: 1)) { try optimizer.step(rate: 0.1) }
+        if !bad.isFinite { #expect(value.values == [1, 2, 3] && optimizer.stepCount == 0) }
     }
 
     /// The first failure costs a checkpoint; the second in a row ends the run; one success between them resets.

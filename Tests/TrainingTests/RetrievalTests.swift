@@ -91,8 +91,8 @@ import VideoData
         #expect(direction.medianRank == 4.5 && direction.meanRank == 27.5 && direction.r1 == 25 && direction.r5 == 50 && direction.r10 == 75)
     }
 
-    /// Films whose name tells that they cannot be read.
-    private struct Films: FilmReading {
+    /// Videos whose name tells that they cannot be read.
+    private struct Videos: VideoReading {
         struct Unreadable: Error {}
         func frames(of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame) throws -> [VideoFrame] {
             if path.hasSuffix("bad.mp4") { throw Unreadable() }
@@ -102,15 +102,15 @@ import VideoData
         }
     }
 
-    /// A film that is skipped goes with its captions, and places stay right.
-    @Test func skippedFilmsLeaveWithTheirCaptions() throws {
+    /// A video that is skipped goes with its captions, and places stay right.
+    @Test func skippedVideosLeaveWithTheirCaptions() throws {
         let backbone = try Backbone.load(fixturePath("clip/clip-mini.safetensors"))
-        var list = CaptionList(path: "list.csv", root: "/films")
+        var list = CaptionList(path: "list.csv", root: "/videos")
         for (video, caption) in [("a.mp4", "x"), ("bad.mp4", "y"), ("b.mp4", "z"), ("a.mp4", "w")] { list.add(video: video, caption: caption) }
         var configuration = ClipLoader.Configuration()
         configuration.badVideoPolicy = .skip
         let loader = ClipLoader(
-            list: list.films, reader: Films(), sampler: FrameSampler(sampleCount: 2), transform: .testing(side: 32), seed: 1,
+            list: list.videoList, reader: Videos(), sampler: FrameSampler(sampleCount: 2), transform: .testing(side: 32), seed: 1,
             configuration: configuration)
         let sequences = (0..<4).map { [298, 40 + $0, 60 + 2 * $0, 299] }
         let pool = WorkerPool(threadCount: 1)

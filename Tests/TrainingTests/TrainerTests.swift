@@ -7,8 +7,8 @@ import Testing
 import Training
 import VideoData
 
-/// Films of noise, decoded by nobody: each path is its own film of ten frames.
-struct NoiseFilms: FilmReading {
+/// Videos of noise, decoded by nobody: each path is its own video of ten frames.
+struct NoiseVideos: VideoReading {
     func frames(
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
@@ -36,7 +36,7 @@ struct NoiseFilms: FilmReading {
         configuration.threadCount = threads
         let clips = paths.enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset % 5) }
         return ClipLoader(
-            list: AnnotationList(path: "list.txt", root: "/films", clips: clips), reader: NoiseFilms(),
+            list: AnnotationList(path: "list.txt", root: "/videos", clips: clips), reader: NoiseVideos(),
             sampler: FrameSampler(sampleCount: Self.frameCount), transform: .training(side: 64), seed: 3,
             configuration: configuration)
     }
@@ -106,8 +106,8 @@ struct NoiseFilms: FilmReading {
         #expect(reports.map(\.stepCount) == [2, 2])
     }
 
-    /// Where films are skipped, the step's gradient is scaled to the clips that were there.
-    @Test func skippedFilmsDoNotShrinkTheGradient() throws {
+    /// Where videos are skipped, the step's gradient is scaled to the clips that were there.
+    @Test func skippedVideosDoNotShrinkTheGradient() throws {
         let task = CountingTask()
         let loader = loader(["0.mp4", "bad.mp4", "2.mp4", "3.mp4"], policy: .skip)
         _ = try Trainer(configuration: configuration, classCount: 5, clips: loader)
@@ -147,7 +147,7 @@ private final class CountingTask: LearningTask {
     var lossOfAClip = 1.0
     private var stepWeights: Set<Float> = []
 
-    let optimiser = Optimiser(AdamW(), entries: [], pool: WorkerPool(threadCount: 1))
+    let optimizer = Optimizer(AdamW(), entries: [], pool: WorkerPool(threadCount: 1))
     func begin() { stepWeights = [] }
     func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
         stepWeights.insert(weight)
@@ -159,6 +159,6 @@ private final class CountingTask: LearningTask {
         rates.append(rate)
         scales.append(scale)
     }
-    func classifier(sequences: [[Int]]) -> VideoClassifier { fatalError("never evaluated in these tests") }
+    func classifier(sequences: [[Int]]) -> CLIPClassifier { fatalError("never evaluated in these tests") }
     var memoryShortfall: Int { 0 }
 }

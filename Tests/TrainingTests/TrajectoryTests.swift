@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Training
 
-/// Whole training runs against PyTorch: optimiser, schedule and gradients together
+/// Whole training runs against PyTorch: optimizer, schedule and gradients together
 /// (Tests/Fixtures/clip/README.md, `training.safetensors`).
 @Suite struct TrajectoryTests {
     private static let tolerance: Float = 1e-4

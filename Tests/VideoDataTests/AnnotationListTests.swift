@@ -130,7 +130,7 @@ import VideoData
                 """)
     }
 
-    @Test func aFolderIsNotAFilm() throws {
+    @Test func aFolderIsNotAVideo() throws {
         let folder = try TemporaryFolder()
         try folder.write("walk/a.mp4", "x")
         let list = try AnnotationList.read(try folder.write("list.txt", "walk 0\n"))
@@ -140,11 +140,11 @@ import VideoData
     /// A2.
     @Test func refusesLinksOutOfTheRoot() throws {
         let outside = try TemporaryFolder()
-        let film = try outside.write("film.mp4", "x")
+        let video = try outside.write("video.mp4", "x")
         let folder = try TemporaryFolder()
         try folder.write("data/inside.mp4", "x")
         let root = folder.path + "/data"
-        try FileManager.default.createSymbolicLink(atPath: root + "/out.mp4", withDestinationPath: film)
+        try FileManager.default.createSymbolicLink(atPath: root + "/out.mp4", withDestinationPath: video)
         try FileManager.default.createSymbolicLink(atPath: root + "/in.mp4", withDestinationPath: "inside.mp4")
         try FileManager.default.createSymbolicLink(atPath: root + "/folder", withDestinationPath: outside.path)
         try FileManager.default.createSymbolicLink(atPath: root + "/gone.mp4", withDestinationPath: "nothing")
@@ -155,10 +155,10 @@ import VideoData
         }
         #expect(try check("inside.mp4") == nil)
         #expect(try check("in.mp4") == nil)
-        let target = try #require(resolvedPath(film))
+        let target = try #require(resolvedPath(video))
         #expect(try check("out.mp4") == .linkLeavesRoot("out.mp4", target: target))
-        #expect(try check("folder/film.mp4") == .linkLeavesRoot("folder/film.mp4", target: target))
-        #expect(try check("folder/film.mp4", followsLinks: true) == nil)
+        #expect(try check("folder/video.mp4") == .linkLeavesRoot("folder/video.mp4", target: target))
+        #expect(try check("folder/video.mp4", followsLinks: true) == nil)
         #expect(try check("gone.mp4") == .missingFiles(first: ["gone.mp4"], count: 1, total: 1, root: root))
     }
 

@@ -58,12 +58,12 @@ import VideoData
         // ⌊224·√0.3⌋ = 122, ⌊224·√0.31⌋ = 124, ⌊224·√0.305⌋ = 123: the odd one loses a pixel.
         (0.695, 100, 100, CropBox(left: 39, top: 39, width: 122, height: 122)),
     ])
-    func cutBox(share: Double, centreX: Int, centreY: Int, box: CropBox) {
-        #expect(Blending.cutBox(side: 224, share: share, centreX: centreX, centreY: centreY) == box)
+    func cutBox(share: Double, centerX: Int, centerY: Int, box: CropBox) {
+        #expect(Blending.cutBox(side: 224, share: share, centerX: centerX, centerY: centerY) == box)
     }
 
     @Test func nothingIsCutAtFullShare() {
-        #expect(Blending.cutBox(side: 224, share: 1, centreX: 5, centreY: 5) == nil)
+        #expect(Blending.cutBox(side: 224, share: 1, centerX: 5, centerY: 5) == nil)
     }
 
     @Test func blendingFollowsItsKey() {

@@ -51,13 +51,13 @@ import VideoData
 
     @Test func readsWhatIsMeant() throws {
         let list = try read(
-            "\u{FEFF}Caption,source,Video\r\n\"a man, \"\"Bob\"\"\nwaves\",x,my films/a b.mp4\r\nsomebody walks,y,c.mp4\r\n\r\nhe waves,z,my films/a b.mp4")
-        #expect(list.videos == ["my films/a b.mp4", "c.mp4"])
+            "\u{FEFF}Caption,source,Video\r\n\"a man, \"\"Bob\"\"\nwaves\",x,my videos/a b.mp4\r\nsomebody walks,y,c.mp4\r\n\r\nhe waves,z,my videos/a b.mp4")
+        #expect(list.videos == ["my videos/a b.mp4", "c.mp4"])
         #expect(list.captions.map(\.text) == ["a man, \"Bob\"\nwaves", "somebody walks", "he waves"])
         #expect(list.captions.map(\.video) == [0, 1, 0])
         #expect(list.warnings.isEmpty)
-        #expect(list.films.clips == [AnnotatedClip(path: "my films/a b.mp4", label: 0), AnnotatedClip(path: "c.mp4", label: 1)])
-        #expect(list.pairs.clips.map(\.label) == [0, 1, 2] && list.pairs.clips[2].path == "my films/a b.mp4")
+        #expect(list.videoList.clips == [AnnotatedClip(path: "my videos/a b.mp4", label: 0), AnnotatedClip(path: "c.mp4", label: 1)])
+        #expect(list.pairs.clips.map(\.label) == [0, 1, 2] && list.pairs.clips[2].path == "my videos/a b.mp4")
         // What is written reads back.
         let again = try CaptionList.read(try folder.write("again.csv", list.bytes))
         #expect(again.videos == list.videos && again.captions == list.captions)
@@ -148,34 +148,34 @@ import VideoData
         #expect(try PublishedFile(folder.path.appendingPath("labels.json")).form == .somethingLabels)
     }
 
-    @Test func findsTheFilms() throws {
+    @Test func findsTheVideos() throws {
         try folder.write("data.json", Self.object)
         try folder.write("test.csv", Self.test)
-        for film in ["films/TrainValVideo/video1.mp4", "films/video2.webm", "films/video3.avi", "films/video4.mp4"] { try folder.write(film) }
+        for video in ["videos/TrainValVideo/video1.mp4", "videos/video2.webm", "videos/video3.avi", "videos/video4.mp4"] { try folder.write(video) }
         var set = try published("data.json", "test.csv")
-        try set.locate(in: FilmIndex(root: folder.path.appendingPath("films")), skipsMissing: false)
+        try set.locate(in: VideoIndex(root: folder.path.appendingPath("videos")), skipsMissing: false)
         #expect(rows(set, "train") == ["TrainValVideo/video1.mp4: a, b", "TrainValVideo/video1.mp4: d", "video2.webm: e"])
-        try FileManager.default.removeItem(atPath: folder.path.appendingPath("films/video2.webm"))
+        try FileManager.default.removeItem(atPath: folder.path.appendingPath("videos/video2.webm"))
         var fewer = try published("data.json", "test.csv")
-        let index = try FilmIndex(root: folder.path.appendingPath("films"))
-        if case .filmsNotFound(["video2.mp4"], 1, 2, _) = datasetProblem({ try fewer.locate(in: index, skipsMissing: false) })?.problem {
-        } else { Issue.record("a missing film") }
+        let index = try VideoIndex(root: folder.path.appendingPath("videos"))
+        if case .videosNotFound(["video2.mp4"], 1, 2, _) = datasetProblem({ try fewer.locate(in: index, skipsMissing: false) })?.problem {
+        } else { Issue.record("a missing video") }
         try fewer.locate(in: index, skipsMissing: true)
         #expect(rows(fewer, "train")?.count == 2)
     }
 
     // MARK: The pocket world
 
-    /// Captions tell what the film maker drew, fit the pocket CLIP's 80 tokens, and are the same each time.
-    @Test(arguments: [PocketCatalogue.large(), .small()])
-    func pocketCaptions(_ catalogue: PocketCatalogue) {
-        let entries = catalogue.train + catalogue.test
+    /// Captions tell what the video maker drew, fit the pocket CLIP's 80 tokens, and are the same each time.
+    @Test(arguments: [PocketCatalog.large(), .small()])
+    func pocketCaptions(_ catalog: PocketCatalog) {
+        let entries = catalog.train + catalog.test
         for entry in entries {
-            #expect(entry.film.caption.contains(" figure \(catalogue.classes[entry.label].name), "))
-            #expect(("a photo of " + entry.film.caption).utf8.count <= 78)
+            #expect(entry.video.caption.contains(" figure \(catalog.classes[entry.label].name), "))
+            #expect(("a photo of " + entry.video.caption).utf8.count <= 78)
         }
-        let captions = catalogue.test.map(\.film.caption)
-        // Nearly all tell their film from the others.
+        let captions = catalog.test.map(\.video.caption)
+        // Nearly all tell their video from the others.
         #expect(Set(captions).count > captions.count * 9 / 10)
     }
 
@@ -183,8 +183,8 @@ import VideoData
         let set = PocketDataSet(root: folder.path)
         try set.writeCaptions(of: .small())
         let list = try CaptionList.read(set.testCaptions)
-        #expect(list.videos == PocketCatalogue.small().test.map(\.path))
-        #expect(list.captions.map(\.text) == PocketCatalogue.small().test.map(\.film.caption))
+        #expect(list.videos == PocketCatalog.small().test.map(\.path))
+        #expect(list.captions.map(\.text) == PocketCatalog.small().test.map(\.video.caption))
         let before = try FileManager.default.attributesOfItem(atPath: set.testCaptions)[.modificationDate] as? Date
         try set.writeCaptions(of: .small())
         #expect(try FileManager.default.attributesOfItem(atPath: set.testCaptions)[.modificationDate] as? Date == before)

@@ -5,8 +5,8 @@ import Testing
 
 import VideoData
 
-/// Films made of numbers: film `N/x` has N frames; `bad` in the path fails to open.
-private final class FakeFilms: FilmReading {
+/// Videos made of numbers: video `N/x` has N frames; `bad` in the path fails to open.
+private final class FakeVideos: VideoReading {
     struct Broken: ReportableError {
         let path: String
         var exitStatus: Files.ExitStatus { .badData }
@@ -37,19 +37,19 @@ private final class FakeFilms: FilmReading {
 @Suite struct ClipLoaderTests {
     private func list(_ paths: [String]) -> AnnotationList {
         AnnotationList(
-            path: "list.txt", root: "/films",
+            path: "list.txt", root: "/videos",
             clips: paths.enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset) })
     }
 
     private func loader(
-        _ paths: [String], _ films: FakeFilms = FakeFilms(), seed: UInt64 = 1,
+        _ paths: [String], _ videos: FakeVideos = FakeVideos(), seed: UInt64 = 1,
         transform: ClipTransform = .training(side: 16), sampler: FrameSampler = FrameSampler(sampleCount: 4),
         _ change: (inout ClipLoader.Configuration) -> Void = { _ in }
     ) -> ClipLoader {
         var configuration = ClipLoader.Configuration()
         change(&configuration)
         return ClipLoader(
-            list: list(paths), reader: films, sampler: sampler, transform: transform, seed: seed,
+            list: list(paths), reader: videos, sampler: sampler, transform: transform, seed: seed,
             configuration: configuration)
     }
 
@@ -57,7 +57,7 @@ private final class FakeFilms: FilmReading {
 
     private func all(_ stream: ClipStream) throws -> [LoadedClip] { try stream.next(.max) }
 
-    /// What the machine does not grant is no film's fault: no other film is learned from in its place.
+    /// What the machine does not grant is no video's fault: no other video is learned from in its place.
     @Test(arguments: ["scarce", "disk"], [BadVideoPolicy.skip, .replace])
     func whatTheMachineLacksEndsARun(_ name: String, _ policy: BadVideoPolicy) {
         let loader = loader(["3/a.mp4", "4/\(name).mp4", "5/b.mp4"]) {
@@ -104,43 +104,43 @@ private final class FakeFilms: FilmReading {
         #expect(rest.map(\.views) == whole[10...].map(\.views))
     }
 
-    @Test func shortFilmsAreReadOnce() throws {
-        let films = FakeFilms()
-        let loader = loader(paths, films) { $0.cacheByteBudget = 1 << 24 }
+    @Test func shortVideosAreReadOnce() throws {
+        let videos = FakeVideos()
+        let loader = loader(paths, videos) { $0.cacheByteBudget = 1 << 24 }
         for epoch in 0..<4 { _ = try all(loader.clips(epoch: epoch)) }
-        #expect(films.reads.withLock { Set($0.values) } == [1])
+        #expect(videos.reads.withLock { Set($0.values) } == [1])
         #expect(loader.cache.hitCount == 75 && loader.cache.missCount == 25)
     }
 
-    @Test func longFilmsAreNotKeptWhole() throws {
-        let films = FakeFilms()
-        let loader = loader(["50/a.mp4"], films) {
+    @Test func longVideosAreNotKeptWhole() throws {
+        let videos = FakeVideos()
+        let loader = loader(["50/a.mp4"], videos) {
             $0.cacheByteBudget = 1 << 24
             $0.cachedFrameLimit = 40
         }
         for epoch in 0..<3 { _ = try all(loader.clips(epoch: epoch)) }
-        #expect(films.reads.withLock { $0["/films/50/a.mp4"] } == 3)
+        #expect(videos.reads.withLock { $0["/videos/50/a.mp4"] } == 3)
         #expect(loader.cache.byteCount == 0)
     }
 
-    /// Whether the end of a film matters must not depend on the room in the cache.
+    /// Whether the end of a video matters must not depend on the room in the cache.
     @Test func aBrokenEndMattersOnlyWhereItIsUsed() throws {
         for cacheBytes in [0, 1 << 24] {
             var sampler = FrameSampler(sampleCount: 4)
             sampler.missesTail = true
-            let loader = loader(["9/a.mp4"], FakeFilms(brokenFrom: 8), sampler: sampler) { $0.cacheByteBudget = cacheBytes }
+            let loader = loader(["9/a.mp4"], FakeVideos(brokenFrom: 8), sampler: sampler) { $0.cacheByteBudget = cacheBytes }
             #expect(try all(loader.clips()).count == 1)  // frames up to 7 only: ⌊9/4⌋ · 4 = 8
         }
     }
 
     @Test func testingYieldsAllViewsInOrder() throws {
-        let films = FakeFilms()
-        let loader = loader(["40/a.mp4", "3/b.mp4"], films, transform: .testing(side: 16, crops: 3)) {
+        let videos = FakeVideos()
+        let loader = loader(["40/a.mp4", "3/b.mp4"], videos, transform: .testing(side: 16, crops: 3)) {
             $0.viewCount = 4
             $0.cacheByteBudget = 1 << 24
         }
         let clips = try all(loader.clips())
-        #expect(clips.map(\.index) == [0, 1] && loader.viewsPerFilm == 12)
+        #expect(clips.map(\.index) == [0, 1] && loader.viewsPerVideo == 12)
         #expect(clips.allSatisfy { $0.views.count == 12 })
         // Crop by crop, within each the views in time.
         let sampler = FrameSampler(sampleCount: 4)
@@ -152,10 +152,10 @@ private final class FakeFilms: FilmReading {
             for crop in 0..<3 { #expect(clips[0].views[crop * 4 + view] == crops[crop]) }
         }
         #expect(try all(loader.clips()).map(\.views) == clips.map(\.views))
-        #expect(films.reads.withLock { Set($0.values) } == [1])
+        #expect(videos.reads.withLock { Set($0.values) } == [1])
     }
 
-    /// Several views in time may be drawn by chance, anew for each film and the same for each seed.
+    /// Several views in time may be drawn by chance, anew for each video and the same for each seed.
     @Test func viewsMayBeDrawn() throws {
         func views(seed: UInt64, drawn: Bool, clips: Int = 4) throws -> [[PreparedClip]] {
             let loader = loader(["40/a.mp4", "41/b.mp4"], seed: seed, transform: .testing(side: 16)) {
@@ -170,60 +170,60 @@ private final class FakeFilms: FilmReading {
         #expect(try views(seed: 1, drawn: true) != views(seed: 1, drawn: false))
     }
 
-    @Test func failingStopsAtTheFilm() throws {
+    @Test func failingStopsAtTheVideo() throws {
         let loader = loader(["5/a", "5/bad", "5/c"], transform: .testing(side: 16))
         let stream = loader.clips()
         #expect(try stream.next()?.index == 0)
-        #expect(throws: FakeFilms.Broken.self) { try stream.next() }
+        #expect(throws: FakeVideos.Broken.self) { try stream.next() }
     }
 
     @Test func skippingGoesOn() throws {
         let loader = loader(["5/a", "5/bad", "5/c"], transform: .testing(side: 16)) { $0.badVideoPolicy = .skip }
         #expect(try all(loader.clips()).map(\.index) == [0, 2])
-        #expect(loader.badVideos.all == [BadVideo(path: "/films/5/bad", reason: "/films/5/bad: broken")])
+        #expect(loader.badVideos.all == [BadVideo(path: "/videos/5/bad", reason: "/videos/5/bad: broken")])
     }
 
     @Test(arguments: [0, 3])
     func replacingDependsOnSeedEpochAndIndexOnly(threadCount: Int) throws {
-        let films = paths + ["5/bad"]
+        let videos = paths + ["5/bad"]
         func replaced(_ epoch: Int, seed: UInt64 = 1, threads: Int) throws -> Int? {
-            let loader = loader(films, seed: seed) {
+            let loader = loader(videos, seed: seed) {
                 $0.badVideoPolicy = .replace
                 $0.threadCount = threads
             }
             let clips = try all(loader.clips(epoch: epoch))
             #expect(clips.count == 26)
             let clip = clips.first { $0.index == 25 }
-            #expect(clip?.label == clip?.filmIndex)
-            return clip?.filmIndex
+            #expect(clip?.label == clip?.videoIndex)
+            return clip?.videoIndex
         }
         let drawn = try (0..<8).map { try replaced($0, threads: threadCount) }
         #expect(try drawn == (0..<8).map { try replaced($0, threads: 0) })
         #expect(Set(drawn).count > 2 && !drawn.contains(25))
     }
 
-    @Test func tooManyBadFilmsStopTheRun() throws {
-        let films = paths + ["5/bad1", "5/bad2", "5/bad3"]
-        let loader = loader(films, transform: .testing(side: 16)) {
+    @Test func tooManyBadVideosStopTheRun() throws {
+        let videos = paths + ["5/bad1", "5/bad2", "5/bad3"]
+        let loader = loader(videos, transform: .testing(side: 16)) {
             $0.badVideoPolicy = .skip
             $0.badVideoShare = 0.1  // of 28: two
         }
         let found = datasetProblem { _ = try all(loader.clips()) }
-        let reasons = (1...3).map { "/films/5/bad\($0): broken" }
+        let reasons = (1...3).map { "/videos/5/bad\($0): broken" }
         #expect(found?.problem == .tooManyBadVideos(first: reasons, count: 3, total: 28, limit: 2))
         #expect(loader.badVideos.all.count == 3)
         #expect(
             found.map { DatasetError(path: "list.txt", problem: $0.problem).description } == """
-                list.txt: 3 of 28 films cannot be read, more than the 2 that a run goes on without:
-                  /films/5/bad1: broken
-                  /films/5/bad2: broken
-                  /films/5/bad3: broken
+                list.txt: 3 of 28 videos cannot be read, more than the 2 that a run goes on without:
+                  /videos/5/bad1: broken
+                  /videos/5/bad2: broken
+                  /videos/5/bad3: broken
                 `vifi-prompt data check LIST --write-good NEW` names all and writes a list without them.
                 """)
     }
 
-    /// Met again in every epoch, a bad film still counts once.
-    @Test func badFilmsAreCountedOnce() throws {
+    /// Met again in every epoch, a bad video still counts once.
+    @Test func badVideosAreCountedOnce() throws {
         let loader = loader(paths + ["5/bad"]) { $0.badVideoPolicy = .skip }
         for epoch in 0..<4 { #expect(try all(loader.clips(epoch: epoch)).count == 25) }
         #expect(loader.badVideos.all.count == 1)
@@ -231,13 +231,13 @@ private final class FakeFilms: FilmReading {
 }
 
 /// The whole way from a list and real files to clips.
-@Suite struct FilmLoadingTests {
-    @Test func listsOfFilmsBecomeClips() throws {
+@Suite struct VideoLoadingTests {
+    @Test func listsOfVideosBecomeClips() throws {
         let folder = try TemporaryFolder()
-        let film = try InputFile.contents(
+        let video = try InputFile.contents(
             of: #filePath.parentDirectory.parentDirectory + "/Fixtures/videos/bikes.mp4", limit: 1 << 24)
-        for name in ["bikes/one.mp4", "bikes/two two.mp4", "other/three.mp4"] { try folder.write(name, film) }
-        try folder.write("other/bad.mp4", [UInt8](film.prefix(film.count / 3)))
+        for name in ["bikes/one.mp4", "bikes/two two.mp4", "other/three.mp4"] { try folder.write(name, video) }
+        try folder.write("other/bad.mp4", [UInt8](video.prefix(video.count / 3)))
         let path = try folder.write(
             "list.txt", "bikes/one.mp4 0\nbikes/two two.mp4 0\nother/three.mp4 1\nother/bad.mp4 1\n")
         let list = try AnnotationList.read(path, classCount: 2)

@@ -25,9 +25,9 @@ import VideoData
         for row in 0..<height { for column in 0..<width { pixels += [place(column, width), place(row, height), 0] } }
         let clip = transform.clips(
             from: [VideoFrame(width: width, height: height, pixels: pixels)], key: ClipKey(seed: 1, epoch: 0, clip: 0))[0]
-        let normalisation = Normalisation.imageNet
+        let normalization = Normalization.imageNet
         func seen(_ channel: Int, _ index: Int) -> Double {
-            Double(clip.pixels[channel * 64 * 64 + index] * normalisation.deviation[channel] + normalisation.mean[channel]) / 255
+            Double(clip.pixels[channel * 64 * 64 + index] * normalization.deviation[channel] + normalization.mean[channel]) / 255
         }
         let pixel = (x: region.width / 64, y: region.height / 64)
         let across = [region.left + pixel.x / 2, region.left + region.width - pixel.x / 2].map { ($0 - 0.5) / Double(width - 1) }

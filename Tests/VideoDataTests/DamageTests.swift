@@ -4,7 +4,7 @@ import VideoData
 
 /// Files of which a part is gone: whoever reads them is told, and reads the same in every way.
 @Suite struct DamageTests {
-    /// A film, and what was done to it.
+    /// A video, and what was done to it.
     struct Damage: CustomTestStringConvertible, Sendable {
         let name: String
         let encoding: [String]
@@ -30,13 +30,13 @@ import VideoData
 
     private static let frameCount = 60
 
-    private func film(_ name: String, _ encoding: [String], in folder: DecodingFolder) throws -> String {
+    private func video(_ name: String, _ encoding: [String], in folder: DecodingFolder) throws -> String {
         try ffmpeg(pattern(96, 64, frames: Self.frameCount) + encoding + ["-g", "12", "-threads", "1", folder.file(name)])
         return folder.file(name)
     }
 
     private func damaged(_ damage: Damage, in folder: DecodingFolder) throws -> String {
-        var bytes = try readBytes(film(damage.name, damage.encoding, in: folder))
+        var bytes = try readBytes(video(damage.name, damage.encoding, in: folder))
         let start = Int(Double(bytes.count) * damage.start) + 1
         if let length = damage.length {
             for index in start..<start + Int(Double(bytes.count) * length) { bytes[index] = damage.value }
@@ -63,7 +63,7 @@ import VideoData
     @Test(arguments: kinds)
     func soundFilesAreNotComplainedOf(_ name: String, _ encoding: [String]) throws {
         let folder = try DecodingFolder()
-        let path = try film(name, encoding, in: folder)
+        let path = try video(name, encoding, in: folder)
         var video = try VideoFile(path: path)
         #expect(video.frameCount == Self.frameCount)
         _ = try video.frames(at: [0, 59])
@@ -71,10 +71,10 @@ import VideoData
         #expect(try parts(path, unit: .seconds).last?.warnings == [])
     }
 
-    private func parts(_ path: String, unit: FilmSpan.Unit) throws -> [FilmPart] {
-        let span: FilmSpan = unit == .frames ? .frames(1) : .seconds(0.04)
-        let stream = try FilmStream(
-            FilmStreamRequest(path: path, grids: [WindowGrid(window: span, stride: span, sampleCount: 1)], shortSide: 64, batchCount: 8))
+    private func parts(_ path: String, unit: VideoSpan.Unit) throws -> [VideoPart] {
+        let span: VideoSpan = unit == .frames ? .frames(1) : .seconds(0.04)
+        let stream = try VideoStream(
+            VideoStreamRequest(path: path, grids: [WindowGrid(window: span, stride: span, sampleCount: 1)], shortSide: 64, batchCount: 8))
         var parts = [try stream.next()]
         while let last = parts.last, !last.isLast { parts.append(try stream.next()) }
         return parts

@@ -71,7 +71,7 @@ private let cases: [DecodingCase] = [
         try compareAllAndSparse(path, with: expected, tolerance: item.tolerance)
     }
 
-    @Test func realFilm() throws {
+    @Test func realVideo() throws {
         let path = fixtureVideo("bikes.mp4")
         let expected = try referenceFrames(path, width: 640, height: 272)
         var video = try VideoFile(path: path)

@@ -182,9 +182,9 @@ import VideoData
         ])
         #expect(refusal(folder.file("cover.m4a"))?.problem == .onlyCoverArt)
         // A cover beside a video does not count.
-        try ffmpeg(pattern(96, 64, frames: 5) + ["-c:v", "libx264", folder.file("film.mp4")])
+        try ffmpeg(pattern(96, 64, frames: 5) + ["-c:v", "libx264", folder.file("video.mp4")])
         try ffmpeg([
-            "-i", folder.file("cover.png"), "-i", folder.file("film.mp4"), "-map", "0", "-map", "1", "-c", "copy",
+            "-i", folder.file("cover.png"), "-i", folder.file("video.mp4"), "-map", "0", "-map", "1", "-c", "copy",
             "-disposition:v:0", "attached_pic", folder.file("both.mp4"),
         ])
         let video = try VideoFile(path: folder.file("both.mp4"))

@@ -17,7 +17,7 @@ import VideoData
         return pixels
     }
 
-    private func film(_ path: String, count: Int, quality: VideoWriter.Quality = .init()) throws -> [UInt8] {
+    private func video(_ path: String, count: Int, quality: VideoWriter.Quality = .init()) throws -> [UInt8] {
         var writer = try VideoWriter(path: path, width: 64, height: 48, framesPerSecond: 12.5, quality: quality)
         for index in 0..<count { try writer.append(picture(index, width: 64, height: 48)) }
         return try writer.finishedBytes()
@@ -29,12 +29,12 @@ import VideoData
     ])
     func whatIsWrittenIsReadBack(_ quality: VideoWriter.Quality) throws {
         let folder = try DecodingFolder()
-        let path = folder.file("film.mp4")
+        let path = folder.file("video.mp4")
         var writer = try VideoWriter(path: path, width: 64, height: 48, framesPerSecond: 12.5, quality: quality)
         for index in 0..<20 { try writer.append(picture(index, width: 64, height: 48)) }
         #expect(!FileManager.default.fileExists(atPath: path))
         try writer.finish()
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["film.mp4"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["video.mp4"])
 
         var video = try VideoFile(path: path)
         #expect(video.info.codec == (quality.avoidsH264 ? "mpeg4" : "h264"))
@@ -52,15 +52,15 @@ import VideoData
 
     @Test(arguments: [VideoWriter.Quality(), VideoWriter.Quality(avoidsH264: true)])
     func sameFramesGiveTheSameBytes(_ quality: VideoWriter.Quality) throws {
-        let first = try film("a.mp4", count: 8, quality: quality)
-        #expect(try film("b.mp4", count: 8, quality: quality) == first)
+        let first = try video("a.mp4", count: 8, quality: quality)
+        #expect(try video("b.mp4", count: 8, quality: quality) == first)
         // The table of contents stands before the pictures.
         let contents = try #require(first.indices.first { first[$0...].starts(with: Array("moov".utf8)) })
         let pictures = try #require(first.indices.first { first[$0...].starts(with: Array("mdat".utf8)) })
         #expect(contents < pictures)
     }
 
-    @Test func impossibleFilms() throws {
+    @Test func impossibleVideos() throws {
         #expect(throws: VideoError.self) { _ = try VideoWriter(path: "a.mp4", width: 63, height: 48, framesPerSecond: 10) }
         #expect(throws: VideoError.self) { _ = try VideoWriter(path: "a.mp4", width: 64, height: 8194, framesPerSecond: 10) }
         #expect(throws: VideoError.self) { _ = try VideoWriter(path: "a.mp4", width: 64, height: 48, framesPerSecond: .nan) }

@@ -18,7 +18,7 @@ import VideoData
         #expect(found.innerFolders == ["run/deep.mp4"])
     }
 
-    @Test func linksToNothingAndFIFOsAreNoFilms() throws {
+    @Test func linksToNothingAndFIFOsAreNoVideos() throws {
         let folder = try TemporaryFolder()
         try folder.write("walk/a.mp4", "x")
         symlink("a.mp4", folder.path + "/walk/link.mp4")

@@ -4,7 +4,7 @@ import VideoData
 
 /// Files are read as a whole once: after that what is wanted is found by numbers that were kept.
 @Suite struct FrameIndexTests {
-    /// Films of several megabytes, so that it pays to leave some of it out.
+    /// Videos of several megabytes, so that it pays to leave some of it out.
     @Test(arguments: [
         "libx264 a.mp4 -x264-params bframes=3:keyint=25", "libx264 a.mkv -x264-params keyint=25:open-gop=1", "libx264 a.ts -g 25", "libx264 a.flv -g 25",
         "mpeg2video a.mpg -qscale:v 2", "mpeg4 a.avi -qscale:v 2", "libvpx a.webm -b:v 20M -deadline realtime -cpu-used 8 -g 25", "mjpeg a.mov -qscale:v 2",
@@ -44,8 +44,8 @@ import VideoData
         #expect(indexes.count == 0)
     }
 
-    /// Hours of film are a film: how many packets there may be depends on the file's size.
-    @Test func aFilmOfManyFrames() throws {
+    /// Hours of video are a video: how many packets there may be depends on the file's size.
+    @Test func aVideoOfManyFrames() throws {
         let folder = try DecodingFolder()
         let path = folder.file("long.mp4")
         try ffmpeg(["-f", "lavfi", "-i", "color=gray:size=16x16:rate=1000", "-frames:v", "204000", "-c:v", "libx264", "-preset", "ultrafast", "-g", "2000", path])

@@ -16,7 +16,7 @@ import VideoData
     private static func reference(sampleCount: Int) -> FrameSampler {
         var sampler = FrameSampler(sampleCount: sampleCount)
         sampler.missesTail = true
-        sampler.wrapsShortFilms = true
+        sampler.wrapsShortVideos = true
         return sampler
     }
 
@@ -33,7 +33,7 @@ import VideoData
     }
 
     /// methods 1.6: five frames for 32 samples wrap to frame 0 at the end.
-    @Test func shortFilmsWrap() {
+    @Test func shortVideosWrap() {
         let indices = Self.reference(sampleCount: 32).trainingIndices(frameCount: 5) { _ in 0 }
         #expect(indices.suffix(4) == [4, 0, 0, 0])
         // Without the fault they stay in order, as in testing.
@@ -54,12 +54,12 @@ import VideoData
         #expect(fault.trainingIndices(frameCount: 10) { $0 - 1 } == [1, 3, 5, 7])
     }
 
-    /// Each fault changes the films that it is about, and no others.
+    /// Each fault changes the videos that it is about, and no others.
     @Test func faultsAreApart() {
         var tail = FrameSampler(sampleCount: 8)
         tail.missesTail = true
         var wrap = FrameSampler(sampleCount: 8)
-        wrap.wrapsShortFilms = true
+        wrap.wrapsShortVideos = true
         let right = FrameSampler(sampleCount: 8)
         for frameCount in 1...40 {
             func last(_ sampler: FrameSampler) -> [Int] { sampler.trainingIndices(frameCount: frameCount) { $0 - 1 } }
@@ -72,7 +72,7 @@ import VideoData
     }
 
     @Test(arguments: [(1, 8), (7, 8), (8, 8), (100, 16), (3000, 32)])
-    func indicesLieInTheFilm(frameCount: Int, sampleCount: Int) {
+    func indicesLieInTheVideo(frameCount: Int, sampleCount: Int) {
         let sampler = FrameSampler(sampleCount: sampleCount)
         var random = ClipKey(seed: 3, epoch: 1, clip: 5).source(.frames)
         for _ in 0..<20 {

@@ -8,7 +8,7 @@ private let hasZscale: Bool = {
     return String(decoding: words, as: UTF8.self).contains(" zscale ")
 }()
 
-/// What a film in high dynamic range is made as.
+/// What a video in high dynamic range is made as.
 struct BrightCase: CustomTestStringConvertible, Sendable {
     let name: String
     /// Name of the transfer in `ffmpeg`.
@@ -147,7 +147,7 @@ private let brightCases: [BrightCase] = ["arib-std-b67", "smpte2084"].flatMap { 
         let item = BrightCase(name: "a.mp4", transfer: "smpte2084", arguments: x265)
         let tagged = try Self.make(item, in: folder)
         try ffmpeg([
-            "-i", tagged, "-c", "copy", "-bsf:v", "hevc_metadata=transfer_characteristics=2:colour_primaries=2:matrix_coefficients=2", "-color_trc",
+            "-i", tagged, "-c", "copy", "-bsf:v", "hevc_metadata=transfer_characteristics=2:color_primaries=2:matrix_coefficients=2", "-color_trc",
             "smpte2084", "-color_primaries", "bt2020", "-colorspace", "bt2020nc", folder.file("b." + ending),
         ])
         var video = try VideoFile(path: tagged)
@@ -164,7 +164,7 @@ private let brightCases: [BrightCase] = ["arib-std-b67", "smpte2084"].flatMap { 
         for pictures in [PictureRules(), PictureRules(convertsHighDynamicRange: false)] {
             var video = try VideoFile(path: path, pictures: pictures)
             let expected = try video.frames(at: Array(0..<12)) { $0.resized(shortSide: 64) }
-            let stream = try FilmStream(FilmStreamRequest(path: path, grids: [grid], shortSide: 64, batchCount: 32, pictures: pictures))
+            let stream = try VideoStream(VideoStreamRequest(path: path, grids: [grid], shortSide: 64, batchCount: 32, pictures: pictures))
             var streamed: [VideoFrame] = []
             while true {
                 let part = try stream.next()

@@ -160,7 +160,7 @@ import VideoData
             return
         }
         // A use that does not exist, too far in to be looked at for recognition.
-        let long = (0..<9000).map { "film\($0).avi 1\n" }.joined() + "last.avi 3\n"
+        let long = (0..<9000).map { "video\($0).avi 1\n" }.joined() + "last.avi 3\n"
         try folder.write("b/run_test_split1.txt", long)
         let found = datasetProblem { _ = try read("b") }
         #expect(found?.problem == .labelNotANumber("3") && found?.line == 9001)
@@ -307,17 +307,17 @@ import VideoData
         #expect(error.problem == .missing)
     }
 
-    // MARK: Films
+    // MARK: Videos
 
-    @Test func missingFilmsAreRefusedOrCounted() throws {
+    @Test func missingVideosAreRefusedOrCounted() throws {
         try writeUCF()
-        try folder.write("films/v_ApplyEyeMakeup_g08_c01.mp4", "x")
-        try folder.write("films/ApplyLipstick/v_ApplyLipstick_g01_c01.avi", "x")
-        let index = try FilmIndex(root: folder.path + "/films")
+        try folder.write("videos/v_ApplyEyeMakeup_g08_c01.mp4", "x")
+        try folder.write("videos/ApplyLipstick/v_ApplyLipstick_g01_c01.avi", "x")
+        let index = try VideoIndex(root: folder.path + "/videos")
         var set = try read("ucf/classInd.txt", "ucf/trainlist01.txt", "ucf/testlist01.txt")
         #expect(
             datasetProblem { try set.locate(in: index, skipsMissing: false) }?.problem
-                == .filmsNotFound(first: ["Archery/v_Archery_g08_c02.avi"], count: 1, total: 2, root: folder.path + "/films"))
+                == .videosNotFound(first: ["Archery/v_Archery_g08_c02.avi"], count: 1, total: 2, root: folder.path + "/videos"))
         try set.locate(in: index, skipsMissing: true)
         #expect(clips(set, "train1") == [AnnotatedClip(path: "v_ApplyEyeMakeup_g08_c01.mp4", label: 0)])
         #expect(

@@ -119,20 +119,20 @@ import VideoData
                 "l.csv: classes 1 and 3 are both called 'walk'; by their text they cannot be told apart.",
                 "l.csv: 'Walk' and 'walk' differ in upper and lower case only; to CLIP they are one name.",
             ])
-        for name in ["films/Walk/a.mp4", "films/walk/b.mp4"] { try video(name, [1]) }
-        let folders = try ClassFolders(root: folder.path("films"))
-        #expect(folders.classes.names == ["Walk", "walk"] && folders.classes.warnings == [.namesDifferByCase(file: folder.path("films"), names: ["Walk", "walk"])])
+        for name in ["videos/Walk/a.mp4", "videos/walk/b.mp4"] { try video(name, [1]) }
+        let folders = try ClassFolders(root: folder.path("videos"))
+        #expect(folders.classes.names == ["Walk", "walk"] && folders.classes.warnings == [.namesDifferByCase(file: folder.path("videos"), names: ["Walk", "walk"])])
     }
 
     @Test func foldersThatLookAlikeAreTwo() throws {
-        for name in ["films/\u{E9}/a.mp4", "films/e\u{301}/b.mp4", "films/e\u{301}/c.mp4"] { try video(name, [1]) }
-        let folders = try ClassFolders(root: folder.path("films"))
+        for name in ["videos/\u{E9}/a.mp4", "videos/e\u{301}/b.mp4", "videos/e\u{301}/c.mp4"] { try video(name, [1]) }
+        let folders = try ClassFolders(root: folder.path("videos"))
         #expect(folders.classes.count == 2 && folders.clips.map(\.label) == [0, 0, 1] && folders.classes.warnings.count == 0)
     }
 
     @Test func aTestFolderIsAListOfItsOwn() throws {
-        for part in ["train", "val", "test"] { try video("films/\(part)/walk/\(part).mp4", [1]) }
-        #expect(try ClassFolders(root: folder.path("films")).testClips?.map(\.path) == ["test/walk/test.mp4"])
+        for part in ["train", "val", "test"] { try video("videos/\(part)/walk/\(part).mp4", [1]) }
+        #expect(try ClassFolders(root: folder.path("videos")).testClips?.map(\.path) == ["test/walk/test.mp4"])
     }
 
     // MARK: Names that are no UTF-8
@@ -159,14 +159,14 @@ import VideoData
     @Test func videosAreFoundByBytes() throws {
         let names = ["\u{E9}.mp4", "e\u{301}.mp4", "caf\\xE9.mp4"]
         for (index, name) in names.enumerated() { try video("in/" + name, [UInt8](repeating: 1, count: index + 1)) }
-        let found = try FilmFolder(folder.path("in"), recursive: false).films
+        let found = try VideoFolder(folder.path("in"), recursive: false).videos
         #expect(found.map(\.byteCount) == [3, 2, 1])
-        var arrivals = FilmArrivals(settleSeconds: 0)
+        var arrivals = VideoArrivals(settleSeconds: 0)
         #expect(arrivals.ready(among: found, now: 0, date: 0).count == 3)
-        for film in found.prefix(2) { arrivals.take(film) }
+        for video in found.prefix(2) { arrivals.take(video) }
         #expect(arrivals.ready(among: found, now: 1, date: 0).map(\.byteCount) == [1])
         var keys: Set<FrameCache.Key> = []
-        for film in found { keys.insert(FrameCache.Key(path: film.path, shortSide: 8)) }
+        for video in found { keys.insert(FrameCache.Key(path: video.path, shortSide: 8)) }
         #expect(keys.count == 3)
     }
 

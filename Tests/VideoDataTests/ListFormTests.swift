@@ -24,7 +24,7 @@ import VideoData
         ("my clip 3.mp4,0\n", ["my clip 3.mp4"], [0]),
         // Commas in paths of lines with blanks are part of them.
         ("walk, run/a.mp4 1\njump, b.mp4 0\n", ["walk, run/a.mp4", "jump, b.mp4"], [1, 0]),
-        // Text4Vis, EZ-CLIP: frames of each film stand before the label.
+        // Text4Vis, EZ-CLIP: frames of each video stand before the label.
         ("sword/Pirates_2_sword_f_cm_np2_le_med_4 90 4\nwave/OldSchool 48 5\n", ["sword/Pirates_2_sword_f_cm_np2_le_med_4", "wave/OldSchool"], [4, 5]),
         ("\"walk 12\" 24 3\n", ["walk 12"], [3]),
     ])
@@ -146,9 +146,9 @@ import VideoData
 
     // MARK: Folders
 
-    private func classFolders(_ films: [String]) throws -> ClassFolders {
+    private func classFolders(_ videos: [String]) throws -> ClassFolders {
         let place = try TemporaryFolder()
-        for film in films { try place.write(film, "x") }
+        for video in videos { try place.write(video, "x") }
         return try ClassFolders(root: place.path)
     }
 
@@ -176,7 +176,7 @@ import VideoData
         #expect(divided.classes.names == ["golf", "tennis"])
     }
 
-    @Test func foldersOfFramesAreFilms() throws {
+    @Test func foldersOfFramesAreVideos() throws {
         let found = try classFolders(["walk/clip1/img_1.jpg", "walk/clip1/img_2.jpg", "walk/clip2/img_1.jpg", "run/clip1/1.png"])
         #expect(found.classes.names == ["run", "walk"] && found.clips.map(\.path) == ["run/clip1", "walk/clip1", "walk/clip2"] && found.level == nil)
     }

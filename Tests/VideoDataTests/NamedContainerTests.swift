@@ -1,7 +1,7 @@
 import Testing
 import VideoData
 
-/// Files that are whole and no film that can be read: each is named for what it is.
+/// Files that are whole and no video that can be read: each is named for what it is.
 @Suite struct NamedContainerTests {
     private static let x264 = ["-c:v", "libx264", "-preset", "veryfast", "-g", "12"]
 
@@ -27,7 +27,7 @@ import VideoData
         let error = try #require(refusal(path))
         #expect(error.problem == .encrypted(scheme: "Common Encryption, \(scheme)"))
         #expect(error.exitStatus == .badData && error.description.contains("encrypted"))
-        #expect(throws: error) { try FilmStream(FilmStreamRequest(path: path, grids: [Self.grid], shortSide: 64, batchCount: 8)) }
+        #expect(throws: error) { try VideoStream(VideoStreamRequest(path: path, grids: [Self.grid], shortSide: 64, batchCount: 8)) }
     }
 
     private static let grid = WindowGrid(window: .frames(4), stride: .frames(4), sampleCount: 4)
@@ -139,16 +139,16 @@ import VideoData
     @Test func rightsManagement() throws {
         let folder = try DecodingFolder()
         try ffmpeg(pattern(96, 64, frames: 5) + ["-c:v", "wmv2", folder.file("a.wmv")])
-        var film = try readBytes(folder.file("a.wmv"))
+        var video = try readBytes(folder.file("a.wmv"))
         // The Content Encryption Object, of 24 bytes and four empty fields, in front of the others; lengths are little-endian.
         let object: [UInt8] =
             [0xFB, 0xB3, 0x11, 0x22, 0x23, 0xBD, 0xD2, 0x11, 0xB4, 0xB7, 0x00, 0xA0, 0xC9, 0x55, 0xFC, 0x6E, 40, 0, 0, 0, 0, 0, 0, 0]
             + [UInt8](repeating: 0, count: 16)
-        film.insert(contentsOf: object, at: 30)
-        let length = Int(film[16]) + Int(film[17]) << 8 + Int(film[18]) << 16 + object.count
-        for byte in 0..<3 { film[16 + byte] = UInt8(length >> (8 * byte) & 0xFF) }
-        film[24] += 1
-        #expect(refusal(try folder.write(film, to: "b.wmv"))?.problem == .encrypted(scheme: "Windows Media rights management"))
+        video.insert(contentsOf: object, at: 30)
+        let length = Int(video[16]) + Int(video[17]) << 8 + Int(video[18]) << 16 + object.count
+        for byte in 0..<3 { video[16 + byte] = UInt8(length >> (8 * byte) & 0xFF) }
+        video[24] += 1
+        #expect(refusal(try folder.write(video, to: "b.wmv"))?.problem == .encrypted(scheme: "Windows Media rights management"))
         #expect(try VideoFile(path: folder.file("a.wmv")).frameCount == 5)
 
         try ffmpeg(pattern(96, 64, frames: 5) + ["-c:v", "flv", folder.file("a.flv")])
@@ -197,7 +197,7 @@ import VideoData
         #expect(segment.problem == .segment)
         #expect(segment.description.contains("cat INIT SEGMENT"))
         #expect(refusal(folder.file("init.mp4"))?.problem == .initialization)
-        // Put together as the remedy says, they are a film.
+        // Put together as the remedy says, they are a video.
         #expect(try VideoFile(path: folder.write(start + part, to: "joined.mp4")).frameCount > 0)
     }
 
@@ -212,7 +212,7 @@ import VideoData
         #expect(try VideoFile(path: folder.file("a.webm")).frameCount == 30)
     }
 
-    /// A download that broke off stays one, also of a film in fragments.
+    /// A download that broke off stays one, also of a video in fragments.
     @Test func incompleteDownloads() throws {
         let folder = try DecodingFolder()
         try ffmpeg(pattern(96, 64, frames: 30) + Self.x264 + [folder.file("a.mp4")])

@@ -6,39 +6,39 @@ import VideoData
 /// All pairs of an arm and a leg action, in the data sets or not.
 private let everyClass = ArmAction.allCases.flatMap { arm in LegAction.allCases.map { PocketClass(arm, $0) } }
 
-@Suite("Pocket world: films")
-struct PocketFilmTests {
-    @Test(arguments: FilmStyle.allCases)
-    func aFilmIsAFunctionOfItsClassSeedAndIndex(style: FilmStyle) {
+@Suite("Pocket world: videos")
+struct PocketVideoTests {
+    @Test(arguments: VideoStyle.allCases)
+    func aVideoIsAFunctionOfItsClassSeedAndIndex(style: VideoStyle) {
         let label = PocketClass(.clapping, .walking)
-        let film = PocketFilm(label, style: style, seed: 5, index: 9)
-        #expect(film.frames() == PocketFilm(label, style: style, seed: 5, index: 9).frames())
-        #expect(film.frame(at: 0) != PocketFilm(label, style: style, seed: 5, index: 10).frame(at: 0))
-        #expect(film.frame(at: 0) != PocketFilm(label, style: style, seed: 6, index: 9).frame(at: 0))
+        let video = PocketVideo(label, style: style, seed: 5, index: 9)
+        #expect(video.frames() == PocketVideo(label, style: style, seed: 5, index: 9).frames())
+        #expect(video.frame(at: 0) != PocketVideo(label, style: style, seed: 5, index: 10).frame(at: 0))
+        #expect(video.frame(at: 0) != PocketVideo(label, style: style, seed: 6, index: 9).frame(at: 0))
     }
 
     @Test func framesHaveTheStatedSizeAndMove() {
-        let frames = PocketFilm(PocketClass(.flapping, .walking), style: .lifelike, seed: 1, index: 0).frames()
-        #expect(frames.count == PocketFilm.frameCount)
-        #expect(frames.allSatisfy { $0.count == PocketFilm.width * PocketFilm.height * 3 })
+        let frames = PocketVideo(PocketClass(.flapping, .walking), style: .lifelike, seed: 1, index: 0).frames()
+        #expect(frames.count == PocketVideo.frameCount)
+        #expect(frames.allSatisfy { $0.count == PocketVideo.width * PocketVideo.height * 3 })
         #expect(frames[0] != frames[3])
     }
 
-    /// The class enters a film through its poses alone.
+    /// The class enters a video through its poses alone.
     @Test func looksSceneMannerAndCameraDoNotDependOnTheClass() {
         for index in 0..<20 {
-            let setting = FilmSetting(style: .cutOut, seed: 3, index: index)
+            let setting = VideoSetting(style: .cutOut, seed: 3, index: index)
             for label in everyClass {
-                #expect(PocketFilm(label, style: .cutOut, seed: 3, index: index).setting == setting)
+                #expect(PocketVideo(label, style: .cutOut, seed: 3, index: index).setting == setting)
             }
         }
     }
 
-    @Test(arguments: FilmStyle.allCases)
-    func everyFigureIsDarkerThanItsScene(style: FilmStyle) {
+    @Test(arguments: VideoStyle.allCases)
+    func everyFigureIsDarkerThanItsScene(style: VideoStyle) {
         // A figure far outside the picture leaves the scene alone, so compare with and without it.
         for index in 0..<60 {
-            let setting = FilmSetting(style: style, seed: 11, index: index)
+            let setting = VideoSetting(style: style, seed: 11, index: index)
             let pose = PocketClass(.flapping, .standing).pose(at: 0, manner: setting.manner)
             let with = brightness(setting.picture(of: pose, progress: 0.5))
             var raised = pose
@@ -58,7 +58,7 @@ struct PocketFilmTests {
     }
 }
 
-/// Neither a mirror nor a film run backwards may turn one class into another. Both leave the set of
+/// Neither a mirror nor a video run backwards may turn one class into another. Both leave the set of
 /// poses as it is, up to an exchange of the two sides: so any two sets must differ.
 @Suite("Pocket world: classes")
 struct PocketClassTests {
@@ -118,15 +118,15 @@ struct PocketClassTests {
         }
     }
 
-    /// Mirroring a film must give a film of the same class: both sides lead equally often.
+    /// Mirroring a video must give a video of the same class: both sides lead equally often.
     @Test func eitherSideLeadsEquallyOften() {
-        let right = (0..<1000).filter { FilmSetting(style: .lifelike, seed: 1, index: $0).manner.leadSide > 0 }.count
+        let right = (0..<1000).filter { VideoSetting(style: .lifelike, seed: 1, index: $0).manner.leadSide > 0 }.count
         #expect((440...560).contains(right))
     }
 
     @Test func actionsAreClosedCycles() {
         for label in everyClass {
-            var manner = FilmSetting(style: .lifelike, seed: 1, index: 0).manner
+            var manner = VideoSetting(style: .lifelike, seed: 1, index: 0).manner
             (manner.armRate, manner.legRate) = (1, 1)
             let early = label.pose(at: 0.25, manner: manner), late = label.pose(at: 1.25, manner: manner)
             let difference = zip(
@@ -138,32 +138,32 @@ struct PocketClassTests {
     }
 }
 
-@Suite("Pocket world: catalogue")
-struct PocketCatalogueTests {
-    @Test(arguments: [PocketCatalogue.large(), PocketCatalogue.small()])
-    func listsHoldEveryClassEquallyAndNoSettingTwice(catalogue: PocketCatalogue) {
-        #expect(Set(catalogue.classes.map(\.name)).count == catalogue.classes.count)
-        let (train, test) = (catalogue.train, catalogue.test)
-        for label in catalogue.classes.indices {
-            #expect(train.filter { $0.label == label }.count == catalogue.trainCountPerClass)
-            #expect(test.filter { $0.label == label }.count == catalogue.testCountPerClass)
+@Suite("Pocket world: catalog")
+struct PocketCatalogTests {
+    @Test(arguments: [PocketCatalog.large(), PocketCatalog.small()])
+    func listsHoldEveryClassEquallyAndNoSettingTwice(catalog: PocketCatalog) {
+        #expect(Set(catalog.classes.map(\.name)).count == catalog.classes.count)
+        let (train, test) = (catalog.train, catalog.test)
+        for label in catalog.classes.indices {
+            #expect(train.filter { $0.label == label }.count == catalog.trainCountPerClass)
+            #expect(test.filter { $0.label == label }.count == catalog.testCountPerClass)
         }
         let all = train + test
         #expect(Set(all.map(\.path)).count == all.count)
-        #expect(all.allSatisfy { $0.film.label == catalogue.classes[$0.label] })
+        #expect(all.allSatisfy { $0.video.label == catalog.classes[$0.label] })
         for (place, entry) in all.enumerated() {
-            #expect(entry.film.setting == FilmSetting(style: catalogue.style, seed: catalogue.seed, index: place))
+            #expect(entry.video.setting == VideoSetting(style: catalog.style, seed: catalog.seed, index: place))
         }
     }
 
     /// On processors with AVX-512 x264 gave other bits about once in a hundred times before it was told not to
     /// choose its code by the processor.
-    @Test func aFilmIsTheSameBytesEveryTime() throws {
-        let entry = try #require(PocketCatalogue.small().test.first)
-        let frames = entry.film.frames()
+    @Test func aVideoIsTheSameBytesEveryTime() throws {
+        let entry = try #require(PocketCatalog.small().test.first)
+        let frames = entry.video.frames()
         func encoded() throws -> [UInt8] {
             var writer = try VideoWriter(
-                path: "film.mp4", width: PocketFilm.width, height: PocketFilm.height, framesPerSecond: Double(PocketFilm.framesPerSecond))
+                path: "video.mp4", width: PocketVideo.width, height: PocketVideo.height, framesPerSecond: Double(PocketVideo.framesPerSecond))
             for frame in frames { try writer.append(frame) }
             return try writer.finishedBytes()
         }
@@ -173,15 +173,15 @@ struct PocketCatalogueTests {
 
     /// From four clips of a class no order of methods can be read.
     @Test func testListsAreLongEnoughToCompare() {
-        #expect(PocketCatalogue.large().testCountPerClass >= 30)
-        #expect(PocketCatalogue.small().test.count >= 240)
+        #expect(PocketCatalog.large().testCountPerClass >= 30)
+        #expect(PocketCatalog.small().test.count >= 240)
     }
 
     @Test func theSmallSetSharesOnlySomeClassesWithTheLargeOne() {
-        let (large, small) = (PocketCatalogue.large(), PocketCatalogue.small())
+        let (large, small) = (PocketCatalog.large(), PocketCatalog.small())
         #expect(large.classes.count == 32)
-        #expect(small.classes == PocketCatalogue.base + PocketCatalogue.novel)
-        #expect(PocketCatalogue.base.count == PocketCatalogue.novel.count)
+        #expect(small.classes == PocketCatalog.base + PocketCatalog.novel)
+        #expect(PocketCatalog.base.count == PocketCatalog.novel.count)
         #expect(small.classes.filter(large.classes.contains).count == 4)
         #expect(large.style != small.style)
     }

@@ -2,11 +2,11 @@ import Foundation
 import Testing
 import VideoData
 
-/// Odd but sound films, read whole and by windows: neither way finds anything missing.
+/// Odd but sound videos, read whole and by windows: neither way finds anything missing.
 @Suite struct ReadingAgreementTests {
-    private func parts(_ path: String) throws -> [FilmPart] {
+    private func parts(_ path: String) throws -> [VideoPart] {
         let grid = WindowGrid(window: .seconds(1), stride: .seconds(1), sampleCount: 1)
-        let stream = try FilmStream(FilmStreamRequest(path: path, grids: [grid], shortSide: 64, batchCount: 8))
+        let stream = try VideoStream(VideoStreamRequest(path: path, grids: [grid], shortSide: 64, batchCount: 8))
         var parts = [try stream.next()]
         while let last = parts.last, !last.isLast { parts.append(try stream.next()) }
         return parts
@@ -32,7 +32,7 @@ import VideoData
         #expect((parts.last?.seconds ?? 0) >= 705 && parts.last?.warnings == [])
     }
 
-    /// Films cut without encoding begin before they are shown.
+    /// Videos cut without encoding begin before they are shown.
     @Test(arguments: ["0.9", "1.3"])
     func editListsAreNoLoss(_ start: String) throws {
         let folder = try DecodingFolder()

@@ -12,15 +12,15 @@ import VideoData
             var to: [Int]
             var sha256: String
         }
-        struct Colour: Decodable {
+        struct Color: Decodable {
             var change: String
             var factor: Float
             var sha256: String
         }
         var resize: [Resize]
         var image: [Resize]
-        var colour: [Colour]
-        var grey: String
+        var color: [Color]
+        var gray: String
         var chain: String
     }
 
@@ -44,24 +44,24 @@ import VideoData
         }
     }
 
-    @Test func changesColoursAsTorchvision() throws {
+    @Test func changesColorsAsTorchvision() throws {
         let image = try fixtureImage()
-        for reference in expected.colour {
+        for reference in expected.color {
             var frame = image
             frame.apply(try change(reference.change, reference.factor))
             #expect(frame.digest == reference.sha256, "\(reference.change) \(reference.factor)")
         }
-        var grey = image
-        grey.makeGrey()
-        #expect(grey.digest == expected.grey)
+        var gray = image
+        gray.makeGray()
+        #expect(gray.digest == expected.gray)
         var chain = image
-        for step: ColourJitter.Change in [.brightness(1.25), .saturation(1.125), .contrast(0.75), .hue(0.0625)] {
+        for step: ColorJitter.Change in [.brightness(1.25), .saturation(1.125), .contrast(0.75), .hue(0.0625)] {
             chain.apply(step)
         }
         #expect(chain.digest == expected.chain)
     }
 
-    private func change(_ name: String, _ factor: Float) throws -> ColourJitter.Change {
+    private func change(_ name: String, _ factor: Float) throws -> ColorJitter.Change {
         switch name {
         case "brightness": .brightness(factor)
         case "contrast": .contrast(factor)
@@ -165,7 +165,7 @@ import VideoData
         plain.cropScales = []
         plain.flipProbability = 0
         plain.jitterProbability = 0
-        plain.greyProbability = 0
+        plain.grayProbability = 0
         let frames = [pattern(width: 90, height: 70), pattern(width: 90, height: 70, shift: 50)]
         let key = ClipKey(seed: 1, epoch: 2, clip: 3)
         let trained = ClipTransform.training(side: 32, plain).clips(from: frames, key: key)
@@ -209,7 +209,7 @@ import VideoData
     @Test func jitterIsDecidedPerClipAndDrawnPerFrame() {
         var configuration = ClipTransform.Configuration()
         configuration.cropScales = []
-        configuration.greyProbability = 0
+        configuration.grayProbability = 0
         let transform = ClipTransform.training(side: 16, configuration)
         let frame = pattern(width: 40, height: 30)
         var jittered = 0
@@ -224,7 +224,7 @@ import VideoData
     @Test func flipComesHalfTheTimeAndCanBeOff() {
         var configuration = ClipTransform.Configuration()
         configuration.cropScales = []
-        configuration.greyProbability = 0
+        configuration.grayProbability = 0
         configuration.jitterProbability = 0
         let frame = pattern(width: 40, height: 30)
         func flips(_ configuration: ClipTransform.Configuration) -> Int {
@@ -240,9 +240,9 @@ import VideoData
     }
 
     @Test func jitterOfNoStrengthDrawsNothing() {
-        var random = ClipKey(seed: 0, epoch: 0, clip: 0).source(.colour)
-        #expect(ColourJitter(brightness: 0, contrast: 0, saturation: 0, hue: 0).changes(using: &random).isEmpty)
-        let changes = ColourJitter(brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1).changes(using: &random)
+        var random = ClipKey(seed: 0, epoch: 0, clip: 0).source(.color)
+        #expect(ColorJitter(brightness: 0, contrast: 0, saturation: 0, hue: 0).changes(using: &random).isEmpty)
+        let changes = ColorJitter(brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1).changes(using: &random)
         #expect(changes.count == 4)
     }
 }

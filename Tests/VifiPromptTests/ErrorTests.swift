@@ -19,9 +19,9 @@ import VifiPrompt
         #expect(backbone.description == "/nowhere/b.safetensors: no such file. Check the path.")
         #expect(backbone.localizedDescription == backbone.description)
         #expect(try error { _ = try LearnedPrompts(path: "/nowhere/p.safetensors") }.kind == .missingFile)
-        let labeller = try VideoLabeller(backbone: LoadedBackbone(path: world.backbonePath), classNames: ["a"])
-        let film = try error { _ = try labeller.classify(video: "/nowhere/clip.mp4") }
-        #expect(film.kind == .missingFile && film.description.contains("/nowhere/clip.mp4"))
+        let classifier = try VideoClassifier(backbone: LoadedBackbone(path: world.backbonePath), classNames: ["a"])
+        let video = try error { _ = try classifier.classify(video: "/nowhere/clip.mp4") }
+        #expect(video.kind == .missingFile && video.description.contains("/nowhere/clip.mp4"))
     }
 
     @Test func filesOfTheOtherKindAreRefused() throws {
@@ -29,14 +29,14 @@ import VifiPrompt
         #expect(asBackbone.kind == .badData && asBackbone.description.contains("this is a prompt file"))
         let asPrompts = try error { _ = try LearnedPrompts(path: world.backbonePath) }
         #expect(asPrompts.kind == .badData && asPrompts.description.contains("not a prompt file"))
-        let labeller = try VideoLabeller(backbone: LoadedBackbone(path: world.backbonePath), classNames: ["a"])
-        #expect(try error { _ = try labeller.classify(video: world.promptPath) }.kind == .badData)
+        let classifier = try VideoClassifier(backbone: LoadedBackbone(path: world.backbonePath), classNames: ["a"])
+        #expect(try error { _ = try classifier.classify(video: world.promptPath) }.kind == .badData)
     }
 
     @Test func promptsOfAnotherBackboneAreRefused() throws {
         let other = try TinyWorld(seed: 8)
         let mixed = try error {
-            _ = try VideoLabeller(
+            _ = try VideoClassifier(
                 backbone: LoadedBackbone(path: other.backbonePath), prompts: LearnedPrompts(path: world.promptPath))
         }
         #expect(mixed.kind == .badData)
@@ -48,7 +48,7 @@ import VifiPrompt
         let backbone = try LoadedBackbone(path: world.backbonePath)
         func refusal(of names: [String]?, frames: Int? = nil, threads: Int? = nil, template: String = "{}") throws -> String {
             let error = try error {
-                _ = try VideoLabeller(
+                _ = try VideoClassifier(
                     backbone: backbone, classNames: names, template: template, frameCount: frames, threadCount: threads)
             }
             #expect(error.kind == .badRequest)
@@ -72,15 +72,15 @@ import VifiPrompt
     }
 
     @Test func clipsMustHoldFramesOfOneSize() throws {
-        let labeller = try VideoLabeller(backbone: LoadedBackbone(path: world.backbonePath), classNames: ["a"])
+        let classifier = try VideoClassifier(backbone: LoadedBackbone(path: world.backbonePath), classNames: ["a"])
         #expect(
-            try error { _ = try labeller.classify(frames: []) }.description
+            try error { _ = try classifier.classify(frames: []) }.description
                 == "no frames to classify. Pass at least one.")
         let frames = try [(8, 8), (8, 6)].map { width, height in
             try RGBFrame(width: width, height: height, pixels: [UInt8](repeating: 9, count: width * height * 3))
         }
         #expect(
-            try error { _ = try labeller.classify(frames: frames) }.description
+            try error { _ = try classifier.classify(frames: frames) }.description
                 == "frame 1 is 8 × 6, frame 0 is 8 × 8. All frames of a clip must have one size.")
     }
 }

@@ -4,11 +4,11 @@
 // README BEGIN
 import VifiPrompt
 
-func label(film: String, prompts promptFile: String, backbone backboneFile: String) throws {
+func label(video: String, prompts promptFile: String, backbone backboneFile: String) throws {
     let backbone = try LoadedBackbone(path: backboneFile)
     let prompts = try LearnedPrompts(path: promptFile)
-    let labeller = try VideoLabeller(backbone: backbone, prompts: prompts)
-    for score in try labeller.classify(video: film).prefix(3) {
+    let classifier = try VideoClassifier(backbone: backbone, prompts: prompts)
+    for score in try classifier.classify(video: video).prefix(3) {
         print(score.name, score.probability)
     }
 }

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 import VifiPrompt
 
-@Suite struct FilmTimelineTests {
+@Suite struct VideoTimelineTests {
     let world: TinyWorld
     let backbone: LoadedBackbone
     let prompts: LearnedPrompts
@@ -13,13 +13,13 @@ import VifiPrompt
         prompts = try LearnedPrompts(path: world.promptPath)
     }
 
-    /// The film has eleven frames at 12 a second.
-    @Test func oneWindowIsTheWholeFilm() throws {
-        let labeller = try VideoLabeller(backbone: backbone, prompts: prompts)
-        let scores = try labeller.classify(video: world.filmPath)
-        for length in [FilmLength.frames(11), .seconds(11.0 / 12)] {
+    /// The video has eleven frames at 12 a second.
+    @Test func oneWindowIsTheWholeVideo() throws {
+        let classifier = try VideoClassifier(backbone: backbone, prompts: prompts)
+        let scores = try classifier.classify(video: world.videoPath)
+        for length in [VideoLength.frames(11), .seconds(11.0 / 12)] {
             var seconds: [Double] = []
-            let timeline = try labeller.timeline(of: world.filmPath, window: length, onProgress: { seconds.append($0); return true })
+            let timeline = try classifier.timeline(of: world.videoPath, window: length, onProgress: { seconds.append($0); return true })
             #expect(timeline.classNames == TinyWorld.names && timeline.windows.count == 1)
             #expect(abs(timeline.seconds - 11.0 / 12) < 1e-3 && seconds.last == timeline.seconds)
             #expect(timeline.windows[0].scores.map(\.label) == scores.map(\.label))
@@ -33,55 +33,55 @@ import VifiPrompt
         }
     }
 
-    @Test func labellersShareAFilm() throws {
-        let labellers = [
-            try VideoLabeller(backbone: backbone, prompts: prompts),
-            try VideoLabeller(backbone: backbone, classNames: ["up", "down"], frameCount: 6, views: 2),
+    @Test func classifiersShareAVideo() throws {
+        let classifiers = [
+            try VideoClassifier(backbone: backbone, prompts: prompts),
+            try VideoClassifier(backbone: backbone, classNames: ["up", "down"], frameCount: 6, views: 2),
         ]
-        let together = try VideoLabeller.classify(video: world.filmPath, with: labellers)
-        #expect(together == [try labellers[0].classify(video: world.filmPath), try labellers[1].classify(video: world.filmPath)])
-        let timelines = try VideoLabeller.timelines(of: world.filmPath, with: labellers.reversed(), window: .frames(4), stride: .frames(2))
+        let together = try VideoClassifier.classify(video: world.videoPath, with: classifiers)
+        #expect(together == [try classifiers[0].classify(video: world.videoPath), try classifiers[1].classify(video: world.videoPath)])
+        let timelines = try VideoClassifier.timelines(of: world.videoPath, with: classifiers.reversed(), window: .frames(4), stride: .frames(2))
         #expect(timelines.map(\.classNames) == [["up", "down"], TinyWorld.names])
-        // At 0, 2, 4, 6, and one that ends with the film.
+        // At 0, 2, 4, 6, and one that ends with the video.
         #expect(timelines.map(\.windows.count) == [5, 5])
         #expect(timelines[0].smoothed(over: 2).windows.count == 5)
     }
 
     @Test func noneIsAnAnswer() throws {
-        let scores = try VideoLabeller(backbone: backbone, prompts: prompts).classify(video: world.filmPath)
+        let scores = try VideoClassifier(backbone: backbone, prompts: prompts).classify(video: world.videoPath)
         #expect(scores.answer() == scores[0] && scores.answer(threshold: 1) == nil)
         #expect([ClassScore]().answer() == nil)
-        let told = try VideoLabeller(backbone: backbone, prompts: prompts, noneTexts: ["nothing", "nobody"])
-        let rest = try told.classify(video: world.filmPath)
+        let told = try VideoClassifier(backbone: backbone, prompts: prompts, noneTexts: ["nothing", "nobody"])
+        let rest = try told.classify(video: world.videoPath)
         let sum = rest.reduce(Float(0)) { $0 + $1.probability }
         #expect(rest.count == 4 && sum < 1)
         #expect((rest.answer() == nil) == (1 - sum >= rest[0].probability))
     }
 
     @Test func wrongRequestsAreRefusedInWords() throws {
-        let labeller = try VideoLabeller(backbone: backbone, prompts: prompts)
+        let classifier = try VideoClassifier(backbone: backbone, prompts: prompts)
         func words(_ body: () throws(VifiPromptError) -> Void) -> String {
             do { try body() } catch { return error.description }
             return "no error"
         }
-        let film = world.filmPath
-        let lengths: [(FilmLength, FilmLength?)] = [
+        let video = world.videoPath
+        let lengths: [(VideoLength, VideoLength?)] = [
             (.seconds(0), nil), (.seconds(.nan), nil), (.seconds(1), .frames(1)), (.frames(-1), nil),
         ]
         for (window, stride) in lengths {
             #expect(
-                words { () throws(VifiPromptError) in _ = try labeller.timeline(of: film, window: window, stride: stride) }
+                words { () throws(VifiPromptError) in _ = try classifier.timeline(of: video, window: window, stride: stride) }
                     == "window and stride are at least 0.001 seconds or 1 frame, and both seconds or both frames.")
         }
-        #expect(words { () throws(VifiPromptError) in _ = try VideoLabeller.classify(video: film, with: []) } == "no labellers. Pass at least one.")
+        #expect(words { () throws(VifiPromptError) in _ = try VideoClassifier.classify(video: video, with: []) } == "no classifiers. Pass at least one.")
         #expect(
-            words { () throws(VifiPromptError) in _ = try VideoLabeller.classify(video: film, with: [labeller, labeller]) }
-                == "the same labeller twice. Each one answers once.")
+            words { () throws(VifiPromptError) in _ = try VideoClassifier.classify(video: video, with: [classifier, classifier]) }
+                == "the same classifier twice. Each one answers once.")
         #expect(
-            words { () throws(VifiPromptError) in _ = try labeller.timeline(of: film, window: .frames(2), onProgress: { _ in false }) }
+            words { () throws(VifiPromptError) in _ = try classifier.timeline(of: video, window: .frames(2), onProgress: { _ in false }) }
                 == "stopped on request.")
         #expect(
-            words { () throws(VifiPromptError) in _ = try labeller.timeline(of: "/none.mp4", window: .frames(2)) }
+            words { () throws(VifiPromptError) in _ = try classifier.timeline(of: "/none.mp4", window: .frames(2)) }
                 == "/none.mp4: no such file. Check the path.")
     }
 }

@@ -3,13 +3,13 @@ import TestSupport
 import Tensors
 import VideoData
 
-/// A backbone with random weights, prompts for it and a film, as files that disappear with it.
+/// A backbone with random weights, prompts for it and a video, as files that disappear with it.
 struct TinyWorld {
     let folder: TemporaryDirectory
     let backbone: Backbone
     let backbonePath: String
     let promptPath: String
-    let filmPath: String
+    let videoPath: String
     static let names = ["waving", "clapping_hands", "sitting still", "jumping"]
     static let frameCount = 4
 
@@ -22,7 +22,7 @@ struct TinyWorld {
             architecture: architecture,
             parameters: BackboneParameters(random: architecture, seed: seed).map(\.reading),
             description: BackboneDescription(
-                name: "tiny", normalisation: .imageNet, tokenizer: .bytes, provenance: "random weights of a test"))
+                name: "tiny", normalization: .imageNet, tokenizer: .bytes, provenance: "random weights of a test"))
         backbonePath = folder.path("backbone.safetensors")
         try backbone.save(to: backbonePath)
 
@@ -36,8 +36,8 @@ struct TinyWorld {
         promptPath = folder.path("prompts.safetensors")
         try PromptFile(prompts: prompts.reading, header: header).save(to: promptPath)
 
-        filmPath = folder.path("film.mp4")
-        var writer = try VideoWriter(path: filmPath, width: 64, height: 48, framesPerSecond: 12)
+        videoPath = folder.path("video.mp4")
+        var writer = try VideoWriter(path: videoPath, width: 64, height: 48, framesPerSecond: 12)
         for index in 0..<11 { try writer.append(Self.picture(index)) }
         try writer.finish()
     }

@@ -25,9 +25,9 @@ import WeightFiles
     /// Z3, Z19.
     @Test func notACheckpoint() throws {
         for bytes in [[], [1, 2, 3], [UInt8](repeating: 0xEE, count: 100)] {
-            #expect(try problem(bytes) == .unrecognised)
+            #expect(try problem(bytes) == .unrecognized)
         }
-        #expect(try problem(Array("GIF89a".utf8) + plainArchive().bytes) == .unrecognised)
+        #expect(try problem(Array("GIF89a".utf8) + plainArchive().bytes) == .unrecognized)
     }
 
     /// Z4, Z5, Z24.

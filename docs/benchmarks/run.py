@@ -75,12 +75,12 @@ def plot(name, points):
                    f'<text x="{left - 6}" y="{at(0, y)[1] + 4:.1f}" text-anchor="end">{y:g}</text>'
                    for y in (step * i for i in range(round(most / step) + 1)))
     line = " ".join(f"{px:.1f},{py:.1f}" for px, py in (at(x, y) for x, y in points))
-    marks, labelled = "", -100.0
+    marks, labeled = "", -100.0
     for x, y in points:
         px, py = at(x, y)
         marks += f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="#2563a8"/>'
-        if px - labelled < 30: continue
-        labelled = px
+        if px - labeled < 30: continue
+        labeled = px
         marks += (f'<text x="{px:.1f}" y="{height - bottom + 15}" text-anchor="middle">{x}</text>'
                   f'<text x="{px:.1f}" y="{py - 8:.1f}" text-anchor="middle" stroke="white" stroke-width="3" paint-order="stroke">{y:.1f}</text>')
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">'
@@ -103,15 +103,15 @@ if "growth" in only:
 if "decode" in only:
     with tempfile.TemporaryDirectory() as folder:
         mine = ours_decode = json.loads(subprocess.run([a.vifi, "bench", "decode", "--keep", folder, "--json"], check=True, capture_output=True, text=True).stdout)
-        films = sorted(os.path.join(folder, f) for f in os.listdir(folder))
+        videos = sorted(os.path.join(folder, f) for f in os.listdir(folder))
         rates, peers = [], []
         for _ in range(a.rounds):
-            rates.append(json.loads(subprocess.run([a.vifi, "bench", "decode", *films, "--json"], check=True, capture_output=True, text=True).stdout))
-            out = subprocess.run([sys.executable, os.path.join(HERE, "decode_pyav.py"), *films], check=True, capture_output=True, text=True).stdout
+            rates.append(json.loads(subprocess.run([a.vifi, "bench", "decode", *videos, "--json"], check=True, capture_output=True, text=True).stdout))
+            out = subprocess.run([sys.executable, os.path.join(HERE, "decode_pyav.py"), *videos], check=True, capture_output=True, text=True).stdout
             peers.append(float(re.search(r"frames/s=([\d.]+)", out)[1]))
         results["decode"] = {"frames_per_second": median(rates, "frames_per_second"), "clips_per_second": median(rates, "clips_per_second"),
                              "pyav_frames_per_second": statistics.median(peers)}
-    results["fed_from_films"] = row("learn fed from films", ["learn", "--films"] + T, None)
+    results["fed_from_videos"] = row("learn fed from videos", ["learn", "--videos"] + T, None)
 json.dump(results, open(path, "w"), indent=1)
 
 lines = [f"Processor: {results['processor']}, {results['threads']} threads.", ""]
@@ -131,8 +131,8 @@ for key, rows in results.get("growth", {}).items():
     open(os.path.join(HERE, f"{key}.svg"), "w").write(plot(key, points))
 if "decode" in results:
     d = results["decode"]
-    lines += ["", "| reading films, one thread | frames/s |", "|---|---|", f"| vifi-prompt | {d['frames_per_second']:.0f} |",
+    lines += ["", "| reading videos, one thread | frames/s |", "|---|---|", f"| vifi-prompt | {d['frames_per_second']:.0f} |",
               f"| PyAV | {d['pyav_frames_per_second']:.0f} |", "",
               f"Clips of 16 evenly spaced frames: {d['clips_per_second']:.1f} a second. "
-              f"Steps fed from films by one thread wait {100 * median(results['fed_from_films']['runs'], 'waiting_for_films'):.2f} % of their time for them."]
+              f"Steps fed from videos by one thread wait {100 * median(results['fed_from_videos']['runs'], 'waiting_for_videos'):.2f} % of their time for them."]
 open(os.path.join(HERE, "tables.md"), "w").write("\n".join(lines) + "\n")

@@ -16,11 +16,11 @@ void vifi_squared_distances(const float *point, const float *points, ptrdiff_t s
 
 // Probabilities proportional to exp(-beta * (distance - least distance)); returns their entropy in nats.
 // `distances` hold `count` squared distances, without the point's own.
-double vifi_neighbour_probabilities(const float *distances, ptrdiff_t count, double beta, float *probabilities);
+double vifi_neighbor_probabilities(const float *distances, ptrdiff_t count, double beta, float *probabilities);
 
 // Repulsion of one point of an embedding by all: with q = 1 / (1 + |y - y_j|^2) adds up sum q (without the
 // point's own 1) and sum q^2 (y - y_j). `xs` and `ys` hold the coordinates.
-void vifi_repulsion(const float *xs, const float *ys, ptrdiff_t count, float x, float y, double *normaliser,
+void vifi_repulsion(const float *xs, const float *ys, ptrdiff_t count, float x, float y, double *normalizer,
                     double *force_x, double *force_y);
 
 // Attraction of one point by all: sum p_j q (y - y_j).
@@ -29,7 +29,7 @@ void vifi_attraction(const float *xs, const float *ys, const float *probabilitie
 
 // A node of a quadtree over the plane. Children are consecutive; a leaf has none.
 typedef struct {
-    // Centre of mass.
+    // Center of mass.
     float x, y;
     // Points below it.
     int count;
@@ -41,8 +41,8 @@ typedef struct {
 
 // `vifi_repulsion` over a quadtree: a node seen under an angle side / distance below `angle` counts as one
 // point (Barnes and Hut 1986). A leaf's points lie in one place, so that the point itself is among them where
-// the distance is 0: `normaliser` then counts it with its 1, which the caller takes away.
-void vifi_tree_repulsion(const vifi_quad_node *nodes, float x, float y, float angle, double *normaliser,
+// the distance is 0: `normalizer` then counts it with its 1, which the caller takes away.
+void vifi_tree_repulsion(const vifi_quad_node *nodes, float x, float y, float angle, double *normalizer,
                          double *force_x, double *force_y);
 
 #endif

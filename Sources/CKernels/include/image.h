@@ -27,7 +27,7 @@ void vifi_map_bytes(uint8_t *bytes, const uint8_t *table, size_t count);
 uint64_t vifi_luma_sum(const uint8_t *rgb, size_t count);
 
 /// Each pixel replaced by its luma.
-void vifi_grey(uint8_t *rgb, size_t count);
+void vifi_gray(uint8_t *rgb, size_t count);
 
 /// Each pixel moved from its luma (factor 0) to itself (factor 1) and beyond, truncated and clipped.
 void vifi_saturate(uint8_t *rgb, float factor, size_t count);
@@ -36,7 +36,7 @@ void vifi_saturate(uint8_t *rgb, float factor, size_t count);
 void vifi_turn_hue(uint8_t *rgb, uint8_t shift, size_t count);
 
 /// Bytes to planes of floats: `out[c·count + i] = (rgb[3i + c] − mean[c]) · inverseDeviation[c]`.
-void vifi_normalise(const uint8_t *rgb, const float *mean, const float *inverseDeviation, float *out, size_t count);
+void vifi_normalize(const uint8_t *rgb, const float *mean, const float *inverseDeviation, float *out, size_t count);
 
 /// `values[i] = share·values[i] + (1 − share)·other[i]`.
 void vifi_mix(float *values, const float *other, float share, size_t count);

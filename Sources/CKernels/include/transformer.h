@@ -18,7 +18,7 @@ void vifi_layer_norm_backward(const float *output_gradient, ptrdiff_t gradient_s
                               float *input_gradient, ptrdiff_t input_gradient_stride,
                               ptrdiff_t rows, ptrdiff_t width);
 
-// weight_gradient += sum over rows of output_gradient * normalised input; bias_gradient likewise.
+// weight_gradient += sum over rows of output_gradient * normalized input; bias_gradient likewise.
 void vifi_layer_norm_weights(const float *output_gradient, ptrdiff_t gradient_stride,
                              const float *input, ptrdiff_t input_stride,
                              const float *mean, const float *inverse_deviation,
@@ -91,11 +91,11 @@ void vifi_adamw(float *value, const float *gradient, float *first_moment, float 
                 float decay, float beta1, float beta2, float step_size, float inverse_correction, float epsilon);
 
 // output = input / |input|, row by row; the lengths are kept.
-void vifi_normalise_rows(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,
+void vifi_normalize_rows(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,
                          float *lengths, ptrdiff_t rows, ptrdiff_t width);
 
 // input_gradient += (gradient - output * sum(output * gradient)) / length, row by row.
-void vifi_normalise_rows_backward(const float *output, ptrdiff_t output_stride, const float *lengths,
+void vifi_normalize_rows_backward(const float *output, ptrdiff_t output_stride, const float *lengths,
                                   const float *gradient, ptrdiff_t gradient_stride,
                                   float *input_gradient, ptrdiff_t input_gradient_stride,
                                   ptrdiff_t rows, ptrdiff_t width);

@@ -22,7 +22,7 @@ package struct AttentionMaps: Sendable {
     package let blocks: [[[Float]]]
 }
 
-extension VideoClassifier {
+extension CLIPClassifier {
     package var headCount: Int { backbone.architecture.vision.headCount }
     package var blockCount: Int { backbone.architecture.vision.layerCount }
 
@@ -33,7 +33,7 @@ extension VideoClassifier {
     /// R ← R + E_b R from `firstBlock` on, starting at R = I, a frame's map is R[class token, patches].
     ///
     /// - Parameters:
-    ///   - clip: `[frames, 3 × side × side]`, normalised pixels.
+    ///   - clip: `[frames, 3 × side × side]`, normalized pixels.
     ///   - label: nil for the class with the largest logit.
     ///   - firstBlock: in `0 ..< blockCount`.
     /// - Throws: `ModelError` where the logits are no numbers.

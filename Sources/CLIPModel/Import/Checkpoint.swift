@@ -158,7 +158,7 @@ package struct Checkpoint: Sendable {
         } else {
             description = BackboneDescription(
                 name: options.name ?? path.lastPathComponent,
-                normalisation: said.normalisation ?? (mapping.layout.kind == .vifi ? .imageNet : .clip), tokenizer: .clipBPE,
+                normalization: said.normalization ?? (mapping.layout.kind == .vifi ? .imageNet : .clip), tokenizer: .clipBPE,
                 provenance: "\(mapping.layout.kind.rawValue), \(source.format.rawValue) \(path.lastPathComponent)")
         }
         vocabularyPath = isOwn ? keptVocabulary(beside: path) : folder.vocabularyPath

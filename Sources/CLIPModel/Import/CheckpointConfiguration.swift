@@ -14,7 +14,7 @@ struct CheckpointConfiguration {
 
     var activation: Activation?
     var headCounts = CheckpointShapes.HeadCounts()
-    var normalisation: PixelNormalisation?
+    var normalization: PixelNormalization?
     var claims: [Claim] = []
     /// The side of the pictures that the folder makes, and where it says so.
     var pictureSide: (side: Int, file: String, key: String)?
@@ -202,7 +202,7 @@ struct ConfigurationSection {
     }
 }
 
-extension PixelNormalisation {
+extension PixelNormalization {
     /// The one with these constants, for pixels from 0 to 1.
     init?(mean: [Double], deviation: [Double]) {
         let known: [(Self, mean: [Double], deviation: [Double])] = [

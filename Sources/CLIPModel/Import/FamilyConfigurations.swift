@@ -54,7 +54,7 @@ extension CheckpointConfiguration {
         activation = model.flag("quick_gelu") ?? false ? .quickGELU : .gelu
         try vision.refuse([
             ("timm_model_name", "an image tower of timm"), ("attentional_pool", "attentional pooling"),
-            ("input_patchnorm", "normalised patches"),
+            ("input_patchnorm", "normalized patches"),
             ("no_ln_pre", "an image tower without its first norm"), ("ls_init_value", "scaled residual layers"),
             ("global_average_pool", "an average over all patches"),
         ] + Self.customBlocks)

@@ -7,7 +7,7 @@ import WeightFiles
 extension CheckpointConfiguration {
     /// The image processor of transformers: `preprocessor_config.json`, or a part of `processor_config.json`.
     mutating func readImageProcessor(_ section: ConfigurationSection) throws(ModelError) {
-        for (key, words) in [("do_normalize", "pixels are always normalised here"), ("do_rescale", "pixels are always scaled to 0 ... 1 here")]
+        for (key, words) in [("do_normalize", "pixels are always normalized here"), ("do_rescale", "pixels are always scaled to 0 ... 1 here")]
         where section.flag(key) == false {
             throw section.fault(key, words)
         }
@@ -17,9 +17,9 @@ extension CheckpointConfiguration {
         }
         let type = section.text("image_processor_type") ?? section.text("feature_extractor_type") ?? "CLIPImageProcessor"
         if section.isMissing("image_mean"), !type.hasPrefix("CLIP") {
-            throw section.fault("image_mean", "the normalisation of a \(type) is not known here")
+            throw section.fault("image_mean", "the normalization of a \(type) is not known here")
         }
-        normalisation = try section.normalisation(mean: "image_mean", deviation: "image_std") ?? normalisation
+        normalization = try section.normalization(mean: "image_mean", deviation: "image_std") ?? normalization
 
         let filters = [0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"]
         if section.flag("do_resize") != false, !section.isMissing("resample") {
@@ -39,7 +39,7 @@ extension CheckpointConfiguration {
     /// open_clip's `preprocess_cfg`.
     mutating func readPreprocessing(_ section: ConfigurationSection) throws(ModelError) {
         if let mode = section.text("mode"), mode != "RGB" { throw section.fault("mode", "only \"RGB\" is computed here") }
-        normalisation = try section.normalisation(mean: "mean", deviation: "std") ?? normalisation
+        normalization = try section.normalization(mean: "mean", deviation: "std") ?? normalization
         if !section.isMissing("interpolation") { noteFilter(section.text("interpolation"), section, "interpolation") }
         if !section.isMissing("resize_mode"), section.text("resize_mode") != "shortest" {
             note(section, "resize_mode", "frames are shrunk by their shorter side and cropped here, as with \"shortest\"")
@@ -84,8 +84,8 @@ extension ConfigurationSection {
         return numbers[0]
     }
 
-    /// The normalisation whose constants stand under these keys: three numbers, or one for all channels.
-    func normalisation(mean: String, deviation: String) throws(ModelError) -> PixelNormalisation? {
+    /// The normalization whose constants stand under these keys: three numbers, or one for all channels.
+    func normalization(mean: String, deviation: String) throws(ModelError) -> PixelNormalization? {
         guard !isMissing(mean) || !isMissing(deviation) else { return nil }
         func channels(_ key: String) throws(ModelError) -> [Double] {
             if let one = number(key) { return [one, one, one] }
@@ -95,7 +95,7 @@ extension ConfigurationSection {
             return numbers
         }
         let means = try channels(mean), deviations = try channels(deviation)
-        guard let known = PixelNormalisation(mean: means, deviation: deviations) else {
+        guard let known = PixelNormalization(mean: means, deviation: deviations) else {
             throw fault(
                 mean, "with \(deviation) \(members[deviation]?.excerpt ?? ""), only the constants of CLIP and of ImageNet are computed here")
         }

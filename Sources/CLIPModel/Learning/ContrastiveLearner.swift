@@ -45,7 +45,7 @@ package final class ContrastiveLearner<Part: ContrastivePart> {
     /// Adds a batch's gradient to `gradients`; some of it only `finish` adds.
     ///
     /// - Parameters:
-    ///   - clips: `[frames, 3 × side × side]` each, normalised pixels.
+    ///   - clips: `[frames, 3 × side × side]` each, normalized pixels.
     ///   - captions: tokens, from start to end token, with room for prompts where these are learned; one a clip, or
     ///     one a frame.
     ///   - videos: a number a pair, equal for the same video; nil where all are different.
@@ -93,7 +93,7 @@ package final class ContrastiveLearner<Part: ContrastivePart> {
     /// Adds what is summed over the batches of a step.
     package func finish(into gradients: Part.Gradients) { part.finish(layout: vision.layout, into: gradients) }
 
-    /// `[videos, embeddingWidth]`, not normalised.
+    /// `[videos, embeddingWidth]`, not normalized.
     private func pooled(_ features: [MutableMatrix]) -> MutableMatrix {
         let width = part.vision.architecture.embeddingWidth
         guard item == .clip else { return MutableMatrix(rows: features.reduce(0) { $0 + $1.rowCount }, columns: width, features.flatMap(\.values)) }

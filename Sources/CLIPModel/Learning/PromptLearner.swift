@@ -97,7 +97,7 @@ package final class PromptLearner {
 
     /// What of clips no prompt changes, to be handed to `add` as `.frozen` as often as the same pixels are met.
     ///
-    /// - Parameter clips: `[frames, 3 × side × side]` each, normalised pixels.
+    /// - Parameter clips: `[frames, 3 × side × side]` each, normalized pixels.
     package func frozenPart(of clips: [Matrix]) -> [Matrix] {
         (learnsVision ? vision.trunk(clips: clips) : vision.forward(clips: clips, context: nil)).map(\.reading)
     }

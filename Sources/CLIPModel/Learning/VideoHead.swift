@@ -19,15 +19,15 @@ package struct TextFeatures: Sendable {
     package init(_ features: some Readable) {
         unit = MutableMatrix(rows: features.rowCount, columns: features.columnCount)
         lengths = MutableMatrix(rows: 1, columns: features.rowCount)
-        normaliseRows(features, into: unit, lengths: lengths)
+        normalizeRows(features, into: unit, lengths: lengths)
     }
 
     package var classCount: Int { unit.rowCount }
 
-    /// The gradient of the features before normalisation.
+    /// The gradient of the features before normalization.
     func backward(unitGradient: MutableMatrix) -> MutableMatrix {
         let gradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
-        normaliseRowsBackward(output: unit, lengths: lengths, outputGradient: unitGradient, inputGradient: gradient)
+        normalizeRowsBackward(output: unit, lengths: lengths, outputGradient: unitGradient, inputGradient: gradient)
         return gradient
     }
 }
@@ -47,7 +47,7 @@ package struct VideoHead: Sendable {
 
     /// The video's logits, one a class.
     ///
-    /// - Parameter features: `[frames, embeddingWidth]`, not normalised.
+    /// - Parameter features: `[frames, embeddingWidth]`, not normalized.
     package func logits(features: some Readable) -> [Float] {
         let rows = frameOrVideoLogits(pooled(features).unit)
         return meanRow(of: rows)
@@ -121,7 +121,7 @@ package struct VideoHead: Sendable {
         if isMean { return unit.values }
         let mean = MutableMatrix(rows: 1, columns: unit.columnCount, meanRow(of: unit))
         let result = MutableMatrix(rows: 1, columns: unit.columnCount)
-        normaliseRows(mean, into: result, lengths: MutableMatrix(rows: 1, columns: 1))
+        normalizeRows(mean, into: result, lengths: MutableMatrix(rows: 1, columns: 1))
         return result.values
     }
 
@@ -130,7 +130,7 @@ package struct VideoHead: Sendable {
         _ unitGradient: MutableMatrix, unit: MutableMatrix, lengths: MutableMatrix, isMean: Bool, into featureGradient: MutableMatrix
     ) {
         let pooledGradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
-        normaliseRowsBackward(output: unit, lengths: lengths, outputGradient: unitGradient, inputGradient: pooledGradient)
+        normalizeRowsBackward(output: unit, lengths: lengths, outputGradient: unitGradient, inputGradient: pooledGradient)
         if isMean {
             let share = pooledGradient.values.map { $0 / Float(featureGradient.rowCount) }
             for frame in 0..<featureGradient.rowCount { featureGradient.row(frame).fill(with: share) }
@@ -153,7 +153,7 @@ package struct VideoHead: Sendable {
         }
         let unit = MutableMatrix(rows: rows.rowCount, columns: rows.columnCount)
         let lengths = MutableMatrix(rows: 1, columns: rows.rowCount)
-        normaliseRows(rows, into: unit, lengths: lengths)
+        normalizeRows(rows, into: unit, lengths: lengths)
         return (unit, lengths, isMean)
     }
 

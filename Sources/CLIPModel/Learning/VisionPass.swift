@@ -158,7 +158,7 @@ package final class VisionPass: Sendable {
         return frames.lowerBound * rows..<frames.upperBound * rows
     }
 
-    /// The frames' features of each clip, `[frames, embeddingWidth]`, not normalised.
+    /// The frames' features of each clip, `[frames, embeddingWidth]`, not normalized.
     ///
     /// With gradients the clips must be one wave; their activations stay for `backward` as far as they fit.
     ///

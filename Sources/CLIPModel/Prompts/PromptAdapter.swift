@@ -90,8 +90,8 @@ package enum PromptAdapter {
         members[Key.type] = .text(type)
         members[Key.base] = .text(file.header.backboneName)
         members[Key.digest] = .text(file.prompts.digest)
-        members[Key.resize] = .text("short side to 8/7 of the backbone's side, bilinear; centre crop")
-        let configuration = JSONValue.object(members).serialised + "\n"
+        members[Key.resize] = .text("short side to 8/7 of the backbone's side, bilinear; center crop")
+        let configuration = JSONValue.object(members).serialized + "\n"
         // A folder that the reader would refuse is never written.
         guard configuration.utf8.count <= configurationByteLimit else {
             throw FileError(
@@ -128,7 +128,7 @@ extension PromptHeader {
         for (key, value) in json {
             switch value {
             case .number(let spelling) where Self.numberKeys.contains(key): metadata[key] = spelling
-            case .list where key == Key.classNames, .object where key == Key.metrics: metadata[key] = value.serialised
+            case .list where key == Key.classNames, .object where key == Key.metrics: metadata[key] = value.serialized
             case .text(let text) where !Self.numberKeys.contains(key) && key != Key.classNames && key != Key.metrics:
                 metadata[key] = text
             case .null where key == Key.shots: break

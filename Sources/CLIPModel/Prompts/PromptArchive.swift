@@ -9,7 +9,7 @@ package enum PromptArchive {
         try NumpyArchiveWriter.write(
             file.prompts.tensors.map { ($0.name, .floats(shape: $0.shape, values: $0.values)) } + [
                 ("class_names", .texts(file.header.classNames)),
-                ("header", .text(JSONValue.object(file.header.json).serialised)),
+                ("header", .text(JSONValue.object(file.header.json).serialized)),
             ],
             to: path)
     }

@@ -14,7 +14,7 @@ struct PromptCard {
             ("vision prompts", configuration.visionWords),
             ("text prompts", configuration.textWords),
             ("frames of a clip", "\(header.frameCount)"), ("fusion", header.fusion.rawValue),
-            ("normalisation", header.normalisation.name), ("template", header.template),
+            ("normalization", header.normalization.name), ("template", header.template),
             ("shots", header.shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(header.seed)"),
             ("recipe", header.recipeDigest), ("written by", "vifi-prompt \(header.toolVersion)"),
         ]
@@ -35,8 +35,8 @@ struct PromptCard {
             Prompt tokens for the two towers of a CLIP, learned on videos. No weight of the backbone is in here: the
             prompts work with the backbone that is named below, and with any class names.
 
-                vifi-prompt predict FILM --prompts FOLDER --backbone BACKBONE
-                vifi-prompt predict FILM --prompts FOLDER --backbone BACKBONE --labels CSV
+                vifi-prompt predict VIDEO --prompts FOLDER --backbone BACKBONE
+                vifi-prompt predict VIDEO --prompts FOLDER --backbone BACKBONE --labels CSV
 
             | | |
             |---|---|

@@ -19,8 +19,8 @@ package struct PromptHeader: Sendable, Equatable {
     /// Words around a class name, with `{}` in its place: for layers of the text tower without prompts.
     package var template: String
     package var fusion: Fusion
-    /// How pixels were normalised while learning; usually as for the backbone.
-    package var normalisation: PixelNormalisation
+    /// How pixels were normalized while learning; usually as for the backbone.
+    package var normalization: PixelNormalization
     /// Of the backbone's MLPs.
     package var activation: Activation
     /// Clips per class that were learned from; nil for the whole list.
@@ -41,7 +41,7 @@ package struct PromptHeader: Sendable, Equatable {
 
     package init(
         backbone: Backbone, configuration: PromptConfiguration, classNames: [String], frameCount: Int, fusion: Fusion,
-        normalisation: PixelNormalisation? = nil,
+        normalization: PixelNormalization? = nil,
         template: String = "a photo of a {}.",
         shots: Int?, seed: UInt64, recipeDigest: String, metrics: [String: Double] = [:]
     ) {
@@ -55,7 +55,7 @@ package struct PromptHeader: Sendable, Equatable {
         self.frameCount = frameCount
         self.template = template
         self.fusion = fusion
-        self.normalisation = normalisation ?? backbone.description.normalisation
+        self.normalization = normalization ?? backbone.description.normalization
         activation = backbone.architecture.activation
         self.shots = shots
         self.seed = seed
@@ -90,7 +90,9 @@ extension PromptHeader {
         static let classNames = "class_names"
         static let frameCount = "frames"
         static let fusion = "fusion"
-        static let normalisation = "normalisation"
+        static let normalization = "normalization"
+        /// As files of before the American spelling have it.
+        static let formerNormalization = "normalisation"
         static let activation = "activation"
         static let template = "template"
         static let shots = "shots"
@@ -102,7 +104,7 @@ extension PromptHeader {
 
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
-            frameCount, fusion, normalisation, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
+            frameCount, fusion, normalization, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords,
         ]
     }
@@ -119,7 +121,7 @@ extension PromptHeader {
             Key.format: Self.layerFormat, Key.backboneDigest: backboneDigest, Key.backboneName: backboneName,
             Key.architecture: architecture, Key.visionTokens: "\(configuration.visionTokens)",
             Key.textTokens: "\(configuration.textTokens)", Key.classNames: Self.json(classNames),
-            Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalisation: normalisation.name,
+            Key.frameCount: "\(frameCount)", Key.fusion: fusion.rawValue, Key.normalization: normalization.name,
             Key.activation: activation.rawValue, Key.template: template,
             Key.seed: "\(seed)", Key.recipeDigest: recipeDigest,
             Key.metrics: Self.json(metrics.filter { $0.value.isFinite }), Key.toolVersion: toolVersion,
@@ -195,7 +197,9 @@ extension PromptHeader {
             throw .badMetadata(key: Key.fusion, value: fusionName, expected: "embedding, decision or image")
         }
         self.fusion = fusion
-        normalisation = try PixelNormalisation(named: try text(Key.normalisation))
+        let normalizationKey = metadata[Key.normalization] == nil && metadata[Key.formerNormalization] != nil
+            ? Key.formerNormalization : Key.normalization
+        normalization = try PixelNormalization(named: try text(normalizationKey))
         activation = try Activation(named: try text(Key.activation))
         shots = metadata[Key.shots] == nil ? nil : try number(Key.shots, in: 1...1_000_000)
         let seedText = try text(Key.seed)

@@ -152,7 +152,7 @@ package enum ReferenceCheckpoint {
     private static func notes(classCount: Int?) -> [String] {
         let classes = classCount.map { "; it was trained on \($0) classes, whose names it does not hold" } ?? ""
         return [
-            "a ViFi-CLIP checkpoint, which names no frames, normalisation or template: the reference's are taken "
+            "a ViFi-CLIP checkpoint, which names no frames, normalization or template: the reference's are taken "
                 + "(\(PromptHeader.referenceFrameCount) frames, imagenet, \"\(PromptHeader.referenceTemplate)\")\(classes)"
         ]
     }
@@ -308,7 +308,7 @@ extension PromptHeader {
         frameCount = Self.referenceFrameCount
         template = Self.referenceTemplate
         fusion = .embedding
-        normalisation = .imageNet
+        normalization = .imageNet
         activation = .quickGELU
         shots = nil
         seed = 1024

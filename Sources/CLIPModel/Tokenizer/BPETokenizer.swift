@@ -52,7 +52,7 @@ package struct BPETokenizer: Tokenizer {
             let merges = position < candidates.count && candidates[position] == id
             let symbol = merges ? id : ids[position]
             if let previous = newIDs.last {
-                // Only the neighbours of a merge pair up anew.
+                // Only the neighbors of a merge pair up anew.
                 newCandidates.append(
                     merges || isAfterMerge ? vocabulary.merged(previous, symbol) ?? .max : candidates[position - 1])
             }

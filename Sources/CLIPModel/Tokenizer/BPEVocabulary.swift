@@ -16,7 +16,7 @@ struct BPEVocabulary: Sendable {
     let idOfByte: [Int]
     /// One merge a line, after a heading: the form of Hugging Face's `merges.txt`.
     let mergesText: String
-    /// The id that two neighbours become; smaller ones merge first.
+    /// The id that two neighbors become; smaller ones merge first.
     private let mergedIDs: [UInt64: Int32]
 
     var startToken: Int { 512 + mergedIDs.count }

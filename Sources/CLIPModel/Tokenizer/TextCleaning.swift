@@ -1,4 +1,4 @@
-// The standard library's normalisation is not public; Foundation, which offers it too, would double
+// The standard library's normalization is not public; Foundation, which offers it too, would double
 // the size of the program. swift-foundation itself uses it this way.
 @_spi(_Unicode) import Swift
 
@@ -30,9 +30,9 @@ private func repaired(line: String, holdsMarkup: Bool) -> String {
         var view = String.UnicodeScalarView()
         for scalar in decodedMojibake(unescaped).unicodeScalars { appendUsual(scalar, to: &view) }
         let bare = withoutTerminalEscapes(view).filter { !isControl($0) }
-        var normalised = String.UnicodeScalarView()
-        normalised.append(contentsOf: String(String.UnicodeScalarView(bare))._nfc)
-        let next = String(normalised)
+        var normalized = String.UnicodeScalarView()
+        normalized.append(contentsOf: String(String.UnicodeScalarView(bare))._nfc)
+        let next = String(normalized)
         if next.unicodeScalars.elementsEqual(result.unicodeScalars) { break }
         result = next
     }
@@ -64,7 +64,7 @@ private func isControl(_ scalar: Unicode.Scalar) -> Bool {
     }
 }
 
-/// Without what colours a terminal: escape, `[`, numbers with semicolons, a letter.
+/// Without what colors a terminal: escape, `[`, numbers with semicolons, a letter.
 private func withoutTerminalEscapes(_ text: String.UnicodeScalarView) -> [Unicode.Scalar] {
     let scalars = Array(text)
     guard scalars.contains("\u{1B}") else { return scalars }

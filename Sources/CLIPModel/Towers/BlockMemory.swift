@@ -91,7 +91,7 @@ package struct BlockActivations: Sendable {
     let shape: BlockShape
     /// `[rows, width]`; the block before writes its output here.
     package let input: MutableMatrix
-    /// Of the rows that products read: normalised, queries, keys and values, attended, hidden.
+    /// Of the rows that products read: normalized, queries, keys and values, attended, hidden.
     let precision: Precision
     let attentionNorm: LayerNormStatistics
     /// `[rows, 3 × width]`; `[rows, 2 × width]`, without queries, when only some rows query.
@@ -192,7 +192,7 @@ package struct BlockActivations: Sendable {
 
 /// Memory that a worker reuses from block to block.
 package struct BlockScratch: Sendable {
-    let normalised: MutableMatrix
+    let normalized: MutableMatrix
     let selected: MutableMatrix
     let attended: MutableMatrix
     let hidden: MutableMatrix
@@ -221,7 +221,7 @@ package struct BlockScratch: Sendable {
         let width = tower.width
         let forGradients = keeping.hasBackward
         func memory(_ rows: Int, _ columns: Int) -> MutableMatrix { MutableMatrix(rows: rows, columns: columns) }
-        normalised = memory(rows, width)
+        normalized = memory(rows, width)
         selected = memory(max(selectedCount, 1), width)
         attended = memory(keeping == .weights ? 0 : queryCount, width)
         hidden = memory(forGradients && keepsHidden ? 0 : queryCount, tower.mlpWidth)
@@ -229,9 +229,9 @@ package struct BlockScratch: Sendable {
         // Weight gradients are made of all of these at the end. Without them, each is read before the next is written.
         let isShared = keeping != .weights
         hiddenGradient = isShared ? activated : memory(queryCount, tower.mlpWidth)
-        mlpNormGradient = isShared ? normalised : memory(queryCount, width)
-        attendedGradient = isShared ? normalised : memory(queryCount, width)
-        attentionNormGradient = isShared ? normalised : memory(rows, width)
+        mlpNormGradient = isShared ? normalized : memory(queryCount, width)
+        attendedGradient = isShared ? normalized : memory(queryCount, width)
+        attentionNormGradient = isShared ? normalized : memory(rows, width)
         middleGradient = isShared ? attended : memory(queryCount, width)
         let fitsActivated = isShared && rows * 3 * width <= queryCount * tower.mlpWidth
         queryKeyValueGradient = fitsActivated

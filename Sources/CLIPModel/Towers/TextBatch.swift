@@ -100,7 +100,7 @@ struct TextChunkActivations: Sendable {
     let blocks: [BlockActivations]
     let endRows: MutableMatrix
     let outputNorm: LayerNormStatistics
-    let normalised: MutableMatrix
+    let normalized: MutableMatrix
 
     /// Memory for any one of `chunks`, seen as the first.
     init(layout: TextTowerLayout, chunks: [Int], architecture: CLIPArchitecture, keeping: Keeping) {
@@ -121,7 +121,7 @@ struct TextChunkActivations: Sendable {
         classes = layout.chunks[chunks[0]]
         endRows = MutableMatrix(rows: classCount, columns: tower.width)
         outputNorm = LayerNormStatistics(rows: classCount)
-        normalised = MutableMatrix(rows: classCount, columns: tower.width)
+        normalized = MutableMatrix(rows: classCount, columns: tower.width)
     }
 
     /// The same memory seen as another of its chunks.
@@ -134,7 +134,7 @@ struct TextChunkActivations: Sendable {
         blocks = memory.blocks.enumerated().map { $1.viewed(as: layout.chunkShape(of: chunk, layer: $0)) }
         endRows = memory.endRows.rows(0..<classes.count)
         outputNorm = memory.outputNorm
-        normalised = memory.normalised.rows(0..<classes.count)
+        normalized = memory.normalized.rows(0..<classes.count)
     }
 }
 
@@ -153,7 +153,7 @@ package final class TextActivations: Sendable {
     let prefixScratch: BlockScratch
     /// Gradients of the prefix's keys and values that each chunk adds up, one `[prefix, 2 × width]` a layer.
     let sharedGradients: [[MutableMatrix]]
-    /// `[classes, embeddingWidth]`, not normalised.
+    /// `[classes, embeddingWidth]`, not normalized.
     package let features: MutableMatrix
     /// What enters the first layer with prompts, one a chunk; empty where that is the first of all, or where nothing is kept.
     let trunk: [MutableMatrix]

@@ -7,7 +7,7 @@ package protocol TextGradientSink: Sendable {
     var learns: Bool { get }
     func block(_ layer: Int, item: Int) -> Block
     func addOutput(
-        featureGradient: Matrix, normGradient: MutableMatrix, endRows: MutableMatrix, normalised: MutableMatrix,
+        featureGradient: Matrix, normGradient: MutableMatrix, endRows: MutableMatrix, normalized: MutableMatrix,
         statistics: LayerNormStatistics, item: Int)
     /// - Parameter gradient: one row a token of `suffixes`, packed; each suffix starts at `firstPosition`.
     func addInput(gradient: MutableMatrix, suffixes: [[Int]], firstPosition: Int, item: Int)
@@ -25,7 +25,7 @@ package struct FrozenText: TextGradientSink {
     package var learns: Bool { false }
     package func block(_ layer: Int, item: Int) -> FrozenBlock { FrozenBlock() }
     package func addOutput(
-        featureGradient: Matrix, normGradient: MutableMatrix, endRows: MutableMatrix, normalised: MutableMatrix,
+        featureGradient: Matrix, normGradient: MutableMatrix, endRows: MutableMatrix, normalized: MutableMatrix,
         statistics: LayerNormStatistics, item: Int
     ) {}
     package func addInput(gradient: MutableMatrix, suffixes: [[Int]], firstPosition: Int, item: Int) {}
@@ -50,11 +50,11 @@ package struct LearningText: TextGradientSink {
     }
 
     package func addOutput(
-        featureGradient: Matrix, normGradient: MutableMatrix, endRows: MutableMatrix, normalised: MutableMatrix,
+        featureGradient: Matrix, normGradient: MutableMatrix, endRows: MutableMatrix, normalized: MutableMatrix,
         statistics: LayerNormStatistics, item: Int
     ) {
         turnstile.pass(gate: layerCount, item: item) {
-            multiply(normalised, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
+            multiply(normalized, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
             layerNormWeightBackward(
                 outputGradient: normGradient, input: endRows, saved: statistics,
                 weightGradient: gradients.outputNorm.weight, biasGradient: gradients.outputNorm.bias)

@@ -22,7 +22,7 @@ package struct TextTower: Sendable {
     /// Weights that must be refreshed when their values have changed.
     var weights: [Weight] { blocks.flatMap(\.weights.all) }
 
-    /// Fills `saved.features`, `[classes, embeddingWidth]`, not normalised.
+    /// Fills `saved.features`, `[classes, embeddingWidth]`, not normalized.
     ///
     /// - Parameters:
     ///   - prompts: one `[tokens, width]` a prompted layer; none for plain text.
@@ -131,8 +131,8 @@ package struct TextTower: Sendable {
                 saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading, output: output, scratch: scratch.block)
         }
         let norm = parameters.outputNorm
-        layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalised, saving: chunk.outputNorm)
-        multiply(chunk.normalised, .asStored, parameters.projection, .asStored, into: saved.features.rows(chunk.classes))
+        layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalized, saving: chunk.outputNorm)
+        multiply(chunk.normalized, .asStored, parameters.projection, .asStored, into: saved.features.rows(chunk.classes))
     }
 
     private func chunkBackward(
@@ -149,7 +149,7 @@ package struct TextTower: Sendable {
             outputGradient: normGradient, input: chunk.endRows, weight: parameters.outputNorm.weight,
             saved: chunk.outputNorm, inputGradient: endGradient)
         weights.addOutput(
-            featureGradient: ownGradient, normGradient: normGradient, endRows: chunk.endRows, normalised: chunk.normalised,
+            featureGradient: ownGradient, normGradient: normGradient, endRows: chunk.endRows, normalized: chunk.normalized,
             statistics: chunk.outputNorm, item: index)
 
         var streamGradient = endGradient

@@ -33,15 +33,15 @@ package struct TransformerBlock: Sendable {
     ///
     /// - Parameters:
     ///   - rows: `[shared, width]`, before the block's first norm.
-    ///   - normalised: `[shared, width]`, overwritten.
+    ///   - normalized: `[shared, width]`, overwritten.
     ///   - keyValue: `[shared, 2 × width]`, overwritten.
     func sharedKeyValue(
-        of rows: some Readable, normalised: MutableMatrix, statistics: LayerNormStatistics, into keyValue: MutableMatrix
+        of rows: some Readable, normalized: MutableMatrix, statistics: LayerNormStatistics, into keyValue: MutableMatrix
     ) {
         let norm = parameters.attentionNorm
-        layerNorm(rows, weight: norm.weight, bias: norm.bias, into: normalised, saving: statistics)
+        layerNorm(rows, weight: norm.weight, bias: norm.bias, into: normalized, saving: statistics)
         let bias = parameters.attentionInput.bias.columns(width..<3 * width)
-        linear(normalised, weight: weights.keyValue, bias: bias, into: keyValue)
+        linear(normalized, weight: weights.keyValue, bias: bias, into: keyValue)
     }
 
     /// Adds the gradient of `sharedKeyValue` to `rowGradient`, `[shared, width]`.
@@ -62,15 +62,15 @@ package struct TransformerBlock: Sendable {
     func forward(saved: BlockActivations, shared: Matrix?, output: MutableMatrix?, scratch: BlockScratch) {
         let groups = saved.shape.groups
         let p = parameters
-        let normalised = saved.view(scratch.normalised, rows: groups.rowCount)
-        layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalised, saving: saved.attentionNorm)
+        let normalized = saved.view(scratch.normalized, rows: groups.rowCount)
+        layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalized, saving: saved.attentionNorm)
         if saved.shape.queries == .every {
-            linear(normalised, weight: weights.queryKeyValue, bias: p.attentionInput.bias, into: saved.queryKeyValue)
+            linear(normalized, weight: weights.queryKeyValue, bias: p.attentionInput.bias, into: saved.queryKeyValue)
         } else {
             let bias = p.attentionInput.bias
-            linear(normalised, weight: weights.keyValue, bias: bias.columns(width..<3 * width), into: saved.queryKeyValue)
+            linear(normalized, weight: weights.keyValue, bias: bias.columns(width..<3 * width), into: saved.queryKeyValue)
             linear(
-                saved.selectedRows(of: normalised.float32, scratch: scratch.selected), weight: weights.query,
+                saved.selectedRows(of: normalized.float32, scratch: scratch.selected), weight: weights.query,
                 bias: bias.columns(0..<width), into: saved.queries)
         }
         guard let output, saved.shape.queries != .none else { return }
@@ -80,10 +80,10 @@ package struct TransformerBlock: Sendable {
         add(p.attentionOutput.bias, toRowsOf: saved.selectedRows(of: saved.input, scratch: scratch.selected), into: saved.middle)
         multiply(attended, weights.attentionOutput, into: saved.middle, adding: true)
 
-        let mlpNormalised = saved.view(scratch.normalised, rows: saved.shape.queryCount)
-        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalised, saving: saved.mlpNorm)
+        let mlpNormalized = saved.view(scratch.normalized, rows: saved.shape.queryCount)
+        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalized, saving: saved.mlpNorm)
         let hidden = saved.hidden ?? saved.view(scratch.hidden, rows: saved.shape.queryCount)
-        linear(mlpNormalised, weight: weights.mlpInput, bias: p.mlpInput.bias, into: hidden)
+        linear(mlpNormalized, weight: weights.mlpInput, bias: p.mlpInput.bias, into: hidden)
         let activated = saved.view(scratch.activated, rows: saved.shape.queryCount)
         activation(hidden, into: activated)
         add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
@@ -201,11 +201,11 @@ package struct TransformerBlock: Sendable {
 
     /// The MLP's hidden rows where they were not kept, as `forward` computed them.
     private func hiddenAgain(saved: BlockActivations, scratch: BlockScratch) -> Rows {
-        let normalised = saved.view(scratch.normalised, rows: saved.shape.queryCount)
+        let normalized = saved.view(scratch.normalized, rows: saved.shape.queryCount)
         let hidden = saved.view(scratch.hidden, rows: saved.shape.queryCount)
         let norm = parameters.mlpNorm
-        layerNorm(saved.middle, weight: norm.weight, bias: norm.bias, into: normalised, saving: saved.mlpNorm)
-        linear(normalised, weight: weights.mlpInput, bias: parameters.mlpInput.bias, into: hidden)
+        layerNorm(saved.middle, weight: norm.weight, bias: norm.bias, into: normalized, saving: saved.mlpNorm)
+        linear(normalized, weight: weights.mlpInput, bias: parameters.mlpInput.bias, into: hidden)
         return hidden
     }
 

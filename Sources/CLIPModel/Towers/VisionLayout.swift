@@ -64,8 +64,8 @@ package final class VisionActivations: Sendable {
     /// `[frames, width]`, the class token after the last block.
     let classRows: MutableMatrix
     let outputNorm: LayerNormStatistics
-    let normalised: MutableMatrix
-    /// `[frames, embeddingWidth]`, not normalised.
+    let normalized: MutableMatrix
+    /// `[frames, embeddingWidth]`, not normalized.
     package let features: MutableMatrix
 
     /// - Parameters:
@@ -100,7 +100,7 @@ package final class VisionActivations: Sendable {
         beforeJoin = MutableMatrix(rows: layout.joinLayer == nil ? 0 : rows, columns: width)
         classRows = MutableMatrix(rows: frameCount, columns: width)
         outputNorm = LayerNormStatistics(rows: frameCount)
-        normalised = MutableMatrix(rows: frameCount, columns: width)
+        normalized = MutableMatrix(rows: frameCount, columns: width)
         features = MutableMatrix(rows: frameCount, columns: layout.architecture.embeddingWidth)
     }
 
@@ -136,7 +136,7 @@ package final class VisionActivations: Sendable {
         beforeJoin = layout.joinLayer == nil ? memory.beforeJoin : memory.beforeJoin.rows(rows)
         classRows = memory.classRows.rows(frames)
         outputNorm = memory.outputNorm
-        normalised = memory.normalised.rows(frames)
+        normalized = memory.normalized.rows(frames)
         features = memory.features.rows(frames)
     }
 

@@ -70,10 +70,10 @@ extension VisionTower {
         let layers = zip(layout.promptLayers, prompts).map { layer, prompt in
             var rows = prompt
             if layer == 0 {
-                let normalised = MutableMatrix(rows: prompt.rowCount, columns: width)
+                let normalized = MutableMatrix(rows: prompt.rowCount, columns: width)
                 let norm = parameters.inputNorm
-                layerNorm(prompt, weight: norm.weight, bias: norm.bias, into: normalised, saving: inputStatistics)
-                rows = normalised.reading
+                layerNorm(prompt, weight: norm.weight, bias: norm.bias, into: normalized, saving: inputStatistics)
+                rows = normalized.reading
             }
             let statistics = LayerNormStatistics(rows: prompt.rowCount)
             guard layout.mode(of: layer) == .shared else {
@@ -81,7 +81,7 @@ extension VisionTower {
             }
             let keyValue = MutableMatrix(rows: prompt.rowCount, columns: 2 * width)
             blocks[layer].sharedKeyValue(
-                of: rows, normalised: MutableMatrix(rows: prompt.rowCount, columns: width), statistics: statistics, into: keyValue)
+                of: rows, normalized: MutableMatrix(rows: prompt.rowCount, columns: width), statistics: statistics, into: keyValue)
             return VisionPromptContext.Layer(rows: rows, statistics: statistics, keyValue: keyValue)
         }
         return VisionPromptContext(

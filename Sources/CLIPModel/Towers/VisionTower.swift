@@ -27,10 +27,10 @@ package struct VisionTower: Sendable {
     /// Weights that must be refreshed when their values have changed.
     var weights: [Weight] { blocks.flatMap(\.weights.all) + [patchProjection] }
 
-    /// Fills `saved.features`, `[frames, embeddingWidth]`, not normalised.
+    /// Fills `saved.features`, `[frames, embeddingWidth]`, not normalized.
     ///
     /// - Parameters:
-    ///   - frames: `[frames, 3 × side × side]`, normalised pixels; channels, rows, columns. Frozen frames are
+    ///   - frames: `[frames, 3 × side × side]`, normalized pixels; channels, rows, columns. Frozen frames are
     ///     what `trunk` made of them.
     package func forward(
         frames: Matrix, stage: ClipStage = .pixels, context: VisionPromptContext?, saved: VisionActivations, scratch: VisionScratch
@@ -49,8 +49,8 @@ package struct VisionTower: Sendable {
         }
         layerNorm(
             saved.classRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
-            into: saved.normalised, saving: saved.outputNorm)
-        multiply(saved.normalised, .asStored, parameters.projection, .asStored, into: saved.features)
+            into: saved.normalized, saving: saved.outputNorm)
+        multiply(saved.normalized, .asStored, parameters.projection, .asStored, into: saved.features)
     }
 
     /// What no prompt changes: pixels through the layers below the first one that has prompts.
@@ -210,7 +210,7 @@ package struct LearningVision: VisionGradientSink {
 
     package func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations) {
         turnstile.pass(gate: architecture.vision.layerCount, item: item) {
-            multiply(saved.normalised, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
+            multiply(saved.normalized, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
             layerNormWeightBackward(
                 outputGradient: normGradient, input: saved.classRows, saved: saved.outputNorm,
                 weightGradient: gradients.outputNorm.weight, biasGradient: gradients.outputNorm.bias)

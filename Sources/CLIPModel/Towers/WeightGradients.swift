@@ -39,7 +39,7 @@ package struct BlockContribution {
     let outputGradient: MutableMatrix?
     let scratch: BlockScratch
 
-    /// Adds the gradients of all weights and biases. Normalised and activated rows are computed anew,
+    /// Adds the gradients of all weights and biases. Normalized and activated rows are computed anew,
     /// which is cheaper than keeping them.
     func addWeightGradients(to gradients: BlockParameters<MutableMatrix>) {
         let shape = saved.shape
@@ -54,10 +54,10 @@ package struct BlockContribution {
                 outputGradient: .float32(outputGradient), input: activated,
                 weightGradient: gradients.mlpOutput.weight, biasGradient: gradients.mlpOutput.bias, precision: precision)
 
-            let normalised = saved.view(scratch.normalised, rows: shape.queryCount)
-            layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: normalised, saving: saved.mlpNorm)
+            let normalized = saved.view(scratch.normalized, rows: shape.queryCount)
+            layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: normalized, saving: saved.mlpNorm)
             linearWeightBackward(
-                outputGradient: saved.view(scratch.hiddenGradient, rows: shape.queryCount), input: normalised,
+                outputGradient: saved.view(scratch.hiddenGradient, rows: shape.queryCount), input: normalized,
                 weightGradient: gradients.mlpInput.weight, biasGradient: gradients.mlpInput.bias, precision: precision)
             layerNormWeightBackward(
                 outputGradient: scratch.mlpNormGradient.rows(rows), input: saved.middle, saved: saved.mlpNorm,
@@ -69,21 +69,21 @@ package struct BlockContribution {
         }
 
         let rows = 0..<shape.groups.rowCount
-        let normalised = saved.view(scratch.normalised, rows: shape.groups.rowCount)
+        let normalized = saved.view(scratch.normalized, rows: shape.groups.rowCount)
         let inputGradient = saved.view(scratch.queryKeyValueGradient, rows: shape.groups.rowCount)
         let weight = gradients.attentionInput.weight
         let bias = gradients.attentionInput.bias
-        layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalised, saving: saved.attentionNorm)
+        layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalized, saving: saved.attentionNorm)
         if outputGradient != nil && shape.queries == .every {
-            linearWeightBackward(outputGradient: inputGradient, input: normalised, weightGradient: weight, biasGradient: bias, precision: precision)
+            linearWeightBackward(outputGradient: inputGradient, input: normalized, weightGradient: weight, biasGradient: bias, precision: precision)
         } else {
             linearWeightBackward(
-                outputGradient: inputGradient.columns(width..<3 * width), input: normalised,
+                outputGradient: inputGradient.columns(width..<3 * width), input: normalized,
                 weightGradient: weight.rows(width..<3 * width), biasGradient: bias.columns(width..<3 * width), precision: precision)
             if outputGradient != nil {
                 linearWeightBackward(
                     outputGradient: scratch.queryGradient.rows(0..<shape.queryCount),
-                    input: saved.selectedRows(of: normalised.float32, scratch: scratch.selected),
+                    input: saved.selectedRows(of: normalized.float32, scratch: scratch.selected),
                     weightGradient: weight.rows(0..<width), biasGradient: bias.columns(0..<width), precision: precision)
             }
         }

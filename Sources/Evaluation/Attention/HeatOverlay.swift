@@ -1,10 +1,10 @@
 import VideoData
 
-/// One frame's attention map as a picture of the film's size shows it.
+/// One frame's attention map as a picture of the video's size shows it.
 ///
 /// As the notebook that the paper's authors adapted does it (`methods.md` 8.8): the patches' values bilinearly to the
-/// model's picture, least to largest as 0 to 1, JET colours, added to the frame's own least to largest, divided by the
-/// largest sum. What the model does not see is shown grey and dark.
+/// model's picture, least to largest as 0 to 1, JET colors, added to the frame's own least to largest, divided by the
+/// largest sum. What the model does not see is shown gray and dark.
 package struct HeatOverlay: Sendable {
     /// `[gridSide × gridSide]`, `0 ... 1`.
     private var values: [Float]
@@ -46,7 +46,7 @@ package struct HeatOverlay: Sendable {
         min(max(interpolated(x: x * Double(gridSide) - 0.5, y: y * Double(gridSide) - 0.5), 0), 1)
     }
 
-    /// A pixel's centre among the patches' centres.
+    /// A pixel's center among the patches' centers.
     private static func place(_ pixel: Double, extent: Double, gridSide: Int) -> Double { pixel / extent * Double(gridSide) - 0.5 }
 
     private func interpolated(x: Double, y: Double) -> Float {
@@ -63,7 +63,7 @@ package struct HeatOverlay: Sendable {
     ///
     /// - Parameters:
     ///   - region: the part of the frame that the model saw.
-    ///   - contour: draws a line around what has half of the largest value and more, for eyes and prints without colour.
+    ///   - contour: draws a line around what has half of the largest value and more, for eyes and prints without color.
     package func drawn(on frame: VideoFrame, region: PictureRegion, contour: Bool) -> VideoFrame {
         let (columns, rows) = (Self.pixels(region.left, region.width, limit: frame.width), Self.pixels(region.top, region.height, limit: frame.height))
         var output = Self.dimmed(frame)
@@ -81,10 +81,10 @@ package struct HeatOverlay: Sendable {
         var place = 0
         for (rowIndex, row) in rows.enumerated() {
             for (columnIndex, column) in columns.enumerated() {
-                let colour = jet(heats[rowIndex][columnIndex])
+                let color = jet(heats[rowIndex][columnIndex])
                 for channel in 0..<3 {
                     let own = Float(frame.pixels[(row * frame.width + column) * 3 + channel]) - Float(least)
-                    sums[place] = own * scale + colour[channel]
+                    sums[place] = own * scale + color[channel]
                     largest = max(largest, sums[place])
                     place += 1
                 }
@@ -126,7 +126,7 @@ package struct HeatOverlay: Sendable {
         }
     }
 
-    /// Pixels whose centres lie in a stretch.
+    /// Pixels whose centers lie in a stretch.
     private static func pixels(_ start: Double, _ length: Double, limit: Int) -> Range<Int> {
         let first = min(max(Int((start - 0.5).rounded(.up)), 0), limit)
         let end = min(max(Int((start + length - 0.5).rounded(.up)), first), limit)
@@ -144,21 +144,21 @@ package struct HeatOverlay: Sendable {
         return (least, most)
     }
 
-    /// Grey at half its brightness.
+    /// Gray at half its brightness.
     private static func dimmed(_ frame: VideoFrame) -> VideoFrame {
         var result = frame
         for pixel in stride(from: 0, to: frame.pixels.count, by: 3) {
             let (red, green, blue) = (Int(frame.pixels[pixel]), Int(frame.pixels[pixel + 1]), Int(frame.pixels[pixel + 2]))
-            let grey = UInt8((299 * red + 587 * green + 114 * blue) / 2000)
-            for channel in 0..<3 { result.pixels[pixel + channel] = grey }
+            let gray = UInt8((299 * red + 587 * green + 114 * blue) / 2000)
+            for channel in 0..<3 { result.pixels[pixel + channel] = gray }
         }
         return result
     }
 }
 
-/// The JET colours, from dark blue over green to dark red, each `0 ... 1`; OpenCV's `COLORMAP_JET` to 1/255.
+/// The JET colors, from dark blue over green to dark red, each `0 ... 1`; OpenCV's `COLORMAP_JET` to 1/255.
 package func jet(_ value: Float) -> SIMD3<Float> {
-    // Colour maps of 256 steps, as `np.uint8(255 * mask)` makes them.
+    // Color maps of 256 steps, as `np.uint8(255 * mask)` makes them.
     let level = (255 * min(max(value, 0), 1)).rounded(.down) / 255
     func ramp(_ peak: Float) -> Float { min(max(1.5 - abs(4 * level - peak), 0), 1) }
     return SIMD3(ramp(3), ramp(2), ramp(1))

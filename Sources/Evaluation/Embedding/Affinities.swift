@@ -1,13 +1,13 @@
 import Foundation
 import Tensors
 
-/// How much each two points are neighbours: pᵢⱼ = (pⱼ|ᵢ + pᵢ|ⱼ) / 2n, summing to 1 over all pairs.
+/// How much each two points are neighbors: pᵢⱼ = (pⱼ|ᵢ + pᵢ|ⱼ) / 2n, summing to 1 over all pairs.
 struct Affinities: Sendable {
     private enum Storage {
         /// `[count, count]`
         case all(Matrix)
-        /// Of each point its neighbours, ascending, and what they count.
-        case some([[(neighbour: Int, probability: Float)]])
+        /// Of each point its neighbors, ascending, and what they count.
+        case some([[(neighbor: Int, probability: Float)]])
     }
 
     private let storage: Storage
@@ -28,7 +28,7 @@ struct Affinities: Sendable {
             var others = distances.values
             others.remove(at: point)
             let probabilities = MutableMatrix(rows: 1, columns: count - 1)
-            neighbourProbabilities(
+            neighborProbabilities(
                 distances: MutableMatrix(rows: 1, columns: count - 1, others).reading, perplexity: perplexity, into: probabilities)
             var row = probabilities.values
             row.insert(0, at: point)
@@ -45,12 +45,12 @@ struct Affinities: Sendable {
 
     private static func nearest(
         _ points: Matrix, _ perplexity: Double, _ pool: WorkerPool
-    ) -> [[(neighbour: Int, probability: Float)]] {
+    ) -> [[(neighbor: Int, probability: Float)]] {
         let count = points.rowCount
-        let neighbourCount = min(count - 1, Int(3 * perplexity) + 1)
-        // Numbers of neighbours fit a float up to 2²⁴ points.
-        let neighbours = MutableMatrix(rows: count, columns: neighbourCount)
-        let conditional = MutableMatrix(rows: count, columns: neighbourCount)
+        let neighborCount = min(count - 1, Int(3 * perplexity) + 1)
+        // Numbers of neighbors fit a float up to 2²⁴ points.
+        let neighbors = MutableMatrix(rows: count, columns: neighborCount)
+        let conditional = MutableMatrix(rows: count, columns: neighborCount)
         pool.parallelFor(count) { _, point in
             let distances = MutableMatrix(rows: 1, columns: count)
             squaredDistances(from: points.row(point), to: points, into: distances)
@@ -58,19 +58,19 @@ struct Affinities: Sendable {
             // Sorting numbers alone is much faster than sorting points by them.
             var others = values
             others.remove(at: point)
-            let farthest = others.sorted()[neighbourCount - 1]
+            let farthest = others.sorted()[neighborCount - 1]
             let nearest = values.indices.filter { $0 != point && values[$0] <= farthest }
-                .sorted { (values[$0], $0) < (values[$1], $1) }.prefix(neighbourCount)
-            neighbours.row(point).fill(with: nearest.map(Float.init))
-            neighbourProbabilities(
-                distances: MutableMatrix(rows: 1, columns: neighbourCount, nearest.map { values[$0] }).reading, perplexity: perplexity,
+                .sorted { (values[$0], $0) < (values[$1], $1) }.prefix(neighborCount)
+            neighbors.row(point).fill(with: nearest.map(Float.init))
+            neighborProbabilities(
+                distances: MutableMatrix(rows: 1, columns: neighborCount, nearest.map { values[$0] }).reading, perplexity: perplexity,
                 into: conditional.row(point))
         }
         var joint = [[Int: Float]](repeating: [:], count: count)
         let share = 1 / Float(2 * count)
         for point in 0..<count {
-            for place in 0..<neighbourCount {
-                let other = Int(neighbours[point, place])
+            for place in 0..<neighborCount {
+                let other = Int(neighbors[point, place])
                 let probability = conditional[point, place] * share
                 joint[point][other, default: 0] += probability
                 joint[other][point, default: 0] += probability
@@ -96,13 +96,13 @@ struct Affinities: Sendable {
         }
     }
 
-    /// Σ p ln(p / q), q being normalised by `normaliser`.
-    func divergence(positions: Matrix, normaliser: Double) -> Double {
+    /// Σ p ln(p / q), q being normalized by `normalizer`.
+    func divergence(positions: Matrix, normalizer: Double) -> Double {
         let (xs, ys) = (positions.row(0).values, positions.row(1).values)
         func term(_ point: Int, _ other: Int, _ probability: Float) -> Double {
             guard probability > 0 else { return 0 }
             let (dx, dy) = (Double(xs[point] - xs[other]), Double(ys[point] - ys[other]))
-            let q = 1 / (1 + dx * dx + dy * dy) / normaliser
+            let q = 1 / (1 + dx * dx + dy * dy) / normalizer
             return Double(probability) * log(Double(probability) / max(q, .leastNormalMagnitude))
         }
         var sum = 0.0

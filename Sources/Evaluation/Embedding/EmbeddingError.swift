@@ -19,10 +19,10 @@ package enum EmbeddingError: ReportableError, Equatable {
         case .tooFewPoints(let count, let needed):
             "t-SNE of \(count) points says nothing; it takes at least \(needed). Use a longer list."
         case .perplexity(let perplexity, let count):
-            "a perplexity of \(perplexity) is about so many neighbours of each point: of \(count) points it must be from 1 to "
+            "a perplexity of \(perplexity) is about so many neighbors of each point: of \(count) points it must be from 1 to "
                 + "\(count - 1), and up to a third of that makes sense."
         case .notNumbers(let row):
-            "the embedding of film \(row + 1) holds NaN or infinite numbers. Use a sound backbone and prompt file."
+            "the embedding of video \(row + 1) holds NaN or infinite numbers. Use a sound backbone and prompt file."
         }
     }
 }

@@ -22,7 +22,7 @@ package struct KMeans: Sendable {
     package struct Result: Sendable {
         /// Of each point, in `0 ..< clusterCount`. Fewer clusters where fewer points differ.
         package let clusters: [Int]
-        /// Σ of squared distances to the clusters' centres.
+        /// Σ of squared distances to the clusters' centers.
         package let spread: Double
     }
 
@@ -41,31 +41,31 @@ package struct KMeans: Sendable {
 
     private func run(_ points: Matrix, restart: Int, pool: WorkerPool) -> Result {
         let count = points.rowCount
-        let centres = start(points, restart: restart)
+        let centers = start(points, restart: restart)
         let nearest = MutableMatrix(rows: 2, columns: count)
         var clusters: [Int] = []
         for _ in 0..<iterationLimit {
-            assign(points, to: centres.reading, into: nearest, pool: pool)
+            assign(points, to: centers.reading, into: nearest, pool: pool)
             let next = nearest.row(0).values.map { Int($0) }
             if next == clusters { break }
             clusters = next
-            move(centres, points: points, clusters: clusters, distances: nearest.row(1).values)
+            move(centers, points: points, clusters: clusters, distances: nearest.row(1).values)
         }
-        assign(points, to: centres.reading, into: nearest, pool: pool)
+        assign(points, to: centers.reading, into: nearest, pool: pool)
         return Result(
             clusters: nearest.row(0).values.map { Int($0) }, spread: nearest.row(1).values.reduce(0.0) { $0 + Double($1) })
     }
 
-    /// Centres, `[clusterCount, width]`: points drawn with chances proportional to the squared distance to the centres so far.
+    /// Centers, `[clusterCount, width]`: points drawn with chances proportional to the squared distance to the centers so far.
     private func start(_ points: Matrix, restart: Int) -> MutableMatrix {
         let count = points.rowCount
         var source = RandomSource(seed: seed, purpose: .cluster, epoch: 1, item: restart)
-        let centres = MutableMatrix(rows: clusterCount, columns: points.columnCount)
-        centres.row(0).copy(points.row(source.integer(below: count)))
+        let centers = MutableMatrix(rows: clusterCount, columns: points.columnCount)
+        centers.row(0).copy(points.row(source.integer(below: count)))
         var least = [Float](repeating: .infinity, count: count)
         let distances = MutableMatrix(rows: 1, columns: count)
         for cluster in 1..<max(1, clusterCount) {
-            squaredDistances(from: centres.row(cluster - 1).reading, to: points, into: distances)
+            squaredDistances(from: centers.row(cluster - 1).reading, to: points, into: distances)
             for (point, distance) in distances.values.enumerated() { least[point] = min(least[point], distance) }
             let sum = least.reduce(0.0) { $0 + Double($1) }
             var rest = Double(source.uniform()) * sum
@@ -77,18 +77,18 @@ package struct KMeans: Sendable {
                     break
                 }
             }
-            centres.row(cluster).copy(points.row(chosen))
+            centers.row(cluster).copy(points.row(chosen))
         }
-        return centres
+        return centers
     }
 
-    /// - Parameter nearest: `[2, count]`: number of the nearest centre, the first of equals; squared distance to it.
-    private func assign(_ points: Matrix, to centres: Matrix, into nearest: MutableMatrix, pool: WorkerPool) {
+    /// - Parameter nearest: `[2, count]`: number of the nearest center, the first of equals; squared distance to it.
+    private func assign(_ points: Matrix, to centers: Matrix, into nearest: MutableMatrix, pool: WorkerPool) {
         let count = points.rowCount
         pool.parallelFor((count + Self.chunk - 1) / Self.chunk) { _, item in
             let distances = MutableMatrix(rows: 1, columns: clusterCount)
             for point in item * Self.chunk..<min(count, (item + 1) * Self.chunk) {
-                squaredDistances(from: points.row(point), to: centres, into: distances)
+                squaredDistances(from: points.row(point), to: centers, into: distances)
                 let values = distances.values
                 let best = values.indices.min { (values[$0], $0) < (values[$1], $1) } ?? 0
                 nearest[0, point] = Float(best)
@@ -97,8 +97,8 @@ package struct KMeans: Sendable {
         }
     }
 
-    /// Centres go to the means of their points; one without points to the point farthest from its own.
-    private func move(_ centres: MutableMatrix, points: Matrix, clusters: [Int], distances: [Float]) {
+    /// Centers go to the means of their points; one without points to the point farthest from its own.
+    private func move(_ centers: MutableMatrix, points: Matrix, clusters: [Int], distances: [Float]) {
         var counts = [Int](repeating: 0, count: clusterCount)
         let sums = MutableMatrix(rows: clusterCount, columns: points.columnCount)
         for (point, cluster) in clusters.enumerated() {
@@ -108,9 +108,9 @@ package struct KMeans: Sendable {
         var farthest = distances.indices.sorted { (distances[$1], $0) < (distances[$0], $1) }[...]
         for cluster in 0..<clusterCount {
             if counts[cluster] > 0 {
-                centres.row(cluster).fill(with: sums.row(cluster).values.map { $0 / Float(counts[cluster]) })
+                centers.row(cluster).fill(with: sums.row(cluster).values.map { $0 / Float(counts[cluster]) })
             } else if let point = farthest.popFirst(), distances[point] > 0 {
-                centres.row(cluster).copy(points.row(point))
+                centers.row(cluster).copy(points.row(point))
             }
         }
     }

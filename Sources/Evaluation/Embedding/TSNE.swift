@@ -9,7 +9,7 @@ import Tensors
 /// The same points and seed give the same places for any number of threads.
 package struct TSNE: Sendable {
     package struct Configuration: Sendable, Equatable {
-        /// About how many neighbours count; nil for 30, or a third of the points where there are few.
+        /// About how many neighbors count; nil for 30, or a third of the points where there are few.
         package var perplexity: Double?
         package var iterations = 1000
         /// Of the start where the points' components do not give one.
@@ -25,7 +25,7 @@ package struct TSNE: Sendable {
     package struct Result: Sendable {
         /// `[2, count]`, x then y.
         package let positions: Matrix
-        /// Kullback–Leibler divergence of the plane's neighbours from the points', in nats.
+        /// Kullback–Leibler divergence of the plane's neighbors from the points', in nats.
         package let divergence: Double
         package let perplexity: Double
         package let isExact: Bool
@@ -66,7 +66,7 @@ package struct TSNE: Sendable {
 
     private func descend(from start: MutableMatrix) -> Result {
         let positions = start
-        let (gradient, normalisers) = (MutableMatrix(rows: 2, columns: count), MutableMatrix(rows: 1, columns: count))
+        let (gradient, normalizers) = (MutableMatrix(rows: 2, columns: count), MutableMatrix(rows: 1, columns: count))
         var updates = [Float](repeating: 0, count: 2 * count)
         var gains = [Float](repeating: 1, count: 2 * count)
         let exaggeration = 12.0
@@ -74,7 +74,7 @@ package struct TSNE: Sendable {
         let rate = Float(max(Double(count) / exaggeration / 4, 50))
         for iteration in 0..<configuration.iterations {
             let isEarly = iteration < exaggerated
-            gradients(at: positions.reading, exaggeration: isEarly ? exaggeration : 1, into: gradient, normalisers: normalisers)
+            gradients(at: positions.reading, exaggeration: isEarly ? exaggeration : 1, into: gradient, normalizers: normalizers)
             let momentum: Float = isEarly ? 0.5 : 0.8
             var places = positions.values
             let slopes = gradient.values
@@ -92,13 +92,13 @@ package struct TSNE: Sendable {
 
     /// The divergence's gradient, 4 (exaggeration · attraction − repulsion / Σq), `[2, count]`; overwritten.
     ///
-    /// - Parameter normalisers: `[1, count]`, each point's share of Σq; overwritten.
-    package func gradients(at positions: Matrix, exaggeration: Double, into gradient: MutableMatrix, normalisers: MutableMatrix) {
+    /// - Parameter normalizers: `[1, count]`, each point's share of Σq; overwritten.
+    package func gradients(at positions: Matrix, exaggeration: Double, into gradient: MutableMatrix, normalizers: MutableMatrix) {
         let repulsion = PlaneRepulsion(positions: positions, angle: affinities.isExact ? nil : configuration.angle)
         let pushes = MutableMatrix(rows: 2, columns: count)
         pool.parallelFor((count + Self.chunk - 1) / Self.chunk) { _, item in
             let points = item * Self.chunk..<min(count, (item + 1) * Self.chunk)
-            repulsion.push(points, forces: pushes, normalisers: normalisers)
+            repulsion.push(points, forces: pushes, normalizers: normalizers)
             for point in points {
                 let pull = affinities.pull(on: point, positions: positions)
                 gradient[0, point] = Float(4 * exaggeration * pull.x)
@@ -106,7 +106,7 @@ package struct TSNE: Sendable {
             }
         }
         // Summed in the points' order: the same for any number of threads.
-        let sum = normalisers.values.reduce(0.0) { $0 + Double($1) }
+        let sum = normalizers.values.reduce(0.0) { $0 + Double($1) }
         for point in 0..<count {
             gradient[0, point] -= Float(4 * Double(pushes[0, point]) / sum)
             gradient[1, point] -= Float(4 * Double(pushes[1, point]) / sum)
@@ -115,12 +115,12 @@ package struct TSNE: Sendable {
 
     /// The divergence of places from the points.
     package func divergence(at positions: Matrix) -> Double {
-        let (gradient, normalisers) = (MutableMatrix(rows: 2, columns: count), MutableMatrix(rows: 1, columns: count))
-        gradients(at: positions, exaggeration: 1, into: gradient, normalisers: normalisers)
-        return affinities.divergence(positions: positions, normaliser: normalisers.values.reduce(0.0) { $0 + Double($1) })
+        let (gradient, normalizers) = (MutableMatrix(rows: 2, columns: count), MutableMatrix(rows: 1, columns: count))
+        gradients(at: positions, exaggeration: 1, into: gradient, normalizers: normalizers)
+        return affinities.divergence(positions: positions, normalizer: normalizers.values.reduce(0.0) { $0 + Double($1) })
     }
 
-    /// How much each two points are neighbours, `[count, count]`; sums to 1.
+    /// How much each two points are neighbors, `[count, count]`; sums to 1.
     package var jointProbabilities: Matrix {
         MutableMatrix(rows: count, columns: count, (0..<count).flatMap { affinities.row($0, count: count) }).reading
     }
@@ -149,9 +149,9 @@ package struct TSNE: Sendable {
         let (count, width) = (points.rowCount, points.columnCount)
         let mean = MutableMatrix(rows: 1, columns: width)
         sumRows(of: points, into: mean)
-        let centre = mean.values.map { -$0 / Float(count) }
-        let centred = MutableMatrix(rows: count, columns: width)
-        add(MutableMatrix(rows: 1, columns: width, centre), toRowsOf: points, into: centred)
+        let center = mean.values.map { -$0 / Float(count) }
+        let centered = MutableMatrix(rows: count, columns: width)
+        add(MutableMatrix(rows: 1, columns: width, center), toRowsOf: points, into: centered)
 
         var source = RandomSource(seed: seed, purpose: .cluster)
         func chance(_ columns: Int) -> MutableMatrix {
@@ -162,13 +162,13 @@ package struct TSNE: Sendable {
         let scores = MutableMatrix(rows: 2, columns: count)
         let next = MutableMatrix(rows: 2, columns: width)
         for _ in 0..<100 {
-            orthonormalise(directions)
-            multiply(directions, .asStored, centred, .transposed, into: scores)
-            multiply(scores, .asStored, centred, .asStored, into: next)
+            orthonormalize(directions)
+            multiply(directions, .asStored, centered, .transposed, into: scores)
+            multiply(scores, .asStored, centered, .asStored, into: next)
             directions.copy(next)
         }
-        orthonormalise(directions)
-        multiply(directions, .asStored, centred, .transposed, into: scores)
+        orthonormalize(directions)
+        multiply(directions, .asStored, centered, .transposed, into: scores)
         for row in 0..<2 {
             // A component has no sign of its own.
             let values = scores.row(row).values
@@ -185,7 +185,7 @@ package struct TSNE: Sendable {
     }
 
     /// Gram and Schmidt, over two rows. A row that vanishes stays zero.
-    private static func orthonormalise(_ rows: MutableMatrix) {
+    private static func orthonormalize(_ rows: MutableMatrix) {
         func unit(_ row: [Float]) -> [Float] {
             let length = row.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
             return length > 1e-30 ? row.map { Float(Double($0) / length) } : row.map { _ in 0 }

@@ -2,9 +2,9 @@ import CLIPModel
 import Tensors
 import VideoData
 
-/// Where the films of a list lie in the space that CLIP's towers share.
+/// Where the videos of a list lie in the space that CLIP's towers share.
 package struct VideoEmbeddings: Sendable {
-    /// `[films, embeddingWidth]`, unit length.
+    /// `[videos, embeddingWidth]`, unit length.
     package let points: Matrix
     package let labels: [Int]
     package let paths: [String]
@@ -14,9 +14,9 @@ package struct VideoEmbeddings: Sendable {
 
     /// - Parameters:
     ///   - loader: of test clips; of several views the first counts.
-    ///   - report: called with the number of films done so far.
+    ///   - report: called with the number of videos done so far.
     /// - Throws: what the loader throws; `ModelError` where embeddings are no numbers.
-    package init(of loader: ClipLoader, by classifier: VideoClassifier, report: (Int) throws -> Void = { _ in }) throws {
+    package init(of loader: ClipLoader, by classifier: CLIPClassifier, report: (Int) throws -> Void = { _ in }) throws {
         let stream = loader.clips()
         defer { stream.cancel() }
         var (values, labels, paths): ([Float], [Int], [String]) = ([], [], [])
@@ -26,7 +26,7 @@ package struct VideoEmbeddings: Sendable {
             let clips = batch.compactMap(\.views.first)
             for embedding in try classifier.embeddings(clips: clips.map(\.matrix)) { values += embedding }
             labels += batch.map(\.label)
-            paths += batch.map { loader.list.clips[$0.filmIndex].path }
+            paths += batch.map { loader.list.clips[$0.videoIndex].path }
             try report(labels.count)
         }
         let width = classifier.backbone.architecture.embeddingWidth

@@ -5,7 +5,7 @@ import Foundation
 /// Probabilities and thresholds are what `RejectionRule` compares, single precision: counted in another one, an answer at the
 /// edge could fall on the other side.
 package struct ThresholdTable: Sendable, Equatable {
-    /// A film's answer: what its best class was given, and whether that was right.
+    /// A video's answer: what its best class was given, and whether that was right.
     package struct Answer: Sendable, Equatable {
         package var probability: Float
         package var isCorrect: Bool
@@ -19,16 +19,16 @@ package struct ThresholdTable: Sendable, Equatable {
     package struct Row: Sendable, Equatable {
         /// Least probability of an answer.
         package var threshold: Float
-        /// Films that are answered.
+        /// Videos that are answered.
         package var answered: Int
         /// Answers that are right.
         package var correct: Int
-        /// Films of none of the classes that get an answer even so; nil where no such films are known.
+        /// Videos of none of the classes that get an answer even so; nil where no such videos are known.
         package var fooled: Int?
-        package var films: Int
+        package var videos: Int
 
-        /// Share of the films that are answered, in percent.
-        package var coverage: Double { films == 0 ? 0 : 100 * Double(answered) / Double(films) }
+        /// Share of the videos that are answered, in percent.
+        package var coverage: Double { videos == 0 ? 0 : 100 * Double(answered) / Double(videos) }
         /// Share of the answers that are right, in percent; nil without answers.
         package var accuracy: Double? { answered == 0 ? nil : 100 * Double(correct) / Double(answered) }
     }
@@ -37,7 +37,7 @@ package struct ThresholdTable: Sendable, Equatable {
     private let answers: [Answer]
     /// Of the first answers, none to all of them, how many are right.
     private let correctCounts: [Int]
-    /// Best probabilities of films that show none of the classes; nil where no such films are known.
+    /// Best probabilities of videos that show none of the classes; nil where no such videos are known.
     private let outsiders: [Float]?
 
     package init(answers: [Answer], outsiders: [Float]? = nil) {
@@ -50,7 +50,7 @@ package struct ThresholdTable: Sendable, Equatable {
         let answered = Self.count(of: answers.count) { answers[$0].probability >= threshold }
         return Row(
             threshold: threshold, answered: answered, correct: correctCounts[answered],
-            fooled: outsiders.map { outsiders in Self.count(of: outsiders.count) { outsiders[$0] >= threshold } }, films: answers.count)
+            fooled: outsiders.map { outsiders in Self.count(of: outsiders.count) { outsiders[$0] >= threshold } }, videos: answers.count)
     }
 
     /// How many places from the first on fulfil `condition`, found by halving: none does after the first that does not.
@@ -91,7 +91,7 @@ package struct ThresholdTable: Sendable, Equatable {
     }
 
     /// The row of the lowest threshold at which at least `accuracy` percent of the answers are right, so the one that answers most
-    /// films; nil where no threshold reaches it.
+    /// videos; nil where no threshold reaches it.
     ///
     /// A higher threshold may leave out more right answers than wrong ones, so accuracy may fall again above it: `failing` is the
     /// lowest such row, nil where all thresholds above reach it, too.
@@ -102,7 +102,7 @@ package struct ThresholdTable: Sendable, Equatable {
         return (rows[place], rows[place...].first { !reaches($0) })
     }
 
-    /// The row with the most films dealt with rightly: right answers, and outsiders without an answer. Of equals the one
+    /// The row with the most videos dealt with rightly: right answers, and outsiders without an answer. Of equals the one
     /// with the lowest threshold. Nil without outsiders.
     package func rowOfMostRight() -> Row? {
         guard let outsiders else { return nil }

@@ -1,11 +1,11 @@
-/// What was said of one window of a film.
+/// What was said of one window of a video.
 package struct ScoredWindow: Sendable, Equatable {
-    /// In seconds from the film's start.
+    /// In seconds from the video's start.
     package var start: Double
     package var end: Double
-    package var scores: FilmScores
+    package var scores: VideoScores
 
-    package init(start: Double, end: Double, scores: FilmScores) {
+    package init(start: Double, end: Double, scores: VideoScores) {
         self.start = start
         self.end = end
         self.scores = scores
@@ -14,9 +14,9 @@ package struct ScoredWindow: Sendable, Equatable {
     var middle: Double { (start + end) / 2 }
 }
 
-/// Neighbouring windows with the same answer.
+/// Neighboring windows with the same answer.
 package struct TimelineSegment: Sendable, Equatable {
-    /// In seconds from the film's start.
+    /// In seconds from the video's start.
     package var start: Double
     package var end: Double
     /// Nil for none of the classes.
@@ -27,9 +27,9 @@ package struct TimelineSegment: Sendable, Equatable {
     package var windows: Range<Int>
 }
 
-/// What happens when in a film.
+/// What happens when in a video.
 package struct Timeline: Sendable, Equatable {
-    /// Length of the film in seconds.
+    /// Length of the video in seconds.
     package var seconds: Double
     /// In order of time.
     package var windows: [ScoredWindow]
@@ -48,16 +48,16 @@ package struct Timeline: Sendable, Equatable {
         var result = self
         for index in windows.indices {
             let around = max(0, index - count / 2)...min(windows.count - 1, index + count / 2)
-            result.windows[index].scores = FilmScores.mean(of: windows[around].map(\.scores))
+            result.windows[index].scores = VideoScores.mean(of: windows[around].map(\.scores))
         }
         return result
     }
 
-    /// Neighbouring windows with the same answer as one stretch each. Together they cover the film.
+    /// Neighboring windows with the same answer as one stretch each. Together they cover the video.
     ///
-    /// Windows overlap; each speaks for the time that is nearer to its middle than to its neighbours'.
+    /// Windows overlap; each speaks for the time that is nearer to its middle than to its neighbors'.
     ///
-    /// - Parameter minimumSeconds: shorter stretches go to the longer of their neighbours, the shortest first.
+    /// - Parameter minimumSeconds: shorter stretches go to the longer of their neighbors, the shortest first.
     package func segments(_ rule: RejectionRule = RejectionRule(), minimumSeconds: Double = 0) -> [TimelineSegment] {
         var segments: [TimelineSegment] = []
         for (index, window) in windows.enumerated() {
@@ -81,14 +81,14 @@ package struct Timeline: Sendable, Equatable {
             let shortest = segments.indices.min(by: { segments[$0].length < segments[$1].length }),
             segments[shortest].length < minimumSeconds
         {
-            let neighbours = [shortest - 1, shortest + 1].filter(segments.indices.contains)
-            guard let taker = neighbours.max(by: { segments[$0].length < segments[$1].length }) else { return }
+            let neighbors = [shortest - 1, shortest + 1].filter(segments.indices.contains)
+            guard let taker = neighbors.max(by: { segments[$0].length < segments[$1].length }) else { return }
             segments[shortest].label = segments[taker].label
             join(&segments)
         }
     }
 
-    /// Makes one of neighbours with the same label.
+    /// Makes one of neighbors with the same label.
     private static func join(_ segments: inout [TimelineSegment]) {
         var joined: [TimelineSegment] = []
         for segment in segments {

@@ -3,7 +3,7 @@ import Files
 import Tensors
 import VideoData
 
-/// Why a film's time line cannot be made.
+/// Why a video's time line cannot be made.
 package enum PredictionError: ReportableError {
     case tooManyWindows(path: String, count: Int, classes: Int)
 
@@ -16,12 +16,12 @@ package enum PredictionError: ReportableError {
     }
 }
 
-/// Makes one model's time line of a film from the parts of its stream.
+/// Makes one model's time line of a video from the parts of its stream.
 ///
 /// Each frame goes through the model once; a window's embedding is the mean of its frames' (with other fusions, its
 /// logits are). Only the frames' features of about one window are kept.
 struct WindowScorer {
-    private let model: FilmModel
+    private let model: VideoModel
     private let grid: WindowGrid
     /// Position of `grid` in the stream's request.
     private let gridIndex: Int
@@ -40,14 +40,14 @@ struct WindowScorer {
     /// Probabilities that a time line may hold: 256 MiB of them.
     private static let probabilityLimit = 64 << 20
 
-    init(model: FilmModel, grid: WindowGrid, gridIndex: Int, path: String) {
+    init(model: VideoModel, grid: WindowGrid, gridIndex: Int, path: String) {
         self.model = model
         self.grid = grid
         self.gridIndex = gridIndex
         self.path = path
     }
 
-    /// Windows that a film of this length would have.
+    /// Windows that a video of this length would have.
     static func windowCount(grid: WindowGrid, length: Double) -> Int {
         Int(clamping: Int64(exactly: (length / grid.stride).rounded(.up)) ?? .max)
     }
@@ -60,10 +60,10 @@ struct WindowScorer {
     }
 
     /// Frames that go through the model together: whole clips of it, enough for a wave of the tower. Always as many, so
-    /// that results do not depend on how the film was cut into parts.
+    /// that results do not depend on how the video was cut into parts.
     private var batchCount: Int { model.classifier.frameCount * max(1, 32 / model.classifier.frameCount) }
 
-    mutating func add(_ part: FilmPart) throws {
+    mutating func add(_ part: VideoPart) throws {
         frameCount += part.times.count
         if grid.unit == .frames { times += part.times }
         for frame in part.frames where !frame.points[gridIndex].isEmpty {
@@ -88,7 +88,7 @@ struct WindowScorer {
         if stale > 0, stale < kept.count { kept.removeFirst(stale) }
     }
 
-    /// - Parameter seconds: length of the film.
+    /// - Parameter seconds: length of the video.
     func timeline(seconds: Double) -> Timeline { Timeline(seconds: seconds, windows: windows) }
 
     /// Computes the features of the first `count` frames that wait.
@@ -107,7 +107,7 @@ struct WindowScorer {
     ///
     /// - Parameters:
     ///   - start, end: in the grid's unit.
-    ///   - seconds: up to which the film is known.
+    ///   - seconds: up to which the video is known.
     private func scored(from start: Double, to end: Double, seconds: Double) throws -> ScoredWindow {
         var points = grid.points(from: start, to: end).clamped(to: 0..<pointCount)
         if points.isEmpty { points = max(0, pointCount - 1)..<pointCount }
@@ -128,7 +128,7 @@ struct WindowScorer {
         }
         let scores = try rows.map { values in
             let features = MutableMatrix(rows: rowCount, columns: values.count / max(1, rowCount), values)
-            return FilmScores(
+            return VideoScores(
                 probabilities: softmax(of: try model.classifier.logits(features: features)), classCount: model.classNames.count)
         }
         return ScoredWindow(
@@ -143,37 +143,37 @@ struct WindowScorer {
     }
 }
 
-/// Makes the time lines of a film for several models in one pass over it.
-package struct FilmTimelines {
-    private let models: [FilmModel]
+/// Makes the time lines of a video for several models in one pass over it.
+package struct VideoTimelines {
+    private let models: [VideoModel]
     private let grids: [WindowGrid]
     private let pictures: PictureRules
     /// Frames of a part: a few megabytes of pixels.
     private static let partFrameCount = 32
 
     /// - Precondition: the models' transforms shrink alike.
-    package init(models: [FilmModel], window: FilmSpan, stride: FilmSpan, pictures: PictureRules = PictureRules()) {
+    package init(models: [VideoModel], window: VideoSpan, stride: VideoSpan, pictures: PictureRules = PictureRules()) {
         precondition(!models.isEmpty && Set(models.map(\.transform.shortSide)).count == 1, "the models shrink frames alike")
         self.models = models
         self.pictures = pictures
         grids = models.map { WindowGrid(window: window, stride: stride, sampleCount: $0.sampler.sampleCount) }
     }
 
-    /// What to ask of a film.
-    package func request(_ path: String) -> FilmStreamRequest {
-        FilmStreamRequest(
+    /// What to ask of a video.
+    package func request(_ path: String) -> VideoStreamRequest {
+        VideoStreamRequest(
             path: path, grids: grids, shortSide: models[0].transform.shortSide, batchCount: Self.partFrameCount, pictures: pictures)
     }
 
-    /// Reads a film to its end while the next part is decoded in the background.
+    /// Reads a video to its end while the next part is decoded in the background.
     ///
     /// - Parameters:
     ///   - stream: opened for `request(path)`.
     ///   - report: called after each part; may throw to stop.
-    /// - Returns: a time line a model, and what was odd about the film.
+    /// - Returns: a time line a model, and what was odd about the video.
     /// - Throws: what the stream throws; `PredictionError`, `ModelError`.
     package func timelines(
-        of path: String, stream: any FilmStreaming, report: (FilmPart) throws -> Void = { _ in }
+        of path: String, stream: any VideoStreaming, report: (VideoPart) throws -> Void = { _ in }
     ) throws -> (timelines: [Timeline], warnings: [String]) {
         var scorers = zip(models, grids).enumerated().map { WindowScorer(model: $1.0, grid: $1.1, gridIndex: $0, path: path) }
         if let length = stream.outlook.seconds, grids[0].unit == .seconds {

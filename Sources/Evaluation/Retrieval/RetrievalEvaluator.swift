@@ -31,7 +31,7 @@ package struct RetrievalEvaluator {
 
     /// - Parameters:
     ///   - sequences: tokens of the list's captions.
-    ///   - loader: of the list's `films`. Films that its policy skips leave with their captions.
+    ///   - loader: of the list's `videos`. Videos that its policy skips leave with their captions.
     ///   - bestCount: candidates kept of each query.
     ///   - report: called with the stage and how many of it are done.
     /// - Throws: what the loader or `report` throws; `ModelError` where vectors are no numbers.

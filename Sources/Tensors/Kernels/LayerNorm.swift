@@ -13,7 +13,7 @@ package struct LayerNormStatistics: Sendable {
     }
 }
 
-/// Layer normalisation of each row, ε = 1e-5.
+/// Layer normalization of each row, ε = 1e-5.
 ///
 ///     output = (input − mean) / √(variance + ε) · weight + bias
 ///

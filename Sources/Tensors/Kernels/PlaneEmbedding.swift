@@ -14,20 +14,20 @@ package func squaredDistances(from point: Matrix, to points: Matrix, into distan
     unsafe vifi_squared_distances(point.pointer, points.pointer, points.stride, points.rowCount, points.columnCount, distances.pointer)
 }
 
-/// How likely a point takes each of its neighbours: a Gaussian as wide as makes the entropy ln(perplexity).
+/// How likely a point takes each of its neighbors: a Gaussian as wide as makes the entropy ln(perplexity).
 ///
 /// Source: van der Maaten and Hinton 2008, equation 1; widths by bisection, 100 steps, to 1e-5 of the entropy.
 /// - Parameters:
 ///   - distances: `[1, count]`, squared, finite, without the point's own.
 ///   - probabilities: `[1, count]`, overwritten; sums to 1.
-package func neighbourProbabilities(distances: Matrix, perplexity: Double, into probabilities: MutableMatrix) {
+package func neighborProbabilities(distances: Matrix, perplexity: Double, into probabilities: MutableMatrix) {
     precondition(
         distances.rowCount == 1 && probabilities.rowCount == 1 && probabilities.columnCount == distances.columnCount,
-        "neighbourProbabilities shapes differ")
+        "neighborProbabilities shapes differ")
     let wanted = log(perplexity)
     var (beta, low, high) = (1.0, 0.0, Double.infinity)
     for _ in 0..<100 {
-        let entropy = unsafe vifi_neighbour_probabilities(distances.pointer, distances.columnCount, beta, probabilities.pointer)
+        let entropy = unsafe vifi_neighbor_probabilities(distances.pointer, distances.columnCount, beta, probabilities.pointer)
         if abs(entropy - wanted) < 1e-5 { return }
         if entropy > wanted {
             low = beta
@@ -40,7 +40,7 @@ package func neighbourProbabilities(distances: Matrix, perplexity: Double, into 
 }
 
 /// Points of a plane that push each other apart as in t-SNE: with q = 1 / (1 + d²), each leaves
-/// Σ q in `normalisers` and Σ q² (y − yⱼ) in `forces`.
+/// Σ q in `normalizers` and Σ q² (y − yⱼ) in `forces`.
 ///
 /// Source: van der Maaten 2014, equation 8.
 package struct PlaneRepulsion: Sendable {
@@ -62,10 +62,10 @@ package struct PlaneRepulsion: Sendable {
     /// - Parameters:
     ///   - points: which are pushed.
     ///   - forces: `[2, count]`, overwritten at `points`.
-    ///   - normalisers: `[1, count]`, overwritten at `points`.
-    package func push(_ points: Range<Int>, forces: MutableMatrix, normalisers: MutableMatrix) {
+    ///   - normalizers: `[1, count]`, overwritten at `points`.
+    package func push(_ points: Range<Int>, forces: MutableMatrix, normalizers: MutableMatrix) {
         let count = positions.columnCount
-        precondition(forces.rowCount == 2 && forces.columnCount == count && normalisers.count == count, "push shapes differ")
+        precondition(forces.rowCount == 2 && forces.columnCount == count && normalizers.count == count, "push shapes differ")
         var (sum, x, y) = (0.0, 0.0, 0.0)
         for point in points {
             let (ownX, ownY) = (positions[0, point], positions[1, point])
@@ -77,7 +77,7 @@ package struct PlaneRepulsion: Sendable {
                 }
                 sum -= 1
             }
-            normalisers[0, point] = Float(sum)
+            normalizers[0, point] = Float(sum)
             forces[0, point] = Float(x)
             forces[1, point] = Float(y)
         }

@@ -1,4 +1,4 @@
-/// Which items of a step each rank works on: neighbours, as many as the others have or one more.
+/// Which items of a step each rank works on: neighbors, as many as the others have or one more.
 package struct Shares: Sendable, Equatable {
     package let itemCount: Int
     package let rankCount: Int
@@ -26,7 +26,7 @@ package struct Shares: Sendable, Equatable {
 /// A sum over the clips of a step whose order depends on their places in the step alone, not on who adds
 /// which: the same bits for any number of ranks.
 ///
-/// Neighbours are added, then pairs of neighbours, and so on. Node `index` of `level` stands for the clips
+/// Neighbors are added, then pairs of neighbors, and so on. Node `index` of `level` stands for the clips
 /// `index << level ..< (index + 1) << level`; a rank keeps the largest nodes that its clips fill.
 package final class OrderedSum {
     private struct Node {

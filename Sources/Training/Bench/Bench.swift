@@ -11,9 +11,9 @@ package struct BenchReport: Encodable, Sendable {
         package var attention = 0.0
         /// Norms, activations, sums, copies: all that is neither product nor attention.
         package var elementwise = 0.0
-        /// Reading and decoding films.
+        /// Reading and decoding videos.
         package var decode = 0.0
-        /// Threads without work: the ends of parallel loops, what only one thread can do, waiting for films.
+        /// Threads without work: the ends of parallel loops, what only one thread can do, waiting for videos.
         package var waiting = 0.0
     }
 
@@ -52,8 +52,8 @@ package struct BenchReport: Encodable, Sendable {
     /// Matrices that a step allocated.
     package var allocations: Int
     package var breakdown: Breakdown
-    /// Share of a step that the model waited for clips; of steps fed from films.
-    package var waitingForFilms: Double?
+    /// Share of a step that the model waited for clips; of steps fed from videos.
+    package var waitingForVideos: Double?
 
     enum CodingKeys: String, CodingKey {
         case work, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown
@@ -69,7 +69,7 @@ package struct BenchReport: Encodable, Sendable {
         case productGflops = "product_gflops"
         case shareOfProductSpeed = "share_of_product_speed"
         case peakBytes = "peak_bytes"
-        case waitingForFilms = "waiting_for_films"
+        case waitingForVideos = "waiting_for_videos"
     }
 }
 
@@ -78,10 +78,10 @@ package struct Bench {
     package let model: BenchModel
     package let pool: WorkerPool
     package let stepCount: Int
-    private let films: (() -> FilmTime)?
+    private let videos: (() -> VideoTime)?
 
     /// Seconds since the start.
-    package struct FilmTime: Sendable {
+    package struct VideoTime: Sendable {
         /// Processor time spent on reading and decoding.
         package var decoding: Double
         /// Spent by the model waiting for clips.
@@ -93,8 +93,8 @@ package struct Bench {
         }
     }
 
-    package init(model: BenchModel, pool: WorkerPool, stepCount: Int, films: (() -> FilmTime)? = nil) {
-        self.films = films
+    package init(model: BenchModel, pool: WorkerPool, stepCount: Int, videos: (() -> VideoTime)? = nil) {
+        self.videos = videos
         self.model = model
         self.pool = pool
         self.stepCount = stepCount
@@ -103,7 +103,7 @@ package struct Bench {
     private struct Step {
         let seconds: Double
         let work: WorkReading
-        let films: FilmTime
+        let videos: VideoTime
     }
 
     /// - Parameter onStep: told each step's seconds; the first, which is not counted, is step 0.
@@ -115,16 +115,16 @@ package struct Bench {
         var steps: [Step] = []
         for index in 0...stepCount {
             speeds.append(speed.measured())
-            let filmsBefore = films?() ?? FilmTime(decoding: 0, waiting: 0)
+            let videosBefore = videos?() ?? VideoTime(decoding: 0, waiting: 0)
             let before = WorkMeter.reading
             let start = WorkMeter.now
             try model.step()
             let seconds = Double(WorkMeter.now - start) * 1e-9
             let work = WorkMeter.reading - before
-            let filmsNow = films?() ?? filmsBefore
-            let filmTime = FilmTime(
-                decoding: filmsNow.decoding - filmsBefore.decoding, waiting: filmsNow.waiting - filmsBefore.waiting)
-            if index > 0 { steps.append(Step(seconds: seconds, work: work, films: filmTime)) }
+            let videosNow = videos?() ?? videosBefore
+            let videoTime = VideoTime(
+                decoding: videosNow.decoding - videosBefore.decoding, waiting: videosNow.waiting - videosBefore.waiting)
+            if index > 0 { steps.append(Step(seconds: seconds, work: work, videos: videoTime)) }
             onStep(index, seconds)
         }
         speeds.append(speed.measured())
@@ -145,7 +145,7 @@ package struct Bench {
             flopsNeeded: needed, flopsDone: middle.work.operations, productRows: middle.work.productRows,
             productGflops: speed * 1e-9, shareOfProductSpeed: Double(needed) / middle.seconds / speed,
             peakBytes: Machine.peakMemory, allocations: middle.work.allocations,
-            breakdown: breakdown(of: middle), waitingForFilms: films == nil ? nil : middle.films.waiting / middle.seconds)
+            breakdown: breakdown(of: middle), waitingForVideos: videos == nil ? nil : middle.videos.waiting / middle.seconds)
     }
 
     private func breakdown(of step: Step) -> BenchReport.Breakdown {
@@ -153,14 +153,14 @@ package struct Bench {
         var result = BenchReport.Breakdown()
         let total = Double(pool.threadCount) * step.seconds
         // Outside of parallel loops the calling thread works alone.
-        let alone = step.seconds - seconds(step.work.loops) - step.films.waiting
+        let alone = step.seconds - seconds(step.work.loops) - step.videos.waiting
         let working = seconds(step.work.busy) + alone - seconds(step.work.turns)
         result.products = seconds(step.work.products)
         result.attention = seconds(step.work.attention)
         result.elementwise = max(0, working - result.products - result.attention)
         result.waiting = max(0, total - working)
         // On a thread of its own, beside the model's.
-        result.decode = step.films.decoding
+        result.decode = step.videos.decoding
         return result
     }
 }

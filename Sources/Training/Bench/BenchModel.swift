@@ -56,7 +56,7 @@ package struct BenchWork: Sendable, Equatable {
 package final class BenchModel {
     package let work: BenchWork
     private let task: (any LearningTask)?
-    private let classifier: VideoClassifier?
+    private let classifier: CLIPClassifier?
     private let clips: [Matrix]
     private let stage: ClipStage
     /// Where clips come from, so many at a time; nil for random ones that stay the same.
@@ -91,7 +91,7 @@ package final class BenchModel {
             classifier = nil
         case .predict:
             task = nil
-            classifier = VideoClassifier(
+            classifier = CLIPClassifier(
                 backbone: backbone, prompts: start.reading, sequences: work.sequences, frameCount: work.frameCount, pool: pool)
         }
         let noise = Self.noise
@@ -126,7 +126,7 @@ package final class BenchModel {
     package static func backbone(of architecture: CLIPArchitecture) -> Backbone {
         Backbone(
             architecture: architecture, parameters: weights(of: architecture),
-            description: BackboneDescription(name: "random", normalisation: .clip, tokenizer: .clipBPE, provenance: "random weights"))
+            description: BackboneDescription(name: "random", normalization: .clip, tokenizer: .clipBPE, provenance: "random weights"))
     }
 
     /// A clip of random pixels, `[frames, 3 × side × side]`.

@@ -21,12 +21,12 @@ package struct ContrastivePretrainer: Sendable {
         /// The scale on similarities stays below this (Radford et al. 2021, section 2.5).
         package var largestScale = BackboneParameters<MutableMatrix>.largestScale
         package var seed: UInt64 = 1
-        /// Captions begin with everything and end with posture alone. Colours get both towers going within a
-        /// hundred steps; but colours tell most pictures of a batch apart, so a model that may rely on
+        /// Captions begin with everything and end with posture alone. Colors get both towers going within a
+        /// hundred steps; but colors tell most pictures of a batch apart, so a model that may rely on
         /// them never looks at the limbs.
         package var fullCaptionSteps = 300
         package var leastFullCaptionChance: Float = 0.1
-        /// Scenes begin empty and end as films have them: limbs before a plain wall are found soon, limbs
+        /// Scenes begin empty and end as videos have them: limbs before a plain wall are found soon, limbs
         /// among things are not found at all by a transformer that knows nothing yet.
         package var easySteps = 800
 
@@ -57,7 +57,7 @@ package struct ContrastivePretrainer: Sendable {
         let gradients = parameters.zeros()
         let adam = AdamW(weightDecay: configuration.weightDecay)
         let specifications = BackboneParameters<TensorSpecification>(of: architecture).all
-        let optimiser = Optimiser(
+        let optimizer = Optimizer(
             adam,
             entries: zip(specifications, zip(parameters.all, gradients.all)).map {
                 .init(name: $0.name, value: $1.0, gradient: $1.1, decays: $1.0.rowCount > 1)
@@ -76,12 +76,12 @@ package struct ContrastivePretrainer: Sendable {
             guard let batch = try batches.next() else { break }
             learner.begin()
             let (loss, accuracy) = learner.add(clips: [batch.pictures], captions: batch.captions, into: gradients)
-            try optimiser.step(rate: schedule.rate(at: step))
+            try optimizer.step(rate: schedule.rate(at: step))
             parameters.limitScale(to: configuration.largestScale)
             report(Progress(step: step, loss: loss, accuracy: accuracy))
         }
         let description = BackboneDescription(
-            name: "pocket-clip", normalisation: .imageNet, tokenizer: .bytes,
+            name: "pocket-clip", normalization: .imageNet, tokenizer: .bytes,
             provenance: "trained from nothing on \(configuration.stepCount) × \(configuration.batchSize) captioned stills "
                 + "of the pocket world, seed \(configuration.seed): vifi-prompt demo pretrain")
         return Backbone(architecture: architecture, parameters: parameters.map(\.reading), description: description)
@@ -98,7 +98,7 @@ package struct ContrastivePretrainer: Sendable {
         var augmentation = ClipTransform.Configuration()
         augmentation.cropScales = configuration.ease(at: step) > 0.5 ? [1] : [1, 0.875]
         augmentation.jitterProbability = 0
-        augmentation.greyProbability = 0
+        augmentation.grayProbability = 0
         let transform = ClipTransform.training(side: side, augmentation)
         let pictures = MutableMatrix(rows: configuration.batchSize, columns: 3 * side * side)
         var captions: [[Int]] = []
@@ -107,7 +107,7 @@ package struct ContrastivePretrainer: Sendable {
             let still = PocketStill(
                 seed: configuration.seed, index: index, fullCaptionChance: configuration.fullCaptionChance(at: step),
                 ease: configuration.ease(at: step))
-            let frame = VideoFrame(width: PocketFilm.width, height: PocketFilm.height, pixels: still.picture())
+            let frame = VideoFrame(width: PocketVideo.width, height: PocketVideo.height, pixels: still.picture())
             let key = ClipKey(seed: configuration.seed, epoch: 0, clip: index)
             for clip in transform.clips(from: [frame], key: key) { pictures.row(row).fill(with: clip.pixels) }
             captions.append([tokenizer.startToken] + tokenizer.encode(still.caption) + [tokenizer.endToken])

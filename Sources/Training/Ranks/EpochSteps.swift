@@ -4,7 +4,7 @@ import VideoData
 
 /// Takes the steps of an epoch, one after the other.
 protocol EpochSteps: AnyObject {
-    /// Films of the epoch's order that were asked for so far.
+    /// Videos of the epoch's order that were asked for so far.
     var position: Int { get }
     /// Seconds spent waiting for clips.
     var waitingSeconds: Double { get }
@@ -53,7 +53,7 @@ final class SingleSteps: EpochSteps {
             else { break }
             task.add(taken, weight: 1 / Float(planned), to: &result)
         }
-        // Unreadable films may have made the step smaller than planned.
+        // Unreadable videos may have made the step smaller than planned.
         // A loss that is no number would only spoil what was learned: the trainer tells it.
         if result.clipCount > 0, result.lossSum.isFinite {
             try task.finish(rate: rate, scale: Float(planned) / Float(result.clipCount))

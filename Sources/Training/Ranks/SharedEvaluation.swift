@@ -4,7 +4,7 @@ import Tensors
 import VideoData
 
 extension Evaluator {
-    /// Scores every film of a list, each on one rank.
+    /// Scores every video of a list, each on one rank.
     ///
     /// - Parameter isStopped: asked between batches.
     /// - Returns: on every rank the predictions of all, in list order; nil where some rank was stopped.
@@ -13,11 +13,11 @@ extension Evaluator {
         of loader: ClipLoader, sharedBy group: any ProcessGroup, isStopped: () -> Bool
     ) throws -> [Prediction]? {
         struct Stop: Error {}
-        // Neighbours on different ranks: long films often come together.
-        let films = Array(stride(from: group.rank, to: loader.list.clips.count, by: group.count))
+        // Neighbors on different ranks: long videos often come together.
+        let videos = Array(stride(from: group.rank, to: loader.list.clips.count, by: group.count))
         let own = try group.agreed { () -> [Prediction]? in
             do {
-                return try predictions(of: loader, at: films) { _ in if isStopped() { throw Stop() } }
+                return try predictions(of: loader, at: videos) { _ in if isStopped() { throw Stop() } }
             } catch is Stop {
                 return nil
             }
@@ -31,7 +31,7 @@ extension Evaluator {
             .sorted { $0.index < $1.index }.map(\.prediction)
     }
 
-    /// For each film its position and its probabilities, four bytes a number.
+    /// For each video its position and its probabilities, four bytes a number.
     private static func bytes(_ predictions: [Prediction]) -> [UInt8] {
         predictions.flatMap { prediction in
             ([UInt32(prediction.index)] + prediction.probabilities.map(\.bitPattern)).flatMap { word in
@@ -47,8 +47,8 @@ extension Evaluator {
         func word(_ position: Int) -> UInt32 {
             (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + 4 * position + $1]) << (8 * UInt32($1)) }
         }
-        return (0..<bytes.count / (4 * (1 + classCount))).map { film in
-            let first = film * (1 + classCount)
+        return (0..<bytes.count / (4 * (1 + classCount))).map { video in
+            let first = video * (1 + classCount)
             let index = Int(word(first))
             let clip = list.clips[index]
             return (

@@ -6,8 +6,8 @@ import VideoData
 
 /// The clips of each step shared out over ranks: what one process would learn, they learn together.
 ///
-/// Which clips make a step depends on which films can be read, and a rank reads its own only. So all assume
-/// the same, work, and compare notes at the end: where a film was not what they assumed, the step is taken
+/// Which clips make a step depends on which videos can be read, and a rank reads its own only. So all assume
+/// the same, work, and compare notes at the end: where a video was not what they assumed, the step is taken
 /// again by what they know now.
 final class SharedSteps: EpochSteps {
     private let trainer: Trainer
@@ -16,21 +16,21 @@ final class SharedSteps: EpochSteps {
     private let group: any ProcessGroup
     private let epoch: Int
     private let order: [Int]
-    private var films: EmptyFilms
-    private let onKnown: (EmptyFilms) -> Void
-    /// Films that could not be read, by the place that asked for them.
-    private var badFilms: [Int: [BadVideo]] = [:]
+    private var videos: EmptyVideos
+    private let onKnown: (EmptyVideos) -> Void
+    /// Videos that could not be read, by the place that asked for them.
+    private var badVideos: [Int: [BadVideo]] = [:]
     private(set) var position: Int
     private(set) var isStopRequested = false
     private var stream: Prefetcher<ClipLoader.Outcome>?
     private var waitedBefore = 0.0
 
     /// - Parameters:
-    ///   - films: what earlier epochs showed.
+    ///   - videos: what earlier epochs showed.
     ///   - onKnown: told when that changes.
     init(
-        _ trainer: Trainer, task: any LearningTask, epoch: Int, position: Int, films: EmptyFilms,
-        onKnown: @escaping (EmptyFilms) -> Void
+        _ trainer: Trainer, task: any LearningTask, epoch: Int, position: Int, videos: EmptyVideos,
+        onKnown: @escaping (EmptyVideos) -> Void
     ) throws(TrainingError) {
         // Captions are told from each other within a batch, so a batch cannot be shared out.
         guard let classCount = trainer.classCount else { throw .notForRanks }
@@ -42,9 +42,9 @@ final class SharedSteps: EpochSteps {
         self.onKnown = onKnown
         group = trainer.group
         order = trainer.clips.trainingOrder(epoch: epoch)
-        var films = films
-        films.beginEpoch()
-        self.films = films
+        var videos = videos
+        videos.beginEpoch()
+        self.videos = videos
     }
 
     var waitingSeconds: Double { waitedBefore + (stream?.waitingSeconds ?? 0) }
@@ -65,7 +65,7 @@ final class SharedSteps: EpochSteps {
                 self.stream = nil
                 continue
             }
-            for place in position..<plan.end { for bad in badFilms.removeValue(forKey: place) ?? [] { try trainer.clips.badVideos.note(bad) } }
+            for place in position..<plan.end { for bad in badVideos.removeValue(forKey: place) ?? [] { try trainer.clips.badVideos.note(bad) } }
             position = plan.end
             isStopRequested = reports.contains(where: \.stops)
             var result = own
@@ -92,7 +92,7 @@ final class SharedSteps: EpochSteps {
         var foundFull: [Int] = []
         /// Places that were as empty as expected.
         var stillEmpty: [Int] = []
-        var badFilms: [Int: [BadVideo]] = [:]
+        var badVideos: [Int: [BadVideo]] = [:]
         var failure: FailureReport?
         var failurePlace = 0
         /// Whether a signal has come.
@@ -130,7 +130,7 @@ final class SharedSteps: EpochSteps {
     private func read(_ place: Int, from stream: Prefetcher<ClipLoader.Outcome>, into report: inout Report) -> ClipLoader.Outcome? {
         do {
             guard let outcome = try stream.next() else { preconditionFailure("more clips are needed than were planned") }
-            if !outcome.bad.isEmpty { report.badFilms[place] = outcome.bad }
+            if !outcome.bad.isEmpty { report.badVideos[place] = outcome.bad }
             return outcome
         } catch {
             report.failure = FailureReport(error, rank: group.rank)
@@ -168,12 +168,12 @@ final class SharedSteps: EpochSteps {
     /// - Returns: whether it is what the step was planned by.
     private func isAsAssumed(_ reports: [Report]) -> Bool {
         for report in reports {
-            badFilms.merge(report.badFilms) { first, _ in first }
-            for place in report.foundFull { films.noteFull(place: place, film: order[place]) }
+            badVideos.merge(report.badVideos) { first, _ in first }
+            for place in report.foundFull { videos.noteFull(place: place, video: order[place]) }
         }
-        // Last, as a film that can be read at one time and not at another counts as unreadable.
-        for place in reports.flatMap({ $0.foundEmpty + $0.stillEmpty }) { films.noteEmpty(place: place, film: order[place]) }
-        onKnown(films)
+        // Last, as a video that can be read at one time and not at another counts as unreadable.
+        for place in reports.flatMap({ $0.foundEmpty + $0.stillEmpty }) { videos.noteEmpty(place: place, video: order[place]) }
+        onKnown(videos)
         return reports.allSatisfy { $0.foundEmpty.isEmpty && $0.foundFull.isEmpty }
     }
 
@@ -182,7 +182,7 @@ final class SharedSteps: EpochSteps {
     private func plan(planned: Int, step: Int, from place: Int) -> StepPlan {
         let configuration = trainer.configuration
         return StepPlan(
-            order: order, first: place, planned: planned, batchSize: configuration.batchSize, films: films, rank: group.rank,
+            order: order, first: place, planned: planned, batchSize: configuration.batchSize, videos: videos, rank: group.rank,
             rankCount: group.count
         ) { [epoch, trainer] batch, clipCount in
             configuration.blending.draw(

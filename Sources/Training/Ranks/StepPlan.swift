@@ -1,8 +1,8 @@
 import Tensors
 import VideoData
 
-/// Which films of an epoch give no clip, as far as is known. All ranks know the same.
-struct EmptyFilms {
+/// Which videos of an epoch give no clip, as far as is known. All ranks know the same.
+struct EmptyVideos {
     /// Positions of the list; expected to be empty again in the next epoch.
     var expected: Set<Int> = []
     /// Places in this epoch's order, tried by some rank.
@@ -11,20 +11,20 @@ struct EmptyFilms {
 
     mutating func beginEpoch() { (empty, full) = ([], []) }
 
-    func isEmpty(place: Int, film: Int) -> Bool {
-        empty.contains(place) || expected.contains(film) && !full.contains(place)
+    func isEmpty(place: Int, video: Int) -> Bool {
+        empty.contains(place) || expected.contains(video) && !full.contains(place)
     }
 
     func isTried(place: Int) -> Bool { empty.contains(place) }
 
-    mutating func noteEmpty(place: Int, film: Int) {
+    mutating func noteEmpty(place: Int, video: Int) {
         empty.insert(place)
-        expected.insert(film)
+        expected.insert(video)
     }
 
-    mutating func noteFull(place: Int, film: Int) {
+    mutating func noteFull(place: Int, video: Int) {
         full.insert(place)
-        expected.remove(film)
+        expected.remove(video)
     }
 }
 
@@ -56,16 +56,16 @@ struct StepPlan {
     ///   - first: the step's first place in `order`.
     ///   - draw: how a micro-batch of some clips is blended, from its number in the step.
     init(
-        order: [Int], first: Int, planned: Int, batchSize: Int, films: EmptyFilms, rank: Int, rankCount: Int,
+        order: [Int], first: Int, planned: Int, batchSize: Int, videos: EmptyVideos, rank: Int, rankCount: Int,
         draw: (_ batch: Int, _ clipCount: Int) -> Blending.Draw
     ) {
         var places: [Int] = []
         var tries: [Int] = []
         var end = first
         while places.count < planned, end < order.count {
-            if !films.isEmpty(place: end, film: order[end]) {
+            if !videos.isEmpty(place: end, video: order[end]) {
                 places.append(end)
-            } else if !films.isTried(place: end) {
+            } else if !videos.isTried(place: end) {
                 tries.append(end)
             }
             end += 1

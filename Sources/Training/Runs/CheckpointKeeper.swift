@@ -38,7 +38,7 @@ package struct CheckpointKeeper {
 
     /// Saves a checkpoint; `flush` makes the logs durable first and says how long they are.
     package mutating func save(
-        _ state: TrainingState, moment: SaveMoment, optimiser: Optimiser, flush: () throws -> [String: Int],
+        _ state: TrainingState, moment: SaveMoment, optimizer: Optimizer, flush: () throws -> [String: Int],
         warn: (String) -> Void
     ) throws {
         guard isDue(moment) else { return }
@@ -47,7 +47,7 @@ package struct CheckpointKeeper {
         try attempt(step: state.step, isLastChance: moment == .interruption, warn: warn) {
             var state = state
             state.logBytes = try flush()
-            return try checkpoints.save(state, optimiser: optimiser)
+            return try checkpoints.save(state, optimizer: optimizer)
         }
         lastEnd = clock.now
         lastSeconds = (lastEnd - start) / .seconds(1)

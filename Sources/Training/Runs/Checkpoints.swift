@@ -74,13 +74,13 @@ package struct Checkpoints {
     /// - Returns: the checkpoint's folder.
     /// - Throws: `FileError` or `WeightFileError`; checkpoints that were there stay as they are.
     @discardableResult
-    package func save(_ state: TrainingState, optimiser: Optimiser) throws -> String {
+    package func save(_ state: TrainingState, optimizer: Optimizer) throws -> String {
         let name = Self.name(of: state)
         let target = path(of: name)
         // Saved already, as when a signal comes right after an epoch's end.
         if names.contains(name), (try? Self.verified(target)) != nil { return target }
         try createDirectory(folder)
-        let needed = Self.byteCount(parameterCount: optimiser.parameterCount)
+        let needed = Self.byteCount(parameterCount: optimizer.parameterCount)
         let free = freeByteCount(near: folder.appendingPath(name))
         guard Double(free) >= 1.1 * Double(needed) else {
             throw FileError(path: target, problem: .noSpace(neededBytes: needed + needed / 10, freeBytes: free))
@@ -88,7 +88,7 @@ package struct Checkpoints {
         let filling = try DurableFolder(path: target)
         let temporary = filling.temporaryPath
         var files: [String: Manifest.Entry] = [:]
-        files[Self.tensorsName] = try write(optimiser.tensors, to: temporary.appendingPath(Self.tensorsName))
+        files[Self.tensorsName] = try write(optimizer.tensors, to: temporary.appendingPath(Self.tensorsName))
         files[Self.stateName] = try Self.write(state, to: temporary.appendingPath(Self.stateName))
         _ = try Self.write(
             Manifest(format: Self.format, files: files), to: temporary.appendingPath(Self.manifestName))
@@ -148,7 +148,7 @@ package struct Checkpoints {
 
     // MARK: Reading
 
-    /// Fills the optimiser from the newest checkpoint whose bytes are as they were written and which holds numbers.
+    /// Fills the optimizer from the newest checkpoint whose bytes are as they were written and which holds numbers.
     ///
     /// The optimizer is not touched before a checkpoint is known to be whole. Damaged ones are set aside once a sound one
     /// is found.
@@ -158,7 +158,7 @@ package struct Checkpoints {
     /// - Throws: `TrainingError.otherCheckpoint` where a sound one belongs to something else, `.noSoundCheckpoint` where all
     ///   are damaged; `FileError` where one cannot be read, as then nobody knows whether it is sound.
     package func restore(
-        into optimiser: Optimiser, reject: (_ path: String, _ reason: String) -> Void
+        into optimizer: Optimizer, reject: (_ path: String, _ reason: String) -> Void
     ) throws -> (state: TrainingState, path: String)? {
         var rejected: [(name: String, reason: String)] = []
         for name in try listed() {
@@ -168,13 +168,13 @@ package struct Checkpoints {
                 let state = try JSONDecoder().decode(
                     TrainingState.self, from: Data(try InputFile.contents(of: path.appendingPath(Self.stateName), limit: 64 << 20)))
                 let file = try SafetensorsFile(path: path.appendingPath(Self.tensorsName))
-                let tensors = optimiser.tensors
+                let tensors = optimizer.tensors
                 guard file.tensors.count == tensors.count, tensors.allSatisfy({ tensor in
                     (try? file.description(of: tensor.name))?.shape == [tensor.matrix.rowCount, tensor.matrix.columnCount]
                 }) else { throw TrainingError.otherCheckpoint(path: path) }
                 try Self.checkFinite(file, tensors)
                 for (name, matrix) in tensors { try Self.read(name, of: file, into: matrix) }
-                optimiser.restore(stepCount: state.optimiserSteps)
+                optimizer.restore(stepCount: state.optimizerSteps)
                 known.names.insert(name)
                 for (name, _) in rejected { setAside(name) }
                 return (state, path)

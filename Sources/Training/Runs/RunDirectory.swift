@@ -6,7 +6,7 @@ import Foundation
 ///     config.yaml      the recipe with every default filled in
 ///     environment.json program, machine, threads
 ///     run.json         what else is needed to go on: RunRecord
-///     split/           the lists that were used, and the marks of their films
+///     split/           the lists that were used, and the marks of their videos
 ///     metrics.jsonl    a line a step and an evaluation
 ///     results.csv      a line an evaluated epoch
 ///     checkpoints/     where the run is; gone when it is finished
@@ -20,8 +20,8 @@ package struct RunDirectory: ~Copyable {
 
     package static let recordName = "run.json"
     static let resultName = "finished.json"
-    /// Under `split/`: FilmMarks of a list.
-    package static func marksName(list: String) -> String { "\(list)-films.txt" }
+    /// Under `split/`: VideoMarks of a list.
+    package static func marksName(list: String) -> String { "\(list)-videos.txt" }
     private static let metricsName = "metrics.jsonl"
     private static let resultsName = "results.csv"
 

@@ -3,21 +3,21 @@ import Foundation
 
 /// What a run was started with, beyond its recipe: enough to start the same thing again.
 package struct RunRecord: Codable, Equatable, Sendable {
-    /// A list of films as the run uses it.
+    /// A list of videos as the run uses it.
     package struct List: Codable, Equatable, Sendable {
         /// Of the copy under `split/`.
         package var sha256: String
         /// The folder that its paths start from.
         package var root: String
-        /// Of the films' marks under `split/`.
-        package var filmsSHA256: String
+        /// Of the videos' marks under `split/`.
+        package var videosSHA256: String
         /// SHA-256 over the whole list, from which shots may have been drawn.
         package var sourceSHA256: String
 
-        package init(sha256: String, root: String, filmsSHA256: String, sourceSHA256: String) {
+        package init(sha256: String, root: String, videosSHA256: String, sourceSHA256: String) {
             self.sha256 = sha256
             self.root = root
-            self.filmsSHA256 = filmsSHA256
+            self.videosSHA256 = videosSHA256
             self.sourceSHA256 = sourceSHA256
         }
     }
@@ -86,7 +86,7 @@ package struct RunRecord: Codable, Equatable, Sendable {
         if sequencesSHA256 != first.sequencesSHA256 { return "vocabulary" }
         if initialSHA256 != first.initialSHA256 { return "file of --init" }
         for name in ["train", "val"] where lists[name]?.sourceSHA256 != first.lists[name]?.sourceSHA256 { return "\(name) list" }
-        return lists["val"]?.filmsSHA256 == first.lists["val"]?.filmsSHA256 ? nil : "films of the val list"
+        return lists["val"]?.videosSHA256 == first.lists["val"]?.videosSHA256 ? nil : "videos of the val list"
     }
 
     /// - Returns: nil where the folder holds no run.

@@ -1,7 +1,7 @@
 import Evaluation
 import VideoData
 
-/// Where a run is between two steps. With the optimiser's tensors, the recipe and the lists it is all that a
+/// Where a run is between two steps. With the optimizer's tensors, the recipe and the lists it is all that a
 /// run needs to go on as if it had never stopped: random numbers are counted from seed, epoch and clip.
 package struct TrainingState: Codable, Equatable, Sendable {
     /// Steps done.
@@ -10,13 +10,13 @@ package struct TrainingState: Codable, Equatable, Sendable {
     package var epoch = 0
     /// Steps done in this epoch.
     package var stepOfEpoch = 0
-    /// Films of this epoch's order that were asked for.
+    /// Videos of this epoch's order that were asked for.
     package var clipPosition = 0
     /// Over the clips of this epoch.
     package var lossSum = 0.0
     package var lossClips = 0
-    /// Steps of the optimiser, which takes none where all films of a step are bad.
-    package var optimiserSteps = 0
+    /// Steps of the optimizer, which takes none where all videos of a step are bad.
+    package var optimizerSteps = 0
     package var best: Scores?
     package var last: Scores?
     /// Whether an epoch was reported.
@@ -24,7 +24,7 @@ package struct TrainingState: Codable, Equatable, Sendable {
     /// Wall-clock time in this epoch and in the run, over all its parts.
     package var epochSeconds = 0.0
     package var seconds = 0.0
-    /// Films that could not be read so far.
+    /// Videos that could not be read so far.
     package var badVideos: [BadVideo] = []
     /// Lengths of the logs in bytes: what comes after them belongs to steps that are taken again.
     package var logBytes: [String: Int] = [:]

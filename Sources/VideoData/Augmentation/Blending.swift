@@ -39,7 +39,7 @@ package struct Blending: Sendable, Equatable {
         return targets
     }
 
-    /// Who is blended with whom in a micro-batch, and how: drawn before any film is read.
+    /// Who is blended with whom in a micro-batch, and how: drawn before any video is read.
     package struct Draw: Sendable, Equatable {
         /// Of each clip; may be itself.
         package let partners: [Int]
@@ -66,7 +66,7 @@ package struct Blending: Sendable, Equatable {
         let share = random.beta(alpha, alpha)
         let partners = random.permutation(of: clipCount)
         guard isCutMix else { return Draw(partners: partners, box: nil, isCutMix: false, share: Float(share)) }
-        let box = Self.cutBox(side: side, share: share, centreX: random.integer(below: side), centreY: random.integer(below: side))
+        let box = Self.cutBox(side: side, share: share, centerX: random.integer(below: side), centerY: random.integer(below: side))
         // The box was clipped at the border: the share is what is really left.
         return Draw(
             partners: partners, box: box, isCutMix: true,
@@ -114,13 +114,13 @@ package struct Blending: Sendable, Equatable {
     }
 
     /// The box that CutMix replaces: sides ⌊S·√(1 − λ)⌋, halved with rounding down either side of the
-    /// centre (an odd side loses a pixel), clipped to the frame. Nil where nothing is left.
-    package static func cutBox(side: Int, share: Double, centreX: Int, centreY: Int) -> CropBox? {
+    /// center (an odd side loses a pixel), clipped to the frame. Nil where nothing is left.
+    package static func cutBox(side: Int, share: Double, centerX: Int, centerY: Int) -> CropBox? {
         let half = Int(Double(side) * (1 - share).squareRoot()) / 2
-        let left = max(centreX - half, 0)
-        let top = max(centreY - half, 0)
-        let width = min(centreX + half, side) - left
-        let height = min(centreY + half, side) - top
+        let left = max(centerX - half, 0)
+        let top = max(centerY - half, 0)
+        let width = min(centerX + half, side) - left
+        let height = min(centerY + half, side) - top
         return width > 0 && height > 0 ? CropBox(left: left, top: top, width: width, height: height) : nil
     }
 

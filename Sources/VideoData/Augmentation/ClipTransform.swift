@@ -1,9 +1,9 @@
 import CKernels
 import Tensors
 
-/// What the model is fed: one view of one film.
+/// What the model is fed: one view of one video.
 package struct PreparedClip: Sendable, Equatable {
-    /// `[frameCount, 3, side, side]`, RGB planes, normalised.
+    /// `[frameCount, 3, side, side]`, RGB planes, normalized.
     package var pixels: [Float]
     package let frameCount: Int
     package let side: Int
@@ -35,7 +35,7 @@ package struct ClipKey: Sendable, Hashable {
 }
 
 /// Per-channel mean and deviation of pixel values in `0 ... 255`, RGB.
-package struct Normalisation: Sendable, Equatable {
+package struct Normalization: Sendable, Equatable {
     package var mean: [Float]
     package var deviation: [Float]
 
@@ -46,28 +46,28 @@ package struct Normalisation: Sendable, Equatable {
     }
 
     /// The ImageNet statistics. The paper's code feeds CLIP with these, not with CLIP's own.
-    package static let imageNet = Normalisation(mean: [123.675, 116.28, 103.53], deviation: [58.395, 57.12, 57.375])
+    package static let imageNet = Normalization(mean: [123.675, 116.28, 103.53], deviation: [58.395, 57.12, 57.375])
     /// The statistics that CLIP was trained with: openai/CLIP's `_transform`, times 255.
-    package static let clip = Normalisation(
+    package static let clip = Normalization(
         mean: [0.48145466, 0.4578275, 0.40821073].map { Float($0 * 255.0) },
         deviation: [0.26862954, 0.26130258, 0.27577711].map { Float($0 * 255.0) })
 }
 
-/// Frames of a film to the clip that the model sees.
+/// Frames of a video to the clip that the model sees.
 package struct ClipTransform: Sendable, Equatable {
     /// What training does to a clip; the defaults are the paper's (methods 1.6).
     package struct Configuration: Sendable, Equatable {
-        /// Shares of the shorter side to crop at; none crops the centre.
+        /// Shares of the shorter side to crop at; none crops the center.
         package var cropScales: [Double] = [1, 0.875, 0.75, 0.66]
         /// Chance that the whole clip is mirrored. Zero for classes that tell left from right.
         package var flipProbability: Float = 0.5
-        /// Chance that the colours of a clip are changed, each of its frames in its own way.
+        /// Chance that the colors of a clip are changed, each of its frames in its own way.
         package var jitterProbability: Float = 0.8
-        package var jitter = ColourJitter(brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1)
-        /// Chance that the whole clip loses its colours.
-        package var greyProbability: Float = 0.2
-        package var normalisation = Normalisation.imageNet
-        /// Rounds normalised pixels to half precision, as the paper's code feeds them (methods 1.1).
+        package var jitter = ColorJitter(brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1)
+        /// Chance that the whole clip loses its colors.
+        package var grayProbability: Float = 0.2
+        package var normalization = Normalization.imageNet
+        /// Rounds normalized pixels to half precision, as the paper's code feeds them (methods 1.1).
         package var roundsToHalf = false
 
         package init() {}
@@ -76,7 +76,7 @@ package struct ClipTransform: Sendable, Equatable {
     package enum Stage: Sendable, Equatable {
         /// One random view.
         case training
-        /// 1: the centre. 3: first, last and middle along the longer side.
+        /// 1: the center. 3: first, last and middle along the longer side.
         case testing(cropCount: Int)
     }
 
@@ -135,11 +135,11 @@ package struct ClipTransform: Sendable, Equatable {
         let frames = frames.map(shrunk)
         switch stage {
         case .training:
-            return [normalised(augmented(frames, key: key))]
+            return [normalized(augmented(frames, key: key))]
         case .testing(let count):
             let size = frames[0].size
-            let boxes = count == 3 ? CropBox.three(side: side, of: size) : [CropBox.centre(side: side, of: size)]
-            return boxes.map { box in normalised(frames.map { $0.cropped(to: box) }) }
+            let boxes = count == 3 ? CropBox.three(side: side, of: size) : [CropBox.center(side: side, of: size)]
+            return boxes.map { box in normalized(frames.map { $0.cropped(to: box) }) }
         }
     }
 
@@ -148,37 +148,37 @@ package struct ClipTransform: Sendable, Equatable {
         let size = frames[0].size
         let box =
             configuration.cropScales.isEmpty
-            ? CropBox.centre(side: side, of: size)
+            ? CropBox.center(side: side, of: size)
             : MultiScaleCrop(scales: configuration.cropScales, side: side).box(in: size, using: &cropping)
         let resize = BilinearResize(
             from: FrameSize(width: box.width, height: box.height), to: FrameSize(width: side, height: side))
 
         var flipping = key.source(.flip)
         let isFlipped = flipping.uniform() < configuration.flipProbability
-        var colouring = key.source(.colour)
-        let isJittered = colouring.uniform() < configuration.jitterProbability
-        var greying = key.source(.grey)
-        let isGrey = greying.uniform() < configuration.greyProbability
+        var coloring = key.source(.color)
+        let isJittered = coloring.uniform() < configuration.jitterProbability
+        var graying = key.source(.gray)
+        let isGray = graying.uniform() < configuration.grayProbability
 
         return frames.map { frame in
             var frame = resize(frame.cropped(to: box))
             if isFlipped { frame = frame.flipped() }
             if isJittered {
-                for change in configuration.jitter.changes(using: &colouring) { frame.apply(change) }
+                for change in configuration.jitter.changes(using: &coloring) { frame.apply(change) }
             }
-            if isGrey { frame.makeGrey() }
+            if isGray { frame.makeGray() }
             return frame
         }
     }
 
-    private func normalised(_ frames: [VideoFrame]) -> PreparedClip {
+    private func normalized(_ frames: [VideoFrame]) -> PreparedClip {
         let count = side * side
-        let mean = configuration.normalisation.mean
-        let inverse = configuration.normalisation.deviation.map { Float(1 / Double($0)) }
+        let mean = configuration.normalization.mean
+        let inverse = configuration.normalization.deviation.map { Float(1 / Double($0)) }
         let pixels = unsafe [Float](unsafeUninitializedCapacity: frames.count * 3 * count) { buffer, filled in
             if let base = buffer.baseAddress {
                 for (index, frame) in frames.enumerated() {
-                    unsafe vifi_normalise(frame.pixels, mean, inverse, base + index * 3 * count, count)
+                    unsafe vifi_normalize(frame.pixels, mean, inverse, base + index * 3 * count, count)
                 }
             }
             filled = frames.count * 3 * count

@@ -19,9 +19,9 @@ package struct PictureRegion: Sendable, Equatable {
 }
 
 extension ClipTransform {
-    /// Which part of a film's picture the model sees in testing with one crop.
+    /// Which part of a video's picture the model sees in testing with one crop.
     ///
-    /// - Parameter size: of the film's pictures.
+    /// - Parameter size: of the video's pictures.
     /// - Precondition: testing, one crop.
     package func seenRegion(of size: FrameSize) -> PictureRegion {
         precondition(stage == .testing(cropCount: 1), "other views see several parts of a picture")
@@ -29,7 +29,7 @@ extension ClipTransform {
         let limit = 32 * min(size.width, size.height)
         let kept = FrameSize(width: min(size.width, limit), height: min(size.height, limit))
         let shrunk = kept.scaled(toShortSide: shortSide)
-        let box = CropBox.centre(side: side, of: shrunk)
+        let box = CropBox.center(side: side, of: shrunk)
         let inKept = PictureRegion(left: Double(box.left), top: Double(box.top), width: Double(box.width), height: Double(box.height))
             .scaled(x: Double(kept.width) / Double(shrunk.width), y: Double(kept.height) / Double(shrunk.height))
         return PictureRegion(

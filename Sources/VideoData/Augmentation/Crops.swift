@@ -15,7 +15,7 @@ package struct CropBox: Sendable, Hashable {
     }
 
     /// The square of `side` pixels in the middle of a frame.
-    package static func centre(side: Int, of frame: FrameSize) -> CropBox {
+    package static func center(side: Int, of frame: FrameSize) -> CropBox {
         CropBox(left: (frame.width - side) / 2, top: (frame.height - side) / 2, width: side, height: side)
     }
 

@@ -4,7 +4,7 @@ import CKernels
 /// weights of 11 fractional bits, no smoothing before shrinking, and the mean of 2 × 2 pixels where both
 /// sides are exactly halved.
 ///
-/// Made once for a pair of sizes, used for every frame of a film.
+/// Made once for a pair of sizes, used for every frame of a video.
 package struct BilinearResize: Sendable {
     package let from: FrameSize
     package let to: FrameSize

@@ -1,11 +1,11 @@
 import Files
 
-/// One line of a list: a film and its class.
+/// One line of a list: a video and its class.
 package struct AnnotatedClip: Sendable, Hashable {
     /// Relative to the list's root.
     package var path: String
     package var label: Int
-    /// Frames that the list says the film has; the film itself is not changed by it.
+    /// Frames that the list says the video has; the video itself is not changed by it.
     package var frameCount: Int?
 
     package init(path: String, label: Int, frameCount: Int? = nil) {
@@ -25,10 +25,10 @@ package struct AnnotatedClip: Sendable, Hashable {
     }
 }
 
-/// A list of films with their classes: lines of `path label` or `path frames label`, or a table of `path,label`.
+/// A list of videos with their classes: lines of `path label` or `path frames label`, or a table of `path,label`.
 ///
 /// The label is a number from 0 on or the name of a class. Paths may hold blanks, and stand in double quotes. A number
-/// between path and label counts the film's frames: it is held against the film when that is opened, and stands in all
+/// between path and label counts the video's frames: it is held against the video when that is opened, and stands in all
 /// lines or in none. Empty lines are passed over. Paths start from `root`, cannot leave it and are never addresses;
 /// absolute ones lead below it.
 package struct AnnotationList: Sendable {
@@ -53,13 +53,13 @@ package struct AnnotationList: Sendable {
     /// Names that stand for labels in the list, sorted, where the caller named no classes; nil where it has numbers.
     package var labelNames: ClassNames?
 
-    /// Reads a list. Only the list itself is opened; see `checkFiles` for the films.
+    /// Reads a list. Only the list itself is opened; see `checkFiles` for the videos.
     ///
     /// - Parameters:
     ///   - root: the list's own folder where nil.
     ///   - classCount: labels must be below it.
     ///   - classes: what labels are called; says how many there are, too.
-    ///   - takesForeignPaths: takes absolute paths of other disks for names of films that are looked for afterwards.
+    ///   - takesForeignPaths: takes absolute paths of other disks for names of videos that are looked for afterwards.
     package static func read(
         _ path: String, root: String? = nil, classCount: Int? = nil, classes: ClassNames? = nil, takesForeignPaths: Bool = false
     ) throws(DatasetError) -> AnnotationList {
@@ -86,8 +86,8 @@ package struct AnnotationList: Sendable {
         return try builder.finished()
     }
 
-    /// Where the film of a clip lies.
-    package func filmPath(_ clip: AnnotatedClip) -> String {
+    /// Where the video of a clip lies.
+    package func videoPath(_ clip: AnnotatedClip) -> String {
         root.appendingPath(clip.path)
     }
 
@@ -109,14 +109,14 @@ func checkPath(_ path: String) throws(LineFault) {
         throw LineFault(.leavesRoot(path))
     }
     let scheme = path.prefix { $0 != ":" && $0 != "/" }.lowercased()
-    if path.contains("://") || path.dropFirst(scheme.count).first == ":" && filmProtocols.contains(scheme) {
+    if path.contains("://") || path.dropFirst(scheme.count).first == ":" && videoProtocols.contains(scheme) {
         throw LineFault(.protocolName(path))
     }
 }
 
-/// What FFmpeg takes for an address before a colon. Films are opened as plain files in any case; the
+/// What FFmpeg takes for an address before a colon. Videos are opened as plain files in any case; the
 /// check is here to say so before training.
-private let filmProtocols: Set<String> = [
+private let videoProtocols: Set<String> = [
     "async", "bluray", "cache", "concat", "concatf", "crypto", "data", "fd", "file", "ftp", "gopher", "gophers", "hls",
     "http", "httpproxy", "https", "icecast", "ipfs", "ipns", "md5", "mmsh", "mmst", "pipe", "prompeg", "rtmp", "rtmps",
     "rtmpt", "rtp", "rtsp", "sctp", "sftp", "smb", "srt", "srtp", "subfile", "tcp", "tee", "tls", "udp", "unix",

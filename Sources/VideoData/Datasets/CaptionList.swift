@@ -1,12 +1,12 @@
 import Files
 
-/// A list of films with what is said about them: CSV with the header `video,caption`, quoted as RFC 4180 has it.
+/// A list of videos with what is said about them: CSV with the header `video,caption`, quoted as RFC 4180 has it.
 ///
 ///     video,caption
 ///     video7010.mp4,a person is connecting something to system
 ///     video7010.mp4,"somebody plugs in a cable, then another"
 ///
-/// A film may have several captions, in any rows. Further columns are passed over. Paths start from `root`, cannot
+/// A video may have several captions, in any rows. Further columns are passed over. Paths start from `root`, cannot
 /// leave it and are never addresses.
 package struct CaptionList: Sendable {
     package struct Caption: Sendable, Hashable {
@@ -24,7 +24,7 @@ package struct CaptionList: Sendable {
     package let path: String
     /// The folder that paths start from.
     package let root: String
-    /// Each film once, in the order in which they first appear.
+    /// Each video once, in the order in which they first appear.
     package private(set) var videos: [String] = []
     /// In the order of the rows.
     package private(set) var captions: [Caption] = []
@@ -45,7 +45,7 @@ package struct CaptionList: Sendable {
         captions.append(Caption(video: position, text: caption))
     }
 
-    /// Reads a list. Only the list itself is opened; see `films` and `AnnotationList.checkFiles` for the films.
+    /// Reads a list. Only the list itself is opened; see `videos` and `AnnotationList.checkFiles` for the videos.
     ///
     /// - Parameter root: the list's own folder where nil.
     /// - Throws: `DatasetError` with file and line.
@@ -115,14 +115,14 @@ package struct CaptionList: Sendable {
         return (video, caption)
     }
 
-    // MARK: As lists of films
+    // MARK: As lists of videos
 
-    /// Each film once; labels are positions in `videos`.
-    package var films: AnnotationList {
+    /// Each video once; labels are positions in `videos`.
+    package var videoList: AnnotationList {
         AnnotationList(path: path, root: root, clips: videos.enumerated().map { AnnotatedClip(path: $1, label: $0) })
     }
 
-    /// A film for each caption; labels are positions in `captions`.
+    /// A video for each caption; labels are positions in `captions`.
     package var pairs: AnnotationList {
         AnnotationList(
             path: path, root: root, clips: captions.enumerated().map { AnnotatedClip(path: videos[$1.video], label: $0) })
@@ -135,7 +135,7 @@ package struct CaptionList: Sendable {
         return bytes
     }
 
-    /// The list without the films that `keeps` refuses and their captions, under the paths that it gives.
+    /// The list without the videos that `keeps` refuses and their captions, under the paths that it gives.
     package func mapped(_ keeps: (String) -> String?) -> CaptionList {
         let paths = videos.map(keeps)
         var list = CaptionList(path: path, root: root)

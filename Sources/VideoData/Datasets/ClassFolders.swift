@@ -1,42 +1,42 @@
 import Files
 import Glibc
 
-/// A data set laid out as one folder per class with films in it, or as several such folders: `train` and `val` (also
-/// `valid`, `validation`), `test`, or all three. A film may be a folder of frames.
+/// A data set laid out as one folder per class with videos in it, or as several such folders: `train` and `val` (also
+/// `valid`, `validation`), `test`, or all three. A video may be a folder of frames.
 ///
-/// Folders without films, such as `annotations`, may stand beside them. Class folders may lie in folders of their own
+/// Folders without videos, such as `annotations`, may stand beside them. Class folders may lie in folders of their own
 /// (`sports/golf`, `sports/tennis`), and may hold folders themselves (`golf/camera1`, `tennis/camera1`); see `ClassLevel`.
 package struct ClassFolders: Sendable {
     /// Named after the folders, in order of their names.
     package let classes: ClassNames
-    /// `folder/film label`, in order of names; only those of `train` where there are several parts.
+    /// `folder/video label`, in order of names; only those of `train` where there are several parts.
     package let clips: [AnnotatedClip]
-    /// The films of `val`, or of `test` where there is no `val`; nil where the folder is not divided.
+    /// The videos of `val`, or of `test` where there is no `val`; nil where the folder is not divided.
     package let valClips: [AnnotatedClip]?
-    /// The films of `test`, where there is `val` besides.
+    /// The videos of `test`, where there is `val` besides.
     package let testClips: [AnnotatedClip]?
-    /// Where several levels of folders hold films: which of them names the classes.
+    /// Where several levels of folders hold videos: which of them names the classes.
     package let level: ClassLevel?
-    /// Folders without a film; they give no class.
+    /// Folders without a video; they give no class.
     package let emptyFolders: [String]
-    /// What is no film by its ending or no regular file; hidden files are not counted, nor lists and the like
+    /// What is no video by its ending or no regular file; hidden files are not counted, nor lists and the like
     /// beside the class folders.
     package let otherFiles: [String]
-    /// Folders inside class folders that hold no films.
+    /// Folders inside class folders that hold no videos.
     package let innerFolders: [String]
 
-    /// - Throws: `DatasetError` where no folder holds a film.
+    /// - Throws: `DatasetError` where no folder holds a video.
     package init(root: String) throws(DatasetError) {
         let parts = try Self.parts(of: root)
         var found: [FolderScan] = []
         for part in parts { found.append(try FolderScan(root: root, prefix: part)) }
-        let level = ClassLevel(folders: found.flatMap { $0.films.map(\.folders) })
+        let level = ClassLevel(folders: found.flatMap { $0.videos.map(\.folders) })
         // Folders, so their names are bytes: two that look alike give two classes.
-        let names = Set<Bytewise>(texts: found.flatMap { $0.films.map { level.name($0.folders) } }).sorted().map(\.text)
+        let names = Set<Bytewise>(texts: found.flatMap { $0.videos.map { level.name($0.folders) } }).sorted().map(\.text)
         guard !names.isEmpty else { throw DatasetError(path: root, problem: .noClassFolders) }
         let labels = Dictionary(zip(names.map(Bytewise.init), 0...)) { first, _ in first }
         func clips(_ scan: FolderScan) -> [AnnotatedClip] {
-            scan.films.compactMap { film in labels[level.name(film.folders)].map { AnnotatedClip(path: film.path, label: $0) } }
+            scan.videos.compactMap { video in labels[level.name(video.folders)].map { AnnotatedClip(path: video.path, label: $0) } }
         }
         var classes = ClassNames(names)
         classes.warnings = ClassNames.namesAlike(names, in: root)
@@ -45,7 +45,7 @@ package struct ClassFolders: Sendable {
         self.clips = clips(found[0])
         valClips = found.count > 1 ? clips(found[1]) : nil
         testClips = found.count > 2 ? clips(found[2]) : nil
-        self.level = found.contains { $0.films.contains { $0.folders.count > 1 } } ? level : nil
+        self.level = found.contains { $0.videos.contains { $0.folders.count > 1 } } ? level : nil
         emptyFolders = found.flatMap(\.emptyFolders)
         otherFiles = found.flatMap(\.otherFiles)
         innerFolders = found.flatMap(\.innerFolders)
@@ -60,40 +60,40 @@ package struct ClassFolders: Sendable {
         for _ in 0..<FolderScan.depthLimit {
             let top = prefix.isEmpty ? root : root.appendingPath(prefix)
             let folders = try FolderScan.entries(top).filter { !$0.isHiddenName && isDirectory(top.appendingPath($0)) }
-            let holding = folders.filter { FolderScan.holdsFilms(top.appendingPath($0)) }
+            let holding = folders.filter { FolderScan.holdsVideos(top.appendingPath($0)) }
             func named(_ names: Set<String>) -> String? { holding.first { names.contains($0.lowercased()) } }
             let train = named(["train", "training"])
             let seconds = [named(["val", "valid", "validation"]), named(["test", "testing"])].compactMap(\.self)
             if let train, !seconds.isEmpty, holding.count == seconds.count + 1 {
                 return ([train] + seconds).map { prefix + $0 + "/" }
             }
-            guard holding.count == 1, try !FolderScan.hasFilms(in: top.appendingPath(holding[0])) else { break }
+            guard holding.count == 1, try !FolderScan.hasVideos(in: top.appendingPath(holding[0])) else { break }
             let next = top.appendingPath(holding[0])
             // Of one class alone its own folder is the class.
-            let inner = try FolderScan.entries(next).filter { !$0.isHiddenName && FolderScan.holdsFilms(next.appendingPath($0)) }
+            let inner = try FolderScan.entries(next).filter { !$0.isHiddenName && FolderScan.holdsVideos(next.appendingPath($0)) }
             guard inner.count > 1 else { break }
             prefix += holding[0] + "/"
         }
         return [prefix]
     }
 
-    /// Whether a name ends as films do.
-    static func isFilm(_ name: String) -> Bool {
-        !name.isHiddenName && FilmEndings.isFilm(name)
+    /// Whether a name ends as videos do.
+    static func isVideo(_ name: String) -> Bool {
+        !name.isHiddenName && VideoEndings.isVideo(name)
     }
 }
 
-/// Which folder on the way to a film names its class, where there are several.
+/// Which folder on the way to a video names its class, where there are several.
 package struct ClassLevel: Sendable, Equatable {
     /// Whether it is the inner one: the outer ones only gather classes. Else cameras, sessions or groups lie in the outer one.
     package let isInner: Bool
-    /// Outer folders that hold films themselves and so are classes.
+    /// Outer folders that hold videos themselves and so are classes.
     private let holders: Set<Bytewise>
 
     /// Inner folders are classes where each has a name of its own and some outer folder holds several of them; the same
     /// name under two outer ones, or a name of digits alone, is that of a session or a camera.
     ///
-    /// - Parameter folders: for each film the folders from the outer to the inner one.
+    /// - Parameter folders: for each video the folders from the outer to the inner one.
     init(folders: [[String]]) {
         let ways = Set(folders.map { $0.map(Bytewise.init) })
         let holders = Set(ways.filter { $0.count == 1 }.compactMap(\.first))
@@ -111,9 +111,9 @@ package struct ClassLevel: Sendable, Equatable {
     }
 }
 
-/// The films below a folder, with the folders on the way to each.
+/// The videos below a folder, with the folders on the way to each.
 struct FolderScan {
-    private(set) var films: [(folders: [String], path: String)] = []
+    private(set) var videos: [(folders: [String], path: String)] = []
     private(set) var emptyFolders: [String] = []
     private(set) var otherFiles: [String] = []
     private(set) var innerFolders: [String] = []
@@ -127,9 +127,9 @@ struct FolderScan {
                 if !Self.isList(folder) { otherFiles.append(prefix + folder) }
                 continue
             }
-            let count = films.count
+            let count = videos.count
             try add([folder], root: root, prefix: prefix)
-            if films.count == count { emptyFolders.append(prefix + folder) }
+            if videos.count == count { emptyFolders.append(prefix + folder) }
         }
     }
 
@@ -139,9 +139,9 @@ struct FolderScan {
         var below: [String] = []
         for name in try Self.entries(folder) where !name.isHiddenName {
             let path = inner + "/" + name
-            if Self.isFilm(name, in: folder) {
+            if Self.isVideo(name, in: folder) {
                 guard !path.utf8.contains(where: { $0 == 10 || $0 == 13 }) else { throw DatasetError(path: root, problem: .lineBreakInName(path)) }
-                films.append((folders, path))
+                videos.append((folders, path))
             } else if isDirectory(folder.appendingPath(name)) {
                 below.append(name)
             } else {
@@ -149,12 +149,12 @@ struct FolderScan {
             }
         }
         for name in below {
-            let (count, otherCount, innerCount) = (films.count, otherFiles.count, innerFolders.count)
+            let (count, otherCount, innerCount) = (videos.count, otherFiles.count, innerFolders.count)
             // A link may lead around in a circle.
             if folders.count < Self.depthLimit, !Self.isLink(folder.appendingPath(name)) {
                 try add(folders + [name], root: root, prefix: prefix)
             }
-            guard films.count == count else { continue }
+            guard videos.count == count else { continue }
             // The folder stands for all that lies in it.
             otherFiles.removeLast(otherFiles.count - otherCount)
             innerFolders.removeLast(innerFolders.count - innerCount)
@@ -172,9 +172,9 @@ struct FolderScan {
         }
     }
 
-    private static func isFilm(_ name: String, in folder: String) -> Bool {
+    private static func isVideo(_ name: String, in folder: String) -> Bool {
         let path = folder.appendingPath(name)
-        return ClassFolders.isFilm(name) && isRegularFile(path) || isDirectory(path) && FrameFolder.isOne(path)
+        return ClassFolders.isVideo(name) && isRegularFile(path) || isDirectory(path) && FrameFolder.isOne(path)
     }
 
     private static func isLink(_ path: String) -> Bool {
@@ -182,18 +182,18 @@ struct FolderScan {
         return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
-    /// Whether films lie right in a folder.
-    static func hasFilms(in folder: String) throws(DatasetError) -> Bool {
-        try entries(folder).contains { isFilm($0, in: folder) }
+    /// Whether videos lie right in a folder.
+    static func hasVideos(in folder: String) throws(DatasetError) -> Bool {
+        try entries(folder).contains { isVideo($0, in: folder) }
     }
 
-    /// Whether films lie in a folder or in folders in it.
-    static func holdsFilms(_ folder: String, depth: Int = 0) -> Bool {
+    /// Whether videos lie in a folder or in folders in it.
+    static func holdsVideos(_ folder: String, depth: Int = 0) -> Bool {
         guard let names = try? directoryEntries(folder) else { return false }
         let shown = names.filter { !$0.isHiddenName }
-        if shown.contains(where: { isFilm($0, in: folder) }) { return true }
+        if shown.contains(where: { isVideo($0, in: folder) }) { return true }
         return depth < depthLimit
-            && shown.contains { isDirectory(folder.appendingPath($0)) && !isLink(folder.appendingPath($0)) && holdsFilms(folder.appendingPath($0), depth: depth + 1) }
+            && shown.contains { isDirectory(folder.appendingPath($0)) && !isLink(folder.appendingPath($0)) && holdsVideos(folder.appendingPath($0), depth: depth + 1) }
     }
 
     /// Whether a name ends as lists, class names and recipes do.

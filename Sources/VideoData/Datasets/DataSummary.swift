@@ -109,19 +109,19 @@ package struct ListFolder {
     }
 }
 
-/// Films of each class in two parts, by chance: to learn from and to test on.
+/// Videos of each class in two parts, by chance: to learn from and to test on.
 ///
 /// The draw of a class depends on the seed and the class number only.
 package struct TrainValSplit: Sendable {
     package let train: [AnnotatedClip]
     package let val: [AnnotatedClip]
-    /// Classes of one film, which is learned from.
+    /// Classes of one video, which is learned from.
     package let warnings: [DatasetWarning]
 
     package enum Amount: Sendable {
-        /// Of each class, rounded; at least one film stays on either side.
+        /// Of each class, rounded; at least one video stays on either side.
         case share(Double)
-        /// Test films of each class, as far as one is left to learn from.
+        /// Test videos of each class, as far as one is left to learn from.
         case count(Int)
     }
 
@@ -144,7 +144,7 @@ package struct TrainValSplit: Sendable {
             case .share(let share): max(1, Int((share * Double(members.count)).rounded()))
             case .count(let count): count
             }
-            // Test films are the end of a permutation of which few-shot draws of the same seed are the start.
+            // Test videos are the end of a permutation of which few-shot draws of the same seed are the start.
             var random = RandomSource(seed: seed, purpose: .shots, item: label)
             valPositions.formUnion(
                 random.permutation(of: members.count).suffix(min(wanted, members.count - 1)).map { members[$0] })

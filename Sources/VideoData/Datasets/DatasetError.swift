@@ -1,6 +1,6 @@
 import Files
 
-/// What can be wrong with the lists that describe a data set, or with the films they name.
+/// What can be wrong with the lists that describe a data set, or with the videos they name.
 package struct DatasetError: ReportableError, Equatable {
     package enum Problem: Sendable, Equatable {
         case file(FileError)
@@ -14,7 +14,7 @@ package struct DatasetError: ReportableError, Equatable {
         case twoColumns(other: Int)
         case severalNumbers(String)
         case noFramesStated(path: String)
-        /// The film has another number of frames than the list says.
+        /// The video has another number of frames than the list says.
         case otherFrameCount(String, stated: Int, found: Int)
         case namesAndNumbers
         case unclosedQuote
@@ -27,10 +27,10 @@ package struct DatasetError: ReportableError, Equatable {
         case noClips
         case tooManyLines(limit: Int)
         case missingFiles(first: [String], count: Int, total: Int, root: String)
-        /// The same while importing, where missing films can be left out.
-        case filmsNotFound(first: [String], count: Int, total: Int, root: String)
-        /// Several films could be meant, or one by several lines.
-        case filmsUndecided(first: [String], count: Int, total: Int, root: String)
+        /// The same while importing, where missing videos can be left out.
+        case videosNotFound(first: [String], count: Int, total: Int, root: String)
+        /// Several videos could be meant, or one by several lines.
+        case videosUndecided(first: [String], count: Int, total: Int, root: String)
         case linkLeavesRoot(String, target: String)
         // Class names.
         case header(found: [String])
@@ -72,7 +72,7 @@ package struct DatasetError: ReportableError, Equatable {
         case untrainedClasses(names: [String], train: String)
         /// The same list given again as if it were another one.
         case repeatedList(first: String)
-        // Films met while loading.
+        // Videos met while loading.
         case tooManyBadVideos(first: [String], count: Int, total: Int, limit: Int)
     }
 
@@ -116,7 +116,7 @@ package struct DatasetError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch problem {
         case .file(let error): error.exitStatus
-        case .missingFiles, .filmsNotFound, .filmsUndecided: .missingInput
+        case .missingFiles, .videosNotFound, .videosUndecided: .missingInput
         case .needsFile, .badValShare, .repeatedList: .usage
         case .wouldOverwrite: .inputOutput
         case .classCount, .badShotCount, .tooFewClasses: .badConfiguration
@@ -145,19 +145,19 @@ package struct DatasetError: ReportableError, Equatable {
                 + "Lists without labels, such as UCF-101's test lists, are brought into this form by `vifi-prompt data import`."
         case .threeColumns(let other):
             "has three columns, path, number of frames and label; line \(other) has two. Columns mean the same in all lines: "
-                + "give every film its number of frames or none, and put paths that end in a number in double quotes."
+                + "give every video its number of frames or none, and put paths that end in a number in double quotes."
         case .twoColumns(let other):
             "has two columns, path and label; line \(other) has three, with a number of frames between them. Columns mean "
-                + "the same in all lines: give every film its number of frames or none."
+                + "the same in all lines: give every video its number of frames or none."
         case .severalNumbers(let text):
-            "\(quoted(text)) ends in more than two numbers. Lists give one label to a film, `path label` or `path frames label`; "
-                + "lists with several labels to a film are not read. Put a path that ends in numbers in double quotes."
+            "\(quoted(text)) ends in more than two numbers. Lists give one label to a video, `path label` or `path frames label`; "
+                + "lists with several labels to a video are not read. Put a path that ends in numbers in double quotes."
         case .noFramesStated(let path):
             "says that \(quoted(path)) has 0 frames. A number between path and label counts frames; lists with several labels "
-                + "to a film are not read."
+                + "to a video are not read."
         case .otherFrameCount(let path, let stated, let found):
             "says that \(quoted(path)) has \(counted(stated, "frame", "frames")), it has \(found). A number between path and label "
-                + "counts frames; lists with several labels to a film are not read. If the film is the right one, take the numbers out."
+                + "counts frames; lists with several labels to a video are not read. If the video is the right one, take the numbers out."
         case .namesAndNumbers:
             "has numbers and names for labels. Pass the class names with --labels, or write numbers alone."
         case .unclosedQuote:
@@ -174,9 +174,9 @@ package struct DatasetError: ReportableError, Equatable {
         case .absolutePath(let name):
             "\(quoted(name)) is an absolute path. Write paths relative to the list, or to --root."
         case .leavesRoot(let name):
-            "\(quoted(name)) climbs out of the data folder with `..`. Choose a --root that holds all films."
+            "\(quoted(name)) climbs out of the data folder with `..`. Choose a --root that holds all videos."
         case .protocolName(let name):
-            "\(quoted(name)) is an address, not a file. Download the film and list its file."
+            "\(quoted(name)) is an address, not a file. Download the video and list its file."
         case .noClips:
             "lists no clips. Each line holds a path and a label."
         case .tooManyLines(let limit):
@@ -184,10 +184,10 @@ package struct DatasetError: ReportableError, Equatable {
         case .missingFiles(let first, let count, let total, let root):
             "\(count) of \(total) files are missing under \(root.escapedForDisplay):\n"
                 + Self.lines(first, of: count) + "Set --root to the folder that the paths start from, or remove the lines."
-        case .filmsNotFound(let first, let count, let total, let root):
-            "\(count) of \(total) films are not under \(root.escapedForDisplay), neither as published nor by a name that can mean no other:\n"
-                + Self.lines(first, of: count) + "Set --root to the folder that holds the films, or leave them out with --skip-missing."
-        case .filmsUndecided(let first, let count, let total, let root):
+        case .videosNotFound(let first, let count, let total, let root):
+            "\(count) of \(total) videos are not under \(root.escapedForDisplay), neither as published nor by a name that can mean no other:\n"
+                + Self.lines(first, of: count) + "Set --root to the folder that holds the videos, or leave them out with --skip-missing."
+        case .videosUndecided(let first, let count, let total, let root):
             "for \(count) of \(total) videos it cannot be told which file under \(root.escapedForDisplay) is meant:\n"
                 + Self.lines(first, of: count)
                 + "Lay them out as published, set --root to a folder that holds each video once, or leave them out with --skip-missing."
@@ -207,7 +207,7 @@ package struct DatasetError: ReportableError, Equatable {
         case .noClasses:
             "names no classes. Each line after the header `id,name` holds one."
         case .listInPlaceOfNames:
-            "is a list of films, class names are needed: one a line, or CSV with the header `id,name`."
+            "is a list of videos, class names are needed: one a line, or CSV with the header `id,name`."
         case .classCount(let found, let expected):
             "names \(found) classes, \(expected) are expected."
         case .badShotCount(let count):
@@ -215,7 +215,7 @@ package struct DatasetError: ReportableError, Equatable {
         case .tooFewClasses(let count):
             "\(count) classes cannot be halved into base and novel. At least 2 are needed."
         case .noClassFolders:
-            "holds no folders with films in them. Make one folder per class and put its films inside."
+            "holds no folders with videos in them. Make one folder per class and put its videos inside."
         case .lineBreakInName(let name):
             "\(quoted(name)) has a line break in its name, which a list cannot hold. Rename it."
         case .unknownForm:
@@ -233,7 +233,7 @@ package struct DatasetError: ReportableError, Equatable {
         case .unknownClass(let name, let nearest):
             "the class list has no \(quoted(name))." + (nearest.map { " Did it mean \(quoted($0))?" } ?? "")
         case .labelContradictsFolder(let label, let named, let folder):
-            "label \(label) is \(quoted(named)), but the film lies in \(quoted(folder))."
+            "label \(label) is \(quoted(named)), but the video lies in \(quoted(folder))."
         case .numberNotNext(let found, let expected):
             "class \(found) where class \(expected) is due. The numbers must run from 1 without gaps."
         case .notJSON(let reason):
@@ -249,11 +249,11 @@ package struct DatasetError: ReportableError, Equatable {
         case .textTooLong(let limit):
             "a path or a caption is longer than \(limit) bytes. Is a double quote missing?"
         case .noVideo:
-            "the row names no film."
+            "the row names no video."
         case .emptyCaption:
             "the caption is empty. Give it words, or remove the row."
         case .noCaptions:
-            "holds no captions. Each line after the header `video,caption` names a film and what is said about it."
+            "holds no captions. Each line after the header `video,caption` names a video and what is said about it."
         case .unknownVideo(let name, let file):
             "\(quoted(name)) is not in \(file.escapedForDisplay)."
         case .sharedVideos(let same):
@@ -267,7 +267,7 @@ package struct DatasetError: ReportableError, Equatable {
             "is the same list as \(first.escapedForDisplay), so a mean over both would pretend to more than there is. Name it once, or allow "
                 + "it with --allow-repeats."
         case .tooManyBadVideos(let first, let count, let total, let limit):
-            "\(count) of \(total) films cannot be read, more than the \(limit) that a run goes on without:\n"
+            "\(count) of \(total) videos cannot be read, more than the \(limit) that a run goes on without:\n"
                 + Self.lines(first, of: count)
                 + "`vifi-prompt data check LIST --write-good NEW` names all and writes a list without them."
         }
@@ -295,15 +295,15 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case idsOutOfOrder(file: String, line: Int)
     case fewerShots(asked: Int, classes: [(name: String, clips: Int)])
     case emptyClasses(names: [String])
-    case classesWithoutFilms(list: String, names: [String])
+    case classesWithoutVideos(list: String, names: [String])
     case oneClass(name: String)
     /// Published lists that name no classes, as those of test sets kept back.
     case noLabels(file: String)
-    /// Films left out because they are not there.
+    /// Videos left out because they are not there.
     case leftOut(list: String, first: String, count: Int, total: Int)
-    /// Films left out because several could be meant.
+    /// Videos left out because several could be meant.
     case undecided(list: String, first: String, count: Int, total: Int)
-    /// Rows that repeat a film and its caption.
+    /// Rows that repeat a video and its caption.
     case repeatedCaptions(list: String, first: String, line: Int, count: Int)
     /// Learned and never tested.
     case classesOnlyInTraining(names: [String], list: String)
@@ -312,7 +312,7 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case nameNotText(file: String, name: String)
     /// All labels from 1 to `last` occur, and 0 does not.
     case labelsFromOne(list: String, last: Int)
-    /// One film cannot be in both parts.
+    /// One video cannot be in both parts.
     case untestedClasses(names: [String])
 
     package var description: String {
@@ -333,20 +333,20 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
                 + "; all of them are used."
         case .emptyClasses(let names):
             "no clips at all in " + Self.list(names) + "."
-        case .classesWithoutFilms(let list, let names):
-            "\(list.escapedForDisplay): no films of " + Self.list(names) + "."
+        case .classesWithoutVideos(let list, let names):
+            "\(list.escapedForDisplay): no videos of " + Self.list(names) + "."
         case .oneClass(let name):
             "there is one class only, '\(name.escapedForDisplay)': every answer is right, and nothing can be told apart."
         case .noLabels(let file):
             "\(file.escapedForDisplay): names no classes; passed over."
         case .leftOut(let list, let first, let count, let total):
-            "\(list.escapedForDisplay): \(count) of \(total) films are missing and left out; the first is "
+            "\(list.escapedForDisplay): \(count) of \(total) videos are missing and left out; the first is "
                 + "'\(first.escapedForDisplay)'."
         case .undecided(let list, let first, let count, let total):
             "\(list.escapedForDisplay): for \(count) of \(total) videos it cannot be told which file is meant; they are left out. The first is "
                 + "'\(first.escapedForDisplay)'."
         case .repeatedCaptions(let list, let first, let line, let count):
-            "\(list.escapedForDisplay):\(line): this film has the caption '\(String(first.prefix(60)).escapedForDisplay)' already"
+            "\(list.escapedForDisplay):\(line): this video has the caption '\(String(first.prefix(60)).escapedForDisplay)' already"
                 + (count > 1 ? ", and \(count - 1) more such lines." : ".")
         case .classesOnlyInTraining(let names, let list):
             "\(list.escapedForDisplay): holds no clips of " + Self.list(names) + "; they are learned and not tested."
@@ -360,7 +360,7 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
             "\(list.escapedForDisplay): labels run from 1 to \(last) and none is 0. Labels count from 0: if these count from 1, each clip has "
                 + "the name of the class after its own."
         case .untestedClasses(let names):
-            "one film only in " + Self.list(names) + "; it is learned from and not tested."
+            "one video only in " + Self.list(names) + "; it is learned from and not tested."
         }
     }
 

@@ -5,7 +5,7 @@ extension AnnotationList {
     /// Missing files named in an error.
     package static let shownMissingCount = 10
 
-    /// Looks for every film before any work starts, and for links that lead out of the root.
+    /// Looks for every video before any work starts, and for links that lead out of the root.
     ///
     /// - Parameter followsLinks: accepts links to anywhere.
     /// - Throws: `missingFiles` naming the first ten, or `linkLeavesRoot`.
@@ -29,14 +29,14 @@ extension AnnotationList {
         try checkFrameCounts()
     }
 
-    /// What keeps a film from being opened at all.
+    /// What keeps a video from being opened at all.
     package enum FileFault: Sendable, Equatable {
         /// Nothing is there, or a folder.
         case missing
         case linkLeavesRoot(target: String)
     }
 
-    /// Calls `body` with the position of each clip whose film should not be opened, in list order.
+    /// Calls `body` with the position of each clip whose video should not be opened, in list order.
     package func eachFileFault(
         followsLinks: Bool = false, _ body: (_ index: Int, FileFault) throws(DatasetError) -> Void
     ) throws(DatasetError) {
@@ -45,19 +45,19 @@ extension AnnotationList {
             throw DatasetError(path: root, problem: .file(FileError(path: root, problem: .missing)))
         }
         let prefix = trueRoot == "/" ? "/" : trueRoot + "/"
-        // Most films share a folder with others, and resolving is the slow part.
+        // Most videos share a folder with others, and resolving is the slow part.
         var resolvedFolders: [Bytewise: String?] = [:]
         for (index, clip) in clips.enumerated() {
-            let path = filmPath(clip)
+            let path = videoPath(clip)
             var status = stat()
             guard unsafe lstat(path, &status) == 0 else {
                 // The path may lead into an archive below the root.
-                if !StoredFilm.exists(path) { try body(index, .missing) }
+                if !StoredVideo.exists(path) { try body(index, .missing) }
                 continue
             }
             let isLink = status.st_mode & S_IFMT == S_IFLNK
             let target = isLink ? resolvedPath(path) : Self.resolve(path, &resolvedFolders)
-            if let target, StoredFilm.exists(target) {
+            if let target, StoredVideo.exists(target) {
                 if !followsLinks && !target.startsWithBytes(of: prefix) { try body(index, .linkLeavesRoot(target: target)) }
             } else {
                 try body(index, .missing)

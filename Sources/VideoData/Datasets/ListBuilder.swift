@@ -30,9 +30,9 @@ struct ListBuilder {
             try noteColumns(found, line: line)
             let label = try labels.label(found.label)
             if let label { counted.note(label) } else { names[list.clips.count] = found.label }
-            let film = try relative(found.path)
-            try checkPath(film)
-            let clip = AnnotatedClip(path: film, label: label ?? 0, frameCount: found.frameCount)
+            let video = try relative(found.path)
+            try checkPath(video)
+            let clip = AnnotatedClip(path: video, label: label ?? 0, frameCount: found.frameCount)
             repeats.note(clip, line: line)
             list.clips.append(clip)
         } catch {

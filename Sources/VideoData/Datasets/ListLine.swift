@@ -11,7 +11,7 @@ struct ListLine: Equatable {
     var path: String
     /// A number or a class's name.
     var label: String
-    /// How many frames the list says the film has.
+    /// How many frames the list says the video has.
     var frameCount: Int?
 
     /// A line of `path label` or `path frames label`.
@@ -30,8 +30,8 @@ struct ListLine: Equatable {
         }
         guard let (before, last) = Self.splitLast(text) else { throw LineFault(.oneField) }
         guard Self.looksLikeNumber(last) || isClass(last) else {
-            // Names of classes may hold blanks: then the film's ending tells where they begin.
-            guard let (path, name) = Self.splitAfterFilm(text), Self.wholeNumber(name.prefixWord) == nil else {
+            // Names of classes may hold blanks: then the video's ending tells where they begin.
+            guard let (path, name) = Self.splitAfterVideo(text), Self.wholeNumber(name.prefixWord) == nil else {
                 throw LineFault(.labelNotANumber(last))
             }
             (self.path, label) = (path, name)
@@ -64,12 +64,12 @@ struct ListLine: Equatable {
         return (String(text[..<blank]), String(text[blank...]).trimmingBlanks())
     }
 
-    /// Behind the first word that ends as films do.
-    private static func splitAfterFilm(_ text: String) -> (path: String, rest: String)? {
+    /// Behind the first word that ends as videos do.
+    private static func splitAfterVideo(_ text: String) -> (path: String, rest: String)? {
         var start = text.startIndex
         while let blank = text[start...].firstIndex(where: \.isBlank) {
             let path = String(text[..<blank])
-            if ClassFolders.isFilm(path.lastPathComponent) { return (path, String(text[blank...]).trimmingBlanks()) }
+            if ClassFolders.isVideo(path.lastPathComponent) { return (path, String(text[blank...]).trimmingBlanks()) }
             start = text.index(after: blank)
         }
         return nil

@@ -25,9 +25,9 @@ package struct SameVideos: Sendable {
     /// Videos of `second` that are also in `first`.
     package init(_ first: AnnotationList, and second: AnnotationList) {
         var known = KnownVideos()
-        for (position, clip) in first.clips.enumerated() { known.add(first.filmPath(clip), position) }
+        for (position, clip) in first.clips.enumerated() { known.add(first.videoPath(clip), position) }
         for (position, clip) in second.clips.enumerated() {
-            guard note(known.same(as: second.filmPath(clip)), position) else { return }
+            guard note(known.same(as: second.videoPath(clip)), position) else { return }
         }
     }
 
@@ -35,7 +35,7 @@ package struct SameVideos: Sendable {
     package init(within list: AnnotationList) {
         var known = KnownVideos()
         for (position, clip) in list.clips.enumerated() {
-            let path = list.filmPath(clip)
+            let path = list.videoPath(clip)
             guard note(known.same(as: path), position) else { return }
             known.add(path, position)
         }
@@ -96,7 +96,7 @@ private struct KnownVideos {
 
     private mutating func mark(_ path: String) -> String? {
         if let known = marks[Bytewise(path)] { return known }
-        let mark = try? FilmMarks.mark(path).digest
+        let mark = try? VideoMarks.mark(path).digest
         marks[Bytewise(path)] = .some(mark)
         return mark
     }

@@ -4,16 +4,16 @@ struct ContainerOutline {
     /// Of MP4 and its kind: tracks whose pictures are encrypted, with the scheme.
     private(set) var encryptedStreams: [Int: String] = [:]
 
-    /// - Throws: what the file is, where it is no film that can be read.
+    /// - Throws: what the file is, where it is no video that can be read.
     init(_ source: MediaSource) throws(VideoError) {
         let firstBytes = try source.firstBytes(FirstBytes.neededCount)
         var problem = Self.picture(firstBytes).map { VideoError.Problem.notVideo(what: $0) }
         if let movie = try MovieOutline(source, firstBytes: firstBytes) {
             if problem == nil { problem = try movie.problem() }
             encryptedStreams = try movie.encryptedTracks()
-        } else if let film = try MatroskaOutline(source, firstBytes: firstBytes) {
-            problem = film.problem
-            if problem == nil, let scheme = try film.encryption() { problem = .encrypted(scheme: scheme) }
+        } else if let video = try MatroskaOutline(source, firstBytes: firstBytes) {
+            problem = video.problem
+            if problem == nil, let scheme = try video.encryption() { problem = .encrypted(scheme: scheme) }
         } else if let scheme = try Scrambling(source).schemeOfUnknownTransportStream() {
             problem = .encrypted(scheme: scheme)
         } else if let scheme = try Self.rightsManagement(source, firstBytes) {
@@ -22,7 +22,7 @@ struct ContainerOutline {
         if let problem { throw VideoError(path: source.path, problem: problem) }
     }
 
-    /// Pictures under a film's name. GIF is read as a film.
+    /// Pictures under a video's name. GIF is read as a video.
     private static func picture(_ bytes: [UInt8]) -> String? {
         if bytes.starts(with: [0xFF, 0xD8, 0xFF]) { return "a JPEG picture" }
         if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) { return "a PNG picture" }

@@ -29,8 +29,8 @@ enum FirstBytes {
         return String(decoding: body, as: UTF8.self).lowercased()
     }
 
-    /// Words for a file that no demuxer recognised.
-    static func unrecognised(_ bytes: [UInt8]) -> VideoError.Problem {
+    /// Words for a file that no demuxer recognized.
+    static func unrecognized(_ bytes: [UInt8]) -> VideoError.Problem {
         if bytes.allSatisfy({ $0 == 0 }) {
             return .notVideo(what: "\(bytes.count == neededCount ? "filled with" : "only") zero bytes")
         }

@@ -77,7 +77,7 @@ struct FrameOrder: Equatable {
             }
     }
 
-    /// Frames have to be counted from the start; none can be recognised by its packet.
+    /// Frames have to be counted from the start; none can be recognized by its packet.
     var isCounted: Bool { packets.isEmpty }
 
     func frame(ofPacket packet: Int) -> Int? {

@@ -17,7 +17,7 @@ final class MediaSource {
 
     init(path: String, limits: VideoLimits) throws(VideoError) {
         do throws(FileError) {
-            file = try StoredFilm.open(path)
+            file = try StoredVideo.open(path)
         } catch {
             throw VideoError(path: path, problem: .file(error))
         }

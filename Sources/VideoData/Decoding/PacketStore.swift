@@ -3,7 +3,7 @@ import CFFmpeg
 /// The packets of the video stream by number, kept in memory or read again as needed.
 ///
 /// Going back means feeding the decoder from an earlier packet: containers differ in where a seek lands, numbers do not.
-/// Going far ahead in a file that was read before leaves out what lies between, if packets can be recognised after it.
+/// Going far ahead in a file that was read before leaves out what lies between, if packets can be recognized after it.
 @safe final class PacketStore {
     private(set) var facts: [PacketFacts] = []
     let source: MediaSource

@@ -15,7 +15,7 @@ struct ConversionFailure: Error {
     private var key: Key?
     /// The range of the pixel format where a frame names none: full for the `yuvj…` formats.
     private var isFullByDefault: Int32 = 0
-    /// Rows in here are padded: the vectorised converters write past a row's end.
+    /// Rows in here are padded: the vectorized converters write past a row's end.
     private var output: UnsafeMutablePointer<AVFrame>?
 
     private struct Key: Equatable {

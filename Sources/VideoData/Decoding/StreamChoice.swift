@@ -3,7 +3,7 @@ import CFFmpeg
 /// Which video stream of a container is read.
 ///
 /// Of those that move, the one that the `ffmpeg` program takes: the largest, one marked as default first. A track with a
-/// still picture, or with a few where another track has a film's worth, is not the film, however large.
+/// still picture, or with a few where another track has a video's worth, is not the video, however large.
 @safe struct StreamChoice {
     let index: Int
     /// Packets were read to find out; the container has to be opened again.

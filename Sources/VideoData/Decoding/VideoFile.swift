@@ -231,7 +231,7 @@ extension VideoFile {
         if try isIncomplete(source) {
             return VideoError(path: source.path, problem: .incompleteDownload(byteCount: source.byteCount))
         }
-        let problem = FirstBytes.unrecognised(firstBytes)
+        let problem = FirstBytes.unrecognized(firstBytes)
         return problem == .unknownContainer && isKnownSignature(firstBytes)
             ? error : VideoError(path: source.path, problem: problem)
     }

@@ -7,7 +7,7 @@ package struct VideoLimits: Sendable {
     package var streamCount = 16
     /// Packets of all streams; nil for as many as a file of its size can hold.
     package var packetCount: Int?
-    /// Pixels decoded at a time: in opening, in one call for frames, or in one film that is streamed. Nil for what
+    /// Pixels decoded at a time: in opening, in one call for frames, or in one video that is streamed. Nil for what
     /// sound files of its size stay far below.
     package var decodedPixelCount: Int?
     /// How far into the file the container's kind and streams are looked for.

@@ -6,7 +6,7 @@ import Files
 /// The same frames give the same bytes on every processor: one thread, no dates, no code that depends on it. The file is built in memory and appears
 /// under its name whole, when `finish` is called.
 @safe package struct VideoWriter: ~Copyable {
-    /// How a film is compressed.
+    /// How a video is compressed.
     package struct Quality: Sendable {
         /// x264's constant rate factor, `0...51`; 18 is visually lossless.
         package var rateFactor = 18
@@ -30,7 +30,7 @@ import Files
     package let path: String
     package let width: Int
     package let height: Int
-    private let encoder: FilmEncoder
+    private let encoder: StreamEncoder
     private var frameCount = 0
     /// Seconds at which frames begin; nil where all are shown equally long.
     private let times: [Double]?
@@ -54,7 +54,7 @@ import Files
             let reason = "\(framesPerSecond) frames per second is outside 0.01 to 1000"
             throw VideoError(path: path, problem: .cannotEncode(reason: reason))
         }
-        encoder = try FilmEncoder(
+        encoder = try StreamEncoder(
             path: path, width: Int32(width), height: Int32(height), framesPerSecond: framesPerSecond,
             timeUnits: times.map { _ in Self.timeUnits }, quality: quality)
         self.times = times
@@ -80,7 +80,7 @@ import Files
         return Int64((times[number] * Double(Self.timeUnits)).rounded()) + Int64(number)
     }
 
-    /// Completes the film.
+    /// Completes the video.
     ///
     /// - Returns: the bytes of an `.mp4` file. Nothing is written to disk.
     package consuming func finishedBytes() throws(VideoError) -> [UInt8] {
@@ -90,7 +90,7 @@ import Files
         return try encoder.finish()
     }
 
-    /// Completes the film and puts it under its name, durably.
+    /// Completes the video and puts it under its name, durably.
     package consuming func finish() throws(VideoError) {
         let path = self.path
         let bytes = try finishedBytes()

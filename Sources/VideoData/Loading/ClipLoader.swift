@@ -1,10 +1,10 @@
 import Files
 import Tensors
 
-/// Reads frames of films; what decodes them stays behind this.
-package protocol FilmReading: Sendable {
+/// Reads frames of videos; what decodes them stays behind this.
+package protocol VideoReading: Sendable {
     /// - Parameters:
-    ///   - choosing: from the film's frame count (at least 1) the frames wanted, in any order, with repeats.
+    ///   - choosing: from the video's frame count (at least 1) the frames wanted, in any order, with repeats.
     ///   - converting: applied to each frame as soon as it is decoded, so that large frames need not be kept.
     /// - Returns: the converted frames, in the order asked for.
     func frames(
@@ -12,30 +12,30 @@ package protocol FilmReading: Sendable {
     ) throws -> [VideoFrame]
 }
 
-/// What to do about a film that cannot be read. Where the machine fails and not the film, a run always stops: which
-/// films it learned from must not depend on that.
+/// What to do about a video that cannot be read. Where the machine fails and not the video, a run always stops: which
+/// videos it learned from must not depend on that.
 package enum BadVideoPolicy: String, Sendable, CaseIterable {
     /// Stop with its error.
     case fail
     /// Go on without it.
     case skip
-    /// Take another film in its place, drawn from the seed, the epoch and the film's index. Skips in testing.
+    /// Take another video in its place, drawn from the seed, the epoch and the video's index. Skips in testing.
     case replace
 }
 
-/// A film of the data set, ready for the model.
+/// A video of the data set, ready for the model.
 package struct LoadedClip: Sendable {
-    /// Position in the list of the film that was asked for.
+    /// Position in the list of the video that was asked for.
     package let index: Int
-    /// Position of the film that was read: another one only if that replaces a bad film.
-    package let filmIndex: Int
-    /// Of the film that was read.
+    /// Position of the video that was read: another one only if that replaces a bad video.
+    package let videoIndex: Int
+    /// Of the video that was read.
     package let label: Int
     /// One in training. In testing all views: for each crop, its clips in time.
     package let views: [PreparedClip]
 }
 
-/// Turns the films of a list into clips, reading ahead on background threads.
+/// Turns the videos of a list into clips, reading ahead on background threads.
 ///
 /// What is delivered, and in which order, depends on list, seed, epoch and configuration; not on threads,
 /// queue or cache.
@@ -45,16 +45,16 @@ package final class ClipLoader: Sendable {
         package var threadCount = 2
         /// Clips made ahead of their use; a clip of 32 frames of 224 pixels takes 19 MB.
         package var queuedClipCount = 8
-        /// Views in time of each film; testing only.
+        /// Views in time of each video; testing only.
         package var viewCount = 1
         /// Draws views by chance, as the paper's code does where there are several (methods 1.6).
         package var drawsViews = false
         /// For decoded frames that are met again; 0 keeps none.
         package var cacheByteBudget = 0
-        /// Longest film to keep whole for training, in frames.
+        /// Longest video to keep whole for training, in frames.
         package var cachedFrameLimit = 256
         package var badVideoPolicy = BadVideoPolicy.fail
-        /// Share of the list that may be unreadable before the run stops; one film always may.
+        /// Share of the list that may be unreadable before the run stops; one video always may.
         package var badVideoShare = 0.005
 
         package init() {}
@@ -67,11 +67,11 @@ package final class ClipLoader: Sendable {
     package let configuration: Configuration
     package let cache: FrameCache
     package let badVideos: BadVideoLog
-    private let reader: any FilmReading
+    private let reader: any VideoReading
 
     /// - Precondition: the list holds clips.
     package init(
-        list: AnnotationList, reader: any FilmReading, sampler: FrameSampler, transform: ClipTransform, seed: UInt64,
+        list: AnnotationList, reader: any VideoReading, sampler: FrameSampler, transform: ClipTransform, seed: UInt64,
         configuration: Configuration = Configuration()
     ) {
         precondition(!list.clips.isEmpty, "a list holds clips")
@@ -83,7 +83,7 @@ package final class ClipLoader: Sendable {
         self.configuration = configuration
         cache = FrameCache(byteBudget: configuration.cacheByteBudget)
         badVideos = BadVideoLog(
-            listPath: list.path, filmCount: list.clips.count, share: configuration.badVideoShare)
+            listPath: list.path, videoCount: list.clips.count, share: configuration.badVideoShare)
     }
 
     /// The order of an epoch: every clip once.
@@ -92,12 +92,12 @@ package final class ClipLoader: Sendable {
         return random.permutation(of: list.clips.count)
     }
 
-    /// Views that each film yields.
-    package var viewsPerFilm: Int {
+    /// Views that each video yields.
+    package var viewsPerVideo: Int {
         transform.stage == .training ? 1 : configuration.viewCount * transform.cropCount
     }
 
-    /// The whole epoch for training, or every film in list order for testing.
+    /// The whole epoch for training, or every video in list order for testing.
     package func clips(epoch: Int = 0) -> ClipStream {
         clips(at: transform.stage == .training ? trainingOrder(epoch: epoch) : Array(list.clips.indices), epoch: epoch)
     }
@@ -107,11 +107,11 @@ package final class ClipLoader: Sendable {
         ClipStream(outcomes: outcomes(at: indices, epoch: epoch), log: badVideos)
     }
 
-    /// What came of each film at positions of the list, in that order; bad ones are the caller's to note.
+    /// What came of each video at positions of the list, in that order; bad ones are the caller's to note.
     package func outcomes(at indices: [Int], epoch: Int) -> Prefetcher<Outcome> {
-        let capacity = max(1, configuration.queuedClipCount / viewsPerFilm)
-        // A film of many views is large: one at a time is made ahead.
-        let threadCount = viewsPerFilm > 1 ? min(configuration.threadCount, capacity) : configuration.threadCount
+        let capacity = max(1, configuration.queuedClipCount / viewsPerVideo)
+        // A video of many views is large: one at a time is made ahead.
+        let threadCount = viewsPerVideo > 1 ? min(configuration.threadCount, capacity) : configuration.threadCount
         return Prefetcher(
             count: indices.count, threadCount: threadCount, capacity: capacity
         ) { [self] position in
@@ -119,48 +119,48 @@ package final class ClipLoader: Sendable {
         }
     }
 
-    // MARK: - One film
+    // MARK: - One video
 
-    /// What came of reading a film.
+    /// What came of reading a video.
     package struct Outcome: Sendable {
-        /// Nil where neither the film nor others in its place could be read.
+        /// Nil where neither the video nor others in its place could be read.
         package var clip: LoadedClip?
-        /// The films that could not be read.
+        /// The videos that could not be read.
         package var bad: [BadVideo] = []
     }
 
-    /// Films tried in place of a bad one. Where so many in a row are bad, the log stops the run anyway.
+    /// Videos tried in place of a bad one. Where so many in a row are bad, the log stops the run anyway.
     private static let replacementLimit = 16
 
     private func outcome(for index: Int, epoch: Int) throws -> Outcome {
         var outcome = Outcome()
-        var drawing = RandomSource(seed: seed, purpose: .film, epoch: epoch, item: index)
-        var filmIndex = index
+        var drawing = RandomSource(seed: seed, purpose: .video, epoch: epoch, item: index)
+        var videoIndex = index
         for _ in 0...Self.replacementLimit {
             do {
-                outcome.clip = try load(filmIndex, inPlaceOf: index, epoch: epoch)
+                outcome.clip = try load(videoIndex, inPlaceOf: index, epoch: epoch)
                 return outcome
             } catch let error as DatasetError {
-                // The list is wrong, not the film.
+                // The list is wrong, not the video.
                 throw error
             } catch {
                 if error.isOfMachine { throw error }
                 if configuration.badVideoPolicy == .fail {
-                    throw (error as? VideoError).map { UnreadableFilm(list: list.path, cause: $0) } ?? error
+                    throw (error as? VideoError).map { UnreadableVideo(list: list.path, cause: $0) } ?? error
                 }
-                outcome.bad.append(BadVideo(path: list.filmPath(list.clips[filmIndex]), reason: "\(error)"))
+                outcome.bad.append(BadVideo(path: list.videoPath(list.clips[videoIndex]), reason: "\(error)"))
             }
             guard configuration.badVideoPolicy == .replace, transform.stage == .training else { break }
-            filmIndex = drawing.integer(below: list.clips.count)
+            videoIndex = drawing.integer(below: list.clips.count)
         }
         return outcome
     }
 
-    private func load(_ filmIndex: Int, inPlaceOf index: Int, epoch: Int) throws -> LoadedClip {
-        let clip = list.clips[filmIndex]
+    private func load(_ videoIndex: Int, inPlaceOf index: Int, epoch: Int) throws -> LoadedClip {
+        let clip = list.clips[videoIndex]
         let key = ClipKey(seed: seed, epoch: epoch, clip: index)
         var found: Int?
-        let frames = try shrunkFrames(of: list.filmPath(clip)) { count in
+        let frames = try shrunkFrames(of: list.videoPath(clip)) { count in
             found = count
             return frameIndices(frameCount: count, key: key)
         }
@@ -169,7 +169,7 @@ package final class ClipLoader: Sendable {
             transform.clips(from: Array(frames[start..<start + sampler.sampleCount]), key: key)
         }
         let views = (0..<transform.cropCount).flatMap { crop in inTime.map { $0[crop] } }
-        return LoadedClip(index: index, filmIndex: filmIndex, label: clip.label, views: views)
+        return LoadedClip(index: index, videoIndex: videoIndex, label: clip.label, views: views)
     }
 
     /// Frames of all views in time, one after another. The same for every call with the same arguments.
@@ -193,8 +193,8 @@ package final class ClipLoader: Sendable {
         if let cached = cache.frames(key, choosing: choosing) { return cached }
         do {
             return try read(path, key: key, mayReadWhole: drawsFrames, choosing: choosing)
-        } catch is WholeFilmError {
-            // The frames in use may be sound even so, and whether a film counts as bad must not depend on
+        } catch is WholeVideoError {
+            // The frames in use may be sound even so, and whether a video counts as bad must not depend on
             // the room in the cache.
             return try read(path, key: key, mayReadWhole: false, choosing: choosing)
         }
@@ -202,10 +202,10 @@ package final class ClipLoader: Sendable {
 
     private var drawsFrames: Bool { transform.stage == .training || configuration.drawsViews }
 
-    /// Some frame of a film does not decode, maybe none that is needed.
-    private struct WholeFilmError: Error {}
+    /// Some frame of a video does not decode, maybe none that is needed.
+    private struct WholeVideoError: Error {}
 
-    /// Reads frames past the cache and leaves there what will be met again: the whole film where each epoch
+    /// Reads frames past the cache and leaves there what will be met again: the whole video where each epoch
     /// draws other frames, else the frames chosen.
     private func read(
         _ path: String, key: FrameCache.Key, mayReadWhole: Bool, choosing: (Int) -> [Int]
@@ -224,7 +224,7 @@ package final class ClipLoader: Sendable {
                     return indices
                 }, converting: transform.shrunk)
         } catch {
-            throw isWhole ? WholeFilmError() : error
+            throw isWhole ? WholeVideoError() : error
         }
         if isWhole || !drawsFrames {
             cache.keep(Dictionary(zip(indices, frames)) { first, _ in first }, frameCount: frameCount, as: key)
@@ -251,7 +251,7 @@ package final class ClipStream: Sendable {
 
     /// The next clip, or nil at the end.
     ///
-    /// - Throws: the film's error under `BadVideoPolicy.fail`; `DatasetError` where too many films are bad.
+    /// - Throws: the video's error under `BadVideoPolicy.fail`; `DatasetError` where too many videos are bad.
     package func next() throws -> LoadedClip? {
         while let outcome = try outcomes.next() {
             for bad in outcome.bad { try log.note(bad) }
@@ -267,7 +267,7 @@ package final class ClipStream: Sendable {
         return clips
     }
 
-    /// How far the pass has come, in films that were asked for; bad ones that were left out count too.
+    /// How far the pass has come, in videos that were asked for; bad ones that were left out count too.
     package var position: Int { outcomes.deliveredCount }
 
     /// Time that `next` spent waiting for clips, in seconds.

@@ -1,10 +1,10 @@
 import Files
 import Tensors
 
-/// Shrunk frames of films met before, within a budget of bytes.
+/// Shrunk frames of videos met before, within a budget of bytes.
 ///
-/// Few-shot runs meet the same few films in every epoch. What fits in is kept for good and nothing is
-/// pushed out: every film is met equally often, so making room for one would only cost another.
+/// Few-shot runs meet the same few videos in every epoch. What fits in is kept for good and nothing is
+/// pushed out: every video is met equally often, so making room for one would only cost another.
 ///
 /// Sendable because its contents are touched only under the monitor.
 package final class FrameCache: @unchecked Sendable {
@@ -27,14 +27,14 @@ package final class FrameCache: @unchecked Sendable {
         }
     }
 
-    private struct Film {
+    private struct Video {
         var frameCount: Int
         var frames: [Int: VideoFrame]
     }
 
     package let byteBudget: Int
     private let monitor = Monitor()
-    private var films: [Key: Film] = [:]
+    private var videos: [Key: Video] = [:]
     private var usedBytes = 0
     private var hits = 0
     private var misses = 0
@@ -49,33 +49,33 @@ package final class FrameCache: @unchecked Sendable {
     package var hitCount: Int { monitor.locked { hits } }
     package var missCount: Int { monitor.locked { misses } }
 
-    /// The frames that `choosing` picks from the film's frame count, if all of them are here.
+    /// The frames that `choosing` picks from the video's frame count, if all of them are here.
     func frames(_ key: Key, choosing: (_ frameCount: Int) -> [Int]) -> [VideoFrame]? {
-        guard let film = monitor.locked({ films[key] }) else {
+        guard let video = monitor.locked({ videos[key] }) else {
             monitor.locked { misses += 1 }
             return nil
         }
-        let indices = choosing(film.frameCount)
-        let found = indices.compactMap { film.frames[$0] }
+        let indices = choosing(video.frameCount)
+        let found = indices.compactMap { video.frames[$0] }
         let isWhole = found.count == indices.count
         monitor.locked { if isWhole { hits += 1 } else { misses += 1 } }
         return isWhole ? found : nil
     }
 
-    /// Whether a film of this size could still be kept, so that decoding more of it than needed pays off.
+    /// Whether a video of this size could still be kept, so that decoding more of it than needed pays off.
     func hasRoom(forBytes count: Int) -> Bool {
         monitor.locked { usedBytes + count <= byteBudget }
     }
 
-    /// Keeps frames by their index in the film, if they fit.
+    /// Keeps frames by their index in the video, if they fit.
     func keep(_ frames: [Int: VideoFrame], frameCount: Int, as key: Key) {
         monitor.locked {
-            var film = films[key] ?? Film(frameCount: frameCount, frames: [:])
-            let new = frames.filter { film.frames[$0.key] == nil }
+            var video = videos[key] ?? Video(frameCount: frameCount, frames: [:])
+            let new = frames.filter { video.frames[$0.key] == nil }
             let bytes = new.values.reduce(0) { $0 + $1.pixels.count }
-            guard film.frameCount == frameCount, usedBytes + bytes <= byteBudget else { return }
-            film.frames.merge(new) { kept, _ in kept }
-            films[key] = film
+            guard video.frameCount == frameCount, usedBytes + bytes <= byteBudget else { return }
+            video.frames.merge(new) { kept, _ in kept }
+            videos[key] = video
             usedBytes += bytes
         }
     }

@@ -1,8 +1,8 @@
-/// Reads films of every kind: files, members of archives, folders of frames.
-package struct VideoFileReader: FilmReading {
+/// Reads videos of every kind: files, members of archives, folders of frames.
+package struct VideoFileReader: VideoReading {
     package var limits = VideoLimits()
     package var pictures = PictureRules()
-    /// Told what is odd about a film, after each reading of it; called from loading threads.
+    /// Told what is odd about a video, after each reading of it; called from loading threads.
     package var report: @Sendable (_ path: String, _ warnings: [VideoWarning]) -> Void = { _, _ in }
 
     /// Of the files that were read; copies of a reader share it.
@@ -20,8 +20,8 @@ package struct VideoFileReader: FilmReading {
     package func frames(
         of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
-        // One codec thread each: the loader reads several films at once.
-        let video = try openFilm(path, pictures: pictures, threadCount: 1, limits: limits, indexes: indexes)
+        // One codec thread each: the loader reads several videos at once.
+        let video = try openVideo(path, pictures: pictures, threadCount: 1, limits: limits, indexes: indexes)
         let indices = choosing(video.frameCount)
         let frames = try video.frames(at: indices, transform: converting)
         var warnings = video.warnings

@@ -35,7 +35,7 @@ package struct LimbAngles: Equatable, Sendable {
     }
 }
 
-/// A whole body at one moment. Which of its two sides leads is the film's choice, not the action's.
+/// A whole body at one moment. Which of its two sides leads is the video's choice, not the action's.
 package struct Pose: Equatable, Sendable {
     package var leadArm: LimbAngles
     package var trailArm: LimbAngles

@@ -6,16 +6,16 @@ package struct Figure: Equatable, Sendable {
     package enum Hair: CaseIterable, Sendable { case none, short, long, hat }
     package enum Clothes: CaseIterable, Sendable { case trousers, shorts, skirt }
 
-    var shirt: DarkColour
-    var trousers: DarkColour
-    var shirtColour: SIMD3<Float>
-    var trouserColour: SIMD3<Float>
-    var skinColour: SIMD3<Float>
-    var hairColour: SIMD3<Float>
-    /// Mittens and boots have their own colours, nearly the same for everybody: hands and feet tell the
-    /// action, and a transformer of this size finds them by colour or not at all.
-    var mittenColour: SIMD3<Float>
-    var bootColour: SIMD3<Float>
+    var shirt: DarkColor
+    var trousers: DarkColor
+    var shirtColor: SIMD3<Float>
+    var trouserColor: SIMD3<Float>
+    var skinColor: SIMD3<Float>
+    var hairColor: SIMD3<Float>
+    /// Mittens and boots have their own colors, nearly the same for everybody: hands and feet tell the
+    /// action, and a transformer of this size finds them by color or not at all.
+    var mittenColor: SIMD3<Float>
+    var bootColor: SIMD3<Float>
     var hair: Hair
     var clothes: Clothes
     var hasLongSleeves: Bool
@@ -25,17 +25,17 @@ package struct Figure: Equatable, Sendable {
     /// Lighter edge round every part, in pixels; 0 has none.
     var outlinePixels: Float
 
-    package init(style: FilmStyle, source: inout RandomSource) {
-        shirt = DarkColour.allCases[source.integer(below: DarkColour.allCases.count)]
-        trousers = DarkColour.allCases[source.integer(below: DarkColour.allCases.count)]
-        shirtColour = shirt.rgb(jitteredBy: &source)
-        trouserColour = trousers.rgb(jitteredBy: &source)
+    package init(style: VideoStyle, source: inout RandomSource) {
+        shirt = DarkColor.allCases[source.integer(below: DarkColor.allCases.count)]
+        trousers = DarkColor.allCases[source.integer(below: DarkColor.allCases.count)]
+        shirtColor = shirt.rgb(jitteredBy: &source)
+        trouserColor = trousers.rgb(jitteredBy: &source)
         let tan = source.uniform()
-        skinColour = SIMD3(0.30, 0.19, 0.13) + tan * SIMD3(0.27, 0.19, 0.14)
-        hairColour = SIMD3(repeating: 0.04) + source.uniform() * SIMD3(0.24, 0.13, 0.05)
+        skinColor = SIMD3(0.30, 0.19, 0.13) + tan * SIMD3(0.27, 0.19, 0.14)
+        hairColor = SIMD3(repeating: 0.04) + source.uniform() * SIMD3(0.24, 0.13, 0.05)
         let fade: Float = style == .lifelike ? 0.04 : 0.12
-        mittenColour = SIMD3(0.62, 0.03, 0.08) + fade * SIMD3(source.uniform(), source.uniform(), source.uniform())
-        bootColour = SIMD3(0.04, 0.07, 0.5) + fade * SIMD3(source.uniform(), source.uniform(), source.uniform())
+        mittenColor = SIMD3(0.62, 0.03, 0.08) + fade * SIMD3(source.uniform(), source.uniform(), source.uniform())
+        bootColor = SIMD3(0.04, 0.07, 0.5) + fade * SIMD3(source.uniform(), source.uniform(), source.uniform())
         hair = Hair.allCases[source.integer(below: Hair.allCases.count)]
         clothes = Clothes.allCases[source.integer(below: Clothes.allCases.count)]
         hasLongSleeves = source.uniform() < 0.5
@@ -45,16 +45,16 @@ package struct Figure: Equatable, Sendable {
     }
 }
 
-/// Named colours of clothes: all darker than any scene.
-package enum DarkColour: String, CaseIterable, Sendable {
-    case green, teal, olive, brown, grey, black
+/// Named colors of clothes: all darker than any scene.
+package enum DarkColor: String, CaseIterable, Sendable {
+    case green, teal, olive, brown, gray = "grey", black
 
-    fileprivate var centre: SIMD3<Float> {
+    fileprivate var center: SIMD3<Float> {
         switch self {
         case .green: SIMD3(0.05, 0.38, 0.12)
         case .teal: SIMD3(0.03, 0.34, 0.36)
         case .olive: SIMD3(0.3, 0.32, 0.05)
-        case .grey: SIMD3(0.3, 0.3, 0.31)
+        case .gray: SIMD3(0.3, 0.3, 0.31)
         case .brown: SIMD3(0.36, 0.21, 0.06)
         case .black: SIMD3(0.07, 0.07, 0.09)
         }
@@ -63,7 +63,7 @@ package enum DarkColour: String, CaseIterable, Sendable {
     fileprivate func rgb(jitteredBy source: inout RandomSource) -> SIMD3<Float> {
         let brightness = source.uniform(in: 0.75...1.2)
         let shift = SIMD3(source.uniform(), source.uniform(), source.uniform()) * 0.08 - 0.04
-        return (centre * brightness + shift).clamped(lowerBound: SIMD3(), upperBound: SIMD3(repeating: 1))
+        return (center * brightness + shift).clamped(lowerBound: SIMD3(), upperBound: SIMD3(repeating: 1))
     }
 }
 
@@ -80,7 +80,7 @@ package struct Proportions: Equatable, Sendable {
     var armRadius: Float
     var legRadius: Float
 
-    init(style: FilmStyle, source: inout RandomSource) {
+    init(style: VideoStyle, source: inout RandomSource) {
         let isLifelike = style == .lifelike
         let build = source.uniform(in: 0.8...1.25)
         let limbs = source.uniform(in: 0.92...1.1)
@@ -155,7 +155,7 @@ extension Figure {
         var from: SIMD3<Float>
         var to: SIMD3<Float>
         var radii: (Float, Float)
-        var colour: SIMD3<Float>
+        var color: SIMD3<Float>
         var nearness: Float
     }
 
@@ -164,7 +164,7 @@ extension Figure {
         let skeleton = Skeleton(pose, proportions, leadSide: leadSide)
         let ground = view.point(SIMD3(skeleton.pelvis.x, 0, skeleton.pelvis.z))
         canvas.ellipse(
-            centre: ground, radii: SIMD2(0.2, 0.035) * view.scale, colour: SIMD3(repeating: 0.25), opacity: 0.35)
+            center: ground, radii: SIMD2(0.2, 0.035) * view.scale, color: SIMD3(repeating: 0.25), opacity: 0.35)
         var parts = trunkParts(skeleton, view)
         parts += legParts(skeleton.leadLeg, view) + legParts(skeleton.trailLeg, view)
         parts += armParts(skeleton.leadArm, view) + armParts(skeleton.trailArm, view)
@@ -174,9 +174,9 @@ extension Figure {
             let radii = (part.radii.0 * view.scale, part.radii.1 * view.scale)
             if outlinePixels > 0 {
                 let edge = (radii.0 + outlinePixels, radii.1 + outlinePixels)
-                canvas.stroke(from: start, to: end, radii: edge, colour: part.colour * 0.35, relief: 0)
+                canvas.stroke(from: start, to: end, radii: edge, color: part.color * 0.35, relief: 0)
             }
-            canvas.stroke(from: start, to: end, radii: radii, colour: part.colour, relief: relief)
+            canvas.stroke(from: start, to: end, radii: radii, color: part.color, relief: relief)
         }
     }
 
@@ -188,10 +188,10 @@ extension Figure {
         let waist = (proportions.hipHalfWidth + 0.015) * breadth
         let top = skeleton.neck - (skeleton.neck - skeleton.pelvis) * 0.3
         var parts = [
-            Part(from: skeleton.neck, to: skeleton.head, radii: (0.03, 0.03), colour: skinColour, nearness: nearness - 0.001),
-            Part(from: top, to: skeleton.pelvis, radii: (chest, waist), colour: shirtColour, nearness: nearness),
+            Part(from: skeleton.neck, to: skeleton.head, radii: (0.03, 0.03), color: skinColor, nearness: nearness - 0.001),
+            Part(from: top, to: skeleton.pelvis, radii: (chest, waist), color: shirtColor, nearness: nearness),
             Part(
-                from: skeleton.pelvis, to: skeleton.pelvis, radii: (waist * 1.02, waist), colour: trouserColour,
+                from: skeleton.pelvis, to: skeleton.pelvis, radii: (waist * 1.02, waist), color: trouserColor,
                 nearness: nearness + 0.001),
         ]
         let head = proportions.headRadius
@@ -199,45 +199,45 @@ extension Figure {
         switch hair {
         case .none: break
         case .short:
-            parts.append(Part(from: crown, to: crown, radii: (head, head), colour: hairColour, nearness: nearness + 0.010))
+            parts.append(Part(from: crown, to: crown, radii: (head, head), color: hairColor, nearness: nearness + 0.010))
         case .long:
             let nape = skeleton.neck + SIMD3(0, -0.05, -head * 0.9)
-            parts.append(Part(from: crown, to: nape, radii: (head, head * 0.7), colour: hairColour, nearness: nearness - 0.002))
-            parts.append(Part(from: crown, to: crown, radii: (head, head), colour: hairColour, nearness: nearness + 0.010))
+            parts.append(Part(from: crown, to: nape, radii: (head, head * 0.7), color: hairColor, nearness: nearness - 0.002))
+            parts.append(Part(from: crown, to: crown, radii: (head, head), color: hairColor, nearness: nearness + 0.010))
         case .hat:
             let brim = skeleton.head + SIMD3(0, head * 0.6, 0)
             let wide = SIMD3(head * 1.2, 0, 0)
             parts.append(
-                Part(from: brim - wide, to: brim + wide, radii: (head * 0.28, head * 0.28), colour: hairColour, nearness: nearness + 0.012))
+                Part(from: brim - wide, to: brim + wide, radii: (head * 0.28, head * 0.28), color: hairColor, nearness: nearness + 0.012))
             parts.append(
-                Part(from: brim, to: brim + SIMD3(0, head * 0.5, 0), radii: (head * 0.8, head * 0.7), colour: hairColour, nearness: nearness + 0.011))
+                Part(from: brim, to: brim + SIMD3(0, head * 0.5, 0), radii: (head * 0.8, head * 0.7), color: hairColor, nearness: nearness + 0.011))
         }
         let face = skeleton.head + SIMD3(0, -head * 0.1, head * 0.15)
-        parts.append(Part(from: face, to: face, radii: (head * 0.92, head * 0.92), colour: skinColour, nearness: nearness + 0.0105))
+        parts.append(Part(from: face, to: face, radii: (head * 0.92, head * 0.92), color: skinColor, nearness: nearness + 0.0105))
         return parts
     }
 
     private func legParts(_ leg: Skeleton.Limb, _ view: View) -> [Part] {
         let radius = proportions.legRadius
         let nearness = view.nearness((leg.root + leg.middle + leg.end) / 3)
-        let lower = clothes == .trousers ? trouserColour : skinColour
+        let lower = clothes == .trousers ? trouserColor : skinColor
         let thighRadius = clothes == .skirt ? (radius * 1.3, radius * 1.5) : (radius * 1.15, radius)
         let toe = leg.end + SIMD3(0, -0.005, 0.06)
         return [
-            Part(from: leg.end, to: toe, radii: (max(radius, 0.045), max(radius * 0.9, 0.04)), colour: bootColour, nearness: nearness + 0.0002),
-            Part(from: leg.middle, to: leg.end, radii: (radius * 0.9, radius * 0.65), colour: lower, nearness: nearness - 0.0001),
-            Part(from: leg.root, to: leg.middle, radii: thighRadius, colour: trouserColour, nearness: nearness),
+            Part(from: leg.end, to: toe, radii: (max(radius, 0.045), max(radius * 0.9, 0.04)), color: bootColor, nearness: nearness + 0.0002),
+            Part(from: leg.middle, to: leg.end, radii: (radius * 0.9, radius * 0.65), color: lower, nearness: nearness - 0.0001),
+            Part(from: leg.root, to: leg.middle, radii: thighRadius, color: trouserColor, nearness: nearness),
         ]
     }
 
     private func armParts(_ arm: Skeleton.Limb, _ view: View) -> [Part] {
         let radius = proportions.armRadius
         let nearness = view.nearness(arm.middle * 0.5 + arm.end * 0.5)
-        let lower = hasLongSleeves ? shirtColour * 0.7 : skinColour
+        let lower = hasLongSleeves ? shirtColor * 0.7 : skinColor
         return [
-            Part(from: arm.root, to: arm.middle, radii: (radius * 1.1, radius), colour: shirtColour * 0.7, nearness: nearness),
-            Part(from: arm.middle, to: arm.end, radii: (radius * 0.95, radius * 0.75), colour: lower, nearness: nearness + 0.0001),
-            Part(from: arm.end, to: arm.end, radii: (max(radius * 1.4, 0.052), max(radius * 1.2, 0.05)), colour: mittenColour, nearness: nearness + 0.0002),
+            Part(from: arm.root, to: arm.middle, radii: (radius * 1.1, radius), color: shirtColor * 0.7, nearness: nearness),
+            Part(from: arm.middle, to: arm.end, radii: (radius * 0.95, radius * 0.75), color: lower, nearness: nearness + 0.0001),
+            Part(from: arm.end, to: arm.end, radii: (max(radius * 1.4, 0.052), max(radius * 1.2, 0.05)), color: mittenColor, nearness: nearness + 0.0002),
         ]
     }
 }

@@ -1,9 +1,9 @@
 import Glibc
 
 /// A picture in linear floats, painted with anti-aliased shapes: the share of a pixel that a shape
-/// covers is taken from the distance between its edge and the pixel's centre.
+/// covers is taken from the distance between its edge and the pixel's center.
 ///
-/// Positions are in pixels from the top left corner; colours are RGB in `0...1`.
+/// Positions are in pixels from the top left corner; colors are RGB in `0...1`.
 struct Canvas {
     let width: Int
     let height: Int
@@ -25,12 +25,12 @@ struct Canvas {
     ///
     /// - Parameter relief: 0 paints flat, 1 as a strongly rounded body.
     mutating func stroke(
-        from start: SIMD2<Float>, to end: SIMD2<Float>, radii: (Float, Float), colour: SIMD3<Float>, relief: Float
+        from start: SIMD2<Float>, to end: SIMD2<Float>, radii: (Float, Float), color: SIMD3<Float>, relief: Float
     ) {
         let axis = end - start
         let lengthSquared = max((axis * axis).sum(), 1e-6)
         let reach = max(radii.0, radii.1) + 1
-        let paint = SIMD4(colour, 0)
+        let paint = SIMD4(color, 0)
         eachPixel(in: start.min(end) - reach, start.max(end) + reach) { point, pixel in
             let offset = point - start
             let along = min(max((offset * axis).sum() / lengthSquared, 0), 1)
@@ -46,12 +46,12 @@ struct Canvas {
 
     /// An upright ellipse; `opacity` below 1 lets the picture shine through.
     mutating func ellipse(
-        centre: SIMD2<Float>, radii: SIMD2<Float>, colour: SIMD3<Float>, relief: Float = 0, opacity: Float = 1
+        center: SIMD2<Float>, radii: SIMD2<Float>, color: SIMD3<Float>, relief: Float = 0, opacity: Float = 1
     ) {
-        let paint = SIMD4(colour, 0)
+        let paint = SIMD4(color, 0)
         let smaller = min(radii.x, radii.y)
-        eachPixel(in: centre - radii - 1, centre + radii + 1) { point, pixel in
-            let offset = (point - centre) / radii
+        eachPixel(in: center - radii - 1, center + radii + 1) { point, pixel in
+            let offset = (point - center) / radii
             let coverage = (1 - (offset * offset).sum().squareRoot()) * smaller + 0.5
             guard coverage > 0 else { return }
             let light = 1 - relief * (offset.x + offset.y) * 0.5
@@ -61,12 +61,12 @@ struct Canvas {
 
     /// A box whose sides run along `axis` and across it.
     mutating func box(
-        centre: SIMD2<Float>, halfExtent: SIMD2<Float>, axis: SIMD2<Float>, colour: SIMD3<Float>
+        center: SIMD2<Float>, halfExtent: SIMD2<Float>, axis: SIMD2<Float>, color: SIMD3<Float>
     ) {
         let reach = SIMD2(repeating: halfExtent.x + halfExtent.y + 1)
-        let paint = SIMD4(colour, 0)
-        eachPixel(in: centre - reach, centre + reach) { point, pixel in
-            let offset = point - centre
+        let paint = SIMD4(color, 0)
+        eachPixel(in: center - reach, center + reach) { point, pixel in
+            let offset = point - center
             let along = abs(offset.x * axis.x + offset.y * axis.y) - halfExtent.x
             let across = abs(offset.y * axis.x - offset.x * axis.y) - halfExtent.y
             let coverage = 0.5 - max(along, across)
@@ -75,7 +75,7 @@ struct Canvas {
         }
     }
 
-    /// Calls `change` with the centre of every pixel between two corners.
+    /// Calls `change` with the center of every pixel between two corners.
     private mutating func eachPixel(
         in low: SIMD2<Float>, _ high: SIMD2<Float>, change: (SIMD2<Float>, inout SIMD4<Float>) -> Void
     ) {

@@ -1,7 +1,7 @@
 import Files
 import Tensors
 
-/// A pocket data set on disk: films, lists and class names, like a user's own.
+/// A pocket data set on disk: videos, lists and class names, like a user's own.
 package struct PocketDataSet: Sendable {
     package let root: String
 
@@ -25,46 +25,46 @@ package struct PocketDataSet: Sendable {
     /// The names of what is in the folder.
     package var entries: [String] {
         ([nil] + Part.allCases).map(files).flatMap { [$0.trainList, $0.testList, $0.labels] }.map(\.lastPathComponent)
-            + [stamp.lastPathComponent, "films"]
+            + [stamp.lastPathComponent, "videos"]
     }
 
     private var stamp: String { root.appendingPath("complete.txt") }
 
-    /// - Parameter root: the folder that holds, or will hold, `films`, lists and labels.
+    /// - Parameter root: the folder that holds, or will hold, `videos`, lists and labels.
     package init(root: String) { self.root = root }
 
-    /// Whether the folder holds all of `catalogue`, as this version draws it.
-    package func isComplete(for catalogue: PocketCatalogue) -> Bool {
+    /// Whether the folder holds all of `catalog`, as this version draws it.
+    package func isComplete(for catalog: PocketCatalog) -> Bool {
         guard let bytes = try? InputFile.contents(of: stamp, limit: 4096) else { return false }
-        return String(decoding: bytes, as: UTF8.self) == Self.stampText(of: catalogue)
+        return String(decoding: bytes, as: UTF8.self) == Self.stampText(of: catalog)
     }
 
-    /// Draws and encodes every film; threads share the work through `perform`.
+    /// Draws and encodes every video; threads share the work through `perform`.
     ///
     /// - Parameters:
     ///   - perform: runs a body for each number below a count.
-    ///   - report: called after each film, from any thread.
-    /// - Throws: `VideoError` or `FileError` of the first film that could not be written.
+    ///   - report: called after each video, from any thread.
+    /// - Throws: `VideoError` or `FileError` of the first video that could not be written.
     package func write(
-        _ catalogue: PocketCatalogue, perform: (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void,
+        _ catalog: PocketCatalog, perform: (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void,
         report: @escaping @Sendable () -> Void
     ) throws {
-        let train = catalogue.train
-        let test = catalogue.test
+        let train = catalog.train
+        let test = catalog.test
         let entries = train + test
         for folder in Set(entries.map(\.path.parentDirectory)) { try createDirectory(root.appendingPath(folder)) }
         let failure = FirstError()
         perform(entries.count) { [root] index in
             guard failure.error == nil else { return }
             do {
-                try Self.write(entries[index].film, to: root.appendingPath(entries[index].path))
+                try Self.write(entries[index].video, to: root.appendingPath(entries[index].path))
                 report()
             } catch {
                 failure.note(error)
             }
         }
         if let error = failure.error { throw error }
-        let classes = ClassNames(catalogue.classes.map(\.name))
+        let classes = ClassNames(catalog.classes.map(\.name))
         let trainClips = train.map { AnnotatedClip(path: $0.path, label: $0.label) }
         let testClips = test.map { AnnotatedClip(path: $0.path, label: $0.label) }
         try DurableFile.write(AnnotationList.bytes(of: trainClips), to: trainList)
@@ -77,24 +77,24 @@ package struct PocketDataSet: Sendable {
             try DurableFile.write(AnnotationList.bytes(of: members.clips(of: testClips)), to: files.testList)
             try DurableFile.write(members.names(of: classes).text, to: files.labels)
         }
-        try DurableFile.write(Self.stampText(of: catalogue), to: stamp)
+        try DurableFile.write(Self.stampText(of: catalog), to: stamp)
     }
 
-    private static func write(_ film: PocketFilm, to path: String) throws {
+    private static func write(_ video: PocketVideo, to path: String) throws {
         var writer = try VideoWriter(
-            path: path, width: PocketFilm.width, height: PocketFilm.height, framesPerSecond: Double(PocketFilm.framesPerSecond))
-        for frame in film.frames() { try writer.append(frame) }
-        // A film can be drawn again; waiting for the disk would take longer than drawing it.
+            path: path, width: PocketVideo.width, height: PocketVideo.height, framesPerSecond: Double(PocketVideo.framesPerSecond))
+        for frame in video.frames() { try writer.append(frame) }
+        // A video can be drawn again; waiting for the disk would take longer than drawing it.
         let bytes = try writer.finishedBytes()
         var file = try DurableFile(path: path, expectedByteCount: bytes.count)
         try file.write(bytes)
         try file.commitWithoutWaiting()
     }
 
-    /// Changes when films would be drawn differently, so that an old folder is made anew.
-    private static func stampText(of catalogue: PocketCatalogue) -> String {
-        "\(catalogue.name) seed \(catalogue.seed) version \(PocketCatalogue.version): "
-            + "\(catalogue.classes.count) classes × (\(catalogue.trainCountPerClass) + \(catalogue.testCountPerClass)) films\n"
+    /// Changes when videos would be drawn differently, so that an old folder is made anew.
+    private static func stampText(of catalog: PocketCatalog) -> String {
+        "\(catalog.name) seed \(catalog.seed) version \(PocketCatalog.version): "
+            + "\(catalog.classes.count) classes × (\(catalog.trainCountPerClass) + \(catalog.testCountPerClass)) videos\n"
     }
 }
 

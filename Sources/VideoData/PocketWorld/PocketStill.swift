@@ -1,9 +1,9 @@
 import Tensors
 
-/// A single picture and a caption that tells what can be seen in it: colour, posture and place, but
+/// A single picture and a caption that tells what can be seen in it: color, posture and place, but
 /// no movement. What the pocket CLIP learns from, so that it knows appearance and not action.
 package struct PocketStill: Sendable {
-    package let setting: FilmSetting
+    package let setting: VideoSetting
     package let pose: Pose
     package let caption: String
     private let progress: Float
@@ -11,12 +11,12 @@ package struct PocketStill: Sendable {
     /// Stills are drawn in both styles: pictures on the web are of every kind.
     ///
     /// - Parameter index: which still; the stream of stills is endless.
-    ///   - ease: 1 for an empty scene before a steady camera, 0 for scenes as films have them.
-    ///   - fullCaptionChance: chance that the caption tells colour and place besides posture.
+    ///   - ease: 1 for an empty scene before a steady camera, 0 for scenes as videos have them.
+    ///   - fullCaptionChance: chance that the caption tells color and place besides posture.
     package init(seed: UInt64, index: Int, fullCaptionChance: Float, ease: Float) {
         var source = RandomSource(seed: seed, purpose: .caption, epoch: 4, item: index)
-        let style: FilmStyle = source.uniform() < 0.5 ? .lifelike : .cutOut
-        setting = FilmSetting(style: style, seed: seed, index: index, purpose: .caption).eased(by: ease)
+        let style: VideoStyle = source.uniform() < 0.5 ? .lifelike : .cutOut
+        setting = VideoSetting(style: style, seed: seed, index: index, purpose: .caption).eased(by: ease)
         let vigour = setting.manner.vigour
         func arms() -> (lead: LimbAngles, trail: LimbAngles) {
             let action = ArmAction.allCases[source.integer(below: ArmAction.allCases.count)]
@@ -32,11 +32,11 @@ package struct PocketStill: Sendable {
         caption = Self.caption(of: pose, in: setting, isFull: source.uniform() < fullCaptionChance)
     }
 
-    /// `PocketFilm.height × width × 3` RGB bytes.
+    /// `PocketVideo.height × width × 3` RGB bytes.
     package func picture() -> [UInt8] { setting.picture(of: pose, progress: progress) }
 
     /// Such as "a photo of a green figure, arms up and out, knees bent, pink room."; at most 75 bytes.
-    private static func caption(of pose: Pose, in setting: FilmSetting, isFull: Bool) -> String {
+    private static func caption(of pose: Pose, in setting: VideoSetting, isFull: Bool) -> String {
         let words = Set([ArmPosture(pose.leadArm), ArmPosture(pose.trailArm)])
         let arms = ArmPosture.allCases.filter(words.contains).map(\.rawValue).joined(separator: " and ")
         let posture = "arms \(arms), \(LegPosture(pose, setting.figure.proportions).rawValue)"

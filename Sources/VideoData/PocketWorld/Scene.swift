@@ -1,14 +1,14 @@
 import Glibc
 import Tensors
 
-/// How films are drawn and shot. The large data set is lifelike, the small one cut out of paper
-/// and filmed by a less steady hand.
-package enum FilmStyle: String, CaseIterable, Sendable {
+/// How videos are drawn and shot. The large data set is lifelike, the small one cut out of paper
+/// and videoed by a less steady hand.
+package enum VideoStyle: String, CaseIterable, Sendable {
     case lifelike
     case cutOut
 }
 
-/// Where a film plays: always lighter than the figure, or a small transformer finds no figure at all.
+/// Where a video plays: always lighter than the figure, or a small transformer finds no figure at all.
 package struct Scene: Equatable, Sendable {
     package enum Place: String, CaseIterable, Sendable { case room, park, street, beach, stage }
 
@@ -16,13 +16,13 @@ package struct Scene: Equatable, Sendable {
     struct Object: Equatable {
         enum Shape: CaseIterable { case box, ball, pole }
         var shape: Shape
-        var centre: SIMD2<Float>
+        var center: SIMD2<Float>
         var halfExtent: SIMD2<Float>
-        var colour: SIMD3<Float>
+        var color: SIMD3<Float>
     }
 
     var place: Place
-    var tint: LightColour
+    var tint: LightColor
     var horizon: Float
     var upper: (SIMD3<Float>, SIMD3<Float>)
     var ground: (SIMD3<Float>, SIMD3<Float>)
@@ -30,12 +30,12 @@ package struct Scene: Equatable, Sendable {
     var grain: Grain
     var objects: [Object]
 
-    package init(style: FilmStyle, source: inout RandomSource) {
+    package init(style: VideoStyle, source: inout RandomSource) {
         place = Place.allCases[source.integer(below: Place.allCases.count)]
-        tint = LightColour.allCases[source.integer(below: LightColour.allCases.count)]
+        tint = LightColor.allCases[source.integer(below: LightColor.allCases.count)]
         horizon = source.uniform(in: -0.05...0.3)
         let wall = tint.rgb(jitteredBy: &source)
-        let other = LightColour.allCases[source.integer(below: LightColour.allCases.count)].rgb(jitteredBy: &source)
+        let other = LightColor.allCases[source.integer(below: LightColor.allCases.count)].rgb(jitteredBy: &source)
         upper = (wall * source.uniform(in: 0.9...1.05), wall * source.uniform(in: 0.85...1))
         let floor = (wall + other) * 0.5 * source.uniform(in: 0.78...0.92)
         ground = (floor, floor * source.uniform(in: 0.88...1))
@@ -64,29 +64,29 @@ package struct Scene: Equatable, Sendable {
         let x = source.uniform(in: -1...1)
         let width = source.uniform(in: 0.05...0.16)
         let height = source.uniform(in: 0.1...0.35)
-        let colour = LightColour.allCases[source.integer(below: LightColour.allCases.count)].rgb(jitteredBy: &source) * 0.88
+        let color = LightColor.allCases[source.integer(below: LightColor.allCases.count)].rgb(jitteredBy: &source) * 0.88
         switch place {
         case .room, .stage:
-            return Object(shape: .box, centre: SIMD2(x, 0.75), halfExtent: SIMD2(width, height * 0.5), colour: colour)
+            return Object(shape: .box, center: SIMD2(x, 0.75), halfExtent: SIMD2(width, height * 0.5), color: color)
         case .park:
             let isTrunk = source.uniform() < 0.4
             return isTrunk
-                ? Object(shape: .pole, centre: SIMD2(x, 0.3), halfExtent: SIMD2(0.04, 0.4), colour: colour)
-                : Object(shape: .ball, centre: SIMD2(x, 0.35 + height), halfExtent: SIMD2(width + 0.1, height), colour: colour)
+                ? Object(shape: .pole, center: SIMD2(x, 0.3), halfExtent: SIMD2(0.04, 0.4), color: color)
+                : Object(shape: .ball, center: SIMD2(x, 0.35 + height), halfExtent: SIMD2(width + 0.1, height), color: color)
         case .street:
             return Object(
-                shape: .box, centre: SIMD2(x, 0.15 + height), halfExtent: SIMD2(width * 1.5, 0.15 + height), colour: colour)
+                shape: .box, center: SIMD2(x, 0.15 + height), halfExtent: SIMD2(width * 1.5, 0.15 + height), color: color)
         case .beach:
-            return Object(shape: .ball, centre: SIMD2(x, 0.2 + height * 2.5), halfExtent: SIMD2(width * 1.5, width * 0.7), colour: colour)
+            return Object(shape: .ball, center: SIMD2(x, 0.2 + height * 2.5), halfExtent: SIMD2(width * 1.5, width * 0.7), color: color)
         }
     }
 }
 
 /// Named tints of scenes.
-package enum LightColour: String, CaseIterable, Sendable {
+package enum LightColor: String, CaseIterable, Sendable {
     case white, pink, yellow, mint, azure, orange
 
-    private var centre: SIMD3<Float> {
+    private var center: SIMD3<Float> {
         switch self {
         case .white: SIMD3(0.93, 0.93, 0.92)
         case .pink: SIMD3(0.97, 0.75, 0.83)
@@ -99,7 +99,7 @@ package enum LightColour: String, CaseIterable, Sendable {
 
     func rgb(jitteredBy source: inout RandomSource) -> SIMD3<Float> {
         let shift = SIMD3(source.uniform(), source.uniform(), source.uniform()) * 0.08 - 0.04
-        return centre * source.uniform(in: 0.92...1.03) + shift
+        return center * source.uniform(in: 0.92...1.03) + shift
     }
 }
 
@@ -145,16 +145,16 @@ extension Scene {
             }
         }
         for object in objects {
-            let centre = view.point(world: object.centre)
+            let center = view.point(world: object.center)
             let extent = object.halfExtent * view.scale
             switch object.shape {
-            case .box: canvas.box(centre: centre, halfExtent: extent, axis: view.level, colour: object.colour)
-            case .ball: canvas.ellipse(centre: centre, radii: extent, colour: object.colour, relief: 0.1)
+            case .box: canvas.box(center: center, halfExtent: extent, axis: view.level, color: object.color)
+            case .ball: canvas.ellipse(center: center, radii: extent, color: object.color, relief: 0.1)
             case .pole:
                 let half = SIMD2(0, object.halfExtent.y)
                 canvas.stroke(
-                    from: view.point(world: object.centre - half), to: view.point(world: object.centre + half),
-                    radii: (extent.x, extent.x), colour: object.colour, relief: 0.1)
+                    from: view.point(world: object.center - half), to: view.point(world: object.center + half),
+                    radii: (extent.x, extent.x), color: object.color, relief: 0.1)
             }
         }
     }

@@ -2,7 +2,7 @@ import Glibc
 
 // The C library takes other code for `sinf` and `cosf` on processors with other instructions, and their last bits
 // differ. In double precision they differ, too, but far below what is left after rounding to single precision, so
-// films are drawn alike on every machine.
+// videos are drawn alike on every machine.
 
 /// Sine of an angle in radians, rounded once.
 func sine(_ angle: Float) -> Float { Float(sin(Double(angle))) }

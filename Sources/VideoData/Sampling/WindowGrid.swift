@@ -1,5 +1,5 @@
-/// A length along a film, as people say it: `2s` or `48f`.
-package enum FilmSpan: Sendable, Equatable, Codable {
+/// A length along a video, as people say it: `2s` or `48f`.
+package enum VideoSpan: Sendable, Equatable, Codable {
     case seconds(Double)
     case frames(Int)
 
@@ -22,10 +22,10 @@ package enum FilmSpan: Sendable, Equatable, Codable {
 
     package static let form = "a number with its unit, such as 2s, 500ms, 1.5min or 48f"
 
-    /// Positions along a film are counted in shares of it, which must stay numbers.
+    /// Positions along a video are counted in shares of it, which must stay numbers.
     package static let leastSeconds = 0.001
 
-    /// Whether windows of this length can slide over a film.
+    /// Whether windows of this length can slide over a video.
     package var isUsable: Bool {
         switch self {
         case .seconds(let seconds): seconds >= Self.leastSeconds && seconds < 1e9
@@ -62,21 +62,21 @@ package enum FilmSpan: Sendable, Equatable, Codable {
     }
 }
 
-/// Windows that slide over a film, and the moments in them that a model looks at.
+/// Windows that slide over a video, and the moments in them that a model looks at.
 ///
-/// Positions are seconds or frames from the film's start. Window i is `[i·stride, i·stride + window)`. Moments lie on
-/// one grid for the whole film, `window / sampleCount` apart, so that overlapping windows share their frames: moment j
-/// is at `(j + ½) · step`, as in `FrameSampler.testIndices` for a film that is one window long. What is shown at a
+/// Positions are seconds or frames from the video's start. Window i is `[i·stride, i·stride + window)`. Moments lie on
+/// one grid for the whole video, `window / sampleCount` apart, so that overlapping windows share their frames: moment j
+/// is at `(j + ½) · step`, as in `FrameSampler.testIndices` for a video that is one window long. What is shown at a
 /// moment is the last frame that began before or at it.
 package struct WindowGrid: Sendable, Equatable, Codable {
-    package let unit: FilmSpan.Unit
+    package let unit: VideoSpan.Unit
     package let window: Double
     package let stride: Double
     /// Moments in a window; one more or less where the stride is no multiple of the step.
     package let sampleCount: Int
 
     /// - Precondition: window and stride have one unit and are positive; at least one sample.
-    package init(window: FilmSpan, stride: FilmSpan, sampleCount: Int) {
+    package init(window: VideoSpan, stride: VideoSpan, sampleCount: Int) {
         precondition(window.unit == stride.unit && window.isUsable && stride.isUsable && sampleCount >= 1, "no such windows")
         unit = window.unit
         self.window = window.count
@@ -109,22 +109,22 @@ package struct WindowGrid: Sendable, Equatable, Codable {
         return position < last * stride + window
     }
 
-    /// Start and end of window `index` in a film that is long enough.
+    /// Start and end of window `index` in a video that is long enough.
     package func bounds(ofWindow index: Int) -> (start: Double, end: Double) {
         let start = Double(index) * stride
         return (start, start + window)
     }
 
-    /// Whether the whole of window `index` is in a film, or part of a film, of length `end`.
+    /// Whether the whole of window `index` is in a video, or part of a video, of length `end`.
     package func isComplete(_ index: Int, at end: Double) -> Bool { bounds(ofWindow: index).end <= end + 1e-9 * max(1, end) }
 
-    /// The window that covers the end of a film of length `end`, where windows up to `count` do not.
+    /// The window that covers the end of a video of length `end`, where windows up to `count` do not.
     ///
-    /// It is moved back to end with the film, so that it is as long as the others; a shorter film is one window.
+    /// It is moved back to end with the video, so that it is as long as the others; a shorter video is one window.
     /// Windows with gaps between them stay where they are, and the last one may be cut.
     package func lastWindow(after count: Int, end: Double) -> (start: Double, end: Double)? {
         let covered = count == 0 ? 0 : bounds(ofWindow: count - 1).end
-        // Rounded time stamps make a film seem a little longer than it is.
+        // Rounded time stamps make a video seem a little longer than it is.
         guard count == 0 || covered < end - 0.01 * stride else { return nil }
         guard count > 0 else { return (0, end) }
         guard stride > window else { return (max(0, end - window), end) }

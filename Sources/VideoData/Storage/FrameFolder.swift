@@ -1,6 +1,6 @@
 import Files
 
-/// The frames of a film as pictures in a folder, as lists of frames name them: `walk/clip1/img_00001.jpg`, ….
+/// The frames of a video as pictures in a folder, as lists of frames name them: `walk/clip1/img_00001.jpg`, ….
 package struct FrameFolder {
     package let path: String
     /// Names in the order of the numbers in them.
@@ -25,7 +25,7 @@ package struct FrameFolder {
         do throws(FileError) {
             if isDirectory(path) {
                 found = try directoryEntries(path).filter { Self.isFrame($0) && isRegularFile(path.appendingPath($0)) }
-            } else if !fileExists(path), let (archive, name) = try StoredFilm.archive(in: path), !archive.contains(name) {
+            } else if !fileExists(path), let (archive, name) = try StoredVideo.archive(in: path), !archive.contains(name) {
                 found = archive.frameNames(in: name)
                 if found.isEmpty { return nil }
             } else {
@@ -42,17 +42,17 @@ package struct FrameFolder {
         }
     }
 
-    /// Whether a folder on the disk holds frames of one film: pictures, and neither films nor folders.
+    /// Whether a folder on the disk holds frames of one video: pictures, and neither videos nor folders.
     package static func isOne(_ path: String) -> Bool {
         guard let names = try? directoryEntries(path) else { return false }
         let shown = names.filter { $0.first != "." }
         return shown.contains(where: isFrame)
-            && !shown.contains { ClassFolders.isFilm($0) || !isFrame($0) && isDirectory(path.appendingPath($0)) }
+            && !shown.contains { ClassFolders.isVideo($0) || !isFrame($0) && isDirectory(path.appendingPath($0)) }
     }
 
     func path(ofFrame index: Int) -> String { path.appendingPath(names[index]) }
 
-    /// The colour frames in the order of their numbers. Optical flow, which some extractors put beside them, is no frame.
+    /// The color frames in the order of their numbers. Optical flow, which some extractors put beside them, is no frame.
     static func ordered(_ names: [String]) -> [String] {
         let frames = names.filter { name in !["flow_", "flow-", "flow."].contains(where: name.lowercased().hasPrefix) }
         return (frames.isEmpty ? names : frames).sorted(by: isBefore)

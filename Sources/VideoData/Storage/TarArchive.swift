@@ -22,7 +22,7 @@ package final class TarArchive: @unchecked Sendable {
         case sparse
     }
 
-    /// More films than any published set has, frame by frame.
+    /// More videos than any published set has, frame by frame.
     private static let memberLimit = 4_000_000
     /// Longest name, as the system has it.
     private static let nameLimit = 4096
@@ -99,7 +99,7 @@ package final class TarArchive: @unchecked Sendable {
         throw FileError(
             path: file.path,
             problem: .damaged(
-                reason: "is \(form)-compressed, so that single films cannot be read from it. Unpack it, or pack its files by `tar -cf videos.tar` without compression"))
+                reason: "is \(form)-compressed, so that single videos cannot be read from it. Unpack it, or pack its files by `tar -cf videos.tar` without compression"))
     }
 
     /// nil at the end: two blocks of zeros, one at the file's very end, or nothing more.
@@ -130,7 +130,7 @@ package final class TarArchive: @unchecked Sendable {
             path: path,
             problem: .damaged(
                 reason: offset == 0
-                    ? "is no tar archive. Name a folder of films, or an archive made by `tar -cf`"
+                    ? "is no tar archive. Name a folder of videos, or an archive made by `tar -cf`"
                     : "is no sound tar archive: no header where one is due, at byte \(offset). Fetch or pack it again"))
     }
 
@@ -169,7 +169,7 @@ package final class TarArchive: @unchecked Sendable {
         }
         guard let name = Self.plain(pending.name ?? header.name), name.count <= Self.nameLimit else { return }
         guard members.count < Self.memberLimit else {
-            throw FileError(path: path, problem: .damaged(reason: "has more than \(Self.memberLimit) members. Pack its films into several archives"))
+            throw FileError(path: path, problem: .damaged(reason: "has more than \(Self.memberLimit) members. Pack its videos into several archives"))
         }
         let isNew = members.updateValue(member, forKey: name) == nil
         if isNew, FrameFolder.isFrame(String(decoding: Self.last(name), as: UTF8.self)) {
@@ -226,7 +226,7 @@ package final class TarArchive: @unchecked Sendable {
         return nil
     }
 
-    /// Whether a film, a frame or any other file of that name is there.
+    /// Whether a video, a frame or any other file of that name is there.
     package func contains(_ name: String) -> Bool {
         // A sparse member is there: it is told when it is read.
         do throws(FileError) { return try range(Array(name.utf8)) != nil } catch { return true }

@@ -1,6 +1,6 @@
 /// Seconds from the first frame on for a stream of time stamps, none of which can be trusted.
 ///
-/// Times never go back. A stamp that is missing, or that jumps back or far ahead (as where films were joined, or a
+/// Times never go back. A stamp that is missing, or that jumps back or far ahead (as where videos were joined, or a
 /// transport stream's clock was set anew), is replaced by one frame's length after the last, and what follows counts
 /// from there. How far ahead is too far depends on the container, as in the `ffmpeg` program: only where clocks may be
 /// set anew can a stretch of minutes without a frame be anything but that.

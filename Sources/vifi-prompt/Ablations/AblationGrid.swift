@@ -14,9 +14,9 @@ import Files
 ///     at         its place on the axis, for a line instead of bars
 ///     series     the line that it belongs to
 ///     command    learn or bridge
-///     recipe     a recipe of the catalogue in place of the grid's own
+///     recipe     a recipe of the catalog in place of the grid's own
 ///     backbone   image or bridged: the CLIP to start from
-///     films      small: the pocket world's small set, also for bridge
+///     videos      small: the pocket world's small set, also for bridge
 package struct AblationGrid {
     package enum Start: String, CaseIterable {
         case image, bridged
@@ -27,7 +27,7 @@ package struct AblationGrid {
         package let at: Double?
         package let series: String?
         package let kind: RunKind
-        /// Of the catalogue; nil for the grid's own settings.
+        /// Of the catalog; nil for the grid's own settings.
         package let recipe: String?
         package let backbone: Start?
         package let needsSmallSet: Bool
@@ -47,7 +47,7 @@ package struct AblationGrid {
     package let axis: String
     package let cells: [Cell]
 
-    /// What grids of the catalogue begin with.
+    /// What grids of the catalog begin with.
     private static let heading = "Ablation: "
 
     /// - Throws: every fault of the grid and of the settings of its cells, together.
@@ -108,7 +108,7 @@ package struct AblationGrid {
             case "command": kind = self.kind(value, &faults)
             case "recipe": recipe = value.text(&faults)
             case "backbone": backbone = value.choice(of: Start.allCases.map(\.rawValue), &faults).flatMap(Start.init)
-            case "films": needsSmallSet = value.choice(of: ["small"], &faults) != nil
+            case "videos", "films": needsSmallSet = value.choice(of: ["small"], &faults) != nil
             default: settings.append((key, value))
             }
         }
@@ -141,13 +141,13 @@ package struct AblationGrid {
 }
 
 extension AblationGrid {
-    /// Those that come with the program, for the pocket world or for films of one's own.
+    /// Those that come with the program, for the pocket world or for videos of one's own.
     package static let names = ["components", "fusion", "prompt-sides", "depth", "tokens", "bridged", "shots"]
 
     /// A grid that is named by path, as `recipe list` has it, or by the last word of that.
     package static func named(_ name: String, forPocket: Bool) throws -> AblationGrid {
         if name.hasSuffix(".yaml") || name.contains("/") || fileExists(name) && !isDirectory(name) {
-            return try AblationGrid(path: RecipeCatalogue.path(of: name), name: Self.stem(of: name))
+            return try AblationGrid(path: RecipeCatalog.path(of: name), name: Self.stem(of: name))
         }
         guard names.contains(name) else { throw AblationError.unknown(name: name, nearest: name.nearest(among: names)) }
         return try AblationGrid(

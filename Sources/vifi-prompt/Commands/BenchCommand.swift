@@ -23,7 +23,7 @@ struct BenchCommand: ParsableCommand {
 
     struct Learn: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Steps of prompt learning: forward, backward, optimiser.")
+            abstract: "Steps of prompt learning: forward, backward, optimizer.")
         @OptionGroup var options: BenchOptions
         @OptionGroup var prompts: BenchPromptOptions
 
@@ -31,8 +31,8 @@ struct BenchCommand: ParsableCommand {
         var fixedFrames = false
 
         func validate() throws {
-            guard !(fixedFrames && options.films) else {
-                throw ValidationError("--films feeds each step from other films, --fixed-frames from the same clips: choose one.")
+            guard !(fixedFrames && options.videos) else {
+                throw ValidationError("--videos feeds each step from other videos, --fixed-frames from the same clips: choose one.")
             }
         }
 
@@ -45,7 +45,7 @@ struct BenchCommand: ParsableCommand {
 
     struct Bridge: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Steps of fine-tuning both towers: forward, backward, optimiser.")
+            abstract: "Steps of fine-tuning both towers: forward, backward, optimizer.")
         @OptionGroup var options: BenchOptions
         func run() throws { try options.run(BenchWork(.bridge)) }
     }
@@ -120,8 +120,8 @@ struct BenchOptions: ParsableArguments {
 
     @OptionGroup var memory: MemoryOptions
 
-    @Flag(help: "Feed the steps from films, read by one thread meanwhile, instead of from memory.")
-    var films = false
+    @Flag(help: "Feed the steps from videos, read by one thread meanwhile, instead of from memory.")
+    var videos = false
 
     @Flag(help: "Print JSON.")
     var json = false
@@ -143,11 +143,11 @@ struct BenchOptions: ParsableArguments {
         work.precision = try precision.resolved()
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
         Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")
-        let source = films ? try BenchFilms.stream(work, clips: (steps + 1) * clips) : nil
+        let source = videos ? try BenchVideos.stream(work, clips: (steps + 1) * clips) : nil
         defer { source?.stream.cancel() }
         let model = try BenchModel(work, pool: pool, budget: memory.budget(pool: pool, besides: work.packedWeightBytes), source: source?.clips)
         try memory.check(shortfall: model.memoryShortfall)
-        let report = try Bench(model: model, pool: pool, stepCount: steps, films: source?.time).run { step, seconds in
+        let report = try Bench(model: model, pool: pool, stepCount: steps, videos: source?.time).run { step, seconds in
             Console.note("step \(step): \(decimal(seconds, 3)) s")
         }
         if json { try Console.json(report) } else { Console.result(report.text) }

@@ -8,29 +8,29 @@ import Tensors
 import Training
 import VideoData
 
-/// Times reading films.
+/// Times reading videos.
 struct DecodeBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "decode",
-        abstract: "Reading films: all their frames, and evenly spaced ones as a clip has them.",
+        abstract: "Reading videos: all their frames, and evenly spaced ones as a clip has them.",
         discussion: """
               vifi-prompt bench decode
               vifi-prompt bench decode *.mp4 --threads 2
-              vifi-prompt bench decode --keep films
+              vifi-prompt bench decode --keep videos
 
-            Without films of your own it makes some: H.264, 340 × 256 pixels, 300 frames.
+            Without videos of your own it makes some: H.264, 340 × 256 pixels, 300 frames.
             """)
 
-    @Argument(help: ArgumentHelp("Films to read.", valueName: "film"))
-    var films: [String] = []
+    @Argument(help: ArgumentHelp("Videos to read.", valueName: "video"))
+    var videos: [String] = []
 
     @Option(help: "Frames of a clip.")
     var frames = 16
 
-    @Option(help: "Films that are read at the same time.")
+    @Option(help: "Videos that are read at the same time.")
     var threads = 1
 
-    @Option(help: ArgumentHelp("Leave the films that were made in this folder.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Leave the videos that were made in this folder.", valueName: "folder"))
     var keep: String?
 
     @Flag(help: "Print JSON.")
@@ -42,7 +42,7 @@ struct DecodeBench: ParsableCommand {
     }
 
     private struct Report: Encodable {
-        let films: Int
+        let videos: Int
         let frames: Int
         let threads: Int
         /// Of reading every frame.
@@ -53,9 +53,9 @@ struct DecodeBench: ParsableCommand {
     }
 
     func run() throws {
-        let folder = BenchFilms.Folder(keep: keep)
+        let folder = BenchVideos.Folder(keep: keep)
         defer { folder.remove() }
-        let paths = films.isEmpty ? try folder.make() : films
+        let paths = videos.isEmpty ? try folder.make() : videos
         let pool = WorkerPool(threadCount: threads)
         var counts = [Int]()
         let whole = try timed(paths, pool: pool) { path in
@@ -70,20 +70,20 @@ struct DecodeBench: ParsableCommand {
             try reader.frames(of: path, choosing: { sampler.testIndices(frameCount: $0) }, converting: transform.shrunk).count
         }
         let report = Report(
-            films: paths.count, frames: counts.reduce(0, +), threads: threads,
+            videos: paths.count, frames: counts.reduce(0, +), threads: threads,
             frames_per_second: Double(counts.reduce(0, +)) / whole.seconds, clips_per_second: Double(paths.count) / clips.seconds,
             peak_bytes: Machine.peakMemory)
         if json { return try Console.json(report) }
         Console.result(
             """
-            \(report.films) films, \(report.frames) frames, \(threads) at a time
+            \(report.videos) videos, \(report.frames) frames, \(threads) at a time
               every frame         \(ProgressReporter.decimal(report.frames_per_second, places: 0)) frames/s
               clips of \(frames) frames   \(ProgressReporter.decimal(report.clips_per_second, places: 1)) clips/s
               peak memory         \(ProgressReporter.decimal(Double(report.peak_bytes) / 1e9, places: 2)) GB
             """)
     }
 
-    /// The median of three passes over all films.
+    /// The median of three passes over all videos.
     private func timed(
         _ paths: [String], pool: WorkerPool, _ body: @escaping @Sendable (String) throws -> Int
     ) throws -> (seconds: Double, results: [Int]) {
@@ -103,11 +103,11 @@ struct DecodeBench: ParsableCommand {
     }
 }
 
-/// Films for benches: a pattern that moves over a still one, as hard to decode as a film of its size.
-enum BenchFilms {
-    static let filmCount = 8
+/// Videos for benches: a pattern that moves over a still one, as hard to decode as a video of its size.
+enum BenchVideos {
+    static let videoCount = 8
 
-    /// A folder for films that goes away again, unless somebody wants to keep it.
+    /// A folder for videos that goes away again, unless somebody wants to keep it.
     struct Folder {
         let path: String
         private let isKept: Bool
@@ -118,13 +118,13 @@ enum BenchFilms {
         }
 
         func make() throws -> [String] {
-            let names = (0..<BenchFilms.filmCount).map { "film-\($0).mp4" }
+            let names = (0..<BenchVideos.videoCount).map { "video-\($0).mp4" }
             try FolderMark.claim(path, FolderKind(name: "bench", entries: names))
-            Console.note("Making \(BenchFilms.filmCount) films of 300 frames in \(path).")
+            Console.note("Making \(BenchVideos.videoCount) videos of 300 frames in \(path).")
             return try names.enumerated().map { index, name in
-                let film = path.appendingPath(name)
-                try BenchFilms.write(film, seed: UInt64(index))
-                return film
+                let video = path.appendingPath(name)
+                try BenchVideos.write(video, seed: UInt64(index))
+                return video
             }
         }
 
@@ -133,8 +133,8 @@ enum BenchFilms {
 
     private static func write(_ path: String, seed: UInt64) throws {
         let (width, height) = (340, 256)
-        var source = RandomSource(seed: seed, purpose: .film)
-        // Coarse noise, so that neighbouring pixels belong together as in a picture of something.
+        var source = RandomSource(seed: seed, purpose: .video)
+        // Coarse noise, so that neighboring pixels belong together as in a picture of something.
         let noise = (0..<64 * 64).map { _ in Int(source.integer(below: 200)) }
         func value(_ x: Int, _ y: Int) -> Int {
             let (column, row) = (x >> 3, y >> 3)
@@ -163,10 +163,10 @@ enum BenchFilms {
         try writer.finish()
     }
 
-    /// Clips of films for a bench of the model, decoded and augmented by one thread ahead of their use.
+    /// Clips of videos for a bench of the model, decoded and augmented by one thread ahead of their use.
     static func stream(
         _ work: BenchWork, clips count: Int
-    ) throws -> (stream: ClipStream, clips: (Int) throws -> [Matrix], time: () -> Bench.FilmTime) {
+    ) throws -> (stream: ClipStream, clips: (Int) throws -> [Matrix], time: () -> Bench.VideoTime) {
         let folder = Folder(keep: nil)
         let paths = try folder.make()
         let entries = (0..<count).map { AnnotatedClip(path: paths[$0 % paths.count], label: 0) }
@@ -181,13 +181,13 @@ enum BenchFilms {
         let stream = loader.clips()
         return (
             stream, { count in try stream.next(count).compactMap { $0.views.first?.matrix } },
-            { Bench.FilmTime(decoding: reader.seconds, waiting: stream.waitingSeconds) }
+            { Bench.VideoTime(decoding: reader.seconds, waiting: stream.waitingSeconds) }
         )
     }
 }
 
-/// Reads films and adds up the processor time that it takes.
-private final class TimedReader: FilmReading {
+/// Reads videos and adds up the processor time that it takes.
+private final class TimedReader: VideoReading {
     private let reader = VideoFileReader()
     private let nanoseconds = Atomic<Int>(0)
 

@@ -9,25 +9,25 @@ import VideoData
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Makes the pocket world: films that play out actions, and a small CLIP that knows stills.",
-        subcommands: [Films.self, Pretrain.self, Table.self, Late.self, Report.self])
+        abstract: "Makes the pocket world: videos that play out actions, and a small CLIP that knows stills.",
+        subcommands: [Videos.self, Pretrain.self, Table.self, Late.self, Report.self])
 
-    struct Films: ParsableCommand {
+    struct Videos: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Draws both data sets as .mp4 files with lists and labels.",
-            discussion: "The other commands do this by themselves when they need the films.")
+            discussion: "The other commands do this by themselves when they need the videos.")
 
-        @Option(help: ArgumentHelp("Folder for the films.", valueName: "folder"))
+        @Option(help: ArgumentHelp("Folder for the videos.", valueName: "folder"))
         var output: String?
 
         func run() throws {
             let pool = WorkerPool()
-            for catalogue in [PocketCatalogue.large(), PocketCatalogue.small()] {
-                if let output { try PocketHome.claim(catalogue, root: output) }
-                let set = try PocketHome.dataSet(catalogue, root: output ?? PocketHome.dataRoot, pool: pool)
+            for catalog in [PocketCatalog.large(), PocketCatalog.small()] {
+                if let output { try PocketHome.claim(catalog, root: output) }
+                let set = try PocketHome.dataSet(catalog, root: output ?? PocketHome.dataRoot, pool: pool)
                 Console.result(
-                    "\(set.root): \(catalogue.classes.count) classes, \(catalogue.train.count) training and "
-                        + "\(catalogue.test.count) test films")
+                    "\(set.root): \(catalog.classes.count) classes, \(catalog.train.count) training and "
+                        + "\(catalog.test.count) test videos")
             }
         }
     }

@@ -63,7 +63,7 @@ enum Doctor {
     }
 
     static func findings() -> [Finding] {
-        processor + blas + films + ranks + memory + checkpoints + folders + environment
+        processor + blas + videos + ranks + memory + checkpoints + folders + environment
     }
 
     // MARK: Processor and libraries
@@ -113,7 +113,7 @@ enum Doctor {
         ]
     }
 
-    private static var films: [Finding] {
+    private static var videos: [Finding] {
         let absent = MediaLibrary.decoders.filter { !$0.isPresent }.map(\.name)
         let present = MediaLibrary.decoders.filter(\.isPresent).map(\.name).joined(separator: " ")
         let lacksAll = present.isEmpty
@@ -122,7 +122,7 @@ enum Doctor {
                 "FFmpeg", lacksAll ? .missing : absent.isEmpty ? .ok : .warn,
                 "libavcodec \(MediaLibrary.codecVersion), libavformat \(MediaLibrary.formatVersion), zimg \(MediaLibrary.zimgVersion); decodes \(lacksAll ? "nothing" : present)"
                     + (absent.isEmpty ? "" : ", not \(absent.joined(separator: " "))"),
-                remedy: absent.isEmpty ? nil : "Films in \(absent.joined(separator: ", ")) cannot be read: apt-get install libavcodec-extra")
+                remedy: absent.isEmpty ? nil : "Videos in \(absent.joined(separator: ", ")) cannot be read: apt-get install libavcodec-extra")
         ]
     }
 
@@ -165,7 +165,7 @@ enum Doctor {
                 return "\(path): \(backbone.parameterCount) parameters, sound"
             })
         }
-        result.append(bundled("Recipes", subject: "recipes") { "\($0): \(try RecipeCatalogue.all().count) recipes" })
+        result.append(bundled("Recipes", subject: "recipes") { "\($0): \(try RecipeCatalog.all().count) recipes" })
         do {
             let path = try PocketHome.bundledFile("Checkpoints/vocabulary/bpe_simple_vocab_16e6.txt.gz")
             do {

@@ -9,7 +9,7 @@ import WeightFiles
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Says what a CLIP, a prompt file, another file of weights or a film holds.",
+        abstract: "Says what a CLIP, a prompt file, another file of weights or a video holds.",
         discussion: """
               vifi-prompt inspect runs/learn/prompts/best.safetensors
               vifi-prompt inspect learn-adapter
@@ -22,7 +22,7 @@ struct InspectCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "A file of weights or prompts, a folder of Hugging Face, open_clip or PEFT, or a film; what the newest run learned by default.",
+            "A file of weights or prompts, a folder of Hugging Face, open_clip or PEFT, or a video; what the newest run learned by default.",
             valueName: "file"))
     var named: String?
 
@@ -64,24 +64,24 @@ struct InspectCommand: ParsableCommand {
 
     /// What the file holds, and why it cannot be used as what it claims to be.
     private func inspection(of file: String) throws -> (Inspection, problem: (any ReportableError)?) {
-        if FilmEndings.isFilm(file.lastPathComponent) { return (try film(file), nil) }
+        if VideoEndings.isVideo(file.lastPathComponent) { return (try video(file), nil) }
         do {
             return try weights(file)
         } catch let error as WeightFileError {
-            // A film without a film's ending is recognised as no file of weights.
+            // A video without a video's ending is recognized as no file of weights.
             switch error.problem {
-            case .headerLength, .unrecognised, .lookalike:
-                guard let film = try? film(file) else { throw error }
-                return (film, nil)
+            case .headerLength, .unrecognized, .lookalike:
+                guard let video = try? video(file) else { throw error }
+                return (video, nil)
             default: throw error
             }
         }
     }
 
-    private func film(_ file: String) throws -> Inspection {
-        let film = try openFilm(file)
-        var inspection = try Inspection(kind: .film, file: file)
-        inspection.film = Inspection.Film(film.info, warnings: film.warnings)
+    private func video(_ file: String) throws -> Inspection {
+        let video = try openVideo(file)
+        var inspection = try Inspection(kind: .video, file: file)
+        inspection.video = Inspection.Video(video.info, warnings: video.warnings)
         return inspection
     }
 

@@ -6,7 +6,7 @@ import WeightFiles
 /// What `inspect` found in a file, for people and for programs.
 struct Inspection: Encodable {
     enum Kind: String, Encodable {
-        case backbone, prompts, tensors, film
+        case backbone, prompts, tensors, video
         case classEmbeddings = "class embeddings"
     }
 
@@ -36,7 +36,7 @@ struct Inspection: Encodable {
         let activation: String
         let visionHeads: Int
         let textHeads: Int
-        let normalisation: String
+        let normalization: String
         let tokenizer: String
         /// Nil where the token table is missing.
         let vocabulary: Int?
@@ -61,7 +61,7 @@ struct Inspection: Encodable {
             architecture = checkpoint.architecture.summary
             parameters = checkpoint.parameterCount
             digest = survey.digest
-            normalisation = description.normalisation.name
+            normalization = description.normalization.name
             tokenizer = description.tokenizer.rawValue
             vocabulary = checkpoint.lacksTokens ? nil : checkpoint.architecture.vocabularySize
             contextLength = checkpoint.architecture.contextLength
@@ -92,7 +92,7 @@ struct Inspection: Encodable {
         let classes: [String]
         let frames: Int
         let fusion: String
-        let normalisation: String
+        let normalization: String
         let shots: Int?
         let seed: UInt64
         let metrics: [String: Double]
@@ -118,7 +118,7 @@ struct Inspection: Encodable {
             classes = header.classNames
             frames = header.frameCount
             fusion = header.fusion.rawValue
-            normalisation = header.normalisation.name
+            normalization = header.normalization.name
             shots = header.shots
             seed = header.seed
             metrics = header.metrics
@@ -127,7 +127,7 @@ struct Inspection: Encodable {
         }
     }
 
-    struct Film: Encodable {
+    struct Video: Encodable {
         let container: String
         let codec: String
         let pixelFormat: String
@@ -168,7 +168,7 @@ struct Inspection: Encodable {
     var knownRelease: String?
     var backbone: BackboneFacts?
     var prompts: Prompts?
-    var film: Film?
+    var video: Video?
     var metadata: [String: String]?
     var tensorCount: Int?
     var tensors: [Tensor]?
@@ -194,7 +194,7 @@ extension Inspection {
         if let knownRelease { rows.append(("known release", knownRelease)) }
         if let backbone { rows += backbone.rows }
         if let prompts { rows += prompts.rows }
-        if let film { rows += film.rows }
+        if let video { rows += video.rows }
         // What is understood is above. The words of other files are marked as theirs: a key may be called "kind".
         if backbone == nil, prompts == nil {
             rows += (metadata ?? [:]).sorted { $0.key < $1.key }.map { ("metadata.\($0.key)", $0.value) }
@@ -246,7 +246,7 @@ extension Inspection.BackboneFacts {
         [
             ("name", name), ("architecture", architecture), ("parameters", grouped(parameters)),
             ("digest", digest ?? "none without the token embeddings"),
-            ("layout", layout), ("activation", activation), ("heads", "\(visionHeads), text \(textHeads)"), ("normalisation", normalisation),
+            ("layout", layout), ("activation", activation), ("heads", "\(visionHeads), text \(textHeads)"), ("normalization", normalization),
             ("tokenizer", "\(tokenizer), \(vocabulary.map { "\(grouped($0)) tokens" } ?? "token embeddings missing"), context \(contextLength)"),
             ("logit scale", "\(logitScale)"), ("provenance", provenance),
         ]
@@ -276,7 +276,7 @@ extension Inspection.Prompts {
         }
         rows += [
             ("classes", classes.isEmpty ? "not named" : "\(classes.count): \(names)"),
-            ("frames", "\(frames), fusion \(fusion), normalisation \(normalisation)"),
+            ("frames", "\(frames), fusion \(fusion), normalization \(normalization)"),
         ]
         if toolVersion != nil { rows += [("shots", shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(seed)")] }
         rows += metrics.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
@@ -285,7 +285,7 @@ extension Inspection.Prompts {
     }
 }
 
-extension Inspection.Film {
+extension Inspection.Video {
     fileprivate var rows: [(String, String)] {
         var rows = [
             ("container", container), ("codec", "\(codec), \(pixelFormat)"), ("size", "\(width) × \(height)"),

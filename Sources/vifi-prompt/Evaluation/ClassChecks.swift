@@ -4,7 +4,7 @@ import Files
 import Training
 import VideoData
 
-/// Says what is odd about the classes of lists: one class alone, and classes that a list has no film of.
+/// Says what is odd about the classes of lists: one class alone, and classes that a list has no video of.
 func tellClassFaults(_ classes: ClassNames, _ lists: AnnotationList...) {
     if classes.count == 1 { Console.warning(DatasetWarning.oneClass(name: classes[0]).description) }
     for list in lists {

@@ -14,15 +14,15 @@ struct TestList {
     let sha256: String
 
     /// - Throws: `DatasetError` naming file and line, before anything is scored.
-    init(_ path: String, labels: String, films: FilmOptions, root: String?) throws {
-        try self.init(path, classes: ClassNames.readTold(labels), films: films, root: root)
+    init(_ path: String, labels: String, videos: VideoOptions, root: String?) throws {
+        try self.init(path, classes: ClassNames.readTold(labels), videos: videos, root: root)
     }
 
-    init(_ path: String, classes: ClassNames, films: FilmOptions, root: String?) throws {
+    init(_ path: String, classes: ClassNames, videos: VideoOptions, root: String?) throws {
         let list = try AnnotationList.read(path, root: root, classes: classes)
         for warning in list.warnings { Console.warning(warning.description) }
         tellClassFaults(classes, list)
-        try list.checkFiles(followsLinks: films.followLinks)
+        try list.checkFiles(followsLinks: videos.followLinks)
         self.init(list: list, classes: classes, sha256: try Digest.ofFile(path))
     }
 
@@ -39,7 +39,7 @@ extension TestList {
     static func refuseRepeats(_ lists: [TestList]) throws(DatasetError) {
         var seen: [String: String] = [:]
         for test in lists {
-            let lines = test.list.clips.map { "\($0.label) \(test.list.filmPath($0))" }.sortedBytewise().joined(separator: "\n")
+            let lines = test.list.clips.map { "\($0.label) \(test.list.videoPath($0))" }.sortedBytewise().joined(separator: "\n")
             let key = Digest.of("\(test.classes.digest)\n\(resolvedPath(test.list.root) ?? "")\n\(lines)")
             if let first = seen[key] { throw DatasetError(path: test.list.path, problem: .repeatedList(first: first)) }
             seen[key] = test.list.path
@@ -56,13 +56,13 @@ extension ClassNames {
     }
 }
 
-/// Scores test lists: the same models, films and settings for every `evaluate` command.
+/// Scores test lists: the same models, videos and settings for every `evaluate` command.
 struct EvaluationJob {
     /// What the evaluation is part of, as it is recorded: `list`, `zero-shot`, ….
     let evaluationProtocol: String
     /// Flags over a recipe: frames, fusion, views, template, faults to repeat.
     let settings: Recipe
-    let films: FilmOptions
+    let videos: VideoOptions
     let model: ModelOptions
     var anyBackbone = false
     /// Words around class names that the command line asks for: these go over everything.
@@ -111,7 +111,7 @@ struct EvaluationJob {
             ?? "a photo of a {}."
     }
 
-    /// Scores every film of a list.
+    /// Scores every video of a list.
     ///
     /// - Throws: `EvaluationStopped` after a signal, where signals only ask.
     func evaluate(_ test: TestList, with subject: Subject, title: String) throws -> Result {
@@ -122,7 +122,7 @@ struct EvaluationJob {
         let loader = try loader(of: test.list, for: subject, frameCount: frames)
         let clock = ContinuousClock()
         let start = clock.now
-        let progress = ProgressReporter(title, total: test.list.clips.count, unit: "films")
+        let progress = ProgressReporter(title, total: test.list.clips.count, unit: "videos")
         let predictions = try Evaluator(classifier).predictions(of: loader) { done in
             progress.show(done)
             if Interruption.isRequested {
@@ -143,14 +143,14 @@ struct EvaluationJob {
             setting: .init(
                 template: words, frames: frames, views: views.text,
                 fusion: (settings.fusion ?? subject.prompts?.header.fusion ?? .embedding).rawValue,
-                normalisation: settings.normalisation(insteadOf: subject.normalisation).name,
+                normalization: settings.normalization(insteadOf: subject.normalization).name,
                 precision: PrecisionChoice(subject.backbone.precision).rawValue, compat: Quirk.text(of: settings.compat ?? []),
                 seed: loader.seed),
             metrics: metrics, seconds: (clock.now - start) / .seconds(1), version: vifiPromptVersion)
         return Result(record: record, metrics: metrics, predictions: predictions, classes: test.classes)
     }
 
-    func classifier(of subject: Subject, classNames: [String]) throws -> VideoClassifier {
+    func classifier(of subject: Subject, classNames: [String]) throws -> CLIPClassifier {
         try subject.classifier(
             classNames: classNames, template: template(of: subject), fusion: settings.fusion, frameCount: frameCount(of: subject),
             keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
@@ -159,20 +159,20 @@ struct EvaluationJob {
     /// How pictures become what the model sees.
     func transform(for subject: Subject) -> ClipTransform {
         var transform = ClipTransform.Configuration()
-        settings.apply(to: &transform, own: subject.normalisation)
+        settings.apply(to: &transform, own: subject.normalization)
         return .testing(side: subject.backbone.architecture.imagePixels, crops: views.crops, transform)
     }
 
     /// Test clips in the order of their list.
     func loader(of list: AnnotationList, for subject: Subject, frameCount: Int) throws -> ClipLoader {
-        // All views of a film are in memory together: at 224 pixels these are 0.6 GB.
+        // All views of a video are in memory together: at 224 pixels these are 0.6 GB.
         guard views == .single || views.clips * views.crops * frameCount <= 1024 else {
             throw SettingsError.tooManyViews(views, frames: frameCount)
         }
-        var loading = films.loading(badVideoPolicy: settings.data.onBadVideo)
+        var loading = videos.loading(badVideoPolicy: settings.data.onBadVideo)
         settings.apply(toTests: &loading)
         return ClipLoader(
-            list: list, reader: films.reader.following(settings.pictures), sampler: settings.sampler(frameCount: frameCount),
+            list: list, reader: videos.reader.following(settings.pictures), sampler: settings.sampler(frameCount: frameCount),
             transform: transform(for: subject),
             seed: UInt64(settings.training.seed ?? 1), configuration: loading)
     }
@@ -182,13 +182,13 @@ struct EvaluationJob {
 struct EvaluationStopped: Error {}
 
 extension EvaluationRecord {
-    /// The settings that it was made with, for one view of each film.
+    /// The settings that it was made with, for one view of each video.
     package func settings() throws -> Recipe {
         var recipe = Recipe()
         recipe.template = setting.template
         recipe.data.frames = setting.frames
         recipe.fusion = Fusion(rawValue: setting.fusion)
-        recipe.model.normalisation = Recipe.Normalisation(rawValue: setting.normalisation)
+        recipe.model.normalization = Recipe.Normalization(rawValue: setting.normalization)
         // On another machine float32 has to do, which is said then.
         recipe.model.precision = PrecisionChoice(rawValue: setting.precision) == .bf16 ? .auto : .fp32
         recipe.training.seed = Int(exactly: setting.seed)

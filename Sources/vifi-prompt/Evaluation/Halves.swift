@@ -7,7 +7,7 @@ import VideoData
 
 /// The classes that are learned.
 enum BaseClasses: Equatable {
-    /// The half with more training films; of equally frequent classes those later in the list (methods 8.2).
+    /// The half with more training videos; of equally frequent classes those later in the list (methods 8.2).
     case frequent
     /// The first or second half of the names in alphabetical order; an odd class is base.
     case alphabetFirst, alphabetLast
@@ -25,7 +25,7 @@ extension BaseClasses: ExpressibleByArgument {
         }
     }
 
-    /// - Parameter train: films of all classes.
+    /// - Parameter train: videos of all classes.
     func split(_ train: TestList) throws -> BaseNovelSplit {
         let count = train.classes.count
         // Fewer than two classes are refused there.
@@ -56,10 +56,10 @@ struct HalvesOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A draw from the base classes. Repeated, one for each.", valueName: "list"))
     var baseTrain: [String] = []
 
-    @Option(help: ArgumentHelp("Test films of the base classes.", valueName: "list"))
+    @Option(help: ArgumentHelp("Test videos of the base classes.", valueName: "list"))
     var baseVal: String?
 
-    @Option(help: ArgumentHelp("Test films of the novel classes.", valueName: "list"))
+    @Option(help: ArgumentHelp("Test videos of the novel classes.", valueName: "list"))
     var novelVal: String?
 
     @Option(help: ArgumentHelp("Names of the base classes, numbered from 0.", valueName: "csv"))
@@ -92,7 +92,7 @@ struct HalvesOptions: ParsableArguments {
     /// - Parameters:
     ///   - shots: of the draws that are made here, or looked for in the folder.
     ///   - seeds: one for each draw; none where nothing is learned.
-    func read(films: FilmOptions, root: String?, shots: Int?, seeds: [Int]) throws -> Halves {
+    func read(videos: VideoOptions, root: String?, shots: Int?, seeds: [Int]) throws -> Halves {
         func file(_ given: String?, _ name: String) throws -> String {
             if let given { return given }
             let folder = halves ?? "."
@@ -100,9 +100,9 @@ struct HalvesOptions: ParsableArguments {
             return folder.appendingPath(name)
         }
         let labels = try file(baseLabels, "base-labels.csv")
-        let base = try TestList(file(baseVal, "base-val.txt"), labels: labels, films: films, root: root)
+        let base = try TestList(file(baseVal, "base-val.txt"), labels: labels, videos: videos, root: root)
         let novel = try TestList(
-            file(novelVal, "novel-val.txt"), labels: file(novelLabels, "novel-labels.csv"), films: films, root: root)
+            file(novelVal, "novel-val.txt"), labels: file(novelLabels, "novel-labels.csv"), videos: videos, root: root)
         if seeds.isEmpty { return Halves(base: base, baseLabels: labels, novel: novel, draws: []) }
         var draws = baseTrain
         if draws.isEmpty, let halves {
@@ -110,12 +110,12 @@ struct HalvesOptions: ParsableArguments {
             if made.allSatisfy(fileExists) { draws = made }
         }
         guard draws.isEmpty else {
-            let lists = try draws.map { try TestList($0, classes: base.classes, films: films, root: root) }
-            if !baseTrain.isEmpty, !films.allowances.allowRepeats { try TestList.refuseRepeats(lists) }
+            let lists = try draws.map { try TestList($0, classes: base.classes, videos: videos, root: root) }
+            if !baseTrain.isEmpty, !videos.allowances.allowRepeats { try TestList.refuseRepeats(lists) }
             return Halves(
                 base: base, baseLabels: labels, novel: novel,
                 draws: try draws.enumerated().map { index, path in
-                    let list = try TestList(path, classes: base.classes, films: films, root: root)
+                    let list = try TestList(path, classes: base.classes, videos: videos, root: root)
                     return Halves.Draw(
                         name: "s\(index + 1)", list: path, root: root, shots: nil, seed: index < seeds.count ? seeds[index] : index + 1,
                         clipCount: list.list.clips.count, sha256: list.sha256)
@@ -130,13 +130,13 @@ struct HalvesOptions: ParsableArguments {
 struct Halves {
     struct Draw {
         let name: String
-        /// Films to learn from, or to draw from.
+        /// Videos to learn from, or to draw from.
         var list: String
         let root: String?
         /// nil where the list is the draw.
         let shots: Int?
         let seed: Int
-        /// Films of the draw.
+        /// Videos of the draw.
         let clipCount: Int
         let sha256: String
     }
@@ -145,7 +145,7 @@ struct Halves {
     private(set) var baseLabels: String
     private(set) var novel: TestList
     private(set) var draws: [Draw]
-    /// All base films, where they are halved here and not in a file yet.
+    /// All base videos, where they are halved here and not in a file yet.
     private var pendingTrain: TestList?
 
     init(base: TestList, baseLabels: String, novel: TestList, draws: [Draw]) {
@@ -155,7 +155,7 @@ struct Halves {
         self.draws = draws
     }
 
-    /// Halves that are there, and draws by seed from all base films.
+    /// Halves that are there, and draws by seed from all base videos.
     init(base: TestList, baseLabels: String, novel: TestList, drawing list: String, root: String?, shots: Int, seeds: [Int]) throws {
         let sha256 = try Digest.ofFile(list)
         self.init(
@@ -176,15 +176,15 @@ struct Halves {
                 list: AnnotationList(path: list.list.path, root: list.list.root, clips: clips), classes: subset.names(of: list.classes),
                 sha256: Digest.of(AnnotationList.bytes(of: clips)))
         }
-        let films = try half(split.base, of: train, "base")
+        let videos = try half(split.base, of: train, "base")
         self.init(
             base: try half(split.base, of: val, "base"), baseLabels: "", novel: try half(split.novel, of: val, "novel"),
             draws: seeds.map {
                 Draw(
-                    name: "seed\($0)", list: "", root: films.list.root, shots: shots, seed: $0, clipCount: shots * films.classes.count,
-                    sha256: films.sha256)
+                    name: "seed\($0)", list: "", root: videos.list.root, shots: shots, seed: $0, clipCount: shots * videos.classes.count,
+                    sha256: videos.sha256)
             })
-        pendingTrain = films
+        pendingTrain = videos
     }
 
     /// What determines the numbers.
@@ -198,10 +198,10 @@ struct Halves {
 
     /// Writes down halves that were made here.
     mutating func keep(in folder: ProtocolFolder) throws {
-        guard let films = pendingTrain else { return }
+        guard let videos = pendingTrain else { return }
         base = try folder.write(base.list, base.classes, name: "base-val")
         novel = try folder.write(novel.list, novel.classes, name: "novel-val")
-        let train = try folder.write(films.list, films.classes, name: "base-train")
+        let train = try folder.write(videos.list, videos.classes, name: "base-train")
         baseLabels = folder.path.appendingPath("lists/base-train-labels.csv")
         for index in draws.indices { draws[index].list = train.list.path }
         pendingTrain = nil

@@ -55,7 +55,7 @@ struct LearnedSetting {
     /// How a method's models are scored.
     func job(_ method: LearningMethod) -> EvaluationJob {
         EvaluationJob(
-            evaluationProtocol: name, settings: recipe(method), films: learning.films, model: learning.model, anyBackbone: anyBackbone,
+            evaluationProtocol: name, settings: recipe(method), videos: learning.videos, model: learning.model, anyBackbone: anyBackbone,
             template: words, defaultFrames: 32, pool: pool)
     }
 

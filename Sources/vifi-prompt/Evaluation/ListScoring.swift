@@ -14,7 +14,7 @@ struct ListScoring {
     /// What determines the numbers besides lists and model.
     var inputs: [String: String] = [:]
     private var settings: Recipe
-    private let films: FilmOptions
+    private let videos: VideoOptions
     private let model: ModelOptions
     private let prompts: PromptOptions
     private let words: String?
@@ -22,32 +22,32 @@ struct ListScoring {
     private let pool: WorkerPool
 
     init(
-        name: String, lists: TestListOptions, films: FilmOptions, model: ModelOptions, prompts: PromptOptions, recipe: RecipeOptions,
+        name: String, lists: TestListOptions, videos: VideoOptions, model: ModelOptions, prompts: PromptOptions, recipe: RecipeOptions,
         test: TestOptions, seed: Int?, defaultFrames: Int
     ) throws {
         self.name = name
-        self.films = films
+        self.videos = videos
         self.model = model
         self.prompts = prompts
         self.defaultFrames = defaultFrames
         words = test.words
         pool = model.pool
         settings = try recipe.given { recipe in
-            films.apply(to: &recipe)
+            videos.apply(to: &recipe)
             test.apply(to: &recipe)
             recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
             recipe.training.seed = seed ?? recipe.training.seed
         }
         let namesPocket = lists.val == [CaptionOptions.pocketName] && lists.labels.isEmpty
-        tests = namesPocket ? [] : try lists.lists(settings, films: films, prompts: prompts.prompts)
+        tests = namesPocket ? [] : try lists.lists(settings, videos: videos, prompts: prompts.prompts)
         let model = try Selection(
             prompts: prompts.prompts, backbone: settings.model.checkpoint, namesData: !tests.isEmpty, newest: false)
         isPocket = namesPocket || model.isPocket
         if isPocket, model.isPocket { settings.model.checkpoint = try model.backbonePath() }
         if tests.isEmpty, !isPocket {
-            guard let run = model.run else { throw UnnamedError.noFilms }
+            guard let run = model.run else { throw UnnamedError.noVideos }
             settings = try model.settings(settings)
-            tests = [("test", try run.testList(films: films, pool: pool))]
+            tests = [("test", try run.testList(videos: videos, pool: pool))]
         }
     }
 
@@ -57,16 +57,16 @@ struct ListScoring {
     mutating func defaultViews(_ text: String) { settings.evaluation.views = settings.evaluation.views ?? Views(text) }
 
     /// Scores the test list of a pocket data set.
-    mutating func takePocket(_ catalogue: PocketCatalogue) throws {
-        let set = try PocketHome.dataSet(catalogue, pool: pool)
-        Console.note("This is the pocket world: drawn films in \(set.root). For your own pass --val LIST --labels CSV --backbone FILE.")
-        tests = [("test", try TestList(set.testList, labels: set.labels, films: films, root: nil))]
+    mutating func takePocket(_ catalog: PocketCatalog) throws {
+        let set = try PocketHome.dataSet(catalog, pool: pool)
+        Console.note("This is the pocket world: drawn videos in \(set.root). For your own pass --val LIST --labels CSV --backbone FILE.")
+        tests = [("test", try TestList(set.testList, labels: set.labels, videos: videos, root: nil))]
     }
 
     /// - Parameter drawn: makes the lists to score, where they are not those that were named.
     func run(_ output: ProtocolOutputOptions, drawn: ((ProtocolFolder) throws -> [(name: String, test: TestList)])? = nil) throws {
         let job = EvaluationJob(
-            evaluationProtocol: name, settings: settings, films: films, model: model, anyBackbone: prompts.anyBackbone,
+            evaluationProtocol: name, settings: settings, videos: videos, model: model, anyBackbone: prompts.anyBackbone,
             template: words, defaultFrames: defaultFrames, pool: pool)
         let subject = try job.subject(prompts: prompts.prompts)
         subject.warn(ofUnused: words)
@@ -94,7 +94,7 @@ struct ListScoring {
 
     /// A row a list, then the means.
     static func table(_ summary: ProtocolSummary) -> [[String]] {
-        var rows = [["list", "classes", "films", "top-1 %", "top-5 %", "mean of classes %"]]
+        var rows = [["list", "classes", "videos", "top-1 %", "top-5 %", "mean of classes %"]]
         func text(_ value: Double) -> String { ProgressReporter.decimal(value, places: 1) }
         for entry in summary.evaluations {
             let record = entry.evaluation
@@ -127,7 +127,7 @@ extension EvaluationJob {
     var settingInputs: [String: String] {
         [
             "number of views": views.text, "fusion": settings.fusion?.rawValue ?? "its own", "list of faults to repeat": Quirk.text(of: settings.compat ?? []),
-            "normalisation": settings.model.normalisation?.rawValue ?? "its own",
+            "normalization": settings.model.normalization?.rawValue ?? "its own",
             "precision": (model.precision ?? settings.model.precision ?? .fp32).rawValue, "seed": "\(settings.training.seed ?? 1)",
             "treatment of bad videos": (settings.data.onBadVideo ?? .fail).rawValue,
         ]

@@ -161,7 +161,7 @@ enum ProtocolError: ReportableError {
         case .stopped(let finished, let total, let resume):
             "stopped on request after \(finished) of \(total) parts, which are kept. Go on with: \(resume)"
         case .emptyHalf(let path, let half):
-            "\(path.escapedForDisplay): holds no film of a \(half) class. Check that lists and class names belong together."
+            "\(path.escapedForDisplay): holds no video of a \(half) class. Check that lists and class names belong together."
         case .tooFewClasses(let path, let classes, let asked):
             "\(path.escapedForDisplay): \(counted(classes, "class", "classes")) to draw from, \(asked) are asked for. Lower --classes-per-draw."
         case .unknownBaseClass(let path, let name, let nearest):

@@ -41,8 +41,8 @@ final class ProtocolRunner {
 
     /// What a plan is made from.
     private enum Cost {
-        /// - Parameter films: the first few, to be timed.
-        case scoring(method: LearningMethod, films: Int, few: TestList, job: EvaluationJob)
+        /// - Parameter videos: the first few, to be timed.
+        case scoring(method: LearningMethod, videos: Int, few: TestList, job: EvaluationJob)
         case learning(method: LearningMethod, plan: (_ timing: Bool) throws -> RunPlan)
     }
 
@@ -61,7 +61,7 @@ final class ProtocolRunner {
             sha256: test.sha256)
         parts.append(
             Part(
-                title: "scoring \(name), \(counted(test.list.clips.count, "film", "films"))",
+                title: "scoring \(name), \(counted(test.list.clips.count, "video", "videos"))",
                 work: Double(test.list.clips.count * job.views.clips * job.views.crops),
                 isFinished: fileExists(place.path.appendingPath(EvaluationFolder.recordName)),
                 run: { [self] in
@@ -74,7 +74,7 @@ final class ProtocolRunner {
                     ProtocolEntry(
                         name: name, method: method.rawValue, shots: shots, seed: seed, part: part, training: try model.training(),
                         evaluation: record))
-                }, cost: .scoring(method: method, films: test.list.clips.count, few: few, job: job)))
+                }, cost: .scoring(method: method, videos: test.list.clips.count, few: few, job: job)))
     }
 
     /// Adds a run that learns prompts or a backbone.
@@ -133,12 +133,12 @@ final class ProtocolRunner {
 
     // MARK: Planning
 
-    /// What all parts would cost: the first run of a method and the scoring of a few films are measured, the rest is
+    /// What all parts would cost: the first run of a method and the scoring of a few videos are measured, the rest is
     /// reckoned from the arithmetic.
     func plan() throws -> [[String]] {
         var speeds: [LearningMethod: Double] = [:]
-        var secondsPerFilm: [LearningMethod: Double] = [:]
-        var rows = [["part", "steps or films", "arithmetic", "memory", "time"]]
+        var secondsPerVideo: [LearningMethod: Double] = [:]
+        var rows = [["part", "steps or videos", "arithmetic", "memory", "time"]]
         var total = 0.0
         for part in parts {
             switch part.cost {
@@ -151,16 +151,16 @@ final class ProtocolRunner {
                 rows.append(
                     [part.title, counted(plan.work.steps, "step", "steps"), operations(plan.arithmetic.total), bytes(plan.memory.total),
                         ProgressReporter.time(seconds)])
-            case .scoring(let method, let films, let few, let job):
-                if secondsPerFilm[method] == nil {
+            case .scoring(let method, let videos, let few, let job):
+                if secondsPerVideo[method] == nil {
                     let subject = try job.subject(prompts: nil)
                     // The first time pays for fresh memory.
                     let timed = try (0..<2).map { _ in try job.evaluate(few, with: subject, title: "measuring").record.seconds }
-                    secondsPerFilm[method] = (timed.min() ?? 0) / Double(few.list.clips.count)
+                    secondsPerVideo[method] = (timed.min() ?? 0) / Double(few.list.clips.count)
                 }
-                let seconds = Double(films) * (secondsPerFilm[method] ?? 0)
+                let seconds = Double(videos) * (secondsPerVideo[method] ?? 0)
                 total += seconds
-                rows.append([part.title, counted(films, "film", "films"), "", "", ProgressReporter.time(seconds)])
+                rows.append([part.title, counted(videos, "video", "videos"), "", "", ProgressReporter.time(seconds)])
             }
         }
         return rows + [["in all", "", "", "", ProgressReporter.time(total)]]
@@ -204,7 +204,7 @@ final class ProtocolRunner {
 struct ProtocolLearning {
     let learning: ProtocolLearningOptions
     let model: ModelOptions
-    let films: FilmOptions
+    let videos: VideoOptions
     let memory: MemoryOptions
 
     var arguments: [String] {
@@ -217,8 +217,8 @@ struct ProtocolLearning {
         pass("--activation", model.activation?.rawValue)
         pass("--memory", memory.memory.map { "\($0.bytes)" })
         pass("--save-every", learning.saveEvery.map { "\($0)" })
-        if films.followLinks { result.append("--follow-links") }
-        return result + films.allowances.arguments
+        if videos.followLinks { result.append("--follow-links") }
+        return result + videos.allowances.arguments
     }
 
     /// The settings of a method: flags, over a recipe for this method or for any, over the setting's own.
@@ -226,15 +226,15 @@ struct ProtocolLearning {
     /// - Parameters:
     ///   - options: the recipe and single settings that the command line names.
     ///   - flags: what else it says.
-    ///   - own: the catalogue's name of the setting's own recipe.
+    ///   - own: the catalog's name of the setting's own recipe.
     func recipe(for method: LearningMethod, _ options: RecipeOptions, flags: (inout Recipe) -> Void, own: String) throws -> Recipe {
         var alone = options
         alone.recipe = nil
         var recipe = try alone.given(flags: flags)
         if let name = options.recipe {
-            var file = try Recipe(path: RecipeCatalogue.path(of: name))
+            var file = try Recipe(path: RecipeCatalog.path(of: name))
             if let kind = file.kind, kind != method.kind, method != .zeroShot {
-                // A recipe for the other method: only films and backbone are meant for this one.
+                // A recipe for the other method: only videos and backbone are meant for this one.
                 var rest = Recipe()
                 rest.data = file.data
                 rest.model = file.model
@@ -242,7 +242,7 @@ struct ProtocolLearning {
             }
             recipe = recipe.merged(over: file)
         }
-        recipe = recipe.merged(over: try Recipe(path: RecipeCatalogue.path(of: own)))
+        recipe = recipe.merged(over: try Recipe(path: RecipeCatalog.path(of: own)))
         if method == .fineTune { recipe.model.checkpoint = learning.fineTuneBackbone ?? recipe.model.checkpoint }
         if method != .fineTune { recipe.tuning = nil }
         if method == .fineTune { recipe.prompts = .init() }

@@ -10,9 +10,9 @@ struct ProtocolEntry: Codable {
     struct Training: Codable {
         /// Below the protocol's folder.
         var run: String
-        /// Of the films that were learned from.
+        /// Of the videos that were learned from.
         var listSha256: String
-        /// Over these films in whatever order: draws that are the same have the same.
+        /// Over these videos in whatever order: draws that are the same have the same.
         var drawSha256: String?
         var videos: Int
         var seconds: Double
@@ -128,7 +128,7 @@ struct ProtocolSummary: Codable {
         }
     }
 
-    /// Draws of a method that learned from the same films as an earlier one, by their numbers from 1 on.
+    /// Draws of a method that learned from the same videos as an earlier one, by their numbers from 1 on.
     func repeatedDraws(method: String, shots: Int? = nil) -> [Int] {
         var seen: Set<String> = []
         let draws = evaluations.filter { $0.method == method && $0.shots == shots && $0.part != "novel" }.map { $0.training?.drawSha256 }

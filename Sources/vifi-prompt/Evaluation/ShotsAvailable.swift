@@ -1,9 +1,9 @@
 import Training
 import VideoData
 
-/// How many films of each class there are to draw from.
+/// How many videos of each class there are to draw from.
 struct ShotsAvailable {
-    /// Of the classes that have films, ascending.
+    /// Of the classes that have videos, ascending.
     private let counts: [Int]
 
     init(_ list: AnnotationList, classes: ClassNames) {

@@ -1,8 +1,8 @@
 import ArgumentParser
 
-/// Films with captions, in place of films with classes.
+/// Videos with captions, in place of videos with classes.
 struct CaptionOptions: ParsableArguments {
-    /// What `--captions` takes for the films that come with the program.
+    /// What `--captions` takes for the videos that come with the program.
     static let pocketName = "pocket"
 
     @Option(

@@ -30,7 +30,7 @@ struct RecipeOptions: ParsableArguments {
         for assignment in assignments { try flagged.set(assignment) }
         // Written into a run's recipe, `./` would mean the run's folder.
         flagged.startOwnPaths(from: ".")
-        let file = try recipe.map { try Recipe(path: RecipeCatalogue.path(of: $0)) }
+        let file = try recipe.map { try Recipe(path: RecipeCatalog.path(of: $0)) }
         return flagged.merged(over: file ?? Recipe())
     }
 }
@@ -56,7 +56,7 @@ extension Recipe {
     }
 }
 
-/// The films, their labels and how they are looked at.
+/// The videos, their labels and how they are looked at.
 struct DataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Training clips: lines `path label`, labels counted from 0.", valueName: "list"))
     var train: String?
@@ -67,35 +67,35 @@ struct DataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label.", valueName: "csv"))
     var labels: String?
 
-    @OptionGroup var films: FilmOptions
+    @OptionGroup var videos: VideoOptions
 
     func apply(to recipe: inout Recipe) {
         recipe.data.train = train ?? recipe.data.train
         recipe.data.val = val ?? recipe.data.val
         recipe.data.labels = labels ?? recipe.data.labels
-        films.apply(to: &recipe)
+        videos.apply(to: &recipe)
     }
 
-    var root: String? { films.root }
-    var frames: Int? { films.frames }
-    var followLinks: Bool { films.followLinks }
-    var badVideoPolicy: BadVideoPolicy? { films.badVideoPolicy }
+    var root: String? { videos.root }
+    var frames: Int? { videos.frames }
+    var followLinks: Bool { videos.followLinks }
+    var badVideoPolicy: BadVideoPolicy? { videos.badVideoPolicy }
 }
 
-/// The films of lists that are named elsewhere, and how they are looked at.
-struct FilmOptions: ParsableArguments {
+/// The videos of lists that are named elsewhere, and how they are looked at.
+struct VideoOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Folder or tar archive that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
     var root: String?
 
     @Option(help: "Frames of a clip.")
     var frames: Int?
 
-    @Flag(help: "Allow lists to reach films outside the root through symbolic links.")
+    @Flag(help: "Allow lists to reach videos outside the root through symbolic links.")
     var followLinks = false
 
     @Option(
         name: .customLong("on-bad-video"),
-        help: ArgumentHelp("Films that cannot be decoded: fail (the default), skip, or replace by another of the list.", valueName: "policy"))
+        help: ArgumentHelp("Videos that cannot be decoded: fail (the default), skip, or replace by another of the list.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy?
 
     @OptionGroup var allowances: AllowanceOptions

@@ -39,13 +39,13 @@ struct MemoryOptions: ParsableArguments {
     /// - Throws: `TrainingError` where not even the least fits.
     func check(shortfall: Int) throws {
         guard let memory, shortfall > 0 else { return }
-        // A sixteenth of what is added goes to decoded films (`cacheBytes`), and sizes are rounded to pages.
+        // A sixteenth of what is added goes to decoded videos (`cacheBytes`), and sizes are rounded to pages.
         throw TrainingError.tooLittleMemory(bound: memory.bytes, needed: memory.bytes + shortfall / 15 * 16 + 8 << 20)
     }
 
-    /// Bytes for decoded films that training meets again and again.
+    /// Bytes for decoded videos that training meets again and again.
     var cacheBytes: Int { min(1 << 30, (memory?.bytes ?? .max) / 16) }
 
-    /// Bytes of films: the cache, clips waiting in the queue, and those in work.
-    func filmBytes(frameCount: Int, side: Int) -> Int { cacheBytes + 12 * frameCount * 3 * side * side * 4 }
+    /// Bytes of videos: the cache, clips waiting in the queue, and those in work.
+    func videoBytes(frameCount: Int, side: Int) -> Int { cacheBytes + 12 * frameCount * 3 * side * side * 4 }
 }

@@ -44,10 +44,10 @@ struct InitialPromptOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - asked: numbers of tokens and layers that the command line names. What only a recipe says gives way.
-    ///   - normalisation: of the run's pixels.
+    ///   - normalization: of the run's pixels.
     /// - Throws: `InitialPromptsError` where the file has other numbers; `ModelError` where it does not fit the backbone.
     func prompts(
-        for backbone: Backbone, asked: Recipe.Prompts, normalisation: PixelNormalisation
+        for backbone: Backbone, asked: Recipe.Prompts, normalization: PixelNormalization
     ) throws -> PromptSet<MutableMatrix>? {
         guard let path else { return nil }
         let name = path.escapedForDisplay
@@ -67,10 +67,10 @@ struct InitialPromptOptions: ParsableArguments {
         guard contradictions.isEmpty else { throw InitialPromptsError(path: path, contradictions: contradictions) }
         for note in file.notes + [found.replacedWordsNote].compactMap(\.self) { Console.note("\(name): \(note)") }
         let checked = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone)
-        if checked.header.normalisation != normalisation {
+        if checked.header.normalization != normalization {
             Console.warning(
-                "\(name): the prompts are used to pixels normalised as \(checked.header.normalisation.name), this run "
-                    + "normalises as \(normalisation.name). Set model.normalisation=\(checked.header.normalisation.name) to keep to theirs.")
+                "\(name): the prompts are used to pixels normalized as \(checked.header.normalization.name), this run "
+                    + "normalizes as \(normalization.name). Set model.normalization=\(checked.header.normalization.name) to keep to theirs.")
         }
         Console.note(
             "Starting from \(name): \(found.visionWords) of the vision tower, \(found.textWords) of the text tower")

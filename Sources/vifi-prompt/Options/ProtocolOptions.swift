@@ -26,22 +26,22 @@ struct TestListOptions: ParsableArguments {
     ///   - recipe: names a list where the command line does not.
     ///   - prompts: name the classes where nobody else does.
     /// - Returns: none where nobody named any: the pocket world is meant.
-    func lists(_ recipe: Recipe, films: FilmOptions, prompts: String? = nil) throws -> [(name: String, test: TestList)] {
+    func lists(_ recipe: Recipe, videos: VideoOptions, prompts: String? = nil) throws -> [(name: String, test: TestList)] {
         let paths = val.isEmpty ? [recipe.data.val].compactMap(\.self) : val
         let names = labels.isEmpty ? [recipe.data.labels].compactMap(\.self) : labels
         guard !(paths.isEmpty && names.isEmpty) else { return [] }
         if names.isEmpty, let learned = try EvaluationJob.learnedNames(prompts) {
             let titles = folderNames(paths)
-            return try paths.enumerated().map { (titles[$0], try TestList($1, classes: learned, films: films, root: recipe.data.root)) }
+            return try paths.enumerated().map { (titles[$0], try TestList($1, classes: learned, videos: videos, root: recipe.data.root)) }
         }
         guard !paths.isEmpty, let first = names.first else {
             throw SettingsError.incompleteData(missing: [paths.isEmpty ? "--val" : "--labels"])
         }
         let titles = folderNames(paths)
         let lists = try paths.enumerated().map { index, path in
-            (titles[index], try TestList(path, labels: names.count > 1 ? names[index] : first, films: films, root: recipe.data.root))
+            (titles[index], try TestList(path, labels: names.count > 1 ? names[index] : first, videos: videos, root: recipe.data.root))
         }
-        if !films.allowances.allowRepeats { try TestList.refuseRepeats(lists.map(\.1)) }
+        if !videos.allowances.allowRepeats { try TestList.refuseRepeats(lists.map(\.1)) }
         return lists
     }
 }

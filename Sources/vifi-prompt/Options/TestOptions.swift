@@ -1,7 +1,7 @@
 import ArgumentParser
 import CLIPModel
 
-/// How class names are worded and films are looked at in a test.
+/// How class names are worded and videos are looked at in a test.
 struct TestOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Words around a class name, with {} in its place.", valueName: "words"))
     var template: String?
@@ -9,7 +9,7 @@ struct TestOptions: ParsableArguments {
     @Flag(help: "Bare class names without a template, as the paper tests CLIP itself.")
     var namesOnly = false
 
-    @Option(help: ArgumentHelp("Clips in time × crops in space of each film, such as 4x3: 1 to 64 clips, 1 or 3 crops; 1x1 by default.", valueName: "views"))
+    @Option(help: ArgumentHelp("Clips in time × crops in space of each video, such as 4x3: 1 to 64 clips, 1 or 3 crops; 1x1 by default.", valueName: "views"))
     var views: Views?
 
     @Option(help: "How frames come together; the prompt file's way by default.")

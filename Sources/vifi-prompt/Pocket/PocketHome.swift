@@ -5,7 +5,7 @@ import Tensors
 import Training
 import VideoData
 
-/// Where the pocket world lies: its backbone comes with the program, its films are drawn on first use.
+/// Where the pocket world lies: its backbone comes with the program, its videos are drawn on first use.
 enum PocketHome {
     static let imageBackboneName = "pocket-clip.safetensors"
 
@@ -32,7 +32,7 @@ enum PocketHome {
         return roots + ["/usr/local/share/vifi-prompt", "/usr/share/vifi-prompt", "."]
     }
 
-    /// Folder of drawn films: `$VIFI_PROMPT_DATA`, else `vifi-prompt` in the user's cache folder.
+    /// Folder of drawn videos: `$VIFI_PROMPT_DATA`, else `vifi-prompt` in the user's cache folder.
     static var dataRoot: String {
         let environment = ProcessInfo.processInfo.environment
         if let root = environment["VIFI_PROMPT_DATA"], !root.isEmpty { return root }
@@ -40,41 +40,41 @@ enum PocketHome {
         return (environment["HOME"] ?? ".").appendingPath(".cache/vifi-prompt")
     }
 
-    /// Refuses a folder that somebody named and that holds something else than these films.
-    static func claim(_ catalogue: PocketCatalogue, root: String) throws {
-        let set = PocketDataSet(root: root.appendingPath(catalogue.name))
-        if !set.isComplete(for: catalogue) { try FolderMark.claim(set.root, FolderKind(name: "pocket-world", entries: set.entries)) }
+    /// Refuses a folder that somebody named and that holds something else than these videos.
+    static func claim(_ catalog: PocketCatalog, root: String) throws {
+        let set = PocketDataSet(root: root.appendingPath(catalog.name))
+        if !set.isComplete(for: catalog) { try FolderMark.claim(set.root, FolderKind(name: "pocket-world", entries: set.entries)) }
     }
 
-    /// The films of `catalogue`, drawn now unless they are there.
-    static func dataSet(_ catalogue: PocketCatalogue, root: String = dataRoot, pool: WorkerPool) throws -> PocketDataSet {
-        let set = PocketDataSet(root: root.appendingPath(catalogue.name))
-        if set.isComplete(for: catalogue) { return set }
+    /// The videos of `catalog`, drawn now unless they are there.
+    static func dataSet(_ catalog: PocketCatalog, root: String = dataRoot, pool: WorkerPool) throws -> PocketDataSet {
+        let set = PocketDataSet(root: root.appendingPath(catalog.name))
+        if set.isComplete(for: catalog) { return set }
         try createDirectory(set.root)
-        let count = catalogue.train.count + catalogue.test.count
-        Console.note("Drawing the \(count) films of \(catalogue.name) into \(set.root)")
-        let progress = FilmProgress(total: count)
+        let count = catalog.train.count + catalog.test.count
+        Console.note("Drawing the \(count) videos of \(catalog.name) into \(set.root)")
+        let progress = VideoProgress(total: count)
         try set.write(
-            catalogue, perform: { count, body in pool.parallelFor(count) { _, item in body(item) } }, report: { progress.advance() })
+            catalog, perform: { count, body in pool.parallelFor(count) { _, item in body(item) } }, report: { progress.advance() })
         progress.finish()
         return set
     }
 
-    /// The films of `catalogue` with lists of their captions beside them.
-    static func captionedSet(_ catalogue: PocketCatalogue, pool: WorkerPool) throws -> PocketDataSet {
-        let set = try dataSet(catalogue, pool: pool)
-        try set.writeCaptions(of: catalogue)
+    /// The videos of `catalog` with lists of their captions beside them.
+    static func captionedSet(_ catalog: PocketCatalog, pool: WorkerPool) throws -> PocketDataSet {
+        let set = try dataSet(catalog, pool: pool)
+        try set.writeCaptions(of: catalog)
         return set
     }
 }
 
 /// Unchecked Sendable: the lock guards the count and the reporter.
-private final class FilmProgress: @unchecked Sendable {
+private final class VideoProgress: @unchecked Sendable {
     private let lock = NSLock()
     private let reporter: ProgressReporter
     private var done = 0
 
-    init(total: Int) { reporter = ProgressReporter("films", total: total, unit: "films") }
+    init(total: Int) { reporter = ProgressReporter("videos", total: total, unit: "videos") }
 
     func advance() {
         lock.withLock {

@@ -2,24 +2,24 @@
 ///
 /// `docs/reproduce.md` says where each comes from and what it changes.
 package enum Quirk: String, Sendable, CaseIterable {
-    /// Pixels are normalised with ImageNet's constants, whatever the backbone was trained with (methods 1.6).
-    case imageNetNormalisation = "imagenet-normalisation"
+    /// Pixels are normalized with ImageNet's constants, whatever the backbone was trained with (methods 1.6).
+    case imageNetNormalization = "imagenet-normalization"
     /// Deep prompts are rounded to half precision in each forward pass (methods 1.2).
     case halfPrompts = "half-prompts"
-    /// Normalised pixels, token embeddings and text positions are rounded to half precision (methods 1.1).
+    /// Normalized pixels, token embeddings and text positions are rounded to half precision (methods 1.1).
     case halfInputs = "half-inputs"
-    /// Training never sees the last n mod k frames of a film of n frames, for k frames a clip (methods 1.6).
+    /// Training never sees the last n mod k frames of a video of n frames, for k frames a clip (methods 1.6).
     case unseenTail = "unseen-tail"
-    /// In training, films of fewer than k frames may end with frame 0 (methods 1.6).
+    /// In training, videos of fewer than k frames may end with frame 0 (methods 1.6).
     case wrappedFrames = "wrapped-frames"
-    /// Tests with several clips a film draw their frames by chance (methods 1.6).
+    /// Tests with several clips a video draw their frames by chance (methods 1.6).
     case randomViews = "random-views"
     /// Frames are not turned as the file asks, but left as they lie in it, as readers do that take no notice of the
     /// display matrix.
     case unturnedFrames = "unturned-frames"
     /// Videos of high dynamic range (PQ, HLG) are read as if they were SDR, as decord does.
     case unconvertedHDR = "unconverted-hdr"
-    /// The first optimiser step has rate 0 (methods 1.4).
+    /// The first optimizer step has rate 0 (methods 1.4).
     case idleFirstStep = "idle-first-step"
     /// The cosine counts from the first step, so the rate drops abruptly after the warm-up (methods 1.4).
     case unshiftedCosine = "unshifted-cosine"
@@ -34,6 +34,9 @@ package enum Quirk: String, Sendable, CaseIterable {
     /// All that the reference does when it trains and tests its own models. Bare names are not among them: they
     /// are how it tests CLIP. Nor are unturned frames: decord 0.6.0, which it reads videos with, turns them.
     package static let ofViFiCLIP = Set(allCases).subtracting([.bareNames, .unturnedFrames])
+
+    /// - Parameter name: also as older recipes spell it.
+    init?(named name: String) { self.init(rawValue: name == "imagenet-normalisation" ? Self.imageNetNormalization.rawValue : name) }
 
     /// What stands for `ofViFiCLIP`, and for no quirk.
     package static let groupName = "vifi-clip"
@@ -50,7 +53,7 @@ package enum Quirk: String, Sendable, CaseIterable {
     }
 }
 
-/// How often a film is looked at in a test: clips in time × crops in space.
+/// How often a video is looked at in a test: clips in time × crops in space.
 package struct Views: Sendable, Equatable {
     package let clips: Int
     package let crops: Int

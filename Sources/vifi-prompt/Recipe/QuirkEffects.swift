@@ -9,11 +9,11 @@ extension Recipe {
     package func repeats(_ quirk: Quirk) -> Bool { compat?.contains(quirk) ?? false }
 
     /// - Parameter own: what backbone or prompts were trained with.
-    package func normalisation(insteadOf own: PixelNormalisation) -> PixelNormalisation {
-        switch model.normalisation {
+    package func normalization(insteadOf own: PixelNormalization) -> PixelNormalization {
+        switch model.normalization {
         case .clip: .clip
         case .imagenet: .imageNet
-        case nil: repeats(.imageNetNormalisation) ? .imageNet : own
+        case nil: repeats(.imageNetNormalization) ? .imageNet : own
         }
     }
 
@@ -33,13 +33,13 @@ extension Recipe {
     package func sampler(frameCount: Int) -> FrameSampler {
         var sampler = FrameSampler(sampleCount: frameCount)
         sampler.missesTail = repeats(.unseenTail)
-        sampler.wrapsShortFilms = repeats(.wrappedFrames)
+        sampler.wrapsShortVideos = repeats(.wrappedFrames)
         return sampler
     }
 
-    /// - Parameter own: as in `normalisation(insteadOf:)`.
-    package func apply(to transform: inout ClipTransform.Configuration, own: PixelNormalisation) {
-        transform.normalisation = VideoData.Normalisation(normalisation(insteadOf: own))
+    /// - Parameter own: as in `normalization(insteadOf:)`.
+    package func apply(to transform: inout ClipTransform.Configuration, own: PixelNormalization) {
+        transform.normalization = VideoData.Normalization(normalization(insteadOf: own))
         transform.roundsToHalf = repeats(.halfInputs)
     }
 

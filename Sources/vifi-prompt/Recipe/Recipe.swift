@@ -59,7 +59,7 @@ package struct Recipe: RecipeSection {
 }
 
 extension Recipe {
-    package enum Normalisation: String, Sendable, CaseIterable {
+    package enum Normalization: String, Sendable, CaseIterable {
         case clip, imagenet
     }
 
@@ -67,15 +67,16 @@ extension Recipe {
         /// A backbone file.
         package var checkpoint: String?
         /// In place of the one that the backbone names.
-        package var normalisation: Normalisation?
+        package var normalization: Normalization?
         /// Of the large products; float32 where nil.
         package var precision: PrecisionChoice?
 
         package init() {}
 
         package static var fields: [RecipeField<Self>] {
-            [.text("checkpoint", \.checkpoint), .choice("normalisation", \.normalisation), .choice("precision", \.precision)]
+            [.text("checkpoint", \.checkpoint), .choice("normalization", \.normalization), .choice("precision", \.precision)]
         }
+        package static var formerKeys: [String: String] { ["normalisation": "normalization"] }
     }
 
     package struct Data: RecipeSection {
@@ -95,7 +96,7 @@ extension Recipe {
         package var frames: Int?
         /// Pixels; in place of the backbone's.
         package var side: Int?
-        /// What to do about films that cannot be read.
+        /// What to do about videos that cannot be read.
         package var onBadVideo: BadVideoPolicy?
 
         package init() {}
@@ -144,11 +145,11 @@ extension Recipe {
 
     package struct Training: RecipeSection {
         package var epochs: Int?
-        /// Optimiser steps, in place of epochs.
+        /// Optimizer steps, in place of epochs.
         package var steps: Int?
         /// Clips of a micro-batch.
         package var batchSize: Int?
-        /// Micro-batches of one optimiser step.
+        /// Micro-batches of one optimizer step.
         package var accumulationSteps: Int?
         package var learningRate: Double?
         package var warmupEpochs: Int?
@@ -197,24 +198,25 @@ extension Recipe {
     package struct Augmentation: RecipeSection {
         /// Chances for a whole clip.
         package var flip: Double?
-        package var colourJitter: Double?
-        package var grey: Double?
+        package var colorJitter: Double?
+        package var gray: Double?
         /// α of the Beta distribution of the share; 0 turns it off.
         package var mixup: Double?
         package var cutmix: Double?
         /// ε, spread over all classes.
         package var labelSmoothing: Double?
-        /// Crops of several sizes; the centre without.
+        /// Crops of several sizes; the center without.
         package var multiScale: Bool?
-        /// Training clips are seen as test clips are: the same frames and their centre in each epoch, nothing of the above.
+        /// Training clips are seen as test clips are: the same frames and their center in each epoch, nothing of the above.
         package var fixedFrames: Bool?
 
         package init() {}
 
+        package static var formerKeys: [String: String] { ["colour_jitter": "color_jitter", "grey": "gray"] }
         package static var fields: [RecipeField<Self>] {
             [
-                .number("flip", \.flip, 0...1), .number("colour_jitter", \.colourJitter, 0...1),
-                .number("grey", \.grey, 0...1), .number("mixup", \.mixup, 0...100),
+                .number("flip", \.flip, 0...1), .number("color_jitter", \.colorJitter, 0...1),
+                .number("gray", \.gray, 0...1), .number("mixup", \.mixup, 0...100),
                 .number("cutmix", \.cutmix, 0...100), .number("label_smoothing", \.labelSmoothing, 0...0.99),
                 .flag("multi_scale", \.multiScale), .flag("fixed_frames", \.fixedFrames),
             ]

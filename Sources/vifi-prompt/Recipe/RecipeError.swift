@@ -91,7 +91,7 @@ extension RecipeError.Problem {
             "'\(found.shortenedForDisplay)' is none of \(choices.joined(separator: ", "))."
                 + (found.nearest(among: choices).map { " Did you mean '\($0)'?" } ?? "")
         case .baseOutside(let path, let root):
-            "'\(path.shortenedForDisplay)' is outside of \(root.escapedForDisplay). A recipe stands only on its neighbours."
+            "'\(path.shortenedForDisplay)' is outside of \(root.escapedForDisplay). A recipe stands only on its neighbors."
         case .baseCycle(let path): "'\(path.shortenedForDisplay)' stands on this recipe itself."
         case .basesTooDeep(let limit): "more than \(limit) recipes stand on each other."
         }

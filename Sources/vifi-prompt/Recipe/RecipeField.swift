@@ -17,9 +17,13 @@ package struct RecipeField<Section> {
 package protocol RecipeSection: Sendable, Equatable {
     init()
     static var fields: [RecipeField<Self>] { get }
+    /// Other spellings of keys that recipes may have, and the keys that they stand for.
+    static var formerKeys: [String: String] { get }
 }
 
 extension RecipeSection {
+    package static var formerKeys: [String: String] { [:] }
+
     /// This section, with the values of `base` where this one has none.
     package func overlaid(on base: Self) -> Self {
         var result = base
@@ -29,7 +33,13 @@ extension RecipeSection {
 
     mutating func read(_ node: RecipeNode, _ faults: inout [RecipeError.Fault]) {
         let fields = Self.fields
-        for (key, value) in node.entries(&faults) {
+        var met: Set<String> = []
+        for (written, value) in node.entries(&faults) {
+            let key = Self.formerKeys[written] ?? written
+            guard met.insert(key).inserted else {
+                faults.append(value.fault(.duplicateKey))
+                continue
+            }
             if let field = fields.first(where: { $0.key == key }) {
                 field.read(value, &self, &faults)
             } else {

@@ -117,7 +117,7 @@ extension Recipe {
             let under = load(basePath, resolved: basePath, root: root, under: chain + [resolved], &faults)
             return recipe.merged(over: under)
         case .failure(let problem):
-            if chain.count < RecipePlace.baseLimit, let own = RecipeCatalogue.file(named: base), let basePath = resolvedPath(own),
+            if chain.count < RecipePlace.baseLimit, let own = RecipeCatalog.file(named: base), let basePath = resolvedPath(own),
                 basePath != resolved, !chain.contains(basePath)
             {
                 let under = load(

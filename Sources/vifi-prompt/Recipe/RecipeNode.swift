@@ -126,7 +126,7 @@ extension RecipeNode {
             guard let (text, _) = node.scalar("one of \(Quirk.names.joined(separator: ", "))", &faults) else { return nil }
             for part in text.split(separator: ",", omittingEmptySubsequences: false) {
                 let name = String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-                if let quirk = Quirk(rawValue: name) {
+                if let quirk = Quirk(named: name) {
                     quirks.insert(quirk)
                 } else if name == Quirk.groupName {
                     quirks.formUnion(Quirk.ofViFiCLIP)

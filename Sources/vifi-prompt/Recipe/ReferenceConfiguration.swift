@@ -9,7 +9,7 @@ package struct ReferenceConfiguration {
     package let recipe: Recipe
     /// Keys of the file that say nothing here, with the reason; in the order of the file.
     package let notTakenOver: [(key: String, reason: String)]
-    /// Clips of one optimiser step.
+    /// Clips of one optimizer step.
     package let effectiveBatch: Int
 
     /// - Parameters:
@@ -129,8 +129,8 @@ struct Draft {
     var accumulationSteps = 1
     var seed = 1024
     var labelSmoothing = 0.1
-    var colourJitter = 0.8
-    var grey = 0.2
+    var colorJitter = 0.8
+    var gray = 0.2
     var mixup = 0.8
     var cutmix = 1.0
     var clips = 1
@@ -166,8 +166,8 @@ struct Draft {
         recipe.training.accumulationSteps = accumulationSteps
         recipe.training.seed = seed
         recipe.augmentation.flip = 0.5
-        recipe.augmentation.colourJitter = colourJitter
-        recipe.augmentation.grey = grey
+        recipe.augmentation.colorJitter = colorJitter
+        recipe.augmentation.gray = gray
         recipe.augmentation.multiScale = true
         recipe.augmentation.labelSmoothing = labelSmoothing
         // Without MixUp the reference does not blend at all.

@@ -76,8 +76,8 @@ struct ReferenceKey {
 
     private static var augmentation: [ReferenceKey] {
         [
-            number("AUG.LABEL_SMOOTH", \.labelSmoothing, 0...0.99), number("AUG.COLOR_JITTER", \.colourJitter, 0...1),
-            number("AUG.GRAY_SCALE", \.grey, 0...1), number("AUG.MIXUP", \.mixup, 0...100),
+            number("AUG.LABEL_SMOOTH", \.labelSmoothing, 0...0.99), number("AUG.COLOR_JITTER", \.colorJitter, 0...1),
+            number("AUG.GRAY_SCALE", \.gray, 0...1), number("AUG.MIXUP", \.mixup, 0...100),
             number("AUG.CUTMIX", \.cutmix, 0...100),
             ReferenceKey(
                 name: "AUG.MIXUP_SWITCH_PROB",

@@ -11,11 +11,11 @@ enum ReportError: ReportableError, Equatable {
     case otherPrompts(path: String, evaluation: String)
     case otherList(list: String, evaluation: String)
     case noEvaluation(option: String)
-    case filmsGone(list: String, option: String)
+    case videosGone(list: String, option: String)
 
     var exitStatus: ExitStatus {
         switch self {
-        case .nothingFound, .noBackbone, .noEvaluation, .filmsGone: .missingInput
+        case .nothingFound, .noBackbone, .noEvaluation, .videosGone: .missingInput
         case .exists: .inputOutput
         case .tooManyFolders: .usage
         case .damaged: .badData
@@ -45,8 +45,8 @@ enum ReportError: ReportableError, Equatable {
             "\(list.escapedForDisplay): was changed since \(evaluation.escapedForDisplay) scored it. Put it back, or leave out --tsne."
         case .noEvaluation(let option):
             "\(option) needs an evaluation with predictions.jsonl; there is none. `vifi-prompt evaluate list --output FOLDER` makes one."
-        case .filmsGone(let list, let option):
-            "\(list.escapedForDisplay): neither it nor its films are there any more, so \(option) has nothing to look at."
+        case .videosGone(let list, let option):
+            "\(list.escapedForDisplay): neither it nor its videos are there any more, so \(option) has nothing to look at."
         }
     }
 }

@@ -8,7 +8,7 @@ import VideoData
 enum ReportFiles {
     /// The largest JSON and SVG that are read.
     private static let byteLimit = 64 << 20
-    /// Of predictions.jsonl: 400 classes and 20,000 films take 120 MB.
+    /// Of predictions.jsonl: 400 classes and 20,000 videos take 120 MB.
     private static let linesLimit = 1 << 30
     /// Of pictures that are put into the page as they are.
     static let pictureLimit = 8 << 20
@@ -48,8 +48,8 @@ enum ReportFiles {
 
     // MARK: Evaluations
 
-    /// A film that was scored; of `predictions.jsonl`.
-    struct Film: Decodable {
+    /// A video that was scored; of `predictions.jsonl`.
+    struct Video: Decodable {
         struct Guess: Decodable {
             let `class`: String
             let probability: Double
@@ -68,19 +68,19 @@ enum ReportFiles {
         var isWrong: Bool { label != predicted }
     }
 
-    /// Films that were taken for another class, in their order.
+    /// Videos that were taken for another class, in their order.
     ///
-    /// - Parameter count: of all films.
-    static func wrongFilms(_ path: String, count: Int) throws -> [Film] {
+    /// - Parameter count: of all videos.
+    static func wrongVideos(_ path: String, count: Int) throws -> [Video] {
         let bytes = try InputFile.contents(of: path, limit: linesLimit)
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)
         guard lines.count == count else {
-            throw ReportError.damaged(path: path, place: "line \(lines.count)", reason: "it ends after \(lines.count) of \(count) films")
+            throw ReportError.damaged(path: path, place: "line \(lines.count)", reason: "it ends after \(lines.count) of \(count) videos")
         }
-        var wrong: [Film] = []
+        var wrong: [Video] = []
         for (number, line) in lines.enumerated() {
-            let film = try decode(Film.self, Array(line), path: path, line: number + 1, snakeCase: true)
-            if film.isWrong { wrong.append(film) }
+            let video = try decode(Video.self, Array(line), path: path, line: number + 1, snakeCase: true)
+            if video.isWrong { wrong.append(video) }
         }
         return wrong
     }

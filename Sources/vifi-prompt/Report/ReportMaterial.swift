@@ -45,10 +45,10 @@ struct ReportEvaluation {
     let classes: [ReportFiles.ClassResult]
     let confusion: ConfusionTable?
     /// Nil without predictions.jsonl.
-    let wrong: [ReportFiles.Film]?
+    let wrong: [ReportFiles.Video]?
 
-    /// Where a film lies.
-    func filmPath(_ video: String) -> String { video.hasPrefix("/") ? video : record.root.appendingPath(video) }
+    /// Where a video lies.
+    func videoPath(_ video: String) -> String { video.hasPrefix("/") ? video : record.root.appendingPath(video) }
 }
 
 /// Everything that was found below some folders, in the order of their names.
@@ -97,14 +97,14 @@ struct ReportMaterial {
             + clusters.filter { isPocket($0.metrics.list.parentDirectory) }.map(\.name)
     }
 
-    /// Whether a folder holds films that this program drew: it says so itself, or lies where they are drawn, whatever it is called.
+    /// Whether a folder holds videos that this program drew: it says so itself, or lies where they are drawn, whatever it is called.
     private static func isPocket(_ root: String, _ classes: [String]?) -> Bool {
-        let catalogues: [PocketCatalogue] = [.small(), .large()]
-        if let catalogue = catalogues.first(where: { PocketDataSet(root: root).isComplete(for: $0) }) {
-            return classes.map { Set($0).isSubset(of: catalogue.classes.map(\.name)) } ?? true
+        let catalogs: [PocketCatalog] = [.small(), .large()]
+        if let catalog = catalogs.first(where: { PocketDataSet(root: root).isComplete(for: $0) }) {
+            return classes.map { Set($0).isSubset(of: catalog.classes.map(\.name)) } ?? true
         }
-        // The films may have been removed since.
-        return catalogues.contains { root == PocketHome.dataRoot.appendingPath($0.name) }
+        // The videos may have been removed since.
+        return catalogs.contains { root == PocketHome.dataRoot.appendingPath($0.name) }
     }
 
     /// Everything that is compared with the paper, by name.
@@ -214,14 +214,14 @@ struct ReportMaterial {
             guard videos == record.videos, classes.count == record.classes else {
                 throw ReportError.damaged(
                     path: classFile, place: "line \(classes.count + 1)",
-                    reason: "\(videos) films of \(classes.count) classes, \(EvaluationFolder.recordName) says \(record.videos) of \(record.classes)")
+                    reason: "\(videos) videos of \(classes.count) classes, \(EvaluationFolder.recordName) says \(record.videos) of \(record.classes)")
             }
         }
         let confusionFile = path.appendingPath(EvaluationFolder.confusionName)
         let read = fileExists(confusionFile) ? try ConfusionTable.read(confusionFile) : nil
         let confusion = read.map { ConfusionTable(source: title, names: $0.names, counts: $0.counts) }
-        let filmsFile = path.appendingPath(EvaluationFolder.predictionsName)
-        let wrong = fileExists(filmsFile) ? try ReportFiles.wrongFilms(filmsFile, count: record.videos) : nil
+        let videosFile = path.appendingPath(EvaluationFolder.predictionsName)
+        let wrong = fileExists(videosFile) ? try ReportFiles.wrongVideos(videosFile, count: record.videos) : nil
         evaluations.append(
             ReportEvaluation(name: title, path: path, record: record, classes: classes, confusion: confusion, wrong: wrong))
     }

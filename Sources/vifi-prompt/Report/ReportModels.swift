@@ -14,14 +14,14 @@ struct ReportModels {
 
     /// Embedded pictures that lie in the folders already.
     private static let pictureLimit = 24
-    /// Evaluations whose films are laid out anew.
+    /// Evaluations whose videos are laid out anew.
     private static let layoutLimit = 3
 
     // MARK: Attention
 
-    /// - Parameter films: whose maps are drawn now.
-    func attention(of films: [ReportFilms.WorstFilm]) throws -> ReportSection {
-        var blocks = try drawn(films)
+    /// - Parameter videos: whose maps are drawn now.
+    func attention(of videos: [ReportVideos.WorstVideo]) throws -> ReportSection {
+        var blocks = try drawn(videos)
         for picture in material.attention.prefix(Self.pictureLimit) {
             blocks.append(
                 ReportPage.figure(
@@ -33,45 +33,45 @@ struct ReportModels {
         return ReportSection("Attention maps", blocks)
     }
 
-    private func drawn(_ films: [ReportFilms.WorstFilm]) throws -> [HTML] {
+    private func drawn(_ videos: [ReportVideos.WorstVideo]) throws -> [HTML] {
         var blocks: [HTML] = []
-        var models: [Bytewise: (Subject, EvaluationJob, VideoClassifier)] = [:]
-        for entry in films {
+        var models: [Bytewise: (Subject, EvaluationJob, CLIPClassifier)] = [:]
+        for entry in videos {
             let evaluation = entry.evaluation
-            let film = entry.film
-            let path = evaluation.filmPath(film.video)
+            let video = entry.video
+            let path = evaluation.videoPath(video.video)
             guard fileExists(path) else {
-                blocks.append(.paragraph("\(film.video): the film is not there any more, so no map of it can be drawn.", "note"))
+                blocks.append(.paragraph("\(video.video): the video is not there any more, so no map of it can be drawn.", "note"))
                 continue
             }
             let (subject, job, classifier) = try models[evaluation.path] ?? model(of: evaluation)
             models[evaluation.path] = (subject, job, classifier)
             let transform = job.transform(for: subject)
             let names = evaluation.classes.map(\.name)
-            let views = [film.predicted, film.label].map { label in
+            let views = [video.predicted, video.label].map { label in
                 AttentionModel(
                     title: subject.backbone.displayName + (subject.prompts == nil ? "" : " with prompts"), classifier: classifier,
                     transform: transform, names: names, label: label, blocks: classifier.blockCount - 1, kind: .relevance, isByBlock: false)
             }
             do {
-                let reading = try SampledFilm(
+                let reading = try SampledVideo(
                     path: path, frameCount: classifier.frameCount, transforms: [transform],
                     sampler: job.settings.sampler(frameCount: classifier.frameCount))
                 let strip = reading.strip(of: try views.map { try $0.look(at: reading.clips[0], of: reading.size) })
                 blocks.append(
                     ReportPage.figure(
-                        try strip.png(), type: "image/png", words: "Relevance of places in \(film.video)",
-                        caption: "\(film.video): relevance in the last block for the class that it was taken for, \"\(film.predictedClass)\", and below for the "
-                            + "true one, \"\(film.class)\".", kind: "strip"))
+                        try strip.png(), type: "image/png", words: "Relevance of places in \(video.video)",
+                        caption: "\(video.video): relevance in the last block for the class that it was taken for, \"\(video.predictedClass)\", and below for the "
+                            + "true one, \"\(video.class)\".", kind: "strip"))
             } catch let error as VideoError {
-                blocks.append(.paragraph("\(film.video): \(error.description)", "note"))
+                blocks.append(.paragraph("\(video.video): \(error.description)", "note"))
             }
         }
         return blocks
     }
 
     /// The model of an evaluation, its settings and its classifier.
-    private func model(of evaluation: ReportEvaluation) throws -> (Subject, EvaluationJob, VideoClassifier) {
+    private func model(of evaluation: ReportEvaluation) throws -> (Subject, EvaluationJob, CLIPClassifier) {
         guard !evaluation.classes.isEmpty else { throw FileError(path: evaluation.path.appendingPath(EvaluationFolder.perClassName), problem: .missing) }
         let (subject, job) = try subject(of: evaluation)
         return (subject, job, try job.classifier(of: subject, classNames: evaluation.classes.map(\.name)))
@@ -80,11 +80,11 @@ struct ReportModels {
     /// The model that an evaluation was made with, or an error: another one would explain nothing.
     private func subject(of evaluation: ReportEvaluation) throws -> (Subject, EvaluationJob) {
         let record = evaluation.record.model
-        var films = try FilmOptions.parse([])
-        // The evaluation has seen these films, wherever they lie.
-        films.followLinks = true
+        var videos = try VideoOptions.parse([])
+        // The evaluation has seen these videos, wherever they lie.
+        videos.followLinks = true
         let job = EvaluationJob(
-            evaluationProtocol: evaluation.record.evaluationProtocol, settings: try evaluation.record.settings(), films: films, model: model,
+            evaluationProtocol: evaluation.record.evaluationProtocol, settings: try evaluation.record.settings(), videos: videos, model: model,
             template: evaluation.record.setting.template, pool: pool)
         let missing = ReportError.noBackbone(evaluation: evaluation.path, name: record.backbone, digest: record.backboneSha256)
         if let path = record.prompts {
@@ -105,7 +105,7 @@ struct ReportModels {
 
     // MARK: t-SNE
 
-    /// - Parameter computes: whether evaluated films are laid out now.
+    /// - Parameter computes: whether evaluated videos are laid out now.
     func layouts(computes: Bool) throws -> ReportSection {
         var blocks = try material.clusters.compactMap { entry -> HTML? in
             let file = entry.path.appendingPath("tsne.svg")
@@ -119,26 +119,26 @@ struct ReportModels {
             guard !different.isEmpty else { throw ReportError.noEvaluation(option: "--tsne") }
             for evaluation in different.prefix(Self.layoutLimit) { blocks.append(try layout(evaluation)) }
             if different.count > Self.layoutLimit {
-                blocks.append(.paragraph("The films of the first \(Self.layoutLimit) of \(different.count) evaluations are laid out.", "note"))
+                blocks.append(.paragraph("The videos of the first \(Self.layoutLimit) of \(different.count) evaluations are laid out.", "note"))
             }
         }
-        return ReportSection("Films in the plane (t-SNE)", blocks)
+        return ReportSection("Videos in the plane (t-SNE)", blocks)
     }
 
     private func figure(_ svg: String, _ metrics: TSNEReport, name: String) throws -> HTML {
-        let words = "\(metrics.films) films of \(metrics.clusters) classes, perplexity \(ProgressReporter.decimal(metrics.perplexity, places: 0)): V-measure "
+        let words = "\(metrics.videos) videos of \(metrics.clusters) classes, perplexity \(ProgressReporter.decimal(metrics.perplexity, places: 0)): V-measure "
             + "\(ProgressReporter.decimal(metrics.embedding.vMeasure, places: 3)) among the embeddings, "
             + "\(ProgressReporter.decimal(metrics.plane.vMeasure, places: 3)) in the plane."
         return ReportPage.figure(try ReportFiles.svg(svg), type: "image/svg+xml", words: "t-SNE, \(name). \(words)", caption: "\(name): \(words)")
     }
 
-    /// `viz tsne` of an evaluation's films, in a folder that goes again.
+    /// `viz tsne` of an evaluation's videos, in a folder that goes again.
     private func layout(_ evaluation: ReportEvaluation) throws -> HTML {
         let record = evaluation.record
-        guard fileExists(record.list) else { throw ReportError.filmsGone(list: record.list, option: "--tsne") }
+        guard fileExists(record.list) else { throw ReportError.videosGone(list: record.list, option: "--tsne") }
         guard try Digest.ofFile(record.list) == record.listSha256 else { throw ReportError.otherList(list: record.list, evaluation: evaluation.path) }
         let (subject, job) = try subject(of: evaluation)
-        let test = try TestList(record.list, classes: ClassNames(evaluation.classes.map(\.name)), films: job.films, root: record.root)
+        let test = try TestList(record.list, classes: ClassNames(evaluation.classes.map(\.name)), videos: job.videos, root: record.root)
         let folder = NSTemporaryDirectory().appendingPath("vifi-prompt-report-\(UUID().uuidString)")
         try createDirectory(folder)
         defer { removeTree(folder) }

@@ -59,13 +59,13 @@ struct ReportPage {
 
     /// - Parameters:
     ///   - words: for those who cannot see it.
-    ///   - film: a file of this machine that the caption leads to.
-    static func figure(_ bytes: [UInt8], type: String, words: String, caption: String, kind: String = "chart", film: String? = nil) -> HTML {
+    ///   - video: a file of this machine that the caption leads to.
+    static func figure(_ bytes: [UInt8], type: String, words: String, caption: String, kind: String = "chart", video: String? = nil) -> HTML {
         .element(
             "figure", [("class", kind)],
             [
                 .element("img", [("alt", words), ("src", "data:\(type);base64," + Data(bytes).base64EncodedString())]),
-                .element("figcaption", [], [.text(caption)] + (film.map { [.text(" "), link(toFile: $0, text: "Open the film")] } ?? [])),
+                .element("figcaption", [], [.text(caption)] + (video.map { [.text(" "), link(toFile: $0, text: "Open the video")] } ?? [])),
             ])
     }
 

@@ -78,7 +78,7 @@ struct ReportResults {
 
     private var evaluations: ReportTable {
         ReportTable(
-            "Evaluations", ["evaluation", "protocol", "films", "unreadable", "classes", "views", "top-1 %", "top-5 %", "mean of classes %", "macro F1 %"],
+            "Evaluations", ["evaluation", "protocol", "videos", "unreadable", "classes", "views", "top-1 %", "top-5 %", "mean of classes %", "macro F1 %"],
             material.evaluations.map { evaluation in
                 let record = evaluation.record
                 return .init([
@@ -106,11 +106,11 @@ struct ReportResults {
     private var clusters: ReportTable {
         ReportTable(
             "Clusters of k-means, k = classes",
-            ["t-SNE", "films", "classes", "space", "homogeneity", "completeness", "V-measure"],
+            ["t-SNE", "videos", "classes", "space", "homogeneity", "completeness", "V-measure"],
             material.clusters.flatMap { entry in
                 [("embeddings", entry.metrics.embedding), ("plane of t-SNE", entry.metrics.plane)].map { space, agreement in
                     .init(
-                        [.init(entry.name), Self.number(entry.metrics.films), Self.number(entry.metrics.clusters), .init(space)]
+                        [.init(entry.name), Self.number(entry.metrics.videos), Self.number(entry.metrics.clusters), .init(space)]
                             + [agreement.homogeneity, agreement.completeness, agreement.vMeasure].map {
                                 .init(ProgressReporter.decimal($0, places: 3), number: $0)
                             })
@@ -174,7 +174,7 @@ struct ReportResults {
     /// Only what was measured on a data set of the paper stands beside its numbers.
     func paper(_ tables: PaperTables, _ known: KnownDataSets) throws -> ReportSection {
         var blocks: [HTML] = []
-        // Of other films, by name.
+        // Of other videos, by name.
         var others: [String] = []
         func set(_ name: String, _ classes: some Sequence<String>, among columns: [String]) -> String? {
             let set = known.dataSet(ofClasses: classes).flatMap { columns.contains($0) ? $0 : nil }
@@ -194,7 +194,7 @@ struct ReportResults {
             let ours = grid.summary.cells.compactMap { cell in
                 cell.measures.first { $0.name == "last_top1" }.map { PaperTables.Ours(name: cell.name, figures: ["here": ($0.mean, $0.deviation)]) }
             }
-            blocks += tables.table("5", ours: ours, others: [("here", "Kinetics-400, these films")])
+            blocks += tables.table("5", ours: ours, others: [("here", "Kinetics-400, these videos")])
         }
         let protocolPaths = material.protocols.map { $0.path + "/" }
         for evaluation in material.evaluations where !protocolPaths.contains(where: { evaluation.path.startsWithBytes(of: $0) }) {

@@ -93,7 +93,7 @@ struct ReportSettings {
         for evaluation in material.evaluations {
             let record = evaluation.record
             let setting = record.setting
-            let words = "\(setting.frames) frames, \(setting.views) views, \(setting.fusion) fusion, \(setting.normalisation) pixels, \(setting.precision)"
+            let words = "\(setting.frames) frames, \(setting.views) views, \(setting.fusion) fusion, \(setting.normalization) pixels, \(setting.precision)"
                 + (setting.template.map { ", \"\($0)\"" } ?? "") + (["", Quirk.noneName].contains(setting.compat) ? "" : ", compat \(setting.compat)")
             rows.append(.init([.init(evaluation.name), .init(record.list), .init(record.root), .init(record.listSha256, kind: "digest"), .init(words)]))
         }
@@ -116,7 +116,7 @@ struct ReportSettings {
         if !material.evaluations.isEmpty {
             blocks.append(
                 ReportTable(
-                    "Scoring, without reading the model", ["evaluation", "films", "time", "films a second"],
+                    "Scoring, without reading the model", ["evaluation", "videos", "time", "videos a second"],
                     material.evaluations.map { evaluation in
                         let record = evaluation.record
                         let rate = record.seconds > 0 ? Double(record.videos) / record.seconds : nil
@@ -133,7 +133,7 @@ struct ReportSettings {
 
     private var runCosts: ReportTable {
         ReportTable(
-            "Runs", ["run", "learned numbers", "steps", "time", "of it in steps", "a step", "clips a second", "waiting for films %", "peak memory"],
+            "Runs", ["run", "learned numbers", "steps", "time", "of it in steps", "a step", "clips a second", "waiting for videos %", "peak memory"],
             material.runs.map { run in
                 let log = run.log
                 let steps = log.flatMap { $0.isByEpoch || $0.seconds <= 0 ? nil : $0.loss.count }

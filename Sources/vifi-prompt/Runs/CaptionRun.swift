@@ -10,7 +10,7 @@ struct RunTexts {
     let sequences: [[Int]]
     /// Of the test captions.
     var valSequences: [[Int]]?
-    /// The film of each caption; nil for classes.
+    /// The video of each caption; nil for classes.
     var videoOfCaption: [Int]?
 
     init(_ data: RunData, settings: Settings, prompts: PromptConfiguration, backbone: Backbone, tokenizer: any Tokenizer) throws {
@@ -80,14 +80,14 @@ extension LearningRun {
 extension RunData {
     /// What is learned from, in words.
     var amount: String {
-        captions.map { "\(counted($0.train.captions.count, "caption", "captions")) of \(counted($0.train.videos.count, "film", "films"))" }
+        captions.map { "\(counted($0.train.captions.count, "caption", "captions")) of \(counted($0.train.videos.count, "video", "videos"))" }
             ?? "\(train.clips.count) clips of \(classes.count) classes"
     }
 
-    /// What is written down of each list: its name, its bytes, and its films.
-    var lists: [(name: String, bytes: [UInt8], films: AnnotationList)] {
+    /// What is written down of each list: its name, its bytes, and its videos.
+    var lists: [(name: String, bytes: [UInt8], videos: AnnotationList)] {
         if let captions {
-            return [("train", captions.train.bytes, captions.train.films)] + (captions.val.map { [("val", $0.bytes, $0.films)] } ?? [])
+            return [("train", captions.train.bytes, captions.train.videoList)] + (captions.val.map { [("val", $0.bytes, $0.videoList)] } ?? [])
         }
         return [("train", AnnotationList.bytes(of: train.clips), train)] + (val.map { [("val", AnnotationList.bytes(of: $0.clips), $0)] } ?? [])
     }

@@ -75,7 +75,7 @@ struct FrozenRun {
         let (trainCount, valCount) = (train.roomCount, val?.roomCount ?? 0)
         let (total, all) = (trainCount + valCount, train.clipCount + (val?.clipCount ?? 0))
         Console.note(
-            "Fixed frames: training clips are seen as test clips are (the same frames, their centre; no flips, colours, MixUp or CutMix). "
+            "Fixed frames: training clips are seen as test clips are (the same frames, their center; no flips, colors, MixUp or CutMix). "
                 + (freezing.isWholeVision
                     ? "The vision tower has no prompts, so its features" : "What lies below the first vision prompts")
                 + " \(freezing.isWholeVision ? "are" : "is") computed once a clip: \(train.clipCount) training and "

@@ -19,9 +19,9 @@ struct LearningRun {
     var initialDigest: String?
     /// Seconds between two checkpoints.
     let saveInterval: Double
-    /// For decoded films that training meets again and again.
+    /// For decoded videos that training meets again and again.
     let cacheBytes: Int
-    /// Tokens of the test captions, and what turns these and the films into vectors; nil without captions.
+    /// Tokens of the test captions, and what turns these and the videos into vectors; nil without captions.
     var captionTest: (sequences: [[Int]], encoder: () -> PairEncoder)?
 
     /// An evaluation that a signal ended.
@@ -55,15 +55,15 @@ struct LearningRun {
         Interruption.install()
         var directory = try open(start, sequences: sequences)
         let path = directory.path
-        let found = try start.resumed.map { _ in try restore(task.optimiser, in: &directory) } ?? nil
+        let found = try start.resumed.map { _ in try restore(task.optimizer, in: &directory) } ?? nil
         var state = found?.state ?? TrainingState()
-        try shareStart(&state, task.optimiser, isResumed: start.resumed != nil)
+        try shareStart(&state, task.optimizer, isResumed: start.resumed != nil)
         let resume = resumeCommand(kind, path)
         let checkpoints = Checkpoints(run: path)
         var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: saveInterval)
-        // Films whose clips stay frozen are read once: there is no need to keep them, too.
-        let meetsFilmsAgain = freezing.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
-        let clips = trainingLoader(cacheBytes: meetsFilmsAgain ? cacheBytes : 0)
+        // Videos whose clips stay frozen are read once: there is no need to keep them, too.
+        let meetsVideosAgain = freezing.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
+        let clips = trainingLoader(cacheBytes: meetsVideosAgain ? cacheBytes : 0)
         clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         Console.note(
@@ -132,7 +132,7 @@ struct LearningRun {
         events.save = { reached, moment in
             state = reached
             try endEpoch(task, state: reached, moment: moment)
-            try keeper.save(reached, moment: moment, optimiser: task.optimiser, flush: { try directory.flushLogs() }, warn: warn)
+            try keeper.save(reached, moment: moment, optimizer: task.optimizer, flush: { try directory.flushLogs() }, warn: warn)
             // Small enough to be had at once, and of use before the run is finished.
             if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
         }

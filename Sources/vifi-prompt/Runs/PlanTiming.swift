@@ -115,20 +115,20 @@ struct PlanTiming {
                 loading.threadCount = 0
                 return loading
             }())
-        var films: [LoadedClip] = []
-        let reading = try Self.seconds { films = try loader.clips(at: Array(0..<count)).next(count) } / Double(count)
-        var classifier: VideoClassifier?
+        var videos: [LoadedClip] = []
+        let reading = try Self.seconds { videos = try loader.clips(at: Array(0..<count)).next(count) } / Double(count)
+        var classifier: CLIPClassifier?
         let making = Self.seconds { classifier = task.classifier(sequences: sequences) }
-        guard let classifier, !films.isEmpty else { return (0, 0) }
+        guard let classifier, !videos.isEmpty else { return (0, 0) }
         let stage: ClipStage = freezing == nil ? .pixels : .frozen
-        let pixels = films.flatMap { $0.views.map(\.matrix) }
+        let pixels = videos.flatMap { $0.views.map(\.matrix) }
         let views = freezing?.freeze(pixels) ?? pixels
         // The first call pays for fresh memory.
         var computing = try Self.seconds { _ = try classifier.logits(clips: views, stage: stage) }
         if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views, stage: stage) } }
         let preparing = freezingClip + reading / threads
         return (
-            making + Double(clips) * computing / Double(films.count) + Double(clips - room.testClips) * preparing,
+            making + Double(clips) * computing / Double(videos.count) + Double(clips - room.testClips) * preparing,
             Double(room.testClips) * preparing
         )
     }

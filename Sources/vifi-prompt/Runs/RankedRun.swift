@@ -12,7 +12,7 @@ extension LearningRun {
         let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
         try agreeOnInputs(sequences)
         var state = TrainingState()
-        try shareStart(&state, task.optimiser, isResumed: false)
+        try shareStart(&state, task.optimizer, isResumed: false)
         let clips = trainingLoader(cacheBytes: cacheBytes)
         clips.badVideos.restore(state.badVideos)
         Interruption.install()
@@ -63,16 +63,16 @@ extension LearningRun {
     }
 
     /// All go on from rank 0's state.
-    func shareStart(_ state: inout TrainingState, _ optimiser: Optimiser, isResumed: Bool) throws {
+    func shareStart(_ state: inout TrainingState, _ optimizer: Optimizer, isResumed: Bool) throws {
         guard group.count > 1 else { return }
         state = try group.told(value: state)
         let mustSend = try group.told(value: isResumed) || Ranks.places.get().hasSeveralProcessors
-        if mustSend { try share(optimiser, stepCount: state.optimiserSteps) }
+        if mustSend { try share(optimizer, stepCount: state.optimizerSteps) }
     }
 
-    private func share(_ optimiser: Optimiser, stepCount: Int) throws {
-        for (_, matrix) in optimiser.tensors { try group.broadcast(matrix) }
-        optimiser.restore(stepCount: stepCount)
+    private func share(_ optimizer: Optimizer, stepCount: Int) throws {
+        for (_, matrix) in optimizer.tensors { try group.broadcast(matrix) }
+        optimizer.restore(stepCount: stepCount)
     }
 
     /// After an epoch all ranks must hold the same numbers, down to the last bit.
@@ -80,8 +80,8 @@ extension LearningRun {
         guard group.count > 1, moment == .epoch || moment == .end else { return }
         try Ranks.tellWarnings()
         let places = try Ranks.places.get()
-        if places.hasSeveralProcessors { return try share(task.optimiser, stepCount: state.optimiserSteps) }
-        let digests = try group.gathered(value: task.optimiser.valueDigest())
+        if places.hasSeveralProcessors { return try share(task.optimizer, stepCount: state.optimizerSteps) }
+        let digests = try group.gathered(value: task.optimizer.valueDigest())
         guard let odd = digests.firstIndex(where: { $0 != digests[0] }) else { return }
         throw AgreedFailure(TrainingError.ranksDrifted(step: state.step, rank: odd, host: places.places[odd].host))
     }

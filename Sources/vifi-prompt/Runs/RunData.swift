@@ -11,7 +11,7 @@ struct RunData {
     let val: AnnotationList?
     /// SHA-256 over the training list that shots are drawn from.
     let sourceSHA256: String
-    /// What labels stand for where these are captions; there are no classes then, and `val` holds each film once.
+    /// What labels stand for where these are captions; there are no classes then, and `val` holds each video once.
     var captions: (train: CaptionList, val: CaptionList?)?
 
     /// - Throws: `DatasetError` naming list and line, before anything is trained.
@@ -25,7 +25,7 @@ struct RunData {
         }
     }
 
-    /// The lists in the run's folder, checked against the films that are there now.
+    /// The lists in the run's folder, checked against the videos that are there now.
     private init(resuming run: ResumedRun, settings: Settings, kind: RunKind, options: DataOptions) throws {
         if settings.isPocket { _ = try PocketHome.dataSet(kind == .bridge ? .large() : .small(), pool: settings.pool) }
         let split = run.path.appendingPath("split")
@@ -48,14 +48,14 @@ struct RunData {
     private init(settings: Settings, kind: RunKind, options: DataOptions) throws {
         var recipe = settings.recipe
         if settings.isPocket {
-            let catalogue: PocketCatalogue = kind == .bridge ? .large() : .small()
-            let set = try PocketHome.dataSet(catalogue, pool: settings.pool)
+            let catalog: PocketCatalog = kind == .bridge ? .large() : .small()
+            let set = try PocketHome.dataSet(catalog, pool: settings.pool)
             recipe.data.train = set.trainList
             recipe.data.val = set.testList
             recipe.data.labels = set.labels
             Console.note(
                 """
-                This is the pocket world: drawn films in \(set.root). For your own, pass --train LIST --val LIST \
+                This is the pocket world: drawn videos in \(set.root). For your own, pass --train LIST --val LIST \
                 --labels CSV and --backbone FILE.
                 """)
         }
@@ -69,7 +69,7 @@ struct RunData {
             let split = try FewShotSplit(of: all, shotCount: shots, classes: classes, seed: settings.seed)
             for warning in split.warnings { Console.warning(warning.description) }
             train = AnnotationList(path: all.path, root: all.root, clips: split.clips)
-            if !options.films.allowances.allowRepeats { try train.refuseRepeatedDraws() }
+            if !options.videos.allowances.allowRepeats { try train.refuseRepeatedDraws() }
         } else {
             train = all
         }
@@ -83,33 +83,33 @@ struct RunData {
             return list
         }
         guard let val else { return }
-        try options.films.allowances.check(train: all, validation: val, classes: classes)
+        try options.videos.allowances.check(train: all, validation: val, classes: classes)
     }
 
-    /// - Throws: where a film of a run that goes on is gone or another one.
+    /// - Throws: where a video of a run that goes on is gone or another one.
     private static func checkUnchanged(_ list: AnnotationList, name: String, split: String, options: DataOptions) throws {
         do {
             try list.checkFiles(followsLinks: options.followLinks)
         } catch {
             // Paths and lists are the run's own here: the usual remedies would break it.
             guard case .missingFiles(let first, let count, _, let root) = error.problem else { throw error }
-            throw RunError.filmsGone(first: root.appendingPath(first.first ?? ""), count: count, list: name)
+            throw RunError.videosGone(first: root.appendingPath(first.first ?? ""), count: count, list: name)
         }
         let before = split.appendingPath(RunDirectory.marksName(list: name))
         let marks = String(decoding: try InputFile.contents(of: before, limit: 1 << 30), as: UTF8.self)
-        if let film = FilmMarks(of: list).firstDifference(from: marks) {
-            throw RunError.filmChanged(path: list.root.appendingPath(film), list: name)
+        if let video = VideoMarks(of: list).firstDifference(from: marks) {
+            throw RunError.videoChanged(path: list.root.appendingPath(video), list: name)
         }
     }
 
-    /// Captions of films, new or of a run that goes on.
+    /// Captions of videos, new or of a run that goes on.
     private init(captionsOf settings: Settings, kind: RunKind, options: DataOptions, resumed: ResumedRun?) throws {
         var paths = (train: settings.recipe.data.captions, val: settings.recipe.data.valCaptions)
         if settings.isPocket {
             let set = try PocketHome.captionedSet(kind == .bridge ? .large() : .small(), pool: settings.pool)
             paths = (set.trainCaptions, paths.val ?? set.testCaptions)
             if resumed == nil {
-                Console.note("This is the pocket world: drawn films in \(set.root). For your own, pass --captions LIST and --backbone FILE.")
+                Console.note("This is the pocket world: drawn videos in \(set.root). For your own, pass --captions LIST and --backbone FILE.")
             }
         }
         func list(_ name: String, _ given: String?) throws -> CaptionList? {
@@ -117,24 +117,24 @@ struct RunData {
                 guard let record = resumed.record.lists[name] else { return nil }
                 let split = resumed.path.appendingPath("split")
                 let list = try CaptionList.read(split.appendingPath("\(name).csv"), root: record.root)
-                try Self.checkUnchanged(list.films, name: name, split: split, options: options)
+                try Self.checkUnchanged(list.videoList, name: name, split: split, options: options)
                 return list
             }
             guard let given else { return nil }
             let list = try CaptionList.read(given, root: settings.recipe.data.root)
             for warning in list.warnings { Console.warning(warning.description) }
-            try list.films.checkFiles(followsLinks: options.followLinks)
+            try list.videoList.checkFiles(followsLinks: options.followLinks)
             return list
         }
         guard let train = try list("train", paths.train) else { throw RunError.notARun(path: resumed?.path ?? "") }
         let val = try list("val", paths.val)
-        if let val, resumed == nil, !options.films.allowances.allowSharedVideos {
-            try ListChecks(train: train.films, validation: val.films).refuseSharedVideos()
+        if let val, resumed == nil, !options.videos.allowances.allowSharedVideos {
+            try ListChecks(train: train.videoList, validation: val.videoList).refuseSharedVideos()
         }
         captions = (train, val)
         classes = ClassNames([])
         self.train = train.pairs
-        self.val = val?.films
+        self.val = val?.videoList
         sourceSHA256 = Digest.of(train.bytes)
     }
 

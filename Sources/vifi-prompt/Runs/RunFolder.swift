@@ -24,14 +24,14 @@ extension LearningRun {
         }
     }
 
-    /// Goes back to the newest sound checkpoint: the optimiser, the logs, and the state that is returned; nil
+    /// Goes back to the newest sound checkpoint: the optimizer, the logs, and the state that is returned; nil
     /// where there is none.
     func restore(
-        _ optimiser: Optimiser, in directory: inout RunDirectory
+        _ optimizer: Optimizer, in directory: inout RunDirectory
     ) throws -> (state: TrainingState, path: String)? {
         let checkpoints = Checkpoints(run: directory.path)
         directory.sweep()
-        let found = try checkpoints.restore(into: optimiser) { path, reason in
+        let found = try checkpoints.restore(into: optimizer) { path, reason in
             Console.warning("\(path.escapedForDisplay) is damaged (\(reason)): the one before it is looked at.")
         }
         try directory.cutLogs(to: found?.state.logBytes ?? [:])
@@ -53,12 +53,12 @@ extension LearningRun {
             ranks: group.count > 1 ? Ranks.places.get().places.map(\.host) : [])
         let labels = data.captions == nil ? try directory.writeSplit("labels.csv", text: data.classes.text) : ""
         var lists: [String: RunRecord.List] = [:]
-        for (name, bytes, films) in data.lists {
+        for (name, bytes, videos) in data.lists {
             let file = name + (data.captions == nil ? ".txt" : ".csv")
             let digest = try directory.writeSplit(file, bytes: bytes)
-            let marks = try directory.writeSplit(RunDirectory.marksName(list: name), text: FilmMarks(of: films).text)
+            let marks = try directory.writeSplit(RunDirectory.marksName(list: name), text: VideoMarks(of: videos).text)
             lists[name] = .init(
-                sha256: digest, root: films.root, filmsSHA256: marks, sourceSHA256: name == "train" ? data.sourceSHA256 : digest)
+                sha256: digest, root: videos.root, videosSHA256: marks, sourceSHA256: name == "train" ? data.sourceSHA256 : digest)
         }
         var record = try RunRecord(
             kind: kind.rawValue, arguments: arguments, workingDirectory: currentDirectory,

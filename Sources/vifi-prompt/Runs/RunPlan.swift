@@ -42,7 +42,7 @@ struct RunPlan: Encodable {
         let evaluation: Int
         /// What is computed once a clip, where frames are the same in every epoch.
         let frozenClips: Int
-        /// Clips that are read ahead, and decoded films that are kept.
+        /// Clips that are read ahead, and decoded videos that are kept.
         let clips: Int
         let program: Int
         let total: Int
@@ -133,7 +133,7 @@ struct RunPlan: Encodable {
         memory = try Self.memory(
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
             taskBytes: taskBytes, frozenBytes: (room.clips + room.testClips) * (freezing?.clipBytes ?? 0),
-            keepsFilms: room.clips < clipCount)
+            keepsVideos: room.clips < clipCount)
         communication = Communication(bytesPerStep: 4 * task.sharedCount)
         storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
         time = isTimed
@@ -182,7 +182,7 @@ struct RunPlan: Encodable {
     /// - Parameter taskBytes: of the task's matrices, as they were allocated.
     private static func memory(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int,
-        taskBytes: Int, frozenBytes: Int, keepsFilms: Bool
+        taskBytes: Int, frozenBytes: Int, keepsVideos: Bool
     ) throws -> Memory {
         let architecture = run.backbone.architecture
         let weights = 4 * run.backbone.parameterCount
@@ -201,21 +201,21 @@ struct RunPlan: Encodable {
         let loading = ClipLoader.Configuration()
         let waiting = min(loading.queuedClipCount + loading.threadCount, run.data.train.clips.count)
         // A batch is held as pixels and as matrices, and blending takes a copy.
-        let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (keepsFilms ? try keptBytes(run) : 0)
+        let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (keepsVideos ? try keptBytes(run) : 0)
         let total = backbone + learning + activations + evaluation + frozenBytes + clips + programBytes
         return Memory(
             backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, frozenClips: frozenBytes, clips: clips,
             program: programBytes, total: total, available: Machine.availableMemory)
     }
 
-    /// Decoded frames that stay in memory, judged by the first film.
+    /// Decoded frames that stay in memory, judged by the first video.
     private static func keptBytes(_ run: LearningRun) throws -> Int {
         let list = run.data.train
         guard let first = list.clips.first else { return 0 }
         let transform = run.settings.trainingTransform(for: run.backbone)
         var frameCount = 0
         let frame = try run.reader.frames(
-            of: list.filmPath(first),
+            of: list.videoPath(first),
             choosing: { count in
                 frameCount = count
                 return [0]

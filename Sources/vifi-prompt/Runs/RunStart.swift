@@ -115,8 +115,8 @@ extension LearningCommand {
         try command.learn(.resumed(resumed))
     }
 
-    /// Draws the pocket world's films on one rank, where they are needed and not there; the others wait.
-    func drawPocketFilms(_ settings: () throws -> Settings) throws {
+    /// Draws the pocket world's videos on one rank, where they are needed and not there; the others wait.
+    func drawPocketVideos(_ settings: () throws -> Settings) throws {
         guard Ranks.group.count > 1 else { return }
         try Ranks.group.agreed {
             let settings = try settings()
@@ -141,7 +141,7 @@ struct ResumedRun {
         let configuration = path.appendingPath("config.yaml")
         guard try Digest.ofFile(configuration) == record.configurationSHA256 else { throw RunError.changed(file: configuration) }
         let lists = record.lists.flatMap { name, list in
-            [(record.fileName(list: name), list.sha256), (RunDirectory.marksName(list: name), list.filmsSHA256)]
+            [(record.fileName(list: name), list.sha256), (RunDirectory.marksName(list: name), list.videosSHA256)]
         }
         let labels = record.hasCaptions == true ? [] : [("labels.csv", record.labelsSHA256)]
         for (file, digest) in labels + lists {
@@ -222,8 +222,8 @@ enum RunError: ReportableError, Equatable {
     case notARun(path: String)
     case otherKind(path: String, kind: String)
     case changed(file: String)
-    case filmChanged(path: String, list: String)
-    case filmsGone(first: String, count: Int, list: String)
+    case videoChanged(path: String, list: String)
+    case videosGone(first: String, count: Int, list: String)
     case otherTokens
     case otherInGroup(path: String, input: String)
     /// - Parameter setting: what differs, and how.
@@ -234,9 +234,9 @@ enum RunError: ReportableError, Equatable {
 
     var exitStatus: Files.ExitStatus {
         switch self {
-        case .notARun, .noneUnfinished, .noneFinished, .filmsGone: .missingInput
+        case .notARun, .noneUnfinished, .noneFinished, .videosGone: .missingInput
         case .otherKind: .usage
-        case .changed, .filmChanged, .otherTokens, .otherInGroup, .otherSettings, .otherBackbone: .badConfiguration
+        case .changed, .videoChanged, .otherTokens, .otherInGroup, .otherSettings, .otherBackbone: .badConfiguration
         }
     }
 
@@ -249,11 +249,11 @@ enum RunError: ReportableError, Equatable {
         case .changed(let file):
             "\(file.escapedForDisplay): was changed after the run began; a resumed run must end as if it had never stopped. "
                 + "Put it back, or start a new run with the changed file."
-        case .filmChanged(let path, let list):
-            "\(path.escapedForDisplay): this film of the \(list.escapedForDisplay) list is another one than when the run began. "
+        case .videoChanged(let path, let list):
+            "\(path.escapedForDisplay): this video of the \(list.escapedForDisplay) list is another one than when the run began. "
                 + "Put it back, or start a new run."
-        case .filmsGone(let first, let count, let list):
-            "\(first.escapedForDisplay): \(count == 1 ? "this film" : "this and \(count - 1) more films") of the "
+        case .videosGone(let first, let count, let list):
+            "\(first.escapedForDisplay): \(count == 1 ? "this video" : "this and \(count - 1) more videos") of the "
                 + "\(list.escapedForDisplay) list cannot be found any more. Put back what was moved, or start a new run."
         case .otherTokens:
             "the class names become other tokens than when the run began: was the vocabulary exchanged? "

@@ -63,7 +63,7 @@ struct SlurmArray {
         }
     }
 
-    /// Seeds change fastest: those of one setting are neighbours.
+    /// Seeds change fastest: those of one setting are neighbors.
     var elements: [Element] {
         combinations.flatMap { row in
             seeds.map { seed in
@@ -94,7 +94,7 @@ struct SlurmArray {
             # \(elements.count) independent runs of vifi-prompt \(kind.rawValue): seeds \(seeds.map(String.init).joined(separator: ", "))\(setting.isEmpty ? "" : " × " + setting).
             #
             #     mkdir -p \(shellCommand([folder])) && sbatch THIS-FILE
-            #     vifi-prompt summarise \(shellCommand([folder]))     # when they have ended
+            #     vifi-prompt summarize \(shellCommand([folder]))     # when they have ended
             #
             # Without Slurm: SLURM_ARRAY_TASK_ID=0 bash THIS-FILE runs the first of them here.
             #

@@ -18,16 +18,16 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
     static let all: [DocumentationPage] = [
         DocumentationPage("README.md") { world in
             try world.saveStateDict(to: "ViT-B-16.pt")
-            try world.films("films")
-            try world.film("new.mp4")
-            try world.film("long.mp4", frames: 100)
+            try world.videos("videos")
+            try world.video("new.mp4")
+            try world.video("long.mp4", frames: 100)
             try world.saveBackbone(to: "clip.safetensors")
             try world.saveViFiPrompts(to: "vifi-clip.pth")
             try world.labels(to: "labels.csv")
-            try world.list(try world.films("more"), to: "more/more.txt")
-            try world.list(try world.films("."), to: "more.txt")
+            try world.list(try world.videos("more"), to: "more/more.txt")
+            try world.list(try world.videos("."), to: "more.txt")
         },
-        DocumentationPage("docs/benchmarks.md") { try $0.film("film.mp4") },
+        DocumentationPage("docs/benchmarks.md") { try $0.video("video.mp4") },
         DocumentationPage("docs/checkpoints.md") { world in
             try world.saveStateDict(to: "ViT-B-16.pt")
             try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")
@@ -37,8 +37,8 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         },
         DocumentationPage("docs/datasets.md") { world in
             try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "FILE")
-            try world.films("films")
-            try world.hmdbLists("testTrainMulti_7030_splits", films: "hmdb51")
+            try world.videos("videos")
+            try world.hmdbLists("testTrainMulti_7030_splits", videos: "hmdb51")
             try world.dataSet("ucf", splits: 2, perClass: 20)
             try world.dataSet(".")
             try publishedLists(world)
@@ -57,14 +57,14 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         DocumentationPage("docs/reproduce.md") { world in
             try world.saveStateDict(to: "ViT-B-16.pt")
             try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")
-            try world.hmdbLists("testTrainMulti_7030_splits", films: "VIDEOS")
-            try world.dataSet("k400", films: "VIDEOS")
-            try world.film("FILM.mp4", frames: 12)
+            try world.hmdbLists("testTrainMulti_7030_splits", videos: "VIDEOS")
+            try world.dataSet("k400", videos: "VIDEOS")
+            try world.video("VIDEO.mp4", frames: 12)
             try msrvtt(world)
         },
         DocumentationPage("docs/ablations.md") { world in
             try world.saveBackbone(to: "Checkpoints/bridged-k400.safetensors")
-            try world.dataSet("hmdb51", films: "VIDEOS", splits: 3)
+            try world.dataSet("hmdb51", videos: "VIDEOS", splits: 3)
         },
         DocumentationPage("docs/cluster.md") { world in
             try world.dataSet(".")
@@ -92,16 +92,16 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.savePrompts(to: "prompts.safetensors")
             try world.dataSet(".")
             try world.labels(["archery"] + DocumentedWorld.classNames.dropFirst(), to: "labels.csv")
-            try world.film("CLIP.mp4", frames: 12)
+            try world.video("CLIP.mp4", frames: 12)
         },
         DocumentationPage("docs/predict.md") { world in
             try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors")
             try world.savePrompts(to: "runs/learn/prompts/best.safetensors", "p.safetensors", "actions.safetensors")
             try world.savePrompts(to: "places.safetensors", classNames: ["a street", "a room"])
             try world.dataSet(".")
-            try world.film("CLIP.mp4")
-            try world.film("match.mp4", frames: 100)
-            for name in ["inbox/a.mp4", "inbox/b.mp4", "none/a.mp4"] { try world.film(name) }
+            try world.video("CLIP.mp4")
+            try world.video("match.mp4", frames: 100)
+            for name in ["inbox/a.mp4", "inbox/b.mp4", "none/a.mp4"] { try world.video(name) }
         },
         DocumentationPage("docs/retrieval.md") { world in
             try world.saveBackbone(to: "ViT-B-16.safetensors", "bridged.safetensors", "Checkpoints/ViT-B-16.safetensors")
@@ -121,8 +121,8 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         DocumentationPage("docs/settings.md") { world in
             try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "runs/bridge/backbone.safetensors")
             try world.saveBackbone(to: "Checkpoints/bridged-k400.safetensors", seed: 2)
-            for name in ["hmdb51", "ucf"] { try world.dataSet(name, films: "VIDEOS", splits: 3) }
-            try world.dataSet("k400", films: "VIDEOS")
+            for name in ["hmdb51", "ucf"] { try world.dataSet(name, videos: "VIDEOS", splits: 3) }
+            try world.dataSet("k400", videos: "VIDEOS")
             let novel = (0..<160).map { "class \($0)" }
             try world.labels(DocumentedWorld.classNames + novel, to: "k600/labels.csv")
             try world.list((0..<164).map { ("\(DocumentedWorld.classNames[0])/clip\($0 % 3).mp4", $0) }, to: "k600/val.txt")
@@ -132,12 +132,12 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try pocketBackbone(world)
             let (rowing, drumming) = ("rowing-while-standing", "drumming-while-stepping-aside")
             for (className, name) in [("rowing", rowing), ("drumming", drumming)] {
-                for clip in 0..<5 { try world.pocketFilm("train/\(name)-0\(clip).mp4", to: "films/\(className)/\(name)-0\(clip).mp4") }
-                for clip in 10..<13 { try world.pocketFilm("test/\(name)-\(clip).mp4", to: "inbox/\(name)-\(clip).mp4") }
+                for clip in 0..<5 { try world.pocketVideo("train/\(name)-0\(clip).mp4", to: "videos/\(className)/\(name)-0\(clip).mp4") }
+                for clip in 10..<13 { try world.pocketVideo("test/\(name)-\(clip).mp4", to: "inbox/\(name)-\(clip).mp4") }
             }
-            try world.pocketFilm("test/\(rowing)-00.mp4", to: "new.mp4")
-            try world.film("long.mp4", frames: 100)
-            for clip in 0..<3 { try world.pocketFilm("test/clapping-while-jumping-0\(clip).mp4", to: "others/\(clip).mp4") }
+            try world.pocketVideo("test/\(rowing)-00.mp4", to: "new.mp4")
+            try world.video("long.mp4", frames: 100)
+            for clip in 0..<3 { try world.pocketVideo("test/clapping-while-jumping-0\(clip).mp4", to: "others/\(clip).mp4") }
         },
     ]
 
@@ -154,10 +154,10 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         try FileManager.default.copyItem(atPath: packageRoot + "/" + name, toPath: world.path(name))
     }
 
-    /// MSR-VTT's files as published, of twelve films.
+    /// MSR-VTT's files as published, of twelve videos.
     private static func msrvtt(_ world: DocumentedWorld) throws {
         let names = (0..<12).map { "video\($0)" }
-        for (index, name) in names.enumerated() { try world.film("MSRVTT/videos/\(name).mp4", seed: index) }
+        for (index, name) in names.enumerated() { try world.video("MSRVTT/videos/\(name).mp4", seed: index) }
         let sentences = names.flatMap { name in [1, 2].map { #"{"caption": "caption \#($0) of \#(name)", "video_id": "\#(name)", "sen_id": \#($0)}"# } }
         let videos = names.map { #"{"video_id": "\#($0)", "split": "train"}"# }
         try world.write(
@@ -171,15 +171,15 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
     /// Kinetics, UCF-101, Something-Something v2, and the lists of ViFi-CLIP and mmaction2.
     private static func publishedLists(_ world: DocumentedWorld) throws {
         let names = DocumentedWorld.classNames
-        try world.films("k400/videos", classes: names) { "\($0)/film-\($0.prefix(4).filter { $0 != " " })\($1)_000001_000011.mp4" }
+        try world.videos("k400/videos", classes: names) { "\($0)/video-\($0.prefix(4).filter { $0 != " " })\($1)_000001_000011.mp4" }
         for part in ["train", "validate"] {
             let lines = names.flatMap { name in
-                (part == "train" ? [0, 1] : [2]).map { "\(name),film-\(name.prefix(4).filter { $0 != " " })\($0),1,11,\(part)\n" }
+                (part == "train" ? [0, 1] : [2]).map { "\(name),video-\(name.prefix(4).filter { $0 != " " })\($0),1,11,\(part)\n" }
             }
             try world.write("label,youtube_id,time_start,time_end,split\n" + lines.joined(), to: "k400/\(part).csv")
         }
         let camel = ["BrushHair", "CartWheel", "Catch", "Chew"]
-        try world.films("UCF-101", classes: camel) { "\($0)/v_\($0)_g0\($1 + 1)_c01.mp4" }
+        try world.videos("UCF-101", classes: camel) { "\($0)/v_\($0)_g0\($1 + 1)_c01.mp4" }
         try world.write(camel.enumerated().map { "\($0.offset + 1) \($0.element)\n" }.joined(), to: "ucfTrainTestlist/classInd.txt")
         for split in 1...3 {
             let train = camel.enumerated().flatMap { label, name in (0..<2).map { "\(name)/v_\(name)_g0\($0 + 1)_c01.avi \(label + 1)\n" } }
@@ -193,15 +193,15 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             }
             try world.write("[" + entries.joined(separator: ", ") + "]", to: "labels/\(part).json")
         }
-        for id in 1...4 { try world.film("20bn-something-something-v2/\(id).mp4", seed: id) }
+        for id in 1...4 { try world.video("20bn-something-something-v2/\(id).mp4", seed: id) }
         try world.labels(["brush_hair", "cartwheel", "catch", "chew"], to: "hmdb_51_labels.csv")
         for (index, name) in ["hmdb51_train.txt", "hmdb51_val1.txt"].enumerated() {
             try world.write("brush_hair/brush_hair_\(index).avi 0\ncartwheel/cartwheel_\(index + 1).avi 1\n", to: name)
         }
         try world.write(names.joined(separator: "\n") + "\n", to: "label_map.txt")
-        try world.films("videos", perClass: 2) { "\($0)/film\($1).mp4" }
+        try world.videos("videos", perClass: 2) { "\($0)/video\($1).mp4" }
         for (index, name) in ["kinetics400_train_list_videos.txt", "kinetics400_val_list_videos.txt"].enumerated() {
-            try world.write(names.enumerated().map { "\($0.element)/film\(index).mp4 \($0.offset)\n" }.joined(), to: name)
+            try world.write(names.enumerated().map { "\($0.element)/video\(index).mp4 \($0.offset)\n" }.joined(), to: name)
         }
     }
 }

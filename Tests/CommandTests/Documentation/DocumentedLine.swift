@@ -5,7 +5,7 @@ extension DocumentedCommand {
     var shellLine: String {
         let line = text.withoutComment + shortening
         guard text.contains("--watch") else { return line }
-        // A watch ends when it is told to: once it has answered every film that is there.
+        // A watch ends when it is told to: once it has answered every video that is there.
         return line + " --every 100ms --settle 100ms & watch=$!; for i in {1..600}; do "
             + "[ \"$(wc -l < answers.jsonl)\" -ge \"$(ls inbox | wc -l)\" ] && break; sleep 0.05; done 2>/dev/null; "
             + "kill -TERM $watch; wait $watch"
@@ -13,18 +13,18 @@ extension DocumentedCommand {
 
     private var shortening: String {
         let words = text.split(separator: " ").dropFirst().prefix(2).map(String.init)
-        let hasOwnFilms = text.contains("--recipe") || text.contains("--train") || text.contains("--halves")
+        let hasOwnVideos = text.contains("--recipe") || text.contains("--train") || text.contains("--halves")
         switch (words.first, words.last) {
         case ("bench", let part) where part != "decode":
             return " --steps 1 --frames 1" + (text.contains("--clips") ? " --clips 1 --classes 5" : "")
         case ("learn", _), ("bridge", _):
             // The pocket world's recipes are short already.
-            return hasOwnFilms && !text.contains("--epochs") && !text.contains("pocket/") ? " --epochs 2" : ""
+            return hasOwnVideos && !text.contains("--epochs") && !text.contains("pocket/") ? " --epochs 2" : ""
         case ("evaluate", "few-shot"), ("evaluate", "base-to-novel"):
-            return text.contains("--plan") ? "" : hasOwnFilms ? " --epochs 1 --frames 2" : " --set training.steps=2"
+            return text.contains("--plan") ? "" : hasOwnVideos ? " --epochs 1 --frames 2" : " --set training.steps=2"
         case ("ablate", _):
             // All grids of the pocket world are three dozen runs.
-            return text.contains("--dry-run") ? "" : hasOwnFilms ? " --epochs 1 --frames 2" : text.contains("ablate depth") ? "" : " --dry-run"
+            return text.contains("--dry-run") ? "" : hasOwnVideos ? " --epochs 1 --frames 2" : text.contains("ablate depth") ? "" : " --dry-run"
         case ("profile", _):
             return text.contains("--backbone") || text.contains("--no-timing") ? "" : " --no-timing"
         default:

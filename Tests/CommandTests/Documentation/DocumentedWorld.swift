@@ -6,7 +6,7 @@ import TestSupport
 import VideoData
 import WeightFiles
 
-/// A folder in which stand-ins of a few thousand numbers and films of a few pictures have the names that the
+/// A folder in which stand-ins of a few thousand numbers and videos of a few pictures have the names that the
 /// documentation uses, so that its commands can be run as they are printed.
 struct DocumentedWorld {
     let program: Program
@@ -17,7 +17,7 @@ struct DocumentedWorld {
 
     init() throws {
         var program = try Program()
-        program.films = try ShortPocketWorld.folder.get()
+        program.videos = try ShortPocketWorld.folder.get()
         program.home = program.folder.path("home")
         self.program = program
         backbone = Self.standIn(seed: 1)
@@ -32,7 +32,7 @@ struct DocumentedWorld {
             architecture: architecture,
             parameters: BackboneParameters<MutableMatrix>(random: architecture, seed: seed).map(\.reading),
             description: BackboneDescription(
-                name: "ViT-B-16", normalisation: .clip, tokenizer: .clipBPE, provenance: "random numbers"))
+                name: "ViT-B-16", normalization: .clip, tokenizer: .clipBPE, provenance: "random numbers"))
     }
 
     /// Ends a page's preparation where a command of it did not end as it should.
@@ -127,10 +127,10 @@ struct DocumentedWorld {
         try FileManager.default.copyItem(atPath: fixturePath(fixture), toPath: path(name))
     }
 
-    // MARK: Films
+    // MARK: Videos
 
-    /// A film of `frames` small pictures.
-    func film(_ name: String, frames: Int = 6, seed: Int = 1) throws {
+    /// A video of `frames` small pictures.
+    func video(_ name: String, frames: Int = 6, seed: Int = 1) throws {
         try makeFolder(of: name)
         var writer = try VideoWriter(path: path(name), width: 48, height: 40, framesPerSecond: 25)
         for frame in 0..<frames {
@@ -139,45 +139,45 @@ struct DocumentedWorld {
         try writer.finish()
     }
 
-    /// Films of every class, `FOLDER/CLASS/clipN.ENDING`.
+    /// Videos of every class, `FOLDER/CLASS/clipN.ENDING`.
     ///
     /// - Returns: their paths below the folder, with their labels.
     @discardableResult
-    func films(
+    func videos(
         _ folder: String, perClass: Int = 3, classes: [String] = classNames, name: (String, Int) -> String = { "\($0)/clip\($1).mp4" }
     ) throws -> [(path: String, label: Int)] {
-        var films: [(String, Int)] = []
+        var videos: [(String, Int)] = []
         for (label, className) in classes.enumerated() {
             for clip in 0..<perClass {
                 let path = name(className, clip)
-                try film("\(folder)/\(path)", seed: label * perClass + clip)
-                films.append((path, label))
+                try video("\(folder)/\(path)", seed: label * perClass + clip)
+                videos.append((path, label))
             }
         }
-        return films
+        return videos
     }
 
-    /// A film of the pocket world's small set.
-    func pocketFilm(_ film: String, to name: String) throws {
+    /// A video of the pocket world's small set.
+    func pocketVideo(_ video: String, to name: String) throws {
         try makeFolder(of: name)
-        try FileManager.default.copyItem(atPath: ShortPocketWorld.folder.get() + "/pocket-small/" + film, toPath: path(name))
+        try FileManager.default.copyItem(atPath: ShortPocketWorld.folder.get() + "/pocket-small/" + video, toPath: path(name))
     }
 
-    /// Whatever lists, class names and captions a command names, of films of every class.
+    /// Whatever lists, class names and captions a command names, of videos of every class.
     func lists(of command: DocumentedCommand) throws {
         let words = command.text.split(separator: " ").map(String.init)
-        if words.contains(where: { $0.hasPrefix("FILMS/") }) {
+        if words.contains(where: { $0.hasPrefix("VIDEOS/") }) {
             return try FileManager.default.createSymbolicLink(
-                atPath: path("FILMS"), withDestinationPath: ShortPocketWorld.folder.get() + "/pocket-small")
+                atPath: path("VIDEOS"), withDestinationPath: ShortPocketWorld.folder.get() + "/pocket-small")
         }
-        // Films that are learned from are not tested on, and no two test lists are the same.
+        // Videos that are learned from are not tested on, and no two test lists are the same.
         var validationCount = 0
         for (option, file) in zip(words, words.dropFirst()) {
             switch option {
             case "--labels": try labels(to: file)
-            case "--train": try list(films("VIDEOS", perClass: 4).enumerated().filter { $0.offset % 4 == 0 }.map(\.element), to: file)
+            case "--train": try list(videos("VIDEOS", perClass: 4).enumerated().filter { $0.offset % 4 == 0 }.map(\.element), to: file)
             case "--val":
-                let all = try films("VIDEOS", perClass: 4)
+                let all = try videos("VIDEOS", perClass: 4)
                 validationCount += 1
                 try list(all.enumerated().filter { $0.offset % 4 == validationCount }.map(\.element), to: file)
             default: break
@@ -185,17 +185,17 @@ struct DocumentedWorld {
         }
     }
 
-    func list(_ films: [(path: String, label: Int)], to name: String) throws {
-        try write(films.map { "\($0.path) \($0.label)\n" }.joined(), to: name)
+    func list(_ videos: [(path: String, label: Int)], to name: String) throws {
+        try write(videos.map { "\($0.path) \($0.label)\n" }.joined(), to: name)
     }
 
     func labels(_ classes: [String] = classNames, to name: String) throws {
         try write("id,name\n" + classes.enumerated().map { "\($0.offset),\($0.element)\n" }.joined(), to: name)
     }
 
-    /// Lists of ours with their films, as `data import` leaves them: three of each class to test on, others in each split.
-    func dataSet(_ folder: String, films root: String? = nil, splits: Int = 1, perClass: Int = 6) throws {
-        let all = try films(root ?? folder, perClass: perClass)
+    /// Lists of ours with their videos, as `data import` leaves them: three of each class to test on, others in each split.
+    func dataSet(_ folder: String, videos root: String? = nil, splits: Int = 1, perClass: Int = 6) throws {
+        let all = try videos(root ?? folder, perClass: perClass)
         for split in 0..<splits {
             let tested = Set((0..<3).map { (split + $0) % perClass })
             let number = splits == 1 ? "" : "\(split + 1)"
@@ -205,18 +205,18 @@ struct DocumentedWorld {
         try labels(to: "\(folder)/labels.csv")
     }
 
-    /// Two captions of each of a few films, as `data import` leaves them.
-    func captions(_ names: String..., films root: String) throws {
-        let rows = try films(root, perClass: 2).enumerated().flatMap { index, film in
-            ["\(film.path),film \(index)", "\(film.path),\"somebody, again \(index)\""]
+    /// Two captions of each of a few videos, as `data import` leaves them.
+    func captions(_ names: String..., videos root: String) throws {
+        let rows = try videos(root, perClass: 2).enumerated().flatMap { index, video in
+            ["\(video.path),video \(index)", "\(video.path),\"somebody, again \(index)\""]
         }
         for name in names { try write("video,caption\n" + rows.joined(separator: "\n") + "\n", to: name) }
     }
 
     /// HMDB-51's `CLASS_test_splitN.txt`: 1 is training, 2 testing.
-    func hmdbLists(_ folder: String, films root: String) throws {
+    func hmdbLists(_ folder: String, videos root: String) throws {
         let names = Self.classNames.map { $0.replacingOccurrences(of: " ", with: "_") }
-        try films(root, perClass: 3, classes: names) { "\($0)/\($0)_\($1).mp4" }
+        try videos(root, perClass: 3, classes: names) { "\($0)/\($0)_\($1).mp4" }
         for split in 1...3 {
             for name in names {
                 let lines = (0..<3).map { "\(name)_\($0).avi \(($0 + split) % 3 == 0 ? 2 : 1)\n" }

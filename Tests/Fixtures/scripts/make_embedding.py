@@ -17,7 +17,7 @@ X = (digits.data[order] / 16).astype(np.float32)
 labels = digits.target[order]
 tensors = {"points": X, "labels": labels.astype(np.int32)}
 
-# Neighbours, divergence and gradient at fixed places, over the first sixty points.
+# Neighbors, divergence and gradient at fixed places, over the first sixty points.
 n, perplexity = 60, 12.0
 distances = pairwise_distances(X[:n].astype(np.float64), squared=True).astype(np.float32)
 P = _joint_probabilities(distances, perplexity, 0)
@@ -25,7 +25,7 @@ Y = np.random.default_rng(3).normal(size=(n, 2)) * 3
 divergence, gradient = _kl_divergence(Y.ravel(), P, 1, n, 2)
 tensors |= {"joint": squareform(P).astype(np.float32), "places": Y.astype(np.float32), "gradient": gradient.reshape(n, 2).astype(np.float32)}
 
-# The same where only the nearest neighbours count, as before Barnes-Hut, but with every pair repelling.
+# The same where only the nearest neighbors count, as before Barnes-Hut, but with every pair repelling.
 graph = NearestNeighbors(n_neighbors=int(3 * perplexity + 1)).fit(X[:n]).kneighbors_graph(mode="distance")
 graph.data **= 2
 near = _joint_probabilities_nn(graph, perplexity, 0).toarray()
@@ -36,7 +36,7 @@ divergence_nearest = float((near[near > 0] * np.log(near[near > 0] / (q / q.sum(
 
 
 def kept(Y, k=10):
-    """Share of the k nearest neighbours that are still among the k nearest in the plane."""
+    """Share of the k nearest neighbors that are still among the k nearest in the plane."""
     def near(Z):
         d = pairwise_distances(Z); np.fill_diagonal(d, np.inf)
         return d.argsort(1)[:, :k]

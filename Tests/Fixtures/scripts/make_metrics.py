@@ -39,10 +39,10 @@ def scores(labels, probabilities):
     }
 
 
-def case(name, classes, films, seed, empty=()):
+def case(name, classes, videos, seed, empty=()):
     source = np.random.default_rng(seed)
     possible = [c for c in range(classes) if c not in empty]
-    labels = source.choice(possible, films)
+    labels = source.choice(possible, videos)
     rows = []
     for label in labels:
         steps = source.choice(2**18, classes, replace=False)
@@ -57,9 +57,9 @@ def make(path):
     runs = [[float(v) for v in np.round(source.uniform(0, 100, n), 3)] for n in (2, 3, 5)]
     pairs = [[float(a), float(b)] for a, b in np.round(source.uniform(1, 100, (4, 2)), 3)]
     cases = [
-        case("twelve classes", 12, 60, 1), case("a class without films", 7, 20, 2, empty=(3,)),
-        case("more classes than films", 20, 6, 3), case("four classes", 4, 15, 4), case("two classes", 2, 9, 5),
-        case("one film", 6, 1, 6), case("one film of three classes", 3, 1, 7),
+        case("twelve classes", 12, 60, 1), case("a class without videos", 7, 20, 2, empty=(3,)),
+        case("more classes than videos", 20, 6, 3), case("four classes", 4, 15, 4), case("two classes", 2, 9, 5),
+        case("one video", 6, 1, 6), case("one video of three classes", 3, 1, 7),
     ]
     document = {
         "made_with": f"scikit-learn {sklearn.__version__}, scipy {scipy.__version__}, numpy {np.__version__}",

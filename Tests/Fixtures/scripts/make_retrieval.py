@@ -18,8 +18,8 @@ sd = load_file("Tests/Fixtures/clip/clip-mini.safetensors")
 B, T = 6, 2
 g = torch.Generator().manual_seed(9)
 videos = [0, 1, 2, 1, 3, 4]
-films = torch.randn(5, T, 3, 32, 32, generator=g)
-frames = films[videos]
+videos = torch.randn(5, T, 3, 32, 32, generator=g)
+frames = videos[videos]
 ids = torch.zeros(B, 77, dtype=torch.int64)
 for c, n in enumerate([5, 3, 8, 4, 5, 2]):
     ids[c, 0] = 298
@@ -48,7 +48,7 @@ KEPT = ["visual.conv1.weight", "visual.class_embedding", "visual.positional_embe
 state = {k: v.clone().requires_grad_() for k, v in sd.items()}
 loss, v, t = loss_of(state, {})
 loss.backward()
-out = {"frames": films, "ids": ids.int(), "videos": torch.tensor(videos).int(), "same": same, "video_embeddings": v.detach(),
+out = {"frames": videos, "ids": ids.int(), "videos": torch.tensor(videos).int(), "same": same, "video_embeddings": v.detach(),
        "text_embeddings": t.detach(), "loss": loss.detach().reshape(1)}
 out |= {"grad." + k: state[k].grad for k in KEPT}
 

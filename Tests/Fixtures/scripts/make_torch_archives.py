@@ -45,16 +45,16 @@ views = {
 save("views.pt", views, views)
 
 model = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.LayerNorm(4))
-optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98))
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98))
 model(torch.randn(3, 5)).square().sum().backward()
-optimiser.step()
+optimizer.step()
 training = {
-    "model": model.state_dict(), "optimizer": optimiser.state_dict(), "epoch": 9, "max_accuracy": numpy.float64(61.5),
+    "model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 9, "max_accuracy": numpy.float64(61.5),
     "half": True, "name": "ViT-B/16", "counts": torch.arange(3), "parameter": torch.nn.Parameter(torch.ones(2)),
     "size": torch.Size([3, 4]), "big": 1 << 80, "negative": -(1 << 40), "history": [0.5, 0.25],
 }
 tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-for index, state in optimiser.state_dict()["state"].items():
+for index, state in optimizer.state_dict()["state"].items():
     tensors |= {f"optimizer.state.{index}.{k}": v for k, v in state.items()}
 tensors["parameter"] = training["parameter"]
 save("training.pt", training, tensors)
@@ -69,7 +69,7 @@ torch.save({"a": base}, f"{folder}/legacy.pt", _use_new_zipfile_serialization=Fa
 torch.save(model, f"{folder}/module.pt")
 torch.save(
     {"sparse": base.to_sparse(), "complex": torch.view_as_complex(torch.randn(4, 2)), "dense": base,
-     "quantised": torch.quantize_per_tensor(base, 0.1, 0, torch.qint8)},
+     "quantized": torch.quantize_per_tensor(base, 0.1, 0, torch.qint8)},
     f"{folder}/other-tensors.pt")
 note("other-tensors.pt", {"dense": base})
 loop = [base]

@@ -57,7 +57,7 @@ names = {
     "averages": Averages(weight=weight + 1), "counts": collections.defaultdict(list, weight=weight + 2),
     "range": range(7), "settings": Settings.Optimizer(), "method": Settings.Optimizer().rate, "static": Settings.Optimizer.warm,
     "class": Settings.Optimizer, "partial": functools.partial(print, end=""), "signal": signal.SIGUSR1, "slice": slice(1, 9, 2),
-    "path": pathlib.PurePosixPath("/data/films"), "bits": 1 << 1000, "negative": -(1 << 200), "state": numpy.random.default_rng(3),
+    "path": pathlib.PurePosixPath("/data/videos"), "bits": 1 << 1000, "negative": -(1 << 200), "state": numpy.random.default_rng(3),
     "old": numpy.random.RandomState(3), "set": {1, 2}, "frozen": frozenset("ab"), "bytes": b"\x00\xff", "complex": 2j,
     "dots": Ellipsis, "type": type(None), "int": int, "space": types.SimpleNamespace(a=1), "deque": collections.deque([1]),
     "counter": collections.Counter("aab"), "device": torch.device("cpu"), "dtype": torch.bfloat16,

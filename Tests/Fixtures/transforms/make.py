@@ -1,4 +1,4 @@
-"""Writes the expected results of resizing, colour changes and the test view.
+"""Writes the expected results of resizing, color changes and the test view.
 
 Run in an environment with numpy, opencv-python-headless, pillow, torch and torchvision.
 `image.bin` is the picture of 171 x 128 pixels that all of them start from, RGB, rows from the top.
@@ -30,7 +30,7 @@ def resized(source, width, height):
     return cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-expected = {"versions": {"opencv": cv2.__version__}, "resize": [], "image": [], "colour": []}
+expected = {"versions": {"opencv": cv2.__version__}, "resize": [], "image": [], "color": []}
 sizes = [
     (171, 128, 100, 73), (171, 128, 342, 256), (171, 128, 85, 64), (17, 13, 224, 224), (340, 256, 224, 224),
     (256, 256, 224, 224), (192, 168, 224, 224), (1, 1, 5, 5), (7, 1, 3, 4), (1, 9, 4, 2), (128, 64, 64, 32),
@@ -52,12 +52,12 @@ changes = {
 for name, (function, factors) in changes.items():
     for factor in factors:
         factor = float(np.float32(factor))
-        expected["colour"].append({"change": name, "factor": factor, "sha256": digest(np.asarray(function(picture, factor)))})
-expected["grey"] = digest(np.asarray(F.to_grayscale(picture, 3)))
+        expected["color"].append({"change": name, "factor": factor, "sha256": digest(np.asarray(function(picture, factor)))})
+expected["gray"] = digest(np.asarray(F.to_grayscale(picture, 3)))
 chain = F.adjust_hue(F.adjust_contrast(F.adjust_saturation(F.adjust_brightness(picture, 1.25), 1.125), 0.75), 0.0625)
 expected["chain"] = digest(np.asarray(chain))
 
-# Short side 256, the centre of 224, ImageNet statistics, every fourth pixel of every fourth row.
+# Short side 256, the center of 224, ImageNet statistics, every fourth pixel of every fourth row.
 view = resized(image, 342, 256)[16:240, 59:283].astype(np.float64)
 mean, deviation = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 view = ((view - mean) / deviation).transpose(2, 0, 1)[:, ::4, ::4]

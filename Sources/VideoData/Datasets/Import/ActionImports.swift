@@ -4,8 +4,8 @@ import Foundation
 extension ImportedSet {
     // MARK: UCF-101
 
-    /// UCF-101: `classInd.txt` with classes from 1 on, `trainlist0N.txt` of `Class/film.avi number`,
-    /// `testlist0N.txt` of `Class/film.avi`. The part of `testlist01.txt` is called `val1`.
+    /// UCF-101: `classInd.txt` with classes from 1 on, `trainlist0N.txt` of `Class/video.avi number`,
+    /// `testlist0N.txt` of `Class/video.avi`. The part of `testlist01.txt` is called `val1`.
     static func ucf(_ lists: [PublishedFile], index: [PublishedFile]) throws(DatasetError) -> ImportedSet {
         guard index.count == 1 else {
             throw DatasetError(path: index[0].path, problem: .mixedForms(index.map(\.path.lastPathComponent)))
@@ -55,14 +55,14 @@ extension ImportedSet {
             func fault(_ problem: DatasetError.Problem) -> DatasetError {
                 DatasetError(path: path, line: lines.lineNumber, problem: problem)
             }
-            var film = text
+            var video = text
             var number: Int?
             if let blank = text.lastIndex(where: { $0 == " " || $0 == "\t" }), let last = Int(text[text.index(after: blank)...]) {
-                film = String(text[..<blank]).trimmingBlanks()
+                video = String(text[..<blank]).trimmingBlanks()
                 number = last
             }
-            try DatasetError.checkPath(film, file: path, line: lines.lineNumber)
-            let folder = film.parentDirectory.lastPathComponent
+            try DatasetError.checkPath(video, file: path, line: lines.lineNumber)
+            let folder = video.parentDirectory.lastPathComponent
             guard let label = classes.index(of: folder) else {
                 throw fault(.unknownClass(folder, nearest: folder.nearest(among: classes.names)))
             }
@@ -72,14 +72,14 @@ extension ImportedSet {
                 }
                 throw fault(.labelContradictsFolder(label: number, named: classes[number - 1], folder: folder))
             }
-            clips.append(AnnotatedClip(path: film, label: label))
+            clips.append(AnnotatedClip(path: video, label: label))
         }
         return clips
     }
 
     // MARK: HMDB-51
 
-    /// HMDB-51: one file a class and split, `<class>_test_split1.txt`, lines `film.avi use`: 1 to train, 2 to
+    /// HMDB-51: one file a class and split, `<class>_test_split1.txt`, lines `video.avi use`: 1 to train, 2 to
     /// test, 0 for neither. Classes are numbered in the order of their names.
     static func hmdb(_ files: [PublishedFile], classes given: ClassNames?) throws(DatasetError) -> ImportedSet {
         var found: [(className: String, number: Int, path: String)] = []
@@ -134,9 +134,9 @@ extension ImportedSet {
             guard let blank = text.lastIndex(where: { $0 == " " || $0 == "\t" }) else {
                 throw DatasetError(path: path, line: lines.lineNumber, problem: .oneField)
             }
-            let film = className + "/" + String(text[..<blank]).trimmingBlanks()
-            try DatasetError.checkPath(film, file: path, line: lines.lineNumber)
-            let clip = AnnotatedClip(path: film, label: label)
+            let video = className + "/" + String(text[..<blank]).trimmingBlanks()
+            try DatasetError.checkPath(video, file: path, line: lines.lineNumber)
+            let clip = AnnotatedClip(path: video, label: label)
             switch text[text.index(after: blank)...] {
             case "0": break
             case "1": train.append(clip)

@@ -1,6 +1,6 @@
 import Files
 
-/// MSR-VTT read from its published lists, in our form: films with captions.
+/// MSR-VTT read from its published lists, in our form: videos with captions.
 ///
 /// - `MSRVTT_data.json`: `videos` with `video_id` and `split`, `sentences` with `video_id` and `caption`;
 /// - `MSRVTT_JSFUSION_test.csv`: `key,vid_key,video_id,sentence`, the 1,000 pairs of the 1K-A test;
@@ -53,13 +53,13 @@ package struct ImportedCaptions: Sendable {
         if let test { parts.append(Part(name: "test", list: test)) }
     }
 
-    /// Puts the paths under which films lie in place of the published ones; as `ImportedSet.locate`.
-    package mutating func locate(in index: FilmIndex, skipsMissing: Bool) throws(DatasetError) {
-        let entries = parts.map { part in part.list.videos.map { FilmLookup.Entry(path: $0, label: nil, part: part.name) } }
-        let lookup = FilmLookup(entries.flatMap(\.self), classNames: [], in: index)
+    /// Puts the paths under which videos lie in place of the published ones; as `ImportedSet.locate`.
+    package mutating func locate(in index: VideoIndex, skipsMissing: Bool) throws(DatasetError) {
+        let entries = parts.map { part in part.list.videos.map { VideoLookup.Entry(path: $0, label: nil, part: part.name) } }
+        let lookup = VideoLookup(entries.flatMap(\.self), classNames: [], in: index)
         for position in parts.indices {
             let list = parts[position].list
-            let located = LocatedFilms(entries[position], in: lookup)
+            let located = LocatedVideos(entries[position], in: lookup)
             do {
                 try located.refuse(list: list.path, root: index.root)
             } catch {
@@ -75,7 +75,7 @@ package struct ImportedCaptions: Sendable {
     // MARK: MSRVTT_data.json
 
     private struct Object: Decodable {
-        struct Video: Decodable {
+        struct Entry: Decodable {
             let video_id: String
             let split: String?
         }
@@ -83,7 +83,7 @@ package struct ImportedCaptions: Sendable {
             let video_id: String
             let caption: String
         }
-        let videos: [Video]?
+        let videos: [Entry]?
         let sentences: [Sentence]
     }
 
@@ -92,12 +92,12 @@ package struct ImportedCaptions: Sendable {
         guard object.sentences.count <= CaptionList.captionLimit else {
             throw DatasetError(path: path, problem: .tooManyLines(limit: CaptionList.captionLimit))
         }
-        // Part names of each film; a film may be in the lists of 7k and of 9k.
+        // Part names of each video; a video may be in the lists of 7k and of 9k.
         var partsOf: [Bytewise: [String]] = [:]
         var order: [String] = []
-        func note(_ film: String, _ part: String) {
+        func note(_ video: String, _ part: String) {
             if !order.contains(part) { order.append(part) }
-            partsOf[film, default: []].append(part)
+            partsOf[video, default: []].append(part)
         }
         var known: Set<Bytewise> = []
         for sentence in object.sentences { known.insert(sentence.video_id) }
@@ -108,26 +108,26 @@ package struct ImportedCaptions: Sendable {
                     guard known.contains(id) else {
                         throw DatasetError(path: list, line: line, problem: .unknownVideo(id, file: path.lastPathComponent))
                     }
-                    note(try film(id, file: list, line: line), part)
+                    note(try videoFile(id, file: list, line: line), part)
                 }
             }
         } else if let test {
             let tested = Set<Bytewise>(texts: test.videos)
             for id in known.sorted().map(\.text) {
-                let film = try film(id, file: path, line: nil)
-                if !tested.contains(film) { note(film, "train") }
+                let video = try videoFile(id, file: path, line: nil)
+                if !tested.contains(video) { note(video, "train") }
             }
         } else {
             for video in object.videos ?? [] {
                 let split = video.split?.lowercased() ?? "train"
-                note(try film(video.video_id, file: path, line: nil), ImportedSet.partName(split) ?? "train")
+                note(try videoFile(video.video_id, file: path, line: nil), ImportedSet.partName(split) ?? "train")
             }
         }
         var lists: [String: CaptionList] = [:]
         for sentence in object.sentences {
-            let film = try film(sentence.video_id, file: path, line: nil)
-            for part in partsOf[film] ?? [] {
-                let (video, caption) = try CaptionList.checked(video: film, caption: sentence.caption, file: path, line: nil)
+            let name = try videoFile(sentence.video_id, file: path, line: nil)
+            for part in partsOf[name] ?? [] {
+                let (video, caption) = try CaptionList.checked(video: name, caption: sentence.caption, file: path, line: nil)
                 lists[part, default: CaptionList(path: path, root: "")].add(video: video, caption: caption)
             }
         }
@@ -143,7 +143,7 @@ package struct ImportedCaptions: Sendable {
     }
 
     /// A video's file as CLIP4Clip names it; an id is a part of a file's name, not a way elsewhere.
-    private static func film(_ id: String, file: String, line: Int?) throws(DatasetError) -> String {
+    private static func videoFile(_ id: String, file: String, line: Int?) throws(DatasetError) -> String {
         guard !id.isEmpty, !id.utf8.contains(UInt8(ascii: "/")) else {
             throw DatasetError(path: file, line: line, problem: id.isEmpty ? .noVideo : .leavesRoot(id))
         }
@@ -184,9 +184,9 @@ package struct ImportedCaptions: Sendable {
                 throw DatasetError(
                     path: path, line: record.line, problem: .fieldCount(found: record.fields.count, expected: columns.count))
             }
-            let film = try film(record.fields[columns.id].trimmingBlanks(), file: path, line: record.line)
+            let name = try videoFile(record.fields[columns.id].trimmingBlanks(), file: path, line: record.line)
             let (video, caption) = try CaptionList.checked(
-                video: film, caption: record.fields[columns.sentence], file: path, line: record.line)
+                video: name, caption: record.fields[columns.sentence], file: path, line: record.line)
             list.add(video: video, caption: caption)
             guard list.captions.count <= CaptionList.captionLimit else {
                 throw DatasetError(path: path, problem: .tooManyLines(limit: CaptionList.captionLimit))

@@ -1,7 +1,7 @@
 import Files
 
 extension ImportedSet {
-    /// - Parameter root: where films are; nil where they were not looked for, so that paths alone are compared.
+    /// - Parameter root: where videos are; nil where they were not looked for, so that paths alone are compared.
     /// - Throws: `sharedVideos` where a list to learn from and the one to test on with its number share a video.
     package func refuseSharedVideos(root: String?) throws(DatasetError) {
         try VideoData.refuseSharedVideos(
@@ -14,7 +14,7 @@ extension ImportedCaptions {
     package func refuseSharedVideos(root: String?) throws(DatasetError) {
         try VideoData.refuseSharedVideos(
             parts.map { part in
-                (part.name, AnnotationList(path: part.list.path, root: root ?? "", clips: part.list.films.clips))
+                (part.name, AnnotationList(path: part.list.path, root: root ?? "", clips: part.list.videoList.clips))
             }, isOnDisk: root != nil)
     }
 }

@@ -1,6 +1,6 @@
 import Files
 
-/// A data set read from its published lists, in our form: class names, and lists of films with labels.
+/// A data set read from its published lists, in our form: class names, and lists of videos with labels.
 package struct ImportedSet: Sendable {
     /// One list.
     package struct Part: Sendable, Equatable {
@@ -32,7 +32,7 @@ package struct ImportedSet: Sendable {
 
     /// Reads the files of one data set.
     ///
-    /// - Parameter root: of the films that are looked for afterwards; then absolute paths of their authors' disks may
+    /// - Parameter root: of the videos that are looked for afterwards; then absolute paths of their authors' disks may
     ///   stand in lists.
     /// - Throws: `DatasetError`, with file and line where a line is at fault.
     package init(_ files: [PublishedFile], root: String? = nil) throws(DatasetError) {
@@ -41,7 +41,7 @@ package struct ImportedSet: Sendable {
         let numbered = some { $0 == .numberedNames }
         let hmdb = some { if case .hmdbSplit = $0 { true } else { false } }
         let lists = some { $0 == .clips || $0 == .paths }
-        // An object of names and numbers beside lists of films holds their class names.
+        // An object of names and numbers beside lists of videos holds their class names.
         let isSomething = lists.isEmpty || files.contains { $0.form == .somethingClips }
         let something = some { isSomething && ($0 == .somethingClips || $0 == .somethingLabels) }
         let classes = some { $0 == .classTable || $0 == .classLines || !isSomething && $0 == .somethingLabels }
@@ -82,19 +82,19 @@ package struct ImportedSet: Sendable {
         return digests.allSatisfy { $0 != nil && $0 == digests[0] }
     }
 
-    /// Puts the paths under which films lie below `index.root` in place of the published ones.
+    /// Puts the paths under which videos lie below `index.root` in place of the published ones.
     ///
     /// - Parameter skipsMissing: leaves out what is not there or cannot be told, with a warning, instead of refusing.
     ///   A list of which nothing is left goes, as long as another stays.
-    package mutating func locate(in index: FilmIndex, skipsMissing: Bool) throws(DatasetError) {
-        let entries = parts.map { part in part.clips.map { FilmLookup.Entry(path: $0.path, label: $0.label, part: part.name) } }
-        let lookup = FilmLookup(entries.flatMap(\.self), classNames: classes.names, in: index)
+    package mutating func locate(in index: VideoIndex, skipsMissing: Bool) throws(DatasetError) {
+        let entries = parts.map { part in part.clips.map { VideoLookup.Entry(path: $0.path, label: $0.label, part: part.name) } }
+        let lookup = VideoLookup(entries.flatMap(\.self), classNames: classes.names, in: index)
         var nothingThere: DatasetError?
         for position in parts.indices {
             let source = parts[position].source
-            let located = LocatedFilms(entries[position], in: lookup)
+            let located = LocatedVideos(entries[position], in: lookup)
             let found = zip(parts[position].clips, located.paths).compactMap { clip, path in
-                path.map { AnnotatedClip(path: $0, label: clip.label, frameCount: clip.frameCount(asFilm: $0, below: index.root)) }
+                path.map { AnnotatedClip(path: $0, label: clip.label, frameCount: clip.frameCount(asVideo: $0, below: index.root)) }
             }
             do {
                 try located.refuse(list: source, root: index.root)

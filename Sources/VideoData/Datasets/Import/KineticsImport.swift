@@ -5,7 +5,7 @@ extension ImportedSet {
     /// Largest table read; that of Kinetics-700 has 27 MB.
     private static let tableByteLimit = 128 << 20
 
-    /// Kinetics: CSV with `label`, `youtube_id`, `time_start`, `time_end` and maybe `split`; films are called
+    /// Kinetics: CSV with `label`, `youtube_id`, `time_start`, `time_end` and maybe `split`; videos are called
     /// `<id>_000010_000020.mp4` and lie in a folder per class. Without a class list, classes are numbered in
     /// the order of their names, as in all published lists of Kinetics-400.
     static func kinetics(_ files: [PublishedFile], classes: ClassNames?) throws(DatasetError) -> ImportedSet {
@@ -28,7 +28,7 @@ extension ImportedSet {
                     path: row.file, line: row.line,
                     problem: .unknownClass(row.label, nearest: row.label.nearest(among: known.names)))
             }
-            clips[row.part, default: []].append(AnnotatedClip(path: row.film, label: label))
+            clips[row.part, default: []].append(AnnotatedClip(path: row.video, label: label))
         }
         let order = ["train", "val", "test"]
         let parts = clips.keys.sorted { (order.firstIndex(of: $0) ?? 9, $0) < (order.firstIndex(of: $1) ?? 9, $1) }
@@ -46,21 +46,21 @@ extension ImportedSet {
         /// `train`, `val` or `test`.
         let part: String
         /// `label/id_000010_000020.mp4`
-        let film: String
+        let video: String
     }
 
     /// Nothing where the table has no labels: the test set's were kept back at first.
     private static func rows(of path: String) throws(DatasetError) -> [Row] {
         var rows: [Row] = []
         var columns: Columns?
-        var isUnlabelled = false
+        var isUnlabeled = false
         try CSVReader.eachRecord(of: path, byteLimit: tableByteLimit) { record throws(DatasetError) in
-            if isUnlabelled { return }
+            if isUnlabeled { return }
             if let columns {
                 rows.append(try row(record, columns, path))
             } else {
                 columns = try Columns(header: record.fields, path: path)
-                isUnlabelled = columns == nil
+                isUnlabeled = columns == nil
             }
         }
         return rows
@@ -110,11 +110,11 @@ extension ImportedSet {
             throw DatasetError(path: path, line: record.line, problem: id.isEmpty ? .emptyName : .leavesRoot(id))
         }
         let name = "\(id)_\(try seconds(columns.start))_\(try seconds(columns.end)).mp4"
-        let film = label.replacingOccurrences(of: "/", with: "_") + "/" + name
-        try DatasetError.checkPath(film, file: path, line: record.line)
+        let video = label.replacingOccurrences(of: "/", with: "_") + "/" + name
+        try DatasetError.checkPath(video, file: path, line: record.line)
         let split = columns.split.map { record.fields[$0].trimmingBlanks().lowercased() } ?? ""
         let part = partName(split) ?? partName(path.lastPathComponent) ?? "train"
-        return Row(file: path, line: record.line, label: label, part: part, film: film)
+        return Row(file: path, line: record.line, label: label, part: part, video: video)
     }
 
     /// The part that a word or a file's name speaks of.

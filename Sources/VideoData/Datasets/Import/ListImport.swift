@@ -5,17 +5,17 @@ extension ImportedSet {
     /// Lists of ViFi-CLIP, X-CLIP, Text4Vis, EZ-CLIP, ActionCLIP, Open-VCLIP and mmaction2, with their class names. What a
     /// list is for is read off its name; a digit after it is kept, as in `val1.txt`.
     ///
-    /// - Parameter root: of the films that are looked for afterwards; nil where paths stay as they are.
+    /// - Parameter root: of the videos that are looked for afterwards; nil where paths stay as they are.
     static func lists(
         _ files: [PublishedFile], classes given: ClassNames?, first: PublishedFile, root: String?
     ) throws(DatasetError) -> ImportedSet {
         guard !files.isEmpty else {
-            throw DatasetError(path: first.path, problem: .needsFile(words: "names classes only. Give the lists of films too."))
+            throw DatasetError(path: first.path, problem: .needsFile(words: "names classes only. Give the lists of videos too."))
         }
         for file in files where file.form != .clips {
             throw DatasetError(
                 path: file.path,
-                problem: .needsFile(words: "lists films without labels. If they are UCF-101's, give classInd.txt too."))
+                problem: .needsFile(words: "lists videos without labels. If they are UCF-101's, give classInd.txt too."))
         }
         let classes: ClassNames
         if let given { classes = given } else { classes = try named(in: files, root: root) }
@@ -47,9 +47,9 @@ extension ImportedSet {
         return ClassNames(names.sorted())
     }
 
-    /// Holds the numbers of frames that published lists state against some of the films.
+    /// Holds the numbers of frames that published lists state against some of the videos.
     ///
-    /// Films that were downloaded again may have other numbers; where most disagree the numbers are no counts of frames.
+    /// Videos that were downloaded again may have other numbers; where most disagree the numbers are no counts of frames.
     ///
     /// - Throws: `otherFrameCount`.
     package func checkFrameCounts(root: String) throws(DatasetError) {

@@ -8,7 +8,7 @@ package struct PublishedFile: Sendable, Equatable {
         case kineticsTable
         /// `1 ApplyEyeMakeup`, from 1 on: UCF-101's classInd.txt.
         case numberedNames
-        /// `brush_hair_test_split1.txt`, lines `film.avi 1`: HMDB-51.
+        /// `brush_hair_test_split1.txt`, lines `video.avi 1`: HMDB-51.
         case hmdbSplit(className: String, number: Int)
         /// A JSON array of objects with id and template: Something-Something v2.
         case somethingClips
@@ -105,8 +105,8 @@ package struct PublishedFile: Sendable, Equatable {
         if let split = hmdbSplit(path.lastPathComponent), lines.allSatisfy(isHMDBLine) { return split }
         if lines.enumerated().allSatisfy({ numberedName($0.element)?.number == $0.offset + 1 }) { return .numberedNames }
         if lines.allSatisfy(endsInLabel) { return .clips }
-        if lines.allSatisfy({ $0.contains("/") && ClassFolders.isFilm($0.lastPathComponent) }) { return .paths }
-        if lines.allSatisfy(isNamedFilm) { return .clips }
+        if lines.allSatisfy({ $0.contains("/") && ClassFolders.isVideo($0.lastPathComponent) }) { return .paths }
+        if lines.allSatisfy(isNamedVideo) { return .clips }
         if areNames(lines) { return .classLines }
         throw unknown
     }
@@ -155,10 +155,10 @@ package struct PublishedFile: Sendable, Equatable {
         return (number, name)
     }
 
-    /// A film and the name of its class.
-    private static func isNamedFilm(_ line: String) -> Bool {
+    /// A video and the name of its class.
+    private static func isNamedVideo(_ line: String) -> Bool {
         guard let line = try? ListLine(line, isClass: { _ in false }) else { return false }
-        return ClassFolders.isFilm(line.path.lastPathComponent)
+        return ClassFolders.isVideo(line.path.lastPathComponent)
     }
 
     /// Whether lines may be names of classes: these may hold commas and slashes, but are no table and no paths.

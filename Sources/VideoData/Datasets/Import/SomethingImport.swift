@@ -6,7 +6,7 @@ extension ImportedSet {
     static let jsonByteLimit = 64 << 20
 
     /// Something-Something v2: an array of `{"id": "78687", "template": "Holding [something] next to
-    /// [something]"}`, and an object from template, without brackets, to number. Films are `<id>.webm`.
+    /// [something]"}`, and an object from template, without brackets, to number. Videos are `<id>.webm`.
     static func something(_ files: [PublishedFile]) throws(DatasetError) -> ImportedSet {
         guard let labelFile = files.first(where: { $0.form == .somethingLabels }) else {
             throw DatasetError(
@@ -101,10 +101,10 @@ extension ImportedSet {
                 throw DatasetError(
                     path: path, problem: .unknownClass("\(name) (clip \(entry.id.text))", nearest: nil))
             }
-            let film = entry.id.text + ".webm"
-            guard !film.contains("/") else { throw DatasetError(path: path, problem: .leavesRoot(film)) }
-            try DatasetError.checkPath(film, file: path, line: nil)
-            clips.append(AnnotatedClip(path: film, label: label))
+            let video = entry.id.text + ".webm"
+            guard !video.contains("/") else { throw DatasetError(path: path, problem: .leavesRoot(video)) }
+            try DatasetError.checkPath(video, file: path, line: nil)
+            clips.append(AnnotatedClip(path: video, label: label))
         }
         return clips
     }

@@ -96,7 +96,7 @@ struct AblateCommand: ParsableCommand {
         add("--root", data.root)
         add("--frames", data.frames)
         if data.followLinks { result.append("--follow-links") }
-        result += data.films.allowances.arguments
+        result += data.videos.allowances.arguments
         add("--on-bad-video", data.badVideoPolicy?.rawValue)
         add("--backbone", try backbone(of: cell))
         add("--vocabulary", model.vocabulary)

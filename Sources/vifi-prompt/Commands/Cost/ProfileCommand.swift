@@ -110,7 +110,7 @@ struct ProfileCommand: ParsableCommand {
     private func viewsPerSecond(_ backbone: Backbone, _ prompts: PromptConfiguration, pool: WorkerPool) throws -> Double {
         let sizes = backbone.architecture
         // Class embeddings are computed before, so one class is as good as many.
-        let classifier = VideoClassifier(
+        let classifier = CLIPClassifier(
             backbone: backbone, prompts: PromptSet(random: prompts, architecture: sizes, seed: 1).reading,
             sequences: [[sizes.vocabularySize - 2, 1, sizes.vocabularySize - 1]], frameCount: frames, pool: pool)
         let clip = BenchModel.clip(of: sizes, frameCount: frames, number: 0)

@@ -110,7 +110,7 @@ package struct ProfileReport: Encodable {
         var tokens = 0
         if case .prompts(let prompts) = method.kind { tokens = prompts.textTokens }
         if bytes {
-            let names = PocketCatalogue.small().classes.map(\.name)
+            let names = PocketCatalog.small().classes.map(\.name)
             let wording: TextWording = tokens > 0 ? .prompts(count: tokens) : .photo
             if let found = try? TokenSequence.sequences(
                 for: (0..<classCount).map { names[$0 % names.count] }, wording: wording, tokenizer: ByteTokenizer(),

@@ -8,13 +8,13 @@ import VideoData
 struct DataCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Decodes every frame of every film of lists and names those that are broken.",
+        abstract: "Decodes every frame of every video of lists and names those that are broken.",
         discussion: """
               vifi-prompt data check train.txt val.txt
               vifi-prompt data check train.txt --write-good good.txt
 
-            Broken is what no clip can be read from. What plays but is odd, such as films with damaged frames, is \
-            told as well; --strict counts it as broken. Ends with status 65 where anything is broken. Films are \
+            Broken is what no clip can be read from. What plays but is odd, such as videos with damaged frames, is \
+            told as well; --strict counts it as broken. Ends with status 65 where anything is broken. Videos are \
             decoded in processes of their own, so that one that crashes the decoder is one more that is broken.
             """)
 
@@ -24,17 +24,17 @@ struct DataCheckCommand: ParsableCommand {
     var labels: String?
     @Option(help: ArgumentHelp("Folder or tar archive that the paths in the lists start from; each list's own folder by default.", valueName: "folder"))
     var root: String?
-    @Option(help: ArgumentHelp("Write the list without its broken films. For one list at a time.", valueName: "list"))
+    @Option(help: ArgumentHelp("Write the list without its broken videos. For one list at a time.", valueName: "list"))
     var writeGood: String?
-    @Flag(help: "Count odd films as broken.")
+    @Flag(help: "Count odd videos as broken.")
     var strict = false
-    @Flag(help: "Allow films outside the root through symbolic links.")
+    @Flag(help: "Allow videos outside the root through symbolic links.")
     var followLinks = false
     @Flag(help: "Replace the list of --write-good if it is there.")
     var force = false
     @Flag(help: "What was found as JSON on standard output.")
     var json = false
-    @Option(help: "Films that are decoded at once; as many as there are processors by default.")
+    @Option(help: "Videos that are decoded at once; as many as there are processors by default.")
     var threads: Int?
 
     func validate() throws {
@@ -44,30 +44,30 @@ struct DataCheckCommand: ParsableCommand {
 
     /// What `--json` prints.
     private struct Report: Encodable {
-        struct Film: Encodable {
+        struct Video: Encodable {
             let list: String
             let path: String
             let label: Int
             let isBroken: Bool
             let reasons: [String]
         }
-        var films = 0
+        var videos = 0
         var broken = 0
         var odd = 0
-        var findings: [Film] = []
+        var findings: [Video] = []
     }
 
     func run() throws {
         let classes = try labels.map(ClassNames.readTold)
         var read: [AnnotationList] = []
-        // All lists are read before the first film is decoded.
+        // All lists are read before the first video is decoded.
         for path in lists { read.append(try AnnotationList.read(path, root: root, classes: classes)) }
         if let writeGood, !force, fileExists(writeGood) {
             throw DatasetError(path: writeGood.parentDirectory, problem: .wouldOverwrite(files: [writeGood.lastPathComponent]))
         }
         if let writeGood {
             try refuseOverInputs([writeGood], inputs: lists + [labels].compactMap(\.self))
-            // Before films are decoded, not after them.
+            // Before videos are decoded, not after them.
             try proveWritable(file: writeGood)
         }
         var report = Report()
@@ -80,21 +80,21 @@ struct DataCheckCommand: ParsableCommand {
         if json {
             try Console.json(report)
         } else {
-            for film in report.findings {
-                for reason in film.reasons { Console.result("\(film.isBroken ? "broken" : "odd"): \(reason)") }
+            for video in report.findings {
+                for reason in video.reasons { Console.result("\(video.isBroken ? "broken" : "odd"): \(reason)") }
             }
-            Console.result("\(counted(report.films, "film", "films")), \(report.broken) broken, \(report.odd) odd")
+            Console.result("\(counted(report.videos, "video", "videos")), \(report.broken) broken, \(report.odd) odd")
         }
         // Last, as it may be that nothing can be written.
         if let writeGood, let list = read.first { try write(good, of: list, to: writeGood) }
         if report.broken > 0 { throw ExitCode(ExitStatus.badData.rawValue) }
     }
 
-    /// Returns the clips whose films are sound.
+    /// Returns the clips whose videos are sound.
     private func check(_ list: AnnotationList, _ report: inout Report) throws -> [AnnotatedClip] {
-        let progress = ProgressReporter("check \(list.path.lastPathComponent.escapedForDisplay)", total: list.clips.count, unit: "films")
-        let workers = FilmCheckWorkers()
-        let checks = try FilmCheck.films(
+        let progress = ProgressReporter("check \(list.path.lastPathComponent.escapedForDisplay)", total: list.clips.count, unit: "videos")
+        let workers = VideoCheckWorkers()
+        let checks = try VideoCheck.videos(
             of: list, threadCount: threads ?? WorkerPool.availableProcessors, followsLinks: followLinks,
             check: { try workers.check($0, index: $1) }, report: { progress.show($0) })
         workers.end()
@@ -104,12 +104,12 @@ struct DataCheckCommand: ParsableCommand {
             let clip = list.clips[check.index]
             let isBroken = check.fault != nil || strict && !check.oddities.isEmpty
             if !isBroken { good.append(clip) }
-            report.films += 1
+            report.videos += 1
             if isBroken { report.broken += 1 } else if !check.oddities.isEmpty { report.odd += 1 }
             guard isBroken || !check.oddities.isEmpty else { continue }
-            let place = list.filmPath(clip).escapedForDisplay
+            let place = list.videoPath(clip).escapedForDisplay
             report.findings.append(
-                Report.Film(
+                Report.Video(
                     list: list.path, path: clip.path, label: clip.label, isBroken: isBroken,
                     reasons: (check.fault.map { [$0] } ?? []) + check.oddities.map { "\(place): \($0)" }))
         }
@@ -120,7 +120,7 @@ struct DataCheckCommand: ParsableCommand {
         guard !good.isEmpty else { throw DatasetError(path: list.path, problem: .noClips) }
         try createDirectory(path.parentDirectory)
         try DurableFile.write(AnnotationList.bytes(of: good), to: path)
-        Console.note("Wrote \(path.escapedForDisplay), \(good.count) of \(list.clips.count) films")
+        Console.note("Wrote \(path.escapedForDisplay), \(good.count) of \(list.clips.count) videos")
         noteRoot(list.root, lists: path.parentDirectory)
     }
 }

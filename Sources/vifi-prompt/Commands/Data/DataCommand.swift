@@ -7,18 +7,18 @@ import VideoData
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data",
-        abstract: "Makes lists of films from folders or published lists; splits, counts and checks them.",
+        abstract: "Makes lists of videos from folders or published lists; splits, counts and checks them.",
         discussion: """
             Data for `learn`, `bridge` and `eval` are lists of `path label` and a CSV of class names. `init` makes \
-            them from a folder of films, `import` from the lists of well-known data sets.
+            them from a folder of videos, `import` from the lists of well-known data sets.
 
-              vifi-prompt data init films/
-              vifi-prompt data check films/train.txt films/val.txt
-              vifi-prompt learn --recipe films/recipe.yaml --backbone ViT-B-16.safetensors
+              vifi-prompt data init videos/
+              vifi-prompt data check videos/train.txt videos/val.txt
+              vifi-prompt learn --recipe videos/recipe.yaml --backbone ViT-B-16.safetensors
             """,
         subcommands: [
             DataInitCommand.self, DataImportCommand.self, DataSplitCommand.self, DataStatsCommand.self, DataCheckCommand.self,
-            DataCheckWorkerCommand.self, FilmWorkerCommand.self,
+            DataCheckWorkerCommand.self, VideoWorkerCommand.self,
         ])
 }
 
@@ -26,7 +26,7 @@ struct DataCommand: ParsableCommand {
 struct ListOutputOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("Folder for what is written; that of the films by default, so that no --root is needed later.", valueName: "folder"))
+        help: ArgumentHelp("Folder for what is written; that of the videos by default, so that no --root is needed later.", valueName: "folder"))
     var output: String?
 
     @Flag(help: "Replace files that are there.")
@@ -34,7 +34,7 @@ struct ListOutputOptions: ParsableArguments {
 }
 
 extension ListFolder {
-    /// Adds a list of films. Returns what a summary says of it.
+    /// Adds a list of videos. Returns what a summary says of it.
     mutating func add(list name: String, _ clips: [AnnotatedClip]) -> DataSummary.File {
         add(name, AnnotationList.bytes(of: clips), clips: clips.count)
     }

@@ -22,8 +22,8 @@ struct DataImportCommand: ParsableCommand {
 
               vifi-prompt data import ucfTrainTestlist/ --root UCF-101/
 
-            Films are looked for below --root under the published path, else by name with any ending, where that \
-            can mean one film only: the folder of the class decides, else a name that occurs once. What is \
+            Videos are looked for below --root under the published path, else by name with any ending, where that \
+            can mean one video only: the folder of the class decides, else a name that occurs once. What is \
             written: train.txt, val.txt (train1.txt, val1.txt where splits are numbered), labels.csv, recipe.yaml, \
             and data.json with the SHA-256 of every file read and written. MSR-VTT has captions and no classes: \
             train.csv and test.csv.
@@ -32,10 +32,10 @@ struct DataImportCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Lists and label files of one data set, or their folder.", valueName: "file"))
     var files: [String]
 
-    @Option(help: ArgumentHelp("Folder that holds the films.", valueName: "folder"))
+    @Option(help: ArgumentHelp("Folder that holds the videos.", valueName: "folder"))
     var root: String?
 
-    @Flag(help: "Leave out films that are not there, or of which it cannot be told which is meant, and count them, instead of refusing.")
+    @Flag(help: "Leave out videos that are not there, or of which it cannot be told which is meant, and count them, instead of refusing.")
     var skipMissing = false
 
     @Flag(help: "Split class names such as ApplyEyeMakeup and apply_eye_makeup into words.")
@@ -48,9 +48,9 @@ struct DataImportCommand: ParsableCommand {
 
     func validate() throws {
         guard root != nil || output.output != nil else {
-            throw ValidationError("Say with --root where the films are; or, to write lists without looking for films, with --output where to.")
+            throw ValidationError("Say with --root where the videos are; or, to write lists without looking for videos, with --output where to.")
         }
-        guard root != nil || !skipMissing else { throw ValidationError("--skip-missing needs --root, where films are looked for.") }
+        guard root != nil || !skipMissing else { throw ValidationError("--skip-missing needs --root, where videos are looked for.") }
     }
 
     func run() throws {
@@ -62,12 +62,12 @@ struct DataImportCommand: ParsableCommand {
             "\(set.kind): \(counted(published.count, "file", "files")), \(counted(set.classes.count, "class", "classes")), "
                 + set.parts.map { "\($0.name) \($0.clips.count)" }.joined(separator: ", "))
         if let root {
-            let index = try FilmIndex(root: root)
-            Console.note("\(counted(index.count, "film", "films")) below \(root.escapedForDisplay)")
+            let index = try VideoIndex(root: root)
+            Console.note("\(counted(index.count, "video", "videos")) below \(root.escapedForDisplay)")
             try set.locate(in: index, skipsMissing: skipMissing)
             try set.checkFrameCounts(root: root)
         } else {
-            Console.note("Without --root films are not looked for; paths are as published.")
+            Console.note("Without --root videos are not looked for; paths are as published.")
         }
         if !allowSharedVideos {
             try set.refuseSharedVideos(root: root)
@@ -83,14 +83,14 @@ struct DataImportCommand: ParsableCommand {
         var set = try ImportedCaptions(published)
         Console.note(
             "\(set.kind): \(counted(published.count, "file", "files")), "
-                + set.parts.map { "\($0.name) \($0.list.captions.count) captions of \($0.list.videos.count) films" }.joined(separator: ", "))
+                + set.parts.map { "\($0.name) \($0.list.captions.count) captions of \($0.list.videos.count) videos" }.joined(separator: ", "))
         if let note = set.note { Console.note(note) }
         if let root {
-            let index = try FilmIndex(root: root)
-            Console.note("\(counted(index.count, "film", "films")) below \(root.escapedForDisplay)")
+            let index = try VideoIndex(root: root)
+            Console.note("\(counted(index.count, "video", "videos")) below \(root.escapedForDisplay)")
             try set.locate(in: index, skipsMissing: skipMissing)
         } else {
-            Console.note("Without --root films are not looked for; paths are as published.")
+            Console.note("Without --root videos are not looked for; paths are as published.")
         }
         if !allowSharedVideos { try set.refuseSharedVideos(root: root) }
         for warning in set.warnings { Console.warning(warning.description) }
@@ -100,7 +100,7 @@ struct DataImportCommand: ParsableCommand {
         for part in set.parts {
             Console.result(
                 "\(folder.path.appendingPath(part.name).escapedForDisplay).csv: "
-                    + "\(counted(part.list.captions.count, "caption", "captions")) of \(counted(part.list.videos.count, "film", "films"))")
+                    + "\(counted(part.list.captions.count, "caption", "captions")) of \(counted(part.list.videos.count, "video", "videos"))")
         }
         if let root { noteRoot(root, lists: folder.path) }
     }
@@ -134,11 +134,11 @@ struct DataImportCommand: ParsableCommand {
         if let train {
             _ = folder.addRecipe(
                 train: train.name + ".txt", val: val.map { $0.name + ".txt" }, labels: "labels.csv", root: isApart ? root : nil,
-                title: "\(set.kind): learns \(set.classes.count) classes from \(train.clips.count) films.")
+                title: "\(set.kind): learns \(set.classes.count) classes from \(train.clips.count) videos.")
         }
         try write(&folder, kind: set.kind, sources: published, lists: lists, classes: set.classes)
         for part in set.parts {
-            Console.result("\(folder.path.appendingPath(part.name).escapedForDisplay).txt: \(counted(part.clips.count, "film", "films"))")
+            Console.result("\(folder.path.appendingPath(part.name).escapedForDisplay).txt: \(counted(part.clips.count, "video", "videos"))")
         }
         Console.result("\(folder.path.appendingPath("labels.csv").escapedForDisplay): \(counted(set.classes.count, "class", "classes"))")
         if let root { noteRoot(root, lists: folder.path) }

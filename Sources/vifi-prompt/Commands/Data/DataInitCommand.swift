@@ -6,26 +6,26 @@ import VideoData
 struct DataInitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Makes lists, class names and a recipe from a folder that holds a folder of films for each class.",
+        abstract: "Makes lists, class names and a recipe from a folder that holds a folder of videos for each class.",
         discussion: """
-              films/jump/a.mp4  films/jump/b.mp4  films/walk/c.mp4  …
+              videos/jump/a.mp4  videos/jump/b.mp4  videos/walk/c.mp4  …
 
-              vifi-prompt data init films/
-              vifi-prompt learn --recipe films/recipe.yaml --backbone ViT-B-16.safetensors
+              vifi-prompt data init videos/
+              vifi-prompt learn --recipe videos/recipe.yaml --backbone ViT-B-16.safetensors
 
-            Some films of each class are set aside for testing, drawn by chance. A folder that is divided into \
-            train/ and val/ (or test/, or both) already keeps its division; folders without films, such as annotations/, may \
+            Some videos of each class are set aside for testing, drawn by chance. A folder that is divided into \
+            train/ and val/ (or test/, or both) already keeps its division; folders without videos, such as annotations/, may \
             stand beside them. Class folders may lie in folders (sports/golf, sports/tennis) and may hold folders (golf/cam1, \
-            tennis/cam1). A folder of pictures is a film of as many frames.
+            tennis/cam1). A folder of pictures is a video of as many frames.
             """)
 
-    @Argument(help: ArgumentHelp("Folder with a folder of films for each class.", valueName: "folder"))
+    @Argument(help: ArgumentHelp("Folder with a folder of videos for each class.", valueName: "folder"))
     var folder: String
 
-    @Option(help: ArgumentHelp("Share of each class that is tested on; at least one film stays on either side.", valueName: "share"))
+    @Option(help: ArgumentHelp("Share of each class that is tested on; at least one video stays on either side.", valueName: "share"))
     var valShare = 0.2
 
-    @Option(help: ArgumentHelp("Films of each class that are tested on, instead of a share.", valueName: "films"))
+    @Option(help: ArgumentHelp("Videos of each class that are tested on, instead of a share.", valueName: "videos"))
     var valClips: Int?
 
     @Option(help: "Seed of the draw.")
@@ -52,7 +52,7 @@ struct DataInitCommand: ParsableCommand {
         let checks = ListChecks(
             train: AnnotationList(path: folder, root: folder, clips: train), validation: AnnotationList(path: folder, root: folder, clips: val))
         if !allowSharedVideos { try checks.refuseSharedVideos() }
-        // Of a folder that is drawn from, `warnings` names classes of one film.
+        // Of a folder that is drawn from, `warnings` names classes of one video.
         let untested = found.valClips == nil ? [] : checks.warnings(classes)
         sayWhatIsLeftOut(found, found.classes.warnings + warnings + untested)
 
@@ -64,14 +64,14 @@ struct DataInitCommand: ParsableCommand {
         let isApart = resolvedPath(folder) != resolvedPath(files.path)
         _ = files.addRecipe(
             train: "train.txt", val: val.isEmpty ? nil : "val.txt", labels: "labels.csv", root: isApart ? folder : nil,
-            title: "Learns the \(classes.count) classes of \(folder) from \(train.count) films; \(val.count) are tested on.")
+            title: "Learns the \(classes.count) classes of \(folder) from \(train.count) videos; \(val.count) are tested on.")
         let summary = DataSummary(
             tool: "vifi-prompt \(vifiPromptVersion)", kind: "folder per class", root: resolvedPath(folder) ?? folder, lists: lists,
             classListSha256: classes.digest, seed: found.valClips == nil ? UInt64(seed) : nil)
         _ = files.add(DataSummary.importName, summary.json)
         try files.write(isForced: output.force)
         Console.result(
-            "\(counted(classes.count, "class", "classes")), \(counted(train.count, "film", "films")) to learn from, \(val.count) to test on")
+            "\(counted(classes.count, "class", "classes")), \(counted(train.count, "video", "videos")) to learn from, \(val.count) to test on")
         Console.result("recipe: \(files.path.appendingPath("recipe.yaml").escapedForDisplay)")
         Console.note("Next: vifi-prompt learn --recipe \(files.path.appendingPath("recipe.yaml").escapedForDisplay) --backbone FILE")
     }
@@ -80,9 +80,9 @@ struct DataInitCommand: ParsableCommand {
         _ found: ClassFolders, _ classes: ClassNames
     ) throws -> (train: [AnnotatedClip], val: [AnnotatedClip], [DatasetWarning]) {
         if let val = found.valClips {
-            Console.note("The folder is divided into training and test films already; that is kept.")
+            Console.note("The folder is divided into training and test videos already; that is kept.")
             if let test = found.testClips {
-                Console.note("\(counted(test.count, "film", "films")) below test/ go to test.txt: score them once, when nothing is chosen any more.")
+                Console.note("\(counted(test.count, "video", "videos")) below test/ go to test.txt: score them once, when nothing is chosen any more.")
             }
             return (found.clips, val, [])
         }
@@ -94,15 +94,15 @@ struct DataInitCommand: ParsableCommand {
     private func sayWhatIsLeftOut(_ found: ClassFolders, _ warnings: [DatasetWarning]) {
         for warning in warnings { Console.warning(warning.description) }
         if !found.otherFiles.isEmpty {
-            Console.warning("\(counted(found.otherFiles.count, "file is no film", "files are no films")): \(shortList(found.otherFiles))")
+            Console.warning("\(counted(found.otherFiles.count, "file is no video", "files are no videos")): \(shortList(found.otherFiles))")
         }
         if !found.innerFolders.isEmpty {
             let folders = counted(found.innerFolders.count, "folder inside a class folder holds", "folders inside class folders hold")
-            Console.warning("\(folders) no films: \(shortList(found.innerFolders))")
+            Console.warning("\(folders) no videos: \(shortList(found.innerFolders))")
         }
         if !found.emptyFolders.isEmpty {
             Console.warning(
-                "\(counted(found.emptyFolders.count, "folder holds no films and gives", "folders hold no films and give")) no class: "
+                "\(counted(found.emptyFolders.count, "folder holds no videos and gives", "folders hold no videos and give")) no class: "
                     + shortList(found.emptyFolders))
         }
         if let level = found.level {

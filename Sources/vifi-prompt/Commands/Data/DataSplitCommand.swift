@@ -8,14 +8,14 @@ struct DataSplitCommand: ParsableCommand {
         commandName: "split",
         abstract: "Draws few-shot lists, or halves the classes into base and novel.",
         discussion: """
-            Few-shot: K films of each class, for each K asked for. The draw of one seed for K films holds the \
+            Few-shot: K videos of each class, for each K asked for. The draw of one seed for K videos holds the \
             draws for fewer.
 
               vifi-prompt data split --train train.txt --labels labels.csv --shots 2,4,8,16
 
             Base to novel: the more frequent half of the classes is base, the other novel, each numbered from 0. \
-            Equally frequent classes: those later in the list are base. Written are all films of base, three draws \
-            from them, s1 to s3, with the seed and the two after it, and with --val the test films of each half.
+            Equally frequent classes: those later in the list are base. Written are all videos of base, three draws \
+            from them, s1 to s3, with the seed and the two after it, and with --val the test videos of each half.
 
               vifi-prompt data split --train train.txt --val val.txt --labels labels.csv --base-novel
 
@@ -33,7 +33,7 @@ struct DataSplitCommand: ParsableCommand {
             "Folder or archive that the paths in the lists start from; by default what `data import` noted beside them, else each list's own folder.",
             valueName: "folder"))
     var root: String?
-    @Option(help: ArgumentHelp("Films of each class; several numbers with commas. 16 with --base-novel.", valueName: "numbers"))
+    @Option(help: ArgumentHelp("Videos of each class; several numbers with commas. 16 with --base-novel.", valueName: "numbers"))
     var shots: String?
     @Flag(help: "Halve the classes by frequency.")
     var baseNovel = false
@@ -90,7 +90,7 @@ struct DataSplitCommand: ParsableCommand {
         _ = folder.add(DataSummary.splitName, summary.json)
         try folder.write(isForced: force, inputs: [train, labels] + [val].compactMap(\.self))
         for file in summary.lists {
-            let size = file.clips.map { counted($0, "film", "films") } ?? counted(file.classes ?? 0, "class", "classes")
+            let size = file.clips.map { counted($0, "video", "videos") } ?? counted(file.classes ?? 0, "class", "classes")
             Console.result("\(folder.path.appendingPath(file.file).escapedForDisplay): \(size), SHA-256 \(file.sha256.prefix(12))…")
         }
         noteRoot(list.root, lists: folder.path)
@@ -147,7 +147,7 @@ struct DataSplitCommand: ParsableCommand {
             let clips = half.clips(of: tests.clips)
             // A list without clips could not be read again.
             guard !clips.isEmpty else {
-                Console.warning("\(val.escapedForDisplay): no test films for \(name)")
+                Console.warning("\(val.escapedForDisplay): no test videos for \(name)")
                 continue
             }
             summary.lists.append(folder.add(list: name, clips))

@@ -9,13 +9,13 @@ import VideoData
 struct DataStatsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stats",
-        abstract: "Counts the films of each class in lists; draws how frequent classes are.",
+        abstract: "Counts the videos of each class in lists; draws how frequent classes are.",
         discussion: """
               vifi-prompt data stats train.txt val.txt --labels labels.csv
               vifi-prompt data stats train.txt --labels labels.csv --plot frequency.svg --plot frequency.png
 
             The plot shows the first list's classes by frequency, as figure 2 of the paper: base classes, the \
-            more frequent half, and novel ones. --films opens every film and tells sizes, frames and durations.
+            more frequent half, and novel ones. --videos opens every video and tells sizes, frames and durations.
             """)
 
     @Argument(help: ArgumentHelp("Lists of `path label`.", valueName: "list"))
@@ -28,11 +28,11 @@ struct DataStatsCommand: ParsableCommand {
     var plot: [String] = []
     @Flag(help: "Overwrite files of --plot that vifi-prompt did not draw.")
     var force = false
-    @Flag(help: "Open the films too: sizes, frames, durations.")
-    var films = false
+    @Flag(help: "Open the videos too: sizes, frames, durations.")
+    var videos = false
     @Flag(help: "Everything as JSON on standard output.")
     var json = false
-    @Option(help: "Threads that open films; all processors by default.")
+    @Option(help: "Threads that open videos; all processors by default.")
     var threads: Int?
 
     func validate() throws {
@@ -54,7 +54,7 @@ struct DataStatsCommand: ParsableCommand {
             let path: String
             let sha256: String
             let clips: Int
-            let films: FilmStatistics?
+            let videos: VideoStatistics?
         }
         let classListDigest: String
         let lists: [List]
@@ -79,12 +79,12 @@ struct DataStatsCommand: ParsableCommand {
         }
         tellClassFaults(classes)
         let counts = read.map { $0.clipCounts(classCount: classes.count) }
-        let statistics = try films ? read.map(statistics) : nil
+        let statistics = try videos ? read.map(statistics) : nil
         if json {
             var described: [Report.List] = []
             for (index, list) in read.enumerated() {
                 described.append(
-                    Report.List(path: list.path, sha256: try Digest.ofFile(list.path), clips: list.clips.count, films: statistics?[index]))
+                    Report.List(path: list.path, sha256: try Digest.ofFile(list.path), clips: list.clips.count, videos: statistics?[index]))
             }
             let rows = classes.names.enumerated().map { label, name in
                 Report.Class(label: label, name: name, clips: counts.map { $0[label] })
@@ -95,19 +95,19 @@ struct DataStatsCommand: ParsableCommand {
             for (list, statistics) in zip(read, statistics ?? []) { show(statistics, of: list) }
         }
         for path in plot {
-            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Films of each class, \(lists[0].lastPathComponent)")
+            let chart = frequencyChart(counts: counts[0], classes: classes, title: "Videos of each class, \(lists[0].lastPathComponent)")
             try chart.write(to: path)
             Console.note("Wrote \(path.escapedForDisplay)")
         }
     }
 
-    private func statistics(_ list: AnnotationList) throws -> FilmStatistics {
-        let progress = ProgressReporter(list.path.lastPathComponent.escapedForDisplay, total: list.clips.count, unit: "films")
-        let checks = try FilmCheck.films(
+    private func statistics(_ list: AnnotationList) throws -> VideoStatistics {
+        let progress = ProgressReporter(list.path.lastPathComponent.escapedForDisplay, total: list.clips.count, unit: "videos")
+        let checks = try VideoCheck.videos(
             of: list, threadCount: threads ?? WorkerPool.availableProcessors, decodes: false, followsLinks: true
         ) { progress.show($0) }
         progress.finish()
-        return FilmStatistics(checks)
+        return VideoStatistics(checks)
     }
 
     private func show(_ classes: ClassNames, _ lists: [AnnotationList], _ counts: [[Int]]) {
@@ -125,31 +125,31 @@ struct DataStatsCommand: ParsableCommand {
         Console.result(row("all", lists.map { "\($0.clips.count)" }))
         for (head, counts) in zip(heads, counts) {
             let sorted = counts.sorted()
-            let middle = FilmStatistics.text(median(counts.map(Double.init)) ?? 0)
-            Console.result("\(head): \(sorted.first ?? 0) to \(sorted.last ?? 0) films a class, median \(middle)")
+            let middle = VideoStatistics.text(median(counts.map(Double.init)) ?? 0)
+            Console.result("\(head): \(sorted.first ?? 0) to \(sorted.last ?? 0) videos a class, median \(middle)")
         }
     }
 
-    private func show(_ statistics: FilmStatistics, of list: AnnotationList) {
-        func line(_ title: String, _ range: FilmStatistics.Range?, _ unit: String) {
+    private func show(_ statistics: VideoStatistics, of list: AnnotationList) {
+        func line(_ title: String, _ range: VideoStatistics.Range?, _ unit: String) {
             guard let range else { return }
-            let text = FilmStatistics.text
+            let text = VideoStatistics.text
             Console.result("  \(title): \(text(range.least)) to \(text(range.most))\(unit), median \(text(range.median))")
         }
-        Console.result("\(list.path.lastPathComponent.escapedForDisplay): \(counted(statistics.readable, "film", "films")) opened")
+        Console.result("\(list.path.lastPathComponent.escapedForDisplay): \(counted(statistics.readable, "video", "videos")) opened")
         line("frames", statistics.frames, "")
         line("duration", statistics.seconds, " s")
         line("frame rate", statistics.framesPerSecond, " a second")
         line("width", statistics.width, " pixels")
         line("height", statistics.height, " pixels")
         if statistics.unreadable > 0 {
-            Console.warning("\(list.path.escapedForDisplay): \(counted(statistics.unreadable, "film", "films")) cannot be opened. `vifi-prompt data check` names them.")
+            Console.warning("\(list.path.escapedForDisplay): \(counted(statistics.unreadable, "video", "videos")) cannot be opened. `vifi-prompt data check` names them.")
         }
     }
 }
 
-/// Ranges over the films of a list.
-struct FilmStatistics: Encodable {
+/// Ranges over the videos of a list.
+struct VideoStatistics: Encodable {
     /// A whole number without decimals.
     static func text(_ value: Double) -> String {
         value == value.rounded() ? "\(Int(value))" : ProgressReporter.decimal(value, places: value * 2 == (value * 2).rounded() ? 1 : 2)
@@ -177,7 +177,7 @@ struct FilmStatistics: Encodable {
     let width: Range?
     let height: Range?
 
-    init(_ checks: [FilmCheck]) {
+    init(_ checks: [VideoCheck]) {
         let infos = checks.compactMap(\.info)
         readable = infos.count
         unreadable = checks.count - infos.count

@@ -16,7 +16,7 @@ func frequencyChart(counts: [Int], classes: ClassNames, title: String) -> Chart 
     let most = order.first.map { "\(classes[$0]) with \(counts[$0])" } ?? ""
     let least = order.last.map { "\(classes[$0]) with \(counts[$0])" } ?? ""
     return Chart(
-        title: title, summary: "\(counts.count) classes by number of films, from \(most) to \(least).",
-        horizontal: Axis("class"), vertical: Axis("films", isWhole: true),
+        title: title, summary: "\(counts.count) classes by number of videos, from \(most) to \(least).",
+        horizontal: Axis("class"), vertical: Axis("videos", isWhole: true),
         content: .bars(Bars(labels: order.map { classes[$0] }, series: series)))
 }

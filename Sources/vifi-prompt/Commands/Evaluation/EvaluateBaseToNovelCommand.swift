@@ -12,7 +12,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         abstract: "Learns one half of the classes from three draws, scores both halves; harmonic mean.",
         discussion: """
             Table 2 of the paper: 16 clips of each base class, drawn three times; each result scores the base and the novel \
-            test films, each among the classes of its own half alone. Accuracies are averaged over the draws; the harmonic \
+            test videos, each among the classes of its own half alone. Accuracies are averaged over the draws; the harmonic \
             mean 2BN / (B + N) is that of the two averages.
 
             Halves and draws are made here from whole lists, or were made before, or nothing is learned any more:
@@ -77,7 +77,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.methods ?? [.prompt]
         let setting = try hasModels ? nil : LearnedSetting(
             name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
-            learning: ProtocolLearning(learning: learning, model: model, films: data.films, memory: memory), options: recipe, test: test,
+            learning: ProtocolLearning(learning: learning, model: model, videos: data.videos, memory: memory), options: recipe, test: test,
             anyBackbone: anyBackbone, pool: pool, flags: flags)
         var split = try halves(given, isPocket: isPocket, pool: pool)
 
@@ -90,7 +90,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             for method in methods { try add(method, setting, split, to: runner) }
         } else {
             let job = scoringJob(given, pool)
-            if !data.films.allowances.allowRepeats { try RepeatedFile.refuse(among: prompts + tuned) }
+            if !data.videos.allowances.allowRepeats { try RepeatedFile.refuse(among: prompts + tuned) }
             for (index, path) in (prompts + tuned).enumerated() {
                 let model = ProtocolModel(subject: {
                     try tuned.isEmpty ? job.subject(prompts: path) : job.subject(prompts: nil, backbone: path)
@@ -111,7 +111,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
                 .flatMap { summary.repeatedDraws(method: method.rawValue, shots: $0) }
             if let first = repeated.min() {
                 Console.warning(
-                    "\(method.title): draw \(first)\(repeated.count > 1 ? " and others hold" : " holds") the films of an earlier draw, so the "
+                    "\(method.title): draw \(first)\(repeated.count > 1 ? " and others hold" : " holds") the videos of an earlier draw, so the "
                         + "deviation says nothing of draws. There are too few clips to draw from, or one list was given several times.")
             }
         }
@@ -163,7 +163,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
     /// How models that are there are scored: as their prompt files say.
     private func scoringJob(_ given: Recipe, _ pool: WorkerPool) -> EvaluationJob {
         EvaluationJob(
-            evaluationProtocol: "base-to-novel", settings: given, films: data.films, model: model, anyBackbone: anyBackbone,
+            evaluationProtocol: "base-to-novel", settings: given, videos: data.videos, model: model, anyBackbone: anyBackbone,
             template: test.words, defaultFrames: 32, pool: pool)
     }
 
@@ -183,15 +183,15 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         if isPocket {
             let set = try PocketHome.dataSet(.small(), pool: pool)
             Console.note(
-                "This is the pocket world: drawn films in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
+                "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
             let (base, novel) = (set.files(of: .base), set.files(of: .novel))
             return try Halves(
-                base: TestList(base.testList, labels: base.labels, films: data.films, root: nil), baseLabels: base.labels,
-                novel: TestList(novel.testList, labels: novel.labels, films: data.films, root: nil),
+                base: TestList(base.testList, labels: base.labels, videos: data.videos, root: nil), baseLabels: base.labels,
+                novel: TestList(novel.testList, labels: novel.labels, videos: data.videos, root: nil),
                 drawing: base.trainList, root: nil, shots: shots ?? 2, seeds: seeds)
         }
         if !halves.isEmpty {
-            return try halves.read(films: data.films, root: given.data.root, shots: shots, seeds: hasModels ? [] : seeds)
+            return try halves.read(videos: data.videos, root: given.data.root, shots: shots, seeds: hasModels ? [] : seeds)
         }
         let (train, val, labels) = (given.data.train, given.data.val, given.data.labels)
         guard let train, let val, let labels else {
@@ -200,8 +200,8 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         }
         let classes = try ClassNames.readTold(labels)
         return try Halves(
-            halving: TestList(train, classes: classes, films: data.films, root: given.data.root),
-            TestList(val, classes: classes, films: data.films, root: given.data.root),
+            halving: TestList(train, classes: classes, videos: data.videos, root: given.data.root),
+            TestList(val, classes: classes, videos: data.videos, root: given.data.root),
             by: halves.baseClasses ?? .frequent, shots: shots ?? 16, seeds: hasModels ? [] : seeds)
     }
 
@@ -221,7 +221,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             let repeated = summary.repeatedDraws(method: method, shots: shots)
             if base.n > 1 {
                 for index in base.values.indices {
-                    let draw = "\(index + 1)" + (repeated.contains(index + 1) ? " (films of an earlier draw)" : "")
+                    let draw = "\(index + 1)" + (repeated.contains(index + 1) ? " (videos of an earlier draw)" : "")
                     rows.append([title, draw] + [base, novel].map { ProgressReporter.decimal($0.values[index], places: 1) } + [""])
                 }
             }

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Scores models on lists of films, in the settings of the paper.
+/// Scores models on lists of videos, in the settings of the paper.
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",

@@ -50,14 +50,14 @@ struct EvaluateFewShotCommand: ParsableCommand {
         if isPocket {
             let set = try PocketHome.dataSet(.small(), pool: pool)
             Console.note(
-                "This is the pocket world: drawn films in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
+                "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
             data.train = set.trainList
             data.val = set.testList
             data.labels = set.labels
         }
         let setting = try LearnedSetting(
             name: "few-shot", isPocket: isPocket, group: "few-shot", methods: learning.methods?.methods ?? [.prompt, .fineTune],
-            learning: ProtocolLearning(learning: learning, model: model, films: data.films, memory: memory), options: recipe, test: test,
+            learning: ProtocolLearning(learning: learning, model: model, videos: data.videos, memory: memory), options: recipe, test: test,
             pool: pool
         ) { recipe in
             flags(&recipe)
@@ -69,11 +69,11 @@ struct EvaluateFewShotCommand: ParsableCommand {
                 missing: [("--train", lists.0), ("--val", lists.1), ("--labels", lists.2)].filter { $0.1 == nil }.map(\.0))
         }
         let classes = try ClassNames.readTold(labels)
-        let tested = try TestList(val, classes: classes, films: data.films, root: given.data.root)
-        let source = try TestList(train, classes: classes, films: data.films, root: given.data.root)
+        let tested = try TestList(val, classes: classes, videos: data.videos, root: given.data.root)
+        let source = try TestList(train, classes: classes, videos: data.videos, root: given.data.root)
         // Before there is a folder; each run looks again.
         if setting.methods != [.zeroShot] {
-            try data.films.allowances.check(train: source.list, validation: tested.list, classes: classes)
+            try data.videos.allowances.check(train: source.list, validation: tested.list, classes: classes)
         }
         let available = ShotsAvailable(source.list, classes: classes)
         for count in counts { if let words = available.words(for: count) { Console.warning(words) } }
@@ -104,7 +104,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let summary = ProtocolSummary(
             evaluationProtocol: "few-shot", command: folder.command, isPocket: isPocket, entries: runner.entries)
         let table = Self.table(summary, methods: setting.methods, shots: counts, available: available)
-        Console.note("Top-1 in percent on \(val.escapedForDisplay), \(counted(tested.list.clips.count, "film", "films"))"
+        Console.note("Top-1 in percent on \(val.escapedForDisplay), \(counted(tested.list.clips.count, "video", "videos"))"
             + (seeds.count > 1 ? "; mean ± deviation over \(seeds.count) seeds" : ""))
         try output.show(summary, table: table, folder: folder)
     }

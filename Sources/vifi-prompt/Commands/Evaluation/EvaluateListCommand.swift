@@ -17,7 +17,7 @@ struct EvaluateListCommand: ParsableCommand {
               vifi-prompt eval --zero-shot --backbone clip.safetensors --val val.txt --labels labels.csv
               vifi-prompt eval --recipe zero-shot/eval-hmdb51 --backbone bridged.safetensors --val val1.txt --labels hmdb51.csv
 
-            With --views 4x3 each film is seen as 4 clips in time, each cropped at both ends and in the middle of \
+            With --views 4x3 each video is seen as 4 clips in time, each cropped at both ends and in the middle of \
             the longer side; probabilities are averaged.
             """)
 
@@ -44,7 +44,7 @@ struct EvaluateListCommand: ParsableCommand {
     }
 
     func run() throws {
-        // Before films are scored, not after them.
+        // Before videos are scored, not after them.
         if let output { try EvaluationFolder(output).prove() } else { try proveWritable(folder: BackboneFinder.runsFolder) }
         let given = try recipe.given { recipe in
             data.apply(to: &recipe)
@@ -55,10 +55,10 @@ struct EvaluateListCommand: ParsableCommand {
             prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: given.data.val != nil || given.data.labels != nil,
             without: zeroShot)
         let job = EvaluationJob(
-            evaluationProtocol: "list", settings: try selection.settings(given), films: data.films, model: model, anyBackbone: prompts.anyBackbone,
+            evaluationProtocol: "list", settings: try selection.settings(given), videos: data.videos, model: model, anyBackbone: prompts.anyBackbone,
             template: test.words, pool: model.pool)
         let list = try selection.testList(
-            val: given.data.val, labels: given.data.labels, root: given.data.root, films: data.films, pool: job.pool)
+            val: given.data.val, labels: given.data.labels, root: given.data.root, videos: data.videos, pool: job.pool)
         let subject = try job.subject(prompts: selection.prompts, backbone: selection.backbonePath())
         let result = try job.evaluate(list, with: subject, title: "eval")
         // First, as it may be that nothing can be written.
@@ -82,11 +82,11 @@ extension EvaluationJob.Result {
     /// - Parameter model: what was scored, in words.
     func show(model: String) {
         let views = record.setting.views.split(separator: "x").joined(separator: " × ")
-        Console.result("\(record.list), \(counted(record.videos, "film", "films")), \(record.setting.frames) frames, \(views) views, \(model)")
+        Console.result("\(record.list), \(counted(record.videos, "video", "videos")), \(record.setting.frames) frames, \(views) views, \(model)")
         let width = max(5, metrics.perClass.map(\.name.count).max() ?? 0)
         for result in metrics.perClass {
             let name = result.name.escapedForDisplay.padding(toLength: width, withPad: " ", startingAt: 0)
-            Console.result("  \(name)  " + (result.top1.map { "\(percent($0)) of \(result.videos)" } ?? "no films"))
+            Console.result("  \(name)  " + (result.top1.map { "\(percent($0)) of \(result.videos)" } ?? "no videos"))
         }
         let confusions = metrics.confusions.filter { $0.truth != $0.predicted }.map { ($0.truth, $0.predicted, $0.videos) }
         let worst = confusions.sorted { ($1.2, $0.0, $0.1) < ($0.2, $1.0, $1.1) }.prefix(5)

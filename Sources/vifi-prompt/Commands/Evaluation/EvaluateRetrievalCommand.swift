@@ -39,11 +39,11 @@ struct EvaluateRetrievalCommand: ParsableCommand {
     var maxWords: Int?
     @Option(help: ArgumentHelp("Words around a caption, with {} in its place; the caption alone by default.", valueName: "words"))
     var template: String?
-    @Flag(help: "Allow the list to reach films outside the root through symbolic links.")
+    @Flag(help: "Allow the list to reach videos outside the root through symbolic links.")
     var followLinks = false
     @Option(
         name: .customLong("on-bad-video"),
-        help: ArgumentHelp("Films that cannot be decoded: fail (the default), or skip them and their captions.", valueName: "policy"))
+        help: ArgumentHelp("Videos that cannot be decoded: fail (the default), or skip them and their captions.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy?
 
     @OptionGroup(title: "Model") var model: ModelOptions
@@ -105,7 +105,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
             try Console.json(report)
         } else {
             Console.result(
-                "\(list.path.escapedForDisplay), \(counted(report.videos, "film", "films")), \(counted(report.captions, "caption", "captions")), "
+                "\(list.path.escapedForDisplay), \(counted(report.videos, "video", "videos")), \(counted(report.captions, "caption", "captions")), "
                     + "\(frameCount) frames, \(subject.summary)")
             Console.result(outcome.metrics.table)
         }
@@ -126,7 +126,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         var (path, root) = (given.data.valCaptions, given.data.root)
         if path == CaptionOptions.pocketName || selection.isPocket && path == nil {
             let set = try PocketHome.captionedSet(.small(), pool: pool)
-            Console.note("This is the pocket world's small test list. For your own films pass --captions LIST.")
+            Console.note("This is the pocket world's small test list. For your own videos pass --captions LIST.")
             return try CaptionList.read(set.testCaptions)
         }
         if path == nil {
@@ -136,17 +136,17 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         }
         let list = try CaptionList.read(path ?? "", root: root)
         for warning in list.warnings { Console.warning(warning.description) }
-        try list.films.checkFiles(followsLinks: followLinks)
+        try list.videoList.checkFiles(followsLinks: followLinks)
         return list
     }
 
     private func loader(of list: CaptionList, _ settings: Recipe, subject: Subject, frameCount: Int) -> ClipLoader {
         var transform = ClipTransform.Configuration()
-        settings.apply(to: &transform, own: subject.normalisation)
+        settings.apply(to: &transform, own: subject.normalization)
         var loading = ClipLoader.Configuration()
         loading.badVideoPolicy = settings.data.onBadVideo ?? .fail
         return ClipLoader(
-            list: list.films, reader: VideoFileReader.reporting.following(settings.pictures),
+            list: list.videoList, reader: VideoFileReader.reporting.following(settings.pictures),
             sampler: settings.sampler(frameCount: frameCount),
             transform: .testing(side: subject.backbone.architecture.imagePixels, transform), seed: UInt64(settings.training.seed ?? 1),
             configuration: loading)
@@ -155,14 +155,14 @@ struct EvaluateRetrievalCommand: ParsableCommand {
     private func outcome(
         of list: CaptionList, sequences: [[Int]], loader: ClipLoader, encoder: PairEncoder, pool: WorkerPool
     ) throws -> RetrievalEvaluator.Outcome {
-        let films = ProgressReporter("retrieval", total: list.videos.count, unit: "films")
+        let videos = ProgressReporter("retrieval", total: list.videos.count, unit: "videos")
         var captions: ProgressReporter?
         defer { captions?.finish() }
         return try RetrievalEvaluator(encoder, pool: pool).outcome(of: list, sequences: sequences, loader: loader) { stage, done in
             switch stage {
-            case .videos: films.show(done)
+            case .videos: videos.show(done)
             case .captions:
-                films.finish()
+                videos.finish()
                 let progress = captions ?? ProgressReporter("retrieval", total: list.captions.count, unit: "captions")
                 progress.show(done)
                 captions = progress

@@ -26,7 +26,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
             """)
 
     @OptionGroup(title: "Data") var lists: TestListOptions
-    @OptionGroup(title: "Data") var films: FilmOptions
+    @OptionGroup(title: "Data") var videos: VideoOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
@@ -52,7 +52,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
 
     func run() throws {
         var scoring = try ListScoring(
-            name: "zero-shot", lists: lists, films: films, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
+            name: "zero-shot", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
             defaultFrames: 32)
         var drawing = draws.flatMap { draws in classesPerDraw.map { (draws: draws, classes: $0) } }
         if scoring.isPocket {
@@ -99,7 +99,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
 struct EvaluateSupervisedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "supervised",
-        abstract: "The classes that a backbone was trained on, each film seen as 4 clips × 3 crops.",
+        abstract: "The classes that a backbone was trained on, each video seen as 4 clips × 3 crops.",
         discussion: """
             Probabilities of all views are averaged. Clip v of 4 takes the point (v + ½)/4 of each segment, so results repeat; \
             with --compat vifi-clip or random-views frames are drawn by chance, as ViFi-CLIP's code does.
@@ -109,11 +109,11 @@ struct EvaluateSupervisedCommand: ParsableCommand {
 
             16 frames unless --frames, a recipe or a prompt file say otherwise.
 
-            Without lists: the bridged pocket CLIP on the test films of the large set that it was bridged on, some seconds.
+            Without lists: the bridged pocket CLIP on the test videos of the large set that it was bridged on, some seconds.
             """)
 
     @OptionGroup(title: "Data") var lists: TestListOptions
-    @OptionGroup(title: "Data") var films: FilmOptions
+    @OptionGroup(title: "Data") var videos: VideoOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
@@ -125,7 +125,7 @@ struct EvaluateSupervisedCommand: ParsableCommand {
 
     func run() throws {
         var scoring = try ListScoring(
-            name: "supervised", lists: lists, films: films, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
+            name: "supervised", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
             defaultFrames: 16)
         scoring.defaultViews("4x3")
         if scoring.isPocket { try scoring.takePocket(.large()) }

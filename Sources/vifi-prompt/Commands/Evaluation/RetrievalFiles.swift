@@ -107,7 +107,7 @@ struct RetrievalFiles {
     static let kind = FolderKind(name: "retrieval", entries: [metricsName, "ranks.csv", "top.jsonl", "embeddings.safetensors"])
     private static let metricsName = "metrics.json"
 
-    /// Before films are looked at: the folder is a retrieval's or may become one, and can be written.
+    /// Before videos are looked at: the folder is a retrieval's or may become one, and can be written.
     static func prove(_ folder: String) throws {
         try FolderMark.check(folder, kind)
         try proveWritable(folder: folder)

@@ -12,7 +12,7 @@ struct BridgeCommand: LearningCommand {
         commandName: "bridge",
         abstract: "Fine-tunes CLIP on videos: frames one by one, their embeddings averaged.",
         discussion: """
-            Without --train, --val and --labels it trains the pocket CLIP, which knows stills, on the films of \
+            Without --train, --val and --labels it trains the pocket CLIP, which knows stills, on the videos of \
             the pocket world's large data set.
 
               vifi-prompt bridge
@@ -105,7 +105,7 @@ struct BridgeCommand: LearningCommand {
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer)
         // Evaluating and saving take a copy of the weights; halving them, another.
-        let besides = memory.filmBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
+        let besides = memory.videoBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
             + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (half ? 8 : 4) * backbone.parameterCount
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: false)
@@ -117,7 +117,7 @@ struct BridgeCommand: LearningCommand {
                     weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
                     budget: memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
                     videoOfCaption: texts.videoOfCaption),
-                normalisation: settings.normalisation(for: backbone))
+                normalization: settings.normalization(for: backbone))
         }
         let learning = LearningRun(
             kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe,
@@ -140,7 +140,7 @@ struct BridgeCommand: LearningCommand {
     }
 
     func learn(_ start: RunStart) throws {
-        try drawPocketFilms { try runSettings(start.resumed) }
+        try drawPocketVideos { try runSettings(start.resumed) }
         var (learning, texts, task) = try Ranks.group.agreed { () throws -> (LearningRun, RunTexts, BridgeTask) in
             let (learning, texts, makeTask) = try prepared(start.resumed)
             let task = try checked(makeTask())

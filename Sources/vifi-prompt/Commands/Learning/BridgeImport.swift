@@ -112,7 +112,7 @@ struct BridgeImport {
     }
 
     /// The model's name where the hub's tools name folders otherwise: `ViT-B-16` for
-    /// `models--organisation--ViT-B-16/snapshots/REVISION` and for `ViT-B-16/0_CLIPModel`.
+    /// `models--organization--ViT-B-16/snapshots/REVISION` and for `ViT-B-16/0_CLIPModel`.
     private static func folderName(_ folder: String) -> String {
         let path = resolvedPath(folder) ?? folder
         let isRevision = path.parentDirectory.lastPathComponent == "snapshots"
@@ -152,7 +152,7 @@ extension Checkpoint {
             ("parameters", grouped(parameterCount)), ("activation", architecture.activation.rawValue),
             ("heads", "\(architecture.vision.headCount) of \(architecture.vision.headWidth), text "
                 + "\(architecture.text.headCount) of \(architecture.text.headWidth)" + (headsAreSaid ? "" : " (by the towers' widths; the source does not say)")),
-            ("normalisation", description.normalisation.name),
+            ("normalization", description.normalization.name),
         ]
         return rows + leftOutRows
     }

@@ -58,7 +58,7 @@ struct LearnCommand: LearningCommand {
         help: ArgumentHelp("Layers of the text tower with prompts, counted from 0: 4-11, 4, or none.", valueName: "layers"),
         transform: PromptLayers.parsed)
     var textLayers: PromptLayers?
-    @Flag(help: "See training clips as test clips: the same frames and their centre in each epoch, no flips, colours, MixUp or CutMix.")
+    @Flag(help: "See training clips as test clips: the same frames and their center in each epoch, no flips, colors, MixUp or CutMix.")
     var fixedFrames = false
     @Flag(help: "Language prompts only, on fixed frames whose features are computed once: minutes instead of hours, less accuracy.")
     var quick = false
@@ -117,7 +117,7 @@ struct LearnCommand: LearningCommand {
             throw SettingsError.fixedFramesChange(keys: asked.augmentation.changes)
         }
         let given = try initial.prompts(
-            for: backbone, asked: asked.prompts, normalisation: settings.normalisation(for: backbone))
+            for: backbone, asked: asked.prompts, normalization: settings.normalization(for: backbone))
         try resumed?.check(initialDigest: given?.reading.digest, path: initial.path)
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
@@ -127,7 +127,7 @@ struct LearnCommand: LearningCommand {
         let texts = try RunTexts(
             runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer)
         let side = backbone.architecture.imagePixels
-        let besides = memory.filmBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
+        let besides = memory.videoBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
         let makeTask = {
             PromptTask(
@@ -169,7 +169,7 @@ struct LearnCommand: LearningCommand {
     }
 
     func learn(_ start: RunStart) throws {
-        try drawPocketFilms { try runSettings(start.resumed) }
+        try drawPocketVideos { try runSettings(start.resumed) }
         let (prepared, task) = try Ranks.group.agreed { () throws -> (Prepared, PromptTask) in
             let prepared = try self.prepared(start.resumed)
             let task = try checked(prepared.makeTask())
@@ -191,7 +191,7 @@ struct LearnCommand: LearningCommand {
             var header = PromptHeader(
                 backbone: backbone, configuration: prepared.configuration, classNames: learning.data.classes.names,
                 frameCount: settings.frameCount, fusion: settings.fusion,
-                normalisation: settings.normalisation(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
+                normalization: settings.normalization(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
                 shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
             header.initialDigest = learning.initialDigest

@@ -10,7 +10,7 @@ import VideoData
 /// A model and what its maps are to show.
 struct AttentionModel {
     let title: String
-    let classifier: VideoClassifier
+    let classifier: CLIPClassifier
     let transform: ClipTransform
     let names: [String]
     /// Nil for the model's own prediction.
@@ -21,7 +21,7 @@ struct AttentionModel {
     /// A row for every block from `blocks` on, instead of one.
     let isByBlock: Bool
 
-    /// - Parameter size: of the film's pictures.
+    /// - Parameter size: of the video's pictures.
     func look(at clip: PreparedClip, of size: FrameSize) throws(ModelError) -> AttentionView {
         let maps = try classifier.attention(in: clip.matrix, of: kind, label: label, from: blocks)
         let probabilities = softmax(of: maps.logits)
@@ -45,7 +45,7 @@ struct AttentionModel {
     }
 }
 
-/// What a model was seen to look at in the frames of one film.
+/// What a model was seen to look at in the frames of one video.
 struct AttentionView {
     struct Row {
         let words: String
@@ -57,18 +57,18 @@ struct AttentionView {
     /// The class and how sure the model is.
     let finding: String
     let rows: [Row]
-    /// The part of the film's picture that the model saw.
+    /// The part of the video's picture that the model saw.
     let region: PictureRegion
 }
 
-/// A film, and the frames of it that models see.
-struct SampledFilm: ~Copyable {
+/// A video, and the frames of it that models see.
+struct SampledVideo: ~Copyable {
     let path: String
     let indices: [Int]
     /// One a transform.
     let clips: [PreparedClip]
     private let tiles: [VideoFrame]
-    private let video: any Film
+    private let video: any Video
 
     var size: FrameSize { FrameSize(width: video.info.width, height: video.info.height) }
     var warnings: [VideoWarning] { video.warnings }
@@ -79,11 +79,11 @@ struct SampledFilm: ~Copyable {
         let shrunk: [VideoFrame]
     }
 
-    /// - Throws: `VideoError`, naming the film.
+    /// - Throws: `VideoError`, naming the video.
     init(path: String, frameCount: Int, transforms: [ClipTransform], sampler: FrameSampler? = nil) throws {
-        let video = try openFilm(path)
+        let video = try openVideo(path)
         let indices = (sampler ?? FrameSampler(sampleCount: frameCount)).testIndices(frameCount: video.frameCount)
-        let limit = FilmStrip.tilePixels(frameCount: frameCount)
+        let limit = FrameStrip.tilePixels(frameCount: frameCount)
         // Frames may be large: only what is needed of them is kept.
         let samples = try video.frames(at: indices) { frame in
             Sample(tile: frame.fitted(limit), shrunk: transforms.map { $0.shrunk(frame) })
@@ -99,44 +99,44 @@ struct SampledFilm: ~Copyable {
 
     // MARK: Strip
 
-    func strip(of views: [AttentionView]) -> FilmStrip {
+    func strip(of views: [AttentionView]) -> FrameStrip {
         let times = video.info.framesPerSecond == nil ? nil : video.times
         let titles = indices.map { index in
             "\(index + 1)" + (times.map { ": \(ProgressReporter.decimal($0[index], places: 2)) s" } ?? "")
         }
         let scale = (x: Double(tiles[0].width) / Double(size.width), y: Double(tiles[0].height) / Double(size.height))
-        var rows = [FilmStrip.Row("film", tiles.map(\.picture))]
+        var rows = [FrameStrip.Row("video", tiles.map(\.picture))]
         for view in views {
             let region = view.region.scaled(x: scale.x, y: scale.y)
             for row in view.rows {
                 let words = view.rows.count > 1 && row.words != view.rows[0].words ? row.words : "\(view.title): \(view.finding); \(row.words)"
                 rows.append(
-                    FilmStrip.Row(
+                    FrameStrip.Row(
                         words, zip(tiles, row.overlays).map { $1.drawn(on: $0, region: region, contour: true).picture }))
             }
         }
-        let colours = (0..<64).map { step in
-            let colour = jet(Float(step) / 63)
-            return Colour(Double(colour.x), Double(colour.y), Double(colour.z))
+        let colors = (0..<64).map { step in
+            let color = jet(Float(step) / 63)
+            return Color(Double(color.x), Double(color.y), Double(color.z))
         }
-        return FilmStrip(
+        return FrameStrip(
             title: "\(path.lastPathComponent), frames by number and time", columnTitles: titles, rows: rows,
-            scale: FilmStrip.Scale(
-                colours: colours, low: "least of the frame", high: "largest",
-                note: "Line: around half of the largest and more. Grey: not seen."))
+            scale: FrameStrip.Scale(
+                colors: colors, low: "least of the frame", high: "largest",
+                note: "Line: around half of the largest and more. Gray: not seen."))
     }
 
-    // MARK: Film
+    // MARK: Video
 
     private static let bannerHeight = 20
     /// Decoded pictures that are in memory together.
     private static let batchBytes = 256 << 20
 
-    /// The film at its own times and size, maps on it: of each view the last row. Several views lie side by side
+    /// The video at its own times and size, maps on it: of each view the last row. Several views lie side by side
     /// under a heading. Sides of odd length grow by a pixel, as H.264 demands.
     ///
     /// - Returns: the bytes of a file that is to be called `path`.
-    mutating func film(_ views: [AttentionView], path: String, pool: WorkerPool) throws -> [UInt8] {
+    mutating func video(_ views: [AttentionView], path: String, pool: WorkerPool) throws -> [UInt8] {
         let size = size
         let panel = FrameSize(width: size.width + size.width % 2, height: size.height + size.height % 2)
         let banners = views.count > 1 ? try Self.banners(over: views, width: panel.width) : []

@@ -3,13 +3,13 @@ import Evaluation
 import Files
 import VideoData
 
-/// How many films of each class were taken for each.
+/// How many videos of each class were taken for each.
 struct ConfusionTable {
     let source: String
     let names: [String]
     /// Those that came.
     let counts: [ConfusionCount]
-    /// Films of each class.
+    /// Videos of each class.
     private let sums: [Int]
 
     /// Of one row together, so that sums cannot overflow.
@@ -147,7 +147,7 @@ struct ConfusionTable {
         }
         let total = sums.reduce(0, +)
         let right = counts.reduce(0) { $0 + ($1.truth == $1.predicted ? $1.videos : 0) }
-        let accuracy = total == 0 ? "no films" : "top-1 \(percent(100 * Double(right) / Double(total))) of \(counted(total, "film", "films"))"
+        let accuracy = total == 0 ? "no videos" : "top-1 \(percent(100 * Double(right) / Double(total))) of \(counted(total, "video", "videos"))"
         let part = isTooLarge ? ", the \(drawn.count) of \(names.count) classes with the most errors" : ""
         return Chart(
             title: "Confusion, \(source)\(part): \(accuracy)",
@@ -159,11 +159,11 @@ struct ConfusionTable {
                     scaleTitle: "share of the true class in percent", cellDecimals: 0)))
     }
 
-    /// "a → b: 3 of 15 films"
+    /// "a → b: 3 of 15 videos"
     func mostFrequentErrors(_ limit: Int) -> [String] {
         errors.sorted { ($1.videos, $0.truth, $0.predicted) < ($0.videos, $1.truth, $1.predicted) }.prefix(limit).map { error in
             "\(names[error.truth].escapedForDisplay) → \(names[error.predicted].escapedForDisplay): \(error.videos) of "
-                + counted(sums[error.truth], "film", "films")
+                + counted(sums[error.truth], "video", "videos")
         }
     }
 }

@@ -5,12 +5,12 @@ import Tensors
 import Training
 import VideoData
 
-/// The test films that a picture shows, and the model that sees them.
+/// The test videos that a picture shows, and the model that sees them.
 struct PictureData {
     let classes: ClassNames
     let list: AnnotationList
     let subject: Subject
-    let classifier: VideoClassifier
+    let classifier: CLIPClassifier
     let loader: ClipLoader
 
     /// - Parameters:
@@ -18,7 +18,7 @@ struct PictureData {
     init(data: DataOptions, model: ModelOptions, prompts: PromptOptions, template: String?, pool: WorkerPool) throws {
         let selection = try Selection(
             prompts: prompts.prompts, backbone: model.backbone, namesData: data.val != nil || data.labels != nil)
-        let test = try selection.testList(val: data.val, labels: data.labels, root: data.root, films: data.films, pool: pool)
+        let test = try selection.testList(val: data.val, labels: data.labels, root: data.root, videos: data.videos, pool: pool)
         (classes, list) = (test.classes, test.list)
         subject = try Subject(
             prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
@@ -32,7 +32,7 @@ struct PictureData {
             seed: 1, configuration: data.loading())
     }
 
-    /// Films that were scored, seen as they were then.
+    /// Videos that were scored, seen as they were then.
     init(_ test: TestList, by subject: Subject, as job: EvaluationJob) throws {
         (classes, list) = (test.classes, test.list)
         self.subject = subject
@@ -40,17 +40,17 @@ struct PictureData {
         loader = try job.loader(of: test.list, for: subject, frameCount: classifier.frameCount)
     }
 
-    /// Tells of films that were left out.
+    /// Tells of videos that were left out.
     func tellBadVideos() {
         for bad in loader.badVideos.all { Console.warning("not counted: \(bad.reason)") }
     }
 }
 
 extension Subject {
-    /// The centre of each picture, in the pixels that the model is used to.
+    /// The center of each picture, in the pixels that the model is used to.
     var testTransform: ClipTransform {
         var configuration = ClipTransform.Configuration()
-        configuration.normalisation = Normalisation(normalisation)
+        configuration.normalization = Normalization(normalization)
         return .testing(side: backbone.architecture.imagePixels, configuration)
     }
 }

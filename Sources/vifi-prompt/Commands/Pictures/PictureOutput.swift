@@ -75,8 +75,8 @@ struct PictureOutput {
 enum PictureError: ReportableError {
     case ending(path: String, ending: String, known: [String])
     case exists(path: String)
-    case severalFilms(path: String)
-    case noFilm
+    case severalVideos(path: String)
+    case noVideo
     case unknownClass(name: String, among: [String])
     case unknownBlock(Int, count: Int)
     case unknownHead(Int, count: Int)
@@ -90,7 +90,7 @@ enum PictureError: ReportableError {
 
     var exitStatus: ExitStatus {
         switch self {
-        case .ending, .severalFilms, .noFilm, .unknownClass, .unknownBlock, .unknownHead, .tooManyRuns: .usage
+        case .ending, .severalVideos, .noVideo, .unknownClass, .unknownBlock, .unknownHead, .tooManyRuns: .usage
         case .confusion, .log, .emptyLog: .badData
         case .exists: .inputOutput
         case .noConfusion, .noRun: .missingInput
@@ -104,10 +104,10 @@ enum PictureError: ReportableError {
         case .exists(let path):
             "\(path.escapedForDisplay): already exists, and is no picture that vifi-prompt drew. Name another file with -o, or pass --force "
                 + "to overwrite it."
-        case .severalFilms(let path):
-            "\(path.escapedForDisplay): one file cannot hold the pictures of several films. Name a folder with -o."
-        case .noFilm:
-            "Of which film? Name one or more: `vifi-prompt viz attention CLIP.mp4 …`."
+        case .severalVideos(let path):
+            "\(path.escapedForDisplay): one file cannot hold the pictures of several videos. Name a folder with -o."
+        case .noVideo:
+            "Of which video? Name one or more: `vifi-prompt viz attention CLIP.mp4 …`."
         case .unknownClass(let name, let among):
             "--class \"\(name.escapedForDisplay)\": there is no such class. "
                 + (name.nearest(among: among).map { "Did you mean \"\($0.escapedForDisplay)\"?" }

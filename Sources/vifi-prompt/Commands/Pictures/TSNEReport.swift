@@ -7,20 +7,20 @@ struct TSNEReport: Codable {
     let prompts: String?
     let list: String
     let classListDigest: String
-    let films: Int
+    let videos: Int
     let frames: Int
     let perplexity: Double
     let iterations: Int
     let seed: UInt64
     let method: String
     let divergence: Double
-    /// k of k-means: classes that have films.
+    /// k of k-means: classes that have videos.
     let clusters: Int
     let embedding: ClusterAgreement
     let plane: ClusterAgreement
 
     private enum CodingKeys: String, CodingKey {
-        case backbone, prompts, list, films, frames, perplexity, iterations, seed, method, divergence, clusters, embedding, plane
+        case backbone, prompts, list, videos, frames, perplexity, iterations, seed, method, divergence, clusters, embedding, plane
         case backboneDigest = "backbone_digest"
         case classListDigest = "class_list_digest"
     }
@@ -34,7 +34,7 @@ struct TSNEReport: Codable {
         prompts = pictures.subject.promptPath
         list = pictures.list.path
         classListDigest = pictures.classes.digest
-        films = embeddings.labels.count
+        videos = embeddings.labels.count
         frames = pictures.classifier.frameCount
         perplexity = layout.perplexity
         iterations = configuration.iterations

@@ -10,7 +10,7 @@ import VideoData
 struct VizAttentionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attention",
-        abstract: "Shows where a model looks in a film: a strip of frames (.png) and the film itself (.mp4).",
+        abstract: "Shows where a model looks in a video: a strip of frames (.png) and the video itself (.mp4).",
         discussion: """
               vifi-prompt viz attention CLIP.mp4 --prompts prompts.safetensors -o attention.png -o attention.mp4
               vifi-prompt viz attention CLIP.mp4 --labels labels.csv --class archery --compare clip.safetensors bridged.safetensors prompts.safetensors
@@ -18,16 +18,16 @@ struct VizAttentionCommand: ParsableCommand {
             A map shows how much each place counts for a class: the predicted one, or --class. Relevance weighs the \
             attention of the last block, or of all from --from-block on, by the gradient of the class's logit; raw is \
             the class token's attention in the last block. Each frame's map goes from its least (blue) to its largest \
-            value (red); a line surrounds half of the largest and more; what the model does not see is grey. Between \
-            the frames that the model saw, the film blends their maps.
+            value (red); a line surrounds half of the largest and more; what the model does not see is gray. Between \
+            the frames that the model saw, the video blends their maps.
 
             Each of --compare is a backbone or prompts of any form, and makes a row of its own.
             """)
 
     enum Map: String, ExpressibleByArgument, CaseIterable { case relevance, raw }
 
-    @Argument(help: ArgumentHelp("Films of any kind that FFmpeg reads; one of the newest run's, or of the pocket world, by default.", valueName: "film"))
-    var films: [String] = []
+    @Argument(help: ArgumentHelp("Videos of any kind that FFmpeg reads; one of the newest run's, or of the pocket world, by default.", valueName: "video"))
+    var videos: [String] = []
 
     @Option(name: .customLong("class"), help: ArgumentHelp("The class that the maps are about; each model's own prediction by default.", valueName: "name"))
     var className: String?
@@ -47,7 +47,7 @@ struct VizAttentionCommand: ParsableCommand {
     var labels: String?
     @Option(help: ArgumentHelp("Words around a class name where no text prompts are learned, with {} in its place.", valueName: "words"))
     var template: String?
-    @Option(help: "Frames of each film; as many as the first prompts were learned with by default.")
+    @Option(help: "Frames of each video; as many as the first prompts were learned with by default.")
     var frames: Int?
     @OptionGroup var pictures: PictureOptions
     @OptionGroup(title: "Model") var model: ModelOptions
@@ -64,26 +64,26 @@ struct VizAttentionCommand: ParsableCommand {
     private var namesModel: Bool { model.backbone != nil || prompts.prompts != nil || !compare.isEmpty || labels != nil }
 
     func run() throws {
-        guard !films.isEmpty || !namesModel else { throw PictureError.noFilm }
-        let outputs = try outputs(for: films)
-        for film in films where !fileExists(film) { throw FileError(path: film, problem: .missing) }
+        guard !videos.isEmpty || !namesModel else { throw PictureError.noVideo }
+        let outputs = try outputs(for: videos)
+        for video in videos where !fileExists(video) { throw FileError(path: video, problem: .missing) }
         let pool = model.pool
         let models = try models(pool: pool)
-        let chosen = try films.isEmpty ? [ownFilm(pool)] : films
-        for (film, output) in zip(chosen, try films.isEmpty ? [PictureOutput(pictures.output, name: "attention", endings: Self.endings, isForced: pictures.force)] : outputs) {
-            try show(film, models: models, output: output, pool: pool)
+        let chosen = try videos.isEmpty ? [ownVideo(pool)] : videos
+        for (video, output) in zip(chosen, try videos.isEmpty ? [PictureOutput(pictures.output, name: "attention", endings: Self.endings, isForced: pictures.force)] : outputs) {
+            try show(video, models: models, output: output, pool: pool)
         }
     }
 
     private static let endings = [".png", ".mp4"]
 
-    private func outputs(for films: [String]) throws -> [PictureOutput] {
+    private func outputs(for videos: [String]) throws -> [PictureOutput] {
         var taken: Set<String> = []
-        let outputs = try films.map { film in
-            let last = film.lastPathComponent
+        let outputs = try videos.map { video in
+            let last = video.lastPathComponent
             let stem = String(last.lastIndex(of: ".").map { last[..<$0] } ?? Substring(last))
-            var name = "\(stem.isEmpty ? "film" : stem)-attention"
-            // Films of one name in different folders.
+            var name = "\(stem.isEmpty ? "video" : stem)-attention"
+            // Videos of one name in different folders.
             var number = 2
             while !taken.insert(name).inserted {
                 name = "\(stem)-attention-\(number)"
@@ -91,23 +91,23 @@ struct VizAttentionCommand: ParsableCommand {
             }
             return try PictureOutput(pictures.output, name: name, endings: Self.endings, isForced: pictures.force)
         }
-        if films.count > 1, let path = outputs[0].files.first(where: { file in outputs[1].files.contains { $0.path == file.path } })?.path {
-            throw PictureError.severalFilms(path: path)
+        if videos.count > 1, let path = outputs[0].files.first(where: { file in outputs[1].files.contains { $0.path == file.path } })?.path {
+            throw PictureError.severalVideos(path: path)
         }
         return outputs
     }
 
-    /// A film of the newest run; without one, of the pocket world.
-    private func ownFilm(_ pool: WorkerPool) throws -> String {
+    /// A video of the newest run; without one, of the pocket world.
+    private func ownVideo(_ pool: WorkerPool) throws -> String {
         if let run = KeptRun.newest(), run.record != nil {
-            let list = try (try? run.testList(films: FilmOptions.parse([]), pool: pool).list) ?? run.trainingList()
-            guard let first = list.clips.first else { throw PictureError.noFilm }
+            let list = try (try? run.testList(videos: VideoOptions.parse([]), pool: pool).list) ?? run.trainingList()
+            guard let first = list.clips.first else { throw PictureError.noVideo }
             return list.root.appendingPath(first.path)
         }
         let set = try PocketHome.dataSet(.small(), pool: pool)
         let list = try AnnotationList.read(set.testList)
-        guard let first = list.clips.first else { throw PictureError.noFilm }
-        Console.note("This is a film of the pocket world. For your own name them: `vifi-prompt viz attention CLIP.mp4`.")
+        guard let first = list.clips.first else { throw PictureError.noVideo }
+        Console.note("This is a video of the pocket world. For your own name them: `vifi-prompt viz attention CLIP.mp4`.")
         return list.root.appendingPath(first.path)
     }
 
@@ -154,13 +154,13 @@ struct VizAttentionCommand: ParsableCommand {
     }
 
     /// First block to look at, from 0.
-    private func blocks(of classifier: VideoClassifier) throws(PictureError) -> Int {
+    private func blocks(of classifier: CLIPClassifier) throws(PictureError) -> Int {
         guard let fromBlock else { return layers ? 0 : classifier.blockCount - 1 }
         guard (1...classifier.blockCount).contains(fromBlock) else { throw .unknownBlock(fromBlock, count: classifier.blockCount) }
         return fromBlock - 1
     }
 
-    private func kind(_ classifier: VideoClassifier) throws(PictureError) -> AttentionMapKind {
+    private func kind(_ classifier: CLIPClassifier) throws(PictureError) -> AttentionMapKind {
         guard map == .raw else { return .relevance }
         if let head, !(1...classifier.headCount).contains(head) { throw .unknownHead(head, count: classifier.headCount) }
         return .raw(head: head.map { $0 - 1 })
@@ -177,20 +177,20 @@ struct VizAttentionCommand: ParsableCommand {
         if let own = try run?.classes() { return own.names }
         guard selection?.isPocket == true else { throw SettingsError.noSource }
         Console.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
-        return PocketCatalogue.small().classes.map(\.name)
+        return PocketCatalog.small().classes.map(\.name)
     }
 
-    // MARK: One film
+    // MARK: One video
 
-    private func show(_ film: String, models: [AttentionModel], output: PictureOutput, pool: WorkerPool) throws {
-        var reading = try SampledFilm(
-            path: film, frameCount: models[0].classifier.frameCount, transforms: models.map(\.transform))
-        for warning in reading.warnings { Console.warning("\(film.escapedForDisplay): \(warning)") }
+    private func show(_ video: String, models: [AttentionModel], output: PictureOutput, pool: WorkerPool) throws {
+        var reading = try SampledVideo(
+            path: video, frameCount: models[0].classifier.frameCount, transforms: models.map(\.transform))
+        for warning in reading.warnings { Console.warning("\(video.escapedForDisplay): \(warning)") }
         let views = try models.indices.map { try models[$0].look(at: reading.clips[$0], of: reading.size) }
-        // Only what needs it: a strip has no use for the film, and the other way round. All is made before any is written.
+        // Only what needs it: a strip has no use for the video, and the other way round. All is made before any is written.
         var contents: [[UInt8]] = []
         for file in output.files {
-            contents.append(file.ending == ".png" ? try reading.strip(of: views).png() : try reading.film(views, path: file.path, pool: pool))
+            contents.append(file.ending == ".png" ? try reading.strip(of: views).png() : try reading.video(views, path: file.path, pool: pool))
         }
         for (file, bytes) in zip(output.files, contents) {
             try createDirectory(file.path.parentDirectory)

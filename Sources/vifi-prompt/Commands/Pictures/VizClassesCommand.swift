@@ -50,6 +50,6 @@ struct VizClassesCommand: ParsableCommand {
         try output.write(
             frequencyChart(
                 counts: list.clipCounts(classCount: classes.count), classes: classes,
-                title: "Films of each class, \(list.path.lastPathComponent)"))
+                title: "Videos of each class, \(list.path.lastPathComponent)"))
     }
 }

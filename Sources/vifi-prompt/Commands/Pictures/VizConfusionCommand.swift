@@ -13,7 +13,7 @@ struct VizConfusionCommand: ParsableCommand {
               vifi-prompt viz confusion runs/evaluation
               vifi-prompt viz confusion confusion.csv -o confusion.png
 
-            Each row is a true class; its shades are the share of its films in percent. Without a folder the \
+            Each row is a true class; its shades are the share of its videos in percent. Without a folder the \
             newest run is evaluated now on its own test list.
             """)
 
@@ -40,7 +40,7 @@ struct VizConfusionCommand: ParsableCommand {
         model.threads = threads
         let data = try PictureData(
             data: DataOptions.parse([]), model: model, prompts: PromptOptions.parse([]), template: nil, pool: model.pool)
-        let progress = ProgressReporter("confusion", total: data.list.clips.count, unit: "films")
+        let progress = ProgressReporter("confusion", total: data.list.clips.count, unit: "videos")
         let predictions = try Evaluator(data.classifier).predictions(of: data.loader) { progress.show($0) }
         progress.finish()
         let metrics = ClassificationMetrics(predictions: predictions, classNames: data.classes.names)

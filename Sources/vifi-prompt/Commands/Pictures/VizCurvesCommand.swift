@@ -12,7 +12,7 @@ struct VizCurvesCommand: ParsableCommand {
               vifi-prompt viz curves runs/learn runs/learn-2 -o curves/
               vifi-prompt viz curves runs/learn-seeds
 
-            A folder of seeds (learn --seeds) counts as its runs. Long runs are drawn as means of neighbouring steps; \
+            A folder of seeds (learn --seeds) counts as its runs. Long runs are drawn as means of neighboring steps; \
             the axis says of how many. Without runs the newest one in runs/ is drawn.
             """)
 
@@ -67,7 +67,7 @@ struct RunLog {
     /// Of all steps together.
     private(set) var clips = 0.0
     private(set) var seconds = 0.0
-    /// Of these, waiting for films.
+    /// Of these, waiting for videos.
     private(set) var waitingSeconds = 0.0
 
     /// Runs whose curves differ in dash or marker.
@@ -201,7 +201,7 @@ struct RunLog {
         ]
     }
 
-    /// Means of neighbours, each at the middle of its block.
+    /// Means of neighbors, each at the middle of its block.
     private static func means(of points: [Curve.Point], _ block: Int) -> [Curve.Point] {
         guard block > 1 else { return points }
         return stride(from: 0, to: points.count, by: block).map { start in

@@ -9,25 +9,25 @@ import VideoData
 struct VizTSNECommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tsne",
-        abstract: "Lays films out in the plane by their embeddings, and says how well clusters are classes.",
+        abstract: "Lays videos out in the plane by their embeddings, and says how well clusters are classes.",
         discussion: """
               vifi-prompt viz tsne --val val.txt --labels labels.csv --prompts prompts.safetensors -o tsne/
 
-            Writes tsne.svg, tsne.png, tsne.csv (place and cluster of each film) and metrics.json: homogeneity, \
+            Writes tsne.svg, tsne.png, tsne.csv (place and cluster of each video) and metrics.json: homogeneity, \
             completeness and V-measure (paper, table 11) of k-means clusters, as many as classes, among the embeddings \
-            and in the plane. The same films and seed give the same places on one machine.
+            and in the plane. The same videos and seed give the same places on one machine.
             """)
 
-    @OptionGroup(title: "Films") var data: FilmListOptions
+    @OptionGroup(title: "Videos") var data: VideoListOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
-    @Option(help: "About how many neighbours of a film count; 30 by default, or a third of the films where there are few.")
+    @Option(help: "About how many neighbors of a video count; 30 by default, or a third of the videos where there are few.")
     var perplexity: Double?
     @Option(help: "Steps of t-SNE.")
     var iterations = 1000
-    @Option(help: "Seed of k-means, and of t-SNE's start where films do not spread.")
+    @Option(help: "Seed of k-means, and of t-SNE's start where videos do not spread.")
     var seed = 1
-    @Option(help: ArgumentHelp("Up to so many films every pair counts; more go by Barnes and Hut.", valueName: "films"))
+    @Option(help: ArgumentHelp("Up to so many videos every pair counts; more go by Barnes and Hut.", valueName: "videos"))
     var exactLimit = 2000
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder for what is written.", valueName: "folder"))
     var output = PictureOutput.folder.appendingPath("tsne")
@@ -42,7 +42,7 @@ struct VizTSNECommand: ParsableCommand {
     }
 
     func run() throws {
-        // What cannot be written is said before films are looked for.
+        // What cannot be written is said before videos are looked for.
         _ = try places()
         let pool = model.pool
         try layOut(PictureData(data: try data.options, model: model, prompts: prompts, template: data.template, pool: pool), pool: pool)
@@ -54,14 +54,14 @@ struct VizTSNECommand: ParsableCommand {
         return (try PictureOutput([output + "/"], name: "tsne", endings: Self.endings, isForced: true), output.appendingPath(Self.metricsName))
     }
 
-    /// Writes the layout of these films.
+    /// Writes the layout of these videos.
     func layOut(_ pictures: PictureData, pool: WorkerPool) throws {
         let (output, metricsPath) = try places()
-        // Films cost more than seconds: what cannot work is said before them.
+        // Videos cost more than seconds: what cannot work is said before them.
         if let perplexity, perplexity > Double(pictures.list.clips.count - 1) {
             throw EmbeddingError.perplexity(perplexity, count: pictures.list.clips.count)
         }
-        let progress = ProgressReporter("embeddings", total: pictures.list.clips.count, unit: "films")
+        let progress = ProgressReporter("embeddings", total: pictures.list.clips.count, unit: "videos")
         let embeddings = try VideoEmbeddings(of: pictures.loader, by: pictures.classifier) { progress.show($0) }
         progress.finish()
         pictures.tellBadVideos()
@@ -115,15 +115,15 @@ struct VizTSNECommand: ParsableCommand {
         of embeddings: VideoEmbeddings, _ layout: TSNE.Result, _ pictures: PictureData, _ agreements: [ClusterAgreement]
     ) -> Chart {
         let groups = Dictionary(grouping: embeddings.labels.indices) { embeddings.labels[$0] }
-        let curves = groups.sorted { $0.key < $1.key }.map { label, films in
+        let curves = groups.sorted { $0.key < $1.key }.map { label, videos in
             Curve(
                 pictures.classes[label],
-                films.map { Curve.Point(Double(layout.positions[0, $0]), Double(layout.positions[1, $0])) })
+                videos.map { Curve.Point(Double(layout.positions[0, $0]), Double(layout.positions[1, $0])) })
         }
         let vMeasures = agreements.map { ProgressReporter.decimal($0.vMeasure, places: 3) }
         return Chart(
             title: "t-SNE, \(pictures.list.path.lastPathComponent), \(pictures.subject.summary): V-measure \(vMeasures[0])",
-            summary: "\(embeddings.labels.count) films of \(curves.count) classes by t-SNE with a perplexity of \(layout.perplexity). "
+            summary: "\(embeddings.labels.count) videos of \(curves.count) classes by t-SNE with a perplexity of \(layout.perplexity). "
                 + "V-measure \(vMeasures[0]) among the embeddings, \(vMeasures[1]) in the plane.",
             content: .groups(curves))
     }
@@ -132,18 +132,18 @@ struct VizTSNECommand: ParsableCommand {
         of embeddings: VideoEmbeddings, _ layout: TSNE.Result, _ classes: ClassNames, clusters: [[Int]]
     ) -> String {
         var lines = ["path,label,class,x,y,cluster,plane_cluster"]
-        for (film, label) in embeddings.labels.enumerated() {
+        for (video, label) in embeddings.labels.enumerated() {
             lines.append(
-                "\(embeddings.paths[film].csvField),\(label),\(classes[label].csvField),"
-                    + "\(layout.positions[0, film]),\(layout.positions[1, film]),\(clusters[0][film]),\(clusters[1][film])")
+                "\(embeddings.paths[video].csvField),\(label),\(classes[label].csvField),"
+                    + "\(layout.positions[0, video]),\(layout.positions[1, video]),\(clusters[0][video]),\(clusters[1][video])")
         }
         return lines.joined(separator: "\n") + "\n"
     }
 }
 
-/// The test films of a picture.
-struct FilmListOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Films: lines `path label`, labels counted from 0; those of the newest run by default, `pocket` for the pocket world's.", valueName: "list"))
+/// The test videos of a picture.
+struct VideoListOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Videos: lines `path label`, labels counted from 0; those of the newest run by default, `pocket` for the pocket world's.", valueName: "list"))
     var val: String?
 
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label.", valueName: "csv"))
@@ -152,18 +152,18 @@ struct FilmListOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Folder that the paths in the list start from; the list's own folder by default.", valueName: "folder"))
     var root: String?
 
-    @Option(help: "Frames of a film; as many as the prompts were learned with by default.")
+    @Option(help: "Frames of a video; as many as the prompts were learned with by default.")
     var frames: Int?
 
     @Option(help: ArgumentHelp("Words around a class name where no text prompts are learned, with {} in its place.", valueName: "words"))
     var template: String?
 
-    @Flag(help: "Allow the list to reach films outside the root through symbolic links.")
+    @Flag(help: "Allow the list to reach videos outside the root through symbolic links.")
     var followLinks = false
 
     @Option(
         name: .customLong("on-bad-video"),
-        help: ArgumentHelp("Films that cannot be decoded: fail (the default) or skip.", valueName: "policy"))
+        help: ArgumentHelp("Videos that cannot be decoded: fail (the default) or skip.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy?
 
     func validate() throws {
@@ -177,10 +177,10 @@ struct FilmListOptions: ParsableArguments {
             var options = try DataOptions.parse([])
             options.val = val
             options.labels = labels
-            options.films.root = root
-            options.films.frames = frames
-            options.films.followLinks = followLinks
-            options.films.badVideoPolicy = badVideoPolicy
+            options.videos.root = root
+            options.videos.frames = frames
+            options.videos.followLinks = followLinks
+            options.videos.badVideoPolicy = badVideoPolicy
             return options
         }
     }

@@ -2,33 +2,33 @@ import Files
 import Foundation
 import VideoData
 
-/// The file of `--output`: an answer a line, kept through crashes, and what it says of films that were done before.
+/// The file of `--output`: an answer a line, kept through crashes, and what it says of videos that were done before.
 final class AnswerLog {
     private let path: String
     private let settings: AnswerSettings
     private var file: AppendFile
     /// Holds other processes off.
     private let lock: DirectoryLock
-    /// Films by path and prompts, as they were when they were answered.
-    private var done: [Key: FoundFilm] = [:]
-    /// Films that could not be read when their turn came.
+    /// Videos by path and prompts, as they were when they were answered.
+    private var done: [Key: FoundVideo] = [:]
+    /// Videos that could not be read when their turn came.
     private var failed: Set<Bytewise> = []
 
     private struct Key: Hashable {
-        let film: Bytewise
+        let video: Bytewise
         let prompts: Bytewise?
 
-        init(film: String, prompts: String?) {
-            self.film = Bytewise(film)
+        init(video: String, prompts: String?) {
+            self.video = Bytewise(video)
             self.prompts = prompts.map(Bytewise.init)
         }
     }
 
-    /// Opens or creates the file; the line that a crash cut off is taken away, so that its film is done again.
+    /// Opens or creates the file; the line that a crash cut off is taken away, so that its video is done again.
     ///
     /// - Parameters:
     ///   - settings: what answers depend on.
-    ///   - retriesFailed: films that could not be read do not count as done.
+    ///   - retriesFailed: videos that could not be read do not count as done.
     /// - Throws: `FileError`; `AnswerLogError` where the file holds something else, or answers with other settings.
     init(path: String, settings: AnswerSettings, retriesFailed: Bool) throws {
         lock = try DirectoryLock(file: path)
@@ -41,13 +41,13 @@ final class AnswerLog {
     }
 
     private struct Contents {
-        var done: [Key: FoundFilm] = [:]
+        var done: [Key: FoundVideo] = [:]
         var failed: Set<Bytewise> = []
         /// Of the lines that are whole.
         var byteCount = 0
     }
 
-    /// Of one line: time lines of long films with many classes are large.
+    /// Of one line: time lines of long videos with many classes are large.
     private static let lineLimit = 512 << 20
     private static let pieceByteCount = 1 << 20
 
@@ -66,15 +66,15 @@ final class AnswerLog {
                 number += 1
                 contents.byteCount += line.count + 1
                 if !line.allSatisfy({ $0 == 0x20 || $0 == 0x0d }) {
-                    guard let answer = try? JSONDecoder().decode(Head.self, from: Data(line)), let film = answer.found else {
+                    guard let answer = try? JSONDecoder().decode(Head.self, from: Data(line)), let video = answer.found else {
                         throw AnswerLogError.notAnswers(path: path, line: number)
                     }
                     if let difference = settings.difference(from: answer.settings ?? "") {
                         throw AnswerLogError.otherSettings(path: path, line: number, difference: difference)
                     }
-                    if answer.error == nil { contents.failed.remove(Bytewise(answer.film)) } else { contents.failed.insert(answer.film) }
-                    let key = Key(film: answer.film, prompts: answer.prompts)
-                    if answer.error == nil || !retriesFailed { contents.done[key] = film } else { contents.done[key] = nil }
+                    if answer.error == nil { contents.failed.remove(Bytewise(answer.video)) } else { contents.failed.insert(answer.video) }
+                    let key = Key(video: answer.video, prompts: answer.prompts)
+                    if answer.error == nil || !retriesFailed { contents.done[key] = video } else { contents.done[key] = nil }
                 }
                 line = []
             }
@@ -84,44 +84,44 @@ final class AnswerLog {
 
     /// What is looked at of a line.
     private struct Head: Decodable {
-        let film: String
+        let video: String
         let prompts: String?
         let error: String?
         let settings: String?
         let bytes: Int?
         let modified: Double?
 
-        var found: FoundFilm? {
+        var found: FoundVideo? {
             guard let bytes, let modified else { return nil }
-            return FoundFilm(path: film, byteCount: bytes, modified: modified)
+            return FoundVideo(path: video, byteCount: bytes, modified: modified)
         }
     }
 
-    /// Whether the film as it is now was answered for these prompts.
-    func isDone(_ film: FoundFilm, prompts: String?) -> Bool {
-        done[Key(film: film.path, prompts: prompts)].map(film.isUnchanged) ?? false
+    /// Whether the video as it is now was answered for these prompts.
+    func isDone(_ video: FoundVideo, prompts: String?) -> Bool {
+        done[Key(video: video.path, prompts: prompts)].map(video.isUnchanged) ?? false
     }
 
-    /// Whether the film was answered for these prompts, as it is now or as it was.
-    func hasAnswered(_ film: String, prompts: String?) -> Bool {
-        done[Key(film: film, prompts: prompts)] != nil && !failed.contains(film)
+    /// Whether the video was answered for these prompts, as it is now or as it was.
+    func hasAnswered(_ video: String, prompts: String?) -> Bool {
+        done[Key(video: video, prompts: prompts)] != nil && !failed.contains(video)
     }
 
-    /// Whether the last answer is that the film could not be read.
-    func hasFailed(_ film: FoundFilm) -> Bool { failed.contains(film.path) }
+    /// Whether the last answer is that the video could not be read.
+    func hasFailed(_ video: FoundVideo) -> Bool { failed.contains(video.path) }
 
-    /// Appends answers of a film. On return they are on the disk.
-    func append(_ lines: [FilmLine], of film: FoundFilm) throws {
+    /// Appends answers of a video. On return they are on the disk.
+    func append(_ lines: [VideoLine], of video: FoundVideo) throws {
         let texts = lines.map { line in
             var line = line
             line.settings = settings.text
-            line.bytes = film.byteCount
-            line.modified = film.modified
+            line.bytes = video.byteCount
+            line.modified = video.modified
             return line.text
         }
         try file.append(line: texts.joined(separator: "\n"))
         try file.sync()
-        for line in lines { done[Key(film: line.film, prompts: line.prompts)] = film }
+        for line in lines { done[Key(video: line.video, prompts: line.prompts)] = video }
     }
 }
 

@@ -2,19 +2,19 @@ import Files
 
 /// What answers depend on, as every line of `--output` keeps it: a name and a short digest for each part.
 ///
-///     model:5f0c4e9b1d2a films:… windows:… rule:… top:5
+///     model:5f0c4e9b1d2a videos:… windows:… rule:… top:5
 struct AnswerSettings {
     private let parts: [(name: String, words: String, value: String)]
 
     /// - Parameters:
     ///   - model: weights, prompts and classes.
-    ///   - films: how films are looked at.
+    ///   - videos: how videos are looked at.
     ///   - windows: of time lines.
     ///   - rule: when the answer is none of the classes.
-    init(model: String, films: String, windows: String, rule: String, top: Int) {
+    init(model: String, videos: String, windows: String, rule: String, top: Int) {
         func short(_ text: String) -> String { String(Digest.of(text).prefix(12)) }
         parts = [
-            ("model", "model, prompts, classes or their words", short(model)), ("films", "frames, views, preprocessing or seed", short(films)),
+            ("model", "model, prompts, classes or their words", short(model)), ("videos", "frames, views, preprocessing or seed", short(videos)),
             ("windows", "--window, --stride, --smooth or --min-length", short(windows)),
             ("rule", "--threshold, --reject-label or --none-prompt", short(rule)), ("top", "--top", "\(top)"),
         ]

@@ -10,7 +10,7 @@ import VideoData
 struct PredictCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict",
-        abstract: "Names what happens in films, in folders of films, or when it happens in long ones.",
+        abstract: "Names what happens in videos, in folders of videos, or when it happens in long ones.",
         discussion: """
               vifi-prompt predict CLIP.mp4 --prompts runs/learn/prompts/best.safetensors
               vifi-prompt predict *.mp4 --labels labels.csv --backbone clip.safetensors --top 3 --json
@@ -19,12 +19,12 @@ struct PredictCommand: ParsableCommand {
 
             Without a model and labels it takes the newest run here, with its own class names, and where there is none the pocket \
             world's CLIP. Classes are those of --labels, else the prompt file's or its run's. Of several --prompts each \
-            answers for itself; the backbone is read and films are decoded once. docs/predict.md explains windows, \
+            answers for itself; the backbone is read and videos are decoded once. docs/predict.md explains windows, \
             "none of these", folders and the forms of answers.
             """)
 
-    @Argument(help: ArgumentHelp("Films of any kind that FFmpeg reads, folders of frames, and folders and tar archives of films.", valueName: "film"))
-    var films: [String]
+    @Argument(help: ArgumentHelp("Videos of any kind that FFmpeg reads, folders of frames, and folders and tar archives of videos.", valueName: "video"))
+    var videos: [String]
 
     @OptionGroup(title: "Model") var model: ModelOptions
 
@@ -43,15 +43,15 @@ struct PredictCommand: ParsableCommand {
     var allowRepeats = false
     @Option(help: ArgumentHelp("Words around a class name where no text prompts are learned, with {} in its place.", valueName: "words"))
     var template: String?
-    @Option(help: "Frames of each film or window; as many as the prompts were learned with by default.")
+    @Option(help: "Frames of each video or window; as many as the prompts were learned with by default.")
     var frames: Int?
-    @Option(help: ArgumentHelp("Clips in time × crops in space of each film, such as 4x3; windows take 1x1 or 1x3.", valueName: "views"))
+    @Option(help: ArgumentHelp("Clips in time × crops in space of each video, such as 4x3; windows take 1x1 or 1x3.", valueName: "views"))
     var views: Views?
 
     @OptionGroup(title: "Answers") var answers: AnswerOptions
     @OptionGroup(title: "Forms") var forms: AnswerFormOptions
-    @OptionGroup(title: "Long films") var windows: WindowOptions
-    @OptionGroup(title: "Many films") var batch: BatchOptions
+    @OptionGroup(title: "Long videos") var windows: WindowOptions
+    @OptionGroup(title: "Many videos") var batch: BatchOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
 
     func validate() throws {
@@ -62,8 +62,8 @@ struct PredictCommand: ParsableCommand {
         guard forms.saved.isEmpty || windows.window != nil else {
             throw ValidationError("--save is about time lines: pass --window, such as --window 2s.")
         }
-        guard !batch.watch || films.contains(where: isDirectory) else {
-            throw ValidationError("--watch needs a folder to wait for films in.")
+        guard !batch.watch || videos.contains(where: isDirectory) else {
+            throw ValidationError("--watch needs a folder to wait for videos in.")
         }
     }
 
@@ -74,7 +74,7 @@ struct PredictCommand: ParsableCommand {
         }
         if !allowRepeats { try RepeatedFile.refuse(among: prompts) }
         let pool = model.pool
-        let sources = try FilmSources(films, recursive: batch.recursive)
+        let sources = try VideoSources(videos, recursive: batch.recursive)
         let models = try PredictionModels(
             settings: settings, model: model, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
             template: template, anyBackbone: anyBackbone, pool: pool)
@@ -99,7 +99,7 @@ struct PredictCommand: ParsableCommand {
 
     private func answerSettings(_ models: PredictionModels) -> AnswerSettings {
         AnswerSettings(
-            model: models.identity, films: models.lookingAtFilms,
+            model: models.identity, videos: models.lookingAtVideos,
             windows: windows.spans.map { "\($0.window.text) \($0.stride.text) \(windows.smooth) \(windows.minimumSeconds)" } ?? "",
             rule: "\(answers.threshold ?? 0) \(answers.rejectLabel) \(answers.noneTexts)", top: answers.top)
     }

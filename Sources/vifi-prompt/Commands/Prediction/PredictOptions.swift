@@ -4,25 +4,25 @@ import Foundation
 import Evaluation
 import VideoData
 
-extension FilmSpan: ExpressibleByArgument {
+extension VideoSpan: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
     /// As it is typed.
     public var defaultValueDescription: String { text }
 }
 
-/// Windows that slide over long films.
+/// Windows that slide over long videos.
 struct WindowOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Label windows of this length, in time (2s, 500ms, 1.5min) or frames (48f), and join them to a time line.", valueName: "length"))
-    var window: FilmSpan?
+    var window: VideoSpan?
 
     @Option(help: ArgumentHelp("From the start of one window to that of the next; half a window by default.", valueName: "length"))
-    var stride: FilmSpan?
+    var stride: VideoSpan?
 
-    @Option(help: ArgumentHelp("Average each window with its neighbours: over how many, an odd number.", valueName: "windows"))
+    @Option(help: ArgumentHelp("Average each window with its neighbors: over how many, an odd number.", valueName: "windows"))
     var smooth = 1
 
-    @Option(help: ArgumentHelp("Shortest segment of the time line, in time; shorter ones go to the longer neighbour.", valueName: "length"))
-    var minLength: FilmSpan?
+    @Option(help: ArgumentHelp("Shortest segment of the time line, in time; shorter ones go to the longer neighbor.", valueName: "length"))
+    var minLength: VideoSpan?
 
     func validate() throws {
         guard let window else {
@@ -38,8 +38,8 @@ struct WindowOptions: ParsableArguments {
         if let minLength, minLength.unit != .seconds { throw ValidationError("--min-length is a time, such as 1.5s.") }
     }
 
-    /// Nil where whole films are asked for.
-    var spans: (window: FilmSpan, stride: FilmSpan)? {
+    /// Nil where whole videos are asked for.
+    var spans: (window: VideoSpan, stride: VideoSpan)? {
         guard let window else { return nil }
         if let stride { return (window, stride) }
         switch window {
@@ -53,13 +53,13 @@ struct WindowOptions: ParsableArguments {
 
 /// When the answer is none of the classes.
 struct AnswerOptions: ParsableArguments {
-    @Option(name: [.customLong("top"), .customLong("top-k")], help: "Classes to show of each film or window.")
+    @Option(name: [.customLong("top"), .customLong("top-k")], help: "Classes to show of each video or window.")
     var top = 5
 
-    @Option(help: ArgumentHelp("Least probability of an answer, 0 to 1; below it the film shows none of the classes.", valueName: "probability"))
+    @Option(help: ArgumentHelp("Least probability of an answer, 0 to 1; below it the video shows none of the classes.", valueName: "probability"))
     var threshold: Float?
 
-    @Option(help: ArgumentHelp("What films of none of the classes are called.", valueName: "name"))
+    @Option(help: ArgumentHelp("What videos of none of the classes are called.", valueName: "name"))
     var rejectLabel = "none of these"
 
     @Option(
@@ -79,38 +79,38 @@ struct AnswerOptions: ParsableArguments {
     var rule: RejectionRule { RejectionRule(threshold: threshold ?? 0) }
 }
 
-/// Many films, and where their answers go.
+/// Many videos, and where their answers go.
 struct BatchOptions: ParsableArguments {
     @Flag(help: "Look into the folders of folders, too.")
     var recursive = false
 
-    @Flag(help: "Go on waiting for new films in the folders, until Ctrl-C.")
+    @Flag(help: "Go on waiting for new videos in the folders, until Ctrl-C.")
     var watch = false
 
     @Option(help: ArgumentHelp("With --watch: how often to look.", valueName: "time"))
-    var every: FilmSpan = .seconds(2)
+    var every: VideoSpan = .seconds(2)
 
     @Option(help: ArgumentHelp("With --watch: a file that was not written to for so long is whole.", valueName: "time"))
-    var settle: FilmSpan = .seconds(3)
+    var settle: VideoSpan = .seconds(3)
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("Append every answer to this file, a JSON object a line; films that it answers already are passed over.", valueName: "jsonl"))
+        help: ArgumentHelp("Append every answer to this file, a JSON object a line; videos that it answers already are passed over.", valueName: "jsonl"))
     var output: String?
 
-    @Flag(help: "With --output: try films again that could not be read the last time.")
+    @Flag(help: "With --output: try videos again that could not be read the last time.")
     var retryFailed = false
 
     @Option(
         name: .customLong("on-bad-video"),
-        help: ArgumentHelp("Films that cannot be decoded: skip (tell them and go on; the default), or fail.", valueName: "policy"))
+        help: ArgumentHelp("Videos that cannot be decoded: skip (tell them and go on; the default), or fail.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy = .skip
 
-    @Flag(help: "Decode in processes of their own: for films from strangers. One that crashes the decoder costs itself alone.")
+    @Flag(help: "Decode in processes of their own: for videos from strangers. One that crashes the decoder costs itself alone.")
     var isolate = false
 
     func validate() throws {
-        guard badVideoPolicy != .replace else { throw ValidationError("--on-bad-video is skip or fail here: no film stands for another.") }
+        guard badVideoPolicy != .replace else { throw ValidationError("--on-bad-video is skip or fail here: no video stands for another.") }
         if let output {
             let ending = output.lastPathComponent.split(separator: ".").dropFirst().last.map { $0.lowercased() } ?? ""
             if ending != "json", TimelineFile(rawValue: ending) != nil || ["tsv", "xlsx"].contains(ending) {
@@ -119,7 +119,7 @@ struct BatchOptions: ParsableArguments {
                         + "name that ends with .jsonl. For a table: --csv > answers.csv.")
             }
         }
-        guard output != nil || !retryFailed else { throw ValidationError("--retry-failed is about the films in --output.") }
+        guard output != nil || !retryFailed else { throw ValidationError("--retry-failed is about the videos in --output.") }
         for (flag, span) in [("--every", every), ("--settle", settle)] where span.unit != .seconds {
             throw ValidationError("\(flag) is a time, such as 2s.")
         }
@@ -128,16 +128,16 @@ struct BatchOptions: ParsableArguments {
 
 /// Forms of the answers.
 struct AnswerFormOptions: ParsableArguments {
-    @Flag(name: [.customLong("json"), .customLong("jsonl")], help: "One JSON object a film, each on its line, with all windows.")
+    @Flag(name: [.customLong("json"), .customLong("jsonl")], help: "One JSON object a video, each on its line, with all windows.")
     var json = false
 
-    @Flag(help: "A CSV table: a row a film or window.")
+    @Flag(help: "A CSV table: a row a video or window.")
     var csv = false
 
     @Option(
         name: .customLong("save"),
         help: ArgumentHelp(
-            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json; {} stands for the film's name, {dir} for its folder. May be repeated.",
+            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json; {} stands for the video's name, {dir} for its folder. May be repeated.",
             valueName: "file"))
     var saved: [String] = []
 

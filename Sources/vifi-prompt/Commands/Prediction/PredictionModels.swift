@@ -7,12 +7,12 @@ import VideoData
 
 /// The models of one `predict`: one backbone, read once, with each of the prompts.
 struct PredictionModels {
-    let models: [FilmModel]
+    let models: [VideoModel]
     let pictures: PictureRules
-    /// What answers depend on besides films: weights, prompts, classes and the words around them.
+    /// What answers depend on besides videos: weights, prompts, classes and the words around them.
     let identity: String
-    /// How films are looked at: all of it, whether a flag, a recipe or the prompts say so.
-    let lookingAtFilms: String
+    /// How videos are looked at: all of it, whether a flag, a recipe or the prompts say so.
+    let lookingAtVideos: String
 
     /// - Parameters:
     ///   - prompts: paths; none for plain CLIP.
@@ -33,7 +33,7 @@ struct PredictionModels {
         let subjects = try [first] + prompts.dropFirst().map { try Subject(prompts: $0, sharing: first, anyBackbone: anyBackbone) }
         let views = settings.evaluation.views ?? .single
         let lists = try Self.classLists(labels)
-        var built: [FilmModel] = []
+        var built: [VideoModel] = []
         var parts = ["compat \(Quirk.text(of: settings.compat ?? []))"]
         for (index, subject) in subjects.enumerated() {
             let names = try Self.classNames(of: subject, list: lists.count > 1 ? lists[index] : lists.first, selection)
@@ -46,9 +46,9 @@ struct PredictionModels {
                 throw SettingsError.tooManyViews(views, frames: classifier.frameCount)
             }
             var transform = ClipTransform.Configuration()
-            settings.apply(to: &transform, own: subject.normalisation)
+            settings.apply(to: &transform, own: subject.normalization)
             built.append(
-                FilmModel(
+                VideoModel(
                     name: subject.promptPath ?? "", classNames: names, noneCount: noneTexts.count, classifier: classifier,
                     transform: .testing(side: side, crops: views.crops, transform),
                     sampler: settings.sampler(frameCount: classifier.frameCount), viewCount: views.clips,
@@ -61,7 +61,7 @@ struct PredictionModels {
         models = built
         pictures = settings.pictures
         identity = parts.joined(separator: "\n")
-        lookingAtFilms = built.map { model in
+        lookingAtVideos = built.map { model in
             // The seed draws random views, and nothing else here.
             "\(model.transform) \(model.sampler) \(model.viewCount) \(model.drawsViews ? "seed \(model.seed)" : "")"
         }.joined(separator: "\n")
@@ -82,6 +82,6 @@ struct PredictionModels {
         if let own = try selection.run?.classes() { return own.names }
         guard selection.isPocket else { throw SettingsError.noSource }
         Console.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
-        return PocketCatalogue.small().classes.map(\.name)
+        return PocketCatalog.small().classes.map(\.name)
     }
 }

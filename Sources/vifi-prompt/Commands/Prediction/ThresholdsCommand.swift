@@ -7,14 +7,14 @@ import Training
 struct ThresholdsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "thresholds",
-        abstract: "Shows what predict's --threshold costs and brings, measured on films whose class is known.",
+        abstract: "Shows what predict's --threshold costs and brings, measured on videos whose class is known.",
         discussion: """
               vifi-prompt eval --prompts p.safetensors --val val.txt --labels labels.csv --output scores
               vifi-prompt thresholds scores/predictions.jsonl --accuracy 90
 
             Without a file it takes the predictions of the newest evaluation in runs/.
 
-            A row a threshold: films that are answered (coverage), answers that are right (accuracy). Films that show \
+            A row a threshold: videos that are answered (coverage), answers that are right (accuracy). Videos that show \
             none of the classes tell how many of such get an answer even so: label a folder of them with \
             `predict none/ --json` and pass that as --outsiders.
             """)
@@ -22,7 +22,7 @@ struct ThresholdsCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("predictions.jsonl of an evaluation; that of the newest one in runs/ by default.", valueName: "jsonl"))
     var predictions: String?
 
-    @Option(help: ArgumentHelp("Answers of `predict --json` to films that show none of the classes.", valueName: "jsonl"))
+    @Option(help: ArgumentHelp("Answers of `predict --json` to videos that show none of the classes.", valueName: "jsonl"))
     var outsiders: String?
 
     @Option(help: ArgumentHelp("Also the lowest threshold at which so many of the answers are right, in percent.", valueName: "percent"))
@@ -70,7 +70,7 @@ struct ThresholdsCommand: ParsableCommand {
                 outsidersAnswered = row.fooled
             }
         }
-        let films: Int
+        let videos: Int
         let outsiders: Int?
         let rows: [Row]
         let reaching: Row?
@@ -79,7 +79,7 @@ struct ThresholdsCommand: ParsableCommand {
         let mostRight: Row?
 
         private enum CodingKeys: String, CodingKey {
-            case films, outsiders, rows, reaching, failing
+            case videos, outsiders, rows, reaching, failing
             case mostRight = "most_right"
         }
     }
@@ -100,7 +100,7 @@ struct ThresholdsCommand: ParsableCommand {
         if json {
             try Console.json(
                 Report(
-                    films: answers.count, outsiders: strangers?.count, rows: rows.map(Report.Row.init),
+                    videos: answers.count, outsiders: strangers?.count, rows: rows.map(Report.Row.init),
                     reaching: reaching.map { Report.Row($0.row) }, failing: reaching?.failing.map(Report.Row.init), mostRight: mostRight.map(Report.Row.init)))
             return
         }
@@ -119,7 +119,7 @@ struct ThresholdsCommand: ParsableCommand {
             }
         }
         if let mostRight {
-            Console.result("most films are dealt with rightly at --threshold \(mostRight.threshold): \(Self.words(mostRight))")
+            Console.result("most videos are dealt with rightly at --threshold \(mostRight.threshold): \(Self.words(mostRight))")
         }
     }
 
@@ -142,9 +142,9 @@ struct ThresholdsCommand: ParsableCommand {
 
     private func show(_ rows: [ThresholdTable.Row], outsiders: Int?) {
         func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
-        let films = rows.first?.films ?? 0
+        let videos = rows.first?.videos ?? 0
         Console.result(
-            "\(counted(films, "film", "films"))" + (outsiders.map { ", \(counted($0, "outsider", "outsiders"))" } ?? "")
+            "\(counted(videos, "video", "videos"))" + (outsiders.map { ", \(counted($0, "outsider", "outsiders"))" } ?? "")
                 + "\nthreshold  answered  coverage  right  accuracy" + (outsiders == nil ? "" : "  outsiders answered"))
         for row in rows {
             let hasTwoPlaces = (row.threshold * 100).rounded() / 100 == row.threshold
@@ -188,13 +188,13 @@ private struct ScoredLine: Decodable {
     private var scores: [Score]?
     private var windows: [Window]?
 
-    /// Nil where the film's own class is not known.
+    /// Nil where the video's own class is not known.
     var answer: ThresholdTable.Answer? {
         guard let label, let predicted = predicted ?? prediction, let best = probability ?? probabilities?.max() else { return nil }
         return ThresholdTable.Answer(probability: best, isCorrect: rank.map { $0 == 1 } ?? (label == predicted))
     }
 
-    /// One a film, or one a window.
+    /// One a video, or one a window.
     var bestProbabilities: [Float] {
         if let windows { return windows.compactMap { $0.scores.first?.probability } }
         return [scores?.first?.probability ?? probability ?? probabilities?.max()].compactMap(\.self)
@@ -227,10 +227,10 @@ enum ThresholdsError: ReportableError {
     var description: String {
         switch self {
         case .badLine(let path, let line):
-            "\(path.escapedForDisplay):\(line): is no JSON object of a film. Pass predictions.jsonl of an evaluation, or what `predict --json` prints."
+            "\(path.escapedForDisplay):\(line): is no JSON object of a video. Pass predictions.jsonl of an evaluation, or what `predict --json` prints."
         case .noTruth(let path):
-            "\(path.escapedForDisplay): its films have no label, so nobody knows what is right. Pass predictions.jsonl of an evaluation."
-        case .nothing(let path): "\(path.escapedForDisplay): holds no films that were answered."
+            "\(path.escapedForDisplay): its videos have no label, so nobody knows what is right. Pass predictions.jsonl of an evaluation."
+        case .nothing(let path): "\(path.escapedForDisplay): holds no videos that were answered."
         case .noEvaluation:
             "no evaluation in \(BackboneFinder.runsFolder)/. `vifi-prompt eval` makes one; or name the predictions.jsonl of another."
         }

@@ -4,7 +4,7 @@ import Files
 import Foundation
 import Training
 
-/// What `--save` writes of a film's time line, by the file's ending.
+/// What `--save` writes of a video's time line, by the file's ending.
 enum TimelineFile: String, CaseIterable {
     case srt, vtt, svg, png, csv, json
 
@@ -14,18 +14,18 @@ enum TimelineFile: String, CaseIterable {
         self = form
     }
 
-    /// Where the time line of one film and model goes.
+    /// Where the time line of one video and model goes.
     ///
     /// - Parameters:
-    ///   - pattern: with `{}` in the place of the film's name and `{dir}` in that of its folder.
+    ///   - pattern: with `{}` in the place of the video's name and `{dir}` in that of its folder.
     ///   - suffix: tells several models apart.
-    static func path(_ pattern: String, film: String, suffix: String) -> String {
-        return pattern.replacing("{dir}", with: film.parentDirectory).replacing("{}", with: film.pathStem + suffix)
+    static func path(_ pattern: String, video: String, suffix: String) -> String {
+        return pattern.replacing("{dir}", with: video.parentDirectory).replacing("{}", with: video.pathStem + suffix)
     }
 
     /// What tells the files of several models apart: `-learn-2` for `runs/learn-2/prompts/best.safetensors`, where that is
     /// enough; nothing for one model.
-    static func suffixes(of models: [FilmModel]) -> [String] {
+    static func suffixes(of models: [VideoModel]) -> [String] {
         guard models.count > 1 else { return [""] }
         let stems = models.map { model in
             let parts = model.name.split(separator: "/").suffix(3).filter { $0 != "prompts" }
@@ -35,7 +35,7 @@ enum TimelineFile: String, CaseIterable {
     }
 
     /// - Throws: `FileError` or `ChartError`, naming the file.
-    func write(_ answer: FilmAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle, to path: String) throws {
+    func write(_ answer: VideoAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle, to path: String) throws {
         let names = answer.model.classNames
         if !isDirectory(path.parentDirectory) { try createDirectory(path.parentDirectory) }
         switch self {
@@ -43,14 +43,14 @@ enum TimelineFile: String, CaseIterable {
         case .vtt: try DurableFile.write(TimelineText.webVTT(segments, names: names), to: path)
         case .svg, .png: try Self.chart(answer, timeline: timeline, segments: segments, style: style).write(to: path)
         case .csv:
-            try DurableFile.write(([FilmAnswer.csvHeader] + answer.csvRows(style)).joined(separator: "\n") + "\n", to: path)
-        case .json: try DurableFile.write(FilmLine(answer, style).text + "\n", to: path)
+            try DurableFile.write(([VideoAnswer.csvHeader] + answer.csvRows(style)).joined(separator: "\n") + "\n", to: path)
+        case .json: try DurableFile.write(VideoLine(answer, style).text + "\n", to: path)
         }
     }
 
     /// Whether the file at `path` holds what `write` would write.
     func isWritten(
-        _ answer: FilmAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle, at path: String
+        _ answer: VideoAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle, at path: String
     ) throws -> Bool {
         let draft = path.parentDirectory.appendingPath(".draft-\(path.lastPathComponent)")
         defer { _ = unsafe unlink(draft) }
@@ -60,7 +60,7 @@ enum TimelineFile: String, CaseIterable {
 
     /// A row a class that is answered somewhere, the most shown on top; none of the classes last.
     private static func chart(
-        _ answer: FilmAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle
+        _ answer: VideoAnswer, timeline: Timeline, segments: [TimelineSegment], style: AnswerStyle
     ) -> Chart {
         var lengths: [Int: Double] = [:]
         for segment in segments { lengths[segment.label ?? -1, default: 0] += segment.end - segment.start }
@@ -71,7 +71,7 @@ enum TimelineFile: String, CaseIterable {
             }
         }
         return Chart(
-            title: answer.film.lastPathComponent + (style.namesModels ? ", \(answer.model.name)" : ""),
+            title: answer.video.lastPathComponent + (style.namesModels ? ", \(answer.model.name)" : ""),
             summary: segments.prefix(200).map {
                 "\(TimelineText.time($0.start)) – \(TimelineText.time($0.end)) \(style.name($0.label, of: answer.model))"
             }.joined(separator: "; "),
@@ -83,26 +83,26 @@ enum TimelineFile: String, CaseIterable {
 
 /// Why time lines cannot be saved.
 enum TimelineFileError: ReportableError {
-    case severalFilms(path: String)
+    case severalVideos(path: String)
     case exists(path: String)
-    /// Of films with the same name in different folders, or with another ending.
-    case twice(path: String, films: [String])
+    /// Of videos with the same name in different folders, or with another ending.
+    case twice(path: String, videos: [String])
     case overAnswers(path: String)
 
     var exitStatus: ExitStatus {
         switch self {
-        case .severalFilms, .twice, .overAnswers: .usage
+        case .severalVideos, .twice, .overAnswers: .usage
         case .exists: .inputOutput
         }
     }
 
     var description: String {
         switch self {
-        case .severalFilms(let path):
-            "--save \(path.escapedForDisplay): several time lines would go to one file. Put {} in its name for the film's, such as out/{}.srt."
-        case .twice(let path, let films):
-            "\(path.escapedForDisplay): two films would be saved there: \(films.map(\.escapedForDisplay).joined(separator: " and ")). "
-                + (Set(films.map(\.parentDirectory)).count > 1
+        case .severalVideos(let path):
+            "--save \(path.escapedForDisplay): several time lines would go to one file. Put {} in its name for the video's, such as out/{}.srt."
+        case .twice(let path, let videos):
+            "\(path.escapedForDisplay): two videos would be saved there: \(videos.map(\.escapedForDisplay).joined(separator: " and ")). "
+                + (Set(videos.map(\.parentDirectory)).count > 1
                     ? "Tell them apart by their folders: --save '{dir}/{}.\(TimelineFile(path)?.rawValue ?? "srt")'."
                     : "Rename one of them, or label them with two commands.")
         case .overAnswers(let path): "\(path.escapedForDisplay): is the file of --output, too. Name another one with --save."

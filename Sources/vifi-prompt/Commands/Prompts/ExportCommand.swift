@@ -28,7 +28,7 @@ struct ExportCommand: ParsableCommand {
 
             All but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
             runs once, now: the file holds one unit vector a class (class_embeddings) and the factor on cosine \
-            similarities (logit_scale). Prompts of the vision tower cannot be merged like this; films still go \
+            similarities (logit_scale). Prompts of the vision tower cannot be merged like this; videos still go \
             through the backbone with the prompts.
             """)
 
@@ -80,7 +80,7 @@ struct ExportCommand: ParsableCommand {
     }
 
     func run() throws {
-        // Class names are what is written with the prompts, as films are to predict: they choose no model. A backbone that does not
+        // Class names are what is written with the prompts, as videos are to predict: they choose no model. A backbone that does not
         // belong to the prompts is refused.
         guard let source = try Selection(prompts: prompts, backbone: nil, namesData: false, needsPrompts: true).prompts else { throw ExportError.noPrompts }
         let (file, backbone) = try PromptFile.load(source, backbone: backbone, anyBackbone: anyBackbone)
@@ -178,10 +178,10 @@ struct ExportCommand: ParsableCommand {
             \(sizes.visionDepth), N_CTX_TEXT \(sizes.textTokens), PROMPT_DEPTH_TEXT \(sizes.textDepth); DATA.NUM_FRAMES \
             \(header.frameCount); MODEL.RESUME with this file.
             """)
-        if header.normalisation != .imageNet || header.fusion != .embedding {
+        if header.normalization != .imageNet || header.fusion != .embedding {
             Console.warning(
-                "ViFi-CLIP normalises as imagenet and averages embeddings; these prompts were learned with normalisation "
-                    + "\(header.normalisation.name) and fusion \(header.fusion.rawValue).")
+                "ViFi-CLIP normalizes as imagenet and averages embeddings; these prompts were learned with normalization "
+                    + "\(header.normalization.name) and fusion \(header.fusion.rawValue).")
         }
         if !withBackbone { Console.note("The backbone is not in it: ViFi-CLIP keeps the CLIP it starts with, unless --with-backbone.") }
     }
@@ -197,7 +197,7 @@ struct ExportCommand: ParsableCommand {
             of: names, prompts: header.configuration, template: header.template,
             keepsUnderscores: settings.repeats(.keptUnderscores), tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
         // Only the text tower matters here: one frame and no vision prompts.
-        let classifier = VideoClassifier(
+        let classifier = CLIPClassifier(
             backbone: backbone.rounded(settings.rounding),
             prompts: PromptSet(vision: [], text: file.prompts.text, textStart: file.prompts.textStart).rounded(settings.rounding).reading,
             sequences: sequences,
@@ -217,7 +217,7 @@ struct ExportCommand: ParsableCommand {
         Console.result(
             "\(target.escapedForDisplay): \(names.count) classes × \(embeddings.columnCount), SHA-256 \(digest)")
         if header.configuration.visionDepth > 0 {
-            Console.note("The vision prompts are not in it: films still need \(source.escapedForDisplay).")
+            Console.note("The vision prompts are not in it: videos still need \(source.escapedForDisplay).")
         }
     }
 
@@ -254,12 +254,12 @@ enum ClassEmbeddingsFile {
         header[classNamesKey] = .list(classNames.map { .text($0) })
         return try NumpyArchiveWriter.write(
             tensors.map { ($0.name, .floats(shape: $0.shape, values: $0.values)) } + [
-                (classNamesKey, .texts(classNames)), ("header", .text(JSONValue.object(header).serialised)),
+                (classNamesKey, .texts(classNames)), ("header", .text(JSONValue.object(header).serialized)),
             ],
             to: path)
     }
 
-    /// The classes, and what the films' side must do so that its embeddings meet these.
+    /// The classes, and what the videos' side must do so that its embeddings meet these.
     static func metadata(
         header: PromptHeader, backbone: Backbone, classNames: [String], compat: Set<Quirk>, promptFileDigest: String
     ) throws -> [String: String] {
@@ -276,7 +276,7 @@ enum ClassEmbeddingsFile {
             "backbone_sha256": backbone.digest, "backbone_name": backbone.description.name,
             "prompt_file_sha256": promptFileDigest, "vision_tokens": "\(header.configuration.visionTokens)",
             "frames": "\(header.frameCount)",
-            "fusion": header.fusion.rawValue, "normalisation": header.normalisation.name, "tool_version": vifiPromptVersion,
+            "fusion": header.fusion.rawValue, "normalization": header.normalization.name, "tool_version": vifiPromptVersion,
         ]
         result.merge(facts) { $1 }
         return result

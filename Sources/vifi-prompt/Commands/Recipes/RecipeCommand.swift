@@ -25,7 +25,7 @@ struct RecipeCommand: ParsableCommand {
         var words: [String] = []
 
         func run() throws {
-            let entries = try RecipeCatalogue.all().filter { entry in
+            let entries = try RecipeCatalog.all().filter { entry in
                 let text = (entry.name + " " + entry.title).lowercased()
                 return words.allSatisfy { text.contains($0.lowercased()) }
             }
@@ -60,7 +60,7 @@ struct RecipeCommand: ParsableCommand {
         var resolved = false
 
         func run() throws {
-            let path = try RecipeCatalogue.path(of: recipe)
+            let path = try RecipeCatalog.path(of: recipe)
             var assigned = Recipe()
             for assignment in assignments { try assigned.set(assignment) }
             var shown = assigned.merged(over: try Recipe(path: path))
@@ -85,7 +85,7 @@ struct RecipeCommand: ParsableCommand {
         var recipes: [String] = []
 
         func run() throws {
-            let paths = try recipes.isEmpty ? RecipeCatalogue.all().map(\.path) : recipes.map(RecipeCatalogue.path)
+            let paths = try recipes.isEmpty ? RecipeCatalog.all().map(\.path) : recipes.map(RecipeCatalog.path)
             var faults: [RecipeError.Fault] = []
             for path in paths {
                 do {

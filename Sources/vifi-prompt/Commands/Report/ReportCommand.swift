@@ -12,8 +12,8 @@ struct ReportCommand: ParsableCommand {
               vifi-prompt report runs/evaluate-base-to-novel --attention 4 --tsne -o report.html
 
             Folders are searched with all that is below them. The page needs no network and nothing besides itself: \
-            charts, frames of films and tables are in it, the paper's numbers beside ours (Checkpoints/published.yaml). \
-            A folder whose files are damaged is refused; films that are gone are named in the page.
+            charts, frames of videos and tables are in it, the paper's numbers beside ours (Checkpoints/published.yaml). \
+            A folder whose files are damaged is refused; videos that are gone are named in the page.
             """)
 
     @Argument(
@@ -27,13 +27,13 @@ struct ReportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Heading of the page.", valueName: "words"))
     var title: String?
 
-    @Option(help: ArgumentHelp("Wrongly labelled films that are shown, of the worst classes.", valueName: "count"))
-    var films = 12
+    @Option(help: ArgumentHelp("Wrongly labeled videos that are shown, of the worst classes.", valueName: "count"))
+    var videos = 12
 
     @Option(help: ArgumentHelp("Of these so many also with maps of what the model looked at; asks the model again.", valueName: "count"))
     var attention = 0
 
-    @Flag(help: "Lay the films of the evaluations out by t-SNE now; those that `viz tsne` laid out are shown anyway.")
+    @Flag(help: "Lay the videos of the evaluations out by t-SNE now; those that `viz tsne` laid out are shown anyway.")
     var tsne = false
 
     @Flag(help: "Replace a page that is there.")
@@ -48,7 +48,7 @@ struct ReportCommand: ParsableCommand {
     @OptionGroup(title: "Model, for --attention and --tsne") var model: ModelOptions
 
     func validate() throws {
-        guard (0...500).contains(films) else { throw ValidationError("--films is \(films); 0 to 500 make sense.") }
+        guard (0...500).contains(videos) else { throw ValidationError("--videos is \(videos); 0 to 500 make sense.") }
         guard (0...100).contains(attention) else { throw ValidationError("--attention is \(attention); 0 to 100 make sense.") }
         guard [".html", ".htm"].contains(where: output.lowercased().hasSuffix) else {
             throw ValidationError("-o \(output.escapedForDisplay): the page is HTML; give it a name that ends with .html.")
@@ -79,11 +79,11 @@ struct ReportCommand: ParsableCommand {
 
     private func page(_ material: ReportMaterial, _ folders: [String]) throws -> ReportPage {
         let results = ReportResults(material: material)
-        let films = ReportFilms(material: material, filmLimit: self.films)
+        let videos = ReportVideos(material: material, videoLimit: self.videos)
         let pool = model.pool
         let models = ReportModels(material: material, model: model, pool: pool)
         let settings = ReportSettings(material: material)
-        let explained = attention == 0 ? [] : films.worstFilms(attention)
+        let explained = attention == 0 ? [] : videos.worstVideos(attention)
         if attention > 0, explained.isEmpty, !material.evaluations.contains(where: { $0.wrong != nil }) {
             throw ReportError.noEvaluation(option: "--attention")
         }
@@ -91,8 +91,8 @@ struct ReportCommand: ParsableCommand {
             title: title ?? "vifi-prompt report: " + folders.map { (resolvedPath($0) ?? $0).lastPathComponent }.filter { !$0.isEmpty }.prefix(3).joined(separator: ", "),
             introduction: introduction(material, folders),
             sections: [
-                results.section(), try results.paper(PaperTables(), KnownDataSets()), try results.curves(), try results.grids(), try films.classes(),
-                try films.films(), try models.attention(of: explained), try models.layouts(computes: tsne), settings.section(),
+                results.section(), try results.paper(PaperTables(), KnownDataSets()), try results.curves(), try results.grids(), try videos.classes(),
+                try videos.videos(), try models.attention(of: explained), try models.layouts(computes: tsne), settings.section(),
                 try settings.cost(),
             ])
     }
@@ -107,19 +107,19 @@ struct ReportCommand: ParsableCommand {
         var parts: [HTML] = []
         let pocket = material.ofPocket
         if !pocket.isEmpty {
-            // A grid has no films of its own: its runs have.
+            // A grid has no videos of its own: its runs have.
             let isAll = pocket.count == material.names.count - material.grids.count
             parts.append(
                 .paragraph(
                     (isAll ? "This is the pocket world: " : "Of the pocket world are \(pocket.prefix(8).joined(separator: ", "))\(pocket.count > 8 ? ", …" : ""): ")
-                        + "small drawn films and a CLIP of 1.5 million parameters. It shows that method and code work; "
+                        + "small drawn videos and a CLIP of 1.5 million parameters. It shows that method and code work; "
                         + "its percentages say nothing about real videos.", isAll ? "warning" : "note"))
         }
         parts.append(.paragraph("\(counts.joined(separator: ", ")) in \(folders.map { "“\($0)”" }.joined(separator: ", ")). Made by vifi-prompt \(vifiPromptVersion)."))
         if !material.runs.isEmpty, material.evaluations.isEmpty, material.retrievals.isEmpty {
             parts.append(
                 .paragraph(
-                    "There is no evaluation among them, so nothing can be said about classes and films: `vifi-prompt evaluate list --output FOLDER` makes one.",
+                    "There is no evaluation among them, so nothing can be said about classes and videos: `vifi-prompt evaluate list --output FOLDER` makes one.",
                     "note"))
         }
         return parts + material.notes.map { .paragraph($0, "note") }

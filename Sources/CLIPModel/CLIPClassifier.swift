@@ -1,0 +1,92 @@
+import Tensors
+
+/// A backbone with or without prompts, ready to score clips against class names.
+///
+/// The text tower runs once, when it is made.
+package final class CLIPClassifier: Sendable {
+    package let backbone: Backbone
+    package var frameCount: Int { encoder.frameCount }
+    /// Unit vectors of the classes.
+    package let text: TextFeatures
+    let head: VideoHead
+    private let encoder: VideoEncoder
+    var pass: VisionPass { encoder.pass }
+    var context: VisionPromptContext? { encoder.context }
+
+    /// - Parameters:
+    ///   - prompts: none for plain CLIP.
+    ///   - sequences: one token sequence a class, with room for the text prompts.
+    ///   - frameCount: frames of every clip.
+    package init(
+        backbone: Backbone, prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]],
+        fusion: Fusion = .embedding, frameCount: Int, pool: WorkerPool
+    ) {
+        let configuration = prompts.configuration
+        let layout = TextTowerLayout(
+            batch: TextBatch(sequences: sequences, promptTokens: configuration.textTokens),
+            promptLayers: configuration.textLayers, architecture: backbone.architecture)
+        let memory = TextActivations(layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
+        backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
+        self.backbone = backbone
+        text = TextFeatures(memory.features)
+        head = VideoHead(fusion: fusion, scale: backbone.logitScale, text: text)
+        encoder = VideoEncoder(backbone: backbone, prompts: prompts, frameCount: frameCount, pool: pool)
+    }
+
+    package var classCount: Int { text.classCount }
+
+    /// The logits of each clip, one a class.
+    ///
+    /// - Parameter clips: as `stage` has them: normalized pixels, or what a learner of the same backbone and layers
+    ///   froze. Threads that share a classifier take turns.
+    /// - Throws: `ModelError` where weights or prompts are so large that the logits are no numbers.
+    package func logits(clips: [Matrix], stage: ClipStage = .pixels) throws(ModelError) -> [[Float]] {
+        let features = stage == .frozen && context == nil
+            ? clips : encoder.frameFeatures(of: clips, stage: stage).map(\.reading)
+        let logits = features.map { head.logits(features: $0) }
+        guard logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the logits") }
+        return logits
+    }
+
+    /// Each clip's place among the texts, of unit length: what the logits are made of. Where frames are classified one
+    /// by one, the mean of theirs.
+    ///
+    /// - Parameter clips: as in `logits`.
+    /// - Throws: `ModelError` where weights or prompts are so large that these are no numbers.
+    package func embeddings(clips: [Matrix]) throws(ModelError) -> [[Float]] {
+        let embeddings = encoder.frameFeatures(of: clips).map { head.embedding(features: $0) }
+        guard embeddings.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the embeddings") }
+        return embeddings
+    }
+
+    /// The features of single frames, for windows that share them.
+    ///
+    /// - Parameter frames: `[frames, 3 × side × side]`, normalized pixels, any number of frames.
+    /// - Returns: `[frames, embeddingWidth]`, not normalized.
+    package func features(frames: Matrix) -> MutableMatrix {
+        let count = frames.rowCount
+        let features = MutableMatrix(rows: count, columns: backbone.architecture.embeddingWidth)
+        var clips = (0..<count / frameCount).map { frames.rows($0 * frameCount..<($0 + 1) * frameCount) }
+        let rest = count % frameCount
+        if rest > 0 {
+            // The pass takes whole clips: the last one is filled up with black.
+            let padded = MutableMatrix(rows: frameCount, columns: frames.columnCount)
+            padded.rows(0..<rest).copy(frames.rows(count - rest..<count))
+            clips.append(padded.reading)
+        }
+        for (index, clip) in pass.forward(clips: clips, context: context).enumerated() {
+            let rows = index * frameCount..<min(count, (index + 1) * frameCount)
+            features.rows(rows).copy(clip.rows(0..<rows.count))
+        }
+        return features
+    }
+
+    /// The logits of a clip of any length from its frames' features, one a class.
+    ///
+    /// - Parameter features: `[frames, embeddingWidth]`, not normalized, at least one frame.
+    package func logits(features: some Readable) throws(ModelError) -> [Float] {
+        let logits = head.logits(features: features)
+        guard logits.allSatisfy(\.isFinite) else { throw .notNumbers(what: "the logits") }
+        return logits
+    }
+}

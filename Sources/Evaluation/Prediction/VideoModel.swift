@@ -1,0 +1,105 @@
+import CLIPModel
+import Tensors
+import VideoData
+
+/// A classifier with how it looks at videos and what its classes are called.
+package struct VideoModel: Sendable {
+    /// Tells several models of one command apart.
+    package let name: String
+    package let classNames: [String]
+    /// Texts after the classes that stand for "none of these".
+    package let noneCount: Int
+    package let classifier: CLIPClassifier
+    package let transform: ClipTransform
+    package let sampler: FrameSampler
+    /// Views in time of a whole video.
+    package let viewCount: Int
+    /// Draws views by chance, as `ClipLoader` does.
+    package let drawsViews: Bool
+    package let seed: UInt64
+
+    /// - Parameters:
+    ///   - classifier: of the classes and then `noneCount` other texts.
+    ///   - transform: for testing.
+    /// - Precondition: a class name for each class.
+    package init(
+        name: String, classNames: [String], noneCount: Int = 0, classifier: CLIPClassifier, transform: ClipTransform,
+        sampler: FrameSampler? = nil, viewCount: Int = 1, drawsViews: Bool = false, seed: UInt64 = 1
+    ) {
+        precondition(classifier.classCount == classNames.count + noneCount && viewCount >= 1, "a name for each class")
+        self.name = name
+        self.classNames = classNames
+        self.noneCount = noneCount
+        self.classifier = classifier
+        self.transform = transform
+        self.sampler = sampler ?? FrameSampler(sampleCount: classifier.frameCount)
+        self.viewCount = viewCount
+        self.drawsViews = drawsViews
+        self.seed = seed
+    }
+
+    /// Frames of a video to look at, view after view.
+    func indices(frameCount: Int, video: Int) -> [Int] {
+        var random = ClipKey(seed: seed, epoch: 0, clip: video).source(.frames)
+        return (0..<viewCount).flatMap { view in
+            drawsViews
+                ? sampler.trainingIndices(frameCount: frameCount, using: &random)
+                : sampler.testIndices(frameCount: frameCount, view: view, viewCount: viewCount)
+        }
+    }
+
+    /// The views of a video: for each crop, its clips in time.
+    ///
+    /// - Parameter frames: those of `indices`, decoded.
+    func views(of frames: [VideoFrame]) -> [PreparedClip] {
+        let inTime = stride(from: 0, to: frames.count, by: sampler.sampleCount).map { start in
+            transform.clips(
+                from: Array(frames[start..<start + sampler.sampleCount]), key: ClipKey(seed: seed, epoch: 0, clip: 0))
+        }
+        return (0..<transform.cropCount).flatMap { crop in inTime.map { $0[crop] } }
+    }
+
+    /// Views that go through the model together.
+    private static let batchSize = 16
+
+    /// The mean over views of the softmax of their logits.
+    package func scores(views: [PreparedClip]) throws -> VideoScores {
+        var sums = [Float](repeating: 0, count: classifier.classCount)
+        for start in stride(from: 0, to: views.count, by: Self.batchSize) {
+            let part = views[start..<min(start + Self.batchSize, views.count)]
+            for logits in try classifier.logits(clips: part.map(\.matrix)) {
+                for (label, probability) in softmax(of: logits).enumerated() { sums[label] += probability }
+            }
+        }
+        return VideoScores(probabilities: sums.map { $0 / Float(max(1, views.count)) }, classCount: classNames.count)
+    }
+}
+
+/// A video as several models see it, decoded once.
+package struct PreparedVideo: Sendable {
+    /// For each model its views.
+    package let views: [[PreparedClip]]
+
+    /// Reads what all models want to see of a video.
+    ///
+    /// - Parameters:
+    ///   - models: whose transforms shrink alike, as those of one backbone do.
+    ///   - position: of the video among all; names the random stream of views drawn by chance.
+    /// - Throws: what the reader throws.
+    package init(path: String, models: [VideoModel], reader: any VideoReading, position: Int = 0) throws {
+        precondition(Set(models.map(\.transform.shortSide)).count == 1, "the models shrink frames alike")
+        var counts: [Int] = []
+        let frames = try reader.frames(
+            of: path,
+            choosing: { frameCount in
+                let indices = models.map { $0.indices(frameCount: frameCount, video: position) }
+                counts = indices.map(\.count)
+                return indices.flatMap { $0 }
+            }, converting: models[0].transform.shrunk)
+        var start = 0
+        views = zip(models, counts).map { model, count in
+            defer { start += count }
+            return model.views(of: Array(frames[start..<start + count]))
+        }
+    }
+}

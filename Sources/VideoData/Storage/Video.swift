@@ -1,0 +1,59 @@
+/// A video opened for reading single frames by number, whatever it is stored as.
+package protocol Video: AnyObject {
+    var info: VideoInfo { get }
+    /// What is odd about it, as far as it was noticed up to now.
+    var warnings: [VideoWarning] { get }
+    /// When each frame is shown, in seconds from the first.
+    var times: [Double] { get }
+
+    /// Decodes the frames `indices`, which may repeat and stand in any order.
+    ///
+    /// - Parameter transform: called for each different index.
+    /// - Returns: what it makes of the frames, all of the same size, in the order asked for.
+    func frames<Result>(at indices: [Int], transform: (VideoFrame) -> Result) throws(VideoError) -> [Result]
+}
+
+extension Video {
+    package var frameCount: Int { info.frameCount }
+
+    package func frames(at indices: [Int]) throws(VideoError) -> [VideoFrame] { try frames(at: indices) { $0 } }
+}
+
+/// Opens a video file, a member of a tar archive or a folder of frames.
+///
+/// - Parameters:
+///   - pictures: what a video says about its pictures and is followed.
+///   - indexes: of videos that were opened before; then they are not read as a whole again.
+///   - threadCount: of the codec.
+/// - Throws: `VideoError`, naming the video.
+package func openVideo(
+    _ path: String, pictures: PictureRules = PictureRules(), threadCount: Int = 1, limits: VideoLimits = VideoLimits(),
+    indexes: FrameIndexes? = nil
+) throws(VideoError) -> any Video {
+    if let folder = try FrameFolder(path, limits: limits) { return try FrameFolderVideo(folder, limits: limits) }
+    return CodedVideo(
+        try VideoFile(path: path, pictures: pictures, threadCount: threadCount, limits: limits, indexes: indexes))
+}
+
+/// Opens a video to be read once, forward.
+///
+/// - Throws: `VideoError`, naming the video.
+package func openVideoStream(_ request: VideoStreamRequest, limits: VideoLimits = VideoLimits()) throws(VideoError) -> any VideoStreaming {
+    if let folder = try FrameFolder(request.path, limits: limits) { return try FrameFolderStream(request, folder, limits: limits) }
+    return try VideoStream(request, limits: limits)
+}
+
+/// A video in a container.
+private final class CodedVideo: Video {
+    private var video: VideoFile
+
+    init(_ video: consuming VideoFile) { self.video = video }
+
+    var info: VideoInfo { video.info }
+    var warnings: [VideoWarning] { video.warnings }
+    var times: [Double] { video.times }
+
+    func frames<Result>(at indices: [Int], transform: (VideoFrame) -> Result) throws(VideoError) -> [Result] {
+        try video.frames(at: indices, transform: transform)
+    }
+}

@@ -1,0 +1,54 @@
+import Files
+import Foundation
+
+/// The recipes that come with the program.
+enum RecipeCatalog {
+    struct Entry {
+        /// Path below `Recipes`, without `.yaml`.
+        let name: String
+        let path: String
+        /// The first line of the header comment.
+        let title: String
+        /// The folder below `Recipes`.
+        var group: Substring { name.prefix { $0 != "/" } }
+    }
+
+    static func all() throws -> [Entry] {
+        // A folder of this name may be anybody's; one with this recipe in it is the program's.
+        let root = try PocketHome.bundledFile("Recipes/pocket/learn.yaml").parentDirectory.parentDirectory
+        // By number where there is one: 2shot, 4shot, 16shot.
+        return try entries(in: root, prefix: "").sorted {
+            $0.group != $1.group ? $0.group < $1.group : $0.name.compare($1.name, options: .numeric) == .orderedAscending
+        }
+    }
+
+    /// The file of a recipe of this name that comes with the program.
+    static func file(named name: String) -> String? {
+        (try? all())?.first { $0.name == name }?.path
+    }
+
+    /// The file of a recipe that is named by path or by catalog name.
+    static func path(of recipe: String) throws -> String {
+        // A folder hides no recipe of its name.
+        if fileExists(recipe), !isDirectory(recipe) { return recipe }
+        let entries = try all()
+        let name = recipe.hasPrefix("Recipes/") ? String(recipe.dropFirst("Recipes/".count)) : recipe
+        if let entry = entries.first(where: { $0.name == name || $0.name + ".yaml" == name }) { return entry.path }
+        throw SettingsError.unknownRecipe(name: recipe, nearest: recipe.nearest(among: entries.map(\.name)))
+    }
+
+    private static func entries(in folder: String, prefix: String) throws -> [Entry] {
+        var result: [Entry] = []
+        for name in try directoryEntries(folder) {
+            let path = folder.appendingPath(name)
+            if isDirectory(path) {
+                result += try entries(in: path, prefix: prefix + name + "/")
+            } else if name.hasSuffix(".yaml") {
+                let text = String(decoding: try InputFile.contents(of: path, limit: 64 << 10), as: UTF8.self)
+                let title = text.split(separator: "\n").first.map { $0.drop { $0 == "#" || $0 == " " } }.map(String.init) ?? ""
+                result.append(Entry(name: prefix + String(name.dropLast(5)), path: path, title: title))
+            }
+        }
+        return result
+    }
+}
