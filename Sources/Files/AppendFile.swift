@@ -61,17 +61,8 @@ package struct AppendFile: ~Copyable {
     }
 
     private static func write(_ text: String, to descriptor: Int32, path: String) throws(FileError) {
-        let bytes = Array(text.utf8)
-        var done = 0
-        while done < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: buffer[done...]).baseAddress, bytes.count - done)
-            }
-            if count > 0 {
-                done += count
-            } else if count < 0 && errno != EINTR {
-                throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
-            }
+        guard writeAll(Array(text.utf8), to: descriptor) else {
+            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
     }
 

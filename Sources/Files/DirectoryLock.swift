@@ -67,8 +67,7 @@ package struct DirectoryLock: ~Copyable {
         for _ in 0..<3 {
             let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
             if descriptor >= 0 {
-                let text = Array(owner.utf8)
-                _ = unsafe text.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+                _ = writeAll(Array(owner.utf8), to: descriptor)
                 close(descriptor)
                 return path
             }

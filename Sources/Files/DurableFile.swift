@@ -54,15 +54,8 @@ package struct DurableFile: ~Copyable {
     }
 
     package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
-        var done = 0
-        while done < bytes.count {
-            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
-            if count > 0 {
-                done += count
-            } else if count < 0 && errno != EINTR {
-                throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
-            }
+        guard unsafe writeAll(bytes, to: descriptor) else {
+            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
         writtenCount += bytes.count
         if writtenCount - startedCount >= 8 << 20 { startWritingBack() }

@@ -8,21 +8,7 @@ package enum StandardStream: Int32, Sendable {
 
     /// Writes all of `text`. Returns false where the stream takes no more.
     @discardableResult
-    package func write(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        var done = 0
-        while done < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(rawValue, UnsafeRawBufferPointer(rebasing: buffer[done...]).baseAddress, bytes.count - done)
-            }
-            if count > 0 {
-                done += count
-            } else if errno != EINTR {
-                return false
-            }
-        }
-        return true
-    }
+    package func write(_ text: String) -> Bool { writeAll(Array(text.utf8), to: rawValue) }
 
     /// Gives closed standard streams a home in /dev/null, so that no data file is opened under their numbers.
     package static func reserveDescriptors() {

@@ -69,6 +69,33 @@ import Glibc
     unsafe path.withSystemPath { first in unsafe other.withSystemPath { unsafe CPosix.vifi_exchange_paths(first, $0) } }
 }
 
+// MARK: - Writing
+
+/// Writes all bytes, however many calls that takes.
+///
+/// - Returns: false where the descriptor takes no more; `errno` says why.
+package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
+    var done = 0
+    while done < bytes.count {
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+        let count = unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
+        if count > 0 {
+            done += count
+        } else if count == 0 {
+            // Trying again could take for ever.
+            errno = EIO
+            return false
+        } else if errno != EINTR {
+            return false
+        }
+    }
+    return true
+}
+
+package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    unsafe bytes.withUnsafeBytes { unsafe writeAll($0, to: descriptor) }
+}
+
 // MARK: - The process
 
 /// What the process was called with; arguments that are no UTF-8 as paths are written.
