@@ -64,13 +64,13 @@ let package = Package(
         // The library, lowest layer first.
         .target(
             name: "Files", dependencies: ["CPosix", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
-        .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS", "COpenMPI"], swiftSettings: strict),
+        .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS", "COpenMPI", "Files"], swiftSettings: strict),
         .target(
             name: "WeightFiles", dependencies: ["CKernels", "CZlib", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),
         .target(name: "VideoData", dependencies: ["CFFmpeg", "CZimg", "CKernels", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "Charts", dependencies: ["CCairo", "Files"], swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["CLIPModel", "VideoData"], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["CKernels", "CLIPModel", "VideoData"], swiftSettings: strict),
         .target(
             name: "Training",
             dependencies: ["Evaluation"], swiftSettings: strict),

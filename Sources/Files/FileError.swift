@@ -22,8 +22,6 @@ package struct FileError: ReportableError, Equatable {
         case notSynced(reason: String)
         case noSpace(neededBytes: Int, freeBytes: Int)
         case locked
-        /// So much memory that the system does not give it.
-        case memory(neededBytes: Int)
         /// Where the file system has no locks, `file` says who uses it.
         case lockedBy(owner: String, file: String)
         /// A folder that this program did not make, and what is in it.
@@ -45,7 +43,6 @@ package struct FileError: ReportableError, Equatable {
         case .missing, .notReadable: .missingInput
         case .damaged, .notRegular, .tooLarge, .truncated: .badData
         case .readFailed, .cannotCreate, .cannotWrite, .notDurable, .notSynced, .noSpace, .locked, .lockedBy, .foreign: .inputOutput
-        case .memory: .unavailable
         case .isInput: .usage
         case .shortage(let shortage): shortage.exitStatus
         }
@@ -83,9 +80,6 @@ package struct FileError: ReportableError, Equatable {
             "\(name): was written, but its folder cannot be synced: \(reason). After a power cut it may be gone."
         case .noSpace(let neededBytes, let freeBytes):
             "\(name): \(neededBytes) bytes needed, \(freeBytes) free. Free some space or write elsewhere."
-        case .memory(let neededBytes):
-            "\(name): takes \(sizeInWords(neededBytes)) of memory at once, which the system does not give. Close other programs, raise "
-                + "the limit (`ulimit -v`, or the memory of the job or container), or use a machine with more."
         case .locked:
             "\(name): another vifi-prompt is using it. Wait for it or choose another --output."
         case .lockedBy(let owner, let file):
@@ -96,6 +90,14 @@ package struct FileError: ReportableError, Equatable {
                 + "Choose another --output, or move it away."
         case .isInput:
             "\(name): would be overwritten, and is read by this very command. Choose another --output."
+        }
+    }
+
+    /// Whether the file itself is at fault. Otherwise it could not be read this time, and may be sound.
+    package var isDamage: Bool {
+        switch problem {
+        case .readFailed, .shortage, .notReadable: false
+        default: true
         }
     }
 

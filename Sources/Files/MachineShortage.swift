@@ -4,7 +4,8 @@ import Glibc
 package enum MachineShortage: ReportableError, Equatable {
     /// Files and pipes that are open at once in this process; nil where those of the whole machine are meant.
     case openFiles(limit: Int?)
-    case memory
+    /// `neededBytes` is what was asked for at once, where that is known.
+    case memory(neededBytes: Int?)
     /// Processes and threads of this user.
     case processes
     /// The program could not be started for work of its own, or was killed from outside.
@@ -15,7 +16,7 @@ package enum MachineShortage: ReportableError, Equatable {
         switch code {
         case EMFILE: self = .openFiles(limit: Self.openFileLimit)
         case ENFILE: self = .openFiles(limit: nil)
-        case ENOMEM: self = .memory
+        case ENOMEM: self = .memory(neededBytes: nil)
         default: return nil
         }
     }
@@ -48,8 +49,10 @@ package enum MachineShortage: ReportableError, Equatable {
             "this process may have only \(limit) files open at once. Raise the limit (ulimit -n 1024), or pass a smaller --threads where there is one."
         case .openFiles(nil):
             "the machine has too many files open. End other programs."
-        case .memory:
-            "there is not enough memory. End other programs, raise the limit (ulimit -v, or that of the job), or pass a smaller --threads where there is one."
+        case .memory(let neededBytes):
+            "there is not enough memory\(neededBytes.map { ": \(sizeInWords($0)) are needed at once" } ?? ""). Close other programs, raise the "
+                + "limit (`ulimit -v`, or that of the job or container), or lower --threads, --batch-size, --frames or --memory where the "
+                + "command has them."
         case .processes:
             "no more processes or threads may be started. End other programs, or raise the limit (ulimit -u)."
         case .worker(let reason):

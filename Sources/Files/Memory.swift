@@ -17,7 +17,7 @@ package func isMemoryAvailable(_ byteCount: Int) -> Bool {
 
 /// - Throws: `FileError` where so much memory is not to be had for what is read from `path`.
 package func requireMemory(_ byteCount: Int, for path: String) throws(FileError) {
-    guard isMemoryAvailable(byteCount) else { throw FileError(path: path, problem: .memory(neededBytes: byteCount)) }
+    guard isMemoryAvailable(byteCount) else { throw FileError(path: path, problem: .shortage(.memory(neededBytes: byteCount))) }
 }
 
 /// Below this a request is not worth asking for.

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Float32 memory on a cache-line boundary, zeroed, freed with its last matrix.
@@ -33,15 +34,11 @@ import Glibc
     }
 }
 
-/// Ends the process with the words that an error would have, and the status of `sysexits.h` for what this machine
-/// lacks. Whoever can tell beforehand how much is needed asks first; this is for everything else.
+/// Ends the process with the words and the exit status that an error would have. Whoever can tell beforehand how much is needed asks first; this is for everything else.
 private func endWithoutMemory(_ byteCount: Int) -> Never {
-    let megabytes = max(1, byteCount / 1_000_000)
-    let words = "vifi-prompt: error: memory ran out: \(megabytes) MB more are needed at once, which the system does not give. Close other "
-        + "programs, raise the limit (`ulimit -v`, or the memory of the job or container), or ask for less: a smaller --batch-size, "
-        + "--frames or --memory, or fewer --threads.\n"
-    unsafe Array(words.utf8).withUnsafeBytes { unsafe _ = write(2, $0.baseAddress, $0.count) }
-    _exit(69)
+    let shortage = MachineShortage.memory(neededBytes: byteCount)
+    StandardStream.error.write("vifi-prompt: error: \(shortage.description)\n")
+    _exit(shortage.exitStatus.rawValue)
 }
 
 /// A row-major matrix of Float32 that is only read. Copies and windows share memory.

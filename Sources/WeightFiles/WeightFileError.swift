@@ -85,6 +85,11 @@ package struct WeightFileError: ReportableError, Equatable {
         }
     }
 
+    /// Whether the file itself is at fault. Otherwise it could not be read this time, and may be sound.
+    package var isDamage: Bool {
+        if case .file(let error) = problem { error.isDamage } else { true }
+    }
+
     package var description: String {
         if case .file(let error) = problem { return error.description }
         return "\(path.escapedForDisplay): \(words)"

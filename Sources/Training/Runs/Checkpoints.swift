@@ -232,19 +232,10 @@ package struct Checkpoints {
         init(_ error: any Error) {
             switch error {
             case let error as Damage: (reason, isDamage) = (error.reason, true)
-            case let error as FileError: (reason, isDamage) = (error.description, Self.isDamage(error))
-            case let error as WeightFileError:
-                reason = error.description
-                if case .file(let inner) = error.problem { isDamage = Self.isDamage(inner) } else { isDamage = true }
+            case let error as FileError: (reason, isDamage) = (error.description, error.isDamage)
+            case let error as WeightFileError: (reason, isDamage) = (error.description, error.isDamage)
             case let error as any ReportableError: (reason, isDamage) = (error.description, true)
             default: (reason, isDamage) = ("its JSON cannot be read", true)
-            }
-        }
-
-        private static func isDamage(_ error: FileError) -> Bool {
-            switch error.problem {
-            case .readFailed, .shortage, .notReadable: false
-            default: true
             }
         }
     }

@@ -102,7 +102,7 @@ final class MediaSource {
     /// for absurd sizes, too.
     func shortage(_ code: Int32) -> VideoError.Problem? {
         guard code == vifi_error_no_memory(), MachineShortage.isMemoryShort else { return nil }
-        return .file(FileError(path: path, problem: .shortage(.memory)))
+        return .file(FileError(path: path, problem: .shortage(.memory(neededBytes: nil))))
     }
 
     // MARK: Limits

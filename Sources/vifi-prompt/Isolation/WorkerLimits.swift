@@ -45,7 +45,7 @@ enum WorkerLimits {
 
     /// What is to be said of a video: a lack of memory is its own fault where this process had as much as it may ask for.
     static func verdict(on error: VideoError) -> any ReportableError {
-        guard case .file(let fault) = error.problem, fault.problem == .shortage(.memory) else { return error }
+        guard case .file(let fault) = error.problem, case .shortage(.memory) = fault.problem else { return error }
         var limits = rlimit()
         let isOurs = unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limits) == 0 && Int(clamping: limits.rlim_cur) == addressSpace
         let used = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ").first.flatMap { Int($0) } ?? 0
