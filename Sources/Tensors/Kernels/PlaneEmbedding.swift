@@ -39,52 +39,30 @@ package func neighborProbabilities(distances: Matrix, perplexity: Double, into p
     }
 }
 
-/// Points of a plane that push each other apart as in t-SNE: with q = 1 / (1 + d²), each leaves
-/// Σ q in `normalizers` and Σ q² (y − yⱼ) in `forces`.
+/// Σⱼ q and Σⱼ q² (y − yⱼ) of one point, with q = 1 / (1 + d²).
 ///
-/// Source: van der Maaten 2014, equation 8.
-package struct PlaneRepulsion: Sendable {
-    /// Nodes of the quadtree; empty where every pair counts.
-    private let nodes: [vifi_quad_node]
-    private let angle: Float
-    /// `[2, count]`, x then y.
-    private let positions: Matrix
-
-    /// - Parameters:
-    ///   - positions: `[2, count]`, x then y.
-    ///   - angle: from which a square's side seen from a point is as good as one point, at most 0.7; nil for all pairs.
-    package init(positions: Matrix, angle: Float?) {
-        self.positions = positions
-        self.angle = angle ?? 0
-        nodes = angle == nil ? [] : QuadTree(xs: positions.row(0).values, ys: positions.row(1).values).nodes
+/// - Parameters:
+///   - positions: `[2, count]`, x then y.
+///   - nodes: a quadtree over all positions, or none where every pair counts.
+///   - angle: from which a square's side seen from the point is as good as one point, at most 0.7.
+/// - Returns: the sums over all other points.
+package func repulsion(
+    of point: Int, positions: Matrix, nodes: [vifi_quad_node], angle: Float
+) -> (normalizer: Double, x: Double, y: Double) {
+    precondition(positions.rowCount == 2, "repulsion shapes differ")
+    var (sum, x, y) = (0.0, 0.0, 0.0)
+    let (ownX, ownY) = (positions[0, point], positions[1, point])
+    guard !nodes.isEmpty else {
+        unsafe vifi_repulsion(
+            positions.row(0).pointer, positions.row(1).pointer, positions.columnCount, ownX, ownY, &sum, &x, &y)
+        return (sum, x, y)
     }
-
-    /// - Parameters:
-    ///   - points: which are pushed.
-    ///   - forces: `[2, count]`, overwritten at `points`.
-    ///   - normalizers: `[1, count]`, overwritten at `points`.
-    package func push(_ points: Range<Int>, forces: MutableMatrix, normalizers: MutableMatrix) {
-        let count = positions.columnCount
-        precondition(forces.rowCount == 2 && forces.columnCount == count && normalizers.count == count, "push shapes differ")
-        var (sum, x, y) = (0.0, 0.0, 0.0)
-        for point in points {
-            let (ownX, ownY) = (positions[0, point], positions[1, point])
-            if nodes.isEmpty {
-                unsafe vifi_repulsion(positions.row(0).pointer, positions.row(1).pointer, count, ownX, ownY, &sum, &x, &y)
-            } else {
-                unsafe nodes.withUnsafeBufferPointer {
-                    unsafe vifi_tree_repulsion($0.baseAddress, ownX, ownY, angle, &sum, &x, &y)
-                }
-                sum -= 1
-            }
-            normalizers[0, point] = Float(sum)
-            forces[0, point] = Float(x)
-            forces[1, point] = Float(y)
-        }
-    }
+    unsafe nodes.withUnsafeBufferPointer { unsafe vifi_tree_repulsion($0.baseAddress, ownX, ownY, angle, &sum, &x, &y) }
+    // The tree counts the point itself.
+    return (sum - 1, x, y)
 }
 
-/// Σⱼ pⱼ q (y − yⱼ) of one point, q as in `PlaneRepulsion`.
+/// Σⱼ pⱼ q (y − yⱼ) of one point, q as in `repulsion`.
 ///
 /// - Parameters:
 ///   - positions: `[2, count]`, x then y.
@@ -96,69 +74,4 @@ package func attraction(of point: Int, positions: Matrix, probabilities: Matrix)
     unsafe vifi_attraction(
         positions.row(0).pointer, positions.row(1).pointer, probabilities.pointer, count, positions[0, point], positions[1, point], &x, &y)
     return (x, y)
-}
-
-/// Squares within squares down to single places.
-private struct QuadTree {
-    private(set) var nodes: [vifi_quad_node] = []
-    /// Below this the plane's float32 coordinates have no room for further halves.
-    private static let depthLimit = 48
-
-    private struct Square {
-        let node: Int
-        let members: Range<Int>
-        let (x, y, side): (Float, Float, Float)
-        let depth: Int
-    }
-
-    init(xs: [Float], ys: [Float]) {
-        var order = Array(xs.indices)
-        var sorted = order
-        let (left, right, top, bottom) = (xs.min() ?? 0, xs.max() ?? 0, ys.min() ?? 0, ys.max() ?? 0)
-        var waiting = [
-            Square(node: 0, members: 0..<xs.count, x: left, y: top, side: max(right - left, bottom - top), depth: 0)
-        ]
-        nodes.reserveCapacity(2 * xs.count)
-        nodes.append(vifi_quad_node(x: 0, y: 0, count: 0, side: 0, first_child: -1))
-        while let square = waiting.popLast() {
-            var (sumX, sumY) = (0.0, 0.0)
-            var isOnePlace = true
-            for member in square.members {
-                let point = order[member]
-                sumX += Double(xs[point])
-                sumY += Double(ys[point])
-                let first = order[square.members.lowerBound]
-                if xs[point] != xs[first] || ys[point] != ys[first] { isOnePlace = false }
-            }
-            let count = square.members.count
-            let divides = !isOnePlace && square.depth < Self.depthLimit
-            nodes[square.node] = vifi_quad_node(
-                x: Float(sumX / Double(max(1, count))), y: Float(sumY / Double(max(1, count))), count: Int32(count), side: square.side,
-                first_child: divides ? Int32(nodes.count) : -1)
-            guard divides else { continue }
-            let half = square.side / 2
-            let (middleX, middleY) = (square.x + half, square.y + half)
-            func quarter(_ point: Int) -> Int { (xs[point] >= middleX ? 1 : 0) + (ys[point] >= middleY ? 2 : 0) }
-            var starts = [0, 0, 0, 0, 0]
-            for member in square.members { starts[quarter(order[member]) + 1] += 1 }
-            for index in 1...4 { starts[index] += starts[index - 1] }
-            var next = starts
-            for member in square.members {
-                let place = quarter(order[member])
-                sorted[square.members.lowerBound + next[place]] = order[member]
-                next[place] += 1
-            }
-            for member in square.members { order[member] = sorted[member] }
-            for index in 0..<4 {
-                let members = square.members.lowerBound + starts[index]..<square.members.lowerBound + starts[index + 1]
-                if !members.isEmpty {
-                    waiting.append(
-                        Square(
-                            node: nodes.count, members: members, x: square.x + (index & 1 == 1 ? half : 0),
-                            y: square.y + (index & 2 == 2 ? half : 0), side: half, depth: square.depth + 1))
-                }
-                nodes.append(vifi_quad_node(x: 0, y: 0, count: 0, side: half, first_child: -1))
-            }
-        }
-    }
 }
