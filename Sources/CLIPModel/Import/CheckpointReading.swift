@@ -61,24 +61,6 @@ private func transpose(_ values: [Float], rows: Int, columns: Int, into destinat
     }
 }
 
-/// The first error of several threads, by the order of their items. Unchecked Sendable: guarded by the lock.
-final class FirstError: @unchecked Sendable {
-    private let lock = Monitor()
-    private var first: (item: Int, error: any Error)?
-
-    func note(_ error: any Error, item: Int) {
-        lock.lock()
-        if first.map({ item < $0.item }) ?? true { first = (item, error) }
-        lock.unlock()
-    }
-
-    func check() throws {
-        lock.lock()
-        defer { lock.unlock() }
-        if let first { throw first.error }
-    }
-}
-
 extension Checkpoint {
     /// What the program needs beside weights that it copies: threads' stacks and the like.
     static let workingByteCount = 64 << 20

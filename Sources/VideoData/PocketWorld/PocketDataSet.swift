@@ -53,17 +53,17 @@ package struct PocketDataSet: Sendable {
         let test = catalog.test
         let entries = train + test
         for folder in Set(entries.map(\.path.parentDirectory)) { try createDirectory(root.appendingPath(folder)) }
-        let failure = FirstError()
+        let errors = FirstError()
         perform(entries.count) { [root] index in
-            guard failure.error == nil else { return }
+            guard !errors.isNoted else { return }
             do {
                 try Self.write(entries[index].video, to: root.appendingPath(entries[index].path))
                 report()
             } catch {
-                failure.note(error)
+                errors.note(error, item: index)
             }
         }
-        if let error = failure.error { throw error }
+        try errors.check()
         let classes = ClassNames(catalog.classes.map(\.name))
         let trainClips = train.map { AnnotatedClip(path: $0.path, label: $0.label) }
         let testClips = test.map { AnnotatedClip(path: $0.path, label: $0.label) }
@@ -96,13 +96,4 @@ package struct PocketDataSet: Sendable {
         "\(catalog.name) seed \(catalog.seed) version \(PocketCatalog.version): "
             + "\(catalog.classes.count) classes × (\(catalog.trainCountPerClass) + \(catalog.testCountPerClass)) videos\n"
     }
-}
-
-/// The first error that any thread met. Unchecked Sendable: guarded by the monitor.
-private final class FirstError: @unchecked Sendable {
-    private let monitor = Monitor()
-    private var first: (any Error)?
-
-    var error: (any Error)? { monitor.locked { first } }
-    func note(_ error: any Error) { monitor.locked { if first == nil { first = error } } }
 }
