@@ -76,11 +76,6 @@ package struct ClassFolders: Sendable {
         }
         return [prefix]
     }
-
-    /// Whether a name ends as videos do.
-    static func isVideo(_ name: String) -> Bool {
-        !name.isHiddenName && VideoEndings.isVideo(name)
-    }
 }
 
 /// Which folder on the way to a video names its class, where there are several.
@@ -139,7 +134,7 @@ struct FolderScan {
         var below: [String] = []
         for name in try Self.entries(folder) where !name.isHiddenName {
             let path = inner + "/" + name
-            if Self.isVideo(name, in: folder) {
+            if Self.isVideo(named: name, in: folder) {
                 guard !path.utf8.contains(where: { $0 == 10 || $0 == 13 }) else { throw DatasetError(path: root, problem: .lineBreakInName(path)) }
                 videos.append((folders, path))
             } else if isDirectory(folder.appendingPath(name)) {
@@ -172,9 +167,9 @@ struct FolderScan {
         }
     }
 
-    private static func isVideo(_ name: String, in folder: String) -> Bool {
+    private static func isVideo(named name: String, in folder: String) -> Bool {
         let path = folder.appendingPath(name)
-        return ClassFolders.isVideo(name) && isRegularFile(path) || isDirectory(path) && FrameFolder.isOne(path)
+        return VideoEndings.isShownVideo(name) && isRegularFile(path) || isDirectory(path) && FrameFolder.isOne(path)
     }
 
     private static func isLink(_ path: String) -> Bool {
@@ -184,14 +179,14 @@ struct FolderScan {
 
     /// Whether videos lie right in a folder.
     static func hasVideos(in folder: String) throws(DatasetError) -> Bool {
-        try entries(folder).contains { isVideo($0, in: folder) }
+        try entries(folder).contains { isVideo(named: $0, in: folder) }
     }
 
     /// Whether videos lie in a folder or in folders in it.
     static func holdsVideos(_ folder: String, depth: Int = 0) -> Bool {
         guard let names = try? directoryEntries(folder) else { return false }
         let shown = names.filter { !$0.isHiddenName }
-        if shown.contains(where: { isVideo($0, in: folder) }) { return true }
+        if shown.contains(where: { isVideo(named: $0, in: folder) }) { return true }
         return depth < depthLimit
             && shown.contains { isDirectory(folder.appendingPath($0)) && !isLink(folder.appendingPath($0)) && holdsVideos(folder.appendingPath($0), depth: depth + 1) }
     }

@@ -43,7 +43,7 @@ extension ClassNames {
 
     private static func isListLine(_ text: String) -> Bool {
         guard let line = try? ListLine(text, isClass: { _ in false }) else { return false }
-        return ClassFolders.isVideo(line.path.lastPathComponent) && ListLine.wholeNumber(line.label) != nil
+        return VideoEndings.isShownVideo(line.path.lastPathComponent) && ListLine.wholeNumber(line.label) != nil
     }
 
     /// The names in the order of numbers that stand before or behind all of them, each once, from 0 or 1 on; nil where

@@ -42,6 +42,6 @@ extension AnnotatedClip {
     /// The number of frames that a published list states, where it speaks of the video that was found: lists of extracted
     /// frames count these, and say nothing of a video in their place.
     func frameCount(asVideo path: String, below root: String) -> Int? {
-        ClassFolders.isVideo(self.path.lastPathComponent) || FrameFolder.isOne(root.appendingPath(path)) ? frameCount : nil
+        VideoEndings.isShownVideo(self.path.lastPathComponent) || FrameFolder.isOne(root.appendingPath(path)) ? frameCount : nil
     }
 }

@@ -69,7 +69,7 @@ struct ListLine: Equatable {
         var start = text.startIndex
         while let blank = text[start...].firstIndex(where: \.isBlank) {
             let path = String(text[..<blank])
-            if ClassFolders.isVideo(path.lastPathComponent) { return (path, String(text[blank...]).trimmingBlanks()) }
+            if VideoEndings.isShownVideo(path.lastPathComponent) { return (path, String(text[blank...]).trimmingBlanks()) }
             start = text.index(after: blank)
         }
         return nil

@@ -41,7 +41,7 @@ struct ListTable: Equatable {
         let width = rows[0].count
         // A comma belongs to a path where what follows the last blank is the label.
         guard (2...3).contains(width), rows.allSatisfy({ $0.count == width && Self.isRow($0) }),
-            !lines.allSatisfy(Self.endsInLabel) || rows.allSatisfy({ ClassFolders.isVideo($0[0].lastPathComponent) })
+            !lines.allSatisfy(Self.endsInLabel) || rows.allSatisfy({ VideoEndings.isShownVideo($0[0].lastPathComponent) })
         else { return nil }
         label = width - 1
         frames = width == 3 ? 1 : nil
@@ -52,7 +52,7 @@ struct ListTable: Equatable {
         let fields = fields.map { $0.trimmingBlanks() }
         guard let path = fields.first, let label = fields.last, !path.isEmpty, !label.isEmpty else { return false }
         if fields.count == 3, ListLine.wholeNumber(fields[1]) == nil { return false }
-        return ClassFolders.isVideo(path.lastPathComponent) || path.contains("/") && ListLine.wholeNumber(label) != nil
+        return VideoEndings.isShownVideo(path.lastPathComponent) || path.contains("/") && ListLine.wholeNumber(label) != nil
     }
 
     private static func endsInLabel(_ line: String) -> Bool {

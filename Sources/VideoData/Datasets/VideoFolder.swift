@@ -65,13 +65,13 @@ package struct VideoFolder: Sendable {
     /// Videos and folders of frames wherever they lie in an archive.
     private mutating func add(archive: TarArchive) {
         let frameFolders = archive.frameFolders
-        for name in archive.fileNames where ClassFolders.isVideo(name.lastPathComponent) {
+        for name in archive.fileNames where VideoEndings.isShownVideo(name.lastPathComponent) {
             if let video = FoundVideo(path: archive.path.appendingPath(name)) { videos.append(video) }
         }
         for name in frameFolders {
             if let video = FoundVideo(path: name.isEmpty ? archive.path : archive.path.appendingPath(name)) { videos.append(video) }
         }
-        otherFileCount = archive.fileNames.count { !ClassFolders.isVideo($0.lastPathComponent) && !FrameFolder.isFrame($0.lastPathComponent) }
+        otherFileCount = archive.fileNames.count { !VideoEndings.isShownVideo($0.lastPathComponent) && !FrameFolder.isFrame($0.lastPathComponent) }
     }
 
     private mutating func add(_ folder: String, recursive: Bool, depth: Int) throws(FileError) {

@@ -20,10 +20,10 @@ package enum VideoEndings {
         return endings.subtracting(soundOrPicture).union(cameras)
     }()
 
-    package static func isVideo(_ name: String) -> Bool {
-        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return false }
-        return all.contains(name[name.index(after: dot)...].lowercased())
-    }
+    package static func isVideo(_ name: String) -> Bool { name.pathEnding.map(all.contains) ?? false }
+
+    /// Whether a name ends as videos do and is not a hidden one, such as those that macOS puts beside its files.
+    static func isShownVideo(_ name: String) -> Bool { !name.isHiddenName && isVideo(name) }
 
     private static func isRead(_ names: UnsafePointer<CChar>?) -> Bool {
         guard let names = unsafe names else { return false }

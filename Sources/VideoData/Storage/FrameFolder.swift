@@ -47,7 +47,7 @@ package struct FrameFolder {
         guard let names = try? directoryEntries(path) else { return false }
         let shown = names.filter { $0.first != "." }
         return shown.contains(where: isFrame)
-            && !shown.contains { ClassFolders.isVideo($0) || !isFrame($0) && isDirectory(path.appendingPath($0)) }
+            && !shown.contains { VideoEndings.isShownVideo($0) || !isFrame($0) && isDirectory(path.appendingPath($0)) }
     }
 
     func path(ofFrame index: Int) -> String { path.appendingPath(names[index]) }

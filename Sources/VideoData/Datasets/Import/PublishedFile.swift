@@ -105,7 +105,7 @@ package struct PublishedFile: Sendable, Equatable {
         if let split = hmdbSplit(path.lastPathComponent), lines.allSatisfy(isHMDBLine) { return split }
         if lines.enumerated().allSatisfy({ numberedName($0.element)?.number == $0.offset + 1 }) { return .numberedNames }
         if lines.allSatisfy(endsInLabel) { return .clips }
-        if lines.allSatisfy({ $0.contains("/") && ClassFolders.isVideo($0.lastPathComponent) }) { return .paths }
+        if lines.allSatisfy({ $0.contains("/") && VideoEndings.isShownVideo($0.lastPathComponent) }) { return .paths }
         if lines.allSatisfy(isNamedVideo) { return .clips }
         if areNames(lines) { return .classLines }
         throw unknown
@@ -158,7 +158,7 @@ package struct PublishedFile: Sendable, Equatable {
     /// A video and the name of its class.
     private static func isNamedVideo(_ line: String) -> Bool {
         guard let line = try? ListLine(line, isClass: { _ in false }) else { return false }
-        return ClassFolders.isVideo(line.path.lastPathComponent)
+        return VideoEndings.isShownVideo(line.path.lastPathComponent)
     }
 
     /// Whether lines may be names of classes: these may hold commas and slashes, but are no table and no paths.

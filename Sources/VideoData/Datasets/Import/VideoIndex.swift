@@ -23,13 +23,13 @@ package struct VideoIndex: Sendable {
     func namesakes(of path: String) -> [String] { byStem[Self.stem(path)] ?? [] }
 
     static func stem(_ path: String) -> String {
-        ClassFolders.isVideo(path.lastPathComponent) ? path.pathStem : path.lastPathComponent
+        VideoEndings.isShownVideo(path.lastPathComponent) ? path.pathStem : path.lastPathComponent
     }
 
     private mutating func addArchive() throws(DatasetError) {
         do throws(FileError) {
             let archive = try TarArchive.shared(root)
-            for name in archive.fileNames where ClassFolders.isVideo(name.lastPathComponent) { add(video: name) }
+            for name in archive.fileNames where VideoEndings.isShownVideo(name.lastPathComponent) { add(video: name) }
             for name in archive.frameFolders where !name.isEmpty { add(video: name) }
         } catch {
             throw DatasetError(path: root, problem: .file(error))
@@ -54,7 +54,7 @@ package struct VideoIndex: Sendable {
         // A list cannot hold names with line breaks.
         for name in names where !name.isHiddenName && !name.utf8.contains(where: { $0 == 10 || $0 == 13 }) {
             let inner = folder.appendingPath(name)
-            if ClassFolders.isVideo(name) || FrameFolder.isOne(root.appendingPath(inner)) {
+            if VideoEndings.isShownVideo(name) || FrameFolder.isOne(root.appendingPath(inner)) {
                 add(video: inner)
             } else if depth < Self.depthLimit, isDirectory(root.appendingPath(inner)) {
                 try add(folder: inner, depth: depth + 1)
