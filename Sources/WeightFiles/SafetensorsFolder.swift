@@ -32,7 +32,7 @@ package final class SafetensorsFolder: WeightSource {
             expected = index
             names = index.shards
         }
-        let shards = try names.map { name throws(WeightFileError) in try Self.open(name, in: path, isIndexed: expected != nil) }
+        let shards = try names.map { name throws(WeightFileError) in try Self.open(name, in: path) }
         var all: [(tensor: TensorDescription, shard: Int)] = []
         var shardOfName: [Bytewise: Int] = [:]
         for (number, shard) in shards.enumerated() {
@@ -121,7 +121,7 @@ package final class SafetensorsFolder: WeightSource {
     }
 
     /// Opens a file that must lie in the folder itself, wherever links lead.
-    private static func open(_ name: String, in folder: String, isIndexed: Bool) throws(WeightFileError) -> SafetensorsFile {
+    private static func open(_ name: String, in folder: String) throws(WeightFileError) -> SafetensorsFile {
         let path = folder.appendingPath(name)
         guard fileExists(path) else { throw error(folder, .shardMissing(name)) }
         guard isInFolder(path, folder) else { throw error(folder, .shardOutside(name)) }

@@ -36,8 +36,6 @@ package final class FrameCache: @unchecked Sendable {
     private let monitor = Monitor()
     private var videos: [Key: Video] = [:]
     private var usedBytes = 0
-    private var hits = 0
-    private var misses = 0
 
     /// - Parameter byteBudget: 0 keeps nothing.
     package init(byteBudget: Int) {
@@ -46,20 +44,13 @@ package final class FrameCache: @unchecked Sendable {
     }
 
     package var byteCount: Int { monitor.locked { usedBytes } }
-    package var hitCount: Int { monitor.locked { hits } }
-    package var missCount: Int { monitor.locked { misses } }
 
     /// The frames that `choosing` picks from the video's frame count, if all of them are here.
     func frames(_ key: Key, choosing: (_ frameCount: Int) -> [Int]) -> [VideoFrame]? {
-        guard let video = monitor.locked({ videos[key] }) else {
-            monitor.locked { misses += 1 }
-            return nil
-        }
+        guard let video = monitor.locked({ videos[key] }) else { return nil }
         let indices = choosing(video.frameCount)
         let found = indices.compactMap { video.frames[$0] }
-        let isWhole = found.count == indices.count
-        monitor.locked { if isWhole { hits += 1 } else { misses += 1 } }
-        return isWhole ? found : nil
+        return found.count == indices.count ? found : nil
     }
 
     /// Whether a video of this size could still be kept, so that decoding more of it than needed pays off.
