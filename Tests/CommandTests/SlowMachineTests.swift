@@ -8,11 +8,11 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SlowMachineTests {
     /// Stands between the program and the C library.
     private static let source = """
-        #define _GNU_SOURCE
         #include <dlfcn.h>
         #include <errno.h>
         #include <fcntl.h>
         #include <stdatomic.h>
+        #include <stdio.h>
         #include <stdlib.h>
         #include <sys/syscall.h>
         #include <time.h>
@@ -64,13 +64,6 @@ import Testing
         }
         """
 
-    private func library(_ program: Program) throws -> String {
-        try program.folder.write("int dprintf(int, const char *, ...);\n" + Self.source, to: "slow.c")
-        let outcome = try program.shell("cc -shared -fPIC -O1 -o slow.so slow.c -ldl || clang -shared -fPIC -O1 -o slow.so slow.c -ldl")
-        try #require(outcome.status == 0, "a C compiler is needed: \(outcome.messages)")
-        return program.folder.path("slow.so")
-    }
-
     private func learn(_ output: String) -> [String] {
         [
             "learn", "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
@@ -81,7 +74,8 @@ import Testing
 
     @Test func theSameSeedGivesTheSameFile() throws {
         let program = try Program.withVideos()
-        let slow = ["LD_PRELOAD": try library(program), "TEST_FAULTS": "1"]
+        let library = try PreloadLibrary(Self.source)
+        let slow = ["LD_PRELOAD": library.path, "TEST_FAULTS": "1"]
         #expect(try program.run(learn("fast")).status == 0)
         let outcome = try program.run(learn("slow"), environment: slow)
         #expect(outcome.status == 0 && !outcome.messages.contains("skipped"), "\(outcome.messages)")
@@ -108,9 +102,8 @@ import Testing
             .replacingOccurrences(of: "usleep(300);", with: "")
             // Between two tries there is a pause by the true clock.
             .replacingOccurrences(of: "time->tv_sec *= 1000;", with: ";")
-        try program.folder.write("int dprintf(int, const char *, ...);\n" + source, to: "broken.c")
-        try #require(program.shell("cc -shared -fPIC -O1 -o broken.so broken.c -ldl").status == 0)
-        let environment = ["LD_PRELOAD": program.folder.path("broken.so"), "TEST_FAULTS": "1"]
+        let library = try PreloadLibrary(source)
+        let environment = ["LD_PRELOAD": library.path, "TEST_FAULTS": "1"]
         let outcome = try program.run(["data", "check", "list.txt", "--threads", "1"], environment: environment)
         #expect(outcome.status == 74 && outcome.messages.contains("video0.mp4: cannot be read: Input/output error"), "\(outcome.output)\(outcome.messages)")
     }
@@ -124,13 +117,13 @@ import Testing
         let byteCount = try #require(FileManager.default.attributesOfItem(atPath: program.folder.path("large.mkv"))[.size] as? Int)
         try #require(byteCount > 20_000_000)
         try program.folder.write("large.mkv 0\nvideo1.mp4 1\n", to: "list.txt")
-        let library = try library(program)
+        let library = try PreloadLibrary(Self.source)
         func total(epochs: Int) throws -> Int {
             var arguments = learn("run\(epochs)")
             let place = try #require(arguments.firstIndex(of: "--epochs"))
             arguments[place + 1] = "\(epochs)"
             let outcome = try program.run(
-                arguments, environment: ["LD_PRELOAD": library, "TEST_TOTAL": program.folder.path("total\(epochs)")])
+                arguments, environment: ["LD_PRELOAD": library.path, "TEST_TOTAL": program.folder.path("total\(epochs)")])
             try #require(outcome.status == 0, "\(outcome.messages)")
             return try String(contentsOfFile: program.folder.path("total\(epochs)"), encoding: .utf8).split(separator: "\n").compactMap { Int($0) }.reduce(0, +)
         }

@@ -1,24 +1,9 @@
-import Files
-import Foundation
-
-/// A library for `LD_PRELOAD` that makes calls of the C library fail, so that the program under test meets the disk's
+/// Makes calls of the C library fail, so that the program under test meets the disk's
 /// faults and a network file system's gaps.
 package final class FaultyDisk {
-    private let folder: TemporaryDirectory
+    private let library: PreloadLibrary
 
-    /// Whether there is a C compiler to make it with.
-    package static let canBeMade = FileManager.default.isExecutableFile(atPath: "/usr/bin/cc")
-
-    package init() throws {
-        folder = try TemporaryDirectory()
-        try folder.write(Self.source, to: "faults.c")
-        let compiler = Process()
-        compiler.executableURL = URL(fileURLWithPath: "/usr/bin/cc")
-        compiler.arguments = ["-shared", "-fPIC", "-O1", "-o", folder.path("faults.so"), folder.path("faults.c"), "-ldl"]
-        try compiler.run()
-        compiler.waitUntilExit()
-        guard compiler.terminationStatus == 0 else { throw CocoaError(.executableLoad) }
-    }
+    package init() throws { library = try PreloadLibrary(Self.source) }
 
     /// One kind of call that fails.
     package struct Fault {
@@ -35,11 +20,10 @@ package final class FaultyDisk {
     }
 
     package func environment(_ faults: Fault...) -> [String: String] {
-        ["LD_PRELOAD": folder.path("faults.so"), "FAULTS": faults.map(\.text).joined(separator: ";")]
+        ["LD_PRELOAD": library.path, "FAULTS": faults.map(\.text).joined(separator: ";")]
     }
 
     private static let source = """
-        #define _GNU_SOURCE
         #include <dlfcn.h>
         #include <errno.h>
         #include <stdio.h>
