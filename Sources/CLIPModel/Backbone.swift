@@ -79,10 +79,10 @@ package struct Backbone: Sendable {
         return try writer.commit()
     }
 
-    /// Rounds every weight to half precision, as a file of half the size holds it.
-    package func roundedToHalf() -> Backbone {
+    /// Rounds every weight to float16, as a file of that type holds it.
+    package func roundedToFloat16() -> Backbone {
         Backbone(
-            architecture: architecture, parameters: parameters.map { $0.roundedToHalf().reading }, description: description)
+            architecture: architecture, parameters: parameters.map { $0.roundedToFloat16().reading }, description: description)
     }
 }
 

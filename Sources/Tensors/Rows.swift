@@ -1,7 +1,7 @@
 import CKernels
 
 /// A row-major matrix of bfloat16, half the size of a `MutableMatrix`. Copies and windows share memory.
-package struct HalfMatrix: Sendable {
+package struct BFloat16Matrix: Sendable {
     private let storage: Storage
     /// Counts numbers, as `stride` does.
     private let offset: Int
@@ -30,17 +30,17 @@ package struct HalfMatrix: Sendable {
         self.stride = stride
     }
 
-    package func window(rows: Range<Int>, columns: Range<Int>) -> HalfMatrix {
+    package func window(rows: Range<Int>, columns: Range<Int>) -> BFloat16Matrix {
         precondition(
             rows.lowerBound >= 0 && rows.upperBound <= rowCount && columns.lowerBound >= 0 && columns.upperBound <= columnCount,
             "window \(rows) × \(columns) outside \(rowCount) × \(columnCount)")
-        return HalfMatrix(
+        return BFloat16Matrix(
             storage: storage, offset: offset + rows.lowerBound * stride + columns.lowerBound, rows: rows.count,
             columns: columns.count, stride: stride)
     }
 
-    package func rows(_ rows: Range<Int>) -> HalfMatrix { window(rows: rows, columns: 0..<columnCount) }
-    package func columns(_ columns: Range<Int>) -> HalfMatrix { window(rows: 0..<rowCount, columns: columns) }
+    package func rows(_ rows: Range<Int>) -> BFloat16Matrix { window(rows: rows, columns: 0..<columnCount) }
+    package func columns(_ columns: Range<Int>) -> BFloat16Matrix { window(rows: 0..<rowCount, columns: columns) }
 
     var count: Int { rowCount * columnCount }
     var isDense: Bool { stride == columnCount || rowCount <= 1 }
@@ -68,13 +68,13 @@ package struct HalfMatrix: Sendable {
 /// Rows that products read and write: float32, or bfloat16 where all that read them would round them first.
 package enum Rows: Sendable {
     case float32(MutableMatrix)
-    case bfloat16(HalfMatrix)
+    case bfloat16(BFloat16Matrix)
 
     /// New rows of zeros.
     package init(rows: Int, columns: Int, precision: Precision) {
         self = switch precision {
         case .float32: .float32(MutableMatrix(rows: rows, columns: columns))
-        case .bfloat16: .bfloat16(HalfMatrix(rows: rows, columns: columns))
+        case .bfloat16: .bfloat16(BFloat16Matrix(rows: rows, columns: columns))
         }
     }
 
@@ -82,7 +82,7 @@ package enum Rows: Sendable {
     package init(over memory: MutableMatrix, rows: Int, precision: Precision) {
         self = switch precision {
         case .float32: .float32(memory.rows(0..<rows))
-        case .bfloat16: .bfloat16(HalfMatrix(over: memory, rows: rows, columns: memory.columnCount))
+        case .bfloat16: .bfloat16(BFloat16Matrix(over: memory, rows: rows, columns: memory.columnCount))
         }
     }
 

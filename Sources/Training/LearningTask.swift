@@ -72,13 +72,13 @@ package struct TaskSetting {
     package let weightDecay: Double
     /// Bound on the activations that are kept for the backward pass.
     package let budget: MemoryBudget
-    package let rounding: HalfRounding
+    package let rounding: Float16Rounding
     /// The video of each caption, where `sequences` are captions and not classes.
     package let videoOfCaption: [Int]?
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
-        budget: MemoryBudget = .standard, rounding: HalfRounding = [], videoOfCaption: [Int]? = nil
+        budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil
     ) {
         self.videoOfCaption = videoOfCaption
         self.sequences = sequences

@@ -83,7 +83,7 @@ package struct SafetensorsWriter: ~Copyable {
         if plan.elementType == .float32 {
             try unsafe write(UnsafeRawBufferPointer(values))
         } else {
-            try unsafe appendHalves(values, plan: plan)
+            try unsafe appendRounded(values, plan: plan)
         }
         appendedCount += 1
     }
@@ -108,7 +108,7 @@ package struct SafetensorsWriter: ~Copyable {
 
     // MARK: -
 
-    private mutating func appendHalves(_ values: UnsafeBufferPointer<Float>, plan: Plan) throws(WeightFileError) {
+    private mutating func appendRounded(_ values: UnsafeBufferPointer<Float>, plan: Plan) throws(WeightFileError) {
         var start = 0
         while start < values.count {
             let piece = unsafe values[start..<min(start + 1 << 18, values.count)]
@@ -116,13 +116,13 @@ package struct SafetensorsWriter: ~Copyable {
                 throw WeightFileError(
                     path: path, problem: .notRepresentable(tensor: plan.name, value: value, elementType: .float16))
             }
-            let halves = unsafe piece.map { (plan.elementType == .float16 ? $0.halfBits : $0.brainBits).littleEndian }
+            let rounded = unsafe piece.map { (plan.elementType == .float16 ? $0.float16Bits : $0.bfloat16Bits).littleEndian }
             do {
-                try unsafe halves.withUnsafeBytes { try unsafe write($0) }
+                try unsafe rounded.withUnsafeBytes { try unsafe write($0) }
             } catch {
                 throw asWeightFileError(error, path: path)
             }
-            start += halves.count
+            start += rounded.count
         }
     }
 

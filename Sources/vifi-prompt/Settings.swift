@@ -179,7 +179,7 @@ struct Settings {
     }
 
     /// Prompts and text inputs that are rounded to half precision.
-    var rounding: HalfRounding { recipe.rounding }
+    var rounding: Float16Rounding { recipe.rounding }
 
     var sampler: FrameSampler { recipe.sampler(frameCount: frameCount) }
 

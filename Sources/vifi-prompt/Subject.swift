@@ -120,7 +120,7 @@ struct Subject {
     ///   - fusion, frameCount: nil for the prompt file's, else embedding and 8 or 16 frames.
     func classifier(
         classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, keepsUnderscores: Bool = false,
-        rounding: HalfRounding = [], pool: WorkerPool
+        rounding: Float16Rounding = [], pool: WorkerPool
     ) throws -> CLIPClassifier {
         let configuration = prompts?.header.configuration ?? .none
         let template = words(asked: template)

@@ -287,7 +287,7 @@ func embeddings(
         let directory = try TemporaryDirectory()
         let checkpoint = try Checkpoint(path: fixturePath("checkpoints/hf-gelu-bf16"))
         _ = try checkpoint.write(to: directory.path("kept.safetensors"))
-        _ = try checkpoint.write(to: directory.path("half.safetensors"), isHalf: true)
+        _ = try checkpoint.write(to: directory.path("half.safetensors"), isFloat16: true)
         let types = try ["kept", "half"].map { try Set(SafetensorsFile(path: directory.path("\($0).safetensors")).tensors.map(\.elementType)) }
         #expect(types == [[.bfloat16], [.float16]])
         #expect(try Backbone.load(directory.path("kept.safetensors")).digest == checkpoint.backbone().digest)

@@ -78,7 +78,7 @@ private typealias ExitStatus = Files.ExitStatus
         let path = directory.path("half.safetensors")
         try original.save(to: path, elementType: .float16)
         let loaded = try Backbone.load(path)
-        #expect(loaded.digest == original.roundedToHalf().digest)
+        #expect(loaded.digest == original.roundedToFloat16().digest)
         #expect(loaded.digest != original.digest)
         #expect(try InputFile(path: path).byteCount < InputFile(path: Self.mini).byteCount * 6 / 10)
     }

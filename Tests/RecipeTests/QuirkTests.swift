@@ -22,7 +22,7 @@ import vifi_prompt
         let sampler = recipe.sampler(frameCount: 8)
         return [
             "normalization": "\(recipe.normalization(insteadOf: .clip))", "pixel mean": "\(transform.normalization.mean)",
-            "pixels rounded": "\(transform.roundsToHalf)", "text inputs rounded": "\(recipe.rounding.contains(.textInputs))",
+            "pixels rounded": "\(transform.roundsToFloat16)", "text inputs rounded": "\(recipe.rounding.contains(.textInputs))",
             "prompts rounded": "\(recipe.rounding.contains(.prompts))", "misses tail": "\(sampler.missesTail)",
             "wraps": "\(sampler.wrapsShortVideos)", "draws views": "\(loading.drawsViews)", "views": "\(loading.viewCount)",
             "starts idle": "\(training.startsIdle)", "drops": "\(training.dropsAfterWarmup)",

@@ -22,7 +22,7 @@ import vifi_prompt
         #expect(settings.normalization(insteadOf: .clip) == .imageNet)
         var transform = ClipTransform.Configuration()
         settings.apply(to: &transform, own: .clip)
-        #expect(transform.roundsToHalf && settings.rounding.contains(.textInputs))
+        #expect(transform.roundsToFloat16 && settings.rounding.contains(.textInputs))
         #expect(settings.sampler(frameCount: 5).missesTail && settings.repeats(.keptUnderscores))
     }
 

@@ -26,8 +26,8 @@ struct RowsTests {
     /// A relative error of 2⁻⁹ a rounding, of a few roundings.
     private let tolerance: Float = 0.012
 
-    private func half(_ table: Table) -> HalfMatrix {
-        let matrix = HalfMatrix(rows: table.rows, columns: table.columns)
+    private func half(_ table: Table) -> BFloat16Matrix {
+        let matrix = BFloat16Matrix(rows: table.rows, columns: table.columns)
         matrix.copy(table.matrix)
         return matrix
     }
@@ -42,7 +42,7 @@ struct RowsTests {
     }
 
     @Test func roundsToNearestAndKeepsWindowsApart() {
-        let matrix = HalfMatrix(rows: 2, columns: 4)
+        let matrix = BFloat16Matrix(rows: 2, columns: 4)
         matrix.columns(1..<3).copy(Table([[1 + 1.0 / 256, 1 + 3.0 / 256], [-3, 1e30]]).matrix)
         let values = matrix.values
         #expect(values[0] == 0 && values[3] == 0 && values[4] == 0 && values[7] == 0)
@@ -106,9 +106,9 @@ struct RowsTests {
         let expected = reference(queryKeyValue, shared, outputGradient, sizes)
         let keys = sizes.shared + sizes.rows
         let scratch = AttentionScratch(
-            scoreCount: 0, keyCount: keys, headWidth: sizes.headWidth, forGradients: true, halfCounts: (sizes.rows, keys))
+            scoreCount: 0, keyCount: keys, headWidth: sizes.headWidth, forGradients: true, bfloat16Counts: (sizes.rows, keys))
         let logSums = MutableMatrix(rows: 1, columns: sizes.heads * sizes.rows)
-        let output = HalfMatrix(rows: sizes.rows, columns: sizes.width)
+        let output = BFloat16Matrix(rows: sizes.rows, columns: sizes.width)
         let rows = half(queryKeyValue)
         let sharedRows: Matrix? = sizes.shared == 0 ? nil : Framed(shared).window.reading
         attention(
@@ -119,7 +119,7 @@ struct RowsTests {
         for learnsOwn in [true, false] {
             let start = exact(sizes.shared, 2 * sizes.width, seed: 84)
             let sharedGradient = Framed(start)
-            let gradient = HalfMatrix(rows: sizes.rows, columns: 3 * sizes.width)
+            let gradient = BFloat16Matrix(rows: sizes.rows, columns: 3 * sizes.width)
             gradient.copy(Table(rows: sizes.rows, columns: 3 * sizes.width) { _, _ in 7 }.matrix)
             attentionBackward(
                 outputGradient: half(outputGradient), queryKeyValue: rows, shared: sharedRows, headCount: sizes.heads,
@@ -142,7 +142,7 @@ struct RowsTests {
         let gradient = exact(19, 48, seed: 94)
         let weight = Weight(stored.matrix, precision: .bfloat16)
         let biased = input * stored.transposed + Table(rows: 19, columns: 48) { bias[0, $1] }
-        let output = HalfMatrix(rows: 19, columns: 48)
+        let output = BFloat16Matrix(rows: 19, columns: 48)
         linear(.bfloat16(half(input)), weight: weight, bias: bias.matrix, into: .bfloat16(output))
         expectNear(output.values, biased, "linear to bfloat16")
 
@@ -151,7 +151,7 @@ struct RowsTests {
         multiply(.bfloat16(half(input)), weight, into: sum, adding: true)
         expectClose(sum, 2 * (input * stored.transposed), "product to float32")
 
-        let back = HalfMatrix(rows: 19, columns: 64)
+        let back = BFloat16Matrix(rows: 19, columns: 64)
         multiplyBackward(gradient.matrix, weight, into: .bfloat16(back))
         expectNear(back.values, gradient * stored, "gradient to bfloat16")
         let plain = MutableMatrix(rows: 19, columns: 64)
@@ -177,7 +177,7 @@ struct RowsTests {
         let gradient = exact(5, 37, seed: 97)
         let expected = MutableMatrix(rows: 5, columns: 37)
         activation(input.matrix, into: expected)
-        let output = HalfMatrix(rows: 5, columns: 37)
+        let output = BFloat16Matrix(rows: 5, columns: 37)
         activation(.bfloat16(half(input)), into: .bfloat16(output))
         expectClose(output.values, expected.values, tolerance: 0.004, "activation")
         let expectedGradient = gradient.matrix

@@ -193,7 +193,7 @@ import VideoData
     /// Rounding to half precision is the last thing that happens to pixels, and changes nothing else.
     @Test func pixelsMayBeRounded() {
         var rounding = ClipTransform.Configuration()
-        rounding.roundsToHalf = true
+        rounding.roundsToFloat16 = true
         let key = ClipKey(seed: 5, epoch: 0, clip: 1)
         let frame = pattern(width: 40, height: 30)
         for (plain, rounded) in [

@@ -24,14 +24,14 @@ extension Checkpoint {
     /// another in the thread that computes digests.
     ///
     /// - Parameters:
-    ///   - isHalf: rounds every weight to half precision; else each keeps its type, and doubles become singles.
+    ///   - isFloat16: rounds every weight to float16; else each keeps its type, and float64 becomes float32.
     ///   - vocabulary: a file of CLIP's merges to keep beside the backbone; nil for the one beside the source.
     /// - Throws: `WeightFileError`; `TokenizerError` where the vocabulary is not CLIP's, `ModelError` where it has not the
     ///   size of the token table, `FileError` where memory does not suffice.
-    package func write(to path: String, isHalf: Bool = false, vocabulary vocabularyFile: String? = nil) throws -> ImportReport {
+    package func write(to path: String, isFloat16: Bool = false, vocabulary vocabularyFile: String? = nil) throws -> ImportReport {
         let vocabulary = try (vocabularyFile ?? vocabularyPath).map { try self.vocabulary(at: $0, isNamed: vocabularyFile != nil) }
         // The tensor that is written and the one whose digest is computed; what is turned or rounded is there twice.
-        let largest = 4 * (tensors.all.map { isHalf || $0.isTransposed ? 2 * $0.count : $0.count }.max() ?? 0)
+        let largest = 4 * (tensors.all.map { isFloat16 || $0.isTransposed ? 2 * $0.count : $0.count }.max() ?? 0)
         try requireMemory(2 * largest + Self.workingByteCount, for: self.path)
         var described = description
         described.vocabularyDigest = vocabulary?.digest ?? description.vocabularyDigest
@@ -40,7 +40,7 @@ extension Checkpoint {
         let byName = Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         let plans = named.map { name, tensor in
             SafetensorsWriter.Plan(
-                name: name, shape: tensor.shape, elementType: isHalf ? .float16 : tensor.elementType.whenWritten)
+                name: name, shape: tensor.shape, elementType: isFloat16 ? .float16 : tensor.elementType.whenWritten)
         }
         let source = isDirectory(self.path) ? nil : self.path
         let results = ImportResults()
@@ -67,7 +67,7 @@ extension Checkpoint {
                     let digest = try Digest.ofFile(source)
                     results.set { $0.source = digest }
                 default:
-                    let digest = try digest(named, isHalf: isHalf)
+                    let digest = try digest(named, isFloat16: isFloat16)
                     results.set { $0.backbone = digest }
                 }
             } catch {
@@ -83,11 +83,11 @@ extension Checkpoint {
     }
 
     /// `Backbone.digest` of the file that is written, without holding more than one tensor.
-    private func digest(_ named: [(name: String, tensor: MappedTensor)], isHalf: Bool) throws -> String {
+    private func digest(_ named: [(name: String, tensor: MappedTensor)], isFloat16: Bool) throws -> String {
         var digest = Digest()
         for (name, tensor) in named {
             var matrix = try tensor.matrix()
-            if isHalf { matrix = matrix.roundedToHalf() }
+            if isFloat16 { matrix = matrix.roundedToFloat16() }
             Backbone.update(&digest, name: name, shape: tensor.shape, with: matrix)
         }
         return self.digest(ofWeights: digest.hexadecimal)

@@ -29,7 +29,7 @@ package final class BackboneLearner {
     package init(
         parameters: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture, tuning: Tuning,
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, budget: MemoryBudget = .standard,
-        rounding: HalfRounding = [], precision: Precision = .float32
+        rounding: Float16Rounding = [], precision: Precision = .float32
     ) {
         self.architecture = architecture
         self.tuning = tuning
@@ -37,11 +37,11 @@ package final class BackboneLearner {
         self.pool = pool
         self.parameters = parameters
         var reading = parameters.map(\.reading)
-        roundedPositions = rounding.contains(.textInputs) ? parameters.text.positionalEmbedding.roundedToHalf() : nil
+        roundedPositions = rounding.contains(.textInputs) ? parameters.text.positionalEmbedding.roundedToFloat16() : nil
         if let roundedPositions {
             reading.text.positionalEmbedding = roundedPositions.reading
             // Never trained together with this rounding, so it is rounded once.
-            reading.text.tokenEmbedding = reading.text.tokenEmbedding.roundedToHalf().reading
+            reading.text.tokenEmbedding = reading.text.tokenEmbedding.roundedToFloat16().reading
         }
         backbone = (
             VisionTower(architecture: architecture, parameters: reading.vision, precision: precision),

@@ -57,17 +57,17 @@ package struct AttentionScratch: Sendable {
     fileprivate let keys: MutableMatrix
     fileprivate let values: MutableMatrix
     fileprivate let gathered: MutableMatrix
-    fileprivate let half: MutableMatrix
+    fileprivate let bfloat16: MutableMatrix
 
     /// - Parameters:
     ///   - scoreCount: the most queries × keys of a group.
     ///   - keyCount: the most keys of a group.
-    ///   - halfCounts: the most queries and keys of a group whose rows are bfloat16.
+    ///   - bfloat16Counts: the most queries and keys of a group whose rows are bfloat16.
     package init(
-        scoreCount: Int, keyCount: Int, headWidth: Int, forGradients: Bool, halfCounts: (queries: Int, keys: Int) = (0, 0)
+        scoreCount: Int, keyCount: Int, headWidth: Int, forGradients: Bool, bfloat16Counts: (queries: Int, keys: Int) = (0, 0)
     ) {
-        half = MutableMatrix(
-            rows: 1, columns: halfCounts.keys == 0 ? 0 : (vifi_attention_bf16_bytes(halfCounts.queries, halfCounts.keys, headWidth) + 3) / 4)
+        bfloat16 = MutableMatrix(
+            rows: 1, columns: bfloat16Counts.keys == 0 ? 0 : (vifi_attention_bf16_bytes(bfloat16Counts.queries, bfloat16Counts.keys, headWidth) + 3) / 4)
         scores = MutableMatrix(rows: 1, columns: max(scoreCount, 2 * keyCount))
         scoreGradient = MutableMatrix(rows: 1, columns: forGradients ? scoreCount : 0)
         keys = MutableMatrix(rows: keyCount, columns: headWidth)
@@ -190,7 +190,7 @@ package func attentionBackward(
 // MARK: - Rows of bfloat16
 
 /// Whether `attention` takes rows of bfloat16 in these sizes. Few queries are the business of a loop in float32.
-package func attentionTakesHalf(queryCount: Int, headWidth: Int) -> Bool { queryCount > fewQueries && headWidth % 2 == 0 }
+package func attentionTakesBFloat16(queryCount: Int, headWidth: Int) -> Bool { queryCount > fewQueries && headWidth % 2 == 0 }
 
 /// `attention` where every row of a group queries and sees all keys, from bfloat16 to bfloat16: scores,
 /// probabilities and sums are float32, the factors of all products bfloat16.
@@ -201,17 +201,17 @@ package func attentionTakesHalf(queryCount: Int, headWidth: Int) -> Bool { query
 ///   - logSums: `[1, headCount × rows]`.
 ///   - output: `[rows, width]`.
 package func attention(
-    queryKeyValue: HalfMatrix, shared: Matrix?, headCount: Int, logSums: MutableMatrix, scratch: AttentionScratch, output: HalfMatrix
+    queryKeyValue: BFloat16Matrix, shared: Matrix?, headCount: Int, logSums: MutableMatrix, scratch: AttentionScratch, output: BFloat16Matrix
 ) {
     let start = WorkMeter.now
-    let sizes = HalfSizes(queryKeyValue, shared: shared, headCount: headCount, scratch: scratch)
+    let sizes = BFloat16Sizes(queryKeyValue, shared: shared, headCount: headCount, scratch: scratch)
     precondition(
         output.rowCount == sizes.rows && output.columnCount == sizes.width && logSums.count == headCount * sizes.rows,
         "attention shapes differ")
     let keyValue = queryKeyValue.columns(sizes.width..<3 * sizes.width)
     unsafe vifi_attention_bf16(
         queryKeyValue.pointer, queryKeyValue.stride, shared?.pointer, shared?.stride ?? 0, keyValue.pointer, keyValue.stride,
-        output.pointer, output.stride, logSums.pointer, scratch.half.pointer, sizes.rows, sizes.shared, sizes.rows, headCount,
+        output.pointer, output.stride, logSums.pointer, scratch.bfloat16.pointer, sizes.rows, sizes.shared, sizes.rows, headCount,
         sizes.headWidth, sizes.scale)
     WorkMeter.addAttention(operations: 4 * sizes.pairs * sizes.width, since: start)
 }
@@ -223,11 +223,11 @@ package func attention(
 ///   - gradient: `[rows, 3 × width]`, overwritten; nil where only what is shared learns.
 ///   - sharedGradient: `[shared, 2 × width]`, added to.
 package func attentionBackward(
-    outputGradient: HalfMatrix, queryKeyValue: HalfMatrix, shared: Matrix?, headCount: Int, logSums: MutableMatrix,
-    scratch: AttentionScratch, gradient: HalfMatrix?, sharedGradient: MutableMatrix?
+    outputGradient: BFloat16Matrix, queryKeyValue: BFloat16Matrix, shared: Matrix?, headCount: Int, logSums: MutableMatrix,
+    scratch: AttentionScratch, gradient: BFloat16Matrix?, sharedGradient: MutableMatrix?
 ) {
     let start = WorkMeter.now
-    let sizes = HalfSizes(queryKeyValue, shared: shared, headCount: headCount, scratch: scratch)
+    let sizes = BFloat16Sizes(queryKeyValue, shared: shared, headCount: headCount, scratch: scratch)
     let width = sizes.width
     precondition(
         outputGradient.rowCount == sizes.rows && outputGradient.columnCount == width && logSums.count == headCount * sizes.rows
@@ -238,7 +238,7 @@ package func attentionBackward(
     let ownGradient = gradient?.columns(width..<3 * width)
     unsafe vifi_attention_bf16_backward(
         outputGradient.pointer, outputGradient.stride, queryKeyValue.pointer, queryKeyValue.stride, shared?.pointer,
-        shared?.stride ?? 0, keyValue.pointer, keyValue.stride, logSums.pointer, scratch.half.pointer, gradient?.pointer,
+        shared?.stride ?? 0, keyValue.pointer, keyValue.stride, logSums.pointer, scratch.bfloat16.pointer, gradient?.pointer,
         gradient?.stride ?? 0, sharedGradient?.pointer, sharedGradient?.stride ?? 0, ownGradient?.pointer, ownGradient?.stride ?? 0,
         sizes.rows, sizes.shared, sizes.rows, headCount, sizes.headWidth, sizes.scale)
     // Scores and the probabilities' gradient; keys, values and queries of what learns.
@@ -247,7 +247,7 @@ package func attentionBackward(
 }
 
 /// Checked sizes of one group.
-private struct HalfSizes {
+private struct BFloat16Sizes {
     let rows: Int
     let shared: Int
     let width: Int
@@ -255,15 +255,15 @@ private struct HalfSizes {
     var pairs: Int { rows * (shared + rows) }
     var scale: Float { 1 / Float(headWidth).squareRoot() }
 
-    init(_ queryKeyValue: HalfMatrix, shared: Matrix?, headCount: Int, scratch: AttentionScratch) {
+    init(_ queryKeyValue: BFloat16Matrix, shared: Matrix?, headCount: Int, scratch: AttentionScratch) {
         rows = queryKeyValue.rowCount
         self.shared = shared?.rowCount ?? 0
         width = queryKeyValue.columnCount / 3
         headWidth = width / headCount
         precondition(
-            attentionTakesHalf(queryCount: rows, headWidth: headWidth) && headWidth * headCount * 3 == queryKeyValue.columnCount
+            attentionTakesBFloat16(queryCount: rows, headWidth: headWidth) && headWidth * headCount * 3 == queryKeyValue.columnCount
                 && shared?.columnCount ?? 2 * width == 2 * width
-                && 4 * scratch.half.count >= vifi_attention_bf16_bytes(rows, rows + self.shared, headWidth),
+                && 4 * scratch.bfloat16.count >= vifi_attention_bf16_bytes(rows, rows + self.shared, headWidth),
             "attention shapes differ")
     }
 }

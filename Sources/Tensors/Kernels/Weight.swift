@@ -7,21 +7,21 @@ import Synchronization
 package struct Weight: Sendable {
     /// Float32, as it was loaded or as it learns.
     package let values: Matrix
-    private let half: HalfWeight?
+    private let bfloat16: BFloat16Weight?
 
     /// - Precondition: the precision is available here (`Precision.obstacle`).
     package init(_ values: some Readable, precision: Precision = .float32) {
         self.values = values.reading
-        half = switch precision {
+        bfloat16 = switch precision {
         case .float32: nil
-        case .bfloat16: HalfWeight(values.reading)
+        case .bfloat16: BFloat16Weight(values.reading)
         }
     }
 
-    package var precision: Precision { half == nil ? .float32 : .bfloat16 }
+    package var precision: Precision { bfloat16 == nil ? .float32 : .bfloat16 }
 
     /// Takes over `values` that have changed. Not while anything multiplies with the weight.
-    package func refresh() { half?.refresh() }
+    package func refresh() { bfloat16?.refresh() }
 }
 
 /// `output = input · weightᵀ`, or `output += input · weightᵀ` when `adding`.
@@ -69,26 +69,26 @@ package func linear(_ input: Rows, weight: Weight, bias: some Readable, into out
 /// What a weight is multiplied with.
 private enum Factor {
     case float(Matrix)
-    case half(HalfMatrix)
+    case bfloat16(BFloat16Matrix)
 
     init(_ rows: Rows) {
         self = switch rows {
         case .float32(let matrix): .float(matrix.reading)
-        case .bfloat16(let matrix): .half(matrix)
+        case .bfloat16(let matrix): .bfloat16(matrix)
         }
     }
 
     var shape: (rows: Int, columns: Int) {
         switch self {
         case .float(let matrix): (matrix.rowCount, matrix.columnCount)
-        case .half(let matrix): (matrix.rowCount, matrix.columnCount)
+        case .bfloat16(let matrix): (matrix.rowCount, matrix.columnCount)
         }
     }
 
     var rows: vifi_bf16_rows {
         switch self {
         case .float(let matrix): unsafe matrix.factor
-        case .half(let matrix): unsafe Rows.bfloat16(matrix).factor
+        case .bfloat16(let matrix): unsafe Rows.bfloat16(matrix).factor
         }
     }
 }
@@ -97,7 +97,7 @@ extension Weight {
     /// `output (+)= input · weight + bias`, the weight oriented as said.
     fileprivate func multiply(_ input: Factor, _ orientation: Orientation, bias: Matrix?, into output: Rows, adding: Bool) {
         if let bias { precondition(bias.rowCount == 1 && bias.columnCount == output.columnCount, "a bias of another width") }
-        guard let half else {
+        guard let bfloat16 else {
             guard case .float(let input) = input, case .float32(let output) = output else {
                 preconditionFailure("rows of bfloat16 for a weight of float32")
             }
@@ -112,14 +112,14 @@ extension Weight {
             "product \(shape.rows)×\(shape.columns) · \(inner)×\(columns) into \(output.rowCount)×\(output.columnCount)")
         guard shape.rows > 0 else { return }
         let start = WorkMeter.now
-        unsafe half.multiply(input.rows, count: shape.rows, orientation, bias: bias, into: output.factor, adding: adding)
+        unsafe bfloat16.multiply(input.rows, count: shape.rows, orientation, bias: bias, into: output.factor, adding: adding)
         WorkMeter.addProduct(rows: shape.rows, operations: 2 * shape.rows * inner * columns, since: start)
     }
 }
 
 /// A weight rounded to bfloat16, in the order in which oneDNN reads it: one copy for the way forward, one for
 /// the way back, each made when it is first needed, so that prediction holds only one.
-private final class HalfWeight: Sendable {
+private final class BFloat16Weight: Sendable {
     private let values: Matrix
     private let forward = Mutex(Packed())
     private let backward = Mutex(Packed())

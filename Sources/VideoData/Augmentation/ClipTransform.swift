@@ -67,8 +67,8 @@ package struct ClipTransform: Sendable, Equatable {
         /// Chance that the whole clip loses its colors.
         package var grayProbability: Float = 0.2
         package var normalization = Normalization.imageNet
-        /// Rounds normalized pixels to half precision, as the paper's code feeds them (methods 1.1).
-        package var roundsToHalf = false
+        /// Rounds normalized pixels to float16, as the paper's code feeds them (methods 1.1).
+        package var roundsToFloat16 = false
 
         package init() {}
     }
@@ -183,7 +183,7 @@ package struct ClipTransform: Sendable, Equatable {
             }
             filled = frames.count * 3 * count
         }
-        if configuration.roundsToHalf {
+        if configuration.roundsToFloat16 {
             return PreparedClip(pixels: pixels.map { Float(Float16($0)) }, frameCount: frames.count, side: side)
         }
         return PreparedClip(pixels: pixels, frameCount: frames.count, side: side)

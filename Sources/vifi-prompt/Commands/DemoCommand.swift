@@ -71,7 +71,7 @@ struct DemoCommand: ParsableCommand {
             }
             progress.finish()
             // Half precision halves the file; everything after sees exactly what the file holds.
-            let rounded = backbone.roundedToHalf()
+            let rounded = backbone.roundedToFloat16()
             try rounded.save(to: output, elementType: .float16)
             Console.result("\(output): \(rounded.parameterCount) parameters, digest \(rounded.digest)")
         }

@@ -18,8 +18,8 @@ extension Recipe {
     }
 
     /// What of the model is rounded to half precision.
-    package var rounding: HalfRounding {
-        var rounding: HalfRounding = []
+    package var rounding: Float16Rounding {
+        var rounding: Float16Rounding = []
         if repeats(.halfPrompts) { rounding.insert(.prompts) }
         if repeats(.halfInputs) { rounding.insert(.textInputs) }
         return rounding
@@ -40,7 +40,7 @@ extension Recipe {
     /// - Parameter own: as in `normalization(insteadOf:)`.
     package func apply(to transform: inout ClipTransform.Configuration, own: PixelNormalization) {
         transform.normalization = VideoData.Normalization(normalization(insteadOf: own))
-        transform.roundsToHalf = repeats(.halfInputs)
+        transform.roundsToFloat16 = repeats(.halfInputs)
     }
 
     package func apply(to training: inout TrainingConfiguration) {

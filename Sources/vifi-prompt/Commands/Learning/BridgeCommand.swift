@@ -161,7 +161,7 @@ struct BridgeCommand: LearningCommand {
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
         let outcome = try learning.train(task, sequences: texts.sequences, start: start) { path, report in
             var tuned = task.backbone(named: name ?? "bridged-clip", provenance: provenance)
-            if half { tuned = tuned.roundedToHalf() }
+            if half { tuned = tuned.roundedToFloat16() }
             for file in report.isBest ? ["last", "backbone"] : ["last"] {
                 try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: half ? .float16 : .float32)
             }

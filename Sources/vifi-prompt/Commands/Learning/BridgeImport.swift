@@ -71,7 +71,7 @@ struct BridgeImport {
             Console.warning("\(source.escapedForDisplay): reads bytes and needs no vocabulary; --vocabulary is left out.")
             vocabulary = nil
         }
-        let report = try checkpoint.write(to: target, isHalf: isHalf, vocabulary: vocabulary)
+        let report = try checkpoint.write(to: target, isFloat16: isHalf, vocabulary: vocabulary)
         try show(checkpoint, report)
     }
 

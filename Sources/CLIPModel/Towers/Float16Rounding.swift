@@ -1,28 +1,28 @@
 import Tensors
 
-/// What ViFi-CLIP rounds to half precision though its weights are in full (`methods.md` 1.1, 1.2). Off by default.
+/// What ViFi-CLIP rounds to float16 though its weights are float32 (`methods.md` 1.1, 1.2). Off by default.
 ///
-/// Only values are rounded; gradients stay in full precision and go to the unrounded parameters.
-package struct HalfRounding: OptionSet, Sendable {
+/// Only values are rounded; gradients stay float32 and go to the unrounded parameters.
+package struct Float16Rounding: OptionSet, Sendable {
     package let rawValue: Int
 
     package init(rawValue: Int) { self.rawValue = rawValue }
 
     /// Vision prompts of all layers and text prompts from the second layer on, in each forward pass.
     /// The reference leaves the first layer's text prompts as they are.
-    package static let prompts = HalfRounding(rawValue: 1)
+    package static let prompts = Float16Rounding(rawValue: 1)
     /// Token embeddings and the text tower's positions.
-    package static let textInputs = HalfRounding(rawValue: 2)
+    package static let textInputs = Float16Rounding(rawValue: 2)
 }
 
 extension MutableMatrix {
-    /// Copies `source` rounded to half precision.
+    /// Copies `source` rounded to float16.
     func copyRounded(_ source: some Readable) { fill(with: source.values.map { Float(Float16($0)) }) }
 }
 
 extension Readable {
-    /// With every value rounded to half precision.
-    func roundedToHalf() -> MutableMatrix {
+    /// With every value rounded to float16.
+    func roundedToFloat16() -> MutableMatrix {
         let result = MutableMatrix(rows: rowCount, columns: columnCount)
         result.copyRounded(self)
         return result
@@ -31,10 +31,10 @@ extension Readable {
 
 extension PromptSet {
     /// The prompts as `rounding` has the towers see them.
-    package func rounded(_ rounding: HalfRounding) -> PromptSet<MutableMatrix> {
+    package func rounded(_ rounding: Float16Rounding) -> PromptSet<MutableMatrix> {
         let isRounding = rounding.contains(.prompts)
         func copy(_ element: Element, rounds: Bool) -> MutableMatrix {
-            if rounds { return element.roundedToHalf() }
+            if rounds { return element.roundedToFloat16() }
             let result = MutableMatrix(rows: element.rowCount, columns: element.columnCount)
             result.copy(element)
             return result
@@ -48,12 +48,12 @@ extension PromptSet {
 
 extension Backbone {
     /// The same backbone, with the same parameters and digest, whose text tower works as `rounding` has it.
-    package func rounded(_ rounding: HalfRounding) -> Backbone {
+    package func rounded(_ rounding: Float16Rounding) -> Backbone {
         guard rounding.contains(.textInputs) else { return self }
         var result = self
         var inputs = parameters.text
-        inputs.tokenEmbedding = inputs.tokenEmbedding.roundedToHalf().reading
-        inputs.positionalEmbedding = inputs.positionalEmbedding.roundedToHalf().reading
+        inputs.tokenEmbedding = inputs.tokenEmbedding.roundedToFloat16().reading
+        inputs.positionalEmbedding = inputs.positionalEmbedding.roundedToFloat16().reading
         result.text = TextTower(architecture: architecture, parameters: inputs, precision: precision)
         return result
     }

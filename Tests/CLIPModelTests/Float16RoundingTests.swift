@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What is rounded to half precision on request: exactly what the reference rounds (methods 1.1, 1.2).
-@Suite struct HalfRoundingTests {
+@Suite struct Float16RoundingTests {
     private let backbone: Backbone
     private let names = ["waving_hands", "jumping", "x"]
 
@@ -63,7 +63,7 @@ import Testing
     @Test func theBridgeRoundsWhatItReads() throws {
         let sequences = try backbone.sequences(of: names, textTokens: 0, template: nil, tokenizer: ByteTokenizer())
         let clip = MutableMatrix(rows: 1, columns: 3 * 32 * 32, (0..<3 * 32 * 32).map { Float($0 % 17) / 8 - 1 }).reading
-        func logits(_ parameters: BackboneParameters<MutableMatrix>, _ rounding: HalfRounding) -> [[Float]] {
+        func logits(_ parameters: BackboneParameters<MutableMatrix>, _ rounding: Float16Rounding) -> [[Float]] {
             let learner = BackboneLearner(
                 parameters: parameters, architecture: backbone.architecture, tuning: .both, sequences: sequences,
                 fusion: .embedding, frameCount: 1, pool: WorkerPool(threadCount: 1), rounding: rounding)

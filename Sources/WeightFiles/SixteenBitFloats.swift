@@ -1,10 +1,10 @@
-// Half precision by arithmetic on bits. The baseline x86-64 that Swift compiles for has no
+// float16 and bfloat16 by arithmetic on bits. The baseline x86-64 that Swift compiles for has no
 // instruction for it, so `Float16` would cost a library call per element.
 
 extension Float {
-    /// The nearest IEEE 754 half, ties to even; infinite from 65,520 on.
+    /// The nearest IEEE 754 float16, ties to even; infinite from 65,520 on.
     @inline(__always)
-    var halfBits: UInt16 {
+    var float16Bits: UInt16 {
         let sign = UInt16(truncatingIfNeeded: bitPattern >> 16) & 0x8000
         let magnitude = bitPattern & 0x7FFF_FFFF
         if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
@@ -20,7 +20,7 @@ extension Float {
 
     /// The nearest bfloat16, ties to even: the upper half of the bits.
     @inline(__always)
-    var brainBits: UInt16 {
+    var bfloat16Bits: UInt16 {
         if isNaN { return UInt16(truncatingIfNeeded: bitPattern >> 16) | 0x40 }
         return UInt16(truncatingIfNeeded: (bitPattern + 0x7FFF + (bitPattern >> 16 & 1)) >> 16)
     }
