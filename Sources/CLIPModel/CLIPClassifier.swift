@@ -35,11 +35,11 @@ package final class CLIPClassifier: Sendable {
 
     package var classCount: Int { text.classCount }
 
-    /// The logits of each clip, one a class.
+    /// The logits of each clip, one per class.
     ///
     /// - Parameter clips: as `stage` has them: normalized pixels, or what a learner of the same backbone and layers
     ///   froze. Threads that share a classifier take turns.
-    /// - Throws: `ModelError` where weights or prompts are so large that the logits are no numbers.
+    /// - Throws: `ModelError` where weights or prompts are so large that the logits are not numbers.
     package func logits(clips: [Matrix], stage: ClipStage = .pixels) throws(ModelError) -> [[Float]] {
         let features = stage == .frozen && context == nil
             ? clips : encoder.frameFeatures(of: clips, stage: stage).map(\.reading)
@@ -52,7 +52,7 @@ package final class CLIPClassifier: Sendable {
     /// by one, the mean of theirs.
     ///
     /// - Parameter clips: as in `logits`.
-    /// - Throws: `ModelError` where weights or prompts are so large that these are no numbers.
+    /// - Throws: `ModelError` where weights or prompts are so large that these are not numbers.
     package func embeddings(clips: [Matrix]) throws(ModelError) -> [[Float]] {
         let embeddings = encoder.frameFeatures(of: clips).map { head.embedding(features: $0) }
         guard embeddings.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the embeddings") }
@@ -81,7 +81,7 @@ package final class CLIPClassifier: Sendable {
         return features
     }
 
-    /// The logits of a clip of any length from its frames' features, one a class.
+    /// The logits of a clip of any length from its frames' features, one per class.
     ///
     /// - Parameter features: `[frames, embeddingWidth]`, not normalized, at least one frame.
     package func logits(features: some Readable) throws(ModelError) -> [Float] {

@@ -69,29 +69,29 @@ package enum ModelError: ReportableError, Equatable {
             "tensor \"\(name.escapedForDisplay)\" is missing. The file holds no whole CLIP with two transformers; "
                 + "`vifi-prompt inspect` lists what it holds."
         case .unexpectedShape(let name, let shape, let expected):
-            "tensor \"\(name.escapedForDisplay)\" is \(shape), \(expected) expected. "
+            "tensor \"\(name.escapedForDisplay)\" is \(shape), but \(expected) is expected. "
                 + "The file contradicts itself or belongs to another kind of model."
         case .unsupportedWidth(let name, let width):
-            "tensor \"\(name.escapedForDisplay)\" makes the tower \(width) wide, and nothing says how many heads it has: that is known "
-                + "for multiples of 64, at most 16384. Pass the folder that holds its config.json or open_clip_config.json, or import it with `vifi-prompt bridge --import FILE --heads VISION,TEXT`."
+            "tensor \"\(name.escapedForDisplay)\" gives the tower a width of \(width), and its number of heads is not stated. It can be derived only "
+                + "for multiples of 64 up to 16384. Pass the folder that holds its config.json or open_clip_config.json, or import it with `vifi-prompt bridge --import FILE --heads VISION,TEXT`."
         case .headCount(let name, let width, let headCount):
-            "tensor \"\(name.escapedForDisplay)\" makes the tower \(width) wide, which \(headCount) heads do not divide."
+            "tensor \"\(name.escapedForDisplay)\" gives the tower a width of \(width), which is not divisible by \(headCount) heads."
         case .unknownHeads(let tower, let width):
-            "nothing says how many heads its \(tower) tower has, and no known model is \(width) wide. Pass the folder that holds its "
+            "the number of heads of its \(tower) tower is not stated, and no known model has a width of \(width). Pass the folder that holds its "
                 + "config.json or open_clip_config.json, or import it with `vifi-prompt bridge --import FILE --heads VISION,TEXT`."
         case .contradiction(let name, let shape, let expected, let reference, let referenceShape):
-            "tensor \"\(name.escapedForDisplay)\" is \(shape), \(expected) expected, because \"\(reference.escapedForDisplay)\" is "
+            "tensor \"\(name.escapedForDisplay)\" is \(shape), but \(expected) is expected, because \"\(reference.escapedForDisplay)\" is "
                 + "\(referenceShape). The file contradicts itself or belongs to another kind of model."
         case .noCLIP:
-            "this is not a CLIP: tensor \"visual.conv1.weight\" is missing, and no other layout fits (OpenAI, open_clip, ViFi-CLIP, "
+            "this is not a CLIP model: tensor \"visual.conv1.weight\" is missing, and no other layout fits (OpenAI, open_clip, ViFi-CLIP, "
                 + "Hugging Face). `vifi-prompt inspect` lists what it holds."
         case .otherModel(let model, let reason):
             "this is \(model), by the names of its tensors. \(reason)."
         case .severalModels(let prefixes):
-            "several CLIPs are in here: their tensors start with \(Self.list(prefixes)). Choose one: "
+            "the file holds several CLIP models: their tensor names start with \(Self.list(prefixes)). Choose one: "
                 + "`vifi-prompt bridge --import FILE --prefix '\(Self.excerpt(prefixes.first { !$0.isEmpty } ?? ""))'`."
         case .noSuchPrefix(let prefix, let prefixes):
-            "no CLIP in here has names that start with \"\(Self.excerpt(prefix))\": they start with \(Self.list(prefixes)). Pass "
+            "no CLIP model in the file has tensor names that start with \"\(Self.excerpt(prefix))\"; they start with \(Self.list(prefixes)). Pass "
                 + "\(prefixes.count == 1 ? "that" : "one of these") as --prefix."
         case .noTokenTable:
             "this is a ViFi-CLIP checkpoint. These never hold the token embeddings, which ViFi-CLIP takes from the CLIP that it "
@@ -101,49 +101,49 @@ package enum ModelError: ReportableError, Equatable {
         case .notAnObject:
             "is not a JSON object. Download it again."
         case .otherActivation(let prompts, let backbone):
-            "the prompts were learned with activation \(Self.excerpt(prompts)), the backbone has \(backbone). Pass --activation, or "
-                + "import the backbone anew."
+            "the prompts were learned with activation \(Self.excerpt(prompts)), but the backbone has \(backbone). Pass --activation, or "
+                + "import the backbone again."
         case .otherVocabulary(let path):
             "\(path.escapedForDisplay): these are not the merges that came with the backbone. Pass its own vocabulary (--vocabulary)."
         case .unexpectedTensor(let name):
-            "tensor \"\(name.escapedForDisplay)\" does not belong here. The file was made for something else."
+            "tensor \"\(name.escapedForDisplay)\" is not expected in this file. It was made for something else."
         case .nonFinite(let name, let count):
             "tensor \"\(name.escapedForDisplay)\" holds \(count) values that are NaN or infinite. "
                 + "Nothing can be computed with it; use a sound file."
         case .badMetadata(let key, let value, let expected):
-            "metadata \"\(key)\" is \(value.map { "\"\(Self.excerpt($0))\"" } ?? "missing"), \(expected) expected. "
-                + "Write the file anew with this program."
+            "metadata \"\(key)\" is \(value.map { "\"\(Self.excerpt($0))\"" } ?? "missing"), but \(expected) is expected. "
+                + "Write the file again with this program."
         case .notAPromptFile:
             "this is not a prompt file of vifi-prompt. `vifi-prompt learn` and `vifi-prompt export` write them."
         case .notABackbone:
-            "this is a prompt file, a backbone is needed here. Pass it with --prompts instead."
+            "this is a prompt file, but a backbone is needed. Pass it with --prompts instead."
         case .otherBackbone(let expected, let expectedName, let actual):
             "the prompts were learned on backbone \(Self.excerpt(expectedName)) (\(Self.excerpt(String(expected.prefix(12))))…), "
-                + "this one is \(actual.prefix(12))…. Use the backbone they belong to (--backbone), or pass --any-backbone "
+                + "but this one is \(actual.prefix(12))…. Use the backbone they belong to (--backbone), or pass --any-backbone "
                 + "to try them on this one."
         case .backboneNotFound(let digest, let name):
             "the prompts were learned on backbone \(Self.excerpt(name)) (\(Self.excerpt(String(digest.prefix(12))))…), which is "
-                + "neither among the runs here nor in Checkpoints. Pass it with --backbone FILE."
+                + "neither among the runs in this folder nor in Checkpoints. Pass it with --backbone FILE."
         case .missingPrompts(let name):
-            "prompts \"\(name.escapedForDisplay)\" are missing, though the metadata announces them. "
+            "prompts \"\(name.escapedForDisplay)\" are missing, although the metadata names them. "
                 + "The file is incomplete; copy or export it again."
         case .promptShape(let name, let shape, let expected):
-            "prompts \"\(name.escapedForDisplay)\" are \(shape), the backbone needs \(expected)."
+            "prompts \"\(name.escapedForDisplay)\" are \(shape), but the backbone needs \(expected)."
         case .notNumbers(what: let what):
             "\(what) are NaN or infinite: weights or prompts are out of range. Use a sound backbone and prompt file."
         case .noClasses:
-            "no class names. Give a CSV file `id,name` (--labels)."
+            "there are no class names. Pass a CSV file `id,name` with --labels."
         case .missingVocabulary(let backbone):
             "backbone \(backbone.escapedForDisplay) needs CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz. "
                 + "Run `make vocabulary` in the project's folder, or pass the file (--vocabulary)."
         case .vocabularySize(let tokenizer, let backbone):
-            "the tokenizer knows \(tokenizer) tokens, the backbone \(backbone). They do not belong together."
+            "the tokenizer knows \(tokenizer) tokens, but the backbone has \(backbone). They do not belong together."
         case .prompts(let problem): problem.words
         case .promptDepth(let tower, let depth, let layerCount):
-            "\(tower) prompts in \(counted(depth, "layer", "layers")) were asked for, the backbone has \(layerCount). "
+            "\(tower) prompts in \(counted(depth, "layer", "layers")) were asked for, but the backbone has \(layerCount). "
                 + "Pass --\(tower)-depth \(layerCount), or prompts.\(tower)_depth in a recipe or --set."
         case .promptLayers(let tower, let layers, let layerCount):
-            "\(tower) prompts in layers \(layers) were asked for, the backbone's \(tower) layers are 0-\(layerCount - 1), counted from 0."
+            "\(tower) prompts in layers \(layers) were asked for, but the backbone's \(tower) layers are 0-\(layerCount - 1), counted from 0."
         case .newerFormat(let format):
             "metadata \"vifi_prompt_format\" is \"\(Self.excerpt(format))\"; this program reads \"1\" and \"2\". "
                 + "A newer vifi-prompt wrote the file; read it with that one."

@@ -27,7 +27,7 @@ package final class VideoEncoder: Sendable {
 
     /// The mean of each clip's frames as a unit vector, `[clips, embeddingWidth]`: what embedding fusion compares.
     ///
-    /// - Throws: `ModelError` where weights or prompts are so large that these are no numbers.
+    /// - Throws: `ModelError` where weights or prompts are so large that these are not numbers.
     package func embeddings(of clips: [Matrix]) throws(ModelError) -> MutableMatrix {
         let features = frameFeatures(of: clips)
         let means = MutableMatrix(rows: clips.count, columns: features.first?.columnCount ?? 0)
@@ -61,7 +61,7 @@ package struct TextEncoder: Sendable {
     /// - Parameters:
     ///   - sequences: tokens of each text, with room for the text prompts.
     ///   - report: called with the number of texts done so far.
-    /// - Throws: `ModelError` where the vectors are no numbers, or what `report` throws.
+    /// - Throws: `ModelError` where the vectors are not numbers, or what `report` throws.
     package func embeddings(of sequences: [[Int]], report: (Int) throws -> Void = { _ in }) throws -> MutableMatrix {
         let result = MutableMatrix(rows: sequences.count, columns: backbone.architecture.embeddingWidth)
         for start in stride(from: 0, to: sequences.count, by: Self.blockSize) {

@@ -1,6 +1,6 @@
 import Files
 
-/// An interleaved RGB picture, rows from the top, 8 bits a channel.
+/// An interleaved RGB picture, rows from the top, 8 bits per channel.
 package struct Picture: Sendable, Equatable {
     package let width: Int
     package let height: Int

@@ -24,7 +24,7 @@ package struct ClipVerdicts: Equatable, Sendable {
         let records = try CSVReader.records(of: path)
         verdicts = try records.dropFirst().map { record in
             guard record.fields.count == Self.header.count, let label = Int(record.fields[1]), let predicted = Int(record.fields[2]) else {
-                throw FileError(path: path, problem: .damaged(reason: "line \(record.line) is not video,label,predicted. Run the command anew"))
+                throw FileError(path: path, problem: .damaged(reason: "line \(record.line) is not video,label,predicted. Run the command again"))
             }
             return Verdict(video: record.fields[0], label: label, predicted: predicted)
         }

@@ -36,7 +36,7 @@ package final class FrozenClips {
     private static let batchSize = 4
 
     /// - Parameters:
-    ///   - loader: of one view a video, without anything drawn by chance.
+    ///   - loader: of one view per video, without anything drawn by chance.
     ///   - clipBytes: of one frozen clip.
     ///   - freeze: from pixels `[frames, 3 × side × side]` to frozen clips.
     package init(loader: ClipLoader, byteBudget: Int, clipBytes: Int, freeze: @escaping ([Matrix]) -> [Matrix]) {

@@ -56,19 +56,19 @@ package struct FileError: ReportableError, Equatable {
         case .notReadable(let reason):
             "\(name): cannot be opened: \(reason)."
         case .readFailed(let reason):
-            "\(name): cannot be read: \(reason). The disk or the file server failed, and the file itself need not be at fault; try again, or "
+            "\(name): cannot be read: \(reason). The disk or the file server failed; the file itself may be sound. Try again, or "
                 + "copy it elsewhere."
         case .shortage(let shortage):
             "\(name): cannot be read: \(shortage.description)"
         case .damaged(let reason):
             "\(name): \(reason)."
         case .notRegular(let kind):
-            "\(name): is \(kind), a regular file is needed."
+            "\(name): is \(kind), but a regular file is needed."
         case .tooLarge(let byteCount, let limit):
-            "\(name): \(byteCount) bytes, at most \(limit) are read. Is it the right file?"
+            "\(name): is too large: \(byteCount) bytes, and at most \(limit) are read. Is it the right file?"
         case .truncated(let offset, let needed, let byteCount):
-            "\(name): \(needed) bytes needed at offset \(offset), the file has \(byteCount). "
-                + "It is cut off or still being written; copy or download it again."
+            "\(name): \(needed) bytes are needed at offset \(offset), but the file has only \(byteCount). "
+                + "It is truncated or still being written; copy or download it again."
         case .cannotCreate(let reason):
             "\(name): cannot be created: \(reason)."
         case .cannotWrite(let reason):
@@ -79,17 +79,17 @@ package struct FileError: ReportableError, Equatable {
         case .notSynced(let reason):
             "\(name): was written, but its folder cannot be synced: \(reason). After a power cut it may be gone."
         case .noSpace(let neededBytes, let freeBytes):
-            "\(name): \(neededBytes) bytes needed, \(freeBytes) free. Free some space or write elsewhere."
+            "\(name): \(neededBytes) bytes are needed, but only \(freeBytes) are free. Free some space or write elsewhere."
         case .locked:
-            "\(name): another vifi-prompt is using it. Wait for it or choose another --output."
+            "\(name): another vifi-prompt is using it. Wait for it to finish, or choose another --output."
         case .lockedBy(let owner, let file):
-            "\(name): another vifi-prompt is using it: \(owner.escapedForDisplay), says \(file.escapedForDisplay), since this file system "
-                + "has no locks. Wait for it; if it is gone, remove that file."
+            "\(name): another vifi-prompt is using it: \(owner.escapedForDisplay), according to \(file.escapedForDisplay), because this file system "
+                + "has no locks. Wait for it to finish; if that process no longer exists, remove that file."
         case .foreign(let entry):
-            "\(name): holds \(entry.escapedForDisplay), which this command did not write, so nothing is written there. "
+            "\(name): contains \(entry.escapedForDisplay), which this command did not write, so nothing is written there. "
                 + "Choose another --output, or move it away."
         case .isInput:
-            "\(name): would be overwritten, and is read by this very command. Choose another --output."
+            "\(name): would be overwritten, but this command reads it. Choose another --output."
         }
     }
 

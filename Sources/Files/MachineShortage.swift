@@ -46,17 +46,17 @@ package enum MachineShortage: ReportableError, Equatable {
     package var description: String {
         switch self {
         case .openFiles(let limit?):
-            "this process may have only \(limit) files open at once. Raise the limit (ulimit -n 1024), or pass a smaller --threads where there is one."
+            "this process may have only \(limit) files open at once. Raise the limit (`ulimit -n 1024`), or lower --threads where the command has it."
         case .openFiles(nil):
-            "the machine has too many files open. End other programs."
+            "the machine has too many files open. Close other programs."
         case .memory(let neededBytes):
             "there is not enough memory\(neededBytes.map { ": \(sizeInWords($0)) are needed at once" } ?? ""). Close other programs, raise the "
                 + "limit (`ulimit -v`, or that of the job or container), or lower --threads, --batch-size, --frames or --memory where the "
                 + "command has them."
         case .processes:
-            "no more processes or threads may be started. End other programs, or raise the limit (ulimit -u)."
+            "no more processes or threads can be started. Close other programs, or raise the limit (`ulimit -u`)."
         case .worker(let reason):
-            "a process that decodes videos did not run: \(reason). It is no fault of a video; try again, with fewer --threads where memory is short."
+            "a process that decodes videos did not run: \(reason). The videos are not at fault. Try again, with fewer --threads if memory is short."
         }
     }
 }

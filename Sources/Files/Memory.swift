@@ -3,7 +3,7 @@ import Glibc
 /// Whether the system gives this process `byteCount` more bytes now.
 ///
 /// Swift ends the process where memory runs out, so whoever is about to ask for much asks this first. An answer of
-/// yes is no promise: another process may be faster.
+/// yes is not a promise: another process may be faster.
 package func isMemoryAvailable(_ byteCount: Int) -> Bool {
     guard byteCount > 0 else { return true }
     // The same request as the real one: a limit on the address space and the system's own rules apply to it.

@@ -70,7 +70,7 @@ package func isRegularFile(_ path: String) -> Bool {
     return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
 }
 
-/// Creates `path` and its parents. No error where it is there already.
+/// Creates `path` and its parents. No error where it already exists.
 package func createDirectory(_ path: String) throws(FileError) {
     var made: [String] = []
     try createDirectory(path, made: &made)

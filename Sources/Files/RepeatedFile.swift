@@ -16,7 +16,7 @@ package struct RepeatedFile: ReportableError, Equatable {
         (first.hasSameBytes(as: again)
             ? "\(again.escapedForDisplay): is given twice"
             : "\(again.escapedForDisplay): \(isOneFile ? "is the same as" : "has the same bytes as") \(first.escapedForDisplay)")
-            + ", and says nothing new the second time. Name it once, or allow it with --allow-repeats."
+            + ", so it adds nothing new. Name it once, or allow it with --allow-repeats."
     }
 
     /// - Parameter paths: files, of which those of one size are read, or folders, of which places are compared.

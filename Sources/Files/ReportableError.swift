@@ -12,7 +12,7 @@ package enum ExitStatus: Int32, Sendable {
     case software = 70
     /// Reading or writing failed: full disk, lost file system.
     case inputOutput = 74
-    /// Stopped on request after saving; the same command with `--resume` goes on.
+    /// Stopped on request after saving; the same command with `--resume` continues.
     case interrupted = 75
     /// A recipe or configuration contradicts itself or the data.
     case badConfiguration = 78

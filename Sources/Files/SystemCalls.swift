@@ -82,7 +82,7 @@ package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> 
         if count > 0 {
             done += count
         } else if count == 0 {
-            // Trying again could take for ever.
+            // Trying again could take forever.
             errno = EIO
             return false
         } else if errno != EINTR {

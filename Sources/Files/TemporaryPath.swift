@@ -110,7 +110,7 @@ package struct TemporaryPath: ~Copyable {
         unsafe rmdir(path)
     }
 
-    /// Removes all of this process, which then ends: whoever is about to create another one waits for ever.
+    /// Removes all of this process, which then ends: whoever is about to create another one waits forever.
     package static func removeAll(andEnd end: () -> Never) -> Never {
         living.withLock { living in
             for path in living.paths.values { remove(path) }

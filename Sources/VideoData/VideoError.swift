@@ -68,7 +68,7 @@ package struct VideoError: ReportableError, Equatable {
             "\(name): is not a video container that vifi-prompt reads "
                 + "(MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, OGG, WMV, GIF). Convert it: ffmpeg -i IN OUT.mp4"
         case .incompleteDownload(let byteCount):
-            "\(name): ends too early, after \(byteCount) bytes: an incomplete download or copy. Fetch it again."
+            "\(name): ends too early, after \(byteCount) bytes. The download or copy is incomplete; fetch it again."
         case .damagedContainer(let reason):
             "\(name): cannot be read as a video: \(reason.escapedForDisplay). Fetch it again or convert it."
         case .segment:
@@ -91,15 +91,15 @@ package struct VideoError: ReportableError, Equatable {
         case .noFrames:
             "\(name): is a folder without frames. Frames are pictures such as img_00001.jpg (JPEG, PNG, WebP, BMP, PPM or TIFF)."
         case .notPicture:
-            "\(name): is no picture that vifi-prompt reads (JPEG, PNG, WebP, BMP, PPM, TIFF), whatever its name says. Extract the frame again."
+            "\(name): is not a picture that vifi-prompt reads (JPEG, PNG, WebP, BMP, PPM, TIFF), despite its name. Extract the frame again."
         case .damagedPicture:
             "\(name): is a damaged picture. Extract the frame again."
         case .unsupportedCodec(let codec):
             "\(name): this FFmpeg cannot decode '\(codec.escapedForDisplay)'. Convert it: ffmpeg -i IN OUT.mp4"
         case .tooLarge(let what, let value, let limit):
-            "\(name): \(value) \(what), at most \(limit) are accepted."
+            "\(name): has \(value) \(what), but at most \(limit) are accepted."
         case .nothingDecodes(let packetCount, let declaredFrameCount):
-            "\(name): none of its \(packetCount) packets decodes"
+            "\(name): none of its \(packetCount) packets can be decoded"
                 + (declaredFrameCount > 0 ? " (the header promises \(declaredFrameCount) frames)" : "")
                 + ". It is damaged or incomplete; fetch it again."
         case .noSuchFrame(let index, let frameCount):
@@ -128,7 +128,7 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
     case fewerFramesThanNeeded(found: Int, needed: Int)
     case absurdDuration(seconds: Double)
     case absurdRate(framesPerSecond: Double)
-    /// The display matrix is no multiple of a quarter turn; the frames are left as they are.
+    /// The display matrix is not a multiple of a quarter turn; the frames are left as they are.
     case ignoredRotation(degrees: Double)
     /// Frames of another size are scaled to that of the first.
     case sizeChange(width: Int, height: Int)
@@ -142,19 +142,19 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .fewerFramesThanDeclared(let declared, let found):
-            "the header promises \(declared) frames, \(found) are there; the download may be incomplete"
+            "the header promises \(declared) frames, but only \(found) are there; the download may be incomplete"
         case .damagedFrames(let count):
             "\(count) damaged packets or frames"
         case .damagedContainer(let reason):
             "the file is damaged, so that frames may be missing: \(reason.escapedForDisplay)"
         case .endsEarly(let declared, let found):
-            "the header promises \(seconds(declared)) seconds, the last frame comes at \(seconds(found)); the download may be incomplete"
+            "the header promises \(seconds(declared)) seconds, but the last frame comes at \(seconds(found)); the download may be incomplete"
         case .repeatedFrames(let indices):
             "frames \(indices.prefix(10).map(String.init).joined(separator: ", "))"
                 + (indices.count > 10 ? " and \(indices.count - 10) more" : "")
-                + " do not decode; the last good frame stands for them"
+                + " cannot be decoded; the last good frame is shown instead"
         case .fewerFramesThanNeeded(let found, let needed):
-            "\(found) \(found == 1 ? "frame" : "frames"), \(needed) are needed; frames are shown again"
+            "\(found) \(found == 1 ? "frame" : "frames"), but \(needed) are needed; frames are repeated"
         case .absurdDuration(let seconds):
             "the header claims a duration of \(seconds) seconds; ignored"
         case .absurdRate(let framesPerSecond):
@@ -166,9 +166,9 @@ package enum VideoWarning: Sendable, Equatable, CustomStringConvertible {
         case .timeJumps(let count):
             "its clock jumps \(count == 1 ? "once" : "\(count) times"); times after that count from the frame before"
         case .assumedRate(let framesPerSecond):
-            "a folder of frames says nothing of time; \(Int(framesPerSecond)) frames are taken for a second"
+            "a folder of frames has no times; \(Int(framesPerSecond)) frames per second are assumed"
         case .missingTimes(let count, let frameSeconds):
-            "\(count) frames without a time; each is taken to begin \(Int((frameSeconds * 1000).rounded())) ms after the one before"
+            "\(count) frames have no time; each is assumed to begin \(Int((frameSeconds * 1000).rounded())) ms after the one before"
         }
     }
 

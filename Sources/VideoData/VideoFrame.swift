@@ -1,4 +1,4 @@
-/// One picture: `width × height` pixels, interleaved RGB, rows from the top, 8 bits a channel.
+/// One picture: `width × height` pixels, interleaved RGB, rows from the top, 8 bits per channel.
 package struct VideoFrame: Sendable, Equatable {
     package var width: Int
     package var height: Int

@@ -1,6 +1,6 @@
 import VideoData
 
-/// One picture: `width × height` pixels, interleaved RGB, rows from the top, 8 bits a channel.
+/// One picture: `width × height` pixels, interleaved RGB, rows from the top, 8 bits per channel.
 public struct RGBFrame: Sendable {
     /// Pixels of one frame at most.
     static let pixelLimit = VideoLimits().pixelCount

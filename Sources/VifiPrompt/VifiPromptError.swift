@@ -77,28 +77,28 @@ enum RequestError: ReportableError {
     var description: String {
         switch self {
         case .noClassNames:
-            "no class names. Pass classNames, or prompts whose file names its classes."
+            "there are no class names. Pass classNames, or prompts whose file names its classes."
         case .frameCount(let count):
-            "frameCount is \(count); 1 to 4096 make sense."
+            "frameCount is \(count); it must be between 1 and 4096."
         case .threadCount(let count):
-            "threadCount is \(count); 1 to 1024 make sense."
+            "threadCount is \(count); it must be between 1 and 1024."
         case .views(let count):
-            "views is \(count); 1 to 64 make sense, with at most 4096 frames in all."
+            "views is \(count); it must be between 1 and 64, with at most 4096 frames in all."
         case .windows:
-            "window and stride are at least 0.001 seconds or 1 frame, and both seconds or both frames."
+            "window and stride must be at least 0.001 seconds or 1 frame, and both in seconds or both in frames."
         case .noClassifiers:
-            "no classifiers. Pass at least one."
+            "there are no classifiers. Pass at least one."
         case .otherSides:
-            "the classifiers' backbones see pictures of different sizes. Videos are shared among classifiers of one backbone."
+            "the classifiers' backbones take pictures of different sizes. Only classifiers of one backbone can share videos."
         case .sameClassifier:
-            "the same classifier twice. Each one answers once."
+            "the same classifier is given twice. Pass each one once."
         case .stopped:
             "stopped on request."
         case .noFrames:
-            "no frames to classify. Pass at least one."
+            "there are no frames to classify. Pass at least one."
         case .frameBytes(let width, let height, let byteCount):
             "\(byteCount) bytes for a frame of \(width) × \(height) pixels; width × height × 3 are needed, "
-                + "at most \(RGBFrame.pixelLimit) pixels and sides of at most 1 : \(RGBFrame.aspectLimit)."
+                + "with at most \(RGBFrame.pixelLimit) pixels and an aspect ratio of at most 1 : \(RGBFrame.aspectLimit)."
         case .frameSizes(let first, let index, let other):
             "frame \(index) is \(other.width) × \(other.height), frame 0 is \(first.width) × \(first.height). "
                 + "All frames of a clip must have one size."

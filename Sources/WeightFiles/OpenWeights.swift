@@ -23,7 +23,7 @@ package func openWeights(_ path: String) throws(WeightFileError) -> any WeightSo
     return try SafetensorsFile(path: path)
 }
 
-/// - Throws: `lookalike` or `unrecognized` for what is no zip archive.
+/// - Throws: `lookalike` or `unrecognized` for what is not a zip archive.
 func refuseLookalikes(_ file: borrowing InputFile) throws(WeightFileError) {
     let start = try readBytes(of: file, at: 0, count: min(file.byteCount, 512))
     switch lookalike(startingWith: start) {

@@ -144,7 +144,7 @@ struct PickleOutline {
         guard visitCount <= Self.visitLimit else { throw .limit(what: "values to list", limit: Self.visitLimit) }
     }
 
-    // MARK: What is no tensor
+    // MARK: What is not a tensor
 
     /// Notes a list of numbers and words as one text. False where it holds anything else.
     private mutating func describeItems(_ items: [Reference], name: String?) throws(WeightFileError.PickleFault) -> Bool {

@@ -22,7 +22,7 @@ extension PickleReader {
         let (index, name) = try name(of: function)
         guard let tuple = values.tuple(arguments) else { throw .call(name, problem: "something that is no tuple") }
         let items = Array(tuple)
-        // What a call made is no function that is known here, whatever its name.
+        // What a call made is not a function that is known here, whatever its name.
         guard case .global = values[function] else { return try values.add(.opaque(index)) }
         switch name {
         case "collections.OrderedDict":

@@ -62,7 +62,7 @@ struct PickleReader {
             } catch {
                 // The place of the instruction tells more than where its operands end.
                 position = start
-                // A later protocol is no attack; only names of attacks are worse.
+                // A later protocol is not an attack; only names of attacks are worse.
                 if case .alarm = error { throw error }
                 throw protocolNumber > 2 ? .protocol(protocolNumber) : error
             }

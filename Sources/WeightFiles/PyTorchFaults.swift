@@ -86,7 +86,7 @@ extension WeightFileError {
         case .zipArchive:
             "is a zip archive, as PyTorch writes it, not safetensors. Give it the ending .pt or .pth."
         case .legacyTar, .legacyTorch:
-            "is in PyTorch's format from before version 1.6, which is a bare pickle. Convert it where you trust it: "
+            "is in PyTorch's format from before version 1.6, which is a bare pickle. If you trust it, convert it: "
                 + "python -c \"import torch; torch.save(torch.load('old.pt', weights_only=True, map_location='cpu'), "
                 + "'new.pt')\""
         case .barePickle:
@@ -98,7 +98,7 @@ extension WeightFileError {
         case .onnx:
             "is an ONNX graph. Take the PyTorch or safetensors file that it was exported from."
         case .numpy, .numpyArchive:
-            "is NumPy's format. Save the arrays as safetensors: safetensors.numpy.save_file(dict(arrays), 'new.safetensors')."
+            "is in NumPy's format. Save the arrays as safetensors: safetensors.numpy.save_file(dict(arrays), 'new.safetensors')."
         case .compressed:
             "is compressed. Unpack it first."
         case .text:
@@ -115,7 +115,7 @@ extension WeightFileError {
     static func words(for fault: ArchiveFault) -> String {
         switch fault {
         case .truncated:
-            "is cut off: the end of the zip archive is missing. Download it again."
+            "is truncated: the end of the zip archive is missing. Download it again."
         case .bytesAfterEnd:
             "has a comment or other bytes after the end of the zip archive. " + damaged
         case .record(let offset, let needed):
@@ -123,7 +123,7 @@ extension WeightFileError {
         case .name(let name):
             "the zip archive has an entry named \(quoted(name)). PyTorch writes no such name; do not trust the file."
         case .duplicate(let name):
-            "the zip archive has two entries named \(quoted(name)). It cannot be told which is meant."
+            "the zip archive has two entries named \(quoted(name)). It is unclear which one is meant."
         case .secondRoot(let name, let first):
             "the zip archive has entries below \(quoted(first)) and another one, \(quoted(name)). "
                 + "PyTorch writes one folder; do not trust the file."
@@ -132,7 +132,7 @@ extension WeightFileError {
         case .method(let entry, let method):
             "entry \(quoted(entry)): unknown compression method \(method). Save it again with torch.save."
         case .contradiction(let entry):
-            "entry \(quoted(entry)): what the directory says differs from what stands before its bytes. " + damaged
+            "entry \(quoted(entry)): the archive's directory and the entry's own header differ. " + damaged
         case .range(let entry):
             "entry \(quoted(entry)): its bytes reach beyond the archive's data. " + damaged
         case .overlap(let entry, let other):
@@ -144,11 +144,11 @@ extension WeightFileError {
         case .checksum(let entry):
             "entry \(quoted(entry)): the checksum differs. " + damaged
         case .tooLarge(let entry, let byteCount, let limit):
-            "entry \(quoted(entry)): \(byteCount) bytes, at most \(limit) are read. Is it the right file?"
+            "entry \(quoted(entry)): is too large: \(byteCount) bytes, and at most \(limit) are read. Is it the right file?"
         case .byteOrder(let order):
             "was written with byte order \(quoted(order)). Save it again on a little-endian machine."
         case .version(let version):
-            "is a PyTorch archive of version \(quoted(version)); 1 to 10 are known."
+            "is a PyTorch archive of version \(quoted(version)); versions 1 to 10 are known."
         }
     }
 
@@ -165,16 +165,16 @@ extension WeightFileError {
         case .emptyStack: "an instruction finds too few values. " + damaged
         case .noMark: "an instruction finds no mark. " + damaged
         case .undefinedMemo(let number): "value \(number) is used before it is defined. " + damaged
-        case .limit(let what, let limit): "more than \(limit) \(what). No checkpoint needs as many."
+        case .limit(let what, let limit): "more than \(limit) \(what). No checkpoint needs that many."
         case .notUTF8: "text that is not UTF-8. " + damaged
-        case .wrongValue(let needed): "\(needed) is needed here. " + damaged
+        case .wrongValue(let needed): "expected \(needed). " + damaged
         case .alarm(let name):
             "the pickle names \(name.escapedForDisplay), which would run programs on a machine that loads the file with Python. Nothing "
-                + "was run here. Do not load it anywhere; take the model from its publisher, best as safetensors."
+                + "was run here. Do not load it anywhere; take the model from its publisher, preferably as safetensors."
         case .call(let name, let problem): "\(name.escapedForDisplay) is called with \(problem). " + damaged
         case .onTensor(let instruction):
             "\(instruction) changes a tensor, which torch.save does not write. Do not trust the file."
-        case .duplicateKey(let key): "the key \(quoted(key)) occurs twice. It cannot be told which is meant."
+        case .duplicateKey(let key): "the key \(quoted(key)) occurs twice. It is unclear which one is meant."
         case .moduleCycle: "a module contains itself. " + damaged
         }
     }
@@ -183,16 +183,16 @@ extension WeightFileError {
         switch fault {
         case .missing(let entry): "its bytes, \(quoted(entry)), are missing. " + damaged
         case .byteCount(let entry, let stored, let declared):
-            "\(quoted(entry)): \(stored) bytes stored, \(declared) declared. " + damaged
+            "\(quoted(entry)): \(stored) bytes are stored, but \(declared) are declared. " + damaged
         case .contradiction(let entry): "\(quoted(entry)) is declared with two types or sizes. " + damaged
         case .outside(let shape, let strides, let offset, let elementCount):
-            "shape \(shape) with strides \(strides) from \(offset) on does not fit the \(elementCount) elements "
+            "shape \(shape) with strides \(strides) starting at \(offset) does not fit the \(elementCount) elements "
                 + "stored. " + damaged
         case .overlapping(let shape, let strides):
-            "shape \(shape) with strides \(strides) counts elements several times. Save it after .contiguous()."
+            "shape \(shape) with strides \(strides) uses elements several times. Call .contiguous() on it before saving."
         case .total(let byteCount, let limit):
-            "the tensors up to this one would be \(byteCount) bytes, at most \(limit) are plausible for the size "
-                + "of the file. Save tensors that are expanded after .contiguous()."
+            "the tensors up to this one would be \(byteCount) bytes, but at most \(limit) are plausible for the size "
+                + "of the file. Call .contiguous() on expanded tensors before saving them."
         case .compressed(let entry):
             "\(quoted(entry)) is compressed. Save it again with torch.save, which does not compress."
         case .checksum(let entry):
@@ -204,14 +204,14 @@ extension WeightFileError {
         switch fault {
         case .noWeights(let found):
             "holds no model.safetensors"
-                + (found.isEmpty ? "." : ", but \(found.map(quoted).joined(separator: ", ")): name one of these files itself.")
+                + (found.isEmpty ? "." : ", but \(found.map(quoted).joined(separator: ", ")). Name one of these files instead.")
         case .pickleOnly(let name):
             "holds no safetensors, only \(quoted(name)), a pickle. It can be read without running it: name that "
                 + "file itself instead of the folder."
         case .pickleShards(let index):
             "holds no safetensors, only the index \(quoted(index)) of a model in several pickles. " + pickleShardsRemedy
         case .several(let names):
-            "holds \(names.map(quoted).joined(separator: ", ")). Name the one that is meant."
+            "holds \(names.map(quoted).joined(separator: ", ")). Name the one you mean."
         case .shardName(let name):
             "the index names the shard \(quoted(name)); only plain names of .safetensors files in the same folder are "
                 + "read. Do not trust the folder."
@@ -220,7 +220,7 @@ extension WeightFileError {
         case .shardMissing(let name):
             "the shard \(quoted(name)) is missing. Download it into the folder."
         case .twoShards(let tensor, let first, let second):
-            "tensor \(quoted(tensor)) is in both \(quoted(first)) and \(quoted(second)). It cannot be told which is meant."
+            "tensor \(quoted(tensor)) is in both \(quoted(first)) and \(quoted(second)). It is unclear which one is meant."
         case .notInShard(let tensor, let shard):
             "the index looks for tensor \(quoted(tensor)) in \(quoted(shard)), which lacks it. Download both again."
         case .notInIndex(let tensor, let shard):

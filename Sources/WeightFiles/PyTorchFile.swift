@@ -276,7 +276,7 @@ extension PyTorchFile {
             let (sum, overflow) = byteCount.addingReportingOverflow(count * width)
             guard !overflow, sum <= byteLimit else {
                 let problem = WeightFileError.StorageFault.total(byteCount: overflow ? .max : sum, limit: byteLimit)
-                // One tensor that was expanded is no reason to refuse the others.
+                // One tensor that was expanded is not a reason to refuse the others.
                 guard count > layout.spanCount else { throw fault(problem) }
                 refused[item.name] = problem
                 continue

@@ -101,7 +101,7 @@ package struct WeightFileError: ReportableError, Equatable {
             error.description
         case .lookalike(let lookalike): Self.words(for: lookalike)
         case .sparse(let stored, let byteCount):
-            "only \(sizeInWords(stored)) of its \(sizeInWords(byteCount)) are stored, the rest was never written. The download is "
+            "only \(sizeInWords(stored)) of its \(sizeInWords(byteCount)) are stored; the rest was never written. The download is "
                 + "incomplete; download it again."
         case .unrecognized:
             "is not a checkpoint of a known kind. Safetensors, zip archives of torch.save and torch.jit.save, and "
@@ -125,25 +125,25 @@ package struct WeightFileError: ReportableError, Equatable {
         case .tooShort(let byteCount):
             "\(byteCount) bytes are too few for a safetensors file. " + Self.damaged
         case .headerLength(let declared, let available):
-            "a header of \(declared) bytes is declared, \(available) bytes are there. "
-                + "It is not a safetensors file, or it is cut off; download it again."
+            "a header of \(declared) bytes is declared, but only \(available) bytes follow. "
+                + "It is not a safetensors file, or it is truncated; download it again."
         case .dataLength(let declared, let stored):
-            "\(stored) bytes of tensors stored, \(declared) declared. " + Self.damaged
+            "\(stored) bytes of tensors are stored, but \(declared) are declared. " + Self.damaged
         case .syntax(let offset, let expected):
-            "byte \(offset): \(expected) is needed here. " + Self.damaged
+            "byte \(offset): expected \(expected). " + Self.damaged
         case .text(let offset, let fault):
             "byte \(offset): \(Self.words(for: fault)). " + Self.damaged
         case .numberTooLarge(let offset):
             "byte \(offset): the number is too large. " + Self.damaged
         case .duplicateName(let name):
-            "the name \(Self.quoted(name)) occurs twice. It cannot be told which is meant."
+            "the name \(Self.quoted(name)) occurs twice. It is unclear which one is meant."
         case .duplicateField(let owner, let field):
             "\(Self.quoted(owner)): '\(field)' occurs twice. " + Self.damaged
         case .missingField(let tensor, let field):
             "tensor \(Self.quoted(tensor)): '\(field)' is missing. " + Self.damaged
         case .unknownField(let tensor, let field):
             "tensor \(Self.quoted(tensor)): unknown field \(Self.quoted(field)); "
-                + "dtype, shape and data_offsets are known."
+                + "only dtype, shape and data_offsets are known."
         case .tooMany(let what, let limit):
             "more than \(limit) \(what). It is not a file of weights."
         case .unknownElementType(let tensor, let spelling):
@@ -152,19 +152,19 @@ package struct WeightFileError: ReportableError, Equatable {
         case .sizeOverflow(let tensor, let shape):
             "tensor \(Self.quoted(tensor)): the shape \(shape) is larger than any file. " + Self.damaged
         case .sizeMismatch(let tensor, let stored, let declared):
-            "tensor \(Self.quoted(tensor)): \(stored) bytes stored, \(declared) declared. " + Self.damaged
+            "tensor \(Self.quoted(tensor)): \(stored) bytes are stored, but \(declared) are declared. " + Self.damaged
         case .reversedRange(let tensor, let start, let end):
             "tensor \(Self.quoted(tensor)): its bytes end (\(end)) before they start (\(start)). " + Self.damaged
         case .misplaced(let tensor, let start, let expected):
-            "tensor \(Self.quoted(tensor)): starts at byte \(start) of the data, the tensor before it ends at "
+            "tensor \(Self.quoted(tensor)): starts at byte \(start) of the data, but the tensor before it ends at "
                 + "\(expected). " + Self.damaged
         case .missingTensor(let name, let nearest):
             "has no tensor \(Self.quoted(name))."
                 + (nearest.map { " The nearest name is \(Self.quoted($0))." } ?? " Is it a checkpoint of this model?")
         case .wrongShape(let tensor, let found, let needed):
-            "tensor \(Self.quoted(tensor)) is \(found), \(needed) is needed. Choose a matching checkpoint."
+            "tensor \(Self.quoted(tensor)) is \(found), but \(needed) is needed. Choose a matching checkpoint."
         case .wrongElementType(let tensor, let found, let needed):
-            "tensor \(Self.quoted(tensor)) holds \(found.rawValue), \(needed) is needed."
+            "tensor \(Self.quoted(tensor)) holds \(found.rawValue), but \(needed) is needed."
         case .outOfRange(let tensor, let elementType):
             "tensor \(Self.quoted(tensor)): a value is not a valid \(elementType.rawValue). " + Self.damaged
         case .notRepresentable(let tensor, let value, let elementType):
@@ -182,7 +182,7 @@ package struct WeightFileError: ReportableError, Equatable {
         case .loneSurrogate: "half of a surrogate pair"
         case .controlCharacter: "a control character inside text"
         case .unknownEscape: "an escape that JSON does not know"
-        case .tooLong(let byteCount, let limit): "a name of \(byteCount) bytes, at most \(limit) are read"
+        case .tooLong(let byteCount, let limit): "a name of \(byteCount) bytes, and at most \(limit) are read"
         case .tooManyMarks(let limit): "a name with more than \(limit) combining marks in a row"
         }
     }

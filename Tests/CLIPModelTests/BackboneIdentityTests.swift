@@ -163,6 +163,6 @@ import WeightFiles
         #expect(try told.backbone().digest == Checkpoint(path: fixturePath("checkpoints/hf-gelu-bf16")).backbone().digest)
         let over = try Checkpoint(
             path: fixturePath("checkpoints/hf-gelu-bf16"), options: CheckpointOptions(heads: HeadCounts(vision: 2, text: 4)))
-        #expect(over.warnings.map(\.description) == ["says that its heads are 4 and 4; --heads 2,4 goes over it."])
+        #expect(over.warnings.map(\.description) == ["says that its heads are 4 and 4; --heads 2,4 overrides it."])
     }
 }

@@ -62,12 +62,12 @@ import WeightFiles
             }
         }
         #expect(words(path) == """
-            DIR/a.safetensors: several CLIPs are in here: their tensors start with "ema.module." and "model.". Choose one: \
+            DIR/a.safetensors: the file holds several CLIP models: their tensor names start with "ema.module." and "model.". Choose one: \
             `vifi-prompt bridge --import FILE --prefix 'ema.module.'`.
             """)
         for prefix in ["model.", "model"] { #expect(try digest(path, prefix: prefix) == expected) }
         for prefix in ["ema.module.", "ema.module", "ema.module._orig_mod."] { #expect(try digest(path, prefix: prefix) != expected) }
-        #expect(words(path, prefix: "teacher.").contains("no CLIP in here has names that start with \"teacher.\""))
+        #expect(words(path, prefix: "teacher.").contains("no CLIP model in the file has tensor names that start with \"teacher.\""))
         var options = CheckpointOptions(activation: .quickGELU)
         options.prefix = "model."
         #expect(try Checkpoint(path: path, options: options).ignored.map(\.what) == ["ema"])

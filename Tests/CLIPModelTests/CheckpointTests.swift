@@ -257,7 +257,7 @@ func embeddings(
         for (name, tensor) in parts.tensors { parts.tensors["ema." + name] = tensor }
         try parts.write(to: directory.path("two.safetensors"))
         #expect(message(in: directory) { _ = try Checkpoint(path: directory.path("two.safetensors")) } == """
-            DIR/two.safetensors: several CLIPs are in here: their tensors start with "" and "ema.". Choose one: `vifi-prompt bridge --import FILE --prefix 'ema.'`.
+            DIR/two.safetensors: the file holds several CLIP models: their tensor names start with "" and "ema.". Choose one: `vifi-prompt bridge --import FILE --prefix 'ema.'`.
             """)
     }
 
@@ -272,10 +272,10 @@ func embeddings(
             return message(in: directory) { _ = try Checkpoint(path: path) }
         }
         #expect(try words { $0.set("visual_projection.weight", shape: [48, 64]) }.contains(
-            "tensor \"visual_projection.weight\" is [64, 48], [128, 48] expected, because "
+            "tensor \"visual_projection.weight\" is [64, 48], but [128, 48] is expected, because "
                 + "\"vision_model.embeddings.patch_embedding.weight\" is [128, 3, 16, 16]"))
         #expect(try words { $0.set("vision_model.encoder.layers.1.self_attn.k_proj.weight", shape: [128, 64]) }.contains(
-            "tensor \"vision_model.encoder.layers.1.self_attn.k_proj.weight\" is [128, 64], [128, 128] expected"))
+            "tensor \"vision_model.encoder.layers.1.self_attn.k_proj.weight\" is [128, 64], but [128, 128] is expected"))
         #expect(try words { $0.tensors["text_model.encoder.layers.0.self_attn.v_proj.bias"] = nil }.contains(
             "tensor \"text_model.encoder.layers.0.self_attn.v_proj.bias\" is missing"))
         #expect(try words { $0.tensors["vision_model.pre_layrnorm.bias"] = nil }.contains(
@@ -372,7 +372,7 @@ struct FullCheckpointTests {
         ("text_config.vocab_size", 99, "eos_token_id is 99; CLIP's end token is the last of its 99 tokens"),
         ("text_config.max_position_embeddings", 77, "the tensors say 12"),
         ("projection_dim", 512, "config.json: projection_dim is 512; the tensors say 24."),
-        ("vision_config.num_attention_heads", 5, "makes the tower 32 wide, which 5 heads do not divide"),
+        ("vision_config.num_attention_heads", 5, "gives the tower a width of 32, which is not divisible by 5 heads"),
         ("text_config.hidden_act", "gelu_new", "text_config.hidden_act is \"gelu_new\"; \"quick_gelu\" and \"gelu\" are computed here"),
         ("text_config.hidden_act", "quick_gelu", "the image tower's is \"gelu\""),
         ("vision_config.layer_norm_eps", 1e-6, "layer_norm_eps is 1e-06; layer norms have 1e-05 here"),
@@ -415,10 +415,10 @@ struct FullCheckpointTests {
     @Test func filesThatAreNoJSON() throws {
         let damaged = "The file is damaged; download it again."
         for (text, words) in [
-            ("", "byte 0: a value is needed here. \(damaged)"), ("{", "byte 1: '\"' is needed here. \(damaged)"),
+            ("", "byte 0: expected a value. \(damaged)"), ("{", "byte 1: expected '\"'. \(damaged)"),
             ("[1]", "is not a JSON object. Download it again."), ("null", "is not a JSON object. Download it again."),
-            (String(repeating: "[", count: 100_000), "byte 16: a value that is not nested so deeply is needed here. \(damaged)"),
-            ("{\"model_type\": \"clip\"} x", "byte 23: its end is needed here. \(damaged)"),
+            (String(repeating: "[", count: 100_000), "byte 16: expected a value that is not nested so deeply. \(damaged)"),
+            ("{\"model_type\": \"clip\"} x", "byte 23: expected its end. \(damaged)"),
         ] {
             let target = directory.path("model")
             try? FileManager.default.removeItem(atPath: target)

@@ -50,7 +50,7 @@ import Testing
         #expect(words(["x<|endoftext|>"]) == """
             1 class name cannot be used:
               class 0 "x<|endoftext|>" spells a start or end token
-            Take <|startoftext|> and <|endoftext|> out of the names: CLIP's texts begin and end with these.
+            Remove <|startoftext|> and <|endoftext|> from the names: they mark where CLIP's texts begin and end.
             """)
         #expect(words(["", "a"]) == """
             1 class name cannot be used:

@@ -160,16 +160,16 @@ private typealias ExitStatus = Files.ExitStatus
     }
 
     @Test(arguments: [
-        ("vifi_backbone_format", "2", #"metadata "vifi_backbone_format" is "2", "1" expected. Write the file anew with this program."#),
-        ("activation", "relu", #"metadata "activation" is "relu", "quick_gelu" or "gelu" expected. Write the file anew with this program."#),
-        ("vision_heads", "0", #"metadata "vision_heads" is "0", a whole number from 1 to 1024 expected. Write the file anew with this program."#),
-        ("text_heads", "7", #"tensor "token_embedding.weight" makes the tower 64 wide, which 7 heads do not divide."#),
+        ("vifi_backbone_format", "2", #"metadata "vifi_backbone_format" is "2", but "1" is expected. Write the file again with this program."#),
+        ("activation", "relu", #"metadata "activation" is "relu", but "quick_gelu" or "gelu" is expected. Write the file again with this program."#),
+        ("vision_heads", "0", #"metadata "vision_heads" is "0", but a whole number from 1 to 1024 is expected. Write the file again with this program."#),
+        ("text_heads", "7", #"tensor "token_embedding.weight" gives the tower a width of 64, which is not divisible by 7 heads."#),
         ("normalization", "none\u{1B}[2J",
-            #"metadata "normalization" is "none\u{1b}[2J", "imagenet" or "clip" expected. Write the file anew with this program."#),
+            #"metadata "normalization" is "none\u{1b}[2J", but "imagenet" or "clip" is expected. Write the file again with this program."#),
         ("tokenizer", String(repeating: "t", count: 1_000_000),
-            "metadata \"tokenizer\" is \"\(String(repeating: "t", count: 80))…\", \"clip-bpe\" or \"bytes\" expected. "
-                + "Write the file anew with this program."),
-        ("vifi_prompt_format", "1", "this is a prompt file, a backbone is needed here. Pass it with --prompts instead."),
+            "metadata \"tokenizer\" is \"\(String(repeating: "t", count: 80))…\", but \"clip-bpe\" or \"bytes\" is expected. "
+                + "Write the file again with this program."),
+        ("vifi_prompt_format", "1", "this is a prompt file, but a backbone is needed. Pass it with --prompts instead."),
     ])
     func metadataFromElsewhere(key: String, value: String, words: String) throws {
         let directory = try TemporaryDirectory()
@@ -204,11 +204,11 @@ private typealias ExitStatus = Files.ExitStatus
             `vifi-prompt inspect` lists what it holds.
             """)
         #expect(try words { $0.set("text_projection", shape: [64, 31]) } == """
-            DIR/file.safetensors: tensor "text_projection" is [64, 31], [64, 32] expected, because "visual.proj" is [64, 32]. \
+            DIR/file.safetensors: tensor "text_projection" is [64, 31], but [64, 32] is expected, because "visual.proj" is [64, 32]. \
             The file contradicts itself or belongs to another kind of model.
             """)
         #expect(try words { $0.set("evil\u{1B}[2J", shape: [1]) } == """
-            DIR/file.safetensors: tensor "evil\\u{1b}[2J" does not belong here. The file was made for something else.
+            DIR/file.safetensors: tensor "evil\\u{1b}[2J" is not expected in this file. It was made for something else.
             """)
         #expect(message(in: directory) { _ = try Backbone.load(directory.path("absent")) } == "DIR/absent: no such file. Check the path.")
         #expect(message(in: directory) { _ = try Backbone.load(directory.path) } == """
@@ -295,17 +295,17 @@ private typealias ExitStatus = Files.ExitStatus
 
     @Test func tensorsThatTheHeaderDoesNotKnow() throws {
         #expect(try words { $0.tensors["vision.1"] = nil } == """
-            DIR/changed.safetensors: prompts "vision.1" are missing, though the metadata announces them. The file is \
+            DIR/changed.safetensors: prompts "vision.1" are missing, although the metadata names them. The file is \
             incomplete; copy or export it again.
             """)
         #expect(try words { $0.set("vision.2", shape: [3, 64]) }
-            == "DIR/changed.safetensors: tensor \"vision.2\" does not belong here. The file was made for something else.")
+            == "DIR/changed.safetensors: tensor \"vision.2\" is not expected in this file. It was made for something else.")
         for name in ["vision.-1", "text.1", "evil", "vision.00"] {
             #expect(try words { $0.set(name, shape: [3, 64]) }.contains("does not belong here"))
         }
         for shape in [[2, 64], [3], [3, 64, 1], [3, 0], [0, 64], [], [64, 3], [0, 1 << 40]] {
             #expect(try words { $0.set("vision.0", shape: shape) }
-                == "DIR/changed.safetensors: tensor \"vision.0\" is \(shape), [3, width] expected. "
+                == "DIR/changed.safetensors: tensor \"vision.0\" is \(shape), but [3, width] is expected. "
                 + "The file contradicts itself or belongs to another kind of model.")
         }
         for value in [Float.nan, .infinity] {
@@ -314,18 +314,18 @@ private typealias ExitStatus = Files.ExitStatus
     }
 
     @Test(arguments: [
-        ("vision_tokens", "-1", #""-1", a whole number in 0...4096"#),
-        ("vision_tokens", "99999999999999999999", #""99999999999999999999", a whole number in 0...4096"#),
-        ("text_tokens", "3.0", #""3.0", a whole number in 0...4096"#), ("vision_depth", "1001", #""1001", a whole number in 0...1000"#),
-        ("text_depth", "", #""", a whole number in 0...1000"#), ("frames", "0", #""0", a whole number in 1...4096"#),
-        ("shots", "0", #""0", a whole number in 1...1000000"#), ("fusion", "late", #""late", embedding, decision or image"#),
-        ("seed", "-1", #""-1", a whole number"#), ("class_names", "[1]", #""[1]", a JSON list of names"#),
-        ("class_names", "[\"a\"", #""["a"", a JSON list of names"#), ("metrics", "[]", #""[]", a JSON object of numbers"#),
-        ("metrics", "{\"loss\":\"x\"}", #""{"loss":"x"}", a JSON object of numbers"#), ("activation", "relu", #""relu", "quick_gelu" or "gelu""#),
+        ("vision_tokens", "-1", #""-1", but a whole number in 0...4096"#),
+        ("vision_tokens", "99999999999999999999", #""99999999999999999999", but a whole number in 0...4096"#),
+        ("text_tokens", "3.0", #""3.0", but a whole number in 0...4096"#), ("vision_depth", "1001", #""1001", but a whole number in 0...1000"#),
+        ("text_depth", "", #""", but a whole number in 0...1000"#), ("frames", "0", #""0", but a whole number in 1...4096"#),
+        ("shots", "0", #""0", but a whole number in 1...1000000"#), ("fusion", "late", #""late", but embedding, decision or image"#),
+        ("seed", "-1", #""-1", but a whole number"#), ("class_names", "[1]", #""[1]", but a JSON list of names"#),
+        ("class_names", "[\"a\"", #""["a"", but a JSON list of names"#), ("metrics", "[]", #""[]", but a JSON object of numbers"#),
+        ("metrics", "{\"loss\":\"x\"}", #""{"loss":"x"}", but a JSON object of numbers"#), ("activation", "relu", #""relu", but "quick_gelu" or "gelu""#),
     ])
     func metadataThatMakesNoSense(key: String, value: String, described: String) throws {
         #expect(try words { $0.metadata[key] = value }
-            == "DIR/changed.safetensors: metadata \"\(key)\" is \(described) expected. Write the file anew with this program.")
+            == "DIR/changed.safetensors: metadata \"\(key)\" is \(described) is expected. Write the file again with this program.")
     }
 
     @Test func formatsOfTomorrow() throws {
@@ -343,7 +343,7 @@ private typealias ExitStatus = Files.ExitStatus
         for key in try FileParts(path).metadata.keys.sorted() where !mayBeMissing.contains(key) {
             let expected = key == "vifi_prompt_format"
                 ? "this is not a prompt file of vifi-prompt. `vifi-prompt learn` and `vifi-prompt export` write them."
-                : "metadata \"\(key)\" is missing, a value expected. Write the file anew with this program."
+                : "metadata \"\(key)\" is missing, but a value is expected. Write the file again with this program."
             let words = try words { $0.metadata[key] = nil }
             #expect(words == "DIR/changed.safetensors: " + expected, "\(key)")
         }
@@ -353,11 +353,11 @@ private typealias ExitStatus = Files.ExitStatus
     @Test func absurdSizes() throws {
         for (key, value) in [("vision_depth", "1000"), ("text_depth", "1000"), ("vision_tokens", "4096"), ("vision_tokens", "0")] {
             let words = try words { $0.metadata[key] = value }
-            #expect(words.contains("missing") || words.contains("expected") || words.contains("does not belong"), "\(words)")
+            #expect(words.contains("missing") || words.contains("expected") || words.contains("is not expected"), "\(words)")
         }
         // JSON as deep as the header allows.
         let deep = String(repeating: "[", count: 100_000)
-        #expect(try words { $0.metadata["class_names"] = deep }.contains("a JSON list of names expected"))
+        #expect(try words { $0.metadata["class_names"] = deep }.contains("a JSON list of names is expected"))
     }
 
     @Test func aBackboneIsNotAPromptFile() throws {
@@ -371,7 +371,7 @@ private typealias ExitStatus = Files.ExitStatus
         let words = message(in: directory) { try file.check(against: other) }
         #expect(words == """
             the prompts were learned on backbone clip-mini.safetensors (\(backbone.digest.prefix(12))…), \
-            this one is \(other.digest.prefix(12))…. Use the backbone they belong to (--backbone), or pass --any-backbone \
+            but this one is \(other.digest.prefix(12))…. Use the backbone they belong to (--backbone), or pass --any-backbone \
             to try them on this one.
             """)
         // One weight changed by the smallest step.
@@ -383,8 +383,8 @@ private typealias ExitStatus = Files.ExitStatus
         let foreign = try #require(try file.check(against: changed, anyBackbone: true))
         #expect(foreign == .digest(expected: backbone.digest, name: "clip-mini.safetensors", actual: changed.digest))
         #expect(foreign.warning == """
-            the prompts were learned on backbone clip-mini.safetensors (\(backbone.digest.prefix(12))…), this one is \
-            \(changed.digest.prefix(12))…. They are used even so, as asked for: accuracies may be far from those measured.
+            the prompts were learned on backbone clip-mini.safetensors (\(backbone.digest.prefix(12))…), but this one is \
+            \(changed.digest.prefix(12))…. They are used as requested, but accuracies may be far from those measured.
             """)
         // clip-tiny is wider.
         #expect(throws: ModelError.promptShape(name: "vision.0", shape: [3, 64], expected: [3, 128])) {

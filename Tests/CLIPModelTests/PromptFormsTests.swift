@@ -111,25 +111,25 @@ import WeightFiles
 
     @Test(arguments: [
         (#""peft_type": "VIFI_PROMPT""#, #""peft_type": "LORA\u001b""#,
-            #"adapter_config.json: peft_type is "LORA\u{1b}", only "VIFI_PROMPT" is read. Other adapters change weights or enter elsewhere."#),
+            #"adapter_config.json: peft_type is "LORA\u{1b}", but only "VIFI_PROMPT" is supported. Other adapters change weights or act elsewhere."#),
         (#""peft_type": "VIFI_PROMPT""#, #""peft_typ": 1"#,
-            #"adapter_config.json: peft_type is missing, only "VIFI_PROMPT" is read. Other adapters change weights or enter elsewhere."#),
+            #"adapter_config.json: peft_type is missing, but only "VIFI_PROMPT" is supported. Other adapters change weights or act elsewhere."#),
         (#""peft_type": "VIFI_PROMPT""#, #""peft_type": ["VIFI_PROMPT"]"#,
-            #"adapter_config.json: peft_type is "a list", only "VIFI_PROMPT" is read. Other adapters change weights or enter elsewhere."#),
-        (#""vision_tokens": 3"#, #""vision_tokens": "3""#, #"metadata "vision_tokens" is "a string", a whole number expected."#),
-        (#""vision_tokens": 3"#, #""vision_tokens": 3.0"#, #"metadata "vision_tokens" is "3.0", a whole number in 0...4096 expected."#),
-        (#""vision_tokens": 3"#, #""vision_tokens": 2"#, #"tensor "vision.0" is [3, 64], [2, width] expected."#),
+            #"adapter_config.json: peft_type is "a list", but only "VIFI_PROMPT" is supported. Other adapters change weights or act elsewhere."#),
+        (#""vision_tokens": 3"#, #""vision_tokens": "3""#, #"metadata "vision_tokens" is "a string", but a whole number is expected."#),
+        (#""vision_tokens": 3"#, #""vision_tokens": 3.0"#, #"metadata "vision_tokens" is "3.0", but a whole number in 0...4096 is expected."#),
+        (#""vision_tokens": 3"#, #""vision_tokens": 2"#, #"tensor "vision.0" is [3, 64], but [2, width] is expected."#),
         (#""vision_depth": 2"#, #""vision_depth": 3"#, #"prompts "vision.2" are missing"#),
         (#""text_depth": 1"#, #""text_depth": 0"#, #"tensor "text.0" does not belong here."#),
-        (#""seed": 18446744073709551615"#, #""seed": 18446744073709551616"#, #""seed" is "18446744073709551616", a whole number expected"#),
-        (#""frames": 8"#, #""frames": null"#, #"metadata "frames" is "null", a whole number expected."#),
+        (#""seed": 18446744073709551615"#, #""seed": 18446744073709551616"#, #""seed" is "18446744073709551616", but a whole number is expected"#),
+        (#""frames": 8"#, #""frames": null"#, #"metadata "frames" is "null", but a whole number is expected."#),
         (#""fusion": "decision""#, #""fusion": "late""#, #"metadata "fusion" is "late", embedding, decision or image expected."#),
         (#""normalization": "clip""#, #""normalization": 1"#, #"metadata "normalization" is "a number", a string expected."#),
         (#""vifi_prompt_format": 1"#, #""vifi_prompt_format": 3"#, #"metadata "vifi_prompt_format" is "3"; this program reads "1" and "2"."#),
         (#""vifi_prompt_format": 1"#, #""vifi_prompt_format": 2"#, #"metadata "vision_layers" is missing, a value expected."#),
         (#""vifi_prompt_format": 1"#, #""other": 1"#, #"metadata "vifi_prompt_format" is missing, 1 or 2 expected."#),
         (#""wave""#, #"17"#, #"metadata "class_names" is "["#), (#""shots": 4"#, #""shots": 4, "shots": 4"#, #"the name "shots" occurs twice."#),
-        (#""shots": 4"#, #""shots": 04"#, "is needed here"), (#""shots": 4"#, #""shots": 4,"#, "is needed here"),
+        (#""shots": 4"#, #""shots": 04"#, ": expected "), (#""shots": 4"#, #""shots": 4,"#, ": expected "),
         (#""top1": "#, #""top1": true, "x": "#, #"metadata "metrics" is "#),
         (#""prompts_sha256": ""#, #""prompts_sha256": "0"#, "adapter_model.safetensors holds other prompts"),
         (#""prompts_sha256""#, #""prompts_sha255""#, #"metadata "prompts_sha256" is missing, a SHA-256 expected."#),
@@ -165,7 +165,7 @@ import WeightFiles
         }
         #expect(pickled == "DIR/adapter: holds adapter_model.bin, but no \(tensors). Save the adapter as safetensors.")
         #expect(try words { try DurableFile.write("[]", to: $0.appendingPath("adapter_config.json")) }
-            == "DIR/adapter: adapter_config.json holds a list, an object is needed.")
+            == "DIR/adapter: adapter_config.json holds a list, but an object is needed.")
         for value in [Float.nan, .infinity] {
             let words = try words { folder in
                 var parts = try FileParts(folder.appendingPath(tensors))

@@ -38,7 +38,7 @@ import WeightFiles
         #expect(file.header.template == "a photo of a {}." && file.header.classNames == [] && !file.header.namesBackbone)
         #expect(file.header.metrics["epoch"] == 9)
         #expect(file.notes == ["""
-            a ViFi-CLIP checkpoint, which names no frames, normalization or template: the reference's are taken (32 frames, \
+            a ViFi-CLIP checkpoint, which names no frames, normalization or template: the reference's are assumed (32 frames, \
             imagenet, "a photo of a {}."); it was trained on 5 classes, whose names it does not hold
             """])
     }

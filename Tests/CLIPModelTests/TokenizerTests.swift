@@ -108,7 +108,7 @@ struct BPETokenizerTests {
         let long = String(repeating: "word ", count: 12)
         #expect(
             error.map { "\($0)" } == """
-                4 class names cannot be used; 10 tokens fit, with the prompt and the start and end tokens:
+                4 class names cannot be used; at most 10 tokens fit, including the prompt and the start and end tokens:
                   class 1 "\(long)…" is far too long
                   class 2 " \\u{9}" is empty
                   class 3 "abcdef" makes 11 tokens

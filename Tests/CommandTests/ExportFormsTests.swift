@@ -122,7 +122,7 @@ import WeightFiles
             let arguments = command + ["--backbone", "other.safetensors"]
             let refused = try program.run(arguments)
             #expect(refused.status == 65)
-            let digests = "(\(model.backbone.digest.prefix(12))…), this one is \(other.digest.prefix(12))…"
+            let digests = "(\(model.backbone.digest.prefix(12))…), but this one is \(other.digest.prefix(12))…"
             #expect(refused.messages.contains("error: \(paths.prompts): the prompts were learned on backbone small \(digests)"))
             let taken = try program.run(arguments + ["--any-backbone"])
             #expect(taken.status == 0)

@@ -98,7 +98,7 @@ import Testing
             try program.folder.write(owner, to: "next/.lock-owner")
             let outcome = try program.run(["learn"] + Self.run + ["-o", "next"], environment: faults)
             #expect(outcome.status == status, "\(owner): \(outcome.messages)")
-            if status != 0 { #expect(outcome.messages.contains("\(owner), says next/.lock-owner, since this file system has no locks")) }
+            if status != 0 { #expect(outcome.messages.contains("\(owner), according to next/.lock-owner, because this file system has no locks")) }
             removeTree(path("next"))
         }
     }

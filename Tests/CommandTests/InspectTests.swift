@@ -30,7 +30,7 @@ import WeightFiles
         #expect(
             outcome.messages
                 == "vifi-prompt: warning: \(fixturePath("clip/clip-tiny.safetensors")): does not say which activation it was trained with: "
-                + "quick_gelu is taken, as in OpenAI's CLIP. Most models of open_clip need --activation gelu (all but those with "
+                + "quick_gelu is assumed, as in OpenAI's CLIP. Most models of open_clip need --activation gelu (all but those with "
                 + "\"quickgelu\" in their names).\n")
         let facts = facts(outcome.output)
         #expect(facts["kind"] == "backbone")
@@ -150,7 +150,7 @@ import WeightFiles
             #expect(outcome.status == 65)
             #expect(
                 outcome.messages.hasSuffix(
-                    "vifi-prompt: error: \(paths.prompts): prompts \"vision.0\" are [3, 48], the backbone needs [3, 64].\n"))
+                    "vifi-prompt: error: \(paths.prompts): prompts \"vision.0\" are [3, 48], but the backbone needs [3, 64].\n"))
         }
     }
 

@@ -65,7 +65,7 @@ import Testing
 
     @Test func severalLabelsAreRefusedByName() throws {
         for (list, words) in [
-            ("video0.mp4 0 2\n", "0 frames"), ("video0.mp4 1 2\nvideo1.mp4 3 4\n", "'video0.mp4' has 1 frame, it has 6"), ("video0.mp4 9999 2\n", "has 9999 frames, it has 6"),
+            ("video0.mp4 0 2\n", "0 frames"), ("video0.mp4 1 2\nvideo1.mp4 3 4\n", "'video0.mp4' has 1 frame, but it has 6"), ("video0.mp4 9999 2\n", "has 9999 frames, but it has 6"),
             ("video0.mp4 6 0\nvideo1.mp4 1\n", "columns"), ("video0.mp4 6 0 1\n", "more than two numbers"),
         ] {
             try program.folder.write(list, to: "multi.txt")
@@ -109,7 +109,7 @@ import Testing
             ["eval", "--zero-shot", "--val", "one.txt", "--labels", "one.csv", "--output", "a"] + model, ["data", "stats", "one.txt", "--labels", "one.csv"],
             ["data", "check", "one.txt", "--labels", "one.csv"], ["data", "split", "--train", "one.txt", "--labels", "one.csv", "--shots", "1", "--output", "s"],
             ["learn", "--train", "one.txt", "--labels", "one.csv", "--output", "b"] + model + training, ["predict", "video0.mp4", "--labels", "one.csv"] + model,
-        ] { #expect(try run(command).messages.contains("one class only"), "\(command)") }
+        ] { #expect(try run(command).messages.contains("only one class"), "\(command)") }
         for command in [
             ["eval", "--zero-shot", "--val", "two.txt", "--labels", "labels.csv", "--output", "c"] + model, ["data", "stats", "two.txt", "--labels", "labels.csv"],
             ["data", "check", "two.txt", "--labels", "labels.csv"],

@@ -25,7 +25,7 @@ import VideoData
         try write("val.txt", 5..<10)
         let refused = try learn("--train", "train.txt", "--val", "val.txt", "--output", "a")
         #expect(refused.status == 65)
-        #expect(refused.messages.contains("val.txt:1: 'video5.mp4' stands in train.txt:6, too. "), "\(refused.messages)")
+        #expect(refused.messages.contains("val.txt:1: 'video5.mp4' is also in train.txt:6. "), "\(refused.messages)")
         #expect(refused.messages.contains("--allow-shared-videos") && !fileExists(program.folder.path("a")))
         // A copy under another name, in another folder.
         try createDirectory(program.folder.path("copies"))
@@ -43,7 +43,7 @@ import VideoData
         try write("val.txt", 5..<10)
         let refused = try learn("--train", "train.txt", "--val", "val.txt", "--output", "a")
         #expect(refused.status == 65)
-        #expect(refused.messages.contains("val.txt:5: videos of turning are scored, and train.txt holds none to learn from."), "\(refused.messages)")
+        #expect(refused.messages.contains("val.txt:5: videos of turning are scored, but train.txt holds none to learn from."), "\(refused.messages)")
         #expect(try learn("--train", "train.txt", "--val", "val.txt", "--allow-untrained-classes", "--output", "a").status == 0)
         // The other way round it is a warning.
         try write("few.txt", 5..<8)
@@ -54,7 +54,7 @@ import VideoData
     @Test func aDrawHoldsAVideoOnce() throws {
         try program.folder.write((0..<5).map { "video\($0).mp4 \($0)\nvideo\($0).mp4 \($0)\n" }.joined(), to: "train.txt")
         let refused = try learn("--train", "train.txt", "--shots", "2", "--output", "a")
-        #expect(refused.status == 65 && refused.messages.contains("train.txt:2: 'video0.mp4' stands in train.txt:1, too, so one video would fill two places"))
+        #expect(refused.status == 65 && refused.messages.contains("train.txt:2: 'video0.mp4' is also in train.txt:1, so one video could be drawn twice"))
         #expect(try learn("--train", "train.txt", "--shots", "2", "--allow-repeats", "--output", "a").status == 0)
         let split = ["data", "split", "--train", "train.txt", "--labels", "labels.csv", "--shots", "2"]
         #expect(try program.run(split).status == 65 && !fileExists(program.folder.path("split.json")))

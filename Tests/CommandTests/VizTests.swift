@@ -167,9 +167,9 @@ import VideoData
         #expect(outcome.status == 0 && outcome.output.contains("| 1.0000      | 1.0000       | 1.0000    |"), "\(outcome.output)")
         let refused = try program.run(common + ["--perplexity", "5", "-o", "none"])
         #expect(refused.status == 64 && !exists("none"))
-        #expect(refused.messages.contains("of 5 points it must be from 1 to 4"))
+        #expect(refused.messages.contains("for 5 points it must be between 1 and 4"))
         try write("videos/val.txt", "0.mp4 0\n1.mp4 0\n")
-        #expect(try program.run(common).messages.contains("t-SNE of 2 points says nothing; it takes at least 4."))
+        #expect(try program.run(common).messages.contains("t-SNE needs at least 4 points, but there are only 2."))
     }
 
     // MARK: confusion, curves, classes

@@ -160,7 +160,7 @@ private func kept(_ high: [[Int]], _ low: [[Int]], _ k: Int) -> Double {
         #expect(try TSNE.layOut(points, configuration { $0.perplexity = 19 }, pool: pool).positions.values.allSatisfy(\.isFinite))
         #expect(
             EmbeddingError.perplexity(50, count: 20).description
-                == "a perplexity of 50.0 is about so many neighbors of each point: of 20 points it must be from 1 to 19, and up to a third of that makes sense.")
+                == "the perplexity is 50.0, but for 20 points it must be between 1 and 19, and at most a third of that is recommended.")
     }
 }
 

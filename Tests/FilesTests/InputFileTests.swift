@@ -130,12 +130,12 @@ import Testing
 
     @Test(arguments: [
         (FileError.Problem.missing, "no such file. Check the path.", Files.ExitStatus.missingInput),
-        (.notRegular(kind: "a FIFO"), "is a FIFO, a regular file is needed.", .badData),
-        (.tooLarge(byteCount: 9, limit: 5), "9 bytes, at most 5 are read. Is it the right file?", .badData),
+        (.notRegular(kind: "a FIFO"), "is a FIFO, but a regular file is needed.", .badData),
+        (.tooLarge(byteCount: 9, limit: 5), "is too large: 9 bytes, and at most 5 are read. Is it the right file?", .badData),
         (.truncated(offset: 8, needed: 4, byteCount: 10),
-            "4 bytes needed at offset 8, the file has 10. It is cut off or still being written; copy or download it again.", .badData),
-        (.noSpace(neededBytes: 100, freeBytes: 10), "100 bytes needed, 10 free. Free some space or write elsewhere.", .inputOutput),
-        (.locked, "another vifi-prompt is using it. Wait for it or choose another --output.", .inputOutput),
+            "4 bytes are needed at offset 8, but the file has only 10. It is truncated or still being written; copy or download it again.", .badData),
+        (.noSpace(neededBytes: 100, freeBytes: 10), "100 bytes are needed, but only 10 are free. Free some space or write elsewhere.", .inputOutput),
+        (.locked, "another vifi-prompt is using it. Wait for it to finish, or choose another --output.", .inputOutput),
     ])
     func messages(problem: FileError.Problem, words: String, exitStatus: Files.ExitStatus) {
         let error = FileError(path: "runs/a\u{1B}[2J", problem: problem)

@@ -102,8 +102,8 @@ import VideoData
         let list = try read("a 0\nb 2\na 0\na 0\nb 3\n")
         #expect(
             list.warnings.map { $0.description.split(separator: "/").last.map(String.init) } == [
-                "list.txt:3: 'a' is listed before, and 1 more such lines.",
-                "list.txt:5: 'b' is listed before with another label.",
+                "list.txt:3: 'a' is listed again, and 1 more such lines.",
+                "list.txt:5: 'b' is listed again with another label.",
             ])
         #expect(list.clips.count == 5)
     }

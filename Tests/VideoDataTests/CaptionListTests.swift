@@ -126,7 +126,7 @@ import VideoData
         let both = try published("data.json", "test.csv", "MSRVTT_train.7k.csv", "MSRVTT_train.9k.csv")
         #expect(both.parts.map(\.name) == ["train.7k", "train.9k", "test"])
         let error = #expect(throws: DatasetError.self) { try both.refuseSharedVideos(root: nil) }
-        #expect(error?.description.contains("'video4.mp4' stands in ") == true)
+        #expect(error?.description.contains("'video4.mp4' is also in ") == true)
         #expect(rows(try published("test.csv"), "test")?.count == 2)
     }
 

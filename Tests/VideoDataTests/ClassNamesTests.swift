@@ -53,7 +53,7 @@ import VideoData
         #expect(
             classes.warnings.map { $0.description.split(separator: "/").last.map(String.init) } == [
                 "labels.csv:3: the id differs from the row; classes are numbered by row, from 0.",
-                "labels.csv: classes 0 and 2 are both called 'a'; by their text they cannot be told apart.",
+                "labels.csv: classes 0 and 2 are both called 'a'; CLIP cannot tell them apart.",
             ])
         #expect(classes.index(of: "a") == 0 && classes.index(of: "b") == 1 && classes.index(of: "c") == nil)
     }

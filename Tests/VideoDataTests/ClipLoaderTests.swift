@@ -214,11 +214,11 @@ private final class FakeVideos: VideoReading {
         #expect(loader.badVideos.all.count == 3)
         #expect(
             found.map { DatasetError(path: "list.txt", problem: $0.problem).description } == """
-                list.txt: 3 of 28 videos cannot be read, more than the 2 that a run goes on without:
+                list.txt: 3 of 28 videos cannot be read, more than the 2 that a run tolerates:
                   /videos/5/bad1: broken
                   /videos/5/bad2: broken
                   /videos/5/bad3: broken
-                `vifi-prompt data check LIST --write-good NEW` names all and writes a list without them.
+                `vifi-prompt data check LIST --write-good NEW` names all of them and writes a list without them.
                 """)
     }
 

@@ -197,7 +197,7 @@ import VideoData
         ("train", #"[{"id":"../1","template":"Approaching [something] with your camera"}]"#, .leavesRoot("../1.webm")),
         ("train", #"[{"template":"Approaching [something] with your camera"}]"#, .notJSON(reason: "entry 1 has no \"id\"")),
         ("train", #"[{"id":"1","template":7}]"#, .notJSON(reason: "1.template is of another kind")),
-        ("train", #"[{"id":"1","template":"Appro"#, .notJSON(reason: "it is cut off or damaged")),
+        ("train", #"[{"id":"1","template":"Appro"#, .notJSON(reason: "it is truncated or damaged")),
         ("labels", #"{"a":"0","b":"2"}"#, .labelOutOfRange(label: 2, classCount: 2)),
         ("labels", #"{"a":"0","b":"-1"}"#, .labelOutOfRange(label: -1, classCount: 2)),
         ("labels", #"{"a":"0","b":"0"}"#, .labelOutOfRange(label: 0, classCount: 2)),

@@ -41,7 +41,7 @@ import VideoData
         #expect(link(folder.path("w/b.mp4"), folder.path("w/hard.mp4")) == 0)
         let train = try list("train.txt", "w/c.mp4 0\nw/a.mp4 0\nw/b.mp4 0\n")
         #expect(shared(train, try list("v1.txt", "w/c.mp4 0\n")) == """
-            v1.txt:1: 'w/c.mp4' stands in train.txt:1, too. What is learned from says nothing about accuracy. Remove it from one of the \
+            v1.txt:1: 'w/c.mp4' is also in train.txt:1. Accuracy on videos that were learned from means nothing. Remove it from one of the \
             lists, or allow it with --allow-shared-videos.
             """)
         #expect(shared(train, try list("v2.txt", "w//c.mp4 0\n"))?.contains("is the same file as 'w/c.mp4' of train.txt:1") == true)
@@ -80,7 +80,7 @@ import VideoData
         let classes = ClassNames(["walk", "jump", "sit"])
         let checks = ListChecks(train: try list("t.txt", "a 0\nb 1\n"), validation: try list("v.txt", "c 0\nd 2\ne 2\n"))
         #expect(message { try checks.refuseUntrainedClasses(classes) } == """
-            v.txt:2: videos of sit are scored, and t.txt holds none to learn from. Add some, remove the class from the validation list, or \
+            v.txt:2: videos of sit are scored, but t.txt holds none to learn from. Add some, remove the class from the validation list, or \
             allow it with --allow-untrained-classes.
             """)
         #expect(checks.warnings(classes).map(\.description) == ["\(folder.path)/v.txt: holds no clips of jump; they are learned and not tested."])
@@ -95,7 +95,7 @@ import VideoData
         try video("copy.mp4", Array("a.mp4".utf8))
         let twice = try list("twice.txt", "a.mp4 0\nb.mp4 0\na.mp4 0\n")
         #expect(message { try twice.refuseRepeatedDraws() } == """
-            twice.txt:3: 'a.mp4' stands in twice.txt:1, too, so one video would fill two places of a draw. Remove one of them, or allow it \
+            twice.txt:3: 'a.mp4' is also in twice.txt:1, so one video could be drawn twice. Remove one of them, or allow it \
             with --allow-repeats.
             """)
         let copied = try list("copied.txt", "a.mp4 0\nb.mp4 0\ncopy.mp4 1\n")
@@ -116,7 +116,7 @@ import VideoData
         let classes = try ClassNames.read(try folder.write("id,name\n0,Walk\n1,walk\n2,jump\n3,walk\n", to: "l.csv"))
         #expect(
             classes.warnings.map { $0.description.replacing(folder.path + "/", with: "") } == [
-                "l.csv: classes 1 and 3 are both called 'walk'; by their text they cannot be told apart.",
+                "l.csv: classes 1 and 3 are both called 'walk'; CLIP cannot tell them apart.",
                 "l.csv: 'Walk' and 'walk' differ in upper and lower case only; to CLIP they are one name.",
             ])
         for name in ["videos/Walk/a.mp4", "videos/walk/b.mp4"] { try video(name, [1]) }

@@ -64,7 +64,7 @@ import VideoData
         #expect(parts.flatMap(\.times).count == expected.count)
         // The last picture of all has no stamp of its own; nothing is missing or damaged.
         let warnings = parts.last?.warnings ?? ["none"]
-        #expect(warnings == ["1 frames without a time; each is taken to begin 40 ms after the one before"])
+        #expect(warnings == ["1 frames have no time; each is assumed to begin 40 ms after the one before"])
     }
 }
 

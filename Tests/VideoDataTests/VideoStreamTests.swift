@@ -161,7 +161,7 @@ import VideoData
         let bytes = try InputFile.contents(of: path, limit: 1 << 24)
         #expect(
             problem(try folder.write(Array(bytes.prefix(bytes.count / 2)), to: "half.mp4"))
-                == "half.mp4: ends too early, after \(bytes.count / 2) bytes: an incomplete download or copy. Fetch it again.")
+                == "half.mp4: ends too early, after \(bytes.count / 2) bytes. The download or copy is incomplete; fetch it again.")
         #expect(problem(folder.path) != "")
     }
 }

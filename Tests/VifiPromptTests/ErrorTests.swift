@@ -55,10 +55,10 @@ import VifiPrompt
             return error.description
         }
         #expect(
-            try refusal(of: nil) == "no class names. Pass classNames, or prompts whose file names its classes.")
+            try refusal(of: nil) == "there are no class names. Pass classNames, or prompts whose file names its classes.")
         #expect(try refusal(of: []).hasPrefix("no class names."))
-        #expect(try refusal(of: ["a"], frames: 0) == "frameCount is 0; 1 to 4096 make sense.")
-        #expect(try refusal(of: ["a"], threads: -1) == "threadCount is -1; 1 to 1024 make sense.")
+        #expect(try refusal(of: ["a"], frames: 0) == "frameCount is 0; it must be between 1 and 4096.")
+        #expect(try refusal(of: ["a"], threads: -1) == "threadCount is -1; it must be between 1 and 1024.")
         #expect(try refusal(of: ["a"], template: "no place").contains("template"))
         #expect(try refusal(of: ["fits", String(repeating: "long ", count: 20)]).contains("class 1"))
     }
@@ -75,7 +75,7 @@ import VifiPrompt
         let classifier = try VideoClassifier(backbone: LoadedBackbone(path: world.backbonePath), classNames: ["a"])
         #expect(
             try error { _ = try classifier.classify(frames: []) }.description
-                == "no frames to classify. Pass at least one.")
+                == "there are no frames to classify. Pass at least one.")
         let frames = try [(8, 8), (8, 6)].map { width, height in
             try RGBFrame(width: width, height: height, pixels: [UInt8](repeating: 9, count: width * height * 3))
         }

@@ -71,12 +71,12 @@ import VifiPrompt
         for (window, stride) in lengths {
             #expect(
                 words { () throws(VifiPromptError) in _ = try classifier.timeline(of: video, window: window, stride: stride) }
-                    == "window and stride are at least 0.001 seconds or 1 frame, and both seconds or both frames.")
+                    == "window and stride must be at least 0.001 seconds or 1 frame, and both in seconds or both in frames.")
         }
-        #expect(words { () throws(VifiPromptError) in _ = try VideoClassifier.classify(video: video, with: []) } == "no classifiers. Pass at least one.")
+        #expect(words { () throws(VifiPromptError) in _ = try VideoClassifier.classify(video: video, with: []) } == "there are no classifiers. Pass at least one.")
         #expect(
             words { () throws(VifiPromptError) in _ = try VideoClassifier.classify(video: video, with: [classifier, classifier]) }
-                == "the same classifier twice. Each one answers once.")
+                == "the same classifier is given twice. Pass each one once.")
         #expect(
             words { () throws(VifiPromptError) in _ = try classifier.timeline(of: video, window: .frames(2), onProgress: { _ in false }) }
                 == "stopped on request.")

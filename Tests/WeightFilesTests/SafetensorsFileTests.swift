@@ -134,15 +134,15 @@ import WeightFiles
                 == "\(path): has no tensor \"logit_scale\". Is it a checkpoint of this model?")
         #expect(
             message { _ = try file.floats(named: "visual.proj", shape: [2, 2]) }
-                == "\(path): tensor \"visual.proj\" is [2, 1], [2, 2] is needed. Choose a matching checkpoint.")
+                == "\(path): tensor \"visual.proj\" is [2, 1], but [2, 2] is needed. Choose a matching checkpoint.")
         #expect(
             message { _ = try file.floats(named: "b\u{1B}[2J") }
-                == "\(path): tensor \"b\\u{1b}[2J\" holds F8_E4M3, F32, F16, BF16 or F64 is needed.")
+                == "\(path): tensor \"b\\u{1b}[2J\" holds F8_E4M3, but F32, F16, BF16 or F64 is needed.")
         #expect(
             message { _ = try file.integers(named: "visual.proj") }
-                == "\(path): tensor \"visual.proj\" holds F32, an integer type is needed.")
+                == "\(path): tensor \"visual.proj\" holds F32, but an integer type is needed.")
         #expect(
             message { _ = try open("{\(tensorEntry("a", "F32", "[600]", 0, 24))}", data: [UInt8](repeating: 0, count: 24)) }
-                == "\(path): tensor \"a\": 24 bytes stored, 2400 declared. The file is damaged; download it again.")
+                == "\(path): tensor \"a\": 24 bytes are stored, but 2400 are declared. The file is damaged; download it again.")
     }
 }

@@ -90,7 +90,7 @@ import WeightFiles
         let words = WeightFileError(path: "x.pt", problem: .pickle(entry: "data.pkl", offset: 1, fault: .alarm("os.system"))).description
         #expect(words == """
             x.pt: data.pkl, byte 1: the pickle names os.system, which would run programs on a machine that loads the file with Python. \
-            Nothing was run here. Do not load it anywhere; take the model from its publisher, best as safetensors.
+            Nothing was run here. Do not load it anywhere; take the model from its publisher, preferably as safetensors.
             """)
     }
 

@@ -10,7 +10,7 @@ package enum AttentionMapKind: Sendable, Equatable {
 
 /// Where the vision tower looks in each frame of a video. Prompts are left out.
 package struct AttentionMaps: Sendable {
-    /// The video's, one a class.
+    /// The video's, one per class.
     package let logits: [Float]
     /// The class that the maps are about.
     package let label: Int
@@ -36,7 +36,7 @@ extension CLIPClassifier {
     ///   - clip: `[frames, 3 × side × side]`, normalized pixels.
     ///   - label: nil for the class with the largest logit.
     ///   - firstBlock: in `0 ..< blockCount`.
-    /// - Throws: `ModelError` where the logits are no numbers.
+    /// - Throws: `ModelError` where the logits are not numbers.
     package func attention(
         in clip: Matrix, of kind: AttentionMapKind, label: Int? = nil, from firstBlock: Int
     ) throws(ModelError) -> AttentionMaps {

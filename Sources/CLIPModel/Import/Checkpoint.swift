@@ -52,9 +52,9 @@ package struct Checkpoint: Sendable {
     package let description: BackboneDescription
     /// Whether this program wrote it as a backbone.
     package let isOwn: Bool
-    /// Tensors that are no part of the backbone, by what they are: "optimizer" and their names.
+    /// Tensors that are not part of the backbone, by what they are: "optimizer" and their names.
     package let ignored: [IgnoredTensors]
-    /// Learned prompts inside, which are no part of the backbone either.
+    /// Learned prompts inside, which are not part of the backbone either.
     package let promptNames: [String]
     package let warnings: [CheckpointWarning]
     /// Whether the numbers of heads are told, not taken from what is known of models of its width.
@@ -115,7 +115,7 @@ package struct Checkpoint: Sendable {
             try shapes.check(against: architecture)
         } catch {
             let renamed = error.renamed(mapping.sourceName)
-            // What is missing may be there as something that is no tensor.
+            // What is missing may be there as something that is not a tensor.
             guard case .missingTensor(let name) = renamed else { throw renamed }
             throw try mapping.missingTensor(name)
         }
@@ -192,24 +192,24 @@ package enum CheckpointWarning: Sendable, Equatable, CustomStringConvertible {
     case otherActivation(said: Activation, used: Activation)
     case guessedHeads(tower: String, width: Int, headCount: Int)
     case otherHeads(said: CheckpointShapes.HeadCounts, used: HeadCounts)
-    /// A sentence about what a folder asks for and is done otherwise here.
+    /// A sentence about something that a folder asks for and that is done differently here.
     case doneOtherwise(String)
 
     package var description: String {
         switch self {
         case .ofSource(let sentence): sentence
         case .guessedActivation:
-            "does not say which activation it was trained with: \(Activation.quickGELU.rawValue) is taken, as in OpenAI's CLIP. "
+            "does not say which activation it was trained with: \(Activation.quickGELU.rawValue) is assumed, as in OpenAI's CLIP. "
                 + "Most models of open_clip need --activation gelu (all but those with \"quickgelu\" in their names)."
         case .otherActivation(let said, let used):
-            "says that its activation is \(said.rawValue); --activation \(used.rawValue) goes over it."
+            "says that its activation is \(said.rawValue); --activation \(used.rawValue) overrides it."
         case .otherHeads(let said, let used):
             "says that its heads are \(said.vision.map { "\($0)" } ?? "unknown") and \(said.text.map { "\($0)" } ?? "unknown"); "
-                + "--heads \(used.vision),\(used.text) goes over it."
+                + "--heads \(used.vision),\(used.text) overrides it."
         case .doneOtherwise(let sentence): sentence
         case .guessedHeads(let tower, let width, let headCount):
-            "does not say how many heads its \(tower) tower has: for its width of \(width), \(headCount) are taken, as in open_clip's "
-                + "models of this width. A folder with its open_clip_config.json or config.json says it, or `bridge --import --heads`."
+            "does not say how many heads its \(tower) tower has: for its width of \(width), \(headCount) are assumed, as in open_clip's "
+                + "models of this width. A folder with its open_clip_config.json or config.json states it, or pass `bridge --import --heads`."
         }
     }
 }

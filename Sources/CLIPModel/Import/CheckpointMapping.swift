@@ -133,7 +133,7 @@ struct CheckpointMapping {
         buffers.append(stored)
     }
 
-    /// What is missing, or what has its name and is no tensor that can be read.
+    /// What is missing, or what has its name and is not a tensor that can be read.
     func missingTensor(_ name: String) throws -> ModelError {
         do throws(WeightFileError) {
             _ = try source.description(of: names.stored(name))

@@ -64,7 +64,7 @@ private func transpose(_ values: [Float], rows: Int, columns: Int, into destinat
 extension Checkpoint {
     /// What the program needs beside weights that it copies: threads' stacks and the like.
     static let workingByteCount = 64 << 20
-    /// What it needs besides to compute with them: a buffer of OpenBLAS, which waits for ever where it gets none.
+    /// What it needs besides to compute with them: a buffer of OpenBLAS, which waits forever where it gets none.
     static let computingByteCount = workingByteCount + (128 << 20)
 
     /// Tensors with their names, in the order of names: that of a backbone's digest.
@@ -111,7 +111,7 @@ extension Checkpoint {
         guard count == 0 else { throw .inFile(path: path, .nonFinite(name: tensor.origin.names[0], count: count)) }
     }
 
-    /// Reads every weight. All processors read; one of them computes the digest of what is there already.
+    /// Reads every weight. All processors read; one of them computes the digest of what has been read.
     ///
     /// - Throws: `ModelError` or `WeightFileError` naming the tensor; values that are NaN or infinite are refused.
     package func backbone() throws -> Backbone {

@@ -170,13 +170,13 @@ package enum ForeignBackbone: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .digest(let expected, let name, let actual):
             "the prompts were learned on backbone \(ModelError.excerpt(name)) "
-                + "(\(ModelError.excerpt(String(expected.prefix(12))))…), this one is \(actual.prefix(12))…"
+                + "(\(ModelError.excerpt(String(expected.prefix(12))))…), but this one is \(actual.prefix(12))…"
         case .weights(let tensor, let actual):
             "the prompts were learned on the backbone in their own file, whose \"\(ModelError.excerpt(tensor))\" is not "
                 + "that of this one (\(actual.prefix(12))…)"
         case .heads(let expected, let actual):
             "the prompts were learned on these weights with \(expected.vision) heads in the image tower and \(expected.text) in the "
-                + "text tower, here the backbone is read with \(actual.vision) and \(actual.text) (a bare file does not say how many; "
+                + "text tower, but here the backbone is read with \(actual.vision) and \(actual.text) (a bare file does not say how many; "
                 + "`vifi-prompt bridge --import FILE --heads \(expected.vision),\(expected.text)` records them)"
         case .unnamed(let actual):
             "the prompts name no backbone; whether they were learned on this one (\(actual.prefix(12))…) is unknown"
@@ -184,7 +184,7 @@ package enum ForeignBackbone: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// For those who asked for it.
-    package var warning: String { description + ". They are used even so, as asked for: accuracies may be far from those measured." }
+    package var warning: String { description + ". They are used as requested, but accuracies may be far from those measured." }
 }
 
 // MARK: - Tensors

@@ -42,9 +42,9 @@ package enum PromptProblem: Sendable, Equatable {
         case .pickledAdapter:
             "holds adapter_model.bin, but no adapter_model.safetensors. Save the adapter as safetensors."
         case .adapterType(let type):
-            "adapter_config.json: peft_type is \(type.map { "\"\(ModelError.excerpt($0))\"" } ?? "missing"), only "
-                + "\"\(PromptAdapter.type)\" is read. Other adapters change weights or enter elsewhere."
-        case .notAnObject(let kind): "adapter_config.json holds \(kind), an object is needed."
+            "adapter_config.json: peft_type is \(type.map { "\"\(ModelError.excerpt($0))\"" } ?? "missing"), but only "
+                + "\"\(PromptAdapter.type)\" is supported. Other adapters change weights or act elsewhere."
+        case .notAnObject(let kind): "adapter_config.json holds \(kind), but an object is needed."
         case .adapterDigest(let expected, let actual):
             "adapter_model.safetensors holds other prompts (\(actual.prefix(12))…) than adapter_config.json was written "
                 + "with (\(ModelError.excerpt(String(expected.prefix(12))))…). The folder mixes two adapters; copy it again."
@@ -55,9 +55,9 @@ package enum PromptProblem: Sendable, Equatable {
             "this checkpoint holds no prompts under ViFi-CLIP's names: neither \"prompt_learner.ctx\" nor "
                 + "\"image_encoder.VPT\". `vifi-prompt inspect` lists what it holds."
         case .missingLayer(let name):
-            "prompts \"\(ModelError.excerpt(name))\" are missing, deeper layers have some. The file is incomplete."
+            "prompts \"\(ModelError.excerpt(name))\" are missing, although deeper layers have some. The file is incomplete."
         case .headerDiffers(let key, let header, let found):
-            "the header says \"\(key)\" \(header), the tensors say \(found). The file contradicts itself; export it again."
+            "the header gives \"\(key)\" as \(header), but the tensors give \(found). The file contradicts itself; export it again."
         case .foreignBackbone(let foreign):
             foreign.description + ". Use the backbone they belong to (--backbone), or pass --any-backbone to try them on this one."
         case .backboneNotFound:
@@ -67,7 +67,7 @@ package enum PromptProblem: Sendable, Equatable {
             "these prompts are for the vision tower alone. ViFi-CLIP always has prompts for the text tower and would "
                 + "fill them with random numbers. Use --to vifi-prompt, peft or npz."
         case .lateLayers(let tower, let layers):
-            "the \(tower) prompts are in layers \(layers). ViFi-CLIP's begin at layer 0: it has no name for these, and would put "
+            "the \(tower) prompts are in layers \(layers). ViFi-CLIP's begin at layer 0: it has no names for these, and would put "
                 + "random prompts below them. Use --to vifi-prompt, peft or npz."
         }
     }

@@ -61,7 +61,7 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     }
 }
 
-/// The prompt tokens of both towers, one element a layer: values, gradients or moments.
+/// The prompt tokens of both towers, one element per layer: values, gradients or moments.
 package struct PromptSet<Element: Readable>: Sendable {
     /// `[visionTokens, vision width]` for each layer from `visionStart` on.
     package var vision: [Element]

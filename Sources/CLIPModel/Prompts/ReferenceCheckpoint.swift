@@ -152,7 +152,7 @@ package enum ReferenceCheckpoint {
     private static func notes(classCount: Int?) -> [String] {
         let classes = classCount.map { "; it was trained on \($0) classes, whose names it does not hold" } ?? ""
         return [
-            "a ViFi-CLIP checkpoint, which names no frames, normalization or template: the reference's are taken "
+            "a ViFi-CLIP checkpoint, which names no frames, normalization or template: the reference's are assumed "
                 + "(\(PromptHeader.referenceFrameCount) frames, imagenet, \"\(PromptHeader.referenceTemplate)\")\(classes)"
         ]
     }

@@ -2,7 +2,7 @@ import Files
 
 /// Prompts that are named by the run that learned them.
 enum RunPrompts {
-    /// The prompt file of a run's folder: the best, else the last ones; nil where `path` is no folder of a run.
+    /// The prompt file of a run's folder: the best, else the last ones; nil where `path` is not a folder of a run.
     ///
     /// - Throws: `FileError` where the folder gathers several runs.
     static func file(in path: String) throws(FileError) -> String? {

@@ -14,7 +14,7 @@ struct BPEVocabulary: Sendable {
 
     /// The id of each byte inside a word; at its end 256 more.
     let idOfByte: [Int]
-    /// One merge a line, after a heading: the form of Hugging Face's `merges.txt`.
+    /// One merge per line, after a heading: the form of Hugging Face's `merges.txt`.
     let mergesText: String
     /// The id that two neighbors become; smaller ones merge first.
     private let mergedIDs: [UInt64: Int32]
@@ -22,7 +22,7 @@ struct BPEVocabulary: Sendable {
     var startToken: Int { 512 + mergedIDs.count }
     var endToken: Int { startToken + 1 }
 
-    /// SHA-256 over the merges, one a line: the same for every form of file.
+    /// SHA-256 over the merges, one per line: the same for every form of file.
     var digest: String { Digest.of(String(mergesText.drop { $0 != "\n" })) }
 
     /// Reads CLIP's own file, packed or not, or Hugging Face's `merges.txt` or `tokenizer.json`. The ids that these two (or

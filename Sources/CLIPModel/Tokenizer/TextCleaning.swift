@@ -24,7 +24,7 @@ private func repaired(_ text: String) -> String {
 
 private func repaired(line: String, holdsMarkup: Bool) -> String {
     var result = line
-    // References nest (`&amp;amp;`); text with more levels than this is no label.
+    // References nest (`&amp;amp;`); text with more levels than this is not a label.
     for _ in 0..<8 {
         let unescaped = holdsMarkup ? result : unescapedHTML(withCapitalReferences(result))
         var view = String.UnicodeScalarView()

@@ -69,7 +69,7 @@ package enum TokenizerError: ReportableError, Equatable {
         case .file(let error): error.description
         case .vocabulary(let path, let fault): "\(path.escapedForDisplay): \(fault.words)"
         case .template(let text):
-            "template \"\(text.shortenedForDisplay)\" needs {} once, where the class name goes, "
+            "template \"\(text.shortenedForDisplay)\" must contain {} exactly once, where the class name goes, "
                 + "as in \"a photo of a {}.\"."
         case .classNames(let faults, let contextLength):
             Self.words(for: faults, contextLength: contextLength)
@@ -86,10 +86,10 @@ package enum TokenizerError: ReportableError, Equatable {
         func has(_ isMeant: (ClassNameFault.Problem) -> Bool) -> Bool { faults.contains { isMeant($0.problem) } }
         let hasLong = has { if case .tooLong = $0 { true } else { false } }
         let heading = "\(faults.count) class name\(faults.count == 1 ? "" : "s") cannot be used"
-            + (hasLong ? "; \(contextLength) tokens fit, with the prompt and the start and end tokens:" : ":")
+            + (hasLong ? "; at most \(contextLength) tokens fit, including the prompt and the start and end tokens:" : ":")
         var remedies = hasLong ? ["Shorten the names, or use fewer prompt tokens."] : []
         if has({ $0 == .holdsSpecialToken }) {
-            remedies.append("Take <|startoftext|> and <|endoftext|> out of the names: CLIP's texts begin and end with these.")
+            remedies.append("Remove <|startoftext|> and <|endoftext|> from the names: they mark where CLIP's texts begin and end.")
         }
         if remedies.isEmpty { remedies = ["Give every class a name of at least one visible character."] }
         return ([heading, lines(faults, noun: "class")] + remedies).joined(separator: "\n")
@@ -100,7 +100,7 @@ package enum TokenizerError: ReportableError, Equatable {
             let problem =
                 switch fault.problem {
                 case .empty: "is empty"
-                case .tooLong(let count?): "makes \(count) tokens"
+                case .tooLong(let count?): "takes \(count) tokens"
                 case .tooLong(nil): "is far too long"
                 case .holdsSpecialToken: "spells a start or end token"
                 }
@@ -116,23 +116,23 @@ extension TokenizerError.VocabularyFault {
         let again = "Fetch it again with 'make vocabulary'."
         return switch self {
         case .unknownForm:
-            "is no vocabulary of CLIP: bpe_simple_vocab_16e6.txt.gz (fetch it with 'make vocabulary'), merges.txt or tokenizer.json."
+            "is not a vocabulary of CLIP: bpe_simple_vocab_16e6.txt.gz (fetch it with 'make vocabulary'), merges.txt or tokenizer.json."
         case .notJSON: "is not the JSON of a tokenizer. Download it again."
         case .otherTokenizer: "is the tokenizer of another kind of model; CLIP's is BPE with \"</w>\" at the end of words."
         case .otherID(let symbol, let found, let expected?):
-            "\"\(symbol.shortenedForDisplay)\" has the id \(found), its merges make it \(expected). They do not belong together."
+            "\"\(symbol.shortenedForDisplay)\" has the id \(found), but its merges give it \(expected). They do not belong together."
         case .otherID(let symbol, _, nil):
-            "\"\(symbol.shortenedForDisplay)\" is made by none of the merges. They do not belong together."
-        case .otherSize(let found, let expected): "names \(found) symbols, the merges make \(expected). They do not belong together."
-        case .damaged: "is cut off or damaged. \(again)"
+            "\"\(symbol.shortenedForDisplay)\" is not made by any of the merges. They do not belong together."
+        case .otherSize(let found, let expected): "names \(found) symbols, but the merges make \(expected). They do not belong together."
+        case .damaged: "is truncated or damaged. \(again)"
         case .tooLarge(let limit): "holds more than \(limit) bytes when unpacked; it is not CLIP's vocabulary. \(again)"
         case .notUTF8: "is not UTF-8 text. \(again)"
         case .lineTooLong(let line, let limit): "line \(line): longer than \(limit) bytes. \(again)"
-        case .tooFewMerges(let found, let needed): "\(found) merges found, \(needed) needed. \(again)"
-        case .fieldCount(let line, let found): "line \(line): \(found) symbols, 2 needed. \(again)"
+        case .tooFewMerges(let found, let needed): "\(found) merges were found, but \(needed) are needed. \(again)"
+        case .fieldCount(let line, let found): "line \(line): \(found) symbols, but 2 are needed. \(again)"
         case .unknownSymbol(let line, let symbol):
             "line \(line): \"\(symbol.shortenedForDisplay)\" is not made by an earlier line. \(again)"
-        case .duplicateMerge(let line): "line \(line): makes a symbol that is there already. \(again)"
+        case .duplicateMerge(let line): "line \(line): makes a symbol that already exists. \(again)"
         }
     }
 }

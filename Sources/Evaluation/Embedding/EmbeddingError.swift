@@ -17,10 +17,10 @@ package enum EmbeddingError: ReportableError, Equatable {
     package var description: String {
         switch self {
         case .tooFewPoints(let count, let needed):
-            "t-SNE of \(count) points says nothing; it takes at least \(needed). Use a longer list."
+            "t-SNE needs at least \(needed) points, but there are only \(count). Use a longer list."
         case .perplexity(let perplexity, let count):
-            "a perplexity of \(perplexity) is about so many neighbors of each point: of \(count) points it must be from 1 to "
-                + "\(count - 1), and up to a third of that makes sense."
+            "the perplexity is \(perplexity), but for \(count) points it must be between 1 and "
+                + "\(count - 1), and at most a third of that is recommended."
         case .notNumbers(let row):
             "the embedding of video \(row + 1) holds NaN or infinite numbers. Use a sound backbone and prompt file."
         }

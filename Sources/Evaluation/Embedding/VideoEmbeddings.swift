@@ -15,7 +15,7 @@ package struct VideoEmbeddings: Sendable {
     /// - Parameters:
     ///   - loader: of test clips; of several views the first counts.
     ///   - report: called with the number of videos done so far.
-    /// - Throws: what the loader throws; `ModelError` where embeddings are no numbers.
+    /// - Throws: what the loader throws; `ModelError` where embeddings are not numbers.
     package init(of loader: ClipLoader, by classifier: CLIPClassifier, report: (Int) throws -> Void = { _ in }) throws {
         let stream = loader.clips()
         defer { stream.cancel() }

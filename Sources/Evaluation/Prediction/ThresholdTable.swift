@@ -78,7 +78,7 @@ package struct ThresholdTable: Sendable, Equatable {
     /// and keeps the second; nil where there is none.
     private static func threshold(above level: Float, upTo next: Float) -> Float? {
         guard level < next else { return nil }
-        // Numbers that are no probabilities have no places to try.
+        // Numbers that are not probabilities have no places to try.
         guard (0..<1).contains(level) else { return next }
         for places in leastPlaces...mostPlaces {
             let unit = pow(10, Double(places))

@@ -34,7 +34,7 @@ package struct RetrievalEvaluator {
     ///   - loader: of the list's `videos`. Videos that its policy skips leave with their captions.
     ///   - bestCount: candidates kept of each query.
     ///   - report: called with the stage and how many of it are done.
-    /// - Throws: what the loader or `report` throws; `ModelError` where vectors are no numbers.
+    /// - Throws: what the loader or `report` throws; `ModelError` where vectors are not numbers.
     package func outcome(
         of list: CaptionList, sequences: [[Int]], loader: ClipLoader, bestCount: Int = 10,
         report: (Stage, Int) throws -> Void = { _, _ in }

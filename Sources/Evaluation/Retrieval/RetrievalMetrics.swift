@@ -64,7 +64,7 @@ package struct RetrievalAnswer: Sendable, Equatable {
     package var best: [Candidate]
 
     /// - Parameters:
-    ///   - scores: one a candidate, finite.
+    ///   - scores: one per candidate, finite.
     ///   - right: positions of the right candidates; at least one.
     ///   - bestCount: how many of the best are kept.
     package init(scores: [Float], right: [Int], bestCount: Int) {

@@ -72,7 +72,7 @@ package struct CSVReader {
                 record.fields.append(try field())
             }
             skipLineEnd()
-            if record.fields != [""] { try body(record) }  // An empty line is no record.
+            if record.fields != [""] { try body(record) }  // An empty line is not a record.
         }
     }
 

@@ -19,7 +19,7 @@ package struct ClassFolders: Sendable {
     package let level: ClassLevel?
     /// Folders without a video; they give no class.
     package let emptyFolders: [String]
-    /// What is no video by its ending or no regular file; hidden files are not counted, nor lists and the like
+    /// What is not a video by its ending or not a regular file; hidden files are not counted, nor lists and the like
     /// beside the class folders.
     package let otherFiles: [String]
     /// Folders inside class folders that hold no videos.

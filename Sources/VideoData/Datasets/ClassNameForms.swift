@@ -3,7 +3,7 @@ import Foundation
 
 /// The forms besides `id,name` that class names are published in.
 extension ClassNames {
-    /// One name a line, the line's number from 0 being the label, as mmaction2's `label_map.txt`: names may hold commas and
+    /// One name per line, the line's number from 0 being the label, as mmaction2's `label_map.txt`: names may hold commas and
     /// slashes. Lines may carry their numbers (`0: walk`, `1 ApplyEyeMakeup` from 0 or 1 on, `walk,0`); these decide then.
     ///
     /// - Parameter text: the file's, without a byte order mark.

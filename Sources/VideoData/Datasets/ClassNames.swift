@@ -23,7 +23,7 @@ package struct ClassNames: Sendable, Equatable {
         Digest.of(names.map { "\($0.utf8.count):\($0)\n" }.joined())
     }
 
-    /// Reads class names: a table with the columns `id,name`, one name a line, or JSON.
+    /// Reads class names: a table with the columns `id,name`, one name per line, or JSON.
     ///
     /// Of the table further columns are passed over. The number of a class is its row, the id only says something to
     /// people. `ClassNameForms` tells of the other forms.

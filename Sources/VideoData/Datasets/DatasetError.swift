@@ -76,7 +76,7 @@ package struct DatasetError: ReportableError, Equatable {
         case tooManyBadVideos(first: [String], count: Int, total: Int, limit: Int)
     }
 
-    /// A video that stands in two places, with the other place.
+    /// A video that is in two places, with the other place.
     package struct SameVideo: Sendable, Equatable {
         let video: String
         let other: String
@@ -97,7 +97,7 @@ package struct DatasetError: ReportableError, Equatable {
             let place = otherList.escapedForDisplay + (otherLine.map { ":\($0)" } ?? "")
             let same = video.hasSameBytes(as: other) && isOneFile
             return "'\(video.escapedForDisplay)' "
-                + (same ? "stands in \(place), too" : "\(isOneFile ? "is the same file as" : "has the same bytes as") '\(other.escapedForDisplay)' of \(place)")
+                + (same ? "is also in \(place)" : "\(isOneFile ? "is the same file as" : "has the same bytes as") '\(other.escapedForDisplay)' of \(place)")
                 + (count > 1 ? "; \(isCutShort ? "more than " : "")\(count) such videos were found" : "")
         }
     }
@@ -144,26 +144,26 @@ package struct DatasetError: ReportableError, Equatable {
             "needs a path and a label, such as `walk/clip1.mp4 3`. "
                 + "Lists without labels, such as UCF-101's test lists, are brought into this form by `vifi-prompt data import`."
         case .threeColumns(let other):
-            "has three columns, path, number of frames and label; line \(other) has two. Columns mean the same in all lines: "
+            "has three columns, path, number of frames and label; line \(other) has two. All lines need the same columns: "
                 + "give every video its number of frames or none, and put paths that end in a number in double quotes."
         case .twoColumns(let other):
-            "has two columns, path and label; line \(other) has three, with a number of frames between them. Columns mean "
-                + "the same in all lines: give every video its number of frames or none."
+            "has two columns, path and label; line \(other) has three, with a number of frames between them. All lines need "
+                + "the same columns: give every video its number of frames or none."
         case .severalNumbers(let text):
-            "\(quoted(text)) ends in more than two numbers. Lists give one label to a video, `path label` or `path frames label`; "
-                + "lists with several labels to a video are not read. Put a path that ends in numbers in double quotes."
+            "\(quoted(text)) ends in more than two numbers. Lists give each video one label, `path label` or `path frames label`; "
+                + "lists with several labels per video are not supported. Put a path that ends in numbers in double quotes."
         case .noFramesStated(let path):
-            "says that \(quoted(path)) has 0 frames. A number between path and label counts frames; lists with several labels "
-                + "to a video are not read."
+            "says that \(quoted(path)) has 0 frames. A number between path and label counts frames; lists with several "
+                + "labels per video are not supported."
         case .otherFrameCount(let path, let stated, let found):
-            "says that \(quoted(path)) has \(counted(stated, "frame", "frames")), it has \(found). A number between path and label "
-                + "counts frames; lists with several labels to a video are not read. If the video is the right one, take the numbers out."
+            "says that \(quoted(path)) has \(counted(stated, "frame", "frames")), but it has \(found). A number between path and label "
+                + "counts frames; lists with several labels per video are not supported. If it is the right video, remove the numbers."
         case .namesAndNumbers:
             "has numbers and names for labels. Pass the class names with --labels, or write numbers alone."
         case .unclosedQuote:
             "opens a double quote and does not close it. Write a quote inside quotes twice."
         case .labelNotANumber(let text):
-            "the label is \(quoted(text)), a class number from 0 on is needed."
+            "the label is \(quoted(text)), but a class number from 0 on is needed."
         case .labelOutOfRange(let label, let classCount):
             label < 0 || classCount >= AnnotationList.labelLimit
                 ? "label \(label); labels are whole numbers from 0 on, and below \(classCount)."
@@ -174,7 +174,7 @@ package struct DatasetError: ReportableError, Equatable {
         case .absolutePath(let name):
             "\(quoted(name)) is an absolute path. Write paths relative to the list, or to --root."
         case .leavesRoot(let name):
-            "\(quoted(name)) climbs out of the data folder with `..`. Choose a --root that holds all videos."
+            "\(quoted(name)) leaves the data folder with `..`. Choose a --root that holds all videos."
         case .protocolName(let name):
             "\(quoted(name)) is an address, not a file. Download the video and list its file."
         case .noClips:
@@ -185,19 +185,19 @@ package struct DatasetError: ReportableError, Equatable {
             "\(count) of \(total) files are missing under \(root.escapedForDisplay):\n"
                 + Self.lines(first, of: count) + "Set --root to the folder that the paths start from, or remove the lines."
         case .videosNotFound(let first, let count, let total, let root):
-            "\(count) of \(total) videos are not under \(root.escapedForDisplay), neither as published nor by a name that can mean no other:\n"
+            "\(count) of \(total) videos were not found under \(root.escapedForDisplay), neither at their published paths nor under unique names:\n"
                 + Self.lines(first, of: count) + "Set --root to the folder that holds the videos, or leave them out with --skip-missing."
         case .videosUndecided(let first, let count, let total, let root):
-            "for \(count) of \(total) videos it cannot be told which file under \(root.escapedForDisplay) is meant:\n"
+            "for \(count) of \(total) videos it is unclear which file under \(root.escapedForDisplay) is meant:\n"
                 + Self.lines(first, of: count)
                 + "Lay them out as published, set --root to a folder that holds each video once, or leave them out with --skip-missing."
         case .linkLeavesRoot(let name, let target):
             "\(quoted(name)) is a link out of the data folder, to \(quoted(target)). "
                 + "Allow it with --follow-links if that is meant."
         case .header(let found):
-            "the first line is \(quoted(found.joined(separator: ","))), the header `id,name` is needed."
+            "the first line is \(quoted(found.joined(separator: ","))), but the header `id,name` is needed."
         case .fieldCount(let found, let expected):
-            "\(found) fields, the header has \(expected). Put names that hold commas in double quotes."
+            "there are \(found) fields, but the header has \(expected). Put names that contain commas in double quotes."
         case .tooManyFields(let limit):
             "has more than \(limit) fields. Is it the right file?"
         case .textAfterQuote:
@@ -207,19 +207,19 @@ package struct DatasetError: ReportableError, Equatable {
         case .noClasses:
             "names no classes. Each line after the header `id,name` holds one."
         case .listInPlaceOfNames:
-            "is a list of videos, class names are needed: one a line, or CSV with the header `id,name`."
+            "is a list of videos, but class names are needed: one per line, or CSV with the header `id,name`."
         case .classCount(let found, let expected):
-            "names \(found) classes, \(expected) are expected."
+            "names \(found) classes, but \(expected) are expected."
         case .badShotCount(let count):
             "\(count) clips per class cannot be drawn. Ask for 1 or more."
         case .tooFewClasses(let count):
-            "\(count) classes cannot be halved into base and novel. At least 2 are needed."
+            "\(count) classes cannot be split into base and novel. At least 2 are needed."
         case .noClassFolders:
             "holds no folders with videos in them. Make one folder per class and put its videos inside."
         case .lineBreakInName(let name):
             "\(quoted(name)) has a line break in its name, which a list cannot hold. Rename it."
         case .unknownForm:
-            "is no list or label file that `vifi-prompt data import` knows. `vifi-prompt data import --help` names them."
+            "is not a list or label file that `vifi-prompt data import` knows. `vifi-prompt data import --help` names those."
         case .packed(let kind):
             "is a \(kind) archive. Unpack it and give its files or their folder."
         case .mixedForms(let forms):
@@ -235,16 +235,16 @@ package struct DatasetError: ReportableError, Equatable {
         case .labelContradictsFolder(let label, let named, let folder):
             "label \(label) is \(quoted(named)), but the video lies in \(quoted(folder))."
         case .numberNotNext(let found, let expected):
-            "class \(found) where class \(expected) is due. The numbers must run from 1 without gaps."
+            "class \(found) is where class \(expected) is expected. The numbers must run from 1 without gaps."
         case .notJSON(let reason):
-            "is not the JSON that is expected here: \(reason.escapedForDisplay)."
+            "is not the expected JSON: \(reason.escapedForDisplay)."
         case .badValShare(let share):
             "a test share of \(share) leaves nothing to learn from or to test on. Choose one between 0 and 1."
         case .wouldOverwrite(let files):
-            "holds \(files.prefix(5).map { $0.escapedForDisplay }.joined(separator: ", ")) already. "
-                + "Choose another --output, or replace with --force."
+            "already contains \(files.prefix(5).map { $0.escapedForDisplay }.joined(separator: ", ")). "
+                + "Choose another --output, or overwrite with --force."
         case .captionHeader(let found):
-            "the first line is \(quoted(found.joined(separator: ","))), the header `video,caption` is needed. "
+            "the first line is \(quoted(found.joined(separator: ","))), but the header `video,caption` is needed. "
                 + "MSR-VTT's own files are brought into this form by `vifi-prompt data import`."
         case .textTooLong(let limit):
             "a path or a caption is longer than \(limit) bytes. Is a double quote missing?"
@@ -257,19 +257,19 @@ package struct DatasetError: ReportableError, Equatable {
         case .unknownVideo(let name, let file):
             "\(quoted(name)) is not in \(file.escapedForDisplay)."
         case .sharedVideos(let same):
-            same.words + ". What is learned from says nothing about accuracy. Remove it from one of the lists, or allow it with --allow-shared-videos."
+            same.words + ". Accuracy on videos that were learned from means nothing. Remove it from one of the lists, or allow it with --allow-shared-videos."
         case .videoDrawnTwice(let same):
-            same.words + ", so one video would fill two places of a draw. Remove one of them, or allow it with --allow-repeats."
+            same.words + ", so one video could be drawn twice. Remove one of them, or allow it with --allow-repeats."
         case .untrainedClasses(let names, let train):
-            "videos of \(DatasetWarning.list(names)) are scored, and \(train.escapedForDisplay) holds none to learn from. Add some, remove "
+            "videos of \(DatasetWarning.list(names)) are scored, but \(train.escapedForDisplay) holds none to learn from. Add some, remove "
                 + "the class from the validation list, or allow it with --allow-untrained-classes."
         case .repeatedList(let first):
-            "is the same list as \(first.escapedForDisplay), so a mean over both would pretend to more than there is. Name it once, or allow "
+            "is the same list as \(first.escapedForDisplay), so a mean over both would count it twice. Name it once, or allow "
                 + "it with --allow-repeats."
         case .tooManyBadVideos(let first, let count, let total, let limit):
-            "\(count) of \(total) videos cannot be read, more than the \(limit) that a run goes on without:\n"
+            "\(count) of \(total) videos cannot be read, more than the \(limit) that a run tolerates:\n"
                 + Self.lines(first, of: count)
-                + "`vifi-prompt data check LIST --write-good NEW` names all and writes a list without them."
+                + "`vifi-prompt data check LIST --write-good NEW` names all of them and writes a list without them."
         }
     }
 
@@ -308,7 +308,7 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     /// Learned and never tested.
     case classesOnlyInTraining(names: [String], list: String)
     case namesDifferByCase(file: String, names: [String])
-    /// A class folder whose name is no UTF-8.
+    /// A class folder whose name is not UTF-8.
     case nameNotText(file: String, name: String)
     /// All labels from 1 to `last` occur, and 0 does not.
     case labelsFromOne(list: String, last: Int)
@@ -318,14 +318,14 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .repeatedPaths(let list, let first, let line, let count):
-            "\(list.escapedForDisplay):\(line): '\(first.escapedForDisplay)' is listed before"
+            "\(list.escapedForDisplay):\(line): '\(first.escapedForDisplay)' is listed again"
                 + (count > 1 ? ", and \(count - 1) more such lines." : ".")
         case .contradictingLabels(let list, let first, let line, let count):
-            "\(list.escapedForDisplay):\(line): '\(first.escapedForDisplay)' is listed before with another label"
+            "\(list.escapedForDisplay):\(line): '\(first.escapedForDisplay)' is listed again with another label"
                 + (count > 1 ? ", and \(count - 1) more such lines." : ".")
         case .repeatedNames(let file, let name, let rows):
             "\(file.escapedForDisplay): classes \(rows.map(String.init).joined(separator: " and ")) are both called "
-                + "'\(name.escapedForDisplay)'; by their text they cannot be told apart."
+                + "'\(name.escapedForDisplay)'; CLIP cannot tell them apart."
         case .idsOutOfOrder(let file, let line):
             "\(file.escapedForDisplay):\(line): the id differs from the row; classes are numbered by row, from 0."
         case .fewerShots(let asked, let classes):
@@ -336,17 +336,17 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
         case .classesWithoutVideos(let list, let names):
             "\(list.escapedForDisplay): no videos of " + Self.list(names) + "."
         case .oneClass(let name):
-            "there is one class only, '\(name.escapedForDisplay)': every answer is right, and nothing can be told apart."
+            "there is only one class, '\(name.escapedForDisplay)', so every answer is correct and says nothing."
         case .noLabels(let file):
-            "\(file.escapedForDisplay): names no classes; passed over."
+            "\(file.escapedForDisplay): names no classes; it is skipped."
         case .leftOut(let list, let first, let count, let total):
             "\(list.escapedForDisplay): \(count) of \(total) videos are missing and left out; the first is "
                 + "'\(first.escapedForDisplay)'."
         case .undecided(let list, let first, let count, let total):
-            "\(list.escapedForDisplay): for \(count) of \(total) videos it cannot be told which file is meant; they are left out. The first is "
+            "\(list.escapedForDisplay): for \(count) of \(total) videos it is unclear which file is meant; they are left out. The first is "
                 + "'\(first.escapedForDisplay)'."
         case .repeatedCaptions(let list, let first, let line, let count):
-            "\(list.escapedForDisplay):\(line): this video has the caption '\(String(first.prefix(60)).escapedForDisplay)' already"
+            "\(list.escapedForDisplay):\(line): this video already has the caption '\(String(first.prefix(60)).escapedForDisplay)'"
                 + (count > 1 ? ", and \(count - 1) more such lines." : ".")
         case .classesOnlyInTraining(let names, let list):
             "\(list.escapedForDisplay): holds no clips of " + Self.list(names) + "; they are learned and not tested."
@@ -360,7 +360,7 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
             "\(list.escapedForDisplay): labels run from 1 to \(last) and none is 0. Labels count from 0: if these count from 1, each clip has "
                 + "the name of the class after its own."
         case .untestedClasses(let names):
-            "one video only in " + Self.list(names) + "; it is learned from and not tested."
+            "only one video in " + Self.list(names) + "; it is learned from and not tested."
         }
     }
 

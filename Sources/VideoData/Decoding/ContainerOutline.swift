@@ -4,7 +4,7 @@ struct ContainerOutline {
     /// Of MP4 and its kind: tracks whose pictures are encrypted, with the scheme.
     private(set) var encryptedStreams: [Int: String] = [:]
 
-    /// - Throws: what the file is, where it is no video that can be read.
+    /// - Throws: what the file is, where it is not a video that can be read.
     init(_ source: MediaSource) throws(VideoError) {
         let firstBytes = try source.firstBytes(FirstBytes.neededCount)
         var problem = Self.picture(firstBytes).map { VideoError.Problem.notVideo(what: $0) }

@@ -25,7 +25,7 @@ import CFFmpeg
     /// The frame that `next` returned last.
     var frame: UnsafeMutablePointer<AVFrame> { unsafe codec.frame }
 
-    /// Forgets everything decoded so far and goes on at packet `position`.
+    /// Forgets everything decoded so far and continues at packet `position`.
     mutating func start(at position: Int) {
         codec.flush()
         self.position = position
@@ -49,7 +49,7 @@ import CFFmpeg
             case .hungry: break
             case .rejected:
                 damagedPackets.insert(position - 1)
-                // A codec that is being emptied must not give up on packets for ever.
+                // A codec that is being emptied must not give up on packets forever.
                 if codec.isDraining { return nil }
             }
             try feed()

@@ -96,7 +96,7 @@ struct MovieOutline {
         brand = kinds.contains("ftyp") && firstBytes.count >= 12 ? String(decoding: firstBytes[8..<12], as: UTF8.self) : ""
     }
 
-    /// What the file is, where it is no video that can be read.
+    /// What the file is, where it is not a video that can be read.
     func problem() throws(VideoError) -> VideoError.Problem? {
         guard let moov else {
             if kinds.contains("moof") || kinds.contains("styp") && !kinds.contains("ftyp") || kinds.contains("sidx") && !kinds.contains("mdat") {

@@ -24,7 +24,7 @@ package struct VideoLimits: Sendable {
 
     func packetLimit(fileByteCount: Int) -> Int { packetCount ?? 10_000 + fileByteCount / Self.packetBytes }
 
-    /// A still picture of 3840 × 2160 pixels that x264 repeats takes 25 bytes and more a frame: 330,000 pixels a byte.
+    /// A still picture of 3840 × 2160 pixels that x264 repeats takes 25 bytes and more per frame: 330,000 pixels per byte.
     /// To that come as many pixels as an hour and a half of 1920 × 1080 has.
     func decodedPixelLimit(fileByteCount: Int) -> Int {
         if let decodedPixelCount { return decodedPixelCount }

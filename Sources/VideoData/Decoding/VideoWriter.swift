@@ -42,7 +42,7 @@ import Files
     /// - Parameters:
     ///   - width: even, as 4:2:0 demands, `16...8192`; so is `height`.
     ///   - framesPerSecond: `0.01...1000`.
-    ///   - times: in seconds, ascending, one a frame that will follow, for frames that are not shown equally long.
+    ///   - times: in seconds, ascending, one per frame that will follow, for frames that are not shown equally long.
     package init(
         path: String, width: Int, height: Int, framesPerSecond: Double, times: [Double]? = nil, quality: Quality = Quality()
     ) throws(VideoError) {

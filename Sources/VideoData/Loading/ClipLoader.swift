@@ -17,7 +17,7 @@ package protocol VideoReading: Sendable {
 package enum BadVideoPolicy: String, Sendable, CaseIterable {
     /// Stop with its error.
     case fail
-    /// Go on without it.
+    /// Continue without it.
     case skip
     /// Take another video in its place, drawn from the seed, the epoch and the video's index. Skips in testing.
     case replace

@@ -28,7 +28,7 @@ package final class Prefetcher<Item: Sendable>: Sendable {
 
     /// The next item; nil after the last, and after `cancel`.
     ///
-    /// - Throws: what `make` threw for this item. The next call goes on with the item after it.
+    /// - Throws: what `make` threw for this item. The next call continues with the item after it.
     package func next() throws -> Item? {
         try shared.next()?.get()
     }

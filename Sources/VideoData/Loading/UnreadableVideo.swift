@@ -1,6 +1,6 @@
 import Files
 
-/// A video of a list that could not be read, where nobody said to go on without it.
+/// A video of a list that could not be read, where nobody asked to skip it.
 package struct UnreadableVideo: ReportableError {
     package let list: String
     package let cause: VideoError
@@ -14,6 +14,6 @@ package struct UnreadableVideo: ReportableError {
 
     package var description: String {
         cause.description + "\n`vifi-prompt data check \(list.escapedForDisplay)` names all videos of the list that cannot be read, and "
-            + "--write-good writes it without them; --on-bad-video skip goes on without them."
+            + "--write-good writes it without them; --on-bad-video skip continues without them."
     }
 }

@@ -41,7 +41,7 @@ package struct VideoCheck: Sendable {
     private mutating func hold(_ found: Int, against clip: AnnotatedClip, of list: AnnotationList) {
         do throws(DatasetError) {
             try list.check(found, of: clip)
-            if let stated = clip.frameCount, stated != found { oddities.append("the list states \(counted(stated, "frame", "frames")), it has \(found)") }
+            if let stated = clip.frameCount, stated != found { oddities.append("the list states \(counted(stated, "frame", "frames")), but it has \(found)") }
         } catch {
             fault = error.description
         }

@@ -18,7 +18,7 @@ extension PocketDataSet {
     package var trainCaptions: String { root.appendingPath("train-captions.csv") }
     package var testCaptions: String { root.appendingPath("test-captions.csv") }
 
-    /// Writes the lists unless they are there already: no video need be drawn for them.
+    /// Writes the lists unless they already exist: no video need be drawn for them.
     package func writeCaptions(of catalog: PocketCatalog) throws {
         for (path, entries) in [(trainCaptions, catalog.train), (testCaptions, catalog.test)] {
             var list = CaptionList(path: path, root: root)

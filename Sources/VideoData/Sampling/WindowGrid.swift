@@ -72,7 +72,7 @@ package struct WindowGrid: Sendable, Equatable, Codable {
     package let unit: VideoSpan.Unit
     package let window: Double
     package let stride: Double
-    /// Moments in a window; one more or less where the stride is no multiple of the step.
+    /// Moments in a window; one more or less where the stride is not a multiple of the step.
     package let sampleCount: Int
 
     /// - Precondition: window and stride have one unit and are positive; at least one sample.

@@ -17,7 +17,7 @@ package struct FrameFolder {
         return endings.contains(name[name.index(after: dot)...].lowercased())
     }
 
-    /// nil where `path` is no folder, neither on the disk nor in an archive.
+    /// nil where `path` is not a folder, neither on the disk nor in an archive.
     ///
     /// - Throws: `VideoError` where the folder holds no frames or too many, or where it cannot be read.
     package init?(_ path: String, limits: VideoLimits) throws(VideoError) {

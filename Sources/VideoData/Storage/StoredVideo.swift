@@ -20,7 +20,7 @@ package enum StoredVideo {
 
     /// The archive that a path leads into, and the name there; nil where the path leads through no file.
     ///
-    /// - Throws: `FileError` where that file is no archive.
+    /// - Throws: `FileError` where that file is not an archive.
     package static func archive(in path: String) throws(FileError) -> (archive: TarArchive, name: String)? {
         guard !path.utf8.contains(0) else { return nil }
         var head = path

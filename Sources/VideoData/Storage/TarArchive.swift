@@ -45,7 +45,7 @@ package final class TarArchive: @unchecked Sendable {
                 let name = String(decoding: pending.name ?? header.name, as: UTF8.self).escapedForDisplay
                 throw FileError(
                     path: path,
-                    problem: .damaged(reason: "ends within the member '\(name)': an incomplete download or copy. Fetch it again"))
+                    problem: .damaged(reason: "ends within the member '\(name)'. The download or copy is incomplete; fetch it again"))
             }
             if isMember {
                 try add(header, pending, range: start..<start + size)
@@ -99,13 +99,13 @@ package final class TarArchive: @unchecked Sendable {
         throw FileError(
             path: file.path,
             problem: .damaged(
-                reason: "is \(form)-compressed, so that single videos cannot be read from it. Unpack it, or pack its files by `tar -cf videos.tar` without compression"))
+                reason: "is \(form)-compressed, so single videos cannot be read from it. Unpack it, or pack its files with `tar -cf videos.tar` without compression"))
     }
 
     /// nil at the end: two blocks of zeros, one at the file's very end, or nothing more.
     private func header(at offset: Int) throws(FileError) -> TarHeader? {
         guard offset < file.byteCount else {
-            // An empty file is no archive.
+            // An empty file is not an archive.
             guard offset > 0 else { throw damaged(at: 0) }
             return nil
         }
@@ -130,8 +130,8 @@ package final class TarArchive: @unchecked Sendable {
             path: path,
             problem: .damaged(
                 reason: offset == 0
-                    ? "is no tar archive. Name a folder of videos, or an archive made by `tar -cf`"
-                    : "is no sound tar archive: no header where one is due, at byte \(offset). Fetch or pack it again"))
+                    ? "is not a tar archive. Name a folder of videos, or an archive made by `tar -cf`"
+                    : "is a damaged tar archive: a header is missing at byte \(offset). Fetch or pack it again"))
     }
 
     private func read(_ header: TarHeader, range: Range<Int>, into pending: inout Pending) throws(FileError) {
@@ -219,7 +219,7 @@ package final class TarArchive: @unchecked Sendable {
             case .sparse:
                 throw FileError(
                     path: path.appendingPath(String(decoding: name, as: UTF8.self)),
-                    problem: .damaged(reason: "is stored sparse in its archive and cannot be read from there. Pack it by tar without --sparse"))
+                    problem: .damaged(reason: "is stored sparse in its archive and cannot be read from there. Pack it with tar without --sparse"))
             case nil: return nil
             }
         }
@@ -246,7 +246,7 @@ package final class TarArchive: @unchecked Sendable {
         do throws(FileError) { return try range(Array(name.utf8))?.count ?? 0 } catch { return 0 }
     }
 
-    /// The names of the frames in a folder, in no order; none where it is no folder of frames.
+    /// The names of the frames in a folder, in no order; none where it is not a folder of frames.
     package func frameNames(in folder: String) -> [String] {
         guard let name = folder.isEmpty ? [] : Self.plain(Array(folder.utf8)) else { return [] }
         return frames[name, default: []].map { String(decoding: $0, as: UTF8.self) }

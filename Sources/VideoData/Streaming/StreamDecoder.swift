@@ -51,7 +51,7 @@ import CFFmpeg
             case .hungry: break
             case .rejected:
                 damagedPackets.insert(packetCount - 1)
-                // A codec that is being emptied must not give up on packets for ever.
+                // A codec that is being emptied must not give up on packets forever.
                 if codec.isDraining { return false }
             }
             guard try unsafe demuxer.readPacket(into: codec.packet) else {

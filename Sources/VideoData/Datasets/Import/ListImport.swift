@@ -40,7 +40,7 @@ extension ImportedSet {
                 throw DatasetError(
                     path: file.path,
                     problem: .needsFile(
-                        words: "needs class names beside it: a CSV `id,name`, a label_map.txt with one name a line, or UCF-101's classInd.txt."))
+                        words: "needs class names beside it: a CSV `id,name`, a label_map.txt with one name per line, or UCF-101's classInd.txt."))
             }
             names.formUnion(found.names)
         }
@@ -49,7 +49,7 @@ extension ImportedSet {
 
     /// Holds the numbers of frames that published lists state against some of the videos.
     ///
-    /// Videos that were downloaded again may have other numbers; where most disagree the numbers are no counts of frames.
+    /// Videos that were downloaded again may have other numbers; where most disagree the numbers are not counts of frames.
     ///
     /// - Throws: `otherFrameCount`.
     package func checkFrameCounts(root: String) throws(DatasetError) {

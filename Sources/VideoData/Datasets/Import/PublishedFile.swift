@@ -22,7 +22,7 @@ package struct PublishedFile: Sendable, Equatable {
         case videoNames
         /// CSV `id,name`: ViFi-CLIP, X-CLIP.
         case classTable
-        /// One name a line: mmaction2's label_map.txt.
+        /// One name per line: mmaction2's label_map.txt.
         case classLines
         /// `path label`, or `path frames label`.
         case clips
@@ -45,7 +45,7 @@ package struct PublishedFile: Sendable, Equatable {
         case .captionTable: "MSR-VTT sentences, CSV"
         case .videoNames: "MSR-VTT list of videos"
         case .classTable: "class names, CSV"
-        case .classLines: "class names, one a line"
+        case .classLines: "class names, one per line"
         case .clips: "list of paths and labels"
         case .paths: "list of paths"
         }

@@ -67,7 +67,7 @@ extension ImportedSet {
         } catch let DecodingError.typeMismatch(_, context) {
             throw DatasetError(path: path, problem: .notJSON(reason: "\(place(context.codingPath)) is of another kind"))
         } catch {
-            throw DatasetError(path: path, problem: .notJSON(reason: "it is cut off or damaged"))
+            throw DatasetError(path: path, problem: .notJSON(reason: "it is truncated or damaged"))
         }
     }
 
