@@ -156,7 +156,7 @@ import WeightFiles
         #expect(message(in: directory) { _ = try Checkpoint(path: bare) }.contains("--heads VISION,TEXT"))
         let wider = directory.path("wider.safetensors")
         try FileManager.default.copyItem(atPath: fixturePath("formats/hf-clip/model.safetensors"), toPath: wider)
-        #expect(message(in: directory) { _ = try Checkpoint(path: wider) }.contains("no known model is 128 wide"))
+        #expect(message(in: directory) { _ = try Checkpoint(path: wider) }.contains("no known model has a width of 128"))
         let told = try Checkpoint(
             path: bare, options: CheckpointOptions(activation: .gelu, heads: HeadCounts(vision: 4, text: 4)))
         #expect(told.architecture.headCounts == HeadCounts(vision: 4, text: 4) && told.warnings.isEmpty && told.headsAreSaid)

@@ -58,7 +58,7 @@ import Testing
             Give every class a name of at least one visible character.
             """)
         let both = words([String(repeating: "long ", count: 9), "<|endoftext|>"])
-        #expect(both.contains("30 tokens fit") && both.contains("Shorten the names") && both.contains("Take <|startoftext|>"))
+        #expect(both.contains("30 tokens fit") && both.contains("Shorten the names") && both.contains("Remove <|startoftext|>"))
     }
 
     /// Bytes, and an end token where it is spelled out.

@@ -111,8 +111,8 @@ struct BPETokenizerTests {
                 4 class names cannot be used; at most 10 tokens fit, including the prompt and the start and end tokens:
                   class 1 "\(long)…" is far too long
                   class 2 " \\u{9}" is empty
-                  class 3 "abcdef" makes 11 tokens
-                  class 5 "\\u{1b}[31m12345678" makes 13 tokens
+                  class 3 "abcdef" takes 11 tokens
+                  class 5 "\\u{1b}[31m12345678" takes 13 tokens
                 Shorten the names, or use fewer prompt tokens.
                 """)
     }

@@ -56,7 +56,7 @@ import VifiPrompt
         }
         #expect(
             try refusal(of: nil) == "there are no class names. Pass classNames, or prompts whose file names its classes.")
-        #expect(try refusal(of: []).hasPrefix("no class names."))
+        #expect(try refusal(of: []).hasPrefix("there are no class names."))
         #expect(try refusal(of: ["a"], frames: 0) == "frameCount is 0; it must be between 1 and 4096.")
         #expect(try refusal(of: ["a"], threads: -1) == "threadCount is -1; it must be between 1 and 1024.")
         #expect(try refusal(of: ["a"], template: "no place").contains("template"))
