@@ -72,8 +72,8 @@ import VideoData
         let error = try #require(refusal(path))
         #expect(error.problem == .incompleteDownload(byteCount: bytes.count / 2))
         #expect(
-            error.description == "\(path): ends too early, after \(bytes.count / 2) bytes: "
-                + "an incomplete download or copy. Fetch it again.")
+            error.description == "\(path): ends too early, after \(bytes.count / 2) bytes. "
+                + "The download or copy is incomplete; fetch it again.")
     }
 
     /// V3: the table of contents promises more than is there.

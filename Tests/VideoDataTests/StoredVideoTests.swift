@@ -151,8 +151,8 @@ private func run(_ program: String, _ arguments: String...) throws {
         var broken = bytes
         broken[3] ^= 1
         for (name, content, words) in [
-            ("cut.tar", Array(bytes.prefix(2000)), "incomplete"), ("sum.tar", broken, "no tar archive"), ("empty.tar", [], "no tar archive"),
-            ("text.tar", Array(String(repeating: "hello ", count: 200).utf8), "no tar archive"), ("gz.tar", [0x1F, 0x8B, 8, 0], "gzip"),
+            ("cut.tar", Array(bytes.prefix(2000)), "incomplete"), ("sum.tar", broken, "not a tar archive"), ("empty.tar", [], "not a tar archive"),
+            ("text.tar", Array(String(repeating: "hello ", count: 200).utf8), "not a tar archive"), ("gz.tar", [0x1F, 0x8B, 8, 0], "gzip"),
             ("zip.tar", [0x50, 0x4B, 3, 4, 0, 0], "ZIP"),
         ] {
             try folder.write(content, to: name)
