@@ -37,12 +37,12 @@ package final class CLIPClassifier: Sendable {
 
     /// The logits of each clip, one a class.
     ///
-    /// - Parameter clips: as `stage` has them: normalized pixels, or what a learner of the same backbone and layers
+    /// - Parameter clips: as `input` has them: normalized pixels, or what a learner of the same backbone and layers
     ///   froze. Threads that share a classifier take turns.
     /// - Throws: `ModelError` where weights or prompts are so large that the logits are no numbers.
-    package func logits(clips: [Matrix], stage: ClipStage = .pixels) throws(ModelError) -> [[Float]] {
-        let features = stage == .frozen && context == nil
-            ? clips : encoder.frameFeatures(of: clips, stage: stage).map(\.reading)
+    package func logits(clips: [Matrix], input: ClipInput = .pixels) throws(ModelError) -> [[Float]] {
+        let features = input == .cachedPrefix && context == nil
+            ? clips : encoder.frameFeatures(of: clips, input: input).map(\.reading)
         let logits = features.map { head.logits(features: $0) }
         guard logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the logits") }
         return logits

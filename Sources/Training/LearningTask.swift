@@ -47,17 +47,17 @@ extension LearningTask {
 
 /// Clips that go through a task together.
 package struct ClipBatch {
-    /// As `stage` has them.
+    /// As `input` has them.
     package let clips: [Matrix]
-    package let stage: ClipStage
+    package let input: ClipInput
     /// One a clip: its class or, where a task learns from captions, its place in the list of captions.
     package let labels: [Int]
     /// One distribution over the classes a clip; none where there are captions.
     package let targets: [[Float]]
 
-    package init(clips: [Matrix], stage: ClipStage = .pixels, labels: [Int] = [], targets: [[Float]]) {
+    package init(clips: [Matrix], input: ClipInput = .pixels, labels: [Int] = [], targets: [[Float]]) {
         self.clips = clips
-        self.stage = stage
+        self.input = input
         self.labels = labels
         self.targets = targets
     }
@@ -176,9 +176,9 @@ package final class PromptTask: LearningTask {
     package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
         switch learner {
         case .classes(let learner):
-            learner.add(clips: batch.clips, stage: batch.stage, targets: batch.targets, weight: weight, to: &result)
+            learner.add(clips: batch.clips, input: batch.input, targets: batch.targets, weight: weight, to: &result)
         case .captions(let learner):
-            precondition(batch.stage == .pixels, "captions are learned from pixels")
+            precondition(batch.input == .pixels, "captions are learned from pixels")
             result.add(
                 learner.add(
                     clips: batch.clips, captions: batch.labels.map { setting.sequences[$0] }, videos: setting.videos(of: batch.labels),
@@ -190,16 +190,16 @@ package final class PromptTask: LearningTask {
     /// Learns from captions, whose clips cannot be frozen.
     package var learnsCaptions: Bool { if case .captions = learner { true } else { false } }
 
-    /// What of clips no prompt changes, for the stage `frozen`.
+    /// What of clips no prompt changes, for `ClipInput.cachedPrefix`.
     ///
     /// - Precondition: classes are learned, not captions.
-    package func frozenPart(of clips: [Matrix]) -> [Matrix] {
+    package func cachedPrefix(of clips: [Matrix]) -> [Matrix] {
         guard case .classes(let learner) = learner else { preconditionFailure("captions are learned from pixels") }
-        return learner.frozenPart(of: clips)
+        return learner.cachedPrefix(of: clips)
     }
 
-    /// Bytes that `frozenPart` takes a clip.
-    package var frozenBytes: Int { if case .classes(let learner) = learner { learner.frozenBytes } else { 0 } }
+    /// Bytes that `cachedPrefix` takes a clip.
+    package var cachedPrefixBytes: Int { if case .classes(let learner) = learner { learner.cachedPrefixBytes } else { 0 } }
 
     package func finish(rate: Double, scale: Float) throws(TrainingError) {
         switch learner {
@@ -310,7 +310,7 @@ package final class BridgeTask: LearningTask {
     package var sharedCount: Int { if case .classes(let learner) = learner { learner.sharedCount(gradients) } else { 0 } }
 
     package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
-        precondition(batch.stage == .pixels, "weights that learn leave nothing frozen")
+        precondition(batch.input == .pixels, "weights that learn leave nothing frozen")
         switch learner {
         case .classes(let learner):
             learner.add(clips: batch.clips, targets: batch.targets, weight: weight, into: gradients, to: &result)

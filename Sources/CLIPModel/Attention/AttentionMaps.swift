@@ -84,14 +84,14 @@ private struct AttentionWorker: Sendable {
     private let memory: VisionActivations
     private let scratch: VisionScratch
     /// Not looked at: prompts do not learn here, but gradients of what frames share need a place.
-    private let sums: VisionPromptSums
+    private let accumulator: VisionPromptAccumulator
 
     init(tower: VisionTower, layout: VisionLayout, frameCount: Int) {
         self.tower = tower
         self.layout = layout
-        memory = VisionActivations(layout: layout, frameCount: frameCount, keeping: .prompts, keepsTrunk: true)
+        memory = VisionActivations(layout: layout, frameCount: frameCount, keeping: .prompts, keepsPrefix: true)
         scratch = VisionScratch(layout: layout, frameCount: frameCount, keeping: .prompts)
-        sums = VisionPromptSums(layout: layout)
+        accumulator = VisionPromptAccumulator(layout: layout)
     }
 
     /// `[block − firstBlock][frame][patch]`
@@ -190,10 +190,10 @@ private struct AttentionWorker: Sendable {
         let shared = context?.keyValue(of: layer)
         tower.blocks[layer].backward(
             outputGradient: outputGradient, saved: saved.block(layer, scratch: scratch), shared: shared,
-            sharedGradient: shared == nil ? nil : sums.sum(of: layer), inputGradient: gradient, weights: FrozenBlock(),
+            sharedGradient: shared == nil ? nil : accumulator.sum(of: layer), inputGradient: gradient, weights: FrozenBlock(),
             scratch: scratch.block)
         guard layer == layout.joinLayer else { return gradient }
-        return tower.split(gradient, saved: saved, promptRows: sums.sum(of: layer), into: scratch.gradients[2])
+        return tower.split(gradient, saved: saved, promptRows: accumulator.sum(of: layer), into: scratch.gradients[2])
     }
 }
 

@@ -83,8 +83,8 @@ package final class BackboneLearner {
         clips: [Matrix], targets: [[Float]], weight: Float, into gradients: BackboneParameters<MutableMatrix>,
         to result: inout StepResult
     ) {
-        for start in stride(from: 0, to: clips.count, by: vision.waveClipCount) {
-            let wave = Array(clips[start..<min(start + vision.waveClipCount, clips.count)])
+        for start in stride(from: 0, to: clips.count, by: vision.clipsInFlight) {
+            let wave = Array(clips[start..<min(start + vision.clipsInFlight, clips.count)])
             let features = vision.forward(clips: wave, context: nil)
             let featureGradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
             for index in wave.indices {
@@ -96,7 +96,7 @@ package final class BackboneLearner {
             guard tuning != .text else { continue }
             let turnstile = Turnstile(gateCount: LearningVision.gateCount(of: architecture))
             vision.backward(
-                clips: wave, featureGradients: featureGradients, context: nil, promptSums: [],
+                clips: wave, featureGradients: featureGradients, context: nil, promptAccumulators: [],
                 weights: { [architecture] item in
                     LearningVision(gradients: gradients.vision, architecture: architecture, turnstile: turnstile, item: item)
                 })

@@ -40,7 +40,7 @@ package final class ContrastiveLearner<Part: ContrastivePart> {
     package var memoryShortfall: Int { vision.shortfall }
 
     /// Reads what learns as it is now.
-    package func begin() { part.begin(layout: vision.layout, slots: vision.waveClipCount * vision.chunks.count, pool: pool) }
+    package func begin() { part.begin(layout: vision.layout, slots: vision.clipsInFlight * vision.chunks.count, pool: pool) }
 
     /// Adds a batch's gradient to `gradients`; some of it only `finish` adds.
     ///
@@ -62,8 +62,8 @@ package final class ContrastiveLearner<Part: ContrastivePart> {
         part.text.forward(prompts: part.textPrompts, saved: textMemory, pool: pool)
         let captionFeatures = TextFeatures(textMemory.features)
 
-        let waves = stride(from: 0, to: clips.count, by: vision.waveClipCount).map {
-            $0..<min($0 + vision.waveClipCount, clips.count)
+        let waves = stride(from: 0, to: clips.count, by: vision.clipsInFlight).map {
+            $0..<min($0 + vision.clipsInFlight, clips.count)
         }
         var frameFeatures: [MutableMatrix] = []
         for wave in waves { frameFeatures += vision.forward(clips: Array(clips[wave]), context: part.context) }

@@ -66,7 +66,7 @@ package final class ContrastiveWeights: ContrastivePart {
     ) {
         let turnstile = Turnstile(gateCount: LearningVision.gateCount(of: architecture))
         pass.backward(
-            clips: clips, featureGradients: featureGradients, context: nil, promptSums: [],
+            clips: clips, featureGradients: featureGradients, context: nil, promptAccumulators: [],
             weights: { [architecture] item in
                 LearningVision(gradients: gradients.vision, architecture: architecture, turnstile: turnstile, item: item)
             })
@@ -88,8 +88,8 @@ package final class ContrastivePrompts: ContrastivePart {
     private let backbone: Backbone
     private let values: PromptSet<MutableMatrix>
     package private(set) var context: VisionPromptContext?
-    private var sums: VisionPromptSums?
-    private var waveSums: [VisionPromptSums] = []
+    private var sums: VisionPromptAccumulator?
+    private var waveSums: [VisionPromptAccumulator] = []
 
     /// - Parameter values: the prompts that learn; read anew at each step.
     package init(_ values: PromptSet<MutableMatrix>, on backbone: Backbone) {
@@ -107,8 +107,8 @@ package final class ContrastivePrompts: ContrastivePart {
 
     package func begin(layout: VisionLayout, slots: Int, pool: WorkerPool) {
         guard !values.vision.isEmpty else { return }
-        if waveSums.count < slots { waveSums = (0..<slots).map { _ in VisionPromptSums(layout: layout) } }
-        let total = sums ?? VisionPromptSums(layout: layout)
+        if waveSums.count < slots { waveSums = (0..<slots).map { _ in VisionPromptAccumulator(layout: layout) } }
+        let total = sums ?? VisionPromptAccumulator(layout: layout)
         total.reset()
         sums = total
         context = backbone.vision.promptContext(for: values.reading.vision, layout: layout)
@@ -122,7 +122,7 @@ package final class ContrastivePrompts: ContrastivePart {
         let used = waveSums.prefix(clips.count * pass.chunks.count)
         for item in used { item.reset() }
         pass.backward(
-            clips: clips, featureGradients: featureGradients, context: context, promptSums: Array(used), weights: { _ in FrozenVision() })
+            clips: clips, featureGradients: featureGradients, context: context, promptAccumulators: Array(used), weights: { _ in FrozenVision() })
         for item in used { sums?.add(item) }
     }
 
@@ -135,6 +135,6 @@ package final class ContrastivePrompts: ContrastivePart {
 
     package func finish(layout: VisionLayout, into gradients: PromptSet<MutableMatrix>) {
         guard let context, let sums else { return }
-        backbone.vision.promptBackward(sums: sums, context: context, layout: layout, into: gradients.vision)
+        backbone.vision.promptBackward(accumulator: sums, context: context, layout: layout, into: gradients.vision)
     }
 }

@@ -30,17 +30,17 @@ package final class PromptLearner {
     private let text: TextActivations
     private let learnsVision: Bool
     /// One a chunk of a wave.
-    private let waveSums: [VisionPromptSums]
+    private let waveSums: [VisionPromptAccumulator]
     /// One a clip of a wave.
-    private var clipSums: [PromptSums]
+    private var clipSums: [ClipAccumulator]
     private let stepSum: OrderedSum
     /// Of the whole step, once its clips are added up.
-    private let total: PromptSums
+    private let total: ClipAccumulator
     private var isTotal = false
 
     private var head: VideoHead
     private var context: VisionPromptContext?
-    private var hasTextTrunk = false
+    private var hasText = false
 
     /// - Parameters:
     ///   - sequences: one token sequence a class, from start to end token.
@@ -65,11 +65,11 @@ package final class PromptLearner {
         }
         vision = VisionPass(
             tower: backbone.vision, prompts: prompts, frameCount: frameCount, keeping: visionKeeping, pool: pool, budget: budget)
-        let slotCount = vision.waveClipCount * vision.chunks.count
+        let slotCount = vision.clipsInFlight * vision.chunks.count
         let layout = vision.layout
-        waveSums = learnsVision ? (0..<slotCount).map { _ in VisionPromptSums(layout: layout) } : []
-        clipSums = (0..<vision.waveClipCount).map { _ in PromptSums(classes: sequences.count, layout: layout) }
-        total = PromptSums(classes: sequences.count, layout: layout)
+        waveSums = learnsVision ? (0..<slotCount).map { _ in VisionPromptAccumulator(layout: layout) } : []
+        clipSums = (0..<vision.clipsInFlight).map { _ in ClipAccumulator(classes: sequences.count, layout: layout) }
+        total = ClipAccumulator(classes: sequences.count, layout: layout)
         stepSum = OrderedSum(length: total.all.count)
         head = VideoHead(fusion: fusion, scale: 1, text: TextFeatures(text.features))
         // A tower without a backward pass has no plan to fit: what it takes is taken.
@@ -87,23 +87,23 @@ package final class PromptLearner {
     /// - Parameter clip: the place in the step of the first clip that is added here.
     package func begin(prompts: PromptSet<MutableMatrix>, at clip: Int = 0) {
         let prompts = prompts.reading
-        backbone.text.forward(prompts: prompts.text, saved: text, pool: pool, hasTrunk: hasTextTrunk)
-        hasTextTrunk = true
+        backbone.text.forward(prompts: prompts.text, saved: text, pool: pool, hasCachedInputs: hasText)
+        hasText = true
         head = VideoHead(fusion: fusion, scale: backbone.logitScale, text: TextFeatures(text.features))
         stepSum.begin(at: clip)
         isTotal = false
         context = learnsVision ? backbone.vision.promptContext(for: prompts.vision, layout: vision.layout) : nil
     }
 
-    /// What of clips no prompt changes, to be handed to `add` as `.frozen` as often as the same pixels are met.
+    /// What of clips no prompt changes, to be handed to `add` as `.cachedPrefix` as often as the same pixels are met.
     ///
     /// - Parameter clips: `[frames, 3 × side × side]` each, normalized pixels.
-    package func frozenPart(of clips: [Matrix]) -> [Matrix] {
-        (learnsVision ? vision.trunk(clips: clips) : vision.forward(clips: clips, context: nil)).map(\.reading)
+    package func cachedPrefix(of clips: [Matrix]) -> [Matrix] {
+        (learnsVision ? vision.cachedPrefix(clips: clips) : vision.forward(clips: clips, context: nil)).map(\.reading)
     }
 
-    /// Bytes of one clip's `frozenPart`.
-    package var frozenBytes: Int {
+    /// Bytes of one clip's `cachedPrefix`.
+    package var cachedPrefixBytes: Int {
         let architecture = backbone.architecture
         return 4 * vision.frameCount
             * (learnsVision ? vision.layout.frameRows * architecture.vision.width : architecture.embeddingWidth)
@@ -112,16 +112,16 @@ package final class PromptLearner {
     /// Adds the clips' share of the gradient.
     ///
     /// - Parameters:
-    ///   - clips: as `stage` has them.
+    ///   - clips: as `input` has them.
     ///   - targets: one distribution over the classes a clip.
     ///   - weight: each clip's share of the step's loss.
     package func add(
-        clips: [Matrix], stage: ClipStage = .pixels, targets: [[Float]], weight: Float, to result: inout StepResult
+        clips: [Matrix], input: ClipInput = .pixels, targets: [[Float]], weight: Float, to result: inout StepResult
     ) {
-        for start in stride(from: 0, to: clips.count, by: vision.waveClipCount) {
-            let wave = Array(clips[start..<min(start + vision.waveClipCount, clips.count)])
-            let features = stage == .frozen && !learnsVision
-                ? wave : vision.forward(clips: wave, stage: stage, context: context).map(\.reading)
+        for start in stride(from: 0, to: clips.count, by: vision.clipsInFlight) {
+            let wave = Array(clips[start..<min(start + vision.clipsInFlight, clips.count)])
+            let features = input == .cachedPrefix && !learnsVision
+                ? wave : vision.forward(clips: wave, input: input, context: context).map(\.reading)
             let gradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
             for index in wave.indices {
                 clipSums[index].all.fill(0)
@@ -134,7 +134,7 @@ package final class PromptLearner {
                 let used = waveSums.prefix(wave.count * vision.chunks.count)
                 for item in used { item.reset() }
                 vision.backward(
-                    clips: wave, stage: stage, featureGradients: gradients, context: context, promptSums: Array(used),
+                    clips: wave, input: input, featureGradients: gradients, context: context, promptAccumulators: Array(used),
                     weights: { _ in FrozenVision() })
                 for (item, sums) in used.enumerated() { clipSums[item / vision.chunks.count].vision.add(sums) }
             }
@@ -160,7 +160,7 @@ package final class PromptLearner {
                 promptGradients: gradients.text, weights: FrozenText(), pool: pool)
         }
         if let context {
-            backbone.vision.promptBackward(sums: total.vision, context: context, layout: vision.layout, into: gradients.vision)
+            backbone.vision.promptBackward(accumulator: total.vision, context: context, layout: vision.layout, into: gradients.vision)
         }
     }
 }
