@@ -60,33 +60,29 @@ import Testing
             _ configuration: PromptConfiguration, fusion: Fusion = .embedding, threads: Int = 2, groups: [Range<Int>]? = nil,
             budget: MemoryBudget = .standard
         ) -> [Float] {
-            let learner = PromptLearner(
-                backbone: backbone, prompts: configuration, sequences: sequences, fusion: fusion, frameCount: frameCount,
+            let learner = promptLearner(
+                backbone: backbone, prompts: prompts(configuration), sequences: sequences, fusion: fusion, frameCount: frameCount,
                 pool: WorkerPool(threadCount: threads), budget: budget)
-            let gradients = PromptSet(zeros: configuration, architecture: backbone.architecture)
-            var result = StepResult()
-            learner.begin(prompts: prompts(configuration))
-            for group in groups ?? [clips.indices] {
-                learner.add(clips: Array(clips[group]), targets: Array(targets[group]), weight: 0.25, to: &result)
-            }
-            learner.finish(into: gradients)
-            return [Float(result.lossSum)] + result.logits.flatMap { $0 } + gradients.all.flatMap(\.values)
-        }
-
-        func bridgeStep(threads: Int, groups: [Range<Int>]? = nil, budget: MemoryBudget = .standard) -> [Float] {
-            let gradients = backbone.parameters.zeros()
-            let learner = BackboneLearner(
-                parameters: backbone.parameters.mutableCopy(), architecture: backbone.architecture, tuning: .both,
-                sequences: sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: threads),
-                budget: budget)
             var result = StepResult()
             learner.begin()
             for group in groups ?? [clips.indices] {
-                learner.add(
-                    clips: Array(clips[group]), targets: Array(targets[group]), weight: 0.25, into: gradients, to: &result)
+                learner.add(clips: Array(clips[group]), targets: Array(targets[group]), weight: 0.25, to: &result)
             }
-            learner.finish(into: gradients)
-            return [Float(result.lossSum)] + result.logits.flatMap { $0 } + gradients.all.flatMap(\.values)
+            learner.finish()
+            return [Float(result.lossSum)] + result.logits.flatMap { $0 } + learner.gradients.all.flatMap(\.values)
+        }
+
+        func bridgeStep(threads: Int, groups: [Range<Int>]? = nil, budget: MemoryBudget = .standard) -> [Float] {
+            let learner = weightLearner(
+                backbone.parameters.mutableCopy(), of: backbone, sequences: sequences, frameCount: frameCount,
+                pool: WorkerPool(threadCount: threads), budget: budget)
+            var result = StepResult()
+            learner.begin()
+            for group in groups ?? [clips.indices] {
+                learner.add(clips: Array(clips[group]), targets: Array(targets[group]), weight: 0.25, to: &result)
+            }
+            learner.finish()
+            return [Float(result.lossSum)] + result.logits.flatMap { $0 } + learner.gradients.all.flatMap(\.values)
         }
     }
 

@@ -38,18 +38,18 @@ import WeightFiles
         _ fixtures: ModelFixtures, _ prompts: PromptSet<MutableMatrix>, input: ClipInput, steps: Int = 1, threads: Int = 2,
         budget: MemoryBudget = .standard
     ) -> Step {
-        let configuration = prompts.configuration
-        let learner = PromptLearner(
-            backbone: fixtures.backbone, prompts: configuration, sequences: fixtures.sequences, fusion: .embedding,
+        let learner = promptLearner(
+            backbone: fixtures.backbone, prompts: prompts, sequences: fixtures.sequences, fusion: .embedding,
             frameCount: ModelFixtures.frameCount, pool: WorkerPool(threadCount: threads), budget: budget)
         let clips = input == .pixels ? fixtures.clips : learner.cachedPrefix(of: fixtures.clips)
         if input == .cachedPrefix { #expect(clips.allSatisfy { 4 * $0.count == learner.cachedPrefixBytes }) }
-        var step = Step(gradients: PromptSet(zeros: configuration, architecture: fixtures.backbone.architecture))
+        var step = Step(gradients: learner.gradients)
         for _ in 0..<steps {
-            step = Step(gradients: PromptSet(zeros: configuration, architecture: fixtures.backbone.architecture))
-            learner.begin(prompts: prompts)
+            step.result = StepResult()
+            for gradient in learner.gradients.all { gradient.fill(0) }
+            learner.begin()
             learner.add(clips: clips, input: input, targets: fixtures.targets, weight: 0.5, to: &step.result)
-            learner.finish(into: step.gradients)
+            learner.finish()
         }
         return step
     }
@@ -99,8 +99,8 @@ import WeightFiles
         let pool = WorkerPool(threadCount: 2)
         let classifier = CLIPClassifier(
             backbone: fixtures.backbone, prompts: prompts.reading, sequences: fixtures.sequences, frameCount: 3, pool: pool)
-        let learner = PromptLearner(
-            backbone: fixtures.backbone, prompts: prompts.configuration, sequences: fixtures.sequences, fusion: .embedding, frameCount: 3,
+        let learner = promptLearner(
+            backbone: fixtures.backbone, prompts: prompts, sequences: fixtures.sequences, fusion: .embedding, frameCount: 3,
             pool: pool)
         let direct = try classifier.logits(clips: fixtures.clips)
         let frozen = try classifier.logits(clips: learner.cachedPrefix(of: fixtures.clips), input: .cachedPrefix)

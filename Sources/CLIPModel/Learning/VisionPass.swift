@@ -97,6 +97,11 @@ package final class VisionPass: Sendable {
         }
     }
 
+    /// Which of so many clips go through the tower together.
+    func inFlight(of clipCount: Int) -> [Range<Int>] {
+        stride(from: 0, to: clipCount, by: clipsInFlight).map { $0..<min($0 + clipsInFlight, clipCount) }
+    }
+
     /// Bytes that a pass takes in any case, where nothing is kept that can be computed twice.
     static func leastBytes(
         tower: VisionTower, prompts: PromptConfiguration, frameCount: Int, keeping: Keeping, pool: WorkerPool

@@ -128,7 +128,7 @@ package struct TextTower: Sendable {
             if first == 0, layer == saved.layout.promptFreeLayerCount, !saved.cachedInputs.isEmpty { saved.cachedInputs[index].copy(chunk.blocks[layer].input) }
             let output = layer == blocks.count - 1 ? chunk.endRows : chunk.blocks[layer + 1].input
             block.forward(
-                saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading, output: output, scratch: scratch.block)
+                saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading), output: output, scratch: scratch.block)
         }
         let norm = parameters.outputNorm
         layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalized, saving: chunk.outputNorm)
@@ -160,8 +160,8 @@ package struct TextTower: Sendable {
             let sharedGradient = saved.sharedGradients[index][layer]
             sharedGradient.fill(0)
             blocks[layer].backward(
-                outputGradient: streamGradient, saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading,
-                sharedGradient: sharedGradient, inputGradient: inputGradient,
+                outputGradient: streamGradient, saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading),
+                sharedGradient: .everyGroup(sharedGradient), inputGradient: inputGradient,
                 weights: weights.block(layer, item: index), scratch: scratch.block)
             if let inputGradient { streamGradient = inputGradient }
         }

@@ -44,7 +44,7 @@ package struct VisionTower: Sendable {
             let block = saved.block(layer, scratch: scratch)
             if layer == layout.joinLayer, let context { join(prompts: context.rows(of: layer), saved: saved, block: block) }
             blocks[layer].forward(
-                saved: block, shared: context?.keyValue(of: layer), output: saved.stream(into: layer + 1, scratch: scratch),
+                saved: block, shared: context?.keyValue(of: layer).map { .everyGroup($0) }, output: saved.stream(into: layer + 1, scratch: scratch),
                 scratch: scratch.block)
         }
         layerNorm(
@@ -101,8 +101,8 @@ package struct VisionTower: Sendable {
             let inputGradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
             let shared = context?.keyValue(of: layer)
             blocks[layer].backward(
-                outputGradient: streamGradient, saved: saved.block(layer, scratch: scratch), shared: shared,
-                sharedGradient: shared == nil ? nil : promptAccumulator?.sum(of: layer),
+                outputGradient: streamGradient, saved: saved.block(layer, scratch: scratch), shared: shared.map { .everyGroup($0) },
+                sharedGradient: shared == nil ? nil : promptAccumulator.map { .everyGroup($0.sum(of: layer)) },
                 inputGradient: isLast ? nil : inputGradient, weights: weights.block(layer), scratch: scratch.block)
             streamGradient = inputGradient
             if layer == layout.joinLayer, let promptAccumulator {
