@@ -8,7 +8,7 @@ package final class CLIPClassifier: Sendable {
     package var frameCount: Int { encoder.frameCount }
     /// Unit vectors of the classes.
     package let text: TextFeatures
-    let head: VideoHead
+    let head: any ClassifierHead
     private let encoder: VideoEncoder
     var pass: VisionPass { encoder.pass }
     var context: VisionPromptContext? { encoder.context }
@@ -17,9 +17,18 @@ package final class CLIPClassifier: Sendable {
     ///   - prompts: none for plain CLIP.
     ///   - sequences: one token sequence a class, with room for the text prompts.
     ///   - frameCount: frames of every clip.
-    package init(
+    package convenience init(
         backbone: Backbone, prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]],
         fusion: Fusion = .embedding, frameCount: Int, pool: WorkerPool
+    ) {
+        self.init(
+            backbone: backbone, prompts: prompts, sequences: sequences, aggregator: fusion, frameCount: frameCount, pool: pool)
+    }
+
+    /// With any aggregator, whose parameters must not change any more.
+    package init(
+        backbone: Backbone, prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]],
+        aggregator: some VideoAggregator, frameCount: Int, pool: WorkerPool
     ) {
         let configuration = prompts.configuration
         let layout = TextTowerLayout(
@@ -29,7 +38,7 @@ package final class CLIPClassifier: Sendable {
         backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
         self.backbone = backbone
         text = TextFeatures(memory.features)
-        head = VideoHead(fusion: fusion, scale: backbone.logitScale, text: text)
+        head = VideoHead(aggregator, scale: backbone.logitScale, text: text)
         encoder = VideoEncoder(backbone: backbone, prompts: prompts, frameCount: frameCount, pool: pool)
     }
 
@@ -37,12 +46,12 @@ package final class CLIPClassifier: Sendable {
 
     /// The logits of each clip, one per class.
     ///
-    /// - Parameter clips: as `stage` has them: normalized pixels, or what a learner of the same backbone and layers
+    /// - Parameter clips: as `input` has them: normalized pixels, or what a learner of the same backbone and layers
     ///   froze. Threads that share a classifier take turns.
     /// - Throws: `ModelError` where weights or prompts are so large that the logits are not numbers.
-    package func logits(clips: [Matrix], stage: ClipStage = .pixels) throws(ModelError) -> [[Float]] {
-        let features = stage == .frozen && context == nil
-            ? clips : encoder.frameFeatures(of: clips, stage: stage).map(\.reading)
+    package func logits(clips: [Matrix], input: ClipInput = .pixels) throws(ModelError) -> [[Float]] {
+        let features = input == .cachedPrefix && context == nil
+            ? clips : encoder.frameFeatures(of: clips, input: input).map(\.reading)
         let logits = features.map { head.logits(features: $0) }
         guard logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the logits") }
         return logits
@@ -54,7 +63,7 @@ package final class CLIPClassifier: Sendable {
     /// - Parameter clips: as in `logits`.
     /// - Throws: `ModelError` where weights or prompts are so large that these are not numbers.
     package func embeddings(clips: [Matrix]) throws(ModelError) -> [[Float]] {
-        let embeddings = encoder.frameFeatures(of: clips).map { head.embedding(features: $0) }
+        let embeddings = encoder.frameFeatures(of: clips).map { head.embedding(features: $0.reading) }
         guard embeddings.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the embeddings") }
         return embeddings
     }
@@ -85,7 +94,7 @@ package final class CLIPClassifier: Sendable {
     ///
     /// - Parameter features: `[frames, embeddingWidth]`, not normalized, at least one frame.
     package func logits(features: some Readable) throws(ModelError) -> [Float] {
-        let logits = head.logits(features: features)
+        let logits = head.logits(features: features.reading)
         guard logits.allSatisfy(\.isFinite) else { throw .notNumbers(what: "the logits") }
         return logits
     }

@@ -19,10 +19,10 @@ package final class VideoEncoder: Sendable {
 
     /// `[frames, embeddingWidth]` of each clip, not normalized.
     ///
-    /// - Parameter clips: `[frames, 3 × side × side]` each, normalized pixels, or what `stage` says. Threads that share
+    /// - Parameter clips: `[frames, 3 × side × side]` each, normalized pixels, or what `input` says. Threads that share
     ///   an encoder take turns: it has scratch memory once.
-    package func frameFeatures(of clips: [Matrix], stage: ClipStage = .pixels) -> [MutableMatrix] {
-        pass.forward(clips: clips, stage: stage, context: context)
+    package func frameFeatures(of clips: [Matrix], input: ClipInput = .pixels) -> [MutableMatrix] {
+        pass.forward(clips: clips, input: input, context: context)
     }
 
     /// The mean of each clip's frames as a unit vector, `[clips, embeddingWidth]`: what embedding fusion compares.

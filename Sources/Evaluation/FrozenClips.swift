@@ -12,7 +12,7 @@ package final class FrozenClips {
         /// Position in the list.
         package let index: Int
         package let label: Int
-        /// In the stage `frozen`.
+        /// As `ClipInput.cachedPrefix`.
         package let matrix: Matrix
     }
 
@@ -185,7 +185,7 @@ extension Evaluator {
         while true {
             let batch = try stream.next(16)
             if batch.isEmpty { return result }
-            for (clip, logits) in zip(batch, try classifier.logits(clips: batch.map(\.matrix), stage: .frozen)) {
+            for (clip, logits) in zip(batch, try classifier.logits(clips: batch.map(\.matrix), input: .cachedPrefix)) {
                 result.append(
                     Prediction(
                         path: clips.loader.list.clips[clip.index].path, label: clip.label, probabilities: softmax(of: logits),

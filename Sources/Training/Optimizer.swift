@@ -1,41 +1,37 @@
+import CLIPModel
 import Files
 import Synchronization
 import Tensors
 
 /// AdamW over a list of named tensors, with its moments: everything that changes from step to step.
 package final class Optimizer {
-    /// A tensor that learns.
-    package struct Entry {
-        package let name: String
-        package let value: MutableMatrix
-        /// Each step reads it and leaves zeros.
-        package let gradient: MutableMatrix
-        /// All tensors decay in ViFi-CLIP (`methods.md` 1.4).
-        package let decays: Bool
-
-        package init(name: String, value: MutableMatrix, gradient: MutableMatrix, decays: Bool = true) {
-            self.name = name
-            self.value = value
-            self.gradient = gradient
-            self.decays = decays
-        }
-    }
+    package typealias Entry = LearnedTensor
 
     private let configuration: AdamW
-    private let entries: [Entry]
+    package let entries: [Entry]
+    /// What a method keeps from step to step beside its tensors.
+    private let state: [(name: String, matrix: MutableMatrix)]
     private let firstMoments: [MutableMatrix]
     private let secondMoments: [MutableMatrix]
     private let pool: WorkerPool
     /// Steps taken.
     package private(set) var stepCount = 0
 
-    package init(_ configuration: AdamW, entries: [Entry], pool: WorkerPool) {
+    /// - Parameter state: what a method keeps from step to step beside its tensors. Steps leave it as it is, checkpoints
+    ///   hold it.
+    package init(
+        _ configuration: AdamW, entries: [Entry], state: [(name: String, matrix: MutableMatrix)] = [], pool: WorkerPool
+    ) {
         self.configuration = configuration
         self.entries = entries
+        self.state = state
         self.pool = pool
         firstMoments = entries.map { MutableMatrix(rows: $0.value.rowCount, columns: $0.value.columnCount) }
         secondMoments = entries.map { MutableMatrix(rows: $0.value.rowCount, columns: $0.value.columnCount) }
     }
+
+    /// Numbers of the state beside the tensors.
+    package var stateCount: Int { state.reduce(0) { $0 + $1.matrix.count } }
 
     /// Numbers that learn.
     package var parameterCount: Int { entries.reduce(0) { $0 + $1.value.count } }
@@ -55,7 +51,7 @@ package final class Optimizer {
             if gradientScale != 1 { scale(entry.gradient, by: gradientScale) }
             adam.update(
                 entry.value, gradient: entry.gradient, firstMoment: firstMoments[index],
-                secondMoment: secondMoments[index], rate: rate, step: stepCount)
+                secondMoment: secondMoments[index], rate: rate * entry.rateFactor, step: stepCount)
             entry.gradient.fill(0)
         }
         try checkFinite(step: stepCount) { entry, index in [entry.value, secondMoments[index]] }
@@ -73,7 +69,8 @@ package final class Optimizer {
 
     // MARK: Between runs
 
-    /// What a checkpoint holds between two steps, when all gradients are zero: values and moments by name.
+    /// What a checkpoint holds between two steps, when all gradients are zero: values, moments and a method's own state by
+    /// name.
     package var tensors: [(name: String, matrix: MutableMatrix)] {
         entries.indices.flatMap { index in
             [
@@ -81,7 +78,7 @@ package final class Optimizer {
                 ("first_moment." + entries[index].name, firstMoments[index]),
                 ("second_moment." + entries[index].name, secondMoments[index]),
             ]
-        }
+        } + state.map { ("state." + $0.name, $0.matrix) }
     }
 
     /// SHA-256 over the values that learn.

@@ -54,7 +54,7 @@ enum StepClips {
             guard !loaded.isEmpty else { return nil }
             let labels = loaded.map(\.label)
             let targets = classCount.map { blending.targets(labels: labels, classCount: $0) }
-            return ClipBatch(clips: loaded.map(\.matrix), stage: .frozen, labels: labels, targets: rows(of: targets, classCount))
+            return ClipBatch(clips: loaded.map(\.matrix), input: .cachedPrefix, labels: labels, targets: rows(of: targets, classCount))
         }
     }
 

@@ -86,18 +86,16 @@ func embeddings(
         let pixels = try expected.floats("pixels")
         let clips = [MutableMatrix(rows: 2, columns: pixels.count / 2, pixels).reading]
         let sequences = [[98, 5, 7, 99], [98, 30, 31, 32, 99], [98, 60, 99]]
-        func loss(_ parameters: BackboneParameters<MutableMatrix>, into gradients: BackboneParameters<MutableMatrix>) -> Double {
-            let learner = BackboneLearner(
-                parameters: parameters, architecture: backbone.architecture, tuning: .both, sequences: sequences,
-                fusion: .embedding, frameCount: 2, pool: WorkerPool(threadCount: 1))
+        func stepped(_ parameters: BackboneParameters<MutableMatrix>) -> (loss: Double, gradients: BackboneParameters<MutableMatrix>) {
+            let learner = weightLearner(
+                parameters, of: backbone, sequences: sequences, frameCount: 2, pool: WorkerPool(threadCount: 1))
             var result = StepResult()
             learner.begin()
-            learner.add(clips: clips, targets: [[0.2, 0.7, 0.1]], weight: 1, into: gradients, to: &result)
-            learner.finish(into: gradients)
-            return result.lossSum
+            learner.add(clips: clips, targets: [[0.2, 0.7, 0.1]], weight: 1, to: &result)
+            learner.finish()
+            return (result.lossSum, learner.gradients)
         }
-        let gradients = backbone.parameters.zeros()
-        _ = loss(backbone.parameters.mutableCopy(), into: gradients)
+        let gradients = stepped(backbone.parameters.mutableCopy()).gradients
         for (index, name) in [(0, "patches"), (10, "vision attention"), (15, "vision MLP")] {
             let gradient = gradients.all[index].values
             let length = gradient.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
@@ -107,7 +105,7 @@ func embeddings(
             let slopes = [1.0, -1.0].map { sign in
                 let moved = backbone.parameters.mutableCopy()
                 moved.all[index].fill(with: zip(moved.all[index].values, gradient).map { $0 + Float(sign * step * Double($1) / length) })
-                return loss(moved, into: backbone.parameters.zeros())
+                return stepped(moved).loss
             }
             #expect(abs((slopes[0] - slopes[1]) / (2 * step) - length) <= 0.02 * length, "\(name): \(slopes), \(length)")
         }

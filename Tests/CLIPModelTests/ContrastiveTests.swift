@@ -38,17 +38,24 @@ import Testing
         return PromptSet(vision: try side("visual", 2), text: try side("text", 1))
     }
 
+    private func learner(
+        _ prompts: PromptSet<MutableMatrix>, threads: Int, budget: MemoryBudget = .standard
+    ) -> Learner<PromptPart<DirectPrompts, Fusion>, SymmetricContrastive> {
+        Learner(
+            PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: Fusion.embedding, on: backbone),
+            SymmetricContrastive(), frameCount: 2, pool: WorkerPool(threadCount: threads), budget: budget)
+    }
+
     /// Whether activations are kept, or computed again within a bound that fits one chunk of frames.
     @Test(arguments: [1, 2, 3], [MemoryBudget.standard, .activations(1)])
     func weightGradients(threads: Int, budget: MemoryBudget) throws {
-        let parameters = backbone.parameters.mutableCopy()
-        let gradients = backbone.parameters.zeros()
-        let learner = ContrastiveLearner(
-            ContrastiveWeights(parameters: parameters, architecture: backbone.architecture), frameCount: 2,
+        let learner = Learner(
+            weightPart(backbone.parameters.mutableCopy(), of: backbone), SymmetricContrastive(), frameCount: 2,
             pool: WorkerPool(threadCount: threads), budget: budget)
+        let gradients = learner.gradients
         learner.begin()
-        let (loss, _) = learner.add(clips: clips, captions: captions, videos: videos, into: gradients)
-        learner.finish(into: gradients)
+        let (loss, _) = learner.addTogether(clips: clips, captions: captions, videos: videos)
+        learner.finish()
         expectClose(Float(loss), try expected.floats("loss")[0], tolerance: towerTolerance, "loss")
         var compared = 0
         for (specification, gradient) in zip(BackboneParameters<TensorSpecification>(of: backbone.architecture).all, gradients.all) {
@@ -63,12 +70,11 @@ import Testing
     @Test(arguments: [1, 3], [MemoryBudget.standard, .activations(1)])
     func promptGradients(threads: Int, budget: MemoryBudget) throws {
         let prompts = try prompts()
-        let gradients = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
-        let learner = ContrastiveLearner(
-            ContrastivePrompts(prompts, on: backbone), frameCount: 2, pool: WorkerPool(threadCount: threads), budget: budget)
+        let learner = learner(prompts, threads: threads, budget: budget)
+        let gradients = learner.gradients
         learner.begin()
-        let (loss, _) = learner.add(clips: clips, captions: captions, videos: videos, into: gradients)
-        learner.finish(into: gradients)
+        let (loss, _) = learner.addTogether(clips: clips, captions: captions, videos: videos)
+        learner.finish()
         expectClose(Float(loss), try expected.floats("prompts.loss")[0], tolerance: towerTolerance, "prompts.loss")
         for (layer, gradient) in gradients.vision.enumerated() {
             let name = "prompts.grad.visual.\(layer)"
@@ -83,26 +89,25 @@ import Testing
     /// The loss along a random direction of the prompts, by central differences.
     @Test func finiteDifferences() throws {
         let prompts = try prompts()
-        let gradients = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
-        let learner = ContrastiveLearner(ContrastivePrompts(prompts, on: backbone), frameCount: 2, pool: WorkerPool(threadCount: 2))
-        func loss(into gradients: PromptSet<MutableMatrix>) -> Double {
+        let learner = learner(prompts, threads: 2)
+        func loss() -> Double {
             learner.begin()
-            defer { learner.finish(into: gradients) }
-            return learner.add(clips: clips, captions: captions, videos: videos, into: gradients).loss
+            defer { learner.finish() }
+            return learner.addTogether(clips: clips, captions: captions, videos: videos).loss
         }
-        _ = loss(into: gradients)
+        _ = loss()
+        let gradients = learner.gradients.all.map(\.values)
         var source = RandomSource(seed: 3, purpose: .test)
         let directions = prompts.all.map { element in (0..<element.count).map { _ in source.normal() } }
         let starts = prompts.all.map(\.values)
-        let unused = PromptSet(zeros: prompts.configuration, architecture: backbone.architecture)
         func moved(by step: Float) -> Double {
             for (index, element) in prompts.all.enumerated() { element.fill(with: zip(starts[index], directions[index]).map { $0 + step * $1 }) }
-            return loss(into: unused)
+            return loss()
         }
         let step: Float = 3e-4
         let slope = (moved(by: step) - moved(by: -step)) / Double(2 * step)
-        let product = zip(gradients.all, directions).reduce(0.0) { sum, pair in
-            sum + zip(pair.0.values, pair.1).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+        let product = zip(gradients, directions).reduce(0.0) { sum, pair in
+            sum + zip(pair.0, pair.1).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
         }
         #expect(abs(slope - product) < 0.02 * max(abs(product), 0.01), "\(slope) against \(product)")
     }
@@ -119,12 +124,12 @@ import Testing
     /// A batch in two weights is half of each: what accumulation relies on.
     @Test func weightsScaleGradients() throws {
         func gradient(weight: Float) throws -> [Float] {
-            let gradients = backbone.parameters.zeros()
-            let learner = ContrastiveLearner(
-                ContrastiveWeights(parameters: backbone.parameters.mutableCopy(), architecture: backbone.architecture), frameCount: 2,
+            let learner = Learner(
+                weightPart(backbone.parameters.mutableCopy(), of: backbone), SymmetricContrastive(), frameCount: 2,
                 pool: WorkerPool(threadCount: 2))
+            let gradients = learner.gradients
             learner.begin()
-            _ = learner.add(clips: clips, captions: captions, videos: videos, weight: weight, into: gradients)
+            learner.addTogether(clips: clips, captions: captions, videos: videos, weight: weight)
             return gradients.vision.projection.values + [gradients.logitScale[0, 0]]
         }
         expectClose(try gradient(weight: 0.25).map { 4 * $0 }, try gradient(weight: 1), tolerance: 1e-5, "weighted")
@@ -133,12 +138,12 @@ import Testing
     /// What does not learn has no gradient.
     @Test(arguments: [Tuning.image, .text])
     func tuningLeavesTheRest(tuning: Tuning) throws {
-        let gradients = backbone.parameters.zeros()
-        let learner = ContrastiveLearner(
-            ContrastiveWeights(parameters: backbone.parameters.mutableCopy(), architecture: backbone.architecture, tuning: tuning),
-            frameCount: 2, pool: WorkerPool(threadCount: 2))
+        let learner = Learner(
+            weightPart(backbone.parameters.mutableCopy(), of: backbone, tuning: tuning), SymmetricContrastive(), frameCount: 2,
+            pool: WorkerPool(threadCount: 2))
+        let gradients = learner.gradients
         learner.begin()
-        _ = learner.add(clips: clips, captions: captions, videos: videos, into: gradients)
+        learner.addTogether(clips: clips, captions: captions, videos: videos)
         func isZero(_ elements: [MutableMatrix]) -> Bool { elements.allSatisfy { $0.values.allSatisfy { $0 == 0 } } }
         #expect(isZero(gradients.vision.all) == (tuning == .text))
         #expect(isZero(gradients.text.all) == (tuning == .image))

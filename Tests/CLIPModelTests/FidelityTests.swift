@@ -29,11 +29,11 @@ import Testing
     @Test(arguments: Fusion.allCases)
     func logits(fusion: Fusion) throws {
         let fixtures = try ModelFixtures()
-        let learner = PromptLearner(
-            backbone: fixtures.backbone, prompts: .none, sequences: fixtures.sequences, fusion: fusion, frameCount: 3,
+        let learner = promptLearner(
+            backbone: fixtures.backbone, prompts: PromptSet(vision: [], text: []), sequences: fixtures.sequences, fusion: fusion, frameCount: 3,
             pool: WorkerPool(threadCount: 2))
         var result = StepResult()
-        learner.begin(prompts: PromptSet(vision: [], text: []))
+        learner.begin()
         learner.add(clips: fixtures.clips, targets: fixtures.targets, weight: 0.5, to: &result)
         // Videos are classified by the mean over frames where the fixture lists one row a frame.
         let expected = try fixtures.forward.floats("logits." + (fusion == .image ? "decision" : fusion.rawValue))
@@ -45,14 +45,14 @@ import Testing
         let fixtures = try ModelFixtures()
         let expected = try TensorFixture("clip/prompts")
         let prompts = try fixtures.prompts(variant, from: expected)
-        let learner = PromptLearner(
-            backbone: fixtures.backbone, prompts: prompts.configuration, sequences: fixtures.sequences, fusion: fusion,
+        let learner = promptLearner(
+            backbone: fixtures.backbone, prompts: prompts, sequences: fixtures.sequences, fusion: fusion,
             frameCount: 3, pool: WorkerPool(threadCount: 2))
-        let gradients = PromptSet(zeros: prompts.configuration, architecture: fixtures.backbone.architecture)
         var result = StepResult()
-        learner.begin(prompts: prompts)
+        learner.begin()
         learner.add(clips: fixtures.clips, targets: fixtures.targets, weight: 0.5, to: &result)
-        learner.finish(into: gradients)
+        learner.finish()
+        let gradients = learner.gradients
 
         let name = "\(variant).\(fusion.rawValue)"
         expectClose(Float(result.lossSum / 2), try expected.floats("\(name).loss")[0], tolerance: towerTolerance, "\(name).loss")
@@ -77,14 +77,13 @@ import Testing
         let expected = try TensorFixture("clip/bridge")
         let architecture = fixtures.backbone.architecture
         let parameters = fixtures.backbone.parameters.mutableCopy()
-        let gradients = fixtures.backbone.parameters.zeros()
-        let learner = BackboneLearner(
-            parameters: parameters, architecture: architecture, tuning: .both, sequences: fixtures.sequences,
-            fusion: .embedding, frameCount: 3, pool: WorkerPool(threadCount: threads))
+        let learner = weightLearner(
+            parameters, of: fixtures.backbone, sequences: fixtures.sequences, frameCount: 3, pool: WorkerPool(threadCount: threads))
         var result = StepResult()
         learner.begin()
-        learner.add(clips: fixtures.clips, targets: fixtures.targets, weight: 0.5, into: gradients, to: &result)
-        learner.finish(into: gradients)
+        learner.add(clips: fixtures.clips, targets: fixtures.targets, weight: 0.5, to: &result)
+        learner.finish()
+        let gradients = learner.gradients
         expectClose(Float(result.lossSum / 2), try expected.floats("loss")[0], tolerance: towerTolerance, "loss")
         let specifications = BackboneParameters<TensorSpecification>(of: architecture).all
         for (specification, gradient) in zip(specifications, gradients.all) {

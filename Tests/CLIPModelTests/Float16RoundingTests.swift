@@ -64,14 +64,13 @@ import Testing
         let sequences = try backbone.sequences(of: names, textTokens: 0, template: nil, tokenizer: ByteTokenizer())
         let clip = MutableMatrix(rows: 1, columns: 3 * 32 * 32, (0..<3 * 32 * 32).map { Float($0 % 17) / 8 - 1 }).reading
         func logits(_ parameters: BackboneParameters<MutableMatrix>, _ rounding: Float16Rounding) -> [[Float]] {
-            let learner = BackboneLearner(
-                parameters: parameters, architecture: backbone.architecture, tuning: .both, sequences: sequences,
-                fusion: .embedding, frameCount: 1, pool: WorkerPool(threadCount: 1), rounding: rounding)
+            let learner = weightLearner(
+                parameters, of: backbone, sequences: sequences, frameCount: 1, pool: WorkerPool(threadCount: 1), rounding: rounding)
             var results: [[Float]] = []
             for _ in 0..<2 {
                 var result = StepResult()
                 learner.begin()
-                learner.add(clips: [clip], targets: [[1, 0, 0]], weight: 1, into: parameters.zeros(), to: &result)
+                learner.add(clips: [clip], targets: [[1, 0, 0]], weight: 1, to: &result)
                 results += result.logits
                 parameters.text.positionalEmbedding.fill(with: parameters.text.positionalEmbedding.values.map { $0 * 1.01 })
             }

@@ -60,33 +60,29 @@ import Testing
             _ configuration: PromptConfiguration, fusion: Fusion = .embedding, threads: Int = 2, groups: [Range<Int>]? = nil,
             budget: MemoryBudget = .standard
         ) -> [Float] {
-            let learner = PromptLearner(
-                backbone: backbone, prompts: configuration, sequences: sequences, fusion: fusion, frameCount: frameCount,
+            let learner = promptLearner(
+                backbone: backbone, prompts: prompts(configuration), sequences: sequences, fusion: fusion, frameCount: frameCount,
                 pool: WorkerPool(threadCount: threads), budget: budget)
-            let gradients = PromptSet(zeros: configuration, architecture: backbone.architecture)
-            var result = StepResult()
-            learner.begin(prompts: prompts(configuration))
-            for group in groups ?? [clips.indices] {
-                learner.add(clips: Array(clips[group]), targets: Array(targets[group]), weight: 0.25, to: &result)
-            }
-            learner.finish(into: gradients)
-            return [Float(result.lossSum)] + result.logits.flatMap { $0 } + gradients.all.flatMap(\.values)
-        }
-
-        func bridgeStep(threads: Int, groups: [Range<Int>]? = nil, budget: MemoryBudget = .standard) -> [Float] {
-            let gradients = backbone.parameters.zeros()
-            let learner = BackboneLearner(
-                parameters: backbone.parameters.mutableCopy(), architecture: backbone.architecture, tuning: .both,
-                sequences: sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: threads),
-                budget: budget)
             var result = StepResult()
             learner.begin()
             for group in groups ?? [clips.indices] {
-                learner.add(
-                    clips: Array(clips[group]), targets: Array(targets[group]), weight: 0.25, into: gradients, to: &result)
+                learner.add(clips: Array(clips[group]), targets: Array(targets[group]), weight: 0.25, to: &result)
             }
-            learner.finish(into: gradients)
-            return [Float(result.lossSum)] + result.logits.flatMap { $0 } + gradients.all.flatMap(\.values)
+            learner.finish()
+            return [Float(result.lossSum)] + result.logits.flatMap { $0 } + learner.gradients.all.flatMap(\.values)
+        }
+
+        func bridgeStep(threads: Int, groups: [Range<Int>]? = nil, budget: MemoryBudget = .standard) -> [Float] {
+            let learner = weightLearner(
+                backbone.parameters.mutableCopy(), of: backbone, sequences: sequences, frameCount: frameCount,
+                pool: WorkerPool(threadCount: threads), budget: budget)
+            var result = StepResult()
+            learner.begin()
+            for group in groups ?? [clips.indices] {
+                learner.add(clips: Array(clips[group]), targets: Array(targets[group]), weight: 0.25, to: &result)
+            }
+            learner.finish()
+            return [Float(result.lossSum)] + result.logits.flatMap { $0 } + learner.gradients.all.flatMap(\.values)
         }
     }
 
@@ -98,7 +94,7 @@ import Testing
     // MARK: Threads
 
     @Test func featuresAreTheSameForAnyThreadCount() throws {
-        // 40 frames are two chunks, five clips more than one wave, 100 classes several text chunks.
+        // 40 frames are two chunks, five clips more than are in flight together, 100 classes several text chunks.
         let scene = try Scene(clipCount: 5, frameCount: 40, classCount: 100)
         let prompts = scene.prompts(Self.deep).reading
         let plain = scene.logits(threads: 1).flatMap { $0 }
@@ -138,24 +134,24 @@ import Testing
         #expect(sameBits(scene.bridgeStep(threads: 2, budget: .activations(1)), bridge))
     }
 
-    /// What is computed twice comes out the same: lean layers, whole chunks, chunks of classes.
+    /// What is computed twice comes out the same: hidden rows of MLPs, whole chunks, chunks of classes.
     @Test func memoryDoesNotChangeResults() throws {
         let scene = try Scene(clipCount: 2, frameCount: 60, classCount: 300)
         let layout = VisionLayout(architecture: scene.backbone.architecture, prompts: Self.deep)
         let clipBytes = 60 * VisionActivations.bytesPerFrame(layout: layout, keeping: .prompts)
-        let leanBytes = 60 * VisionActivations.bytesPerFrame(layout: layout, keeping: .prompts, leanLayers: 1)
+        let recomputedBytes = 60 * VisionActivations.bytesPerFrame(layout: layout, keeping: .prompts, recomputedMLPLayers: 1)
         let prompt = scene.promptStep(Self.deep, budget: .activations(1 << 30))
         let bridge = scene.bridgeStep(threads: 2, budget: .activations(1 << 30))
-        for bytes in [clipBytes, leanBytes, clipBytes / 2, clipBytes / 4, 1] {
+        for bytes in [clipBytes, recomputedBytes, clipBytes / 2, clipBytes / 4, 1] {
             #expect(sameBits(scene.promptStep(Self.deep, budget: .activations(bytes)), prompt), "\(bytes) bytes")
             #expect(sameBits(scene.bridgeStep(threads: 3, budget: .activations(bytes)), bridge), "\(bytes) bytes")
         }
         #expect(sameBits(scene.promptStep(Self.deep, budget: .standard), prompt))
-        for (bytes, lean, recomputes) in [(clipBytes, 0, false), (leanBytes, 1, false), (1, 2, true)] {
+        for (bytes, recomputed, recomputes) in [(clipBytes, 0, false), (recomputedBytes, 1, false), (1, 2, true)] {
             let pass = VisionPass(
                 tower: scene.backbone.vision, prompts: Self.deep, frameCount: 60, keeping: .prompts, pool: WorkerPool(threadCount: 1),
                 budget: .activations(bytes))
-            #expect(pass.leanLayerCount == lean && (pass.recomputedChunkCount > 0) == recomputes, "\(bytes) bytes")
+            #expect(pass.recomputedMLPLayerCount == recomputed && (pass.recomputedChunkCount > 0) == recomputes, "\(bytes) bytes")
         }
     }
 

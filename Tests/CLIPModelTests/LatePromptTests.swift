@@ -35,21 +35,21 @@ import WeightFiles
 
     /// `steps` steps of the same prompts; the last one's values.
     private func step(
-        _ fixtures: ModelFixtures, _ prompts: PromptSet<MutableMatrix>, stage: ClipStage, steps: Int = 1, threads: Int = 2,
+        _ fixtures: ModelFixtures, _ prompts: PromptSet<MutableMatrix>, input: ClipInput, steps: Int = 1, threads: Int = 2,
         budget: MemoryBudget = .standard
     ) -> Step {
-        let configuration = prompts.configuration
-        let learner = PromptLearner(
-            backbone: fixtures.backbone, prompts: configuration, sequences: fixtures.sequences, fusion: .embedding,
+        let learner = promptLearner(
+            backbone: fixtures.backbone, prompts: prompts, sequences: fixtures.sequences, fusion: .embedding,
             frameCount: ModelFixtures.frameCount, pool: WorkerPool(threadCount: threads), budget: budget)
-        let clips = stage == .pixels ? fixtures.clips : learner.frozenPart(of: fixtures.clips)
-        if stage == .frozen { #expect(clips.allSatisfy { 4 * $0.count == learner.frozenBytes }) }
-        var step = Step(gradients: PromptSet(zeros: configuration, architecture: fixtures.backbone.architecture))
+        let clips = input == .pixels ? fixtures.clips : learner.cachedPrefix(of: fixtures.clips)
+        if input == .cachedPrefix { #expect(clips.allSatisfy { 4 * $0.count == learner.cachedPrefixBytes }) }
+        var step = Step(gradients: learner.gradients)
         for _ in 0..<steps {
-            step = Step(gradients: PromptSet(zeros: configuration, architecture: fixtures.backbone.architecture))
-            learner.begin(prompts: prompts)
-            learner.add(clips: clips, stage: stage, targets: fixtures.targets, weight: 0.5, to: &step.result)
-            learner.finish(into: step.gradients)
+            step.result = StepResult()
+            for gradient in learner.gradients.all { gradient.fill(0) }
+            learner.begin()
+            learner.add(clips: clips, input: input, targets: fixtures.targets, weight: 0.5, to: &step.result)
+            learner.finish()
         }
         return step
     }
@@ -63,8 +63,8 @@ import WeightFiles
         let expected = try TensorFixture("clip/late-prompts")
         let prompts = try prompts(name, vision, text, from: expected)
         #expect(prompts.configuration.visionLayers == vision && prompts.configuration.textLayers == text)
-        for stage in [ClipStage.pixels, .frozen] {
-            let step = step(fixtures, prompts, stage: stage)
+        for input in [ClipInput.pixels, .cachedPrefix] {
+            let step = step(fixtures, prompts, input: input)
             expectClose(Float(step.result.lossSum / 2), try expected.floats("\(name).loss")[0], tolerance: towerTolerance, "\(name).loss")
             expectClose(
                 step.result.logits.flatMap { $0 }, try expected.floats("\(name).logits"), tolerance: towerTolerance, "\(name).logits")
@@ -83,10 +83,10 @@ import WeightFiles
         let (name, vision, text) = Self.variants[index]
         let fixtures = try ModelFixtures()
         let prompts = try prompts(name, vision, text, from: TensorFixture("clip/late-prompts"))
-        let expected = step(fixtures, prompts, stage: .pixels, threads: 1).all.map(\.bitPattern)
-        for stage in [ClipStage.pixels, .frozen] {
-            #expect(step(fixtures, prompts, stage: stage, steps: 3).all.map(\.bitPattern) == expected, "\(name)")
-            #expect(step(fixtures, prompts, stage: stage, threads: 3, budget: .activations(1)).all.map(\.bitPattern) == expected, "\(name)")
+        let expected = step(fixtures, prompts, input: .pixels, threads: 1).all.map(\.bitPattern)
+        for input in [ClipInput.pixels, .cachedPrefix] {
+            #expect(step(fixtures, prompts, input: input, steps: 3).all.map(\.bitPattern) == expected, "\(name)")
+            #expect(step(fixtures, prompts, input: input, threads: 3, budget: .activations(1)).all.map(\.bitPattern) == expected, "\(name)")
         }
     }
 
@@ -99,14 +99,14 @@ import WeightFiles
         let pool = WorkerPool(threadCount: 2)
         let classifier = CLIPClassifier(
             backbone: fixtures.backbone, prompts: prompts.reading, sequences: fixtures.sequences, frameCount: 3, pool: pool)
-        let learner = PromptLearner(
-            backbone: fixtures.backbone, prompts: prompts.configuration, sequences: fixtures.sequences, fusion: .embedding, frameCount: 3,
+        let learner = promptLearner(
+            backbone: fixtures.backbone, prompts: prompts, sequences: fixtures.sequences, fusion: .embedding, frameCount: 3,
             pool: pool)
         let direct = try classifier.logits(clips: fixtures.clips)
-        let frozen = try classifier.logits(clips: learner.frozenPart(of: fixtures.clips), stage: .frozen)
+        let frozen = try classifier.logits(clips: learner.cachedPrefix(of: fixtures.clips), input: .cachedPrefix)
         #expect(direct == frozen)
         expectClose(
-            direct.flatMap { $0 }, step(fixtures, prompts, stage: .pixels).result.logits.flatMap { $0 }, tolerance: 1e-5, name)
+            direct.flatMap { $0 }, step(fixtures, prompts, input: .pixels).result.logits.flatMap { $0 }, tolerance: 1e-5, name)
     }
 
     /// The text prompts' own places are read by layers below them, and by nobody else.

@@ -25,13 +25,13 @@ struct PrecisionMeasurement {
         func step(_ precision: Precision) -> (loss: Double, logits: [Float], text: [Float], vision: [[Float]], language: [[Float]]) {
             let backbone = full.computing(in: precision)
             let pool = WorkerPool(threadCount: 2)
-            let learner = PromptLearner(
-                backbone: backbone, prompts: configuration, sequences: sequences, fusion: .embedding, frameCount: 4, pool: pool)
-            let gradients = PromptSet<MutableMatrix>(zeros: configuration, architecture: architecture)
+            let learner = promptLearner(
+                backbone: backbone, prompts: prompts, sequences: sequences, fusion: .embedding, frameCount: 4, pool: pool)
             var result = StepResult()
-            learner.begin(prompts: prompts)
+            learner.begin()
             learner.add(clips: [clip], targets: [(0..<10).map { $0 == 3 ? 1 : 0 }], weight: 1, to: &result)
-            learner.finish(into: gradients)
+            learner.finish()
+            let gradients = learner.gradients
             let classifier = CLIPClassifier(
                 backbone: backbone, prompts: prompts.reading, sequences: sequences, frameCount: 4, pool: pool)
             return (result.lossSum, result.logits[0], classifier.text.unit.values, gradients.vision.map(\.values), gradients.text.map(\.values))

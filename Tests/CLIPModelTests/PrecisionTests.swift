@@ -14,29 +14,26 @@ struct PrecisionTests {
     {
         let backbone = fixtures.backbone.computing(in: precision)
         let prompts = PromptSet<MutableMatrix>(random: configuration, architecture: backbone.architecture, seed: 8)
-        let gradients = PromptSet<MutableMatrix>(zeros: configuration, architecture: backbone.architecture)
-        let learner = PromptLearner(
-            backbone: backbone, prompts: configuration, sequences: fixtures.sequences, fusion: .embedding,
+        let learner = promptLearner(
+            backbone: backbone, prompts: prompts, sequences: fixtures.sequences, fusion: .embedding,
             frameCount: ModelFixtures.frameCount, pool: WorkerPool(threadCount: threads))
         var result = StepResult()
-        learner.begin(prompts: prompts)
+        learner.begin()
         learner.add(clips: fixtures.clips, targets: fixtures.targets, weight: 0.5, to: &result)
-        learner.finish(into: gradients)
-        return (result.logits.flatMap { $0 }, gradients.all.flatMap(\.values))
+        learner.finish()
+        return (result.logits.flatMap { $0 }, learner.gradients.all.flatMap(\.values))
     }
 
     private func bridgeStep(_ fixtures: ModelFixtures, _ precision: Precision, threads: Int = 2) -> (logits: [Float], gradients: [[Float]]) {
         let backbone = fixtures.backbone
-        let gradients = backbone.parameters.zeros()
-        let learner = BackboneLearner(
-            parameters: backbone.parameters.mutableCopy(), architecture: backbone.architecture, tuning: .both,
-            sequences: fixtures.sequences, fusion: .embedding, frameCount: ModelFixtures.frameCount,
+        let learner = weightLearner(
+            backbone.parameters.mutableCopy(), of: backbone, sequences: fixtures.sequences, frameCount: ModelFixtures.frameCount,
             pool: WorkerPool(threadCount: threads), precision: precision)
         var result = StepResult()
         learner.begin()
-        learner.add(clips: fixtures.clips, targets: fixtures.targets, weight: 0.5, into: gradients, to: &result)
-        learner.finish(into: gradients)
-        return (result.logits.flatMap { $0 }, gradients.all.map(\.values))
+        learner.add(clips: fixtures.clips, targets: fixtures.targets, weight: 0.5, to: &result)
+        learner.finish()
+        return (result.logits.flatMap { $0 }, learner.gradients.all.map(\.values))
     }
 
     /// Length of the difference over the length of `expected`.

@@ -36,8 +36,11 @@ import Testing
     private func bytes(threads: Int, _ budget: MemoryBudget = .standard) -> (live: Int, shortfall: Int) {
         let pool = WorkerPool(threadCount: threads)
         let before = WorkMeter.reading.liveBytes
-        let learner = PromptLearner(
-            backbone: fixtures.backbone, prompts: PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2),
+        let learner = promptLearner(
+            backbone: fixtures.backbone,
+            prompts: PromptSet(
+                zeros: PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2),
+                architecture: fixtures.backbone.architecture),
             sequences: fixtures.sequences.map { Array($0.prefix(1)) + [0, 0, 0] + $0.dropFirst() }, fusion: .embedding, frameCount: 3, pool: pool,
             budget: budget)
         return withExtendedLifetime(learner) { (WorkMeter.reading.liveBytes - before, learner.memoryShortfall) }

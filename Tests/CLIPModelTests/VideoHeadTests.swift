@@ -67,16 +67,17 @@ import Testing
     func lossesAndGradientsAreThePapers(fusion: Fusion) {
         let scene = Scene()
         let text = TextFeatures(matrix(scene.text, rows: Self.classes))
-        let head = VideoHead(fusion: fusion, scale: Float(exp(scene.logScale)), text: text)
+        let head = VideoHead(fusion, scale: Float(exp(scene.logScale)), text: text)
         let features = matrix(scene.features, rows: Self.frames)
         let gradient = MutableMatrix(rows: Self.frames, columns: Self.width)
-        var sums = VideoHead.Sums(classes: Self.classes, width: Self.width)
+        var accumulator = HeadAccumulator(unitText: MutableMatrix(rows: Self.classes, columns: Self.width))
         let weight = 0.25
         let result = head.loss(
-            features: features, target: scene.target.map(Float.init), weight: Float(weight), featureGradient: gradient, sums: &sums)
+            of: LearnedClip(frames: features.reading, features: features.reading, target: scene.target.map(Float.init)),
+            by: SoftCrossEntropy(sequences: []), weight: Float(weight), featureGradient: gradient, accumulator: &accumulator)
 
         #expect(abs(result.loss - scene.loss(fusion)) < 1e-5)
-        for (found, expected) in zip(head.logits(features: features), scene.logits(fusion)) {
+        for (found, expected) in zip(head.logits(features: features.reading), scene.logits(fusion)) {
             #expect(abs(Double(found) - expected) < 1e-4)
         }
         func slope(_ change: (inout Scene, Double) -> Void) -> Double {
@@ -88,6 +89,6 @@ import Testing
         for (index, found) in gradient.values.enumerated() {
             #expect(abs(Double(found) - slope { $0.features[index] += $1 }) < 1e-5, "feature \(index)")
         }
-        #expect(abs(sums.logitScale - slope { $0.logScale += $1 }) < 1e-5)
+        #expect(abs(accumulator.logitScale - slope { $0.logScale += $1 }) < 1e-5)
     }
 }

@@ -69,7 +69,7 @@ private final class CountingVideos: VideoReading {
 
         let (frozen, videos) = (task(prompts), CountingVideos())
         let clips = FrozenClips(
-            loader: loader(videos), byteBudget: room * frozen.frozenBytes, clipBytes: frozen.frozenBytes, freeze: frozen.frozenPart)
+            loader: loader(videos), byteBudget: room * frozen.cachedPrefixBytes, clipBytes: frozen.cachedPrefixBytes, freeze: frozen.cachedPrefix)
         var told: [Int] = []
         #expect(try clips.fill { told.append($0); return true })
         // Four at a time, and the one that cannot be read.
@@ -89,7 +89,7 @@ private final class CountingVideos: VideoReading {
     /// A stop in the middle of the pass leaves what was computed.
     @Test func fillingStopsWhenAsked() throws {
         let (task, videos) = (task(Self.textOnly), CountingVideos())
-        let clips = FrozenClips(loader: loader(videos), byteBudget: 1 << 20, clipBytes: task.frozenBytes, freeze: task.frozenPart)
+        let clips = FrozenClips(loader: loader(videos), byteBudget: 1 << 20, clipBytes: task.cachedPrefixBytes, freeze: task.cachedPrefix)
         #expect(try clips.fill { _ in false } == false)
         #expect((3...4).contains(clips.keptCount))
         #expect(try clips.fill { _ in true })
@@ -100,7 +100,7 @@ private final class CountingVideos: VideoReading {
     @Test func resumedRunsEndAlike() throws {
         struct Stop: Error {}
         func clips(_ task: PromptTask) -> FrozenClips {
-            FrozenClips(loader: loader(NoiseVideos()), byteBudget: 1 << 20, clipBytes: task.frozenBytes, freeze: task.frozenPart)
+            FrozenClips(loader: loader(NoiseVideos()), byteBudget: 1 << 20, clipBytes: task.cachedPrefixBytes, freeze: task.cachedPrefix)
         }
         let whole = task(Self.textOnly)
         _ = try Trainer(configuration: configuration, classCount: 5, clips: clips(whole)).run(whole, events: Trainer.Events())

@@ -42,10 +42,10 @@ extension CLIPClassifier {
     ) throws(ModelError) -> AttentionMaps {
         precondition((0..<blockCount).contains(firstBlock), "no block \(firstBlock)")
         let features = pass.forward(clips: [clip], context: context)[0]
-        let logits = head.logits(features: features)
+        let logits = head.logits(features: features.reading)
         guard logits.allSatisfy(\.isFinite) else { throw .notNumbers(what: "the logits") }
         let chosen = label ?? logits.indices.max { (logits[$0], $1) < (logits[$1], $0) } ?? 0
-        let featureGradient = head.logitGradient(features: features, label: chosen).reading
+        let featureGradient = head.logitGradient(features: features.reading, label: chosen).reading
 
         let longest = pass.chunks.map(\.count).max() ?? 1
         let workers = (0..<min(pass.pool.threadCount, pass.chunks.count)).map { _ in
@@ -84,14 +84,14 @@ private struct AttentionWorker: Sendable {
     private let memory: VisionActivations
     private let scratch: VisionScratch
     /// Not looked at: prompts do not learn here, but gradients of what frames share need a place.
-    private let sums: VisionPromptSums
+    private let accumulator: VisionPromptAccumulator
 
     init(tower: VisionTower, layout: VisionLayout, frameCount: Int) {
         self.tower = tower
         self.layout = layout
-        memory = VisionActivations(layout: layout, frameCount: frameCount, keeping: .prompts, keepsTrunk: true)
+        memory = VisionActivations(layout: layout, frameCount: frameCount, keeping: .prompts, keepsPrefix: true)
         scratch = VisionScratch(layout: layout, frameCount: frameCount, keeping: .prompts)
-        sums = VisionPromptSums(layout: layout)
+        accumulator = VisionPromptAccumulator(layout: layout)
     }
 
     /// `[block − firstBlock][frame][patch]`
@@ -189,11 +189,11 @@ private struct AttentionWorker: Sendable {
         let gradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
         let shared = context?.keyValue(of: layer)
         tower.blocks[layer].backward(
-            outputGradient: outputGradient, saved: saved.block(layer, scratch: scratch), shared: shared,
-            sharedGradient: shared == nil ? nil : sums.sum(of: layer), inputGradient: gradient, weights: FrozenBlock(),
+            outputGradient: outputGradient, saved: saved.block(layer, scratch: scratch), shared: shared.map { .everyGroup($0) },
+            sharedGradient: shared == nil ? nil : .everyGroup(accumulator.sum(of: layer)), inputGradient: gradient, weights: FrozenBlock(),
             scratch: scratch.block)
         guard layer == layout.joinLayer else { return gradient }
-        return tower.split(gradient, saved: saved, promptRows: sums.sum(of: layer), into: scratch.gradients[2])
+        return tower.split(gradient, saved: saved, promptRows: accumulator.sum(of: layer), into: scratch.gradients[2])
     }
 }
 

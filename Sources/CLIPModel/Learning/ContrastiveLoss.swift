@@ -19,6 +19,17 @@ package struct ContrastiveLoss {
     /// Gradient of ln(scale).
     let logitScaleGradient: Double
 
+    /// Another loss over a batch's pairs.
+    package init(
+        loss: Double, accuracy: Double, videoGradient: MutableMatrix, captionGradient: MutableMatrix, logitScaleGradient: Double
+    ) {
+        self.loss = loss
+        self.accuracy = accuracy
+        self.videoGradient = videoGradient
+        self.captionGradient = captionGradient
+        self.logitScaleGradient = logitScaleGradient
+    }
+
     /// - Parameters:
     ///   - videos, captions: unit vectors, `[pairs, width]`; row i of both is pair i.
     ///   - weight: the batch's share of the step's loss, which all gradients are multiplied by.

@@ -20,7 +20,7 @@ package enum MemoryBudget: Sendable, Equatable {
     /// the 32 MiB by which equal runs differ.
     package static func processReserve(threadCount: Int) -> Int {
         let buffers = Precision.oneDNNVersion == nil ? 12 << 20 : 57 << 20
-        // More threads than processors share their turns, and hardly ever more than a wave's chunks work at once.
+        // More threads than processors share their turns, and hardly ever more than the chunks in flight work at once.
         return 96 << 20 + min(threadCount, max(8, WorkerPool.availableProcessors)) * buffers
     }
 

@@ -49,9 +49,9 @@ package struct OperationCount: Sendable, Equatable, Codable {
     package var stepForward: Int { textForward + sharedPrompts }
     package var stepBackward: Int { textBackward + sharedPrompts }
 
-    /// - Parameter stage: of clips whose frozen part is kept, the rest is needed.
-    package func step(clips: Int, stage: ClipStage = .pixels) -> Int {
-        stepForward + stepBackward + clips * (clipForward + clipBackward - (stage == .frozen ? clipFrozen : 0))
+    /// - Parameter input: of clips whose prefix is cached, the rest is needed.
+    package func step(clips: Int, input: ClipInput = .pixels) -> Int {
+        stepForward + stepBackward + clips * (clipForward + clipBackward - (input == .cachedPrefix ? clipFrozen : 0))
     }
 
     /// Classifying clips, without what is computed once for all of them: class embeddings and shared prompts.
@@ -105,9 +105,9 @@ package struct OperationCount: Sendable, Equatable, Codable {
             let block = BlockCount(shape: layout.shape(of: layer, frameCount: 1), tower: architecture.vision, isCausal: false)
             forward += block.forward
             if layout.mode(of: layer) == .shared { prompts += layout.promptTokens * 2 * width * width }
-            if !learned.vision || layer < layout.trunkLayerCount { frozen += block.forward }
-            guard learned.vision, layer >= layout.trunkLayerCount else { continue }
-            let needsInput = layer > layout.trunkLayerCount || layout.mode(of: layer) == .own || learned.weights
+            if !learned.vision || layer < layout.promptFreeLayerCount { frozen += block.forward }
+            guard learned.vision, layer >= layout.promptFreeLayerCount else { continue }
+            let needsInput = layer > layout.promptFreeLayerCount || layout.mode(of: layer) == .own || learned.weights
             backward += block.backward(hasOutput: true, needsInput: needsInput, learns: learned.weights)
         }
         return (forward, backward, prompts, learned.weights ? 0 : frozen)
@@ -125,7 +125,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
         var backward = learned.text ? (learned.weights ? 2 : 1) * projection : 0
         var frozen = 0
         for layer in 0..<layout.layerCount {
-            let learns = learned.text && layer >= layout.trunkLayerCount
+            let learns = learned.text && layer >= layout.promptFreeLayerCount
             let before = forward
             let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: true)
             forward += prefix.forward
@@ -138,10 +138,10 @@ package struct OperationCount: Sendable, Equatable, Codable {
                 forward += block.forward
                 if learns {
                     backward += block.backward(
-                        hasOutput: true, needsInput: layer > layout.trunkLayerCount || learned.weights, learns: learned.weights)
+                        hasOutput: true, needsInput: layer > layout.promptFreeLayerCount || learned.weights, learns: learned.weights)
                 }
             }
-            if layer < layout.trunkLayerCount {
+            if layer < layout.promptFreeLayerCount {
                 frozen += forward - before
                 forward = before
             }

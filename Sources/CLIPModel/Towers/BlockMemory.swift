@@ -17,7 +17,7 @@ package struct RowGroups: Sendable, Equatable {
     /// Group g holds rows `offsets[g] ..< offsets[g + 1]`.
     let offsets: [Int]
 
-    init(lengths: some Sequence<Int>) {
+    package init(lengths: some Sequence<Int>) {
         var offsets = [0]
         for length in lengths { offsets.append((offsets.last ?? 0) + length) }
         self.offsets = offsets
@@ -29,12 +29,33 @@ package struct RowGroups: Sendable, Equatable {
     func length(of group: Int) -> Int { offsets[group + 1] - offsets[group] }
 }
 
+/// Keys and values that groups attend to beside their own: rows, or the gradients of rows.
+package enum SharedRows<Element: Readable>: Sendable {
+    /// `[shared, 2 × width]`, the same for every group: a vision layer's prompts, the prefix of all class names.
+    case everyGroup(Element)
+    /// `[groups × shared, 2 × width]`, others for each group.
+    case perGroup(Element, shared: Int)
+
+    func rows(of group: Int) -> Element {
+        switch self {
+        case .everyGroup(let rows): rows
+        case .perGroup(let rows, let shared): rows.rows(group * shared..<(group + 1) * shared)
+        }
+    }
+}
+
 /// The sizes of one block's work on one batch of groups.
 package struct BlockShape: Sendable, Equatable {
     let groups: RowGroups
-    /// Keys and values that every group sees besides its own.
+    /// Keys and values that each group sees beside its own.
     let sharedCount: Int
     let queries: QuerySelection
+
+    package init(groups: RowGroups, sharedCount: Int, queries: QuerySelection) {
+        self.groups = groups
+        self.sharedCount = sharedCount
+        self.queries = queries
+    }
 
     var queryCount: Int {
         switch queries {
@@ -112,7 +133,7 @@ package struct BlockActivations: Sendable {
     /// Memory for any one of `shapes`, all or none of which let every row query; seen as the first.
     ///
     /// - Parameter precision: of rows between products, as `BlockShape.rowPrecision` has it.
-    init(
+    package init(
         shapes: [BlockShape], tower: CLIPArchitecture.Tower, keeping: Keeping, keepsHidden: Bool = true,
         precision: Precision = .float32
     ) {
@@ -211,7 +232,7 @@ package struct BlockScratch: Sendable {
     /// - Parameters:
     ///   - keepsHidden: whether all activations keep their hidden rows, so that there is no need of them here.
     ///   - precision: of the tower, where no row is masked.
-    init(
+    package init(
         for shapes: [BlockShape], tower: CLIPArchitecture.Tower, keeping: Keeping, keepsHidden: Bool = true,
         precision: Precision = .float32
     ) {

@@ -79,8 +79,8 @@ package struct TextTowerLayout: Sendable, Equatable {
 
     func replacesPrompts(at layer: Int) -> Bool { promptLayers.contains(layer) }
 
-    /// Layers `0 ..< trunkLayerCount` see no learned prompts: where only prompts learn, they are the same in every step.
-    var trunkLayerCount: Int { promptLayers.lowerBound }
+    /// Layers `0 ..< promptFreeLayerCount` see no learned prompts: where only prompts learn, they are the same in every step.
+    var promptFreeLayerCount: Int { promptLayers.lowerBound }
 
     func prefixShape(of layer: Int) -> BlockShape {
         let queries: QuerySelection = layer == layerCount - 1 ? .none : replacesPrompts(at: layer + 1) ? .first : .every
@@ -109,7 +109,7 @@ struct TextChunkActivations: Sendable {
         for layer in 0..<layout.layerCount {
             let shapes = chunks.map { layout.chunkShape(of: $0, layer: layer) }
             // No backward pass comes below the first prompts.
-            let keeping = keeping == .prompts && layer < layout.trunkLayerCount ? .nothing : keeping
+            let keeping = keeping == .prompts && layer < layout.promptFreeLayerCount ? .nothing : keeping
             if keeping == .nothing, layer >= 2, blocks[layer - 2].shape == shapes[0] {
                 blocks.append(blocks[layer - 2])
             } else {
@@ -156,12 +156,12 @@ package final class TextActivations: Sendable {
     /// `[classes, embeddingWidth]`, not normalized.
     package let features: MutableMatrix
     /// What enters the first layer with prompts, one a chunk; empty where that is the first of all, or where nothing is kept.
-    let trunk: [MutableMatrix]
+    let cachedInputs: [MutableMatrix]
     let scratch: [TextScratch]
     /// Activations of the first chunks; they stay until the backward pass.
-    private let kept: [TextChunkActivations]
-    /// One a worker, for chunks whose activations are not kept.
-    private let passing: [TextChunkActivations]
+    private let stored: [TextChunkActivations]
+    /// One per worker, for chunks whose activations are computed again.
+    private let recomputed: [TextChunkActivations]
     private let largestChunkBytes: Int
     /// Held by whoever fills or reads the activations.
     let turn = Monitor()
@@ -186,25 +186,25 @@ package final class TextActivations: Sendable {
         let workerCount = min(threadCount, chunkCount)
         scratch = (0..<workerCount).map { _ in
             TextScratch(
-                block: BlockScratch(for: shapes, tower: tower, keeping: keeping, keepsHidden: layout.trunkLayerCount == 0),
+                block: BlockScratch(for: shapes, tower: tower, keeping: keeping, keepsHidden: layout.promptFreeLayerCount == 0),
                 gradients: (0..<2).map { _ in MutableMatrix(rows: keeping.hasBackward ? rows : 0, columns: tower.width) },
                 endGradient: MutableMatrix(rows: keeping.hasBackward ? rows : 0, columns: tower.width))
         }
-        var keptCount = keeping.hasBackward ? chunkCount : 0
+        var storedCount = keeping.hasBackward ? chunkCount : 0
         let chunkBytes = Self.chunkBytes(rows: rows, layout: layout, tower: tower, keeping: keeping)
         largestChunkBytes = chunkBytes
-        if keptCount * chunkBytes > activationBytes {
-            keptCount = min(keptCount, max(0, activationBytes - workerCount * chunkBytes) / max(1, chunkBytes))
+        if storedCount * chunkBytes > activationBytes {
+            storedCount = min(storedCount, max(0, activationBytes - workerCount * chunkBytes) / max(1, chunkBytes))
         }
-        kept = (0..<keptCount).map { TextChunkActivations(layout: layout, chunks: [$0], architecture: architecture, keeping: keeping) }
-        passing = (0..<(keptCount < chunkCount ? workerCount : 0)).map { _ in
+        stored = (0..<storedCount).map { TextChunkActivations(layout: layout, chunks: [$0], architecture: architecture, keeping: keeping) }
+        recomputed = (0..<(storedCount < chunkCount ? workerCount : 0)).map { _ in
             TextChunkActivations(layout: layout, chunks: Array(0..<chunkCount), architecture: architecture, keeping: keeping)
         }
         sharedGradients = layout.chunks.map { _ in
             (0..<layout.layerCount).map { _ in MutableMatrix(rows: keeping.hasBackward ? prefixRows : 0, columns: 2 * tower.width) }
         }
         features = MutableMatrix(rows: layout.batch.classCount, columns: architecture.embeddingWidth)
-        trunk = layout.chunks.indices.prefix(keeping == .prompts && layout.trunkLayerCount > 0 ? chunkCount : 0).map {
+        cachedInputs = layout.chunks.indices.prefix(keeping == .prompts && layout.promptFreeLayerCount > 0 ? chunkCount : 0).map {
             MutableMatrix(rows: layout.chunkShape(of: $0, layer: 0).groups.rowCount, columns: tower.width)
         }
     }
@@ -226,7 +226,7 @@ package final class TextActivations: Sendable {
         let wanted: Int
         do {
             let least = made(0)
-            let before = least.passingBytes
+            let before = least.recomputedBytes
             let left = withExtendedLifetime(least) { budget.left() }
             let third = (left + before) / 3
             wanted = min(budget.isBoundByPeople ? third : min(third, standard), before + max(0, left - others()))
@@ -235,18 +235,18 @@ package final class TextActivations: Sendable {
     }
 
     /// Bytes of the activations that take turns.
-    private var passingBytes: Int { passing.isEmpty ? 0 : passing.count * largestChunkBytes }
+    private var recomputedBytes: Int { recomputed.isEmpty ? 0 : recomputed.count * largestChunkBytes }
 
     private static func chunkBytes(rows: Int, layout: TextTowerLayout, tower: CLIPArchitecture.Tower, keeping: Keeping) -> Int {
         rows * layout.layerCount * BlockActivations.bytesPerRow(tower: tower, keeping: keeping)
     }
 
-    func isKept(_ chunk: Int) -> Bool { chunk < kept.count }
+    func isStored(_ chunk: Int) -> Bool { chunk < stored.count }
 
     func activations(of chunk: Int, worker: Int) -> TextChunkActivations {
-        isKept(chunk) ? kept[chunk] : passing[worker].viewed(as: chunk, of: layout)
+        isStored(chunk) ? stored[chunk] : recomputed[worker].viewed(as: chunk, of: layout)
     }
 
     /// Chunks whose activations are computed twice.
-    package var recomputedChunkCount: Int { sharedGradients.first?.first?.rowCount == 0 ? 0 : layout.chunks.count - kept.count }
+    package var recomputedChunkCount: Int { sharedGradients.first?.first?.rowCount == 0 ? 0 : layout.chunks.count - stored.count }
 }

@@ -26,12 +26,12 @@ package struct TextTower: Sendable {
     ///
     /// - Parameters:
     ///   - prompts: one `[tokens, width]` a prompted layer; none for plain text.
-    ///   - hasTrunk: whether `saved` still holds what layers without prompts came to: an earlier call filled it,
+    ///   - hasCachedInputs: whether `saved` still holds what layers without prompts came to: an earlier call filled it,
     ///     and no weight has changed.
-    package func forward(prompts: [Matrix], saved: TextActivations, pool: WorkerPool, hasTrunk: Bool = false) {
+    package func forward(prompts: [Matrix], saved: TextActivations, pool: WorkerPool, hasCachedInputs: Bool = false) {
         saved.turn.lock()
         defer { saved.turn.unlock() }
-        let first = hasTrunk && !saved.trunk.isEmpty ? saved.layout.trunkLayerCount : 0
+        let first = hasCachedInputs && !saved.cachedInputs.isEmpty ? saved.layout.promptFreeLayerCount : 0
         prefixForward(prompts: prompts, from: first, saved: saved)
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
             chunkForward(
@@ -52,8 +52,8 @@ package struct TextTower: Sendable {
         defer { saved.turn.unlock() }
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
             let chunk = saved.activations(of: index, worker: worker)
-            if !saved.isKept(index) {
-                let first = saved.trunk.isEmpty ? 0 : saved.layout.trunkLayerCount
+            if !saved.isStored(index) {
+                let first = saved.cachedInputs.isEmpty ? 0 : saved.layout.promptFreeLayerCount
                 chunkForward(chunk, index: index, from: first, saved: saved, scratch: saved.scratch[worker])
             }
             chunkBackward(
@@ -77,7 +77,7 @@ package struct TextTower: Sendable {
         for (layer, block) in blocks.enumerated().dropFirst(first) {
             let activations = saved.prefix[layer]
             if layer > 0, layout.replacesPrompts(at: layer) {
-                activations.input.rows(promptRows).copy(prompts[layer - layout.trunkLayerCount])
+                activations.input.rows(promptRows).copy(prompts[layer - layout.promptFreeLayerCount])
             }
             let output: MutableMatrix? = switch activations.shape.queries {
             case .none: nil
@@ -95,7 +95,7 @@ package struct TextTower: Sendable {
         let promptRows = 1..<1 + layout.batch.promptTokens
         let memory = (0..<2).map { _ in MutableMatrix(rows: rows, columns: architecture.text.width) }
         var streamGradient: MutableMatrix?
-        for layer in stride(from: blocks.count - 1, through: layout.trunkLayerCount, by: -1) {
+        for layer in stride(from: blocks.count - 1, through: layout.promptFreeLayerCount, by: -1) {
             // Where the next layer replaces the prompts, only the start token goes on. It sees nothing but
             // itself, so with frozen weights nothing that learns lies behind it.
             let goesOn = saved.prefix[layer].shape.queries == .every
@@ -106,7 +106,7 @@ package struct TextTower: Sendable {
                 outputGradient: goesOn ? streamGradient : nil, saved: saved.prefix[layer], shared: nil,
                 keyValueGradient: keyValueGradient.reading, sharedGradient: nil, inputGradient: inputGradient,
                 weights: weights.block(layer, item: layout.chunks.count), scratch: saved.prefixScratch)
-            if layout.replacesPrompts(at: layer) { add(inputGradient.rows(promptRows), to: promptGradients[layer - layout.trunkLayerCount]) }
+            if layout.replacesPrompts(at: layer) { add(inputGradient.rows(promptRows), to: promptGradients[layer - layout.promptFreeLayerCount]) }
             streamGradient = inputGradient
         }
         if let streamGradient {
@@ -116,19 +116,19 @@ package struct TextTower: Sendable {
 
     // MARK: Classes
 
-    /// - Parameter first: 0, or the first layer with prompts, whose input the trunk holds.
+    /// - Parameter first: 0, or the first layer with prompts, whose input `cachedInputs` holds.
     private func chunkForward(_ chunk: TextChunkActivations, index: Int, from first: Int, saved: TextActivations, scratch: TextScratch) {
         let batch = saved.layout.batch
         if first == 0 {
             embed(chunk.classes.map { batch.suffixes[$0] }, from: batch.prefix.count, into: chunk.blocks[0].input)
         } else {
-            chunk.blocks[first].input.copy(saved.trunk[index])
+            chunk.blocks[first].input.copy(saved.cachedInputs[index])
         }
         for (layer, block) in blocks.enumerated().dropFirst(first) {
-            if first == 0, layer == saved.layout.trunkLayerCount, !saved.trunk.isEmpty { saved.trunk[index].copy(chunk.blocks[layer].input) }
+            if first == 0, layer == saved.layout.promptFreeLayerCount, !saved.cachedInputs.isEmpty { saved.cachedInputs[index].copy(chunk.blocks[layer].input) }
             let output = layer == blocks.count - 1 ? chunk.endRows : chunk.blocks[layer + 1].input
             block.forward(
-                saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading, output: output, scratch: scratch.block)
+                saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading), output: output, scratch: scratch.block)
         }
         let norm = parameters.outputNorm
         layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalized, saving: chunk.outputNorm)
@@ -153,15 +153,15 @@ package struct TextTower: Sendable {
             statistics: chunk.outputNorm, item: index)
 
         var streamGradient = endGradient
-        let lowest = saved.layout.trunkLayerCount
+        let lowest = saved.layout.promptFreeLayerCount
         for layer in stride(from: blocks.count - 1, through: lowest, by: -1) {
             let rows = 0..<chunk.blocks[layer].shape.groups.rowCount
             let inputGradient = layer == lowest && !weights.learns ? nil : scratch.gradients[layer % 2].rows(rows)
             let sharedGradient = saved.sharedGradients[index][layer]
             sharedGradient.fill(0)
             blocks[layer].backward(
-                outputGradient: streamGradient, saved: chunk.blocks[layer], shared: saved.prefix[layer].keyValue.reading,
-                sharedGradient: sharedGradient, inputGradient: inputGradient,
+                outputGradient: streamGradient, saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading),
+                sharedGradient: .everyGroup(sharedGradient), inputGradient: inputGradient,
                 weights: weights.block(layer, item: index), scratch: scratch.block)
             if let inputGradient { streamGradient = inputGradient }
         }

@@ -6,8 +6,8 @@ import Tensors
 ///     output = middle + W_p · activation(W_f · LN₂(middle) + b_f) + b_p
 ///
 /// Two things make it serve both towers, with and without prompts: groups may attend to keys and
-/// values that they share (prompts of a vision layer, the common prefix of all class names), and
-/// only the rows that are needed query.
+/// values beside their own (prompts of a vision layer, the common prefix of all class names: the same
+/// for every group; messages between frames: others for each), and only the rows that are needed query.
 package struct TransformerBlock: Sendable {
     let parameters: BlockParameters<Matrix>
     let headCount: Int
@@ -16,7 +16,7 @@ package struct TransformerBlock: Sendable {
     let weights: BlockWeights
 
     /// - Parameter isLast: whether this block is the last of its tower, where not every row queries.
-    init(
+    package init(
         parameters: BlockParameters<Matrix>, headCount: Int, activation: Activation, isCausal: Bool, isLast: Bool,
         precision: Precision
     ) {
@@ -57,9 +57,9 @@ package struct TransformerBlock: Sendable {
 
     /// - Parameters:
     ///   - saved: its `input` holds the block's input; the rest is overwritten.
-    ///   - shared: keys and values that every group sees, `[shared, 2 × width]`.
+    ///   - shared: keys and values that groups see beside their own, `[shared, 2 × width]` for each.
     ///   - output: `[queries, width]`; nil only where no row queries.
-    func forward(saved: BlockActivations, shared: Matrix?, output: MutableMatrix?, scratch: BlockScratch) {
+    package func forward(saved: BlockActivations, shared: SharedRows<Matrix>?, output: MutableMatrix?, scratch: BlockScratch) {
         let groups = saved.shape.groups
         let p = parameters
         let normalized = saved.view(scratch.normalized, rows: groups.rowCount)
@@ -91,7 +91,7 @@ package struct TransformerBlock: Sendable {
     }
 
     /// Fills `attended`, `[queries, width]`, a group after the other.
-    private func attend(saved: BlockActivations, shared: Matrix?, into attended: Rows, scratch: BlockScratch) {
+    private func attend(saved: BlockActivations, shared: SharedRows<Matrix>?, into attended: Rows, scratch: BlockScratch) {
         let groups = saved.shape.groups
         for group in 0..<groups.count {
             let queryRows = saved.shape.queryRows(of: group)
@@ -99,12 +99,12 @@ package struct TransformerBlock: Sendable {
             case (.bfloat16(let queryKeyValue), .bfloat16(let attended)):
                 precondition(!isCausal, "rows of bfloat16 are not masked")
                 attention(
-                    queryKeyValue: queryKeyValue.rows(queryRows), shared: shared, headCount: headCount,
+                    queryKeyValue: queryKeyValue.rows(queryRows), shared: shared?.rows(of: group), headCount: headCount,
                     logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.rows(queryRows))
             default:
                 attention(
                     queries: saved.queries.rows(queryRows),
-                    sources: AttentionSources(shared: shared, own: saved.keyValue.rows(groups.rows(of: group)).reading),
+                    sources: AttentionSources(shared: shared?.rows(of: group), own: saved.keyValue.rows(groups.rows(of: group)).reading),
                     headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
                     logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.float32.rows(queryRows),
                     precision: weights.precision)
@@ -117,12 +117,12 @@ package struct TransformerBlock: Sendable {
     /// - Parameters:
     ///   - outputGradient: `[queries, width]`; nil where the output leads nowhere.
     ///   - keyValueGradient: `[rows, 2 × width]`, what others that share these rows' keys and values add.
-    ///   - sharedGradient: `[shared, 2 × width]`, added to.
+    ///   - sharedGradient: like `shared`, added to.
     ///   - inputGradient: `[rows, width]`, overwritten; nil where only the shared keys and values learn.
     ///   - weights: where weight gradients go; `FrozenBlock` computes none.
-    func backward(
-        outputGradient: MutableMatrix?, saved: BlockActivations, shared: Matrix?,
-        keyValueGradient: Matrix? = nil, sharedGradient: MutableMatrix?, inputGradient: MutableMatrix?,
+    package func backward(
+        outputGradient: MutableMatrix?, saved: BlockActivations, shared: SharedRows<Matrix>?,
+        keyValueGradient: Matrix? = nil, sharedGradient: SharedRows<MutableMatrix>?, inputGradient: MutableMatrix?,
         weights sink: some BlockGradientSink, scratch: BlockScratch
     ) {
         let rows = saved.shape.groups.rowCount
@@ -148,7 +148,7 @@ package struct TransformerBlock: Sendable {
 
     /// The gradient of `attend`; fills `ownGradient` and the scratch memory's `queryGradient`.
     private func attendBackward(
-        _ attendedGradient: Rows, saved: BlockActivations, shared: Matrix?, ownGradient: Rows, sharedGradient: MutableMatrix?,
+        _ attendedGradient: Rows, saved: BlockActivations, shared: SharedRows<Matrix>?, ownGradient: Rows, sharedGradient: SharedRows<MutableMatrix>?,
         learnsOwn: Bool, scratch: BlockScratch
     ) {
         let groups = saved.shape.groups
@@ -157,9 +157,9 @@ package struct TransformerBlock: Sendable {
             for group in 0..<groups.count {
                 let rows = groups.rows(of: group)
                 attentionBackward(
-                    outputGradient: attendedGradient.rows(rows), queryKeyValue: queryKeyValue.rows(rows), shared: shared,
+                    outputGradient: attendedGradient.rows(rows), queryKeyValue: queryKeyValue.rows(rows), shared: shared?.rows(of: group),
                     headCount: headCount, logSums: saved.logSums(of: group), scratch: scratch.attention,
-                    gradient: learnsOwn ? ownGradient.rows(rows) : nil, sharedGradient: sharedGradient)
+                    gradient: learnsOwn ? ownGradient.rows(rows) : nil, sharedGradient: sharedGradient?.rows(of: group))
             }
         default:
             let attendedGradient = attendedGradient.float32
@@ -172,11 +172,11 @@ package struct TransformerBlock: Sendable {
                 let ownRows = groups.rows(of: group)
                 attentionBackward(
                     outputGradient: attendedGradient.rows(queryRows), queries: saved.queries.rows(queryRows),
-                    sources: AttentionSources(shared: shared, own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
+                    sources: AttentionSources(shared: shared?.rows(of: group), own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
                     mask: saved.shape.mask(of: group, isCausal: isCausal), logSums: saved.logSums(of: group),
                     scratch: scratch.attention,
                     queryGradient: learnsOwn ? queryGradient.rows(queryRows) : nil,
-                    sourceGradients: AttentionSources(shared: sharedGradient, own: ownKeyValueGradient.rows(ownRows)),
+                    sourceGradients: AttentionSources(shared: sharedGradient?.rows(of: group), own: ownKeyValueGradient.rows(ownRows)),
                     precision: weights.precision)
             }
         }

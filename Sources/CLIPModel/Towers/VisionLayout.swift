@@ -23,8 +23,8 @@ package struct VisionLayout: Sendable, Equatable {
     }
 
     var layerCount: Int { architecture.vision.layerCount }
-    /// Layers `0 ..< trunkLayerCount` see no prompts: where only prompts learn, they are the same in every step.
-    package var trunkLayerCount: Int { promptLayers.lowerBound }
+    /// Layers `0 ..< promptFreeLayerCount` see no prompts: where only prompts learn, they are the same in every step.
+    package var promptFreeLayerCount: Int { promptLayers.lowerBound }
     /// Class token and patches.
     var frameRows: Int { architecture.patchCount + 1 }
 
@@ -70,25 +70,25 @@ package final class VisionActivations: Sendable {
 
     /// - Parameters:
     ///   - keeping: nothing lets layers of one shape take turns with two memories.
-    ///   - leanLayers: the first so many layers do not keep the hidden rows of their MLP, almost half of
+    ///   - recomputedMLPLayers: the first so many layers do not keep the hidden rows of their MLP, almost half of
     ///     their activations, for a third of a forward pass more work.
-    ///   - keepsTrunk: also layers below the first prompts, where somebody looks at them.
+    ///   - keepsPrefix: also layers below the first prompts, where somebody looks at them.
     ///   - precision: of the tower's products.
     package init(
-        layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, keepsTrunk: Bool = false,
+        layout: VisionLayout, frameCount: Int, keeping: Keeping, recomputedMLPLayers: Int = 0, keepsPrefix: Bool = false,
         precision: Precision = .float32
     ) {
         let width = layout.architecture.vision.width
         let rows = frameCount * layout.frameRows
         var blocks: [BlockActivations] = []
-        firstKept = keepsTrunk ? 0 : Self.firstKept(layout, keeping)
+        firstKept = keepsPrefix ? 0 : Self.firstKept(layout, keeping)
         for layer in firstKept..<layout.layerCount {
             let shape = layout.shape(of: layer, frameCount: frameCount)
             if keeping == .nothing, layer >= 2, blocks[layer - 2].shape == shape {
                 blocks.append(blocks[layer - 2])
             } else {
                 blocks.append(BlockActivations(
-                    shapes: [shape], tower: layout.architecture.vision, keeping: keeping, keepsHidden: layer >= leanLayers,
+                    shapes: [shape], tower: layout.architecture.vision, keeping: keeping, keepsHidden: layer >= recomputedMLPLayers,
                     precision: shape.rowPrecision(precision, headWidth: layout.architecture.vision.headWidth)))
             }
         }
@@ -105,11 +105,11 @@ package final class VisionActivations: Sendable {
     }
 
     /// Where only prompts learn, no backward pass comes below the first layer that has some.
-    static func firstKept(_ layout: VisionLayout, _ keeping: Keeping) -> Int { keeping == .prompts ? layout.trunkLayerCount : 0 }
+    static func firstKept(_ layout: VisionLayout, _ keeping: Keeping) -> Int { keeping == .prompts ? layout.promptFreeLayerCount : 0 }
 
     func block(_ layer: Int, scratch: VisionScratch) -> BlockActivations {
         layer < firstKept
-            ? scratch.trunk[layer % 2].viewed(as: layout.shape(of: layer, frameCount: frameCount)) : blocks[layer - firstKept]
+            ? scratch.prefix[layer % 2].viewed(as: layout.shape(of: layer, frameCount: frameCount)) : blocks[layer - firstKept]
     }
 
     /// Where the residual stream of the frames' own rows goes that `layer` takes in.
@@ -142,7 +142,7 @@ package final class VisionActivations: Sendable {
 
     /// Bytes that one frame's activations take.
     package static func bytesPerFrame(
-        layout: VisionLayout, keeping: Keeping, leanLayers: Int = 0, precision: Precision = .float32
+        layout: VisionLayout, keeping: Keeping, recomputedMLPLayers: Int = 0, precision: Precision = .float32
     ) -> Int {
         let tower = layout.architecture.vision
         let streams = (keeping == .weights ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
@@ -152,7 +152,7 @@ package final class VisionActivations: Sendable {
             // Of the last layer little more than its input, keys and values is there.
             if layer == layout.layerCount - 1 { return sum + 4 * rows * 3 * tower.width }
             let precision = layout.shape(of: layer, frameCount: 1).rowPrecision(precision, headWidth: tower.headWidth)
-            let left = layer < leanLayers ? BlockActivations.hiddenBytesPerRow(tower: tower, precision: precision) : 0
+            let left = layer < recomputedMLPLayers ? BlockActivations.hiddenBytesPerRow(tower: tower, precision: precision) : 0
             return sum + rows * (BlockActivations.bytesPerRow(tower: tower, keeping: keeping, precision: precision) - left)
         }
     }
@@ -162,7 +162,7 @@ package final class VisionActivations: Sendable {
 package final class VisionScratch: Sendable {
     let block: BlockScratch
     /// Layers below those that are kept take turns with these.
-    let trunk: [BlockActivations]
+    let prefix: [BlockActivations]
     /// What activations do not keep of patches and positions.
     let embedded: MutableMatrix
     let patches: MutableMatrix
@@ -171,16 +171,16 @@ package final class VisionScratch: Sendable {
     let classGradient: MutableMatrix
 
     package init(
-        layout: VisionLayout, frameCount: Int, keeping: Keeping, leanLayers: Int = 0, precision: Precision = .float32
+        layout: VisionLayout, frameCount: Int, keeping: Keeping, recomputedMLPLayers: Int = 0, precision: Precision = .float32
     ) {
         let architecture = layout.architecture
         let shapes = (0..<layout.layerCount).map { layout.shape(of: $0, frameCount: frameCount) }
         let rows = keeping.hasBackward ? frameCount * (layout.frameRows + layout.promptTokens) : 0
-        let trunkLayers = VisionActivations.firstKept(layout, keeping)
+        let prefixLayers = VisionActivations.firstKept(layout, keeping)
         block = BlockScratch(
-            for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: leanLayers == 0 && trunkLayers == 0,
+            for: shapes, tower: architecture.vision, keeping: keeping, keepsHidden: recomputedMLPLayers == 0 && prefixLayers == 0,
             precision: precision)
-        trunk = (0..<min(2, trunkLayers)).map {
+        prefix = (0..<min(2, prefixLayers)).map {
             BlockActivations(
                 shapes: [shapes[$0]], tower: architecture.vision, keeping: .nothing,
                 precision: shapes[$0].rowPrecision(precision, headWidth: architecture.vision.headWidth))

@@ -26,7 +26,7 @@ package struct VisionPromptContext: Sendable {
 
 /// What frames add up for the prompts of each layer: gradients of keys and values `[tokens, 2 × width]`
 /// where these are shared, of rows `[tokens, width]` where prompts join the frames.
-package struct VisionPromptSums: Sendable {
+package struct VisionPromptAccumulator: Sendable {
     let layers: [MutableMatrix]
     private let firstLayer: Int
 
@@ -57,7 +57,7 @@ package struct VisionPromptSums: Sendable {
 
     package func reset() { for layer in layers { layer.fill(0) } }
 
-    package func add(_ other: VisionPromptSums) {
+    package func add(_ other: VisionPromptAccumulator) {
         for (own, added) in zip(layers, other.layers) { Tensors.add(added, to: own) }
     }
 }
@@ -90,7 +90,7 @@ extension VisionTower {
 
     /// Turns what the frames added up into gradients of the prompts, added to `gradients`.
     package func promptBackward(
-        sums: VisionPromptSums, context: VisionPromptContext, layout: VisionLayout, into gradients: [MutableMatrix]
+        accumulator: VisionPromptAccumulator, context: VisionPromptContext, layout: VisionLayout, into gradients: [MutableMatrix]
     ) {
         for (index, layer) in context.layers.enumerated() {
             let number = context.firstLayer + index
@@ -98,9 +98,9 @@ extension VisionTower {
             if layout.mode(of: number) == .shared {
                 rowGradient = MutableMatrix(rows: layer.rows.rowCount, columns: layer.rows.columnCount)
                 blocks[number].sharedKeyValueBackward(
-                    keyValueGradient: sums.layers[index], rows: layer.rows, statistics: layer.statistics, rowGradient: rowGradient)
+                    keyValueGradient: accumulator.layers[index], rows: layer.rows, statistics: layer.statistics, rowGradient: rowGradient)
             } else {
-                rowGradient = sums.layers[index]
+                rowGradient = accumulator.layers[index]
             }
             if number == 0 {
                 layerNormBackward(

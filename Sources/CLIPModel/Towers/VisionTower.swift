@@ -31,20 +31,20 @@ package struct VisionTower: Sendable {
     ///
     /// - Parameters:
     ///   - frames: `[frames, 3 × side × side]`, normalized pixels; channels, rows, columns. Frozen frames are
-    ///     what `trunk` made of them.
+    ///     what `cachedPrefix` made of them.
     package func forward(
-        frames: Matrix, stage: ClipStage = .pixels, context: VisionPromptContext?, saved: VisionActivations, scratch: VisionScratch
+        frames: Matrix, input: ClipInput = .pixels, context: VisionPromptContext?, saved: VisionActivations, scratch: VisionScratch
     ) {
         let layout = saved.layout
-        switch stage {
-        case .pixels: trunk(frames: frames, saved: saved, scratch: scratch)
-        case .frozen: saved.stream(into: layout.trunkLayerCount, scratch: scratch).copy(frames)
+        switch input {
+        case .pixels: cachedPrefix(frames: frames, saved: saved, scratch: scratch)
+        case .cachedPrefix: saved.stream(into: layout.promptFreeLayerCount, scratch: scratch).copy(frames)
         }
-        for layer in layout.trunkLayerCount..<blocks.count {
+        for layer in layout.promptFreeLayerCount..<blocks.count {
             let block = saved.block(layer, scratch: scratch)
             if layer == layout.joinLayer, let context { join(prompts: context.rows(of: layer), saved: saved, block: block) }
             blocks[layer].forward(
-                saved: block, shared: context?.keyValue(of: layer), output: saved.stream(into: layer + 1, scratch: scratch),
+                saved: block, shared: context?.keyValue(of: layer).map { .everyGroup($0) }, output: saved.stream(into: layer + 1, scratch: scratch),
                 scratch: scratch.block)
         }
         layerNorm(
@@ -57,7 +57,7 @@ package struct VisionTower: Sendable {
     ///
     /// - Returns: `[frames × frameRows, width]`, a view of the activations: the input of that layer.
     @discardableResult
-    package func trunk(frames: Matrix, saved: VisionActivations, scratch: VisionScratch) -> MutableMatrix {
+    package func cachedPrefix(frames: Matrix, saved: VisionActivations, scratch: VisionScratch) -> MutableMatrix {
         let layout = saved.layout
         precondition(frames.rowCount == saved.frameCount, "\(frames.rowCount) frames for a memory of \(saved.frameCount)")
         let embedded = saved.embedded ?? scratch.embedded.rows(0..<saved.frameCount * layout.frameRows)
@@ -65,12 +65,12 @@ package struct VisionTower: Sendable {
         layerNorm(
             embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias,
             into: saved.stream(into: 0, scratch: scratch), saving: saved.inputNorm)
-        for layer in 0..<layout.trunkLayerCount {
+        for layer in 0..<layout.promptFreeLayerCount {
             blocks[layer].forward(
                 saved: saved.block(layer, scratch: scratch), shared: nil, output: saved.stream(into: layer + 1, scratch: scratch),
                 scratch: scratch.block)
         }
-        return saved.stream(into: layout.trunkLayerCount, scratch: scratch)
+        return saved.stream(into: layout.promptFreeLayerCount, scratch: scratch)
     }
 
     /// The gradient of `forward`.
@@ -78,10 +78,10 @@ package struct VisionTower: Sendable {
     /// - Parameters:
     ///   - featureGradient: `[frames, embeddingWidth]`.
     ///   - frames: pixels as in `forward`; read only when weights learn.
-    ///   - promptSums: added to.
+    ///   - promptAccumulator: added to.
     package func backward(
         featureGradient: Matrix, frames: Matrix, context: VisionPromptContext?, saved: VisionActivations,
-        promptSums: VisionPromptSums?, weights: some VisionGradientSink, scratch: VisionScratch
+        promptAccumulator: VisionPromptAccumulator?, weights: some VisionGradientSink, scratch: VisionScratch
     ) {
         let layout = saved.layout
         let normGradient = scratch.block.selected.rows(0..<saved.frameCount)
@@ -94,20 +94,20 @@ package struct VisionTower: Sendable {
         weights.addOutput(featureGradient: featureGradient, normGradient: normGradient, saved: saved)
 
         var streamGradient = classGradient
-        let lowest = weights.learns ? 0 : layout.trunkLayerCount
+        let lowest = weights.learns ? 0 : layout.promptFreeLayerCount
         for layer in stride(from: blocks.count - 1, through: lowest, by: -1) {
             // Below the first prompts only weights learn: shared prompts need no gradient of the frames' rows.
             let isLast = layer == lowest && layout.mode(of: layer) != .own && !weights.learns
             let inputGradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
             let shared = context?.keyValue(of: layer)
             blocks[layer].backward(
-                outputGradient: streamGradient, saved: saved.block(layer, scratch: scratch), shared: shared,
-                sharedGradient: shared == nil ? nil : promptSums?.sum(of: layer),
+                outputGradient: streamGradient, saved: saved.block(layer, scratch: scratch), shared: shared.map { .everyGroup($0) },
+                sharedGradient: shared == nil ? nil : promptAccumulator.map { .everyGroup($0.sum(of: layer)) },
                 inputGradient: isLast ? nil : inputGradient, weights: weights.block(layer), scratch: scratch.block)
             streamGradient = inputGradient
-            if layer == layout.joinLayer, let promptSums {
+            if layer == layout.joinLayer, let promptAccumulator {
                 streamGradient = split(
-                    inputGradient, saved: saved, promptRows: promptSums.sum(of: layer), into: scratch.gradients[2])
+                    inputGradient, saved: saved, promptRows: promptAccumulator.sum(of: layer), into: scratch.gradients[2])
             }
         }
         if weights.learns, let embedded = saved.embedded {

@@ -10,6 +10,7 @@ package protocol BlockGradientSink: Sendable {
 
 /// Weights that do not learn.
 package struct FrozenBlock: BlockGradientSink {
+    package init() {}
     package func add(_ contribution: BlockContribution) {}
 }
 

@@ -59,7 +59,7 @@ struct WindowScorer {
         throw .tooManyWindows(path: path, count: windowCount, classes: classes)
     }
 
-    /// Frames that go through the model together: whole clips of it, enough for a wave of the tower. Always as many, so
+    /// Frames that go through the model together: whole clips of it, as many as the tower has in flight. Always as many, so
     /// that results do not depend on how the video was cut into parts.
     private var batchCount: Int { model.classifier.frameCount * max(1, 32 / model.classifier.frameCount) }
 

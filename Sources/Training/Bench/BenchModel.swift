@@ -48,7 +48,7 @@ package struct BenchWork: Sendable, Equatable {
         let learned = kind == .bridge ? LearnedPart.backbone(.both) : .prompts(prompts)
         let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
         return 2 * (kind == .predict
-            ? count.evaluation(clips: clipCount) : count.step(clips: clipCount, stage: hasFixedFrames ? .frozen : .pixels))
+            ? count.evaluation(clips: clipCount) : count.step(clips: clipCount, input: hasFixedFrames ? .cachedPrefix : .pixels))
     }
 }
 
@@ -58,7 +58,7 @@ package final class BenchModel {
     private let task: (any LearningTask)?
     private let classifier: CLIPClassifier?
     private let clips: [Matrix]
-    private let stage: ClipStage
+    private let input: ClipInput
     /// Where clips come from, so many at a time; nil for random ones that stay the same.
     private let source: ((Int) throws -> [Matrix])?
     private let targets: [[Float]]
@@ -83,7 +83,7 @@ package final class BenchModel {
         switch work.kind {
         case .learn:
             let prompting = PromptTask(backbone: backbone, prompts: start, setting: setting)
-            if work.hasFixedFrames { freeze = prompting.frozenPart }
+            if work.hasFixedFrames { freeze = prompting.cachedPrefix }
             task = prompting
             classifier = nil
         case .bridge:
@@ -98,7 +98,7 @@ package final class BenchModel {
         let pixels = source != nil ? [] : (0..<work.clipCount).map {
             Self.clip(of: architecture, frameCount: work.frameCount, number: $0, noise: noise)
         }
-        (clips, stage) = freeze.map { ($0(pixels), .frozen) } ?? (pixels, .pixels)
+        (clips, input) = freeze.map { ($0(pixels), .cachedPrefix) } ?? (pixels, .pixels)
         targets = (0..<work.clipCount).map { clip in (0..<work.classCount).map { $0 == clip % work.classCount ? 1 : 0 } }
     }
 
@@ -115,7 +115,7 @@ package final class BenchModel {
         guard let task else { return 0 }
         var result = StepResult()
         task.begin()
-        task.add(ClipBatch(clips: clips, stage: stage, targets: targets), weight: 1 / Float(clips.count), to: &result)
+        task.add(ClipBatch(clips: clips, input: input, targets: targets), weight: 1 / Float(clips.count), to: &result)
         try task.finish(rate: 1e-6, scale: 1)
         return result.lossSum / Double(result.clipCount)
     }

@@ -63,10 +63,15 @@ package struct ContrastivePretrainer: Sendable {
                 .init(name: $0.name, value: $1.0, gradient: $1.1, decays: $1.0.rowCount > 1)
             },
             pool: pool)
+        let description = BackboneDescription(
+            name: "pocket-clip", normalization: .imageNet, tokenizer: .bytes,
+            provenance: "trained from nothing on \(configuration.stepCount) × \(configuration.batchSize) captioned stills "
+                + "of the pocket world, seed \(configuration.seed): vifi-prompt demo pretrain")
         // One clip, whose frames are the batch's pictures.
-        let learner = ContrastiveLearner(
-            ContrastiveWeights(parameters: parameters, architecture: architecture), item: .frame,
-            frameCount: configuration.batchSize, pool: pool)
+        let part = WeightPart(
+            parameters: parameters, gradients: gradients, architecture: architecture, description: description,
+            aggregator: Fusion.decision)
+        let learner = Learner(part, SymmetricContrastive(), frameCount: configuration.batchSize, pool: pool)
         // The committed pocket CLIP and the results that stand on it were made with this schedule.
         let schedule = CosineSchedule(
             baseRate: configuration.learningRate, stepCount: configuration.stepCount, warmupSteps: configuration.warmupSteps,
@@ -75,15 +80,11 @@ package struct ContrastivePretrainer: Sendable {
         for step in 0..<configuration.stepCount {
             guard let batch = try batches.next() else { break }
             learner.begin()
-            let (loss, accuracy) = learner.add(clips: [batch.pictures], captions: batch.captions, into: gradients)
+            let (loss, accuracy) = learner.addTogether(clips: [batch.pictures], captions: batch.captions)
             try optimizer.step(rate: schedule.rate(at: step))
             parameters.limitScale(to: configuration.largestScale)
             report(Progress(step: step, loss: loss, accuracy: accuracy))
         }
-        let description = BackboneDescription(
-            name: "pocket-clip", normalization: .imageNet, tokenizer: .bytes,
-            provenance: "trained from nothing on \(configuration.stepCount) × \(configuration.batchSize) captioned stills "
-                + "of the pocket world, seed \(configuration.seed): vifi-prompt demo pretrain")
         return Backbone(architecture: architecture, parameters: parameters.map(\.reading), description: description)
     }
 

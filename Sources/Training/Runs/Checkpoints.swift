@@ -80,7 +80,7 @@ package struct Checkpoints {
         // Saved already, as when a signal comes right after an epoch's end.
         if names.contains(name), (try? Self.verified(target)) != nil { return target }
         try createDirectory(folder)
-        let needed = Self.byteCount(parameterCount: optimizer.parameterCount)
+        let needed = Self.byteCount(parameterCount: optimizer.parameterCount) + 4 * optimizer.stateCount
         let free = freeByteCount(near: folder.appendingPath(name))
         guard Double(free) >= 1.1 * Double(needed) else {
             throw FileError(path: target, problem: .noSpace(neededBytes: needed + needed / 10, freeBytes: free))

@@ -19,10 +19,10 @@ struct Freezing {
     init?(_ task: PromptTask, settings: Settings, byteBudget: Int) {
         let layers = task.prompts.configuration.visionLayers
         guard settings.hasFixedFrames, !task.learnsCaptions, layers.isEmpty || layers.lowerBound > 0 else { return nil }
-        clipBytes = task.frozenBytes
+        clipBytes = task.cachedPrefixBytes
         self.byteBudget = byteBudget
         isWholeVision = layers.isEmpty
-        freeze = task.frozenPart
+        freeze = task.cachedPrefix
     }
 
     func hasRoom(for clipCount: Int) -> Bool { byteBudget / max(1, clipBytes) >= clipCount }

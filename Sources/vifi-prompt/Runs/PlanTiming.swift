@@ -80,13 +80,13 @@ struct PlanTiming {
     private func stepSeconds(
         _ task: some LearningTask, clips: [Matrix], clipsPerStep: Int
     ) throws -> (step: Double, add: Double) {
-        let stage: ClipStage = freezing == nil ? .pixels : .frozen
+        let input: ClipInput = freezing == nil ? .pixels : .cachedPrefix
         let target = [Float](repeating: 1 / Float(run.data.classes.count), count: run.data.classes.count)
         var result = StepResult()
         func pass() throws -> (once: Double, add: Double) {
             let begin = Self.seconds { task.begin() }
             let add = Self.seconds {
-                task.add(ClipBatch(clips: clips, stage: stage, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
+                task.add(ClipBatch(clips: clips, input: input, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
             }
             // The rate is 0: the step is taken, and changes next to nothing.
             let finish = try Self.seconds { try task.finish(rate: 0, scale: 1) }
@@ -120,12 +120,12 @@ struct PlanTiming {
         var classifier: CLIPClassifier?
         let making = Self.seconds { classifier = task.classifier(sequences: sequences) }
         guard let classifier, !videos.isEmpty else { return (0, 0) }
-        let stage: ClipStage = freezing == nil ? .pixels : .frozen
+        let input: ClipInput = freezing == nil ? .pixels : .cachedPrefix
         let pixels = videos.flatMap { $0.views.map(\.matrix) }
         let views = freezing?.freeze(pixels) ?? pixels
         // The first call pays for fresh memory.
-        var computing = try Self.seconds { _ = try classifier.logits(clips: views, stage: stage) }
-        if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views, stage: stage) } }
+        var computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) }
+        if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) } }
         let preparing = freezingClip + reading / threads
         return (
             making + Double(clips) * computing / Double(videos.count) + Double(clips - room.testClips) * preparing,

@@ -1,0 +1,152 @@
+import Tensors
+
+/// Takes steps: forward through both towers, the loss, and gradients of whatever learns. It changes no parameter, that
+/// is the optimizer's part.
+///
+/// A step is `begin`, any number of `add`, then `finish`. What learns is `Part`'s business, what is compared is
+/// `Aim`'s. A clip's frames go through `VisionPass` to `VisionTower` and its blocks, there and back; `Part.Aggregator`
+/// turns their features into logits.
+package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
+    package let part: Part
+    package let objective: Aim
+    let vision: VisionPass
+    let accumulator: GradientAccumulator
+    let pool: WorkerPool
+    let budget: MemoryBudget
+    /// Bytes that the memory budget is too small by.
+    package let memoryShortfall: Int
+
+    /// Of the classes, whose texts are the same for all clips of a step; nil where batches have texts of their own.
+    private let text: TextActivations?
+    private(set) var head: VideoHead<Part.Aggregator>?
+    private(set) var stepTerm: StepTerm?
+    private var hasText = false
+
+    /// - Parameters:
+    ///   - frameCount: frames of every clip.
+    ///   - budget: bound on the activations that are kept for the backward pass.
+    package init(_ part: Part, _ objective: Aim, frameCount: Int, pool: WorkerPool, budget: MemoryBudget = .standard) {
+        self.part = part
+        self.objective = objective
+        self.pool = pool
+        self.budget = budget
+        text = objective.classes.map { classes in
+            TextActivations.fitted(
+                layout: Self.textLayout(of: classes, part), architecture: part.text.architecture, keeping: part.textKeeping,
+                threadCount: pool.threadCount, budget: budget
+            ) {
+                VisionPass.leastBytes(
+                    tower: part.vision, prompts: part.prompts, frameCount: frameCount, keeping: part.visionKeeping, pool: pool)
+            }
+        }
+        vision = VisionPass(
+            tower: part.vision, prompts: part.prompts, frameCount: frameCount, keeping: part.visionKeeping, pool: pool, budget: budget)
+        accumulator = GradientAccumulator(
+            text == nil ? .running : part.order, classes: objective.classes?.count ?? 0, aggregator: part.aggregator.tensors,
+            pass: vision, learnsVisionPrompts: part.visionKeeping == .prompts)
+        head = text.map { VideoHead(part.aggregator, scale: 1, text: TextFeatures($0.features)) }
+        // A tower without a backward pass has no plan to fit: what it takes is taken.
+        memoryShortfall = text == nil || part.visionKeeping.hasBackward ? vision.shortfall : budget.excess()
+    }
+
+    /// Computes what the parameters alone decide: the classes' features, and the vision prompts' keys and values.
+    ///
+    /// - Parameter clip: the place in the step of the first clip that is added here.
+    package func begin(at clip: Int = 0) {
+        part.begin(layout: vision.layout, pool: pool)
+        accumulator.begin(at: clip)
+        guard let text else { return }
+        part.text.forward(prompts: part.textPrompts, saved: text, pool: pool, hasCachedInputs: hasText && part.keepsWeights)
+        hasText = true
+        let features = TextFeatures(text.features)
+        head = VideoHead(part.aggregator, scale: part.scale, text: features)
+        stepTerm = objective.stepTerm(text: features)
+    }
+
+    /// Adds the clips' share of the gradient.
+    ///
+    /// - Parameter weight: each clip's share of the step's loss.
+    package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
+        objective.add(batch, weight: weight, through: self, to: &result)
+    }
+
+    /// Adds the step's gradient to the gradients of the part's tensors.
+    ///
+    /// - Parameter scale: what the optimizer will multiply the gradient by.
+    package func finish(scale: Float = 1) {
+        accumulator.complete()
+        if let text, let head {
+            if part.textKeeping.hasBackward {
+                let unitGradient = accumulator.step.head.unitText
+                if let stepTerm { addScaled(stepTerm.unitTextGradient, by: 1 / scale, to: unitGradient) }
+                part.textBackward(featureGradient: head.text.backward(unitGradient: unitGradient).reading, saved: text, pool: pool)
+            }
+            part.add(logitScale: accumulator.step.head.logitScale)
+        }
+        part.finish(accumulator, layout: vision.layout)
+    }
+
+    /// What follows an optimizer's step.
+    package func didStep() {
+        // Only where every video meets the captions of its batch does the temperature run away.
+        if text == nil { part.limitScale() }
+    }
+
+    static func textLayout(of sequences: [[Int]], _ part: Part) -> TextTowerLayout {
+        TextTowerLayout(
+            batch: TextBatch(sequences: sequences, promptTokens: part.prompts.textTokens), promptLayers: part.prompts.textLayers,
+            architecture: part.text.architecture)
+    }
+
+    private func addScaled(_ term: MutableMatrix, by factor: Float, to gradient: MutableMatrix) {
+        gradient.fill(with: zip(gradient.values, term.values).map { $0 + factor * $1 })
+    }
+
+    // MARK: Ranks
+
+    /// Whether ranks can share out the clips of a step: not those that are compared with each other.
+    package var sharesClips: Bool { text != nil }
+
+    /// Numbers that ranks hand to each other in a step.
+    package var sharedCount: Int { sharesClips ? part.shared(accumulator).reduce(0) { $0 + $1.count } : 0 }
+
+    /// Adds up the clips of all ranks, once each has added its own.
+    package func combine(_ shares: Shares, over group: any ProcessGroup) throws(ProcessGroupError) {
+        precondition(sharesClips, "clips that are compared with each other are not shared out")
+        try part.combine(accumulator, shares: shares, over: group)
+    }
+
+    // MARK: What no step changes
+
+    /// What of clips no prompt changes, to be handed to `add` as `.cachedPrefix` as often as the same pixels are met.
+    ///
+    /// - Parameter clips: `[frames, 3 × side × side]` each, normalized pixels.
+    /// - Precondition: weights stay as they are, and each clip has a loss of its own.
+    package func cachedPrefix(of clips: [Matrix]) -> [Matrix] {
+        precondition(part.keepsWeights && text != nil, "captions and weights are learned from pixels")
+        return (seesPrompts ? vision.cachedPrefix(clips: clips) : vision.forward(clips: clips, context: nil)).map(\.reading)
+    }
+
+    /// Bytes of one clip's `cachedPrefix`.
+    package var cachedPrefixBytes: Int {
+        let architecture = part.vision.architecture
+        return 4 * vision.frameCount * (seesPrompts ? vision.layout.frameRows * architecture.vision.width : architecture.embeddingWidth)
+    }
+
+    /// Whether the vision tower has prompts.
+    var seesPrompts: Bool { part.prompts.visionDepth > 0 }
+}
+
+/// A learner, whatever learns in it: what a task calls a few times in a step.
+package protocol StepLearner: AnyObject {
+    func begin(at clip: Int)
+    func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult)
+    func combine(_ shares: Shares, over group: any ProcessGroup) throws(ProcessGroupError)
+    func finish(scale: Float)
+    func didStep()
+    var sharesClips: Bool { get }
+    var sharedCount: Int { get }
+    var memoryShortfall: Int { get }
+    func cachedPrefix(of clips: [Matrix]) -> [Matrix]
+    var cachedPrefixBytes: Int { get }
+}

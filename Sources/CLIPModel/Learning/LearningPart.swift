@@ -1,0 +1,56 @@
+import Tensors
+
+/// What of a CLIP learns, how it enters the towers, and how gradients reach it: prompts (`PromptPart`) or CLIP's own
+/// weights (`WeightPart`), each with the tensors of the aggregator that it is given.
+package protocol LearningPart: AnyObject {
+    associatedtype Aggregator: VideoAggregator
+    var aggregator: Aggregator { get }
+    var vision: VisionTower { get }
+    var text: TextTower { get }
+    var prompts: PromptConfiguration { get }
+    /// What each tower keeps for its backward pass; `.nothing` where it learns nothing.
+    var visionKeeping: Keeping { get }
+    var textKeeping: Keeping { get }
+    /// Whether weights stay as they are, so that text layers below the first prompts are computed once.
+    var keepsWeights: Bool { get }
+    /// How the clips of a step are added up where each has a loss of its own.
+    var order: GradientAccumulator.Order { get }
+    /// Everything that learns, the aggregator's tensors last.
+    var tensors: [LearnedTensor] { get }
+
+    // What a step reads once `begin` was called.
+
+    /// `exp(logit_scale)`
+    var scale: Float { get }
+    var textPrompts: [Matrix] { get }
+    var context: VisionPromptContext? { get }
+
+    /// Reads what learns as it is now.
+    func begin(layout: VisionLayout, pool: WorkerPool)
+    /// Pulls feature gradients back through the vision tower: to `accumulator`'s clips in flight, or to weights.
+    func visionBackward(
+        _ pass: VisionPass, clips: [Matrix], input: ClipInput, featureGradients: [MutableMatrix],
+        accumulator: GradientAccumulator)
+    func textBackward(featureGradient: Matrix, saved: TextActivations, pool: WorkerPool)
+    /// Adds the gradient of ln(scale), where it learns.
+    func add(logitScale gradient: Double)
+    /// Turns what the clips of a step have added up into gradients of `tensors`.
+    func finish(_ accumulator: GradientAccumulator, layout: VisionLayout)
+
+    /// What ranks hand to each other in a step, beside one number.
+    func shared(_ accumulator: GradientAccumulator) -> [MutableMatrix]
+    /// Adds up what the clips of all ranks have left behind.
+    func combine(_ accumulator: GradientAccumulator, shares: Shares, over group: any ProcessGroup) throws(ProcessGroupError)
+
+    /// Keeps the temperature in its bounds after a step of pairs.
+    func limitScale()
+    /// A classifier with the parameters as they are now.
+    func classifier(sequences: [[Int]], frameCount: Int, pool: WorkerPool) -> CLIPClassifier
+}
+
+extension LearningPart {
+    /// Adds the aggregator's gradients, which clips have added up, to those of its tensors.
+    package func finishAggregator(_ accumulator: GradientAccumulator) {
+        for (gradient, tensor) in zip(accumulator.step.head.aggregator, aggregator.tensors) { Tensors.add(gradient, to: tensor.gradient) }
+    }
+}

@@ -1,0 +1,75 @@
+import Tensors
+
+/// Stage two: prompts learn, and nothing of the backbone does. The temperature is the backbone's.
+package final class PromptPart<Source: PromptSource, Aggregator: VideoAggregator>: LearningPart {
+    package let source: Source
+    package let aggregator: Aggregator
+    package let prompts: PromptConfiguration
+    private let backbone: Backbone
+    package private(set) var textPrompts: [Matrix] = []
+    package private(set) var context: VisionPromptContext?
+
+    /// - Parameter source: what learns; read anew at each step.
+    package init(_ source: Source, aggregator: Aggregator, on backbone: Backbone) {
+        self.source = source
+        self.aggregator = aggregator
+        self.backbone = backbone
+        prompts = source.configuration
+    }
+
+    package var vision: VisionTower { backbone.vision }
+    package var text: TextTower { backbone.text }
+    package var visionKeeping: Keeping { prompts.visionDepth > 0 ? .prompts : .nothing }
+    package var textKeeping: Keeping { prompts.textDepth > 0 ? .prompts : .nothing }
+    package var keepsWeights: Bool { true }
+    package var order: GradientAccumulator.Order { .byPlace }
+    package var tensors: [LearnedTensor] { source.tensors + aggregator.tensors }
+    package var scale: Float { backbone.logitScale }
+
+    package func begin(layout: VisionLayout, pool: WorkerPool) {
+        let values = source.forward()
+        textPrompts = values.text
+        context = prompts.visionDepth > 0 ? vision.promptContext(for: values.vision, layout: layout) : nil
+    }
+
+    package func visionBackward(
+        _ pass: VisionPass, clips: [Matrix], input: ClipInput, featureGradients: [MutableMatrix], accumulator: GradientAccumulator
+    ) {
+        pass.backward(
+            clips: clips, input: input, featureGradients: featureGradients, context: context,
+            promptAccumulators: accumulator.beginChunks(ofClips: clips.count), weights: { _ in FrozenVision() })
+        accumulator.endChunks(ofClips: clips.count)
+    }
+
+    package func textBackward(featureGradient: Matrix, saved: TextActivations, pool: WorkerPool) {
+        text.backward(
+            featureGradient: featureGradient, saved: saved, promptGradients: source.promptGradients.text, weights: FrozenText(),
+            pool: pool)
+    }
+
+    package func add(logitScale gradient: Double) {}
+
+    package func finish(_ accumulator: GradientAccumulator, layout: VisionLayout) {
+        if let context {
+            vision.promptBackward(
+                accumulator: accumulator.step.vision, context: context, layout: layout, into: source.promptGradients.vision)
+        }
+        source.backward()
+        finishAggregator(accumulator)
+    }
+
+    package func shared(_ accumulator: GradientAccumulator) -> [MutableMatrix] { [accumulator.step.all] }
+
+    package func combine(
+        _ accumulator: GradientAccumulator, shares: Shares, over group: any ProcessGroup
+    ) throws(ProcessGroupError) { try accumulator.combineByPlace(shares, over: group) }
+
+    package func limitScale() {}
+
+    package func classifier(sequences: [[Int]], frameCount: Int, pool: WorkerPool) -> CLIPClassifier {
+        // A copy: the classifier stays as it is while the prompts go on learning.
+        CLIPClassifier(
+            backbone: backbone, prompts: source.forward().rounded([]).reading, sequences: sequences, aggregator: aggregator.snapshot,
+            frameCount: frameCount, pool: pool)
+    }
+}

@@ -1,0 +1,153 @@
+import Tensors
+
+/// How the frames of a video come together: from frame features to logits, and back.
+///
+/// A new way of putting frames together says how it pools them (`pooled`, `pooledBackward`); logits are then cosines
+/// with the classes' texts. One whose texts depend on the video replaces `logits` and `logitsBackward` as well.
+package protocol VideoAggregator: Sendable {
+    /// What the backward pass needs of `pooled`.
+    associatedtype Saved
+    /// Whether a video's frames become one row. Otherwise each frame keeps a row of its own, and the video's logits are
+    /// the mean of theirs.
+    var mixesFrames: Bool { get }
+    /// Whether each row has a loss of its own, in place of the video's mean logits.
+    var judgesFrames: Bool { get }
+    /// Its own parameters; none for the fusions of the paper.
+    var tensors: [LearnedTensor] { get }
+    /// The same, with parameters that no longer change.
+    var snapshot: Self { get }
+
+    /// The rows that meet the texts.
+    ///
+    /// - Parameter features: `[frames, embeddingWidth]`, not normalized.
+    /// - Returns: `[1, embeddingWidth]` if frames are mixed, otherwise `[frames, embeddingWidth]`; not normalized.
+    func pooled(_ features: Matrix) -> (rows: Matrix, saved: Saved)
+    /// The gradient of `pooled`.
+    ///
+    /// - Parameters:
+    ///   - featureGradient: `[frames, embeddingWidth]`, overwritten.
+    ///   - tensorGradients: of `tensors`, added to.
+    func pooledBackward(
+        _ rowGradient: MutableMatrix, saved: Saved, into featureGradient: MutableMatrix, tensorGradients: [MutableMatrix])
+
+    /// Logits of each row, `[rows, classes]`.
+    func logits(_ features: Matrix, text: TextFeatures, scale: Float) -> VideoLogits<Saved>
+    /// The gradient of `logits`.
+    ///
+    /// - Parameters:
+    ///   - logitGradient: `[rows, classes]`.
+    ///   - featureGradient: overwritten.
+    ///   - accumulator: added to.
+    func logitsBackward(
+        _ logitGradient: MutableMatrix, of logits: VideoLogits<Saved>, text: TextFeatures, scale: Float,
+        into featureGradient: MutableMatrix, accumulator: inout HeadAccumulator)
+}
+
+/// The logits of a video's rows, and what their gradient needs.
+package struct VideoLogits<Saved> {
+    /// `[rows, classes]`
+    package let rows: MutableMatrix
+    /// `[rows, embeddingWidth]`, unit length.
+    package let unit: MutableMatrix
+    /// `[1, rows]`, lengths of the rows before normalization.
+    package let lengths: MutableMatrix
+    package let saved: Saved
+
+    package init(rows: MutableMatrix, unit: MutableMatrix, lengths: MutableMatrix, saved: Saved) {
+        self.rows = rows
+        self.unit = unit
+        self.lengths = lengths
+        self.saved = saved
+    }
+}
+
+/// Gradients that a video's logits leave for the text tower, the temperature and the aggregator.
+package struct HeadAccumulator: Sendable {
+    /// `[classes, embeddingWidth]`, gradient of the unit text features.
+    package let unitText: MutableMatrix
+    /// Gradient of ln(scale).
+    package var logitScale = 0.0
+    /// Of the aggregator's tensors.
+    package let aggregator: [MutableMatrix]
+
+    package init(unitText: MutableMatrix, aggregator: [MutableMatrix] = []) {
+        self.unitText = unitText
+        self.aggregator = aggregator
+    }
+}
+
+extension VideoAggregator {
+    package var judgesFrames: Bool { false }
+    package var tensors: [LearnedTensor] { [] }
+    package var snapshot: Self { self }
+
+    package func logits(_ features: Matrix, text: TextFeatures, scale: Float) -> VideoLogits<Saved> {
+        let (rows, saved) = pooled(features)
+        let unit = MutableMatrix(rows: rows.rowCount, columns: rows.columnCount)
+        let lengths = MutableMatrix(rows: 1, columns: rows.rowCount)
+        normalizeRows(rows, into: unit, lengths: lengths)
+        let logits = MutableMatrix(rows: unit.rowCount, columns: text.classCount)
+        multiply(unit, .asStored, text.unit, .transposed, into: logits, scale: scale)
+        return VideoLogits(rows: logits, unit: unit, lengths: lengths, saved: saved)
+    }
+
+    package func logitsBackward(
+        _ logitGradient: MutableMatrix, of logits: VideoLogits<Saved>, text: TextFeatures, scale: Float,
+        into featureGradient: MutableMatrix, accumulator: inout HeadAccumulator
+    ) {
+        let unit = logits.unit
+        // logits = scale · unit · textᵀ, so d/d ln(scale) is the logits themselves.
+        accumulator.logitScale += zip(logitGradient.values, logits.rows.values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        let unitGradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
+        multiply(logitGradient, .asStored, text.unit, .asStored, into: unitGradient, scale: scale)
+        multiply(logitGradient, .transposed, unit, .asStored, into: accumulator.unitText, scale: scale, adding: true)
+        unitBackward(unitGradient, of: logits, into: featureGradient, tensorGradients: accumulator.aggregator)
+    }
+
+    /// From the gradient of the unit rows to that of the features, overwritten.
+    func unitBackward(
+        _ unitGradient: MutableMatrix, of logits: VideoLogits<Saved>, into featureGradient: MutableMatrix,
+        tensorGradients: [MutableMatrix]
+    ) {
+        let rowGradient = MutableMatrix(rows: unitGradient.rowCount, columns: unitGradient.columnCount)
+        normalizeRowsBackward(output: logits.unit, lengths: logits.lengths, outputGradient: unitGradient, inputGradient: rowGradient)
+        pooledBackward(rowGradient, saved: logits.saved, into: featureGradient, tensorGradients: tensorGradients)
+    }
+}
+
+/// How the frames of a video come together without parameters (`methods.md` 2, paper table 5).
+package enum Fusion: String, Sendable, CaseIterable, Codable {
+    /// Mean of the frames' embeddings, then cosine similarity: ViFi-CLIP.
+    case embedding
+    /// Mean of the frames' logits.
+    case decision
+    /// Each frame is classified; the loss is the mean over frames. Videos are classified as by `decision`.
+    case image
+}
+
+extension Fusion: VideoAggregator {
+    package var mixesFrames: Bool { self == .embedding }
+    package var judgesFrames: Bool { self == .image }
+
+    package func pooled(_ features: Matrix) -> (rows: Matrix, saved: Void) {
+        guard mixesFrames else { return (features, ()) }
+        let mean = MutableMatrix(rows: 1, columns: features.columnCount)
+        meanRow(of: features, into: mean)
+        return (mean.reading, ())
+    }
+
+    package func pooledBackward(
+        _ rowGradient: MutableMatrix, saved: Void, into featureGradient: MutableMatrix, tensorGradients: [MutableMatrix]
+    ) {
+        guard mixesFrames else { return featureGradient.copy(rowGradient) }
+        let share = rowGradient.values.map { $0 / Float(featureGradient.rowCount) }
+        for frame in 0..<featureGradient.rowCount { featureGradient.row(frame).fill(with: share) }
+    }
+}
+
+/// A clip's frame features, averaged.
+func meanRow(of frames: some Readable, into row: MutableMatrix) {
+    row.fill(0)
+    sumRows(of: frames, into: row)
+    row.fill(with: row.values.map { $0 / Float(frames.rowCount) })
+}
