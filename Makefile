@@ -36,7 +36,7 @@ demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 cl
 test: packages ## All tests, optimized. `make test FILTER=Tokenizer` runs some.
 	@.ci/test "$(FILTER)"
 
-fuzz: packages ## Every parser but that of recipes (`make test` has it) against mutated inputs, ten minutes in all; `make fuzz MINUTES=60` takes longer.
+fuzz: packages ## Every parser against mutated inputs, ten minutes in all; `make fuzz MINUTES=60` takes longer.
 	swift build -c release --product vifi-fuzz
 	@set -e; fuzz=.build/release/vifi-fuzz; \
 	names=$$($$fuzz | sed 's/.* one of //; s/,//g'); count=$$(wc -w <<<"$$names"); \

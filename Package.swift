@@ -61,26 +61,34 @@ let package = Package(
             name: "COpenMPI", dependencies: [.target(name: "OpenMPILibrary", condition: .when(traits: ["MPI"]))],
             cSettings: [.define("VIFI_MPI", .when(traits: ["MPI"]))]),
 
-        // The library, lowest layer first.
+        // The library, lowest layer first. Each target names every module that it imports; a test compares.
         .target(
             name: "Files", dependencies: ["CPosix", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS", "COpenMPI", "Files"], swiftSettings: strict),
         .target(
-            name: "WeightFiles", dependencies: ["CKernels", "CZlib", "Files", "Tensors"], swiftSettings: strict),
+            name: "WeightFiles", dependencies: ["CKernels", "CZlib", "Files"], swiftSettings: strict),
         .target(name: "CLIPModel", dependencies: ["CZlib", "Files", "Tensors", "WeightFiles"], swiftSettings: strict),
-        .target(name: "VideoData", dependencies: ["CFFmpeg", "CZimg", "CKernels", "Files", "Tensors"], swiftSettings: strict),
+        .target(name: "VideoData", dependencies: ["CFFmpeg", "CKernels", "CZimg", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "Charts", dependencies: ["CCairo", "Files"], swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["CKernels", "CLIPModel", "VideoData"], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["CKernels", "CLIPModel", "Files", "Tensors", "VideoData"], swiftSettings: strict),
         .target(
             name: "Training",
-            dependencies: ["Evaluation"], swiftSettings: strict),
-        .target(name: "VifiPrompt", dependencies: ["CLIPModel", "Evaluation", "VideoData"], swiftSettings: strict),
+            dependencies: ["CLIPModel", "Evaluation", "Files", "Tensors", "VideoData", "WeightFiles"], swiftSettings: strict),
+        .target(name: "Recipes", dependencies: ["CLIPModel", "Files", "Tensors", "VideoData", "Yams"], swiftSettings: strict),
+        .target(
+            name: "Experiments",
+            dependencies: ["CLIPModel", "Evaluation", "Files", "Recipes", "Tensors", "Training", "VideoData", "WeightFiles"], swiftSettings: strict),
+        .target(
+            name: "Reports",
+            dependencies: ["CLIPModel", "Charts", "Evaluation", "Experiments", "Files", "Recipes", "Tensors", "Training", "VideoData"],
+            swiftSettings: strict),
+        .target(
+            name: "VifiPrompt", dependencies: ["CLIPModel", "Evaluation", "Experiments", "Files", "Recipes", "Tensors", "Training", "VideoData"], swiftSettings: strict),
         .executableTarget(
             name: "vifi-prompt",
             dependencies: [
-                "Charts", "Training", "Yams",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
+                "CLIPModel", "Charts", "Evaluation", "Experiments", "Files", "Recipes", "Reports", "Tensors", "Training", "VideoData", "WeightFiles",
             ],
             swiftSettings: strict),
 
@@ -88,23 +96,24 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Files", "Tensors", "WeightFiles"], path: "Tests/TestSupport"),
         // Feeds mutated inputs to every parser; `make fuzz`.
         .executableTarget(
-            name: "vifi-fuzz", dependencies: ["CLIPModel", "Files", "Tensors", "TestSupport", "VideoData", "WeightFiles"],
+            name: "vifi-fuzz", dependencies: ["CLIPModel", "Files", "Recipes", "Tensors", "TestSupport", "VideoData", "WeightFiles"],
             path: "Tests/Fuzz",
             exclude: ["differential.py"]),
+        .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
-        .testTarget(name: "WeightFilesTests", dependencies: ["WeightFiles", "TestSupport"]),
-        .testTarget(name: "ChartsTests", dependencies: ["Charts", "TestSupport"]),
-        .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "TestSupport"]),
-        .testTarget(name: "EvaluationTests", dependencies: ["CLIPModel", "Evaluation", "Tensors", "TestSupport", "VideoData"]),
-        .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
-        .testTarget(name: "VideoDataTests", dependencies: ["VideoData", "TestSupport"]),
-        .testTarget(name: "VifiPromptTests", dependencies: ["VifiPrompt", "TestSupport"]),
+        .testTarget(name: "WeightFilesTests", dependencies: ["Files", "TestSupport", "WeightFiles"]),
+        .testTarget(name: "ChartsTests", dependencies: ["Charts", "Files", "TestSupport"]),
+        .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "CZlib", "Files", "Tensors", "TestSupport", "WeightFiles"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files", "Tensors", "TestSupport", "VideoData"]),
+        .testTarget(name: "TrainingTests", dependencies: ["CLIPModel", "Evaluation", "Files", "Tensors", "TestSupport", "Training", "VideoData"]),
+        .testTarget(name: "VideoDataTests", dependencies: ["Files", "Tensors", "TestSupport", "VideoData"]),
+        .testTarget(name: "VifiPromptTests", dependencies: ["CLIPModel", "Evaluation", "Files", "Tensors", "TestSupport", "VideoData", "VifiPrompt"]),
         .testTarget(
             name: "RecipeTests",
-            dependencies: ["vifi-prompt", "CLIPModel", "Evaluation", "Files", "Training", "VideoData", "TestSupport"]),
+            dependencies: ["CLIPModel", "Evaluation", "Experiments", "Files", "Recipes", "Reports", "TestSupport", "Training", "VideoData"]),
         // Runs the built program as a process.
         .testTarget(
-            name: "CommandTests", dependencies: ["vifi-prompt", "CLIPModel", "Files", "Tensors", "VideoData", "WeightFiles", "TestSupport"]),
+            name: "CommandTests", dependencies: ["CLIPModel", "Experiments", "Files", "Tensors", "TestSupport", "VideoData", "WeightFiles", "vifi-prompt"]),
     ]
 )

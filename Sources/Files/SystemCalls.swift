@@ -44,10 +44,6 @@ import Glibc
     unsafe path.withSystemPath { unsafe Glibc.rmdir($0) }
 }
 
-@unsafe package func chdir(_ path: String) -> Int32 {
-    unsafe path.withSystemPath { unsafe Glibc.chdir($0) }
-}
-
 @unsafe package func opendir(_ path: String) -> OpaquePointer? {
     unsafe path.withSystemPath { unsafe Glibc.opendir($0) }
 }
@@ -114,10 +110,6 @@ package var currentDirectory: String {
     defer { unsafe free(buffer) }
     return unsafe String(systemPath: buffer)
 }
-
-/// Returns whether it could be entered.
-@discardableResult
-package func changeDirectory(to path: String) -> Bool { unsafe chdir(path) == 0 }
 
 extension String {
     /// The text of a path that the system gives.

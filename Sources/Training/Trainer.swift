@@ -89,6 +89,8 @@ package struct Trainer {
     private let frozen: FrozenClips?
     /// The processes that share each step's clips; every one runs a trainer.
     package let group: any ProcessGroup
+    /// Asked between steps.
+    package var isStopRequested: @Sendable () -> Bool = { Interruption.isRequested }
 
     package init(
         configuration: TrainingConfiguration, classCount: Int?, clips: ClipLoader, group: any ProcessGroup = SingleProcess()
@@ -150,7 +152,7 @@ package struct Trainer {
             if isLast || (state.epoch + 1) % configuration.evaluationInterval == 0 {
                 if events.evaluate != nil { try save(&state, .beforeEvaluation) }
                 let metrics = try events.evaluate?() ?? nil
-                if try group.any(Interruption.isRequested) {
+                if try group.any(isStopRequested()) {
                     try save(&state, .interruption)
                     return .interrupted(step: state.step)
                 }

@@ -16,6 +16,10 @@ public struct VifiPromptError: LocalizedError, CustomStringConvertible, Sendable
         case badRequest
         /// Reading failed midway: a lost disk or file system.
         case inputOutput
+        /// Somebody asked for the end.
+        case cancelled
+        /// The machine has too little memory or lacks something else that is needed.
+        case unavailable
         /// A fault in this library.
         case fault
     }
@@ -34,7 +38,9 @@ extension VifiPromptError {
         case .badData: .badData
         case .usage, .badConfiguration: .badRequest
         case .inputOutput: .inputOutput
-        case .software, .unavailable, .interrupted: .fault
+        case .interrupted: .cancelled
+        case .unavailable: .unavailable
+        case .software: .fault
         }
         description = error.description
     }

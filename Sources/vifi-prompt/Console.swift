@@ -6,8 +6,6 @@ import Training
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
-    /// Whether what runs now is a part of something else, which has results of its own: a cell of a grid, a draw.
-    @TaskLocal static var isPart = false
     /// Set for processes that leave talking to the first one.
     static let isQuiet = Atomic<Bool>(false)
     private static let kept = Mutex<[String]>([])
@@ -24,7 +22,6 @@ enum Console {
     private static var isTalking: Bool { !isQuiet.load(ordering: .relaxed) }
 
     static func result(_ text: String) {
-        guard !isPart else { return note(text) }
         if isTalking { hasResult.store(true, ordering: .relaxed) }
         guard isTalking, !StandardStream.output.write(text + "\n") else { return }
         // Whoever closed a pipe wants no more; anything else is a result that did not arrive.
@@ -47,6 +44,11 @@ enum Console {
     static func warning(_ text: String) {
         if isTalking { logger.warning("\(text)") } else { kept.withLock { $0.append(text) } }
     }
+
+    private static let told = Mutex<Set<String>>([])
+
+    /// A warning that several processes may have had.
+    static func warnOnce(_ text: String) { if told.withLock({ $0.insert(text).inserted }) { warning(text) } }
 
     /// Who asked for JSON gets JSON, also where a command fails before its results.
     static func jsonFailure(_ error: any ReportableError) {

@@ -18,7 +18,7 @@ struct VifiPromptCommand: ParsableCommand {
             """,
         version: vifiPromptVersion,
         subcommands: [
-            BridgeCommand.self, LearnCommand.self, EvaluateCommand.self, PredictCommand.self, ThresholdsCommand.self, ExportCommand.self,
+            ImportCommand.self, BridgeCommand.self, LearnCommand.self, EvaluateCommand.self, PredictCommand.self, ThresholdsCommand.self, ExportCommand.self,
             InspectCommand.self, DataCommand.self, DemoCommand.self, RecipeCommand.self, PlanCommand.self, SummarizeCommand.self,
             BenchCommand.self, ProfileCommand.self, AblateCommand.self, VizCommand.self, ReportCommand.self, DoctorCommand.self,
         ])
@@ -52,7 +52,11 @@ struct VifiPromptCommand: ParsableCommand {
         }
     }
 
+    /// What the parser answers by itself, for shells and for the manual.
+    private static let generators = ["--generate-completion-script", "--experimental-dump-help"]
+
     private static func parsed(_ words: [String]) throws -> any ParsableCommand {
+        if let first = words.first, generators.contains(where: first.hasPrefix) { return try parseAsRoot(words) }
         // Asked for help about a command that is not there, the parser would show the help of all.
         if words.contains(where: ["help", "--help", "-h"].contains) { try CommandWords()?.check(words) }
         do {

@@ -50,7 +50,6 @@ import Testing
         let dry = try program.run(arguments("--dry-run", "--no-timing", "--seeds", "1,2"))
         #expect(dry.status == 0 && !fileExists(program.folder.path("out")), "\(dry.messages)")
         #expect(dry.output.contains("| two tokens ") && dry.output.contains("| left to run "), "\(dry.output)")
-        #expect(dry.output.contains("vifi-prompt bridge --recipe whole.yaml "), "\(dry.output)")
 
         let whole = try program.run(arguments())
         #expect(whole.status == 0, "\(whole.messages)")

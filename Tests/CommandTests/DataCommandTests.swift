@@ -259,7 +259,7 @@ import Testing
         Case("init", 64, "Error: Missing expected argument '<folder>'"),
         Case("import", 64, "Error: Missing expected argument '<file> ...'"),
         Case("import none.txt --root set", 66, "vifi-prompt: error: none.txt: no such file."),
-        Case("import set/odd.txt --root set", 65, "vifi-prompt: error: set/odd.txt: is no list or label file that `vifi-prompt data import` knows."),
+        Case("import set/odd.txt --root set", 65, "vifi-prompt: error: set/odd.txt: is not a list or label file that `vifi-prompt data import` knows."),
         Case("import set/train.txt --root set", 64, "vifi-prompt: error: set/train.txt: needs class names beside it"),
         Case("split --train set/train.txt --labels set/labels.csv", 64, "Error: Say which: --shots 2,4,8,16 or --base-novel."),
         Case("split --train set/train.txt --labels set/labels.csv --shots 2,x", 64, "Error: --shots is '2,x'; whole numbers from 1 on"),

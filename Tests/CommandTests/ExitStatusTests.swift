@@ -27,7 +27,7 @@ import Testing
         Case("inspect none.safetensors", 66, "vifi-prompt: error: none.safetensors: no such file. Check the path."),
         Case("inspect none.mp4", 66, "vifi-prompt: error: none.mp4: no such file. Check the path."),
         Case("inspect .", 65, "vifi-prompt: error: .: holds no model.safetensors"),
-        Case("inspect cut.safetensors", 65, "vifi-prompt: error: cut.safetensors: 1000 bytes of tensors stored"),
+        Case("inspect cut.safetensors", 65, "vifi-prompt: error: cut.safetensors: 1000 bytes of tensors are stored"),
         Case("inspect page.safetensors", 65, "vifi-prompt: error: page.safetensors: is a web page, not a model."),
         Case("inspect page.mp4", 65, "vifi-prompt: error: page.mp4: is a web page"),
         Case("inspect text.txt", 65, "vifi-prompt: error: text.txt: is a text file, not a checkpoint."),

@@ -8,7 +8,7 @@ import Testing
 /// then read the difference before it is committed.
 @Suite(.serialized) struct HelpTests {
     static let commands = [
-        "", "bridge", "learn", "evaluate", "evaluate list", "evaluate zero-shot", "evaluate base-to-novel", "evaluate few-shot",
+        "", "import", "bridge", "learn", "evaluate", "evaluate list", "evaluate zero-shot", "evaluate base-to-novel", "evaluate few-shot",
         "evaluate supervised", "evaluate retrieval", "predict", "thresholds", "export", "inspect", "demo", "demo videos",
         "demo pretrain", "demo late",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",

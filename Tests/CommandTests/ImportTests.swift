@@ -47,7 +47,7 @@ import WeightFiles
         let source = fixturePath("clip/clip-mini.safetensors")
         let guessed = try program("bridge", "--import", source, "--half", "--name", "mini")
         #expect(guessed.status == 0)
-        #expect(guessed.messages.contains("does not say which activation it was trained with: quick_gelu is taken"))
+        #expect(guessed.messages.contains("does not say which activation it was trained with: quick_gelu is assumed"))
         let half = program.folder.path("Checkpoints/mini.safetensors")
         #expect(try InputFile(path: half).byteCount < InputFile(path: source).byteCount * 6 / 10)
         #expect(try Backbone.load(half).description.name == "mini")

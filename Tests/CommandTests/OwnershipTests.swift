@@ -46,8 +46,8 @@ import Testing
     @Test(arguments: ["config.yaml", "results.csv", "metrics.jsonl", "notes.txt", "split/train.txt", ".hidden"])
     func aRunIsNotBegunInAForeignFolder(_ name: String) throws {
         try foreign("mine/\(name)")
-        try refused(["learn"] + Self.common + ["-o", "mine"], leaves: "mine", naming: "mine: holds \(name.split(separator: "/")[0]), which this command did not write")
-        try refused(["learn"] + Self.common + ["--seeds", "1,2", "-o", "mine"], leaves: "mine", naming: "mine: holds ")
+        try refused(["learn"] + Self.common + ["-o", "mine"], leaves: "mine", naming: "mine: contains \(name.split(separator: "/")[0]), which this command did not write")
+        try refused(["learn"] + Self.common + ["--seeds", "1,2", "-o", "mine"], leaves: "mine", naming: "mine: contains ")
     }
 
     @Test func foldersOfSeedsAreNotEmptied() throws {
@@ -77,7 +77,7 @@ import Testing
         #expect(try program.run(one).status == 0)
         try refused(
             ["learn"] + Self.common + ["--learning-rate", "0.01", "--seeds", "1,2", "-o", "group"], leaves: "group", status: 78,
-            naming: "group/seed1: holds a run that was started otherwise than this group starts its runs: --learning-rate (without it, and the group has 0.01)")
+            naming: "group/seed1: holds a run that was started otherwise than this group starts its runs: training.learning_rate (not set in it, 0.01 in the group)")
         // With the same settings, whatever their order and spelling, it is done.
         let reordered = ["learn", "--epochs=1"] + Self.common.dropLast(4) + ["--threads", "2", "--seeds", "1,2", "-o", "group"]
         let outcome = try program.run(reordered)
@@ -86,7 +86,7 @@ import Testing
         removeTree(path("group/seed2"))
         try removeFile(path("group/summary.json"))
         #expect(try program.run(["learn"] + Self.common + ["--seed", "2", "--shots", "1", "-o", "group/seed2"]).status == 0)
-        try refused(["learn", "--resume", "group"], leaves: "group", status: 78, naming: "--shots (1, and the group has without it)")
+        try refused(["learn", "--resume", "group"], leaves: "group", status: 78, naming: "training.shots (1 in it, not set in the group)")
     }
 
     @Test func resumingPassesOverWhatIsRunningOrNeverBegan() throws {
@@ -112,7 +112,7 @@ import Testing
         let eval = ["eval", "--zero-shot", "--backbone", "clip.safetensors", "--val", "list.txt", "--labels", "labels.csv", "--frames", "2"]
         for name in ["predictions.jsonl", "evaluation.json", "notes.txt"] {
             try foreign("theirs/\(name)")
-            try refused(eval + ["-o", "theirs"], leaves: "theirs", naming: "theirs: holds \(name), which this command did not write")
+            try refused(eval + ["-o", "theirs"], leaves: "theirs", naming: "theirs: contains \(name), which this command did not write")
             removeTree(path("theirs"))
         }
         #expect(try program.run(eval + ["-o", "scores"]).status == 0)
@@ -120,7 +120,7 @@ import Testing
         #expect(again.status == 0 && again.messages.contains("in place of the evaluation that was there"), "\(again.messages)")
         // A copy of our mark stands for a kind, not for everything.
         try foreign("scores/config.yaml")
-        try refused(["learn"] + Self.common + ["-o", "scores"], leaves: "scores", naming: "scores: holds config.yaml")
+        try refused(["learn"] + Self.common + ["-o", "scores"], leaves: "scores", naming: "scores: contains config.yaml")
         // Refused before a video is opened.
         try program.folder.write("no video", to: "video3.mp4")
         try refused(eval + ["-o", "list.txt/scores"], leaves: "scores", naming: "list.txt")
@@ -130,7 +130,7 @@ import Testing
         try program.folder.write("video,caption\nvideo1.mp4,a hand waves\nvideo2.mp4,someone claps\n", to: "captions.csv")
         let retrieval = ["evaluate", "retrieval", "--captions", "captions.csv", "--backbone", "clip.safetensors", "--frames", "2"]
         try foreign("theirs/metrics.json")
-        try refused(retrieval + ["-o", "theirs"], leaves: "theirs", naming: "theirs: holds metrics.json")
+        try refused(retrieval + ["-o", "theirs"], leaves: "theirs", naming: "theirs: contains metrics.json")
         for _ in 0..<2 { #expect(try program.run(retrieval + ["-o", "ours"]).status == 0) }
     }
 
@@ -186,14 +186,14 @@ import Testing
         // Over a part of what is read.
         try refused(
             ["export", "--prompts", "ours", "--backbone", backbone, "--force", "-o", "ours/adapter_model.safetensors"], leaves: "ours", status: 64,
-            naming: "is read by this very command")
+            naming: "but this command reads it")
     }
 
     @Test func listsThatAreReadStay() throws {
         try FileManager.default.copyItem(atPath: path("list.txt"), toPath: path("base-train.txt"))
         try refused(
             ["data", "split", "--train", "base-train.txt", "--labels", "labels.csv", "--base-novel", "--shots", "1", "--force"], leaves: ".", status: 64,
-            naming: "base-train.txt: would be overwritten, and is read by this very command")
+            naming: "base-train.txt: would be overwritten, but this command reads it")
         try refused(["data", "check", "list.txt", "--write-good", "list.txt", "--force"], leaves: ".", status: 64, naming: "list.txt: would be overwritten")
     }
 }

@@ -5,7 +5,7 @@ import Tensors
 import TestSupport
 import Testing
 import VideoData
-import vifi_prompt
+import Experiments
 
 /// `predict` with a model of random numbers, on videos that it makes.
 @Suite(.serialized) struct PredictTests {

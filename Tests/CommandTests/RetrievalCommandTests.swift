@@ -130,7 +130,7 @@ import WeightFiles
         try program.folder.write("not a video", to: "text.mp4")
         try program.folder.write("video,caption\ntext.mp4,a\nvideo1.mp4,b\n", to: "broken.csv")
         for (list, status, words) in [
-            ("climbs.csv", Int32(65), "climbs.csv:2: '../x.mp4' climbs out"), ("missing.csv", 66, "1 of 1 files are missing"),
+            ("climbs.csv", Int32(65), "climbs.csv:2: '../x.mp4' leaves the data folder"), ("missing.csv", 66, "1 of 1 files are missing"),
             ("absent.csv", 66, "no such file"), ("clip.safetensors", 65, "zero byte"), ("broken.csv", 65, "text.mp4"),
         ] {
             let outcome = try program("evaluate", "retrieval", "--captions", list, "--backbone", "clip.safetensors", "--frames", "2", "--output", "never")

@@ -111,7 +111,7 @@ import Testing
         let record = try String(contentsOfFile: program.folder.path("stopped/run.json"), encoding: .utf8)
         try program.folder.write("{", to: "stopped/run.json")
         #expect(try program("learn", "--resume", "stopped").status == 65)
-        try program.folder.write(record.replacingOccurrences(of: "\"format\" : 2", with: "\"format\" : 1"), to: "stopped/run.json")
+        try program.folder.write(record.replacingOccurrences(of: "\"format\" : 3", with: "\"format\" : 1"), to: "stopped/run.json")
         let old = try program("learn", "--resume", "stopped")
         #expect(old.status == 65 && old.messages.contains("Finish the run with the vifi-prompt that began it"), "\(old.messages)")
         try program.folder.write(record, to: "stopped/run.json")

@@ -1,8 +1,8 @@
+import Experiments
 import Files
 import Foundation
 import Testing
 import VideoData
-import vifi_prompt
 
 /// V16: the decoder dies, the check goes on.
 @Suite struct VideoCheckWorkerTests {
@@ -43,7 +43,7 @@ import vifi_prompt
     func whatTheMachineDoesCostsNoVideo(_ script: String) {
         let workers = VideoCheckWorkers(program: "/bin/sh", arguments: ["-c", script])
         let error = #expect(throws: MachineShortage.self) { try workers.check("a.mp4", index: 0) }
-        #expect(error?.exitStatus == .unavailable && error?.description.contains("no fault of a video") == true)
+        #expect(error?.exitStatus == .unavailable && error?.description.contains("The videos are not at fault") == true)
     }
 
     @Test func aWorkerThatRestsIsGivenUp() throws {

@@ -13,7 +13,7 @@ struct Parser: Sendable {
 }
 
 /// Every parser of the program; a new one is a new row.
-let parsers = weightParsers + modelParsers + listParsers
+let parsers = weightParsers + modelParsers + listParsers + recipeParsers
 
 /// Containers of tensors.
 private let weightParsers: [Parser] = [

@@ -2,7 +2,9 @@ import CLIPModel
 import Foundation
 import TestSupport
 import Testing
-import vifi_prompt
+import Experiments
+import Recipes
+import Reports
 
 /// Grids of settings, and the figures that papers print.
 @Suite struct AblationTests {

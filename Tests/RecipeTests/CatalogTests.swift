@@ -2,7 +2,7 @@ import CLIPModel
 import Foundation
 import TestSupport
 import Testing
-import vifi_prompt
+import Recipes
 
 /// The recipes that come with the program say what the paper's configurations say (methods 1.5).
 @Suite struct CatalogTests {

@@ -1,9 +1,9 @@
 import Files
 import TestSupport
 import Testing
-import vifi_prompt
+import Recipes
 
-/// What `vifi-fuzz` does with other parsers: it cannot link the program that reads recipes.
+/// What `vifi-fuzz` does for longer.
 @Suite struct MutatedRecipeTests {
     private static let seeds = [
         "# a note\ntraining: {epochs: 5, learning_rate: 8.e-6}\n", "compat: [idle-first-step, unshifted-cosine]\ndata:\n  frames: 8\n",

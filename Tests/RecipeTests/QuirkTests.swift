@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 import Training
 import VideoData
-import vifi_prompt
+import Experiments
+import Recipes
 
 /// Each quirk turns on its own fault of the reference, and nothing else.
 @Suite struct QuirkTests {

@@ -2,7 +2,7 @@ import Files
 import Glibc
 import TestSupport
 import Testing
-import vifi_prompt
+import Recipes
 
 func makeDirectory(_ path: String) throws { try createDirectory(path) }
 

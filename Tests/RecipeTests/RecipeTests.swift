@@ -1,7 +1,7 @@
 import CLIPModel
 import TestSupport
 import Testing
-import vifi_prompt
+import Recipes
 
 @Suite struct RecipeTests {
     private let directory: TemporaryDirectory

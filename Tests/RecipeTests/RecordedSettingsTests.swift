@@ -2,7 +2,8 @@ import CLIPModel
 import Evaluation
 import Testing
 import VideoData
-import vifi_prompt
+import Experiments
+import Recipes
 
 /// What an evaluation records is enough to look at its videos in the same way again.
 @Suite struct RecordedSettingsTests {

@@ -1,7 +1,7 @@
 import Files
 import TestSupport
 import Testing
-import vifi_prompt
+import Recipes
 
 /// Configuration files of ViFi-CLIP as recipes. Expected values by hand from methods 1.5 and 1.6.
 @Suite struct ReferenceConfigurationTests {

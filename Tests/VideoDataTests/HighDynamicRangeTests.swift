@@ -147,7 +147,7 @@ private let brightCases: [BrightCase] = ["arib-std-b67", "smpte2084"].flatMap { 
         let item = BrightCase(name: "a.mp4", transfer: "smpte2084", arguments: x265)
         let tagged = try Self.make(item, in: folder)
         try ffmpeg([
-            "-i", tagged, "-c", "copy", "-bsf:v", "hevc_metadata=transfer_characteristics=2:color_primaries=2:matrix_coefficients=2", "-color_trc",
+            "-i", tagged, "-c", "copy", "-bsf:v", "hevc_metadata=transfer_characteristics=2:colour_primaries=2:matrix_coefficients=2", "-color_trc",
             "smpte2084", "-color_primaries", "bt2020", "-colorspace", "bt2020nc", folder.file("b." + ending),
         ])
         var video = try VideoFile(path: tagged)

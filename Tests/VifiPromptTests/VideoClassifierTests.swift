@@ -26,7 +26,7 @@ import VifiPrompt
         let afterBegin = try #require(source.components(separatedBy: "// README BEGIN\n").last)
         let example = try #require(afterBegin.components(separatedBy: "// README END").first)
         let readme = try String(contentsOf: tests.appending(path: "../../README.md"), encoding: .utf8)
-        #expect(example.split(separator: "\n", omittingEmptySubsequences: false).count == 11)
+        #expect(example.split(separator: "\n", omittingEmptySubsequences: false).count == 27)
         #expect(readme.contains("```swift\n\(example)```\n"))
     }
 

@@ -38,7 +38,7 @@ final class SingleSteps: EpochSteps {
 
     var position: Int { first + clips.position }
     var waitingSeconds: Double { clips.waitingSeconds }
-    var isStopRequested: Bool { Interruption.isRequested }
+    var isStopRequested: Bool { trainer.isStopRequested() }
     func cancel() { clips.cancel() }
 
     func step(planned: Int, group: Int, rate: Double) throws -> StepResult {

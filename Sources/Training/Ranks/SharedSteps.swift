@@ -122,7 +122,7 @@ final class SharedSteps: EpochSteps {
             guard let outcome = read(place, from: stream, into: &report) else { return (result, report) }
             if outcome.clip == nil { report.stillEmpty.append(place) } else { report.foundFull.append(place) }
         }
-        report.stops = Interruption.isRequested
+        report.stops = trainer.isStopRequested()
         return (result, report)
     }
 

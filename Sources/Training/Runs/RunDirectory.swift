@@ -150,7 +150,7 @@ package struct RunDirectory: ~Copyable {
     }
 
     /// From now on the run can go on after being stopped: everything that it needs is in the folder.
-    package func write(_ record: RunRecord) throws { try write(record, as: Self.recordName) }
+    package func write(record: some Encodable) throws { try write(record, as: Self.recordName) }
 
     /// The run is finished, and its checkpoints are not needed any more.
     package func write(_ result: RunResult) throws {

@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 
@@ -140,13 +142,13 @@ struct BenchOptions: ParsableArguments {
         work.frameCount = frames
         work.clipCount = clips
         work.classCount = classes
-        work.precision = try precision.resolved()
+        work.precision = try precision.resolved(note: Console.note)
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
         Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")
         let source = videos ? try BenchVideos.stream(work, clips: (steps + 1) * clips) : nil
         defer { source?.stream.cancel() }
-        let model = try BenchModel(work, pool: pool, budget: memory.budget(pool: pool, besides: work.packedWeightBytes), source: source?.clips)
-        try memory.check(shortfall: model.memoryShortfall)
+        let model = try BenchModel(work, pool: pool, budget: memory.bound.budget(pool: pool, besides: work.packedWeightBytes), source: source?.clips)
+        try memory.bound.check(shortfall: model.memoryShortfall)
         let report = try Bench(model: model, pool: pool, stepCount: steps, videos: source?.time).run { step, seconds in
             Console.note("step \(step): \(decimal(seconds, 3)) s")
         }
@@ -154,7 +156,7 @@ struct BenchOptions: ParsableArguments {
     }
 }
 
-private func decimal(_ value: Double, _ places: Int) -> String { ProgressReporter.decimal(value, places: places) }
+private func decimal(_ value: Double, _ places: Int) -> String { NumberText.decimal(value, places: places) }
 
 extension BenchReport {
     private var layerWords: String {

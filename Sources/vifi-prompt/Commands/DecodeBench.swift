@@ -77,9 +77,9 @@ struct DecodeBench: ParsableCommand {
         Console.result(
             """
             \(report.videos) videos, \(report.frames) frames, \(threads) at a time
-              every frame         \(ProgressReporter.decimal(report.frames_per_second, places: 0)) frames/s
-              clips of \(frames) frames   \(ProgressReporter.decimal(report.clips_per_second, places: 1)) clips/s
-              peak memory         \(ProgressReporter.decimal(Double(report.peak_bytes) / 1e9, places: 2)) GB
+              every frame         \(NumberText.decimal(report.frames_per_second, places: 0)) frames/s
+              clips of \(frames) frames   \(NumberText.decimal(report.clips_per_second, places: 1)) clips/s
+              peak memory         \(NumberText.decimal(Double(report.peak_bytes) / 1e9, places: 2)) GB
             """)
     }
 

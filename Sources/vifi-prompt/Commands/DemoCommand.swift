@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -24,7 +26,7 @@ struct DemoCommand: ParsableCommand {
             let pool = WorkerPool()
             for catalog in [PocketCatalog.large(), PocketCatalog.small()] {
                 if let output { try PocketHome.claim(catalog, root: output) }
-                let set = try PocketHome.dataSet(catalog, root: output ?? PocketHome.dataRoot, pool: pool)
+                let set = try PocketHome.dataSet(catalog, root: output ?? PocketHome.dataRoot, pool: pool, context: .commandLine)
                 Console.result(
                     "\(set.root): \(catalog.classes.count) classes, \(catalog.train.count) training and "
                         + "\(catalog.test.count) test videos")
@@ -66,8 +68,8 @@ struct DemoCommand: ParsableCommand {
                 accuracy += (report.accuracy - accuracy) * weight
                 progress.show(
                     report.step + 1,
-                    detail: "loss \(ProgressReporter.decimal(loss, places: 3)), "
-                        + "own caption nearest \(ProgressReporter.decimal(100 * accuracy, places: 0)) %")
+                    detail: "loss \(NumberText.decimal(loss, places: 3)), "
+                        + "own caption nearest \(NumberText.decimal(100 * accuracy, places: 0)) %")
             }
             progress.finish()
             // Half precision halves the file; everything after sees exactly what the file holds.
@@ -102,10 +104,10 @@ struct DemoCommand: ParsableCommand {
         private var seedNumbers: [Int] { seeds.split(separator: ",").compactMap { Int($0) } }
 
         func run() throws {
-            let set = try PocketHome.dataSet(.small(), pool: WorkerPool())
+            let set = try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine)
             let experiment = PocketExperiment(
                 folder: runs, set: set,
-                firstBridged: try bridged ?? PocketHome.bundledFile("Checkpoints/pocket-bridged.safetensors"))
+                firstBridged: try bridged ?? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), context: .commandLine)
             var results = PocketResults.measuredHere()
             for seed in seedNumbers {
                 try experiment.measure(seed: seed) { measure, top1 in
@@ -123,11 +125,11 @@ struct DemoCommand: ParsableCommand {
             abstract: "Prints the recorded table beside what the newest runs here reached.")
 
         func run() throws {
-            let recorded = try PocketResults(path: PocketHome.bundledFile("Checkpoints/\(PocketResults.fileName)"))
+            let recorded = try PocketResults(path: BundledFiles.path(of: "Checkpoints/\(PocketResults.fileName)"))
             var here = PocketResults.measuredHere()
-            let set = try PocketHome.dataSet(.small(), pool: WorkerPool())
+            let set = try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine)
             let bridged = try BackboneFinder.bridgedBackbone()
-            let experiment = PocketExperiment(folder: BackboneFinder.runsFolder, set: set, firstBridged: bridged)
+            let experiment = PocketExperiment(folder: BackboneFinder.runsFolder, set: set, firstBridged: bridged, context: .commandLine)
             here.set(.imageZeroShot, seed: 1, top1: try experiment.zeroShot(BackboneFinder.imageBackbone()))
             here.set(.bridgedZeroShot, seed: 1, top1: try experiment.zeroShot(bridged))
             let prompts = BackboneFinder.newestPrompts()

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Experiments
 import Files
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -38,8 +40,8 @@ extension DemoCommand {
 
         func run() throws {
             var experiment = LateExperiment(
-                folder: runs, set: try PocketHome.dataSet(.small(), pool: WorkerPool()),
-                bridged: try bridged ?? PocketHome.bundledFile("Checkpoints/pocket-bridged.safetensors"))
+                folder: runs, set: try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine),
+                bridged: try bridged ?? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), context: .commandLine)
             if fileExists(output) { try experiment.read(output) }
             for shots in shotCounts {
                 for seed in seeds?.seeds ?? [1, 2, 3] {
@@ -47,7 +49,7 @@ extension DemoCommand {
                         let measure = try experiment.measure(.init(variant: variant, shots: shots, seed: seed))
                         Console.note(
                             "\(shots) shots, seed \(seed), \(variant.title): \(percent(measure.top1)) in "
-                                + "\(ProgressReporter.decimal(measure.seconds, places: 1)) s")
+                                + "\(NumberText.decimal(measure.seconds, places: 1)) s")
                         try DurableFile.write(experiment.csv, to: output)
                     }
                 }

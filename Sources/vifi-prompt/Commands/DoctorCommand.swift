@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -76,7 +78,7 @@ enum Doctor {
         let online = ProcessInfo.processInfo.processorCount
         var cores = "\(allowed) of \(online) processors may be used"
         let limit = Machine.limits.processors
-        if let limit { cores += ", limited to the time of \(ProgressReporter.decimal(limit, places: 1)) by a control group" }
+        if let limit { cores += ", limited to the time of \(NumberText.decimal(limit, places: 1)) by a control group" }
         let isOvercommitted = limit.map { $0 < Double(allowed) - 0.5 } ?? false
         return [
             Finding(
@@ -167,7 +169,7 @@ enum Doctor {
         }
         result.append(bundled("Recipes", subject: "recipes") { "\($0): \(try RecipeCatalog.all().count) recipes" })
         do {
-            let path = try PocketHome.bundledFile("Checkpoints/vocabulary/bpe_simple_vocab_16e6.txt.gz")
+            let path = try BundledFiles.path(of: "Checkpoints/vocabulary/bpe_simple_vocab_16e6.txt.gz")
             do {
                 let size = try BPETokenizer(vocabularyPath: path).vocabularySize
                 result.append(Finding("vocabulary", .ok, "\(path): \(size) tokens, sound"))
@@ -185,7 +187,7 @@ enum Doctor {
 
     private static func bundled(_ name: String, subject: String, _ look: (String) throws -> String) -> Finding {
         do {
-            return Finding(subject, .ok, try look(PocketHome.bundledFile(name)))
+            return Finding(subject, .ok, try look(BundledFiles.path(of: name)))
         } catch {
             return Finding(
                 subject, .warn, words(error),

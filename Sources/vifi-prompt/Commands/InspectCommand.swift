@@ -1,6 +1,8 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
+import Recipes
 import Tensors
 import VideoData
 import WeightFiles
@@ -169,7 +171,7 @@ struct InspectCommand: ParsableCommand {
         for note in prompts.notes { Console.note("\(file.escapedForDisplay): \(note)") }
         var isHere = true
         do {
-            try prompts.check(against: BackboneFinder.backbone(for: prompts, at: file))
+            try prompts.check(against: BackboneFinder.backbone(for: prompts, at: file, context: .commandLine))
         } catch ModelError.backboneNotFound, ModelError.prompts(.backboneNotFound) {
             isHere = false
         } catch let error as ModelError {

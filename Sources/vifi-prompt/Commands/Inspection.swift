@@ -1,4 +1,5 @@
 import CLIPModel
+import Experiments
 import Files
 import VideoData
 import WeightFiles
@@ -299,11 +300,4 @@ extension Inspection.Video {
     }
 
     private func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
-}
-
-/// With commas between thousands.
-func grouped(_ number: Int) -> String {
-    let digits = String(number.magnitude)
-    let groups = stride(from: digits.count, to: 0, by: -3).map { digits.dropLast(digits.count - $0).suffix(3) }
-    return (number < 0 ? "-" : "") + groups.reversed().joined(separator: ",")
 }

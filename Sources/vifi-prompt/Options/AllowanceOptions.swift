@@ -1,5 +1,5 @@
 import ArgumentParser
-import VideoData
+import Experiments
 
 /// What is refused because the result would be false, unless it is asked for.
 struct AllowanceOptions: ParsableArguments {
@@ -12,21 +12,9 @@ struct AllowanceOptions: ParsableArguments {
     @Flag(help: "Allow a video in two places of a draw, and the same list twice.")
     var allowRepeats = false
 
-    /// Looks at the lists of a run before anything is learned; says what is odd about them.
-    ///
-    /// - Parameter train: all clips to learn from, before shots are drawn.
-    /// - Throws: `DatasetError` where a result would be false and nobody asked for it.
-    func check(train: AnnotationList, validation: AnnotationList, classes: ClassNames) throws(DatasetError) {
-        let checks = ListChecks(train: train, validation: validation)
-        if !allowUntrainedClasses { try checks.refuseUntrainedClasses(classes) }
-        if !allowSharedVideos { try checks.refuseSharedVideos() }
-        for warning in checks.warnings(classes) { Console.warning(warning.description) }
-    }
-
-    /// The flags as they were given, for commands that start others.
-    var arguments: [String] {
-        (allowSharedVideos ? ["--allow-shared-videos"] : []) + (allowUntrainedClasses ? ["--allow-untrained-classes"] : [])
-            + (allowRepeats ? ["--allow-repeats"] : [])
+    var inputs: Allowances {
+        Allowances(
+            allowSharedVideos: allowSharedVideos, allowUntrainedClasses: allowUntrainedClasses, allowRepeats: allowRepeats)
     }
 }
 

@@ -1,10 +1,8 @@
 import ArgumentParser
+import Recipes
 
 /// Videos with captions, in place of videos with classes.
 struct CaptionOptions: ParsableArguments {
-    /// What `--captions` takes for the videos that come with the program.
-    static let pocketName = "pocket"
-
     @Option(
         help: ArgumentHelp(
             "Learn from captions instead of classes: CSV with the header `video,caption`, or `pocket` for the pocket world's.",

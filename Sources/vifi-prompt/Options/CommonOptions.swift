@@ -1,5 +1,7 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
+import Recipes
 import Tensors
 import VideoData
 
@@ -22,16 +24,13 @@ struct RecipeOptions: ParsableArguments {
     var compat: String?
 
     /// What the recipe says, over it the flags, over these --compat and --set.
-    func given(flags: (inout Recipe) -> Void) throws -> Recipe {
+    func given(flags: (inout Recipe) -> Void) throws -> Recipe { try source(flags: flags).given() }
+
+    func source(flags: (inout Recipe) -> Void) throws -> RecipeSource {
         var flagged = Recipe()
         flags(&flagged)
         try flagged.checkFlags()
-        if let compat { try flagged.set("compat=\(compat)", source: "--compat") }
-        for assignment in assignments { try flagged.set(assignment) }
-        // Written into a run's recipe, `./` would mean the run's folder.
-        flagged.startOwnPaths(from: ".")
-        let file = try recipe.map { try Recipe(path: RecipeCatalog.path(of: $0)) }
-        return flagged.merged(over: file ?? Recipe())
+        return RecipeSource(file: recipe, flags: flagged, compat: compat, assignments: assignments)
     }
 }
 
@@ -104,11 +103,12 @@ struct VideoOptions: ParsableArguments {
         if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
     }
 
-    func apply(to recipe: inout Recipe) {
-        recipe.data.root = root ?? recipe.data.root
-        recipe.data.frames = frames ?? recipe.data.frames
-        recipe.data.onBadVideo = badVideoPolicy ?? recipe.data.onBadVideo
+    var inputs: VideoInputs {
+        VideoInputs(
+            root: root, frames: frames, followLinks: followLinks, badVideoPolicy: badVideoPolicy, allowances: allowances.inputs)
     }
+
+    func apply(to recipe: inout Recipe) { inputs.apply(to: &recipe) }
 }
 
 extension BadVideoPolicy: ExpressibleByArgument {}
@@ -139,6 +139,10 @@ struct ModelOptions: ParsableArguments {
 
     func validate() throws {
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+    }
+
+    var inputs: ModelInputs {
+        ModelInputs(backbone: backbone, vocabulary: vocabulary, activation: activation, precision: precision, threads: threads)
     }
 
     var pool: WorkerPool { WorkerPool(threadCount: threads ?? Ranks.threadCount) }
@@ -183,6 +187,7 @@ struct TrainingOptions: ParsableArguments {
     }
 }
 
+extension PrecisionChoice: ExpressibleByArgument {}
 extension Fusion: ExpressibleByArgument {}
 extension Tuning: ExpressibleByArgument {}
 

@@ -1,7 +1,5 @@
 import ArgumentParser
-import CLIPModel
-import Tensors
-import Training
+import Experiments
 
 /// An amount of memory as people write it: 900M, 2G, 1.5GiB; plain numbers are bytes.
 struct MemoryAmount: ExpressibleByArgument, Equatable {
@@ -27,25 +25,5 @@ struct MemoryOptions: ParsableArguments {
             valueName: "amount"))
     var memory: MemoryAmount?
 
-    /// - Parameters:
-    ///   - besides: bytes of what is not made yet, or no matrix.
-    func budget(pool: WorkerPool, besides: Int = 0) -> MemoryBudget {
-        let reserve = MemoryBudget.processReserve(threadCount: pool.threadCount) + besides
-        // A tenth of what is there is left to others.
-        guard let memory else { return .available(Machine.availableMemory / 10 * 9 + WorkMeter.reading.liveBytes, reserve: reserve) }
-        return .process(memory.bytes, reserve: reserve)
-    }
-
-    /// - Throws: `TrainingError` where not even the least fits.
-    func check(shortfall: Int) throws {
-        guard let memory, shortfall > 0 else { return }
-        // A sixteenth of what is added goes to decoded videos (`cacheBytes`), and sizes are rounded to pages.
-        throw TrainingError.tooLittleMemory(bound: memory.bytes, needed: memory.bytes + shortfall / 15 * 16 + 8 << 20)
-    }
-
-    /// Bytes for decoded videos that training meets again and again.
-    var cacheBytes: Int { min(1 << 30, (memory?.bytes ?? .max) / 16) }
-
-    /// Bytes of videos: the cache, clips waiting in the queue, and those in work.
-    func videoBytes(frameCount: Int, side: Int) -> Int { cacheBytes + 12 * frameCount * 3 * side * side * 4 }
+    var bound: MemoryBound { MemoryBound(bytes: memory?.bytes) }
 }

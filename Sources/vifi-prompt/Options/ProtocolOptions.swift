@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
 import Evaluation
+import Experiments
 import Files
+import Recipes
 import Tensors
 import VideoData
 
@@ -20,47 +22,7 @@ struct TestListOptions: ParsableArguments {
         }
     }
 
-    /// Reads all lists.
-    ///
-    /// - Parameters:
-    ///   - recipe: names a list where the command line does not.
-    ///   - prompts: name the classes where nobody else does.
-    /// - Returns: none where nobody named any: the pocket world is meant.
-    func lists(_ recipe: Recipe, videos: VideoOptions, prompts: String? = nil) throws -> [(name: String, test: TestList)] {
-        let paths = val.isEmpty ? [recipe.data.val].compactMap(\.self) : val
-        let names = labels.isEmpty ? [recipe.data.labels].compactMap(\.self) : labels
-        guard !(paths.isEmpty && names.isEmpty) else { return [] }
-        if names.isEmpty, let learned = try EvaluationJob.learnedNames(prompts) {
-            let titles = folderNames(paths)
-            return try paths.enumerated().map { (titles[$0], try TestList($1, classes: learned, videos: videos, root: recipe.data.root)) }
-        }
-        guard !paths.isEmpty, let first = names.first else {
-            throw SettingsError.incompleteData(missing: [paths.isEmpty ? "--val" : "--labels"])
-        }
-        let titles = folderNames(paths)
-        let lists = try paths.enumerated().map { index, path in
-            (titles[index], try TestList(path, labels: names.count > 1 ? names[index] : first, videos: videos, root: recipe.data.root))
-        }
-        if !videos.allowances.allowRepeats { try TestList.refuseRepeats(lists.map(\.1)) }
-        return lists
-    }
-}
-
-/// Names of files without folder and ending, made fit for folders and different from each other.
-func folderNames(_ paths: [String]) -> [String] {
-    var taken: Set<String> = []
-    return paths.map { path in
-        var stem = Substring(path.lastPathComponent)
-        if let dot = stem.lastIndex(of: "."), dot > stem.startIndex { stem = stem[..<dot] }
-        let name = String(stem.map { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) ? $0 : "-" })
-        var candidate = name
-        var number = 2
-        while !taken.insert(candidate).inserted {
-            candidate = "\(name)-\(number)"
-            number += 1
-        }
-        return candidate
-    }
+    var inputs: TestListInputs { TestListInputs(val: val, labels: labels) }
 }
 
 /// Where a protocol goes, and how it is told.
@@ -74,6 +36,10 @@ struct ProtocolOutputOptions: ParsableArguments {
             "Folder of the evaluation; runs/evaluate-…, -2, -3, … by default. What is finished in it is not done again.",
             valueName: "folder"))
     var output: String?
+
+    func show(_ outcome: (summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder)) throws {
+        try show(outcome.summary, table: outcome.table, folder: outcome.folder)
+    }
 
     /// Prints what came out, and writes it: in this order, as it may be that nothing can be written.
     func show(_ summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder) throws {
@@ -94,31 +60,6 @@ struct ShotList: Equatable {
             throw ValidationError("\"\(argument)\" are no numbers of clips; write whole numbers from 1 on with commas, such as 2,4,8,16.")
         }
         self.counts = Set(counts).sorted()
-    }
-}
-
-/// What is compared in a protocol.
-enum LearningMethod: String, CaseIterable {
-    /// The backbone as it is, by class names.
-    case zeroShot = "zero-shot"
-    case prompt
-    case fineTune = "fine-tune"
-
-    /// The command that learns it.
-    var kind: RunKind? {
-        switch self {
-        case .zeroShot: nil
-        case .prompt: .learn
-        case .fineTune: .bridge
-        }
-    }
-
-    var title: String {
-        switch self {
-        case .zeroShot: "nothing learned"
-        case .prompt: "prompts"
-        case .fineTune: "fine-tuning"
-        }
     }
 }
 
@@ -160,7 +101,7 @@ struct ProtocolLearningOptions: ParsableArguments {
         help: ArgumentHelp(
             "What of a run is scored: last, or best on the base or only test list, as ViFi-CLIP's code has it; last chooses nothing by looking.",
             valueName: "which"))
-    var checkpoint = Checkpoint.last
+    var checkpoint = ScoredCheckpoint.last
 
     @Option(help: ArgumentHelp("Minutes between two checkpoints of a run.", valueName: "minutes"))
     var saveEvery: Double?
@@ -168,12 +109,19 @@ struct ProtocolLearningOptions: ParsableArguments {
     @Flag(help: "Tell what it would learn and score and how long that takes here; nothing is started or kept.")
     var plan = false
 
-    enum Checkpoint: String, CaseIterable, ExpressibleByArgument {
-        case last, best
-    }
-
     func apply(to recipe: inout Recipe) {
         recipe.training.epochs = epochs ?? recipe.training.epochs
         recipe.tuning = tuning ?? recipe.tuning
+    }
+}
+
+extension ScoredCheckpoint: ExpressibleByArgument {}
+
+extension ProtocolLearning {
+    init(_ options: ProtocolLearningOptions, model: ModelOptions, videos: VideoOptions, memory: MemoryOptions) {
+        self.init(
+            model: model.inputs, videos: videos.inputs, memory: memory.bound,
+            saveInterval: options.saveEvery.map { $0 * 60 } ?? RunRequest.standardSaveInterval, checkpoint: options.checkpoint,
+            fineTuneBackbone: options.fineTuneBackbone)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLIPModel
+import Recipes
 
 /// How class names are worded and videos are looked at in a test.
 struct TestOptions: ParsableArguments {

@@ -1,6 +1,7 @@
 import CLIPModel
 import Files
 import Foundation
+import Recipes
 import Synchronization
 import Tensors
 import Training
@@ -116,40 +117,5 @@ enum Ranks {
             Console.error(error.description)
         }
         group.abort(status: status)
-    }
-
-    // MARK: Warnings
-
-    private static let told = Mutex<Set<String>>([])
-
-    /// Rank 0 says what the others would have warned of.
-    static func tellWarnings() throws {
-        guard group.count > 1 else { return }
-        let others = try group.gathered(value: Console.takeKept())
-        guard group.rank == 0 else { return }
-        for warning in others.flatMap(\.self) where told.withLock({ $0.insert(warning).inserted }) { Console.warning(warning) }
-    }
-}
-
-/// What all ranks must have read alike.
-struct RankInputs: Codable, Equatable {
-    let version: String
-    let recipe: String
-    let backbone: String
-    let classes: String
-    let lists: [String: String]
-
-    private var named: [(what: String, value: String)] {
-        [("version of vifi-prompt", version), ("recipe", recipe), ("backbone", backbone), ("list of classes or vocabulary", classes)]
-            + lists.sorted { $0.key < $1.key }.map { ("\($0.key) list", $0.value) }
-    }
-
-    /// - Throws: `AgreedFailure` on all ranks, naming the first that differs.
-    func check(over group: any ProcessGroup, places: RankPlaces) throws {
-        let all = try group.gathered(value: self)
-        for (rank, other) in all.enumerated() where other != all[0] {
-            let what = zip(all[0].named, other.named).first { $0 != $1 }?.0.what ?? "set of lists"
-            throw AgreedFailure(TrainingError.ranksDiffer(what: what, rank: rank, host: places.places[rank].host))
-        }
     }
 }

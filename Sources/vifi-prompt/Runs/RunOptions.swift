@@ -1,4 +1,5 @@
 import ArgumentParser
+import Experiments
 import Files
 
 /// How a run is kept, gone on with and repeated.
@@ -17,10 +18,8 @@ struct RunOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Minutes between two checkpoints, besides those at the ends of epochs; 0 saves after every step.", valueName: "minutes"))
     var saveEvery: Double?
 
-    private static let defaultMinutes = 10.0
-
     /// In seconds.
-    var saveInterval: Double { (saveEvery ?? Self.defaultMinutes) * 60 }
+    var saveInterval: Double { saveEvery.map { $0 * 60 } ?? RunRequest.standardSaveInterval }
 
     func validate() throws {
         if let folder, !resume {

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 

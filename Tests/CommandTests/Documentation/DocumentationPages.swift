@@ -18,7 +18,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
     static let all: [DocumentationPage] = [
         DocumentationPage("README.md") { world in
             try world.saveStateDict(to: "ViT-B-16.pt")
-            try world.videos("videos")
+            try world.videos("my-videos")
             try world.video("new.mp4")
             try world.video("long.mp4", frames: 100)
             try world.saveBackbone(to: "clip.safetensors")
@@ -37,7 +37,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         },
         DocumentationPage("docs/datasets.md") { world in
             try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "FILE")
-            try world.videos("videos")
+            try world.videos("my-videos")
             try world.hmdbLists("testTrainMulti_7030_splits", videos: "hmdb51")
             try world.dataSet("ucf", splits: 2, perClass: 20)
             try world.dataSet(".")
@@ -132,7 +132,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try pocketBackbone(world)
             let (rowing, drumming) = ("rowing-while-standing", "drumming-while-stepping-aside")
             for (className, name) in [("rowing", rowing), ("drumming", drumming)] {
-                for clip in 0..<5 { try world.pocketVideo("train/\(name)-0\(clip).mp4", to: "videos/\(className)/\(name)-0\(clip).mp4") }
+                for clip in 0..<5 { try world.pocketVideo("train/\(name)-0\(clip).mp4", to: "my-videos/\(className)/\(name)-0\(clip).mp4") }
                 for clip in 10..<13 { try world.pocketVideo("test/\(name)-\(clip).mp4", to: "inbox/\(name)-\(clip).mp4") }
             }
             try world.pocketVideo("test/\(rowing)-00.mp4", to: "new.mp4")

@@ -1,5 +1,8 @@
 import ArgumentParser
+import Experiments
 import Files
+import Recipes
+import Reports
 import Tensors
 import VideoData
 
@@ -54,7 +57,7 @@ struct AblateCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder of the grid; runs/ablate-<grid> by default.", valueName: "folder"))
     var output: String?
 
-    @Flag(help: "List the cells with their commands and what they cost, and start nothing.")
+    @Flag(help: "List the cells and what they cost, and start nothing.")
     var dryRun = false
 
     @Flag(help: "With --dry-run: leave out the measured times.")
@@ -72,7 +75,9 @@ struct AblateCommand: ParsableCommand {
             let grid = try AblationGrid.named(name, forPocket: isPocket)
             let folder = output.map { names.count > 1 ? $0.appendingPath(grid.name) : $0 }
                 ?? BackboneFinder.runsFolder.appendingPath("ablate-\(grid.name)")
-            return try AblationRun(grid, seeds: seeds?.seeds ?? [1], path: folder) { try arguments(of: $0, in: grid) }
+            return try AblationRun(
+                grid, seeds: seeds?.seeds ?? [1], path: folder, context: .commandLine, draw: { try $0.drawChart(into: $1) }
+            ) { try request(of: $0, in: grid) }
         }
         let resume = shellCommand(processArguments)
         for run in runs {
@@ -80,34 +85,25 @@ struct AblateCommand: ParsableCommand {
         }
     }
 
-    // MARK: A cell's command line
+    // MARK: A cell
 
-    /// - Returns: what follows the command's name, without seeds and output.
-    private func arguments(of cell: AblationGrid.Cell, in grid: AblationGrid) throws -> [String] {
-        var result = ["--recipe", cell.recipe ?? recipe ?? grid.path]
-        func add(_ name: String, _ value: (some CustomStringConvertible)?) { if let value { result += [name, "\(value)"] } }
+    private func request(of cell: AblationGrid.Cell, in grid: AblationGrid) throws -> RunRequest {
+        var flags = Recipe()
         if cell.needsSmallSet, isPocket {
-            let set = try PocketHome.dataSet(.small(), pool: model.pool)
-            result += ["--train", set.trainList, "--val", set.testList, "--labels", set.labels]
+            let set = try PocketHome.dataSet(.small(), pool: model.pool, context: .commandLine)
+            (flags.data.train, flags.data.val, flags.data.labels) = (set.trainList, set.testList, set.labels)
         }
-        add("--train", data.train)
-        add("--val", data.val)
-        add("--labels", data.labels)
-        add("--root", data.root)
-        add("--frames", data.frames)
-        if data.followLinks { result.append("--follow-links") }
-        result += data.videos.allowances.arguments
-        add("--on-bad-video", data.badVideoPolicy?.rawValue)
-        add("--backbone", try backbone(of: cell))
-        add("--vocabulary", model.vocabulary)
-        add("--activation", model.activation?.rawValue)
-        add("--precision", model.precision?.rawValue)
-        add("--shots", shots)
-        add("--epochs", epochs)
+        data.apply(to: &flags)
+        flags.model.checkpoint = try backbone(of: cell)
+        flags.model.precision = model.precision
+        flags.training.shots = shots
+        flags.training.epochs = epochs
+        try flags.checkFlags()
         // Whoever asks for epochs does not want a cell's number of steps; what the command line sets goes over the cell.
         let own = cell.assignments.filter { epochs == nil || !$0.hasPrefix("training.steps=") }
-        for assignment in own + assignments { result += ["--set", assignment] }
-        return result
+        let source = RecipeSource(file: cell.recipe ?? recipe ?? grid.path, flags: flags, assignments: own + assignments)
+        return RunRequest(
+            cell.kind, recipe: try source.given(), asked: try source.asked(), videos: data.videos.inputs, model: model.inputs)
     }
 
     /// The CLIP that a cell starts from; on the pocket world always one that comes with the program, whatever was
@@ -120,7 +116,7 @@ struct AblateCommand: ParsableCommand {
             guard isPocket else { throw AblationError.noImageBackbone(cell: cell.name) }
             return try BackboneFinder.imageBackbone()
         case .bridged:
-            return try model.backbone ?? (isPocket ? PocketHome.bundledFile("Checkpoints/pocket-bridged.safetensors") : nil)
+            return try model.backbone ?? (isPocket ? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors") : nil)
         }
     }
 }

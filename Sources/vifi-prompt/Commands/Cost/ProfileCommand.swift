@@ -1,6 +1,9 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
+import Recipes
+import Reports
 import Tensors
 import Training
 import VideoData
@@ -61,7 +64,7 @@ struct ProfileCommand: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try backbone.map { try BackboneFinder.load($0) }
+        let loaded = try backbone.map { try BackboneFinder.load($0, context: .commandLine) }
         let sizes = loaded?.architecture ?? (architecture ?? .vitB16).sizes
         let name = loaded?.displayName ?? (architecture ?? .vitB16).rawValue
         let methods = Method.all(for: sizes)
@@ -88,7 +91,7 @@ struct ProfileCommand: ParsableCommand {
     /// Times each vision tower once: rows that do the same to a video share the measurement.
     private func time(_ report: inout ProfileReport, methods: [Method], backbone: Backbone) throws {
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
-        let computing = backbone.computing(in: try precision.resolved())
+        let computing = backbone.computing(in: try precision.resolved(note: Console.note))
         let settings = methods.map { method in method.isOurs ? method.visionPrompts : nil }
         var different: [PromptConfiguration] = []
         for case let setting? in settings where !different.contains(setting) { different.append(setting) }

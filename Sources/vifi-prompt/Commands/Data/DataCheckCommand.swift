@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import Tensors
 import Training
@@ -58,7 +59,7 @@ struct DataCheckCommand: ParsableCommand {
     }
 
     func run() throws {
-        let classes = try labels.map(ClassNames.readTold)
+        let classes = try labels.map({ try ClassNames.readTold($0, context: .commandLine) })
         var read: [AnnotationList] = []
         // All lists are read before the first video is decoded.
         for path in lists { read.append(try AnnotationList.read(path, root: root, classes: classes)) }
@@ -74,7 +75,7 @@ struct DataCheckCommand: ParsableCommand {
         var good: [AnnotatedClip] = []
         for list in read {
             for warning in list.warnings { Console.warning(warning.description) }
-            if let classes { tellClassFaults(classes, list) }
+            if let classes { tellClassFaults(classes, list, context: .commandLine) }
             good = try check(list, &report)
         }
         if json {

@@ -1,6 +1,8 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
+import Recipes
 import VideoData
 
 /// Everything about data sets that comes before learning.

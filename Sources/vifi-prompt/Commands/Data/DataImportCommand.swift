@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import VideoData
 
@@ -74,7 +75,7 @@ struct DataImportCommand: ParsableCommand {
         }
         if humaniseLabels { set.classes = set.classes.humanised }
         for warning in set.warnings + set.emptyClassWarnings { Console.warning(warning.description) }
-        tellClassFaults(set.classes)
+        tellClassFaults(set.classes, context: .commandLine)
         try write(set, published)
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import VideoData
 
@@ -111,6 +112,6 @@ struct DataInitCommand: ParsableCommand {
                     ? "Folders lie in folders: the inner ones name the classes, \(shortList(found.classes.names, limit: 3))."
                     : "Folders lie in class folders: the outer ones name the classes, \(shortList(found.classes.names, limit: 3)).")
         }
-        tellClassFaults(found.classes)
+        tellClassFaults(found.classes, context: .commandLine)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import VideoData
 
@@ -74,7 +75,7 @@ struct DataSplitCommand: ParsableCommand {
         let classes = try ClassNames.read(labels)
         let list = try AnnotationList.read(train, root: start(of: train), classes: classes)
         for warning in classes.warnings + list.warnings { Console.warning(warning.description) }
-        tellClassFaults(classes)
+        tellClassFaults(classes, context: .commandLine)
         var folder = ListFolder(output ?? train.parentDirectory)
         var summary = DataSummary(
             tool: "vifi-prompt \(vifiPromptVersion)", kind: baseNovel ? "base to novel" : "few-shot", root: list.root,

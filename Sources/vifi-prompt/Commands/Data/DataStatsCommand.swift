@@ -1,7 +1,9 @@
 import ArgumentParser
-import Charts
 import CLIPModel
+import Charts
+import Experiments
 import Files
+import Reports
 import Tensors
 import Training
 import VideoData
@@ -77,7 +79,7 @@ struct DataStatsCommand: ParsableCommand {
             if let warning = list.emptyClassWarning(classes) { Console.warning(warning.description) }
             read.append(list)
         }
-        tellClassFaults(classes)
+        tellClassFaults(classes, context: .commandLine)
         let counts = read.map { $0.clipCounts(classCount: classes.count) }
         let statistics = try videos ? read.map(statistics) : nil
         if json {
@@ -152,7 +154,7 @@ struct DataStatsCommand: ParsableCommand {
 struct VideoStatistics: Encodable {
     /// A whole number without decimals.
     static func text(_ value: Double) -> String {
-        value == value.rounded() ? "\(Int(value))" : ProgressReporter.decimal(value, places: value * 2 == (value * 2).rounded() ? 1 : 2)
+        value == value.rounded() ? "\(Int(value))" : NumberText.decimal(value, places: value * 2 == (value * 2).rounded() ? 1 : 2)
     }
 
     struct Range: Encodable {

@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
 import Evaluation
+import Experiments
 import Files
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -15,7 +17,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             test videos, each among the classes of its own half alone. Accuracies are averaged over the draws; the harmonic \
             mean 2BN / (B + N) is that of the two averages.
 
-            Halves and draws are made here from whole lists, or were made before, or nothing is learned any more:
+            BaseToNovelData and draws are made here from whole lists, or were made before, or nothing is learned any more:
 
               vifi-prompt evaluate base-to-novel --train train1.txt --val val1.txt \\
                 --labels labels.csv --backbone bridged.safetensors
@@ -31,7 +33,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
-    @OptionGroup(title: "Halves") var halves: HalvesOptions
+    @OptionGroup(title: "BaseToNovelData") var halves: HalvesOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Learning") var learning: ProtocolLearningOptions
     @OptionGroup(title: "Memory") var memory: MemoryOptions
@@ -77,13 +79,13 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.methods ?? [.prompt]
         let setting = try hasModels ? nil : LearnedSetting(
             name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
-            learning: ProtocolLearning(learning: learning, model: model, videos: data.videos, memory: memory), options: recipe, test: test,
-            anyBackbone: anyBackbone, pool: pool, flags: flags)
+            learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory), source: recipe.source(flags: flags),
+            words: test.words, anyBackbone: anyBackbone, pool: pool, context: .commandLine)
         var split = try halves(given, isPocket: isPocket, pool: pool)
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "base-to-novel", inputs: try setting?.inputs() ?? modelInputs(given, pool))
         setup.inputs.merge(split.inputs) { $1 }
-        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan)
+        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan, context: .commandLine)
         try split.keep(in: folder)
         let runner = ProtocolRunner(folder: folder)
         if let setting {
@@ -119,7 +121,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
     }
 
     /// Learns and scores one method.
-    private func add(_ method: LearningMethod, _ setting: LearnedSetting, _ split: Halves, to runner: ProtocolRunner) throws {
+    private func add(_ method: LearningMethod, _ setting: LearnedSetting, _ split: BaseToNovelData, to runner: ProtocolRunner) throws {
         let job = setting.job(method)
         guard method != .zeroShot else {
             return score("zero-shot", method: method, seed: nil, shots: nil, split, job: job, model: setting.unlearned(), on: runner)
@@ -142,7 +144,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
     }
 
     private func score(
-        _ name: String, method: LearningMethod, seed: Int?, shots: Int?, _ split: Halves, job: EvaluationJob, model: ProtocolModel,
+        _ name: String, method: LearningMethod, seed: Int?, shots: Int?, _ split: BaseToNovelData, job: EvaluationJob, model: ProtocolModel,
         on runner: ProtocolRunner
     ) {
         for (part, test) in [("base", split.base), ("novel", split.novel)] {
@@ -163,46 +165,47 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
     /// How models that are there are scored: as their prompt files say.
     private func scoringJob(_ given: Recipe, _ pool: WorkerPool) -> EvaluationJob {
         EvaluationJob(
-            evaluationProtocol: "base-to-novel", settings: given, videos: data.videos, model: model, anyBackbone: anyBackbone,
-            template: test.words, defaultFrames: 32, pool: pool)
+            evaluationProtocol: "base-to-novel", settings: given, videos: data.videos.inputs, model: model.inputs, anyBackbone: anyBackbone,
+            template: test.words, defaultFrames: 32, pool: pool, context: .commandLine)
     }
 
     private func modelInputs(_ given: Recipe, _ pool: WorkerPool) throws -> [String: String] {
         let job = scoringJob(given, pool)
         var inputs = job.settingInputs
         for (index, path) in prompts.enumerated() { inputs["file of prompts \(index + 1)"] = try PromptFile.load(path).prompts.digest }
-        for (index, path) in tuned.enumerated() { inputs["backbone \(index + 1)"] = try BackboneFinder.load(path, activation: model.activation).digest }
+        for (index, path) in tuned.enumerated() { inputs["backbone \(index + 1)"] = try BackboneFinder.load(path, activation: model.activation, context: .commandLine).digest }
         if tuned.isEmpty { inputs["backbone"] = given.model.checkpoint ?? "the prompts' own" }
         inputs["template"] = test.words ?? "its own"
         inputs["number of frames"] = given.data.frames.map(String.init) ?? "its own"
         return inputs
     }
 
-    private func halves(_ given: Recipe, isPocket: Bool, pool: WorkerPool) throws -> Halves {
+    private func halves(_ given: Recipe, isPocket: Bool, pool: WorkerPool) throws -> BaseToNovelData {
         let seeds = seeds?.seeds ?? [1, 2, 3]
         if isPocket {
-            let set = try PocketHome.dataSet(.small(), pool: pool)
+            let set = try PocketHome.dataSet(.small(), pool: pool, context: .commandLine)
             Console.note(
                 "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
             let (base, novel) = (set.files(of: .base), set.files(of: .novel))
-            return try Halves(
-                base: TestList(base.testList, labels: base.labels, videos: data.videos, root: nil), baseLabels: base.labels,
-                novel: TestList(novel.testList, labels: novel.labels, videos: data.videos, root: nil),
+            return try BaseToNovelData(
+                base: TestList(base.testList, labels: base.labels, videos: data.videos.inputs, root: nil, context: .commandLine), baseLabels: base.labels,
+                novel: TestList(novel.testList, labels: novel.labels, videos: data.videos.inputs, root: nil, context: .commandLine),
                 drawing: base.trainList, root: nil, shots: shots ?? 2, seeds: seeds)
         }
         if !halves.isEmpty {
-            return try halves.read(videos: data.videos, root: given.data.root, shots: shots, seeds: hasModels ? [] : seeds)
+            return try halves.inputs.read(
+                videos: data.videos.inputs, root: given.data.root, shots: shots, seeds: hasModels ? [] : seeds, context: .commandLine)
         }
         let (train, val, labels) = (given.data.train, given.data.val, given.data.labels)
         guard let train, let val, let labels else {
             throw SettingsError.incompleteData(
                 missing: [("--train", train), ("--val", val), ("--labels", labels)].filter { $0.1 == nil }.map(\.0))
         }
-        let classes = try ClassNames.readTold(labels)
-        return try Halves(
-            halving: TestList(train, classes: classes, videos: data.videos, root: given.data.root),
-            TestList(val, classes: classes, videos: data.videos, root: given.data.root),
-            by: halves.baseClasses ?? .frequent, shots: shots ?? 16, seeds: hasModels ? [] : seeds)
+        let classes = try ClassNames.readTold(labels, context: .commandLine)
+        return try BaseToNovelData(
+            halving: TestList(train, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine),
+            TestList(val, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine),
+            by: halves.baseClasses ?? .frequent, shots: shots ?? 16, seeds: hasModels ? [] : seeds, context: .commandLine)
     }
 
     // MARK: Table
@@ -222,13 +225,13 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             if base.n > 1 {
                 for index in base.values.indices {
                     let draw = "\(index + 1)" + (repeated.contains(index + 1) ? " (videos of an earlier draw)" : "")
-                    rows.append([title, draw] + [base, novel].map { ProgressReporter.decimal($0.values[index], places: 1) } + [""])
+                    rows.append([title, draw] + [base, novel].map { NumberText.decimal($0.values[index], places: 1) } + [""])
                 }
             }
             let distinct = base.n - repeated.count
             // Of one draw that is there several times no deviation over draws is known.
             let isOne = base.n > 1 && distinct < 2 && !repeated.isEmpty
-            func text(_ result: ProtocolSummary.Result) -> String { isOne ? ProgressReporter.decimal(result.mean, places: 1) : result.text }
+            func text(_ result: ProtocolSummary.Result) -> String { isOne ? NumberText.decimal(result.mean, places: 1) : result.text }
             let label = repeated.isEmpty ? "mean ± deviation, n = \(base.n)" : "mean of \(base.n), \(counted(distinct, "different draw", "different draws"))"
             rows.append([title, base.n > 1 ? label : "", text(base), text(novel), mean.text])
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Experiments
 
 /// Scores models on lists of videos, in the settings of the paper.
 struct EvaluateCommand: ParsableCommand {

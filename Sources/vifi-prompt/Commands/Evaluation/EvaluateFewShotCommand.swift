@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
 import Evaluation
+import Experiments
 import Files
+import Recipes
 import Training
 import VideoData
 
@@ -48,7 +50,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let given = try recipe.given(flags: flags)
         let isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
         if isPocket {
-            let set = try PocketHome.dataSet(.small(), pool: pool)
+            let set = try PocketHome.dataSet(.small(), pool: pool, context: .commandLine)
             Console.note(
                 "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
             data.train = set.trainList
@@ -57,23 +59,23 @@ struct EvaluateFewShotCommand: ParsableCommand {
         }
         let setting = try LearnedSetting(
             name: "few-shot", isPocket: isPocket, group: "few-shot", methods: learning.methods?.methods ?? [.prompt, .fineTune],
-            learning: ProtocolLearning(learning: learning, model: model, videos: data.videos, memory: memory), options: recipe, test: test,
-            pool: pool
-        ) { recipe in
-            flags(&recipe)
-            data.apply(to: &recipe)
-        }
+            learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory),
+            source: recipe.source { recipe in
+                flags(&recipe)
+                data.apply(to: &recipe)
+            }, words: test.words, pool: pool, context: .commandLine)
         let lists = (data.train ?? given.data.train, data.val ?? given.data.val, data.labels ?? given.data.labels)
         guard let train = lists.0, let val = lists.1, let labels = lists.2 else {
             throw SettingsError.incompleteData(
                 missing: [("--train", lists.0), ("--val", lists.1), ("--labels", lists.2)].filter { $0.1 == nil }.map(\.0))
         }
-        let classes = try ClassNames.readTold(labels)
-        let tested = try TestList(val, classes: classes, videos: data.videos, root: given.data.root)
-        let source = try TestList(train, classes: classes, videos: data.videos, root: given.data.root)
+        let classes = try ClassNames.readTold(labels, context: .commandLine)
+        let tested = try TestList(val, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine)
+        let source = try TestList(train, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine)
         // Before there is a folder; each run looks again.
         if setting.methods != [.zeroShot] {
-            try data.videos.allowances.check(train: source.list, validation: tested.list, classes: classes)
+            try data.videos.allowances.inputs.check(
+                train: source.list, validation: tested.list, classes: classes, context: .commandLine)
         }
         let available = ShotsAvailable(source.list, classes: classes)
         for count in counts { if let words = available.words(for: count) { Console.warning(words) } }
@@ -81,7 +83,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "few-shot", inputs: try setting.inputs())
         setup.inputs.merge(tested.inputs("val").merging(source.inputs("train")) { $1 }) { $1 }
-        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan)
+        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan, context: .commandLine)
         let runner = ProtocolRunner(folder: folder)
         for method in setting.methods {
             guard method != .zeroShot else {
@@ -131,7 +133,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
                         guard let result = summary.result("top1", method: method.rawValue, shots: count) else { return "" }
                         // Of one draw that is there several times no deviation over draws is known.
                         let isOne = result.n > 1 && summary.repeatedDraws(method: method.rawValue, shots: count).count == result.n - 1
-                        return isOne ? ProgressReporter.decimal(result.mean, places: 1) + " (one draw)" : result.text
+                        return isOne ? NumberText.decimal(result.mean, places: 1) + " (one draw)" : result.text
                     }
             }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLIPModel
 import Evaluation
+import Experiments
 import Files
 import Training
 
@@ -53,12 +54,12 @@ struct EvaluateListCommand: ParsableCommand {
         }
         let selection = try Selection(
             prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: given.data.val != nil || given.data.labels != nil,
-            without: zeroShot)
+            without: zeroShot, context: .commandLine)
         let job = EvaluationJob(
-            evaluationProtocol: "list", settings: try selection.settings(given), videos: data.videos, model: model, anyBackbone: prompts.anyBackbone,
-            template: test.words, pool: model.pool)
+            evaluationProtocol: "list", settings: try selection.settings(given), videos: data.videos.inputs, model: model.inputs, anyBackbone: prompts.anyBackbone,
+            template: test.words, pool: model.pool, context: .commandLine)
         let list = try selection.testList(
-            val: given.data.val, labels: given.data.labels, root: given.data.root, videos: data.videos, pool: job.pool)
+            val: given.data.val, labels: given.data.labels, root: given.data.root, videos: data.videos.inputs, pool: job.pool)
         let subject = try job.subject(prompts: selection.prompts, backbone: selection.backbonePath())
         let result = try job.evaluate(list, with: subject, title: "eval")
         // First, as it may be that nothing can be written.

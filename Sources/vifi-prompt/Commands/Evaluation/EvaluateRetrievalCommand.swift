@@ -1,8 +1,10 @@
 import ArgumentParser
 import CLIPModel
 import Evaluation
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -72,21 +74,21 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         if let output { try RetrievalFiles.prove(output) }
         let pool = model.pool
         let given = try recipe.given(flags: flags)
-        let listPath = given.data.valCaptions.flatMap { $0 == CaptionOptions.pocketName ? nil : $0 }
+        let listPath = given.data.valCaptions.flatMap { $0 == PocketHome.captionsName ? nil : $0 }
         let selection = try Selection(
-            prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: listPath != nil, captions: true, without: zeroShot)
+            prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: listPath != nil, captions: true, without: zeroShot, context: .commandLine)
         let settings = try selection.settings(given)
         if let fusion = settings.fusion, fusion != .embedding {
             throw SettingsError.notWithCaptions(what: "fusion \(fusion.rawValue)", reason: "a video meets captions as one vector, the mean of its frames.")
         }
         let list = try testList(given, selection, pool: pool)
-        let subject = try Subject(
+        let subject = try LoadedModel(
             prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
-            anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision)
+            anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision, context: .commandLine)
         let template = subject.words(asked: settings.template)
         let sequences = try subject.backbone.tokens(
             of: list, prompts: subject.prompts?.header.configuration ?? .none, template: template,
-            maxWords: settings.data.maxWords, tokenizer: subject.tokenizer)
+            maxWords: settings.data.maxWords, tokenizer: subject.tokenizer, context: .commandLine)
         // As `eval` has it: the pocket world's clips have 8 frames.
         let frameCount = settings.data.frames ?? subject.prompts?.header.frameCount
             ?? (subject.backbone.description.tokenizer == .bytes ? 8 : 16)
@@ -109,7 +111,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
                     + "\(frameCount) frames, \(subject.summary)")
             Console.result(outcome.metrics.table)
         }
-        if let output { try RetrievalFiles(outcome: outcome, list: list).write(report, to: output, withEmbeddings: embeddings) }
+        if let output { try RetrievalFiles(outcome: outcome, list: list).write(report, to: output, withEmbeddings: embeddings, context: .commandLine) }
     }
 
     private func flags(_ recipe: inout Recipe) {
@@ -124,14 +126,14 @@ struct EvaluateRetrievalCommand: ParsableCommand {
 
     private func testList(_ given: Recipe, _ selection: Selection, pool: WorkerPool) throws -> CaptionList {
         var (path, root) = (given.data.valCaptions, given.data.root)
-        if path == CaptionOptions.pocketName || selection.isPocket && path == nil {
-            let set = try PocketHome.captionedSet(.small(), pool: pool)
+        if path == PocketHome.captionsName || selection.isPocket && path == nil {
+            let set = try PocketHome.captionedSet(.small(), pool: pool, context: .commandLine)
             Console.note("This is the pocket world's small test list. For your own videos pass --captions LIST.")
             return try CaptionList.read(set.testCaptions)
         }
         if path == nil {
             guard let run = selection.run else { throw UnnamedError.noCaptions }
-            let own = try run.testCaptions(pool: pool)
+            let own = try run.testCaptions(pool: pool, context: .commandLine)
             (path, root) = (own.file, own.root)
         }
         let list = try CaptionList.read(path ?? "", root: root)
@@ -140,13 +142,13 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         return list
     }
 
-    private func loader(of list: CaptionList, _ settings: Recipe, subject: Subject, frameCount: Int) -> ClipLoader {
+    private func loader(of list: CaptionList, _ settings: Recipe, subject: LoadedModel, frameCount: Int) -> ClipLoader {
         var transform = ClipTransform.Configuration()
         settings.apply(to: &transform, own: subject.normalization)
         var loading = ClipLoader.Configuration()
         loading.badVideoPolicy = settings.data.onBadVideo ?? .fail
         return ClipLoader(
-            list: list.videoList, reader: VideoFileReader.reporting.following(settings.pictures),
+            list: list.videoList, reader: VideoFileReader.reporting(.commandLine).following(settings.pictures),
             sampler: settings.sampler(frameCount: frameCount),
             transform: .testing(side: subject.backbone.architecture.imagePixels, transform), seed: UInt64(settings.training.seed ?? 1),
             configuration: loading)

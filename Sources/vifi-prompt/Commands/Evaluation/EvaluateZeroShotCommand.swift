@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
 import Evaluation
+import Experiments
 import Files
+import Recipes
 import Training
 import VideoData
 
@@ -52,8 +54,9 @@ struct EvaluateZeroShotCommand: ParsableCommand {
 
     func run() throws {
         var scoring = try ListScoring(
-            name: "zero-shot", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
-            defaultFrames: 32)
+            name: "zero-shot", lists: lists.inputs, videos: videos.inputs, model: model.inputs, prompts: prompts.prompts,
+            anyBackbone: prompts.anyBackbone, source: recipe.source(flags: flags), words: test.words, defaultFrames: 32,
+            context: .commandLine)
         var drawing = draws.flatMap { draws in classesPerDraw.map { (draws: draws, classes: $0) } }
         if scoring.isPocket {
             try scoring.takePocket(.small())
@@ -67,7 +70,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
                 throw ProtocolError.tooFewClasses(path: source.list.path, classes: all.count, asked: drawing.classes)
             }
             let seed = scoring.seed
-            try scoring.run(output) { folder in
+            try output.show(scoring.run(output: output.output) { folder in
                 try (0..<drawing.draws).map { draw in
                     let members = ClassSubset(drawing: drawing.classes, from: all, seed: UInt64(seed), draw: draw)
                     let clips = members.clips(of: source.list.clips)
@@ -76,15 +79,22 @@ struct EvaluateZeroShotCommand: ParsableCommand {
                     let name = "draw\(draw + 1)"
                     return (name, try folder.write(list, members.names(of: source.classes), name: name))
                 }
-            }
+            })
         } else {
-            try scoring.run(output)
+            try output.show(scoring.run(output: output.output))
         }
+    }
+
+    private func flags(_ recipe: inout Recipe) {
+        videos.apply(to: &recipe)
+        test.apply(to: &recipe)
+        model.inputs.apply(to: &recipe)
+        recipe.training.seed = seed ?? recipe.training.seed
     }
 
     /// The classes to draw from, by number.
     private func candidates(_ classes: ClassNames) throws -> [Int] {
-        let known = Set(try without.map { try ClassNames.readTold($0).names.map(Self.folded) } ?? [])
+        let known = Set(try without.map { try ClassNames.readTold($0, context: .commandLine).names.map(Self.folded) } ?? [])
         let left = classes.names.indices.filter { !known.contains(Self.folded(classes[$0])) }
         if without != nil { Console.note("\(left.count) of \(classes.count) classes are left to draw from.") }
         return left
@@ -125,10 +135,18 @@ struct EvaluateSupervisedCommand: ParsableCommand {
 
     func run() throws {
         var scoring = try ListScoring(
-            name: "supervised", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
-            defaultFrames: 16)
+            name: "supervised", lists: lists.inputs, videos: videos.inputs, model: model.inputs, prompts: prompts.prompts,
+            anyBackbone: prompts.anyBackbone, source: recipe.source(flags: flags), words: test.words, defaultFrames: 16,
+            context: .commandLine)
         scoring.defaultViews("4x3")
         if scoring.isPocket { try scoring.takePocket(.large()) }
-        try scoring.run(output)
+        try output.show(scoring.run(output: output.output))
+    }
+
+    private func flags(_ recipe: inout Recipe) {
+        videos.apply(to: &recipe)
+        test.apply(to: &recipe)
+        model.inputs.apply(to: &recipe)
+        recipe.training.seed = seed ?? recipe.training.seed
     }
 }

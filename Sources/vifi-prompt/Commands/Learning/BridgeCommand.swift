@@ -1,6 +1,8 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
+import Recipes
 import Tensors
 import Training
 import WeightFiles
@@ -91,83 +93,11 @@ struct BridgeCommand: LearningCommand {
         try launch()
     }
 
-    private func runSettings(_ resumed: ResumedRun?) throws -> Settings {
-        try resumed?.settings(pool: model.pool) ?? Settings(kind: .bridge, recipeOptions: recipe, flags: flags, pool: model.pool)
-    }
-
-    /// Everything that a run needs, read and checked; nothing is written.
-    private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, texts: RunTexts, makeTask: () -> BridgeTask) {
-        var settings = try runSettings(resumed)
-        let backbone = try settings.backbone(kind: .bridge, activation: model.activation)
-        try resumed?.check(backbone)
-        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: model.vocabulary)
-        let runData = try RunData(settings: settings, kind: .bridge, options: data, resumed: resumed)
-        settings = try settings.withWarmup(clipCount: runData.train.clips.count)
-        let texts = try RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer)
-        // Evaluating and saving take a copy of the weights; halving them, another.
-        let besides = memory.videoBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
-            + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (half ? 8 : 4) * backbone.parameterCount
-            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
-            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: false)
-        let makeTask = {
-            BridgeTask(
-                backbone: backbone, tuning: settings.recipe.tuning ?? .both,
-                setting: TaskSetting(
-                    sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
-                    budget: memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                    videoOfCaption: texts.videoOfCaption),
-                normalization: settings.normalization(for: backbone))
-        }
-        let learning = LearningRun(
-            kind: .bridge, settings: settings, data: runData, options: data, backbone: backbone, recipe: settings.recipe,
-            saveInterval: runOptions.saveInterval, cacheBytes: memory.cacheBytes)
-        return (learning, texts, makeTask)
-    }
-
-    /// - Throws: `TrainingError` where `--memory` is too little for the task.
-    private func checked<Task: LearningTask>(_ task: Task) throws -> Task {
-        try memory.check(shortfall: task.memoryShortfall)
-        return task
-    }
-
-    func plan(timing: Bool) throws -> RunPlan {
-        let (run, texts, makeTask) = try prepared(nil)
-        try run.refuseCaptions()
-        return try RunPlan(
-            run, learned: .backbone(run.settings.recipe.tuning ?? .both), sequences: texts.sequences,
-            seedCount: runOptions.seeds?.seeds.count ?? 1, hasHalfFiles: half, makeTask: { try checked(makeTask()) }, isTimed: timing)
-    }
-
-    func learn(_ start: RunStart) throws {
-        try drawPocketVideos { try runSettings(start.resumed) }
-        var (learning, texts, task) = try Ranks.group.agreed { () throws -> (LearningRun, RunTexts, BridgeTask) in
-            let (learning, texts, makeTask) = try prepared(start.resumed)
-            let task = try checked(makeTask())
-            return (learning, texts, task)
-        }
-        let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
-        if let valSequences = texts.valSequences {
-            learning.captionTest = (
-                valSequences,
-                {
-                    PairEncoder(
-                        backbone: task.backbone(named: backbone.description.name, provenance: ""), frameCount: settings.frameCount,
-                        pool: settings.pool)
-                })
-        }
-        let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
-            + "\(runData.amount), seed \(settings.seed), "
-            + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
-        let outcome = try learning.train(task, sequences: texts.sequences, start: start) { path, report in
-            var tuned = task.backbone(named: name ?? "bridged-clip", provenance: provenance)
-            if half { tuned = tuned.roundedToFloat16() }
-            for file in report.isBest ? ["last", "backbone"] : ["last"] {
-                try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: half ? .float16 : .float32)
-            }
-        }
-        outcome.result.show()
-        Console.result("backbone: \(outcome.path.appendingPath("backbone.safetensors"))")
+    func request() throws -> RunRequest {
+        var request = try request(data, recipe, memory: memory, flags: flags)
+        request.backboneName = name
+        request.keepsHalf = half
+        return request
     }
 
     private func flags(_ recipe: inout Recipe) {

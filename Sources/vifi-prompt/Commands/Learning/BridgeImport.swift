@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 import WeightFiles
 

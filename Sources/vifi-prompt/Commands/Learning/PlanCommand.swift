@@ -1,6 +1,8 @@
 import ArgumentParser
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 
 /// Tells what a run would cost, before anything starts.
@@ -45,7 +47,7 @@ struct PlanCommand: ParsableCommand {
     }
 
     struct Learn: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Plans `vifi-prompt learn` with the same flags.")
+        static let configuration = CommandConfiguration(abstract: "Plans `vifi-prompt learn` with the same flags.", usage: "vifi-prompt plan learn [<options>]")
 
         @ParentCommand var parent: PlanCommand
         @OptionGroup(title: "Plan") var options: Options
@@ -55,7 +57,7 @@ struct PlanCommand: ParsableCommand {
     }
 
     struct Bridge: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Plans `vifi-prompt bridge` with the same flags.")
+        static let configuration = CommandConfiguration(abstract: "Plans `vifi-prompt bridge` with the same flags.", usage: "vifi-prompt plan bridge [<options>]")
 
         @ParentCommand var parent: PlanCommand
         @OptionGroup(title: "Plan") var options: Options
@@ -68,7 +70,8 @@ struct PlanCommand: ParsableCommand {
         guard emit != nil || options.vary.isEmpty else { throw ValidationError("--vary is for plan --emit slurm-array.") }
         guard !command.runOptions.resume else { throw ValidationError("--resume goes on with a run; there is nothing to plan.") }
         if emit != nil { return try emitArray(command, options) }
-        let plan = try command.plan(timing: !options.noTiming)
+        let plan = try command.request().plan(
+            timing: !options.noTiming, seedCount: command.runOptions.seeds?.seeds.count ?? 1, context: .commandLine)
         if options.json { try Console.json(plan) } else { Console.result(plan.text) }
         for warning in plan.warnings { Console.warning(warning) }
     }
@@ -85,9 +88,9 @@ struct PlanCommand: ParsableCommand {
         for row in rows {
             let flags = SlurmArray.flags(row)
             if !flags.isEmpty { Console.note("Planning \(flags.joined(separator: " "))") }
-            // The last of equal flags holds.
-            let plan = try Command.parse(arguments + flags + (command.model.threads.map { ["--threads", "\($0)"] } ?? []))
-                .plan(timing: !options.noTiming)
+            var request = try command.request()
+            for variation in row { try request.set(flag: variation.flag, to: variation.value) }
+            let plan = try request.plan(timing: !options.noTiming, context: .commandLine)
             memory = max(memory, plan.memory.total)
             seconds = max(seconds, plan.time?.total ?? 0)
             for warning in plan.warnings { Console.warning(warning) }
@@ -101,5 +104,36 @@ struct PlanCommand: ParsableCommand {
             seconds: options.noTiming ? nil : seconds)
         for warning in array.warnings { Console.warning(warning) }
         Console.result(array.script)
+    }
+}
+
+extension RunRequest {
+    /// Sets what a flag of `--vary` stands for: `shots`, `learning-rate` and other settings of a recipe, or `recipe` itself.
+    mutating func set(flag: String, to value: String) throws {
+        if flag == "recipe" {
+            recipe = asked.merged(over: try Recipe(path: RecipeCatalog.path(of: value)))
+            return
+        }
+        guard let key = Recipe.key(ofFlag: flag) else {
+            throw ValidationError(
+                "--vary \(flag): only settings of a recipe can be varied. Write a flag such as shots, learning-rate or vision-tokens, "
+                    + "a recipe's key such as training.epochs, or recipe=a.yaml,b.yaml.")
+        }
+        try recipe.set("\(key)=\(value)", source: "--vary")
+        try asked.set("\(key)=\(value)", source: "--vary")
+    }
+}
+
+extension Recipe {
+    /// `training.learning_rate` for `learning-rate`; nil where no setting has such a name.
+    static func key(ofFlag flag: String) -> String? {
+        if flag.contains(".") { return flag }
+        switch flag {
+        case "eval-every": return "training.evaluate_every"
+        case "backbone": return "model.checkpoint"
+        default: break
+        }
+        let name = flag.replacing("-", with: "_")
+        return keys.first { $0 == name || $0.hasSuffix("." + name) }
     }
 }

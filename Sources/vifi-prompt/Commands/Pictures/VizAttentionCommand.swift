@@ -1,8 +1,10 @@
 import ArgumentParser
-import Charts
 import CLIPModel
+import Charts
 import Evaluation
+import Experiments
 import Files
+import Reports
 import Tensors
 import Training
 import VideoData
@@ -100,11 +102,11 @@ struct VizAttentionCommand: ParsableCommand {
     /// A video of the newest run; without one, of the pocket world.
     private func ownVideo(_ pool: WorkerPool) throws -> String {
         if let run = KeptRun.newest(), run.record != nil {
-            let list = try (try? run.testList(videos: VideoOptions.parse([]), pool: pool).list) ?? run.trainingList()
+            let list = try (try? run.testList(videos: VideoInputs(), pool: pool, context: .commandLine).list) ?? run.trainingList()
             guard let first = list.clips.first else { throw PictureError.noVideo }
             return list.root.appendingPath(first.path)
         }
-        let set = try PocketHome.dataSet(.small(), pool: pool)
+        let set = try PocketHome.dataSet(.small(), pool: pool, context: .commandLine)
         let list = try AnnotationList.read(set.testList)
         guard let first = list.clips.first else { throw PictureError.noVideo }
         Console.note("This is a video of the pocket world. For your own name them: `vifi-prompt viz attention CLIP.mp4`.")
@@ -114,18 +116,18 @@ struct VizAttentionCommand: ParsableCommand {
     // MARK: Models
 
     private func models(pool: WorkerPool) throws -> [AttentionModel] {
-        var subjects: [Subject] = []
+        var subjects: [LoadedModel] = []
         var selection: Selection?
         func add(prompts path: String?, backbone: String?) throws {
             subjects.append(
-                try Subject(
+                try LoadedModel(
                     prompts: path, backbone: backbone, vocabulary: model.vocabulary, activation: model.activation,
-                    anyBackbone: prompts.anyBackbone, precision: model.precision))
+                    anyBackbone: prompts.anyBackbone, precision: model.precision, context: .commandLine))
         }
         if model.backbone != nil || prompts.prompts != nil {
             try add(prompts: prompts.prompts, backbone: model.backbone)
         } else if compare.isEmpty {
-            let chosen = try Selection(prompts: nil, backbone: nil, namesData: labels != nil)
+            let chosen = try Selection(prompts: nil, backbone: nil, namesData: labels != nil, context: .commandLine)
             // Before bridging, after it, and with prompts: the pocket world shows all three.
             if chosen.isPocket || chosen.run?.record?.isPocket == true { try add(prompts: nil, backbone: BackboneFinder.imageBackbone()) }
             if chosen.prompts != nil, let backbone = chosen.run?.recordedBackbone { try add(prompts: nil, backbone: backbone) }
@@ -166,7 +168,7 @@ struct VizAttentionCommand: ParsableCommand {
         return .raw(head: head.map { $0 - 1 })
     }
 
-    private func classNames(_ subjects: [Subject], _ selection: Selection?) throws -> [String] {
+    private func classNames(_ subjects: [LoadedModel], _ selection: Selection?) throws -> [String] {
         if let labels {
             let classes = try ClassNames.read(labels)
             for warning in classes.warnings { Console.warning(warning.description) }
@@ -190,7 +192,7 @@ struct VizAttentionCommand: ParsableCommand {
         // Only what needs it: a strip has no use for the video, and the other way round. All is made before any is written.
         var contents: [[UInt8]] = []
         for file in output.files {
-            contents.append(file.ending == ".png" ? try reading.strip(of: views).png() : try reading.video(views, path: file.path, pool: pool))
+            contents.append(file.ending == ".png" ? try reading.strip(of: views).png() : try reading.video(views, path: file.path, pool: pool, context: .commandLine))
         }
         for (file, bytes) in zip(output.files, contents) {
             try createDirectory(file.path.parentDirectory)

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Charts
+import Experiments
 import Files
+import Reports
 import Tensors
 import VideoData
 
@@ -33,7 +35,7 @@ struct VizClassesCommand: ParsableCommand {
         }
         var (list, labels) = (list, labels)
         if list == nil {
-            let set = try PocketHome.dataSet(.small(), pool: WorkerPool())
+            let set = try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine)
             list = set.trainList
             labels = labels ?? set.labels
             Console.note("This is the pocket world's small training list. For your own pass LIST --labels CSV.")
@@ -50,6 +52,6 @@ struct VizClassesCommand: ParsableCommand {
         try output.write(
             frequencyChart(
                 counts: list.clipCounts(classCount: classes.count), classes: classes,
-                title: "Videos of each class, \(list.path.lastPathComponent)"))
+                title: "Videos of each class, \(list.path.lastPathComponent)"), context: .commandLine)
     }
 }

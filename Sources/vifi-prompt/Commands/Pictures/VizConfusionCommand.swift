@@ -1,7 +1,9 @@
 import ArgumentParser
 import Charts
 import Evaluation
+import Experiments
 import Files
+import Reports
 import Training
 import VideoData
 
@@ -31,15 +33,15 @@ struct VizConfusionCommand: ParsableCommand {
         let output = try PictureOutput(pictures.output, name: "confusion", endings: [".svg", ".png"], isForced: pictures.force)
         let table = try path.map(ConfusionTable.read) ?? evaluated()
         if table.isTooLarge { Console.note("\(table.names.count) classes are too many for a chart: those with the most errors are drawn.") }
-        try output.write(table.chart)
+        try output.write(table.chart, context: .commandLine)
         for line in table.mostFrequentErrors(5) { Console.note(line) }
     }
 
     private func evaluated() throws -> ConfusionTable {
-        var model = try ModelOptions.parse([])
-        model.threads = threads
+        let context = RunContext.commandLine
+        let model = ModelInputs(threads: threads)
         let data = try PictureData(
-            data: DataOptions.parse([]), model: model, prompts: PromptOptions.parse([]), template: nil, pool: model.pool)
+            data: PictureVideos(), model: model, prompts: nil, anyBackbone: false, template: nil, pool: model.pool(context), context: context)
         let progress = ProgressReporter("confusion", total: data.list.clips.count, unit: "videos")
         let predictions = try Evaluator(data.classifier).predictions(of: data.loader) { progress.show($0) }
         progress.finish()

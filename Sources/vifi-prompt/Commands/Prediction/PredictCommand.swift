@@ -1,8 +1,10 @@
 import ArgumentParser
 import CLIPModel
 import Evaluation
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -76,8 +78,8 @@ struct PredictCommand: ParsableCommand {
         let pool = model.pool
         let sources = try VideoSources(videos, recursive: batch.recursive)
         let models = try PredictionModels(
-            settings: settings, model: model, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
-            template: template, anyBackbone: anyBackbone, pool: pool)
+            settings: settings, model: model.inputs, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
+            template: template, anyBackbone: anyBackbone, pool: pool, context: .commandLine)
         let style = AnswerStyle(
             rule: answers.rule, rejectLabel: answers.rejectLabel, top: answers.top, namesModels: models.models.count > 1,
             windows: windows.spans.map { "\($0.window.text) every \($0.stride.text)" })

@@ -1,7 +1,8 @@
 import ArgumentParser
+import Evaluation
 import Files
 import Foundation
-import Evaluation
+import Reports
 import VideoData
 
 extension VideoSpan: ExpressibleByArgument {

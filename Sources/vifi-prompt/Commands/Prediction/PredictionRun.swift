@@ -1,7 +1,9 @@
 import CLIPModel
 import Evaluation
+import Experiments
 import Files
 import Foundation
+import Reports
 import Tensors
 import Training
 import VideoData

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import Experiments
 import Files
 import Foundation
 import Training
@@ -106,7 +107,7 @@ struct ThresholdsCommand: ParsableCommand {
         }
         show(rows, outsiders: strangers?.count)
         if let accuracy {
-            let text = ProgressReporter.decimal(accuracy, places: accuracy == accuracy.rounded() ? 0 : 1)
+            let text = NumberText.decimal(accuracy, places: accuracy == accuracy.rounded() ? 0 : 1)
             if let reaching {
                 Console.result(
                     "\(text) % of the answers are right at --threshold \(reaching.row.threshold), the lowest: \(Self.words(reaching.row))")
@@ -148,7 +149,7 @@ struct ThresholdsCommand: ParsableCommand {
                 + "\nthreshold  answered  coverage  right  accuracy" + (outsiders == nil ? "" : "  outsiders answered"))
         for row in rows {
             let hasTwoPlaces = (row.threshold * 100).rounded() / 100 == row.threshold
-            var line = right(hasTwoPlaces ? ProgressReporter.decimal(Double(row.threshold), places: 2) : "\(row.threshold)", 9) + right("\(row.answered)", 10)
+            var line = right(hasTwoPlaces ? NumberText.decimal(Double(row.threshold), places: 2) : "\(row.threshold)", 9) + right("\(row.answered)", 10)
             line += right(percent(row.coverage), 10) + right("\(row.correct)", 7) + right(row.accuracy.map(percent) ?? "–", 10)
             if let outsiders, let fooled = row.fooled {
                 line += right("\(fooled) (\(percent(100 * Double(fooled) / Double(max(1, outsiders)))))", 20)

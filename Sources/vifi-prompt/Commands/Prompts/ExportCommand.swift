@@ -1,7 +1,9 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
 import Foundation
+import Recipes
 import Tensors
 import VideoData
 import WeightFiles
@@ -82,8 +84,8 @@ struct ExportCommand: ParsableCommand {
     func run() throws {
         // Class names are what is written with the prompts, as videos are to predict: they choose no model. A backbone that does not
         // belong to the prompts is refused.
-        guard let source = try Selection(prompts: prompts, backbone: nil, namesData: false, needsPrompts: true).prompts else { throw ExportError.noPrompts }
-        let (file, backbone) = try PromptFile.load(source, backbone: backbone, anyBackbone: anyBackbone)
+        guard let source = try Selection(prompts: prompts, backbone: nil, namesData: false, needsPrompts: true, context: .commandLine).prompts else { throw ExportError.noPrompts }
+        let (file, backbone) = try PromptFile.load(source, backbone: backbone, anyBackbone: anyBackbone, context: .commandLine)
         let target = try target(for: source)
         try prove(target)
         try createDirectory(target.parentDirectory)

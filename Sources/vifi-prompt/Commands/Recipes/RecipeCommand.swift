@@ -1,5 +1,7 @@
 import ArgumentParser
+import Experiments
 import Files
+import Recipes
 
 /// Shows what recipes there are and what they say.
 struct RecipeCommand: ParsableCommand {

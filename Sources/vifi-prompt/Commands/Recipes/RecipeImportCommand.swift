@@ -1,5 +1,7 @@
 import ArgumentParser
+import Experiments
 import Files
+import Recipes
 
 extension RecipeCommand {
     struct Import: ParsableCommand {

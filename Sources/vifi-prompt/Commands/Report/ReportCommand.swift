@@ -1,6 +1,9 @@
 import ArgumentParser
 import CLIPModel
+import Experiments
 import Files
+import Recipes
+import Reports
 import Training
 
 struct ReportCommand: ParsableCommand {
@@ -81,7 +84,7 @@ struct ReportCommand: ParsableCommand {
         let results = ReportResults(material: material)
         let videos = ReportVideos(material: material, videoLimit: self.videos)
         let pool = model.pool
-        let models = ReportModels(material: material, model: model, pool: pool)
+        let models = ReportModels(material: material, model: model.inputs, pool: pool, context: .commandLine)
         let settings = ReportSettings(material: material)
         let explained = attention == 0 ? [] : videos.worstVideos(attention)
         if attention > 0, explained.isEmpty, !material.evaluations.contains(where: { $0.wrong != nil }) {

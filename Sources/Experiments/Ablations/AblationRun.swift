@@ -1,0 +1,190 @@
+import Recipes
+import Evaluation
+import Files
+import Foundation
+import Training
+
+/// A grid on its way: a folder with one group of seeds a cell.
+///
+///     grid.json      the cells and their command lines, so that the same command goes on
+///     <cell>/        seed1/, seed2/, … and their summary
+///     summary.json   summary.csv   chart.svg   chart.png   of the cells that are finished
+package struct AblationRun {
+    /// A cell and what it asks for.
+    package struct Job: Codable, Equatable {
+        package let cell: String
+        package let folder: String
+        /// But for seeds.
+        package let request: RunRequest
+    }
+
+    package let grid: AblationGrid
+    package let jobs: [Job]
+    package let seeds: [Int]
+    package let path: String
+    private let context: RunContext
+    /// Draws the chart of a summary into the folder.
+    private let draw: (_ summary: AblationSummary, _ folder: String) throws -> Void
+
+    private static let recordName = "grid.json"
+
+    package init(
+        _ grid: AblationGrid, seeds: [Int], path: String, context: RunContext, draw: @escaping (AblationSummary, String) throws -> Void,
+        request: (AblationGrid.Cell) throws -> RunRequest
+    ) rethrows {
+        self.draw = draw
+        self.context = context
+        self.grid = grid
+        self.seeds = seeds
+        self.path = path
+        jobs = try grid.cells.map {
+            Job(cell: $0.name, folder: $0.slug, request: try request($0))
+        }
+    }
+
+    private var heading: String { grid.name + (grid.title.isEmpty ? "" : ": " + grid.title) }
+
+    private func folder(_ job: Job) -> String { path.appendingPath(job.folder) }
+
+    /// Whether all seeds of a cell are there, with these settings.
+    private func isFinished(_ job: Job) throws -> Bool {
+        guard let group = try SeedGroup.read(folder(job), kind: job.request.kind), group.request.firstDifference(from: job.request) == nil else { return false }
+        let results = try group.results()
+        return seeds.allSatisfy { seed in results.contains { $0.seed == seed } }
+    }
+
+    // MARK: Planning
+
+    /// What is left to do and what it costs, without starting it.
+    ///
+    /// - Parameters:
+    ///   - timing: also takes a few clips of each cell through a step.
+    ///   - threads: of the measurement.
+    package func plan(timing: Bool, threads: Int?) throws {
+        var rows = [["cell", "learns", "steps", "operations", "memory", "time", ""]]
+        var operationSum = 0.0
+        var timeSum = 0.0
+        for job in jobs {
+            let plan = try job.request.withThreads(threads).plan(timing: timing, seedCount: seeds.count, context: context)
+            let finished = try isFinished(job)
+            if !finished {
+                operationSum += plan.arithmetic.total
+                timeSum += plan.time?.total ?? 0
+            }
+            rows.append([
+                job.cell, "\(plan.work.learningParameters)", seeds.count > 1 ? "\(seeds.count) × \(plan.work.steps)" : "\(plan.work.steps)",
+                operations(plan.arithmetic.total), bytes(plan.memory.total), plan.time.map { duration($0.total) } ?? "–",
+                finished ? "finished" : "",
+            ])
+        }
+        rows.append(["left to run", "", "", operations(operationSum), "", timing ? duration(timeSum) : "–", ""])
+        context.result(heading)
+        context.result(alignedTable(rows))
+    }
+
+    // MARK: Running
+
+    /// Runs what is not finished yet; sums up after each cell.
+    ///
+    /// - Parameters:
+    ///   - threads: nil for what the cells' own command lines say.
+    ///   - resume: the command that goes on after an interruption.
+    package func run(threads: Int?, resume: String) throws {
+        if isDirectory(path), !fileExists(path.appendingPath(Self.recordName)),
+            let other = try directoryEntries(path).first(where: { !FolderMark.isOwn($0) && !TemporaryPath.isName($0, of: Self.recordName) })
+        {
+            throw AblationError.notAGrid(path: path, holds: other)
+        }
+        try createDirectory(path)
+        let lock = try DirectoryLock(directory: path)
+        try record()
+        for (index, job) in jobs.enumerated() {
+            if try isFinished(job) {
+                context.note("\(grid.name), \(job.cell): finished already")
+                continue
+            }
+            context.note("\(grid.name), cell \(index + 1) of \(jobs.count): \(job.cell)")
+            do {
+                try SeedGroup.opened(job.request, seeds: seeds, output: folder(job), context: context)
+                    .run(threads: threads, context: context.ofPart)
+            } catch let error as TrainingError where error.exitStatus == .interrupted {
+                try write(summary())
+                throw error.resuming(with: resume)
+            } catch {
+                if !jobs.contains(where: { isDirectory(folder($0)) }) { removeRecord(Self.recordName, of: path) }
+                throw error
+            }
+            let soFar = try summary()
+            do {
+                try write(soFar)
+            } catch {
+                // What cannot be written is said all the same.
+                context.result(soFar.table)
+                throw error
+            }
+        }
+        let summary = try summary()
+        context.result(heading)
+        context.result(summary.table)
+        if let table = summary.differenceTable { context.result(table) }
+        try write(summary)
+        context.result("summary: \(path.appendingPath("summary.json"))")
+        context.result("chart: \(path.appendingPath("chart.svg"))")
+        _ = consume lock
+    }
+
+    /// Writes down the cells, or compares them with those that the folder was begun with.
+    private func record() throws {
+        let name = path.appendingPath(Self.recordName)
+        if let found = try readJSON([Job].self, name) {
+            func isSame(_ one: Job, _ other: Job) -> Bool {
+                one.cell == other.cell && one.request.firstDifference(from: other.request) == nil && one.request.kind == other.request.kind
+            }
+            let other = jobs.first { job in !found.contains { isSame($0, job) } }
+                ?? found.first { job in !jobs.contains { isSame($0, job) } }
+            if let other { throw AblationError.otherGrid(path: path, cell: other.cell) }
+        } else {
+            try DurableFile.write(json(jobs), to: name)
+        }
+    }
+
+    private func summary() throws -> AblationSummary {
+        let cells = try zip(grid.cells, jobs).compactMap { cell, job -> AblationSummary.Cell? in
+            let results = try SeedGroup.read(folder(job), kind: job.request.kind)?.results() ?? []
+            guard !results.isEmpty else { return nil }
+            return AblationSummary.Cell(cell, folder: job.folder, results: results)
+        }
+        return AblationSummary(
+            grid: grid.name, title: grid.title, axis: grid.axis, cells: cells, differences: try differences(of: cells),
+            isFinished: try jobs.allSatisfy(isFinished))
+    }
+
+    /// Of every two cells that can be compared: cells of one series, or of one place on the axis; all where neither is said.
+    private func differences(of cells: [AblationSummary.Cell]) throws -> [AblationSummary.Difference] {
+        var result: [AblationSummary.Difference] = []
+        var bootstraps: [[Int]: PairedBootstrap] = [:]
+        for (place, first) in cells.enumerated() {
+            for second in cells[(place + 1)...] where first.series == second.series || first.at == second.at {
+                let seeds = first.seeds.filter(second.seeds.contains)
+                guard !seeds.isEmpty, let one = try hits(first, seeds: seeds), let other = try hits(second, seeds: seeds),
+                    let clipCount = one.first?.count, clipCount > 0, (one + other).allSatisfy({ $0.count == clipCount })
+                else { continue }
+                let key = [seeds.count, clipCount]
+                let bootstrap = bootstraps[key] ?? PairedBootstrap(seedCount: seeds.count, clipCount: clipCount)
+                bootstraps[key] = bootstrap
+                result.append(.init(first: first.name, second: second.name, seeds: seeds, top1: bootstrap.difference(of: one, from: other)))
+            }
+        }
+        return result
+    }
+
+    private func hits(_ cell: AblationSummary.Cell, seeds: [Int]) throws -> [[Bool]]? {
+        try SeedGroup.read(path.appendingPath(cell.folder), kind: RunKind(rawValue: cell.command) ?? .learn)?.hits(seeds: seeds)
+    }
+
+    private func write(_ summary: AblationSummary) throws {
+        try DurableFile.write(json(summary), to: path.appendingPath("summary.json"))
+        try DurableFile.write(summary.csv, to: path.appendingPath("summary.csv"))
+        try draw(summary, path)
+    }
+}

@@ -1,0 +1,116 @@
+import Evaluation
+import Files
+import Recipes
+import Training
+
+/// What the cells of a grid reached. Keys as `summary.json` has them.
+package struct AblationSummary: Codable {
+    package struct Cell: Codable {
+        package let name: String
+        package let at: Double?
+        package let series: String?
+        /// `learn` or `bridge`.
+        package let command: String
+        /// What the cell sets, as `--set` takes it.
+        package let settings: [String]
+        package let folder: String
+        package let seeds: [Int]
+        /// Of the last epoch, and of the best: nothing is chosen by looking at the test list but `best_top1`.
+        package let measures: [SeedSummary.Measure]
+        /// Of all seeds.
+        package let seconds: Double
+
+        package init(_ cell: AblationGrid.Cell, folder: String, results: [(seed: Int, result: RunResult)]) {
+            name = cell.name
+            at = cell.at
+            series = cell.series
+            command = cell.kind.rawValue
+            settings = cell.assignments
+            self.folder = folder
+            seeds = results.map(\.seed)
+            let summary = SeedSummary(results)
+            measures = summary.measures
+            seconds = summary.runs.reduce(0) { $0 + $1.seconds }
+        }
+
+        package func measure(_ name: String) -> SeedSummary.Measure? { measures.first { $0.name == name } }
+    }
+
+    package let grid: String
+    package let title: String
+    package let axis: String
+    package let cells: [Cell]
+    /// Of every two cells that can be compared, where their runs say what they made of each clip; nil in summaries of
+    /// earlier programs.
+    package let differences: [Difference]?
+    package let isFinished: Bool
+
+    package struct Difference: Codable {
+        package let first: String
+        package let second: String
+        /// That both cells ran with.
+        package let seeds: [Int]
+        /// After the last epoch, the first cell's less the second's.
+        package let top1: PairedBootstrap.Difference
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case grid, title, axis, cells, differences
+        case isFinished = "is_finished"
+    }
+
+    private static let measures: [(name: String, title: String)] = [
+        ("last_top1", "top-1 %"), ("last_top5", "top-5 %"), ("last_mean_class", "mean of classes %"),
+        ("best_top1", "best top-1 %"), ("training_loss", "training loss"),
+    ]
+
+    /// The heading of the first column.
+    package var firstTitle: String { axis.isEmpty ? "cell" : axis }
+
+    /// A Markdown table: mean and deviation over the seeds.
+    package var table: String {
+        let present = Self.measures.filter { measure in cells.contains { $0.measure(measure.name) != nil } }
+        let seedCount = cells.map(\.seeds.count).max() ?? 0
+        var rows = [[firstTitle] + present.map(\.title) + ["seconds"]]
+        for cell in cells {
+            let values = present.map { measure -> String in
+                guard let value = cell.measure(measure.name) else { return "–" }
+                let places = measure.name == "training_loss" ? 3 : 1
+                let mean = NumberText.decimal(value.mean, places: places)
+                return mean + (value.deviation.map { " ± " + NumberText.decimal($0, places: places) } ?? "")
+            }
+            rows.append([cell.name] + values + [NumberText.decimal(cell.seconds, places: 0)])
+        }
+        let note = seedCount > 1 ? "\n\nAfter the last epoch; mean ± deviation of \(seedCount) seeds." : "\n\nAfter the last epoch; one seed."
+        return alignedTable(rows) + note
+    }
+
+    /// A Markdown table of the differences; nil without any.
+    package var differenceTable: String? {
+        guard let differences, !differences.isEmpty else { return nil }
+        let signed = { (value: Double) in (value > 0 ? "+" : "") + NumberText.decimal(value, places: 1) }
+        let rows = differences.map { difference in
+            [
+                "\(difference.first) – \(difference.second)", signed(difference.top1.mean),
+                "\(signed(difference.top1.low)) to \(signed(difference.top1.high))", difference.top1.isClear ? "yes" : "no",
+            ]
+        }
+        return alignedTable([["difference in top-1", "points", "95 % interval", "clear"]] + rows)
+            + "\n\nPaired bootstrap over clips and seeds: clear where the interval leaves zero out."
+    }
+
+    /// A line a cell.
+    package var csv: String {
+        let titles = ["cell", "series", "at", "command", "settings", "n"]
+            + Self.measures.flatMap { ["\($0.name)_mean", "\($0.name)_deviation"] } + ["seconds"]
+        let lines = cells.map { cell in
+            let words = [cell.name, cell.series ?? ""].map(\.csvField) + [cell.at.map { "\($0)" } ?? "", cell.command]
+            let values = Self.measures.flatMap { measure -> [String] in
+                let value = cell.measure(measure.name)
+                return [value.map { "\($0.mean)" } ?? "", value?.deviation.map { "\($0)" } ?? ""]
+            }
+            return words + [cell.settings.joined(separator: " ").csvField, "\(cell.seeds.count)"] + values + ["\(cell.seconds)"]
+        }
+        return ([titles] + lines).map { $0.joined(separator: ",") + "\n" }.joined()
+    }
+}

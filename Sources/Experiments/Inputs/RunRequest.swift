@@ -1,0 +1,124 @@
+import Tensors
+import CLIPModel
+import Files
+import Foundation
+import Recipes
+import VideoData
+
+extension Activation: Codable {}
+extension BadVideoPolicy: Codable {}
+
+/// One run that is asked for: all that decides what it computes, and how it is computed here.
+///
+/// The command line, `run.json`, `--resume`, seeds, protocols, ablations, plans, ranks and the library pass this value.
+package struct RunRequest: Codable, Equatable, Sendable {
+    package var kind: RunKind
+    /// What is asked for; what it leaves open is filled in by `Settings`.
+    package var recipe: Recipe
+    /// The part of it that nothing may override, not even prompts to start from: flags, and not what a recipe file says.
+    package var asked: Recipe
+    package var videos: VideoInputs
+    package var model: ModelInputs
+    package var memory: MemoryBound
+    /// Prompts that learning starts from.
+    package var initial: InitialPrompts?
+    /// Language prompts only, on features that are computed once.
+    package var isQuick = false
+    /// What the bridged backbone is called in its file.
+    package var backboneName: String?
+    /// Whether the bridged backbone is kept in half precision.
+    package var keepsHalf = false
+    /// Seconds between two checkpoints.
+    package var saveInterval: Double
+    /// Where relative paths start.
+    package var directory: String
+
+    package static let standardSaveInterval = 600.0
+
+    package init(
+        _ kind: RunKind, recipe: Recipe, asked: Recipe = Recipe(), videos: VideoInputs = VideoInputs(), model: ModelInputs = ModelInputs(),
+        memory: MemoryBound = MemoryBound(), initial: InitialPrompts? = nil, saveInterval: Double = standardSaveInterval,
+        directory: String = currentDirectory
+    ) {
+        self.kind = kind
+        self.recipe = recipe
+        self.asked = asked
+        self.videos = videos
+        self.model = model
+        self.memory = memory
+        self.initial = initial
+        self.saveInterval = saveInterval
+        self.directory = directory
+    }
+
+    /// The same run with another seed.
+    package func withSeed(_ seed: Int) -> RunRequest {
+        var request = self
+        request.recipe.training.seed = seed
+        return request
+    }
+
+    /// The same run with other threads; nil leaves them as they are.
+    package func withThreads(_ threads: Int?) -> RunRequest {
+        guard let threads else { return self }
+        var request = self
+        request.model.threads = threads
+        return request
+    }
+
+    /// The same request for a process in another folder.
+    package func placed() -> RunRequest {
+        guard directory != currentDirectory, isDirectory(directory) else { return self }
+        var request = self
+        request.recipe = recipe.placed(in: directory)
+        request.asked = asked.placed(in: directory)
+        request.videos.root = videos.root.map(placed)
+        request.model.backbone = model.backbone.map(placed)
+        request.model.vocabulary = model.vocabulary.map(placed)
+        request.initial?.path = placed(initial?.path ?? "")
+        request.directory = currentDirectory
+        return request
+    }
+
+    /// A path of the request as it is written from here.
+    package func placed(_ path: String) -> String {
+        path.isEmpty || path.hasPrefix("/") || directory == currentDirectory ? path : directory.appendingPath(path)
+    }
+
+    // MARK: Comparing
+
+    /// What decides the result, by name. What is left out changes no bit of it: seeds are told apart elsewhere; threads,
+    /// memory and the time between checkpoints only change how it is computed.
+    private var decisions: [String: String] {
+        var result = recipe.settings
+        result["training.seed"] = nil
+        result["init"] = initial?.path
+        result["quick"] = isQuick ? "asked for" : nil
+        result["name"] = backboneName
+        result["half"] = keepsHalf ? "asked for" : nil
+        result["vocabulary"] = model.vocabulary
+        result["activation"] = model.activation?.rawValue
+        result["follow-links"] = videos.followLinks ? "asked for" : nil
+        return result
+    }
+
+    /// The first setting, by name, that is not the same in both, with the values it has.
+    package func firstDifference(from other: RunRequest) -> String? {
+        let (mine, theirs) = (decisions, other.decisions)
+        guard let key = Set(mine.keys).union(theirs.keys).sorted().first(where: { mine[$0] != theirs[$0] }) else { return nil }
+        return "\(key) (\(mine[key] ?? "not set") in it, \(theirs[key] ?? "not set") in the group)"
+    }
+}
+
+/// Prompts that learning starts from.
+package struct InitialPrompts: Codable, Equatable, Sendable {
+    /// Of any form that prompts are read in.
+    package var path: String
+    /// Whether they may belong to another backbone.
+    package var anyBackbone = false
+
+    package init(path: String, anyBackbone: Bool = false) {
+        self.path = path
+        self.anyBackbone = anyBackbone
+    }
+}

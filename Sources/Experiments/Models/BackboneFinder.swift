@@ -1,0 +1,95 @@
+import Recipes
+import CLIPModel
+import Files
+import Foundation
+import Tensors
+import WeightFiles
+
+/// Finds backbones that nobody named, and the vocabulary that some of them need.
+package enum BackboneFinder {
+    package static let runsFolder = "runs"
+    private static let bridgedName = "pocket-bridged.safetensors"
+    private static let vocabularyName = "bpe_simple_vocab_16e6.txt.gz"
+
+    /// The pocket CLIP that knows stills.
+    package static func imageBackbone() throws -> String {
+        try BundledFiles.path(of: "Checkpoints/\(PocketHome.imageBackboneName)")
+    }
+
+    /// The pocket CLIP after bridging: of the newest bridge run here, else the one that comes with the program.
+    package static func bridgedBackbone() throws -> String {
+        try newest(in: "backbone.safetensors", runPrefix: RunKind.bridge.rawValue)
+            ?? BundledFiles.path(of: "Checkpoints/\(bridgedName)")
+    }
+
+    /// The prompt file of the newest `learn` run here: its best, or its last where the run was stopped early.
+    package static func newestPrompts() -> String? {
+        newest(in: "prompts/best.safetensors", runPrefix: RunKind.learn.rawValue)
+            ?? newest(in: "prompts/last.safetensors", runPrefix: RunKind.learn.rawValue)
+    }
+
+    /// What names of runs on captions begin with.
+    package static let captionRunPrefix = "captions-"
+
+    /// The newest backbone that was learned from captions here.
+    package static func newestCaptionBackbone() -> String? {
+        newest(in: "backbone.safetensors", runPrefix: captionRunPrefix + RunKind.bridge.rawValue)
+    }
+
+    /// Reads a backbone that somebody named, and tells what was guessed.
+    ///
+    /// - Parameter likely: the activation to take where the file does not say it.
+    package static func load(_ path: String, activation: Activation? = nil, likely: Activation? = nil, context: RunContext) throws -> Backbone {
+        let backbone = try Backbone.load(path, options: CheckpointOptions(activation: activation, likelyActivation: likely))
+        for warning in backbone.warnings { context.warning("\(path.escapedForDisplay): \(warning)") }
+        return backbone
+    }
+
+    /// The backbone that prompts belong to: the one that their run began with, else among the runs here and what comes with the
+    /// program.
+    package static func backbone(for prompts: PromptFile, at path: String, context: RunContext) throws -> Backbone {
+        var candidates = [KeptRun.holding(path)?.recordedBackbone].compactMap(\.self)
+        candidates += runs(withPrefix: "").map { $0.appendingPath("backbone.safetensors") }.filter(fileExists)
+        for name in [bridgedName, PocketHome.imageBackboneName] {
+            if let path = try? BundledFiles.path(of: "Checkpoints/\(name)") { candidates.append(path) }
+        }
+        // Imported ones are large: where the right name is known, only those are read.
+        let header = prompts.header
+        let folder = "Checkpoints"
+        for name in (try? directoryEntries(folder)) ?? [] where name.hasSuffix(".safetensors") {
+            let path = folder.appendingPath(name)
+            let isNamed = (try? SafetensorsFile(path: path))?.metadata["name"] == header.backboneName
+            if isNamed || !header.namesBackbone { candidates.append(path) }
+        }
+        for path in candidates {
+            guard let backbone = try? Backbone.load(path) else { continue }
+            if try prompts.foreignness(of: backbone) == nil {
+                context.note("Backbone: \(path) (by its \(prompts.header.namesBackbone ? "digest" : "weights"))")
+                return backbone
+            }
+        }
+        guard header.namesBackbone else { throw ModelError.prompts(.backboneNotFound) }
+        throw ModelError.backboneNotFound(digest: header.backboneDigest, name: header.backboneName)
+    }
+
+    /// The tokenizer that a backbone was trained with; CLIP's vocabulary is looked for beside the backbone and where
+    /// `make vocabulary` puts it.
+    package static func tokenizer(for backbone: Backbone, vocabulary: String?) throws -> any Tokenizer {
+        try backbone.tokenizer(
+            vocabularyPath: vocabulary ?? backbone.vocabularyPath
+                ?? (try? BundledFiles.path(of: "Checkpoints/vocabulary/\(vocabularyName)")))
+    }
+
+    private static func newest(in file: String, runPrefix: String) -> String? {
+        runs(withPrefix: runPrefix).map { $0.appendingPath(file) }.filter(fileExists).max { modified($0) < modified($1) }
+    }
+
+    private static func runs(withPrefix prefix: String) -> [String] {
+        let names = (try? directoryEntries(runsFolder)) ?? []
+        return names.filter { $0.hasPrefix(prefix) }.map { runsFolder.appendingPath($0) }
+    }
+
+    private static func modified(_ path: String) -> Date {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date ?? .distantPast
+    }
+}

@@ -1,0 +1,66 @@
+import CLIPModel
+import Files
+import Recipes
+import Tensors
+
+extension InitialPrompts {
+    /// The prompts to start from.
+    ///
+    /// - Parameters:
+    ///   - asked: numbers of tokens and layers that the command line names. What only a recipe says gives way.
+    ///   - normalization: of the run's pixels.
+    /// - Throws: `InitialPromptsError` where the file has other numbers; `ModelError` where it does not fit the backbone.
+    package func prompts(
+        for backbone: Backbone, asked: Recipe.Prompts, normalization: PixelNormalization, context: RunContext
+    ) throws -> PromptSet<MutableMatrix> {
+        let name = path.escapedForDisplay
+        let file = try PromptFile.load(path)
+        let found = file.header.configuration
+        let wanted: [(flag: String, asked: String?, found: String)] = [
+            ("--vision-tokens", asked.visionTokens.map { "\($0)" }, "\(found.visionTokens)"),
+            ("--vision-depth", found.visionTokens == 0 && asked.visionTokens == 0 ? nil : asked.visionDepth.map { "\($0)" }, "\(found.visionDepth)"),
+            ("--vision-layers", asked.visionLayers?.text, PromptLayers(found.visionLayers).text),
+            ("--text-tokens", asked.textTokens.map { "\($0)" }, "\(found.textTokens)"),
+            ("--text-depth", found.textTokens == 0 && asked.textTokens == 0 ? nil : asked.textDepth.map { "\($0)" }, "\(found.textDepth)"),
+            ("--text-layers", asked.textLayers?.text, PromptLayers(found.textLayers).text),
+        ]
+        let contradictions = wanted.compactMap { flag, asked, found in
+            asked.flatMap { $0 == found ? nil : InitialPromptsError.Contradiction(flag: flag, asked: $0, found: found) }
+        }
+        guard contradictions.isEmpty else { throw InitialPromptsError(path: path, contradictions: contradictions) }
+        for note in file.notes + [found.replacedWordsNote].compactMap(\.self) { context.note("\(name): \(note)") }
+        let checked = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context)
+        if checked.header.normalization != normalization {
+            context.warning(
+                "\(name): the prompts are used to pixels normalized as \(checked.header.normalization.name), this run "
+                    + "normalizes as \(normalization.name). Set model.normalization=\(checked.header.normalization.name) to keep to theirs.")
+        }
+        context.note(
+            "Starting from \(name): \(found.visionWords) of the vision tower, \(found.textWords) of the text tower")
+        func copies(_ layers: [Matrix]) -> [MutableMatrix] {
+            layers.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount, $0.values) }
+        }
+        return PromptSet(
+            vision: copies(checked.prompts.vision), text: copies(checked.prompts.text),
+            visionStart: checked.prompts.visionStart, textStart: checked.prompts.textStart,
+            replacedWords: checked.prompts.replacedWords)
+    }
+}
+
+/// The command line asks for other numbers of tokens or layers than the prompts of `--init` have.
+package struct InitialPromptsError: ReportableError {
+    package struct Contradiction {
+        package let flag: String
+        package let asked: String
+        package let found: String
+    }
+
+    package let path: String
+    package let contradictions: [Contradiction]
+
+    package var exitStatus: ExitStatus { .usage }
+    package var description: String {
+        let words = contradictions.map { "\($0.flag) is \($0.asked), the prompts have \($0.found)" }.joined(separator: "; ")
+        return "\(path.escapedForDisplay): \(words). Leave the flags out: with --init the file decides."
+    }
+}

@@ -1,0 +1,142 @@
+import Recipes
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import VideoData
+
+extension Backbone {
+    /// The name that the file gives itself, safe to print.
+    package var displayName: String { String(description.name.prefix(100)).escapedForDisplay }
+}
+
+extension PromptFile {
+    /// Reads prompts of any form, and the backbone that they are used with; says what is odd about them.
+    ///
+    /// - Parameter backbone: nil for the one that they belong to, among the runs here.
+    package static func load(
+        _ path: String, backbone: String?, activation: Activation? = nil, anyBackbone: Bool, context: RunContext
+    ) throws -> (PromptFile, Backbone) {
+        let file = try load(path)
+        for note in file.notes + [file.header.configuration.replacedWordsNote].compactMap(\.self) {
+            context.note("\(path.escapedForDisplay): \(note)")
+        }
+        do {
+            let backbone =
+                try backbone.map {
+                    try BackboneFinder.load($0, activation: activation, likely: file.header.activation, context: context)
+                } ?? BackboneFinder.backbone(for: file, at: path, context: context)
+            return (try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context), backbone)
+        } catch ModelError.prompts(let problem) {
+            throw ModelError.inFile(path: path, .prompts(problem))
+        }
+    }
+
+    /// These prompts, naming their backbone, if they belong to it or nobody minds.
+    package func checked(for backbone: Backbone, path: String, anyBackbone: Bool, context: RunContext) throws -> PromptFile {
+        do {
+            if let foreign = try check(against: backbone, anyBackbone: anyBackbone) {
+                context.warning("\(path.escapedForDisplay): \(foreign.warning)")
+            }
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: path, error)
+        }
+        return naming(backbone)
+    }
+}
+
+/// A backbone with or without prompts, checked to belong together: what `eval`, `predict` and `export` look at.
+package struct LoadedModel {
+    package let backbone: Backbone
+    package let prompts: PromptFile?
+    package let promptPath: String?
+    package let tokenizer: any Tokenizer
+    private let context: RunContext
+
+    /// - Parameters:
+    ///   - prompts: of any form; nil for plain CLIP.
+    ///   - backbone: nil for the one that the prompts belong to.
+    ///   - anyBackbone: takes a backbone that the prompts do not belong to, with a warning.
+    /// - Throws: `ModelError` where they do not belong together, `UnnamedError` where there is neither.
+    package init(
+        prompts path: String?, backbone backbonePath: String?, vocabulary: String?, activation: Activation? = nil,
+        anyBackbone: Bool = false, precision: PrecisionChoice? = nil, context: RunContext
+    ) throws {
+        let found: Backbone
+        if let path {
+            let (file, own) = try PromptFile.load(
+                path, backbone: backbonePath, activation: activation, anyBackbone: anyBackbone, context: context)
+            prompts = file
+            found = own
+        } else if let backbonePath {
+            prompts = nil
+            found = try BackboneFinder.load(backbonePath, activation: activation, context: context)
+        } else {
+            throw UnnamedError.noModel(needsPrompts: false)
+        }
+        backbone = found.computing(in: try precision?.resolved(note: context.note) ?? .float32)
+        promptPath = path
+        self.context = context
+        tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
+    }
+
+    /// The same backbone with other prompts.
+    ///
+    /// - Throws: `ModelError` where they do not belong together.
+    package init(prompts path: String, sharing other: LoadedModel, anyBackbone: Bool, context: RunContext) throws {
+        let file = try PromptFile.load(path)
+        for note in file.notes { context.note("\(path.escapedForDisplay): \(note)") }
+        prompts = try file.checked(for: other.backbone, path: path, anyBackbone: anyBackbone, context: context)
+        backbone = other.backbone
+        promptPath = path
+        self.context = context
+        tokenizer = other.tokenizer
+    }
+
+    /// The pixels that prompts and backbone are used to.
+    package var normalization: PixelNormalization { prompts?.header.normalization ?? backbone.description.normalization }
+
+    /// For headings: "bridged-clip with prompts learn/prompts/best.safetensors".
+    package var summary: String { backbone.displayName + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
+
+    /// The words around class names or captions: the prompt file's, unless others are asked for.
+    ///
+    /// Layers below the first text prompts read the words that these were learned above, and no others.
+    package func words(asked template: String?) -> String? {
+        guard let header = prompts?.header else { return template }
+        let first = header.configuration.textLayers.lowerBound
+        guard first > 0, let template, template != header.template else { return template ?? header.template }
+        context.warning(
+            "the text prompts begin at layer \(first) and were learned above the words of "
+                + "\"\(header.template.escapedForDisplay)\": these are used, no other template.")
+        return header.template
+    }
+
+    /// Says so where learned prompts stand in the place of the words that the command line asks for.
+    package func warn(ofUnused template: String?) {
+        guard template != nil, let header = prompts?.header, !header.configuration.textLayers.isEmpty else { return }
+        context.warning("--template is not used: \((promptPath ?? "the prompts").escapedForDisplay) has text prompts in its place.")
+    }
+
+    /// - Parameters:
+    ///   - template: for class names where no text prompts are learned.
+    ///   - keepsUnderscores, rounding: what to repeat of the reference's faults.
+    ///   - fusion, frameCount: nil for the prompt file's, else embedding and 8 or 16 frames.
+    package func classifier(
+        classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, keepsUnderscores: Bool = false,
+        rounding: Float16Rounding = [], pool: WorkerPool
+    ) throws -> CLIPClassifier {
+        let configuration = prompts?.header.configuration ?? .none
+        let template = words(asked: template)
+        let sequences = try backbone.sequences(
+            of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
+        tellEqualTokens(classNames, sequences, context)
+        // The pocket world's clips have 8 frames, as its CLIP was bridged.
+        let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16
+        return CLIPClassifier(
+            backbone: backbone.rounded(rounding),
+            prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading, sequences: sequences,
+            fusion: fusion ?? prompts?.header.fusion ?? .embedding,
+            frameCount: frameCount ?? prompts?.header.frameCount ?? defaultCount, pool: pool)
+    }
+}

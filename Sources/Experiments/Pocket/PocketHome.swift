@@ -1,0 +1,79 @@
+import Recipes
+import CLIPModel
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// Where the pocket world lies: its backbone comes with the program, its videos are drawn on first use.
+package enum PocketHome {
+    /// What stands for the pocket world where captions or lists are named.
+    package static let captionsName = "pocket"
+    package static let imageBackboneName = "pocket-clip.safetensors"
+
+    /// Folder of drawn videos: `$VIFI_PROMPT_DATA`, else `vifi-prompt` in the user's cache folder.
+    package static var dataRoot: String {
+        let environment = ProcessInfo.processInfo.environment
+        if let root = environment["VIFI_PROMPT_DATA"], !root.isEmpty { return root }
+        if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty { return cache.appendingPath("vifi-prompt") }
+        return (environment["HOME"] ?? ".").appendingPath(".cache/vifi-prompt")
+    }
+
+    /// Refuses a folder that somebody named and that holds something else than these videos.
+    package static func claim(_ catalog: PocketCatalog, root: String) throws {
+        let set = PocketDataSet(root: root.appendingPath(catalog.name))
+        if !set.isComplete(for: catalog) { try FolderMark.claim(set.root, FolderKind(name: "pocket-world", entries: set.entries)) }
+    }
+
+    /// The videos of `catalog`, drawn now unless they are there.
+    package static func dataSet(_ catalog: PocketCatalog, root: String = dataRoot, pool: WorkerPool, context: RunContext) throws -> PocketDataSet {
+        let set = PocketDataSet(root: root.appendingPath(catalog.name))
+        if set.isComplete(for: catalog) { return set }
+        try createDirectory(set.root)
+        let count = catalog.train.count + catalog.test.count
+        context.note("Drawing the \(count) videos of \(catalog.name) into \(set.root)")
+        let progress = VideoProgress(context.progress("videos", total: count, unit: "videos"))
+        try set.write(
+            catalog, perform: { count, body in pool.parallelFor(count) { _, item in body(item) } }, report: { progress.advance() })
+        progress.finish()
+        return set
+    }
+
+    /// The videos of `catalog` with lists of their captions beside them.
+    package static func captionedSet(_ catalog: PocketCatalog, pool: WorkerPool, context: RunContext) throws -> PocketDataSet {
+        let set = try dataSet(catalog, pool: pool, context: context)
+        try set.writeCaptions(of: catalog)
+        return set
+    }
+}
+
+/// Unchecked Sendable: the lock guards the count and the reporter.
+private final class VideoProgress: @unchecked Sendable {
+    private let lock = NSLock()
+    private let reporter: any ProgressDisplay
+    private var done = 0
+
+    init(_ reporter: any ProgressDisplay) { self.reporter = reporter }
+
+    func advance() {
+        lock.withLock {
+            done += 1
+            reporter.show(done)
+        }
+    }
+
+    func finish() { reporter.finish() }
+}
+
+extension RunContext {
+    /// Draws the pocket world's videos on one rank, where they are needed and not there; the others wait.
+    package func drawPocketVideos(for kind: RunKind, _ settings: () throws -> Settings) throws {
+        guard group.count > 1 else { return }
+        try group.agreed {
+            let settings = try settings()
+            guard group.rank == 0, settings.isPocket else { return }
+            _ = try PocketHome.dataSet(kind == .bridge ? .large() : .small(), pool: settings.pool, context: self)
+        }
+    }
+}

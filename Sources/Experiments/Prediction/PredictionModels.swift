@@ -1,0 +1,88 @@
+import Recipes
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+/// The models of one `predict`: one backbone, read once, with each of the prompts.
+package struct PredictionModels {
+    package let models: [VideoModel]
+    package let pictures: PictureRules
+    /// What answers depend on besides videos: weights, prompts, classes and the words around them.
+    package let identity: String
+    /// How videos are looked at: all of it, whether a flag, a recipe or the prompts say so.
+    package let lookingAtVideos: String
+
+    /// - Parameters:
+    ///   - prompts: paths; none for plain CLIP.
+    ///   - labels: class lists: none for those of the prompts, one for all, or one for each.
+    ///   - noneTexts: stand for none of the classes.
+    package init(
+        settings: Recipe, model: ModelInputs, prompts: [String], labels: [String], noneTexts: [String], template: String?,
+        anyBackbone: Bool, pool: WorkerPool, context: RunContext
+    ) throws {
+        let labels = labels.isEmpty ? settings.data.labels.map { [$0] } ?? [] : labels
+        let selection = try Selection(prompts: prompts.first, backbone: settings.model.checkpoint, namesData: !labels.isEmpty, context: context)
+        let settings = try selection.settings(settings)
+        let first = try LoadedModel(
+            prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
+            anyBackbone: anyBackbone, precision: model.precision ?? settings.model.precision, context: context)
+        let side = first.backbone.architecture.imagePixels
+        if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
+        let subjects = try [first] + prompts.dropFirst().map { try LoadedModel(prompts: $0, sharing: first, anyBackbone: anyBackbone, context: context) }
+        let views = settings.evaluation.views ?? .single
+        let lists = try Self.classLists(labels, context)
+        var built: [VideoModel] = []
+        var parts = ["compat \(Quirk.text(of: settings.compat ?? []))"]
+        for (index, subject) in subjects.enumerated() {
+            let names = try Self.classNames(of: subject, list: lists.count > 1 ? lists[index] : lists.first, selection, context)
+            subject.warn(ofUnused: template)
+            let template = template ?? settings.testTemplate(hasPrompts: subject.prompts != nil)
+            let classifier = try subject.classifier(
+                classNames: names + noneTexts, template: template, fusion: settings.fusion, frameCount: settings.data.frames,
+                keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
+            guard views == .single || views.clips * views.crops * classifier.frameCount <= 1024 else {
+                throw SettingsError.tooManyViews(views, frames: classifier.frameCount)
+            }
+            var transform = ClipTransform.Configuration()
+            settings.apply(to: &transform, own: subject.normalization)
+            built.append(
+                VideoModel(
+                    name: subject.promptPath ?? "", classNames: names, noneCount: noneTexts.count, classifier: classifier,
+                    transform: .testing(side: side, crops: views.crops, transform),
+                    sampler: settings.sampler(frameCount: classifier.frameCount), viewCount: views.clips,
+                    drawsViews: views.clips > 1 && settings.repeats(.randomViews), seed: UInt64(settings.training.seed ?? 1)))
+            parts.append(
+                "\(subject.backbone.digest) \(subject.prompts?.prompts.digest ?? "") \(subject.prompts?.header.fusion.rawValue ?? "") "
+                    + "\(settings.fusion?.rawValue ?? "") \(template ?? "") \(PrecisionChoice(subject.backbone.precision).rawValue) "
+                    + ClassNames(names + noneTexts).digest + " \(noneTexts.count)")
+        }
+        models = built
+        pictures = settings.pictures
+        identity = parts.joined(separator: "\n")
+        lookingAtVideos = built.map { model in
+            // The seed draws random views, and nothing else here.
+            "\(model.transform) \(model.sampler) \(model.viewCount) \(model.drawsViews ? "seed \(model.seed)" : "")"
+        }.joined(separator: "\n")
+    }
+
+    private static func classLists(_ paths: [String], _ context: RunContext) throws -> [ClassNames] {
+        try paths.map { path in
+            let classes = try ClassNames.read(path)
+            for warning in classes.warnings { context.warning(warning.description) }
+            tellClassFaults(classes, context: context)
+            return classes
+        }
+    }
+
+    private static func classNames(of subject: LoadedModel, list: ClassNames?, _ selection: Selection, _ context: RunContext) throws -> [String] {
+        if let list { return list.names }
+        if let header = subject.prompts?.header, !header.classNames.isEmpty { return header.classNames }
+        if let own = try selection.run?.classes() { return own.names }
+        guard selection.isPocket else { throw SettingsError.noSource }
+        context.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
+        return PocketCatalog.small().classes.map(\.name)
+    }
+}

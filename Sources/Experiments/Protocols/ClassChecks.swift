@@ -1,0 +1,62 @@
+import CLIPModel
+import Evaluation
+import Files
+import Training
+import VideoData
+
+/// Says what is odd about the classes of lists: one class alone, and classes that a list has no video of.
+package func tellClassFaults(_ classes: ClassNames, _ lists: AnnotationList..., context: RunContext) {
+    if classes.count == 1 { context.warning(DatasetWarning.oneClass(name: classes[0]).description) }
+    for list in lists {
+        if let warning = list.emptyClassWarning(classes) { context.warning(warning.description) }
+    }
+}
+
+/// Says which class names cannot be told apart by what the model reads of them.
+///
+/// - Parameter sequences: the names' tokens.
+package func tellEqualTokens(_ names: [String], _ sequences: [[Int]], _ context: RunContext) {
+    var first: [[Int]: Int] = [:]
+    for (label, tokens) in sequences.enumerated() where label < names.count {
+        guard let other = first[tokens] else {
+            first[tokens] = label
+            continue
+        }
+        // The same text twice is told where the names are read.
+        guard names[other] != names[label] else { continue }
+        context.warning(
+            "classes \(other) '\(names[other].escapedForDisplay)' and \(label) '\(names[label].escapedForDisplay)' become the same tokens: "
+                + "no model can tell them apart. Reword one of them.")
+    }
+}
+
+extension LoadedModel {
+    /// Says where the classes of a list are those of the prompt file in another order or in other words.
+    package func tellDifferences(of classes: ClassNames, list: String, context: RunContext) throws {
+        guard let learned = prompts?.header.classNames, learned != classes.names, learned.count == classes.count, let path = promptPath else { return }
+        func tokens(_ names: [String]) throws -> [[Int]] { try backbone.sequences(of: names, textTokens: 0, template: "{}", tokenizer: tokenizer) }
+        let (ours, theirs) = (try tokens(classes.names), try tokens(learned))
+        if ours == theirs {
+            let other = zip(learned, classes.names).first { $0 != $1 }
+            context.note(
+                "class names are written otherwise than in \(path.escapedForDisplay)"
+                    + (other.map { ", such as '\($1.escapedForDisplay)' for '\($0.escapedForDisplay)'" } ?? "") + "; their tokens are the same.")
+        } else if Set(ours) == Set(theirs), let label = ours.indices.first(where: { ours[$0] != theirs[$0] }) {
+            context.warning(
+                "the classes are those of \(path.escapedForDisplay) in another order: class \(label) is "
+                    + "'\(classes[label].escapedForDisplay)' here and '\(learned[label].escapedForDisplay)' there. If \(list.escapedForDisplay) "
+                    + "is numbered as there, every answer is counted wrongly; leave --labels out to take the names of the prompts.")
+        }
+    }
+}
+
+extension EvaluationJob {
+    /// The class names that prompts were learned with; nil where they name none.
+    package static func learnedNames(_ prompts: String?, context: RunContext) throws -> ClassNames? {
+        guard let prompts else { return nil }
+        let names = try PromptFile.load(prompts).header.classNames
+        guard !names.isEmpty else { return nil }
+        context.note("Classes: those of \(prompts.escapedForDisplay). For others pass --labels.")
+        return ClassNames(names)
+    }
+}

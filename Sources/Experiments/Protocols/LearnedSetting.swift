@@ -1,0 +1,96 @@
+import Recipes
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+/// Settings in which something is learned before it is scored: what base-to-novel and few-shot share.
+package struct LearnedSetting {
+    package let name: String
+    package let isPocket: Bool
+    package let methods: [LearningMethod]
+    package let pool: WorkerPool
+    private let recipes: [LearningMethod: Recipe]
+    private let learning: ProtocolLearning
+    private let anyBackbone: Bool
+    private let words: String?
+    private let context: RunContext
+
+    /// - Parameters:
+    ///   - isPocket: nobody named a list.
+    ///   - group: the folder of the setting's own recipes.
+    ///   - source: what the command line says.
+    ///   - words: around class names, that the command line asks for.
+    package init(
+        name: String, isPocket: Bool, group: String, methods: [LearningMethod], learning: ProtocolLearning, source: RecipeSource,
+        words: String?, anyBackbone: Bool = false, pool: WorkerPool, context: RunContext
+    ) throws {
+        self.name = name
+        self.isPocket = isPocket
+        self.methods = methods
+        self.learning = learning
+        self.anyBackbone = anyBackbone
+        self.pool = pool
+        self.words = words
+        self.context = context
+        var recipes: [LearningMethod: Recipe] = [:]
+        for method in methods {
+            let own = isPocket ? (method == .fineTune ? "pocket/fine-tune" : "pocket/learn") : "\(group)/\(method == .fineTune ? "fine-tune" : "prompt")"
+            var recipe = try learning.recipe(for: method, source, own: own)
+            if recipe.model.checkpoint == nil {
+                recipe.model.checkpoint = try BackboneFinder.bridgedBackbone()
+                if !isPocket, method == methods.first {
+                    context.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
+                }
+            }
+            recipes[method] = recipe
+        }
+        self.recipes = recipes
+    }
+
+    /// The settings of a method.
+    package func recipe(_ method: LearningMethod) -> Recipe { recipes[method] ?? Recipe() }
+
+    package var scoresBest: Bool { learning.checkpoint == .best }
+
+    /// How a method's models are scored.
+    package func job(_ method: LearningMethod) -> EvaluationJob {
+        EvaluationJob(
+            evaluationProtocol: name, settings: recipe(method), videos: learning.videos, model: learning.model, anyBackbone: anyBackbone,
+            template: words, defaultFrames: 32, pool: pool, context: context)
+    }
+
+    /// What determines the numbers besides lists.
+    package func inputs() throws -> [String: String] {
+        var inputs = ["checkpoint to score": learning.checkpoint.rawValue]
+        for method in methods {
+            let recipe = recipe(method)
+            inputs["recipe of \(method.rawValue)"] = recipe.yaml
+            let backbone = try BackboneFinder.load(recipe.model.checkpoint ?? "", activation: learning.model.activation, context: context)
+            context.note("Backbone of \(method.title): \((recipe.model.checkpoint ?? "").escapedForDisplay) (\(backbone.displayName), \(backbone.architecture.summary))")
+            inputs["backbone of \(method.rawValue)"] = backbone.digest
+            inputs.merge(job(method).settingInputs) { first, _ in first }
+        }
+        return inputs
+    }
+
+    /// The backbone as it is.
+    package func unlearned() -> ProtocolModel {
+        let job = job(.zeroShot)
+        return ProtocolModel(subject: { try job.subject(prompts: nil) })
+    }
+
+    /// Adds a run to the protocol.
+    ///
+    /// - Parameter change: puts in lists, shots and seed.
+    package func learn(
+        _ name: String, method: LearningMethod, clipCount: Int, on runner: ProtocolRunner, change: (inout Recipe) -> Void
+    ) throws -> ProtocolModel {
+        var recipe = recipe(method)
+        change(&recipe)
+        if !scoresBest { recipe.data.val = nil }
+        return try runner.learn(name, method: method, recipe: recipe, clipCount: clipCount, options: learning, job: job(method))
+    }
+}

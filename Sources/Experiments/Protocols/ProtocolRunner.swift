@@ -1,0 +1,195 @@
+import Recipes
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// What is scored in a protocol; asked for when it is due, because it may have to be learned first.
+package struct ProtocolModel {
+    package let subject: () throws -> LoadedModel
+    /// nil for what was not learned here.
+    package let training: () throws -> ProtocolEntry.Training?
+
+    package init(_ subject: LoadedModel) {
+        self.subject = { subject }
+        training = { nil }
+    }
+
+    package init(subject: @escaping () throws -> LoadedModel, training: @escaping () throws -> ProtocolEntry.Training? = { nil }) {
+        self.subject = subject
+        self.training = training
+    }
+}
+
+/// Goes through the parts of a protocol: what is learned, what is scored. Finished parts are not done again.
+package final class ProtocolRunner {
+    package let folder: ProtocolFolder
+    /// Of what was scored, in the order of the parts.
+    package private(set) var entries: [ProtocolEntry] = []
+    private var parts: [Part] = []
+
+    private struct Part {
+        let title: String
+        /// Clips that go through the model; one that is learned from counts for two or three.
+        let work: Double
+        let isFinished: Bool
+        let run: () throws -> Void
+        let cost: Cost
+    }
+
+    /// What a plan is made from.
+    private enum Cost {
+        /// - Parameter videos: the first few, to be timed.
+        case scoring(method: LearningMethod, videos: Int, few: TestList, job: EvaluationJob)
+        case learning(method: LearningMethod, plan: (_ timing: Bool) throws -> RunPlan)
+    }
+
+    package init(folder: ProtocolFolder) { self.folder = folder }
+
+    // MARK: Parts
+
+    /// Adds a list to score.
+    package func score(
+        _ name: String, method: LearningMethod, shots: Int? = nil, seed: Int? = nil, part: String? = nil, on test: TestList,
+        job: EvaluationJob, model: ProtocolModel
+    ) {
+        let place = folder.evaluationFolder(name)
+        let few = TestList(
+            list: AnnotationList(path: test.list.path, root: test.list.root, clips: Array(test.list.clips.prefix(4))), classes: test.classes,
+            sha256: test.sha256)
+        parts.append(
+            Part(
+                title: "scoring \(name), \(counted(test.list.clips.count, "video", "videos"))",
+                work: Double(test.list.clips.count * job.views.clips * job.views.crops),
+                isFinished: fileExists(place.path.appendingPath(EvaluationFolder.recordName)),
+                run: { [self] in
+                let record = try place.record() ?? {
+                    let result = try job.evaluate(test, with: model.subject(), title: name)
+                    try result.write(to: place.path)
+                    return result.record
+                }()
+                entries.append(
+                    ProtocolEntry(
+                        name: name, method: method.rawValue, shots: shots, seed: seed, part: part, training: try model.training(),
+                        evaluation: record))
+                }, cost: .scoring(method: method, videos: test.list.clips.count, few: few, job: job)))
+    }
+
+    /// Adds a run that learns prompts or a backbone.
+    ///
+    /// - Parameters:
+    ///   - recipe: all of the run's settings, with lists, shots and seed.
+    ///   - clipCount: clips of an epoch, about.
+    ///   - job: how the result is scored.
+    /// - Returns: what it learns.
+    package func learn(
+        _ name: String, method: LearningMethod, recipe: Recipe, clipCount: Int, options: ProtocolLearning, job: EvaluationJob
+    ) throws -> ProtocolModel {
+        let run = folder.path.appendingPath("runs/\(name)")
+        try folder.write(recipe, name: name)
+        guard let kind = method.kind else { preconditionFailure("a method that learns nothing has no run") }
+        let request = options.request(kind, recipe: recipe)
+        let clips = recipe.training.steps.map { $0 * (recipe.training.batchSize ?? 1) * (recipe.training.accumulationSteps ?? 1) }
+            ?? clipCount * (recipe.training.epochs ?? 1)
+        parts.append(
+            Part(
+                title: "\(method.title) on \(counted(clipCount, "clip", "clips")): \(name)",
+                work: Double(clips) * (method == .prompt ? 2 : 3), isFinished: fileExists(run.appendingPath("finished.json")),
+                run: { [folder] in try request.complete(run, context: folder.context.ofPart) },
+                cost: .learning(method: method) { [folder] timing in try request.plan(timing: timing, context: folder.context) }))
+        let checkpoint = options.checkpoint
+        return ProtocolModel(
+            subject: {
+                switch (method, checkpoint) {
+                case (.prompt, _):
+                    try job.subject(
+                        prompts: run.appendingPath("prompts/\(checkpoint.rawValue).safetensors"), backbone: recipe.model.checkpoint)
+                case (_, .last): try job.subject(prompts: nil, backbone: run.appendingPath("last.safetensors"))
+                case (_, .best): try job.subject(prompts: nil, backbone: run.appendingPath("backbone.safetensors"))
+                }
+            },
+            training: { try Self.training(name: name, run: run, checkpoint: checkpoint.rawValue) })
+    }
+
+    private static func training(name: String, run: String, checkpoint: String) throws -> ProtocolEntry.Training? {
+        guard let record = try RunRecord.read(run: run), let result = try RunResult.read(run: run), let list = record.lists["train"] else {
+            throw RunError.notARun(path: run)
+        }
+        let clips = try AnnotationList.read(run.appendingPath("split/train.txt"), root: list.root).clips
+        return .init(
+            run: "runs/\(name)", listSha256: list.sha256,
+            drawSha256: Digest.of(clips.map { "\($0.label) \($0.path)\n" }.sorted().joined()), videos: clips.count, seconds: result.seconds,
+            checkpoint: checkpoint)
+    }
+
+    // MARK: Planning
+
+    /// What all parts would cost: the first run of a method and the scoring of a few videos are measured, the rest is
+    /// reckoned from the arithmetic.
+    package func plan() throws -> [[String]] {
+        var speeds: [LearningMethod: Double] = [:]
+        var secondsPerVideo: [LearningMethod: Double] = [:]
+        var rows = [["part", "steps or videos", "arithmetic", "memory", "time"]]
+        var total = 0.0
+        for part in parts {
+            switch part.cost {
+            case .learning(let method, let plan):
+                let isMeasured = speeds[method] == nil
+                let plan = try plan(isMeasured)
+                if let time = plan.time { speeds[method] = plan.arithmetic.total / max(time.total, 1e-9) }
+                let seconds = plan.arithmetic.total / max(speeds[method] ?? 1, 1e-9)
+                total += seconds
+                rows.append(
+                    [part.title, counted(plan.work.steps, "step", "steps"), operations(plan.arithmetic.total), bytes(plan.memory.total),
+                        NumberText.time(seconds)])
+            case .scoring(let method, let videos, let few, let job):
+                if secondsPerVideo[method] == nil {
+                    let subject = try job.subject(prompts: nil)
+                    // The first time pays for fresh memory.
+                    let timed = try (0..<2).map { _ in try job.evaluate(few, with: subject, title: "measuring").record.seconds }
+                    secondsPerVideo[method] = (timed.min() ?? 0) / Double(few.list.clips.count)
+                }
+                let seconds = Double(videos) * (secondsPerVideo[method] ?? 0)
+                total += seconds
+                rows.append([part.title, counted(videos, "video", "videos"), "", "", NumberText.time(seconds)])
+            }
+        }
+        return rows + [["in all", "", "", "", NumberText.time(total)]]
+    }
+
+    // MARK: Running
+
+    /// Runs what is not finished yet, in order.
+    ///
+    /// - Throws: `ProtocolError.stopped` after a signal, when what is finished is kept.
+    package func run() throws {
+        folder.context.cancellation.arm()
+        let clock = ContinuousClock()
+        let start = clock.now
+        var workLeft = parts.filter { !$0.isFinished }.reduce(0) { $0 + $1.work }
+        var workDone = 0.0
+        for (index, part) in parts.enumerated() {
+            if !part.isFinished {
+                let seconds = (clock.now - start) / .seconds(1)
+                let left = workDone > 0 ? ", about \(NumberText.time(seconds * workLeft / workDone)) left" : ""
+                folder.context.note("Part \(index + 1) of \(parts.count)\(left): \(part.title)")
+            }
+            do {
+                if folder.context.isCancelled { throw EvaluationStopped() }
+                try part.run()
+            } catch is EvaluationStopped {
+                throw ProtocolError.stopped(finished: index, total: parts.count, resume: folder.resume)
+            } catch let error as any ReportableError where error.exitStatus == .interrupted {
+                // Whatever part was stopped: the whole goes on with its own command.
+                throw ProtocolError.stopped(finished: index, total: parts.count, resume: folder.resume)
+            }
+            if !part.isFinished {
+                workDone += part.work
+                workLeft -= part.work
+            }
+        }
+    }
+}

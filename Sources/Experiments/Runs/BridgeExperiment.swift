@@ -1,0 +1,99 @@
+import CLIPModel
+import Evaluation
+import Files
+import Recipes
+import Tensors
+import Training
+import VideoData
+
+/// Stage one: fine-tunes CLIP on videos.
+package struct BridgeExperiment: LearningExperiment {
+    private let request: RunRequest
+    private let context: RunContext
+
+    package init(_ request: RunRequest, context: RunContext) {
+        self.request = request
+        self.context = context
+    }
+
+    private func runSettings(_ resumed: ResumedRun?) throws -> Settings {
+        let pool = request.model.pool(context)
+        return try resumed?.settings(pool: pool, context: context) ?? Settings(request, pool: pool, context: context)
+    }
+
+    /// Everything that a run needs, read and checked; nothing is written.
+    private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, texts: RunTexts, makeTask: () -> BridgeTask) {
+        var settings = try runSettings(resumed)
+        let backbone = try settings.backbone(kind: .bridge, activation: request.model.activation)
+        try resumed?.check(backbone)
+        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.model.vocabulary)
+        let runData = try RunData(settings: settings, kind: .bridge, options: request.videos, resumed: resumed, context: context)
+        settings = try settings.withWarmup(clipCount: runData.train.clips.count)
+        let texts = try RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
+        // Evaluating and saving take a copy of the weights; halving them, another.
+        let besides = request.memory.videoBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
+            + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (request.keepsHalf ? 8 : 4) * backbone.parameterCount
+            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
+            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: false)
+        let makeTask = {
+            BridgeTask(
+                backbone: backbone, tuning: settings.recipe.tuning ?? .both,
+                setting: TaskSetting(
+                    sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+                    budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
+                    videoOfCaption: texts.videoOfCaption),
+                normalization: settings.normalization(for: backbone))
+        }
+        let learning = LearningRun(
+            request: request, context: context, settings: settings, data: runData, backbone: backbone, recipe: settings.recipe,
+            cacheBytes: request.memory.cacheBytes)
+        return (learning, texts, makeTask)
+    }
+
+    /// - Throws: `TrainingError` where `--memory` is too little for the task.
+    private func checked<Task: LearningTask>(_ task: Task) throws -> Task {
+        try request.memory.check(shortfall: task.memoryShortfall)
+        return task
+    }
+
+    package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
+        let (run, texts, makeTask) = try prepared(nil)
+        try run.refuseCaptions()
+        return try RunPlan(
+            run, learned: .backbone(run.settings.recipe.tuning ?? .both), sequences: texts.sequences,
+            seedCount: seedCount, hasHalfFiles: request.keepsHalf, makeTask: { try checked(makeTask()) }, isTimed: timing)
+    }
+
+    package func run(_ start: RunStart) throws -> LearningRun.Outcome {
+        try context.drawPocketVideos(for: .bridge) { try runSettings(start.resumed) }
+        var (learning, texts, task) = try context.group.agreed { () throws -> (LearningRun, RunTexts, BridgeTask) in
+            let (learning, texts, makeTask) = try prepared(start.resumed)
+            let task = try checked(makeTask())
+            return (learning, texts, task)
+        }
+        let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
+        if let valSequences = texts.valSequences {
+            learning.captionTest = (
+                valSequences,
+                {
+                    PairEncoder(
+                        backbone: task.backbone(named: backbone.description.name, provenance: ""), frameCount: settings.frameCount,
+                        pool: settings.pool)
+                })
+        }
+        let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
+            + "\(runData.amount), seed \(settings.seed), "
+            + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
+        let outcome = try learning.train(task, sequences: texts.sequences, start: start) { path, report in
+            var tuned = task.backbone(named: request.backboneName ?? "bridged-clip", provenance: provenance)
+            if request.keepsHalf { tuned = tuned.roundedToFloat16() }
+            for file in report.isBest ? ["last", "backbone"] : ["last"] {
+                try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: request.keepsHalf ? .float16 : .float32)
+            }
+        }
+        outcome.result.show(context)
+        context.result("backbone: \(outcome.path.appendingPath("backbone.safetensors"))")
+        return outcome
+    }
+}

@@ -1,0 +1,94 @@
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+/// The tokens of what a run learns from: of class names, or of captions.
+package struct RunTexts {
+    package let sequences: [[Int]]
+    /// Of the test captions.
+    package var valSequences: [[Int]]?
+    /// The video of each caption; nil for classes.
+    package var videoOfCaption: [Int]?
+
+    package init(_ data: RunData, settings: Settings, prompts: PromptConfiguration, backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) throws {
+        guard let (train, val) = data.captions else {
+            sequences = try backbone.sequences(
+                of: data.classes.names, prompts: prompts, template: settings.recipe.template,
+                keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
+            tellEqualTokens(data.classes.names, sequences, context)
+            return
+        }
+        func tokens(_ list: CaptionList) throws -> [[Int]] {
+            try backbone.tokens(
+                of: list, prompts: prompts, template: settings.recipe.template, maxWords: settings.recipe.data.maxWords,
+                tokenizer: tokenizer, context: context)
+        }
+        sequences = try tokens(train)
+        valSequences = try val.map(tokens)
+        videoOfCaption = train.captions.map(\.video)
+    }
+}
+
+extension Backbone {
+    /// The tokens of a list's captions; says how many had to be cut.
+    package func tokens(
+        of list: CaptionList, prompts: PromptConfiguration, template: String?, maxWords: Int?, tokenizer: any Tokenizer, context: RunContext
+    ) throws -> [[Int]] {
+        let made = try sequences(
+            ofCaptions: list.captions.map(\.text), prompts: prompts, template: template, maxWords: maxWords, tokenizer: tokenizer)
+        if made.cutCount > 0 {
+            context.warning(
+                "\(list.path.escapedForDisplay): \(made.cutCount) of \(counted(made.sequences.count, "caption", "captions")) "
+                    + "\(made.cutCount == 1 ? "has" : "have") more than \(made.tokenLimit) tokens and \(made.cutCount == 1 ? "loses its end" : "lose their end").")
+        }
+        return made.sequences
+    }
+}
+
+extension LearningRun {
+    /// - Throws: where the run learns from captions, whose cost nobody has told `plan` about.
+    package func refuseCaptions() throws {
+        if data.captions != nil {
+            throw SettingsError.notWithCaptions(what: "plan", reason: "it knows the cost of classes only. Start the run; it says how long it will take.")
+        }
+    }
+
+    /// - Returns: nil where a signal cut it short.
+    package func evaluateCaptions(loader: ClipLoader) throws -> Scores? {
+        guard let captionTest, let list = data.captions?.val else { return nil }
+        do {
+            let evaluator = RetrievalEvaluator(captionTest.encoder(), pool: settings.pool)
+            let outcome = try evaluator.outcome(of: list, sequences: captionTest.sequences, loader: loader, bestCount: 0) { _, _ in
+                if context.isCancelled { throw CutShort() }
+            }
+            return Scores(outcome.metrics)
+        } catch is CutShort {
+            return nil
+        }
+    }
+
+    /// Bytes of the clips of a batch, which captions need all at once: as they were loaded, and as matrices.
+    package static func batchBytes(_ settings: Settings, side: Int) -> Int {
+        guard settings.hasCaptions else { return 0 }
+        return 2 * (settings.recipe.training.batchSize ?? 1) * settings.frameCount * 3 * side * side * 4
+    }
+}
+
+extension RunData {
+    /// What is learned from, in words.
+    package var amount: String {
+        captions.map { "\(counted($0.train.captions.count, "caption", "captions")) of \(counted($0.train.videos.count, "video", "videos"))" }
+            ?? "\(train.clips.count) clips of \(classes.count) classes"
+    }
+
+    /// What is written down of each list: its name, its bytes, and its videos.
+    package var lists: [(name: String, bytes: [UInt8], videos: AnnotationList)] {
+        if let captions {
+            return [("train", captions.train.bytes, captions.train.videoList)] + (captions.val.map { [("val", $0.bytes, $0.videoList)] } ?? [])
+        }
+        return [("train", AnnotationList.bytes(of: train.clips), train)] + (val.map { [("val", AnnotationList.bytes(of: $0.clips), $0)] } ?? [])
+    }
+}

@@ -1,0 +1,95 @@
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+/// How a run computes only once what its prompts leave as it is, where every epoch shows the same frames.
+package struct Freezing {
+    /// Of one frozen clip.
+    package let clipBytes: Int
+    /// For training and test clips together.
+    package let byteBudget: Int
+    /// Whether nothing of the vision tower learns, so that steps are text alone.
+    package let isWholeVision: Bool
+    package let freeze: ([Matrix]) -> [Matrix]
+
+    /// - Returns: nil where frames change from epoch to epoch, or where prompts enter at the first vision layer: all
+    ///   that comes before it is the patches' projection.
+    package init?(_ task: PromptTask, settings: Settings, byteBudget: Int) {
+        let layers = task.prompts.configuration.visionLayers
+        guard settings.hasFixedFrames, !task.learnsCaptions, layers.isEmpty || layers.lowerBound > 0 else { return nil }
+        clipBytes = task.cachedPrefixBytes
+        self.byteBudget = byteBudget
+        isWholeVision = layers.isEmpty
+        freeze = task.cachedPrefix
+    }
+
+    package func hasRoom(for clipCount: Int) -> Bool { byteBudget / max(1, clipBytes) >= clipCount }
+
+    /// The clips of a list.
+    ///
+    /// - Parameter others: frozen clips that the budget is shared with.
+    package func clips(_ loader: ClipLoader, besides others: FrozenClips? = nil) -> FrozenClips {
+        let taken = (others?.roomCount ?? 0) * clipBytes
+        return FrozenClips(loader: loader, byteBudget: byteBudget - taken, clipBytes: clipBytes, freeze: freeze)
+    }
+}
+
+/// Training and test clips of one run that are computed once.
+package struct FrozenRun {
+    package let train: FrozenClips
+    package let val: FrozenClips?
+    private let freezing: Freezing
+    private let context: RunContext
+
+    package init(_ freezing: Freezing, train: ClipLoader, val: ClipLoader?, context: RunContext) {
+        self.freezing = freezing
+        self.context = context
+        let frozen = freezing.clips(train)
+        self.train = frozen
+        self.val = val.map { freezing.clips($0, besides: frozen) }
+    }
+
+    /// Computes what there is room for, and says early how long it will take.
+    ///
+    /// - Parameters:
+    ///   - stepCount: steps to come.
+    ///   - stepSeconds: measures one, as far as it is known before.
+    /// - Returns: false where a signal asked for the end.
+    package func fill(stepCount: Int, stepSeconds: () -> Double) throws -> Bool {
+        let (trainCount, valCount) = (train.roomCount, val?.roomCount ?? 0)
+        let (total, all) = (trainCount + valCount, train.clipCount + (val?.clipCount ?? 0))
+        context.note(
+            "Fixed frames: training clips are seen as test clips are (the same frames, their center; no flips, colors, MixUp or CutMix). "
+                + (freezing.isWholeVision
+                    ? "The vision tower has no prompts, so its features" : "What lies below the first vision prompts")
+                + " \(freezing.isWholeVision ? "are" : "is") computed once a clip: \(train.clipCount) training and "
+                + "\(val?.clipCount ?? 0) test clips, \(bytes(freezing.clipBytes)) each.")
+        if total < all {
+            context.warning(
+                "there is room for \(total) of them (\(bytes(freezing.byteBudget))); the other \(all - total) are computed anew each time. "
+                    + "Allow more with --memory.")
+        }
+        guard total > 0 else { return true }
+        let progress = context.progress("frozen clips", total: total, unit: "clips")
+        defer { progress.finish() }
+        let clock = ContinuousClock()
+        let start = clock.now
+        var isTold = false
+        func report(_ done: Int) -> Bool {
+            if !isTold {
+                isTold = true
+                let seconds = (clock.now - start) / .seconds(1) / Double(max(1, done)) * Double(total - done)
+                let steps = freezing.isWholeVision ? ", then \(stepCount) steps of text alone, about \(NumberText.time(Double(stepCount) * stepSeconds()))" : ""
+                context.note("About \(NumberText.time(seconds)) for these clips\(steps).")
+            }
+            progress.show(done)
+            return !context.isCancelled
+        }
+        guard try train.fill(report: report) else { return false }
+        guard let val else { return true }
+        return try val.fill { report(trainCount + $0) }
+    }
+}

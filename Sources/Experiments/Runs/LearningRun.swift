@@ -1,0 +1,203 @@
+import Recipes
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// What `learn` and `bridge` share: the run's folder, the steps, the evaluations, what is said about them.
+package struct LearningRun {
+    package let request: RunRequest
+    package let context: RunContext
+    package let settings: Settings
+    package let data: RunData
+    package let backbone: Backbone
+    /// The recipe as it is run, with what was fitted to the backbone: it can be run again.
+    package let recipe: Recipe
+    /// Of the prompts that learning starts from, where --init gives them.
+    package var initialDigest: String?
+    /// For decoded videos that training meets again and again.
+    package let cacheBytes: Int
+    /// Tokens of the test captions, and what turns these and the videos into vectors; nil without captions.
+    package var captionTest: (sequences: [[Int]], encoder: () -> PairEncoder)?
+
+    /// An evaluation that a signal ended.
+    package struct CutShort: Error {}
+
+    package var kind: RunKind { request.kind }
+    package var options: VideoInputs { request.videos }
+    /// The processes that share the steps: only rank 0 writes.
+    package var group: any ProcessGroup { context.group }
+
+    package struct Outcome {
+        package let path: String
+        package let result: RunResult
+    }
+
+    /// Runs to the end, or to the next signal.
+    ///
+    /// - Parameters:
+    ///   - sequences: of the data's classes.
+    ///   - freezing: how to compute once what no step changes; nil where there is nothing of the kind.
+    ///   - save: writes what was learned into the run's folder; told whether it is the best so far.
+    /// - Throws: `TrainingError.interrupted` after a signal, when the run is saved.
+    package func train(
+        _ task: some LearningTask, sequences: [[Int]], start: RunStart, freezing: Freezing? = nil,
+        save: @escaping (_ path: String, _ report: EpochReport) throws -> Void
+    ) throws -> Outcome {
+        guard group.rank == 0 else { return try follow(task, sequences: sequences) }
+        // Ranks share clips out anew when one cannot be read, so none of them keeps its own.
+        let freezing = group.count == 1 ? freezing : nil
+        let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
+        try agreeOnInputs(sequences)
+        // Once there is a folder, a signal must leave something to go on with.
+        context.cancellation.arm()
+        var directory = try open(start, sequences: sequences)
+        let path = directory.path
+        let found = try start.resumed.map { _ in try restore(task.optimizer, in: &directory) } ?? nil
+        var state = found?.state ?? TrainingState()
+        try shareStart(&state, task.optimizer, isResumed: start.resumed != nil)
+        let resume = context.resumeCommand(kind, path)
+        let checkpoints = Checkpoints(run: path)
+        var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: request.saveInterval)
+        // Videos whose clips stay frozen are read once: there is no need to keep them, too.
+        let meetsVideosAgain = freezing.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
+        let clips = trainingLoader(cacheBytes: meetsVideosAgain ? cacheBytes : 0)
+        clips.badVideos.restore(state.badVideos)
+        let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
+        context.note(
+            "\(data.amount), \(settings.frameCount) frames each; "
+                + "\(task.parameterCount) of \(backbone.parameterCount + (kind == .learn ? task.parameterCount : 0)) parameters learn; "
+                + "\(counted(configuration.epochs, "epoch", "epochs")), \(counted(stepCount, "step", "steps")). Run: \(path)")
+        if let other = start.resumed, other.record.ranks ?? 1 != group.count, kind == .bridge {
+            context.warning(
+                "the run began on \(other.record.ranks ?? 1) ranks, this is \(group.count): gradients are added in another order, so results "
+                    + "agree up to rounding only.")
+        }
+
+        let valLoader = data.val.map(evaluationLoader)
+        let frozen = freezing.map { FrozenRun($0, train: clips, val: valLoader, context: context) }
+        let isFilled = try frozen?.fill(stepCount: stepCount - state.step) {
+            // Forward only, the second time; backward takes about one and a half times as long.
+            task.begin()
+            let start = ContinuousClock.now
+            task.begin()
+            return 2.5 * ((ContinuousClock.now - start) / .seconds(1))
+        }
+        if isFilled == false { throw TrainingError.interruptedBefore(step: state.step + 1, resume: resume) }
+        let progress = context.progress(kind.rawValue, total: stepCount, unit: "steps", from: state.step)
+        var meanLoss = 0.0
+        var shownSteps = 0.0
+        var trainingLoss = 0.0
+        let warn: (String) -> Void = { message in
+            progress.finish()
+            context.warning(message)
+        }
+        var events = Trainer.Events()
+        events.evaluate = valLoader.map { loader in
+            {
+                guard captionTest == nil else { return try evaluateCaptions(loader: loader) }
+                return try evaluate(task, sequences: sequences, loader: loader, frozen: frozen?.val) { predictions in
+                    do {
+                        try DurableFile.write(ClipVerdicts(predictions).csv, to: path.appendingPath(ClipVerdicts.fileName))
+                    } catch {
+                        // Nothing of the run depends on it.
+                        warn("\(error)")
+                    }
+                }
+            }
+        }
+        events.onStep = { report in
+            shownSteps += 1
+            meanLoss += (report.loss - meanLoss) / min(20, shownSteps)
+            directory.log(report)
+            progress.show(report.step, detail: "loss \(NumberText.decimal(meanLoss, places: 3))")
+        }
+        events.onEpoch = { report in
+            trainingLoss = report.trainingLoss
+            directory.log(report)
+            // First, as it may be that nothing can be saved.
+            if let metrics = report.metrics {
+                progress.finish()
+                context.note(
+                    "epoch \(report.epoch): loss \(NumberText.decimal(report.trainingLoss, places: 3)), "
+                        + "test \(metrics.title) \(NumberText.decimal(metrics.top1, places: 1)) %")
+            }
+            try keeper.attempt(step: report.step, isLastChance: report.isLast, warn: warn) {
+                try save(path, report)
+                return nil
+            }
+        }
+        events.save = { reached, moment in
+            state = reached
+            try endEpoch(task, state: reached, moment: moment)
+            try keeper.save(reached, moment: moment, optimizer: task.optimizer, flush: { try directory.flushLogs() }, warn: warn)
+            // Small enough to be had at once, and of use before the run is finished.
+            if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
+        }
+        let classCount = data.captions == nil ? data.classes.count : nil
+        var trainer = frozen.map { Trainer(configuration: configuration, classCount: classCount, clips: $0.train) }
+            ?? Trainer(configuration: configuration, classCount: classCount, clips: clips, group: group)
+        trainer.isStopRequested = context.cancellation.isRequested
+        let ending = try trainer.run(task, from: state, events: events)
+        progress.finish()
+        context.note("Peak memory: \(NumberText.decimal(Double(Machine.peakMemory) / 1e9, places: 2)) GB.")
+        for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { context.warning("not used: \(bad.reason)") }
+        if case .interrupted(let step) = ending {
+            throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
+        }
+        let result = RunResult(
+            steps: stepCount, epochs: configuration.epochs, trainingLoss: trainingLoss, best: state.best, last: state.last,
+            seconds: state.seconds, peakBytes: Machine.peakMemory)
+        do {
+            _ = try directory.flushLogs()
+            try directory.write(result)
+        } catch {
+            result.show(context)
+            throw error
+        }
+        return Outcome(path: path, result: result)
+    }
+
+    /// - Parameter report: told the predictions of the whole list.
+    /// - Returns: nil where a signal cut it short.
+    package func evaluate(
+        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips? = nil,
+        report: ([Prediction]) -> Void = { _ in }
+    ) throws -> Scores? {
+        let evaluator = Evaluator(task.classifier(sequences: sequences))
+        let predictions: [Prediction]?
+        if let frozen {
+            do {
+                predictions = try evaluator.predictions(of: frozen) { _ in if context.isCancelled { throw CutShort() } }
+            } catch is CutShort {
+                predictions = nil
+            }
+        } else {
+            predictions = try evaluator.predictions(of: loader, sharedBy: group) { context.isCancelled }
+        }
+        guard let predictions else { return nil }
+        report(predictions)
+        return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
+    }
+
+    package var reader: VideoFileReader { .reporting(context).following(settings.recipe.pictures) }
+
+    /// Training clips, drawn and blended as the recipe says.
+    package func trainingLoader(cacheBytes: Int) -> ClipLoader {
+        ClipLoader(
+            list: data.train, reader: reader, sampler: settings.sampler,
+            transform: settings.trainingTransform(for: backbone), seed: settings.seed,
+            configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
+    }
+
+    /// Test clips, seen once in the middle.
+    package func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
+        ClipLoader(
+            list: list, reader: reader, sampler: settings.sampler,
+            transform: settings.testTransform(for: backbone), seed: settings.seed,
+            configuration: options.loading(badVideoPolicy: settings.recipe.data.onBadVideo))
+    }
+}

@@ -1,0 +1,142 @@
+import CLIPModel
+import Evaluation
+import Files
+import Tensors
+import Training
+import VideoData
+
+/// How many clips stay in memory as far as no step changes them.
+package struct FrozenRoom {
+    package let clips: Int
+    package let testClips: Int
+    /// Of the training clips.
+    package let keptShare: Double
+
+    package init(_ freezing: Freezing?, clips: Int, testClips: Int) {
+        let room = freezing.map { $0.byteBudget / max(1, $0.clipBytes) } ?? 0
+        self.clips = min(room, clips)
+        self.testClips = min(room - self.clips, testClips)
+        keptShare = Double(self.clips) / Double(max(1, clips))
+    }
+}
+
+/// Takes a few clips through the real thing.
+package struct PlanTiming {
+    package let run: LearningRun
+    package let configuration: TrainingConfiguration
+    package let sequences: [[Int]]
+    package let freezing: Freezing?
+    package let room: FrozenRoom
+
+    /// Test clips that are classified; few, as one takes seconds with a large backbone.
+    private static let testClipCount = 4
+
+    package func measured(_ task: some LearningTask, work: RunPlan.Work, stepOperations: Double) throws -> RunPlan.Time {
+        run.context.note("Measuring one batch and \(Self.testClipCount) test clips. Nothing is kept.")
+        let batchSize = min(configuration.batchSize, work.clips)
+        let (batch, reading, kept) = try read(batchSize)
+        var clips = batch.compactMap(\.views.first).map(\.matrix)
+        var freezingClip: Double?
+        if let freezing {
+            let pixels = clips
+            freezingClip = Self.seconds { clips = freezing.freeze(pixels) } / Double(pixels.count)
+        }
+        let (step, addSeconds) = try stepSeconds(task, clips: clips, clipsPerStep: work.clipsPerStep)
+        let threads = Double(run.settings.pool.threadCount)
+        // Frozen clips that are kept are neither read nor computed again.
+        let again = max(0, work.epochs - 1) * (work.clips - room.clips)
+        // Reading goes on beside the model, on the same processors.
+        let readings = Double(work.clips) * reading + Double(again) * kept
+        let freezings = Double(work.clips + again) * (freezingClip ?? 0)
+        let computing = Double(work.steps) * step + freezings
+        let test = work.testClips == 0 ? (each: 0, once: 0) : try evaluationSeconds(
+            task, clips: work.testClips, threads: threads, freezingClip: freezingClip ?? 0)
+        let training = computing + readings / threads
+        return RunPlan.Time(
+            step: step, readingClip: reading, readingKeptClip: kept, freezingClip: freezingClip,
+            readingShare: readings / threads / max(training, 1e-9),
+            evaluation: test.each,
+            total: Double(work.seeds) * (training + test.once + Double(work.evaluations) * test.each),
+            speed: stepOperations / max(step, 1e-9) * (addSeconds > 0 ? 1 : 0))
+    }
+
+    /// A batch, read twice on this thread alone.
+    private func read(_ count: Int) throws -> (batch: [LoadedClip], first: Double, again: Double) {
+        var loading = run.options.loading(cacheByteBudget: run.cacheBytes)
+        loading.threadCount = 0
+        let loader = ClipLoader(
+            list: run.data.train, reader: run.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),
+            transform: run.settings.trainingTransform(for: run.backbone), seed: run.settings.seed, configuration: loading)
+        let positions = Array(loader.trainingOrder(epoch: 0).prefix(count))
+        var batch: [LoadedClip] = []
+        let seconds = try (0..<2).map { epoch in
+            try Self.seconds { batch = try loader.clips(at: positions, epoch: epoch).next(count) } / Double(count)
+        }
+        guard !batch.isEmpty else { throw TrainingError.noClips }
+        return (batch, seconds[0], seconds[1])
+    }
+
+    /// Seconds of a whole step, from one batch of it: what comes once a step counts once.
+    private func stepSeconds(
+        _ task: some LearningTask, clips: [Matrix], clipsPerStep: Int
+    ) throws -> (step: Double, add: Double) {
+        let input: ClipInput = freezing == nil ? .pixels : .cachedPrefix
+        let target = [Float](repeating: 1 / Float(run.data.classes.count), count: run.data.classes.count)
+        var result = StepResult()
+        func pass() throws -> (once: Double, add: Double) {
+            let begin = Self.seconds { task.begin() }
+            let add = Self.seconds {
+                task.add(ClipBatch(clips: clips, input: input, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
+            }
+            // The rate is 0: the step is taken, and changes next to nothing.
+            let finish = try Self.seconds { try task.finish(rate: 0, scale: 1) }
+            return (begin + finish, add)
+        }
+        var measured = try pass()
+        // The first pass pays for fresh memory; where it was short, further ones are closer to the truth.
+        if measured.once + measured.add < 5 {
+            let passes = try (0..<3).map { _ in try pass() }.sorted { $0.add < $1.add }
+            measured = passes[1]
+        }
+        return (measured.once + measured.add * Double(clipsPerStep) / Double(clips.count), measured.add)
+    }
+
+    /// Seconds of one look at all test clips, and of what is done once before the first.
+    private func evaluationSeconds(
+        _ task: some LearningTask, clips: Int, threads: Double, freezingClip: Double
+    ) throws -> (each: Double, once: Double) {
+        guard let list = run.data.val else { return (0, 0) }
+        let count = min(Self.testClipCount, clips)
+        let loader = ClipLoader(
+            list: list, reader: run.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),
+            transform: run.settings.testTransform(for: run.backbone), seed: run.settings.seed,
+            configuration: {
+                var loading = run.options.loading()
+                loading.threadCount = 0
+                return loading
+            }())
+        var videos: [LoadedClip] = []
+        let reading = try Self.seconds { videos = try loader.clips(at: Array(0..<count)).next(count) } / Double(count)
+        var classifier: CLIPClassifier?
+        let making = Self.seconds { classifier = task.classifier(sequences: sequences) }
+        guard let classifier, !videos.isEmpty else { return (0, 0) }
+        let input: ClipInput = freezing == nil ? .pixels : .cachedPrefix
+        let pixels = videos.flatMap { $0.views.map(\.matrix) }
+        let views = freezing?.freeze(pixels) ?? pixels
+        // The first call pays for fresh memory.
+        var computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) }
+        if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) } }
+        let preparing = freezingClip + reading / threads
+        return (
+            making + Double(clips) * computing / Double(videos.count) + Double(clips - room.testClips) * preparing,
+            Double(room.testClips) * preparing
+        )
+    }
+
+    private static func seconds(_ body: () throws -> Void) rethrows -> Double {
+        let clock = ContinuousClock()
+        let start = clock.now
+        try body()
+        return (clock.now - start) / .seconds(1)
+    }
+}

@@ -1,0 +1,167 @@
+import CLIPModel
+import Evaluation
+import Files
+import Recipes
+import Tensors
+import Training
+import VideoData
+
+/// Stage two: learns prompts on a backbone that stays as it is.
+package struct PromptExperiment: LearningExperiment {
+    private let request: RunRequest
+    private let context: RunContext
+
+    package init(_ request: RunRequest, context: RunContext) {
+        self.request = request
+        self.context = context
+    }
+
+    private struct Prepared {
+        var run: LearningRun
+        let texts: RunTexts
+        let configuration: PromptConfiguration
+        let makeTask: () -> PromptTask
+        /// Asked once the task is made.
+        let freezing: (PromptTask) -> Freezing?
+    }
+
+    private func runSettings(_ resumed: ResumedRun?) throws -> Settings {
+        let pool = request.model.pool(context)
+        return try resumed?.settings(pool: pool, context: context) ?? Settings(request, pool: pool, context: context)
+    }
+
+    /// Everything that a run needs, read and checked; nothing is written.
+    private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
+        var settings = try runSettings(resumed)
+        let backbone = try settings.backbone(kind: .learn, activation: request.model.activation)
+        try resumed?.check(backbone)
+        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.model.vocabulary)
+        if request.isQuick, settings.hasCaptions {
+            throw SettingsError.notWithCaptions(what: "--quick", reason: "captions are learned from whole clips. Leave one of them out.")
+        }
+        if settings.hasFixedFrames, !request.asked.augmentation.changes.isEmpty {
+            throw SettingsError.fixedFramesChange(keys: request.asked.augmentation.changes)
+        }
+        let given = try request.initial?.prompts(
+            for: backbone, asked: request.asked.prompts, normalization: settings.normalization(for: backbone), context: context)
+        try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
+        let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
+        let configuration = prompts.configuration
+        guard configuration != .none else { throw SettingsError.nothingLearns }
+        let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
+        settings = try settings.withWarmup(clipCount: runData.train.clips.count)
+        let texts = try RunTexts(
+            runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer, context: context)
+        let side = backbone.architecture.imagePixels
+        let besides = request.memory.videoBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
+            + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
+        let makeTask = {
+            PromptTask(
+                backbone: backbone, prompts: prompts,
+                setting: TaskSetting(
+                    sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+                    budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
+                    videoOfCaption: texts.videoOfCaption))
+        }
+        let freezing = { (task: PromptTask) in
+            Freezing(
+                task, settings: settings,
+                byteBudget: request.memory.frozenBytes(
+                    pool: settings.pool,
+                    besides: besides + backbone.evaluationBytes(
+                        prompts: configuration, sequences: texts.sequences, frameCount: settings.frameCount, pool: settings.pool)))
+        }
+        let learning = LearningRun(
+            request: request, context: context, settings: settings, data: runData, backbone: backbone,
+            recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
+            cacheBytes: request.memory.cacheBytes)
+        return Prepared(
+            run: learning, texts: texts, configuration: configuration, makeTask: makeTask, freezing: freezing)
+    }
+
+    /// - Throws: `TrainingError` where `--memory` is too little for the task.
+    private func checked<Task: LearningTask>(_ task: Task) throws -> Task {
+        try request.memory.check(shortfall: task.memoryShortfall)
+        return task
+    }
+
+    package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
+        let prepared = try prepared(nil)
+        try prepared.run.refuseCaptions()
+        return try RunPlan(
+            prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.texts.sequences,
+            seedCount: seedCount, makeTask: { try checked(prepared.makeTask()) }, freezing: prepared.freezing, isTimed: timing)
+    }
+
+    package func run(_ start: RunStart) throws -> LearningRun.Outcome {
+        try context.drawPocketVideos(for: .learn) { try runSettings(start.resumed) }
+        let (prepared, task) = try context.group.agreed { () throws -> (Prepared, PromptTask) in
+            let prepared = try self.prepared(start.resumed)
+            let task = try checked(prepared.makeTask())
+            return (prepared, task)
+        }
+        var learning = prepared.run
+        let (settings, backbone) = (learning.settings, learning.backbone)
+        if let valSequences = prepared.texts.valSequences {
+            learning.captionTest = (
+                valSequences,
+                {
+                    PairEncoder(
+                        backbone: backbone, prompts: task.prompts.reading, frameCount: settings.frameCount, pool: settings.pool)
+                })
+        }
+        let freezing = prepared.freezing(task)
+        let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start, freezing: freezing) { path, report in
+            try checkUntouched(backbone)
+            var header = PromptHeader(
+                backbone: backbone, configuration: prepared.configuration, classNames: learning.data.classes.names,
+                frameCount: settings.frameCount, fusion: settings.fusion,
+                normalization: settings.normalization(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
+                shots: settings.recipe.training.shots,
+                seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
+            header.initialDigest = learning.initialDigest
+            header.metrics["training_loss"] = report.trainingLoss
+            header.metrics["epoch"] = Double(report.epoch)
+            if let metrics = report.metrics {
+                header.metrics[metrics.names.top1] = metrics.top1
+                header.metrics[metrics.names.top5] = metrics.top5
+            }
+            let file = PromptFile(prompts: task.prompts.reading, header: header)
+            try createDirectory(path.appendingPath("prompts"))
+            for name in report.isBest ? ["last", "best"] : ["last"] {
+                try file.save(to: path.appendingPath("prompts/\(name).safetensors"))
+            }
+        }
+        context.note("The backbone's SHA-256 is \(backbone.digest.prefix(12))… as before: only prompts have changed.")
+        outcome.result.show(context)
+        context.result("prompts: \(outcome.path.appendingPath("prompts/best.safetensors"))")
+        return outcome
+    }
+
+    private func startingPrompts(
+        settings: Settings, backbone: Backbone, tokenizer: any Tokenizer
+    ) throws -> PromptSet<MutableMatrix> {
+        var configuration = settings.fittedPrompts(to: backbone.architecture)
+        var words: [Int] = []
+        if settings.recipe.prompts.start == .template, configuration.textDepth > 0 {
+            if let textTokens = request.asked.prompts.textTokens { context.warning("--text-tokens \(textTokens) is not used: prompts.start is template, which has its own number of tokens.") }
+            words = try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer)
+            configuration = PromptConfiguration(
+                visionTokens: configuration.visionTokens, visionLayers: configuration.visionLayers,
+                textTokens: words.count, textLayers: configuration.textLayers)
+        }
+        try configuration.check(against: backbone.architecture)
+        var prompts = PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed)
+        if !words.isEmpty {
+            prompts.text = backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
+        }
+        return prompts
+    }
+
+    /// The proof that learning prompts leaves the backbone as it was, before anything is saved.
+    private func checkUntouched(_ backbone: Backbone) throws {
+        let now = backbone.parameters.digest(of: backbone.architecture)
+        guard now == backbone.weightsDigest else { throw TrainingError.backboneChanged(before: backbone.weightsDigest, after: now) }
+    }
+}

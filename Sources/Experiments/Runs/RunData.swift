@@ -1,0 +1,151 @@
+import Recipes
+import Files
+import Foundation
+import Training
+import VideoData
+
+/// The data of a run: lists checked against labels and disk, ready to be loaded.
+package struct RunData {
+    package let classes: ClassNames
+    /// What is learned from, after drawing shots.
+    package let train: AnnotationList
+    package let val: AnnotationList?
+    /// SHA-256 over the training list that shots are drawn from.
+    package let sourceSHA256: String
+    /// What labels stand for where these are captions; there are no classes then, and `val` holds each video once.
+    package var captions: (train: CaptionList, val: CaptionList?)?
+
+    /// - Throws: `DatasetError` naming list and line, before anything is trained.
+    package init(settings: Settings, kind: RunKind, options: VideoInputs, resumed: ResumedRun? = nil, context: RunContext) throws {
+        if settings.hasCaptions {
+            try self.init(captionsOf: settings, kind: kind, options: options, resumed: resumed, context: context)
+        } else if let resumed {
+            try self.init(resuming: resumed, settings: settings, kind: kind, options: options, context: context)
+        } else {
+            try self.init(newOf: settings, kind: kind, options: options, context: context)
+        }
+    }
+
+    /// The lists in the run's folder, checked against the videos that are there now.
+    private init(
+        resuming run: ResumedRun, settings: Settings, kind: RunKind, options: VideoInputs, context: RunContext
+    ) throws {
+        if settings.isPocket { _ = try PocketHome.dataSet(kind == .bridge ? .large() : .small(), pool: settings.pool, context: context) }
+        let split = run.path.appendingPath("split")
+        let classes = try ClassNames.read(split.appendingPath("labels.csv"))
+        func list(_ name: String) throws -> AnnotationList? {
+            guard let record = run.record.lists[name] else { return nil }
+            let list = try AnnotationList.read(split.appendingPath("\(name).txt"), root: run.record.request.placed(record.root), classCount: classes.count)
+            try Self.checkUnchanged(list, name: name, split: split, options: options)
+            return list
+        }
+        guard let train = try list("train"), let source = run.record.lists["train"]?.sourceSHA256 else {
+            throw RunError.notARun(path: run.path)
+        }
+        sourceSHA256 = source
+        self.classes = classes
+        self.train = train
+        val = try list("val")
+    }
+
+    private init(newOf settings: Settings, kind: RunKind, options: VideoInputs, context: RunContext) throws {
+        var recipe = settings.recipe
+        if settings.isPocket {
+            let catalog: PocketCatalog = kind == .bridge ? .large() : .small()
+            let set = try PocketHome.dataSet(catalog, pool: settings.pool, context: context)
+            recipe.data.train = set.trainList
+            recipe.data.val = set.testList
+            recipe.data.labels = set.labels
+            context.note(
+                """
+                This is the pocket world: drawn videos in \(set.root). For your own, pass --train LIST --val LIST \
+                --labels CSV and --backbone FILE.
+                """)
+        }
+        let classes = try ClassNames.read(recipe.data.labels ?? "")
+        let root = recipe.data.root
+        for warning in classes.warnings { context.warning(warning.description) }
+        self.classes = classes
+        let all = try Self.list(recipe.data.train ?? "", root: recipe.data.root, classes: classes, context: context)
+        sourceSHA256 = Digest.of(AnnotationList.bytes(of: all.clips))
+        if let shots = recipe.training.shots {
+            let split = try FewShotSplit(of: all, shotCount: shots, classes: classes, seed: settings.seed)
+            for warning in split.warnings { context.warning(warning.description) }
+            train = AnnotationList(path: all.path, root: all.root, clips: split.clips)
+            if !options.allowances.allowRepeats { try train.refuseRepeatedDraws() }
+        } else {
+            train = all
+        }
+        try train.checkFiles(followsLinks: options.followLinks)
+        // Draws have told which classes are empty.
+        if recipe.training.shots == nil { tellClassFaults(classes, train, context: context) } else { tellClassFaults(classes, context: context) }
+        val = try recipe.data.val.map { path in
+            let list = try Self.list(path, root: root, classes: classes, context: context)
+            try list.checkFiles(followsLinks: options.followLinks)
+            if let warning = list.emptyClassWarning(classes) { context.warning(warning.description) }
+            return list
+        }
+        guard let val else { return }
+        try options.allowances.check(train: all, validation: val, classes: classes, context: context)
+    }
+
+    /// - Throws: where a video of a run that goes on is gone or another one.
+    private static func checkUnchanged(_ list: AnnotationList, name: String, split: String, options: VideoInputs) throws {
+        do {
+            try list.checkFiles(followsLinks: options.followLinks)
+        } catch {
+            // Paths and lists are the run's own here: the usual remedies would break it.
+            guard case .missingFiles(let first, let count, _, let root) = error.problem else { throw error }
+            throw RunError.videosGone(first: root.appendingPath(first.first ?? ""), count: count, list: name)
+        }
+        let before = split.appendingPath(RunDirectory.marksName(list: name))
+        let marks = String(decoding: try InputFile.contents(of: before, limit: 1 << 30), as: UTF8.self)
+        if let video = VideoMarks(of: list).firstDifference(from: marks) {
+            throw RunError.videoChanged(path: list.root.appendingPath(video), list: name)
+        }
+    }
+
+    /// Captions of videos, new or of a run that goes on.
+    private init(
+        captionsOf settings: Settings, kind: RunKind, options: VideoInputs, resumed: ResumedRun?, context: RunContext
+    ) throws {
+        var paths = (train: settings.recipe.data.captions, val: settings.recipe.data.valCaptions)
+        if settings.isPocket {
+            let set = try PocketHome.captionedSet(kind == .bridge ? .large() : .small(), pool: settings.pool, context: context)
+            paths = (set.trainCaptions, paths.val ?? set.testCaptions)
+            if resumed == nil {
+                context.note("This is the pocket world: drawn videos in \(set.root). For your own, pass --captions LIST and --backbone FILE.")
+            }
+        }
+        func list(_ name: String, _ given: String?) throws -> CaptionList? {
+            if let resumed {
+                guard let record = resumed.record.lists[name] else { return nil }
+                let split = resumed.path.appendingPath("split")
+                let list = try CaptionList.read(split.appendingPath("\(name).csv"), root: resumed.record.request.placed(record.root))
+                try Self.checkUnchanged(list.videoList, name: name, split: split, options: options)
+                return list
+            }
+            guard let given else { return nil }
+            let list = try CaptionList.read(given, root: settings.recipe.data.root)
+            for warning in list.warnings { context.warning(warning.description) }
+            try list.videoList.checkFiles(followsLinks: options.followLinks)
+            return list
+        }
+        guard let train = try list("train", paths.train) else { throw RunError.notARun(path: resumed?.path ?? "") }
+        let val = try list("val", paths.val)
+        if let val, resumed == nil, !options.allowances.allowSharedVideos {
+            try ListChecks(train: train.videoList, validation: val.videoList).refuseSharedVideos()
+        }
+        captions = (train, val)
+        classes = ClassNames([])
+        self.train = train.pairs
+        self.val = val?.videoList
+        sourceSHA256 = Digest.of(train.bytes)
+    }
+
+    package static func list(_ path: String, root: String?, classes: ClassNames, context: RunContext) throws -> AnnotationList {
+        let list = try AnnotationList.read(path, root: root, classes: classes)
+        for warning in list.warnings { context.warning(warning.description) }
+        return list
+    }
+}

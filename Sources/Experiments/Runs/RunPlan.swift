@@ -1,0 +1,240 @@
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// What a run would do, compute, keep in memory and write, and how long it would take.
+package struct RunPlan: Encodable {
+    package struct Work: Encodable {
+        package let clips: Int
+        package let testClips: Int
+        package let classes: Int
+        package let framesPerClip: Int
+        package let epochs: Int
+        package let steps: Int
+        package let clipsPerStep: Int
+        package let evaluations: Int
+        package let parameters: Int
+        package let learningParameters: Int
+        package let seeds: Int
+    }
+
+    /// In floating-point operations, two a multiply-add.
+    package struct Arithmetic: Encodable {
+        package let step: Double
+        package let total: Double
+        /// The same step without the savings that change nothing but the time.
+        package let stepWithoutSavings: Double
+        package let savings: [String]
+        /// Of the total, computed once a clip, where frames are the same in every epoch.
+        package let frozen: Double?
+    }
+
+    /// In bytes, at the moment when most is needed.
+    package struct Memory: Encodable {
+        package let backbone: Int
+        /// What learns, its gradients and AdamW's two moments.
+        package let learning: Int
+        package let activations: Int
+        package let evaluation: Int
+        /// What is computed once a clip, where frames are the same in every epoch.
+        package let frozenClips: Int
+        /// Clips that are read ahead, and decoded videos that are kept.
+        package let clips: Int
+        package let program: Int
+        package let total: Int
+        package let available: Int
+    }
+
+    /// In bytes.
+    package struct Storage: Encodable {
+        package let checkpoint: Int
+        package let checkpointsKept: Int
+        package let results: Int
+        /// With two checkpoints and one that is being written.
+        package let peak: Int
+        package let free: Int
+    }
+
+    /// Between ranks, where several processes share the steps.
+    package struct Communication: Encodable {
+        /// What a rank hands to others in a step; as much comes back.
+        package let bytesPerStep: Int
+    }
+
+    /// In seconds, on this machine.
+    package struct Time: Encodable {
+        package let step: Double
+        /// Reading, decoding and augmenting a clip for the first time, and when it is in the cache.
+        package let readingClip: Double
+        package let readingKeptClip: Double
+        /// What is computed once of a clip, where frames are the same in every epoch.
+        package let freezingClip: Double?
+        /// The part of training that goes into reading.
+        package let readingShare: Double
+        package let evaluation: Double
+        package let total: Double
+        /// Floating-point operations a second of the measured step.
+        package let speed: Double
+    }
+
+    package let kind: String
+    package let work: Work
+    package let arithmetic: Arithmetic
+    package let memory: Memory
+    package let storage: Storage
+    package let communication: Communication
+    package let time: Time?
+
+    /// - Parameters:
+    ///   - makeTask: the task whose memory is measured, and through which a few clips are sent.
+    ///   - freezing: what that task computes once a clip.
+    ///   - isTimed: whether clips are sent through it.
+    package init<Task: LearningTask>(
+        _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], seedCount: Int, hasHalfFiles: Bool = false,
+        makeTask: () throws -> Task, freezing: (Task) -> Freezing? = { _ in nil }, isTimed: Bool
+    ) throws {
+        let architecture = run.backbone.architecture
+        let clipCount = run.data.train.clips.count
+        let configuration = try run.settings.trainingConfiguration(clipCount: clipCount)
+        let steps = configuration.schedule(clipCount: clipCount).stepCount
+        let testCount = run.data.val?.clips.count ?? 0
+        let frames = run.settings.frameCount
+        let evaluations = testCount == 0 ? 0 : (configuration.epochs + configuration.evaluationInterval - 1) / configuration.evaluationInterval
+        let learningCount = Self.learningCount(learned, architecture)
+        let clipsPerStep = min(configuration.clipsPerStep, clipCount)
+        let work = Work(
+            clips: clipCount, testClips: testCount, classes: run.data.classes.count, framesPerClip: frames,
+            epochs: configuration.epochs, steps: steps, clipsPerStep: clipsPerStep, evaluations: evaluations,
+            parameters: run.backbone.parameterCount, learningParameters: learningCount, seeds: seedCount)
+        let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frames)
+        let before = WorkMeter.reading.liveBytes
+        let task = try makeTask()
+        let taskBytes = WorkMeter.reading.liveBytes - before
+        let freezing = freezing(task)
+        let room = FrozenRoom(freezing, clips: clipCount, testClips: testCount)
+        // A clip that is kept costs its frozen part once, not in each epoch.
+        let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipFrozen)
+        let spared = (configuration.epochs - 1) * room.clips + max(0, evaluations - 1) * room.testClips
+        let training = 2 * Double(steps) * Double(count.stepForward + count.stepBackward) + 2 * Double(count.textFrozen)
+            + 2 * Double(configuration.epochs * clipCount) * Double(count.clipForward + count.clipBackward)
+            - 2 * Double(spared) * Double(count.clipFrozen)
+        let evaluating = 2 * Double(evaluations) * Double(count.evaluation(clips: testCount) + count.stepForward + count.textFrozen)
+        arithmetic = Arithmetic(
+            step: stepOperations, total: Double(seedCount) * (training + evaluating),
+            stepWithoutSavings: 2 * Double(
+                OperationCount.wholeStep(
+                    architecture, learned: learned, classCount: work.classes, frameCount: frames, clips: clipsPerStep)),
+            savings: Self.savings(learned, sequences: sequences, architecture: architecture, freezing: freezing),
+            frozen: freezing == nil ? nil : 2 * Double(seedCount * (room.clips + room.testClips)) * Double(count.clipFrozen))
+        memory = try Self.memory(
+            run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
+            taskBytes: taskBytes, frozenBytes: (room.clips + room.testClips) * (freezing?.clipBytes ?? 0),
+            keepsVideos: room.clips < clipCount)
+        communication = Communication(bytesPerStep: 4 * task.sharedCount)
+        storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
+        time = isTimed
+            ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, freezing: freezing, room: room)
+                .measured(task, work: work, stepOperations: stepOperations)
+            : nil
+        kind = run.kind.rawValue
+        self.work = work
+    }
+
+    private static func learningCount(_ learned: LearnedPart, _ architecture: CLIPArchitecture) -> Int {
+        switch learned {
+        case .prompts(let prompts): prompts.parameterCount(for: architecture)
+        case .backbone(let tuning):
+            BridgeTask.learning(BackboneParameters<TensorSpecification>(of: architecture), tuning).reduce(0) { $0 + $1.count }
+        }
+    }
+
+    private static func savings(
+        _ learned: LearnedPart, sequences: [[Int]], architecture: CLIPArchitecture, freezing: Freezing?
+    ) -> [String] {
+        var result = ["the last layers compute the class token and the end token only", "nothing is computed after the end tokens"]
+        if sequences.count > 1 { result.append("the start of the texts is computed once for all \(sequences.count) classes") }
+        result.append("the text tower runs once a step, not once a batch")
+        if case .prompts(let prompts) = learned {
+            result.append("no weight gradients")
+            if prompts.visionDepth > 0, prompts.visionLayers.upperBound == architecture.vision.layerCount {
+                result.append("the vision prompts' keys and values are computed once a step for all frames")
+            }
+            if prompts.visionDepth == 0 { result.append("no backward pass through the vision tower") }
+            for (tower, layers) in [("vision", prompts.visionLayers), ("text", prompts.textLayers)] where layers.lowerBound > 0 {
+                result.append("no backward pass below \(tower) layer \(layers.lowerBound)")
+            }
+        }
+        if let freezing {
+            result.append(
+                freezing.isWholeVision ? "the vision tower runs once a clip, not once an epoch"
+                    : "vision layers without prompts run once a clip, not once an epoch")
+        }
+        return result
+    }
+
+    /// What the program takes before it has read anything, with OpenBLAS's and FFmpeg's own memory.
+    private static let programBytes = 72 << 20
+
+    /// - Parameter taskBytes: of the task's matrices, as they were allocated.
+    private static func memory(
+        _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int,
+        taskBytes: Int, frozenBytes: Int, keepsVideos: Bool
+    ) throws -> Memory {
+        let architecture = run.backbone.architecture
+        let weights = 4 * run.backbone.parameterCount
+        let backbone = weights + architecture.packedWeightBytes(precision: run.backbone.precision, hasBackward: true)
+        var learning = 4 * 4 * learningCount
+        var evaluation = run.data.val == nil ? 0 : run.backbone.evaluationBytes(
+            prompts: learned.prompts, sequences: sequences, frameCount: run.settings.frameCount, pool: run.settings.pool)
+        if case .backbone = learned {
+            // Weights that learn are a copy, gradients have the shape of the whole backbone; evaluating and saving
+            // take another copy.
+            learning = 2 * weights + 2 * 4 * learningCount
+            evaluation += weights + architecture.packedWeightBytes(precision: run.backbone.precision, hasBackward: false)
+        }
+        let activations = max(0, taskBytes - learning)
+        let clipBytes = 4 * run.settings.frameCount * 3 * architecture.imagePixels * architecture.imagePixels
+        let loading = ClipLoader.Configuration()
+        let waiting = min(loading.queuedClipCount + loading.threadCount, run.data.train.clips.count)
+        // A batch is held as pixels and as matrices, and blending takes a copy.
+        let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (keepsVideos ? try keptBytes(run) : 0)
+        let total = backbone + learning + activations + evaluation + frozenBytes + clips + programBytes
+        return Memory(
+            backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, frozenClips: frozenBytes, clips: clips,
+            program: programBytes, total: total, available: Machine.availableMemory)
+    }
+
+    /// Decoded frames that stay in memory, judged by the first video.
+    private static func keptBytes(_ run: LearningRun) throws -> Int {
+        let list = run.data.train
+        guard let first = list.clips.first else { return 0 }
+        let transform = run.settings.trainingTransform(for: run.backbone)
+        var frameCount = 0
+        let frame = try run.reader.frames(
+            of: list.videoPath(first),
+            choosing: { count in
+                frameCount = count
+                return [0]
+            }, converting: transform.shrunk).first
+        guard frameCount <= ClipLoader.Configuration().cachedFrameLimit else { return 0 }
+        return min(run.cacheBytes, list.clips.count * frameCount * (frame?.pixels.count ?? 0))
+    }
+
+    private static func storage(
+        _ run: LearningRun, learned: LearnedPart, learningCount: Int, hasHalfFiles: Bool, steps: Int
+    ) -> Storage {
+        let checkpoint = Checkpoints.byteCount(parameterCount: learningCount)
+        // Best and last.
+        var results = 2 * 4 * learningCount
+        if case .backbone = learned { results = 2 * (hasHalfFiles ? 2 : 4) * run.backbone.parameterCount }
+        let logs = 160 * steps
+        return Storage(
+            checkpoint: checkpoint, checkpointsKept: Checkpoints.keptCount, results: results + logs,
+            peak: (Checkpoints.keptCount + 1) * checkpoint + results + results / 2 + logs,
+            free: freeByteCount(near: BackboneFinder.runsFolder))
+    }
+}

@@ -1,0 +1,72 @@
+import Files
+import Training
+
+/// In words.
+extension RunPlan {
+    package var text: String {
+        var lines: [String] = []
+        func row(_ title: String, _ text: String) { lines.append(title + String(repeating: " ", count: 12 - title.count) + text) }
+        row("data", "\(work.clips) clips of \(work.classes) classes, \(work.testClips) test clips, \(work.framesPerClip) frames each")
+        row("parameters", "\(work.learningParameters) learn, of a backbone of \(work.parameters)")
+        row(
+            "steps", "\(work.steps) in \(counted(work.epochs, "epoch", "epochs")), \(counted(work.clipsPerStep, "clip", "clips")) each; \(counted(work.evaluations, "evaluation", "evaluations"))"
+                + (work.seeds > 1 ? "; all of it \(work.seeds) times, once a seed" : ""))
+        row(
+            "arithmetic", "\(operations(arithmetic.step)) a step, \(operations(arithmetic.total)) in all; "
+                + "a step without savings: \(operations(arithmetic.stepWithoutSavings))")
+        for saving in arithmetic.savings { row("", "- \(saving)") }
+        row(
+            "memory", "\(bytes(memory.total)) at most, \(bytes(memory.available)) are available: backbone \(bytes(memory.backbone)), "
+                + "what learns \(bytes(memory.learning)), activations \(bytes(memory.activations)), "
+                + "evaluation \(bytes(memory.evaluation)), " + (memory.frozenClips > 0 ? "frozen clips \(bytes(memory.frozenClips)), " : "")
+                + "clips \(bytes(memory.clips)), program \(bytes(memory.program))")
+        row(
+            "files", "results \(bytes(storage.results)); a checkpoint \(bytes(storage.checkpoint)), \(storage.checkpointsKept) are kept until the end; "
+                + "\(bytes(storage.peak)) at most, \(bytes(storage.free)) are free")
+        row("ranks", "\(bytes(communication.bytesPerStep)) a step go from each rank to the others, and back, where mpirun starts several")
+        if let time {
+            row(
+                "time", "\(duration(time.total)) in all: a step \(duration(time.step)) at \(operations(time.speed))/s, "
+                    + (time.freezingClip.map { "the frozen part of a clip \(duration($0)), " } ?? "")
+                    + "an evaluation \(duration(time.evaluation)); reading clips is \(percent(100 * time.readingShare)) of training")
+        } else {
+            row("time", "not measured")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// What is not enough, in words.
+    package var warnings: [String] {
+        var result: [String] = []
+        if memory.total > memory.available {
+            result.append("memory: \(bytes(memory.total)) are needed, \(bytes(memory.available)) are available. Lower --frames or --batch-size.")
+        }
+        if storage.peak > storage.free {
+            result.append("disk: \(bytes(storage.peak)) are needed, \(bytes(storage.free)) are free. Choose another --output.")
+        }
+        return result
+    }
+}
+
+/// "1.5 GiB"
+package func bytes(_ count: Int) -> String { scaled(Double(count), steps: ["B", "KiB", "MiB", "GiB", "TiB"], by: 1024) }
+
+/// "281 GFLOP"
+package func operations(_ count: Double) -> String {
+    scaled(count, steps: ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP"], by: 1000)
+}
+
+private func scaled(_ value: Double, steps: [String], by factor: Double) -> String {
+    var value = value
+    var step = 0
+    while value >= factor * 0.9995, step < steps.count - 1 {
+        value /= factor
+        step += 1
+    }
+    return NumberText.decimal(value, places: value < 10 && step > 0 ? 1 : 0) + " " + steps[step]
+}
+
+/// "0.12 s", else as the progress has it.
+package func duration(_ seconds: Double) -> String {
+    seconds < 10 ? NumberText.decimal(seconds, places: seconds < 1 ? 2 : 1) + " s" : NumberText.time(seconds)
+}

@@ -1,0 +1,298 @@
+import Recipes
+import CLIPModel
+import Evaluation
+import Files
+import Foundation
+import Tensors
+import Training
+import VideoData
+
+/// What cannot be worked out from flags and recipe.
+package enum SettingsError: ReportableError {
+    case incompleteData(missing: [String])
+    case otherSide(wanted: Int, backbone: Int)
+    case noSource
+    case tooManyViews(Views, frames: Int)
+    case noRecipeWith(words: [String])
+    case outputExists(path: String)
+    case notWithCaptions(what: String, reason: String)
+    case captionsWithoutList
+    case layersAgainstDepth(tower: String, layers: PromptLayers, depth: Int)
+    case layersWithoutTokens(tower: String, layers: PromptLayers)
+    case nothingLearns
+    case fixedFramesChange(keys: [String])
+
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .incompleteData, .noSource, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange: .usage
+        case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
+        case .noRecipeWith: .missingInput
+        case .otherSide: .badConfiguration
+        case .outputExists: .inputOutput
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .incompleteData(let missing):
+            "for your own videos \(missing.joined(separator: " and ")) is needed too. "
+                + "With none of --train, --val and --labels the pocket world is used."
+        case .otherSide(let wanted, let backbone):
+            "data.side is \(wanted), the backbone sees \(backbone) × \(backbone) pixels. Leave data.side out."
+        case .noSource:
+            "nothing to classify against: pass --labels, or --prompts with a prompt file that names its classes."
+        case .noRecipeWith(let words):
+            "no recipe has \"\(words.joined(separator: "\" and \"").escapedForDisplay)\" in its name or title. "
+                + "`vifi-prompt recipe list` shows all."
+        case .outputExists(let path):
+            "\(path.escapedForDisplay): is there already. Name another --output, or pass --force to overwrite it."
+        case .notWithCaptions(let what, let reason):
+            "\(what) cannot go with --captions: \(reason)"
+        case .captionsWithoutList:
+            "--val-captions and --max-words are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
+        case .layersAgainstDepth(let tower, let layers, let depth):
+            "\(tower) layers \(layers.text) and a \(tower) depth of \(depth) contradict each other: a depth counts from the first "
+                + "layer, \(depth) means \(PromptLayers(0..<depth).text). Leave out --\(tower)-depth or --\(tower)-layers "
+                + "(prompts.\(tower)_depth or prompts.\(tower)_layers)."
+        case .layersWithoutTokens(let tower, let layers):
+            "prompts are asked for in \(tower) layers \(layers.text), with 0 tokens each. Set --\(tower)-tokens "
+                + "(prompts.\(tower)_tokens), or --\(tower)-layers none."
+        case .nothingLearns:
+            "neither tower has prompts, so there is nothing to learn. Give one of them tokens and layers."
+        case .fixedFramesChange(let keys):
+            "with fixed frames each clip is the same in every epoch, but \(keys.joined(separator: ", ")) would change it. "
+                + "Leave \(keys.count == 1 ? "it" : "them") out, or --fixed-frames and --quick."
+        case .tooManyViews(let views, let frames):
+            "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each video; "
+                + "at most 1024 are looked at. Take fewer views or frames."
+        }
+    }
+}
+
+/// A recipe with every default filled in, and whether it stands for the pocket world.
+package struct Settings {
+    package private(set) var recipe: Recipe
+    package let isPocket: Bool
+    package let pool: WorkerPool
+    private let context: RunContext
+    /// Of the model's large products.
+    package let precision: Precision
+    /// The backbone of a run that goes on.
+    private let resumedBackbone: String?
+    /// Prompt depths that somebody asked for; nil where the default of all layers holds.
+    private let givenDepths: (vision: Int?, text: Int?)
+
+    package init(_ request: RunRequest, pool: WorkerPool, context: RunContext) throws {
+        let (kind, given) = (request.kind, request.recipe)
+        self.context = context
+        let hasCaptions = given.data.captions != nil
+        isPocket = hasCaptions
+            ? given.data.captions == PocketHome.captionsName
+            : given.data.train == nil && given.data.val == nil && given.data.labels == nil
+        if hasCaptions { try Self.checkCaptions(given) } else { try Self.checkNoCaptions(given) }
+        let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
+        let base = isPocket ? try Recipe(path: BundledFiles.path(of: "Recipes/pocket/\(name).yaml")) : Recipe()
+        var merged = given.merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
+        try merged.prompts.checkLayers()
+        if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
+        precision = try merged.model.precision?.resolved(note: context.note) ?? .float32
+        // What `auto` came to, so that the recipe can be run again elsewhere.
+        merged.model.precision = merged.model.precision.map { [precision] _ in PrecisionChoice(precision) }
+        recipe = merged
+        self.pool = pool
+        resumedBackbone = nil
+        givenDepths = (given.prompts.visionDepth, given.prompts.textDepth)
+        if !isPocket, !hasCaptions {
+            let missing = [("--train", recipe.data.train), ("--labels", recipe.data.labels)].filter { $0.1 == nil }.map(\.0)
+            if !missing.isEmpty { throw SettingsError.incompleteData(missing: missing) }
+        }
+    }
+
+    /// Whether captions are learned from and not classes.
+    package var hasCaptions: Bool { recipe.data.captions != nil }
+
+    private static func checkNoCaptions(_ given: Recipe) throws {
+        guard given.data.valCaptions == nil, given.data.maxWords == nil else { throw SettingsError.captionsWithoutList }
+    }
+
+    /// - Throws: `SettingsError` for what would have no meaning or another one.
+    private static func checkCaptions(_ given: Recipe) throws {
+        func refuse(_ isGiven: Bool, _ what: String, _ reason: String) throws {
+            if isGiven { throw SettingsError.notWithCaptions(what: what, reason: reason) }
+        }
+        try refuse(
+            given.data.train != nil || given.data.labels != nil, "--train and --labels", "they name classes. Leave one or the other out.")
+        try refuse(given.data.val != nil, "--val", "it lists classes. Test captions are --val-captions.")
+        try refuse(given.training.shots != nil, "--shots", "there are no classes to draw from.")
+        try refuse(
+            given.fusion.map { $0 != .embedding } ?? false, "--fusion", "a video meets captions as one vector, the mean of its frames.")
+        try refuse(
+            given.augmentation.mixup ?? 0 > 0 || given.augmentation.cutmix ?? 0 > 0, "augmentation.mixup or cutmix",
+            "no caption describes two videos that are mixed.")
+        try refuse(!given.rounding.isEmpty, "--compat", "the reference released no retrieval whose rounding could be repeated.")
+    }
+
+    /// The settings of a run that goes on, with nothing left to decide.
+    package init(resuming run: ResumedRun, pool: WorkerPool, context: RunContext) throws {
+        self.context = context
+        recipe = run.recipe
+        precision = try run.recipe.model.precision?.resolved(note: context.note) ?? .float32
+        isPocket = run.record.isPocket
+        self.pool = pool
+        resumedBackbone = run.record.request.placed(run.record.backbone)
+        givenDepths = (run.recipe.prompts.visionDepth, run.recipe.prompts.textDepth)
+    }
+
+    // MARK: Model
+
+    /// The file of the backbone that the recipe names; on the pocket world of the one that suits `kind`.
+    package func backbonePath(kind: RunKind) throws -> String {
+        try resumedBackbone ?? recipe.model.checkpoint
+            ?? (kind == .bridge
+                ? BackboneFinder.imageBackbone()
+                : hasCaptions ? BackboneFinder.newestCaptionBackbone() ?? BackboneFinder.bridgedBackbone() : BackboneFinder.bridgedBackbone())
+    }
+
+    /// The backbone in the file at `backbonePath`.
+    package func backbone(kind: RunKind, activation: Activation?) throws -> Backbone {
+        if recipe.model.checkpoint == nil, resumedBackbone == nil, !isPocket {
+            context.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
+        }
+        let path = try backbonePath(kind: kind)
+        let backbone = try BackboneFinder.load(path, activation: activation, context: context).computing(in: precision)
+        if let side = recipe.data.side, side != backbone.architecture.imagePixels {
+            throw SettingsError.otherSide(wanted: side, backbone: backbone.architecture.imagePixels)
+        }
+        context.note("Backbone: \(path.escapedForDisplay) (\(backbone.displayName), \(backbone.architecture.summary))")
+        return backbone
+    }
+
+    /// The pixel normalization that the recipe asks for, else the backbone's own.
+    package func normalization(for backbone: Backbone) -> PixelNormalization {
+        recipe.normalization(insteadOf: backbone.description.normalization)
+    }
+
+    /// Prompts and text inputs that are rounded to half precision.
+    package var rounding: Float16Rounding { recipe.rounding }
+
+    package var sampler: FrameSampler { recipe.sampler(frameCount: frameCount) }
+
+    package var fusion: Fusion { recipe.fusion ?? .embedding }
+    package var frameCount: Int { recipe.data.frames ?? 16 }
+    package var seed: UInt64 { UInt64(recipe.training.seed ?? 1) }
+
+    /// Whether training clips are the same in every epoch.
+    package var hasFixedFrames: Bool { recipe.augmentation.fixedFrames == true }
+
+    /// The prompts that are asked for; the default depth of all layers is as many as there are.
+    package func fittedPrompts(to architecture: CLIPArchitecture) -> PromptConfiguration {
+        func layers(_ layers: PromptLayers?, depth: Int?, isGiven: Bool, count: Int) -> Range<Int> {
+            layers?.range ?? 0..<(isGiven ? depth ?? 0 : min(depth ?? 0, count))
+        }
+        let prompts = recipe.prompts
+        return PromptConfiguration(
+            visionTokens: prompts.visionTokens ?? 0,
+            visionLayers: layers(
+                prompts.visionLayers, depth: prompts.visionDepth, isGiven: givenDepths.vision != nil,
+                count: architecture.vision.layerCount),
+            textTokens: prompts.textTokens ?? 0,
+            textLayers: layers(
+                prompts.textLayers, depth: prompts.textDepth, isGiven: givenDepths.text != nil, count: architecture.text.layerCount))
+    }
+
+    /// The recipe with the prompts that really are learned.
+    package func recipe(with prompts: PromptConfiguration) -> Recipe {
+        var fitted = recipe
+        fitted.prompts.visionTokens = prompts.visionTokens
+        fitted.prompts.textTokens = prompts.textTokens
+        func written(_ layers: Range<Int>) -> (depth: Int?, layers: PromptLayers?) {
+            layers.lowerBound == 0 ? (layers.count, nil) : (nil, PromptLayers(layers))
+        }
+        (fitted.prompts.visionDepth, fitted.prompts.visionLayers) = written(prompts.visionLayers)
+        (fitted.prompts.textDepth, fitted.prompts.textLayers) = written(prompts.textLayers)
+        return fitted
+    }
+
+    // MARK: Training
+
+    package var blending: Blending {
+        let augmentation = recipe.augmentation
+        let mixup = augmentation.mixup ?? 0.8
+        let cutmix = augmentation.cutmix ?? 1
+        var blending = Blending()
+        blending.labelSmoothing = augmentation.labelSmoothing ?? 0.1
+        blending.isMixing = mixup > 0 || cutmix > 0
+        blending.cutMixProbability = mixup == 0 ? 1 : cutmix == 0 ? 0 : 0.5
+        if mixup > 0 { blending.mixUpAlpha = mixup }
+        if cutmix > 0 { blending.cutMixAlpha = cutmix }
+        return blending
+    }
+
+    package func trainingTransform(for backbone: Backbone) -> ClipTransform {
+        if hasFixedFrames { return testTransform(for: backbone) }
+        var configuration = ClipTransform.Configuration()
+        configuration.flipProbability = Float(recipe.augmentation.flip ?? 0.5)
+        configuration.jitterProbability = Float(recipe.augmentation.colorJitter ?? 0.8)
+        configuration.grayProbability = Float(recipe.augmentation.gray ?? 0.2)
+        if recipe.augmentation.multiScale == false { configuration.cropScales = [1] }
+        recipe.apply(to: &configuration, own: backbone.description.normalization)
+        return .training(side: backbone.architecture.imagePixels, configuration)
+    }
+
+    package func testTransform(for backbone: Backbone) -> ClipTransform {
+        var configuration = ClipTransform.Configuration()
+        recipe.apply(to: &configuration, own: backbone.description.normalization)
+        return .testing(side: backbone.architecture.imagePixels, configuration)
+    }
+
+    /// These settings with the warm-up that a run over `clipCount` clips has, where nobody asked for one.
+    ///
+    /// - Throws: `TrainingError` for settings that no run can have.
+    package func withWarmup(clipCount: Int) throws -> Settings {
+        guard recipe.training.warmupEpochs == nil else { return self }
+        let epochs = try trainingConfiguration(clipCount: clipCount).epochs
+        let warmup = Recipe.Training.defaultWarmup(epochs: epochs)
+        if warmup < Recipe.Training.fullWarmup {
+            context.note(
+                "The warm-up is shortened to \(counted(warmup, "epoch", "epochs")), half of the run; "
+                    + "--set training.warmup_epochs=N sets another.")
+        }
+        var settings = self
+        settings.recipe.training.warmupEpochs = warmup
+        return settings
+    }
+
+    package func trainingConfiguration(clipCount: Int) throws -> TrainingConfiguration {
+        let training = recipe.training
+        var configuration = TrainingConfiguration(
+            epochs: training.epochs ?? 50, batchSize: training.batchSize ?? 4,
+            accumulationSteps: training.accumulationSteps ?? 16, learningRate: training.learningRate ?? 8e-3,
+            warmupEpochs: 0, weightDecay: training.weightDecay ?? 1e-3, seed: seed,
+            blending: blending)
+        recipe.apply(to: &configuration)
+        if let steps = training.steps {
+            let perEpoch = max(1, configuration.stepsPerEpoch(clipCount: clipCount))
+            configuration.epochs = (steps + perEpoch - 1) / perEpoch
+        }
+        configuration.warmupEpochs = Double(training.warmupEpochs ?? Recipe.Training.defaultWarmup(epochs: configuration.epochs))
+        configuration.evaluationInterval = training.evaluateEvery ?? max(1, configuration.epochs / 5)
+        try configuration.check(clipCount: clipCount)
+        return configuration
+    }
+}
+
+extension Recipe.Prompts {
+    /// Layers and depth of one recipe must say the same; layers need tokens.
+    package func checkLayers() throws {
+        // The template has a number of tokens of its own.
+        let textTokens = start == .template ? nil : textTokens
+        for (tower, layers, depth, tokens) in [
+            ("vision", visionLayers, visionDepth, visionTokens), ("text", textLayers, textDepth, textTokens),
+        ] {
+            guard let layers else { continue }
+            // Without tokens a depth says nothing, as in the reference.
+            if let depth, tokens != 0, layers.range != 0..<depth { throw SettingsError.layersAgainstDepth(tower: tower, layers: layers, depth: depth) }
+            if tokens == 0, !layers.range.isEmpty { throw SettingsError.layersWithoutTokens(tower: tower, layers: layers) }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Files
+import Foundation
+
+/// How a run ended.
+package struct RunResult: Codable, Equatable, Sendable {
+    package var steps: Int
+    package var epochs: Int
+    package var trainingLoss: Double
+    /// Of the epoch that was best on the test list; nil without one.
+    package var best: Scores?
+    /// Of the last epoch.
+    package var last: Scores?
+    /// Over all parts of the run.
+    package var seconds: Double
+    /// Most memory that the process has held; nil in runs of programs that did not write it down.
+    package var peakBytes: Int?
+
+    package init(
+        steps: Int, epochs: Int, trainingLoss: Double, best: Scores?, last: Scores?, seconds: Double, peakBytes: Int? = nil
+    ) {
+        self.steps = steps
+        self.epochs = epochs
+        self.trainingLoss = trainingLoss
+        self.best = best
+        self.last = last
+        self.seconds = seconds
+        self.peakBytes = peakBytes
+    }
+
+    /// - Returns: nil where the run is not finished.
+    package static func read(run: String) throws(FileError) -> RunResult? {
+        try readJSON(RunResult.self, run.appendingPath(RunDirectory.resultName))
+    }
+}
+
+/// The value in a file that `json` has made; nil where there is no file.
+package func readJSON<Value: Decodable>(_ type: Value.Type, _ path: String) throws(FileError) -> Value? {
+    guard fileExists(path) else { return nil }
+    let bytes = try InputFile.contents(of: path, limit: 64 << 20)
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    guard let value = try? decoder.decode(type, from: Data(bytes)) else {
+        throw FileError(
+            path: path, problem: .damaged(reason: "it is not what this program writes there. Put it back from a copy, or start a new run"))
+    }
+    return value
+}
+
+/// JSON with sorted keys, the same bytes for the same value. JSON has no infinite numbers and no NaN: these are the
+/// words "inf", "-inf" and "nan".
+package func json(_ value: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]
+}

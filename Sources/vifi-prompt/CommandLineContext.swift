@@ -1,0 +1,33 @@
+import Experiments
+import Files
+import Tensors
+import Training
+
+extension RunContext {
+    /// For what a command does: it tells the console, stops at signals, and shares its work with the ranks that were joined.
+    static var commandLine: RunContext {
+        RunContext(
+            observer: ConsoleObserver(), cancellation: .signals, group: Ranks.group,
+            places: (try? Ranks.places.get()) ?? RankPlaces([.here]), invocation: processArguments)
+    }
+}
+
+/// Tells the console what happens.
+struct ConsoleObserver: RunObserver {
+    func observe(_ event: RunEvent) {
+        switch event {
+        case .note(let text): Console.note(text)
+        case .warning(let text): Console.warning(text)
+        case .repeatedWarning(let text): Console.warnOnce(text)
+        case .result(let text): Console.result(text)
+        }
+    }
+
+    func progress(_ title: String, total: Int, unit: String, from first: Int) -> any ProgressDisplay {
+        ProgressReporter(title, total: total, unit: unit, from: first)
+    }
+
+    func takeUntoldWarnings() -> [String] { Console.takeKept() }
+}
+
+extension ProgressReporter: ProgressDisplay {}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Experiments
+
+extension BaseClasses: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+}
+
+/// Halves that were made before, and how they are made here.
+struct HalvesOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Folder that `data split --base-novel` wrote, with both halves and the draws.", valueName: "folder"))
+    var halves: String?
+
+    @Option(help: ArgumentHelp("A draw from the base classes. Repeated, one for each.", valueName: "list"))
+    var baseTrain: [String] = []
+
+    @Option(help: ArgumentHelp("Test videos of the base classes.", valueName: "list"))
+    var baseVal: String?
+
+    @Option(help: ArgumentHelp("Test videos of the novel classes.", valueName: "list"))
+    var novelVal: String?
+
+    @Option(help: ArgumentHelp("Names of the base classes, numbered from 0.", valueName: "csv"))
+    var baseLabels: String?
+
+    @Option(help: ArgumentHelp("Names of the novel classes, numbered from 0.", valueName: "csv"))
+    var novelLabels: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Which classes of --labels are base: frequent (the default), alphabet-first, alphabet-last, or a CSV that names them.",
+            valueName: "which"))
+    var baseClasses: BaseClasses?
+
+    /// Nothing names halves that are there.
+    var isEmpty: Bool {
+        halves == nil && baseTrain.isEmpty && [baseVal, novelVal, baseLabels, novelLabels].allSatisfy { $0 == nil }
+    }
+
+    func validate() throws {
+        guard isEmpty || baseClasses == nil else { throw ValidationError("--base-classes halves --labels; the halves named are halved already.") }
+        guard !isEmpty, halves == nil else { return }
+        let missing = [("--base-val", baseVal), ("--novel-val", novelVal), ("--base-labels", baseLabels), ("--novel-labels", novelLabels)]
+            .filter { $0.1 == nil }.map(\.0)
+        guard missing.isEmpty else {
+            throw ValidationError("BaseToNovelData need \(missing.joined(separator: ", ")) too, or --halves FOLDER for all of them.")
+        }
+    }
+
+    var inputs: HalvesInputs {
+        HalvesInputs(
+            halves: halves, baseTrain: baseTrain, baseVal: baseVal, novelVal: novelVal, baseLabels: baseLabels, novelLabels: novelLabels)
+    }
+}

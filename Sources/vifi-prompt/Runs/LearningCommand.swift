@@ -1,0 +1,45 @@
+import ArgumentParser
+import Experiments
+import Files
+import Recipes
+import Training
+
+/// A command that learns: its flags are a request.
+protocol LearningCommand: ParsableCommand {
+    var runOptions: RunOptions { get }
+    var training: TrainingOptions { get }
+    var model: ModelOptions { get }
+    static var kind: RunKind { get }
+    /// What the flags ask for.
+    func request() throws -> RunRequest
+}
+
+extension LearningCommand {
+    /// Starts or resumes what is asked for.
+    func launch() throws {
+        if runOptions.resume { try runOptions.refuseOthers(among: Array(processArguments.dropFirst(2))) }
+        if runOptions.seeds != nil, training.seed != nil { throw ValidationError("Pass --seed or --seeds, not both.") }
+        let group = try Ranks.join()
+        // Asks all ranks, so it must not wait until some of them need it.
+        _ = try Ranks.places.get()
+        let context = RunContext.commandLine
+        if runOptions.resume {
+            try resumeRun(runOptions.folder, kind: Self.kind, threads: model.threads, context: context)
+        } else if let seeds = runOptions.seeds {
+            // Rank 0 makes the folder and tells the others its name.
+            let seedGroup = try group.told(
+                value: SeedGroup.new(request(), seeds: seeds.seeds, output: training.output, context: context).located)
+            try seedGroup.group.run(threads: nil, context: context)
+        } else {
+            try request().run(output: training.output, context: context)
+        }
+    }
+
+    /// The flags and the recipe as one request.
+    func request(_ data: DataOptions, _ recipe: RecipeOptions, memory: MemoryOptions, flags: (inout Recipe) -> Void) throws -> RunRequest {
+        let source = try recipe.source(flags: flags)
+        return RunRequest(
+            Self.kind, recipe: try source.given(), asked: try source.asked(), videos: data.videos.inputs, model: model.inputs, memory: memory.bound,
+            saveInterval: runOptions.saveInterval)
+    }
+}
