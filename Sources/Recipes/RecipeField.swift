@@ -6,13 +6,15 @@ import Files
 /// The list of a section's fields is the only place that names them.
 package struct RecipeField<Section> {
     package let key: String
-    /// Of a section; empty for a value.
-    package var innerKeys: [String] = []
+    /// Dotted: its own, or those of a section.
+    package let keys: [String]
     package let read: (RecipeNode, inout Section, inout [RecipeError.Fault]) -> Void
     /// Takes over what the first section sets.
     package let overlay: (Section, inout Section) -> Void
     /// YAML after the key, or nil where nothing is set.
     package let printed: (Section, _ indentation: String) -> String?
+    /// What is set, by dotted key, as it is printed.
+    package let settings: (Section) -> [(key: String, value: String)]
 }
 
 /// A part of a recipe; all its values are optional.
@@ -55,6 +57,12 @@ extension RecipeSection {
             field.printed(self, indentation).map { "\(indentation)\(field.key):\($0)\n" }
         }.joined()
     }
+
+    /// The dotted keys of all settings.
+    package static var keys: [String] { fields.flatMap(\.keys) }
+
+    /// What is set, by dotted key, as it is printed.
+    package var settings: [(key: String, value: String)] { Self.fields.flatMap { $0.settings(self) } }
 }
 
 // MARK: Kinds of values
@@ -66,12 +74,13 @@ extension RecipeField {
         printed: @escaping (Value) -> String
     ) -> RecipeField {
         RecipeField(
-            key: key,
+            key: key, keys: [key],
             read: { node, section, faults in section[keyPath: path] = read(node, &faults) },
             overlay: { upper, result in
                 if let value = upper[keyPath: path] { result[keyPath: path] = value }
             },
-            printed: { section, _ in section[keyPath: path].map { " " + printed($0) } })
+            printed: { section, _ in section[keyPath: path].map { " " + printed($0) } },
+            settings: { section in section[keyPath: path].map { [(key, printed($0))] } ?? [] })
     }
 
     package static func text(_ key: String, _ path: WritableKeyPath<Section, String?>) -> RecipeField {
@@ -117,7 +126,7 @@ extension RecipeField {
 
     package static func section<Inner: RecipeSection>(_ key: String, _ path: WritableKeyPath<Section, Inner>) -> RecipeField {
         RecipeField(
-            key: key, innerKeys: Inner.fields.map(\.key),
+            key: key, keys: Inner.keys.map { "\(key).\($0)" },
             read: { node, section, faults in section[keyPath: path].read(node, &faults) },
             overlay: { upper, result in
                 result[keyPath: path] = upper[keyPath: path].overlaid(on: result[keyPath: path])
@@ -125,7 +134,8 @@ extension RecipeField {
             printed: { section, indentation in
                 let inner = section[keyPath: path].printed(indentation: indentation + "  ")
                 return inner.isEmpty ? nil : "\n" + String(inner.dropLast())
-            })
+            },
+            settings: { section in section[keyPath: path].settings.map { ("\(key).\($0.key)", $0.value) } })
     }
 }
 

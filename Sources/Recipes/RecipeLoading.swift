@@ -66,21 +66,36 @@ extension Recipe {
 
     /// Puts `folder` in place of the `./` that paths begin with.
     package mutating func startOwnPaths(from folder: String) {
-        func placed(_ path: String?) -> String? {
-            guard var rest = path?.utf8[...], rest.starts(with: "./".utf8) else { return path }
+        changePaths { path in
+            guard path.utf8.starts(with: "./".utf8) else { return path }
+            var rest = path.utf8[...]
             while rest.starts(with: "./".utf8) {
                 rest = rest.dropFirst(2).drop { $0 == UInt8(ascii: "/") }
             }
             let name = String(Substring(rest))
             return name.isEmpty ? folder : folder == "." ? name : folder.appendingPath(name)
         }
-        data.train = placed(data.train)
-        data.val = placed(data.val)
-        data.labels = placed(data.labels)
-        data.captions = placed(data.captions)
-        data.valCaptions = placed(data.valCaptions)
-        data.root = placed(data.root)
-        model.checkpoint = placed(model.checkpoint)
+    }
+
+    /// The same recipe for somebody who is not in the folder where its relative paths start.
+    package func placed(in folder: String) -> Recipe {
+        var recipe = self
+        recipe.changePaths { path in
+            // A name that comes with the program, such as the pocket world's captions, is no path.
+            path.hasPrefix("/") || !fileExists(folder.appendingPath(path)) ? path : folder.appendingPath(path)
+        }
+        return recipe
+    }
+
+    /// Every path that a recipe names goes through `change`.
+    private mutating func changePaths(_ change: (String) -> String) {
+        data.train = data.train.map(change)
+        data.val = data.val.map(change)
+        data.labels = data.labels.map(change)
+        data.captions = data.captions.map(change)
+        data.valCaptions = data.valCaptions.map(change)
+        data.root = data.root.map(change)
+        model.checkpoint = model.checkpoint.map(change)
     }
 
     // MARK: Bases

@@ -231,14 +231,10 @@ package struct ProfileReport: Encodable {
                 guard let tower else { return [String](repeating: "", count: 6) }
                 return [tower.view, tower.text, tower.texts].flatMap { [Self.decimal($0.gflops, 6), Self.decimal($0.gflopsPlain, 6)] }
             }
-            let fields = [row.id, row.method, row.setting, row.runsHere ? "true" : "false"].map(Self.quoted) + numbers
+            let fields = [row.id, row.method, row.setting, row.runsHere ? "true" : "false"].map(\.csvField) + numbers
             return fields + work(row.whole) + work(row.needed) + [row.viewsPerSecond.map { Self.decimal($0, 4) } ?? ""]
         }
         return ([titles] + lines).map { $0.joined(separator: ",") }.joined(separator: "\n")
-    }
-
-    package static func quoted(_ field: String) -> String {
-        field.contains { $0 == "," || $0 == "\"" || $0 == "\n" } ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
     }
 
     package static func decimal(_ value: Double, _ places: Int) -> String { NumberText.decimal(value, places: places) }

@@ -114,11 +114,6 @@ extension LearnerTask where Part == WeightPart<Fusion> {
             setting: setting)
     }
 
-    /// The tensors that a way of tuning trains.
-    package static func learning<Element>(_ parameters: BackboneParameters<Element>, _ tuning: Tuning) -> [Element] {
-        tuning.learned(parameters)
-    }
-
     /// The weights as they are now, apart from those that go on learning.
     package func backbone(named name: String, provenance: String) -> Backbone { part.backbone(named: name, provenance: provenance) }
 }

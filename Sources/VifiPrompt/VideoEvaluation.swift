@@ -42,8 +42,7 @@ public func evaluate(
     threadCount: Int? = nil, onProgress: @escaping @Sendable (TrainingProgress) -> Void = { _ in },
     isCancelled: @escaping @Sendable () -> Bool = { false }, onMessage: @escaping @Sendable (String) -> Void = { _ in }
 ) throws(VifiPromptError) -> EvaluationScores {
-    let context = RunContext(
-        observer: ClosureObserver(onMessage: onMessage, onProgress: onProgress), cancellation: Cancellation(isRequested: isCancelled))
+    let context = RunContext(onProgress: onProgress, isCancelled: isCancelled, onMessage: onMessage)
     return try reporting {
         try ClipFiles.with(clips) { files in
             var settings = Recipe()

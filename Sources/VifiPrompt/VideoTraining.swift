@@ -77,8 +77,7 @@ public struct VideoTraining: Sendable {
         onProgress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }, isCancelled: @escaping @Sendable () -> Bool = { false },
         onMessage: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(VifiPromptError) -> TrainedRun {
-        let context = RunContext(
-            observer: ClosureObserver(onMessage: onMessage, onProgress: onProgress), cancellation: Cancellation(isRequested: isCancelled))
+        let context = RunContext(onProgress: onProgress, isCancelled: isCancelled, onMessage: onMessage)
         return try reporting {
             try ClipFiles.with(clips) { files in
                 var flags = Recipe()
@@ -107,8 +106,7 @@ public struct VideoTraining: Sendable {
         _ folder: String, _ target: Target, onProgress: @escaping @Sendable (TrainingProgress) -> Void = { _ in },
         isCancelled: @escaping @Sendable () -> Bool = { false }, onMessage: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(VifiPromptError) -> TrainedRun {
-        let context = RunContext(
-            observer: ClosureObserver(onMessage: onMessage, onProgress: onProgress), cancellation: Cancellation(isRequested: isCancelled))
+        let context = RunContext(onProgress: onProgress, isCancelled: isCancelled, onMessage: onMessage)
         return try reporting {
             try resumeRun(folder, kind: target == .prompts ? .learn : .bridge, threads: nil, context: context)
             guard let result = try RunResult.read(run: folder) else { throw RunError.notARun(path: folder) }
@@ -141,8 +139,19 @@ public struct TrainedRun: Sendable {
     }
 }
 
+extension RunContext {
+    /// For a caller who is told by closures.
+    init(
+        onProgress: @escaping @Sendable (TrainingProgress) -> Void, isCancelled: @escaping @Sendable () -> Bool,
+        onMessage: @escaping @Sendable (String) -> Void
+    ) {
+        self.init(
+            observer: ClosureObserver(onMessage: onMessage, onProgress: onProgress), cancellation: Cancellation(isRequested: isCancelled))
+    }
+}
+
 /// Tells closures what happens.
-struct ClosureObserver: RunObserver {
+private struct ClosureObserver: RunObserver {
     let onMessage: @Sendable (String) -> Void
     let onProgress: @Sendable (TrainingProgress) -> Void
 

@@ -6,9 +6,12 @@ import Training
 extension RunContext {
     /// For what a command does: it tells the console, stops at signals, and shares its work with the ranks that were joined.
     static var commandLine: RunContext {
-        RunContext(
-            observer: ConsoleObserver(), cancellation: .signals, group: Ranks.group,
-            places: (try? Ranks.places.get()) ?? RankPlaces([.here]), invocation: processArguments)
+        let group = Ranks.group
+        // Before others are joined nobody is asked where they run.
+        let places = group.count > 1 ? try? Ranks.places.get() : nil
+        return RunContext(
+            observer: ConsoleObserver(), cancellation: .signals, group: group, places: places ?? RankPlaces([.here]),
+            invocation: processArguments)
     }
 }
 

@@ -88,6 +88,9 @@ struct CommandWords {
         word.hasPrefix("-") && word.dropFirst().first.map { $0.isASCII && ($0.isNumber || $0 == ".") } == true && Double(word) != nil
     }
 
+    /// The long flags of a command, without their dashes.
+    func flags(of command: String) -> [String] { root.subcommand(command)?.flags ?? [] }
+
     /// - Parameter words: after the program's name.
     /// - Throws: the first word that is neither command nor flag.
     func check(_ words: [String]) throws(Unknown) {

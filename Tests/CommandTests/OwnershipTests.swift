@@ -89,6 +89,23 @@ import Testing
         try refused(["learn", "--resume", "group"], leaves: "group", status: 78, naming: "training.shots (1 in it, not set in the group)")
     }
 
+    /// Paths start where the group was begun, wherever it is resumed: its runs end with the same bits.
+    @Test func groupsAreResumedFromElsewhere() throws {
+        #expect(try program.run(["learn"] + Self.common + ["--seeds", "1,2", "-o", "group"]).status == 0)
+        let file = path("group/seed2/prompts/last.safetensors")
+        let expected = try Data(contentsOf: URL(fileURLWithPath: file))
+        removeTree(path("group/seed2"))
+        try removeFile(path("group/summary.json"))
+        try createDirectory(path("deep/er"))
+        let outcome = try program.shell("cd deep/er && vifi-prompt learn --resume ../../group")
+        #expect(outcome.status == 0 && outcome.messages.contains("Paths are taken from "), "\(outcome.messages)")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == expected)
+        // And a single run, whose checkpoint is all that is left of it.
+        try removeFile(path("group/seed1/finished.json"))
+        let single = try program.shell("cd deep/er && vifi-prompt learn --resume ../../group/seed1")
+        #expect(single.status == 0 && single.messages.contains("Paths are taken from "), "\(single.messages)")
+    }
+
     @Test func resumingPassesOverWhatIsRunningOrNeverBegan() throws {
         #expect(try program.run(["learn"] + Self.common + ["--seeds", "1,2", "-o", "runs/group"]).status == 0)
         removeTree(path("runs/group/seed2"))

@@ -162,5 +162,10 @@ struct RankCommandTests {
         #expect(summary.status == 0 && summary.output.hasPrefix(folder) && summary.output.contains("mean ± deviation, n = 2"), "\(summary.output)")
         #expect(try program("summarize", ".").status == 0)
         #expect(try program("plan", "learn", "--vary", "shots=1").status == 64)
+        // No flag of `learn` that is a setting: the array's runs would end with an error, or be planned as one that they are not.
+        for vary in ["flip=0,1", "training.epochs=1,2", "memory=1G,2G", "shot=1,2"] {
+            let refused = try program("plan", "--emit", "slurm-array", "learn", "--vary", vary, "--no-timing")
+            #expect(refused.status == 64 && refused.messages.contains("--vary \(vary.prefix { $0 != "=" })"), "\(refused.messages)")
+        }
     }
 }

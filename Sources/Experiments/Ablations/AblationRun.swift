@@ -1,7 +1,7 @@
-import Recipes
 import Evaluation
 import Files
 import Foundation
+import Recipes
 import Training
 
 /// A grid on its way: a folder with one group of seeds a cell.
@@ -138,7 +138,7 @@ package struct AblationRun {
         let name = path.appendingPath(Self.recordName)
         if let found = try readJSON([Job].self, name) {
             func isSame(_ one: Job, _ other: Job) -> Bool {
-                one.cell == other.cell && one.request.firstDifference(from: other.request) == nil && one.request.kind == other.request.kind
+                one.cell == other.cell && one.request.firstDifference(from: other.request) == nil
             }
             let other = jobs.first { job in !found.contains { isSame($0, job) } }
                 ?? found.first { job in !jobs.contains { isSame($0, job) } }

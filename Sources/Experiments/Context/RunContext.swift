@@ -43,7 +43,6 @@ package struct RunContext: Sendable {
     package func warning(_ text: String) { observer.observe(.warning(text)) }
     package func result(_ text: String) { observer.observe(isPart ? .note(text) : .result(text)) }
 
-
     /// - Parameters:
     ///   - total: of `unit`s.
     ///   - first: what was done before.

@@ -1,8 +1,8 @@
-import Tensors
 import CLIPModel
 import Files
 import Foundation
 import Recipes
+import Tensors
 import VideoData
 
 extension Activation: Codable {}
@@ -66,23 +66,21 @@ package struct RunRequest: Codable, Equatable, Sendable {
         return request
     }
 
-    /// The same request for a process in another folder.
-    package func placed() -> RunRequest {
-        guard directory != currentDirectory, isDirectory(directory) else { return self }
-        var request = self
-        request.recipe = recipe.placed(in: directory)
-        request.asked = asked.placed(in: directory)
-        request.videos.root = videos.root.map(placed)
-        request.model.backbone = model.backbone.map(placed)
-        request.model.vocabulary = model.vocabulary.map(placed)
-        request.initial?.path = placed(initial?.path ?? "")
-        request.directory = currentDirectory
-        return request
-    }
+    // MARK: Paths
+
+    /// Whether relative paths do not start here.
+    package var isElsewhere: Bool { directory != currentDirectory && isDirectory(directory) }
 
     /// A path of the request as it is written from here.
     package func placed(_ path: String) -> String {
-        path.isEmpty || path.hasPrefix("/") || directory == currentDirectory ? path : directory.appendingPath(path)
+        path.isEmpty || path.hasPrefix("/") || !isElsewhere ? path : directory.appendingPath(path)
+    }
+
+    /// The vocabulary as it is written from here.
+    package var vocabulary: String? { model.vocabulary.map(placed) }
+
+    package func tellPlace(_ context: RunContext) {
+        if isElsewhere { context.note("Paths are taken from \(directory.escapedForDisplay), where the run was started.") }
     }
 
     // MARK: Comparing
@@ -90,8 +88,9 @@ package struct RunRequest: Codable, Equatable, Sendable {
     /// What decides the result, by name. What is left out changes no bit of it: seeds are told apart elsewhere; threads,
     /// memory and the time between checkpoints only change how it is computed.
     private var decisions: [String: String] {
-        var result = recipe.settings
+        var result = Dictionary(uniqueKeysWithValues: recipe.settings.map { ($0.key, $0.value) })
         result["training.seed"] = nil
+        result["command"] = kind.rawValue
         result["init"] = initial?.path
         result["quick"] = isQuick ? "asked for" : nil
         result["name"] = backboneName

@@ -1,7 +1,7 @@
-import Recipes
 import CLIPModel
 import Files
 import Foundation
+import Recipes
 import Tensors
 import WeightFiles
 

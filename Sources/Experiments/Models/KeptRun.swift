@@ -1,8 +1,8 @@
-import Recipes
 import CLIPModel
 import Evaluation
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -65,10 +65,7 @@ package struct KeptRun {
     package var recordedBackbone: String? { record.map { placed($0.backbone) }.flatMap { fileExists($0) ? $0 : nil } }
 
     /// A path of the run's record, as it is written from here.
-    private func placed(_ path: String) -> String {
-        guard let folder = record?.request.directory, !path.hasPrefix("/"), folder != FileManager.default.currentDirectoryPath else { return path }
-        return folder.appendingPath(path)
-    }
+    private func placed(_ path: String) -> String { record?.request.placed(path) ?? path }
 
     /// How the run looked at videos, for a backbone, which does not say it itself.
     package func settings() throws(RecipeError) -> Recipe {

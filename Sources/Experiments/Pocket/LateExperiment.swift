@@ -1,8 +1,8 @@
 import CLIPModel
 import Evaluation
-import Recipes
 import Files
 import Foundation
+import Recipes
 import Training
 import VideoData
 
@@ -100,15 +100,13 @@ package struct LateExperiment {
     package mutating func measure(_ key: Key) throws -> Measure {
         if let measure = measures[key] { return measure }
         let output = try RunDirectory.next(in: folder, name: "\(key.variant.rawValue)-\(key.shots)shots-seed\(key.seed)")
-        let files = set.files(of: nil)
         var recipe = Recipe()
-        (recipe.data.train, recipe.data.val, recipe.data.labels) = (files.trainList, files.testList, files.labels)
+        set.apply(to: &recipe)
         recipe.model.checkpoint = bridged
         recipe.training.shots = key.shots
         recipe.training.seed = key.seed
         recipe.training.evaluateEvery = 100_000
-        var request = RunRequest(.learn, recipe: Recipe())
-        request.recipe = recipe
+        var request = RunRequest(.learn, recipe: recipe)
         key.variant.apply(to: &request)
         request.recipe = try RecipeSource(file: "pocket/learn", flags: request.recipe).given()
         let start = ContinuousClock.now

@@ -1,5 +1,5 @@
-import Files
 import Evaluation
+import Files
 import Recipes
 import Tensors
 import Training
@@ -65,9 +65,8 @@ package struct PocketExperiment {
 
     /// What a user would ask for, with the small set's lists.
     private func recipe(_ name: String, shots: Int, seed: Int, bridged: String, part: PocketDataSet.Part?) throws -> Recipe {
-        let files = set.files(of: part)
         var flags = Recipe()
-        (flags.data.train, flags.data.val, flags.data.labels) = (files.trainList, files.testList, files.labels)
+        set.apply(to: &flags, part: part)
         flags.model.checkpoint = bridged
         flags.training.shots = shots
         flags.training.seed = seed

@@ -1,7 +1,7 @@
-import Recipes
 import CLIPModel
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -75,5 +75,13 @@ extension RunContext {
             guard group.rank == 0, settings.isPocket else { return }
             _ = try PocketHome.dataSet(kind == .bridge ? .large() : .small(), pool: settings.pool, context: self)
         }
+    }
+}
+
+extension PocketDataSet {
+    /// Names the lists of all classes, or of one part of them.
+    package func apply(to recipe: inout Recipe, part: Part? = nil) {
+        let files = files(of: part)
+        (recipe.data.train, recipe.data.val, recipe.data.labels) = (files.trainList, files.testList, files.labels)
     }
 }

@@ -1,7 +1,7 @@
-import Recipes
 import CLIPModel
 import Evaluation
 import Files
+import Recipes
 import Tensors
 import Training
 import VideoData

@@ -1,8 +1,8 @@
-import Recipes
 import CLIPModel
 import Evaluation
 import Files
 import Foundation
+import Recipes
 import Training
 import VideoData
 

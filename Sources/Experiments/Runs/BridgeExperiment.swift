@@ -8,25 +8,20 @@ import VideoData
 
 /// Stage one: fine-tunes CLIP on videos.
 package struct BridgeExperiment: LearningExperiment {
-    private let request: RunRequest
-    private let context: RunContext
+    package let request: RunRequest
+    package let context: RunContext
 
     package init(_ request: RunRequest, context: RunContext) {
         self.request = request
         self.context = context
     }
 
-    private func runSettings(_ resumed: ResumedRun?) throws -> Settings {
-        let pool = request.model.pool(context)
-        return try resumed?.settings(pool: pool, context: context) ?? Settings(request, pool: pool, context: context)
-    }
-
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, texts: RunTexts, makeTask: () -> BridgeTask) {
-        var settings = try runSettings(resumed)
+        var settings = try self.settings(resumed)
         let backbone = try settings.backbone(kind: .bridge, activation: request.model.activation)
         try resumed?.check(backbone)
-        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.model.vocabulary)
+        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
         let runData = try RunData(settings: settings, kind: .bridge, options: request.videos, resumed: resumed, context: context)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
@@ -51,12 +46,6 @@ package struct BridgeExperiment: LearningExperiment {
         return (learning, texts, makeTask)
     }
 
-    /// - Throws: `TrainingError` where `--memory` is too little for the task.
-    private func checked<Task: LearningTask>(_ task: Task) throws -> Task {
-        try request.memory.check(shortfall: task.memoryShortfall)
-        return task
-    }
-
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
         let (run, texts, makeTask) = try prepared(nil)
         try run.refuseCaptions()
@@ -66,7 +55,7 @@ package struct BridgeExperiment: LearningExperiment {
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
-        try context.drawPocketVideos(for: .bridge) { try runSettings(start.resumed) }
+        try context.drawPocketVideos(for: .bridge) { try self.settings(start.resumed) }
         var (learning, texts, task) = try context.group.agreed { () throws -> (LearningRun, RunTexts, BridgeTask) in
             let (learning, texts, makeTask) = try prepared(start.resumed)
             let task = try checked(makeTask())

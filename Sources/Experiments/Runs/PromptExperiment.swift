@@ -8,8 +8,8 @@ import VideoData
 
 /// Stage two: learns prompts on a backbone that stays as it is.
 package struct PromptExperiment: LearningExperiment {
-    private let request: RunRequest
-    private let context: RunContext
+    package let request: RunRequest
+    package let context: RunContext
 
     package init(_ request: RunRequest, context: RunContext) {
         self.request = request
@@ -25,24 +25,19 @@ package struct PromptExperiment: LearningExperiment {
         let freezing: (PromptTask) -> Freezing?
     }
 
-    private func runSettings(_ resumed: ResumedRun?) throws -> Settings {
-        let pool = request.model.pool(context)
-        return try resumed?.settings(pool: pool, context: context) ?? Settings(request, pool: pool, context: context)
-    }
-
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
-        var settings = try runSettings(resumed)
+        var settings = try self.settings(resumed)
         let backbone = try settings.backbone(kind: .learn, activation: request.model.activation)
         try resumed?.check(backbone)
-        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.model.vocabulary)
+        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
         if request.isQuick, settings.hasCaptions {
             throw SettingsError.notWithCaptions(what: "--quick", reason: "captions are learned from whole clips. Leave one of them out.")
         }
         if settings.hasFixedFrames, !request.asked.augmentation.changes.isEmpty {
             throw SettingsError.fixedFramesChange(keys: request.asked.augmentation.changes)
         }
-        let given = try request.initial?.prompts(
+        let given = try request.initial.map { InitialPrompts(path: request.placed($0.path), anyBackbone: $0.anyBackbone) }?.prompts(
             for: backbone, asked: request.asked.prompts, normalization: settings.normalization(for: backbone), context: context)
         try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
@@ -80,12 +75,6 @@ package struct PromptExperiment: LearningExperiment {
             run: learning, texts: texts, configuration: configuration, makeTask: makeTask, freezing: freezing)
     }
 
-    /// - Throws: `TrainingError` where `--memory` is too little for the task.
-    private func checked<Task: LearningTask>(_ task: Task) throws -> Task {
-        try request.memory.check(shortfall: task.memoryShortfall)
-        return task
-    }
-
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
         let prepared = try prepared(nil)
         try prepared.run.refuseCaptions()
@@ -95,7 +84,7 @@ package struct PromptExperiment: LearningExperiment {
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
-        try context.drawPocketVideos(for: .learn) { try runSettings(start.resumed) }
+        try context.drawPocketVideos(for: .learn) { try self.settings(start.resumed) }
         let (prepared, task) = try context.group.agreed { () throws -> (Prepared, PromptTask) in
             let prepared = try self.prepared(start.resumed)
             let task = try checked(prepared.makeTask())

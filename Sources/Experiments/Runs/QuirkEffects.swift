@@ -1,6 +1,6 @@
-import Recipes
 import CLIPModel
 import Evaluation
+import Recipes
 import Training
 import VideoData
 

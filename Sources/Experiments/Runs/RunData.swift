@@ -1,6 +1,6 @@
-import Recipes
 import Files
 import Foundation
+import Recipes
 import Training
 import VideoData
 
@@ -49,13 +49,11 @@ package struct RunData {
     }
 
     private init(newOf settings: Settings, kind: RunKind, options: VideoInputs, context: RunContext) throws {
-        var recipe = settings.recipe
+        var recipe = settings.placedRecipe
         if settings.isPocket {
             let catalog: PocketCatalog = kind == .bridge ? .large() : .small()
             let set = try PocketHome.dataSet(catalog, pool: settings.pool, context: context)
-            recipe.data.train = set.trainList
-            recipe.data.val = set.testList
-            recipe.data.labels = set.labels
+            set.apply(to: &recipe)
             context.note(
                 """
                 This is the pocket world: drawn videos in \(set.root). For your own, pass --train LIST --val LIST \
@@ -109,7 +107,7 @@ package struct RunData {
     private init(
         captionsOf settings: Settings, kind: RunKind, options: VideoInputs, resumed: ResumedRun?, context: RunContext
     ) throws {
-        var paths = (train: settings.recipe.data.captions, val: settings.recipe.data.valCaptions)
+        var paths = (train: settings.placedRecipe.data.captions, val: settings.placedRecipe.data.valCaptions)
         if settings.isPocket {
             let set = try PocketHome.captionedSet(kind == .bridge ? .large() : .small(), pool: settings.pool, context: context)
             paths = (set.trainCaptions, paths.val ?? set.testCaptions)
@@ -126,7 +124,7 @@ package struct RunData {
                 return list
             }
             guard let given else { return nil }
-            let list = try CaptionList.read(given, root: settings.recipe.data.root)
+            let list = try CaptionList.read(given, root: settings.placedRecipe.data.root)
             for warning in list.warnings { context.warning(warning.description) }
             try list.videoList.checkFiles(followsLinks: options.followLinks)
             return list

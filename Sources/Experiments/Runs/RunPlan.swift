@@ -148,7 +148,7 @@ package struct RunPlan: Encodable {
         switch learned {
         case .prompts(let prompts): prompts.parameterCount(for: architecture)
         case .backbone(let tuning):
-            BridgeTask.learning(BackboneParameters<TensorSpecification>(of: architecture), tuning).reduce(0) { $0 + $1.count }
+            tuning.learned(BackboneParameters<TensorSpecification>(of: architecture)).reduce(0) { $0 + $1.count }
         }
     }
 

@@ -21,6 +21,8 @@ package enum RunStart {
 /// One kind of learning, from a request to a finished run: `PromptExperiment` and `BridgeExperiment`.
 package protocol LearningExperiment {
     init(_ request: RunRequest, context: RunContext)
+    var request: RunRequest { get }
+    var context: RunContext { get }
     /// One run from its start to its end.
     @discardableResult
     func run(_ start: RunStart) throws -> LearningRun.Outcome
@@ -30,6 +32,19 @@ package protocol LearningExperiment {
     ///   - timing: also takes a few clips through a step to measure it.
     ///   - seedCount: runs that differ only in their seed.
     func plan(timing: Bool, seedCount: Int) throws -> RunPlan
+}
+
+extension LearningExperiment {
+    func settings(_ resumed: ResumedRun?) throws -> Settings {
+        let pool = request.model.pool(context)
+        return try resumed?.settings(pool: pool, context: context) ?? Settings(request, pool: pool, context: context)
+    }
+
+    /// - Throws: `TrainingError` where the memory bound is too little for the task.
+    func checked<Task: LearningTask>(_ task: Task) throws -> Task {
+        try request.memory.check(shortfall: task.memoryShortfall)
+        return task
+    }
 }
 
 extension RunRequest {
@@ -99,6 +114,7 @@ package func resumeRun(_ path: String?, kind: RunKind, threads: Int?, context: R
     if !isNamed { context.note("Resuming \(path.escapedForDisplay)") }
     let found = try context.group.told(value: Found(path, kind: kind))
     if let seeds = found.seeds {
+        seeds.group.request.tellPlace(context)
         try seeds.group.run(threads: threads, context: context)
     } else if let result = found.result {
         context.note("\(path.escapedForDisplay) is finished after \(result.steps) steps: there is nothing left to do.")
@@ -135,9 +151,7 @@ package struct ResumedRun {
         self.record = record
         recipe = try Recipe(path: configuration)
         self.path = path
-        if record.request.directory != currentDirectory, isDirectory(record.request.directory) {
-            context.note("Paths are taken from \(record.request.directory.escapedForDisplay), where the run was started.")
-        }
+        record.request.tellPlace(context)
         if record.version != vifiPromptVersion {
             context.warning("the run began with vifi-prompt \(record.version), this is \(vifiPromptVersion): results may differ by rounding.")
         }
@@ -150,7 +164,7 @@ package struct ResumedRun {
 
     /// Goes on to its end.
     package func run(threads: Int?, context: RunContext) throws {
-        try record.request.placed().withThreads(threads).experiment(context).run(.resumed(self))
+        try record.request.withThreads(threads).experiment(context).run(.resumed(self))
     }
 
     /// The settings of the run; only the threads are new.

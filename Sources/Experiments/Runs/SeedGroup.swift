@@ -1,7 +1,7 @@
-import Recipes
 import Evaluation
 import Files
 import Foundation
+import Recipes
 import Training
 
 /// Takes back what a command wrote down in a folder of runs before the first of them could begin.
@@ -165,7 +165,7 @@ package struct SeedGroup: Codable {
 
     private func one(seed: Int, folder: String, threads: Int?, context: RunContext) throws {
         let first = context.group.rank == 0 ? try seeds.first.flatMap { try RunRecord.read(run: self.folder(seed: $0)) } : nil
-        try request.placed().withSeed(seed).complete(folder, threads: threads, like: first, context: context)
+        try request.withSeed(seed).complete(folder, threads: threads, like: first, context: context)
     }
 }
 

@@ -1,8 +1,8 @@
-import Recipes
 import CLIPModel
 import Evaluation
 import Files
 import Foundation
+import Recipes
 import Tensors
 import Training
 import VideoData
@@ -75,6 +75,8 @@ package struct Settings {
     package let isPocket: Bool
     package let pool: WorkerPool
     private let context: RunContext
+    /// Where relative paths of the recipe start, if not here.
+    private let directory: String?
     /// Of the model's large products.
     package let precision: Precision
     /// The backbone of a run that goes on.
@@ -85,6 +87,7 @@ package struct Settings {
     package init(_ request: RunRequest, pool: WorkerPool, context: RunContext) throws {
         let (kind, given) = (request.kind, request.recipe)
         self.context = context
+        directory = request.isElsewhere ? request.directory : nil
         let hasCaptions = given.data.captions != nil
         isPocket = hasCaptions
             ? given.data.captions == PocketHome.captionsName
@@ -107,6 +110,9 @@ package struct Settings {
             if !missing.isEmpty { throw SettingsError.incompleteData(missing: missing) }
         }
     }
+
+    /// The recipe with its paths as they are written from here.
+    package var placedRecipe: Recipe { directory.map(recipe.placed) ?? recipe }
 
     /// Whether captions are learned from and not classes.
     package var hasCaptions: Bool { recipe.data.captions != nil }
@@ -135,6 +141,7 @@ package struct Settings {
     /// The settings of a run that goes on, with nothing left to decide.
     package init(resuming run: ResumedRun, pool: WorkerPool, context: RunContext) throws {
         self.context = context
+        directory = nil
         recipe = run.recipe
         precision = try run.recipe.model.precision?.resolved(note: context.note) ?? .float32
         isPocket = run.record.isPocket
@@ -147,7 +154,7 @@ package struct Settings {
 
     /// The file of the backbone that the recipe names; on the pocket world of the one that suits `kind`.
     package func backbonePath(kind: RunKind) throws -> String {
-        try resumedBackbone ?? recipe.model.checkpoint
+        try resumedBackbone ?? placedRecipe.model.checkpoint
             ?? (kind == .bridge
                 ? BackboneFinder.imageBackbone()
                 : hasCaptions ? BackboneFinder.newestCaptionBackbone() ?? BackboneFinder.bridgedBackbone() : BackboneFinder.bridgedBackbone())

@@ -1,4 +1,3 @@
-import Tensors
 import Files
 import Foundation
 

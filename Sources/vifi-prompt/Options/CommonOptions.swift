@@ -46,7 +46,7 @@ extension Recipe {
     }
 
     /// `--learning-rate` for `training.learning_rate`.
-    private static func flag(ofKey key: String) -> String {
+    static func flag(ofKey key: String) -> String {
         switch key {
         case "training.evaluate_every": "--eval-every"
         case "model.checkpoint": "--backbone"

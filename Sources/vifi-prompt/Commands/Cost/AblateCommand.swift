@@ -90,8 +90,7 @@ struct AblateCommand: ParsableCommand {
     private func request(of cell: AblationGrid.Cell, in grid: AblationGrid) throws -> RunRequest {
         var flags = Recipe()
         if cell.needsSmallSet, isPocket {
-            let set = try PocketHome.dataSet(.small(), pool: model.pool, context: .commandLine)
-            (flags.data.train, flags.data.val, flags.data.labels) = (set.trainList, set.testList, set.labels)
+            try PocketHome.dataSet(.small(), pool: model.pool, context: .commandLine).apply(to: &flags)
         }
         data.apply(to: &flags)
         flags.model.checkpoint = try backbone(of: cell)

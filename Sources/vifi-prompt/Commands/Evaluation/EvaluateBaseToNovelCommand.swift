@@ -158,8 +158,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         data.apply(to: &recipe)
         test.apply(to: &recipe)
         learning.apply(to: &recipe)
-        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
-        recipe.model.precision = model.precision ?? recipe.model.precision
+        model.inputs.apply(to: &recipe)
     }
 
     /// How models that are there are scored: as their prompt files say.

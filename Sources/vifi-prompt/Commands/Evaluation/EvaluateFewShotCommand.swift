@@ -117,8 +117,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
         data.apply(to: &recipe)
         test.apply(to: &recipe)
         learning.apply(to: &recipe)
-        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
-        recipe.model.precision = model.precision ?? recipe.model.precision
+        model.inputs.apply(to: &recipe)
     }
 
     /// A row a method, a column a number of shots.

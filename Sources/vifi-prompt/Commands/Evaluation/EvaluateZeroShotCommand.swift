@@ -54,9 +54,8 @@ struct EvaluateZeroShotCommand: ParsableCommand {
 
     func run() throws {
         var scoring = try ListScoring(
-            name: "zero-shot", lists: lists.inputs, videos: videos.inputs, model: model.inputs, prompts: prompts.prompts,
-            anyBackbone: prompts.anyBackbone, source: recipe.source(flags: flags), words: test.words, defaultFrames: 32,
-            context: .commandLine)
+            name: "zero-shot", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
+            defaultFrames: 32)
         var drawing = draws.flatMap { draws in classesPerDraw.map { (draws: draws, classes: $0) } }
         if scoring.isPocket {
             try scoring.takePocket(.small())
@@ -83,13 +82,6 @@ struct EvaluateZeroShotCommand: ParsableCommand {
         } else {
             try output.show(scoring.run(output: output.output))
         }
-    }
-
-    private func flags(_ recipe: inout Recipe) {
-        videos.apply(to: &recipe)
-        test.apply(to: &recipe)
-        model.inputs.apply(to: &recipe)
-        recipe.training.seed = seed ?? recipe.training.seed
     }
 
     /// The classes to draw from, by number.
@@ -135,18 +127,27 @@ struct EvaluateSupervisedCommand: ParsableCommand {
 
     func run() throws {
         var scoring = try ListScoring(
-            name: "supervised", lists: lists.inputs, videos: videos.inputs, model: model.inputs, prompts: prompts.prompts,
-            anyBackbone: prompts.anyBackbone, source: recipe.source(flags: flags), words: test.words, defaultFrames: 16,
-            context: .commandLine)
+            name: "supervised", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
+            defaultFrames: 16)
         scoring.defaultViews("4x3")
         if scoring.isPocket { try scoring.takePocket(.large()) }
         try output.show(scoring.run(output: output.output))
     }
+}
 
-    private func flags(_ recipe: inout Recipe) {
-        videos.apply(to: &recipe)
-        test.apply(to: &recipe)
-        model.inputs.apply(to: &recipe)
-        recipe.training.seed = seed ?? recipe.training.seed
+extension ListScoring {
+    fileprivate init(
+        name: String, lists: TestListOptions, videos: VideoOptions, model: ModelOptions, prompts: PromptOptions, recipe: RecipeOptions,
+        test: TestOptions, seed: Int?, defaultFrames: Int
+    ) throws {
+        let source = try recipe.source { recipe in
+            videos.apply(to: &recipe)
+            test.apply(to: &recipe)
+            model.inputs.apply(to: &recipe)
+            recipe.training.seed = seed ?? recipe.training.seed
+        }
+        try self.init(
+            name: name, lists: lists.inputs, videos: videos.inputs, model: model.inputs, prompts: prompts.prompts,
+            anyBackbone: prompts.anyBackbone, source: source, words: test.words, defaultFrames: defaultFrames, context: .commandLine)
     }
 }

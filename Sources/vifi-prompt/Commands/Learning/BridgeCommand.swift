@@ -77,9 +77,7 @@ struct BridgeCommand: LearningCommand {
         else {
             throw ValidationError("--import only makes a backbone file: leave out --train, --val, --labels, --captions, --backbone and --recipe.")
         }
-        guard name?.utf8.contains(UInt8(ascii: "/")) != true, name != "" else {
-            throw ValidationError("--name is a name, not a path. Use --output FILE.")
-        }
+        try BridgeImport.check(name: name)
     }
 
     func run() throws {
@@ -104,8 +102,7 @@ struct BridgeCommand: LearningCommand {
         data.apply(to: &recipe)
         captions.apply(to: &recipe)
         training.apply(to: &recipe)
-        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
-        recipe.model.precision = model.precision ?? recipe.model.precision
+        model.inputs.apply(to: &recipe)
         recipe.tuning = tuning ?? recipe.tuning
         recipe.fusion = fusion ?? recipe.fusion
     }

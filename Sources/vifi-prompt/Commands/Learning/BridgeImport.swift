@@ -19,8 +19,15 @@ extension HeadCounts: ExpressibleByArgument {
     }
 }
 
-/// `bridge --import`: makes a backbone file of somebody's CLIP.
+/// `import` and `bridge --import`: makes a backbone file of somebody's CLIP.
 struct BridgeImport {
+    /// - Throws: `ValidationError` for a path.
+    static func check(name: String?) throws {
+        guard name?.utf8.contains(UInt8(ascii: "/")) != true, name != "" else {
+            throw ValidationError("--name is a name, not a path. Use --output FILE.")
+        }
+    }
+
     let source: String
     /// The CLIP that supplies what ViFi-CLIP's checkpoints lack.
     let clip: String?

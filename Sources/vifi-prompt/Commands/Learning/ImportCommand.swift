@@ -55,9 +55,7 @@ struct ImportCommand: ParsableCommand {
     var force = false
 
     func validate() throws {
-        guard name?.utf8.contains(UInt8(ascii: "/")) != true, name != "" else {
-            throw ValidationError("--name is a name, not a path. Use --output FILE.")
-        }
+        try BridgeImport.check(name: name)
     }
 
     func run() throws {

@@ -103,8 +103,7 @@ struct LearnCommand: LearningCommand {
         data.apply(to: &recipe)
         captions.apply(to: &recipe)
         training.apply(to: &recipe)
-        recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
-        recipe.model.precision = model.precision ?? recipe.model.precision
+        model.inputs.apply(to: &recipe)
         recipe.prompts.visionTokens = visionTokens ?? recipe.prompts.visionTokens
         recipe.prompts.textTokens = textTokens ?? recipe.prompts.textTokens
         recipe.prompts.visionDepth = visionDepth ?? recipe.prompts.visionDepth

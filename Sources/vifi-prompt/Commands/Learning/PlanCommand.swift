@@ -111,29 +111,17 @@ extension RunRequest {
     /// Sets what a flag of `--vary` stands for: `shots`, `learning-rate` and other settings of a recipe, or `recipe` itself.
     mutating func set(flag: String, to value: String) throws {
         if flag == "recipe" {
-            recipe = asked.merged(over: try Recipe(path: RecipeCatalog.path(of: value)))
+            recipe = try RecipeSource(file: value, flags: asked).given()
             return
         }
-        guard let key = Recipe.key(ofFlag: flag) else {
+        // What is a setting but no flag would end the array's runs with an error.
+        guard CommandWords()?.flags(of: kind.rawValue).contains(flag) == true, let key = Recipe.keys.first(where: { Recipe.flag(ofKey: $0) == "--" + flag })
+        else {
             throw ValidationError(
-                "--vary \(flag): only settings of a recipe can be varied. Write a flag such as shots, learning-rate or vision-tokens, "
-                    + "a recipe's key such as training.epochs, or recipe=a.yaml,b.yaml.")
+                "--vary \(flag): only flags that are settings of a recipe can be varied. Write one such as shots, learning-rate or "
+                    + "vision-tokens, or recipe=a.yaml,b.yaml.")
         }
         try recipe.set("\(key)=\(value)", source: "--vary")
         try asked.set("\(key)=\(value)", source: "--vary")
-    }
-}
-
-extension Recipe {
-    /// `training.learning_rate` for `learning-rate`; nil where no setting has such a name.
-    static func key(ofFlag flag: String) -> String? {
-        if flag.contains(".") { return flag }
-        switch flag {
-        case "eval-every": return "training.evaluate_every"
-        case "backbone": return "model.checkpoint"
-        default: break
-        }
-        let name = flag.replacing("-", with: "_")
-        return keys.first { $0 == name || $0.hasSuffix("." + name) }
     }
 }
