@@ -11,9 +11,12 @@ PROMPTS := runs/demo-prompts.safetensors
 # The first video of the small data set's test list; `make demo CLIP=my.mp4` takes another.
 CLIP = $(VIDEOS)/$$(head -n 1 $(VIDEOS)/test.txt | sed 's/ [0-9]*$$//')
 
+# Where `make install` puts the program and what belongs to it.
+PREFIX ?= /usr/local
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help packages build demo test fuzz vocabulary pocket clean
+.PHONY: help packages build install demo test fuzz vocabulary pocket clean
 
 help: ## This list.
 	@echo "make TARGET, where TARGET is one of"
@@ -24,6 +27,9 @@ packages:
 
 build: packages ## The program, optimized: .build/release/vifi-prompt.
 	swift build -c release --product vifi-prompt
+
+install: packages ## The program with recipes, manual pages and completions; runs without Swift. Under PREFIX, /usr/local by default.
+	@.ci/install "$(PREFIX)"
 
 demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 clips a class, evaluate, predict.
 	$(VIFI) bridge
@@ -49,7 +55,7 @@ pocket: build ## Trains what Checkpoints holds anew and measures the results tab
 	$(VIFI) demo pretrain --output Checkpoints/pocket-clip.safetensors
 	rm -rf runs/pocket
 	$(VIFI) bridge --half --name pocket-bridged --output runs/pocket/bridge
-	cp runs/pocket/bridge/last.safetensors Checkpoints/pocket-bridged.safetensors
+	cp runs/pocket/bridge/backbone.safetensors Checkpoints/pocket-bridged.safetensors
 	$(VIFI) demo table --runs runs/pocket/table --output Checkpoints/pocket-results.csv
 
 clean: ## Removes what was built. Runs, checkpoints and videos stay.
