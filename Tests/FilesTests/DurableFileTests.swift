@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Writing: the old file or the new one, never half of either, and nothing left lying about.
-@Suite(.timeLimit(.minutes(2))) struct DurableFileTests {
+@Suite(.timeLimit(.minutes(15))) struct DurableFileTests {
     private func text(of path: String) throws -> String {
         String(decoding: try InputFile.contents(of: path, limit: 1 << 20), as: UTF8.self)
     }

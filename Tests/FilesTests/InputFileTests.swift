@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Reading: only regular files, exactly the bytes that are there.
-@Suite(.timeLimit(.minutes(1))) struct InputFileTests {
+@Suite(.timeLimit(.minutes(15))) struct InputFileTests {
     /// What opening `path` throws, or nil where it opens.
     private func problemOpening(_ path: String) -> FileError.Problem? {
         do {

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct LogAndLockTests {
+@Suite(.timeLimit(.minutes(15))) struct LogAndLockTests {
     private func text(of path: String) throws -> String {
         String(decoding: try InputFile.contents(of: path, limit: 1 << 20), as: UTF8.self)
     }

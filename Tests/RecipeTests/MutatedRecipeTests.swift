@@ -27,7 +27,7 @@ import Recipes
             N_CTX_VISION: 10
         """
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func recipes() throws {
         var mutator = Mutator(seeds: Self.seeds.map { Array($0.utf8) }, state: 1)
         for _ in 0..<5000 {
@@ -39,7 +39,7 @@ import Recipes
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func configurationsOfTheReference() throws {
         let directory = try TemporaryDirectory()
         var mutator = Mutator(seeds: [Array(Self.reference.utf8)], state: 2)

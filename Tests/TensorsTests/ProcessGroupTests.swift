@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What ranks do together, with ranks that are threads.
-@Suite(.timeLimit(.minutes(1))) struct ProcessGroupTests {
+@Suite(.timeLimit(.minutes(15))) struct ProcessGroupTests {
     @Test(arguments: [1, 2, 3, 5])
     func everybodyHearsEverybody(_ count: Int) throws {
         let heard = try ThreadGroup.run(count) { try $0.gathered([UInt8](repeating: UInt8($0.rank), count: $0.rank * 300)) }.map { try $0.get() }

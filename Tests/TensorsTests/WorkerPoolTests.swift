@@ -3,7 +3,7 @@ import Synchronization
 import Tensors
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct WorkerPoolTests {
+@Suite(.timeLimit(.minutes(15))) struct WorkerPoolTests {
     /// Counters that threads may raise.
     private final class Counters: Sendable {
         private let values: Mutex<[Int]>

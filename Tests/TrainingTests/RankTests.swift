@@ -8,7 +8,7 @@ import Training
 import VideoData
 
 /// Ranks that are threads learn what one process learns.
-@Suite(.timeLimit(.minutes(3))) struct RankTests {
+@Suite(.timeLimit(.minutes(15))) struct RankTests {
     enum Stage: String, CaseIterable, Sendable { case learn, bridge }
 
     struct Trace: Equatable, Sendable {

@@ -143,7 +143,7 @@ import WeightFiles
     }
 
     /// S11.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(15)))
     func manyNamesOnOneRange() throws {
         let few = (0..<1000).map { tensorEntry("tensor\($0)", 0, 4) }.joined(separator: ",")
         guard case .misplaced = try problemOpening(safetensors("{\(few)}", dataByteCount: 4)) else {
