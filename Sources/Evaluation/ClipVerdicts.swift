@@ -1,9 +1,11 @@
 import Files
 import VideoData
 
-/// What a model said of each clip of a list: the file `val-predictions.csv` of a run.
+/// What a model said of each clip of a list: the files `val-predictions.csv`, of the last epoch, and `test-predictions.csv`,
+/// of what was chosen, of a run.
 package struct ClipVerdicts: Equatable, Sendable {
-    package static let fileName = "val-predictions.csv"
+    /// - Parameter list: `val` or `test`.
+    package static func fileName(of list: String) -> String { "\(list)-predictions.csv" }
     private static let header = ["video", "label", "predicted"]
 
     package struct Verdict: Equatable, Sendable {

@@ -82,18 +82,26 @@ extension Recipe {
     package struct Data: RecipeSection {
         /// Lists of `path label`.
         package var train: String?
+        /// What the best epoch is chosen on.
         package var val: String?
+        /// What is scored once, at the end.
+        package var test: String?
         /// CSV of `id,name`.
         package var labels: String?
         /// Lists of `video,caption`, in place of classes; `pocket` for those of the pocket world.
         package var captions: String?
         package var valCaptions: String?
+        package var testCaptions: String?
         /// Most tokens of a caption, start and end token included.
         package var maxWords: Int?
         /// The folder that the paths of the lists start from.
         package var root: String?
         /// Frames of a clip.
         package var frames: Int?
+        /// Of a clip where nobody says it, in learning as in scoring.
+        package static let standardFrames = 16
+        /// Of a clip of the pocket world, as its CLIP was bridged.
+        package static let pocketFrames = 8
         /// Pixels; in place of the backbone's.
         package var side: Int?
         /// What to do about videos that cannot be read.
@@ -101,10 +109,19 @@ extension Recipe {
 
         package init() {}
 
+        /// What an evaluation scores: the test list, else the validation list.
+        package var scored: String? { test ?? val }
+        /// The same of captions.
+        package var scoredCaptions: String? { testCaptions ?? valCaptions }
+
+        /// Whether it names lists of classes, or their names.
+        package var namesClasses: Bool { train != nil || val != nil || test != nil || labels != nil }
+
         package static var fields: [RecipeField<Self>] {
             [
-                .text("train", \.train), .text("val", \.val), .text("labels", \.labels),
-                .text("captions", \.captions), .text("val_captions", \.valCaptions), .integer("max_words", \.maxWords, 3...1024),
+                .text("train", \.train), .text("val", \.val), .text("test", \.test), .text("labels", \.labels),
+                .text("captions", \.captions), .text("val_captions", \.valCaptions),
+                .text("test_captions", \.testCaptions), .integer("max_words", \.maxWords, 3...1024),
                 .text("root", \.root),
                 .integer("frames", \.frames, 1...1024), .integer("side", \.side, 16...1024),
                 .choice("on_bad_video", \.onBadVideo),

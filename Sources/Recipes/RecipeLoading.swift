@@ -91,9 +91,11 @@ extension Recipe {
     private mutating func changePaths(_ change: (String) -> String) {
         data.train = data.train.map(change)
         data.val = data.val.map(change)
+        data.test = data.test.map(change)
         data.labels = data.labels.map(change)
         data.captions = data.captions.map(change)
         data.valCaptions = data.valCaptions.map(change)
+        data.testCaptions = data.testCaptions.map(change)
         data.root = data.root.map(change)
         model.checkpoint = model.checkpoint.map(change)
     }

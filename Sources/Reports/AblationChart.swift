@@ -4,16 +4,15 @@ import Files
 import Training
 
 extension AblationSummary {
-    /// Top-1 after the last epoch: lines where every cell has a place on the axis, else bars; nil without a
-    /// test list.
+    /// Top-1: lines where every cell has a place on the axis, else bars; nil where nothing was scored.
     package var chart: Chart? {
-        let scored = cells.compactMap { cell in cell.measure("last_top1").map { (cell: cell, value: $0) } }
+        let scored = cells.compactMap { cell in cell.top1.map { (cell: cell, value: $0) } }
         guard !scored.isEmpty else { return nil }
         let words = scored.map { scored in
             "\(scored.cell.name): \(NumberText.decimal(scored.value.mean, places: 1)) %"
                 + (scored.value.deviation.map { " ± \(NumberText.decimal($0, places: 1))" } ?? "")
         }
-        let vertical = Axis("top-1 on the test list, %", range: 0...100)
+        let vertical = Axis("top-1 on the \(cells.contains { $0.measure("test_top1") != nil } ? "test" : "validation") list, %", range: 0...100)
         let seedCount = cells.map(\.seeds.count).max() ?? 0
         let unnamed = seedCount > 1 ? "mean of \(seedCount) seeds" : "one seed"
         let content: Chart.Content

@@ -157,7 +157,7 @@ package struct ProfileReport: Encodable {
             for system in table.systems {
                 guard let method = methods.first(where: { $0.id == system.id }), let counts = system.counts else { continue }
                 let cost = MethodCost(
-                    method, architecture: .vitB16, frameCount: system.frames ?? 16, classCount: 1,
+                    method, architecture: .vitB16, frameCount: system.frames ?? Recipe.Data.standardFrames, classCount: 1,
                     sequences: sequences(method, architecture: .vitB16, classCount: 1, bytes: false))
                 for measure in ["gflops", "parameters", "throughput"] {
                     guard let paper = system.figures[measure] else { continue }

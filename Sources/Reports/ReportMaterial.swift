@@ -35,7 +35,7 @@ package struct ReportRun {
     /// Runs that differ in the seed alone are of one group.
     package var group: [String] {
         settings.filter { $0.key != "training.seed" }.map { "\($0.key)=\($0.value)" }
-            + [record?.kind.rawValue ?? "", record?.backboneSHA256 ?? "", record?.lists["val"]?.sourceSHA256 ?? "", record?.lists["train"]?.sourceSHA256 ?? ""]
+            + [record?.kind.rawValue ?? "", record?.backboneSHA256 ?? "", record?.lists["val"]?.sourceSHA256 ?? "", record?.lists["test"]?.sourceSHA256 ?? "", record?.lists["train"]?.sourceSHA256 ?? ""]
     }
 }
 

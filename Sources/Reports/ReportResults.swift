@@ -36,19 +36,19 @@ package struct ReportResults {
     }
 
     private var runs: ReportTable {
-        let hasCaptions = material.runs.contains { $0.result?.last?.retrieval != nil }
+        let hasCaptions = material.runs.contains { $0.result?.reported?.retrieval != nil }
         let names = hasCaptions ? ["R@1 or top-1 %", "R@5 or top-5 %"] : ["top-1 %", "top-5 %"]
         return ReportTable(
-            "Runs: after the last epoch, and after the one that was best on the test list",
+            "Runs: on the test list, or on the validation list after the last epoch; best is the epoch that the validation list chose",
             ["run", "kind", "shots", "seed", "steps"] + names + ["mean of classes %", "best \(names[0])", "training loss", ""],
             material.runs.map { run in
                 let result = run.result
                 return .init([
                     .init(run.name), .init(run.record?.kind.rawValue ?? ""), Self.text(run.setting("training.shots")), Self.text(run.setting("training.seed")),
-                    Self.number(result?.steps ?? run.log?.loss.count), Self.share(result?.last?.top1), Self.share(result?.last?.tellingTop5),
-                    Self.share(result?.last?.meanClassAccuracy), Self.share(result?.best?.top1),
+                    Self.number(result?.steps ?? run.log?.loss.count), Self.share(result?.reported?.top1), Self.share(result?.reported?.tellingTop5),
+                    Self.share(result?.reported?.meanClassAccuracy), Self.share(result?.best?.top1),
                     result.map { .init(NumberText.decimal($0.trainingLoss, places: 3), number: $0.trainingLoss) } ?? .none,
-                    .init(result == nil ? "not finished" : result?.last == nil ? "no test list" : ""),
+                    .init(result == nil ? "not finished" : result?.reported == nil ? "nothing scored" : result?.test == nil ? "validation list" : "test list"),
                 ])
             })
     }
@@ -59,7 +59,7 @@ package struct ReportResults {
     private var seedGroups: [(runs: [ReportRun], seeds: [String])] {
         var order: [[String]] = []
         var groups: [[String]: [ReportRun]] = [:]
-        for run in material.runs where run.result?.last != nil && !run.settings.isEmpty {
+        for run in material.runs where run.result?.reported != nil && !run.settings.isEmpty {
             if groups[run.group] == nil { order.append(run.group) }
             groups[run.group, default: []].append(run)
         }
@@ -73,11 +73,11 @@ package struct ReportResults {
             "Runs that differ in their seed alone: mean ± deviation of the sample",
             ["runs", "seeds", "n", "shots", "top-1 %", "top-5 %", "mean of classes %", "best top-1 %"],
             groups.map { group in
-                let last = group.runs.compactMap { $0.result?.last }
+                let reported = group.runs.compactMap { $0.result?.reported }
                 return .init([
                     .init("\(group.runs[0].name) … \(group.runs[group.runs.count - 1].name)"), .init(group.seeds.joined(separator: ", ")),
-                    Self.number(group.runs.count), Self.text(group.runs[0].setting("training.shots")), Self.spread(last.map(\.top1)),
-                    Self.spread(last.compactMap(\.tellingTop5)), Self.spread(last.map(\.meanClassAccuracy)), Self.spread(group.runs.compactMap { $0.result?.best?.top1 }),
+                    Self.number(group.runs.count), Self.text(group.runs[0].setting("training.shots")), Self.spread(reported.map(\.top1)),
+                    Self.spread(reported.compactMap(\.tellingTop5)), Self.spread(reported.map(\.meanClassAccuracy)), Self.spread(group.runs.compactMap { $0.result?.best?.top1 }),
                 ])
             })
     }
@@ -128,7 +128,8 @@ package struct ReportResults {
 
     private static let measureTitles = [
         "top1": "top-1 %", "top5": "top-5 %", "mean_class_accuracy": "mean of classes %", "macro_f1": "macro F1 %",
-        "last_top1": "top-1 %", "last_top5": "top-5 %", "last_mean_class": "mean of classes %", "best_top1": "best top-1 %",
+        "test_top1": "test top-1 %", "test_top5": "test top-5 %", "test_mean_class": "test mean of classes %",
+        "last_top1": "last top-1 %", "last_top5": "last top-5 %", "last_mean_class": "last mean of classes %", "best_top1": "best top-1 %",
         "training_loss": "training loss",
     ]
 
@@ -198,7 +199,7 @@ package struct ReportResults {
             let classes = material.runs.first { $0.path.hasPrefix(grid.path + "/") }?.classNames ?? []
             guard set(grid.name, classes, among: ["k400"]) != nil else { continue }
             let ours = grid.summary.cells.compactMap { cell in
-                cell.measures.first { $0.name == "last_top1" }.map { PaperTables.Ours(name: cell.name, figures: ["here": ($0.mean, $0.deviation)]) }
+                cell.top1.map { PaperTables.Ours(name: cell.name, figures: ["here": ($0.mean, $0.deviation)]) }
             }
             blocks += tables.table("5", ours: ours, others: [("here", "Kinetics-400, these videos")])
         }
@@ -215,8 +216,8 @@ package struct ReportResults {
                 others: [("here", "\(set), K = \(shots ?? "unknown")")])
         }
         let gridPaths = material.grids.map { $0.path + "/" }
-        let runs = material.runs.filter { run in !(protocolPaths + gridPaths).contains { run.path.startsWithBytes(of: $0) } && run.result?.last != nil }
-        blocks += besideRuns(runs.filter { $0.result?.last?.retrieval == nil }, tables) { set($0.name, $0.classNames, among: $1) }
+        let runs = material.runs.filter { run in !(protocolPaths + gridPaths).contains { run.path.startsWithBytes(of: $0) } && run.result?.reported != nil }
+        blocks += besideRuns(runs.filter { $0.result?.reported?.retrieval == nil }, tables) { set($0.name, $0.classNames, among: $1) }
         let retrieved = material.retrievals.filter { entry in
             if Self.isMSRVTT(entry) { return true }
             others.append(entry.name)
@@ -318,7 +319,7 @@ package struct ReportResults {
         var seen: Set<[String]> = []
         var (few, full): ([PaperTables.Ours], [PaperTables.Ours]) = ([], [])
         for run in runs where seen.insert(run.group).inserted {
-            let members = (groups[run.group] ?? []).compactMap { $0.result?.last }
+            let members = (groups[run.group] ?? []).compactMap { $0.result?.reported }
             let statistics = RunStatistics(members.map(\.top1))
             let name = run.name + (members.count > 1 ? " and \(members.count - 1) more seeds" : "")
             if let shots = run.setting("training.shots") {

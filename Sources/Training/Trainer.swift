@@ -156,12 +156,15 @@ package struct Trainer {
                     try save(&state, .interruption)
                     return .interrupted(step: state.step)
                 }
-                let isBest = metrics.map { $0.top1 > state.best?.top1 ?? -1 } ?? (events.evaluate == nil)
+                // Of equally good epochs the later has learned longer.
+                let isBest = metrics.map { $0.top1 >= state.best?.top1 ?? -1 } ?? (events.evaluate == nil)
                 state.last = metrics ?? state.last
                 if isBest { state.best = metrics }
+                let loss = state.lossSum / Double(max(1, state.lossClips))
+                state.trainingLoss = loss
                 try events.onEpoch(
                     EpochReport(
-                        epoch: state.epoch + 1, trainingLoss: state.lossSum / Double(max(1, state.lossClips)), metrics: metrics,
+                        epoch: state.epoch + 1, trainingLoss: loss, metrics: metrics,
                         isBest: isBest, isLast: isLast, isFirstResult: !state.hasResults, seconds: epochSeconds(), step: state.step))
                 state.hasResults = true
             }

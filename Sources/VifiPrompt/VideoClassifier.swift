@@ -2,6 +2,7 @@ import CLIPModel
 import Evaluation
 import Foundation
 import Synchronization
+import Recipes
 import Tensors
 import VideoData
 
@@ -54,7 +55,7 @@ public final class VideoClassifier: Sendable {
     ) throws(VifiPromptError) {
         let backbone = backbone.backbone
         let names = classNames ?? prompts?.classNames ?? []
-        let frames = frameCount ?? prompts?.frameCount ?? 16
+        let frames = frameCount ?? prompts?.frameCount ?? Recipe.Data.standardFrames
         let threads = threadCount ?? WorkerPool.availableProcessors
         let classifier = try reporting {
             guard !names.isEmpty else { throw RequestError.noClassNames }

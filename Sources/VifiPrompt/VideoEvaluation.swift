@@ -31,7 +31,7 @@ public struct EvaluationScores: Sendable, Equatable {
 /// Scores labeled clips with a backbone and, where some are given, prompts.
 ///
 /// - Parameters:
-///   - clips: of a folder that is divided, the validation part is scored.
+///   - clips: of a folder that is divided, the test part is scored, else the validation part.
 ///   - prompts: a prompt file, the folder of a run or of an export; nil for the backbone as it is.
 ///   - backbone: a backbone file; nil for the one that the prompts were learned on, where it lies as it did then.
 ///   - frameCount: of a clip; nil for that of the prompts, else 16.
@@ -52,7 +52,7 @@ public func evaluate(
             let job = EvaluationJob(
                 evaluationProtocol: "list", settings: settings, videos: VideoInputs(), model: model, pool: model.pool(context), context: context)
             let loaded = try job.subject(prompts: prompts)
-            let test = try TestList(files.validation ?? files.train, labels: files.labels, videos: VideoInputs(), root: files.root, context: context)
+            let test = try TestList(files.test ?? files.validation ?? files.train, labels: files.labels, videos: VideoInputs(), root: files.root, context: context)
             do {
                 let metrics = try job.evaluate(test, with: loaded, title: "evaluate").metrics
                 return EvaluationScores(

@@ -81,7 +81,8 @@ public struct VideoTraining: Sendable {
         return try reporting {
             try ClipFiles.with(clips) { files in
                 var flags = Recipe()
-                (flags.data.train, flags.data.val, flags.data.labels, flags.data.root) = (files.train, files.validation, files.labels, files.root)
+                (flags.data.train, flags.data.val, flags.data.test) = (files.train, files.validation, files.test)
+                (flags.data.labels, flags.data.root) = (files.labels, files.root)
                 flags.data.frames = frameCount
                 flags.model.checkpoint = backbone
                 flags.training.shots = shots
@@ -119,22 +120,25 @@ public struct VideoTraining: Sendable {
 public struct TrainedRun: Sendable {
     /// Holds the results, the settings, and copies of the lists.
     public let folder: String
-    /// What was learned, after the last epoch: a prompt file or a backbone file.
+    /// What was learned, in the epoch that was best on the validation clips, else in the last: a prompt file or a backbone file.
     public let file: String
     public let steps: Int
     /// Mean over the clips of the last epoch, in nats.
     public let trainingLoss: Double
-    /// Top-1 on the validation clips after the last epoch, in percent; nil without such clips.
+    /// Top-1 of `file` on the validation clips, in percent; nil without such clips.
     public let validationTop1: Double?
+    /// Top-1 of `file` on the test clips, which nothing was chosen by, in percent; nil without such clips.
+    public let testTop1: Double?
     /// Of all parts of the run.
     public let seconds: Double
 
     init(folder: String, result: RunResult, target: VideoTraining.Target) {
         self.folder = folder
-        file = folder.appendingPath(target == .prompts ? "prompts/last.safetensors" : "last.safetensors")
+        file = folder.appendingPath(target == .prompts ? "prompts/best.safetensors" : "backbone.safetensors")
         steps = result.steps
         trainingLoss = result.trainingLoss
-        validationTop1 = result.last?.top1
+        validationTop1 = result.best?.top1
+        testTop1 = result.test?.top1
         seconds = result.seconds
     }
 }

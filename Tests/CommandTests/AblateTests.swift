@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Grids of the real program on videos of a few frames, and `profile`.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct AblateTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct AblateTests {
     private static let grid = """
         # Ablation: a small grid.
         training: {epochs: 2, batch_size: 2, accumulation_steps: 1}

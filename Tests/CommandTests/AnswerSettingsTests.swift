@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What `predict --output` takes for the same settings, and what it says of others.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct AnswerSettingsTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct AnswerSettingsTests {
     private let program: Program
 
     init() throws { program = try Program.withVideos() }

@@ -39,27 +39,28 @@ import Testing
         try writeFolders()
         let outcome = try program("data", "init", "videos")
         #expect(outcome.status == 0, "\(outcome.messages)")
-        #expect(outcome.output == "2 classes, 3 videos to learn from, 2 to test on\nrecipe: videos/recipe.yaml\n")
+        #expect(outcome.output == "2 classes, 2 videos to learn from, 1 to choose the best epoch on, 2 to score at the end\nrecipe: videos/recipe.yaml\n")
         #expect(
             outcome.messages == """
+                vifi-prompt: warning: too few videos for a validation list in wave_hand; they are learned from and tested.
                 vifi-prompt: warning: 2 files are no videos: none/x.md, wave_hand/note.txt
                 vifi-prompt: warning: 1 folder holds no videos and gives no class: none
                 Next: vifi-prompt learn --recipe videos/recipe.yaml --backbone FILE
 
                 """)
         #expect(try text("videos/labels.csv") == "id,name\n0,PourTea\n1,wave_hand\n")
-        let lines = try text("videos/train.txt") + text("videos/val.txt")
+        let lines = try text("videos/train.txt") + text("videos/val.txt") + text("videos/test.txt")
         #expect(
             lines.split(separator: "\n").sorted() == ["PourTea/a.mp4 0", "PourTea/b.mp4 0", "PourTea/c.mp4 0", "wave_hand/d.avi 1", "wave_hand/e.avi 1"])
-        #expect(try text("videos/val.txt").split(separator: "\n").map(\.last) == ["0", "1"])
+        #expect(try text("videos/test.txt").split(separator: "\n").map(\.last) == ["0", "1"] && text("videos/val.txt").hasSuffix(" 0\n"))
         let shown = try program("recipe", "show", "videos/recipe.yaml")
         #expect(shown.status == 0)
-        #expect(shown.output == "data:\n  train: \"videos/train.txt\"\n  val: \"videos/val.txt\"\n  labels: \"videos/labels.csv\"\n")
+        #expect(shown.output == "data:\n  train: \"videos/train.txt\"\n  val: \"videos/val.txt\"\n  test: \"videos/test.txt\"\n  labels: \"videos/labels.csv\"\n")
         // What sha256sum says.
         let summary = try json(try text("videos/data.json"))
         let lists = try #require(summary["lists"] as? [[String: Any]])
         #expect(lists.first?["sha256"] as? String == Digest.of(try text("videos/train.txt")))
-        #expect(summary["seed"] as? Int == 1 && lists.map { $0["file"] as? String } == ["train.txt", "val.txt", "labels.csv"])
+        #expect(summary["seed"] as? Int == 1 && lists.map { $0["file"] as? String } == ["train.txt", "val.txt", "test.txt", "labels.csv"])
     }
 
     @Test func initOverwritesOnlyWhenTold() throws {
@@ -68,9 +69,9 @@ import Testing
         let before = try text("videos/val.txt")
         let again = try program("data", "init", "videos", "--seed", "2")
         #expect(again.status == 74)
-        #expect(again.messages.hasSuffix("videos: already contains train.txt, val.txt, labels.csv, recipe.yaml, data.json. Choose another --output, or overwrite with --force.\n"))
+        #expect(again.messages.hasSuffix("videos: already contains train.txt, val.txt, test.txt, labels.csv, recipe.yaml. Choose another --output, or overwrite with --force.\n"))
         #expect(try text("videos/val.txt") == before)
-        let forced = try program("data", "init", "videos", "--force", "--humanise-labels", "--val-clips", "2")
+        let forced = try program("data", "init", "videos", "--force", "--humanise-labels", "--val-share", "0", "--test-clips", "2")
         #expect(forced.status == 0)
         #expect(try text("videos/labels.csv") == "id,name\n0,Pour Tea\n1,wave hand\n")
         #expect(try text("videos/train.txt").split(separator: "\n").count == 2)
@@ -87,7 +88,7 @@ import Testing
         #expect(try text("videos/recipe.yaml").contains("train: \"./train.txt\""))
         try FileManager.default.moveItem(atPath: program.folder.path("videos"), toPath: program.folder.path("moved"))
         let shown = try program("recipe", "show", "moved/recipe.yaml")
-        #expect(shown.output == "data:\n  train: \"moved/train.txt\"\n  val: \"moved/val.txt\"\n  labels: \"moved/labels.csv\"\n")
+        #expect(shown.output == "data:\n  train: \"moved/train.txt\"\n  val: \"moved/val.txt\"\n  test: \"moved/test.txt\"\n  labels: \"moved/labels.csv\"\n")
     }
 
     // MARK: import
@@ -157,6 +158,16 @@ import Testing
         #expect(try program.run(arguments).status == 74)
     }
 
+    @Test func oneListInThreeParts() throws {
+        try writeLists(5)
+        let arguments = ["data", "split", "--train", "set/train.txt", "--labels", "set/labels.csv", "--parts"]
+        #expect(try program.run(arguments + ["--val-clips", "1", "--test-share", "0.4", "--output", "parts"]).status == 0)
+        let parts = try ["train", "val", "test"].map { try text("parts/\($0).txt").split(separator: "\n").map(String.init) }
+        #expect(parts[1].count == 5 && Set(parts[1].map(\.last)).count == 5)
+        #expect(parts.flatMap(\.self).sorted() == (try text("set/train.txt").split(separator: "\n").map(String.init).sorted()))
+        #expect(try program.run(arguments + ["--shots", "2"]).status == 64 && program.run(arguments + ["--val-share", "0.6", "--test-share", "0.5"]).status == 64)
+    }
+
     @Test func halvesGoByFrequency() throws {
         try writeLists(5)
         let outcome = try program(
@@ -166,6 +177,10 @@ import Testing
         #expect(try text("halves/novel-labels.csv") == "id,name\n0,class 0\n1,class 1\n")
         #expect(try text("halves/base-val.txt") == "c2/test.mp4 0\nc3/test.mp4 1\nc4/test.mp4 2\n")
         #expect(try text("halves/novel-val.txt") == "c0/test.mp4 0\nc1/test.mp4 1\n")
+        let both = try program(
+            "data", "split", "--train", "set/train.txt", "--val", "set/val.txt", "--test", "set/val.txt", "--labels", "set/labels.csv", "--base-novel", "--output",
+            "both")
+        #expect(try both.status == 0 && text("both/base-test.txt") == text("halves/base-val.txt") && text("both/novel-val.txt") == text("halves/novel-val.txt"))
         #expect(try text("halves/base-train.txt").split(separator: "\n").count == 6 + 7 + 8)
         let draws = try (1...3).map { try text("halves/base-train-3-shot-s\($0).txt") }
         #expect(Set(draws).count == 3 && draws.allSatisfy { $0.split(separator: "\n").count == 9 })
@@ -255,7 +270,7 @@ import Testing
     @Test(arguments: [
         Case("init none", 66, "vifi-prompt: error: none: no such file. Check the path."),
         Case("init set", 65, "vifi-prompt: error: set: holds no folders with videos in them."),
-        Case("init set --val-share 1.5", 64, "Error: --val-share is 1.5; between 0 and 1."),
+        Case("init set --val-share 1.5", 64, "Error: --val-share is 1.5; it must be from 0 to below 1."),
         Case("init", 64, "Error: Missing expected argument '<folder>'"),
         Case("import", 64, "Error: Missing expected argument '<file> ...'"),
         Case("import none.txt --root set", 66, "vifi-prompt: error: none.txt: no such file."),

@@ -187,8 +187,8 @@ import VideoData
         }
         _ = try run("--seeds", "1,2", "--methods", "zero-shot,prompt,fine-tune", "--output", "b")
         // Equally frequent classes: the later two are base.
-        #expect(try text("b/lists/base-val-labels.csv") == "id,name\n0,clapping\n1,sitting\n")
-        #expect(try text("b/lists/novel-val.txt") == "0-4.mp4 0\n0-5.mp4 0\n1-4.mp4 1\n1-5.mp4 1\n")
+        #expect(try text("b/lists/base-test-labels.csv") == "id,name\n0,clapping\n1,sitting\n")
+        #expect(try text("b/lists/novel-test.txt") == "0-4.mp4 0\n0-5.mp4 0\n1-4.mp4 1\n1-5.mp4 1\n")
         let learned = try json("b/evaluations/prompt-seed2-novel/evaluation.json")
         #expect(learned["classes"] as? Int == 2 && learned["videos"] as? Int == 4)
         #expect(try text("b/runs/prompt-seed2/split/train.txt").split(separator: "\n").count == 4)
@@ -225,10 +225,10 @@ import VideoData
         #expect(try text("h/evaluations/prompt-s2-novel/predictions.jsonl") == text("b/evaluations/prompt-seed2-novel/predictions.jsonl"))
         // Other halves.
         _ = try run("--seeds", "1", "--methods", "zero-shot", "--base-classes", "alphabet-first", "--output", "o")
-        #expect(try text("o/lists/base-val-labels.csv") == "id,name\n0,\"jumping, high\"\n1,clapping\n")
+        #expect(try text("o/lists/base-test-labels.csv") == "id,name\n0,\"jumping, high\"\n1,clapping\n")
         try program.folder.write("id,name\n0,waving\n", to: "base.csv")
         _ = try run("--seeds", "1", "--methods", "zero-shot", "--base-classes", "base.csv", "--output", "g")
-        #expect(try text("g/lists/novel-val-labels.csv") == "id,name\n0,\"jumping, high\"\n1,clapping\n2,sitting\n")
+        #expect(try text("g/lists/novel-test-labels.csv") == "id,name\n0,\"jumping, high\"\n1,clapping\n2,sitting\n")
         try program.folder.write("id,name\n0,wavin\n", to: "base.csv")
         #expect(try run("--base-classes", "base.csv", status: 65).messages.contains("Did it mean \"waving\"?"))
     }
@@ -295,13 +295,13 @@ import VideoData
         for (words, status, message) in [
             (["zero-shot", "--val", "val.txt"], 64, "--labels is needed too"),
             (["zero-shot", "--draws", "3"], 64, "--draws and --classes-per-draw go together"),
-            (["zero-shot", "--val", "val.txt", "--val", "val2.txt", "--labels", "labels.csv", "--draws", "1", "--classes-per-draw", "1"], 64, "pass --val once"),
+            (["zero-shot", "--val", "val.txt", "--val", "val2.txt", "--labels", "labels.csv", "--draws", "1", "--classes-per-draw", "1"], 64, "pass --test once"),
             (["zero-shot", "--val", "gone.txt", "--labels", "labels.csv"], 66, "gone.txt: no such file"),
-            (["few-shot", "--train", "train.txt", "--labels", "labels.csv"], 64, "--val is needed too"),
+            (["few-shot", "--train", "train.txt", "--labels", "labels.csv"], 64, "--test is needed too"),
             (["few-shot", "--shots", "2,x"], 64, "are no numbers of clips"),
             (["few-shot", "--methods", "prompts"], 64, "is no method"),
             (["base-to-novel", "--halves", ".", "--backbone", backbone], 66, "there is no base-labels.csv"),
-            (["base-to-novel", "--base-val", "val.txt"], 64, "--novel-val, --base-labels, --novel-labels too"),
+            (["base-to-novel", "--base-val", "val.txt"], 64, "--novel-test, --base-labels, --novel-labels too"),
             (["base-to-novel", "--prompts", prompts, "--seeds", "1"], 64, "nothing is learned"),
             (["supervised", "--val", "val.txt", "--labels", "labels.csv", "--backbone", backbone, "--output", "."], 74, "is no part of an evaluation"),
         ] as [([String], Int32, String)] {

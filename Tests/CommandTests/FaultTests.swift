@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Disks that fail, network file systems that lack something, signals and kills in the middle of writing.
-@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: PreloadLibrary.canBeMade)) struct FaultTests {
+@Suite(.serialized, .timeLimit(.minutes(15)), .enabled(if: PreloadLibrary.canBeMade)) struct FaultTests {
     private let program: Program
     private let disk: FaultyDisk
 

@@ -5,7 +5,7 @@ import Testing
 
 /// Prompts that begin late and fixed frames in runs of the real program, without a recipe: over the defaults, which
 /// name depths.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct LateRunTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct LateRunTests {
     private let program: Program
 
     init() throws { program = try .withVideos() }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `--memory` through the real program.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct MemoryTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct MemoryTests {
     private static let flags = [
         "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "4",
         "--batch-size", "2", "--accumulation-steps", "1", "--epochs", "1",

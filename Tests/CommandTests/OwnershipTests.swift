@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What somebody else has put somewhere stays as it is, whatever a command is told to write there.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct OwnershipTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct OwnershipTests {
     private let program: Program
 
     init() throws { program = try Program.withVideos() }

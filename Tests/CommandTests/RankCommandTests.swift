@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Runs of several processes that mpirun starts, against the same run in one process.
-@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: Program.hasRanks, "mpirun is not here, or the build has no MPI"))
+@Suite(.serialized, .timeLimit(.minutes(15)), .enabled(if: Program.hasRanks, "mpirun is not here, or the build has no MPI"))
 struct RankCommandTests {
     private static let flags = [
         "--train", "list.txt", "--val", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2",
@@ -116,7 +116,7 @@ struct RankCommandTests {
 }
 
 /// What launchers say, with and without MPI.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct RankLaunchTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct RankLaunchTests {
     /// Equal runs that overwrite one another are refused, by the first of them alone.
     @Test(arguments: [("SLURM_NTASKS", "SLURM_PROCID"), ("PMI_SIZE", "PMI_RANK"), ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")])
     func severalProcessesOfOneRankAreRefused(_ size: String, _ rank: String) throws {
@@ -132,7 +132,7 @@ struct RankCommandTests {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct SlurmArrayTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct SlurmArrayTests {
     /// The script is whole: the shell reads it, and an element of it runs, goes on, and is summed up.
     @Test func anElementRuns() throws {
         let program = try Program.withVideos()

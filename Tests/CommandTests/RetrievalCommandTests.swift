@@ -6,7 +6,7 @@ import VideoData
 import WeightFiles
 
 /// `retrieval`, and `learn` and `bridge` with captions, on ten small videos with a model of random numbers.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RetrievalCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct RetrievalCommandTests {
     private let program: Program
 
     init() throws {

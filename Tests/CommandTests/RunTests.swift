@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Runs of the real program that are stopped, killed, robbed of their disk, and go on.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RunTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct RunTests {
     private func world() throws -> Program { try .withVideos() }
 
     private static let flags = [
@@ -223,7 +223,7 @@ import Testing
         func arguments(_ output: String) -> [String] { ["learn"] + Self.flags + ["--epochs", "12", "--output", output] + flags }
         let whole = try program.run(arguments("whole"))
         #expect(whole.status == 0 && whole.messages.contains("Fixed frames: training clips are seen as test clips are"), "\(whole.messages)")
-        #expect(whole.messages.contains("10 training and 10 test clips") && whole.messages.contains(" for these clips"))
+        #expect(whole.messages.contains("10 training and 10 validation clips") && whole.messages.contains(" for these clips"))
         let planned = try program.run(["plan"] + arguments("planned"))
         #expect(planned.status == 0 && planned.output.contains("once a clip, not once an epoch"), "\(planned.messages)")
         let tight = try program.run(arguments("tight") + ["--memory", "192M"])

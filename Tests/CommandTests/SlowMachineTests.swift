@@ -5,7 +5,7 @@ import Testing
 
 /// The clock decides nothing: on a machine whose clock runs a thousand times as fast, with a disk that fails now and then
 /// and gives little at a time, the same videos are read and the same is learned.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct SlowMachineTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct SlowMachineTests {
     /// Stands between the program and the C library.
     private static let source = """
         #include <dlfcn.h>

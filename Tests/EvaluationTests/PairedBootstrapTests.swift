@@ -43,7 +43,7 @@ import Testing
         let verdicts = ClipVerdicts([
             Prediction(path: "a, \"b\".mp4", label: 1, probabilities: [0.2, 0.8]), Prediction(path: "c d.mp4", label: 0, probabilities: [0.2, 0.8]),
         ])
-        let file = directory.path(ClipVerdicts.fileName)
+        let file = directory.path(ClipVerdicts.fileName(of: "val"))
         try DurableFile.write(verdicts.csv, to: file)
         #expect(try ClipVerdicts(path: file) == verdicts)
         #expect(verdicts.hits == [true, false])

@@ -34,9 +34,10 @@ import VideoData
         let folder = try TemporaryFolder()
         for name in ["train/walk/a.mp4", "train/run/b.mp4", "\(second)/walk/c.mp4", "\(second)/yoga/d.mp4"] { try folder.write(name, "x") }
         let found = try ClassFolders(root: folder.path)
-        #expect(found.classes.names == ["run", "walk", "yoga"])
+        #expect(found.classes.names == ["run", "walk", "yoga"] && found.isDivided)
         #expect(found.clips == [AnnotatedClip(path: "train/run/b.mp4", label: 0), AnnotatedClip(path: "train/walk/a.mp4", label: 1)])
-        #expect(found.valClips == [AnnotatedClip(path: "\(second)/walk/c.mp4", label: 1), AnnotatedClip(path: "\(second)/yoga/d.mp4", label: 2)])
+        let clips = [AnnotatedClip(path: "\(second)/walk/c.mp4", label: 1), AnnotatedClip(path: "\(second)/yoga/d.mp4", label: 2)]
+        #expect(found.valClips == (second == "test" ? nil : clips) && found.testClips == (second == "test" ? clips : nil))
     }
 
     /// Classes may well be called so, as long as others stand beside them.
@@ -54,34 +55,48 @@ import VideoData
     }
 }
 
-@Suite struct TrainValSplitTests {
+@Suite struct ThreeWaySplitTests {
     private func clips(_ counts: [Int]) -> [AnnotatedClip] {
         counts.enumerated().flatMap { label, count in (0..<count).map { AnnotatedClip(path: "\(label)/\($0).mp4", label: label) } }
     }
 
-    private func split(_ counts: [Int], _ amount: TrainValSplit.Amount, seed: UInt64 = 1) throws -> TrainValSplit {
-        try TrainValSplit(clips(counts), classes: ClassNames(counts.indices.map { "c\($0)" }), val: amount, seed: seed, path: "x")
+    private func split(
+        _ counts: [Int], _ val: ThreeWaySplit.Amount, _ test: ThreeWaySplit.Amount, seed: UInt64 = 1
+    ) throws -> ThreeWaySplit {
+        try ThreeWaySplit(
+            clips(counts), classes: ClassNames(counts.indices.map { "c\($0)" }), val: val, test: test, seed: seed, path: "x")
     }
 
+    private func counts(_ clips: [AnnotatedClip], of classes: Int) -> [Int] { (0..<classes).map { label in clips.count { $0.label == label } } }
+
     @Test func partsAreWholeAndApart() throws {
-        let parts = try split([10, 3, 2, 1, 40], .share(0.2))
-        #expect((0..<5).map { label in parts.val.count { $0.label == label } } == [2, 1, 1, 0, 8])
-        #expect(Set(parts.train).isDisjoint(with: parts.val) && Set(parts.train + parts.val) == Set(clips([10, 3, 2, 1, 40])))
+        let parts = try split([10, 3, 2, 1, 40], .share(0.2), .share(0.1))
+        #expect(counts(parts.test, of: 5) == [1, 1, 1, 0, 4])
+        #expect(counts(parts.val, of: 5) == [2, 1, 0, 0, 8])
+        let all = parts.train + parts.val + parts.test
+        #expect(all.count == 56 && Set(all) == Set(clips([10, 3, 2, 1, 40])))
         #expect(parts.train.map(\.label) == parts.train.map(\.label).sorted())
-        #expect(parts.warnings == [.untestedClasses(names: ["c3"])])
+        #expect(parts.warnings == [.untestedClasses(names: ["c3"]), .unvalidatedClasses(names: ["c2"])])
     }
 
     @Test func countsAndShares() throws {
-        #expect(try split([10, 3], .count(4)).val.map(\.label) == [0, 0, 0, 0, 1, 1])
-        #expect(try split([10], .share(0.99)).train.count == 1)
-        for share in [0, 1, -1, .nan] { #expect(throws: DatasetError.self) { try split([10], .share(share)) } }
-        #expect(throws: DatasetError.self) { try split([10], .count(0)) }
+        #expect(try split([10, 3], .count(4), .count(0)).val.map(\.label) == [0, 0, 0, 0, 1, 1])
+        #expect(try counts(split([10, 3], .count(1), .count(4)).test, of: 2) == [4, 2])
+        #expect(try split([10], .share(0), .share(0.99)).train.count == 1)
+        #expect(try split([10], .share(0), .share(0)).train.count == 10)
+        for (val, test) in [(0.5, 0.5), (1, 0), (-1, 0), (.nan, 0.1), (0.2, .infinity)] as [(Double, Double)] {
+            #expect(throws: DatasetError.self) { try split([10], .share(val), .share(test)) }
+        }
+        #expect(throws: DatasetError.self) { try split([10], .count(-1), .share(0)) }
     }
 
     @Test func followsTheSeedAndNotOtherClasses() throws {
-        let one = try split([30, 5], .share(0.5))
-        #expect(try split([30, 5], .share(0.5)).val == one.val)
-        #expect(try split([30, 5], .share(0.5), seed: 2).val != one.val)
-        #expect(try split([30, 50], .share(0.5)).val.filter { $0.label == 0 } == one.val.filter { $0.label == 0 })
+        let one = try split([30, 5], .share(0.3), .share(0.3))
+        let same = try split([30, 5], .share(0.3), .share(0.3))
+        #expect(same.val == one.val && same.test == one.test)
+        #expect(try split([30, 5], .share(0.3), .share(0.3), seed: 2).test != one.test)
+        #expect(try split([30, 50], .share(0.3), .share(0.3)).val.filter { $0.label == 0 } == one.val.filter { $0.label == 0 })
+        // What is scored does not depend on whether anything is chosen.
+        #expect(try split([30, 5], .share(0), .share(0.3)).test == one.test)
     }
 }

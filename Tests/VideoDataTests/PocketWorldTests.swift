@@ -143,12 +143,13 @@ struct PocketCatalogTests {
     @Test(arguments: [PocketCatalog.large(), PocketCatalog.small()])
     func listsHoldEveryClassEquallyAndNoSettingTwice(catalog: PocketCatalog) {
         #expect(Set(catalog.classes.map(\.name)).count == catalog.classes.count)
-        let (train, test) = (catalog.train, catalog.test)
+        let (train, test, validation) = (catalog.train, catalog.test, catalog.validation)
         for label in catalog.classes.indices {
             #expect(train.filter { $0.label == label }.count == catalog.trainCountPerClass)
             #expect(test.filter { $0.label == label }.count == catalog.testCountPerClass)
+            #expect(validation.filter { $0.label == label }.count == catalog.validationCountPerClass)
         }
-        let all = train + test
+        let all = train + test + validation
         #expect(Set(all.map(\.path)).count == all.count)
         #expect(all.allSatisfy { $0.video.label == catalog.classes[$0.label] })
         for (place, entry) in all.enumerated() {

@@ -88,7 +88,7 @@ def plot(name, points):
             f'<path d="M{left},{top - 8}V{height - bottom}H{width - right}" fill="none" stroke="#555"/>'
             f'<polyline points="{line}" fill="none" stroke="#2563a8" stroke-width="1.5"/>{marks}'
             f'<text x="{(left + width - right) / 2}" y="{height - 8}" text-anchor="middle">{name}</text>'
-            f'<text x="14" y="{height / 2}" text-anchor="middle" transform="rotate(-90 14 {height / 2})">seconds a step</text></svg>\n')
+            f'<text x="14" y="{height / 2}" text-anchor="middle" transform="rotate(-90 14 {height / 2})">seconds per step</text></svg>\n')
 
 
 path = os.path.join(HERE, "results.json")
@@ -123,7 +123,7 @@ if "compare" in results:
         share = median(r["runs"], "share_of_product_speed")
         lines.append(f"| {r['name']} | {s:.2f} | {p:.2f} | {p / s:.2f} | {m:.2f} | {q:.2f} | 1/{q / m:.1f} | {100 * share:.0f} % |")
 for key, rows in results.get("growth", {}).items():
-    lines += ["", f"| {key} | seconds a step | GFLOP needed | peak memory, GB |", "|---|---|---|---|"]
+    lines += ["", f"| {key} | seconds per step | GFLOP needed | peak memory, GB |", "|---|---|---|---|"]
     points = []
     for r in rows:
         s = median(r["runs"], "seconds_per_step"); points.append((r["value"], s))

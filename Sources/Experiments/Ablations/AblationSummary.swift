@@ -15,7 +15,7 @@ package struct AblationSummary: Codable {
         package let settings: [String]
         package let folder: String
         package let seeds: [Int]
-        /// Of the last epoch, and of the best: nothing is chosen by looking at the test list but `best_top1`.
+        /// On the validation list of the last epoch and of the best, and on the test list of what was chosen.
         package let measures: [SeedSummary.Measure]
         /// Of all seeds.
         package let seconds: Double
@@ -34,6 +34,9 @@ package struct AblationSummary: Codable {
         }
 
         package func measure(_ name: String) -> SeedSummary.Measure? { measures.first { $0.name == name } }
+
+        /// What a cell is told by: on the test list, else on the validation list after the last epoch.
+        package var top1: SeedSummary.Measure? { measure("test_top1") ?? measure("last_top1") }
     }
 
     package let grid: String
@@ -50,7 +53,7 @@ package struct AblationSummary: Codable {
         package let second: String
         /// That both cells ran with.
         package let seeds: [Int]
-        /// After the last epoch, the first cell's less the second's.
+        /// On the test list, else on the validation list after the last epoch: the first cell's less the second's.
         package let top1: PairedBootstrap.Difference
     }
 
@@ -60,7 +63,8 @@ package struct AblationSummary: Codable {
     }
 
     private static let measures: [(name: String, title: String)] = [
-        ("last_top1", "top-1 %"), ("last_top5", "top-5 %"), ("last_mean_class", "mean of classes %"),
+        ("test_top1", "test top-1 %"), ("test_top5", "test top-5 %"), ("test_mean_class", "test mean of classes %"),
+        ("last_top1", "last top-1 %"), ("last_top5", "last top-5 %"), ("last_mean_class", "last mean of classes %"),
         ("best_top1", "best top-1 %"), ("training_loss", "training loss"),
     ]
 
@@ -81,8 +85,12 @@ package struct AblationSummary: Codable {
             }
             rows.append([cell.name] + values + [NumberText.decimal(cell.seconds, places: 0)])
         }
-        let note = seedCount > 1 ? "\n\nAfter the last epoch; mean ± deviation of \(seedCount) seeds." : "\n\nAfter the last epoch; one seed."
-        return alignedTable(rows) + note
+        let lists = [
+            cells.contains { $0.measure("test_top1") != nil } ? "test: the test list, with the epoch that the validation list chose, else the last" : nil,
+            cells.contains { $0.measure("last_top1") != nil } ? "last and best: epochs on the validation list" : nil,
+        ].compactMap(\.self)
+        let seeds = seedCount > 1 ? "Mean ± deviation of \(seedCount) seeds" : "One seed"
+        return alignedTable(rows) + "\n\n" + ([seeds] + lists).joined(separator: "; ") + "."
     }
 
     /// A Markdown table of the differences; nil without any.

@@ -17,7 +17,9 @@ package struct Allowances: Codable, Equatable, Sendable {
 
     /// Looks at the lists of a run before anything is learned; says what is odd about them.
     ///
-    /// - Parameter train: all clips to learn from, before shots are drawn.
+    /// - Parameters:
+    ///   - train: all clips to learn from, before shots are drawn.
+    ///   - validation: what is scored: a validation list or a test list.
     /// - Throws: `DatasetError` where a result would be false and nobody asked for it.
     package func check(
         train: AnnotationList, validation: AnnotationList, classes: ClassNames, context: RunContext

@@ -119,13 +119,7 @@ import Glibc
     /// Writes a value as a line of JSON. Returns false where the process has died.
     package func ask(_ question: some Encodable) -> Bool {
         guard let line = try? JSONEncoder().encode(question) else { return false }
-        let bytes = [UInt8](line) + [UInt8(ascii: "\n")]
-        var done = 0
-        while done < bytes.count {
-            let count = unsafe bytes[done...].withUnsafeBytes { unsafe write(input, $0.baseAddress, $0.count) }
-            if count > 0 { done += count } else if errno != EINTR { return false }
-        }
-        return true
+        return writeAll([UInt8](line) + [UInt8(ascii: "\n")], to: input)
     }
 
     /// The next line as a value; nil where the process has died, hangs, or says something else.

@@ -95,9 +95,14 @@ package struct KeptRun {
 
     private var labels: String { path.appendingPath("split/labels.csv") }
 
-    /// What the run was tested on, with its own class names.
+    /// What a run is scored on: its test list, else its validation list.
+    private func scoredList() throws(UnnamedError) -> (file: String, root: String) {
+        try list(record?.lists["test"] == nil && record?.lists["val"] != nil ? "val" : "test")
+    }
+
+    /// What the run is scored on, with its own class names.
     package func testList(videos: VideoInputs, pool: WorkerPool, context: RunContext) throws -> TestList {
-        let (file, root) = try list("val")
+        let (file, root) = try scoredList()
         if let catalog {
             let set = try PocketHome.dataSet(catalog, pool: pool, context: context)
             return try TestList(set.testList, labels: set.labels, videos: videos, root: nil, context: context)
@@ -111,7 +116,7 @@ package struct KeptRun {
     }
 
     package func testCaptions(pool: WorkerPool, context: RunContext) throws -> (file: String, root: String?) {
-        let (file, root) = try list("val")
+        let (file, root) = try scoredList()
         if let catalog { return (try PocketHome.captionedSet(catalog, pool: pool, context: context).testCaptions, nil) }
         return (file, root)
     }

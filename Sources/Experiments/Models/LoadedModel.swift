@@ -80,17 +80,34 @@ package struct LoadedModel {
         tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
     }
 
+    /// A backbone that is in memory already, without prompts.
+    package init(_ backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) {
+        self.backbone = backbone
+        (prompts, promptPath) = (nil, nil)
+        self.tokenizer = tokenizer
+        self.context = context
+    }
+
     /// The same backbone with other prompts.
     ///
     /// - Throws: `ModelError` where they do not belong together.
     package init(prompts path: String, sharing other: LoadedModel, anyBackbone: Bool, context: RunContext) throws {
+        try self.init(prompts: path, on: other.backbone, tokenizer: other.tokenizer, anyBackbone: anyBackbone, context: context)
+    }
+
+    /// Prompts on a backbone that is in memory already.
+    ///
+    /// - Throws: `ModelError` where they do not belong together.
+    package init(
+        prompts path: String, on backbone: Backbone, tokenizer: any Tokenizer, anyBackbone: Bool = false, context: RunContext
+    ) throws {
         let file = try PromptFile.load(path)
         for note in file.notes { context.note("\(path.escapedForDisplay): \(note)") }
-        prompts = try file.checked(for: other.backbone, path: path, anyBackbone: anyBackbone, context: context)
-        backbone = other.backbone
+        prompts = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context)
+        self.backbone = backbone
         promptPath = path
         self.context = context
-        tokenizer = other.tokenizer
+        self.tokenizer = tokenizer
     }
 
     /// The pixels that prompts and backbone are used to.
@@ -98,6 +115,14 @@ package struct LoadedModel {
 
     /// For headings: "bridged-clip with prompts learn/prompts/best.safetensors".
     package var summary: String { backbone.displayName + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
+
+    /// Frames of a clip: those that are asked for, else those that the prompts were learned with.
+    ///
+    /// - Parameter standard: where nobody says it; the pocket world's CLIP has its own number.
+    package func frameCount(asked: Int?, standard: Int = Recipe.Data.standardFrames) -> Int {
+        let isPocket = backbone.description.tokenizer == .bytes
+        return asked ?? prompts?.header.frameCount ?? (isPocket ? Recipe.Data.pocketFrames : standard)
+    }
 
     /// The words around class names or captions: the prompt file's, unless others are asked for.
     ///
@@ -121,7 +146,7 @@ package struct LoadedModel {
     /// - Parameters:
     ///   - template: for class names where no text prompts are learned.
     ///   - keepsUnderscores, rounding: what to repeat of the reference's faults.
-    ///   - fusion, frameCount: nil for the prompt file's, else embedding and 8 or 16 frames.
+    ///   - fusion, frameCount: nil for the prompt file's, else embedding and the default.
     package func classifier(
         classNames: [String], template: String?, fusion: Fusion?, frameCount: Int?, keepsUnderscores: Bool = false,
         rounding: Float16Rounding = [], pool: WorkerPool
@@ -131,12 +156,10 @@ package struct LoadedModel {
         let sequences = try backbone.sequences(
             of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
         tellEqualTokens(classNames, sequences, context)
-        // The pocket world's clips have 8 frames, as its CLIP was bridged.
-        let defaultCount = backbone.description.tokenizer == .bytes ? 8 : 16
         return CLIPClassifier(
             backbone: backbone.rounded(rounding),
             prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading, sequences: sequences,
             fusion: fusion ?? prompts?.header.fusion ?? .embedding,
-            frameCount: frameCount ?? prompts?.header.frameCount ?? defaultCount, pool: pool)
+            frameCount: self.frameCount(asked: frameCount), pool: pool)
     }
 }

@@ -63,26 +63,26 @@ package struct Selection {
         return given.merged(over: try run.settings())
     }
 
-    /// The test list: the one that is named, else the run's own, else, with nothing named, the pocket world's.
+    /// The list to score: the one that is named, else the run's own, else, with nothing named, the pocket world's.
     ///
-    /// - Parameter named: list and class names; `pocket` for those of the pocket world.
-    package func testList(val: String?, labels: String?, root: String?, videos: VideoInputs, pool: WorkerPool) throws -> TestList {
-        if val == PocketHome.captionsName && !fileExists(PocketHome.captionsName) || isPocket {
+    /// - Parameter list: `pocket` for that of the pocket world.
+    package func testList(_ list: String?, labels: String?, root: String?, videos: VideoInputs, pool: WorkerPool) throws -> TestList {
+        if list == PocketHome.name && !fileExists(PocketHome.name) || isPocket {
             let set = try PocketHome.dataSet(.small(), pool: pool, context: context)
-            context.note("This is the pocket world's small test list. For your own videos pass --val LIST --labels CSV.")
+            context.note("This is the pocket world's small test list. For your own videos pass --test LIST --labels CSV.")
             return try TestList(set.testList, labels: labels ?? set.labels, videos: videos, root: nil, context: context)
         }
-        if val == nil, labels == nil {
+        if list == nil, labels == nil {
             guard let run else { throw UnnamedError.noVideos }
             return try run.testList(videos: videos, pool: pool, context: context)
         }
-        guard let val else { throw SettingsError.incompleteData(missing: ["--val"]) }
+        guard let list else { throw SettingsError.incompleteData(missing: ["--test"]) }
         guard let labels else {
             // Prompts know the classes that they were learned for.
             guard let names = try EvaluationJob.learnedNames(prompts, context: context) else { throw SettingsError.incompleteData(missing: ["--labels"]) }
-            return try TestList(val, classes: names, videos: videos, root: root, context: context)
+            return try TestList(list, classes: names, videos: videos, root: root, context: context)
         }
-        return try TestList(val, labels: labels, videos: videos, root: root, context: context)
+        return try TestList(list, labels: labels, videos: videos, root: root, context: context)
     }
 }
 
@@ -103,12 +103,12 @@ package enum UnnamedError: ReportableError, Equatable {
             "no model is named. Pass --prompts FILE" + (needsPrompts ? "" : " or --backbone FILE")
                 + ": where data or a part of a model are named, nothing is taken from a run or from the pocket world."
         case .noVideos:
-            "no videos are named. Pass --val LIST --labels CSV, or --val pocket for the pocket world's: where a model is named, its videos are not guessed."
+            "no videos are named. Pass --test LIST --labels CSV, or --test pocket for the pocket world's: where a model is named, its videos are not guessed."
         case .noCaptions:
             "no captions are named. Pass --captions LIST, or --captions pocket for the pocket world's: where a model is named, its videos are not guessed."
         case .noList(let run, let name):
-            "\(run.escapedForDisplay): this run has no \(name == "val" ? "test list" : "training list") of its own. Pass "
-                + "\(name == "val" ? "--val LIST" : "LIST") --labels CSV with the model."
+            "\(run.escapedForDisplay): this run has no \(name == "test" ? "test list" : "training list") of its own. Pass "
+                + "\(name == "test" ? "--test LIST" : "LIST") --labels CSV with the model."
         }
     }
 }

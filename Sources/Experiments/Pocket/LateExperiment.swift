@@ -62,9 +62,9 @@ package struct LateExperiment {
     }
 
     package struct Measure {
-        /// In percent, of the last prompts: nothing is chosen by looking at the test list.
+        /// In percent, of the last prompts on the test list.
         package let top1: Double
-        /// Of the whole run, one look at the test list included.
+        /// Of the whole run, the test list included.
         package let seconds: Double
     }
 
@@ -105,14 +105,15 @@ package struct LateExperiment {
         recipe.model.checkpoint = bridged
         recipe.training.shots = key.shots
         recipe.training.seed = key.seed
-        recipe.training.evaluateEvery = 100_000
+        // Every variant ends at the same step, with nothing chosen.
+        recipe.data.val = nil
         var request = RunRequest(.learn, recipe: recipe)
         key.variant.apply(to: &request)
         request.recipe = try RecipeSource(file: "pocket/learn", flags: request.recipe).given()
         let start = ContinuousClock.now
         try request.complete(output, context: context.ofPart)
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        guard let top1 = try RunResult.read(run: output)?.last?.top1 else { throw RunError.notARun(path: output) }
+        guard let top1 = try RunResult.read(run: output)?.test?.top1 else { throw RunError.notARun(path: output) }
         let measure = Measure(top1: top1, seconds: seconds)
         measures[key] = measure
         return measure

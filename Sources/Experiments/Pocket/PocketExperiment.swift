@@ -47,20 +47,20 @@ package struct PocketExperiment {
         var recipe = Recipe()
         recipe.training.seed = seed
         try complete(.bridge, recipe, output)
-        return output.appendingPath("last.safetensors")
+        return output.appendingPath("backbone.safetensors")
     }
 
-    /// The last prompts, not the best on the test list: nothing is chosen by looking at it.
+    /// The epoch that the validation list chose: what a user's command keeps.
     private func prompts(shots: Int, seed: Int, bridged: String, part: PocketDataSet.Part? = nil) throws -> String {
         let output = folder.appendingPath("learn-\(part?.rawValue ?? "all")-\(shots)shots-seed\(seed)")
         try complete(.learn, recipe("pocket/learn", shots: shots, seed: seed, bridged: bridged, part: part), output)
-        return output.appendingPath("prompts/last.safetensors")
+        return output.appendingPath("prompts/best.safetensors")
     }
 
     private func fineTuned(seed: Int, bridged: String, part: PocketDataSet.Part? = nil) throws -> String {
         let output = folder.appendingPath("fine-tune-\(part?.rawValue ?? "all")-2shots-seed\(seed)")
         try complete(.bridge, recipe("pocket/fine-tune", shots: 2, seed: seed, bridged: bridged, part: part), output)
-        return output.appendingPath("last.safetensors")
+        return output.appendingPath("backbone.safetensors")
     }
 
     /// What a user would ask for, with the small set's lists.

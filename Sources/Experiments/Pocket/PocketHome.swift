@@ -9,7 +9,7 @@ import VideoData
 /// Where the pocket world lies: its backbone comes with the program, its videos are drawn on first use.
 package enum PocketHome {
     /// What stands for the pocket world where captions or lists are named.
-    package static let captionsName = "pocket"
+    package static let name = "pocket"
     package static let imageBackboneName = "pocket-clip.safetensors"
 
     /// Folder of drawn videos: `$VIFI_PROMPT_DATA`, else `vifi-prompt` in the user's cache folder.
@@ -31,7 +31,7 @@ package enum PocketHome {
         let set = PocketDataSet(root: root.appendingPath(catalog.name))
         if set.isComplete(for: catalog) { return set }
         try createDirectory(set.root)
-        let count = catalog.train.count + catalog.test.count
+        let count = catalog.train.count + catalog.validation.count + catalog.test.count
         context.note("Drawing the \(count) videos of \(catalog.name) into \(set.root)")
         let progress = VideoProgress(context.progress("videos", total: count, unit: "videos"))
         try set.write(
@@ -78,10 +78,22 @@ extension RunContext {
     }
 }
 
+extension Recipe {
+    /// Whether the pocket world is meant: by its name, or because neither data nor a model are named.
+    package var meansPocket: Bool {
+        if let captions = data.captions { return captions == PocketHome.name }
+        return namesPocketLists || !data.namesClasses && model.checkpoint == nil
+    }
+
+    /// Whether the training list is `pocket`, which stands for all lists of the pocket world.
+    package var namesPocketLists: Bool { data.train == PocketHome.name && !fileExists(PocketHome.name) }
+}
+
 extension PocketDataSet {
     /// Names the lists of all classes, or of one part of them.
     package func apply(to recipe: inout Recipe, part: Part? = nil) {
         let files = files(of: part)
-        (recipe.data.train, recipe.data.val, recipe.data.labels) = (files.trainList, files.testList, files.labels)
+        (recipe.data.train, recipe.data.val) = (files.trainList, files.validationList)
+        (recipe.data.test, recipe.data.labels) = (files.testList, files.labels)
     }
 }

@@ -54,18 +54,18 @@ package struct HalvesInputs {
     package var halves: String?
     /// Draws from the base classes.
     package var baseTrain: [String]
-    package var baseVal: String?
-    package var novelVal: String?
+    package var baseTest: String?
+    package var novelTest: String?
     package var baseLabels: String?
     package var novelLabels: String?
 
     package init(
-        halves: String?, baseTrain: [String], baseVal: String?, novelVal: String?, baseLabels: String?, novelLabels: String?
+        halves: String?, baseTrain: [String], baseTest: String?, novelTest: String?, baseLabels: String?, novelLabels: String?
     ) {
         self.halves = halves
         self.baseTrain = baseTrain
-        self.baseVal = baseVal
-        self.novelVal = novelVal
+        self.baseTest = baseTest
+        self.novelTest = novelTest
         self.baseLabels = baseLabels
         self.novelLabels = novelLabels
     }
@@ -81,9 +81,16 @@ package struct HalvesInputs {
             return folder.appendingPath(name)
         }
         let labels = try file(baseLabels, "base-labels.csv")
-        let base = try TestList(file(baseVal, "base-val.txt"), labels: labels, videos: videos, root: root, context: context)
+        // Folders of earlier programs hold what is scored as base-val.txt and novel-val.txt.
+        func scored(_ given: String?, _ half: String) throws -> String {
+            let isNamedTest = halves.map { fileExists($0.appendingPath("\(half)-test.txt")) } ?? true
+            return try file(given, isNamedTest ? "\(half)-test.txt" : "\(half)-val.txt")
+        }
+        let base = try TestList(scored(baseTest, "base"), labels: labels, videos: videos, root: root, context: context)
+        let chosenOn = halves.map { $0.appendingPath("base-val.txt") }.flatMap { fileExists($0) && $0 != base.list.path ? $0 : nil }
+        let validation = try chosenOn.map { try TestList($0, labels: labels, videos: videos, root: root, context: context) }
         let novel = try TestList(
-            file(novelVal, "novel-val.txt"), labels: file(novelLabels, "novel-labels.csv"), videos: videos, root: root, context: context)
+            scored(novelTest, "novel"), labels: file(novelLabels, "novel-labels.csv"), videos: videos, root: root, context: context)
         if seeds.isEmpty { return BaseToNovelData(base: base, baseLabels: labels, novel: novel, draws: []) }
         var draws = baseTrain
         if draws.isEmpty, let halves {
@@ -100,10 +107,12 @@ package struct HalvesInputs {
                     return BaseToNovelData.Draw(
                         name: "s\(index + 1)", list: path, root: root, shots: nil, seed: index < seeds.count ? seeds[index] : index + 1,
                         clipCount: list.list.clips.count, sha256: list.sha256)
-                })
+                },
+                validation: validation)
         }
         return try BaseToNovelData(
-            base: base, baseLabels: labels, novel: novel, drawing: file(nil, "base-train.txt"), root: root, shots: shots ?? 16, seeds: seeds)
+            base: base, baseLabels: labels, novel: novel, drawing: file(nil, "base-train.txt"), root: root, shots: shots ?? 16,
+            seeds: seeds, validation: validation)
     }
 }
 
@@ -125,30 +134,40 @@ package struct BaseToNovelData {
     package private(set) var base: TestList
     package private(set) var baseLabels: String
     package private(set) var novel: TestList
+    /// Of the base classes, to choose the best epoch on; nil where there is none.
+    package private(set) var validation: TestList?
     package private(set) var draws: [Draw]
     /// All base videos, where they are halved here and not in a file yet.
     private var pendingTrain: TestList?
 
-    package init(base: TestList, baseLabels: String, novel: TestList, draws: [Draw]) {
+    package init(base: TestList, baseLabels: String, novel: TestList, draws: [Draw], validation: TestList? = nil) {
         self.base = base
         self.baseLabels = baseLabels
         self.novel = novel
         self.draws = draws
+        self.validation = validation
     }
 
     /// Halves that are there, and draws by seed from all base videos.
-    package init(base: TestList, baseLabels: String, novel: TestList, drawing list: String, root: String?, shots: Int, seeds: [Int]) throws {
+    package init(
+        base: TestList, baseLabels: String, novel: TestList, drawing list: String, root: String?, shots: Int, seeds: [Int],
+        validation: TestList? = nil
+    ) throws {
         let sha256 = try Digest.ofFile(list)
         self.init(
             base: base, baseLabels: baseLabels, novel: novel,
             draws: seeds.map {
                 Draw(
                     name: "seed\($0)", list: list, root: root, shots: shots, seed: $0, clipCount: shots * base.classes.count, sha256: sha256)
-            })
+            },
+            validation: validation)
     }
 
     /// Halves the classes of whole lists.
-    package init(halving train: TestList, _ val: TestList, by baseClasses: BaseClasses, shots: Int, seeds: [Int], context: RunContext) throws {
+    package init(
+        halving train: TestList, _ tests: TestList, validation: TestList? = nil, by baseClasses: BaseClasses, shots: Int, seeds: [Int],
+        context: RunContext
+    ) throws {
         let split = try baseClasses.split(train, context: context)
         func half(_ subset: ClassSubset, of list: TestList, _ name: String) throws -> TestList {
             let clips = subset.clips(of: list.list.clips)
@@ -159,18 +178,20 @@ package struct BaseToNovelData {
         }
         let videos = try half(split.base, of: train, "base")
         self.init(
-            base: try half(split.base, of: val, "base"), baseLabels: "", novel: try half(split.novel, of: val, "novel"),
+            base: try half(split.base, of: tests, "base"), baseLabels: "", novel: try half(split.novel, of: tests, "novel"),
             draws: seeds.map {
                 Draw(
                     name: "seed\($0)", list: "", root: videos.list.root, shots: shots, seed: $0, clipCount: shots * videos.classes.count,
                     sha256: videos.sha256)
-            })
+            },
+            validation: try validation.map { try half(split.base, of: $0, "base") })
         pendingTrain = videos
     }
 
     /// What determines the numbers.
     package var inputs: [String: String] {
         var inputs = base.inputs("base").merging(novel.inputs("novel")) { $1 }
+        if let validation { inputs.merge(validation.inputs("validation")) { $1 } }
         for (index, draw) in draws.enumerated() {
             inputs["draw \(index + 1)"] = "\(draw.sha256) \(draw.shots.map(String.init) ?? "all") clips, seed \(draw.seed)"
         }
@@ -180,8 +201,9 @@ package struct BaseToNovelData {
     /// Writes down halves that were made here.
     package mutating func keep(in folder: ProtocolFolder) throws {
         guard let videos = pendingTrain else { return }
-        base = try folder.write(base.list, base.classes, name: "base-val")
-        novel = try folder.write(novel.list, novel.classes, name: "novel-val")
+        base = try folder.write(base.list, base.classes, name: "base-test")
+        novel = try folder.write(novel.list, novel.classes, name: "novel-test")
+        validation = try validation.map { try folder.write($0.list, $0.classes, name: "base-val") }
         let train = try folder.write(videos.list, videos.classes, name: "base-train")
         baseLabels = folder.path.appendingPath("lists/base-train-labels.csv")
         for index in draws.indices { draws[index].list = train.list.path }

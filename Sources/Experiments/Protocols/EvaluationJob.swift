@@ -118,8 +118,7 @@ package struct EvaluationJob {
 
     /// Frames of a clip.
     package func frameCount(of subject: LoadedModel) -> Int {
-        let isPocket = subject.backbone.description.tokenizer == .bytes
-        return settings.data.frames ?? subject.prompts?.header.frameCount ?? (isPocket ? 8 : defaultFrames ?? 16)
+        subject.frameCount(asked: settings.data.frames, standard: defaultFrames ?? Recipe.Data.standardFrames)
     }
 
     /// Words around class names; nil where text prompts are learned.

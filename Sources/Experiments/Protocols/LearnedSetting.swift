@@ -40,10 +40,8 @@ package struct LearnedSetting {
             let own = isPocket ? (method == .fineTune ? "pocket/fine-tune" : "pocket/learn") : "\(group)/\(method == .fineTune ? "fine-tune" : "prompt")"
             var recipe = try learning.recipe(for: method, source, own: own)
             if recipe.model.checkpoint == nil {
+                guard isPocket else { throw SettingsError.noBackbone }
                 recipe.model.checkpoint = try BackboneFinder.bridgedBackbone()
-                if !isPocket, method == methods.first {
-                    context.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
-                }
             }
             recipes[method] = recipe
         }
@@ -84,13 +82,15 @@ package struct LearnedSetting {
 
     /// Adds a run to the protocol.
     ///
-    /// - Parameter change: puts in lists, shots and seed.
+    /// - Parameter change: puts in lists, shots and seed; as validation list what best is chosen on.
     package func learn(
         _ name: String, method: LearningMethod, clipCount: Int, on runner: ProtocolRunner, change: (inout Recipe) -> Void
     ) throws -> ProtocolModel {
         var recipe = recipe(method)
         change(&recipe)
         if !scoresBest { recipe.data.val = nil }
+        // The protocol scores, once for each run.
+        recipe.data.test = nil
         return try runner.learn(name, method: method, recipe: recipe, clipCount: clipCount, options: learning, job: job(method))
     }
 }

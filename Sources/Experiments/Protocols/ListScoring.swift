@@ -41,7 +41,7 @@ package struct ListScoring {
         self.context = context
         pool = model.pool(context)
         settings = try source.given()
-        let namesPocket = lists.val == [PocketHome.captionsName] && lists.labels.isEmpty
+        let namesPocket = lists.tests == [PocketHome.name] && lists.labels.isEmpty
         tests = namesPocket ? [] : try lists.lists(settings, videos: videos, prompts: prompts, context: context)
         let model = try Selection(
             prompts: prompts, backbone: settings.model.checkpoint, namesData: !tests.isEmpty, newest: false, context: context)
@@ -62,7 +62,7 @@ package struct ListScoring {
     /// Scores the test list of a pocket data set.
     package mutating func takePocket(_ catalog: PocketCatalog) throws {
         let set = try PocketHome.dataSet(catalog, pool: pool, context: context)
-        context.note("This is the pocket world: drawn videos in \(set.root). For your own pass --val LIST --labels CSV --backbone FILE.")
+        context.note("This is the pocket world: drawn videos in \(set.root). For your own pass --test LIST --labels CSV --backbone FILE.")
         tests = [("test", try TestList(set.testList, labels: set.labels, videos: videos, root: nil, context: context))]
     }
 

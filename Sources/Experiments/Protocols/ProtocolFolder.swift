@@ -176,9 +176,9 @@ package enum ProtocolError: ReportableError {
         case .noHalf(let path, let base, let count):
             "\(path.escapedForDisplay): \(base) of \(count) classes are base; at least one must be, and one must not."
         case .missingFile(let folder, let name):
-            "\(folder.escapedForDisplay): there is no \(name). `vifi-prompt data split --base-novel --val LIST --output FOLDER` makes all that is needed."
+            "\(folder.escapedForDisplay): there is no \(name). `vifi-prompt data split --base-novel --test LIST --output FOLDER` makes all that is needed."
         case .otherRoots(let train, let val):
-            "paths of the training list start from \(train.escapedForDisplay), those of the test list from \(val.escapedForDisplay). "
+            "paths of the training list start from \(train.escapedForDisplay), those of the list that best is chosen on from \(val.escapedForDisplay). "
                 + "Pass --root with a folder that holds both, or leave out --checkpoint best."
         }
     }

@@ -29,7 +29,7 @@ package enum LearningMethod: String, CaseIterable, Sendable {
 package enum ScoredCheckpoint: String, CaseIterable, Sendable {
     /// Chooses nothing by looking.
     case last
-    /// Best on the base or only test list, as ViFi-CLIP's code has it.
+    /// Best on the validation list; without one on the base or only list that is scored, as ViFi-CLIP's code has it.
     case best
 }
 

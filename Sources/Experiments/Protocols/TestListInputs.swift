@@ -2,14 +2,14 @@ import Files
 import Recipes
 import VideoData
 
-/// Test lists, one or several.
+/// Lists to score, one or several.
 package struct TestListInputs {
-    package var val: [String]
+    package var tests: [String]
     /// One for all lists, or one for each.
     package var labels: [String]
 
-    package init(val: [String] = [], labels: [String] = []) {
-        self.val = val
+    package init(tests: [String] = [], labels: [String] = []) {
+        self.tests = tests
         self.labels = labels
     }
 
@@ -20,7 +20,7 @@ package struct TestListInputs {
     ///   - prompts: name the classes where nobody else does.
     /// - Returns: none where nobody named any: the pocket world is meant.
     package func lists(_ recipe: Recipe, videos: VideoInputs, prompts: String? = nil, context: RunContext) throws -> [(name: String, test: TestList)] {
-        let paths = val.isEmpty ? [recipe.data.val].compactMap(\.self) : val
+        let paths = tests.isEmpty ? [recipe.data.scored].compactMap(\.self) : tests
         let names = labels.isEmpty ? [recipe.data.labels].compactMap(\.self) : labels
         guard !(paths.isEmpty && names.isEmpty) else { return [] }
         if names.isEmpty, let learned = try EvaluationJob.learnedNames(prompts, context: context) {
@@ -28,7 +28,7 @@ package struct TestListInputs {
             return try paths.enumerated().map { (titles[$0], try TestList($1, classes: learned, videos: videos, root: recipe.data.root, context: context)) }
         }
         guard !paths.isEmpty, let first = names.first else {
-            throw SettingsError.incompleteData(missing: [paths.isEmpty ? "--val" : "--labels"])
+            throw SettingsError.incompleteData(missing: [paths.isEmpty ? "--test" : "--labels"])
         }
         let titles = folderNames(paths)
         let lists = try paths.enumerated().map { index, path in

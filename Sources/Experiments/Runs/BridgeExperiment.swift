@@ -63,7 +63,7 @@ package struct BridgeExperiment: LearningExperiment {
         }
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
         if let valSequences = texts.valSequences {
-            learning.captionTest = (
+            learning.captionValidation = (
                 valSequences,
                 {
                     PairEncoder(

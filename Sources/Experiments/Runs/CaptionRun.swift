@@ -8,13 +8,13 @@ import VideoData
 /// The tokens of what a run learns from: of class names, or of captions.
 package struct RunTexts {
     package let sequences: [[Int]]
-    /// Of the test captions.
+    /// Of the validation captions.
     package var valSequences: [[Int]]?
     /// The video of each caption; nil for classes.
     package var videoOfCaption: [Int]?
 
     package init(_ data: RunData, settings: Settings, prompts: PromptConfiguration, backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) throws {
-        guard let (train, val) = data.captions else {
+        guard let (train, val, _) = data.captions else {
             sequences = try backbone.sequences(
                 of: data.classes.names, prompts: prompts, template: settings.recipe.template,
                 keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
@@ -58,10 +58,10 @@ extension LearningRun {
 
     /// - Returns: nil where a signal cut it short.
     package func evaluateCaptions(loader: ClipLoader) throws -> Scores? {
-        guard let captionTest, let list = data.captions?.val else { return nil }
+        guard let captionValidation, let list = data.captions?.val else { return nil }
         do {
-            let evaluator = RetrievalEvaluator(captionTest.encoder(), pool: settings.pool)
-            let outcome = try evaluator.outcome(of: list, sequences: captionTest.sequences, loader: loader, bestCount: 0) { _, _ in
+            let evaluator = RetrievalEvaluator(captionValidation.encoder(), pool: settings.pool)
+            let outcome = try evaluator.outcome(of: list, sequences: captionValidation.sequences, loader: loader, bestCount: 0) { _, _ in
                 if context.isCancelled { throw CutShort() }
             }
             return Scores(outcome.metrics)
@@ -87,8 +87,12 @@ extension RunData {
     /// What is written down of each list: its name, its bytes, and its videos.
     package var lists: [(name: String, bytes: [UInt8], videos: AnnotationList)] {
         if let captions {
-            return [("train", captions.train.bytes, captions.train.videoList)] + (captions.val.map { [("val", $0.bytes, $0.videoList)] } ?? [])
+            return [("train", captions.train), ("val", captions.val), ("test", captions.test)].compactMap { name, list in
+                list.map { (name, $0.bytes, $0.videoList) }
+            }
         }
-        return [("train", AnnotationList.bytes(of: train.clips), train)] + (val.map { [("val", AnnotationList.bytes(of: $0.clips), $0)] } ?? [])
+        return [("train", train), ("val", val), ("test", test)].compactMap { name, list in
+            list.map { (name, AnnotationList.bytes(of: $0.clips), $0) }
+        }
     }
 }

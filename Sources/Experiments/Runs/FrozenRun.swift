@@ -66,7 +66,7 @@ package struct FrozenRun {
                 + (freezing.isWholeVision
                     ? "The vision tower has no prompts, so its features" : "What lies below the first vision prompts")
                 + " \(freezing.isWholeVision ? "are" : "is") computed once a clip: \(train.clipCount) training and "
-                + "\(val?.clipCount ?? 0) test clips, \(bytes(freezing.clipBytes)) each.")
+                + "\(val?.clipCount ?? 0) validation clips, \(bytes(freezing.clipBytes)) each.")
         if total < all {
             context.warning(
                 "there is room for \(total) of them (\(bytes(freezing.byteBudget))); the other \(all - total) are computed anew each time. "

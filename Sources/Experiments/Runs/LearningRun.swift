@@ -20,8 +20,8 @@ package struct LearningRun {
     package var initialDigest: String?
     /// For decoded videos that training meets again and again.
     package let cacheBytes: Int
-    /// Tokens of the test captions, and what turns these and the videos into vectors; nil without captions.
-    package var captionTest: (sequences: [[Int]], encoder: () -> PairEncoder)?
+    /// Tokens of the validation captions, and what turns these and the videos into vectors; nil without captions.
+    package var captionValidation: (sequences: [[Int]], encoder: () -> PairEncoder)?
 
     /// An evaluation that a signal ended.
     package struct CutShort: Error {}
@@ -90,7 +90,6 @@ package struct LearningRun {
         let progress = context.progress(kind.rawValue, total: stepCount, unit: "steps", from: state.step)
         var meanLoss = 0.0
         var shownSteps = 0.0
-        var trainingLoss = 0.0
         let warn: (String) -> Void = { message in
             progress.finish()
             context.warning(message)
@@ -98,10 +97,10 @@ package struct LearningRun {
         var events = Trainer.Events()
         events.evaluate = valLoader.map { loader in
             {
-                guard captionTest == nil else { return try evaluateCaptions(loader: loader) }
+                guard captionValidation == nil else { return try evaluateCaptions(loader: loader) }
                 return try evaluate(task, sequences: sequences, loader: loader, frozen: frozen?.val) { predictions in
                     do {
-                        try DurableFile.write(ClipVerdicts(predictions).csv, to: path.appendingPath(ClipVerdicts.fileName))
+                        try DurableFile.write(ClipVerdicts(predictions).csv, to: path.appendingPath(ClipVerdicts.fileName(of: "val")))
                     } catch {
                         // Nothing of the run depends on it.
                         warn("\(error)")
@@ -116,14 +115,13 @@ package struct LearningRun {
             progress.show(report.step, detail: "loss \(NumberText.decimal(meanLoss, places: 3))")
         }
         events.onEpoch = { report in
-            trainingLoss = report.trainingLoss
             directory.log(report)
             // First, as it may be that nothing can be saved.
             if let metrics = report.metrics {
                 progress.finish()
                 context.note(
                     "epoch \(report.epoch): loss \(NumberText.decimal(report.trainingLoss, places: 3)), "
-                        + "test \(metrics.title) \(NumberText.decimal(metrics.top1, places: 1)) %")
+                        + "validation \(metrics.title) \(NumberText.decimal(metrics.top1, places: 1)) %")
             }
             try keeper.attempt(step: report.step, isLastChance: report.isLast, warn: warn) {
                 try save(path, report)
@@ -148,9 +146,14 @@ package struct LearningRun {
         if case .interrupted(let step) = ending {
             throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
         }
-        let result = RunResult(
-            steps: stepCount, epochs: configuration.epochs, trainingLoss: trainingLoss, best: state.best, last: state.last,
+        var result = RunResult(
+            steps: stepCount, epochs: configuration.epochs, trainingLoss: state.trainingLoss ?? 0, best: state.best, last: state.last,
             seconds: state.seconds, peakBytes: Machine.peakMemory)
+        do {
+            result.test = try testScores(path: path)
+        } catch is EvaluationStopped {
+            throw TrainingError.interrupted(step: state.step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
+        }
         do {
             _ = try directory.flushLogs()
             try directory.write(result)
@@ -193,7 +196,7 @@ package struct LearningRun {
             configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
     }
 
-    /// Test clips, seen once in the middle.
+    /// Clips that are scored, seen once in the middle.
     package func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
         ClipLoader(
             list: list, reader: reader, sampler: settings.sampler,

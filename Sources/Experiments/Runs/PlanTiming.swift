@@ -8,14 +8,14 @@ import VideoData
 /// How many clips stay in memory as far as no step changes them.
 package struct FrozenRoom {
     package let clips: Int
-    package let testClips: Int
+    package let validationClips: Int
     /// Of the training clips.
     package let keptShare: Double
 
-    package init(_ freezing: Freezing?, clips: Int, testClips: Int) {
+    package init(_ freezing: Freezing?, clips: Int, validationClips: Int) {
         let room = freezing.map { $0.byteBudget / max(1, $0.clipBytes) } ?? 0
         self.clips = min(room, clips)
-        self.testClips = min(room - self.clips, testClips)
+        self.validationClips = min(room - self.clips, validationClips)
         keptShare = Double(self.clips) / Double(max(1, clips))
     }
 }
@@ -49,14 +49,17 @@ package struct PlanTiming {
         let readings = Double(work.clips) * reading + Double(again) * kept
         let freezings = Double(work.clips + again) * (freezingClip ?? 0)
         let computing = Double(work.steps) * step + freezings
-        let test = work.testClips == 0 ? (each: 0, once: 0) : try evaluationSeconds(
-            task, clips: work.testClips, threads: threads, freezingClip: freezingClip ?? 0)
+        let scored = work.validationClips > 0 ? work.validationClips : work.testClips
+        let evaluation = scored == 0 ? (each: 0, once: 0) : try evaluationSeconds(
+            task, clips: scored, threads: threads, freezingClip: freezingClip ?? 0)
+        let evaluating = evaluation.once + Double(work.evaluations) * evaluation.each
+            + evaluation.each * Double(work.testClips) / Double(max(1, scored))
         let training = computing + readings / threads
         return RunPlan.Time(
             step: step, readingClip: reading, readingKeptClip: kept, freezingClip: freezingClip,
             readingShare: readings / threads / max(training, 1e-9),
-            evaluation: test.each,
-            total: Double(work.seeds) * (training + test.once + Double(work.evaluations) * test.each),
+            evaluation: evaluation.each,
+            total: Double(work.seeds) * (training + evaluating),
             speed: stepOperations / max(step, 1e-9) * (addSeconds > 0 ? 1 : 0))
     }
 
@@ -101,11 +104,11 @@ package struct PlanTiming {
         return (measured.once + measured.add * Double(clipsPerStep) / Double(clips.count), measured.add)
     }
 
-    /// Seconds of one look at all test clips, and of what is done once before the first.
+    /// Seconds of one look at all clips that are scored, and of what is done once before the first.
     private func evaluationSeconds(
         _ task: some LearningTask, clips: Int, threads: Double, freezingClip: Double
     ) throws -> (each: Double, once: Double) {
-        guard let list = run.data.val else { return (0, 0) }
+        guard let list = run.data.val ?? run.data.test else { return (0, 0) }
         let count = min(Self.testClipCount, clips)
         let loader = ClipLoader(
             list: list, reader: run.reader, sampler: FrameSampler(sampleCount: run.settings.frameCount),
@@ -128,8 +131,8 @@ package struct PlanTiming {
         if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) } }
         let preparing = freezingClip + reading / threads
         return (
-            making + Double(clips) * computing / Double(videos.count) + Double(clips - room.testClips) * preparing,
-            Double(room.testClips) * preparing
+            making + Double(clips) * computing / Double(videos.count) + Double(clips - room.validationClips) * preparing,
+            Double(room.validationClips) * preparing
         )
     }
 

@@ -93,7 +93,7 @@ package struct PromptExperiment: LearningExperiment {
         var learning = prepared.run
         let (settings, backbone) = (learning.settings, learning.backbone)
         if let valSequences = prepared.texts.valSequences {
-            learning.captionTest = (
+            learning.captionValidation = (
                 valSequences,
                 {
                     PairEncoder(

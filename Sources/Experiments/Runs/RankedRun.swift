@@ -17,10 +17,8 @@ extension LearningRun {
         clips.badVideos.restore(state.badVideos)
         context.cancellation.arm()
         let valLoader = data.val.map(evaluationLoader)
-        var trainingLoss = 0.0
         var events = Trainer.Events()
         events.evaluate = valLoader.map { loader in { try evaluate(task, sequences: sequences, loader: loader) } }
-        events.onEpoch = { trainingLoss = $0.trainingLoss }
         events.save = { reached, moment in
             state = reached
             try endEpoch(task, state: reached, moment: moment)
@@ -33,7 +31,7 @@ extension LearningRun {
         return Outcome(
             path: "",
             result: RunResult(
-                steps: state.step, epochs: configuration.epochs, trainingLoss: trainingLoss, best: state.best, last: state.last,
+                steps: state.step, epochs: configuration.epochs, trainingLoss: state.trainingLoss ?? 0, best: state.best, last: state.last,
                 seconds: state.seconds))
     }
 
@@ -54,11 +52,11 @@ extension LearningRun {
         if places.hasSeveralProcessors {
             context.warning("the ranks run on different processors: what they learn is made the same after every epoch, and depends on rank 0's.")
         }
-        let lists = [("train", data.train)] + (data.val.map { [("val", $0)] } ?? [])
+        let lists = data.lists
         try RankInputs(
             version: vifiPromptVersion, recipe: Digest.of(recipe.yaml), backbone: backbone.digest,
             classes: Digest.of(data.classes.text + Self.digest(sequences) + (initialDigest ?? "")),
-            lists: Dictionary(uniqueKeysWithValues: lists.map { ($0.0, Digest.of(AnnotationList.bytes(of: $0.1.clips))) })
+            lists: Dictionary(uniqueKeysWithValues: lists.map { ($0.name, Digest.of($0.bytes)) })
         ).check(over: group, places: places)
         try context.tellWarnings()
     }

@@ -9,11 +9,14 @@ package struct RunData {
     package let classes: ClassNames
     /// What is learned from, after drawing shots.
     package let train: AnnotationList
+    /// What the best epoch is chosen on.
     package let val: AnnotationList?
+    /// What is scored once, at the end, with what was chosen.
+    package let test: AnnotationList?
     /// SHA-256 over the training list that shots are drawn from.
     package let sourceSHA256: String
-    /// What labels stand for where these are captions; there are no classes then, and `val` holds each video once.
-    package var captions: (train: CaptionList, val: CaptionList?)?
+    /// What labels stand for where these are captions; there are no classes then, and `val` and `test` hold each video once.
+    package var captions: (train: CaptionList, val: CaptionList?, test: CaptionList?)?
 
     /// - Throws: `DatasetError` naming list and line, before anything is trained.
     package init(settings: Settings, kind: RunKind, options: VideoInputs, resumed: ResumedRun? = nil, context: RunContext) throws {
@@ -46,6 +49,7 @@ package struct RunData {
         self.classes = classes
         self.train = train
         val = try list("val")
+        test = try list("test")
     }
 
     private init(newOf settings: Settings, kind: RunKind, options: VideoInputs, context: RunContext) throws {
@@ -56,8 +60,8 @@ package struct RunData {
             set.apply(to: &recipe)
             context.note(
                 """
-                This is the pocket world: drawn videos in \(set.root). For your own, pass --train LIST --val LIST \
-                --labels CSV and --backbone FILE.
+                This is the pocket world: drawn videos in \(set.root). For your own, pass --train LIST --labels CSV \
+                --backbone FILE, with --val LIST to choose the best epoch on and --test LIST to score at the end.
                 """)
         }
         let classes = try ClassNames.read(recipe.data.labels ?? "")
@@ -77,14 +81,22 @@ package struct RunData {
         try train.checkFiles(followsLinks: options.followLinks)
         // Draws have told which classes are empty.
         if recipe.training.shots == nil { tellClassFaults(classes, train, context: context) } else { tellClassFaults(classes, context: context) }
-        val = try recipe.data.val.map { path in
+        func scored(_ path: String) throws -> AnnotationList {
             let list = try Self.list(path, root: root, classes: classes, context: context)
             try list.checkFiles(followsLinks: options.followLinks)
             if let warning = list.emptyClassWarning(classes) { context.warning(warning.description) }
+            try options.allowances.check(train: all, validation: list, classes: classes, context: context)
             return list
         }
-        guard let val else { return }
-        try options.allowances.check(train: all, validation: val, classes: classes, context: context)
+        val = try recipe.data.val.map(scored)
+        test = try recipe.data.test.map(scored)
+        try Self.refuseShared(val, test, options: options)
+    }
+
+    /// - Throws: where the best epoch would be chosen on videos that are scored at the end.
+    private static func refuseShared(_ val: AnnotationList?, _ test: AnnotationList?, options: VideoInputs) throws(DatasetError) {
+        guard let val, let test, !options.allowances.allowSharedVideos else { return }
+        try ListChecks(train: val, validation: test).refuseSharedVideos()
     }
 
     /// - Throws: where a video of a run that goes on is gone or another one.
@@ -107,10 +119,11 @@ package struct RunData {
     private init(
         captionsOf settings: Settings, kind: RunKind, options: VideoInputs, resumed: ResumedRun?, context: RunContext
     ) throws {
-        var paths = (train: settings.placedRecipe.data.captions, val: settings.placedRecipe.data.valCaptions)
+        let given = settings.placedRecipe.data
+        var paths = (train: given.captions, val: given.valCaptions, test: given.testCaptions)
         if settings.isPocket {
             let set = try PocketHome.captionedSet(kind == .bridge ? .large() : .small(), pool: settings.pool, context: context)
-            paths = (set.trainCaptions, paths.val ?? set.testCaptions)
+            paths = (set.trainCaptions, paths.val ?? set.validationCaptions, paths.test ?? set.testCaptions)
             if resumed == nil {
                 context.note("This is the pocket world: drawn videos in \(set.root). For your own, pass --captions LIST and --backbone FILE.")
             }
@@ -131,13 +144,18 @@ package struct RunData {
         }
         guard let train = try list("train", paths.train) else { throw RunError.notARun(path: resumed?.path ?? "") }
         let val = try list("val", paths.val)
-        if let val, resumed == nil, !options.allowances.allowSharedVideos {
-            try ListChecks(train: train.videoList, validation: val.videoList).refuseSharedVideos()
+        let test = try list("test", paths.test)
+        if resumed == nil {
+            for scored in [val, test].compactMap(\.self) where !options.allowances.allowSharedVideos {
+                try ListChecks(train: train.videoList, validation: scored.videoList).refuseSharedVideos()
+            }
+            try Self.refuseShared(val?.videoList, test?.videoList, options: options)
         }
-        captions = (train, val)
+        captions = (train, val, test)
         classes = ClassNames([])
         self.train = train.pairs
         self.val = val?.videoList
+        self.test = test?.videoList
         sourceSHA256 = Digest.of(train.bytes)
     }
 

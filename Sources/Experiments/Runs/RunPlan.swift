@@ -10,6 +10,9 @@ import VideoData
 package struct RunPlan: Encodable {
     package struct Work: Encodable {
         package let clips: Int
+        /// Looked at in each evaluation.
+        package let validationClips: Int
+        /// Scored once, at the end.
         package let testClips: Int
         package let classes: Int
         package let framesPerClip: Int
@@ -101,13 +104,13 @@ package struct RunPlan: Encodable {
         let clipCount = run.data.train.clips.count
         let configuration = try run.settings.trainingConfiguration(clipCount: clipCount)
         let steps = configuration.schedule(clipCount: clipCount).stepCount
-        let testCount = run.data.val?.clips.count ?? 0
+        let (validationCount, testCount) = (run.data.val?.clips.count ?? 0, run.data.test?.clips.count ?? 0)
         let frames = run.settings.frameCount
-        let evaluations = testCount == 0 ? 0 : (configuration.epochs + configuration.evaluationInterval - 1) / configuration.evaluationInterval
+        let evaluations = validationCount == 0 ? 0 : (configuration.epochs + configuration.evaluationInterval - 1) / configuration.evaluationInterval
         let learningCount = Self.learningCount(learned, architecture)
         let clipsPerStep = min(configuration.clipsPerStep, clipCount)
         let work = Work(
-            clips: clipCount, testClips: testCount, classes: run.data.classes.count, framesPerClip: frames,
+            clips: clipCount, validationClips: validationCount, testClips: testCount, classes: run.data.classes.count, framesPerClip: frames,
             epochs: configuration.epochs, steps: steps, clipsPerStep: clipsPerStep, evaluations: evaluations,
             parameters: run.backbone.parameterCount, learningParameters: learningCount, seeds: seedCount)
         let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frames)
@@ -115,24 +118,25 @@ package struct RunPlan: Encodable {
         let task = try makeTask()
         let taskBytes = WorkMeter.reading.liveBytes - before
         let freezing = freezing(task)
-        let room = FrozenRoom(freezing, clips: clipCount, testClips: testCount)
+        let room = FrozenRoom(freezing, clips: clipCount, validationClips: validationCount)
         // A clip that is kept costs its frozen part once, not in each epoch.
         let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipFrozen)
-        let spared = (configuration.epochs - 1) * room.clips + max(0, evaluations - 1) * room.testClips
+        let spared = (configuration.epochs - 1) * room.clips + max(0, evaluations - 1) * room.validationClips
         let training = 2 * Double(steps) * Double(count.stepForward + count.stepBackward) + 2 * Double(count.textFrozen)
             + 2 * Double(configuration.epochs * clipCount) * Double(count.clipForward + count.clipBackward)
             - 2 * Double(spared) * Double(count.clipFrozen)
-        let evaluating = 2 * Double(evaluations) * Double(count.evaluation(clips: testCount) + count.stepForward + count.textFrozen)
+        func scoring(_ clips: Int) -> Double { 2 * Double(count.evaluation(clips: clips) + count.stepForward + count.textFrozen) }
+        let evaluating = Double(evaluations) * scoring(validationCount) + (testCount == 0 ? 0 : scoring(testCount))
         arithmetic = Arithmetic(
             step: stepOperations, total: Double(seedCount) * (training + evaluating),
             stepWithoutSavings: 2 * Double(
                 OperationCount.wholeStep(
                     architecture, learned: learned, classCount: work.classes, frameCount: frames, clips: clipsPerStep)),
             savings: Self.savings(learned, sequences: sequences, architecture: architecture, freezing: freezing),
-            frozen: freezing == nil ? nil : 2 * Double(seedCount * (room.clips + room.testClips)) * Double(count.clipFrozen))
+            frozen: freezing == nil ? nil : 2 * Double(seedCount * (room.clips + room.validationClips)) * Double(count.clipFrozen))
         memory = try Self.memory(
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
-            taskBytes: taskBytes, frozenBytes: (room.clips + room.testClips) * (freezing?.clipBytes ?? 0),
+            taskBytes: taskBytes, frozenBytes: (room.clips + room.validationClips) * (freezing?.clipBytes ?? 0),
             keepsVideos: room.clips < clipCount)
         communication = Communication(bytesPerStep: 4 * task.sharedCount)
         storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
@@ -188,7 +192,7 @@ package struct RunPlan: Encodable {
         let weights = 4 * run.backbone.parameterCount
         let backbone = weights + architecture.packedWeightBytes(precision: run.backbone.precision, hasBackward: true)
         var learning = 4 * 4 * learningCount
-        var evaluation = run.data.val == nil ? 0 : run.backbone.evaluationBytes(
+        var evaluation = run.data.val == nil && run.data.test == nil ? 0 : run.backbone.evaluationBytes(
             prompts: learned.prompts, sequences: sequences, frameCount: run.settings.frameCount, pool: run.settings.pool)
         if case .backbone = learned {
             // Weights that learn are a copy, gradients have the shape of the whole backbone; evaluating and saving

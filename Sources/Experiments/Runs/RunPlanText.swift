@@ -6,7 +6,7 @@ extension RunPlan {
     package var text: String {
         var lines: [String] = []
         func row(_ title: String, _ text: String) { lines.append(title + String(repeating: " ", count: 12 - title.count) + text) }
-        row("data", "\(work.clips) clips of \(work.classes) classes, \(work.testClips) test clips, \(work.framesPerClip) frames each")
+        row("data", "\(work.clips) clips of \(work.classes) classes, \(work.validationClips) validation and \(work.testClips) test clips, \(work.framesPerClip) frames each")
         row("parameters", "\(work.learningParameters) learn, of a backbone of \(work.parameters)")
         row(
             "steps", "\(work.steps) in \(counted(work.epochs, "epoch", "epochs")), \(counted(work.clipsPerStep, "clip", "clips")) each; \(counted(work.evaluations, "evaluation", "evaluations"))"

@@ -41,7 +41,7 @@ package struct RunRecord: Codable, Equatable, Sendable {
     package var sequencesSHA256: String
     /// Over the prompts of `--init`; nil without.
     package var initialSHA256: String?
-    /// `train` and, where there is one, `val`.
+    /// `train` and, where there are such, `val` and `test`.
     package var lists: [String: List]
     /// Whether the lists are of captions, CSV, and there are no classes.
     package var hasCaptions: Bool?
@@ -83,8 +83,9 @@ package struct RunRecord: Codable, Equatable, Sendable {
         if labelsSHA256 != first.labelsSHA256 { return "list of labels" }
         if sequencesSHA256 != first.sequencesSHA256 { return "vocabulary" }
         if initialSHA256 != first.initialSHA256 { return "file of --init" }
-        for name in ["train", "val"] where lists[name]?.sourceSHA256 != first.lists[name]?.sourceSHA256 { return "\(name) list" }
-        return lists["val"]?.videosSHA256 == first.lists["val"]?.videosSHA256 ? nil : "videos of the val list"
+        let names = ["train", "val", "test"]
+        if let name = names.first(where: { lists[$0]?.sourceSHA256 != first.lists[$0]?.sourceSHA256 }) { return "\(name) list" }
+        return names.dropFirst().first { lists[$0]?.videosSHA256 != first.lists[$0]?.videosSHA256 }.map { "videos of the \($0) list" }
     }
 
     /// - Returns: nil where the folder holds no run.

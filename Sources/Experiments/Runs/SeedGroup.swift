@@ -71,12 +71,14 @@ package struct SeedGroup: Codable {
         try seeds.compactMap { seed in try RunResult.read(run: folder(seed: seed)).map { (seed, $0) } }
     }
 
-    /// Whether each clip of the validation list was labeled rightly after the last epoch, for each of `seeds`; nil
-    /// where a run has not written it down.
+    /// Whether each clip was labeled rightly, for each of `seeds`: of the test list, or, where there is none, of the
+    /// validation list after the last epoch; nil where a run has not written it down.
     package func hits(seeds: [Int]) throws -> [[Bool]]? {
-        let files = seeds.map { folder(seed: $0).appendingPath(ClipVerdicts.fileName) }
-        guard files.allSatisfy(fileExists) else { return nil }
-        return try files.map { try ClipVerdicts(path: $0).hits }
+        for list in ["test", "val"] {
+            let files = seeds.map { folder(seed: $0).appendingPath(ClipVerdicts.fileName(of: list)) }
+            if files.allSatisfy(fileExists) { return try files.map { try ClipVerdicts(path: $0).hits } }
+        }
+        return nil
     }
 
     /// - Returns: nil where the folder holds no group.
@@ -176,6 +178,7 @@ package struct SeedSummary: Encodable {
         package let trainingLoss: Double
         package let last: Scores?
         package let best: Scores?
+        package let test: Scores?
         package let seconds: Double
     }
 
@@ -197,20 +200,24 @@ package struct SeedSummary: Encodable {
         runs = results.map {
             Run(
                 seed: $0.seed, trainingLoss: $0.result.trainingLoss, last: $0.result.last, best: $0.result.best,
-                seconds: $0.result.seconds)
+                test: $0.result.test, seconds: $0.result.seconds)
         }
         typealias Value = (name: String, value: (RunResult) -> Double?)
         let classes: [Value] = [
             ("last_top1", { $0.last?.top1 }), ("last_top5", { $0.last?.top5 }),
             ("last_mean_class", { $0.last?.meanClassAccuracy }), ("best_top1", { $0.best?.top1 }),
+            ("test_top1", { $0.test?.top1 }), ("test_top5", { $0.test?.top5 }), ("test_mean_class", { $0.test?.meanClassAccuracy }),
         ]
         let captions: [Value] = [
             ("last_text_to_video_r1", { $0.last?.retrieval?.textToVideo.r1 }),
             ("last_text_to_video_r5", { $0.last?.retrieval?.textToVideo.r5 }),
             ("last_video_to_text_r1", { $0.last?.retrieval?.videoToText.r1 }),
             ("best_text_to_video_r1", { $0.best?.retrieval?.textToVideo.r1 }),
+            ("test_text_to_video_r1", { $0.test?.retrieval?.textToVideo.r1 }),
+            ("test_text_to_video_r5", { $0.test?.retrieval?.textToVideo.r5 }),
+            ("test_video_to_text_r1", { $0.test?.retrieval?.videoToText.r1 }),
         ]
-        let hasCaptions = results.contains { $0.result.last?.retrieval != nil }
+        let hasCaptions = results.contains { ($0.result.last ?? $0.result.test)?.retrieval != nil }
         let all: [Value] = (hasCaptions ? captions : classes) + [("training_loss", { $0.trainingLoss })]
         measures = all.compactMap { name, value in
             let values = results.compactMap { value($0.result) }
@@ -232,16 +239,21 @@ package struct SeedSummary: Encodable {
     }
 
     package var table: String {
-        let titles = ["last_top1": "last top-1 %", "last_top5": "last top-5 %", "last_mean_class": "mean of classes %",
-            "best_top1": "best top-1 %", "training_loss": "training loss", "last_text_to_video_r1": "last text → video R@1 %",
-            "last_text_to_video_r5": "R@5 %", "last_video_to_text_r1": "video → text R@1 %",
-            "best_text_to_video_r1": "best text → video R@1 %"]
+        let titles = [
+            "last_top1": "last top-1 %", "last_top5": "last top-5 %", "last_mean_class": "last mean of classes %",
+            "best_top1": "best top-1 %", "test_top1": "test top-1 %", "test_top5": "test top-5 %",
+            "test_mean_class": "test mean of classes %", "training_loss": "training loss",
+            "last_text_to_video_r1": "last text → video R@1 %", "last_text_to_video_r5": "last R@5 %",
+            "last_video_to_text_r1": "last video → text R@1 %", "best_text_to_video_r1": "best text → video R@1 %",
+            "test_text_to_video_r1": "test text → video R@1 %", "test_text_to_video_r5": "test R@5 %",
+            "test_video_to_text_r1": "test video → text R@1 %",
+        ]
         func text(_ value: Double, _ measure: Measure) -> String {
             NumberText.decimal(value, places: measure.name == "training_loss" ? 3 : 1)
         }
         // Among five classes or fewer every answer is among the best five.
-        let tells = runs.contains { $0.last?.tellingTop5 != nil }
-        let columns = measures.filter { tells || $0.name != "last_top5" }
+        let tells = runs.contains { ($0.last ?? $0.test)?.tellingTop5 != nil }
+        let columns = measures.filter { tells || !["last_top5", "test_top5"].contains($0.name) }
         var rows = [["seed"] + columns.map { titles[$0.name] ?? $0.name }]
         for (index, run) in runs.enumerated() { rows.append(["\(run.seed)"] + columns.map { text($0.values[index], $0) }) }
         rows.append(
@@ -270,15 +282,14 @@ package func alignedTable(_ rows: [[String]]) -> String {
 
 extension RunResult {
     package func show(_ context: RunContext) {
-        guard let last, let best else { return }
-        if let metrics = last.retrieval {
+        if let last, let best {
             context.result(
-                "test \(last.title) \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best\n"
-                    + metrics.table)
-            return
+                "validation \(last.title) \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best, which is kept"
+                    + (last.retrieval.map { "\n" + $0.table } ?? "; \(last.clips) clips of \(last.classes) classes"))
         }
+        guard let test else { return }
         context.result(
-            "test top-1 \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best; "
-                + "\(last.clips) clips of \(last.classes) classes")
+            "test \(test.title) \(percent(test.top1)) of \(best == nil ? "the last epoch" : "the epoch that was best on the validation list")"
+                + (test.retrieval.map { "\n" + $0.table } ?? "; \(test.clips) clips of \(test.classes) classes"))
     }
 }

@@ -12,6 +12,8 @@ package enum SettingsError: ReportableError {
     case incompleteData(missing: [String])
     case otherSide(wanted: Int, backbone: Int)
     case noSource
+    case noBackbone
+    case pocketWithLists
     case tooManyViews(Views, frames: Int)
     case noRecipeWith(words: [String])
     case outputExists(path: String)
@@ -24,7 +26,7 @@ package enum SettingsError: ReportableError {
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .incompleteData, .noSource, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange: .usage
+        case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -36,7 +38,7 @@ package enum SettingsError: ReportableError {
         switch self {
         case .incompleteData(let missing):
             "for your own videos \(missing.joined(separator: " and ")) is needed too. "
-                + "With none of --train, --val and --labels the pocket world is used."
+                + "With neither data nor --backbone the pocket world is used; --train pocket names it."
         case .otherSide(let wanted, let backbone):
             "data.side is \(wanted), the backbone sees \(backbone) × \(backbone) pixels. Leave data.side out."
         case .noSource:
@@ -49,7 +51,7 @@ package enum SettingsError: ReportableError {
         case .notWithCaptions(let what, let reason):
             "\(what) cannot go with --captions: \(reason)"
         case .captionsWithoutList:
-            "--val-captions and --max-words are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
+            "--val-captions, --test-captions and --max-words are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
         case .layersAgainstDepth(let tower, let layers, let depth):
             "\(tower) layers \(layers.text) and a \(tower) depth of \(depth) contradict each other: a depth counts from the first "
                 + "layer, \(depth) means \(PromptLayers(0..<depth).text). Leave out --\(tower)-depth or --\(tower)-layers "
@@ -62,6 +64,10 @@ package enum SettingsError: ReportableError {
         case .fixedFramesChange(let keys):
             "with fixed frames each clip is the same in every epoch, but \(keys.joined(separator: ", ")) would change it. "
                 + "Leave \(keys.count == 1 ? "it" : "them") out, or --fixed-frames and --quick."
+        case .noBackbone:
+            "no backbone is named. Pass --backbone FILE: where data are named, no model is taken from a run or from the pocket world."
+        case .pocketWithLists:
+            "--train pocket brings its own lists and class names. Leave out --val, --test and --labels."
         case .tooManyViews(let views, let frames):
             "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each video; "
                 + "at most 1024 are looked at. Take fewer views or frames."
@@ -89,9 +95,10 @@ package struct Settings {
         self.context = context
         directory = request.isElsewhere ? request.directory : nil
         let hasCaptions = given.data.captions != nil
-        isPocket = hasCaptions
-            ? given.data.captions == PocketHome.captionsName
-            : given.data.train == nil && given.data.val == nil && given.data.labels == nil
+        isPocket = given.meansPocket
+        if given.namesPocketLists, [given.data.val, given.data.test, given.data.labels].contains(where: { $0 != nil }) {
+            throw SettingsError.pocketWithLists
+        }
         if hasCaptions { try Self.checkCaptions(given) } else { try Self.checkNoCaptions(given) }
         let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
         let base = isPocket ? try Recipe(path: BundledFiles.path(of: "Recipes/pocket/\(name).yaml")) : Recipe()
@@ -118,7 +125,7 @@ package struct Settings {
     package var hasCaptions: Bool { recipe.data.captions != nil }
 
     private static func checkNoCaptions(_ given: Recipe) throws {
-        guard given.data.valCaptions == nil, given.data.maxWords == nil else { throw SettingsError.captionsWithoutList }
+        guard given.data.valCaptions == nil, given.data.testCaptions == nil, given.data.maxWords == nil else { throw SettingsError.captionsWithoutList }
     }
 
     /// - Throws: `SettingsError` for what would have no meaning or another one.
@@ -128,7 +135,9 @@ package struct Settings {
         }
         try refuse(
             given.data.train != nil || given.data.labels != nil, "--train and --labels", "they name classes. Leave one or the other out.")
-        try refuse(given.data.val != nil, "--val", "it lists classes. Test captions are --val-captions.")
+        try refuse(
+            given.data.val != nil || given.data.test != nil, "--val and --test",
+            "they list classes. For captions there are --val-captions and --test-captions.")
         try refuse(given.training.shots != nil, "--shots", "there are no classes to draw from.")
         try refuse(
             given.fusion.map { $0 != .embedding } ?? false, "--fusion", "a video meets captions as one vector, the mean of its frames.")
@@ -163,7 +172,7 @@ package struct Settings {
     /// The backbone in the file at `backbonePath`.
     package func backbone(kind: RunKind, activation: Activation?) throws -> Backbone {
         if recipe.model.checkpoint == nil, resumedBackbone == nil, !isPocket {
-            context.note("No backbone was named: the pocket CLIP is taken, which knows the pocket world only. Pass your own with --backbone FILE.")
+            throw SettingsError.noBackbone
         }
         let path = try backbonePath(kind: kind)
         let backbone = try BackboneFinder.load(path, activation: activation, context: context).computing(in: precision)
@@ -185,7 +194,7 @@ package struct Settings {
     package var sampler: FrameSampler { recipe.sampler(frameCount: frameCount) }
 
     package var fusion: Fusion { recipe.fusion ?? .embedding }
-    package var frameCount: Int { recipe.data.frames ?? 16 }
+    package var frameCount: Int { recipe.data.frames ?? Recipe.Data.standardFrames }
     package var seed: UInt64 { UInt64(recipe.training.seed ?? 1) }
 
     /// Whether training clips are the same in every epoch.

@@ -9,12 +9,12 @@ import VideoData
 
 /// Which videos a picture shows: a list and its class names, or nothing for those of the newest run.
 package struct PictureVideos {
-    package var val: String?
+    package var list: String?
     package var labels: String?
     package var videos: VideoInputs
 
-    package init(val: String? = nil, labels: String? = nil, videos: VideoInputs = VideoInputs()) {
-        self.val = val
+    package init(list: String? = nil, labels: String? = nil, videos: VideoInputs = VideoInputs()) {
+        self.list = list
         self.labels = labels
         self.videos = videos
     }
@@ -34,8 +34,8 @@ package struct PictureData {
         data: PictureVideos, model: ModelInputs, prompts: String?, anyBackbone: Bool, template: String?, pool: WorkerPool, context: RunContext
     ) throws {
         let selection = try Selection(
-            prompts: prompts, backbone: model.backbone, namesData: data.val != nil || data.labels != nil, context: context)
-        let test = try selection.testList(val: data.val, labels: data.labels, root: data.videos.root, videos: data.videos, pool: pool)
+            prompts: prompts, backbone: model.backbone, namesData: data.list != nil || data.labels != nil, context: context)
+        let test = try selection.testList(data.list, labels: data.labels, root: data.videos.root, videos: data.videos, pool: pool)
         (classes, list) = (test.classes, test.list)
         subject = try LoadedModel(
             prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,

@@ -6,26 +6,32 @@ package struct RunResult: Codable, Equatable, Sendable {
     package var steps: Int
     package var epochs: Int
     package var trainingLoss: Double
-    /// Of the epoch that was best on the test list; nil without one.
+    /// Of the epoch that was best on the validation list, and so was chosen; nil without such a list.
     package var best: Scores?
-    /// Of the last epoch.
+    /// Of the last epoch, on the validation list.
     package var last: Scores?
+    /// Of what was chosen, on the test list, which nothing was chosen by; nil without such a list.
+    package var test: Scores?
     /// Over all parts of the run.
     package var seconds: Double
     /// Most memory that the process has held; nil in runs of programs that did not write it down.
     package var peakBytes: Int?
 
     package init(
-        steps: Int, epochs: Int, trainingLoss: Double, best: Scores?, last: Scores?, seconds: Double, peakBytes: Int? = nil
+        steps: Int, epochs: Int, trainingLoss: Double, best: Scores?, last: Scores?, test: Scores? = nil, seconds: Double, peakBytes: Int? = nil
     ) {
         self.steps = steps
         self.epochs = epochs
         self.trainingLoss = trainingLoss
         self.best = best
         self.last = last
+        self.test = test
         self.seconds = seconds
         self.peakBytes = peakBytes
     }
+
+    /// What a run is told by: the test list's scores, else those of the last epoch on the validation list.
+    package var reported: Scores? { test ?? last }
 
     /// - Returns: nil where the run is not finished.
     package static func read(run: String) throws(FileError) -> RunResult? {

@@ -19,6 +19,8 @@ package struct TrainingState: Codable, Equatable, Sendable {
     package var optimizerSteps = 0
     package var best: Scores?
     package var last: Scores?
+    /// Of the epoch that was reported last; nil in checkpoints of programs that did not keep it.
+    package var trainingLoss: Double?
     /// Whether an epoch was reported.
     package var hasResults = false
     /// Wall-clock time in this epoch and in the run, over all its parts.

@@ -11,10 +11,12 @@ package struct ClassFolders: Sendable {
     package let classes: ClassNames
     /// `folder/video label`, in order of names; only those of `train` where there are several parts.
     package let clips: [AnnotatedClip]
-    /// The videos of `val`, or of `test` where there is no `val`; nil where the folder is not divided.
+    /// The videos of `val`; nil where there is no such folder.
     package let valClips: [AnnotatedClip]?
-    /// The videos of `test`, where there is `val` besides.
+    /// The videos of `test`; nil where there is no such folder.
     package let testClips: [AnnotatedClip]?
+    /// Whether the folder is divided into parts already.
+    package var isDivided: Bool { valClips != nil || testClips != nil }
     /// Where several levels of folders hold videos: which of them names the classes.
     package let level: ClassLevel?
     /// Folders without a video; they give no class.
@@ -29,7 +31,7 @@ package struct ClassFolders: Sendable {
     package init(root: String) throws(DatasetError) {
         let parts = try Self.parts(of: root)
         var found: [FolderScan] = []
-        for part in parts { found.append(try FolderScan(root: root, prefix: part)) }
+        for part in parts { found.append(try FolderScan(root: root, prefix: part.prefix)) }
         let level = ClassLevel(folders: found.flatMap { $0.videos.map(\.folders) })
         // Folders, so their names are bytes: two that look alike give two classes.
         let names = Set<Bytewise>(texts: found.flatMap { $0.videos.map { level.name($0.folders) } }).sorted().map(\.text)
@@ -43,30 +45,32 @@ package struct ClassFolders: Sendable {
             + names.filter { $0.pathBytes.count != $0.utf8.count }.map { .nameNotText(file: root, name: $0) }
         self.classes = classes
         self.clips = clips(found[0])
-        valClips = found.count > 1 ? clips(found[1]) : nil
-        testClips = found.count > 2 ? clips(found[2]) : nil
+        func clips(of use: PartUse) -> [AnnotatedClip]? { parts.firstIndex { $0.use == use }.map { clips(found[$0]) } }
+        valClips = clips(of: .val)
+        testClips = clips(of: .test)
         self.level = found.contains { $0.videos.contains { $0.folders.count > 1 } } ? level : nil
         emptyFolders = found.flatMap(\.emptyFolders)
         otherFiles = found.flatMap(\.otherFiles)
         innerFolders = found.flatMap(\.innerFolders)
-        if self.clips.isEmpty { throw DatasetError(path: root.appendingPath(parts[0]), problem: .noClassFolders) }
+        if self.clips.isEmpty { throw DatasetError(path: root.appendingPath(parts[0].prefix), problem: .noClassFolders) }
     }
 
-    /// Where class folders are: prefixes of paths below the root, ending in a slash, or one empty prefix. Training first,
-    /// then what a run looks at, then what is kept for the end.
-    private static func parts(of root: String) throws(DatasetError) -> [String] {
+    /// What the videos of a part are for.
+    private enum PartUse { case train, val, test }
+
+    /// Where class folders are: prefixes of paths below the root, ending in a slash, or one empty prefix. Training first.
+    private static func parts(of root: String) throws(DatasetError) -> [(use: PartUse, prefix: String)] {
         var prefix = ""
         // One folder may hold everything, beside annotations and the like.
         for _ in 0..<FolderScan.depthLimit {
             let top = prefix.isEmpty ? root : root.appendingPath(prefix)
             let folders = try FolderScan.entries(top).filter { !$0.isHiddenName && isDirectory(top.appendingPath($0)) }
             let holding = folders.filter { FolderScan.holdsVideos(top.appendingPath($0)) }
-            func named(_ names: Set<String>) -> String? { holding.first { names.contains($0.lowercased()) } }
-            let train = named(["train", "training"])
-            let seconds = [named(["val", "valid", "validation"]), named(["test", "testing"])].compactMap(\.self)
-            if let train, !seconds.isEmpty, holding.count == seconds.count + 1 {
-                return ([train] + seconds).map { prefix + $0 + "/" }
-            }
+            let names: [(use: PartUse, names: Set<String>)] = [
+                (.train, ["train", "training"]), (.val, ["val", "valid", "validation"]), (.test, ["test", "testing"]),
+            ]
+            let named = names.compactMap { use, names in holding.first { names.contains($0.lowercased()) }.map { (use, prefix + $0 + "/") } }
+            if named.first?.0 == .train, named.count > 1, holding.count == named.count { return named }
             guard holding.count == 1, try !FolderScan.hasVideos(in: top.appendingPath(holding[0])) else { break }
             let next = top.appendingPath(holding[0])
             // Of one class alone its own folder is the class.
@@ -74,7 +78,7 @@ package struct ClassFolders: Sendable {
             guard inner.count > 1 else { break }
             prefix += holding[0] + "/"
         }
-        return [prefix]
+        return [(.train, prefix)]
     }
 }
 

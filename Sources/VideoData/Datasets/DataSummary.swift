@@ -109,48 +109,67 @@ package struct ListFolder {
     }
 }
 
-/// Videos of each class in two parts, by chance: to learn from and to test on.
+/// Videos of each class in three parts, by chance: to learn from, to choose the best epoch on, and to score at the end.
 ///
 /// The draw of a class depends on the seed and the class number only.
-package struct TrainValSplit: Sendable {
+package struct ThreeWaySplit: Sendable {
     package let train: [AnnotatedClip]
     package let val: [AnnotatedClip]
-    /// Classes of one video, which is learned from.
+    package let test: [AnnotatedClip]
+    /// Classes with too few videos for all parts: one is learned from, the second scored.
     package let warnings: [DatasetWarning]
 
     package enum Amount: Sendable {
-        /// Of each class, rounded; at least one video stays on either side.
+        /// Of each class, rounded; 0 for none, else at least one video where one is left to learn from.
         case share(Double)
-        /// Test videos of each class, as far as one is left to learn from.
+        /// Videos of each class, as far as one is left to learn from.
         case count(Int)
-    }
 
-    package init(_ clips: [AnnotatedClip], classes: ClassNames, val amount: Amount, seed: UInt64, path: String) throws(DatasetError) {
-        switch amount {
-        case .share(let share) where !(share > 0 && share < 1): throw DatasetError(path: path, problem: .badValShare(share))
-        case .count(let count) where count < 1: throw DatasetError(path: path, problem: .badShotCount(count))
-        default: break
-        }
-        var positions = [[Int]](repeating: [], count: classes.count)
-        for (position, clip) in clips.enumerated() { positions[clip.label].append(position) }
-        var valPositions: Set<Int> = []
-        var single: [String] = []
-        for (label, members) in positions.enumerated() {
-            guard members.count > 1 else {
-                if members.count == 1 { single.append(classes[label]) }
-                continue
-            }
-            let wanted = switch amount {
-            case .share(let share): max(1, Int((share * Double(members.count)).rounded()))
+        fileprivate func wanted(of total: Int) -> Int {
+            switch self {
+            case .share(let share): share == 0 ? 0 : max(1, Int((share * Double(total)).rounded()))
             case .count(let count): count
             }
-            // Test videos are the end of a permutation of which few-shot draws of the same seed are the start.
-            var random = RandomSource(seed: seed, purpose: .shots, item: label)
-            valPositions.formUnion(
-                random.permutation(of: members.count).suffix(min(wanted, members.count - 1)).map { members[$0] })
         }
-        train = clips.indices.filter { !valPositions.contains($0) }.map { clips[$0] }
-        val = clips.indices.filter { valPositions.contains($0) }.map { clips[$0] }
-        warnings = single.isEmpty ? [] : [.untestedClasses(names: single)]
+
+        fileprivate var share: Double { if case .share(let share) = self { share } else { 0 } }
+    }
+
+    /// - Throws: `badShares` where nothing would be left to learn from.
+    package init(
+        _ clips: [AnnotatedClip], classes: ClassNames, val: Amount, test: Amount, seed: UInt64, path: String
+    ) throws(DatasetError) {
+        let shares = [val.share, test.share]
+        guard shares.allSatisfy({ $0 >= 0 }), shares[0] + shares[1] < 1 else {
+            throw DatasetError(path: path, problem: .badShares(val: val.share, test: test.share))
+        }
+        for case .count(let count) in [val, test] where count < 0 { throw DatasetError(path: path, problem: .badShotCount(count)) }
+        var positions = [[Int]](repeating: [], count: classes.count)
+        for (position, clip) in clips.enumerated() { positions[clip.label].append(position) }
+        var (validated, tested): (Set<Int>, Set<Int>) = ([], [])
+        var (single, unvalidated): ([String], [String]) = ([], [])
+        for (label, members) in positions.enumerated() where !members.isEmpty {
+            let testCount = min(test.wanted(of: members.count), members.count - 1)
+            let valCount = min(val.wanted(of: members.count), members.count - 1 - testCount)
+            if members.count == 1 { single.append(classes[label]) }
+            if members.count > 1, valCount == 0, val.wanted(of: members.count) > 0 { unvalidated.append(classes[label]) }
+            // The end of a permutation of which few-shot draws of the same seed are the start.
+            let order = RandomSource(seed: seed, purpose: .shots, item: label).permuted(members)
+            tested.formUnion(order.suffix(testCount))
+            validated.formUnion(order.dropLast(testCount).suffix(valCount))
+        }
+        func part(_ isIn: (Int) -> Bool) -> [AnnotatedClip] { clips.indices.filter(isIn).map { clips[$0] } }
+        train = part { !validated.contains($0) && !tested.contains($0) }
+        self.val = part(validated.contains)
+        self.test = part(tested.contains)
+        warnings = (single.isEmpty ? [] : [.untestedClasses(names: single)])
+            + (unvalidated.isEmpty ? [] : [.unvalidatedClasses(names: unvalidated)])
+    }
+}
+
+extension RandomSource {
+    fileprivate func permuted(_ members: [Int]) -> [Int] {
+        var random = self
+        return random.permutation(of: members.count).map { members[$0] }
     }
 }

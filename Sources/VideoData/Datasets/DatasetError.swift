@@ -57,7 +57,7 @@ package struct DatasetError: ReportableError, Equatable {
         case labelContradictsFolder(label: Int, named: String, folder: String)
         case numberNotNext(found: Int, expected: Int)
         case notJSON(reason: String)
-        case badValShare(Double)
+        case badShares(val: Double, test: Double)
         case wouldOverwrite(files: [String])
         // Captions.
         case captionHeader(found: [String])
@@ -117,7 +117,7 @@ package struct DatasetError: ReportableError, Equatable {
         switch problem {
         case .file(let error): error.exitStatus
         case .missingFiles, .videosNotFound, .videosUndecided: .missingInput
-        case .needsFile, .badValShare, .repeatedList: .usage
+        case .needsFile, .badShares, .repeatedList: .usage
         case .wouldOverwrite: .inputOutput
         case .classCount, .badShotCount, .tooFewClasses: .badConfiguration
         default: .badData
@@ -238,8 +238,8 @@ package struct DatasetError: ReportableError, Equatable {
             "class \(found) is where class \(expected) is expected. The numbers must run from 1 without gaps."
         case .notJSON(let reason):
             "is not the expected JSON: \(reason.escapedForDisplay)."
-        case .badValShare(let share):
-            "a test share of \(share) leaves nothing to learn from or to test on. Choose one between 0 and 1."
+        case .badShares(let val, let test):
+            "the shares that are set aside are \(val) and \(test); each must be 0 or more, and together they must be below 1."
         case .wouldOverwrite(let files):
             "already contains \(files.prefix(5).map { $0.escapedForDisplay }.joined(separator: ", ")). "
                 + "Choose another --output, or overwrite with --force."
@@ -314,6 +314,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case labelsFromOne(list: String, last: Int)
     /// One video cannot be in both parts.
     case untestedClasses(names: [String])
+    /// Of a split: classes with too few videos for a validation list.
+    case unvalidatedClasses(names: [String])
 
     package var description: String {
         switch self {
@@ -361,6 +363,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
                 + "the name of the class after its own."
         case .untestedClasses(let names):
             "only one video in " + Self.list(names) + "; it is learned from and not tested."
+        case .unvalidatedClasses(let names):
+            "too few videos for a validation list in " + Self.list(names) + "; they are learned from and tested."
         }
     }
 

@@ -16,11 +16,12 @@ extension PocketVideo {
 extension PocketDataSet {
     /// Lists of the videos with their captions, beside those with classes.
     package var trainCaptions: String { root.appendingPath("train-captions.csv") }
+    package var validationCaptions: String { root.appendingPath("val-captions.csv") }
     package var testCaptions: String { root.appendingPath("test-captions.csv") }
 
     /// Writes the lists unless they already exist: no video need be drawn for them.
     package func writeCaptions(of catalog: PocketCatalog) throws {
-        for (path, entries) in [(trainCaptions, catalog.train), (testCaptions, catalog.test)] {
+        for (path, entries) in [(trainCaptions, catalog.train), (validationCaptions, catalog.validation), (testCaptions, catalog.test)] {
             var list = CaptionList(path: path, root: root)
             for entry in entries { list.add(video: entry.path, caption: entry.video.caption) }
             let bytes = list.bytes

@@ -18,11 +18,15 @@ package struct PocketCatalog: Sendable {
     package let classes: [PocketClass]
     package let trainCountPerClass: Int
     package let testCountPerClass: Int
+    package let validationCountPerClass: Int
 
     package var train: [Entry] { list("train", firstIndex: 0, perClass: trainCountPerClass) }
     package var test: [Entry] { list("test", firstIndex: classes.count * trainCountPerClass, perClass: testCountPerClass) }
+    package var validation: [Entry] {
+        list("val", firstIndex: classes.count * (trainCountPerClass + testCountPerClass), perClass: validationCountPerClass)
+    }
 
-    /// Videos are numbered through both lists, so that no two of them share a setting.
+    /// Videos are numbered through all lists, so that no two of them share a setting.
     private func list(_ folder: String, firstIndex: Int, perClass: Int) -> [Entry] {
         (0..<perClass * classes.count).map { place in
             let (number, label) = place.quotientAndRemainder(dividingBy: classes.count)
@@ -47,7 +51,7 @@ package struct PocketCatalog: Sendable {
         }
         return PocketCatalog(
             name: "pocket-large", style: .lifelike, seed: seed, classes: classes, trainCountPerClass: 24,
-            testCountPerClass: 30)
+            testCountPerClass: 30, validationCountPerClass: 5)
     }
 
     /// Stands for a user's own videos: cut-out figures, and classes of which a quarter are in the large
@@ -55,7 +59,7 @@ package struct PocketCatalog: Sendable {
     package static func small(seed: UInt64 = 2) -> PocketCatalog {
         PocketCatalog(
             name: "pocket-small", style: .cutOut, seed: seed, classes: base + novel, trainCountPerClass: 16,
-            testCountPerClass: 15)
+            testCountPerClass: 15, validationCountPerClass: 5)
     }
 
     /// The half of the small set that base-to-novel runs learn: `classes[0 ..< 8]`.

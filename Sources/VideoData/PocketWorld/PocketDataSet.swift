@@ -6,15 +6,14 @@ package struct PocketDataSet: Sendable {
     package let root: String
 
     package var trainList: String { root.appendingPath("train.txt") }
+    package var validationList: String { root.appendingPath("val.txt") }
     package var testList: String { root.appendingPath("test.txt") }
     package var labels: String { root.appendingPath("labels.csv") }
-    /// The three files of a task: all classes, or one part of them renumbered from 0.
-    package func files(of part: Part?) -> (trainList: String, testList: String, labels: String) {
-        guard let part else { return (trainList, testList, labels) }
-        return (
-            root.appendingPath("\(part.rawValue)-train.txt"), root.appendingPath("\(part.rawValue)-test.txt"),
-            root.appendingPath("\(part.rawValue)-labels.csv")
-        )
+    /// The files of a task: all classes, or one part of them renumbered from 0.
+    package func files(of part: Part?) -> (trainList: String, validationList: String, testList: String, labels: String) {
+        guard let part else { return (trainList, validationList, testList, labels) }
+        func file(_ name: String) -> String { root.appendingPath("\(part.rawValue)-\(name)") }
+        return (file("train.txt"), file("val.txt"), file("test.txt"), file("labels.csv"))
     }
 
     /// Halves of the classes: those that base-to-novel runs learn, and those that they never see.
@@ -24,7 +23,7 @@ package struct PocketDataSet: Sendable {
 
     /// The names of what is in the folder.
     package var entries: [String] {
-        ([nil] + Part.allCases).map(files).flatMap { [$0.trainList, $0.testList, $0.labels] }.map(\.lastPathComponent)
+        ([nil] + Part.allCases).map(files).flatMap { [$0.trainList, $0.validationList, $0.testList, $0.labels] }.map(\.lastPathComponent)
             + [stamp.lastPathComponent, "videos"]
     }
 
@@ -49,9 +48,8 @@ package struct PocketDataSet: Sendable {
         _ catalog: PocketCatalog, perform: (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void,
         report: @escaping @Sendable () -> Void
     ) throws {
-        let train = catalog.train
-        let test = catalog.test
-        let entries = train + test
+        let (train, validation, test) = (catalog.train, catalog.validation, catalog.test)
+        let entries = train + validation + test
         for folder in Set(entries.map(\.path.parentDirectory)) { try createDirectory(root.appendingPath(folder)) }
         let errors = FirstError()
         perform(entries.count) { [root] index in
@@ -65,17 +63,16 @@ package struct PocketDataSet: Sendable {
         }
         try errors.check()
         let classes = ClassNames(catalog.classes.map(\.name))
-        let trainClips = train.map { AnnotatedClip(path: $0.path, label: $0.label) }
-        let testClips = test.map { AnnotatedClip(path: $0.path, label: $0.label) }
-        try DurableFile.write(AnnotationList.bytes(of: trainClips), to: trainList)
-        try DurableFile.write(AnnotationList.bytes(of: testClips), to: testList)
-        try DurableFile.write(classes.text, to: labels)
-        for part in Part.allCases {
-            let members = ClassSubset(members: part == .base ? 0..<classes.count / 2 : classes.count / 2..<classes.count)
+        for part in [nil] + Part.allCases {
+            let members: ClassSubset? = part.map { part in
+                ClassSubset(members: part == .base ? 0..<classes.count / 2 : classes.count / 2..<classes.count)
+            }
             let files = files(of: part)
-            try DurableFile.write(AnnotationList.bytes(of: members.clips(of: trainClips)), to: files.trainList)
-            try DurableFile.write(AnnotationList.bytes(of: members.clips(of: testClips)), to: files.testList)
-            try DurableFile.write(members.names(of: classes).text, to: files.labels)
+            for (entries, list) in [(train, files.trainList), (validation, files.validationList), (test, files.testList)] {
+                let clips = entries.map { AnnotatedClip(path: $0.path, label: $0.label) }
+                try DurableFile.write(AnnotationList.bytes(of: members?.clips(of: clips) ?? clips), to: list)
+            }
+            try DurableFile.write((members?.names(of: classes) ?? classes).text, to: files.labels)
         }
         try DurableFile.write(Self.stampText(of: catalog), to: stamp)
     }
@@ -94,6 +91,6 @@ package struct PocketDataSet: Sendable {
     /// Changes when videos would be drawn differently, so that an old folder is made anew.
     private static func stampText(of catalog: PocketCatalog) -> String {
         "\(catalog.name) seed \(catalog.seed) version \(PocketCatalog.version): "
-            + "\(catalog.classes.count) classes × (\(catalog.trainCountPerClass) + \(catalog.testCountPerClass)) videos\n"
+            + "\(catalog.classes.count) classes × (\(catalog.trainCountPerClass) + \(catalog.validationCountPerClass) + \(catalog.testCountPerClass)) videos\n"
     }
 }

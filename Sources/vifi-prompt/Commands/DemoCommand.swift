@@ -28,8 +28,8 @@ struct DemoCommand: ParsableCommand {
                 if let output { try PocketHome.claim(catalog, root: output) }
                 let set = try PocketHome.dataSet(catalog, root: output ?? PocketHome.dataRoot, pool: pool, context: .commandLine)
                 Console.result(
-                    "\(set.root): \(catalog.classes.count) classes, \(catalog.train.count) training and "
-                        + "\(catalog.test.count) test videos")
+                    "\(set.root): \(catalog.classes.count) classes, \(catalog.train.count) training, "
+                        + "\(catalog.validation.count) validation and \(catalog.test.count) test videos")
             }
         }
     }

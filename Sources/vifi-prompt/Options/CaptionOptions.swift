@@ -9,8 +9,11 @@ struct CaptionOptions: ParsableArguments {
             valueName: "csv"))
     var captions: String?
 
-    @Option(help: ArgumentHelp("With --captions: test captions, in the same form.", valueName: "csv"))
+    @Option(help: ArgumentHelp("With --captions: validation captions, in the same form: the best epoch is chosen on them.", valueName: "csv"))
     var valCaptions: String?
+
+    @Option(help: ArgumentHelp("With --captions: test captions, in the same form: scored once, with what was chosen.", valueName: "csv"))
+    var testCaptions: String?
 
     @Option(
         help: ArgumentHelp(
@@ -29,6 +32,7 @@ struct CaptionOptions: ParsableArguments {
     func apply(to recipe: inout Recipe) {
         recipe.data.captions = captions ?? recipe.data.captions
         recipe.data.valCaptions = valCaptions ?? recipe.data.valCaptions
+        recipe.data.testCaptions = testCaptions ?? recipe.data.testCaptions
         recipe.data.maxWords = maxWords ?? recipe.data.maxWords
     }
 }

@@ -57,11 +57,14 @@ extension Recipe {
 
 /// The videos, their labels and how they are looked at.
 struct DataOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Training clips: lines `path label`, labels counted from 0.", valueName: "list"))
+    @Option(help: ArgumentHelp("Training clips: lines `path label`, labels counted from 0; `pocket` for all lists of the pocket world.", valueName: "list"))
     var train: String?
 
-    @Option(help: ArgumentHelp("Test clips, in the same form.", valueName: "list"))
+    @Option(help: ArgumentHelp("Validation clips, in the same form: the best epoch is chosen on them. Without them the last one counts.", valueName: "list"))
     var val: String?
+
+    @Option(help: ArgumentHelp("Test clips, in the same form: scored once, with what was chosen.", valueName: "list"))
+    var test: String?
 
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label.", valueName: "csv"))
     var labels: String?
@@ -71,6 +74,7 @@ struct DataOptions: ParsableArguments {
     func apply(to recipe: inout Recipe) {
         recipe.data.train = train ?? recipe.data.train
         recipe.data.val = val ?? recipe.data.val
+        recipe.data.test = test ?? recipe.data.test
         recipe.data.labels = labels ?? recipe.data.labels
         videos.apply(to: &recipe)
     }
@@ -165,7 +169,7 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "Peak learning rate.")
     var learningRate: Double?
 
-    @Option(help: ArgumentHelp("Epochs between two looks at the test clips; by default there are five, whatever the length.", valueName: "epochs"))
+    @Option(help: ArgumentHelp("Epochs between two looks at the validation clips; by default there are five, whatever the length.", valueName: "epochs"))
     var evalEvery: Int?
 
     @Option(help: "Seed of everything random. The same seed gives the same file on the same machine.")

@@ -13,11 +13,13 @@ struct HalvesOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A draw from the base classes. Repeated, one for each.", valueName: "list"))
     var baseTrain: [String] = []
 
-    @Option(help: ArgumentHelp("Test videos of the base classes.", valueName: "list"))
-    var baseVal: String?
+    @Option(
+        name: [.customLong("base-test"), .customLong("base-val")], help: ArgumentHelp("Test clips of the base classes.", valueName: "list"))
+    var baseTest: String?
 
-    @Option(help: ArgumentHelp("Test videos of the novel classes.", valueName: "list"))
-    var novelVal: String?
+    @Option(
+        name: [.customLong("novel-test"), .customLong("novel-val")], help: ArgumentHelp("Test clips of the novel classes.", valueName: "list"))
+    var novelTest: String?
 
     @Option(help: ArgumentHelp("Names of the base classes, numbered from 0.", valueName: "csv"))
     var baseLabels: String?
@@ -33,21 +35,21 @@ struct HalvesOptions: ParsableArguments {
 
     /// Nothing names halves that are there.
     var isEmpty: Bool {
-        halves == nil && baseTrain.isEmpty && [baseVal, novelVal, baseLabels, novelLabels].allSatisfy { $0 == nil }
+        halves == nil && baseTrain.isEmpty && [baseTest, novelTest, baseLabels, novelLabels].allSatisfy { $0 == nil }
     }
 
     func validate() throws {
         guard isEmpty || baseClasses == nil else { throw ValidationError("--base-classes halves --labels; the halves named are halved already.") }
         guard !isEmpty, halves == nil else { return }
-        let missing = [("--base-val", baseVal), ("--novel-val", novelVal), ("--base-labels", baseLabels), ("--novel-labels", novelLabels)]
+        let missing = [("--base-test", baseTest), ("--novel-test", novelTest), ("--base-labels", baseLabels), ("--novel-labels", novelLabels)]
             .filter { $0.1 == nil }.map(\.0)
         guard missing.isEmpty else {
-            throw ValidationError("BaseToNovelData need \(missing.joined(separator: ", ")) too, or --halves FOLDER for all of them.")
+            throw ValidationError("Halves need \(missing.joined(separator: ", ")) too, or --halves FOLDER for all of them.")
         }
     }
 
     var inputs: HalvesInputs {
         HalvesInputs(
-            halves: halves, baseTrain: baseTrain, baseVal: baseVal, novelVal: novelVal, baseLabels: baseLabels, novelLabels: novelLabels)
+            halves: halves, baseTrain: baseTrain, baseTest: baseTest, novelTest: novelTest, baseLabels: baseLabels, novelLabels: novelLabels)
     }
 }

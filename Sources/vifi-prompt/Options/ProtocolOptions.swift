@@ -7,22 +7,24 @@ import Recipes
 import Tensors
 import VideoData
 
-/// Test lists, one or several.
+/// Lists to score, one or several.
 struct TestListOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Test clips: lines `path label`, labels counted from 0. Repeated for several splits.", valueName: "list"))
-    var val: [String] = []
+    @Option(
+        name: [.customLong("test"), .customLong("val")],
+        help: ArgumentHelp("Clips to score: lines `path label`, labels counted from 0. Repeated for several splits.", valueName: "list"))
+    var tests: [String] = []
 
     @Option(
         help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label. One for all splits, or one for each.", valueName: "csv"))
     var labels: [String] = []
 
     func validate() throws {
-        guard labels.count <= 1 || val.isEmpty || labels.count == val.count else {
-            throw ValidationError("--labels stands there \(labels.count) times, --val \(val.count) times: pass one for all, or one for each.")
+        guard labels.count <= 1 || tests.isEmpty || labels.count == tests.count else {
+            throw ValidationError("--labels is given \(labels.count) times, --test \(tests.count) times: pass one for all, or one for each.")
         }
     }
 
-    var inputs: TestListInputs { TestListInputs(val: val, labels: labels) }
+    var inputs: TestListInputs { TestListInputs(tests: tests, labels: labels) }
 }
 
 /// Where a protocol goes, and how it is told.
@@ -99,7 +101,7 @@ struct ProtocolLearningOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What of a run is scored: last, or best on the base or only test list, as ViFi-CLIP's code has it; last chooses nothing by looking.",
+            "What of a run is scored: last, or best on the validation list. Without a validation list best is chosen on the list that is scored, as ViFi-CLIP's code does.",
             valueName: "which"))
     var checkpoint = ScoredCheckpoint.last
 

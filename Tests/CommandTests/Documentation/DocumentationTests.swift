@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Every command that the documentation prints does what it is said to do, at least without an error.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct DocumentationTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct DocumentationTests {
     @Test(arguments: DocumentationPage.all) func commandsRun(_ page: DocumentationPage) throws {
         let world = try DocumentedWorld()
         try page.prepare(world)

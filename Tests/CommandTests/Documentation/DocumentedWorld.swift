@@ -170,16 +170,16 @@ struct DocumentedWorld {
             return try FileManager.default.createSymbolicLink(
                 atPath: path("VIDEOS"), withDestinationPath: ShortPocketWorld.folder.get() + "/pocket-small")
         }
-        // Videos that are learned from are not tested on, and no two test lists are the same.
-        var validationCount = 0
+        // Videos that are learned from are not scored, and no two lists to score are the same.
+        var scoredCount = 0
         for (option, file) in zip(words, words.dropFirst()) {
             switch option {
             case "--labels": try labels(to: file)
             case "--train": try list(videos("VIDEOS", perClass: 4).enumerated().filter { $0.offset % 4 == 0 }.map(\.element), to: file)
-            case "--val":
+            case "--val", "--test":
                 let all = try videos("VIDEOS", perClass: 4)
-                validationCount += 1
-                try list(all.enumerated().filter { $0.offset % 4 == validationCount }.map(\.element), to: file)
+                scoredCount += 1
+                try list(all.enumerated().filter { $0.offset % 4 == scoredCount }.map(\.element), to: file)
             default: break
             }
         }

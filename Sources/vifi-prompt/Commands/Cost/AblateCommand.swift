@@ -19,7 +19,7 @@ struct AblateCommand: ParsableCommand {
 
             components: which tower learns; fusion: how frames come together; prompt-sides: prompts in one tower \
             or both; depth, tokens: how many layers and tokens; bridged: prompts with and without the bridge; \
-            shots: prompts against fine-tuning. Without --train, --val and --labels they run on the pocket world \
+            shots: prompts against fine-tuning. Without --train, --val, --test and --labels they run on the pocket world \
             (Recipes/pocket/ablations), else with the paper's settings (Recipes/ablations). A recipe of your own with \
             `grid:` is named by its file.
 
@@ -63,7 +63,12 @@ struct AblateCommand: ParsableCommand {
     @Flag(help: "With --dry-run: leave out the measured times.")
     var noTiming = false
 
-    private var isPocket: Bool { data.train == nil && data.val == nil && data.labels == nil }
+    private var isPocket: Bool {
+        var named = Recipe()
+        data.apply(to: &named)
+        named.model.checkpoint = model.backbone ?? imageBackbone
+        return named.meansPocket
+    }
 
     func validate() throws {
         if noTiming, !dryRun { throw ValidationError("--no-timing is about --dry-run.") }
@@ -89,8 +94,12 @@ struct AblateCommand: ParsableCommand {
 
     private func request(of cell: AblationGrid.Cell, in grid: AblationGrid) throws -> RunRequest {
         var flags = Recipe()
-        if cell.needsSmallSet, isPocket {
-            try PocketHome.dataSet(.small(), pool: model.pool, context: .commandLine).apply(to: &flags)
+        if isPocket {
+            if cell.needsSmallSet {
+                try PocketHome.dataSet(.small(), pool: model.pool, context: .commandLine).apply(to: &flags)
+            } else {
+                flags.data.train = PocketHome.name
+            }
         }
         data.apply(to: &flags)
         flags.model.checkpoint = try backbone(of: cell)

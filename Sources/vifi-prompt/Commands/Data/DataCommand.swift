@@ -48,10 +48,11 @@ extension ListFolder {
     /// Adds a recipe that names the lists.
     ///
     /// - Parameter root: where paths start from; the lists' own folder where nil.
-    mutating func addRecipe(train: String, val: String?, labels: String, root: String?, title: String) -> DataSummary.File {
+    mutating func addRecipe(train: String, val: String?, test: String?, labels: String, root: String?, title: String) -> DataSummary.File {
         var recipe = Recipe()
         recipe.data.train = "./" + train
         recipe.data.val = val.map { "./" + $0 }
+        recipe.data.test = test.map { "./" + $0 }
         recipe.data.labels = "./" + labels
         recipe.data.root = root.map { resolvedPath($0) ?? $0 }
         let place = path.appendingPath("recipe.yaml").escapedForDisplay

@@ -130,11 +130,15 @@ struct DataImportCommand: ParsableCommand {
             set.parts.first { $0.name.hasPrefix(use) } ?? set.parts.first { $0.name.contains(use) }
         }
         let train = part("train")
-        let val = part("val") ?? part("test")
+        // The numbered splits of UCF-101 and HMDB-51 are published as test lists, which results are told of.
+        let isTest = part("val").map { $0.name != "val" } ?? false
+        let val = isTest ? nil : part("val")
+        let test = isTest ? part("val") : part("test")
         let isApart = root.map { resolvedPath($0) != resolvedPath(folder.path) } ?? false
         if let train {
             _ = folder.addRecipe(
-                train: train.name + ".txt", val: val.map { $0.name + ".txt" }, labels: "labels.csv", root: isApart ? root : nil,
+                train: train.name + ".txt", val: val.map { $0.name + ".txt" },
+                test: test.map { $0.name + ".txt" }, labels: "labels.csv", root: isApart ? root : nil,
                 title: "\(set.kind): learns \(set.classes.count) classes from \(train.clips.count) videos.")
         }
         try write(&folder, kind: set.kind, sources: published, lists: lists, classes: set.classes)

@@ -14,8 +14,8 @@ struct DataInitCommand: ParsableCommand {
               vifi-prompt data init videos/
               vifi-prompt learn --recipe videos/recipe.yaml --backbone ViT-B-16.safetensors
 
-            Some videos of each class are set aside for testing, drawn by chance. A folder that is divided into \
-            train/ and val/ (or test/, or both) already keeps its division; folders without videos, such as annotations/, may \
+            Of each class, some videos are set aside to choose the best epoch on (val.txt) and some to score at the end \
+            (test.txt), drawn by chance. A folder that is divided into train/ and val/ (or test/, or both) already keeps its division; folders without videos, such as annotations/, may \
             stand beside them. Class folders may lie in folders (sports/golf, sports/tennis) and may hold folders (golf/cam1, \
             tennis/cam1). A folder of pictures is a video of as many frames.
             """)
@@ -23,11 +23,7 @@ struct DataInitCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Folder with a folder of videos for each class.", valueName: "folder"))
     var folder: String
 
-    @Option(help: ArgumentHelp("Share of each class that is tested on; at least one video stays on either side.", valueName: "share"))
-    var valShare = 0.2
-
-    @Option(help: ArgumentHelp("Videos of each class that are tested on, instead of a share.", valueName: "videos"))
-    var valClips: Int?
+    @OptionGroup var parts: PartOptions
 
     @Option(help: "Seed of the draw.")
     var seed = 1
@@ -42,54 +38,57 @@ struct DataInitCommand: ParsableCommand {
 
     func validate() throws {
         guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
-        guard valShare > 0 && valShare < 1 else { throw ValidationError("--val-share is \(valShare); between 0 and 1.") }
-        if let valClips, valClips < 1 { throw ValidationError("--val-clips is \(valClips); at least 1.") }
     }
 
     func run() throws {
         let found = try ClassFolders(root: folder)
         let classes = humaniseLabels ? found.classes.humanised : found.classes
-        let (train, val, warnings) = try divided(found, classes)
-        let checks = ListChecks(
-            train: AnnotationList(path: folder, root: folder, clips: train), validation: AnnotationList(path: folder, root: folder, clips: val))
-        if !allowSharedVideos { try checks.refuseSharedVideos() }
-        // Of a folder that is drawn from, `warnings` names classes of one video.
-        let untested = found.valClips == nil ? [] : checks.warnings(classes)
+        let (train, val, test, warnings) = try divided(found, classes)
+        func list(_ clips: [AnnotatedClip]) -> AnnotationList { AnnotationList(path: folder, root: folder, clips: clips) }
+        var untested: [DatasetWarning] = []
+        for scored in [val, test] where !scored.isEmpty {
+            let checks = ListChecks(train: list(train), validation: list(scored))
+            if !allowSharedVideos { try checks.refuseSharedVideos() }
+            // Of a folder that is drawn from, `warnings` names classes of few videos.
+            if found.isDivided { untested += checks.warnings(classes) }
+        }
+        if !allowSharedVideos, !val.isEmpty, !test.isEmpty { try ListChecks(train: list(val), validation: list(test)).refuseSharedVideos() }
         sayWhatIsLeftOut(found, found.classes.warnings + warnings + untested)
 
         var files = ListFolder(output.output ?? folder)
         var lists = [files.add(list: "train.txt", train)]
         if !val.isEmpty { lists.append(files.add(list: "val.txt", val)) }
-        if let test = found.testClips, !test.isEmpty { lists.append(files.add(list: "test.txt", test)) }
+        if !test.isEmpty { lists.append(files.add(list: "test.txt", test)) }
         lists.append(files.add(classes: "labels.csv", classes))
         let isApart = resolvedPath(folder) != resolvedPath(files.path)
         _ = files.addRecipe(
-            train: "train.txt", val: val.isEmpty ? nil : "val.txt", labels: "labels.csv", root: isApart ? folder : nil,
-            title: "Learns the \(classes.count) classes of \(folder) from \(train.count) videos; \(val.count) are tested on.")
+            train: "train.txt", val: val.isEmpty ? nil : "val.txt", test: test.isEmpty ? nil : "test.txt", labels: "labels.csv", root: isApart ? folder : nil,
+            title: "Learns the \(classes.count) classes of \(folder) from \(train.count) videos, \(Self.amounts(val, test)).")
         let summary = DataSummary(
             tool: "vifi-prompt \(vifiPromptVersion)", kind: "folder per class", root: resolvedPath(folder) ?? folder, lists: lists,
-            classListSha256: classes.digest, seed: found.valClips == nil ? UInt64(seed) : nil)
+            classListSha256: classes.digest, seed: found.isDivided ? nil : UInt64(seed))
         _ = files.add(DataSummary.importName, summary.json)
         try files.write(isForced: output.force)
         Console.result(
-            "\(counted(classes.count, "class", "classes")), \(counted(train.count, "video", "videos")) to learn from, \(val.count) to test on")
+            "\(counted(classes.count, "class", "classes")), \(counted(train.count, "video", "videos")) to learn from, \(Self.amounts(val, test))")
         Console.result("recipe: \(files.path.appendingPath("recipe.yaml").escapedForDisplay)")
         Console.note("Next: vifi-prompt learn --recipe \(files.path.appendingPath("recipe.yaml").escapedForDisplay) --backbone FILE")
     }
 
+    /// What is done with the videos that are not learned from, in words.
+    private static func amounts(_ val: [AnnotatedClip], _ test: [AnnotatedClip]) -> String {
+        "\(val.count) to choose the best epoch on, \(test.count) to score at the end"
+    }
+
     private func divided(
         _ found: ClassFolders, _ classes: ClassNames
-    ) throws -> (train: [AnnotatedClip], val: [AnnotatedClip], [DatasetWarning]) {
-        if let val = found.valClips {
-            Console.note("The folder is divided into training and test videos already; that is kept.")
-            if let test = found.testClips {
-                Console.note("\(counted(test.count, "video", "videos")) below test/ go to test.txt: score them once, when nothing is chosen any more.")
-            }
-            return (found.clips, val, [])
+    ) throws -> (train: [AnnotatedClip], val: [AnnotatedClip], test: [AnnotatedClip], [DatasetWarning]) {
+        if found.isDivided {
+            Console.note("The folder is divided into parts already; that is kept.")
+            return (found.clips, found.valClips ?? [], found.testClips ?? [], [])
         }
-        let amount: TrainValSplit.Amount = valClips.map { .count($0) } ?? .share(valShare)
-        let split = try TrainValSplit(found.clips, classes: classes, val: amount, seed: UInt64(seed), path: folder)
-        return (split.train, split.val, split.warnings)
+        let split = try parts.split(found.clips, classes: classes, seed: UInt64(seed), path: folder)
+        return (split.train, split.val, split.test, split.warnings)
     }
 
     private func sayWhatIsLeftOut(_ found: ClassFolders, _ warnings: [DatasetWarning]) {

@@ -7,8 +7,13 @@ import VideoData
 struct DataSplitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "split",
-        abstract: "Draws few-shot lists, or halves the classes into base and novel.",
+        abstract: "Divides a list into train, val and test, draws few-shot lists, or halves the classes into base and novel.",
         discussion: """
+            Three parts: of each class, videos to learn from, to choose the best epoch on, and to score at the end, as train.txt, \
+            val.txt and test.txt.
+
+              vifi-prompt data split --train all.txt --labels labels.csv --parts --output lists
+
             Few-shot: K videos of each class, for each K asked for. The draw of one seed for K videos holds the \
             draws for fewer.
 
@@ -16,17 +21,23 @@ struct DataSplitCommand: ParsableCommand {
 
             Base to novel: the more frequent half of the classes is base, the other novel, each numbered from 0. \
             Equally frequent classes: those later in the list are base. Written are all videos of base, three draws \
-            from them, s1 to s3, with the seed and the two after it, and with --val the test videos of each half.
+            from them, s1 to s3, with the seed and the two after it, with --test the test videos of each half, and with \
+            --val its validation videos.
 
-              vifi-prompt data split --train train.txt --val val.txt --labels labels.csv --base-novel
+              vifi-prompt data split --train train.txt --test test.txt --labels labels.csv --base-novel
 
             split.json keeps the seed, and the SHA-256 of each list and of what it was drawn from.
             """)
 
     @Option(help: ArgumentHelp("List to draw from.", valueName: "list"))
     var train: String
-    @Option(help: ArgumentHelp("Test list, for --base-novel.", valueName: "list"))
+    @Option(help: ArgumentHelp("Validation list, for --base-novel.", valueName: "list"))
     var val: String?
+    @Option(help: ArgumentHelp("Test list, for --base-novel.", valueName: "list"))
+    var test: String?
+    @Flag(help: "Divide the list into train.txt, val.txt and test.txt.")
+    var parts = false
+    @OptionGroup var shares: PartOptions
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON.", valueName: "csv"))
     var labels: String
     @Option(
@@ -54,8 +65,13 @@ struct DataSplitCommand: ParsableCommand {
     func validate() throws {
         guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
         guard (1...100).contains(draws) else { throw ValidationError("--draws is \(draws); 1 to 100.") }
-        guard baseNovel || shots != nil else { throw ValidationError("Say which: --shots 2,4,8,16 or --base-novel.") }
-        guard baseNovel || val == nil else { throw ValidationError("--val is for --base-novel; few-shot lists are drawn from --train.") }
+        guard parts || baseNovel || shots != nil else {
+            throw ValidationError("Say which: --parts, --shots 2,4,8,16 or --base-novel.")
+        }
+        guard !parts || !baseNovel && shots == nil else { throw ValidationError("--parts goes without --shots and --base-novel.") }
+        guard baseNovel || val == nil && test == nil else {
+            throw ValidationError("--val and --test are for --base-novel; other lists are drawn from --train.")
+        }
         _ = try shotCounts
     }
 
@@ -78,10 +94,17 @@ struct DataSplitCommand: ParsableCommand {
         tellClassFaults(classes, context: .commandLine)
         var folder = ListFolder(output ?? train.parentDirectory)
         var summary = DataSummary(
-            tool: "vifi-prompt \(vifiPromptVersion)", kind: baseNovel ? "base to novel" : "few-shot", root: list.root,
+            tool: "vifi-prompt \(vifiPromptVersion)", kind: parts ? "three parts" : baseNovel ? "base to novel" : "few-shot", root: list.root,
             sources: [try source(train, list.clips.count), DataSummary.File(labels, sha256: try Digest.ofFile(labels), classes: classes.count)],
             classListSha256: classes.digest, seed: UInt64(seed), drawsAreNested: true)
-        if baseNovel {
+        if parts {
+            let split = try shares.split(list.clips, classes: classes, seed: UInt64(seed), path: train)
+            for warning in split.warnings { Console.warning(warning.description) }
+            // A list without clips could not be read again.
+            for (name, clips) in [("train.txt", split.train), ("val.txt", split.val), ("test.txt", split.test)] where !clips.isEmpty {
+                summary.lists.append(folder.add(list: name, clips))
+            }
+        } else if baseNovel {
             try halve(list, classes, into: &folder, &summary)
         } else {
             for count in try shotCounts {
@@ -89,7 +112,7 @@ struct DataSplitCommand: ParsableCommand {
             }
         }
         _ = folder.add(DataSummary.splitName, summary.json)
-        try folder.write(isForced: force, inputs: [train, labels] + [val].compactMap(\.self))
+        try folder.write(isForced: force, inputs: [train, labels] + [val, test].compactMap(\.self))
         for file in summary.lists {
             let size = file.clips.map { counted($0, "video", "videos") } ?? counted(file.classes ?? 0, "class", "classes")
             Console.result("\(folder.path.appendingPath(file.file).escapedForDisplay): \(size), SHA-256 \(file.sha256.prefix(12))…")
@@ -137,24 +160,24 @@ struct DataSplitCommand: ParsableCommand {
                         count, of: base, baseClasses, seed: UInt64(seed) + UInt64(draw - 1), name: "base-train-\(count)-shot-s\(draw).txt", &folder))
             }
         }
-        guard let val else {
-            Console.note("Without --val there are no test lists of the halves.")
-            return
-        }
-        let tests = try AnnotationList.read(val, root: start(of: val), classes: classes)
-        for warning in tests.warnings { Console.warning(warning.description) }
-        summary.sources.append(try source(val, tests.clips.count))
-        for (name, half) in [("base-val.txt", halves.base), ("novel-val.txt", halves.novel)] {
-            let clips = half.clips(of: tests.clips)
-            // A list without clips could not be read again.
-            guard !clips.isEmpty else {
-                Console.warning("\(val.escapedForDisplay): no test videos for \(name)")
-                continue
+        if test == nil, val == nil { Console.note("Without --test there are no test lists of the halves.") }
+        for (use, path) in [("val", val), ("test", test)] {
+            guard let path else { continue }
+            let scored = try AnnotationList.read(path, root: start(of: path), classes: classes)
+            for warning in scored.warnings { Console.warning(warning.description) }
+            summary.sources.append(try source(path, scored.clips.count))
+            for (name, half) in [("base-\(use).txt", halves.base), ("novel-\(use).txt", halves.novel)] {
+                let clips = half.clips(of: scored.clips)
+                // A list without clips could not be read again.
+                guard !clips.isEmpty else {
+                    Console.warning("\(path.escapedForDisplay): no videos for \(name)")
+                    continue
+                }
+                summary.lists.append(folder.add(list: name, clips))
             }
-            summary.lists.append(folder.add(list: name, clips))
-        }
-        if resolvedPath(tests.root) != resolvedPath(list.root) {
-            Console.warning("the paths of \(train.escapedForDisplay) and \(val.escapedForDisplay) start from different folders.")
+            if resolvedPath(scored.root) != resolvedPath(list.root) {
+                Console.warning("the paths of \(train.escapedForDisplay) and \(path.escapedForDisplay) start from different folders.")
+            }
         }
     }
 }

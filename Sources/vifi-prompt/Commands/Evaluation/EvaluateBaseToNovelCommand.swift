@@ -17,9 +17,9 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             test videos, each among the classes of its own half alone. Accuracies are averaged over the draws; the harmonic \
             mean 2BN / (B + N) is that of the two averages.
 
-            BaseToNovelData and draws are made here from whole lists, or were made before, or nothing is learned any more:
+            Halves and draws are made here from whole lists, or were made before, or nothing is learned any more:
 
-              vifi-prompt evaluate base-to-novel --train train1.txt --val val1.txt \\
+              vifi-prompt evaluate base-to-novel --train train1.txt --test val1.txt \\
                 --labels labels.csv --backbone bridged.safetensors
               vifi-prompt evaluate base-to-novel --halves halves/ --root VIDEOS \\
                 --backbone bridged.safetensors
@@ -33,7 +33,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
-    @OptionGroup(title: "BaseToNovelData") var halves: HalvesOptions
+    @OptionGroup(title: "Halves") var halves: HalvesOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Learning") var learning: ProtocolLearningOptions
     @OptionGroup(title: "Memory") var memory: MemoryOptions
@@ -62,8 +62,8 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         guard !hasModels || learning.methods == nil && seeds == nil && shots == nil && halves.baseTrain.isEmpty else {
             throw ValidationError("With --prompts or --tuned nothing is learned: leave out --methods, --seeds, --shots and --base-train.")
         }
-        guard halves.isEmpty || data.train == nil && data.val == nil && data.labels == nil else {
-            throw ValidationError("--train, --val and --labels are halved here; --halves, --base-… and --novel-… name halves that are there.")
+        guard halves.isEmpty || [data.train, data.val, data.test, data.labels].allSatisfy({ $0 == nil }) else {
+            throw ValidationError("--train, --val, --test and --labels are halved here; --halves, --base-… and --novel-… name halves that are there.")
         }
         guard halves.baseTrain.isEmpty || seeds == nil || seeds?.seeds.count == halves.baseTrain.count else {
             throw ValidationError("--seeds needs one seed for each --base-train.")
@@ -75,7 +75,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
     func run() throws {
         let pool = model.pool
         let given = try recipe.given(flags: flags)
-        let isPocket = halves.isEmpty && given.data.train == nil && given.data.val == nil && given.data.labels == nil
+        let isPocket = halves.isEmpty && given.meansPocket
         let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.methods ?? [.prompt]
         let setting = try hasModels ? nil : LearnedSetting(
             name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
@@ -128,12 +128,13 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         }
         for draw in split.draws {
             let name = "\(method.rawValue)-\(draw.name)"
-            if setting.scoresBest, let root = draw.root, resolvedPath(root) != resolvedPath(split.base.list.root) {
-                throw ProtocolError.otherRoots(train: root, val: split.base.list.root)
+            let chosenOn = (split.validation ?? split.base).list
+            if setting.scoresBest, let root = draw.root, resolvedPath(root) != resolvedPath(chosenOn.root) {
+                throw ProtocolError.otherRoots(train: root, val: chosenOn.root)
             }
             let learned = try setting.learn(name, method: method, clipCount: draw.clipCount, on: runner) { recipe in
                 recipe.data.train = draw.list
-                recipe.data.val = split.base.list.path
+                recipe.data.val = chosenOn.path
                 recipe.data.labels = split.baseLabels
                 recipe.data.root = draw.root
                 recipe.training.shots = draw.shots
@@ -184,27 +185,29 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         if isPocket {
             let set = try PocketHome.dataSet(.small(), pool: pool, context: .commandLine)
             Console.note(
-                "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
+                "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --test LIST --labels CSV --backbone FILE.")
             let (base, novel) = (set.files(of: .base), set.files(of: .novel))
             return try BaseToNovelData(
                 base: TestList(base.testList, labels: base.labels, videos: data.videos.inputs, root: nil, context: .commandLine), baseLabels: base.labels,
                 novel: TestList(novel.testList, labels: novel.labels, videos: data.videos.inputs, root: nil, context: .commandLine),
-                drawing: base.trainList, root: nil, shots: shots ?? 2, seeds: seeds)
+                drawing: base.trainList, root: nil, shots: shots ?? 2, seeds: seeds,
+                validation: TestList(base.validationList, labels: base.labels, videos: data.videos.inputs, root: nil, context: .commandLine))
         }
         if !halves.isEmpty {
             return try halves.inputs.read(
                 videos: data.videos.inputs, root: given.data.root, shots: shots, seeds: hasModels ? [] : seeds, context: .commandLine)
         }
-        let (train, val, labels) = (given.data.train, given.data.val, given.data.labels)
-        guard let train, let val, let labels else {
+        let (train, scored, labels) = (given.data.train, given.data.scored, given.data.labels)
+        guard let train, let scored, let labels else {
             throw SettingsError.incompleteData(
-                missing: [("--train", train), ("--val", val), ("--labels", labels)].filter { $0.1 == nil }.map(\.0))
+                missing: [("--train", train), ("--test", scored), ("--labels", labels)].filter { $0.1 == nil }.map(\.0))
         }
         let classes = try ClassNames.readTold(labels, context: .commandLine)
+        func list(_ path: String) throws -> TestList {
+            try TestList(path, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine)
+        }
         return try BaseToNovelData(
-            halving: TestList(train, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine),
-            TestList(val, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine),
-            by: halves.baseClasses ?? .frequent, shots: shots ?? 16, seeds: hasModels ? [] : seeds, context: .commandLine)
+            halving: list(train), list(scored), validation: given.data.test == nil ? nil : given.data.val.map(list), by: halves.baseClasses ?? .frequent, shots: shots ?? 16, seeds: hasModels ? [] : seeds, context: .commandLine)
     }
 
     // MARK: Table

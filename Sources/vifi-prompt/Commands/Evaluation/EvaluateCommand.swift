@@ -10,14 +10,14 @@ struct EvaluateCommand: ParsableCommand {
             Without a subcommand it scores one list. The others are the paper's settings: what to score, what to learn \
             before, and what to average.
 
-              vifi-prompt eval --prompts FILE --val val.txt --labels labels.csv
-              vifi-prompt evaluate zero-shot --val val1.txt --val val2.txt --val val3.txt \\
+              vifi-prompt eval --prompts FILE --test val.txt --labels labels.csv
+              vifi-prompt evaluate zero-shot --test val1.txt --test val2.txt --test val3.txt \\
                 --labels labels.csv --backbone clip.safetensors
-              vifi-prompt evaluate base-to-novel --train train.txt --val val.txt \\
+              vifi-prompt evaluate base-to-novel --train train.txt --test val.txt \\
                 --labels labels.csv --backbone clip.safetensors
               vifi-prompt evaluate few-shot --shots 2,4,8,16 --train train.txt \\
-                --val val.txt --labels labels.csv --backbone clip.safetensors
-              vifi-prompt evaluate supervised --val val.txt --labels labels.csv \\
+                --test val.txt --labels labels.csv --backbone clip.safetensors
+              vifi-prompt evaluate supervised --test val.txt --labels labels.csv \\
                 --backbone bridged.safetensors
 
             Without lists each runs on the built-in pocket world. docs/settings.md explains them and what they leave behind.

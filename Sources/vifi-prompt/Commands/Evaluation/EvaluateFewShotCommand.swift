@@ -15,7 +15,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
             Tables 3 and 7 of the paper. Each K is a run of its own; the K clips of a seed are among its 2K. By default the \
             recipes few-shot/prompt and few-shot/fine-tune are followed, on 32 frames and one view.
 
-              vifi-prompt evaluate few-shot --train train1.txt --val val1.txt \\
+              vifi-prompt evaluate few-shot --train train1.txt --test val1.txt \\
                 --labels labels.csv --backbone bridged.safetensors \\
                 --fine-tune-backbone ViT-B-16.safetensors
               vifi-prompt evaluate few-shot --recipe few-shot/hmdb51-2shot-prompt \\
@@ -48,13 +48,13 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let pool = model.pool
         var data = data
         let given = try recipe.given(flags: flags)
-        let isPocket = given.data.train == nil && given.data.val == nil && given.data.labels == nil
+        let isPocket = given.meansPocket
         if isPocket {
             let set = try PocketHome.dataSet(.small(), pool: pool, context: .commandLine)
             Console.note(
-                "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")
+                "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --test LIST --labels CSV --backbone FILE.")
             data.train = set.trainList
-            data.val = set.testList
+            (data.val, data.test) = (set.validationList, set.testList)
             data.labels = set.labels
         }
         let setting = try LearnedSetting(
@@ -64,13 +64,17 @@ struct EvaluateFewShotCommand: ParsableCommand {
                 flags(&recipe)
                 data.apply(to: &recipe)
             }, words: test.words, pool: pool, context: .commandLine)
-        let lists = (data.train ?? given.data.train, data.val ?? given.data.val, data.labels ?? given.data.labels)
-        guard let train = lists.0, let val = lists.1, let labels = lists.2 else {
+        var lists = given.data
+        (lists.train, lists.val, lists.test) = (data.train ?? lists.train, data.val ?? lists.val, data.test ?? lists.test)
+        lists.labels = data.labels ?? lists.labels
+        guard let train = lists.train, let scored = lists.scored, let labels = lists.labels else {
             throw SettingsError.incompleteData(
-                missing: [("--train", lists.0), ("--val", lists.1), ("--labels", lists.2)].filter { $0.1 == nil }.map(\.0))
+                missing: [("--train", lists.train), ("--test", lists.scored), ("--labels", lists.labels)].filter { $0.1 == nil }.map(\.0))
         }
+        // Best is chosen on the validation list; where one list is all there is, on that, as the reference does.
+        let chosenOn = lists.val ?? scored
         let classes = try ClassNames.readTold(labels, context: .commandLine)
-        let tested = try TestList(val, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine)
+        let tested = try TestList(scored, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine)
         let source = try TestList(train, classes: classes, videos: data.videos.inputs, root: given.data.root, context: .commandLine)
         // Before there is a folder; each run looks again.
         if setting.methods != [.zeroShot] {
@@ -82,7 +86,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let seeds = seeds?.seeds ?? [setting.recipe(setting.methods[0]).training.seed ?? 1]
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "few-shot", inputs: try setting.inputs())
-        setup.inputs.merge(tested.inputs("val").merging(source.inputs("train")) { $1 }) { $1 }
+        setup.inputs.merge(tested.inputs("test").merging(source.inputs("train")) { $1 }) { $1 }
         let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan, context: .commandLine)
         let runner = ProtocolRunner(folder: folder)
         for method in setting.methods {
@@ -94,6 +98,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
                 for seed in seeds {
                     let name = "\(method.rawValue)-\(count)-shot-seed\(seed)"
                     let learned = try setting.learn(name, method: method, clipCount: count * classes.count, on: runner) { recipe in
+                        recipe.data.val = chosenOn
                         recipe.training.shots = count
                         recipe.training.seed = seed
                     }
@@ -106,7 +111,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
         let summary = ProtocolSummary(
             evaluationProtocol: "few-shot", command: folder.command, isPocket: isPocket, entries: runner.entries)
         let table = Self.table(summary, methods: setting.methods, shots: counts, available: available)
-        Console.note("Top-1 in percent on \(val.escapedForDisplay), \(counted(tested.list.clips.count, "video", "videos"))"
+        Console.note("Top-1 in percent on \(scored.escapedForDisplay), \(counted(tested.list.clips.count, "video", "videos"))"
             + (seeds.count > 1 ? "; mean ± deviation over \(seeds.count) seeds" : ""))
         try output.show(summary, table: table, folder: folder)
     }

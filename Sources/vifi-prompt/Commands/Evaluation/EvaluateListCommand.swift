@@ -12,11 +12,11 @@ struct EvaluateListCommand: ParsableCommand {
         discussion: """
             Without a model and a list it scores the newest run here on its own test list, and where there is none \
             the bridged pocket CLIP on the pocket world's. The list of the run that --prompts or --backbone lie in need not \
-            be named either; --val pocket is the pocket world's small one.
+            be named either; --test pocket is the pocket world's small one.
 
               vifi-prompt eval --prompts runs/learn/prompts/best.safetensors
-              vifi-prompt eval --zero-shot --backbone clip.safetensors --val val.txt --labels labels.csv
-              vifi-prompt eval --recipe zero-shot/eval-hmdb51 --backbone bridged.safetensors --val val1.txt --labels hmdb51.csv
+              vifi-prompt eval --zero-shot --backbone clip.safetensors --test val.txt --labels labels.csv
+              vifi-prompt eval --recipe zero-shot/eval-hmdb51 --backbone bridged.safetensors --test val1.txt --labels hmdb51.csv
 
             With --views 4x3 each video is seen as 4 clips in time, each cropped at both ends and in the middle of \
             the longer side; probabilities are averaged.
@@ -40,7 +40,8 @@ struct EvaluateListCommand: ParsableCommand {
     var output: String?
 
     func validate() throws {
-        guard data.train == nil else { throw ValidationError("eval takes a test list with --val, not --train.") }
+        guard data.train == nil else { throw ValidationError("eval scores the list of --test, not that of --train.") }
+        guard data.test == nil || data.val == nil else { throw ValidationError("eval scores one list: pass --test or --val.") }
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
     }
 
@@ -53,13 +54,13 @@ struct EvaluateListCommand: ParsableCommand {
             test.apply(to: &recipe)
         }
         let selection = try Selection(
-            prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: given.data.val != nil || given.data.labels != nil,
+            prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: given.data.scored != nil || given.data.labels != nil,
             without: zeroShot, context: .commandLine)
         let job = EvaluationJob(
             evaluationProtocol: "list", settings: try selection.settings(given), videos: data.videos.inputs, model: model.inputs, anyBackbone: prompts.anyBackbone,
             template: test.words, pool: model.pool, context: .commandLine)
         let list = try selection.testList(
-            val: given.data.val, labels: given.data.labels, root: given.data.root, videos: data.videos.inputs, pool: job.pool)
+            given.data.scored, labels: given.data.labels, root: given.data.root, videos: data.videos.inputs, pool: job.pool)
         let subject = try job.subject(prompts: selection.prompts, backbone: selection.backbonePath())
         let result = try job.evaluate(list, with: subject, title: "eval")
         // First, as it may be that nothing can be written.

@@ -74,7 +74,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         if let output { try RetrievalFiles.prove(output) }
         let pool = model.pool
         let given = try recipe.given(flags: flags)
-        let listPath = given.data.valCaptions.flatMap { $0 == PocketHome.captionsName ? nil : $0 }
+        let listPath = given.data.scoredCaptions.flatMap { $0 == PocketHome.name ? nil : $0 }
         let selection = try Selection(
             prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: listPath != nil, captions: true, without: zeroShot, context: .commandLine)
         let settings = try selection.settings(given)
@@ -89,9 +89,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         let sequences = try subject.backbone.tokens(
             of: list, prompts: subject.prompts?.header.configuration ?? .none, template: template,
             maxWords: settings.data.maxWords, tokenizer: subject.tokenizer, context: .commandLine)
-        // As `eval` has it: the pocket world's clips have 8 frames.
-        let frameCount = settings.data.frames ?? subject.prompts?.header.frameCount
-            ?? (subject.backbone.description.tokenizer == .bytes ? 8 : 16)
+        let frameCount = subject.frameCount(asked: settings.data.frames)
         let loader = loader(of: list, settings, subject: subject, frameCount: frameCount)
         let encoder = PairEncoder(
             backbone: subject.backbone.rounded(settings.rounding),
@@ -115,7 +113,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
     }
 
     private func flags(_ recipe: inout Recipe) {
-        recipe.data.valCaptions = captions ?? recipe.data.valCaptions
+        recipe.data.testCaptions = captions ?? recipe.data.testCaptions
         recipe.data.root = root ?? recipe.data.root
         recipe.data.frames = frames ?? recipe.data.frames
         recipe.data.maxWords = maxWords ?? recipe.data.maxWords
@@ -125,8 +123,8 @@ struct EvaluateRetrievalCommand: ParsableCommand {
     }
 
     private func testList(_ given: Recipe, _ selection: Selection, pool: WorkerPool) throws -> CaptionList {
-        var (path, root) = (given.data.valCaptions, given.data.root)
-        if path == PocketHome.captionsName || selection.isPocket && path == nil {
+        var (path, root) = (given.data.scoredCaptions, given.data.root)
+        if path == PocketHome.name || selection.isPocket && path == nil {
             let set = try PocketHome.captionedSet(.small(), pool: pool, context: .commandLine)
             Console.note("This is the pocket world's small test list. For your own videos pass --captions LIST.")
             return try CaptionList.read(set.testCaptions)

@@ -16,9 +16,9 @@ struct EvaluateZeroShotCommand: ParsableCommand {
             from a larger list, or given as lists with class names of their own.
 
               vifi-prompt evaluate zero-shot --backbone bridged.safetensors \\
-                --labels labels.csv --val val1.txt --val val2.txt --val val3.txt
+                --labels labels.csv --test val1.txt --test val2.txt --test val3.txt
               vifi-prompt evaluate zero-shot --backbone clip.safetensors --names-only \\
-                --val k600/val.txt --labels k600/labels.csv --without k400/labels.csv \\
+                --test k600/val.txt --labels k600/labels.csv --without k400/labels.csv \\
                 --draws 3 --classes-per-draw 160
 
             One view of 32 frames unless --views, --frames, a recipe or a prompt file say otherwise. Draws are kept in the \
@@ -48,7 +48,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
         guard (draws == nil) == (classesPerDraw == nil) else { throw ValidationError("--draws and --classes-per-draw go together.") }
         if let draws, !(1...1000).contains(draws) { throw ValidationError("--draws is \(draws); 1 to 1000 make sense.") }
         if let classesPerDraw, classesPerDraw < 1 { throw ValidationError("--classes-per-draw is \(classesPerDraw); at least 1.") }
-        guard draws == nil || lists.val.count <= 1 else { throw ValidationError("--draws are made from one list: pass --val once.") }
+        guard draws == nil || lists.tests.count <= 1 else { throw ValidationError("--draws are made from one list: pass --test once.") }
         guard without == nil || draws != nil else { throw ValidationError("--without is for --draws.") }
     }
 
@@ -107,7 +107,7 @@ struct EvaluateSupervisedCommand: ParsableCommand {
             with --compat vifi-clip or random-views frames are drawn by chance, as ViFi-CLIP's code does.
 
               vifi-prompt evaluate supervised --backbone bridged.safetensors \\
-                --val k400/val.txt --labels k400/labels.csv
+                --test k400/val.txt --labels k400/labels.csv
 
             16 frames unless --frames, a recipe or a prompt file say otherwise.
 

@@ -14,7 +14,7 @@ struct BridgeCommand: LearningCommand {
         commandName: "bridge",
         abstract: "Fine-tunes CLIP on videos: frames one by one, their embeddings averaged.",
         discussion: """
-            Without --train, --val and --labels it trains the pocket CLIP, which knows stills, on the videos of \
+            Without --train, --val, --test and --labels it trains the pocket CLIP, which knows stills, on the videos of \
             the pocket world's large data set.
 
               vifi-prompt bridge
@@ -24,7 +24,7 @@ struct BridgeCommand: LearningCommand {
             With --captions videos and captions find each other, as for text-video retrieval; docs/retrieval.md \
             explains it.
 
-              vifi-prompt bridge --captions train.csv --val-captions test.csv --backbone clip.safetensors
+              vifi-prompt bridge --captions train.csv --val-captions val.csv --test-captions test.csv --backbone clip.safetensors
 
             With --import nothing is trained: somebody's CLIP (OpenAI, open_clip, ViFi-CLIP, Hugging Face) becomes a \
             backbone file in Checkpoints. docs/checkpoints.md says what can be read.
@@ -73,9 +73,9 @@ struct BridgeCommand: LearningCommand {
             if prefix != nil { throw ValidationError("--prefix is for --import.") }
             return
         }
-        guard data.train == nil, data.val == nil, data.labels == nil, captions.captions == nil, model.backbone == nil, recipe.recipe == nil
+        guard [data.train, data.val, data.test, data.labels].allSatisfy({ $0 == nil }), captions.captions == nil, model.backbone == nil, recipe.recipe == nil
         else {
-            throw ValidationError("--import only makes a backbone file: leave out --train, --val, --labels, --captions, --backbone and --recipe.")
+            throw ValidationError("--import only makes a backbone file: leave out --train, --val, --test, --labels, --captions, --backbone and --recipe.")
         }
         try BridgeImport.check(name: name)
     }

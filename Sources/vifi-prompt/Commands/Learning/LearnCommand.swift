@@ -13,7 +13,7 @@ struct LearnCommand: LearningCommand {
         commandName: "learn",
         abstract: "Learns prompt tokens for both towers from a few clips a class; CLIP itself stays as it is.",
         discussion: """
-            Without --train, --val and --labels it learns on the pocket world's small data set from the \
+            Without --train, --val, --test and --labels it learns on the pocket world's small data set from the \
             bridged pocket CLIP.
 
               vifi-prompt learn --shots 2
@@ -23,7 +23,7 @@ struct LearnCommand: LearningCommand {
             With --captions videos and captions find each other, as for text-video retrieval; docs/retrieval.md \
             explains it.
 
-              vifi-prompt learn --captions train.csv --val-captions test.csv --backbone bridged.safetensors
+              vifi-prompt learn --captions train.csv --val-captions val.csv --test-captions test.csv --backbone bridged.safetensors
 
             The best and the last prompts are kept in the run's folder under prompts/.
 

@@ -10,7 +10,7 @@ struct VizCommand: ParsableCommand {
             strips as PNG, videos as MP4; into the folder pictures/ unless -o says otherwise.
 
               vifi-prompt viz attention CLIP.mp4 --prompts runs/learn/prompts/best.safetensors -o attention.png
-              vifi-prompt viz tsne --val val.txt --labels labels.csv --prompts prompts.safetensors
+              vifi-prompt viz tsne --test val.txt --labels labels.csv --prompts prompts.safetensors
               vifi-prompt viz curves runs/learn runs/learn-2
             """,
         subcommands: [

@@ -13,7 +13,7 @@ struct VizTSNECommand: ParsableCommand {
         commandName: "tsne",
         abstract: "Lays videos out in the plane by their embeddings, and says how well clusters are classes.",
         discussion: """
-              vifi-prompt viz tsne --val val.txt --labels labels.csv --prompts prompts.safetensors -o tsne/
+              vifi-prompt viz tsne --test val.txt --labels labels.csv --prompts prompts.safetensors -o tsne/
 
             Writes tsne.svg, tsne.png, tsne.csv (place and cluster of each video) and metrics.json: homogeneity, \
             completeness and V-measure (paper, table 11) of k-means clusters, as many as classes, among the embeddings \
@@ -59,8 +59,10 @@ struct VizTSNECommand: ParsableCommand {
 
 /// The test videos of a picture.
 struct VideoListOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Videos: lines `path label`, labels counted from 0; those of the newest run by default, `pocket` for the pocket world's.", valueName: "list"))
-    var val: String?
+    @Option(
+        name: [.customLong("test"), .customLong("val")],
+        help: ArgumentHelp("Videos: lines `path label`, labels counted from 0; those of the newest run by default, `pocket` for the pocket world's.", valueName: "list"))
+    var test: String?
 
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`, one name a line, or JSON; the row is the label.", valueName: "csv"))
     var labels: String?
@@ -84,12 +86,12 @@ struct VideoListOptions: ParsableArguments {
 
     func validate() throws {
         if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
-        guard val == nil || labels != nil || val == PocketHome.captionsName else { throw ValidationError("The list's class names are missing; pass --labels CSV.") }
+        guard test == nil || labels != nil || test == PocketHome.name else { throw ValidationError("The list's class names are missing; pass --labels CSV.") }
     }
 
     var inputs: PictureVideos {
         PictureVideos(
-            val: val, labels: labels,
+            list: test, labels: labels,
             videos: VideoInputs(root: root, frames: frames, followLinks: followLinks, badVideoPolicy: badVideoPolicy))
     }
 }

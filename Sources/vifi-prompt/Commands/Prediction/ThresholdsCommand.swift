@@ -10,7 +10,7 @@ struct ThresholdsCommand: ParsableCommand {
         commandName: "thresholds",
         abstract: "Shows what predict's --threshold costs and brings, measured on videos whose class is known.",
         discussion: """
-              vifi-prompt eval --prompts p.safetensors --val val.txt --labels labels.csv --output scores
+              vifi-prompt eval --prompts p.safetensors --test val.txt --labels labels.csv --output scores
               vifi-prompt thresholds scores/predictions.jsonl --accuracy 90
 
             Without a file it takes the predictions of the newest evaluation in runs/.

@@ -1,0 +1,65 @@
+import CLIPModel
+import Evaluation
+import Files
+import Recipes
+import Tensors
+import Training
+import VideoData
+
+/// The test list of a run, which is scored once, at the end, with what the validation list chose.
+extension LearningRun {
+    /// The file that is used from then on: the epoch that was best on the validation list, else the last.
+    private var chosenName: String { kind == .learn ? "prompts/best.safetensors" : "backbone.safetensors" }
+
+    /// Scores the test list as `evaluate` would score the file, and writes down what was said of each clip.
+    ///
+    /// - Parameter path: of the run, which has learned and saved.
+    /// - Returns: nil where there is no test list.
+    /// - Throws: `EvaluationStopped` after a signal: the run is resumed here.
+    package func testScores(path: String) throws -> Scores? {
+        guard let list = data.test else { return nil }
+        let model = try chosenModel(path: path)
+        if let captions = data.captions?.test { return try scores(of: captions, model) }
+        let job = EvaluationJob(
+            evaluationProtocol: "test", settings: evaluationSettings, videos: options, model: request.model, pool: settings.pool, context: context)
+        let result = try job.evaluate(
+            TestList(list: list, classes: data.classes, sha256: Digest.of(AnnotationList.bytes(of: list.clips))), with: model, title: "test")
+        try DurableFile.write(ClipVerdicts(result.predictions).csv, to: path.appendingPath(ClipVerdicts.fileName(of: "test")))
+        return Scores(result.metrics)
+    }
+
+    private func chosenModel(path: String) throws -> LoadedModel {
+        let file = path.appendingPath(chosenName)
+        let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
+        guard kind == .bridge else { return try LoadedModel(prompts: file, on: backbone, tokenizer: tokenizer, context: context) }
+        return LoadedModel(try BackboneFinder.load(file, activation: nil, context: context).computing(in: settings.precision), tokenizer: tokenizer, context: context)
+    }
+
+    /// How the run itself looks at videos.
+    private var evaluationSettings: Recipe {
+        var recipe = Recipe()
+        recipe.data.frames = settings.frameCount
+        recipe.data.onBadVideo = settings.recipe.data.onBadVideo
+        recipe.fusion = settings.fusion
+        recipe.template = settings.recipe.template
+        recipe.model.normalization = settings.recipe.model.normalization
+        recipe.compat = settings.recipe.compat
+        recipe.training.seed = Int(exactly: settings.seed)
+        return recipe
+    }
+
+    private func scores(of list: CaptionList, _ model: LoadedModel) throws -> Scores {
+        let sequences = try model.backbone.tokens(
+            of: list, prompts: model.prompts?.header.configuration ?? .none, template: settings.recipe.template,
+            maxWords: settings.recipe.data.maxWords, tokenizer: model.tokenizer, context: context)
+        let encoder = PairEncoder(
+            backbone: model.backbone, prompts: (model.prompts?.prompts ?? PromptSet(vision: [], text: [])).reading,
+            frameCount: settings.frameCount, pool: settings.pool)
+        let outcome = try RetrievalEvaluator(encoder, pool: settings.pool).outcome(
+            of: list, sequences: sequences, loader: evaluationLoader(list.videoList), bestCount: 0
+        ) { _, _ in
+            if context.isCancelled { throw EvaluationStopped() }
+        }
+        return Scores(outcome.metrics)
+    }
+}
