@@ -53,7 +53,7 @@ import Testing
 
         let whole = try program.run(arguments())
         #expect(whole.status == 0, "\(whole.messages)")
-        #expect(whole.output.hasPrefix("grid: a small grid.\n| vision tokens | top-1 % |"), "\(whole.output)")
+        #expect(whole.output.hasPrefix("grid: a small grid.\n| vision tokens | last top-1 % |"), "\(whole.output)")
         // What single runs have to say goes with the other messages.
         #expect(!whole.output.contains("prompts:") && whole.messages.contains("prompts: out/one-token/seed1/prompts/best.safetensors"))
         let csv = try lines(program, "out/summary.csv")
@@ -78,7 +78,7 @@ import Testing
         #expect(again.output == whole.output && !again.messages.contains("Seed 1"), "\(again.messages)")
         let more = try program.run(arguments("--seeds", "1,2"))
         #expect(more.status == 0 && !more.messages.contains("Seed 1,") && more.messages.contains("Seed 2, 2 of 2"), "\(more.messages)")
-        #expect(more.output.contains("mean ± deviation of 2 seeds"), "\(more.output)")
+        #expect(more.output.contains("Mean ± deviation of 2 seeds; last and best: epochs on the validation list."), "\(more.output)")
         // Other settings do not belong into this folder.
         let other = try program.run(arguments("--shots", "1"))
         #expect(other.status == 78 && other.messages.contains("was started with other settings"), "\(other.messages)")

@@ -110,7 +110,7 @@ import Testing
         #expect(outcome.output == "UCF-101/val1.txt: 1 video\nUCF-101/train1.txt: 1 video\nUCF-101/labels.csv: 2 classes\n")
         #expect(try text("UCF-101/train1.txt") == "ApplyEyeMakeup/v_a_g08_c01.avi 0\n")
         #expect(try text("UCF-101/val1.txt") == "Archery/v_c_g01_c01.avi 1\n")
-        #expect(try text("UCF-101/recipe.yaml").contains("val: \"./val1.txt\""))
+        #expect(try text("UCF-101/recipe.yaml").contains("test: \"./val1.txt\""))
         let sources = try #require(try json(try text("UCF-101/data.json"))["sources"] as? [[String: Any]])
         #expect(sources.first?["sha256"] as? String == Digest.of("1 ApplyEyeMakeup\r\n2 Archery\r\n"))
     }
@@ -276,7 +276,7 @@ import Testing
         Case("import none.txt --root set", 66, "vifi-prompt: error: none.txt: no such file."),
         Case("import set/odd.txt --root set", 65, "vifi-prompt: error: set/odd.txt: is not a list or label file that `vifi-prompt data import` knows."),
         Case("import set/train.txt --root set", 64, "vifi-prompt: error: set/train.txt: needs class names beside it"),
-        Case("split --train set/train.txt --labels set/labels.csv", 64, "Error: Say which: --shots 2,4,8,16 or --base-novel."),
+        Case("split --train set/train.txt --labels set/labels.csv", 64, "Error: Say which: --parts, --shots 2,4,8,16 or --base-novel."),
         Case("split --train set/train.txt --labels set/labels.csv --shots 2,x", 64, "Error: --shots is '2,x'; whole numbers from 1 on"),
         Case("split --train set/train.txt --labels set/labels.csv --shots 0", 64, "Error: --shots is '0'"),
         Case("split --train set/bad.txt --labels set/labels.csv --shots 2", 65, "vifi-prompt: error: set/bad.txt:2: label 9, but there are 3 classes"),

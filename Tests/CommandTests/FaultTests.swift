@@ -189,7 +189,7 @@ import Testing
         try lost(
             ["predict", "video1.mp4", "--backbone", "clip.safetensors", "--labels", "labels.csv", "--frames", "2", "--window", "1s", "--save", "x.srt", "--csv"],
             "x.srt.tmp-", skipping: 1, "video1.mp4,")
-        try lost(["learn"] + Self.run + ["-o", "run"], "finished.json.tmp-", "test top-1")
+        try lost(["learn"] + Self.run + ["-o", "run"], "finished.json.tmp-", "validation top-1")
         try lost(["learn"] + Self.run + ["--seeds", "1,2", "-o", "seeds"], "summary.json.tmp-", "mean ± deviation, n = 2")
     }
 

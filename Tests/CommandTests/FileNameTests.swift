@@ -94,7 +94,7 @@ import VideoData
         #expect(made.status == 0, "\(made.messages)")
         let recipe = try String(contentsOfFile: program.folder.path("lists/recipe.yaml"), encoding: .utf8)
         #expect(recipe.contains("\\\\xE9"))
-        let checked = try program.shell("vifi-prompt data check lists/train.txt lists/val.txt --root $'\\xE9'")
+        let checked = try program.shell("vifi-prompt data check lists/train.txt lists/test.txt --root $'\\xE9'")
         #expect(checked.status == 0 && checked.output.hasSuffix("6 videos, 0 broken, 0 odd\n"), "\(checked.output)\(checked.messages)")
     }
 

@@ -63,9 +63,9 @@ package struct AblationSummary: Codable {
     }
 
     private static let measures: [(name: String, title: String)] = [
-        ("test_top1", "test top-1 %"), ("test_top5", "test top-5 %"), ("test_mean_class", "test mean of classes %"),
         ("last_top1", "last top-1 %"), ("last_top5", "last top-5 %"), ("last_mean_class", "last mean of classes %"),
-        ("best_top1", "best top-1 %"), ("training_loss", "training loss"),
+        ("best_top1", "best top-1 %"), ("test_top1", "test top-1 %"), ("test_top5", "test top-5 %"),
+        ("test_mean_class", "test mean of classes %"), ("training_loss", "training loss"),
     ]
 
     /// The heading of the first column.
@@ -73,7 +73,8 @@ package struct AblationSummary: Codable {
 
     /// A Markdown table: mean and deviation over the seeds.
     package var table: String {
-        let present = Self.measures.filter { measure in cells.contains { $0.measure(measure.name) != nil } }
+        let tests = Self.measures.filter { $0.name.hasPrefix("test") }, others = Self.measures.filter { !$0.name.hasPrefix("test") }
+        let present = (tests + others).filter { measure in cells.contains { $0.measure(measure.name) != nil } }
         let seedCount = cells.map(\.seeds.count).max() ?? 0
         var rows = [[firstTitle] + present.map(\.title) + ["seconds"]]
         for cell in cells {

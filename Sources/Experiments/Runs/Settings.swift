@@ -37,7 +37,7 @@ package enum SettingsError: ReportableError {
     package var description: String {
         switch self {
         case .incompleteData(let missing):
-            "for your own videos \(missing.joined(separator: " and ")) is needed too. "
+            "for your own videos \(missing.joined(separator: " and ")) \(missing.count == 1 ? "is" : "are") needed too. "
                 + "With neither data nor --backbone the pocket world is used; --train pocket names it."
         case .otherSide(let wanted, let backbone):
             "data.side is \(wanted), the backbone sees \(backbone) × \(backbone) pixels. Leave data.side out."

@@ -22,11 +22,11 @@ enum ShortPocketWorld {
             try createDirectory("\(short)/\(set)")
             for name in try FileManager.default.contentsOfDirectory(atPath: root) {
                 let target = "\(short)/\(set)/\(name)"
-                if ["train", "test"].contains(name) {
+                if ["train", "val", "test"].contains(name) {
                     try FileManager.default.linkItem(atPath: "\(root)/\(name)", toPath: target)
                 } else {
                     let text = try String(contentsOfFile: "\(root)/\(name)", encoding: .utf8)
-                    try (name.contains("test") ? firstVideos(of: text) : text).write(toFile: target, atomically: true, encoding: .utf8)
+                    try (name.contains("test") || name.contains("val") ? firstVideos(of: text) : text).write(toFile: target, atomically: true, encoding: .utf8)
                 }
             }
         }
