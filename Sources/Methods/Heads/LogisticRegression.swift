@@ -18,7 +18,7 @@ package struct LogisticRegression: Head {
         package var bisections = 8
         package var maximumIterations = 1000
         /// Learning ends where no entry of the gradient is larger.
-        package var tolerance = 1e-6
+        package var tolerance = 1e-8
         package init() {}
     }
 

@@ -60,7 +60,7 @@ package struct TipAdapterF: Head {
     /// Mean cross-entropy; adds its gradient with respect to the keys.
     ///
     ///     dA_ij = α · dlogits_{i, y_j},  d(f̂_i·k_j) = β A_ij dA_ij
-    static func loss(
+    package static func loss(
         features: MutableMatrix, labels: [Int], cache: TipCache, keys: MutableMatrix, gradient: MutableMatrix
     ) -> Double {
         let affinity = MutableMatrix(rows: features.rowCount, columns: keys.rowCount)
