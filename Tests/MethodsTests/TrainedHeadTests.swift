@@ -10,8 +10,9 @@ import Testing
     init() throws { fixture = try HeadFixture() }
 
     /// Keeps the loss of every step.
+    ///
+    /// Unchecked Sendable: learning reports from the thread that called it.
     private final class Losses: @unchecked Sendable {
-        /// Unchecked Sendable: learning reports from the thread that called it.
         var values: [Float] = []
         var context: HeadContext {
             HeadContext(pool: WorkerPool(threadCount: 2)) {

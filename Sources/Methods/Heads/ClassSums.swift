@@ -36,7 +36,7 @@ struct ClassSums {
         return means
     }
 
-    /// A class's own mean and the mean of all rows of the other classes; zeros where there are none.
+    /// The mean of all rows of the other classes; zeros where there are none.
     var meansOfOthers: DoubleMatrix {
         let width = sums.columnCount
         var total = [Double](repeating: 0, count: width)

@@ -87,8 +87,7 @@ struct KernelRegression {
         _ examples: HeadExamples, head: HeadKind, settings: KernelSettings, isScaled: Bool, context: HeadContext
     ) throws(HeadError) -> Matrix {
         guard examples.clipCount > 1 else { throw .oneClip(label: examples.labels[0], head: head) }
-        let (beta, _) = try settings.values(examples, head: head)
-        let lambda = try settings.values(examples, head: head).lambda
+        let (beta, lambda) = try settings.values(examples, head: head)
         let residuals = residuals(examples, pool: context.pool)
         let inverse = try factor(examples, beta: beta, lambda: lambda, pool: context.pool).inverse()
         let solution = product(inverse, .asStored, residuals, .asStored, pool: context.pool)
