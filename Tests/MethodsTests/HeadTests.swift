@@ -164,6 +164,17 @@ import Testing
         }
     }
 
+    /// Steps that are too large end in an error, not in a head that holds NaN.
+    @Test func divergingIsAnError() throws {
+        let examples = try fixture.examples(shots: 2)
+        #expect {
+            try HeadKind.clipAdapter.fit(examples, settingsText: "{\"learningRate\":1000,\"weightDecay\":1000}", context: context)
+        } throws: {
+            guard case .diverged(.clipAdapter, _) = $0 as? HeadError else { return false }
+            return true
+        }
+    }
+
     @Test func errorsAreWorded() {
         #expect(
             HeadError.classWithoutClips(label: 3, head: .clap).description

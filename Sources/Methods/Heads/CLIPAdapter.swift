@@ -5,8 +5,8 @@ import Tensors
 ///     f′ = r · ReLU(W₂ ReLU(W₁ f)) + (1 − r) · f,  logits = s · f̂′ t̂ᵀ
 ///
 /// f is not of unit length; W₁ leads to a quarter of the width; there are no biases. Source: Gao et al., IJCV 2024. Their
-/// release names no optimizer: it is CoOp's, on which it is built. Every epoch sees one view of each clip, the next
-/// one in turn.
+/// release names no optimizer: it is CoOp's, on which it is built. Every epoch sees one view of each clip, the next one in
+/// turn.
 package struct CLIPAdapter: Head {
     package static let kind = HeadKind.clipAdapter
 
@@ -63,7 +63,8 @@ package struct CLIPAdapter: Head {
             context, rowsOfEpoch: { examples.rows(ofView: $0) }
         ) { rows, epoch, _, _ throws(HeadError) in
             let features = gathered(rows, of: examples.features.projected)
-            let pass = Pass(features: features.reading, first: first.value.reading, second: second.value.reading, ratio: Float(settings.ratio))
+            let pass = Pass(
+                features: features.reading, first: first.value.reading, second: second.value.reading, ratio: Float(settings.ratio))
             let logits = MutableMatrix(rows: rows.count, columns: examples.classCount)
             multiply(pass.unit, .asStored, examples.unitTexts, .transposed, into: logits, scale: examples.logitScale)
             let loss = crossEntropyOfRows(logits, labels: rows.map { examples.labels[$0] })

@@ -16,7 +16,8 @@ package struct CosineMean: LeaveOneOutHead {
     ) throws(HeadError) -> CosineMean {
         try examples.needsAllClasses(kind)
         return CosineMean(
-            settings: settings, means: try unitRows(ClassSums(examples).means, "the class means").matrix.reading, scale: examples.logitScale)
+            settings: settings, means: try unitRows(ClassSums(examples).means, "the class means").matrix.reading,
+            scale: examples.logitScale)
     }
 
     private init(settings: NoHeadSettings, means: Matrix, scale: Float) {

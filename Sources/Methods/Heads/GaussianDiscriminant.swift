@@ -6,8 +6,8 @@ import Tensors
 ///     P = d · pinv((n−1)Σ + tr(Σ) I),  w_c = P μ_c,  b_c = −log C − ½ μ_cᵀ P μ_c
 ///     logits = s · f̂ Ŵᵀ + α (f̂·w_c + b_c)
 ///
-/// μ_c are the means of all views of a class, of unit length; Σ is the covariance of the views about their class's mean, with
-/// divisor n−1. Source: Wang et al., ICLR 2024; mrflogs/ICLR24. The precision is Kubokawa and Srivastava's estimate.
+/// μ_c is the mean of all views of a class, each view of unit length; Σ is the covariance of the views about their class's
+/// mean, with divisor n−1. Source: Wang et al., ICLR 2024; mrflogs/ICLR24. The precision is Kubokawa and Srivastava's estimate.
 ///
 /// A class without clips takes the training vectors nearest to its text as its own (`NeighborRule`).
 package struct GaussianDiscriminant: LeaveOneOutHead {

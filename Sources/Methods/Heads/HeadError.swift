@@ -21,6 +21,7 @@ package enum HeadError: ReportableError, Equatable {
     case unreadableSettings(head: HeadKind, reason: String)
     case missingTensor(name: String, head: HeadKind)
     case tensorShape(name: String, found: [Int], needed: [Int], head: HeadKind)
+    /// - Parameter step: 0 where it shows in what was learned, not in a loss.
     case diverged(head: HeadKind, step: Int)
     case cancelled(head: HeadKind, step: Int, stepCount: Int)
 
@@ -66,7 +67,8 @@ package enum HeadError: ReportableError, Equatable {
         case .tensorShape(let name, let found, let needed, let head):
             "the tensor \"\(name)\" of \(head.rawValue) is \(found), but must be \(needed). Learn the head again."
         case .diverged(let head, let step):
-            "the loss of \(head.rawValue) is NaN or infinite at step \(step): training has diverged. Lower its learning rate."
+            "\(step > 0 ? "the loss of \(head.rawValue) is NaN or infinite at step \(step)" : "\(head.rawValue) holds NaN or infinite numbers"): "
+                + "training has diverged. Lower its learning rate."
         case .cancelled(let head, let step, let stepCount):
             "stopped on request at step \(step) of \(stepCount) of \(head.rawValue). Nothing was saved."
         }

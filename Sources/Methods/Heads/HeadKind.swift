@@ -84,11 +84,15 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
     /// Learns a head of this kind.
     ///
     /// - Parameter settingsText: its settings as JSON, or nil for its authors'.
+    /// - Throws: `diverged` too where the last step made something of the head NaN or infinite.
     package func fit(
         _ examples: HeadExamples, validation: HeadExamples? = nil, settingsText: String? = nil, context: HeadContext
     ) throws(HeadError) -> any Head {
         func open<H: Head>(_ type: H.Type) throws(HeadError) -> any Head {
-            try type.fit(examples, validation: validation, settings: type.settings(from: settingsText), context: context)
+            let head = try type.fit(
+                examples, validation: validation, settings: type.settings(from: settingsText), context: context)
+            guard head.tensors.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) else { throw .diverged(head: self, step: 0) }
+            return head
         }
         return try open(self.type)
     }

@@ -66,14 +66,17 @@ package struct LPPlusPlus: Head {
         alpha.fill(start.alpha)
         let alphaGradient = MutableMatrix(rows: 1, columns: bias.count)
         func head() -> LPPlusPlus {
-            LPPlusPlus(
-                settings: settings, weight: MutableMatrix(rows: weight.value.rowCount, columns: weight.value.columnCount, weight.value.values).reading,
-                bias: biases.value.values, alpha: alpha.values, texts: examples.unitTexts)
+            // A copy: the next epochs go on changing the weights.
+            let copy = MutableMatrix(rows: bias.count, columns: examples.width, weight.value.values)
+            return LPPlusPlus(
+                settings: settings, weight: copy.reading, bias: biases.value.values, alpha: alpha.values, texts: examples.unitTexts)
         }
         var best: (accuracy: Double, head: LPPlusPlus)?
         let logits = MutableMatrix(rows: features.rowCount, columns: bias.count)
         for epoch in 1...settings.epochs {
-            fillScores(logits, features: features.reading, weight: weight.value.reading, bias: biases.value.values, alpha: alpha.values, cosines: cosines)
+            fillScores(
+                logits, features: features.reading, weight: weight.value.reading, bias: biases.value.values, alpha: alpha.values,
+                cosines: cosines)
             let loss = crossEntropyOfRows(logits, labels: labels)
             multiply(logits, .transposed, features, .asStored, into: weight.gradient)
             sumRows(of: logits, into: biases.gradient)

@@ -54,7 +54,7 @@ package struct LogisticRegression: Head {
             let logits = try head(values, strength).logits(of: validation.features)
             return (accuracy(logits, labels: validation.labels), values)
         }
-        // From weak to strong, each from the one before; the first of equal ones from the weakest decay on wins, as in the list.
+        // Learned from the smallest C up, each from the one before; of equal ones the first in CLIP's order, from 1e6 down, wins.
         var coarse: [(exponent: Double, accuracy: Double, values: [Double])] = []
         for exponent in stride(from: -6.0, through: 6, by: 2) {
             let (found, values) = try tried(pow(10, exponent), from: coarse.last?.values)

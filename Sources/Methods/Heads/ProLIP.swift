@@ -4,9 +4,9 @@ import Tensors
 ///
 ///     loss = CE(s · norm(x P) Ŵᵀ) + λ ‖P − P₀‖²
 ///
-/// Source: Fahes et al. 2024; astra-vision/ProLIP. λ is 1/shots, which they propose where nothing can be validated. One step takes one view of all clips, the
-/// next view in turn. A video's pooled feature is the mean of its frames' features, and the projection is linear: from the mean
-/// of the vectors before it, this is exact.
+/// Source: Fahes et al. 2024; astra-vision/ProLIP. λ is 1/shots. One step takes one view of all clips, the next view in turn. A
+/// video's pooled feature is the mean of its frames' features, and the projection is linear: from the mean of the vectors
+/// before it, this is exact.
 package struct ProLIP: Head {
     package static let kind = HeadKind.prolip
 

@@ -2,8 +2,9 @@ import Tensors
 
 /// Tip-Adapter-F: Tip-Adapter with keys that are trained by cross-entropy.
 ///
-/// Source: Zhang et al., ECCV 2022; gaopengcuhk/Tip-Adapter. Every epoch sees one view of each clip, the next one in turn. The authors keep the
-/// epoch that is best on the test set; here the last one is kept, or the best on the validation clips where there are any.
+/// Source: Zhang et al., ECCV 2022; gaopengcuhk/Tip-Adapter. Every epoch sees one view of each clip, the next one in turn. The
+/// authors keep the epoch that is best on the test set; here the last one is kept, or the best on the validation clips where
+/// there are any.
 package struct TipAdapterF: Head {
     package static let kind = HeadKind.tipAdapterF
 
