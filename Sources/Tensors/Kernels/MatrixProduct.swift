@@ -5,7 +5,7 @@ import COpenBLAS
 package enum Orientation: Sendable {
     case asStored, transposed
 
-    fileprivate var code: CBLAS_TRANSPOSE {
+    var code: CBLAS_TRANSPOSE {
         switch self {
         case .asStored: CblasNoTrans
         case .transposed: CblasTrans
@@ -15,7 +15,7 @@ package enum Orientation: Sendable {
 
 /// OpenBLAS runs each product on the calling thread: measured on two cores, its own threads reach
 /// 23–70 GFLOP/s on a frame's shapes, single-threaded calls side by side twice 97.
-private let blasIsSingleThreaded: Bool = {
+let blasIsSingleThreaded: Bool = {
     openblas_set_num_threads(1)
     return true
 }()

@@ -1,0 +1,158 @@
+import Tensors
+
+/// Tip-Adapter: text scores plus a cache whose keys are the clips.
+///
+///     logits = s · f̂ Ŵᵀ + α · Σ_i exp(−β (1 − f̂·k_i)) · onehot(y_i)
+///
+/// Source: Zhang et al., ECCV 2022; gaopengcuhk/Tip-Adapter. A key is the mean over a clip's views of the features before
+/// normalization, brought to unit length.
+package struct TipAdapter: Head {
+    package static let kind = HeadKind.tipAdapter
+
+    /// The authors choose β and α for each data set by search on its validation list; theirs for ImageNet are the defaults.
+    package struct Settings: HeadSettings {
+        package var beta: Double = 1
+        package var alpha: Double = 1.17
+        /// Choose both on the validation clips, where there are any.
+        package var searches = true
+        /// Largest values of the search, which begins at 0.1, and its steps.
+        package var largestBeta: Double = 7
+        package var largestAlpha: Double = 3
+        package var betaSteps = 200
+        package var alphaSteps = 20
+        package init() {}
+    }
+
+    package let settings: Settings
+    package let cache: TipCache
+    /// As set, or as found by search.
+    package var beta: Double { Double(cache.beta) }
+    package var alpha: Double { Double(cache.alpha) }
+
+    package static func fit(
+        _ examples: HeadExamples, validation: HeadExamples?, settings: Settings, context: HeadContext
+    ) throws(HeadError) -> TipAdapter {
+        try check("beta", settings.beta, in: 0...1000)
+        try check("alpha", settings.alpha, in: 0...1000)
+        var cache = try TipCache(examples, beta: Float(settings.beta), alpha: Float(settings.alpha))
+        if settings.searches, let validation {
+            try check("betaSteps", count: settings.betaSteps)
+            try check("alphaSteps", count: settings.alphaSteps)
+            try needs("classes of the validation clips", validation.classCount, examples.classCount)
+            try cache.search(validation, settings: settings, context: context)
+        }
+        return TipAdapter(settings: settings, cache: cache)
+    }
+
+    init(settings: Settings, cache: TipCache) {
+        self.settings = settings
+        self.cache = cache
+    }
+
+    package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
+        try cache.logits(ofUnit: features.unit(width: cache.keys.columnCount))
+    }
+
+    package var linear: LinearClassifier? { nil }
+    package var parameterCount: Int { cache.keys.count }
+    package var tensors: [HeadTensor] { cache.tensors }
+
+    package init(tensors: [String: HeadTensor], settings: Settings) throws(HeadError) {
+        self.init(settings: settings, cache: try TipCache(HeadTensorReader(tensors: tensors, head: Self.kind)))
+    }
+}
+
+/// Keys and their classes, and the texts beside them.
+package struct TipCache: Sendable {
+    /// `[clips, width]`.
+    package var keys: Matrix
+    package let labels: [Int]
+    /// `[classes, width]`, of unit length.
+    let texts: Matrix
+    let scale: Float
+    package var beta: Float
+    package var alpha: Float
+
+    init(_ examples: HeadExamples, beta: Float, alpha: Float) throws(HeadError) {
+        let means = MutableMatrix(rows: examples.clipCount, columns: examples.width)
+        for (clip, rows) in examples.rowsOfClips.enumerated() {
+            for row in rows { add(examples.features.projected.row(row), times: 1 / Float(rows.count), to: means.row(clip)) }
+        }
+        keys = try unitRows(means, "the clips' mean features")
+        labels = examples.labelsOfClips
+        texts = examples.unitTexts
+        scale = examples.logitScale
+        self.beta = beta
+        self.alpha = alpha
+    }
+
+    init(_ reader: HeadTensorReader) throws(HeadError) {
+        let texts = try reader.matrix("text")
+        let keys = try reader.matrix("keys", columns: texts.columnCount)
+        let values = try reader.matrix("values", rows: keys.rowCount, columns: texts.rowCount)
+        labels = (0..<values.rowCount).map { row in values.row(row).values.firstIndex(of: 1) ?? 0 }
+        self.texts = texts
+        self.keys = keys
+        scale = try reader.number("logit_scale")
+        beta = try reader.number("beta")
+        alpha = try reader.number("alpha")
+    }
+
+    var tensors: [HeadTensor] {
+        [
+            HeadTensor("text", texts), HeadTensor("keys", keys), HeadTensor("values", values),
+            HeadTensor("logit_scale", scale), HeadTensor("beta", beta), HeadTensor("alpha", alpha),
+        ]
+    }
+
+    /// `[clips, classes]`, one 1 a row.
+    package var values: Matrix {
+        let values = MutableMatrix(rows: labels.count, columns: texts.rowCount)
+        for (row, label) in labels.enumerated() { values[row, label] = 1 }
+        return values.reading
+    }
+
+    /// Adds `alpha · affinity · values`: each key's column goes to its class.
+    func addVotes(_ affinity: Matrix, alpha: Float, to logits: MutableMatrix) {
+        multiply(affinity, .asStored, values, .asStored, into: logits, scale: alpha, adding: true)
+    }
+
+    func logits(ofUnit unit: Matrix) -> Matrix {
+        let affinity = MutableMatrix(rows: unit.rowCount, columns: keys.rowCount)
+        multiply(unit, .asStored, keys, .transposed, into: affinity)
+        exponentialKernel(affinity, sharpness: beta)
+        let logits = MutableMatrix(rows: unit.rowCount, columns: texts.rowCount)
+        multiply(unit, .asStored, texts, .transposed, into: logits, scale: scale)
+        addVotes(affinity.reading, alpha: alpha, to: logits)
+        return logits.reading
+    }
+
+    /// The authors' grid: β_i = 0.1 + i (largest − 0.1)/steps, then α_j; the first strict maximum of the accuracy wins.
+    mutating func search(_ validation: HeadExamples, settings: TipAdapter.Settings, context: HeadContext) throws(HeadError) {
+        let unit = validation.unit
+        let cosines = MutableMatrix(rows: unit.rowCount, columns: keys.rowCount)
+        multiply(unit, .asStored, keys, .transposed, into: cosines)
+        let text = cosineScores(unit, to: texts, scale: scale)
+        var best = -1.0
+        var chosen = (beta: beta, alpha: alpha)
+        let affinity = MutableMatrix(rows: cosines.rowCount, columns: cosines.columnCount)
+        let votes = MutableMatrix(rows: unit.rowCount, columns: texts.rowCount)
+        let logits = MutableMatrix(rows: unit.rowCount, columns: texts.rowCount)
+        for step in 0..<settings.betaSteps {
+            let beta = Float(0.1 + Double(step) * (settings.largestBeta - 0.1) / Double(settings.betaSteps))
+            affinity.copy(cosines)
+            exponentialKernel(affinity, sharpness: beta)
+            votes.fill(0)
+            addVotes(affinity.reading, alpha: 1, to: votes)
+            for step in 0..<settings.alphaSteps {
+                let alpha = Float(0.1 + Double(step) * (settings.largestAlpha - 0.1) / Double(settings.alphaSteps))
+                logits.copy(text)
+                add(votes, times: alpha, to: logits)
+                let found = accuracy(logits, labels: validation.labels)
+                if found > best { (best, chosen) = (found, (beta, alpha)) }
+            }
+            try context.report(TipAdapter.kind, step: step + 1, of: settings.betaSteps)
+        }
+        (beta, alpha) = chosen
+    }
+}
