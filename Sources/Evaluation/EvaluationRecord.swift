@@ -19,6 +19,23 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
         }
     }
 
+    /// A class that was chosen from the list's.
+    package struct SubsetClass: Codable, Sendable, Equatable {
+        /// Its number in the list; in the evaluation the chosen ones are numbered anew from 0, in the same order.
+        package var label: Int
+        package var name: String
+
+        private enum CodingKeys: String, CodingKey {
+            case label
+            case name = "class"
+        }
+
+        package init(label: Int, name: String) {
+            self.label = label
+            self.name = name
+        }
+    }
+
     /// How videos are looked at.
     package struct Setting: Codable, Sendable, Equatable {
         /// Words around class names; nil where text prompts are learned.
@@ -61,7 +78,9 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
     /// Of the class names in order: `ClassNames.digest`.
     package var classListSha256: String
     package var classes: Int
-    /// Videos of the list.
+    /// Which these are, where only some of the list's classes were scored, among each other; nil for all.
+    package var classSubset: [SubsetClass]?
+    /// Videos of the list that belong to these classes.
     package var listed: Int
     /// Videos that could not be read and are not counted.
     package var unreadable: [String]
@@ -82,13 +101,14 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
 
     private enum CodingKeys: String, CodingKey {
         case evaluationProtocol = "protocol"
-        case list, root, listSha256, classListSha256, classes, listed, unreadable, model, setting, videos, top1, top5
+        case list, root, listSha256, classListSha256, classes, classSubset, listed, unreadable, model, setting, videos, top1, top5
         case meanClassAccuracy, macroF1, seconds, version
     }
 
     package init(
         evaluationProtocol: String, list: String, root: String, listSha256: String, classListSha256: String, listed: Int,
-        unreadable: [String], model: Model, setting: Setting, metrics: ClassificationMetrics, seconds: Double, version: String
+        unreadable: [String], model: Model, setting: Setting, metrics: ClassificationMetrics, classSubset: [SubsetClass]? = nil, seconds: Double,
+        version: String
     ) {
         self.evaluationProtocol = evaluationProtocol
         self.list = list
@@ -96,6 +116,7 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
         self.listSha256 = listSha256
         self.classListSha256 = classListSha256
         classes = metrics.perClass.count
+        self.classSubset = classSubset
         self.listed = listed
         self.unreadable = unreadable
         self.model = model

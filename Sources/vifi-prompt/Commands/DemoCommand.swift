@@ -83,8 +83,8 @@ struct DemoCommand: ParsableCommand {
             abstract: "Measures the pocket world's table over several seeds (about an hour on two cores).",
             discussion: "This is how Checkpoints/pocket-results.csv was made. Runs that are there already are not repeated.")
 
-        @Option(help: ArgumentHelp("Seeds, separated by commas.", valueName: "seeds"))
-        var seeds = "1,2,3,4,5"
+        @Option(help: ArgumentHelp("Seeds, with commas; 1,2,3,4,5 by default.", valueName: "seeds"), transform: SeedList.init(argument:))
+        var seeds: SeedList?
 
         @Option(help: ArgumentHelp("The bridged pocket CLIP of seed 1; by default the one that comes with the program.", valueName: "file"))
         var bridged: String?
@@ -95,21 +95,13 @@ struct DemoCommand: ParsableCommand {
         @Option(help: ArgumentHelp("Where the results go.", valueName: "csv"))
         var output = PocketResults.fileName
 
-        func validate() throws {
-            guard !seedNumbers.isEmpty, seedNumbers.count == seeds.split(separator: ",").count else {
-                throw ValidationError("--seeds is \(seeds); whole numbers separated by commas, such as 1,2,3,4,5.")
-            }
-        }
-
-        private var seedNumbers: [Int] { seeds.split(separator: ",").compactMap { Int($0) } }
-
         func run() throws {
             let set = try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine)
             let experiment = PocketExperiment(
                 folder: runs, set: set,
                 firstBridged: try bridged ?? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), context: .commandLine)
             var results = PocketResults.measuredHere()
-            for seed in seedNumbers {
+            for seed in seeds?.values ?? [1, 2, 3, 4, 5] {
                 try experiment.measure(seed: seed) { measure, top1 in
                     results.set(measure, seed: seed, top1: top1)
                     Console.note("seed \(seed), \(measure.title): \(percent(top1))")

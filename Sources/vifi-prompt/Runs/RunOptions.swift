@@ -46,21 +46,3 @@ struct RunOptions: ParsableArguments {
         }
     }
 }
-
-/// Whole numbers, each once, separated by commas.
-struct SeedList: Equatable {
-    let seeds: [Int]
-
-    /// - Throws: `ValidationError` naming the part that is no seed, or stands twice.
-    init(argument: String) throws {
-        seeds = try argument.split(separator: ",", omittingEmptySubsequences: false).map { part in
-            guard let seed = Int(part), seed >= 0 else {
-                throw ValidationError("\"\(part)\" is no seed; write whole numbers from 0, separated by commas alone: 1,2,3.")
-            }
-            return seed
-        }
-        if let twice = seeds.first(where: { seed in seeds.count { $0 == seed } > 1 }) {
-            throw ValidationError("seed \(twice) stands there more than once: the same run again says nothing new.")
-        }
-    }
-}

@@ -7,7 +7,7 @@ import Tensors
 import VideoData
 
 /// Runs the cells of an ablation and sums them up.
-struct AblateCommand: ParsableCommand {
+struct AblateCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ablate",
         abstract: "Runs a grid of settings, each an ordinary run, and sums it up as a table and a chart.",
@@ -57,31 +57,31 @@ struct AblateCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder of the grid; runs/ablate-<grid> by default.", valueName: "folder"))
     var output: String?
 
-    @Flag(help: "List the cells and what they cost, and start nothing.")
-    var dryRun = false
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Plan") var planForm: PlanFormOptions
 
-    @Flag(help: "With --dry-run: leave out the measured times.")
-    var noTiming = false
-
+    var json: Bool { planForm.json }
     private var isPocket: Bool { data.train == nil && data.val == nil && data.labels == nil }
 
-    func validate() throws {
-        if noTiming, !dryRun { throw ValidationError("--no-timing is about --dry-run.") }
+    func start() throws {
+        guard !json else { throw ValidationError("--json is for --dry-run: what the cells reached is in summary.json of the grid's folder.") }
+        let resume = shellCommand(processArguments)
+        for run in try runs() { try run.run(threads: model.threads, resume: resume) }
     }
 
-    func run() throws {
+    func plan(timing: Bool) throws -> any CostPlan {
+        AblationPlans(try runs().map { try $0.plan(timing: timing, threads: model.threads) })
+    }
+
+    private func runs() throws -> [AblationRun] {
         let names = grids.isEmpty ? AblationGrid.names : grids
-        let runs = try names.map { name in
+        return try names.map { name in
             let grid = try AblationGrid.named(name, forPocket: isPocket)
             let folder = output.map { names.count > 1 ? $0.appendingPath(grid.name) : $0 }
                 ?? BackboneFinder.runsFolder.appendingPath("ablate-\(grid.name)")
             return try AblationRun(
-                grid, seeds: seeds?.seeds ?? [1], path: folder, context: .commandLine, draw: { try $0.drawChart(into: $1) }
+                grid, seeds: seeds?.values ?? [1], path: folder, context: .commandLine, draw: { try $0.drawChart(into: $1) }
             ) { try request(of: $0, in: grid) }
-        }
-        let resume = shellCommand(processArguments)
-        for run in runs {
-            if dryRun { try run.plan(timing: !noTiming, threads: model.threads) } else { try run.run(threads: model.threads, resume: resume) }
         }
     }
 

@@ -34,8 +34,10 @@ struct DataSplitCommand: ParsableCommand {
             "Folder or archive that the paths in the lists start from; by default what `data import` noted beside them, else each list's own folder.",
             valueName: "folder"))
     var root: String?
-    @Option(help: ArgumentHelp("Videos of each class; several numbers with commas. 16 with --base-novel.", valueName: "numbers"))
-    var shots: String?
+    @Option(
+        help: ArgumentHelp("Videos of each class; several numbers with commas. 16 with --base-novel.", valueName: "numbers"),
+        transform: ShotList.init(argument:))
+    var shots: ShotList?
     @Flag(help: "Halve the classes by frequency.")
     var baseNovel = false
     @Option(help: "Draws from the base classes, s1, s2, …")
@@ -56,20 +58,9 @@ struct DataSplitCommand: ParsableCommand {
         guard (1...100).contains(draws) else { throw ValidationError("--draws is \(draws); 1 to 100.") }
         guard baseNovel || shots != nil else { throw ValidationError("Say which: --shots 2,4,8,16 or --base-novel.") }
         guard baseNovel || val == nil else { throw ValidationError("--val is for --base-novel; few-shot lists are drawn from --train.") }
-        _ = try shotCounts
     }
 
-    /// Ascending, each once.
-    private var shotCounts: [Int] {
-        get throws {
-            let texts = (shots ?? "16").split(separator: ",", omittingEmptySubsequences: false)
-            let counts = texts.compactMap { Int($0.filter { $0 != " " }) }
-            guard counts.count == texts.count, counts.allSatisfy({ (1...1_000_000).contains($0) }) else {
-                throw ValidationError("--shots is '\(shots ?? "")'; whole numbers from 1 on with commas, such as 2,4,8,16.")
-            }
-            return Set(counts).sorted()
-        }
-    }
+    private var shotCounts: [Int] { shots?.values.sorted() ?? [16] }
 
     func run() throws {
         let classes = try ClassNames.read(labels)
@@ -84,7 +75,7 @@ struct DataSplitCommand: ParsableCommand {
         if baseNovel {
             try halve(list, classes, into: &folder, &summary)
         } else {
-            for count in try shotCounts {
+            for count in shotCounts {
                 summary.lists.append(try draw(count, of: list, classes, seed: UInt64(seed), name: "\(stem(train))-\(count)-shot.txt", &folder))
             }
         }
@@ -131,7 +122,7 @@ struct DataSplitCommand: ParsableCommand {
         let base = AnnotationList(path: list.path, root: list.root, clips: halves.base.clips(of: list.clips))
         if !base.clips.isEmpty { summary.lists.append(folder.add(list: "base-train.txt", base.clips)) }
         for draw in 1...draws {
-            for count in try shotCounts {
+            for count in shotCounts {
                 summary.lists.append(
                     try self.draw(
                         count, of: base, baseClasses, seed: UInt64(seed) + UInt64(draw - 1), name: "base-train-\(count)-shot-s\(draw).txt", &folder))

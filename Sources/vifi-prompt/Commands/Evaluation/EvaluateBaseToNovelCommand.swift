@@ -8,7 +8,7 @@ import Tensors
 import Training
 import VideoData
 
-struct EvaluateBaseToNovelCommand: ParsableCommand {
+struct EvaluateBaseToNovelCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "base-to-novel",
         abstract: "Learns one half of the classes from three draws, scores both halves; harmonic mean.",
@@ -27,7 +27,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
                 --prompts a.safetensors --prompts b.safetensors --prompts c.safetensors
 
             By default prompts are learned by the recipe base-to-novel/prompt. What is finished in the folder is not done \
-            again. With --plan it tells the cost and starts nothing.
+            again. With --dry-run it tells the cost and starts nothing.
 
             Without lists: three draws of 2 clips on the pocket world, about 2 minutes on two cores.
             """)
@@ -40,6 +40,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Test") var test: TestOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
     @Option(help: ArgumentHelp("Clips of each base class in a draw; 16 by default.", valueName: "clips"))
     var shots: Int?
@@ -65,18 +66,30 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
         guard halves.isEmpty || data.train == nil && data.val == nil && data.labels == nil else {
             throw ValidationError("--train, --val and --labels are halved here; --halves, --base-… and --novel-… name halves that are there.")
         }
-        guard halves.baseTrain.isEmpty || seeds == nil || seeds?.seeds.count == halves.baseTrain.count else {
+        guard halves.baseTrain.isEmpty || seeds == nil || seeds?.values.count == halves.baseTrain.count else {
             throw ValidationError("--seeds needs one seed for each --base-train.")
         }
     }
 
     private var hasModels: Bool { !(prompts.isEmpty && tuned.isEmpty) }
 
-    func run() throws {
+    var json: Bool { output.json }
+
+    /// All parts, and what is told with their results.
+    private struct Prepared {
+        let runner: ProtocolRunner
+        let methods: [LearningMethod]
+        let isPocket: Bool
+        let split: BaseToNovelData
+    }
+
+    func plan(timing: Bool) throws -> any CostPlan { try prepared(isTemporary: true).runner.plan(timing: timing) }
+
+    private func prepared(isTemporary: Bool) throws -> Prepared {
         let pool = model.pool
         let given = try recipe.given(flags: flags)
         let isPocket = halves.isEmpty && given.data.train == nil && given.data.val == nil && given.data.labels == nil
-        let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.methods ?? [.prompt]
+        let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.values ?? [.prompt]
         let setting = try hasModels ? nil : LearnedSetting(
             name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
             learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory), source: recipe.source(flags: flags),
@@ -85,9 +98,9 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "base-to-novel", inputs: try setting?.inputs() ?? modelInputs(given, pool))
         setup.inputs.merge(split.inputs) { $1 }
-        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan, context: .commandLine)
+        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: isTemporary, context: .commandLine)
         try split.keep(in: folder)
-        let runner = ProtocolRunner(folder: folder)
+        let runner = ProtocolRunner(folder: folder, evaluationProtocol: "base-to-novel")
         if let setting {
             for method in methods { try add(method, setting, split, to: runner) }
         } else {
@@ -100,10 +113,15 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
                 score("draw\(index + 1)", method: methods[0], seed: nil, shots: nil, split, job: job, model: model, on: runner)
             }
         }
-        if learning.plan { return Console.result(alignedTable(try runner.plan())) }
+        return Prepared(runner: runner, methods: methods, isPocket: isPocket, split: split)
+    }
+
+    func start() throws {
+        let prepared = try prepared(isTemporary: false)
+        let (runner, methods, split) = (prepared.runner, prepared.methods, prepared.split)
         try runner.run()
         let summary = ProtocolSummary(
-            evaluationProtocol: "base-to-novel", command: folder.command, isPocket: isPocket, entries: runner.entries)
+            evaluationProtocol: "base-to-novel", command: runner.folder.command, isPocket: prepared.isPocket, entries: runner.entries)
         let table = Self.table(summary)
         Console.note(
             "Top-1 in percent, each half among its own \(split.base.classes.count) and \(split.novel.classes.count) classes. "
@@ -117,7 +135,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
                         + "deviation says nothing of draws. There are too few clips to draw from, or one list was given several times.")
             }
         }
-        try output.show(summary, table: table, folder: folder)
+        try output.show(summary, table: table, folder: runner.folder)
     }
 
     /// Learns and scores one method.
@@ -180,7 +198,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
     }
 
     private func halves(_ given: Recipe, isPocket: Bool, pool: WorkerPool) throws -> BaseToNovelData {
-        let seeds = seeds?.seeds ?? [1, 2, 3]
+        let seeds = seeds?.values ?? [1, 2, 3]
         if isPocket {
             let set = try PocketHome.dataSet(.small(), pool: pool, context: .commandLine)
             Console.note(

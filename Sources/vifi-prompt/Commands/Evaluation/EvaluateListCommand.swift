@@ -5,7 +5,7 @@ import Experiments
 import Files
 import Training
 
-struct EvaluateListCommand: ParsableCommand {
+struct EvaluateListCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
         abstract: "Scores one test list: top-1, top-5, accuracy of each class, confusion.",
@@ -18,6 +18,11 @@ struct EvaluateListCommand: ParsableCommand {
               vifi-prompt eval --zero-shot --backbone clip.safetensors --val val.txt --labels labels.csv
               vifi-prompt eval --recipe zero-shot/eval-hmdb51 --backbone bridged.safetensors --val val1.txt --labels hmdb51.csv
 
+            With --classes only videos of these classes are scored, and only against these names.
+
+              vifi-prompt eval --val pocket --backbone Checkpoints/pocket-bridged.safetensors \\
+                --classes "clapping while jumping,rowing while kicking"
+
             With --views 4x3 each video is seen as 4 clips in time, each cropped at both ends and in the middle of \
             the longer side; probabilities are averaged.
             """)
@@ -27,7 +32,12 @@ struct EvaluateListCommand: ParsableCommand {
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
+    @Option(
+        help: ArgumentHelp("Score these classes alone, among each other: names with commas; all classes by default.", valueName: "names"),
+        transform: CommaList.init(argument:))
+    var classes: CommaList<ClassMember>?
     @Flag(help: "No prompts: class names in the template.")
     var zeroShot = false
     @Flag(help: "Everything as JSON on standard output.")
@@ -44,9 +54,12 @@ struct EvaluateListCommand: ParsableCommand {
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
     }
 
-    func run() throws {
-        // Before videos are scored, not after them.
-        if let output { try EvaluationFolder(output).prove() } else { try proveWritable(folder: BackboneFinder.runsFolder) }
+    func plan(timing: Bool) throws -> any CostPlan {
+        let (job, list, subject) = try prepared()
+        return try job.plan(list, with: subject, timing: timing)
+    }
+
+    private func prepared() throws -> (EvaluationJob, TestList, LoadedModel) {
         let given = try recipe.given { recipe in
             data.apply(to: &recipe)
             recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
@@ -58,9 +71,16 @@ struct EvaluateListCommand: ParsableCommand {
         let job = EvaluationJob(
             evaluationProtocol: "list", settings: try selection.settings(given), videos: data.videos.inputs, model: model.inputs, anyBackbone: prompts.anyBackbone,
             template: test.words, pool: model.pool, context: .commandLine)
-        let list = try selection.testList(
+        let whole = try selection.testList(
             val: given.data.val, labels: given.data.labels, root: given.data.root, videos: data.videos.inputs, pool: job.pool)
-        let subject = try job.subject(prompts: selection.prompts, backbone: selection.backbonePath())
+        let list = try classes.map { try whole.limited(to: $0.values, context: .commandLine) } ?? whole
+        return (job, list, try job.subject(prompts: selection.prompts, backbone: selection.backbonePath()))
+    }
+
+    func start() throws {
+        // Before videos are scored, not after them.
+        if let output { try EvaluationFolder(output).prove() } else { try proveWritable(folder: BackboneFinder.runsFolder) }
+        let (job, list, subject) = try prepared()
         let result = try job.evaluate(list, with: subject, title: "eval")
         // First, as it may be that nothing can be written.
         if json {
@@ -83,7 +103,8 @@ extension EvaluationJob.Result {
     /// - Parameter model: what was scored, in words.
     func show(model: String) {
         let views = record.setting.views.split(separator: "x").joined(separator: " × ")
-        Console.result("\(record.list), \(counted(record.videos, "video", "videos")), \(record.setting.frames) frames, \(views) views, \(model)")
+        let subset = record.classSubset.map { " of \(counted($0.count, "class", "classes")) alone (\(shortList($0.map(\.name))))" } ?? ""
+        Console.result("\(record.list), \(counted(record.videos, "video", "videos"))\(subset), \(record.setting.frames) frames, \(views) views, \(model)")
         let width = max(5, metrics.perClass.map(\.name.count).max() ?? 0)
         for result in metrics.perClass {
             let name = result.name.escapedForDisplay.padding(toLength: width, withPad: " ", startingAt: 0)

@@ -9,7 +9,7 @@ import Tensors
 import Training
 import VideoData
 
-struct EvaluateRetrievalCommand: ParsableCommand {
+struct EvaluateRetrievalCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retrieval",
         abstract: "Finds videos by captions and captions by videos: R@1, R@5, R@10, median and mean rank.",
@@ -51,6 +51,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
     @Flag(help: "No prompts.")
     var zeroShot = false
@@ -70,8 +71,18 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         try CaptionOptions.check(maxWords: maxWords)
     }
 
-    func run() throws {
-        if let output { try RetrievalFiles.prove(output) }
+    private struct Prepared {
+        let settings: Recipe
+        let list: CaptionList
+        let subject: LoadedModel
+        let template: String?
+        let sequences: [[Int]]
+        let frameCount: Int
+        let encoder: PairEncoder
+        let pool: WorkerPool
+    }
+
+    private func prepared() throws -> Prepared {
         let pool = model.pool
         let given = try recipe.given(flags: flags)
         let listPath = given.data.valCaptions.flatMap { $0 == PocketHome.captionsName ? nil : $0 }
@@ -92,12 +103,44 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         // As `eval` has it: the pocket world's clips have 8 frames.
         let frameCount = settings.data.frames ?? subject.prompts?.header.frameCount
             ?? (subject.backbone.description.tokenizer == .bytes ? 8 : 16)
-        let loader = loader(of: list, settings, subject: subject, frameCount: frameCount)
         let encoder = PairEncoder(
             backbone: subject.backbone.rounded(settings.rounding),
             prompts: (subject.prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(settings.rounding).reading,
             frameCount: frameCount, pool: pool)
-        let outcome = try outcome(of: list, sequences: sequences, loader: loader, encoder: encoder, pool: pool)
+        return Prepared(
+            settings: settings, list: list, subject: subject, template: template, sequences: sequences, frameCount: frameCount, encoder: encoder,
+            pool: pool)
+    }
+
+    /// Measured on the first videos with their captions.
+    func plan(timing: Bool) throws -> any CostPlan {
+        let prepared = try prepared()
+        let list = prepared.list
+        var seconds: Double?
+        if timing {
+            var few = CaptionList(path: list.path, root: list.root)
+            var sequences: [[Int]] = []
+            for (caption, sequence) in zip(list.captions, prepared.sequences) where caption.video < 4 {
+                few.add(video: list.videos[caption.video], caption: caption.text)
+                sequences.append(sequence)
+            }
+            let loader = loader(of: few, prepared.settings, subject: prepared.subject, frameCount: prepared.frameCount)
+            let clock = ContinuousClock()
+            let start = clock.now
+            _ = try outcome(of: few, sequences: sequences, loader: loader, encoder: prepared.encoder, pool: prepared.pool)
+            seconds = (clock.now - start) / .seconds(1) * Double(list.videos.count) / Double(max(1, few.videos.count))
+        }
+        let name = "\(list.path.escapedForDisplay), \(counted(list.captions.count, "caption", "captions")), \(prepared.subject.summary)"
+        return EvaluationPlan(evaluationProtocol: "retrieval", parts: [.init(name: name, videos: list.videos.count, seconds: seconds)])
+    }
+
+    func start() throws {
+        if let output { try RetrievalFiles.prove(output) }
+        let prepared = try prepared()
+        let (list, subject, settings, frameCount) = (prepared.list, prepared.subject, prepared.settings, prepared.frameCount)
+        let template = prepared.template
+        let loader = loader(of: list, settings, subject: subject, frameCount: frameCount)
+        let outcome = try outcome(of: list, sequences: prepared.sequences, loader: loader, encoder: prepared.encoder, pool: prepared.pool)
         for bad in loader.badVideos.all { Console.warning("not counted: \(bad.reason)") }
         let report = try RetrievalReport(
             subject: subject, list: list, outcome: outcome, frames: frameCount, template: template ?? "{}", maxWords: settings.data.maxWords,

@@ -7,7 +7,7 @@ import Recipes
 import Training
 import VideoData
 
-struct EvaluateZeroShotCommand: ParsableCommand {
+struct EvaluateZeroShotCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "zero-shot",
         abstract: "Classes by their names alone: several splits, or random draws of classes; mean ± deviation.",
@@ -34,6 +34,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Test") var test: TestOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
     @Option(help: ArgumentHelp("Random draws of classes from the list.", valueName: "number"))
     var draws: Int?
@@ -52,7 +53,19 @@ struct EvaluateZeroShotCommand: ParsableCommand {
         guard without == nil || draws != nil else { throw ValidationError("--without is for --draws.") }
     }
 
-    func run() throws {
+    var json: Bool { output.json }
+
+    func start() throws {
+        let (scoring, drawn) = try prepared()
+        try output.show(scoring.run(output: output.output, drawn: drawn))
+    }
+
+    func plan(timing: Bool) throws -> any CostPlan {
+        let (scoring, drawn) = try prepared()
+        return try scoring.plan(timing: timing, drawn: drawn)
+    }
+
+    private func prepared() throws -> (ListScoring, ListScoring.Drawing?) {
         var scoring = try ListScoring(
             name: "zero-shot", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
             defaultFrames: 32)
@@ -61,27 +74,24 @@ struct EvaluateZeroShotCommand: ParsableCommand {
             try scoring.takePocket(.small())
             drawing = drawing ?? (draws: 3, classes: 8)
         }
-        if let drawing, let source = scoring.tests.first?.test {
-            scoring.inputs["number of classes in a draw"] = "\(drawing.classes)"
-            scoring.inputs["classes left out"] = try without.map { try Digest.ofFile($0) } ?? "none"
-            let all = try candidates(source.classes)
-            guard drawing.classes <= all.count else {
-                throw ProtocolError.tooFewClasses(path: source.list.path, classes: all.count, asked: drawing.classes)
-            }
-            let seed = scoring.seed
-            try output.show(scoring.run(output: output.output) { folder in
-                try (0..<drawing.draws).map { draw in
-                    let members = ClassSubset(drawing: drawing.classes, from: all, seed: UInt64(seed), draw: draw)
-                    let clips = members.clips(of: source.list.clips)
-                    guard !clips.isEmpty else { throw ProtocolError.emptyHalf(path: source.list.path, half: "drawn") }
-                    let list = AnnotationList(path: source.list.path, root: source.list.root, clips: clips)
-                    let name = "draw\(draw + 1)"
-                    return (name, try folder.write(list, members.names(of: source.classes), name: name))
-                }
-            })
-        } else {
-            try output.show(scoring.run(output: output.output))
+        guard let drawing, let source = scoring.tests.first?.test else { return (scoring, nil) }
+        scoring.inputs["number of classes in a draw"] = "\(drawing.classes)"
+        scoring.inputs["classes left out"] = try without.map { try Digest.ofFile($0) } ?? "none"
+        let all = try candidates(source.classes)
+        guard drawing.classes <= all.count else {
+            throw ProtocolError.tooFewClasses(path: source.list.path, classes: all.count, asked: drawing.classes)
         }
+        let seed = scoring.seed
+        return (scoring, { folder in
+            try (0..<drawing.draws).map { draw in
+                let members = ClassSubset(drawing: drawing.classes, from: all, seed: UInt64(seed), draw: draw)
+                let clips = members.clips(of: source.list.clips)
+                guard !clips.isEmpty else { throw ProtocolError.emptyHalf(path: source.list.path, half: "drawn") }
+                let list = AnnotationList(path: source.list.path, root: source.list.root, clips: clips)
+                let name = "draw\(draw + 1)"
+                return (name, try folder.write(list, members.names(of: source.classes), name: name))
+            }
+        })
     }
 
     /// The classes to draw from, by number.
@@ -98,7 +108,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
     }
 }
 
-struct EvaluateSupervisedCommand: ParsableCommand {
+struct EvaluateSupervisedCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "supervised",
         abstract: "The classes that a backbone was trained on, each video seen as 4 clips × 3 crops.",
@@ -121,17 +131,24 @@ struct EvaluateSupervisedCommand: ParsableCommand {
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Test") var test: TestOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
     @Option(help: "Seed of views that are drawn by chance.")
     var seed: Int?
 
-    func run() throws {
+    var json: Bool { output.json }
+
+    func start() throws { try output.show(prepared().run(output: output.output)) }
+
+    func plan(timing: Bool) throws -> any CostPlan { try prepared().plan(timing: timing) }
+
+    private func prepared() throws -> ListScoring {
         var scoring = try ListScoring(
             name: "supervised", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
             defaultFrames: 16)
         scoring.defaultViews("4x3")
         if scoring.isPocket { try scoring.takePocket(.large()) }
-        try output.show(scoring.run(output: output.output))
+        return scoring
     }
 }
 

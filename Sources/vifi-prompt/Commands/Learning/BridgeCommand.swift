@@ -39,6 +39,8 @@ struct BridgeCommand: LearningCommand {
     @OptionGroup(title: "Memory") var memory: MemoryOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Plan") var planForm: PlanFormOptions
 
     @Option(help: "What learns: both towers, image or text.")
     var tuning: Tuning?
@@ -57,7 +59,8 @@ struct BridgeCommand: LearningCommand {
     @Option(
         help: ArgumentHelp(
             "With --import: attention heads of the image and the text tower, such as 12,8, for CLIPs that do not say it.",
-            valueName: "numbers"))
+            valueName: "numbers"),
+        transform: HeadCounts.parsed)
     var heads: HeadCounts?
     @Option(help: ArgumentHelp(
         "With --import, where a file holds several CLIPs, such as a model and its average: what the names of the one that is "
@@ -80,15 +83,15 @@ struct BridgeCommand: LearningCommand {
         try BridgeImport.check(name: name)
     }
 
+    var json: Bool { planForm.json }
+
     func run() throws {
-        if let source {
-            return try BridgeImport(
-                source: source, clip: clip, prefix: prefix, vocabulary: model.vocabulary, name: name, output: training.output,
-                activation: model.activation, heads: heads, isHalf: half,
-                force: force
-            ).run()
-        }
-        try launch()
+        guard let source else { return try planning.isAsked ? showPlan() : start() }
+        guard try !planning.isAsked else { throw ValidationError("--import only makes a backbone file; there is nothing to plan.") }
+        try BridgeImport(
+            source: source, clip: clip, prefix: prefix, vocabulary: model.vocabulary, name: name, output: training.output,
+            activation: model.activation, heads: heads, isHalf: half, force: force
+        ).run()
     }
 
     func request() throws -> RunRequest {

@@ -9,16 +9,6 @@ import WeightFiles
 
 extension Activation: ExpressibleByArgument {}
 
-extension HeadCounts: ExpressibleByArgument {
-    /// "12,8"
-    public init?(argument: String) {
-        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        guard numbers.count == 2, let vision = numbers[0], let text = numbers[1], (1...1024).contains(vision), (1...1024).contains(text)
-        else { return nil }
-        self.init(vision: vision, text: text)
-    }
-}
-
 /// `import` and `bridge --import`: makes a backbone file of somebody's CLIP.
 struct BridgeImport {
     /// - Throws: `ValidationError` for a path.

@@ -43,6 +43,8 @@ struct LearnCommand: LearningCommand {
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Start") var initial: InitialPromptOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Plan") var planForm: PlanFormOptions
 
     @Option(help: ArgumentHelp("Prompt tokens a layer of the vision tower; 0 for none.", valueName: "tokens"))
     var visionTokens: Int?
@@ -90,7 +92,7 @@ struct LearnCommand: LearningCommand {
         }
     }
 
-    func run() throws { try launch() }
+    var json: Bool { planForm.json }
 
     func request() throws -> RunRequest {
         var request = try request(data, recipe, memory: memory, flags: flags)

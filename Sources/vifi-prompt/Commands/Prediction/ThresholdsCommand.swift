@@ -29,21 +29,17 @@ struct ThresholdsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Also the lowest threshold at which so many of the answers are right, in percent.", valueName: "percent"))
     var accuracy: Double?
 
-    @Option(help: ArgumentHelp("Thresholds to show, with commas; 0 to 0.9 in steps of 0.1 by default.", valueName: "numbers"))
-    var at: String?
+    @Option(
+        help: ArgumentHelp("Thresholds to show, with commas; 0 to 0.9 in steps of 0.1 by default.", valueName: "numbers"),
+        transform: CommaList.init(argument:))
+    var at: CommaList<ThresholdMember>?
 
     @Flag(help: "The table as JSON.")
     var json = false
 
-    private var thresholds: [Float]? {
-        guard let at else { return (0..<10).map { Float($0) / 10 } }
-        let numbers = at.split(separator: ",").map { Float($0.trimmingCharacters(in: .whitespaces)) }
-        guard !numbers.isEmpty, numbers.allSatisfy({ $0.map { (0...1).contains($0) } ?? false }) else { return nil }
-        return numbers.compactMap(\.self).sorted()
-    }
+    private var thresholds: [Float] { at?.values.sorted() ?? (0..<10).map { Float($0) / 10 } }
 
     func validate() throws {
-        guard thresholds != nil else { throw ValidationError("--at \(at ?? ""): numbers from 0 to 1 with commas, such as 0.2,0.5.") }
         if let accuracy, !(accuracy > 0 && accuracy <= 100) { throw ValidationError("--accuracy is \(accuracy); above 0 and up to 100.") }
     }
 
@@ -95,7 +91,7 @@ struct ThresholdsCommand: ParsableCommand {
         let strangers = try outsiders.map { try ScoredLine.read($0).flatMap(\.bestProbabilities) }
         if let outsiders, strangers?.isEmpty == true { throw ThresholdsError.nothing(path: outsiders) }
         let table = ThresholdTable(answers: answers, outsiders: strangers)
-        let rows = (thresholds ?? []).map(table.row)
+        let rows = thresholds.map(table.row)
         let reaching = accuracy.flatMap(table.row(reaching:))
         let mostRight = table.rowOfMostRight()
         if json {
