@@ -1,5 +1,3 @@
-import Foundation
-
 /// What was scored, how, and how well: `evaluation.json`. Shares in percent; keys are written in snake_case.
 package struct EvaluationRecord: Codable, Sendable, Equatable {
     package struct Model: Codable, Sendable, Equatable {
@@ -155,15 +153,4 @@ package struct EvaluationReport: Encodable {
             try container.encode(metrics.confusions, forKey: .confusions)
         }
     }
-}
-
-/// JSON with sorted keys in snake_case, the same bytes for the same value, and a line break at its end.
-///
-/// - Parameter isOneLine: for JSON lines.
-package func snakeCaseJSON(_ value: some Encodable, isOneLine: Bool = false) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    if !isOneLine { encoder.outputFormatting.insert(.prettyPrinted) }
-    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
 }

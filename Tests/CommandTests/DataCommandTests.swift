@@ -185,8 +185,8 @@ import Testing
                 class 1          5        1
                 class 2          6        1
                 all             15        3
-                train.txt: 4 to 6 videos a class, median 5
-                val.txt: 1 to 1 videos a class, median 1
+                train.txt: 4 to 6 videos per class, median 5
+                val.txt: 1 to 1 videos per class, median 1
 
                 """)
         #expect(try text("f.svg").contains("<desc id=\"desc\">3 classes by number of videos, from class 2 with 6 to class 0 with 4.</desc>"))

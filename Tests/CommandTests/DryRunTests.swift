@@ -37,7 +37,8 @@ import Testing
             #expect(Self.lasting(plan.output) == Self.lasting(dry.output))
             #expect(dry.output.contains("not measured") || dry.output.contains("–") || form.count == 2, "\(dry.output)")
             if form.count == 2 {
-                #expect(try JSONSerialization.jsonObject(with: Data(dry.output.utf8)) is [String: Any])
+                let object = try #require(try JSONSerialization.jsonObject(with: Data(dry.output.utf8)) as? [String: Any])
+                #expect(object["schema"] as? Int == ResultJSON.schema)
             }
         }
         let after = try Set(FileManager.default.contentsOfDirectory(atPath: program.folder.path("")).filter { !$0.hasPrefix(".") })

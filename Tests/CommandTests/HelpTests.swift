@@ -45,6 +45,21 @@ import Testing
         #expect(Set(names) == Set(known.filter { !$0.isEmpty && !$0.contains(" ") }))
     }
 
+    /// In a terminal of 80 columns no example is wrapped, and none leaves anything out.
+    @Test(arguments: commands) func examplesCanBePasted(_ command: String) throws {
+        let words = command.split(separator: " ").map(String.init)
+        let help = try Program().run(words + ["--help"], environment: ["COLUMNS": "80"]).output
+        let lines = help.components(separatedBy: "\n")
+        var isExample = false
+        for (line, next) in zip(lines, lines.dropFirst()) {
+            isExample = line.hasPrefix("  vifi-prompt ") && !line.hasPrefix("  vifi-prompt  ") || isExample && line.hasPrefix("   ")
+            guard isExample else { continue }
+            #expect(!line.contains("…") && !line.contains("FILE"), "\(line)")
+            #expect(next.isEmpty || next.hasPrefix(" "), "\(line) is wrapped: \(next)")
+            if next.hasPrefix("   ") { #expect(line.hasSuffix(" \\"), "\(line) goes on without a backslash: \(next)") }
+        }
+    }
+
     @Test func version() throws {
         #expect(try Program()("--version").output == "0.1.0\n")
     }

@@ -188,7 +188,7 @@ import Testing
         // Beside the backbone, without --force.
         try foreign("out.merges.txt")
         let outcome = try program("bridge", "--import", "clip.safetensors", "-o", "out.safetensors")
-        #expect(outcome.status == 74 && outcome.messages.contains("out.merges.txt: is there already"), "\(outcome.messages)")
+        #expect(outcome.status == 74 && outcome.messages.contains("out.merges.txt: already exists"), "\(outcome.messages)")
         #expect(try text("out.merges.txt") == "somebody's\n" && !fileExists(path("out.safetensors")))
     }
 

@@ -170,7 +170,7 @@ package struct AblationRun {
     }
 
     private func write(_ summary: AblationSummary) throws {
-        try DurableFile.write(json(summary), to: path.appendingPath("summary.json"))
+        try DurableFile.write(ResultJSON.text(summary), to: path.appendingPath("summary.json"))
         try DurableFile.write(summary.csv, to: path.appendingPath("summary.csv"))
         try draw(summary, path)
     }

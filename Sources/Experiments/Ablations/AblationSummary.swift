@@ -54,11 +54,6 @@ package struct AblationSummary: Codable {
         package let top1: PairedBootstrap.Difference
     }
 
-    package enum CodingKeys: String, CodingKey {
-        case grid, title, axis, cells, differences
-        case isFinished = "is_finished"
-    }
-
     private static let measures: [(name: String, title: String)] = [
         ("last_top1", "top-1 %"), ("last_top5", "top-5 %"), ("last_mean_class", "mean of classes %"),
         ("best_top1", "best top-1 %"), ("training_loss", "training loss"),

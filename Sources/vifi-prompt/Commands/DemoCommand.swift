@@ -19,8 +19,12 @@ struct DemoCommand: ParsableCommand {
             abstract: "Draws both data sets as .mp4 files with lists and labels.",
             discussion: "The other commands do this by themselves when they need the videos.")
 
-        @Option(help: ArgumentHelp("Folder for the videos.", valueName: "folder"))
+        @Option(
+            name: .shortAndLong,
+            help: ArgumentHelp("Folder for the videos; where the other commands look for them by default.", valueName: "folder"))
         var output: String?
+
+        func validate() throws { try OutputFolder.check(output) }
 
         func run() throws {
             let pool = WorkerPool()
@@ -39,7 +43,7 @@ struct DemoCommand: ParsableCommand {
             abstract: "Trains the pocket CLIP from nothing on captioned stills.",
             discussion: "This is how Checkpoints/pocket-clip.safetensors was made.")
 
-        @Option(help: ArgumentHelp("Where the backbone goes.", valueName: "file"))
+        @Option(name: .shortAndLong, help: ArgumentHelp("Where the backbone goes.", valueName: "file"))
         var output = "pocket-clip.safetensors"
 
         @Option(help: "Steps of 96 stills.")
@@ -52,7 +56,7 @@ struct DemoCommand: ParsableCommand {
         var threads: Int?
 
         func validate() throws {
-            guard (1...1_000_000).contains(steps) else { throw ValidationError("--steps is \(steps); 1 to 1000000 make sense.") }
+            guard (1...1_000_000).contains(steps) else { throw ValidationError("--steps is \(steps); it must be between 1 and 1000000.") }
         }
 
         func run() throws {
@@ -81,7 +85,7 @@ struct DemoCommand: ParsableCommand {
     struct Table: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Measures the pocket world's table over several seeds (about an hour on two cores).",
-            discussion: "This is how Checkpoints/pocket-results.csv was made. Runs that are there already are not repeated.")
+            discussion: "This is how Checkpoints/pocket-results.csv was made. Runs that already exist are not repeated.")
 
         @Option(help: ArgumentHelp("Seeds, with commas; 1,2,3,4,5 by default.", valueName: "seeds"), transform: SeedList.init(argument:))
         var seeds: SeedList?
@@ -92,7 +96,7 @@ struct DemoCommand: ParsableCommand {
         @Option(help: ArgumentHelp("Folder for the runs.", valueName: "folder"))
         var runs = "runs/pocket-table"
 
-        @Option(help: ArgumentHelp("Where the results go.", valueName: "csv"))
+        @Option(name: .shortAndLong, help: ArgumentHelp("Where the results go.", valueName: "csv"))
         var output = PocketResults.fileName
 
         func run() throws {

@@ -27,7 +27,7 @@ extension DemoCommand {
         @Option(help: ArgumentHelp("Folder for the runs.", valueName: "folder"))
         var runs = "runs/late-prompts"
 
-        @Option(help: ArgumentHelp("Where the results go.", valueName: "csv"))
+        @Option(name: .shortAndLong, help: ArgumentHelp("Where the results go.", valueName: "csv"))
         var output = LateExperiment.fileName
 
         func run() throws {

@@ -110,7 +110,7 @@ extension HeadCounts {
     /// For `transform`: "12,8".
     static func parsed(_ argument: String) throws -> HeadCounts {
         let counts = try CommaList<HeadsMember>(argument: argument).values
-        guard counts.count == 2 else { throw ValidationError("It needs two numbers, of the image and of the text tower: \(HeadsMember.example).") }
+        guard counts.count == 2 else { throw ValidationError("two numbers are needed, of the image and of the text tower: \(HeadsMember.example).") }
         return HeadCounts(vision: counts[0], text: counts[1])
     }
 }

@@ -41,6 +41,8 @@ extension PlannableCommand {
     }
 }
 
+let jsonHelp: ArgumentHelp = "Print the result as JSON."
+
 /// A command whose only JSON is its plan.
 struct PlanFormOptions: ParsableArguments {
     @Flag(help: "With --dry-run: the plan as JSON.")

@@ -18,7 +18,7 @@ struct TestListOptions: ParsableArguments {
 
     func validate() throws {
         guard labels.count <= 1 || val.isEmpty || labels.count == val.count else {
-            throw ValidationError("--labels stands there \(labels.count) times, --val \(val.count) times: pass one for all, or one for each.")
+            throw ValidationError("--labels is given \(labels.count) times, --val \(val.count) times: pass one for all, or one for each.")
         }
     }
 
@@ -27,15 +27,17 @@ struct TestListOptions: ParsableArguments {
 
 /// Where a protocol goes, and how it is told.
 struct ProtocolOutputOptions: ParsableArguments {
-    @Flag(help: "The summary as JSON on standard output.")
+    @Flag(help: jsonHelp)
     var json = false
 
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "Folder of the evaluation; runs/evaluate-…, -2, -3, … by default. What is finished in it is not done again.",
+            "Folder of the evaluation; runs/evaluate-…, -2, -3, … by default. Finished parts in it are not repeated.",
             valueName: "folder"))
     var output: String?
+
+    func validate() throws { try OutputFolder.check(output) }
 
     func show(_ outcome: (summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder)) throws {
         try show(outcome.summary, table: outcome.table, folder: outcome.folder)
@@ -43,7 +45,7 @@ struct ProtocolOutputOptions: ParsableArguments {
 
     /// Prints what came out, and writes it: in this order, as it may be that nothing can be written.
     func show(_ summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder) throws {
-        Console.result(json ? String(try snakeCaseJSON(summary).dropLast()) : alignedTable(table))
+        if json { try Console.json(summary) } else { Console.result(alignedTable(table)) }
         try folder.write(summary, table: table)
         if !json { Console.result("summary: \(folder.path.appendingPath("summary.json"))") }
     }

@@ -18,6 +18,7 @@ extension LearningCommand {
     /// Starts or resumes what is asked for.
     func start() throws {
         guard !json else { throw ValidationError("--json is for --dry-run: what a run reached is in its folder as JSON.") }
+        try OutputFolder.check(training.output)
         if runOptions.resume { try runOptions.refuseOthers(among: Array(processArguments.dropFirst(2))) }
         if runOptions.seeds != nil, training.seed != nil { throw ValidationError("Pass --seed or --seeds, not both.") }
         let group = try Ranks.join()
@@ -37,7 +38,7 @@ extension LearningCommand {
     }
 
     func plan(timing: Bool) throws -> any CostPlan {
-        guard !runOptions.resume else { throw ValidationError("--resume goes on with a run; there is nothing to plan.") }
+        guard !runOptions.resume else { throw ValidationError("--resume continues a run that has begun; there is nothing to plan.") }
         return try request().plan(timing: timing, seedCount: runOptions.seeds?.values.count ?? 1, context: .commandLine)
     }
 

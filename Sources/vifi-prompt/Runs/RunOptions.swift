@@ -2,16 +2,16 @@ import ArgumentParser
 import Experiments
 import Files
 
-/// How a run is kept, gone on with and repeated.
+/// How a run is kept, resumed and repeated.
 struct RunOptions: ParsableArguments {
-    @Flag(help: "Go on with a run that was stopped: the one named, else the newest unfinished one in runs/. Takes its settings from there.")
+    @Flag(help: "Resume a run that was stopped: the one named, else the newest unfinished one in runs/. All settings come from its folder.")
     var resume = false
 
     @Argument(help: ArgumentHelp("With --resume: the run's folder.", valueName: "run"))
     var folder: String?
 
     @Option(
-        help: ArgumentHelp("One run a seed, such as 1,2,3, each with its own draw of shots; ends with mean and deviation.", valueName: "seeds"),
+        help: ArgumentHelp("One run per seed, such as 1,2,3, each with its own draw of shots; mean and deviation are shown at the end.", valueName: "seeds"),
         transform: SeedList.init(argument:))
     var seeds: SeedList?
 
@@ -24,10 +24,10 @@ struct RunOptions: ParsableArguments {
     func validate() throws {
         if let folder, !resume {
             throw ValidationError(
-                "Unexpected argument '\(folder.escapedForDisplay)'." + (isDirectory(folder) ? " To go on with a run, pass --resume before it." : ""))
+                "Unexpected argument '\(folder.escapedForDisplay)'." + (isDirectory(folder) ? " To resume a run, pass --resume before it." : ""))
         }
         if let saveEvery, !(saveEvery >= 0 && saveEvery <= 10_000) {
-            throw ValidationError("--save-every is \(saveEvery); 0 to 10000 minutes make sense.")
+            throw ValidationError("--save-every is \(saveEvery); it must be between 0 and 10000 minutes.")
         }
     }
 

@@ -14,8 +14,8 @@ struct AblateCommand: PlannableCommand {
         discussion: """
               vifi-prompt ablate depth
               vifi-prompt ablate shots --seeds 1,2,3
-              vifi-prompt ablate prompt-sides --shots 8 --backbone Checkpoints/bridged-k400.safetensors \\
-                                 --train train.txt --val val.txt --labels labels.csv
+              vifi-prompt ablate prompt-sides --shots 8 --train train.txt --val val.txt \\
+                  --labels labels.csv --backbone Checkpoints/bridged-k400.safetensors
 
             components: which tower learns; fusion: how frames come together; prompt-sides: prompts in one tower \
             or both; depth, tokens: how many layers and tokens; bridged: prompts with and without the bridge; \
@@ -23,7 +23,7 @@ struct AblateCommand: PlannableCommand {
             (Recipes/pocket/ablations), else with the paper's settings (Recipes/ablations). A recipe of your own with \
             `grid:` is named by its file.
 
-            The same command again goes on with a grid that was stopped, and runs seeds that are new.
+            Repeat the command to continue a grid that was stopped, or to run new seeds.
             """)
 
     @Argument(help: ArgumentHelp("Grids, or files that hold one; all that come with the program by default.", valueName: "grid"))
@@ -62,6 +62,8 @@ struct AblateCommand: PlannableCommand {
 
     var json: Bool { planForm.json }
     private var isPocket: Bool { data.train == nil && data.val == nil && data.labels == nil }
+
+    func validate() throws { try OutputFolder.check(output) }
 
     func start() throws {
         guard !json else { throw ValidationError("--json is for --dry-run: what the cells reached is in summary.json of the grid's folder.") }

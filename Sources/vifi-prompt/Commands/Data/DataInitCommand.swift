@@ -12,7 +12,8 @@ struct DataInitCommand: ParsableCommand {
               videos/jump/a.mp4  videos/jump/b.mp4  videos/walk/c.mp4  …
 
               vifi-prompt data init videos/
-              vifi-prompt learn --recipe videos/recipe.yaml --backbone ViT-B-16.safetensors
+              vifi-prompt learn --recipe videos/recipe.yaml \\
+                  --backbone ViT-B-16.safetensors
 
             Some videos of each class are set aside for testing, drawn by chance. A folder that is divided into \
             train/ and val/ (or test/, or both) already keeps its division; folders without videos, such as annotations/, may \
@@ -41,9 +42,9 @@ struct DataInitCommand: ParsableCommand {
     var allowSharedVideos = false
 
     func validate() throws {
-        guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
-        guard valShare > 0 && valShare < 1 else { throw ValidationError("--val-share is \(valShare); between 0 and 1.") }
-        if let valClips, valClips < 1 { throw ValidationError("--val-clips is \(valClips); at least 1.") }
+        guard seed >= 0 else { throw ValidationError("--seed is \(seed); it must be at least 0.") }
+        guard valShare > 0 && valShare < 1 else { throw ValidationError("--val-share is \(valShare); it must be between 0 and 1.") }
+        if let valClips, valClips < 1 { throw ValidationError("--val-clips is \(valClips); it must be at least 1.") }
     }
 
     func run() throws {

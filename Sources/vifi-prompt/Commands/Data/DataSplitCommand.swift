@@ -12,13 +12,15 @@ struct DataSplitCommand: ParsableCommand {
             Few-shot: K videos of each class, for each K asked for. The draw of one seed for K videos holds the \
             draws for fewer.
 
-              vifi-prompt data split --train train.txt --labels labels.csv --shots 2,4,8,16
+              vifi-prompt data split --train train.txt --labels labels.csv \\
+                  --shots 2,4,8,16
 
             Base to novel: the more frequent half of the classes is base, the other novel, each numbered from 0. \
             Equally frequent classes: those later in the list are base. Written are all videos of base, three draws \
             from them, s1 to s3, with the seed and the two after it, and with --val the test videos of each half.
 
-              vifi-prompt data split --train train.txt --val val.txt --labels labels.csv --base-novel
+              vifi-prompt data split --train train.txt --val val.txt --labels labels.csv \\
+                  --base-novel
 
             split.json keeps the seed, and the SHA-256 of each list and of what it was drawn from.
             """)
@@ -48,14 +50,15 @@ struct DataSplitCommand: ParsableCommand {
         name: .shortAndLong,
         help: ArgumentHelp("Folder for the lists; that of the training list by default, so that no --root is needed later.", valueName: "folder"))
     var output: String?
-    @Flag(help: "Replace files that are there.")
+    @Flag(help: "Replace existing files.")
     var force = false
     @Flag(help: "Allow a video in two places of a draw.")
     var allowRepeats = false
 
     func validate() throws {
-        guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
-        guard (1...100).contains(draws) else { throw ValidationError("--draws is \(draws); 1 to 100.") }
+        try OutputFolder.check(output)
+        guard seed >= 0 else { throw ValidationError("--seed is \(seed); it must be at least 0.") }
+        guard (1...100).contains(draws) else { throw ValidationError("--draws is \(draws); it must be between 1 and 100.") }
         guard baseNovel || shots != nil else { throw ValidationError("Say which: --shots 2,4,8,16 or --base-novel.") }
         guard baseNovel || val == nil else { throw ValidationError("--val is for --base-novel; few-shot lists are drawn from --train.") }
     }

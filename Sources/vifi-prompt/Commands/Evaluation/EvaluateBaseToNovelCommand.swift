@@ -17,54 +17,65 @@ struct EvaluateBaseToNovelCommand: PlannableCommand {
             test videos, each among the classes of its own half alone. Accuracies are averaged over the draws; the harmonic \
             mean 2BN / (B + N) is that of the two averages.
 
-            BaseToNovelData and draws are made here from whole lists, or were made before, or nothing is learned any more:
+            The halves and the draws are made here from whole lists, or were made before, or were learned before:
 
               vifi-prompt evaluate base-to-novel --train train1.txt --val val1.txt \\
                 --labels labels.csv --backbone bridged.safetensors
-              vifi-prompt evaluate base-to-novel --halves halves/ --root VIDEOS \\
+              vifi-prompt evaluate base-to-novel --halves halves/ --root videos/ \\
                 --backbone bridged.safetensors
-              vifi-prompt evaluate base-to-novel --halves halves/ --root VIDEOS \\
+              vifi-prompt evaluate base-to-novel --halves halves/ --root videos/ \\
                 --prompts a.safetensors --prompts b.safetensors --prompts c.safetensors
 
-            By default prompts are learned by the recipe base-to-novel/prompt. What is finished in the folder is not done \
-            again. With --dry-run it tells the cost and starts nothing.
+            By default prompts are learned by the recipe base-to-novel/prompt. Finished parts in the folder are not \
+            repeated. With --dry-run it tells the cost and starts nothing.
 
             Without lists: three draws of 2 clips on the pocket world, about 2 minutes on two cores.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
-    @OptionGroup(title: "BaseToNovelData") var halves: HalvesOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Base and novel classes") var halves: HalvesOptions
+    @OptionGroup(title: "Draws") var draws: DrawOptions
     @OptionGroup(title: "Learning") var learning: ProtocolLearningOptions
-    @OptionGroup(title: "Memory") var memory: MemoryOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
 
-    @Option(help: ArgumentHelp("Clips of each base class in a draw; 16 by default.", valueName: "clips"))
-    var shots: Int?
-    @Option(
-        help: ArgumentHelp("Seeds of the draws and of learning, with commas; 1,2,3 by default.", valueName: "seeds"),
-        transform: SeedList.init(argument:))
-    var seeds: SeedList?
-    @Option(
-        help: ArgumentHelp("Prompts that are learned already, one file for each draw: nothing is learned.", valueName: "path"))
-    var prompts: [String] = []
-    @Option(
-        help: ArgumentHelp("Backbones that are fine-tuned already, one for each draw: nothing is learned.", valueName: "file"))
-    var tuned: [String] = []
-    @Flag(help: anyBackboneHelp)
-    var anyBackbone = false
+    struct DrawOptions: ParsableArguments {
+        @Option(help: ArgumentHelp("Clips of each base class in a draw; 16 by default.", valueName: "clips"))
+        var shots: Int?
+
+        @Option(
+            help: ArgumentHelp("Seeds of the draws and of learning, with commas; 1,2,3 by default.", valueName: "seeds"),
+            transform: SeedList.init(argument:))
+        var seeds: SeedList?
+
+        @Option(help: ArgumentHelp("Prompts that were learned before, one file for each draw: nothing is learned.", valueName: "path"))
+        var prompts: [String] = []
+
+        @Option(help: ArgumentHelp("Backbones that were fine-tuned before, one for each draw: nothing is learned.", valueName: "file"))
+        var tuned: [String] = []
+
+        @Flag(help: anyBackboneHelp)
+        var anyBackbone = false
+    }
+
+    private var shots: Int? { draws.shots }
+    private var seeds: SeedList? { draws.seeds }
+    private var prompts: [String] { draws.prompts }
+    private var tuned: [String] { draws.tuned }
+    private var anyBackbone: Bool { draws.anyBackbone }
 
     func validate() throws {
-        if let shots, shots < 1 { throw ValidationError("--shots is \(shots); at least 1.") }
+        if let shots, shots < 1 { throw ValidationError("--shots is \(shots); it must be at least 1.") }
         guard prompts.isEmpty || tuned.isEmpty else { throw ValidationError("--prompts and --tuned exclude each other.") }
         guard !hasModels || learning.methods == nil && seeds == nil && shots == nil && halves.baseTrain.isEmpty else {
             throw ValidationError("With --prompts or --tuned nothing is learned: leave out --methods, --seeds, --shots and --base-train.")
         }
         guard halves.isEmpty || data.train == nil && data.val == nil && data.labels == nil else {
-            throw ValidationError("--train, --val and --labels are halved here; --halves, --base-… and --novel-… name halves that are there.")
+            throw ValidationError("--train, --val and --labels are halved here; --halves, --base-… and --novel-… name halves that already exist.")
         }
         guard halves.baseTrain.isEmpty || seeds == nil || seeds?.values.count == halves.baseTrain.count else {
             throw ValidationError("--seeds needs one seed for each --base-train.")
@@ -200,6 +211,7 @@ struct EvaluateBaseToNovelCommand: PlannableCommand {
     private func halves(_ given: Recipe, isPocket: Bool, pool: WorkerPool) throws -> BaseToNovelData {
         let seeds = seeds?.values ?? [1, 2, 3]
         if isPocket {
+            guard halves.baseClasses == nil else { throw ValidationError("--base-classes halves --labels; the pocket world's classes are halved already.") }
             let set = try PocketHome.dataSet(.small(), pool: pool, context: .commandLine)
             Console.note(
                 "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --val LIST --labels CSV --backbone FILE.")

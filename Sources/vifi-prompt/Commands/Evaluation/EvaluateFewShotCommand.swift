@@ -10,7 +10,7 @@ import VideoData
 struct EvaluateFewShotCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "few-shot",
-        abstract: "Learns from K = 2, 4, 8, 16 clips a class and scores each: prompts beside fine-tuning.",
+        abstract: "Learns from K = 2, 4, 8, 16 clips per class and scores each: prompts beside fine-tuning.",
         discussion: """
             Tables 3 and 7 of the paper. Each K is a run of its own; the K clips of a seed are among its 2K. By default the \
             recipes few-shot/prompt and few-shot/fine-tune are followed, on 32 frames and one view.
@@ -19,32 +19,39 @@ struct EvaluateFewShotCommand: PlannableCommand {
                 --labels labels.csv --backbone bridged.safetensors \\
                 --fine-tune-backbone ViT-B-16.safetensors
               vifi-prompt evaluate few-shot --recipe few-shot/hmdb51-2shot-prompt \\
-                --methods prompt --shots 2 --seeds 1,2,3 …
+                --train train1.txt --val val1.txt --labels labels.csv \\
+                --methods prompt --shots 2 --seeds 1,2,3
 
-            What is finished in the folder is not done again: after Ctrl-C or a crash the same command with that --output \
-            goes on, and more shots, seeds or methods are added to it. With --dry-run it tells the cost and starts nothing.
+            Finished parts in the folder are not repeated: after Ctrl-C or a crash repeat the command with that --output \
+            to continue; more shots, seeds or methods can be added to it. With --dry-run it tells the cost and starts nothing.
 
             Without lists it runs on the pocket world: about 12 minutes on two cores.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Draws") var draws: DrawOptions
     @OptionGroup(title: "Learning") var learning: ProtocolLearningOptions
-    @OptionGroup(title: "Memory") var memory: MemoryOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
 
-    @Option(
-        help: ArgumentHelp("Clips of each class to learn from, with commas; 2,4,8,16 by default.", valueName: "numbers"),
-        transform: ShotList.init(argument:))
-    var shots: ShotList?
-    @Option(
-        help: ArgumentHelp("Seeds of draws and learning, with commas; one draw by default, as in the paper.", valueName: "seeds"),
-        transform: SeedList.init(argument:))
-    var seeds: SeedList?
+    struct DrawOptions: ParsableArguments {
+        @Option(
+            help: ArgumentHelp("Clips of each class to learn from, with commas; 2,4,8,16 by default.", valueName: "numbers"),
+            transform: ShotList.init(argument:))
+        var shots: ShotList?
 
+        @Option(
+            help: ArgumentHelp("Seeds of draws and learning, with commas; one draw by default, as in the paper.", valueName: "seeds"),
+            transform: SeedList.init(argument:))
+        var seeds: SeedList?
+    }
+
+    private var shots: ShotList? { draws.shots }
+    private var seeds: SeedList? { draws.seeds }
     var json: Bool { output.json }
 
     /// All parts, and what is told with their results.

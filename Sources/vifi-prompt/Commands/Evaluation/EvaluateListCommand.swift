@@ -15,12 +15,15 @@ struct EvaluateListCommand: PlannableCommand {
             be named either; --val pocket is the pocket world's small one.
 
               vifi-prompt eval --prompts runs/learn/prompts/best.safetensors
-              vifi-prompt eval --zero-shot --backbone clip.safetensors --val val.txt --labels labels.csv
-              vifi-prompt eval --recipe zero-shot/eval-hmdb51 --backbone bridged.safetensors --val val1.txt --labels hmdb51.csv
+              vifi-prompt eval --zero-shot --backbone clip.safetensors --val val.txt \\
+                  --labels labels.csv
+              vifi-prompt eval --recipe zero-shot/eval-hmdb51 \\
+                  --backbone bridged.safetensors --val val1.txt --labels hmdb51.csv
 
             With --classes only videos of these classes are scored, and only against these names.
 
-              vifi-prompt eval --val pocket --backbone Checkpoints/pocket-bridged.safetensors \\
+              vifi-prompt eval --val pocket \\
+                --backbone Checkpoints/pocket-bridged.safetensors \\
                 --classes "clapping while jumping,rowing while kicking"
 
             With --views 4x3 each video is seen as 4 clips in time, each cropped at both ends and in the middle of \
@@ -28,26 +31,40 @@ struct EvaluateListCommand: PlannableCommand {
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Data") var chosen: ClassOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Prompts") var without: ZeroShotOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Output") var result: ResultOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
 
-    @Option(
-        help: ArgumentHelp("Score these classes alone, among each other: names with commas; all classes by default.", valueName: "names"),
-        transform: CommaList.init(argument:))
-    var classes: CommaList<ClassMember>?
-    @Flag(help: "No prompts: class names in the template.")
-    var zeroShot = false
-    @Flag(help: "Everything as JSON on standard output.")
-    var json = false
-    @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp(
-            "Folder for evaluation.json, per_class.csv, confusion.csv and predictions.jsonl; runs/eval, -2, -3, … by default.",
-            valueName: "folder"))
-    var output: String?
+    struct ClassOptions: ParsableArguments {
+        @Option(
+            help: ArgumentHelp("Score these classes alone, among each other: names with commas; all classes by default.", valueName: "names"),
+            transform: CommaList.init(argument:))
+        var classes: CommaList<ClassMember>?
+    }
+
+    struct ResultOptions: ParsableArguments {
+        @Flag(help: jsonHelp)
+        var json = false
+
+        @Option(
+            name: .shortAndLong,
+            help: ArgumentHelp(
+                "Folder for evaluation.json, per_class.csv, confusion.csv and predictions.jsonl; runs/eval, -2, -3, … by default.",
+                valueName: "folder"))
+        var output: String?
+
+        func validate() throws { try OutputFolder.check(output) }
+    }
+
+    var json: Bool { result.json }
+    private var output: String? { result.output }
+    private var zeroShot: Bool { without.zeroShot }
+    private var classes: CommaList<ClassMember>? { chosen.classes }
 
     func validate() throws {
         guard data.train == nil else { throw ValidationError("eval takes a test list with --val, not --train.") }
@@ -84,7 +101,7 @@ struct EvaluateListCommand: PlannableCommand {
         let result = try job.evaluate(list, with: subject, title: "eval")
         // First, as it may be that nothing can be written.
         if json {
-            Console.result(String(try snakeCaseJSON(EvaluationReport(record: result.record, metrics: result.metrics)).dropLast()))
+            try Console.json(EvaluationReport(record: result.record, metrics: result.metrics))
         } else {
             result.show(model: subject.summary)
         }

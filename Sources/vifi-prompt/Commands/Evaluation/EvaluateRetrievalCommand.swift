@@ -18,9 +18,12 @@ struct EvaluateRetrievalCommand: PlannableCommand {
             captions, and where there is none the bridged pocket CLIP on the pocket world's small test list. The captions of \
             the run that --prompts or --backbone lie in need not be named either; --captions pocket is the pocket world's list.
 
-              vifi-prompt evaluate retrieval --captions test.csv --backbone clip.safetensors
-              vifi-prompt evaluate retrieval --captions test.csv --prompts runs/captions-learn/prompts/best.safetensors
-              vifi-prompt evaluate retrieval --captions test.csv --max-words 32 --output results/
+              vifi-prompt evaluate retrieval --captions test.csv \\
+                  --backbone clip.safetensors
+              vifi-prompt evaluate retrieval --captions test.csv \\
+                  --prompts runs/captions-learn/prompts/best.safetensors
+              vifi-prompt evaluate retrieval --captions test.csv --max-words 32 \\
+                  --output results/
 
             A query's rank is 1 + the number of candidates that score higher than its answer; equal scores count \
             for the answer, and are counted. A caption looks for its video among all videos; a video looks for \
@@ -48,14 +51,14 @@ struct EvaluateRetrievalCommand: PlannableCommand {
         help: ArgumentHelp("Videos that cannot be decoded: fail (the default), or skip them and their captions.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy?
 
-    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
 
-    @Flag(help: "No prompts.")
+    @Flag(help: "Use no prompts.")
     var zeroShot = false
-    @Flag(help: "Everything as JSON on standard output.")
+    @Flag(help: jsonHelp)
     var json = false
     @Option(
         name: .shortAndLong,
@@ -66,8 +69,9 @@ struct EvaluateRetrievalCommand: PlannableCommand {
 
     func validate() throws {
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
+        try OutputFolder.check(output)
         guard !embeddings || output != nil else { throw ValidationError("--embeddings needs --output, where they go.") }
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
         try CaptionOptions.check(maxWords: maxWords)
     }
 

@@ -22,33 +22,44 @@ struct EvaluateZeroShotCommand: PlannableCommand {
                 --draws 3 --classes-per-draw 160
 
             One view of 32 frames unless --views, --frames, a recipe or a prompt file say otherwise. Draws are kept in the \
-            folder's lists/. What is finished in the folder is not done again.
+            folder's lists/. Finished parts in the folder are not repeated.
 
             Without lists: three draws of 8 of the pocket world's 16 classes, some seconds.
             """)
 
     @OptionGroup(title: "Data") var lists: TestListOptions
     @OptionGroup(title: "Data") var videos: VideoOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Draws") var drawn: DrawOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
 
-    @Option(help: ArgumentHelp("Random draws of classes from the list.", valueName: "number"))
-    var draws: Int?
-    @Option(help: ArgumentHelp("Classes of a draw.", valueName: "number"))
-    var classesPerDraw: Int?
-    @Option(help: "Seed of the draws, and of views that are drawn by chance.")
-    var seed: Int?
-    @Option(help: ArgumentHelp("Class names to leave out before drawing, such as those that the backbone was trained on.", valueName: "csv"))
-    var without: String?
+    struct DrawOptions: ParsableArguments {
+        @Option(help: ArgumentHelp("Random draws of classes from the list.", valueName: "number"))
+        var draws: Int?
+
+        @Option(help: ArgumentHelp("Classes of a draw.", valueName: "number"))
+        var classesPerDraw: Int?
+
+        @Option(help: "Seed of the draws, and of views that are drawn by chance.")
+        var seed: Int?
+
+        @Option(help: ArgumentHelp("Class names to leave out before drawing, such as those that the backbone was trained on.", valueName: "csv"))
+        var without: String?
+    }
+
+    private var draws: Int? { drawn.draws }
+    private var classesPerDraw: Int? { drawn.classesPerDraw }
+    private var seed: Int? { drawn.seed }
+    private var without: String? { drawn.without }
 
     func validate() throws {
         guard (draws == nil) == (classesPerDraw == nil) else { throw ValidationError("--draws and --classes-per-draw go together.") }
-        if let draws, !(1...1000).contains(draws) { throw ValidationError("--draws is \(draws); 1 to 1000 make sense.") }
-        if let classesPerDraw, classesPerDraw < 1 { throw ValidationError("--classes-per-draw is \(classesPerDraw); at least 1.") }
+        if let draws, !(1...1000).contains(draws) { throw ValidationError("--draws is \(draws); it must be between 1 and 1000.") }
+        if let classesPerDraw, classesPerDraw < 1 { throw ValidationError("--classes-per-draw is \(classesPerDraw); it must be at least 1.") }
         guard draws == nil || lists.val.count <= 1 else { throw ValidationError("--draws are made from one list: pass --val once.") }
         guard without == nil || draws != nil else { throw ValidationError("--without is for --draws.") }
     }
@@ -126,10 +137,10 @@ struct EvaluateSupervisedCommand: PlannableCommand {
 
     @OptionGroup(title: "Data") var lists: TestListOptions
     @OptionGroup(title: "Data") var videos: VideoOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
 

@@ -46,7 +46,7 @@ struct BridgeImport {
 
         var description: String {
             switch self {
-            case .exists(let path): "\(path.escapedForDisplay): is there already. Pass --force to overwrite it, or --name or --output."
+            case .exists(let path): "\(path.escapedForDisplay): already exists. Pass --force to overwrite it, or --name or --output."
             case .overInput(let path): "\(path.escapedForDisplay): would overwrite what is imported. Pass another --output."
             case .ending(let path): "\(path.escapedForDisplay): backbone files end in .safetensors. Pass such an --output."
             }

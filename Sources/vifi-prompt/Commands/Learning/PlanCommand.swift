@@ -14,7 +14,8 @@ struct PlanCommand: ParsableCommand {
             It takes the flags of the command that it stands before, and is the same as --dry-run behind it:
 
               vifi-prompt plan learn --shots 2
-              vifi-prompt plan bridge --train train.txt --labels labels.csv --backbone clip.safetensors --json
+              vifi-prompt plan bridge --train train.txt --labels labels.csv \\
+                  --backbone clip.safetensors --json
               vifi-prompt plan evaluate few-shot --shots 2,4
               vifi-prompt plan ablate depth
 
@@ -23,7 +24,8 @@ struct PlanCommand: ParsableCommand {
 
             Independent runs become the elements of a job array of Slurm, each seed with each varied value:
 
-              vifi-prompt plan --emit slurm-array learn --seeds 1,2,3 --vary shots=2,4,8 > array.sh
+              vifi-prompt plan --emit slurm-array learn --seeds 1,2,3 --vary shots=2,4,8 \\
+                  > array.sh
             """,
         subcommands: [Learn.self, Bridge.self, Evaluate.self, Planned<AblateCommand>.self])
 
@@ -107,7 +109,7 @@ struct PlanCommand: ParsableCommand {
     /// The script goes to standard output alone, so that it can be redirected into a file.
     private static func emitArray<Command: LearningCommand>(_ command: Command, _ options: ArrayOptions) throws {
         guard command.training.seed == nil else { throw ValidationError("Seeds of an array come from --seeds 1,2,3.") }
-        guard !command.runOptions.resume else { throw ValidationError("--resume goes on with a run; there is nothing to plan.") }
+        guard !command.runOptions.resume else { throw ValidationError("--resume continues a run that has begun; there is nothing to plan.") }
         guard !command.json else { throw ValidationError("--emit writes a script, not JSON.") }
         let given = Array(processArguments.dropFirst(2)).without(options: ["--emit"])
         let arguments = Array(given.dropFirst()).filter { !["--no-timing", "--dry-run"].contains($0) }
