@@ -84,7 +84,7 @@ import WeightFiles
             (["--import", source, "--output", "x.pt"], 64, "x.pt: backbone files end in .safetensors"),
             (["--import", source, "--train", "x"], 64, "--import only makes a backbone file"),
             (["--import", source, "--name", "a/b"], 64, "--name is a name, not a path"),
-            (["--import", source, "--activation", "relu"], 64, "relu"), (["--clip", source], 64, "--clip and --force are for --import"),
+            (["--import", source, "--activation", "relu"], 64, "relu"), (["--clip", source], 64, "--clip is for --import."),
             (["--import", source, "--clip", "absent"], 66, "absent: no such file"),
             (["--import", source, "--output", "/proc/none/x.safetensors"], 74, "/proc/none"),
         ] as [([String], Int32, String)] {

@@ -59,7 +59,7 @@ import WeightFiles
         #expect(facts["learned numbers"] == "512")  // 3 × 2 × 64 + 2 × 64
         #expect(facts["digest"] == "\(model.backbone.digest) (found here)")
         #expect(facts["classes"] == "5: waving, clapping hands, jumping, sitting down, turning around")
-        #expect(facts["shots"] == "2 a class" && facts["seed"] == "7" && facts["top1"] == "0.75")
+        #expect(facts["shots"] == "2 per class" && facts["seed"] == "7" && facts["top1"] == "0.75")
 
         let json = try json(try program("inspect", "--json", paths.prompts).output)
         #expect(json["kind"] as? String == "prompts")

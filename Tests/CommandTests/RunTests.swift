@@ -285,7 +285,7 @@ import Testing
         (["--vision-layers", "none", "--vision-tokens", "2"], 64, "--vision-layers none and --vision-tokens 2 contradict each other"),
         (["--vision-layers", "none", "--text-layers", "none"], 78, "there is nothing to learn"),
         (["--quick", "--vision-layers", "1"], 64, "--quick learns language prompts only, so --vision-layers 1 cannot go with it"),
-        (["--quick", "--text-layers", "none"], 64, "--quick learns language prompts, and there are to be none"),
+        (["--quick", "--text-layers", "none"], 64, "--quick learns language prompts, but the other flags leave no text prompts"),
         (["--fixed-frames", "--set", "augmentation.flip=0.5"], 64, "augmentation.flip would change it"),
         (["--set", "prompts.text_layers=1-0"], 64, "prompts.text_layers: '1-0' is not layers counted from 0"),
         (["--quick", "--memory", "20M"], 78, "--memory 20M is too little"),
