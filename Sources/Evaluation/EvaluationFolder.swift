@@ -23,11 +23,9 @@ package struct EvaluationFolder {
     package func record() throws(FileError) -> EvaluationRecord? {
         let file = path.appendingPath(Self.recordName)
         guard fileExists(file) else { return nil }
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
         let bytes = try InputFile.contents(of: file, limit: 64 << 20)
         do {
-            return try decoder.decode(EvaluationRecord.self, from: Data(bytes))
+            return try ResultJSON.decoder.decode(EvaluationRecord.self, from: Data(bytes))
         } catch {
             throw FileError(
                 path: file, problem: .damaged(reason: "it is not what this program writes there. Remove it, and the list is scored again"))
@@ -51,7 +49,7 @@ package struct EvaluationFolder {
     ) throws {
         try FolderMark.claim(path, Self.kind)
         let texts = [
-            (Self.recordName, try snakeCaseJSON(record)), (Self.perClassName, Self.perClass(metrics)),
+            (Self.recordName, try ResultJSON.text(record)), (Self.perClassName, Self.perClass(metrics)),
             (Self.confusionName, Self.confusion(metrics, classes)), (Self.predictionsName, try Self.lines(predictions, classes)),
         ]
         let old = path.appendingPath(Self.recordName)
@@ -117,6 +115,6 @@ package struct EvaluationFolder {
     }
 
     static func lines(_ predictions: [Prediction], _ classes: ClassNames) throws -> String {
-        try predictions.map { try snakeCaseJSON(Line($0, classes), isOneLine: true) }.joined()
+        try predictions.map { try ResultJSON.text(Line($0, classes), isOneLine: true) }.joined()
     }
 }

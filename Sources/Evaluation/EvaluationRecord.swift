@@ -1,5 +1,3 @@
-import Foundation
-
 /// What was scored, how, and how well: `evaluation.json`. Shares in percent; keys are written in snake_case.
 package struct EvaluationRecord: Codable, Sendable, Equatable {
     package struct Model: Codable, Sendable, Equatable {
@@ -16,6 +14,23 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
             self.backboneSha256 = backboneSha256
             self.prompts = prompts
             self.promptsSha256 = promptsSha256
+        }
+    }
+
+    /// A class that was chosen from the list's.
+    package struct SubsetClass: Codable, Sendable, Equatable {
+        /// Its number in the list; in the evaluation the chosen ones are numbered anew from 0, in the same order.
+        package var label: Int
+        package var name: String
+
+        private enum CodingKeys: String, CodingKey {
+            case label
+            case name = "class"
+        }
+
+        package init(label: Int, name: String) {
+            self.label = label
+            self.name = name
         }
     }
 
@@ -61,7 +76,9 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
     /// Of the class names in order: `ClassNames.digest`.
     package var classListSha256: String
     package var classes: Int
-    /// Videos of the list.
+    /// Which these are, where only some of the list's classes were scored, among each other; nil for all.
+    package var classSubset: [SubsetClass]?
+    /// Videos of the list that belong to these classes.
     package var listed: Int
     /// Videos that could not be read and are not counted.
     package var unreadable: [String]
@@ -82,13 +99,14 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
 
     private enum CodingKeys: String, CodingKey {
         case evaluationProtocol = "protocol"
-        case list, root, listSha256, classListSha256, classes, listed, unreadable, model, setting, videos, top1, top5
+        case list, root, listSha256, classListSha256, classes, classSubset, listed, unreadable, model, setting, videos, top1, top5
         case meanClassAccuracy, macroF1, seconds, version
     }
 
     package init(
         evaluationProtocol: String, list: String, root: String, listSha256: String, classListSha256: String, listed: Int,
-        unreadable: [String], model: Model, setting: Setting, metrics: ClassificationMetrics, seconds: Double, version: String
+        unreadable: [String], model: Model, setting: Setting, metrics: ClassificationMetrics, classSubset: [SubsetClass]? = nil, seconds: Double,
+        version: String
     ) {
         self.evaluationProtocol = evaluationProtocol
         self.list = list
@@ -96,6 +114,7 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
         self.listSha256 = listSha256
         self.classListSha256 = classListSha256
         classes = metrics.perClass.count
+        self.classSubset = classSubset
         self.listed = listed
         self.unreadable = unreadable
         self.model = model
@@ -134,15 +153,4 @@ package struct EvaluationReport: Encodable {
             try container.encode(metrics.confusions, forKey: .confusions)
         }
     }
-}
-
-/// JSON with sorted keys in snake_case, the same bytes for the same value, and a line break at its end.
-///
-/// - Parameter isOneLine: for JSON lines.
-package func snakeCaseJSON(_ value: some Encodable, isOneLine: Bool = false) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    if !isOneLine { encoder.outputFormatting.insert(.prettyPrinted) }
-    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
 }

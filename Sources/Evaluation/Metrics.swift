@@ -14,6 +14,11 @@ package struct ClassificationMetrics: Sendable, Codable, Equatable {
         /// 2·TP / (2·TP + FP + FN): nil only where there are neither videos nor predictions of the class.
         package var f1: Double?
 
+        private enum CodingKeys: String, CodingKey {
+            case name = "class"
+            case videos, correct, top1, precision, recall, f1
+        }
+
         init(name: String, videos: Int, correct: Int, predicted: Int) {
             func percent(_ part: Int, of whole: Int) -> Double? { whole == 0 ? nil : 100 * Double(part) / Double(whole) }
             self.name = name

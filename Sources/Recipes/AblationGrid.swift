@@ -192,7 +192,7 @@ package enum AblationError: ReportableError, Equatable {
             "cell \"\(cell.escapedForDisplay)\" starts from a CLIP that was not bridged: name it with --image-backbone FILE."
         case .otherGrid(let path, let cell):
             "\(path.escapedForDisplay): it holds a grid whose cell \"\(cell.escapedForDisplay)\" was started with other settings. "
-                + "Give the same command again to go on with it, or choose another --output."
+                + "Repeat the command that began it to continue, or choose another --output."
         case .notAGrid(let path, let holds):
             "\(path.escapedForDisplay): holds \(holds.escapedForDisplay), which is no part of a grid. Choose another --output."
         }

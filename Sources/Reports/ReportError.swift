@@ -30,23 +30,23 @@ package enum ReportError: ReportableError, Equatable {
                 + "(summary.json), nor retrieval or t-SNE (metrics.json). Name a folder that `vifi-prompt learn`, `evaluate`, `ablate` or "
                 + "`viz tsne` wrote, or one above it."
         case .exists(let path):
-            "\(path.escapedForDisplay): is there already. Pass --force to replace it, or another -o."
+            "\(path.escapedForDisplay): already exists. Pass --force to replace it, or another -o."
         case .tooManyFolders(let path, let limit):
             "\(path.escapedForDisplay): more than \(limit) folders below it. Name the folders of the runs themselves."
         case .damaged(let path, let place, let reason):
             "\(path.escapedForDisplay), \(place.escapedForDisplay): \(reason.escapedForDisplay). Put the file back from a copy, or make it anew."
         case .noBackbone(let evaluation, let name, let digest):
-            "\(evaluation.escapedForDisplay): its backbone \(name.escapedForDisplay) (SHA-256 over weights \(digest.prefix(12))…) is not at "
-                + "hand. Pass it with --backbone, or leave out --attention and --tsne."
+            "\(evaluation.escapedForDisplay): its backbone \(name.escapedForDisplay) (SHA-256 over weights \(digest.prefix(12))…) was not "
+                + "found. Pass it with --backbone, or leave out --attention and --tsne."
         case .otherPrompts(let path, let evaluation):
             "\(path.escapedForDisplay): holds other prompts than those that \(evaluation.escapedForDisplay) is about. Put them back, or "
                 + "leave out --attention and --tsne."
         case .otherList(let list, let evaluation):
-            "\(list.escapedForDisplay): was changed since \(evaluation.escapedForDisplay) scored it. Put it back, or leave out --tsne."
+            "\(list.escapedForDisplay): has changed since \(evaluation.escapedForDisplay) scored it. Put it back, or leave out --tsne."
         case .noEvaluation(let option):
             "\(option) needs an evaluation with predictions.jsonl; there is none. `vifi-prompt evaluate list --output FOLDER` makes one."
         case .videosGone(let list, let option):
-            "\(list.escapedForDisplay): neither it nor its videos are there any more, so \(option) has nothing to look at."
+            "\(list.escapedForDisplay): neither the list nor its videos exist any more, so \(option) has nothing to show."
         }
     }
 }

@@ -23,8 +23,8 @@ package enum ReportFiles {
     private static func decode<Value: Decodable>(
         _ type: Value.Type, _ bytes: [UInt8], path: String, line: Int?, snakeCase: Bool
     ) throws -> Value {
-        let decoder = JSONDecoder()
-        if snakeCase { decoder.keyDecodingStrategy = .convertFromSnakeCase }
+        let decoder = ResultJSON.decoder
+        if !snakeCase { decoder.keyDecodingStrategy = .useDefaultKeys }
         do {
             return try decoder.decode(type, from: Data(bytes))
         } catch let error as DecodingError {

@@ -125,7 +125,7 @@ package struct ReportMaterial {
         if has("metrics.jsonl") || has("run.json") { runs.append(try Self.run(path, title)) }
         if has(EvaluationFolder.recordName) { try addEvaluation(path, title) }
         if has("grid.json") {
-            if has("summary.json") { grids.append((title, path, try ReportFiles.decode(AblationSummary.self, path.appendingPath("summary.json")))) }
+            if has("summary.json") { grids.append((title, path, try ReportFiles.decode(AblationSummary.self, path.appendingPath("summary.json"), snakeCase: true))) }
         } else if has("protocol.json") {
             if has("summary.json") {
                 protocols.append((title, path, try ReportFiles.decode(ProtocolSummary.self, path.appendingPath("summary.json"), snakeCase: true)))

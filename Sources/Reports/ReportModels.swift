@@ -123,7 +123,7 @@ package struct ReportModels {
         if computes {
             // Seeds and methods share a list: one layout each would fill the page.
             var seen: Set<[String]> = []
-            let different = material.evaluations.filter { seen.insert([$0.record.list, $0.record.model.backboneSha256, $0.record.model.promptsSha256 ?? ""]).inserted }
+            let different = material.evaluations.filter { seen.insert([$0.record.list, $0.record.classListSha256, $0.record.model.backboneSha256, $0.record.model.promptsSha256 ?? ""]).inserted }
             guard !different.isEmpty else { throw ReportError.noEvaluation(option: "--tsne") }
             for evaluation in different.prefix(Self.layoutLimit) { blocks.append(try layout(evaluation)) }
             if different.count > Self.layoutLimit {
@@ -146,7 +146,15 @@ package struct ReportModels {
         guard fileExists(record.list) else { throw ReportError.videosGone(list: record.list, option: "--tsne") }
         guard try Digest.ofFile(record.list) == record.listSha256 else { throw ReportError.otherList(list: record.list, evaluation: evaluation.path) }
         let (subject, job) = try subject(of: evaluation)
-        let test = try TestList(record.list, classes: ClassNames(evaluation.classes.map(\.name)), videos: job.videos, root: record.root, context: context)
+        let names = ClassNames(evaluation.classes.map(\.name))
+        let test: TestList
+        if let chosen = record.classSubset {
+            let all = try AnnotationList.read(record.list, root: record.root)
+            let clips = ClassSubset(members: chosen.map(\.label)).clips(of: all.clips)
+            test = TestList(list: AnnotationList(path: all.path, root: all.root, clips: clips), classes: names, sha256: record.listSha256)
+        } else {
+            test = try TestList(record.list, classes: names, videos: job.videos, root: record.root, context: context)
+        }
         let folder = NSTemporaryDirectory().appendingPath("vifi-prompt-report-\(UUID().uuidString)")
         try createDirectory(folder)
         defer { removeTree(folder) }

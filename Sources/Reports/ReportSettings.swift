@@ -139,7 +139,7 @@ package struct ReportSettings {
 
     private var runCosts: ReportTable {
         ReportTable(
-            "Runs", ["run", "learned numbers", "steps", "time", "of it in steps", "a step", "clips a second", "waiting for videos %", "peak memory"],
+            "Runs", ["run", "learned numbers", "steps", "time", "of it in steps", "per step", "clips per second", "waiting for videos %", "peak memory"],
             material.runs.map { run in
                 let log = run.log
                 let steps = log.flatMap { $0.isByEpoch || $0.seconds <= 0 ? nil : $0.loss.count }

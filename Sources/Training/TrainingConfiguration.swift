@@ -57,14 +57,14 @@ package struct TrainingConfiguration: Sendable, Equatable {
     package func check(clipCount: Int? = nil) throws(TrainingError) {
         var faults: [String] = []
         func require(_ condition: Bool, _ fault: String) { if !condition { faults.append(fault) } }
-        require((1...100_000).contains(epochs), "epochs is \(epochs); 1 to 100000 make sense.")
-        require((1...4096).contains(batchSize), "batch_size is \(batchSize); 1 to 4096 make sense.")
-        require((1...4096).contains(accumulationSteps), "accumulation_steps is \(accumulationSteps); 1 to 4096 make sense.")
+        require((1...100_000).contains(epochs), "epochs is \(epochs); it must be between 1 and 100000.")
+        require((1...4096).contains(batchSize), "batch_size is \(batchSize); it must be between 1 and 4096.")
+        require((1...4096).contains(accumulationSteps), "accumulation_steps is \(accumulationSteps); it must be between 1 and 4096.")
         require(learningRate > 0 && learningRate <= 10, "learning_rate is \(learningRate); it must be above 0 and at most 10.")
         require(
             warmupEpochs >= 0 && warmupEpochs <= Double(epochs),
             "warmup_epochs is \(warmupEpochs), but the run has \(epochs) epochs. Set training.warmup_epochs to at most \(epochs), or train longer.")
-        require(weightDecay >= 0 && weightDecay < 1, "weight_decay is \(weightDecay); 0 to below 1 make sense.")
+        require(weightDecay >= 0 && weightDecay < 1, "weight_decay is \(weightDecay); it must be at least 0 and below 1.")
         require(evaluationInterval >= 1, "the evaluation interval is \(evaluationInterval); at least 1 epoch.")
         if let clipCount, faults.isEmpty {
             require(

@@ -63,9 +63,9 @@ package enum TrainingError: ReportableError, Equatable {
             "the backbone's SHA-256 was \(before.prefix(12))… before learning and is \(after.prefix(12))… now. "
                 + "This is a fault in vifi-prompt; please report it. No prompts were saved."
         case .interrupted(let step, let saved, let resume):
-            "stopped on request after step \(step), which is saved in \(saved.escapedForDisplay). Go on with: \(resume)"
+            "stopped on request after step \(step), which is saved in \(saved.escapedForDisplay). Resume with: \(resume)"
         case .interruptedBefore(let step, let resume):
-            "stopped on request before step \(step), while clips were computed; these are computed again. Go on with: \(resume)"
+            "stopped on request before step \(step), while clips were computed; these are computed again. Resume with: \(resume)"
         case .otherCheckpoint(let path):
             "\(path.escapedForDisplay): holds other tensors than this run learns. Was config.yaml changed? "
                 + "Start again with another --output."

@@ -7,7 +7,7 @@ import Foundation
 /// The parser stops at the first thing that it cannot place, which is often not what was mistyped: the value of an unknown
 /// flag counts as an argument, and a misspelt command gets no suggestion. So what it refuses is looked through here once more.
 struct CommandWords {
-    /// A word that is no command, no flag, or belongs nowhere.
+    /// Words that make no command, in the form in which the parser tells of them.
     struct Unknown: Error {
         let problem: String
         /// Whose `--help` tells more.
@@ -134,6 +134,26 @@ struct CommandWords {
         }
     }
 
+    /// - Parameter message: what the parser says where an option takes a few values only.
+    /// - Throws: where one of these was meant.
+    func checkValue(_ words: [String], message: String) throws(Unknown) {
+        guard let match = message.firstMatch(of: #/^The value '(.*)' is invalid for '.*'\. Please provide one of (.*)\.$/#) else { return }
+        let choices = match.2.matches(of: #/'([^']+)'/#).map { String($0.1) }
+        guard let meant = String(match.1).nearest(among: choices) else { return }
+        throw Unknown(problem: "\(message.escapedForDisplay) Did you mean '\(meant)'?", command: path(of: words))
+    }
+
+    /// The command that the words name, as it is typed.
+    func path(of words: [String]) -> [String] {
+        var (command, path) = (root, ["vifi-prompt"])
+        for word in words {
+            guard let next = command.subcommand(word) else { continue }
+            command = next
+            path.append(word)
+        }
+        return path
+    }
+
     private static func isFlag(_ word: String) -> Bool { word.hasPrefix("-") && word.count > 1 }
 
     private static func flagSuggestion(_ name: Substring, _ command: Command) -> String {
@@ -158,8 +178,8 @@ struct CommandWords {
         let meant = root.path(to: word)?.joined(separator: " ") ?? (path.count == 1 ? Self.synonyms[word.lowercased()] : nil)
             ?? word.nearest(among: verbs)
         return Unknown(
-            problem: "'\(shown)' is no command of \(path.joined(separator: " ")). " + (meant.map { "Did you mean '\($0)'? " } ?? "")
-                + "There are \(verbs.joined(separator: ", ")).",
+            problem: "'\(shown)' is not a command of \(path.joined(separator: " ")). " + (meant.map { "Did you mean '\($0)'? " } ?? "")
+                + "The commands are \(verbs.joined(separator: ", ")).",
             command: path)
     }
 }

@@ -2,7 +2,6 @@ import Files
 import Foundation
 import Logging
 import Synchronization
-import Training
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
@@ -60,9 +59,9 @@ enum Console {
         try? json(Failure(error: error.description, status: error.exitStatus.rawValue))
     }
 
-    /// `value` as JSON with sorted keys.
+    /// A document of `--json`.
     static func json(_ value: some Encodable) throws {
-        result(String(decoding: try Training.json(value).dropLast(), as: UTF8.self))
+        result(String(try ResultJSON.text(value).dropLast()))
     }
 }
 

@@ -11,7 +11,7 @@ struct VifiPromptCommand: ParsableCommand {
         abstract: "Adapts CLIP to video with very little data, on CPUs.",
         discussion: """
             Two stages: `bridge` fine-tunes CLIP on videos (or takes a CLIP that was), `learn` freezes it and \
-            learns prompt tokens from a few clips a class. The prompt file is small and works with the \
+            learns prompt tokens from a few clips per class. The prompt file is small and works with the \
             backbone that it was learned on.
 
             Without files of your own, every command works on the built-in pocket world and says so.
@@ -35,7 +35,12 @@ struct VifiPromptCommand: ParsableCommand {
         let words = CommandWords.joiningNegativeNumbers(Array(processArguments.dropFirst()))
         do {
             var command = try parsed(words)
-            try command.run()
+            do {
+                try command.run()
+            } catch let error as ValidationError {
+                // The parser would show the usage of the whole program.
+                throw CommandWords.Unknown(problem: error.message, command: CommandWords()?.path(of: words) ?? ["vifi-prompt"])
+            }
             Ranks.leave()
         } catch let error as any ReportableError {
             if words.contains(where: ["--json", "--jsonl"].contains) { Console.jsonFailure(error) }
@@ -62,7 +67,9 @@ struct VifiPromptCommand: ParsableCommand {
         do {
             return try parseAsRoot(words)
         } catch {
-            try CommandWords()?.check(words)
+            let commandWords = CommandWords()
+            try commandWords?.check(words)
+            try commandWords?.checkValue(words, message: message(for: error))
             throw error
         }
     }

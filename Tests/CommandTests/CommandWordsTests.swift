@@ -103,4 +103,31 @@ import Testing
             #expect(outcome.status == 0 && outcome.output.contains("decision"), "\(name): \(outcome.messages)")
         }
     }
+
+    /// A misspelt value of a few, a misspelt member of a list, and a name that an option of files takes as well.
+    @Test(arguments: [
+        ("bridge --tuning imagee", "Please provide one of 'both', 'image' or 'text'. Did you mean 'image'?"),
+        ("eval --on-bad-video skp", "Did you mean 'skip'?"), ("learn --activation quickgelu", "Did you mean 'quick_gelu'?"),
+        ("export --to pfet", "Did you mean 'peft'?"), ("viz attention --map rew", "Did you mean 'raw'?"),
+        ("plan --emit slurm-aray learn", "Did you mean 'slurm-array'?"), ("plan lern", "Did you mean 'learn'?"),
+        ("plan evaluate zeroshot", "Did you mean 'zero-shot'?"),
+        ("evaluate few-shot --methods promt,fine-tune", "'promt' is not a method. Did you mean 'prompt'?"),
+        ("evaluate base-to-novel --base-classes frequentt", "Did you mean 'frequent'?"),
+        ("data split --train a --labels b --shots 2,,4", "a member is empty."), ("learn --seeds 1,a", "'a' is not a seed"),
+        ("thresholds x --at 0.1,2", "'2' is not a number between 0 and 1"), ("import x --heads 12", "two numbers are needed"),
+    ]) func theNearestIsSuggested(_ line: String, _ message: String) throws {
+        let outcome = try Program().run(line.split(separator: " ").map(String.init))
+        #expect(outcome.status == 64 && outcome.messages.contains(message), "\(outcome.messages)")
+        #expect(!outcome.messages.contains("learn learn") && !outcome.messages.contains("<subcommand>"), "\(outcome.messages)")
+    }
+
+    /// The name of a file where a folder is made, and the other way round.
+    @Test(arguments: [
+        ("eval --output x.json", "the result is a folder"), ("learn --output x.safetensors", "the result is a folder"),
+        ("viz curves -o curves.svg", "the result is a folder"), ("evaluate zero-shot -o z.csv", "the result is a folder"),
+        ("predict x.mp4 --output answers", "ends with .jsonl"), ("predict x.mp4 --output answers.csv", "ends with .jsonl"),
+    ]) func outputIsWhatTheHelpSays(_ line: String, _ message: String) throws {
+        let outcome = try Program().run(line.split(separator: " ").map(String.init))
+        #expect(outcome.status == 64 && outcome.messages.contains(message), "\(outcome.messages)")
+    }
 }

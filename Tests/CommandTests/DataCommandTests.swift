@@ -200,8 +200,8 @@ import Testing
                 class 1          5        1
                 class 2          6        1
                 all             15        3
-                train.txt: 4 to 6 videos a class, median 5
-                val.txt: 1 to 1 videos a class, median 1
+                train.txt: 4 to 6 videos per class, median 5
+                val.txt: 1 to 1 videos per class, median 1
 
                 """)
         #expect(try text("f.svg").contains("<desc id=\"desc\">3 classes by number of videos, from class 2 with 6 to class 0 with 4.</desc>"))
@@ -277,8 +277,8 @@ import Testing
         Case("import set/odd.txt --root set", 65, "vifi-prompt: error: set/odd.txt: is not a list or label file that `vifi-prompt data import` knows."),
         Case("import set/train.txt --root set", 64, "vifi-prompt: error: set/train.txt: needs class names beside it"),
         Case("split --train set/train.txt --labels set/labels.csv", 64, "Error: Say which: --parts, --shots 2,4,8,16 or --base-novel."),
-        Case("split --train set/train.txt --labels set/labels.csv --shots 2,x", 64, "Error: --shots is '2,x'; whole numbers from 1 on"),
-        Case("split --train set/train.txt --labels set/labels.csv --shots 0", 64, "Error: --shots is '0'"),
+        Case("split --train set/train.txt --labels set/labels.csv --shots 2,x", 64, "Error: The value '2,x' is invalid for '--shots <numbers>': 'x' is not a number of clips between 1 and 1000000."),
+        Case("split --train set/train.txt --labels set/labels.csv --shots 0", 64, "Error: The value '0' is invalid for '--shots <numbers>': '0' is not a number of clips"),
         Case("split --train set/bad.txt --labels set/labels.csv --shots 2", 65, "vifi-prompt: error: set/bad.txt:2: label 9, but there are 3 classes"),
         Case("stats set/train.txt --labels set/labels.csv --plot x.pdf", 64, "Error: --plot is 'x.pdf'; charts are written as .svg or .png."),
         Case("stats set/train.txt --labels set/labels.csv --plot nowhere/x.svg", 74, "vifi-prompt: error: nowhere/x.svg: cannot be created"),

@@ -82,6 +82,44 @@ import VideoData
         #expect((printed["per_class"] as? [Any])?.count == 4 && (printed["confusion"] as? [Any])?.count == 4)
     }
 
+    /// A smaller closed set: only videos of these classes, among these names, numbered anew.
+    @Test func someClassesAlone() throws {
+        let words = ["list", "--backbone", backbone, "--val", "val.txt", "--labels", "labels.csv"]
+        func run(_ more: String..., status: Int32 = 0) throws -> Program.Outcome {
+            let outcome = try program.run(["evaluate"] + words + more + ["--frames", "2"])
+            #expect(outcome.status == status, "\(outcome.messages)")
+            return outcome
+        }
+        let some = try run("--classes", "sitting, jumping, high", "--output", "some")
+        #expect(some.output.contains("val.txt, 4 videos of 2 classes alone (jumping, high, sitting), 2 frames"), "\(some.output)")
+        let record = try json("some/evaluation.json")
+        #expect(record["classes"] as? Int == 2 && record["videos"] as? Int == 4 && record["listed"] as? Int == 4)
+        let chosen = try #require(record["class_subset"] as? [[String: Any]])
+        #expect(chosen.map { $0["class"] as? String } == ["jumping, high", "sitting"] && chosen.map { $0["label"] as? Int } == [1, 3])
+        // As of a list that holds no others.
+        let lines = try text("val.txt").split(separator: "\n").compactMap { line in
+            line.hasSuffix(" 1") ? line.dropLast() + "0\n" : line.hasSuffix(" 3") ? line.dropLast() + "1\n" : nil
+        }
+        try program.folder.write(lines.joined(), to: "two.txt")
+        try program.folder.write("id,name\n0,\"jumping, high\"\n1,sitting\n", to: "two.csv")
+        let alone = try program.run(
+            ["evaluate", "list", "--backbone", backbone, "--val", "two.txt", "--labels", "two.csv", "--frames", "2", "--output", "alone"])
+        #expect(alone.status == 0, "\(alone.messages)")
+        for name in ["predictions.jsonl", "per_class.csv", "confusion.csv"] { #expect(try text("some/\(name)") == text("alone/\(name)")) }
+        #expect(try json("alone/evaluation.json")["class_subset"] == nil)
+        // With prompts, and all classes.
+        let prompted = try run("--prompts", prompts, "--classes", "waving,clapping", "--json", "--output", "p")
+        #expect(prompted.output.contains("\"class_subset\""))
+        let page = try program("report", "some", "--tsne", "-o", "page.html")
+        #expect(page.status == 0, "\(page.messages)")
+        #expect(try run("--classes", "waving,siting", status: 64).messages.contains("\"siting\" is not one of the 4 classes. Did you mean \"sitting\"?"))
+        #expect(try run("--classes", "waving,waving", status: 64).messages.contains("\"waving\" is given twice"))
+        #expect(try run("--classes", "waving,", status: 64).messages.contains("a member is empty"))
+        try program.folder.write("0-4.mp4 0\n", to: "one.txt")
+        let none = try program.run(["eval", "--backbone", backbone, "--val", "one.txt", "--labels", "labels.csv", "--classes", "sitting"])
+        #expect(none.status == 65 && none.messages.contains("holds no video of \"sitting\""), "\(none.messages)")
+    }
+
     @Test func mistakesLeaveNothingBehind() throws {
         let misspelt = try program.run(["evaluate", "zeroshot"])
         #expect(misspelt.status == 64 && misspelt.messages.contains("Did you mean 'zero-shot'?"), "\(misspelt.messages)")
@@ -150,7 +188,7 @@ import VideoData
         let more = try run("--draws", "4", "--output", "a")
         #expect(more.messages.contains("scoring draw4") && !more.messages.contains("scoring draw3"))
         #expect(try result("a", "top1")["n"] as? Int == 4)
-        #expect(try run("--draws", "1", "--seed", "5", "--output", "a", status: 78).messages.contains("seed is another one"))
+        #expect(try run("--draws", "1", "--seed", "5", "--output", "a", status: 78).messages.contains("seed differs"))
         // What is left out is not drawn.
         try program.folder.write("id,name\n0,Waving\n1,CLAPPING\n", to: "known.csv")
         _ = try run("--draws", "1", "--without", "known.csv", "--output", "d")
@@ -204,8 +242,8 @@ import VideoData
         }
         // Everything is there: nothing is done again.
         let again = try run("--seeds", "1,2", "--methods", "zero-shot,prompt,fine-tune", "--output", "b")
-        #expect(again.messages.contains("Going on in b") && !again.messages.contains("Part "))
-        #expect(try run("--seeds", "1,2", "--set", "training.steps=3", "--output", "b", status: 78).messages.contains("recipe of prompt (now steps: 3, before steps: 2) is another one"))
+        #expect(again.messages.contains("Continuing in b") && !again.messages.contains("Part "))
+        #expect(try run("--seeds", "1,2", "--set", "training.steps=3", "--output", "b", status: 78).messages.contains("recipe of prompt (now steps: 3, before steps: 2) differs"))
         // What was learned is scored the same when it is named.
         let prompts = (1...2).flatMap { ["--prompts", "b/runs/prompt-seed\($0)/prompts/last.safetensors"] }
         let named = try program.run(["evaluate"] + words + prompts + ["--output", "n"])
@@ -242,7 +280,7 @@ import VideoData
             #expect(outcome.status == status, "\(outcome.messages)")
             return outcome
         }
-        let plan = try run("--shots", "1,2", "--plan", "--output", "f")
+        let plan = try run("--shots", "1,2", "--dry-run", "--output", "f")
         #expect(plan.output.contains("prompt-2-shot-seed1024") && plan.output.contains("4 steps") && plan.output.contains("in all"))
         #expect(!FileManager.default.fileExists(atPath: program.folder.path("f")))
         _ = try run("--shots", "1,2", "--output", "f")
@@ -268,7 +306,7 @@ import VideoData
         let status = try program.signal(
             SIGINT, whenThere: "g/runs/prompt-1-shot-seed1024/metrics.jsonl", ["evaluate"] + words + ["--shots", "1,2", "--output", "g"])
         #expect(status == 75, "\(program.lastMessages)")
-        #expect(program.lastMessages.contains("Go on with: ") && program.lastMessages.contains("--output g"))
+        #expect(program.lastMessages.contains("Resume with: ") && program.lastMessages.contains("--output g"))
         _ = try run("--shots", "1,2", "--output", "g")
         #expect(try text("g/summary.csv") == first)
         #expect(try Data(contentsOf: URL(fileURLWithPath: program.folder.path("g/runs/prompt-1-shot-seed1024/prompts/last.safetensors"))) == weights)
@@ -299,8 +337,8 @@ import VideoData
             (["zero-shot", "--val", "gone.txt", "--labels", "labels.csv"], 66, "gone.txt: no such file"),
             (["few-shot", "--train", "train.txt", "--labels", "labels.csv", "--backbone", backbone], 64, "--test is needed too"),
             (["few-shot", "--train", "train.txt", "--test", "val.txt", "--labels", "labels.csv"], 64, "no backbone is named"),
-            (["few-shot", "--shots", "2,x"], 64, "are no numbers of clips"),
-            (["few-shot", "--methods", "prompts"], 64, "is no method"),
+            (["few-shot", "--shots", "2,x"], 64, "'x' is not a number of clips"),
+            (["few-shot", "--methods", "prompts"], 64, "'prompts' is not a method. Did you mean 'prompt'?"),
             (["base-to-novel", "--halves", ".", "--backbone", backbone], 66, "there is no base-labels.csv"),
             (["base-to-novel", "--base-val", "val.txt"], 64, "--novel-test, --base-labels, --novel-labels too"),
             (["base-to-novel", "--prompts", prompts, "--seeds", "1"], 64, "nothing is learned"),

@@ -44,7 +44,7 @@ import Testing
         Case("recipe check pocket/learn wrong.yaml", 78, "vifi-prompt: error: wrong.yaml:2: training.epoch: unknown key."),
         Case("recipe import wrong.yaml", 78, "vifi-prompt: error: wrong.yaml:1: training: unknown key."),
         Case("recipe import none.yaml", 66, "vifi-prompt: error: none.yaml: no such file."),
-        Case("recipe import wrong.yaml --gpus 0", 64, "Error: --gpus is 0; 1 to 65536 make sense."),
+        Case("recipe import wrong.yaml --gpus 0", 64, "Error: --gpus is 0; it must be between 1 and 65536."),
         Case("eval --views 4x2", 64, "Error: The value '4x2' is invalid for '--views <views>'"),
         Case("eval --compat half-promts", 64, "vifi-prompt: error: --compat: compat: 'half-promts' is none of"),
         Case("eval --recipe wrong.yaml", 78, "vifi-prompt: error: wrong.yaml:2: training.epoch: unknown key."),

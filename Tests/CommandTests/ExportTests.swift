@@ -40,7 +40,7 @@ import WeightFiles
         #expect(refused.status == 74)
         #expect(
             refused.messages.hasSuffix(
-                "vifi-prompt: error: mine.safetensors: is there already. Name another --output, or pass --force to overwrite it.\n"))
+                "vifi-prompt: error: mine.safetensors: already exists. Choose another --output, or pass --force to overwrite it.\n"))
         #expect(try bytes("mine.safetensors") == Array("precious".utf8))
 
         #expect(try program("export", "--output", "mine.safetensors", "--force").status == 0)

@@ -13,7 +13,8 @@ import Testing
         "demo pretrain", "demo late",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
-        "plan", "plan learn", "plan bridge", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
+        "plan", "plan learn", "plan bridge", "plan evaluate", "plan evaluate list", "plan evaluate zero-shot", "plan evaluate base-to-novel",
+        "plan evaluate few-shot", "plan evaluate supervised", "plan evaluate retrieval", "plan ablate", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
         "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes", "report", "summarize",
     ]
 
@@ -33,7 +34,7 @@ import Testing
         #expect(outcome.output == recorded, "if this is meant, record it as described above")
     }
 
-    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan", "evaluate", "viz"])
+    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan", "plan evaluate", "evaluate", "viz"])
     func everySubcommandIsAmongThem(_ command: String) throws {
         let help = try Program().run(command.split(separator: " ").map(String.init) + ["--help"]).output
         let list = help.components(separatedBy: "SUBCOMMANDS:\n").last?.components(separatedBy: "\n\n").first ?? ""
@@ -42,6 +43,21 @@ import Testing
         let prefix = command.isEmpty ? "" : command + " "
         let known = Self.commands.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }
         #expect(Set(names) == Set(known.filter { !$0.isEmpty && !$0.contains(" ") }))
+    }
+
+    /// In a terminal of 80 columns no example is wrapped, and none leaves anything out.
+    @Test(arguments: commands) func examplesCanBePasted(_ command: String) throws {
+        let words = command.split(separator: " ").map(String.init)
+        let help = try Program().run(words + ["--help"], environment: ["COLUMNS": "80"]).output
+        let lines = help.components(separatedBy: "\n")
+        var isExample = false
+        for (line, next) in zip(lines, lines.dropFirst()) {
+            isExample = line.hasPrefix("  vifi-prompt ") && !line.hasPrefix("  vifi-prompt  ") || isExample && line.hasPrefix("   ")
+            guard isExample else { continue }
+            #expect(!line.contains("…") && !line.contains("FILE"), "\(line)")
+            #expect(next.isEmpty || next.hasPrefix(" "), "\(line) is wrapped: \(next)")
+            if next.hasPrefix("   ") { #expect(line.hasSuffix(" \\"), "\(line) goes on without a backslash: \(next)") }
+        }
     }
 
     @Test func version() throws {

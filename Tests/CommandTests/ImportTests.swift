@@ -36,7 +36,7 @@ import WeightFiles
         // Not without being told to, and then the same bytes.
         let again = try program("bridge", "--import", folder)
         #expect(again.status == 74 && again.output == "")
-        #expect(again.messages.contains("Checkpoints/hf-gelu-sharded.safetensors: is there already. Pass --force"))
+        #expect(again.messages.contains("Checkpoints/hf-gelu-sharded.safetensors: already exists. Pass --force"))
         #expect(try program("bridge", "--import", folder, "--force").output == outcome.output)
 
         let inspected = self.facts(try program("inspect", "Checkpoints/hf-gelu-sharded.safetensors").output)
@@ -74,7 +74,7 @@ import WeightFiles
         #expect(inspected.status == 0)
         let json = try #require(try JSONSerialization.jsonObject(with: Data(inspected.output.utf8)) as? [String: Any])
         #expect((json["backbone"] as? [String: Any])?["layout"] as? String == "ViFi-CLIP")
-        #expect(((json["backbone"] as? [String: Any])?["promptTensors"] as? [String])?.count == 3)
+        #expect(((json["backbone"] as? [String: Any])?["prompt_tensors"] as? [String])?.count == 3)
     }
 
     @Test func refusals() throws {
@@ -84,7 +84,7 @@ import WeightFiles
             (["--import", source, "--output", "x.pt"], 64, "x.pt: backbone files end in .safetensors"),
             (["--import", source, "--train", "x"], 64, "--import only makes a backbone file"),
             (["--import", source, "--name", "a/b"], 64, "--name is a name, not a path"),
-            (["--import", source, "--activation", "relu"], 64, "relu"), (["--clip", source], 64, "--clip and --force are for --import"),
+            (["--import", source, "--activation", "relu"], 64, "relu"), (["--clip", source], 64, "--clip is for --import."),
             (["--import", source, "--clip", "absent"], 66, "absent: no such file"),
             (["--import", source, "--output", "/proc/none/x.safetensors"], 74, "/proc/none"),
         ] as [([String], Int32, String)] {

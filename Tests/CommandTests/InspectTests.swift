@@ -59,11 +59,11 @@ import WeightFiles
         #expect(facts["learned numbers"] == "512")  // 3 × 2 × 64 + 2 × 64
         #expect(facts["digest"] == "\(model.backbone.digest) (found here)")
         #expect(facts["classes"] == "5: waving, clapping hands, jumping, sitting down, turning around")
-        #expect(facts["shots"] == "2 a class" && facts["seed"] == "7" && facts["top1"] == "0.75")
+        #expect(facts["shots"] == "2 per class" && facts["seed"] == "7" && facts["top1"] == "0.75")
 
         let json = try json(try program("inspect", "--json", paths.prompts).output)
         #expect(json["kind"] as? String == "prompts")
-        #expect(json["tensorCount"] as? Int == 3)
+        #expect(json["tensor_count"] as? Int == 3)
         #expect((json["metadata"] as? [String: String])?["vifi_prompt_format"] == "1")
         #expect((json["prompts"] as? [String: Any])?["classes"] as? [String] == SmallModel.classNames)
 
@@ -88,7 +88,7 @@ import WeightFiles
             #expect(facts["vision"] == "3 tokens × 2 layers" && facts["text"] == "2 tokens × 1 layer")
             #expect(facts["classes"] == "5: waving, clapping hands, jumping, sitting down, turning around")
             let json = try json(try program("inspect", path, "--json").output)
-            #expect((json["prompts"] as? [String: Any])?["backboneDigest"] as? String == model.backbone.digest)
+            #expect((json["prompts"] as? [String: Any])?["backbone_sha256"] as? String == model.backbone.digest)
         }
         // Another method's adapter is no prompts of ours, and no broken ones either.
         try FileManager.default.copyItem(atPath: program.folder.path("learn-adapter"), toPath: program.folder.path("lora"))

@@ -115,10 +115,10 @@ import Testing
             ["data", "check", "two.txt", "--labels", "labels.csv"],
             ["evaluate", "zero-shot", "--val", "two.txt", "--labels", "labels.csv", "--output", "d"] + model,
         ] { #expect(try run(command).messages.contains("no videos of jumping, sitting, turning"), "\(command)") }
-        #expect(try run(["data", "stats", "two.txt", "--labels", "labels.csv"]).output.contains("0 to 1 videos a class, median 0"))
+        #expect(try run(["data", "stats", "two.txt", "--labels", "labels.csv"]).output.contains("0 to 1 videos per class, median 0"))
         try program.folder.write("id,name\n0,a\n1,b\n", to: "ab.csv")
         try program.folder.write("video0.mp4 0\nvideo1.mp4 1\nvideo2.mp4 1\n", to: "ab.txt")
-        #expect(try run(["data", "stats", "ab.txt", "--labels", "ab.csv"]).output.contains("1 to 2 videos a class, median 1.5"))
+        #expect(try run(["data", "stats", "ab.txt", "--labels", "ab.csv"]).output.contains("1 to 2 videos per class, median 1.5"))
     }
 
     @Test func tablesSayWhatWasThere() throws {

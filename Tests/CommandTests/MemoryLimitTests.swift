@@ -70,6 +70,6 @@ import WeightFiles
         let outcome = try program("inspect", "inf.safetensors", "--activation", "gelu", "--json")
         #expect(outcome.status == 0, "\(outcome.messages)")
         let json = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
-        #expect((json["backbone"] as? [String: Any])?["logitScale"] as? String == "inf")
+        #expect((json["backbone"] as? [String: Any])?["logit_scale"] as? String == "inf")
     }
 }

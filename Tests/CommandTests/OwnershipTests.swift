@@ -77,7 +77,7 @@ import Testing
         #expect(try program.run(one).status == 0)
         try refused(
             ["learn"] + Self.common + ["--learning-rate", "0.01", "--seeds", "1,2", "-o", "group"], leaves: "group", status: 78,
-            naming: "group/seed1: holds a run that was started otherwise than this group starts its runs: training.learning_rate (not set in it, 0.01 in the group)")
+            naming: "group/seed1: holds a run with other settings than this group: training.learning_rate (not set in it, 0.01 in the group)")
         // With the same settings, whatever their order and spelling, it is done.
         let reordered = ["learn", "--epochs=1"] + Self.common.dropLast(4) + ["--threads", "2", "--seeds", "1,2", "-o", "group"]
         let outcome = try program.run(reordered)
@@ -188,7 +188,7 @@ import Testing
         // Beside the backbone, without --force.
         try foreign("out.merges.txt")
         let outcome = try program("bridge", "--import", "clip.safetensors", "-o", "out.safetensors")
-        #expect(outcome.status == 74 && outcome.messages.contains("out.merges.txt: is there already"), "\(outcome.messages)")
+        #expect(outcome.status == 74 && outcome.messages.contains("out.merges.txt: already exists"), "\(outcome.messages)")
         #expect(try text("out.merges.txt") == "somebody's\n" && !fileExists(path("out.safetensors")))
     }
 

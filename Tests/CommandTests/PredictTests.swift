@@ -57,7 +57,7 @@ import Experiments
             let windows = try #require(line["windows"] as? [[String: Any]])
             #expect(windows.count == 1 && line["seconds"] as? Double == 4)
             let (one, other) = (windows[0]["scores"] as? [[String: Any]] ?? [], whole["scores"] as? [[String: Any]] ?? [])
-            #expect(one.map { $0["name"] as? String } == other.map { $0["name"] as? String } && one.count == 5)
+            #expect(one.map { $0["class"] as? String } == other.map { $0["class"] as? String } && one.count == 5)
             for (a, b) in zip(one, other) {
                 expectClose(Float(a["probability"] as? Double ?? 0), Float(b["probability"] as? Double ?? 1), tolerance: 1e-4)
             }
@@ -82,7 +82,7 @@ import Experiments
         #expect(try predict("a.mp4", "--window", "1s", "--stride", "0.5s", "--jsonl").output == text("out/a.json"))
         // Nothing is overwritten unasked.
         let again = try predict("a.mp4", "--window", "1s", "--save", "out/a.srt")
-        #expect(again.status == 74 && again.messages.contains("out/a.srt: is there already."))
+        #expect(again.status == 74 && again.messages.contains("out/a.srt: already exists."))
         #expect(try predict("a.mp4", "--window", "1s", "--save", "out/a.srt", "--force").status == 0)
     }
 
@@ -115,7 +115,7 @@ import Experiments
         try video("in/c.mp4")
         try program.folder.write("mine", to: "out/c.srt")
         let foreign = try program.run(command)
-        #expect(foreign.status == 74 && foreign.messages.contains("out/c.srt: is there already."))
+        #expect(foreign.status == 74 && foreign.messages.contains("out/c.srt: already exists."))
         #expect(try text("out/c.srt") == "mine")
         #expect(try directoryEntries(program.folder.path("out")) == ["a.png", "a.srt", "b.png", "b.srt", "c.srt"])
     }
@@ -126,7 +126,7 @@ import Experiments
         try video("a.mp4")
         let line = try #require(try objects(predict("a.mp4", "--json", "--threshold", "1", "--reject-label", "other").output).first)
         let answer = try #require(line["answer"] as? [String: Any])
-        #expect(answer["name"] as? String == "other" && answer["label"] == nil && answer["probability"] == nil)
+        #expect(answer["class"] as? String == "other" && answer["label"] == nil && answer["probability"] == nil)
         #expect((line["scores"] as? [Any])?.count == 5)
         #expect(try predict("a.mp4", "--threshold", "1").output.contains("\n           none of these\n"))
         // Texts for none take a share of the probability.
@@ -214,10 +214,10 @@ import Experiments
     @Test func aForeignFileIsNotAppendedTo() throws {
         try video("in/a.mp4")
         for content in ["id,name\n0,a\n", "{\"video\":\"x\"}\n", "{}\n"] {
-            try program.folder.write(content, to: "mine.log")
-            let outcome = try predict("in", "--output", "mine.log")
-            #expect(outcome.status == 74 && outcome.messages.contains("mine.log:1: is no answer of `predict --output`"))
-            #expect(try text("mine.log") == content)
+            try program.folder.write(content, to: "mine.jsonl")
+            let outcome = try predict("in", "--output", "mine.jsonl")
+            #expect(outcome.status == 74 && outcome.messages.contains("mine.jsonl:1: is not an answer of `predict --output`"))
+            #expect(try text("mine.jsonl") == content)
         }
     }
 
@@ -335,7 +335,7 @@ import Experiments
                          0.00         3   100.0 %      2    66.7 %         1 (100.0 %)
                          0.75         2    66.7 %      2   100.0 %           0 (0.0 %)
                     90 % of the answers are right at --threshold 0.6001, the lowest: 66.7 % answered, 100.0 % of these right, 1 outsider answered
-                    most videos are dealt with rightly at --threshold 0.7001: 66.7 % answered, 100.0 % of these right, 0 outsiders answered
+                    most videos are treated correctly at --threshold 0.7001: 66.7 % answered, 100.0 % of these right, 0 outsiders answered
 
                     """, "\(outcome.messages)")
         }

@@ -55,7 +55,7 @@ import Testing
         let text = try String(contentsOfFile: program.folder.path("mine.yaml"), encoding: .utf8)
         #expect(text == shown.output)
         let again = try program("recipe", "import", "reference.yaml", "-o", "mine.yaml")
-        #expect(again.status == 74 && again.messages.contains("mine.yaml: is there already."))
+        #expect(again.status == 74 && again.messages.contains("mine.yaml: already exists."))
         #expect(try String(contentsOfFile: program.folder.path("mine.yaml"), encoding: .utf8) == text)
     }
 

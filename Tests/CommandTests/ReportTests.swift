@@ -201,7 +201,7 @@ import VideoData
             to: "all/retrieval/metrics.json")
         let agreement = #"{"completeness":0.5,"homogeneity":0.5,"v_measure":0.5}"#
         try write(
-            #"{"backbone":"b","backbone_digest":"d","class_list_digest":"c","clusters":2,"divergence":0.5,"embedding":\#(agreement),"videos":4,"frames":2,"iterations":1000,"list":"l.txt","method":"exact","perplexity":2,"plane":\#(agreement),"seed":1}"#,
+            #"{"backbone":"b","backbone_sha256":"d","class_list_sha256":"c","clusters":2,"divergence":0.5,"embedding":\#(agreement),"videos":4,"frames":2,"iterations":1000,"list":"l.txt","method":"exact","perplexity":2,"plane":\#(agreement),"seed":1}"#,
             to: "all/tsne/metrics.json")
         try write("<svg xmlns=\"http://www.w3.org/2000/svg\"/>", to: "all/tsne/tsne.svg")
         try run("report", "all", "-o", "page.html")

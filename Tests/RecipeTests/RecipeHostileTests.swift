@@ -117,7 +117,7 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
         #expect(try problems("fusion: image\n\"fusion\": image") == [.duplicateKey])
         #expect(try problems("training: {epochs: 1, epochs: 1}") == [.duplicateKey])
         let error = #expect(throws: RecipeError.self) { try Recipe(yaml: "\nfusion: image\nfusion: x", source: "r") }
-        #expect(error.map { "\($0)" } == "r:2: fusion: stands there twice. Keep one.")
+        #expect(error.map { "\($0)" } == "r:2: fusion: is given twice. Keep one.")
     }
 
     /// Y5.

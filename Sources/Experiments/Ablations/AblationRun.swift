@@ -60,26 +60,13 @@ package struct AblationRun {
     /// - Parameters:
     ///   - timing: also takes a few clips of each cell through a step.
     ///   - threads: of the measurement.
-    package func plan(timing: Bool, threads: Int?) throws {
-        var rows = [["cell", "learns", "steps", "operations", "memory", "time", ""]]
-        var operationSum = 0.0
-        var timeSum = 0.0
-        for job in jobs {
-            let plan = try job.request.withThreads(threads).plan(timing: timing, seedCount: seeds.count, context: context)
-            let finished = try isFinished(job)
-            if !finished {
-                operationSum += plan.arithmetic.total
-                timeSum += plan.time?.total ?? 0
-            }
-            rows.append([
-                job.cell, "\(plan.work.learningParameters)", seeds.count > 1 ? "\(seeds.count) × \(plan.work.steps)" : "\(plan.work.steps)",
-                operations(plan.arithmetic.total), bytes(plan.memory.total), plan.time.map { duration($0.total) } ?? "–",
-                finished ? "finished" : "",
-            ])
+    package func plan(timing: Bool, threads: Int?) throws -> AblationPlan {
+        let cells = try jobs.map { job in
+            AblationPlan.Cell(
+                name: job.cell, plan: try job.request.withThreads(threads).plan(timing: timing, seedCount: seeds.count, context: context),
+                isFinished: try isFinished(job))
         }
-        rows.append(["left to run", "", "", operations(operationSum), "", timing ? duration(timeSum) : "–", ""])
-        context.result(heading)
-        context.result(alignedTable(rows))
+        return AblationPlan(grid: grid.name, heading: heading, cells: cells)
     }
 
     // MARK: Running
@@ -183,7 +170,7 @@ package struct AblationRun {
     }
 
     private func write(_ summary: AblationSummary) throws {
-        try DurableFile.write(json(summary), to: path.appendingPath("summary.json"))
+        try DurableFile.write(ResultJSON.text(summary), to: path.appendingPath("summary.json"))
         try DurableFile.write(summary.csv, to: path.appendingPath("summary.csv"))
         try draw(summary, path)
     }

@@ -57,11 +57,6 @@ package struct AblationSummary: Codable {
         package let top1: PairedBootstrap.Difference
     }
 
-    package enum CodingKeys: String, CodingKey {
-        case grid, title, axis, cells, differences
-        case isFinished = "is_finished"
-    }
-
     private static let measures: [(name: String, title: String)] = [
         ("last_top1", "last top-1 %"), ("last_top5", "last top-5 %"), ("last_mean_class", "last mean of classes %"),
         ("best_top1", "best top-1 %"), ("test_top1", "test top-1 %"), ("test_top5", "test top-5 %"),

@@ -140,7 +140,7 @@ package enum AnswerLogError: ReportableError {
     package var description: String {
         switch self {
         case .notAnswers(let path, let line):
-            "\(path.escapedForDisplay):\(line): is no answer of `predict --output`, so nothing is appended. Name another --output."
+            "\(path.escapedForDisplay):\(line): is not an answer of `predict --output`, so nothing is appended. Name another --output."
         case .otherSettings(let path, let line, let difference):
             "\(path.escapedForDisplay):\(line): was answered with other settings (\(difference)). "
                 + "Name another --output, or repeat the settings."

@@ -112,6 +112,11 @@ package struct VideoLine: Codable {
         package var label: Int
         package var name: String
         package var probability: Float
+
+        private enum CodingKeys: String, CodingKey {
+            case label, probability
+            case name = "class"
+        }
     }
 
     /// Without a label: none of the classes.
@@ -119,6 +124,11 @@ package struct VideoLine: Codable {
         package var label: Int?
         package var name: String
         package var probability: Float?
+
+        private enum CodingKeys: String, CodingKey {
+            case label, probability
+            case name = "class"
+        }
     }
 
     package struct Window: Codable {
@@ -159,10 +169,8 @@ package struct VideoLine: Codable {
 
     /// On one line.
     package var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Strings and finite numbers always encode.
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        // Strings and numbers always encode.
+        (try? ResultJSON.text(self, isOneLine: true)).map { String($0.dropLast()) } ?? "{}"
     }
 }
 

@@ -15,6 +15,9 @@ package enum BaseClasses: Equatable {
 }
 
 extension BaseClasses {
+    /// What is no path.
+    package static let words = ["frequent", "alphabet-first", "alphabet-last"]
+
     /// - Parameter text: `frequent`, `alphabet-first`, `alphabet-last`, or a path.
     package init(_ text: String) {
         self = switch text {

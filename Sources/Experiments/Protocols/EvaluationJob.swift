@@ -13,6 +13,8 @@ package struct TestList {
     package let classes: ClassNames
     /// Of the list's file.
     package let sha256: String
+    /// The numbers that these classes have in the list, where they are only some of its classes.
+    package var numbersInList: [Int]?
 
     /// - Throws: `DatasetError` naming file and line, before anything is scored.
     package init(_ path: String, labels: String, videos: VideoInputs, root: String?, context: RunContext) throws {
@@ -163,7 +165,8 @@ package struct EvaluationJob {
                 normalization: settings.normalization(insteadOf: subject.normalization).name,
                 precision: PrecisionChoice(subject.backbone.precision).rawValue, compat: Quirk.text(of: settings.compat ?? []),
                 seed: loader.seed),
-            metrics: metrics, seconds: (clock.now - start) / .seconds(1), version: vifiPromptVersion)
+            metrics: metrics, classSubset: test.numbersInList.map { zip($0, test.classes.names).map { .init(label: $0, name: $1) } }, seconds: (clock.now - start) / .seconds(1),
+            version: vifiPromptVersion)
         return Result(record: record, metrics: metrics, predictions: predictions, classes: test.classes)
     }
 

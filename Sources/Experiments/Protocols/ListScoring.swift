@@ -66,13 +66,29 @@ package struct ListScoring {
         tests = [("test", try TestList(set.testList, labels: set.labels, videos: videos, root: nil, context: context))]
     }
 
-    /// - Parameters:
-    ///   - output: nil for the next free folder under runs/.
-    ///   - drawn: makes the lists to score, where they are not those that were named.
+    /// Makes the lists to score, where they are not those that were named.
+    package typealias Drawing = (ProtocolFolder) throws -> [(name: String, test: TestList)]
+
+    /// What scoring would cost; nothing is left behind.
+    package func plan(timing: Bool, drawn: Drawing? = nil) throws -> EvaluationPlan {
+        try prepared(output: nil, isTemporary: true, drawn: drawn).runner.plan(timing: timing)
+    }
+
+    /// - Parameter output: nil for the next free folder under runs/.
     /// - Returns: what came out, its table, and the folder that it is to be written into.
-    package func run(
-        output: String?, drawn: ((ProtocolFolder) throws -> [(name: String, test: TestList)])? = nil
-    ) throws -> (summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder) {
+    package func run(output: String?, drawn: Drawing? = nil) throws -> (summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder) {
+        let (runner, subject, job) = try prepared(output: output, isTemporary: false, drawn: drawn)
+        try runner.run()
+        let summary = ProtocolSummary(
+            evaluationProtocol: name, command: runner.folder.command, isPocket: isPocket, entries: runner.entries)
+        let table = Self.table(summary)
+        context.note("\(subject.summary.escapedForDisplay), \(job.frameCount(of: subject)) frames, views \(job.views.text); shares in percent")
+        return (summary, table, runner.folder)
+    }
+
+    private func prepared(
+        output: String?, isTemporary: Bool, drawn: Drawing?
+    ) throws -> (runner: ProtocolRunner, subject: LoadedModel, job: EvaluationJob) {
         let job = EvaluationJob(
             evaluationProtocol: name, settings: settings, videos: videos, model: model, anyBackbone: anyBackbone,
             template: words, defaultFrames: defaultFrames, pool: pool, context: context)
@@ -85,19 +101,14 @@ package struct ListScoring {
         var setup = ProtocolFolder.Setup(evaluationProtocol: name, inputs: inputs)
         setup.inputs.merge(job.inputs(subject)) { $1 }
         for (name, test) in tests { setup.inputs.merge(test.inputs(name)) { $1 } }
-        let folder = try ProtocolFolder(output: output, setup: setup, context: context)
-        let runner = ProtocolRunner(folder: folder)
+        let folder = try ProtocolFolder(output: output, setup: setup, isTemporary: isTemporary, context: context)
+        let runner = ProtocolRunner(folder: folder, evaluationProtocol: name)
         let scored = try drawn?(folder) ?? tests
         let method: LearningMethod = prompts == nil ? .zeroShot : .prompt
         for (name, test) in scored {
             runner.score(name, method: method, seed: drawn == nil ? nil : seed, on: test, job: job, model: ProtocolModel(subject))
         }
-        try runner.run()
-        let summary = ProtocolSummary(
-            evaluationProtocol: name, command: folder.command, isPocket: isPocket, entries: runner.entries)
-        let table = Self.table(summary)
-        context.note("\(subject.summary.escapedForDisplay), \(job.frameCount(of: subject)) frames, views \(job.views.text); shares in percent")
-        return (summary, table, folder)
+        return (runner, subject, job)
     }
 
     /// A row a list, then the means.

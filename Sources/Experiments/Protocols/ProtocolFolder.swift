@@ -84,7 +84,7 @@ package final class ProtocolFolder {
         if found.version != vifiPromptVersion {
             context.warning("\(path.escapedForDisplay) was begun by vifi-prompt \(found.version), this is \(vifiPromptVersion): results may differ by rounding.")
         }
-        context.note("Going on in \(path.escapedForDisplay): what is finished there is not done again.")
+        context.note("Continuing in \(path.escapedForDisplay): finished parts are not repeated.")
     }
 
     deinit {
@@ -128,7 +128,7 @@ package final class ProtocolFolder {
         try DurableFile.write(summary.csv, to: path.appendingPath("summary.csv"))
         try DurableFile.write(
             table.map { $0.map(\.csvField).joined(separator: ",") + "\n" }.joined(), to: path.appendingPath("table.csv"))
-        try DurableFile.write(snakeCaseJSON(summary), to: path.appendingPath("summary.json"))
+        try DurableFile.write(ResultJSON.text(summary), to: path.appendingPath("summary.json"))
     }
 }
 
@@ -161,12 +161,12 @@ package enum ProtocolError: ReportableError {
         case .notAProtocol(let path, let holds):
             "\(path.escapedForDisplay): holds \(holds.escapedForDisplay), which is no part of an evaluation. Choose another --output."
         case .otherSetup(let path, let difference):
-            "\(path.escapedForDisplay): holds an evaluation whose \(difference.escapedForDisplay) is another one; numbers of both "
+            "\(path.escapedForDisplay): holds an evaluation whose \(difference.escapedForDisplay) differs; numbers of both "
                 + "cannot stand in one table. Choose another --output, or repeat the command that began it."
         case .otherWorkingDirectory(let path, let folder):
             "\(path.escapedForDisplay): was begun in \(folder.escapedForDisplay), where its paths start. Go there and repeat the command."
         case .stopped(let finished, let total, let resume):
-            "stopped on request after \(finished) of \(total) parts, which are kept. Go on with: \(resume)"
+            "stopped on request after \(finished) of \(total) parts, which are kept. Resume with: \(resume)"
         case .emptyHalf(let path, let half):
             "\(path.escapedForDisplay): holds no video of a \(half) class. Check that lists and class names belong together."
         case .tooFewClasses(let path, let classes, let asked):

@@ -12,15 +12,21 @@ package struct ProtocolModel {
     package let subject: () throws -> LoadedModel
     /// nil for what was not learned here.
     package let training: () throws -> ProtocolEntry.Training?
+    /// Whether it is there already; a plan cannot time what has to be learned first, and times the backbone instead.
+    let isThere: Bool
 
     package init(_ subject: LoadedModel) {
         self.subject = { subject }
         training = { nil }
+        isThere = true
     }
 
-    package init(subject: @escaping () throws -> LoadedModel, training: @escaping () throws -> ProtocolEntry.Training? = { nil }) {
+    package init(
+        subject: @escaping () throws -> LoadedModel, training: @escaping () throws -> ProtocolEntry.Training? = { nil }, isThere: Bool = true
+    ) {
         self.subject = subject
         self.training = training
+        self.isThere = isThere
     }
 }
 
@@ -42,12 +48,16 @@ package final class ProtocolRunner {
 
     /// What a plan is made from.
     private enum Cost {
-        /// - Parameter videos: the first few, to be timed.
-        case scoring(method: LearningMethod, videos: Int, few: TestList, job: EvaluationJob)
+        case scoring(method: LearningMethod, test: TestList, job: EvaluationJob, model: ProtocolModel)
         case learning(method: LearningMethod, plan: (_ timing: Bool) throws -> RunPlan)
     }
 
-    package init(folder: ProtocolFolder) { self.folder = folder }
+    private let evaluationProtocol: String
+
+    package init(folder: ProtocolFolder, evaluationProtocol: String) {
+        self.folder = folder
+        self.evaluationProtocol = evaluationProtocol
+    }
 
     // MARK: Parts
 
@@ -57,9 +67,6 @@ package final class ProtocolRunner {
         job: EvaluationJob, model: ProtocolModel
     ) {
         let place = folder.evaluationFolder(name)
-        let few = TestList(
-            list: AnnotationList(path: test.list.path, root: test.list.root, clips: Array(test.list.clips.prefix(4))), classes: test.classes,
-            sha256: test.sha256)
         parts.append(
             Part(
                 title: "scoring \(name), \(counted(test.list.clips.count, "video", "videos"))",
@@ -75,7 +82,7 @@ package final class ProtocolRunner {
                     ProtocolEntry(
                         name: name, method: method.rawValue, shots: shots, seed: seed, part: part, training: try model.training(),
                         evaluation: record))
-                }, cost: .scoring(method: method, videos: test.list.clips.count, few: few, job: job)))
+                }, cost: .scoring(method: method, test: test, job: job, model: model)))
     }
 
     /// Adds a run that learns prompts or a backbone.
@@ -111,7 +118,7 @@ package final class ProtocolRunner {
                 case (_, .best): try job.subject(prompts: nil, backbone: run.appendingPath("backbone.safetensors"))
                 }
             },
-            training: { try Self.training(name: name, run: run, checkpoint: checkpoint.rawValue) })
+            training: { try Self.training(name: name, run: run, checkpoint: checkpoint.rawValue) }, isThere: false)
     }
 
     private static func training(name: String, run: String, checkpoint: String) throws -> ProtocolEntry.Training? {
@@ -129,35 +136,31 @@ package final class ProtocolRunner {
 
     /// What all parts would cost: the first run of a method and the scoring of a few videos are measured, the rest is
     /// reckoned from the arithmetic.
-    package func plan() throws -> [[String]] {
+    ///
+    /// - Parameter timing: without it only what can be counted is told.
+    package func plan(timing: Bool) throws -> EvaluationPlan {
         var speeds: [LearningMethod: Double] = [:]
         var secondsPerVideo: [LearningMethod: Double] = [:]
-        var rows = [["part", "steps or videos", "arithmetic", "memory", "time"]]
-        var total = 0.0
+        var rows: [EvaluationPlan.Part] = []
         for part in parts {
             switch part.cost {
             case .learning(let method, let plan):
-                let isMeasured = speeds[method] == nil
-                let plan = try plan(isMeasured)
+                let plan = try plan(timing && speeds[method] == nil)
                 if let time = plan.time { speeds[method] = plan.arithmetic.total / max(time.total, 1e-9) }
-                let seconds = plan.arithmetic.total / max(speeds[method] ?? 1, 1e-9)
-                total += seconds
                 rows.append(
-                    [part.title, counted(plan.work.steps, "step", "steps"), operations(plan.arithmetic.total), bytes(plan.memory.total),
-                        NumberText.time(seconds)])
-            case .scoring(let method, let videos, let few, let job):
-                if secondsPerVideo[method] == nil {
-                    let subject = try job.subject(prompts: nil)
-                    // The first time pays for fresh memory.
-                    let timed = try (0..<2).map { _ in try job.evaluate(few, with: subject, title: "measuring").record.seconds }
-                    secondsPerVideo[method] = (timed.min() ?? 0) / Double(few.list.clips.count)
+                    .init(
+                        name: part.title, steps: plan.work.steps, operations: plan.arithmetic.total, memoryBytes: plan.memory.total,
+                        seconds: speeds[method].map { plan.arithmetic.total / max($0, 1e-9) }))
+            case .scoring(let method, let test, let job, let model):
+                if timing, secondsPerVideo[method] == nil {
+                    let subject = try model.isThere ? model.subject() : job.subject(prompts: nil)
+                    secondsPerVideo[method] = try job.secondsPerVideo(of: test, with: subject)
                 }
-                let seconds = Double(videos) * (secondsPerVideo[method] ?? 0)
-                total += seconds
-                rows.append([part.title, counted(videos, "video", "videos"), "", "", NumberText.time(seconds)])
+                let count = test.list.clips.count
+                rows.append(.init(name: part.title, videos: count, seconds: secondsPerVideo[method].map { Double(count) * $0 }))
             }
         }
-        return rows + [["in all", "", "", "", NumberText.time(total)]]
+        return EvaluationPlan(evaluationProtocol: evaluationProtocol, parts: rows)
     }
 
     // MARK: Running

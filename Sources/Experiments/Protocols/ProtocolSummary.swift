@@ -50,7 +50,6 @@ package struct ProtocolSummary: Codable {
         package let values: [Double]
     }
 
-    package private(set) var format = 1
     package let evaluationProtocol: String
     /// Of the program that wrote it.
     package private(set) var version = vifiPromptVersion
@@ -63,7 +62,7 @@ package struct ProtocolSummary: Codable {
 
     private enum CodingKeys: String, CodingKey {
         case evaluationProtocol = "protocol"
-        case format, version, command, isPocket, evaluations, results
+        case version, command, isPocket, evaluations, results
     }
 
     package init(evaluationProtocol: String, command: String, isPocket: Bool, entries: [ProtocolEntry]) {

@@ -124,7 +124,7 @@ package struct RetrievalFiles {
         let isReplaced = fileExists(folder.appendingPath(Self.metricsName))
         if withEmbeddings { try writeEmbeddings(to: folder.appendingPath("embeddings.safetensors")) }
         let files = [
-            (name: Self.metricsName, bytes: try json(report)), (name: "ranks.csv", bytes: Array(ranks.utf8)),
+            (name: Self.metricsName, bytes: Array(try ResultJSON.text(report).utf8)), (name: "ranks.csv", bytes: Array(ranks.utf8)),
             (name: "top.jsonl", bytes: Array(try top().utf8)),
         ]
         try DurableFile.write(files[...], in: folder)
@@ -153,10 +153,8 @@ package struct RetrievalFiles {
     }
 
     private func top() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var text = ""
-        func add(_ line: Line) throws { text += String(decoding: try encoder.encode(line), as: UTF8.self) + "\n" }
+        func add(_ line: Line) throws { text += try ResultJSON.text(line, isOneLine: true) }
         for (index, answer) in outcome.textToVideo.enumerated() {
             let query = caption(index)
             try add(

@@ -65,7 +65,7 @@ package struct FrozenRun {
             "Fixed frames: training clips are seen as test clips are (the same frames, their center; no flips, colors, MixUp or CutMix). "
                 + (freezing.isWholeVision
                     ? "The vision tower has no prompts, so its features" : "What lies below the first vision prompts")
-                + " \(freezing.isWholeVision ? "are" : "is") computed once a clip: \(train.clipCount) training and "
+                + " \(freezing.isWholeVision ? "are" : "is") computed once per clip: \(train.clipCount) training and "
                 + "\(val?.clipCount ?? 0) validation clips, \(bytes(freezing.clipBytes)) each.")
         if total < all {
             context.warning(
@@ -73,7 +73,7 @@ package struct FrozenRun {
                     + "Allow more with --memory.")
         }
         guard total > 0 else { return true }
-        let progress = context.progress("frozen clips", total: total, unit: "clips")
+        let progress = context.progress("cached clips", total: total, unit: "clips")
         defer { progress.finish() }
         let clock = ContinuousClock()
         let start = clock.now

@@ -32,7 +32,7 @@ package struct RunPlan: Encodable {
         /// The same step without the savings that change nothing but the time.
         package let stepWithoutSavings: Double
         package let savings: [String]
-        /// Of the total, computed once a clip, where frames are the same in every epoch.
+        /// Of the total, computed once per clip, where frames are the same in every epoch.
         package let frozen: Double?
     }
 
@@ -43,7 +43,7 @@ package struct RunPlan: Encodable {
         package let learning: Int
         package let activations: Int
         package let evaluation: Int
-        /// What is computed once a clip, where frames are the same in every epoch.
+        /// What is computed once per clip, where frames are the same in every epoch.
         package let frozenClips: Int
         /// Clips that are read ahead, and decoded videos that are kept.
         package let clips: Int
@@ -161,7 +161,7 @@ package struct RunPlan: Encodable {
     ) -> [String] {
         var result = ["the last layers compute the class token and the end token only", "nothing is computed after the end tokens"]
         if sequences.count > 1 { result.append("the start of the texts is computed once for all \(sequences.count) classes") }
-        result.append("the text tower runs once a step, not once a batch")
+        result.append("the text tower runs once per step, not once per batch")
         if case .prompts(let prompts) = learned {
             result.append("no weight gradients")
             if prompts.visionDepth > 0, prompts.visionLayers.upperBound == architecture.vision.layerCount {
@@ -174,8 +174,8 @@ package struct RunPlan: Encodable {
         }
         if let freezing {
             result.append(
-                freezing.isWholeVision ? "the vision tower runs once a clip, not once an epoch"
-                    : "vision layers without prompts run once a clip, not once an epoch")
+                freezing.isWholeVision ? "the vision tower runs once per clip, not once per epoch"
+                    : "vision layers without prompts run once per clip, not once per epoch")
         }
         return result
     }

@@ -10,24 +10,24 @@ extension RunPlan {
         row("parameters", "\(work.learningParameters) learn, of a backbone of \(work.parameters)")
         row(
             "steps", "\(work.steps) in \(counted(work.epochs, "epoch", "epochs")), \(counted(work.clipsPerStep, "clip", "clips")) each; \(counted(work.evaluations, "evaluation", "evaluations"))"
-                + (work.seeds > 1 ? "; all of it \(work.seeds) times, once a seed" : ""))
+                + (work.seeds > 1 ? "; all of it \(work.seeds) times, once per seed" : ""))
         row(
-            "arithmetic", "\(operations(arithmetic.step)) a step, \(operations(arithmetic.total)) in all; "
+            "arithmetic", "\(operations(arithmetic.step)) per step, \(operations(arithmetic.total)) in all; "
                 + "a step without savings: \(operations(arithmetic.stepWithoutSavings))")
         for saving in arithmetic.savings { row("", "- \(saving)") }
         row(
             "memory", "\(bytes(memory.total)) at most, \(bytes(memory.available)) are available: backbone \(bytes(memory.backbone)), "
                 + "what learns \(bytes(memory.learning)), activations \(bytes(memory.activations)), "
-                + "evaluation \(bytes(memory.evaluation)), " + (memory.frozenClips > 0 ? "frozen clips \(bytes(memory.frozenClips)), " : "")
+                + "evaluation \(bytes(memory.evaluation)), " + (memory.frozenClips > 0 ? "cached clips \(bytes(memory.frozenClips)), " : "")
                 + "clips \(bytes(memory.clips)), program \(bytes(memory.program))")
         row(
             "files", "results \(bytes(storage.results)); a checkpoint \(bytes(storage.checkpoint)), \(storage.checkpointsKept) are kept until the end; "
                 + "\(bytes(storage.peak)) at most, \(bytes(storage.free)) are free")
-        row("ranks", "\(bytes(communication.bytesPerStep)) a step go from each rank to the others, and back, where mpirun starts several")
+        row("ranks", "\(bytes(communication.bytesPerStep)) per step go from each rank to the others, and back, where mpirun starts several")
         if let time {
             row(
                 "time", "\(duration(time.total)) in all: a step \(duration(time.step)) at \(operations(time.speed))/s, "
-                    + (time.freezingClip.map { "the frozen part of a clip \(duration($0)), " } ?? "")
+                    + (time.freezingClip.map { "the cached prefix of a clip \(duration($0)), " } ?? "")
                     + "an evaluation \(duration(time.evaluation)); reading clips is \(percent(100 * time.readingShare)) of training")
         } else {
             row("time", "not measured")

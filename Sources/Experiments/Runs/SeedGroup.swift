@@ -39,7 +39,7 @@ package struct SeedGroup: Codable {
         for name in [recordName, RunDirectory.recordName] where fileExists(path.appendingPath(name)) {
             throw FileError(
                 path: path, problem: .cannotCreate(
-                    reason: "it holds a run already. Go on with it by `\(context.resumeCommand(request.kind, path))`, choose another --output, or remove it"))
+                    reason: "it already holds a run. Resume it with `\(context.resumeCommand(request.kind, path))`, choose another --output, or remove it"))
         }
         let group = SeedGroup(seeds: seeds, request: request, path: path)
         try group.checkRuns()
@@ -161,7 +161,7 @@ package struct SeedGroup: Codable {
         // First, as it may be that nothing can be written.
         context.result(summary.table)
         try DurableFile.write(summary.csv, to: path.appendingPath(Self.tableName))
-        try DurableFile.write(json(summary), to: path.appendingPath(Self.summaryName))
+        try DurableFile.write(ResultJSON.text(summary), to: path.appendingPath(Self.summaryName))
         context.result("summary: \(path.appendingPath(Self.summaryName))")
     }
 

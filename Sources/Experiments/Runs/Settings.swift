@@ -47,7 +47,7 @@ package enum SettingsError: ReportableError {
             "no recipe has \"\(words.joined(separator: "\" and \"").escapedForDisplay)\" in its name or title. "
                 + "`vifi-prompt recipe list` shows all."
         case .outputExists(let path):
-            "\(path.escapedForDisplay): is there already. Name another --output, or pass --force to overwrite it."
+            "\(path.escapedForDisplay): already exists. Choose another --output, or pass --force to overwrite it."
         case .notWithCaptions(let what, let reason):
             "\(what) cannot go with --captions: \(reason)"
         case .captionsWithoutList:
@@ -70,7 +70,7 @@ package enum SettingsError: ReportableError {
             "--train pocket brings its own lists and class names. Leave out --val, --test and --labels."
         case .tooManyViews(let views, let frames):
             "\(views.text) views of \(frames) frames are \(views.clips * views.crops * frames) frames of each video; "
-                + "at most 1024 are looked at. Take fewer views or frames."
+                + "at most 1024 are allowed. Use fewer views or frames."
         }
     }
 }

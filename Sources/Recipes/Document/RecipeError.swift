@@ -84,12 +84,12 @@ extension RecipeError.Problem {
         case .empty: "holds nothing. 'vifi-prompt recipe show' prints a whole recipe to start from."
         case .syntax(let problem): "is not YAML: \(problem.shortenedForDisplay)."
         case .severalDocuments: "a second document starts here; a recipe is one."
-        case .anchor: "anchors and aliases are not read. Write the value out, or put a space after '&'."
-        case .tag(let tag): "tags such as '\(tag.shortenedForDisplay)' are not read. Leave it out."
-        case .tooDeep(let limit): "nested more than \(limit) deep."
-        case .tooManyNodes(let limit): "more than \(limit) values."
+        case .anchor: "anchors and aliases are not supported. Write the value out, or put a space after '&'."
+        case .tag(let tag): "tags such as '\(tag.shortenedForDisplay)' are not supported. Leave it out."
+        case .tooDeep(let limit): "is nested more than \(limit) levels deep."
+        case .tooManyNodes(let limit): "holds more than \(limit) values."
         case .keyIsNotText: "a key must be a word."
-        case .duplicateKey: "stands there twice. Keep one."
+        case .duplicateKey: "is given twice. Keep one."
         case .unknownKey(let nearest): "unknown key." + (nearest.map { " Did you mean '\($0)'?" } ?? "")
         case .noValue: "has no value. Give one or leave the line out."
         case .needs(let kind, let found): "'\(found.shortenedForDisplay)' is not \(kind)."
@@ -98,9 +98,9 @@ extension RecipeError.Problem {
             "'\(found.shortenedForDisplay)' is none of \(choices.joined(separator: ", "))."
                 + (found.nearest(among: choices).map { " Did you mean '\($0)'?" } ?? "")
         case .baseOutside(let path, let root):
-            "'\(path.shortenedForDisplay)' is outside of \(root.escapedForDisplay). A recipe stands only on its neighbors."
-        case .baseCycle(let path): "'\(path.shortenedForDisplay)' stands on this recipe itself."
-        case .basesTooDeep(let limit): "more than \(limit) recipes stand on each other."
+            "'\(path.shortenedForDisplay)' is outside of \(root.escapedForDisplay). A recipe's base must be in that folder or below it."
+        case .baseCycle(let path): "'\(path.shortenedForDisplay)' leads back to this recipe."
+        case .basesTooDeep(let limit): "more than \(limit) recipes are based on each other."
         }
     }
 }

@@ -69,7 +69,7 @@ package struct ReferenceKey {
             integer("TRAIN.ACCUMULATION_STEPS", \.accumulationSteps, 1...65_536),
             only("cosine", "TRAIN.LR_SCHEDULER"), only("adamw", "TRAIN.OPTIMIZER"),
             nothing("TRAIN.OPT_LEVEL", "everything is computed in float32"),
-            nothing("TRAIN.AUTO_RESUME", "--resume goes on with a run"),
+            nothing("TRAIN.AUTO_RESUME", "--resume continues a run"),
             nothing("TRAIN.USE_CHECKPOINT", "memory is bounded otherwise"),
         ]
     }

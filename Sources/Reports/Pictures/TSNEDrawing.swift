@@ -13,7 +13,7 @@ package struct TSNEDrawing {
     package var perplexity: Double?
     package var iterations = 1000
     package var seed = 1
-    /// Up to so many videos every pair counts; more go by Barnes and Hut.
+    /// Up to this many videos all pairs are computed; beyond that the Barnes-Hut approximation is used.
     package var exactLimit = 2000
     private let context: RunContext
 

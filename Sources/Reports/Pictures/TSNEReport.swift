@@ -3,10 +3,10 @@ import Evaluation
 /// What `viz tsne` leaves in `metrics.json`.
 package struct TSNEReport: Codable {
     package let backbone: String
-    package let backboneDigest: String
+    package let backboneSha256: String
     package let prompts: String?
     package let list: String
-    package let classListDigest: String
+    package let classListSha256: String
     package let videos: Int
     package let frames: Int
     package let perplexity: Double
@@ -21,8 +21,8 @@ package struct TSNEReport: Codable {
 
     private enum CodingKeys: String, CodingKey {
         case backbone, prompts, list, videos, frames, perplexity, iterations, seed, method, divergence, clusters, embedding, plane
-        case backboneDigest = "backbone_digest"
-        case classListDigest = "class_list_digest"
+        case backboneSha256 = "backbone_sha256"
+        case classListSha256 = "class_list_sha256"
     }
 
     package init(
@@ -30,10 +30,10 @@ package struct TSNEReport: Codable {
         clusters: Int, embedding: ClusterAgreement, plane: ClusterAgreement
     ) {
         backbone = pictures.subject.backbone.description.name
-        backboneDigest = pictures.subject.backbone.digest
+        backboneSha256 = pictures.subject.backbone.digest
         prompts = pictures.subject.promptPath
         list = pictures.list.path
-        classListDigest = pictures.classes.digest
+        classListSha256 = pictures.classes.digest
         videos = embeddings.labels.count
         frames = pictures.classifier.frameCount
         perplexity = layout.perplexity

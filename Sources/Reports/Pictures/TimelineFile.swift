@@ -108,7 +108,7 @@ package enum TimelineFileError: ReportableError {
                     : "Rename one of them, or label them with two commands.")
         case .overAnswers(let path): "\(path.escapedForDisplay): is the file of --output, too. Name another one with --save."
         case .exists(let path):
-            "\(path.escapedForDisplay): is there already. Name another file with --save, or pass --force to overwrite it."
+            "\(path.escapedForDisplay): already exists. Name another file with --save, or pass --force to overwrite it."
         }
     }
 }

@@ -69,7 +69,7 @@ package struct RunDirectory: ~Copyable {
             throw FileError(
                 path: path, problem: .cannotCreate(
                     reason: "it holds a \(isFinished ? "finished run" : "run") already. "
-                        + (isFinished || !hasRecord ? "Choose" : "Go on with it by `\(resume)`, choose")
+                        + (isFinished || !hasRecord ? "Choose" : "Resume it with `\(resume)`, choose")
                         + " another --output, or remove it"))
         }
         try FolderMark.check(path, kind, isNothing: { isEmptyLog(path, $0) })

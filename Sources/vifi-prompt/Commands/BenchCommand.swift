@@ -29,7 +29,7 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: BenchOptions
         @OptionGroup var prompts: BenchPromptOptions
 
-        @Flag(help: "Frames are the same in each step: what lies below the first vision prompts is computed before, once.")
+        @Flag(help: "Use the same frames in each step: what lies below the first vision prompts is computed once, beforehand.")
         var fixedFrames = false
 
         func validate() throws {
@@ -62,7 +62,7 @@ struct BenchCommand: ParsableCommand {
 }
 
 struct BenchPromptOptions: ParsableArguments {
-    @Option(help: "Prompts a layer, in each tower.")
+    @Option(help: "Prompts per layer, in each tower.")
     var tokens = 10
 
     @Option(help: "Layers with prompts, in each tower, from the first.")
@@ -87,7 +87,7 @@ struct BenchPromptOptions: ParsableArguments {
                 throw ValidationError("--\(tower)-layers \(layers.text) and --depth \(depth) contradict each other: leave one of them out.")
             }
         }
-        guard (0...64).contains(tokens) else { throw ValidationError("--tokens is \(tokens); 0 to 64 make sense.") }
+        guard (0...64).contains(tokens) else { throw ValidationError("--tokens is \(tokens); it must be between 0 and 64.") }
         guard (0...12).contains(depth) else { throw ValidationError("--depth is \(depth); ViT-B/16 has 12 layers.") }
     }
 
@@ -111,7 +111,7 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "Classes.")
     var classes = 51
 
-    @Option(help: ArgumentHelp("Numbers of the large products: fp32, bf16, or auto for bf16 where it can be had.", valueName: "numbers"))
+    @Option(help: ArgumentHelp("Precision of the large matrix products: fp32, bf16, or auto for bf16 where it is supported.", valueName: "precision"))
     var precision = PrecisionChoice.fp32
 
     @Option(help: "Threads; all processors by default.")
@@ -125,7 +125,7 @@ struct BenchOptions: ParsableArguments {
     @Flag(help: "Feed the steps from videos, read by one thread meanwhile, instead of from memory.")
     var videos = false
 
-    @Flag(help: "Print JSON.")
+    @Flag(help: jsonHelp)
     var json = false
 
     func validate() throws {
@@ -133,7 +133,7 @@ struct BenchOptions: ParsableArguments {
             ("frames", frames, 1...1024), ("clips", clips, 1...1024), ("classes", classes, 1...100_000), ("steps", steps, 1...10_000),
             ("threads", threads ?? 1, 1...1024),
         ] where !range.contains(value) {
-            throw ValidationError("--\(name) is \(value); \(range.lowerBound) to \(range.upperBound) make sense.")
+            throw ValidationError("--\(name) is \(value); it must be between \(range.lowerBound) and \(range.upperBound).")
         }
     }
 

@@ -33,12 +33,12 @@ struct DecodeBench: ParsableCommand {
     @Option(help: ArgumentHelp("Leave the videos that were made in this folder.", valueName: "folder"))
     var keep: String?
 
-    @Flag(help: "Print JSON.")
+    @Flag(help: jsonHelp)
     var json = false
 
     func validate() throws {
-        guard (1...1024).contains(frames) else { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
-        guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+        guard (1...1024).contains(frames) else { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
     }
 
     private struct Report: Encodable {
@@ -46,10 +46,10 @@ struct DecodeBench: ParsableCommand {
         let frames: Int
         let threads: Int
         /// Of reading every frame.
-        let frames_per_second: Double
+        let framesPerSecond: Double
         /// Of reading a clip of evenly spaced frames, shrunk for the model.
-        let clips_per_second: Double
-        let peak_bytes: Int
+        let clipsPerSecond: Double
+        let peakBytes: Int
     }
 
     func run() throws {
@@ -71,15 +71,15 @@ struct DecodeBench: ParsableCommand {
         }
         let report = Report(
             videos: paths.count, frames: counts.reduce(0, +), threads: threads,
-            frames_per_second: Double(counts.reduce(0, +)) / whole.seconds, clips_per_second: Double(paths.count) / clips.seconds,
-            peak_bytes: Machine.peakMemory)
+            framesPerSecond: Double(counts.reduce(0, +)) / whole.seconds, clipsPerSecond: Double(paths.count) / clips.seconds,
+            peakBytes: Machine.peakMemory)
         if json { return try Console.json(report) }
         Console.result(
             """
             \(report.videos) videos, \(report.frames) frames, \(threads) at a time
-              every frame         \(NumberText.decimal(report.frames_per_second, places: 0)) frames/s
-              clips of \(frames) frames   \(NumberText.decimal(report.clips_per_second, places: 1)) clips/s
-              peak memory         \(NumberText.decimal(Double(report.peak_bytes) / 1e9, places: 2)) GB
+              every frame         \(NumberText.decimal(report.framesPerSecond, places: 0)) frames/s
+              clips of \(frames) frames   \(NumberText.decimal(report.clipsPerSecond, places: 1)) clips/s
+              peak memory         \(NumberText.decimal(Double(report.peakBytes) / 1e9, places: 2)) GB
             """)
     }
 

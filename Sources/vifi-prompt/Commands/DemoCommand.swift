@@ -19,8 +19,12 @@ struct DemoCommand: ParsableCommand {
             abstract: "Draws both data sets as .mp4 files with lists and labels.",
             discussion: "The other commands do this by themselves when they need the videos.")
 
-        @Option(help: ArgumentHelp("Folder for the videos.", valueName: "folder"))
+        @Option(
+            name: .shortAndLong,
+            help: ArgumentHelp("Folder for the videos; where the other commands look for them by default.", valueName: "folder"))
         var output: String?
+
+        func validate() throws { try OutputFolder.check(output) }
 
         func run() throws {
             let pool = WorkerPool()
@@ -39,7 +43,7 @@ struct DemoCommand: ParsableCommand {
             abstract: "Trains the pocket CLIP from nothing on captioned stills.",
             discussion: "This is how Checkpoints/pocket-clip.safetensors was made.")
 
-        @Option(help: ArgumentHelp("Where the backbone goes.", valueName: "file"))
+        @Option(name: .shortAndLong, help: ArgumentHelp("Where the backbone goes.", valueName: "file"))
         var output = "pocket-clip.safetensors"
 
         @Option(help: "Steps of 96 stills.")
@@ -52,7 +56,7 @@ struct DemoCommand: ParsableCommand {
         var threads: Int?
 
         func validate() throws {
-            guard (1...1_000_000).contains(steps) else { throw ValidationError("--steps is \(steps); 1 to 1000000 make sense.") }
+            guard (1...1_000_000).contains(steps) else { throw ValidationError("--steps is \(steps); it must be between 1 and 1000000.") }
         }
 
         func run() throws {
@@ -81,10 +85,10 @@ struct DemoCommand: ParsableCommand {
     struct Table: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Measures the pocket world's table over several seeds (about an hour on two cores).",
-            discussion: "This is how Checkpoints/pocket-results.csv was made. Runs that are there already are not repeated.")
+            discussion: "This is how Checkpoints/pocket-results.csv was made. Runs that already exist are not repeated.")
 
-        @Option(help: ArgumentHelp("Seeds, separated by commas.", valueName: "seeds"))
-        var seeds = "1,2,3,4,5"
+        @Option(help: ArgumentHelp("Seeds, with commas; 1,2,3,4,5 by default.", valueName: "seeds"), transform: SeedList.init(argument:))
+        var seeds: SeedList?
 
         @Option(help: ArgumentHelp("The bridged pocket CLIP of seed 1; by default the one that comes with the program.", valueName: "file"))
         var bridged: String?
@@ -92,16 +96,8 @@ struct DemoCommand: ParsableCommand {
         @Option(help: ArgumentHelp("Folder for the runs.", valueName: "folder"))
         var runs = "runs/pocket-table"
 
-        @Option(help: ArgumentHelp("Where the results go.", valueName: "csv"))
+        @Option(name: .shortAndLong, help: ArgumentHelp("Where the results go.", valueName: "csv"))
         var output = PocketResults.fileName
-
-        func validate() throws {
-            guard !seedNumbers.isEmpty, seedNumbers.count == seeds.split(separator: ",").count else {
-                throw ValidationError("--seeds is \(seeds); whole numbers separated by commas, such as 1,2,3,4,5.")
-            }
-        }
-
-        private var seedNumbers: [Int] { seeds.split(separator: ",").compactMap { Int($0) } }
 
         func run() throws {
             let set = try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine)
@@ -109,7 +105,7 @@ struct DemoCommand: ParsableCommand {
                 folder: runs, set: set,
                 firstBridged: try bridged ?? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), context: .commandLine)
             var results = PocketResults.measuredHere()
-            for seed in seedNumbers {
+            for seed in seeds?.values ?? [1, 2, 3, 4, 5] {
                 try experiment.measure(seed: seed) { measure, top1 in
                     results.set(measure, seed: seed, top1: top1)
                     Console.note("seed \(seed), \(measure.title): \(percent(top1))")

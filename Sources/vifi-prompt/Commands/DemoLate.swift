@@ -15,11 +15,11 @@ extension DemoCommand {
                 file holds already is not measured again. Times mean something on an idle machine only.
                 """)
 
-        @Option(help: ArgumentHelp("Seeds, separated by commas.", valueName: "seeds"), transform: SeedList.init(argument:))
+        @Option(help: ArgumentHelp("Seeds, with commas; 1,2,3 by default.", valueName: "seeds"), transform: SeedList.init(argument:))
         var seeds: SeedList?
 
-        @Option(help: ArgumentHelp("Clips a class, separated by commas.", valueName: "shots"))
-        var shots = "2,8"
+        @Option(help: ArgumentHelp("Clips of each class, with commas; 2,8 by default.", valueName: "numbers"), transform: ShotList.init(argument:))
+        var shots: ShotList?
 
         @Option(help: ArgumentHelp("The bridged CLIP; the one that came with the program by default.", valueName: "file"))
         var bridged: String?
@@ -27,24 +27,16 @@ extension DemoCommand {
         @Option(help: ArgumentHelp("Folder for the runs.", valueName: "folder"))
         var runs = "runs/late-prompts"
 
-        @Option(help: ArgumentHelp("Where the results go.", valueName: "csv"))
+        @Option(name: .shortAndLong, help: ArgumentHelp("Where the results go.", valueName: "csv"))
         var output = LateExperiment.fileName
-
-        private var shotCounts: [Int] { shots.split(separator: ",", omittingEmptySubsequences: false).compactMap { Int($0) } }
-
-        func validate() throws {
-            guard shotCounts.count == shots.split(separator: ",", omittingEmptySubsequences: false).count,
-                shotCounts.allSatisfy({ $0 > 0 })
-            else { throw ValidationError("--shots is \(shots); whole numbers from 1 separated by commas, such as 2,8.") }
-        }
 
         func run() throws {
             var experiment = LateExperiment(
                 folder: runs, set: try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine),
                 bridged: try bridged ?? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), context: .commandLine)
             if fileExists(output) { try experiment.read(output) }
-            for shots in shotCounts {
-                for seed in seeds?.seeds ?? [1, 2, 3] {
+            for shots in shots?.values ?? [2, 8] {
+                for seed in seeds?.values ?? [1, 2, 3] {
                     for variant in LateVariant.allCases {
                         let measure = try experiment.measure(.init(variant: variant, shots: shots, seed: seed))
                         Console.note(

@@ -18,7 +18,7 @@ struct DoctorCommand: ParsableCommand {
             is missing.
             """)
 
-    @Flag(help: "Print the findings as JSON.")
+    @Flag(help: jsonHelp)
     var json = false
 
     func run() throws {

@@ -39,7 +39,7 @@ struct InspectCommand: ParsableCommand {
         valueName: "prefix"))
     var prefix: String?
 
-    @Flag(help: "Print JSON.")
+    @Flag(help: jsonHelp)
     var json = false
 
     @Flag(help: "Name every tensor.")

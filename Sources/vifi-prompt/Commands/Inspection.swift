@@ -31,7 +31,7 @@ struct Inspection: Encodable {
         let parameters: Int
         /// Over the values of the weights: the same for a copy in another order or file format.
         /// Nil where the token table is missing.
-        let digest: String?
+        let backboneSha256: String?
         /// How its tensors are named: OpenAI CLIP, Hugging Face, …
         let layout: String
         let activation: String
@@ -61,7 +61,7 @@ struct Inspection: Encodable {
             name = description.name
             architecture = checkpoint.architecture.summary
             parameters = checkpoint.parameterCount
-            digest = survey.digest
+            backboneSha256 = survey.digest
             normalization = description.normalization.name
             tokenizer = description.tokenizer.rawValue
             vocabulary = checkpoint.lacksTokens ? nil : checkpoint.architecture.vocabularySize
@@ -86,7 +86,7 @@ struct Inspection: Encodable {
         let learnedNumbers: Int
         /// Nil where the file does not name its backbone, as the reference's checkpoints do not.
         let backboneName: String?
-        let backboneDigest: String?
+        let backboneSha256: String?
         let architecture: String?
         /// Whether that backbone is among the runs here or came with the program.
         let backboneIsHere: Bool
@@ -98,7 +98,7 @@ struct Inspection: Encodable {
         let seed: UInt64
         let metrics: [String: Double]
         /// Nil where another program wrote the file.
-        let recipeDigest: String?
+        let recipeSha256: String?
         let toolVersion: String?
 
         init(_ file: PromptFile, backboneIsHere: Bool) {
@@ -113,7 +113,7 @@ struct Inspection: Encodable {
             form = file.form.rawValue
             carriesBackbone = file.carriesBackbone
             backboneName = header.namesBackbone ? header.backboneName : nil
-            backboneDigest = header.namesBackbone ? header.backboneDigest : nil
+            backboneSha256 = header.namesBackbone ? header.backboneDigest : nil
             architecture = header.namesBackbone ? header.architecture : nil
             self.backboneIsHere = backboneIsHere
             classes = header.classNames
@@ -123,7 +123,7 @@ struct Inspection: Encodable {
             shots = header.shots
             seed = header.seed
             metrics = header.metrics
-            recipeDigest = header.namesBackbone ? header.recipeDigest : nil
+            recipeSha256 = header.namesBackbone ? header.recipeDigest : nil
             toolVersion = header.namesBackbone ? header.toolVersion : nil
         }
     }
@@ -246,7 +246,7 @@ extension Inspection.BackboneFacts {
     fileprivate var rows: [(String, String)] {
         [
             ("name", name), ("architecture", architecture), ("parameters", grouped(parameters)),
-            ("digest", digest ?? "none without the token embeddings"),
+            ("digest", backboneSha256 ?? "none without the token embeddings"),
             ("layout", layout), ("activation", activation), ("heads", "\(visionHeads), text \(textHeads)"), ("normalization", normalization),
             ("tokenizer", "\(tokenizer), \(vocabulary.map { "\(grouped($0)) tokens" } ?? "token embeddings missing"), context \(contextLength)"),
             ("logit scale", "\(logitScale)"), ("provenance", provenance),
@@ -270,8 +270,8 @@ extension Inspection.Prompts {
             ("form", form), ("vision", size(visionTokens, visionDepth, visionLayers)),
             ("text", size(textTokens, textDepth, textLayers)), ("learned numbers", grouped(learnedNumbers)),
         ]
-        if let backboneName, let backboneDigest, let architecture {
-            rows += [("backbone", "\(backboneName), \(architecture)"), ("digest", "\(backboneDigest) (\(place))")]
+        if let backboneName, let backboneSha256, let architecture {
+            rows += [("backbone", "\(backboneName), \(architecture)"), ("digest", "\(backboneSha256) (\(place))")]
         } else {
             rows.append(("backbone", "not named\(carriesBackbone ? ", but its weights are in the file" : "") (\(place))"))
         }
@@ -279,9 +279,9 @@ extension Inspection.Prompts {
             ("classes", classes.isEmpty ? "not named" : "\(classes.count): \(names)"),
             ("frames", "\(frames), fusion \(fusion), normalization \(normalization)"),
         ]
-        if toolVersion != nil { rows += [("shots", shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(seed)")] }
+        if toolVersion != nil { rows += [("shots", shots.map { "\($0) per class" } ?? "all clips"), ("seed", "\(seed)")] }
         rows += metrics.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
-        if let recipeDigest, let toolVersion { rows += [("recipe", recipeDigest), ("written by", "vifi-prompt \(toolVersion)")] }
+        if let recipeSha256, let toolVersion { rows += [("recipe", recipeSha256), ("written by", "vifi-prompt \(toolVersion)")] }
         return rows
     }
 }

@@ -25,7 +25,7 @@ struct CaptionOptions: ParsableArguments {
 
     static func check(maxWords: Int?) throws {
         if let maxWords, !(3...1024).contains(maxWords) {
-            throw ValidationError("--max-words is \(maxWords); 3 (one token between start and end) to 1024 make sense.")
+            throw ValidationError("--max-words is \(maxWords); it must be between 3 (one token between start and end) and 1024.")
         }
     }
 

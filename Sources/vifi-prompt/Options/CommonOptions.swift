@@ -104,7 +104,7 @@ struct VideoOptions: ParsableArguments {
     @OptionGroup var allowances: AllowanceOptions
 
     func validate() throws {
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
     }
 
     var inputs: VideoInputs {
@@ -134,15 +134,15 @@ struct ModelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Numbers of the large products: fp32, bf16 (faster, on processors that have it), or auto for bf16 where it can be had.",
-            valueName: "numbers"))
+            "Precision of the large matrix products: fp32, bf16 (faster on processors that support it), or auto for bf16 where it is supported.",
+            valueName: "precision"))
     var precision: PrecisionChoice?
 
     @Option(help: "Threads of the model; all processors by default, shared out among the ranks of a machine.")
     var threads: Int?
 
     func validate() throws {
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
     }
 
     var inputs: ModelInputs {
@@ -169,7 +169,7 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "Peak learning rate.")
     var learningRate: Double?
 
-    @Option(help: ArgumentHelp("Epochs between two looks at the validation clips; by default there are five, whatever the length.", valueName: "epochs"))
+    @Option(help: ArgumentHelp("Epochs between two evaluations of the validation list; by default there are five, however long the run is.", valueName: "epochs"))
     var evalEvery: Int?
 
     @Option(help: "Seed of everything random. The same seed gives the same file on the same machine.")

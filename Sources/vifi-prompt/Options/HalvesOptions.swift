@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Files
 
 extension BaseClasses: ExpressibleByArgument {
     package init?(argument: String) { self.init(argument) }
@@ -39,12 +40,15 @@ struct HalvesOptions: ParsableArguments {
     }
 
     func validate() throws {
-        guard isEmpty || baseClasses == nil else { throw ValidationError("--base-classes halves --labels; the halves named are halved already.") }
+        if case .named(let path) = baseClasses, !fileExists(path), let meant = path.nearest(among: BaseClasses.words) {
+            throw ValidationError("--base-classes \(path.escapedForDisplay): no such file. Did you mean '\(meant)'?")
+        }
+        guard isEmpty || baseClasses == nil else { throw ValidationError("--base-classes halves --labels; the named halves are already halved.") }
         guard !isEmpty, halves == nil else { return }
         let missing = [("--base-test", baseTest), ("--novel-test", novelTest), ("--base-labels", baseLabels), ("--novel-labels", novelLabels)]
             .filter { $0.1 == nil }.map(\.0)
         guard missing.isEmpty else {
-            throw ValidationError("Halves need \(missing.joined(separator: ", ")) too, or --halves FOLDER for all of them.")
+            throw ValidationError("The halves need \(missing.joined(separator: ", ")) too, or --halves FOLDER for all of them.")
         }
     }
 

@@ -21,7 +21,7 @@ struct MemoryAmount: ExpressibleByArgument, Equatable {
 struct MemoryOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Most memory that the program may take, such as 2G: what does not fit is computed twice, with the same result.",
+            "Most memory that the program may use, such as 2G; what does not fit is recomputed, with the same result.",
             valueName: "amount"))
     var memory: MemoryAmount?
 

@@ -7,6 +7,6 @@ struct PictureOptions: ParsableArguments {
         help: ArgumentHelp("A folder, or a file whose ending says what is written; may be repeated. The folder pictures/ by default.", valueName: "path"))
     var output: [String] = []
 
-    @Flag(help: "Overwrite files that are there and that vifi-prompt did not draw.")
+    @Flag(help: "Overwrite existing files that vifi-prompt did not draw.")
     var force = false
 }

@@ -25,6 +25,12 @@ struct PromptOptions: ParsableArguments {
 
 let anyBackboneHelp: ArgumentHelp = "Use prompts with another backbone than they were learned on, if only their shapes fit."
 
+/// The backbone alone.
+struct ZeroShotOptions: ParsableArguments {
+    @Flag(help: "Use no prompts: class names in the template.")
+    var zeroShot = false
+}
+
 /// Prompts that learning goes on from.
 struct InitialPromptOptions: ParsableArguments {
     @Option(

@@ -29,15 +29,17 @@ struct TestListOptions: ParsableArguments {
 
 /// Where a protocol goes, and how it is told.
 struct ProtocolOutputOptions: ParsableArguments {
-    @Flag(help: "The summary as JSON on standard output.")
+    @Flag(help: jsonHelp)
     var json = false
 
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "Folder of the evaluation; runs/evaluate-…, -2, -3, … by default. What is finished in it is not done again.",
+            "Folder of the evaluation; runs/evaluate-…, -2, -3, … by default. Finished parts in it are not repeated.",
             valueName: "folder"))
     var output: String?
+
+    func validate() throws { try OutputFolder.check(output) }
 
     func show(_ outcome: (summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder)) throws {
         try show(outcome.summary, table: outcome.table, folder: outcome.folder)
@@ -45,39 +47,9 @@ struct ProtocolOutputOptions: ParsableArguments {
 
     /// Prints what came out, and writes it: in this order, as it may be that nothing can be written.
     func show(_ summary: ProtocolSummary, table: [[String]], folder: ProtocolFolder) throws {
-        Console.result(json ? String(try snakeCaseJSON(summary).dropLast()) : alignedTable(table))
+        if json { try Console.json(summary) } else { Console.result(alignedTable(table)) }
         try folder.write(summary, table: table)
         if !json { Console.result("summary: \(folder.path.appendingPath("summary.json"))") }
-    }
-}
-
-/// Whole numbers from 1 on, ascending, separated by commas.
-struct ShotList: Equatable {
-    let counts: [Int]
-
-    init(argument: String) throws {
-        let texts = argument.split(separator: ",", omittingEmptySubsequences: false)
-        let counts = texts.compactMap { Int($0) }
-        guard counts.count == texts.count, counts.allSatisfy({ (1...1_000_000).contains($0) }) else {
-            throw ValidationError("\"\(argument)\" are no numbers of clips; write whole numbers from 1 on with commas, such as 2,4,8,16.")
-        }
-        self.counts = Set(counts).sorted()
-    }
-}
-
-/// Methods in the order given, each once, separated by commas.
-struct MethodList: Equatable {
-    let methods: [LearningMethod]
-
-    init(argument: String) throws {
-        var methods: [LearningMethod] = []
-        for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let method = LearningMethod(rawValue: String(name)) else {
-                throw ValidationError("\"\(name)\" is no method; choose from \(LearningMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
-            }
-            if !methods.contains(method) { methods.append(method) }
-        }
-        self.methods = methods
     }
 }
 
@@ -86,8 +58,8 @@ struct ProtocolLearningOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "What is compared, with commas: prompt, fine-tune, and zero-shot for the backbone as it is.", valueName: "methods"),
-        transform: MethodList.init(argument:))
-    var methods: MethodList?
+        transform: CommaList.init(argument:))
+    var methods: CommaList<MethodMember>?
 
     @Option(help: "Passes over the training clips.")
     var epochs: Int?
@@ -107,9 +79,6 @@ struct ProtocolLearningOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Minutes between two checkpoints of a run.", valueName: "minutes"))
     var saveEvery: Double?
-
-    @Flag(help: "Tell what it would learn and score and how long that takes here; nothing is started or kept.")
-    var plan = false
 
     func apply(to recipe: inout Recipe) {
         recipe.training.epochs = epochs ?? recipe.training.epochs

@@ -5,7 +5,7 @@ import Recipes
 import Training
 
 /// A command that learns: its flags are a request.
-protocol LearningCommand: ParsableCommand {
+protocol LearningCommand: PlannableCommand {
     var runOptions: RunOptions { get }
     var training: TrainingOptions { get }
     var model: ModelOptions { get }
@@ -16,7 +16,9 @@ protocol LearningCommand: ParsableCommand {
 
 extension LearningCommand {
     /// Starts or resumes what is asked for.
-    func launch() throws {
+    func start() throws {
+        guard !json else { throw ValidationError("--json is for --dry-run: what a run reached is in its folder as JSON.") }
+        try OutputFolder.check(training.output)
         if runOptions.resume { try runOptions.refuseOthers(among: Array(processArguments.dropFirst(2))) }
         if runOptions.seeds != nil, training.seed != nil { throw ValidationError("Pass --seed or --seeds, not both.") }
         let group = try Ranks.join()
@@ -28,11 +30,16 @@ extension LearningCommand {
         } else if let seeds = runOptions.seeds {
             // Rank 0 makes the folder and tells the others its name.
             let seedGroup = try group.told(
-                value: SeedGroup.new(request(), seeds: seeds.seeds, output: training.output, context: context).located)
+                value: SeedGroup.new(request(), seeds: seeds.values, output: training.output, context: context).located)
             try seedGroup.group.run(threads: nil, context: context)
         } else {
             try request().run(output: training.output, context: context)
         }
+    }
+
+    func plan(timing: Bool) throws -> any CostPlan {
+        guard !runOptions.resume else { throw ValidationError("--resume continues a run that has begun; there is nothing to plan.") }
+        return try request().plan(timing: timing, seedCount: runOptions.seeds?.values.count ?? 1, context: .commandLine)
     }
 
     /// The flags and the recipe as one request.

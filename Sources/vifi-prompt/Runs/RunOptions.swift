@@ -2,16 +2,16 @@ import ArgumentParser
 import Experiments
 import Files
 
-/// How a run is kept, gone on with and repeated.
+/// How a run is kept, resumed and repeated.
 struct RunOptions: ParsableArguments {
-    @Flag(help: "Go on with a run that was stopped: the one named, else the newest unfinished one in runs/. Takes its settings from there.")
+    @Flag(help: "Resume a run that was stopped: the one named, else the newest unfinished one in runs/. All settings come from its folder.")
     var resume = false
 
     @Argument(help: ArgumentHelp("With --resume: the run's folder.", valueName: "run"))
     var folder: String?
 
     @Option(
-        help: ArgumentHelp("One run a seed, such as 1,2,3, each with its own draw of shots; ends with mean and deviation.", valueName: "seeds"),
+        help: ArgumentHelp("One run per seed, such as 1,2,3, each with its own draw of shots; mean and deviation are shown at the end.", valueName: "seeds"),
         transform: SeedList.init(argument:))
     var seeds: SeedList?
 
@@ -24,10 +24,10 @@ struct RunOptions: ParsableArguments {
     func validate() throws {
         if let folder, !resume {
             throw ValidationError(
-                "Unexpected argument '\(folder.escapedForDisplay)'." + (isDirectory(folder) ? " To go on with a run, pass --resume before it." : ""))
+                "Unexpected argument '\(folder.escapedForDisplay)'." + (isDirectory(folder) ? " To resume a run, pass --resume before it." : ""))
         }
         if let saveEvery, !(saveEvery >= 0 && saveEvery <= 10_000) {
-            throw ValidationError("--save-every is \(saveEvery); 0 to 10000 minutes make sense.")
+            throw ValidationError("--save-every is \(saveEvery); it must be between 0 and 10000 minutes.")
         }
     }
 
@@ -43,24 +43,6 @@ struct RunOptions: ParsableArguments {
             throw ValidationError(
                 "\(flag) cannot go with --resume: a resumed run takes everything from its folder, so that it ends as if it "
                     + "had never stopped. Only --threads may differ. For other settings start a new run.")
-        }
-    }
-}
-
-/// Whole numbers, each once, separated by commas.
-struct SeedList: Equatable {
-    let seeds: [Int]
-
-    /// - Throws: `ValidationError` naming the part that is no seed, or stands twice.
-    init(argument: String) throws {
-        seeds = try argument.split(separator: ",", omittingEmptySubsequences: false).map { part in
-            guard let seed = Int(part), seed >= 0 else {
-                throw ValidationError("\"\(part)\" is no seed; write whole numbers from 0, separated by commas alone: 1,2,3.")
-            }
-            return seed
-        }
-        if let twice = seeds.first(where: { seed in seeds.count { $0 == seed } > 1 }) {
-            throw ValidationError("seed \(twice) stands there more than once: the same run again says nothing new.")
         }
     }
 }

@@ -20,10 +20,8 @@ struct Variation: Equatable {
     init(argument: String) throws {
         let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
         let flag = parts.first.map { $0.hasPrefix("--") ? String($0.dropFirst(2)) : $0 } ?? ""
-        let values = parts.count == 2 ? parts[1].split(separator: ",", omittingEmptySubsequences: false).map(String.init) : []
-        guard !flag.isEmpty, !values.isEmpty, values.allSatisfy({ !$0.isEmpty }), Set(values).count == values.count else {
-            throw ValidationError("--vary \(argument): write a flag and its values, each once: --vary shots=2,4,8.")
-        }
+        guard !flag.isEmpty, parts.count == 2 else { throw ValidationError("Write a flag and its values, such as shots=2,4,8.") }
+        let values = try CommaList<VariedMember>(argument: parts[1]).values
         guard !["seed", "seeds", "output", "threads", "resume"].contains(flag) else {
             throw ValidationError("--vary \(flag): \(flag == "seed" || flag == "seeds" ? "seeds come from --seeds 1,2,3" : "this is the script's own affair").")
         }

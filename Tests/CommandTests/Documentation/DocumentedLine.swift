@@ -21,7 +21,7 @@ extension DocumentedCommand {
             // The pocket world's recipes are short already.
             return hasOwnVideos && !text.contains("--epochs") && !text.contains("pocket/") ? " --epochs 2" : ""
         case ("evaluate", "few-shot"), ("evaluate", "base-to-novel"):
-            return text.contains("--plan") ? "" : hasOwnVideos ? " --epochs 1 --frames 2" : " --set training.steps=2"
+            return text.contains("--dry-run") ? "" : hasOwnVideos ? " --epochs 1 --frames 2" : " --set training.steps=2"
         case ("ablate", _):
             // All grids of the pocket world are three dozen runs.
             return text.contains("--dry-run") ? "" : hasOwnVideos ? " --epochs 1 --frames 2" : text.contains("ablate depth") ? "" : " --dry-run"

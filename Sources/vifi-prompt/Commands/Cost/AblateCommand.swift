@@ -7,15 +7,15 @@ import Tensors
 import VideoData
 
 /// Runs the cells of an ablation and sums them up.
-struct AblateCommand: ParsableCommand {
+struct AblateCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ablate",
         abstract: "Runs a grid of settings, each an ordinary run, and sums it up as a table and a chart.",
         discussion: """
               vifi-prompt ablate depth
               vifi-prompt ablate shots --seeds 1,2,3
-              vifi-prompt ablate prompt-sides --shots 8 --backbone Checkpoints/bridged-k400.safetensors \\
-                                 --train train.txt --val val.txt --labels labels.csv
+              vifi-prompt ablate prompt-sides --shots 8 --train train.txt --val val.txt \\
+                  --labels labels.csv --backbone Checkpoints/bridged-k400.safetensors
 
             components: which tower learns; fusion: how frames come together; prompt-sides: prompts in one tower \
             or both; depth, tokens: how many layers and tokens; bridged: prompts with and without the bridge; \
@@ -23,7 +23,7 @@ struct AblateCommand: ParsableCommand {
             (Recipes/pocket/ablations), else with the paper's settings (Recipes/ablations). A recipe of your own with \
             `grid:` is named by its file.
 
-            The same command again goes on with a grid that was stopped, and runs seeds that are new.
+            Repeat the command to continue a grid that was stopped, or to run new seeds.
             """)
 
     @Argument(help: ArgumentHelp("Grids, or files that hold one; all that come with the program by default.", valueName: "grid"))
@@ -57,12 +57,10 @@ struct AblateCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder of the grid; runs/ablate-<grid> by default.", valueName: "folder"))
     var output: String?
 
-    @Flag(help: "List the cells and what they cost, and start nothing.")
-    var dryRun = false
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Plan") var planForm: PlanFormOptions
 
-    @Flag(help: "With --dry-run: leave out the measured times.")
-    var noTiming = false
-
+    var json: Bool { planForm.json }
     private var isPocket: Bool {
         var named = Recipe()
         data.apply(to: &named)
@@ -70,23 +68,27 @@ struct AblateCommand: ParsableCommand {
         return named.meansPocket
     }
 
-    func validate() throws {
-        if noTiming, !dryRun { throw ValidationError("--no-timing is about --dry-run.") }
+    func validate() throws { try OutputFolder.check(output) }
+
+    func start() throws {
+        guard !json else { throw ValidationError("--json is for --dry-run: what the cells reached is in summary.json of the grid's folder.") }
+        let resume = shellCommand(processArguments)
+        for run in try runs() { try run.run(threads: model.threads, resume: resume) }
     }
 
-    func run() throws {
+    func plan(timing: Bool) throws -> any CostPlan {
+        AblationPlans(try runs().map { try $0.plan(timing: timing, threads: model.threads) })
+    }
+
+    private func runs() throws -> [AblationRun] {
         let names = grids.isEmpty ? AblationGrid.names : grids
-        let runs = try names.map { name in
+        return try names.map { name in
             let grid = try AblationGrid.named(name, forPocket: isPocket)
             let folder = output.map { names.count > 1 ? $0.appendingPath(grid.name) : $0 }
                 ?? BackboneFinder.runsFolder.appendingPath("ablate-\(grid.name)")
             return try AblationRun(
-                grid, seeds: seeds?.seeds ?? [1], path: folder, context: .commandLine, draw: { try $0.drawChart(into: $1) }
+                grid, seeds: seeds?.values ?? [1], path: folder, context: .commandLine, draw: { try $0.drawChart(into: $1) }
             ) { try request(of: $0, in: grid) }
-        }
-        let resume = shellCommand(processArguments)
-        for run in runs {
-            if dryRun { try run.plan(timing: !noTiming, threads: model.threads) } else { try run.run(threads: model.threads, resume: resume) }
         }
     }
 

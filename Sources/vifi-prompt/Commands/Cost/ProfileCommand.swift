@@ -35,7 +35,7 @@ struct ProfileCommand: ParsableCommand {
     @Option(help: "Classes.")
     var classes = 400
 
-    @Option(help: ArgumentHelp("Numbers of the large products: fp32, bf16, or auto for bf16 where it can be had.", valueName: "numbers"))
+    @Option(help: ArgumentHelp("Precision of the large matrix products: fp32, bf16, or auto for bf16 where it is supported.", valueName: "precision"))
     var precision = PrecisionChoice.fp32
 
     @Option(help: "Threads; all processors by default.")
@@ -47,7 +47,7 @@ struct ProfileCommand: ParsableCommand {
     @Flag(help: "Leave out the measured throughput.")
     var noTiming = false
 
-    @Flag(help: "Print JSON.")
+    @Flag(help: jsonHelp)
     var json = false
 
     @Flag(help: "Print the rows as CSV.")
@@ -59,7 +59,7 @@ struct ProfileCommand: ParsableCommand {
         for (name, value, range) in [
             ("frames", frames, 1...1024), ("classes", classes, 1...100_000), ("views", views, 1...10_000), ("threads", threads ?? 1, 1...1024),
         ] where !range.contains(value) {
-            throw ValidationError("--\(name) is \(value); \(range.lowerBound) to \(range.upperBound) make sense.")
+            throw ValidationError("--\(name) is \(value); it must be between \(range.lowerBound) and \(range.upperBound).")
         }
     }
 

@@ -31,23 +31,23 @@ struct DataCheckCommand: ParsableCommand {
     var strict = false
     @Flag(help: "Allow videos outside the root through symbolic links.")
     var followLinks = false
-    @Flag(help: "Replace the list of --write-good if it is there.")
+    @Flag(help: "Replace an existing list of --write-good.")
     var force = false
-    @Flag(help: "What was found as JSON on standard output.")
+    @Flag(help: jsonHelp)
     var json = false
     @Option(help: "Videos that are decoded at once; as many as there are processors by default.")
     var threads: Int?
 
     func validate() throws {
         guard writeGood == nil || lists.count == 1 else { throw ValidationError("--write-good is for one list at a time.") }
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
     }
 
     /// What `--json` prints.
     private struct Report: Encodable {
         struct Video: Encodable {
             let list: String
-            let path: String
+            let video: String
             let label: Int
             let isBroken: Bool
             let reasons: [String]
@@ -111,7 +111,7 @@ struct DataCheckCommand: ParsableCommand {
             let place = list.videoPath(clip).escapedForDisplay
             report.findings.append(
                 Report.Video(
-                    list: list.path, path: clip.path, label: clip.label, isBroken: isBroken,
+                    list: list.path, video: clip.path, label: clip.label, isBroken: isBroken,
                     reasons: (check.fault.map { [$0] } ?? []) + check.oddities.map { "\(place): \($0)" }))
         }
         return good

@@ -16,7 +16,8 @@ struct DataCommand: ParsableCommand {
 
               vifi-prompt data init videos/
               vifi-prompt data check videos/train.txt videos/val.txt
-              vifi-prompt learn --recipe videos/recipe.yaml --backbone ViT-B-16.safetensors
+              vifi-prompt learn --recipe videos/recipe.yaml \\
+                  --backbone ViT-B-16.safetensors
             """,
         subcommands: [
             DataInitCommand.self, DataImportCommand.self, DataSplitCommand.self, DataStatsCommand.self, DataCheckCommand.self,
@@ -31,8 +32,10 @@ struct ListOutputOptions: ParsableArguments {
         help: ArgumentHelp("Folder for what is written; that of the videos by default, so that no --root is needed later.", valueName: "folder"))
     var output: String?
 
-    @Flag(help: "Replace files that are there.")
+    @Flag(help: "Replace existing files.")
     var force = false
+
+    func validate() throws { try OutputFolder.check(output) }
 }
 
 extension ListFolder {

@@ -12,7 +12,8 @@ struct DataInitCommand: ParsableCommand {
               videos/jump/a.mp4  videos/jump/b.mp4  videos/walk/c.mp4  …
 
               vifi-prompt data init videos/
-              vifi-prompt learn --recipe videos/recipe.yaml --backbone ViT-B-16.safetensors
+              vifi-prompt learn --recipe videos/recipe.yaml \\
+                  --backbone ViT-B-16.safetensors
 
             Of each class, some videos are set aside to choose the best epoch on (val.txt) and some to score at the end \
             (test.txt), drawn by chance. A folder that is divided into train/ and val/ (or test/, or both) already keeps its division; folders without videos, such as annotations/, may \
@@ -37,7 +38,7 @@ struct DataInitCommand: ParsableCommand {
     var allowSharedVideos = false
 
     func validate() throws {
-        guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
+        guard seed >= 0 else { throw ValidationError("--seed is \(seed); it must be at least 0.") }
     }
 
     func run() throws {

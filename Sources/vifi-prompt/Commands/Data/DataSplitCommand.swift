@@ -12,19 +12,22 @@ struct DataSplitCommand: ParsableCommand {
             Three parts: of each class, videos to learn from, to choose the best epoch on, and to score at the end, as train.txt, \
             val.txt and test.txt.
 
-              vifi-prompt data split --train all.txt --labels labels.csv --parts --output lists
+              vifi-prompt data split --train all.txt --labels labels.csv \\
+                  --parts --output lists
 
             Few-shot: K videos of each class, for each K asked for. The draw of one seed for K videos holds the \
             draws for fewer.
 
-              vifi-prompt data split --train train.txt --labels labels.csv --shots 2,4,8,16
+              vifi-prompt data split --train train.txt --labels labels.csv \\
+                  --shots 2,4,8,16
 
             Base to novel: the more frequent half of the classes is base, the other novel, each numbered from 0. \
             Equally frequent classes: those later in the list are base. Written are all videos of base, three draws \
             from them, s1 to s3, with the seed and the two after it, with --test the test videos of each half, and with \
             --val its validation videos.
 
-              vifi-prompt data split --train train.txt --test test.txt --labels labels.csv --base-novel
+              vifi-prompt data split --train train.txt --test test.txt --labels labels.csv \\
+                  --base-novel
 
             split.json keeps the seed, and the SHA-256 of each list and of what it was drawn from.
             """)
@@ -45,8 +48,10 @@ struct DataSplitCommand: ParsableCommand {
             "Folder or archive that the paths in the lists start from; by default what `data import` noted beside them, else each list's own folder.",
             valueName: "folder"))
     var root: String?
-    @Option(help: ArgumentHelp("Videos of each class; several numbers with commas. 16 with --base-novel.", valueName: "numbers"))
-    var shots: String?
+    @Option(
+        help: ArgumentHelp("Videos of each class; several numbers with commas. 16 with --base-novel.", valueName: "numbers"),
+        transform: ShotList.init(argument:))
+    var shots: ShotList?
     @Flag(help: "Halve the classes by frequency.")
     var baseNovel = false
     @Option(help: "Draws from the base classes, s1, s2, …")
@@ -57,14 +62,15 @@ struct DataSplitCommand: ParsableCommand {
         name: .shortAndLong,
         help: ArgumentHelp("Folder for the lists; that of the training list by default, so that no --root is needed later.", valueName: "folder"))
     var output: String?
-    @Flag(help: "Replace files that are there.")
+    @Flag(help: "Replace existing files.")
     var force = false
     @Flag(help: "Allow a video in two places of a draw.")
     var allowRepeats = false
 
     func validate() throws {
-        guard seed >= 0 else { throw ValidationError("--seed is \(seed); 0 or more.") }
-        guard (1...100).contains(draws) else { throw ValidationError("--draws is \(draws); 1 to 100.") }
+        try OutputFolder.check(output)
+        guard seed >= 0 else { throw ValidationError("--seed is \(seed); it must be at least 0.") }
+        guard (1...100).contains(draws) else { throw ValidationError("--draws is \(draws); it must be between 1 and 100.") }
         guard parts || baseNovel || shots != nil else {
             throw ValidationError("Say which: --parts, --shots 2,4,8,16 or --base-novel.")
         }
@@ -72,20 +78,9 @@ struct DataSplitCommand: ParsableCommand {
         guard baseNovel || val == nil && test == nil else {
             throw ValidationError("--val and --test are for --base-novel; other lists are drawn from --train.")
         }
-        _ = try shotCounts
     }
 
-    /// Ascending, each once.
-    private var shotCounts: [Int] {
-        get throws {
-            let texts = (shots ?? "16").split(separator: ",", omittingEmptySubsequences: false)
-            let counts = texts.compactMap { Int($0.filter { $0 != " " }) }
-            guard counts.count == texts.count, counts.allSatisfy({ (1...1_000_000).contains($0) }) else {
-                throw ValidationError("--shots is '\(shots ?? "")'; whole numbers from 1 on with commas, such as 2,4,8,16.")
-            }
-            return Set(counts).sorted()
-        }
-    }
+    private var shotCounts: [Int] { shots?.values.sorted() ?? [16] }
 
     func run() throws {
         let classes = try ClassNames.read(labels)
@@ -107,7 +102,7 @@ struct DataSplitCommand: ParsableCommand {
         } else if baseNovel {
             try halve(list, classes, into: &folder, &summary)
         } else {
-            for count in try shotCounts {
+            for count in shotCounts {
                 summary.lists.append(try draw(count, of: list, classes, seed: UInt64(seed), name: "\(stem(train))-\(count)-shot.txt", &folder))
             }
         }
@@ -154,7 +149,7 @@ struct DataSplitCommand: ParsableCommand {
         let base = AnnotationList(path: list.path, root: list.root, clips: halves.base.clips(of: list.clips))
         if !base.clips.isEmpty { summary.lists.append(folder.add(list: "base-train.txt", base.clips)) }
         for draw in 1...draws {
-            for count in try shotCounts {
+            for count in shotCounts {
                 summary.lists.append(
                     try self.draw(
                         count, of: base, baseClasses, seed: UInt64(seed) + UInt64(draw - 1), name: "base-train-\(count)-shot-s\(draw).txt", &folder))

@@ -14,7 +14,8 @@ struct DataStatsCommand: ParsableCommand {
         abstract: "Counts the videos of each class in lists; draws how frequent classes are.",
         discussion: """
               vifi-prompt data stats train.txt val.txt --labels labels.csv
-              vifi-prompt data stats train.txt --labels labels.csv --plot frequency.svg --plot frequency.png
+              vifi-prompt data stats train.txt --labels labels.csv --plot frequency.svg \\
+                  --plot frequency.png
 
             The plot shows the first list's classes by frequency, as figure 2 of the paper: base classes, the \
             more frequent half, and novel ones. --videos opens every video and tells sizes, frames and durations.
@@ -32,7 +33,7 @@ struct DataStatsCommand: ParsableCommand {
     var force = false
     @Flag(help: "Open the videos too: sizes, frames, durations.")
     var videos = false
-    @Flag(help: "Everything as JSON on standard output.")
+    @Flag(help: jsonHelp)
     var json = false
     @Option(help: "Threads that open videos; all processors by default.")
     var threads: Int?
@@ -41,24 +42,24 @@ struct DataStatsCommand: ParsableCommand {
         for path in plot where !Chart.canWrite(to: path) {
             throw ValidationError("--plot is '\(path)'; charts are written as .svg or .png.")
         }
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); 1 to 1024 make sense.") }
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
     }
 
     /// What `--json` prints.
     private struct Report: Encodable {
         struct Class: Encodable {
             let label: Int
-            let name: String
+            let `class`: String
             /// One for each list.
             let clips: [Int]
         }
         struct List: Encodable {
-            let path: String
+            let list: String
             let sha256: String
             let clips: Int
             let videos: VideoStatistics?
         }
-        let classListDigest: String
+        let classListSha256: String
         let lists: [List]
         let classes: [Class]
     }
@@ -86,12 +87,12 @@ struct DataStatsCommand: ParsableCommand {
             var described: [Report.List] = []
             for (index, list) in read.enumerated() {
                 described.append(
-                    Report.List(path: list.path, sha256: try Digest.ofFile(list.path), clips: list.clips.count, videos: statistics?[index]))
+                    Report.List(list: list.path, sha256: try Digest.ofFile(list.path), clips: list.clips.count, videos: statistics?[index]))
             }
             let rows = classes.names.enumerated().map { label, name in
-                Report.Class(label: label, name: name, clips: counts.map { $0[label] })
+                Report.Class(label: label, class: name, clips: counts.map { $0[label] })
             }
-            try Console.json(Report(classListDigest: classes.digest, lists: described, classes: rows))
+            try Console.json(Report(classListSha256: classes.digest, lists: described, classes: rows))
         } else {
             show(classes, read, counts)
             for (list, statistics) in zip(read, statistics ?? []) { show(statistics, of: list) }
@@ -128,7 +129,7 @@ struct DataStatsCommand: ParsableCommand {
         for (head, counts) in zip(heads, counts) {
             let sorted = counts.sorted()
             let middle = VideoStatistics.text(median(counts.map(Double.init)) ?? 0)
-            Console.result("\(head): \(sorted.first ?? 0) to \(sorted.last ?? 0) videos a class, median \(middle)")
+            Console.result("\(head): \(sorted.first ?? 0) to \(sorted.last ?? 0) videos per class, median \(middle)")
         }
     }
 

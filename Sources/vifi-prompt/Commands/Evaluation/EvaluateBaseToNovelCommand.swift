@@ -8,7 +8,7 @@ import Tensors
 import Training
 import VideoData
 
-struct EvaluateBaseToNovelCommand: ParsableCommand {
+struct EvaluateBaseToNovelCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "base-to-novel",
         abstract: "Learns one half of the classes from three draws, scores both halves; harmonic mean.",
@@ -17,66 +17,90 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
             test videos, each among the classes of its own half alone. Accuracies are averaged over the draws; the harmonic \
             mean 2BN / (B + N) is that of the two averages.
 
-            Halves and draws are made here from whole lists, or were made before, or nothing is learned any more:
+            The halves and the draws are made here from whole lists, or were made before, or were learned before:
 
               vifi-prompt evaluate base-to-novel --train train1.txt --test val1.txt \\
                 --labels labels.csv --backbone bridged.safetensors
-              vifi-prompt evaluate base-to-novel --halves halves/ --root VIDEOS \\
+              vifi-prompt evaluate base-to-novel --halves halves/ --root videos/ \\
                 --backbone bridged.safetensors
-              vifi-prompt evaluate base-to-novel --halves halves/ --root VIDEOS \\
+              vifi-prompt evaluate base-to-novel --halves halves/ --root videos/ \\
                 --prompts a.safetensors --prompts b.safetensors --prompts c.safetensors
 
-            By default prompts are learned by the recipe base-to-novel/prompt. What is finished in the folder is not done \
-            again. With --plan it tells the cost and starts nothing.
+            By default prompts are learned by the recipe base-to-novel/prompt. Finished parts in the folder are not \
+            repeated. With --dry-run it tells the cost and starts nothing.
 
             Without lists: three draws of 2 clips on the pocket world, about 2 minutes on two cores.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
-    @OptionGroup(title: "Halves") var halves: HalvesOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Base and novel classes") var halves: HalvesOptions
+    @OptionGroup(title: "Draws") var draws: DrawOptions
     @OptionGroup(title: "Learning") var learning: ProtocolLearningOptions
-    @OptionGroup(title: "Memory") var memory: MemoryOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
 
-    @Option(help: ArgumentHelp("Clips of each base class in a draw; 16 by default.", valueName: "clips"))
-    var shots: Int?
-    @Option(
-        help: ArgumentHelp("Seeds of the draws and of learning, with commas; 1,2,3 by default.", valueName: "seeds"),
-        transform: SeedList.init(argument:))
-    var seeds: SeedList?
-    @Option(
-        help: ArgumentHelp("Prompts that are learned already, one file for each draw: nothing is learned.", valueName: "path"))
-    var prompts: [String] = []
-    @Option(
-        help: ArgumentHelp("Backbones that are fine-tuned already, one for each draw: nothing is learned.", valueName: "file"))
-    var tuned: [String] = []
-    @Flag(help: anyBackboneHelp)
-    var anyBackbone = false
+    struct DrawOptions: ParsableArguments {
+        @Option(help: ArgumentHelp("Clips of each base class in a draw; 16 by default.", valueName: "clips"))
+        var shots: Int?
+
+        @Option(
+            help: ArgumentHelp("Seeds of the draws and of learning, with commas; 1,2,3 by default.", valueName: "seeds"),
+            transform: SeedList.init(argument:))
+        var seeds: SeedList?
+
+        @Option(help: ArgumentHelp("Prompts that were learned before, one file for each draw: nothing is learned.", valueName: "path"))
+        var prompts: [String] = []
+
+        @Option(help: ArgumentHelp("Backbones that were fine-tuned before, one for each draw: nothing is learned.", valueName: "file"))
+        var tuned: [String] = []
+
+        @Flag(help: anyBackboneHelp)
+        var anyBackbone = false
+    }
+
+    private var shots: Int? { draws.shots }
+    private var seeds: SeedList? { draws.seeds }
+    private var prompts: [String] { draws.prompts }
+    private var tuned: [String] { draws.tuned }
+    private var anyBackbone: Bool { draws.anyBackbone }
 
     func validate() throws {
-        if let shots, shots < 1 { throw ValidationError("--shots is \(shots); at least 1.") }
+        if let shots, shots < 1 { throw ValidationError("--shots is \(shots); it must be at least 1.") }
         guard prompts.isEmpty || tuned.isEmpty else { throw ValidationError("--prompts and --tuned exclude each other.") }
         guard !hasModels || learning.methods == nil && seeds == nil && shots == nil && halves.baseTrain.isEmpty else {
             throw ValidationError("With --prompts or --tuned nothing is learned: leave out --methods, --seeds, --shots and --base-train.")
         }
         guard halves.isEmpty || [data.train, data.val, data.test, data.labels].allSatisfy({ $0 == nil }) else {
-            throw ValidationError("--train, --val, --test and --labels are halved here; --halves, --base-… and --novel-… name halves that are there.")
+            throw ValidationError("--train, --val, --test and --labels are halved here; --halves, --base-… and --novel-… name halves that already exist.")
         }
-        guard halves.baseTrain.isEmpty || seeds == nil || seeds?.seeds.count == halves.baseTrain.count else {
+        guard halves.baseTrain.isEmpty || seeds == nil || seeds?.values.count == halves.baseTrain.count else {
             throw ValidationError("--seeds needs one seed for each --base-train.")
         }
     }
 
     private var hasModels: Bool { !(prompts.isEmpty && tuned.isEmpty) }
 
-    func run() throws {
+    var json: Bool { output.json }
+
+    /// All parts, and what is told with their results.
+    private struct Prepared {
+        let runner: ProtocolRunner
+        let methods: [LearningMethod]
+        let isPocket: Bool
+        let split: BaseToNovelData
+    }
+
+    func plan(timing: Bool) throws -> any CostPlan { try prepared(isTemporary: true).runner.plan(timing: timing) }
+
+    private func prepared(isTemporary: Bool) throws -> Prepared {
         let pool = model.pool
         let given = try recipe.given(flags: flags)
         let isPocket = halves.isEmpty && given.meansPocket
-        let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.methods ?? [.prompt]
+        let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.values ?? [.prompt]
         let setting = try hasModels ? nil : LearnedSetting(
             name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
             learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory), source: recipe.source(flags: flags),
@@ -85,9 +109,9 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "base-to-novel", inputs: try setting?.inputs() ?? modelInputs(given, pool))
         setup.inputs.merge(split.inputs) { $1 }
-        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan, context: .commandLine)
+        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: isTemporary, context: .commandLine)
         try split.keep(in: folder)
-        let runner = ProtocolRunner(folder: folder)
+        let runner = ProtocolRunner(folder: folder, evaluationProtocol: "base-to-novel")
         if let setting {
             for method in methods { try add(method, setting, split, to: runner) }
         } else {
@@ -100,10 +124,15 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
                 score("draw\(index + 1)", method: methods[0], seed: nil, shots: nil, split, job: job, model: model, on: runner)
             }
         }
-        if learning.plan { return Console.result(alignedTable(try runner.plan())) }
+        return Prepared(runner: runner, methods: methods, isPocket: isPocket, split: split)
+    }
+
+    func start() throws {
+        let prepared = try prepared(isTemporary: false)
+        let (runner, methods, split) = (prepared.runner, prepared.methods, prepared.split)
         try runner.run()
         let summary = ProtocolSummary(
-            evaluationProtocol: "base-to-novel", command: folder.command, isPocket: isPocket, entries: runner.entries)
+            evaluationProtocol: "base-to-novel", command: runner.folder.command, isPocket: prepared.isPocket, entries: runner.entries)
         let table = Self.table(summary)
         Console.note(
             "Top-1 in percent, each half among its own \(split.base.classes.count) and \(split.novel.classes.count) classes. "
@@ -117,7 +146,7 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
                         + "deviation says nothing of draws. There are too few clips to draw from, or one list was given several times.")
             }
         }
-        try output.show(summary, table: table, folder: folder)
+        try output.show(summary, table: table, folder: runner.folder)
     }
 
     /// Learns and scores one method.
@@ -181,8 +210,9 @@ struct EvaluateBaseToNovelCommand: ParsableCommand {
     }
 
     private func halves(_ given: Recipe, isPocket: Bool, pool: WorkerPool) throws -> BaseToNovelData {
-        let seeds = seeds?.seeds ?? [1, 2, 3]
+        let seeds = seeds?.values ?? [1, 2, 3]
         if isPocket {
+            guard halves.baseClasses == nil else { throw ValidationError("--base-classes halves --labels; the pocket world's classes are halved already.") }
             let set = try PocketHome.dataSet(.small(), pool: pool, context: .commandLine)
             Console.note(
                 "This is the pocket world: drawn videos in \(set.root). For your own pass --train LIST --test LIST --labels CSV --backbone FILE.")

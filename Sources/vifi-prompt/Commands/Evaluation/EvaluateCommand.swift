@@ -10,7 +10,7 @@ struct EvaluateCommand: ParsableCommand {
             Without a subcommand it scores one list. The others are the paper's settings: what to score, what to learn \
             before, and what to average.
 
-              vifi-prompt eval --prompts FILE --test val.txt --labels labels.csv
+              vifi-prompt eval --prompts p.safetensors --test val.txt --labels labels.csv
               vifi-prompt evaluate zero-shot --test val1.txt --test val2.txt --test val3.txt \\
                 --labels labels.csv --backbone clip.safetensors
               vifi-prompt evaluate base-to-novel --train train.txt --test val.txt \\

@@ -7,10 +7,10 @@ import Recipes
 import Training
 import VideoData
 
-struct EvaluateFewShotCommand: ParsableCommand {
+struct EvaluateFewShotCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "few-shot",
-        abstract: "Learns from K = 2, 4, 8, 16 clips a class and scores each: prompts beside fine-tuning.",
+        abstract: "Learns from K = 2, 4, 8, 16 clips per class and scores each: prompts beside fine-tuning.",
         discussion: """
             Tables 3 and 7 of the paper. Each K is a run of its own; the K clips of a seed are among its 2K. By default the \
             recipes few-shot/prompt and few-shot/fine-tune are followed, on 32 frames and one view.
@@ -19,32 +19,66 @@ struct EvaluateFewShotCommand: ParsableCommand {
                 --labels labels.csv --backbone bridged.safetensors \\
                 --fine-tune-backbone ViT-B-16.safetensors
               vifi-prompt evaluate few-shot --recipe few-shot/hmdb51-2shot-prompt \\
-                --methods prompt --shots 2 --seeds 1,2,3 …
+                --train train1.txt --val val1.txt --labels labels.csv \\
+                --methods prompt --shots 2 --seeds 1,2,3
 
-            What is finished in the folder is not done again: after Ctrl-C or a crash the same command with that --output \
-            goes on, and more shots, seeds or methods are added to it. With --plan it tells the cost and starts nothing.
+            Finished parts in the folder are not repeated: after Ctrl-C or a crash repeat the command with that --output \
+            to continue; more shots, seeds or methods can be added to it. With --dry-run it tells the cost and starts nothing.
 
             Without lists it runs on the pocket world: about 12 minutes on two cores.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Draws") var draws: DrawOptions
     @OptionGroup(title: "Learning") var learning: ProtocolLearningOptions
-    @OptionGroup(title: "Memory") var memory: MemoryOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
 
-    @Option(
-        help: ArgumentHelp("Clips of each class to learn from, with commas; 2,4,8,16 by default.", valueName: "numbers"),
-        transform: ShotList.init(argument:))
-    var shots: ShotList?
-    @Option(
-        help: ArgumentHelp("Seeds of draws and learning, with commas; one draw by default, as in the paper.", valueName: "seeds"),
-        transform: SeedList.init(argument:))
-    var seeds: SeedList?
+    struct DrawOptions: ParsableArguments {
+        @Option(
+            help: ArgumentHelp("Clips of each class to learn from, with commas; 2,4,8,16 by default.", valueName: "numbers"),
+            transform: ShotList.init(argument:))
+        var shots: ShotList?
 
-    func run() throws {
+        @Option(
+            help: ArgumentHelp("Seeds of draws and learning, with commas; one draw by default, as in the paper.", valueName: "seeds"),
+            transform: SeedList.init(argument:))
+        var seeds: SeedList?
+    }
+
+    private var shots: ShotList? { draws.shots }
+    private var seeds: SeedList? { draws.seeds }
+    var json: Bool { output.json }
+
+    /// All parts, and what is told with their results.
+    private struct Prepared {
+        let runner: ProtocolRunner
+        let methods: [LearningMethod]
+        let isPocket: Bool
+        let test: TestList
+        let available: ShotsAvailable
+        let seedCount: Int
+    }
+
+    func plan(timing: Bool) throws -> any CostPlan { try prepared(isTemporary: true).runner.plan(timing: timing) }
+
+    func start() throws {
+        let prepared = try prepared(isTemporary: false)
+        let (runner, test) = (prepared.runner, prepared.test)
+        try runner.run()
+        let summary = ProtocolSummary(
+            evaluationProtocol: "few-shot", command: runner.folder.command, isPocket: prepared.isPocket, entries: runner.entries)
+        let table = Self.table(summary, methods: prepared.methods, shots: counts, available: prepared.available)
+        Console.note("Top-1 in percent on \(test.list.path.escapedForDisplay), \(counted(test.list.clips.count, "video", "videos"))"
+            + (prepared.seedCount > 1 ? "; mean ± deviation over \(prepared.seedCount) seeds" : ""))
+        try output.show(summary, table: table, folder: runner.folder)
+    }
+
+    private func prepared(isTemporary: Bool) throws -> Prepared {
         let pool = model.pool
         var data = data
         let given = try recipe.given(flags: flags)
@@ -58,7 +92,7 @@ struct EvaluateFewShotCommand: ParsableCommand {
             data.labels = set.labels
         }
         let setting = try LearnedSetting(
-            name: "few-shot", isPocket: isPocket, group: "few-shot", methods: learning.methods?.methods ?? [.prompt, .fineTune],
+            name: "few-shot", isPocket: isPocket, group: "few-shot", methods: learning.methods?.values ?? [.prompt, .fineTune],
             learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory),
             source: recipe.source { recipe in
                 flags(&recipe)
@@ -83,12 +117,12 @@ struct EvaluateFewShotCommand: ParsableCommand {
         }
         let available = ShotsAvailable(source.list, classes: classes)
         for count in counts { if let words = available.words(for: count) { Console.warning(words) } }
-        let seeds = seeds?.seeds ?? [setting.recipe(setting.methods[0]).training.seed ?? 1]
+        let seeds = seeds?.values ?? [setting.recipe(setting.methods[0]).training.seed ?? 1]
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "few-shot", inputs: try setting.inputs())
         setup.inputs.merge(tested.inputs("test").merging(source.inputs("train")) { $1 }) { $1 }
-        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: learning.plan, context: .commandLine)
-        let runner = ProtocolRunner(folder: folder)
+        let folder = try ProtocolFolder(output: output.output, setup: setup, isTemporary: isTemporary, context: .commandLine)
+        let runner = ProtocolRunner(folder: folder, evaluationProtocol: "few-shot")
         for method in setting.methods {
             guard method != .zeroShot else {
                 runner.score("zero-shot", method: method, on: tested, job: setting.job(method), model: setting.unlearned())
@@ -106,17 +140,11 @@ struct EvaluateFewShotCommand: ParsableCommand {
                 }
             }
         }
-        if learning.plan { return Console.result(alignedTable(try runner.plan())) }
-        try runner.run()
-        let summary = ProtocolSummary(
-            evaluationProtocol: "few-shot", command: folder.command, isPocket: isPocket, entries: runner.entries)
-        let table = Self.table(summary, methods: setting.methods, shots: counts, available: available)
-        Console.note("Top-1 in percent on \(scored.escapedForDisplay), \(counted(tested.list.clips.count, "video", "videos"))"
-            + (seeds.count > 1 ? "; mean ± deviation over \(seeds.count) seeds" : ""))
-        try output.show(summary, table: table, folder: folder)
+        return Prepared(
+            runner: runner, methods: setting.methods, isPocket: isPocket, test: tested, available: available, seedCount: seeds.count)
     }
 
-    private var counts: [Int] { shots?.counts ?? [2, 4, 8, 16] }
+    private var counts: [Int] { shots?.values.sorted() ?? [2, 4, 8, 16] }
 
     private func flags(_ recipe: inout Recipe) {
         data.apply(to: &recipe)

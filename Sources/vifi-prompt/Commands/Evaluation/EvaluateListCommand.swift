@@ -5,7 +5,7 @@ import Experiments
 import Files
 import Training
 
-struct EvaluateListCommand: ParsableCommand {
+struct EvaluateListCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
         abstract: "Scores one test list: top-1, top-5, accuracy of each class, confusion.",
@@ -15,29 +15,56 @@ struct EvaluateListCommand: ParsableCommand {
             be named either; --test pocket is the pocket world's small one.
 
               vifi-prompt eval --prompts runs/learn/prompts/best.safetensors
-              vifi-prompt eval --zero-shot --backbone clip.safetensors --test val.txt --labels labels.csv
-              vifi-prompt eval --recipe zero-shot/eval-hmdb51 --backbone bridged.safetensors --test val1.txt --labels hmdb51.csv
+              vifi-prompt eval --zero-shot --backbone clip.safetensors --test val.txt \\
+                  --labels labels.csv
+              vifi-prompt eval --recipe zero-shot/eval-hmdb51 \\
+                  --backbone bridged.safetensors --test val1.txt --labels hmdb51.csv
+
+            With --classes only videos of these classes are scored, and only against these names.
+
+              vifi-prompt eval --test pocket \\
+                --backbone Checkpoints/pocket-bridged.safetensors \\
+                --classes "clapping while jumping,rowing while kicking"
 
             With --views 4x3 each video is seen as 4 clips in time, each cropped at both ends and in the middle of \
             the longer side; probabilities are averaged.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Data") var chosen: ClassOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Prompts") var without: ZeroShotOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Output") var result: ResultOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
-    @Flag(help: "No prompts: class names in the template.")
-    var zeroShot = false
-    @Flag(help: "Everything as JSON on standard output.")
-    var json = false
-    @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp(
-            "Folder for evaluation.json, per_class.csv, confusion.csv and predictions.jsonl; runs/eval, -2, -3, … by default.",
-            valueName: "folder"))
-    var output: String?
+    struct ClassOptions: ParsableArguments {
+        @Option(
+            help: ArgumentHelp("Score these classes alone, among each other: names with commas; all classes by default.", valueName: "names"),
+            transform: CommaList.init(argument:))
+        var classes: CommaList<ClassMember>?
+    }
+
+    struct ResultOptions: ParsableArguments {
+        @Flag(help: jsonHelp)
+        var json = false
+
+        @Option(
+            name: .shortAndLong,
+            help: ArgumentHelp(
+                "Folder for evaluation.json, per_class.csv, confusion.csv and predictions.jsonl; runs/eval, -2, -3, … by default.",
+                valueName: "folder"))
+        var output: String?
+
+        func validate() throws { try OutputFolder.check(output) }
+    }
+
+    var json: Bool { result.json }
+    private var output: String? { result.output }
+    private var zeroShot: Bool { without.zeroShot }
+    private var classes: CommaList<ClassMember>? { chosen.classes }
 
     func validate() throws {
         guard data.train == nil else { throw ValidationError("eval scores the list of --test, not that of --train.") }
@@ -45,9 +72,12 @@ struct EvaluateListCommand: ParsableCommand {
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
     }
 
-    func run() throws {
-        // Before videos are scored, not after them.
-        if let output { try EvaluationFolder(output).prove() } else { try proveWritable(folder: BackboneFinder.runsFolder) }
+    func plan(timing: Bool) throws -> any CostPlan {
+        let (job, list, subject) = try prepared()
+        return try job.plan(list, with: subject, timing: timing)
+    }
+
+    private func prepared() throws -> (EvaluationJob, TestList, LoadedModel) {
         let given = try recipe.given { recipe in
             data.apply(to: &recipe)
             recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
@@ -59,13 +89,20 @@ struct EvaluateListCommand: ParsableCommand {
         let job = EvaluationJob(
             evaluationProtocol: "list", settings: try selection.settings(given), videos: data.videos.inputs, model: model.inputs, anyBackbone: prompts.anyBackbone,
             template: test.words, pool: model.pool, context: .commandLine)
-        let list = try selection.testList(
+        let whole = try selection.testList(
             given.data.scored, labels: given.data.labels, root: given.data.root, videos: data.videos.inputs, pool: job.pool)
-        let subject = try job.subject(prompts: selection.prompts, backbone: selection.backbonePath())
+        let list = try classes.map { try whole.limited(to: $0.values, context: .commandLine) } ?? whole
+        return (job, list, try job.subject(prompts: selection.prompts, backbone: selection.backbonePath()))
+    }
+
+    func start() throws {
+        // Before videos are scored, not after them.
+        if let output { try EvaluationFolder(output).prove() } else { try proveWritable(folder: BackboneFinder.runsFolder) }
+        let (job, list, subject) = try prepared()
         let result = try job.evaluate(list, with: subject, title: "eval")
         // First, as it may be that nothing can be written.
         if json {
-            Console.result(String(try snakeCaseJSON(EvaluationReport(record: result.record, metrics: result.metrics)).dropLast()))
+            try Console.json(EvaluationReport(record: result.record, metrics: result.metrics))
         } else {
             result.show(model: subject.summary)
         }
@@ -84,7 +121,8 @@ extension EvaluationJob.Result {
     /// - Parameter model: what was scored, in words.
     func show(model: String) {
         let views = record.setting.views.split(separator: "x").joined(separator: " × ")
-        Console.result("\(record.list), \(counted(record.videos, "video", "videos")), \(record.setting.frames) frames, \(views) views, \(model)")
+        let subset = record.classSubset.map { " of \(counted($0.count, "class", "classes")) alone (\(shortList($0.map(\.name))))" } ?? ""
+        Console.result("\(record.list), \(counted(record.videos, "video", "videos"))\(subset), \(record.setting.frames) frames, \(views) views, \(model)")
         let width = max(5, metrics.perClass.map(\.name.count).max() ?? 0)
         for result in metrics.perClass {
             let name = result.name.escapedForDisplay.padding(toLength: width, withPad: " ", startingAt: 0)

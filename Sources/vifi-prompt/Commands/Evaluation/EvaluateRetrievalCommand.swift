@@ -9,7 +9,7 @@ import Tensors
 import Training
 import VideoData
 
-struct EvaluateRetrievalCommand: ParsableCommand {
+struct EvaluateRetrievalCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retrieval",
         abstract: "Finds videos by captions and captions by videos: R@1, R@5, R@10, median and mean rank.",
@@ -18,9 +18,12 @@ struct EvaluateRetrievalCommand: ParsableCommand {
             captions, and where there is none the bridged pocket CLIP on the pocket world's small test list. The captions of \
             the run that --prompts or --backbone lie in need not be named either; --captions pocket is the pocket world's list.
 
-              vifi-prompt evaluate retrieval --captions test.csv --backbone clip.safetensors
-              vifi-prompt evaluate retrieval --captions test.csv --prompts runs/captions-learn/prompts/best.safetensors
-              vifi-prompt evaluate retrieval --captions test.csv --max-words 32 --output results/
+              vifi-prompt evaluate retrieval --captions test.csv \\
+                  --backbone clip.safetensors
+              vifi-prompt evaluate retrieval --captions test.csv \\
+                  --prompts runs/captions-learn/prompts/best.safetensors
+              vifi-prompt evaluate retrieval --captions test.csv --max-words 32 \\
+                  --output results/
 
             A query's rank is 1 + the number of candidates that score higher than its answer; equal scores count \
             for the answer, and are counted. A caption looks for its video among all videos; a video looks for \
@@ -48,13 +51,14 @@ struct EvaluateRetrievalCommand: ParsableCommand {
         help: ArgumentHelp("Videos that cannot be decoded: fail (the default), or skip them and their captions.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy?
 
-    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
-    @Flag(help: "No prompts.")
+    @Flag(help: "Use no prompts.")
     var zeroShot = false
-    @Flag(help: "Everything as JSON on standard output.")
+    @Flag(help: jsonHelp)
     var json = false
     @Option(
         name: .shortAndLong,
@@ -65,13 +69,24 @@ struct EvaluateRetrievalCommand: ParsableCommand {
 
     func validate() throws {
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
+        try OutputFolder.check(output)
         guard !embeddings || output != nil else { throw ValidationError("--embeddings needs --output, where they go.") }
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
         try CaptionOptions.check(maxWords: maxWords)
     }
 
-    func run() throws {
-        if let output { try RetrievalFiles.prove(output) }
+    private struct Prepared {
+        let settings: Recipe
+        let list: CaptionList
+        let subject: LoadedModel
+        let template: String?
+        let sequences: [[Int]]
+        let frameCount: Int
+        let encoder: PairEncoder
+        let pool: WorkerPool
+    }
+
+    private func prepared() throws -> Prepared {
         let pool = model.pool
         let given = try recipe.given(flags: flags)
         let listPath = given.data.scoredCaptions.flatMap { $0 == PocketHome.name ? nil : $0 }
@@ -90,12 +105,44 @@ struct EvaluateRetrievalCommand: ParsableCommand {
             of: list, prompts: subject.prompts?.header.configuration ?? .none, template: template,
             maxWords: settings.data.maxWords, tokenizer: subject.tokenizer, context: .commandLine)
         let frameCount = subject.frameCount(asked: settings.data.frames)
-        let loader = loader(of: list, settings, subject: subject, frameCount: frameCount)
         let encoder = PairEncoder(
             backbone: subject.backbone.rounded(settings.rounding),
             prompts: (subject.prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(settings.rounding).reading,
             frameCount: frameCount, pool: pool)
-        let outcome = try outcome(of: list, sequences: sequences, loader: loader, encoder: encoder, pool: pool)
+        return Prepared(
+            settings: settings, list: list, subject: subject, template: template, sequences: sequences, frameCount: frameCount, encoder: encoder,
+            pool: pool)
+    }
+
+    /// Measured on the first videos with their captions.
+    func plan(timing: Bool) throws -> any CostPlan {
+        let prepared = try prepared()
+        let list = prepared.list
+        var seconds: Double?
+        if timing {
+            var few = CaptionList(path: list.path, root: list.root)
+            var sequences: [[Int]] = []
+            for (caption, sequence) in zip(list.captions, prepared.sequences) where caption.video < 4 {
+                few.add(video: list.videos[caption.video], caption: caption.text)
+                sequences.append(sequence)
+            }
+            let loader = loader(of: few, prepared.settings, subject: prepared.subject, frameCount: prepared.frameCount)
+            let clock = ContinuousClock()
+            let start = clock.now
+            _ = try outcome(of: few, sequences: sequences, loader: loader, encoder: prepared.encoder, pool: prepared.pool)
+            seconds = (clock.now - start) / .seconds(1) * Double(list.videos.count) / Double(max(1, few.videos.count))
+        }
+        let name = "\(list.path.escapedForDisplay), \(counted(list.captions.count, "caption", "captions")), \(prepared.subject.summary)"
+        return EvaluationPlan(evaluationProtocol: "retrieval", parts: [.init(name: name, videos: list.videos.count, seconds: seconds)])
+    }
+
+    func start() throws {
+        if let output { try RetrievalFiles.prove(output) }
+        let prepared = try prepared()
+        let (list, subject, settings, frameCount) = (prepared.list, prepared.subject, prepared.settings, prepared.frameCount)
+        let template = prepared.template
+        let loader = loader(of: list, settings, subject: subject, frameCount: frameCount)
+        let outcome = try outcome(of: list, sequences: prepared.sequences, loader: loader, encoder: prepared.encoder, pool: prepared.pool)
         for bad in loader.badVideos.all { Console.warning("not counted: \(bad.reason)") }
         let report = try RetrievalReport(
             subject: subject, list: list, outcome: outcome, frames: frameCount, template: template ?? "{}", maxWords: settings.data.maxWords,

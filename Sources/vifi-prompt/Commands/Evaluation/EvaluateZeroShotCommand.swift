@@ -7,7 +7,7 @@ import Recipes
 import Training
 import VideoData
 
-struct EvaluateZeroShotCommand: ParsableCommand {
+struct EvaluateZeroShotCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "zero-shot",
         abstract: "Classes by their names alone: several splits, or random draws of classes; mean ± deviation.",
@@ -22,37 +22,61 @@ struct EvaluateZeroShotCommand: ParsableCommand {
                 --draws 3 --classes-per-draw 160
 
             One view of 32 frames unless --views, --frames, a recipe or a prompt file say otherwise. Draws are kept in the \
-            folder's lists/. What is finished in the folder is not done again.
+            folder's lists/. Finished parts in the folder are not repeated.
 
             Without lists: three draws of 8 of the pocket world's 16 classes, some seconds.
             """)
 
     @OptionGroup(title: "Data") var lists: TestListOptions
     @OptionGroup(title: "Data") var videos: VideoOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Draws") var drawn: DrawOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
-    @Option(help: ArgumentHelp("Random draws of classes from the list.", valueName: "number"))
-    var draws: Int?
-    @Option(help: ArgumentHelp("Classes of a draw.", valueName: "number"))
-    var classesPerDraw: Int?
-    @Option(help: "Seed of the draws, and of views that are drawn by chance.")
-    var seed: Int?
-    @Option(help: ArgumentHelp("Class names to leave out before drawing, such as those that the backbone was trained on.", valueName: "csv"))
-    var without: String?
+    struct DrawOptions: ParsableArguments {
+        @Option(help: ArgumentHelp("Random draws of classes from the list.", valueName: "number"))
+        var draws: Int?
+
+        @Option(help: ArgumentHelp("Classes of a draw.", valueName: "number"))
+        var classesPerDraw: Int?
+
+        @Option(help: "Seed of the draws, and of views that are drawn by chance.")
+        var seed: Int?
+
+        @Option(help: ArgumentHelp("Class names to leave out before drawing, such as those that the backbone was trained on.", valueName: "csv"))
+        var without: String?
+    }
+
+    private var draws: Int? { drawn.draws }
+    private var classesPerDraw: Int? { drawn.classesPerDraw }
+    private var seed: Int? { drawn.seed }
+    private var without: String? { drawn.without }
 
     func validate() throws {
         guard (draws == nil) == (classesPerDraw == nil) else { throw ValidationError("--draws and --classes-per-draw go together.") }
-        if let draws, !(1...1000).contains(draws) { throw ValidationError("--draws is \(draws); 1 to 1000 make sense.") }
-        if let classesPerDraw, classesPerDraw < 1 { throw ValidationError("--classes-per-draw is \(classesPerDraw); at least 1.") }
+        if let draws, !(1...1000).contains(draws) { throw ValidationError("--draws is \(draws); it must be between 1 and 1000.") }
+        if let classesPerDraw, classesPerDraw < 1 { throw ValidationError("--classes-per-draw is \(classesPerDraw); it must be at least 1.") }
         guard draws == nil || lists.tests.count <= 1 else { throw ValidationError("--draws are made from one list: pass --test once.") }
         guard without == nil || draws != nil else { throw ValidationError("--without is for --draws.") }
     }
 
-    func run() throws {
+    var json: Bool { output.json }
+
+    func start() throws {
+        let (scoring, drawn) = try prepared()
+        try output.show(scoring.run(output: output.output, drawn: drawn))
+    }
+
+    func plan(timing: Bool) throws -> any CostPlan {
+        let (scoring, drawn) = try prepared()
+        return try scoring.plan(timing: timing, drawn: drawn)
+    }
+
+    private func prepared() throws -> (ListScoring, ListScoring.Drawing?) {
         var scoring = try ListScoring(
             name: "zero-shot", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
             defaultFrames: 32)
@@ -61,27 +85,24 @@ struct EvaluateZeroShotCommand: ParsableCommand {
             try scoring.takePocket(.small())
             drawing = drawing ?? (draws: 3, classes: 8)
         }
-        if let drawing, let source = scoring.tests.first?.test {
-            scoring.inputs["number of classes in a draw"] = "\(drawing.classes)"
-            scoring.inputs["classes left out"] = try without.map { try Digest.ofFile($0) } ?? "none"
-            let all = try candidates(source.classes)
-            guard drawing.classes <= all.count else {
-                throw ProtocolError.tooFewClasses(path: source.list.path, classes: all.count, asked: drawing.classes)
-            }
-            let seed = scoring.seed
-            try output.show(scoring.run(output: output.output) { folder in
-                try (0..<drawing.draws).map { draw in
-                    let members = ClassSubset(drawing: drawing.classes, from: all, seed: UInt64(seed), draw: draw)
-                    let clips = members.clips(of: source.list.clips)
-                    guard !clips.isEmpty else { throw ProtocolError.emptyHalf(path: source.list.path, half: "drawn") }
-                    let list = AnnotationList(path: source.list.path, root: source.list.root, clips: clips)
-                    let name = "draw\(draw + 1)"
-                    return (name, try folder.write(list, members.names(of: source.classes), name: name))
-                }
-            })
-        } else {
-            try output.show(scoring.run(output: output.output))
+        guard let drawing, let source = scoring.tests.first?.test else { return (scoring, nil) }
+        scoring.inputs["number of classes in a draw"] = "\(drawing.classes)"
+        scoring.inputs["classes left out"] = try without.map { try Digest.ofFile($0) } ?? "none"
+        let all = try candidates(source.classes)
+        guard drawing.classes <= all.count else {
+            throw ProtocolError.tooFewClasses(path: source.list.path, classes: all.count, asked: drawing.classes)
         }
+        let seed = scoring.seed
+        return (scoring, { folder in
+            try (0..<drawing.draws).map { draw in
+                let members = ClassSubset(drawing: drawing.classes, from: all, seed: UInt64(seed), draw: draw)
+                let clips = members.clips(of: source.list.clips)
+                guard !clips.isEmpty else { throw ProtocolError.emptyHalf(path: source.list.path, half: "drawn") }
+                let list = AnnotationList(path: source.list.path, root: source.list.root, clips: clips)
+                let name = "draw\(draw + 1)"
+                return (name, try folder.write(list, members.names(of: source.classes), name: name))
+            }
+        })
     }
 
     /// The classes to draw from, by number.
@@ -98,7 +119,7 @@ struct EvaluateZeroShotCommand: ParsableCommand {
     }
 }
 
-struct EvaluateSupervisedCommand: ParsableCommand {
+struct EvaluateSupervisedCommand: PlannableCommand {
     static let configuration = CommandConfiguration(
         commandName: "supervised",
         abstract: "The classes that a backbone was trained on, each video seen as 4 clips × 3 crops.",
@@ -116,22 +137,29 @@ struct EvaluateSupervisedCommand: ParsableCommand {
 
     @OptionGroup(title: "Data") var lists: TestListOptions
     @OptionGroup(title: "Data") var videos: VideoOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
-    @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var output: ProtocolOutputOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
 
     @Option(help: "Seed of views that are drawn by chance.")
     var seed: Int?
 
-    func run() throws {
+    var json: Bool { output.json }
+
+    func start() throws { try output.show(prepared().run(output: output.output)) }
+
+    func plan(timing: Bool) throws -> any CostPlan { try prepared().plan(timing: timing) }
+
+    private func prepared() throws -> ListScoring {
         var scoring = try ListScoring(
             name: "supervised", lists: lists, videos: videos, model: model, prompts: prompts, recipe: recipe, test: test, seed: seed,
             defaultFrames: 16)
         scoring.defaultViews("4x3")
         if scoring.isPocket { try scoring.takePocket(.large()) }
-        try output.show(scoring.run(output: output.output))
+        return scoring
     }
 }
 

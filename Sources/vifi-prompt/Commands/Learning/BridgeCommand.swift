@@ -18,13 +18,15 @@ struct BridgeCommand: LearningCommand {
             the pocket world's large data set.
 
               vifi-prompt bridge
-              vifi-prompt bridge --train train.txt --val val.txt --labels labels.csv --backbone clip.safetensors
+              vifi-prompt bridge --train train.txt --val val.txt --labels labels.csv \\
+                  --backbone clip.safetensors
               vifi-prompt bridge --import ViT-B-16.pt
 
             With --captions videos and captions find each other, as for text-video retrieval; docs/retrieval.md \
             explains it.
 
-              vifi-prompt bridge --captions train.csv --val-captions val.csv --test-captions test.csv --backbone clip.safetensors
+              vifi-prompt bridge --captions train.csv --val-captions val.csv \\
+                  --backbone clip.safetensors
 
             With --import nothing is trained: somebody's CLIP (OpenAI, open_clip, ViFi-CLIP, Hugging Face) becomes a \
             backbone file in Checkpoints. docs/checkpoints.md says what can be read.
@@ -34,67 +36,79 @@ struct BridgeCommand: LearningCommand {
 
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Captions") var captions: CaptionOptions
-    @OptionGroup(title: "Model") var model: ModelOptions
+    @OptionGroup(title: "Fine-tuning") var tuned: FineTuningOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
-    @OptionGroup(title: "Memory") var memory: MemoryOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
+    @OptionGroup(title: "Import") var imported: ImportOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
+    @OptionGroup(title: "Plan") var planning: DryRunOptions
+    @OptionGroup(title: "Plan") var planForm: PlanFormOptions
+    @OptionGroup(title: "Memory") var memory: MemoryOptions
 
-    @Option(help: "What learns: both towers, image or text.")
-    var tuning: Tuning?
-    @Option(help: "How frames come together: embedding, decision or image.")
-    var fusion: Fusion?
-    @Option(help: ArgumentHelp("Name of the result, recorded in its file; bridged-clip by default.", valueName: "name"))
-    var name: String?
-    @Flag(help: "Keep the weights in half precision: files of half the size.")
-    var half = false
-    @Option(
-        name: .customLong("import"),
-        help: ArgumentHelp("Only make a backbone file of this CLIP: a file, or a folder of Hugging Face or open_clip.", valueName: "path"))
-    var source: String?
-    @Option(help: ArgumentHelp("With --import: the CLIP with the token table that ViFi-CLIP's checkpoints lack.", valueName: "path"))
-    var clip: String?
-    @Option(
-        help: ArgumentHelp(
-            "With --import: attention heads of the image and the text tower, such as 12,8, for CLIPs that do not say it.",
-            valueName: "numbers"))
-    var heads: HeadCounts?
-    @Option(help: ArgumentHelp(
-        "With --import, where a file holds several CLIPs, such as a model and its average: what the names of the one that is "
-            + "meant start with.", valueName: "prefix"))
-    var prefix: String?
-    @Flag(help: "With --import: overwrite the backbone file.")
-    var force = false
+    struct FineTuningOptions: ParsableArguments {
+        @Option(help: "What learns: both towers, image or text.")
+        var tuning: Tuning?
+        @Option(help: "How the frames of a clip are combined: embedding, decision or image.")
+        var fusion: Fusion?
+        @Option(help: ArgumentHelp("Name of the result, recorded in its file; bridged-clip by default.", valueName: "name"))
+        var name: String?
+        @Flag(help: "Keep the weights in half precision: files of half the size.")
+        var half = false
+    }
+
+    struct ImportOptions: ParsableArguments {
+        @Option(
+            name: .customLong("import"),
+            help: ArgumentHelp(
+                "Only make a backbone file of this CLIP, at --output FILE: a file, or a folder of Hugging Face or open_clip.", valueName: "path"))
+        var source: String?
+        @Option(help: ArgumentHelp("With --import: the CLIP with the token table that ViFi-CLIP's checkpoints lack.", valueName: "path"))
+        var clip: String?
+        @Option(
+            help: ArgumentHelp(
+                "With --import: attention heads of the image and the text tower, such as 12,8, for CLIPs that do not say it.",
+                valueName: "numbers"),
+            transform: HeadCounts.parsed)
+        var heads: HeadCounts?
+        @Option(help: ArgumentHelp(
+            "With --import, where a file holds several CLIPs, such as a model and its average: how the tensor names of the one that is "
+                + "meant begin.", valueName: "prefix"))
+        var prefix: String?
+        @Flag(help: "With --import: overwrite the backbone file.")
+        var force = false
+
+        func validate() throws {
+            guard source == nil else { return }
+            let stray = [("--clip", clip != nil), ("--heads", heads != nil), ("--prefix", prefix != nil), ("--force", force)].first { $0.1 }
+            if let stray { throw ValidationError("\(stray.0) is for --import.") }
+        }
+    }
 
     func validate() throws {
-        guard source != nil else {
-            if clip != nil || force { throw ValidationError("--clip and --force are for --import.") }
-            if heads != nil { throw ValidationError("--heads is for --import.") }
-            if prefix != nil { throw ValidationError("--prefix is for --import.") }
-            return
-        }
+        guard imported.source != nil else { return }
         guard [data.train, data.val, data.test, data.labels].allSatisfy({ $0 == nil }), captions.captions == nil, model.backbone == nil, recipe.recipe == nil
         else {
             throw ValidationError("--import only makes a backbone file: leave out --train, --val, --test, --labels, --captions, --backbone and --recipe.")
         }
-        try BridgeImport.check(name: name)
+        try BridgeImport.check(name: tuned.name)
     }
 
+    var json: Bool { planForm.json }
+
     func run() throws {
-        if let source {
-            return try BridgeImport(
-                source: source, clip: clip, prefix: prefix, vocabulary: model.vocabulary, name: name, output: training.output,
-                activation: model.activation, heads: heads, isHalf: half,
-                force: force
-            ).run()
-        }
-        try launch()
+        guard let source = imported.source else { return try planning.isAsked ? showPlan() : start() }
+        guard try !planning.isAsked else { throw ValidationError("--import only makes a backbone file; there is nothing to plan.") }
+        try BridgeImport(
+            source: source, clip: imported.clip, prefix: imported.prefix, vocabulary: model.vocabulary, name: tuned.name, output: training.output,
+            activation: model.activation, heads: imported.heads, isHalf: tuned.half, force: imported.force
+        ).run()
     }
 
     func request() throws -> RunRequest {
         var request = try request(data, recipe, memory: memory, flags: flags)
-        request.backboneName = name
-        request.keepsHalf = half
+        request.backboneName = tuned.name
+        request.keepsHalf = tuned.half
         return request
     }
 
@@ -103,7 +117,7 @@ struct BridgeCommand: LearningCommand {
         captions.apply(to: &recipe)
         training.apply(to: &recipe)
         model.inputs.apply(to: &recipe)
-        recipe.tuning = tuning ?? recipe.tuning
-        recipe.fusion = fusion ?? recipe.fusion
+        recipe.tuning = tuned.tuning ?? recipe.tuning
+        recipe.fusion = tuned.fusion ?? recipe.fusion
     }
 }

@@ -9,16 +9,6 @@ import WeightFiles
 
 extension Activation: ExpressibleByArgument {}
 
-extension HeadCounts: ExpressibleByArgument {
-    /// "12,8"
-    public init?(argument: String) {
-        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        guard numbers.count == 2, let vision = numbers[0], let text = numbers[1], (1...1024).contains(vision), (1...1024).contains(text)
-        else { return nil }
-        self.init(vision: vision, text: text)
-    }
-}
-
 /// `import` and `bridge --import`: makes a backbone file of somebody's CLIP.
 struct BridgeImport {
     /// - Throws: `ValidationError` for a path.
@@ -56,7 +46,7 @@ struct BridgeImport {
 
         var description: String {
             switch self {
-            case .exists(let path): "\(path.escapedForDisplay): is there already. Pass --force to overwrite it, or --name or --output."
+            case .exists(let path): "\(path.escapedForDisplay): already exists. Pass --force to overwrite it, or --name or --output."
             case .overInput(let path): "\(path.escapedForDisplay): would overwrite what is imported. Pass another --output."
             case .ending(let path): "\(path.escapedForDisplay): backbone files end in .safetensors. Pass such an --output."
             }

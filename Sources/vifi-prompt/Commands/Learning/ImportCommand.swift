@@ -42,7 +42,8 @@ struct ImportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Attention heads of the image and the text tower, such as 12,8, for CLIPs that do not say it.", valueName: "numbers"))
+            "Attention heads of the image and the text tower, such as 12,8, for CLIPs that do not say it.", valueName: "numbers"),
+        transform: HeadCounts.parsed)
     var heads: HeadCounts?
 
     @Option(

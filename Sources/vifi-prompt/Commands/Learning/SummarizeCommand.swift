@@ -21,7 +21,7 @@ struct SummarizeCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Folders with runs in them, at any depth.", valueName: "folder"))
     var folders: [String] = ["runs"]
 
-    @Flag(help: "Print the summaries as JSON.")
+    @Flag(help: jsonHelp)
     var json = false
 
     @Flag(help: allowRepeatsHelp)
@@ -42,10 +42,21 @@ struct SummarizeCommand: ParsableCommand {
         for path in unfinished { Console.warning("\(path.escapedForDisplay) is not finished: it is not counted.") }
         guard !groups.isEmpty else { throw RunError.noneFinished(folder: folders.joined(separator: ", ")) }
         if json {
-            try Console.json(Dictionary(groups.map { ($0.name, $0.summary) }) { first, _ in first })
+            try Console.json(Report(groups: groups.map { Report.Group(folder: $0.name, summary: $0.summary) }))
         } else {
             for group in groups { Console.result("\(group.name.escapedForDisplay)\n\n\(group.summary.table)\n") }
         }
+    }
+}
+
+extension SummarizeCommand {
+    /// What `--json` prints.
+    private struct Report: Encodable {
+        struct Group: Encodable {
+            let folder: String
+            let summary: SeedSummary
+        }
+        let groups: [Group]
     }
 }
 

@@ -14,8 +14,10 @@ struct VizAttentionCommand: ParsableCommand {
         commandName: "attention",
         abstract: "Shows where a model looks in a video: a strip of frames (.png) and the video itself (.mp4).",
         discussion: """
-              vifi-prompt viz attention CLIP.mp4 --prompts prompts.safetensors -o attention.png -o attention.mp4
-              vifi-prompt viz attention CLIP.mp4 --labels labels.csv --class archery --compare clip.safetensors bridged.safetensors prompts.safetensors
+              vifi-prompt viz attention CLIP.mp4 --prompts prompts.safetensors \\
+                  -o attention.png -o attention.mp4
+              vifi-prompt viz attention CLIP.mp4 --labels labels.csv --class archery \\
+                  --compare clip.safetensors bridged.safetensors prompts.safetensors
 
             A map shows how much each place counts for a class: the predicted one, or --class. Relevance weighs the \
             attention of the last block, or of all from --from-block on, by the gradient of the class's logit; raw is \
@@ -56,7 +58,7 @@ struct VizAttentionCommand: ParsableCommand {
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
 
     func validate() throws {
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
         guard head == nil || map == .raw else { throw ValidationError("--head is about --map raw.") }
         guard fromBlock == nil || map == .relevance || layers else {
             throw ValidationError("--from-block is about relevance; with --map raw it needs --layers.")

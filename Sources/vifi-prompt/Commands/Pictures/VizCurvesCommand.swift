@@ -22,8 +22,10 @@ struct VizCurvesCommand: ParsableCommand {
     var runs: [String] = []
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder of the charts; pictures/ by default.", valueName: "folder"))
     var output = PictureOutput.folder
-    @Flag(help: "Overwrite files that are there and that vifi-prompt did not draw.")
+    @Flag(help: "Overwrite existing files that vifi-prompt did not draw.")
     var force = false
+
+    func validate() throws { try OutputFolder.check(output) }
 
     func run() throws {
         let names = ["loss", "learning-rate", "accuracy"]

@@ -13,7 +13,8 @@ struct VizTSNECommand: ParsableCommand {
         commandName: "tsne",
         abstract: "Lays videos out in the plane by their embeddings, and says how well clusters are classes.",
         discussion: """
-              vifi-prompt viz tsne --test val.txt --labels labels.csv --prompts prompts.safetensors -o tsne/
+              vifi-prompt viz tsne --test val.txt --labels labels.csv \\
+                  --prompts prompts.safetensors -o tsne/
 
             Writes tsne.svg, tsne.png, tsne.csv (place and cluster of each video) and metrics.json: homogeneity, \
             completeness and V-measure (paper, table 11) of k-means clusters, as many as classes, among the embeddings \
@@ -23,23 +24,24 @@ struct VizTSNECommand: ParsableCommand {
     @OptionGroup(title: "Videos") var data: VideoListOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
-    @Option(help: "About how many neighbors of a video count; 30 by default, or a third of the videos where there are few.")
+    @Option(help: "Effective number of neighbors of a video; 30 by default, or a third of the videos if there are few.")
     var perplexity: Double?
     @Option(help: "Steps of t-SNE.")
     var iterations = 1000
     @Option(help: "Seed of k-means, and of t-SNE's start where videos do not spread.")
     var seed = 1
-    @Option(help: ArgumentHelp("Up to so many videos every pair counts; more go by Barnes and Hut.", valueName: "videos"))
+    @Option(help: ArgumentHelp("Up to this many videos all pairs are computed; beyond that the Barnes-Hut approximation is used.", valueName: "videos"))
     var exactLimit = 2000
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder for what is written.", valueName: "folder"))
     var output = PictureOutput.folder.appendingPath("tsne")
 
     func validate() throws {
-        guard (1...100_000).contains(iterations) else { throw ValidationError("--iterations is \(iterations); 1 to 100000 make sense.") }
-        guard seed >= 0 else { throw ValidationError("--seed is \(seed); whole numbers from 0.") }
-        guard (0...20_000).contains(exactLimit) else { throw ValidationError("--exact-limit is \(exactLimit); 0 to 20000 make sense.") }
+        try OutputFolder.check(output)
+        guard (1...100_000).contains(iterations) else { throw ValidationError("--iterations is \(iterations); it must be between 1 and 100000.") }
+        guard seed >= 0 else { throw ValidationError("--seed is \(seed); it must be at least 0.") }
+        guard (0...20_000).contains(exactLimit) else { throw ValidationError("--exact-limit is \(exactLimit); it must be between 0 and 20000.") }
         if let perplexity, !(perplexity >= 1 && perplexity.isFinite) {
-            throw ValidationError("--perplexity is \(perplexity); at least 1.")
+            throw ValidationError("--perplexity is \(perplexity); it must be at least 1.")
         }
     }
 
@@ -85,7 +87,7 @@ struct VideoListOptions: ParsableArguments {
     var badVideoPolicy: BadVideoPolicy?
 
     func validate() throws {
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
         guard test == nil || labels != nil || test == PocketHome.name else { throw ValidationError("The list's class names are missing; pass --labels CSV.") }
     }
 

@@ -15,9 +15,12 @@ struct PredictCommand: ParsableCommand {
         abstract: "Names what happens in videos, in folders of videos, or when it happens in long ones.",
         discussion: """
               vifi-prompt predict CLIP.mp4 --prompts runs/learn/prompts/best.safetensors
-              vifi-prompt predict *.mp4 --labels labels.csv --backbone clip.safetensors --top 3 --json
-              vifi-prompt predict match.mp4 --prompts p.safetensors --window 2s --stride 1s --save match.srt --save match.svg
-              vifi-prompt predict inbox/ --prompts p.safetensors --threshold 0.5 --output answers.jsonl --watch --isolate
+              vifi-prompt predict *.mp4 --labels labels.csv --backbone clip.safetensors \\
+                  --top 3 --json
+              vifi-prompt predict match.mp4 --prompts p.safetensors --window 2s \\
+                  --stride 1s --save match.srt --save match.svg
+              vifi-prompt predict inbox/ --prompts p.safetensors --threshold 0.5 \\
+                  --output answers.jsonl --watch --isolate
 
             Without a model and labels it takes the newest run here, with its own class names, and where there is none the pocket \
             world's CLIP. Classes are those of --labels, else the prompt file's or its run's. Of several --prompts each \
@@ -28,39 +31,20 @@ struct PredictCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Videos of any kind that FFmpeg reads, folders of frames, and folders and tar archives of videos.", valueName: "video"))
     var videos: [String]
 
-    @OptionGroup(title: "Model") var model: ModelOptions
-
-    @Option(
-        help: ArgumentHelp(
-            "Learned prompts: a prompt file, the folder of a run or of `export --to peft`, or a ViFi-CLIP .pth. May be repeated.", valueName: "path"))
-    var prompts: [String] = []
-    @Flag(help: anyBackboneHelp)
-    var anyBackbone = false
-    @Option(
-        help: ArgumentHelp(
-            "Class names: CSV with the header `id,name`; other classes than the prompts' will do. With several --prompts one for all, or one for each.",
-            valueName: "csv"))
-    var labels: [String] = []
-    @Flag(help: "Allow the same --prompts twice, or a copy of them.")
-    var allowRepeats = false
-    @Option(help: ArgumentHelp("Words around a class name where no text prompts are learned, with {} in its place.", valueName: "words"))
-    var template: String?
-    @Option(help: "Frames of each video or window; as many as the prompts were learned with by default.")
-    var frames: Int?
-    @Option(help: ArgumentHelp("Clips in time × crops in space of each video, such as 4x3; windows take 1x1 or 1x3.", valueName: "views"))
-    var views: Views?
-
+    @OptionGroup(title: "Prompts and classes") var subject: PredictedModelOptions
     @OptionGroup(title: "Answers") var answers: AnswerOptions
     @OptionGroup(title: "Forms") var forms: AnswerFormOptions
     @OptionGroup(title: "Long videos") var windows: WindowOptions
     @OptionGroup(title: "Many videos") var batch: BatchOptions
+    @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
 
+    private var prompts: [String] { subject.prompts }
+    private var labels: [String] { subject.labels }
+    private var template: String? { subject.template }
+    private var frames: Int? { subject.frames }
+
     func validate() throws {
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); 1 to 1024 make sense.") }
-        guard labels.count <= 1 || labels.count == prompts.count else {
-            throw ValidationError("\(labels.count) --labels and \(prompts.count) --prompts: one class list for all, or one for each.")
-        }
         guard forms.saved.isEmpty || windows.window != nil else {
             throw ValidationError("--save is about time lines: pass --window, such as --window 2s.")
         }
@@ -74,12 +58,12 @@ struct PredictCommand: ParsableCommand {
         if windows.window != nil, let views = settings.evaluation.views, views.clips > 1 {
             throw ValidationError("--views \(views.text): windows are clips in time already; take 1x1 or 1x3 with --window.")
         }
-        if !allowRepeats { try RepeatedFile.refuse(among: prompts) }
+        if !subject.allowRepeats { try RepeatedFile.refuse(among: prompts) }
         let pool = model.pool
         let sources = try VideoSources(videos, recursive: batch.recursive)
         let models = try PredictionModels(
             settings: settings, model: model.inputs, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
-            template: template, anyBackbone: anyBackbone, pool: pool, context: .commandLine)
+            template: template, anyBackbone: subject.anyBackbone, pool: pool, context: .commandLine)
         let style = AnswerStyle(
             rule: answers.rule, rejectLabel: answers.rejectLabel, top: answers.top, namesModels: models.models.count > 1,
             windows: windows.spans.map { "\($0.window.text) every \($0.stride.text)" })
@@ -96,7 +80,7 @@ struct PredictCommand: ParsableCommand {
         recipe.model.checkpoint = model.backbone ?? recipe.model.checkpoint
         recipe.data.frames = frames ?? recipe.data.frames
         recipe.template = template ?? recipe.template
-        recipe.evaluation.views = views ?? recipe.evaluation.views
+        recipe.evaluation.views = subject.views ?? recipe.evaluation.views
     }
 
     private func answerSettings(_ models: PredictionModels) -> AnswerSettings {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Evaluation
 import Files
 import Foundation
+import Recipes
 import Reports
 import VideoData
 
@@ -9,6 +10,43 @@ extension VideoSpan: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
     /// As it is typed.
     public var defaultValueDescription: String { text }
+}
+
+/// What answers, and which classes it knows.
+struct PredictedModelOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Learned prompts: a prompt file, the folder of a run or of `export --to peft`, or a ViFi-CLIP .pth. May be repeated.", valueName: "path"))
+    var prompts: [String] = []
+
+    @Flag(help: anyBackboneHelp)
+    var anyBackbone = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Class names: CSV with the header `id,name`; they may be other classes than those that the prompts were learned with. With several "
+                + "--prompts one list for all, or one for each.",
+            valueName: "csv"))
+    var labels: [String] = []
+
+    @Flag(help: "Allow the same --prompts twice, or a copy of them.")
+    var allowRepeats = false
+
+    @Option(help: ArgumentHelp("Words around a class name where no text prompts were learned, with {} in its place.", valueName: "words"))
+    var template: String?
+
+    @Option(help: "Frames of each video or window; as many as the prompts were learned with by default.")
+    var frames: Int?
+
+    @Option(help: ArgumentHelp("Clips in time × crops in space of each video, such as 4x3; windows take 1x1 or 1x3.", valueName: "views"))
+    var views: Views?
+
+    func validate() throws {
+        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
+        guard labels.count <= 1 || labels.count == prompts.count else {
+            throw ValidationError("\(labels.count) --labels and \(prompts.count) --prompts: pass one class list for all, or one for each.")
+        }
+    }
 }
 
 /// Windows that slide over long videos.
@@ -69,8 +107,8 @@ struct AnswerOptions: ParsableArguments {
     var noneTexts: [String] = []
 
     func validate() throws {
-        guard top >= 1 else { throw ValidationError("--top is \(top); at least 1.") }
-        if let threshold, !(0...1).contains(threshold) { throw ValidationError("--threshold is \(threshold); 0 to 1 make sense.") }
+        guard top >= 1 else { throw ValidationError("--top is \(top); it must be at least 1.") }
+        if let threshold, !(0...1).contains(threshold) { throw ValidationError("--threshold is \(threshold); it must be between 0 and 1.") }
         guard !rejectLabel.isEmpty else { throw ValidationError("--reject-label is empty.") }
         guard noneTexts.allSatisfy({ !$0.trimmingCharacters(in: .whitespaces).isEmpty }) else {
             throw ValidationError("--none-prompt is empty.")
@@ -82,21 +120,21 @@ struct AnswerOptions: ParsableArguments {
 
 /// Many videos, and where their answers go.
 struct BatchOptions: ParsableArguments {
-    @Flag(help: "Look into the folders of folders, too.")
+    @Flag(help: "Also search folders inside folders.")
     var recursive = false
 
-    @Flag(help: "Go on waiting for new videos in the folders, until Ctrl-C.")
+    @Flag(help: "Keep waiting for new videos in the folders until Ctrl-C.")
     var watch = false
 
     @Option(help: ArgumentHelp("With --watch: how often to look.", valueName: "time"))
     var every: VideoSpan = .seconds(2)
 
-    @Option(help: ArgumentHelp("With --watch: a file that was not written to for so long is whole.", valueName: "time"))
+    @Option(help: ArgumentHelp("With --watch: a file is complete when it has not been written to for this long.", valueName: "time"))
     var settle: VideoSpan = .seconds(3)
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("Append every answer to this file, a JSON object a line; videos that it answers already are passed over.", valueName: "jsonl"))
+        help: ArgumentHelp("File for the answers, one JSON object per line, such as answers.jsonl; videos that it already answers are skipped.", valueName: "jsonl"))
     var output: String?
 
     @Flag(help: "With --output: try videos again that could not be read the last time.")
@@ -104,20 +142,20 @@ struct BatchOptions: ParsableArguments {
 
     @Option(
         name: .customLong("on-bad-video"),
-        help: ArgumentHelp("Videos that cannot be decoded: skip (tell them and go on; the default), or fail.", valueName: "policy"))
+        help: ArgumentHelp("Videos that cannot be decoded: skip (report them and continue; the default) or fail.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy = .skip
 
-    @Flag(help: "Decode in processes of their own: for videos from strangers. One that crashes the decoder costs itself alone.")
+    @Flag(help: "Decode in separate processes, for untrusted videos: one that crashes the decoder affects no other.")
     var isolate = false
 
     func validate() throws {
         guard badVideoPolicy != .replace else { throw ValidationError("--on-bad-video is skip or fail here: no video stands for another.") }
         if let output {
             let ending = output.lastPathComponent.split(separator: ".").dropFirst().last.map { $0.lowercased() } ?? ""
-            if ending != "json", TimelineFile(rawValue: ending) != nil || ["tsv", "xlsx"].contains(ending) {
+            guard ["jsonl", "ndjson", "json"].contains(ending), !isDirectory(output) else {
                 throw ValidationError(
-                    "--output \(output.escapedForDisplay): it keeps a JSON object a line, so that the same command goes on where it stopped; give it a "
-                        + "name that ends with .jsonl. For a table: --csv > answers.csv.")
+                    "--output \(output.escapedForDisplay): the answers go to a file with one JSON object per line, so that the same command resumes where it "
+                        + "stopped. Give it a name that ends with .jsonl. For a table write --csv > answers.csv.")
             }
         }
         guard output != nil || !retryFailed else { throw ValidationError("--retry-failed is about the videos in --output.") }
@@ -129,10 +167,10 @@ struct BatchOptions: ParsableArguments {
 
 /// Forms of the answers.
 struct AnswerFormOptions: ParsableArguments {
-    @Flag(name: [.customLong("json"), .customLong("jsonl")], help: "One JSON object a video, each on its line, with all windows.")
+    @Flag(name: [.customLong("json"), .customLong("jsonl")], help: "Print one JSON object per video and line, with all windows.")
     var json = false
 
-    @Flag(help: "A CSV table: a row a video or window.")
+    @Flag(help: "Print a CSV table with a row per video or window.")
     var csv = false
 
     @Option(

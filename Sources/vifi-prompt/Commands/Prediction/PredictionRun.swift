@@ -339,6 +339,6 @@ struct PredictionInterrupted: ReportableError {
     var exitStatus: ExitStatus { .interrupted }
     var description: String {
         "stopped on request after \(counted(done, "video", "videos")). "
-            + (keepsAnswers ? "The same command goes on with the rest." : "With --output the same command would go on with the rest.")
+            + (keepsAnswers ? "Repeat the command to continue with the rest." : "With --output, repeating the command would continue with the rest.")
     }
 }

@@ -10,14 +10,15 @@ struct ThresholdsCommand: ParsableCommand {
         commandName: "thresholds",
         abstract: "Shows what predict's --threshold costs and brings, measured on videos whose class is known.",
         discussion: """
-              vifi-prompt eval --prompts p.safetensors --test val.txt --labels labels.csv --output scores
+              vifi-prompt eval --prompts p.safetensors --test val.txt --labels labels.csv \\
+                  --output scores
               vifi-prompt thresholds scores/predictions.jsonl --accuracy 90
 
             Without a file it takes the predictions of the newest evaluation in runs/.
 
-            A row a threshold: videos that are answered (coverage), answers that are right (accuracy). Videos that show \
-            none of the classes tell how many of such get an answer even so: label a folder of them with \
-            `predict none/ --json` and pass that as --outsiders.
+            Each row is a threshold, with the videos that are answered (coverage) and the answers that are right \
+            (accuracy). To see how many videos of none of the classes get an answer all the same, label a folder of them \
+            with `predict none/ --json` and pass the result as --outsiders.
             """)
 
     @Argument(help: ArgumentHelp("predictions.jsonl of an evaluation; that of the newest one in runs/ by default.", valueName: "jsonl"))
@@ -26,25 +27,21 @@ struct ThresholdsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Answers of `predict --json` to videos that show none of the classes.", valueName: "jsonl"))
     var outsiders: String?
 
-    @Option(help: ArgumentHelp("Also the lowest threshold at which so many of the answers are right, in percent.", valueName: "percent"))
+    @Option(help: ArgumentHelp("Also show the lowest threshold at which this share of the answers is right, in percent.", valueName: "percent"))
     var accuracy: Double?
 
-    @Option(help: ArgumentHelp("Thresholds to show, with commas; 0 to 0.9 in steps of 0.1 by default.", valueName: "numbers"))
-    var at: String?
+    @Option(
+        help: ArgumentHelp("Thresholds to show, with commas; 0 to 0.9 in steps of 0.1 by default.", valueName: "numbers"),
+        transform: CommaList.init(argument:))
+    var at: CommaList<ThresholdMember>?
 
-    @Flag(help: "The table as JSON.")
+    @Flag(help: jsonHelp)
     var json = false
 
-    private var thresholds: [Float]? {
-        guard let at else { return (0..<10).map { Float($0) / 10 } }
-        let numbers = at.split(separator: ",").map { Float($0.trimmingCharacters(in: .whitespaces)) }
-        guard !numbers.isEmpty, numbers.allSatisfy({ $0.map { (0...1).contains($0) } ?? false }) else { return nil }
-        return numbers.compactMap(\.self).sorted()
-    }
+    private var thresholds: [Float] { at?.values.sorted() ?? (0..<10).map { Float($0) / 10 } }
 
     func validate() throws {
-        guard thresholds != nil else { throw ValidationError("--at \(at ?? ""): numbers from 0 to 1 with commas, such as 0.2,0.5.") }
-        if let accuracy, !(accuracy > 0 && accuracy <= 100) { throw ValidationError("--accuracy is \(accuracy); above 0 and up to 100.") }
+        if let accuracy, !(accuracy > 0 && accuracy <= 100) { throw ValidationError("--accuracy is \(accuracy); it must be above 0 and at most 100.") }
     }
 
     /// What `--json` prints.
@@ -56,11 +53,6 @@ struct ThresholdsCommand: ParsableCommand {
             let correct: Int
             let accuracy: Double?
             let outsidersAnswered: Int?
-
-            private enum CodingKeys: String, CodingKey {
-                case threshold, answered, coverage, correct, accuracy
-                case outsidersAnswered = "outsiders_answered"
-            }
 
             init(_ row: ThresholdTable.Row) {
                 threshold = row.threshold
@@ -78,11 +70,6 @@ struct ThresholdsCommand: ParsableCommand {
         /// The lowest threshold above that at which too few answers are right again.
         let failing: Row?
         let mostRight: Row?
-
-        private enum CodingKeys: String, CodingKey {
-            case videos, outsiders, rows, reaching, failing
-            case mostRight = "most_right"
-        }
     }
 
     func run() throws {
@@ -95,7 +82,7 @@ struct ThresholdsCommand: ParsableCommand {
         let strangers = try outsiders.map { try ScoredLine.read($0).flatMap(\.bestProbabilities) }
         if let outsiders, strangers?.isEmpty == true { throw ThresholdsError.nothing(path: outsiders) }
         let table = ThresholdTable(answers: answers, outsiders: strangers)
-        let rows = (thresholds ?? []).map(table.row)
+        let rows = thresholds.map(table.row)
         let reaching = accuracy.flatMap(table.row(reaching:))
         let mostRight = table.rowOfMostRight()
         if json {
@@ -120,7 +107,7 @@ struct ThresholdsCommand: ParsableCommand {
             }
         }
         if let mostRight {
-            Console.result("most videos are dealt with rightly at --threshold \(mostRight.threshold): \(Self.words(mostRight))")
+            Console.result("most videos are treated correctly at --threshold \(mostRight.threshold): \(Self.words(mostRight))")
         }
     }
 
@@ -228,9 +215,9 @@ enum ThresholdsError: ReportableError {
     var description: String {
         switch self {
         case .badLine(let path, let line):
-            "\(path.escapedForDisplay):\(line): is no JSON object of a video. Pass predictions.jsonl of an evaluation, or what `predict --json` prints."
+            "\(path.escapedForDisplay):\(line): is not a JSON object of a video. Pass predictions.jsonl of an evaluation, or what `predict --json` prints."
         case .noTruth(let path):
-            "\(path.escapedForDisplay): its videos have no label, so nobody knows what is right. Pass predictions.jsonl of an evaluation."
+            "\(path.escapedForDisplay): its videos have no label, so right and wrong answers cannot be told apart. Pass predictions.jsonl of an evaluation."
         case .nothing(let path): "\(path.escapedForDisplay): holds no videos that were answered."
         case .noEvaluation:
             "no evaluation in \(BackboneFinder.runsFolder)/. `vifi-prompt eval` makes one; or name the predictions.jsonl of another."

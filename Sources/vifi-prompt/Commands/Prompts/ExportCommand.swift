@@ -349,7 +349,7 @@ enum ExportError: ReportableError {
             "\(path.escapedForDisplay): with --to peft the output is a folder, and this is the name of a file."
         case .ending(let path, let form):
             "\(path.escapedForDisplay): the output needs the ending \(form.endings.joined(separator: " or ")), or must be a folder."
-        case .exists(let path): "\(path.escapedForDisplay): is there already. Name another --output, or pass --force to overwrite it."
+        case .exists(let path): "\(path.escapedForDisplay): already exists. Choose another --output, or pass --force to overwrite it."
         case .notAnAdapter(let path):
             "\(path.escapedForDisplay): holds more than an exported adapter and is not overwritten. Name another --output."
         }

@@ -11,7 +11,7 @@ extension RecipeCommand {
                 Reads its YAML files with DATA, MODEL, TRAIN, TRAINER.ViFi_CLIP, AUG, TEST and BASE. The reference's \
                 defaults are filled in; keys that say nothing here are listed with the reason.
 
-                  vifi-prompt recipe import configs/few_shot/prompting_few_shot/hmdb51/16_32_prompting_2_shot.yaml > mine.yaml
+                  vifi-prompt recipe import 16_32_prompting_2_shot.yaml > mine.yaml
                 """)
 
         @Argument(help: ArgumentHelp("A YAML file of ViFi-CLIP.", valueName: "file"))
@@ -26,7 +26,7 @@ extension RecipeCommand {
         var force = false
 
         func validate() throws {
-            guard (1...65_536).contains(gpus) else { throw ValidationError("--gpus is \(gpus); 1 to 65536 make sense.") }
+            guard (1...65_536).contains(gpus) else { throw ValidationError("--gpus is \(gpus); it must be between 1 and 65536.") }
         }
 
         func run() throws {

@@ -12,7 +12,8 @@ struct ReportCommand: ParsableCommand {
         abstract: "Makes one HTML page of runs, evaluations, protocols and grids: settings, results, pictures, cost.",
         discussion: """
               vifi-prompt report runs/learn runs/eval -o report.html
-              vifi-prompt report runs/evaluate-base-to-novel --attention 4 --tsne -o report.html
+              vifi-prompt report runs/evaluate-base-to-novel --attention 4 --tsne \\
+                  -o report.html
 
             Folders are searched with all that is below them. The page needs no network and nothing besides itself: \
             charts, frames of videos and tables are in it, the paper's numbers beside ours (Checkpoints/published.yaml). \
@@ -30,16 +31,16 @@ struct ReportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Heading of the page.", valueName: "words"))
     var title: String?
 
-    @Option(help: ArgumentHelp("Wrongly labeled videos that are shown, of the worst classes.", valueName: "count"))
+    @Option(help: ArgumentHelp("How many wrongly labeled videos to show, from the worst classes.", valueName: "count"))
     var videos = 12
 
-    @Option(help: ArgumentHelp("Of these so many also with maps of what the model looked at; asks the model again.", valueName: "count"))
+    @Option(help: ArgumentHelp("How many of these to show with maps of what the model looked at; runs the model again.", valueName: "count"))
     var attention = 0
 
     @Flag(help: "Lay the videos of the evaluations out by t-SNE now; those that `viz tsne` laid out are shown anyway.")
     var tsne = false
 
-    @Flag(help: "Replace a page that is there.")
+    @Flag(help: "Replace an existing page.")
     var force = false
 
     @Flag(help: allowRepeatsHelp)
@@ -51,8 +52,8 @@ struct ReportCommand: ParsableCommand {
     @OptionGroup(title: "Model, for --attention and --tsne") var model: ModelOptions
 
     func validate() throws {
-        guard (0...500).contains(videos) else { throw ValidationError("--videos is \(videos); 0 to 500 make sense.") }
-        guard (0...100).contains(attention) else { throw ValidationError("--attention is \(attention); 0 to 100 make sense.") }
+        guard (0...500).contains(videos) else { throw ValidationError("--videos is \(videos); it must be between 0 and 500.") }
+        guard (0...100).contains(attention) else { throw ValidationError("--attention is \(attention); it must be between 0 and 100.") }
         guard [".html", ".htm"].contains(where: output.lowercased().hasSuffix) else {
             throw ValidationError("-o \(output.escapedForDisplay): the page is HTML; give it a name that ends with .html.")
         }

@@ -1,0 +1,77 @@
+import ArgumentParser
+import CLIPModel
+import Recipes
+
+/// How many prompts there are, and where.
+struct PromptShapeOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Prompt tokens per layer of the vision tower; 0 for none.", valueName: "tokens"))
+    var visionTokens: Int?
+
+    @Option(help: ArgumentHelp("Prompt tokens per layer of the text tower; 0 for none.", valueName: "tokens"))
+    var textTokens: Int?
+
+    @Option(help: ArgumentHelp("Layers of the vision tower with prompts of their own, from the first.", valueName: "layers"))
+    var visionDepth: Int?
+
+    @Option(help: ArgumentHelp("Layers of the text tower with prompts of their own, from the first.", valueName: "layers"))
+    var textDepth: Int?
+
+    @Option(
+        help: ArgumentHelp("Layers of the vision tower with prompts, counted from 0: 6-11, 6, or none.", valueName: "layers"),
+        transform: PromptLayers.parsed)
+    var visionLayers: PromptLayers?
+
+    @Option(
+        help: ArgumentHelp("Layers of the text tower with prompts, counted from 0: 4-11, 4, or none.", valueName: "layers"),
+        transform: PromptLayers.parsed)
+    var textLayers: PromptLayers?
+
+    @Flag(help: "Language prompts only, on fixed frames whose features are computed once: minutes instead of hours, less accuracy.")
+    var quick = false
+
+    func validate() throws {
+        for (tower, layers, tokens) in [("vision", visionLayers, visionTokens), ("text", textLayers, textTokens)] {
+            if let layers, let tokens, layers == .none, tokens > 0 {
+                throw ValidationError("--\(tower)-layers none and --\(tower)-tokens \(tokens) contradict each other: leave one of them out.")
+            }
+        }
+        guard quick else { return }
+        let vision = [
+            visionLayers.flatMap { $0 == .none ? nil : "--vision-layers \($0.text)" },
+            visionTokens.flatMap { $0 == 0 ? nil : "--vision-tokens \($0)" },
+            visionDepth.flatMap { $0 == 0 || visionTokens == 0 ? nil : "--vision-depth \($0)" },
+        ].compactMap(\.self)
+        if let flag = vision.first {
+            throw ValidationError(
+                "--quick learns language prompts only, so \(flag) cannot go with it. For late vision prompts on clips whose "
+                    + "lower layers are computed once, write --vision-layers 6-11 --fixed-frames instead of --quick.")
+        }
+        if textTokens == 0 || textDepth == 0 || textLayers == PromptLayers.none {
+            throw ValidationError("--quick learns language prompts, but the other flags leave no text prompts.")
+        }
+    }
+
+    func apply(to recipe: inout Recipe) {
+        recipe.prompts.visionTokens = visionTokens ?? recipe.prompts.visionTokens
+        recipe.prompts.textTokens = textTokens ?? recipe.prompts.textTokens
+        recipe.prompts.visionDepth = visionDepth ?? recipe.prompts.visionDepth
+        recipe.prompts.textDepth = textDepth ?? recipe.prompts.textDepth
+        recipe.prompts.visionLayers = visionLayers ?? (quick ? PromptLayers.none : recipe.prompts.visionLayers)
+        recipe.prompts.textLayers = textLayers ?? recipe.prompts.textLayers
+        if quick { recipe.augmentation.fixedFrames = true }
+    }
+}
+
+/// How the frames of a training clip are chosen and come together.
+struct TrainingFrameOptions: ParsableArguments {
+    @Flag(help: "Treat training clips as test clips: the same centered frames in every epoch, no flips, color jitter, MixUp or CutMix.")
+    var fixedFrames = false
+
+    @Option(help: "How the frames of a clip are combined: embedding, decision or image.")
+    var fusion: Fusion?
+
+    func apply(to recipe: inout Recipe) {
+        if fixedFrames { recipe.augmentation.fixedFrames = true }
+        recipe.fusion = fusion ?? recipe.fusion
+    }
+}
