@@ -80,7 +80,8 @@ let package = Package(
         .target(name: "Recipes", dependencies: ["CLIPModel", "Files", "Tensors", "VideoData", "Yams"], swiftSettings: strict),
         .target(
             name: "Experiments",
-            dependencies: ["CLIPModel", "Evaluation", "Files", "Recipes", "Tensors", "Training", "VideoData", "WeightFiles"], swiftSettings: strict),
+            dependencies: ["CLIPModel", "Evaluation", "Files", "Methods", "Recipes", "Tensors", "Training", "VideoData", "WeightFiles"],
+            swiftSettings: strict),
         .target(
             name: "Reports",
             dependencies: ["CLIPModel", "Charts", "Evaluation", "Experiments", "Files", "Recipes", "Tensors", "Training", "VideoData"],

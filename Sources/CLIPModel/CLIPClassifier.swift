@@ -26,9 +26,21 @@ package final class CLIPClassifier: Sendable {
     }
 
     /// With any aggregator, whose parameters must not change any more.
-    package init(
+    package convenience init(
         backbone: Backbone, prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]],
         aggregator: some VideoAggregator, frameCount: Int, pool: WorkerPool
+    ) {
+        self.init(backbone: backbone, prompts: prompts, sequences: sequences, frameCount: frameCount, pool: pool) { text in
+            VideoHead(aggregator, scale: backbone.logitScale, text: text)
+        }
+    }
+
+    /// With any head.
+    ///
+    /// - Parameter makeHead: from the classes' texts.
+    package init(
+        backbone: Backbone, prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]], frameCount: Int, pool: WorkerPool,
+        makeHead: (TextFeatures) -> any ClassifierHead
     ) {
         let configuration = prompts.configuration
         let layout = TextTowerLayout(
@@ -38,7 +50,7 @@ package final class CLIPClassifier: Sendable {
         backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
         self.backbone = backbone
         text = TextFeatures(memory.features)
-        head = VideoHead(aggregator, scale: backbone.logitScale, text: text)
+        head = makeHead(text)
         encoder = VideoEncoder(backbone: backbone, prompts: prompts, frameCount: frameCount, pool: pool)
     }
 

@@ -63,6 +63,11 @@ package struct TextEncoder: Sendable {
     ///   - report: called with the number of texts done so far.
     /// - Throws: `ModelError` where the vectors are not numbers, or what `report` throws.
     package func embeddings(of sequences: [[Int]], report: (Int) throws -> Void = { _ in }) throws -> MutableMatrix {
+        TextFeatures(try features(of: sequences, report: report)).unit
+    }
+
+    /// The same before they are made unit vectors.
+    package func features(of sequences: [[Int]], report: (Int) throws -> Void = { _ in }) throws -> MutableMatrix {
         let result = MutableMatrix(rows: sequences.count, columns: backbone.architecture.embeddingWidth)
         for start in stride(from: 0, to: sequences.count, by: Self.blockSize) {
             let block = start..<min(start + Self.blockSize, sequences.count)
@@ -72,7 +77,7 @@ package struct TextEncoder: Sendable {
             let memory = TextActivations(
                 layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
             backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
-            result.rows(block).copy(TextFeatures(memory.features).unit)
+            result.rows(block).copy(memory.features)
             try report(block.upperBound)
         }
         guard nonFiniteCount(in: result) == 0 else { throw ModelError.notNumbers(what: "the text embeddings") }

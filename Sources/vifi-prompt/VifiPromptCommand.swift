@@ -20,7 +20,7 @@ struct VifiPromptCommand: ParsableCommand {
         subcommands: [
             ImportCommand.self, BridgeCommand.self, LearnCommand.self, EvaluateCommand.self, PredictCommand.self, ThresholdsCommand.self, ExportCommand.self,
             InspectCommand.self, DataCommand.self, DemoCommand.self, RecipeCommand.self, PlanCommand.self, SummarizeCommand.self,
-            BenchCommand.self, ProfileCommand.self, AblateCommand.self, VizCommand.self, ReportCommand.self, DoctorCommand.self,
+            BenchCommand.self, ProfileCommand.self, AblateCommand.self, VizCommand.self, ReportCommand.self, CacheCommand.self, DoctorCommand.self,
         ])
 
     /// Runs the command; what a person or a file can cause ends with its own words and exit status.

@@ -68,7 +68,7 @@ import Testing
         }
         let many = try program("eval", "--recipe", "test.yaml", "--views", "64x3", "--frames", "8", "--backbone", "runs/bridge/backbone.safetensors")
         #expect(many.status == 64)
-        #expect(many.messages.contains("64x3 views of 8 frames are 1536 frames of each video; at most 1024 are looked at."))
+        #expect(many.messages.contains("64x3 views of 8 frames are 1536 frames of each video; at most 1024 are allowed."))
     }
 
     /// A run's configuration says which faults it repeats.

@@ -16,6 +16,7 @@ import Testing
         "plan", "plan learn", "plan bridge", "plan evaluate", "plan evaluate list", "plan evaluate zero-shot", "plan evaluate base-to-novel",
         "plan evaluate few-shot", "plan evaluate supervised", "plan evaluate retrieval", "plan ablate", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
         "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes", "report", "summarize",
+        "cache", "cache list", "cache clear",
     ]
 
     @Test(arguments: commands)

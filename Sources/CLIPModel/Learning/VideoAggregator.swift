@@ -146,7 +146,7 @@ extension Fusion: VideoAggregator {
 }
 
 /// A clip's frame features, averaged.
-func meanRow(of frames: some Readable, into row: MutableMatrix) {
+package func meanRow(of frames: some Readable, into row: MutableMatrix) {
     row.fill(0)
     sumRows(of: frames, into: row)
     row.fill(with: row.values.map { $0 / Float(frames.rowCount) })

@@ -23,9 +23,14 @@ package struct TextFeatures: Sendable {
 }
 
 /// What a classifier asks of a head, whatever aggregator it has.
-protocol ClassifierHead: Sendable {
+package protocol ClassifierHead: Sendable {
+    /// One per class.
+    ///
+    /// - Parameter features: `[frames, embeddingWidth]`, not normalized; so below.
     func logits(features: Matrix) -> [Float]
+    /// `[frames, embeddingWidth]`: the gradient of one class's logit.
     func logitGradient(features: Matrix, label: Int) -> MutableMatrix
+    /// The video as one unit vector.
     func embedding(features: Matrix) -> [Float]
 }
 
@@ -86,7 +91,7 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
     /// The gradient of one class's logit.
     ///
     /// - Returns: `[frames, embeddingWidth]`.
-    func logitGradient(features: Matrix, label: Int) -> MutableMatrix {
+    package func logitGradient(features: Matrix, label: Int) -> MutableMatrix {
         let logits = aggregator.logits(features, text: text, scale: scale)
         let unit = logits.unit
         let unitGradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
@@ -99,7 +104,7 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
     }
 
     /// The video as one unit vector: of its one row, or the mean of the unit rows of its frames.
-    func embedding(features: Matrix) -> [Float] {
+    package func embedding(features: Matrix) -> [Float] {
         let unit = aggregator.logits(features, text: text, scale: scale).unit
         if aggregator.mixesFrames { return unit.values }
         let mean = MutableMatrix(rows: 1, columns: unit.columnCount, meanRow(of: unit))

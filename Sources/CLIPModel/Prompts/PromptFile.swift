@@ -63,7 +63,11 @@ package struct PromptFile: Sendable {
         }
     }
 
+    /// What the files of heads call themselves.
+    package static let headFormat = "vifi-prompt head"
+
     private init(_ source: any WeightSource) throws {
+        guard source.metadata["format"] != Self.headFormat else { throw ModelError.prompts(.head) }
         guard source.metadata[PromptHeader.Key.format] != nil || !PromptAdapter.isPart(source.path) else {
             throw ModelError.prompts(.partOfAdapter)
         }

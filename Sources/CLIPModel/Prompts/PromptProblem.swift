@@ -3,6 +3,8 @@ import Files
 /// What can be wrong with prompts from elsewhere.
 package enum PromptProblem: Sendable, Equatable {
     /// The tensors of a PEFT folder, without the folder.
+    /// A head, which scores classes without prompts.
+    case head
     case partOfAdapter
     case noAdapterConfiguration
     /// Weights in a form that can hold code.
@@ -34,6 +36,9 @@ package enum PromptProblem: Sendable, Equatable {
 
     var words: String {
         switch self {
+        case .head:
+            "this is a head, which `vifi-prompt learn --method` wrote, and holds no prompts. predict, eval, viz and report take it; "
+                + "prompts are learned without --method."
         case .partOfAdapter:
             "these are the tensors of a PEFT folder. Pass the folder, which says in adapter_config.json what they are."
         case .noAdapterConfiguration:

@@ -24,6 +24,10 @@ package struct RunRequest: Codable, Equatable, Sendable {
     package var initial: InitialPrompts?
     /// Language prompts only, on features that are computed once.
     package var isQuick = false
+    /// A head on features that are computed once, by the name of its method or `auto`; nil for prompts.
+    package var method: String?
+    /// Of each clip that a head learns from; nil for one.
+    package var views: Int?
     /// What the bridged backbone is called in its file.
     package var backboneName: String?
     /// Whether the bridged backbone is kept in half precision.
@@ -93,6 +97,8 @@ package struct RunRequest: Codable, Equatable, Sendable {
         result["command"] = kind.rawValue
         result["init"] = initial?.path
         result["quick"] = isQuick ? "asked for" : nil
+        result["method"] = method
+        result["views"] = views.map { "\($0)" }
         result["name"] = backboneName
         result["half"] = keepsHalf ? "asked for" : nil
         result["vocabulary"] = model.vocabulary

@@ -72,6 +72,24 @@ package enum BackboneFinder {
         throw ModelError.backboneNotFound(digest: header.backboneDigest, name: header.backboneName)
     }
 
+    /// The backbone that a head was learned on: the one that its run recorded, else one of that digest among those that come
+    /// along and that were bridged here.
+    ///
+    /// - Throws: `HeadUseError` where it is not found.
+    package static func backbone(for head: HeadFile, at path: String, context: RunContext) throws -> Backbone {
+        let places = [KeptRun.holding(path)?.recordedBackbone].compactMap(\.self)
+            + runs(withPrefix: "").flatMap { run in ["backbone", "last"].map { run.appendingPath("\($0).safetensors") } }
+            + [try? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), try? imageBackbone()].compactMap(\.self)
+        for place in places where fileExists(place) {
+            guard let backbone = try? Backbone.load(place),
+                backbone.isNamed(by: head.header.backboneSHA256, weights: head.header.backboneWeightsSHA256)
+            else { continue }
+            context.note("Backbone: \(place) (by its digest)")
+            return backbone
+        }
+        throw HeadUseError.noBackbone(path: path, name: head.header.backbone)
+    }
+
     /// The tokenizer that a backbone was trained with; CLIP's vocabulary is looked for beside the backbone and where
     /// `make vocabulary` puts it.
     package static func tokenizer(for backbone: Backbone, vocabulary: String?) throws -> any Tokenizer {

@@ -12,7 +12,7 @@ package struct KeptRun {
     package let path: String
     /// Nil for folders of early programs, which keep no lists.
     package let record: RunRecord?
-    /// What `learn` learned: its best prompts, or its last where it was stopped early.
+    /// What `learn` learned: its best prompts, or its last where it was stopped early; or a head.
     package let prompts: String?
     /// What `bridge` learned.
     package let bridged: String?
@@ -21,7 +21,7 @@ package struct KeptRun {
     /// - Returns: nil where the folder holds neither prompts nor a backbone.
     package init?(_ path: String) {
         func first(_ names: [String]) -> String? { names.map { path.appendingPath($0) }.first(where: isRegularFile) }
-        prompts = first(["prompts/best.safetensors", "prompts/last.safetensors"])
+        prompts = first(["prompts/best.safetensors", "prompts/last.safetensors", HeadFile.name])
         bridged = first(["backbone.safetensors", "last.safetensors"])
         guard let file = prompts ?? bridged else { return nil }
         self.path = path

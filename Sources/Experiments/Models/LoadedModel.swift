@@ -49,6 +49,9 @@ extension PromptFile {
 package struct LoadedModel {
     package let backbone: Backbone
     package let prompts: PromptFile?
+    /// In place of prompts: a classifier on the features of the backbone as it is.
+    package let head: HeadFile?
+    /// Of the prompts or the head.
     package let promptPath: String?
     package let tokenizer: any Tokenizer
     private let context: RunContext
@@ -63,19 +66,24 @@ package struct LoadedModel {
         anyBackbone: Bool = false, precision: PrecisionChoice? = nil, context: RunContext
     ) throws {
         let found: Backbone
-        if let path {
+        if let path, let file = HeadFile.file(at: path) {
+            let head = try HeadFile.load(file)
+            found = try backbonePath.map { try BackboneFinder.load($0, activation: activation, context: context) }
+                ?? BackboneFinder.backbone(for: head, at: file, context: context)
+            try head.check(found, path: file)
+            (prompts, self.head, promptPath) = (nil, head, file)
+        } else if let path {
             let (file, own) = try PromptFile.load(
                 path, backbone: backbonePath, activation: activation, anyBackbone: anyBackbone, context: context)
-            prompts = file
+            (prompts, head, promptPath) = (file, nil, path)
             found = own
         } else if let backbonePath {
-            prompts = nil
+            (prompts, head, promptPath) = (nil, nil, nil)
             found = try BackboneFinder.load(backbonePath, activation: activation, context: context)
         } else {
             throw UnnamedError.noModel(needsPrompts: false)
         }
         backbone = found.computing(in: try precision?.resolved(note: context.note) ?? .float32)
-        promptPath = path
         self.context = context
         tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
     }
@@ -83,15 +91,34 @@ package struct LoadedModel {
     /// A backbone that is in memory already, without prompts.
     package init(_ backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) {
         self.backbone = backbone
-        (prompts, promptPath) = (nil, nil)
+        (prompts, head, promptPath) = (nil, nil, nil)
         self.tokenizer = tokenizer
         self.context = context
     }
+
+    /// A head on a backbone that is in memory already.
+    ///
+    /// - Throws: `HeadUseError` where they do not belong together.
+    package init(head path: String, on backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) throws {
+        let head = try HeadFile.load(path)
+        try head.check(backbone, path: path)
+        self.backbone = backbone
+        (prompts, self.head, promptPath) = (nil, head, path)
+        self.tokenizer = tokenizer
+        self.context = context
+    }
+
+    /// Of the prompts or the head; nil for the backbone as it is.
+    package var promptsDigest: String? { prompts?.prompts.digest ?? head?.digest }
 
     /// The same backbone with other prompts.
     ///
     /// - Throws: `ModelError` where they do not belong together.
     package init(prompts path: String, sharing other: LoadedModel, anyBackbone: Bool, context: RunContext) throws {
+        if let file = HeadFile.file(at: path) {
+            self = try LoadedModel(head: file, on: other.backbone, tokenizer: other.tokenizer, context: context)
+            return
+        }
         try self.init(prompts: path, on: other.backbone, tokenizer: other.tokenizer, anyBackbone: anyBackbone, context: context)
     }
 
@@ -104,6 +131,7 @@ package struct LoadedModel {
         let file = try PromptFile.load(path)
         for note in file.notes { context.note("\(path.escapedForDisplay): \(note)") }
         prompts = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context)
+        head = nil
         self.backbone = backbone
         promptPath = path
         self.context = context
@@ -111,17 +139,19 @@ package struct LoadedModel {
     }
 
     /// The pixels that prompts and backbone are used to.
-    package var normalization: PixelNormalization { prompts?.header.normalization ?? backbone.description.normalization }
+    package var normalization: PixelNormalization {
+        prompts?.header.normalization ?? head.flatMap { PixelNormalization(rawValue: $0.header.normalization) } ?? backbone.description.normalization
+    }
 
     /// For headings: "bridged-clip with prompts learn/prompts/best.safetensors".
-    package var summary: String { backbone.displayName + (promptPath.map { " with prompts \($0)" } ?? ", no prompts") }
+    package var summary: String { backbone.displayName + (promptPath.map { " with \(head == nil ? "prompts" : head?.header.kind.rawValue ?? "") \($0)" } ?? ", no prompts") }
 
     /// Frames of a clip: those that are asked for, else those that the prompts were learned with.
     ///
     /// - Parameter standard: where nobody says it; the pocket world's CLIP has its own number.
     package func frameCount(asked: Int?, standard: Int = Recipe.Data.standardFrames) -> Int {
         let isPocket = backbone.description.tokenizer == .bytes
-        return asked ?? prompts?.header.frameCount ?? (isPocket ? Recipe.Data.pocketFrames : standard)
+        return asked ?? prompts?.header.frameCount ?? head?.header.frames ?? (isPocket ? Recipe.Data.pocketFrames : standard)
     }
 
     /// The words around class names or captions: the prompt file's, unless others are asked for.
@@ -156,6 +186,18 @@ package struct LoadedModel {
         let sequences = try backbone.sequences(
             of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
         tellEqualTokens(classNames, sequences, context)
+        if let head, let path = promptPath {
+            let known = head.header.classNames
+            let columns = try classNames.map { name in
+                guard let column = known.firstIndex(of: name) else {
+                    throw HeadUseError.unknownClass(name: name, path: path, nearest: name.nearest(among: known))
+                }
+                return column
+            }
+            return CLIPClassifier(
+                backbone: backbone.rounded(rounding), sequences: sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
+            ) { _ in HeadScorer(head: head.head, temperature: Float(head.header.temperature), columns: columns) }
+        }
         return CLIPClassifier(
             backbone: backbone.rounded(rounding),
             prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading, sequences: sequences,

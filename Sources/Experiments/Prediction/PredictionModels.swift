@@ -55,7 +55,7 @@ package struct PredictionModels {
                     sampler: settings.sampler(frameCount: classifier.frameCount), viewCount: views.clips,
                     drawsViews: views.clips > 1 && settings.repeats(.randomViews), seed: UInt64(settings.training.seed ?? 1)))
             parts.append(
-                "\(subject.backbone.digest) \(subject.prompts?.prompts.digest ?? "") \(subject.prompts?.header.fusion.rawValue ?? "") "
+                "\(subject.backbone.digest) \(subject.promptsDigest ?? "") \(subject.prompts?.header.fusion.rawValue ?? "") "
                     + "\(settings.fusion?.rawValue ?? "") \(template ?? "") \(PrecisionChoice(subject.backbone.precision).rawValue) "
                     + ClassNames(names + noneTexts).digest + " \(noneTexts.count)")
         }
@@ -79,6 +79,7 @@ package struct PredictionModels {
 
     private static func classNames(of subject: LoadedModel, list: ClassNames?, _ selection: Selection, _ context: RunContext) throws -> [String] {
         if let list { return list.names }
+        if let head = subject.head { return head.header.classNames }
         if let header = subject.prompts?.header, !header.classNames.isEmpty { return header.classNames }
         if let own = try selection.run?.classes() { return own.names }
         guard selection.isPocket else { throw SettingsError.noSource }

@@ -54,7 +54,7 @@ extension EvaluationJob {
     /// The class names that prompts were learned with; nil where they name none.
     package static func learnedNames(_ prompts: String?, context: RunContext) throws -> ClassNames? {
         guard let prompts else { return nil }
-        let names = try PromptFile.load(prompts).header.classNames
+        let names = try HeadFile.file(at: prompts).map { try HeadFile.load($0).header.classNames } ?? PromptFile.load(prompts).header.classNames
         guard !names.isEmpty else { return nil }
         context.note("Classes: those of \(prompts.escapedForDisplay). For others pass --labels.")
         return ClassNames(names)

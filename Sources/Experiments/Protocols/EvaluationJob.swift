@@ -158,7 +158,7 @@ package struct EvaluationJob {
             classListSha256: test.classes.digest, listed: test.list.clips.count, unreadable: unreadable.map(\.path),
             model: .init(
                 backbone: subject.backbone.description.name, backboneSha256: subject.backbone.digest, prompts: subject.promptPath,
-                promptsSha256: subject.prompts?.prompts.digest),
+                promptsSha256: subject.promptsDigest),
             setting: .init(
                 template: words, frames: frames, views: views.text,
                 fusion: (settings.fusion ?? subject.prompts?.header.fusion ?? .embedding).rawValue,

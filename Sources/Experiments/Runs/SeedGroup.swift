@@ -282,6 +282,13 @@ package func alignedTable(_ rows: [[String]]) -> String {
 
 extension RunResult {
     package func show(_ context: RunContext) {
+        if let method {
+            for (name, scores) in [("validation", last), ("test", test)] {
+                guard let scores else { continue }
+                context.result("\(name) top-1 \(percent(scores.top1)) of \(method); \(scores.clips) clips of \(scores.classes) classes")
+            }
+            return
+        }
         if let last, let best {
             context.result(
                 "validation \(last.title) \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best, which is kept"

@@ -9,7 +9,9 @@ import VideoData
 /// The test list of a run, which is scored once, at the end, with what the validation list chose.
 extension LearningRun {
     /// The file that is used from then on: the epoch that was best on the validation list, else the last.
-    private var chosenName: String { kind == .learn ? "prompts/best.safetensors" : "backbone.safetensors" }
+    private var chosenName: String {
+        request.method != nil ? HeadFile.name : kind == .learn ? "prompts/best.safetensors" : "backbone.safetensors"
+    }
 
     /// Scores the test list as `evaluate` would score the file, and writes down what was said of each clip.
     ///
@@ -17,20 +19,28 @@ extension LearningRun {
     /// - Returns: nil where there is no test list.
     /// - Throws: `EvaluationStopped` after a signal: the run is resumed here.
     package func testScores(path: String) throws -> Scores? {
-        guard let list = data.test else { return nil }
+        if let captions = data.captions?.test { return try scores(of: captions, chosenModel(path: path)) }
+        return try scores(of: data.test, called: "test", path: path)
+    }
+
+    /// Scores a list with what the run chose.
+    ///
+    /// - Parameter name: `val` or `test`.
+    package func scores(of list: AnnotationList?, called name: String, path: String) throws -> Scores? {
+        guard let list else { return nil }
         let model = try chosenModel(path: path)
-        if let captions = data.captions?.test { return try scores(of: captions, model) }
         let job = EvaluationJob(
-            evaluationProtocol: "test", settings: evaluationSettings, videos: options, model: request.model, pool: settings.pool, context: context)
+            evaluationProtocol: name, settings: evaluationSettings, videos: options, model: request.model, pool: settings.pool, context: context)
         let result = try job.evaluate(
-            TestList(list: list, classes: data.classes, sha256: Digest.of(AnnotationList.bytes(of: list.clips))), with: model, title: "test")
-        try DurableFile.write(ClipVerdicts(result.predictions).csv, to: path.appendingPath(ClipVerdicts.fileName(of: "test")))
+            TestList(list: list, classes: data.classes, sha256: Digest.of(AnnotationList.bytes(of: list.clips))), with: model, title: name == "val" ? "validation" : name)
+        try DurableFile.write(ClipVerdicts(result.predictions).csv, to: path.appendingPath(ClipVerdicts.fileName(of: name)))
         return Scores(result.metrics)
     }
 
     private func chosenModel(path: String) throws -> LoadedModel {
         let file = path.appendingPath(chosenName)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
+        if request.method != nil { return try LoadedModel(head: file, on: backbone, tokenizer: tokenizer, context: context) }
         guard kind == .bridge else { return try LoadedModel(prompts: file, on: backbone, tokenizer: tokenizer, context: context) }
         return LoadedModel(try BackboneFinder.load(file, activation: nil, context: context).computing(in: settings.precision), tokenizer: tokenizer, context: context)
     }

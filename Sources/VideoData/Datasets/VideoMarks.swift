@@ -19,7 +19,8 @@ package struct VideoMarks: Equatable, Sendable {
         }.joined()
     }
 
-    static func mark(_ path: String) throws(FileError) -> (digest: String, byteCount: Int) {
+    /// Of one video.
+    package static func mark(_ path: String) throws(FileError) -> (digest: String, byteCount: Int) {
         if let folder = try? FrameFolder(path, limits: VideoLimits()) { return try mark(folder) }
         let file = try StoredVideo.open(path)
         let count = file.byteCount

@@ -98,6 +98,13 @@ struct InspectCommand: ParsableCommand {
         inspection.ignoredObjects = contents.ignoredObjects
         for warning in contents.warnings where isAdapter { Console.warning("\(file.escapedForDisplay): \(warning)") }
         if contents.metadata[ClassEmbeddingsFile.formatKey] != nil { inspection.kind = .classEmbeddings }
+        if let own = HeadFile.file(at: file) {
+            let header = try HeadFile.load(own).header
+            Console.note(
+                "A head: \(header.kind.rawValue), \(counted(header.classNames.count, "class", "classes")), on \(header.backbone.escapedForDisplay) "
+                    + "(\(header.backboneSHA256.prefix(12))…). predict, eval, viz and report take it as --prompts.")
+            return (inspection, nil)
+        }
         var problem: (any ReportableError)?
         if isAdapter || contents.format == .safetensors || contents.format == .pyTorch {
             problem = try describePrompts(of: file, in: &inspection)

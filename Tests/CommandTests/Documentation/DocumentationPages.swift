@@ -82,6 +82,11 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             }
         },
         DocumentationPage("docs/cost.md") { try $0.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors") },
+        DocumentationPage("docs/heads.md") { world in
+            try world.dataSet(".")
+            try world.saveBackbone(to: "clip.safetensors")
+            try world.video("new.mp4")
+        },
         DocumentationPage("docs/late-prompts.md") { world in
             try world.dataSet(".")
             try world.saveBackbone(to: "clip.safetensors")

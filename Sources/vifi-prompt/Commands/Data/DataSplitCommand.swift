@@ -26,8 +26,8 @@ struct DataSplitCommand: ParsableCommand {
             from them, s1 to s3, with the seed and the two after it, with --test the test videos of each half, and with \
             --val its validation videos.
 
-              vifi-prompt data split --train train.txt --test test.txt --labels labels.csv \\
-                  --base-novel
+              vifi-prompt data split --train train.txt --test test.txt \\
+                  --labels labels.csv --base-novel
 
             split.json keeps the seed, and the SHA-256 of each list and of what it was drawn from.
             """)

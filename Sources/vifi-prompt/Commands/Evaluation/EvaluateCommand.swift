@@ -11,8 +11,8 @@ struct EvaluateCommand: ParsableCommand {
             before, and what to average.
 
               vifi-prompt eval --prompts p.safetensors --test val.txt --labels labels.csv
-              vifi-prompt evaluate zero-shot --test val1.txt --test val2.txt --test val3.txt \\
-                --labels labels.csv --backbone clip.safetensors
+              vifi-prompt evaluate zero-shot --test val1.txt --test val2.txt \\
+                --test val3.txt --labels labels.csv --backbone clip.safetensors
               vifi-prompt evaluate base-to-novel --train train.txt --test val.txt \\
                 --labels labels.csv --backbone clip.safetensors
               vifi-prompt evaluate few-shot --shots 2,4,8,16 --train train.txt \\

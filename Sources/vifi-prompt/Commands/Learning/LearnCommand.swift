@@ -17,6 +17,7 @@ struct LearnCommand: LearningCommand {
             bridged pocket CLIP.
 
               vifi-prompt learn --shots 2
+              vifi-prompt learn --shots 8 --method auto
               vifi-prompt learn --train train.txt --val val.txt --labels labels.csv \\
                                 --backbone bridged.safetensors --shots 8
 
@@ -38,6 +39,7 @@ struct LearnCommand: LearningCommand {
 
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Captions") var captions: CaptionOptions
+    @OptionGroup(title: "Method") var method: MethodOptions
     @OptionGroup(title: "Prompts") var shape: PromptShapeOptions
     @OptionGroup(title: "Prompts") var initial: InitialPromptOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
@@ -51,10 +53,18 @@ struct LearnCommand: LearningCommand {
 
     var json: Bool { planForm.json }
 
+    func validate() throws {
+        guard let head = method.head else { return }
+        if shape.quick || frames.fixedFrames {
+            throw ValidationError("--quick and --fixed-frames are for prompts: leave them out with --method \(head).")
+        }
+    }
+
     func request() throws -> RunRequest {
         var request = try request(data, recipe, memory: memory, flags: flags)
         request.initial = initial.inputs
         request.isQuick = shape.quick
+        method.apply(to: &request)
         return request
     }
 

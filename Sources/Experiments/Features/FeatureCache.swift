@@ -1,0 +1,165 @@
+import Files
+import Foundation
+import Training
+import VideoData
+
+/// Features of videos on disk: what a frozen vision tower made of them, shared by runs, seeds and methods.
+///
+/// A folder per way of looking (`FeatureSpace`), with a log of one line per view of a video: its key, a checksum and the
+/// numbers. A line is written whole or ends at the next start, so that a pass that was killed goes on where it stopped.
+package final class FeatureCache {
+    package let folder: String
+    private var rows: [String: [Float]] = [:]
+    private let width: Int
+    /// Nil where another process writes to the folder, or where there is no room: the cache is then read only.
+    private var log: AppendFile?
+    private let lock: DirectoryLock?
+    private let context: RunContext
+
+    private static let logName = "features.log"
+    private static let descriptionName = "space.json"
+    /// Of all folders together: the one that was used longest ago goes first.
+    package static let standardLimit = 2 << 30
+
+    /// Where all of them lie.
+    package static var root: String { PocketHome.dataRoot.appendingPath("features") }
+
+    /// - Parameters:
+    ///   - width: numbers of a row.
+    ///   - limit: bytes on disk.
+    package init(_ space: FeatureSpace, width: Int, limit: Int = FeatureCache.standardLimit, context: RunContext) throws {
+        self.width = width
+        self.context = context
+        folder = Self.root.appendingPath(space.digest)
+        try createDirectory(folder)
+        let path = folder.appendingPath(Self.logName)
+        lock = try? DirectoryLock(directory: folder)
+        rows = Self.read(path, width: width)
+        if lock == nil {
+            context.note("Another process writes features to \(folder.escapedForDisplay): those that are there are used, new ones are not kept.")
+            log = nil
+            return
+        }
+        Self.makeRoom(besides: folder, limit: limit)
+        do {
+            if !fileExists(folder.appendingPath(Self.descriptionName)) {
+                try DurableFile.write(json(space), to: folder.appendingPath(Self.descriptionName))
+            }
+            log = (Self.byteCount(of: folder) < limit) ? try AppendFile(path: path) : nil
+        } catch {
+            // Features can be computed anew: what cannot be kept ends nothing.
+            context.warning("features are not kept: \(error)")
+            log = nil
+        }
+    }
+
+    package func row(_ key: String) -> [Float]? { rows[key] }
+
+    package func keep(_ row: [Float], as key: String) {
+        precondition(row.count == width, "a row of the cache's width")
+        rows[key] = row
+        guard log != nil else { return }
+        let values = Self.text(of: row)
+        do {
+            try log?.append(line: "\(key) \(Self.checksum(key, values)) \(values)")
+        } catch {
+            context.warning("features are not kept any more: \(error)")
+            log = nil
+        }
+    }
+
+    /// Puts on disk what was kept.
+    package func sync() {
+        do { try log?.sync() } catch { context.warning("features may not be kept: \(error)") }
+    }
+
+    // MARK: Lines
+
+    private static func text(of row: [Float]) -> String {
+        var data = Data(capacity: row.count * 4)
+        for value in row { for shift in [0, 8, 16, 24] { data.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(shift))) } }
+        return data.base64EncodedString()
+    }
+
+    private static func checksum(_ key: String, _ values: String) -> Substring { Digest.of(key + values).prefix(16) }
+
+    /// The sound lines; what was torn or damaged is computed anew.
+    private static func read(_ path: String, width: Int) -> [String: [Float]] {
+        guard fileExists(path), let bytes = try? InputFile.contents(of: path, limit: 2 * standardLimit) else { return [:] }
+        var rows: [String: [Float]] = [:]
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+            guard fields.count == 3, checksum(fields[0], fields[2]) == fields[1], let data = Data(base64Encoded: fields[2]),
+                data.count == 4 * width
+            else { continue }
+            let values = [UInt8](data)
+            rows[fields[0]] = (0..<width).map { place in
+                Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(values[4 * place + $1]) << UInt32(8 * $1) })
+            }
+        }
+        return rows
+    }
+
+    // MARK: Room
+
+    /// A folder of features on disk.
+    package struct Entry {
+        package let folder: String
+        package let space: FeatureSpace?
+        package let byteCount: Int
+        package let lastUse: Date
+    }
+
+    /// Those that are there, the newest first.
+    package static func entries() -> [Entry] {
+        let folders = ((try? directoryEntries(root)) ?? []).map { root.appendingPath($0) }.filter(isDirectory)
+        return folders.map { folder in
+            let space = (try? readJSON(FeatureSpace.self, folder.appendingPath(descriptionName))) ?? nil
+            let attributes = try? FileManager.default.attributesOfItem(atPath: folder.appendingPath(logName))
+            return Entry(
+                folder: folder, space: space, byteCount: byteCount(of: folder),
+                lastUse: attributes?[.modificationDate] as? Date ?? .distantPast)
+        }.sorted { $0.lastUse > $1.lastUse }
+    }
+
+    /// Removes every folder that no process is using.
+    ///
+    /// - Returns: bytes that were freed.
+    package static func clear() -> Int { entries().reduce(0) { $0 + remove($1) } }
+
+    private static func remove(_ entry: Entry) -> Int {
+        guard let lock = try? DirectoryLock(directory: entry.folder) else { return 0 }
+        removeTree(entry.folder)
+        _ = consume lock
+        return entry.byteCount
+    }
+
+    private static func makeRoom(besides own: String, limit: Int) {
+        let entries = entries()
+        var total = entries.reduce(0) { $0 + $1.byteCount }
+        for entry in entries.reversed() where entry.folder != own && total > limit { total -= remove(entry) }
+    }
+
+    private static func byteCount(of folder: String) -> Int {
+        ((try? directoryEntries(folder)) ?? []).reduce(0) { sum, name in
+            let size = (try? FileManager.default.attributesOfItem(atPath: folder.appendingPath(name)))?[.size] as? Int
+            return sum + (size ?? 0)
+        }
+    }
+}
+
+/// One way of looking at videos: where any of it differs, features differ.
+package struct FeatureSpace: Codable, Equatable, Sendable {
+    package let backbone: String
+    package let backboneSHA256: String
+    /// Of the large products.
+    package let precision: String
+    package let frames: Int
+    /// How frames are chosen and become pixels, in words.
+    package let sampling: String
+    package let pictures: String
+
+    package var digest: String {
+        String(Digest.of([backboneSHA256, precision, "\(frames)", sampling, pictures].joined(separator: "\n")).prefix(32))
+    }
+}

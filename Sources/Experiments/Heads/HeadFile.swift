@@ -1,0 +1,128 @@
+import CLIPModel
+import Files
+import Foundation
+import Methods
+import Tensors
+import WeightFiles
+
+/// A head with what is needed to use it again: a safetensors file, used like a prompt file wherever a model is named.
+package struct HeadFile: Sendable {
+    /// What the file says of itself, in its metadata.
+    package struct Header: Codable, Equatable, Sendable {
+        package let kind: HeadKind
+        /// JSON, as the head's kind reads it.
+        package let settings: String
+        package let classNames: [String]
+        package let backbone: String
+        package let backboneSHA256: String
+        package let backboneWeightsSHA256: String
+        package let frames: Int
+        package let template: String
+        package let normalization: String
+        /// That logits are divided by, so that probabilities can be believed; 1 where no clips could be held out for it.
+        package let temperature: Double
+        /// Of clips that were held out in turn, in percent; nil where none could be.
+        package let crossValidatedTop1: Double?
+        package let shots: Int?
+        package let views: Int
+        package let seed: UInt64
+        package let recipeSHA256: String
+        package let toolVersion: String
+    }
+
+    package let header: Header
+    package let head: any Head
+
+    package static let format = PromptFile.headFormat
+    package static let formatVersion = "1"
+    /// Of a run's head, in its folder.
+    package static let name = "head.safetensors"
+
+    package init(header: Header, head: any Head) {
+        self.header = header
+        self.head = head
+    }
+
+    /// SHA-256 over the head's kind, settings and tensors.
+    package var digest: String {
+        Digest.of("\(header.kind.rawValue) \(header.settings) \(head.tensors.map { "\($0.name) \($0.shape) \($0.values.map(\.bitPattern))" })")
+    }
+
+    /// The file itself, or that of the run whose folder is named; nil where neither is a head.
+    package static func file(at path: String) -> String? {
+        let file = isDirectory(path) ? path.appendingPath(name) : path
+        guard isRegularFile(file), let source = try? SafetensorsFile(path: file), source.metadata["format"] == format else { return nil }
+        return file
+    }
+
+    /// - Throws: `WeightFileError`, `HeadError` or `FileError`, naming the file where it is damaged.
+    package static func load(_ path: String) throws -> HeadFile {
+        let source = try SafetensorsFile(path: path)
+        guard source.metadata["format"] == format, source.metadata["version"] == formatVersion, let text = source.metadata["head"],
+            let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8))
+        else {
+            throw FileError(path: path, problem: .damaged(reason: "it is no head that this program reads. Learn it anew with `vifi-prompt learn --method`"))
+        }
+        let tensors = try source.tensors.map { tensor in
+            HeadTensor(name: tensor.name, shape: tensor.shape, values: try source.floats(named: tensor.name))
+        }
+        do {
+            return HeadFile(header: header, head: try header.kind.load(tensors: tensors, settingsText: header.settings))
+        } catch {
+            throw FileError(path: path, problem: .damaged(reason: error.description))
+        }
+    }
+
+    /// Writes the file durably. The same head gives the same bytes. Returns its SHA-256.
+    @discardableResult
+    package func save(to path: String) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let text = String(decoding: try encoder.encode(header), as: UTF8.self)
+        return try SafetensorsWriter.write(
+            head.tensors.map { ($0.name, $0.shape, $0.values) },
+            metadata: ["format": Self.format, "version": Self.formatVersion, "head": text], to: path)
+    }
+
+    /// - Throws: `HeadUseError` where the backbone is not the one that the head was learned on.
+    package func check(_ backbone: Backbone, path: String) throws(HeadUseError) {
+        guard backbone.isNamed(by: header.backboneSHA256, weights: header.backboneWeightsSHA256) else {
+            throw .otherBackbone(path: path, wanted: header.backbone, digest: header.backboneSHA256, actual: backbone.digest)
+        }
+    }
+}
+
+/// Why a head cannot be used, or not learned here.
+package enum HeadUseError: ReportableError, Equatable {
+    case otherBackbone(path: String, wanted: String, digest: String, actual: String)
+    case unknownClass(name: String, path: String, nearest: String?)
+    case noBackbone(path: String, name: String)
+    case notWith(what: String, reason: String)
+    case noMethod(name: String, nearest: String?)
+
+    package var exitStatus: Files.ExitStatus {
+        switch self {
+        case .otherBackbone, .unknownClass: .badConfiguration
+        case .noBackbone: .missingInput
+        case .notWith, .noMethod: .usage
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .otherBackbone(let path, let wanted, let digest, let actual):
+            "\(path.escapedForDisplay): the head was learned on \(wanted.escapedForDisplay) (\(digest.prefix(12))…), this backbone is \(actual.prefix(12))…. "
+                + "Pass that backbone with --backbone, or learn the head anew on this one."
+        case .unknownClass(let name, let path, let nearest):
+            "\(path.escapedForDisplay): the head does not know the class \"\(name.escapedForDisplay)\"\(nearest.map { "; did you mean \"\($0.escapedForDisplay)\"?" } ?? "."). "
+                + "A head tells apart the classes that it learned; prompts take any class names."
+        case .noBackbone(let path, let name):
+            "\(path.escapedForDisplay): its backbone, \(name.escapedForDisplay), is not where it was. Name it with --backbone FILE."
+        case .notWith(let what, let reason):
+            "\(what) cannot go with --method: \(reason)"
+        case .noMethod(let name, let nearest):
+            "there is no method \"\(name.escapedForDisplay)\"\(nearest.map { "; did you mean \"\($0)\"?" } ?? "."). "
+                + "There are auto, prompts, \(HeadMethod.kinds.map(\.rawValue).joined(separator: ", "))."
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import Files
+import Methods
+
+/// What `learn --method` learns on features that are computed once.
+package enum HeadMethod: Equatable, Sendable {
+    /// The best of all, by clips that are held out in turn.
+    case auto
+    case head(HeadKind)
+
+    /// Heads that need what the feature cache holds: the vectors after the projection.
+    package static let kinds = HeadKind.allCases.filter { !$0.needsUnprojected }
+
+    /// - Parameter text: `auto` or a head's name.
+    /// - Throws: `HeadUseError` for another word.
+    package init(_ text: String) throws(HeadUseError) {
+        if text == "auto" {
+            self = .auto
+        } else if let kind = Self.kinds.first(where: { $0.rawValue == text }) {
+            self = .head(kind)
+        } else {
+            throw .noMethod(name: text, nearest: text.nearest(among: ["auto", "prompts"] + Self.kinds.map(\.rawValue)))
+        }
+    }
+}

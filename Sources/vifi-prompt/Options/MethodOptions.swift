@@ -1,0 +1,32 @@
+import ArgumentParser
+import Experiments
+
+/// What is learned: prompts, or a head on features that are computed once.
+struct MethodOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "prompts (the default), a head on features that are computed once, such as gda, or auto for the best head by training "
+                + "clips that are held out; docs/heads.md names all.",
+            valueName: "method"))
+    var method: String?
+
+    @Option(help: ArgumentHelp("With a head: views of each clip that it learns from, 1 to 10; 1 by default.", valueName: "views"))
+    var views: Int?
+
+    /// Nil for prompts.
+    var head: String? { method == "prompts" ? nil : method }
+
+    func validate() throws {
+        guard let head else {
+            guard views == nil else { throw ValidationError("--views is for --method: prompts see other frames in each epoch.") }
+            return
+        }
+        do { _ = try HeadMethod(head) } catch { throw ValidationError(error.description) }
+        if let views, !(1...10).contains(views) { throw ValidationError("--views is \(views); it must be between 1 and 10.") }
+    }
+
+    func apply(to request: inout RunRequest) {
+        request.method = head
+        request.views = views
+    }
+}

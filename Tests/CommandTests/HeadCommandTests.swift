@@ -1,0 +1,107 @@
+import CLIPModel
+import Experiments
+import Files
+import Foundation
+import Methods
+import TestSupport
+import Testing
+
+/// `learn --method`: a head on features that are computed once, and what uses it.
+@Suite(.serialized) struct HeadCommandTests {
+    private let program: Program
+    private static let videos = ["--train", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
+
+    init() throws {
+        var program = try Program.withVideos()
+        program.videos = program.folder.path("data")
+        self.program = program
+    }
+
+    private func learn(_ more: String..., status: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation) throws -> Program.Outcome {
+        let outcome = try program.run(["learn"] + Self.videos + more, sourceLocation: sourceLocation)
+        #expect(outcome.status == status, "\(outcome.messages)", sourceLocation: sourceLocation)
+        return outcome
+    }
+
+    private func text(_ path: String) throws -> String { try String(contentsOfFile: program.folder.path(path), encoding: .utf8) }
+    private func digest(_ path: String) throws -> String { try Digest.ofFile(program.folder.path(path)) }
+
+    @Test func whatARunSaysOfItsHeadEvalSaysToo() throws {
+        let outcome = try learn("--method", "cosine-mean", "--test", "list.txt", "--allow-shared-videos", "--output", "run")
+        #expect(outcome.output.contains("head: run/head.safetensors") && outcome.output.contains("| cosine-mean "), "\(outcome.output)")
+        let file = try HeadFile.load(program.folder.path("run/head.safetensors"))
+        let weight = try #require(file.head.linear).weight
+        #expect(weight.rowCount == 5 && file.header.classNames == ["waving", "clapping", "jumping", "sitting", "turning"])
+        let scored = try program("eval", "--prompts", "run", "--test", "list.txt", "--backbone", "clip.safetensors", "--output", "scores")
+        #expect(scored.status == 0, "\(scored.messages)")
+        let predicted = try text("scores/predictions.jsonl").split(separator: "\n").map { line in
+            let entry = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            return try "\(#require(entry["video"] as? String)),\(#require(entry["label"] as? Int)),\(#require(entry["predicted"] as? Int))"
+        }
+        #expect(try text("run/test-predictions.csv").split(separator: "\n").dropFirst().map(String.init) == predicted)
+        let answer = try program("predict", "video0.mp4", "--prompts", "run/head.safetensors", "--backbone", "clip.safetensors", "--json")
+        #expect(answer.status == 0 && answer.output.contains("\"class\""), "\(answer.messages)")
+    }
+
+    /// The second pass finds everything in the cache and comes to the same file; another seed, view or backbone does not.
+    @Test func featuresAreComputedOnce() throws {
+        let first = try learn("--method", "gda", "--views", "3", "--output", "a")
+        #expect(!first.messages.contains("in the cache"))
+        let second = try learn("--method", "gda", "--views", "3", "--output", "b")
+        #expect(!second.messages.contains("features: "), "\(second.messages)")
+        #expect(try digest("a/head.safetensors") == digest("b/head.safetensors"))
+        #expect(try learn("--method", "gda", "--views", "4", "--output", "c").messages.contains("30 of 40 features are in the cache"))
+        #expect(try learn("--method", "gda", "--views", "3", "--seed", "2", "--output", "d").messages.contains("10 of 30 features are in the cache"))
+        // What is damaged is computed anew, to the same numbers.
+        let folder = try #require(try directoryEntries(program.folder.path("data/features")).first)
+        let log = "data/features/\(folder)/features.log"
+        var lines = try text(log).split(separator: "\n").map(String.init)
+        lines[0] = String(lines[0].dropLast(3)) + "AAA"
+        lines[1] = String(lines[1].prefix(40))
+        try program.folder.write(lines.joined(separator: "\n"), to: log)
+        let mended = try learn("--method", "gda", "--views", "3", "--output", "e")
+        #expect(mended.messages.contains("28 of 30 features are in the cache"), "\(mended.messages)")
+        #expect(try digest("e/head.safetensors") == digest("a/head.safetensors"))
+    }
+
+    @Test func everyMethodIsLearnedAndRead() throws {
+        for kind in HeadMethod.kinds {
+            _ = try learn("--method", kind.rawValue, "--output", kind.rawValue)
+            let file = try HeadFile.load(program.folder.path("\(kind.rawValue)/head.safetensors"))
+            #expect(file.header.kind == kind && file.header.crossValidatedTop1 != nil && file.header.temperature > 0)
+            let answer = try program(
+                "predict", "video1.mp4", "--prompts", kind.rawValue, "--backbone", "clip.safetensors", "--json")
+            #expect(answer.status == 0, "\(kind.rawValue): \(answer.messages)")
+        }
+    }
+
+    @Test func autoComparesAndTakesOne() throws {
+        let outcome = try learn("--method", "auto", "--output", "auto")
+        for kind in HeadChoice.order { #expect(outcome.output.contains("| \(kind.rawValue) "), "\(outcome.output)") }
+        #expect(outcome.output.contains("| zero-shot ") && outcome.output.contains(" is taken"), "\(outcome.output)")
+        // Nothing but the training list was read: neither list nor video of a test is there.
+        let alone = try learn("--method", "auto", "--shots", "1", "--output", "one")
+        #expect(alone.messages.contains("has one clip only") && alone.messages.contains("tip-adapter is taken"), "\(alone.messages)")
+    }
+
+    @Test func whatAHeadCannotDoIsSaid() throws {
+        #expect(try learn("--method", "gdaa", status: 64).messages.contains("did you mean \"gda\"?"))
+        #expect(try learn("--method", "prolip", status: 64).messages.contains("there is no method"))
+        #expect(try learn("--views", "3", status: 64).messages.contains("--views is for --method"))
+        #expect(try learn("--method", "gda", "--views", "11", status: 64).messages.contains("between 1 and 10"))
+        #expect(try learn("--method", "gda", "--quick", status: 64).messages.contains("are for prompts"))
+        #expect(try learn("--method", "gda", "--vision-tokens", "2", status: 64).messages.contains("Leave out --method to learn prompts"))
+        _ = try learn("--method", "gda", "--output", "run")
+        try SmallModel(seed: 9).backbone.save(to: program.folder.path("other.safetensors"))
+        let other = try program("predict", "video0.mp4", "--prompts", "run", "--backbone", "other.safetensors")
+        #expect(other.status == 78 && other.messages.contains("the head was learned on"), "\(other.messages)")
+        try program.folder.write("id,name\n0,waving\n1,clappin\n", to: "few.csv")
+        let unknown = try program("predict", "video0.mp4", "--prompts", "run", "--backbone", "clip.safetensors", "--labels", "few.csv")
+        #expect(unknown.status == 78 && unknown.messages.contains("did you mean \"clapping\"?"), "\(unknown.messages)")
+        var bytes = try InputFile.contents(of: program.folder.path("run/head.safetensors"), limit: 1 << 20)
+        bytes.removeLast(20)
+        try program.folder.write(bytes, to: "cut.safetensors")
+        let cut = try program("predict", "video0.mp4", "--prompts", "cut.safetensors", "--backbone", "clip.safetensors")
+        #expect(cut.status == 65, "\(cut.status) \(cut.messages)")
+    }
+}
