@@ -27,7 +27,7 @@ package struct HeadExperiment: LearningExperiment {
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
         let method = try HeadMethod(request.method ?? "auto")
-        var settings = try self.settings(resumed)
+        let settings = try self.settings(resumed)
         func refuse(_ isAsked: Bool, _ what: String, _ reason: String) throws {
             if isAsked { throw HeadUseError.notWith(what: what, reason: reason) }
         }
@@ -40,7 +40,6 @@ package struct HeadExperiment: LearningExperiment {
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
         let data = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
-        settings = try settings.withWarmup(clipCount: data.train.clips.count)
         let sequences = try backbone.sequences(
             of: data.classes.names, prompts: .none, template: settings.recipe.template,
             keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)

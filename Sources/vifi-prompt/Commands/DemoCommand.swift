@@ -130,10 +130,11 @@ struct DemoCommand: ParsableCommand {
             here.set(.bridgedZeroShot, seed: 1, top1: try experiment.zeroShot(bridged))
             let prompts = BackboneFinder.newestPrompts()
             if let prompts {
-                // The last prompts, as in the recorded rows: nothing is chosen by looking at the test list.
-                let header = try PromptFile.load(prompts.parentDirectory.appendingPath("last.safetensors")).header
+                // What the validation list chose, on the test list, as in the recorded rows.
+                let header = try PromptFile.load(prompts).header
                 let measure: PocketMeasure? = header.shots == 2 ? .prompts2 : header.shots == 8 ? .prompts8 : nil
-                if let measure, let top1 = header.metrics["val_top1"] {
+                let run = prompts.parentDirectory.parentDirectory
+                if let measure, let top1 = try RunResult.read(run: run)?.test?.top1 {
                     here.set(measure, seed: Int(clamping: header.seed), top1: top1)
                 }
             }
