@@ -10,7 +10,8 @@ public struct RGBFrame: Sendable {
     let frame: VideoFrame
 
     /// - Parameters:
-    ///   - width: in pixels, at least 1; so is `height`.
+    ///   - width: in pixels, at least 1.
+    ///   - height: in pixels, at least 1.
     ///   - pixels: `[height, width, 3]`, each byte `0 ... 255`, in RGB order.
     /// - Throws: `VifiPromptError` of kind `badData` if `pixels` does not hold exactly that many bytes, for more
     ///   than 64 Mi pixels, or where one side is more than 256 times the other.

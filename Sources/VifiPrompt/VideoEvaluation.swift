@@ -34,8 +34,12 @@ public struct EvaluationScores: Sendable, Equatable {
 ///   - clips: of a folder that is divided, the test part is scored, else the validation part.
 ///   - prompts: a prompt file, the folder of a run or of an export; nil for the backbone as it is.
 ///   - backbone: a backbone file; nil for the one that the prompts were learned on, where it lies as it did then.
+///   - vocabulary: CLIP's, for backbones that need it; looked for beside the backbone where nil.
 ///   - frameCount: of a clip; nil for that of the prompts, else 16.
+///   - threadCount: `1 ... 1024`; nil for all processors.
 ///   - onProgress: told how far it has come.
+///   - isCancelled: asked between clips.
+///   - onMessage: told what a person would want to know.
 /// - Throws: `VifiPromptError`; of the kind `cancelled` where `isCancelled` said so.
 public func evaluate(
     _ clips: LabeledClips, prompts: String? = nil, backbone: String? = nil, vocabulary: String? = nil, frameCount: Int? = nil,
@@ -78,7 +82,9 @@ extension LearnedPrompts {
 
     /// Writes the prompts for use elsewhere, whole or not at all.
     ///
-    /// - Parameter path: of the file or folder; it must not exist yet.
+    /// - Parameters:
+    ///   - path: of the file or folder; it must not exist yet.
+    ///   - form: what is written.
     /// - Throws: `VifiPromptError` where it exists already or cannot be written.
     public func export(to path: String, as form: Form = .promptFile) throws(VifiPromptError) {
         try reporting {

@@ -102,6 +102,9 @@ public struct VideoTraining: Sendable {
     /// - Parameters:
     ///   - folder: the run's.
     ///   - target: what it learns.
+    ///   - onProgress: told how far it has come, after each step.
+    ///   - isCancelled: asked between steps.
+    ///   - onMessage: told what a person would want to know.
     /// - Throws: `VifiPromptError`: the folder holds no such run, or what it learned from has changed.
     public static func resume(
         _ folder: String, _ target: Target, onProgress: @escaping @Sendable (TrainingProgress) -> Void = { _ in },
