@@ -54,6 +54,16 @@ package struct Recipe: RecipeSection {
         return result
     }
 
+    /// How it looks at videos and words: what the file of a model does not say itself.
+    package var scoringSettings: Recipe {
+        var result = Recipe()
+        result.data.frames = data.frames
+        result.fusion = fusion
+        result.template = template
+        result.model.normalization = model.normalization
+        return result
+    }
+
     /// As YAML that reads back as this recipe; what is not set is left out.
     package var yaml: String { printed(indentation: "") }
 }

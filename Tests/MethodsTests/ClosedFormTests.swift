@@ -35,8 +35,8 @@ import Testing
         let keys = try expected.floats("S\(shots).keys")
         let count = 7 * shots
         expectClose(
-            head.cache.keys.values, (0..<count).flatMap { clip in (0..<32).map { keys[$0 * count + clip] } }, tolerance: headTolerance, "keys")
-        #expect(head.cache.values.values == (try expected.floats("S\(shots).values")))
+            head.core.keys.values, (0..<count).flatMap { clip in (0..<32).map { keys[$0 * count + clip] } }, tolerance: headTolerance, "keys")
+        #expect(head.core.values.values == (try expected.floats("S\(shots).values")))
         try expectHead(head, on: fixture.test, gives: expected.floats("S\(shots).logits"))
         let searched = try TipAdapter.fit(examples, validation: fixture.validation, settings: settings, context: context)
         expectClose([Float(searched.beta), Float(searched.alpha)], try expected.floats("S\(shots).searched_beta_alpha"), tolerance: 1e-6, "search")
@@ -109,8 +109,8 @@ import Testing
             }
             return rows
         }
-        expectClose(proker.coefficients.values, ours(try expected.floats("S\(shots).alpha")), tolerance: headTolerance, "ProKeR")
+        expectClose(proker.core.coefficients.values, ours(try expected.floats("S\(shots).alpha")), tolerance: headTolerance, "ProKeR")
         expectClose(
-            ridge.coefficients.values, ours(try expected.floats("S\(shots).kernel_ridge.coefficients")), tolerance: headTolerance, "ridge")
+            ridge.core.coefficients.values, ours(try expected.floats("S\(shots).kernel_ridge.coefficients")), tolerance: headTolerance, "ridge")
     }
 }

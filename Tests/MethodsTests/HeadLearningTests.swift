@@ -16,7 +16,7 @@ import Testing
         let examples = try fixture.examples(shots: 2)
         var settings = TipAdapter.Settings()
         (settings.beta, settings.alpha) = (2.5, 1.3)
-        let cache = try TipAdapter.fit(examples, validation: nil, settings: settings, context: context).cache
+        let cache = try TipAdapter.fit(examples, validation: nil, settings: settings, context: context).core
         let keys = MutableMatrix(rows: cache.keys.rowCount, columns: cache.keys.columnCount, cache.keys.values)
         let features = MutableMatrix(rows: examples.count, columns: 32, examples.unit.values)
         let gradient = MutableMatrix(rows: keys.rowCount, columns: keys.columnCount)
@@ -51,7 +51,7 @@ import Testing
                 steps.withLock { $0.append(progress) }
                 return true
             }
-            return try TipAdapterF.fit(examples, validation: nil, settings: settings, context: context).cache.keys.values
+            return try TipAdapterF.fit(examples, validation: nil, settings: settings, context: context).core.keys.values
         }
         let first = try keys(seed: 1)
         #expect(steps.withLock { $0.map(\.step) } == Array(1...12))

@@ -31,7 +31,7 @@ import Testing
         let losses = Losses()
         let head = try TipAdapterF.fit(fixture.examples(shots: shots), validation: nil, settings: settings, context: losses.context)
         expectClose(losses.values, try expected.floats("S\(shots).F.losses"), tolerance: headTolerance, "losses")
-        expectClose(head.cache.keys.values, try expected.floats("S\(shots).F.final.keys_transposed"), tolerance: headTolerance, "keys")
+        expectClose(head.core.keys.values, try expected.floats("S\(shots).F.final.keys_transposed"), tolerance: headTolerance, "keys")
         try expectHead(head, on: fixture.test, gives: expected.floats("S\(shots).F.test_logits_after_8_epochs"))
     }
 
@@ -77,14 +77,14 @@ import Testing
         let examples = try fixture.examples(shots: shots)
         let losses = Losses()
         let clap = try CLAP.fit(examples, validation: nil, settings: settings, context: losses.context)
-        expectClose(clap.multipliers, try expected.floats("S\(shots).multipliers"), tolerance: headTolerance, "multipliers")
+        expectClose(clap.core.multipliers, try expected.floats("S\(shots).multipliers"), tolerance: headTolerance, "multipliers")
         expectClose(losses.values, try expected.floats("S\(shots).clap.losses"), tolerance: headTolerance, "losses")
-        expectClose(clap.values.values, try expected.floats("S\(shots).clap.final.prototypes"), tolerance: headTolerance, "prototypes")
+        expectClose(clap.core.values.values, try expected.floats("S\(shots).clap.final.prototypes"), tolerance: headTolerance, "prototypes")
         try expectHead(clap, on: fixture.test, gives: expected.floats("S\(shots).clap.test_logits"))
         let free = Losses()
         let probe = try ZeroShotLinearProbe.fit(examples, validation: nil, settings: settings, context: free.context)
         expectClose(free.values, try expected.floats("S\(shots).zs_lp.losses"), tolerance: headTolerance, "losses")
-        expectClose(probe.values.values, try expected.floats("S\(shots).zs_lp.final.prototypes"), tolerance: headTolerance, "prototypes")
+        expectClose(probe.core.values.values, try expected.floats("S\(shots).zs_lp.final.prototypes"), tolerance: headTolerance, "prototypes")
         try expectHead(probe, on: fixture.test, gives: expected.floats("S\(shots).zs_lp.test_logits"))
     }
 

@@ -56,7 +56,7 @@ package struct HeadChoice {
             report(entry)
         }
         let start = ContinuousClock.now
-        try add(nil, start, (Self.textLogits(examples), Array(0..<examples.count)), byClip: true)
+        try add(nil, start, (cosineScores(examples.unit, to: examples.unitTexts, scale: examples.logitScale), Array(0..<examples.count)), byClip: true)
         guard smallest > 1 else {
             self.entries = entries
             return
@@ -111,20 +111,10 @@ package struct HeadChoice {
         for fold in Set(folds).sorted() {
             let (left, held) = (folds.indices.filter { folds[$0] != fold }, folds.indices.filter { folds[$0] == fold })
             let head = try kind.fit(examples.subset(clips: left), context: context)
-            let heldRows = held.flatMap { examples.rowsOfClips[$0] }
-            let matrix = MutableMatrix(rows: heldRows.count, columns: examples.width)
-            for (place, row) in heldRows.enumerated() { matrix.row(place).copy(examples.features.projected.row(row)) }
-            values += try head.logits(of: HeadFeatures(projected: matrix)).values
-            rows += heldRows
+            values += try head.logits(of: examples.subset(clips: held).features).values
+            rows += held.flatMap { examples.rowsOfClips[$0] }
         }
         return (MutableMatrix(rows: rows.count, columns: examples.classCount, values).reading, rows)
-    }
-
-    private static func textLogits(_ examples: HeadExamples) -> Matrix {
-        let logits = MutableMatrix(rows: examples.count, columns: examples.classCount)
-        multiply(examples.unit, .asStored, examples.unitTexts, .transposed, into: logits)
-        for row in 0..<logits.rowCount { logits.row(row).fill(with: logits.row(row).values.map { $0 * examples.logitScale }) }
-        return logits.reading
     }
 
     /// - Parameter folds: nil where each clip was left out by itself.

@@ -40,13 +40,10 @@ package struct HeadExperiment: LearningExperiment {
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
         let data = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
-        let sequences = try backbone.sequences(
-            of: data.classes.names, prompts: .none, template: settings.recipe.template,
-            keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)
-        tellEqualTokens(data.classes.names, sequences, context)
+        let texts = try RunTexts(data, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
         let run = LearningRun(
             request: request, context: context, settings: settings, data: data, backbone: backbone, recipe: settings.recipe, cacheBytes: 0)
-        return Prepared(run: run, sequences: sequences, method: method)
+        return Prepared(run: run, sequences: texts.sequences, method: method)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {

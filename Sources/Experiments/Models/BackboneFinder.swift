@@ -48,46 +48,50 @@ package enum BackboneFinder {
     /// The backbone that prompts belong to: the one that their run began with, else among the runs here and what comes with the
     /// program.
     package static func backbone(for prompts: PromptFile, at path: String, context: RunContext) throws -> Backbone {
-        var candidates = [KeptRun.holding(path)?.recordedBackbone].compactMap(\.self)
-        candidates += runs(withPrefix: "").map { $0.appendingPath("backbone.safetensors") }.filter(fileExists)
-        for name in [bridgedName, PocketHome.imageBackboneName] {
-            if let path = try? BundledFiles.path(of: "Checkpoints/\(name)") { candidates.append(path) }
-        }
-        // Imported ones are large: where the right name is known, only those are read.
         let header = prompts.header
-        let folder = "Checkpoints"
-        for name in (try? directoryEntries(folder)) ?? [] where name.hasSuffix(".safetensors") {
-            let path = folder.appendingPath(name)
-            let isNamed = (try? SafetensorsFile(path: path))?.metadata["name"] == header.backboneName
-            if isNamed || !header.namesBackbone { candidates.append(path) }
-        }
-        for path in candidates {
-            guard let backbone = try? Backbone.load(path) else { continue }
-            if try prompts.foreignness(of: backbone) == nil {
-                context.note("Backbone: \(path) (by its \(prompts.header.namesBackbone ? "digest" : "weights"))")
-                return backbone
-            }
+        let name = header.namesBackbone ? header.backboneName : nil
+        if let (place, backbone) = try first(for: path, named: name, where: { try prompts.foreignness(of: $0) == nil }) {
+            context.note("Backbone: \(place) (by its \(header.namesBackbone ? "digest" : "weights"))")
+            return backbone
         }
         guard header.namesBackbone else { throw ModelError.prompts(.backboneNotFound) }
         throw ModelError.backboneNotFound(digest: header.backboneDigest, name: header.backboneName)
     }
 
-    /// The backbone that a head was learned on: the one that its run recorded, else one of that digest among those that come
-    /// along and that were bridged here.
+    /// The backbone that a head was learned on, looked for where that of prompts is.
     ///
     /// - Throws: `HeadUseError` where it is not found.
     package static func backbone(for head: HeadFile, at path: String, context: RunContext) throws -> Backbone {
-        let places = [KeptRun.holding(path)?.recordedBackbone].compactMap(\.self)
-            + runs(withPrefix: "").flatMap { run in ["backbone", "last"].map { run.appendingPath("\($0).safetensors") } }
-            + [try? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), try? imageBackbone()].compactMap(\.self)
-        for place in places where fileExists(place) {
-            guard let backbone = try? Backbone.load(place),
-                backbone.isNamed(by: head.header.backboneSHA256, weights: head.header.backboneWeightsSHA256)
-            else { continue }
+        let header = head.header
+        if let (place, backbone) = first(
+            for: path, named: header.backbone, where: { $0.isNamed(by: header.backboneSHA256, weights: header.backboneWeightsSHA256) })
+        {
             context.note("Backbone: \(place) (by its digest)")
             return backbone
         }
-        throw HeadUseError.noBackbone(path: path, name: head.header.backbone)
+        throw HeadUseError.noBackbone(path: path, name: header.backbone)
+    }
+
+    /// The first backbone of that kind: the one that the run of `file` began with, of the runs here, of those that come with the
+    /// program, of the imported ones.
+    ///
+    /// - Parameter name: of the wanted one; nil where it is not known.
+    private static func first(
+        for file: String, named name: String?, where belongs: (Backbone) throws -> Bool
+    ) rethrows -> (path: String, backbone: Backbone)? {
+        var candidates = [KeptRun.holding(file)?.recordedBackbone].compactMap(\.self)
+        candidates += runs(withPrefix: "").flatMap { run in ["backbone", "last"].map { run.appendingPath("\($0).safetensors") } }
+        candidates += [bridgedName, PocketHome.imageBackboneName].compactMap { try? BundledFiles.path(of: "Checkpoints/\($0)") }
+        // Imported ones are large: where the right name is known, only those are read.
+        let folder = "Checkpoints"
+        for entry in (try? directoryEntries(folder)) ?? [] where entry.hasSuffix(".safetensors") {
+            let path = folder.appendingPath(entry)
+            if name == nil || (try? SafetensorsFile(path: path))?.metadata["name"] == name { candidates.append(path) }
+        }
+        for path in candidates where fileExists(path) {
+            if let backbone = try? Backbone.load(path), try belongs(backbone) { return (path, backbone) }
+        }
+        return nil
     }
 
     /// The tokenizer that a backbone was trained with; CLIP's vocabulary is looked for beside the backbone and where

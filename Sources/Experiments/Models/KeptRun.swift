@@ -71,13 +71,7 @@ package struct KeptRun {
     package func settings() throws(RecipeError) -> Recipe {
         let file = path.appendingPath("config.yaml")
         guard fileExists(file) else { return Recipe() }
-        let own = try Recipe(path: file)
-        var result = Recipe()
-        result.data.frames = own.data.frames
-        result.fusion = own.fusion
-        result.template = own.template
-        result.model.normalization = own.model.normalization
-        return result
+        return try Recipe(path: file).scoringSettings
     }
 
     // MARK: Lists

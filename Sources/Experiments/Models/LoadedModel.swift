@@ -66,32 +66,39 @@ package struct LoadedModel {
         anyBackbone: Bool = false, precision: PrecisionChoice? = nil, context: RunContext
     ) throws {
         let found: Backbone
-        if let path, let file = HeadFile.file(at: path) {
-            let head = try HeadFile.load(file)
+        var (prompts, head, file): (PromptFile?, HeadFile?, String?) = (nil, nil, path)
+        if let path, let headPath = HeadFile.file(at: path) {
+            let own = try HeadFile.load(headPath)
             found = try backbonePath.map { try BackboneFinder.load($0, activation: activation, context: context) }
-                ?? BackboneFinder.backbone(for: head, at: file, context: context)
-            try head.check(found, path: file)
-            (prompts, self.head, promptPath) = (nil, head, file)
+                ?? BackboneFinder.backbone(for: own, at: headPath, context: context)
+            try own.check(found, path: headPath)
+            (head, file) = (own, headPath)
         } else if let path {
-            let (file, own) = try PromptFile.load(
+            (prompts, found) = try PromptFile.load(
                 path, backbone: backbonePath, activation: activation, anyBackbone: anyBackbone, context: context)
-            (prompts, head, promptPath) = (file, nil, path)
-            found = own
         } else if let backbonePath {
-            (prompts, head, promptPath) = (nil, nil, nil)
             found = try BackboneFinder.load(backbonePath, activation: activation, context: context)
         } else {
             throw UnnamedError.noModel(needsPrompts: false)
         }
-        backbone = found.computing(in: try precision?.resolved(note: context.note) ?? .float32)
-        self.context = context
-        tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary)
+        let backbone = found.computing(in: try precision?.resolved(note: context.note) ?? .float32)
+        self.init(
+            backbone, prompts: prompts, head: head, path: file,
+            tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary), context: context)
     }
 
     /// A backbone that is in memory already, without prompts.
     package init(_ backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) {
+        self.init(backbone, prompts: nil, head: nil, path: nil, tokenizer: tokenizer, context: context)
+    }
+
+    private init(
+        _ backbone: Backbone, prompts: PromptFile?, head: HeadFile?, path: String?, tokenizer: any Tokenizer, context: RunContext
+    ) {
         self.backbone = backbone
-        (prompts, head, promptPath) = (nil, nil, nil)
+        self.prompts = prompts
+        self.head = head
+        promptPath = path
         self.tokenizer = tokenizer
         self.context = context
     }
@@ -102,10 +109,7 @@ package struct LoadedModel {
     package init(head path: String, on backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) throws {
         let head = try HeadFile.load(path)
         try head.check(backbone, path: path)
-        self.backbone = backbone
-        (prompts, self.head, promptPath) = (nil, head, path)
-        self.tokenizer = tokenizer
-        self.context = context
+        self.init(backbone, prompts: nil, head: head, path: path, tokenizer: tokenizer, context: context)
     }
 
     /// Of the prompts or the head; nil for the backbone as it is.
@@ -116,7 +120,7 @@ package struct LoadedModel {
     /// - Throws: `ModelError` where they do not belong together.
     package init(prompts path: String, sharing other: LoadedModel, anyBackbone: Bool, context: RunContext) throws {
         if let file = HeadFile.file(at: path) {
-            self = try LoadedModel(head: file, on: other.backbone, tokenizer: other.tokenizer, context: context)
+            try self.init(head: file, on: other.backbone, tokenizer: other.tokenizer, context: context)
             return
         }
         try self.init(prompts: path, on: other.backbone, tokenizer: other.tokenizer, anyBackbone: anyBackbone, context: context)
@@ -130,12 +134,8 @@ package struct LoadedModel {
     ) throws {
         let file = try PromptFile.load(path)
         for note in file.notes { context.note("\(path.escapedForDisplay): \(note)") }
-        prompts = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context)
-        head = nil
-        self.backbone = backbone
-        promptPath = path
-        self.context = context
-        self.tokenizer = tokenizer
+        let prompts = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context)
+        self.init(backbone, prompts: prompts, head: nil, path: path, tokenizer: tokenizer, context: context)
     }
 
     /// The pixels that prompts and backbone are used to.

@@ -60,14 +60,20 @@ extension LearningRun {
     package func evaluateCaptions(loader: ClipLoader) throws -> Scores? {
         guard let captionValidation, let list = data.captions?.val else { return nil }
         do {
-            let evaluator = RetrievalEvaluator(captionValidation.encoder(), pool: settings.pool)
-            let outcome = try evaluator.outcome(of: list, sequences: captionValidation.sequences, loader: loader, bestCount: 0) { _, _ in
-                if context.isCancelled { throw CutShort() }
-            }
-            return Scores(outcome.metrics)
-        } catch is CutShort {
+            return try scores(of: list, sequences: captionValidation.sequences, encoder: captionValidation.encoder(), loader: loader)
+        } catch is EvaluationStopped {
             return nil
         }
+    }
+
+    /// - Throws: `EvaluationStopped` after a signal.
+    func scores(of list: CaptionList, sequences: [[Int]], encoder: PairEncoder, loader: ClipLoader) throws -> Scores {
+        let outcome = try RetrievalEvaluator(encoder, pool: settings.pool).outcome(
+            of: list, sequences: sequences, loader: loader, bestCount: 0
+        ) { _, _ in
+            if context.isCancelled { throw EvaluationStopped() }
+        }
+        return Scores(outcome.metrics)
     }
 
     /// Bytes of the clips of a batch, which captions need all at once: as they were loaded, and as matrices.

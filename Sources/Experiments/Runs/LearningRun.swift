@@ -23,9 +23,6 @@ package struct LearningRun {
     /// Tokens of the validation captions, and what turns these and the videos into vectors; nil without captions.
     package var captionValidation: (sequences: [[Int]], encoder: () -> PairEncoder)?
 
-    /// An evaluation that a signal ended.
-    package struct CutShort: Error {}
-
     package var kind: RunKind { request.kind }
     package var options: VideoInputs { request.videos }
     /// The processes that share the steps: only rank 0 writes.
@@ -174,8 +171,8 @@ package struct LearningRun {
         let predictions: [Prediction]?
         if let frozen {
             do {
-                predictions = try evaluator.predictions(of: frozen) { _ in if context.isCancelled { throw CutShort() } }
-            } catch is CutShort {
+                predictions = try evaluator.predictions(of: frozen) { _ in if context.isCancelled { throw EvaluationStopped() } }
+            } catch is EvaluationStopped {
                 predictions = nil
             }
         } else {

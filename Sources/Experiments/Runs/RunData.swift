@@ -90,13 +90,7 @@ package struct RunData {
         }
         val = try recipe.data.val.map(scored)
         test = try recipe.data.test.map(scored)
-        try Self.refuseShared(val, test, options: options)
-    }
-
-    /// - Throws: where the best epoch would be chosen on videos that are scored at the end.
-    private static func refuseShared(_ val: AnnotationList?, _ test: AnnotationList?, options: VideoInputs) throws(DatasetError) {
-        guard let val, let test, !options.allowances.allowSharedVideos else { return }
-        try ListChecks(train: val, validation: test).refuseSharedVideos()
+        if !options.allowances.allowSharedVideos { try ListChecks.refuseSharedVideos(among: [val, test].compactMap(\.self)) }
     }
 
     /// - Throws: where a video of a run that goes on is gone or another one.
@@ -145,11 +139,8 @@ package struct RunData {
         guard let train = try list("train", paths.train) else { throw RunError.notARun(path: resumed?.path ?? "") }
         let val = try list("val", paths.val)
         let test = try list("test", paths.test)
-        if resumed == nil {
-            for scored in [val, test].compactMap(\.self) where !options.allowances.allowSharedVideos {
-                try ListChecks(train: train.videoList, validation: scored.videoList).refuseSharedVideos()
-            }
-            try Self.refuseShared(val?.videoList, test?.videoList, options: options)
+        if resumed == nil, !options.allowances.allowSharedVideos {
+            try ListChecks.refuseSharedVideos(among: [train, val, test].compactMap { $0?.videoList })
         }
         captions = (train, val, test)
         classes = ClassNames([])

@@ -47,12 +47,10 @@ extension LearningRun {
 
     /// How the run itself looks at videos.
     private var evaluationSettings: Recipe {
-        var recipe = Recipe()
+        var recipe = settings.recipe.scoringSettings
         recipe.data.frames = settings.frameCount
-        recipe.data.onBadVideo = settings.recipe.data.onBadVideo
         recipe.fusion = settings.fusion
-        recipe.template = settings.recipe.template
-        recipe.model.normalization = settings.recipe.model.normalization
+        recipe.data.onBadVideo = settings.recipe.data.onBadVideo
         recipe.compat = settings.recipe.compat
         recipe.training.seed = Int(exactly: settings.seed)
         return recipe
@@ -65,11 +63,6 @@ extension LearningRun {
         let encoder = PairEncoder(
             backbone: model.backbone, prompts: (model.prompts?.prompts ?? PromptSet(vision: [], text: [])).reading,
             frameCount: settings.frameCount, pool: settings.pool)
-        let outcome = try RetrievalEvaluator(encoder, pool: settings.pool).outcome(
-            of: list, sequences: sequences, loader: evaluationLoader(list.videoList), bestCount: 0
-        ) { _, _ in
-            if context.isCancelled { throw EvaluationStopped() }
-        }
-        return Scores(outcome.metrics)
+        return try scores(of: list, sequences: sequences, encoder: encoder, loader: evaluationLoader(list.videoList))
     }
 }

@@ -50,7 +50,7 @@ package struct CosineMean: LeaveOneOutHead {
 }
 
 /// `scale · unit · classesᵀ`
-func cosineScores(_ unit: Matrix, to classes: Matrix, scale: Float) -> Matrix {
+package func cosineScores(_ unit: Matrix, to classes: Matrix, scale: Float) -> Matrix {
     let output = MutableMatrix(rows: unit.rowCount, columns: classes.rowCount)
     multiply(unit, .asStored, classes, .transposed, into: output, scale: scale)
     return output.reading

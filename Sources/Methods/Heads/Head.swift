@@ -165,7 +165,7 @@ extension Head {
 }
 
 /// Reads the tensors of a head with their shapes checked.
-struct HeadTensorReader {
+package struct HeadTensorReader {
     let tensors: [String: HeadTensor]
     let head: HeadKind
 

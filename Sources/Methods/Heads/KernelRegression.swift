@@ -7,11 +7,11 @@ import Tensors
 ///     a = factor · (K + λI)⁻¹ R,  logits = f̂ t̂ᵀ + K(f̂, v) a
 ///
 /// The factor is λ for ProKeR, 1 for kernel ridge regression. All views are rows. Memory is that of n × n numbers of Double.
-struct KernelRegression {
+package struct KernelRegression: HeadCore {
     /// `[rows, width]`, of unit length.
     let vectors: Matrix
-    /// `[rows, classes]`.
-    let coefficients: Matrix
+    /// `[rows, classes]`: a.
+    package let coefficients: Matrix
     /// `[classes, width]`, of unit length.
     let texts: Matrix
     let beta: Double
@@ -48,7 +48,7 @@ struct KernelRegression {
         return factor
     }
 
-    init(_ reader: HeadTensorReader) throws(HeadError) {
+    package init(_ reader: HeadTensorReader) throws(HeadError) {
         texts = try reader.matrix("text")
         vectors = try reader.matrix("vectors", columns: texts.columnCount)
         coefficients = try reader.matrix("coefficients", rows: vectors.rowCount, columns: texts.rowCount)
@@ -56,14 +56,15 @@ struct KernelRegression {
         lambda = Double(try reader.number("lambda"))
     }
 
-    var tensors: [HeadTensor] {
+    package var parameterCount: Int { coefficients.count + vectors.count }
+    package var tensors: [HeadTensor] {
         [
             HeadTensor("text", texts), HeadTensor("vectors", vectors), HeadTensor("coefficients", coefficients),
             HeadTensor("beta", Float(beta)), HeadTensor("lambda", Float(lambda)),
         ]
     }
 
-    func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
+    package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
         let unit = try features.unit(width: texts.columnCount)
         let logits = MutableMatrix(rows: unit.rowCount, columns: texts.rowCount)
         multiply(unit, .asStored, texts, .transposed, into: logits)
@@ -106,6 +107,28 @@ struct KernelRegression {
             try context.report(head, step: clip + 1, of: examples.clipCount)
         }
         return logits.reading
+    }
+}
+
+/// ProKeR and kernel ridge regression.
+package protocol KernelHead: CoreHead, LeaveOneOutHead where Core == KernelRegression, Settings == KernelSettings {
+    /// Whether the correction is scaled by λ.
+    static var isScaled: Bool { get }
+}
+
+extension KernelHead {
+    package static func fit(
+        _ examples: HeadExamples, validation: HeadExamples?, settings: KernelSettings, context: HeadContext
+    ) throws(HeadError) -> Self {
+        Self(
+            settings: settings,
+            core: try KernelRegression(examples, head: kind, settings: settings, isScaled: isScaled, context: context))
+    }
+
+    package static func leaveOneOutLogits(
+        _ examples: HeadExamples, settings: KernelSettings, context: HeadContext
+    ) throws(HeadError) -> Matrix {
+        try KernelRegression.leaveOneOut(examples, head: kind, settings: settings, isScaled: isScaled, context: context)
     }
 }
 

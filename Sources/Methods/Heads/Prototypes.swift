@@ -2,14 +2,14 @@ import Tensors
 
 /// Class vectors that start at the texts and are trained by cross-entropy on cosines, with or without constraints: what CLAP
 /// and ZS-LP share.
-struct Prototypes {
+package struct Prototypes: HeadCore {
     /// `[classes, width]`, not of unit length.
-    let values: Matrix
+    package let values: Matrix
     /// Where they started.
     let texts: Matrix
     let scale: Float
     /// λ_c of CLAP; zeros for ZS-LP.
-    let multipliers: [Float]
+    package let multipliers: [Float]
 
     /// Learns from all views, each a row of its own.
     ///
@@ -64,25 +64,42 @@ struct Prototypes {
         return zip(sums, counts).map { Float($0 / max(1, $1)) }
     }
 
-    init(_ reader: HeadTensorReader) throws(HeadError) {
+    package init(_ reader: HeadTensorReader) throws(HeadError) {
         values = try reader.matrix("prototypes")
         texts = try reader.matrix("base_text_features", rows: values.rowCount, columns: values.columnCount)
         scale = try reader.number("logit_scale")
         multipliers = try reader.vector("multipliers", count: values.rowCount)
     }
 
-    var tensors: [HeadTensor] {
+    package var parameterCount: Int { values.count }
+    package var tensors: [HeadTensor] {
         [
             HeadTensor("prototypes", values), HeadTensor("base_text_features", texts), HeadTensor("logit_scale", scale),
             HeadTensor("multipliers", multipliers),
         ]
     }
 
-    func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
+    package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
         cosineScores(try features.unit(width: values.columnCount), to: try unitRows(values, "the prototypes"), scale: scale)
     }
 
-    var linear: LinearClassifier? { (try? unitRows(values, "the prototypes")).map { LinearClassifier(weight: scaled($0, by: scale)) } }
+    package var linear: LinearClassifier? { (try? unitRows(values, "the prototypes")).map { LinearClassifier(weight: scaled($0, by: scale)) } }
+}
+
+/// CLAP and ZS-LP.
+package protocol PrototypeHead: CoreHead where Core == Prototypes, Settings == PrototypeSettings {
+    /// Whether the class vectors are held near the texts.
+    static var isConstrained: Bool { get }
+}
+
+extension PrototypeHead {
+    package static func fit(
+        _ examples: HeadExamples, validation: HeadExamples?, settings: PrototypeSettings, context: HeadContext
+    ) throws(HeadError) -> Self {
+        Self(
+            settings: settings,
+            core: try Prototypes(examples, head: kind, settings: settings, isConstrained: isConstrained, context: context))
+    }
 }
 
 /// Settings of CLAP and ZS-LP.

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// Source: Zhang et al., ECCV 2022; gaopengcuhk/Tip-Adapter. A key is the mean over a clip's views of the features before
 /// normalization, brought to unit length.
-package struct TipAdapter: Head {
+package struct TipAdapter: CoreHead {
     package static let kind = HeadKind.tipAdapter
 
     /// The authors choose β and α for each data set by search on its validation list; theirs for ImageNet are the defaults.
@@ -24,10 +24,10 @@ package struct TipAdapter: Head {
     }
 
     package let settings: Settings
-    package let cache: TipCache
+    package let core: TipCache
     /// As set, or as found by search.
-    package var beta: Double { Double(cache.beta) }
-    package var alpha: Double { Double(cache.alpha) }
+    package var beta: Double { Double(core.beta) }
+    package var alpha: Double { Double(core.alpha) }
 
     package static func fit(
         _ examples: HeadExamples, validation: HeadExamples?, settings: Settings, context: HeadContext
@@ -41,29 +41,17 @@ package struct TipAdapter: Head {
             try needs("classes of the validation clips", validation.classCount, examples.classCount)
             try cache.search(validation, settings: settings, context: context)
         }
-        return TipAdapter(settings: settings, cache: cache)
+        return TipAdapter(settings: settings, core: cache)
     }
 
-    init(settings: Settings, cache: TipCache) {
+    package init(settings: Settings, core: TipCache) {
         self.settings = settings
-        self.cache = cache
-    }
-
-    package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
-        try cache.logits(ofUnit: features.unit(width: cache.keys.columnCount))
-    }
-
-    package var linear: LinearClassifier? { nil }
-    package var parameterCount: Int { cache.keys.count }
-    package var tensors: [HeadTensor] { cache.tensors }
-
-    package init(tensors: [String: HeadTensor], settings: Settings) throws(HeadError) {
-        self.init(settings: settings, cache: try TipCache(HeadTensorReader(tensors: tensors, head: Self.kind)))
+        self.core = core
     }
 }
 
 /// Keys and their classes, and the texts beside them.
-package struct TipCache: Sendable {
+package struct TipCache: HeadCore {
     /// `[clips, width]`.
     package var keys: Matrix
     package let labels: [Int]
@@ -86,7 +74,7 @@ package struct TipCache: Sendable {
         self.alpha = alpha
     }
 
-    init(_ reader: HeadTensorReader) throws(HeadError) {
+    package init(_ reader: HeadTensorReader) throws(HeadError) {
         let texts = try reader.matrix("text")
         let keys = try reader.matrix("keys", columns: texts.columnCount)
         let values = try reader.matrix("values", rows: keys.rowCount, columns: texts.rowCount)
@@ -98,7 +86,8 @@ package struct TipCache: Sendable {
         alpha = try reader.number("alpha")
     }
 
-    var tensors: [HeadTensor] {
+    package var parameterCount: Int { keys.count }
+    package var tensors: [HeadTensor] {
         [
             HeadTensor("text", texts), HeadTensor("keys", keys), HeadTensor("values", values),
             HeadTensor("logit_scale", scale), HeadTensor("beta", beta), HeadTensor("alpha", alpha),
@@ -115,6 +104,10 @@ package struct TipCache: Sendable {
     /// Adds `alpha · affinity · values`: each key's column goes to its class.
     func addVotes(_ affinity: Matrix, alpha: Float, to logits: MutableMatrix) {
         multiply(affinity, .asStored, values, .asStored, into: logits, scale: alpha, adding: true)
+    }
+
+    package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
+        try logits(ofUnit: features.unit(width: keys.columnCount))
     }
 
     func logits(ofUnit unit: Matrix) -> Matrix {

@@ -5,7 +5,7 @@ import Tensors
 /// Source: Zhang et al., ECCV 2022; gaopengcuhk/Tip-Adapter. Every epoch sees one view of each clip, the next one in turn. The
 /// authors keep the epoch that is best on the test set; here the last one is kept, or the best on the validation clips where
 /// there are any.
-package struct TipAdapterF: Head {
+package struct TipAdapterF: CoreHead {
     package static let kind = HeadKind.tipAdapterF
 
     package struct Settings: HeadSettings {
@@ -20,7 +20,7 @@ package struct TipAdapterF: Head {
     }
 
     package let settings: Settings
-    package let cache: TipCache
+    package let core: TipCache
 
     package static func fit(
         _ examples: HeadExamples, validation: HeadExamples?, settings: Settings, context: HeadContext
@@ -55,7 +55,7 @@ package struct TipAdapterF: Head {
         }
         keep()
         cache.keys = validation == nil ? keys.value.reading : best.keys
-        return TipAdapterF(settings: settings, cache: cache)
+        return TipAdapterF(settings: settings, core: cache)
     }
 
     /// Mean cross-entropy; adds its gradient with respect to the keys.
@@ -78,20 +78,8 @@ package struct TipAdapterF: Head {
         return loss
     }
 
-    private init(settings: Settings, cache: TipCache) {
+    package init(settings: Settings, core: TipCache) {
         self.settings = settings
-        self.cache = cache
-    }
-
-    package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
-        try cache.logits(ofUnit: features.unit(width: cache.keys.columnCount))
-    }
-
-    package var linear: LinearClassifier? { nil }
-    package var parameterCount: Int { cache.keys.count }
-    package var tensors: [HeadTensor] { cache.tensors }
-
-    package init(tensors: [String: HeadTensor], settings: Settings) throws(HeadError) {
-        self.init(settings: settings, cache: try TipCache(HeadTensorReader(tensors: tensors, head: Self.kind)))
+        self.core = core
     }
 }

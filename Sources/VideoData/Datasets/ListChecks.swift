@@ -24,6 +24,13 @@ package struct ListChecks {
                     count: shared.pairs.count, isCutShort: shared.isCutShort)))
     }
 
+    /// The same for every two of a run's lists: what is learned from, chosen on and scored must not meet.
+    package static func refuseSharedVideos(among lists: [AnnotationList]) throws(DatasetError) {
+        for (position, list) in lists.enumerated() {
+            for other in lists[(position + 1)...] { try ListChecks(train: list, validation: other).refuseSharedVideos() }
+        }
+    }
+
     /// The same by their paths, for lists whose videos are not looked for.
     package func refuseSharedPaths() throws(DatasetError) {
         var learned: [Bytewise: Int] = [:]

@@ -87,7 +87,7 @@ struct BenchPromptOptions: ParsableArguments {
                 throw ValidationError("--\(tower)-layers \(layers.text) and --depth \(depth) contradict each other: leave one of them out.")
             }
         }
-        guard (0...64).contains(tokens) else { throw ValidationError("--tokens is \(tokens); it must be between 0 and 64.") }
+        try requireRange("--tokens", tokens, 0...64)
         guard (0...12).contains(depth) else { throw ValidationError("--depth is \(depth); ViT-B/16 has 12 layers.") }
     }
 
@@ -129,12 +129,11 @@ struct BenchOptions: ParsableArguments {
     var json = false
 
     func validate() throws {
-        for (name, value, range) in [
-            ("frames", frames, 1...1024), ("clips", clips, 1...1024), ("classes", classes, 1...100_000), ("steps", steps, 1...10_000),
-            ("threads", threads ?? 1, 1...1024),
-        ] where !range.contains(value) {
-            throw ValidationError("--\(name) is \(value); it must be between \(range.lowerBound) and \(range.upperBound).")
-        }
+        try requireRange("--frames", frames, 1...1024)
+        try requireRange("--clips", clips, 1...1024)
+        try requireRange("--classes", classes, 1...100_000)
+        try requireRange("--steps", steps, 1...10_000)
+        try requireRange("--threads", threads, 1...1024)
     }
 
     func run(_ work: BenchWork) throws {

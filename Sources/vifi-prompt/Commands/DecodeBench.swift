@@ -37,8 +37,8 @@ struct DecodeBench: ParsableCommand {
     var json = false
 
     func validate() throws {
-        guard (1...1024).contains(frames) else { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
-        guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
+        try requireRange("--frames", frames, 1...1024)
+        try requireRange("--threads", threads, 1...1024)
     }
 
     private struct Report: Encodable {

@@ -56,7 +56,7 @@ struct DemoCommand: ParsableCommand {
         var threads: Int?
 
         func validate() throws {
-            guard (1...1_000_000).contains(steps) else { throw ValidationError("--steps is \(steps); it must be between 1 and 1000000.") }
+            try requireRange("--steps", steps, 1...1_000_000)
         }
 
         func run() throws {

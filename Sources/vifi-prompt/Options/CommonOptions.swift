@@ -79,6 +79,8 @@ struct DataOptions: ParsableArguments {
         videos.apply(to: &recipe)
     }
 
+    /// Whether no list and no class names are given.
+    var isEmpty: Bool { [train, val, test, labels].allSatisfy { $0 == nil } }
     var root: String? { videos.root }
     var frames: Int? { videos.frames }
     var followLinks: Bool { videos.followLinks }
@@ -104,7 +106,7 @@ struct VideoOptions: ParsableArguments {
     @OptionGroup var allowances: AllowanceOptions
 
     func validate() throws {
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
+        try requireRange("--frames", frames, 1...1024)
     }
 
     var inputs: VideoInputs {
@@ -142,7 +144,7 @@ struct ModelOptions: ParsableArguments {
     var threads: Int?
 
     func validate() throws {
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
+        try requireRange("--threads", threads, 1...1024)
     }
 
     var inputs: ModelInputs {

@@ -22,7 +22,7 @@ struct MethodOptions: ParsableArguments {
             return
         }
         do { _ = try HeadMethod(head) } catch { throw ValidationError(error.description) }
-        if let views, !(1...10).contains(views) { throw ValidationError("--views is \(views); it must be between 1 and 10.") }
+        try requireRange("--views", views, 1...10)
     }
 
     func apply(to request: inout RunRequest) {

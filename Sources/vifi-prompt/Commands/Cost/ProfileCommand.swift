@@ -56,11 +56,10 @@ struct ProfileCommand: ParsableCommand {
     func validate() throws {
         guard architecture == nil || backbone == nil else { throw ValidationError("Pass --architecture or --backbone, not both.") }
         guard !json || !csv else { throw ValidationError("Pass --json or --csv, not both.") }
-        for (name, value, range) in [
-            ("frames", frames, 1...1024), ("classes", classes, 1...100_000), ("views", views, 1...10_000), ("threads", threads ?? 1, 1...1024),
-        ] where !range.contains(value) {
-            throw ValidationError("--\(name) is \(value); it must be between \(range.lowerBound) and \(range.upperBound).")
-        }
+        try requireRange("--frames", frames, 1...1024)
+        try requireRange("--classes", classes, 1...100_000)
+        try requireRange("--views", views, 1...10_000)
+        try requireRange("--threads", threads, 1...1024)
     }
 
     func run() throws {

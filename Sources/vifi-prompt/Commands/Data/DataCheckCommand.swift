@@ -40,7 +40,7 @@ struct DataCheckCommand: ParsableCommand {
 
     func validate() throws {
         guard writeGood == nil || lists.count == 1 else { throw ValidationError("--write-good is for one list at a time.") }
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
+        try requireRange("--threads", threads, 1...1024)
     }
 
     /// What `--json` prints.

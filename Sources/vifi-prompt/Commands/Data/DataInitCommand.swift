@@ -46,14 +46,10 @@ struct DataInitCommand: ParsableCommand {
         let classes = humaniseLabels ? found.classes.humanised : found.classes
         let (train, val, test, warnings) = try divided(found, classes)
         func list(_ clips: [AnnotatedClip]) -> AnnotationList { AnnotationList(path: folder, root: folder, clips: clips) }
-        var untested: [DatasetWarning] = []
-        for scored in [val, test] where !scored.isEmpty {
-            let checks = ListChecks(train: list(train), validation: list(scored))
-            if !allowSharedVideos { try checks.refuseSharedVideos() }
-            // Of a folder that is drawn from, `warnings` names classes of few videos.
-            if found.isDivided { untested += checks.warnings(classes) }
-        }
-        if !allowSharedVideos, !val.isEmpty, !test.isEmpty { try ListChecks(train: list(val), validation: list(test)).refuseSharedVideos() }
+        let scored = [val, test].filter { !$0.isEmpty }.map(list)
+        if !allowSharedVideos { try ListChecks.refuseSharedVideos(among: [list(train)] + scored) }
+        // Of a folder that is drawn from, `warnings` names classes of few videos.
+        let untested = found.isDivided ? scored.flatMap { ListChecks(train: list(train), validation: $0).warnings(classes) } : []
         sayWhatIsLeftOut(found, found.classes.warnings + warnings + untested)
 
         var files = ListFolder(output.output ?? folder)

@@ -70,7 +70,7 @@ struct DataSplitCommand: ParsableCommand {
     func validate() throws {
         try OutputFolder.check(output)
         guard seed >= 0 else { throw ValidationError("--seed is \(seed); it must be at least 0.") }
-        guard (1...100).contains(draws) else { throw ValidationError("--draws is \(draws); it must be between 1 and 100.") }
+        try requireRange("--draws", draws, 1...100)
         guard parts || baseNovel || shots != nil else {
             throw ValidationError("Say which: --parts, --shots 2,4,8,16 or --base-novel.")
         }

@@ -42,7 +42,7 @@ struct DataStatsCommand: ParsableCommand {
         for path in plot where !Chart.canWrite(to: path) {
             throw ValidationError("--plot is '\(path)'; charts are written as .svg or .png.")
         }
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
+        try requireRange("--threads", threads, 1...1024)
     }
 
     /// What `--json` prints.

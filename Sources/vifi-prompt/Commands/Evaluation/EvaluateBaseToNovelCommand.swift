@@ -74,7 +74,7 @@ struct EvaluateBaseToNovelCommand: PlannableCommand {
         guard !hasModels || learning.methods == nil && seeds == nil && shots == nil && halves.baseTrain.isEmpty else {
             throw ValidationError("With --prompts or --tuned nothing is learned: leave out --methods, --seeds, --shots and --base-train.")
         }
-        guard halves.isEmpty || [data.train, data.val, data.test, data.labels].allSatisfy({ $0 == nil }) else {
+        guard halves.isEmpty || data.isEmpty else {
             throw ValidationError("--train, --val, --test and --labels are halved here; --halves, --base-… and --novel-… name halves that already exist.")
         }
         guard halves.baseTrain.isEmpty || seeds == nil || seeds?.values.count == halves.baseTrain.count else {

@@ -71,7 +71,7 @@ struct EvaluateRetrievalCommand: PlannableCommand {
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
         try OutputFolder.check(output)
         guard !embeddings || output != nil else { throw ValidationError("--embeddings needs --output, where they go.") }
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
+        try requireRange("--frames", frames, 1...1024)
         try CaptionOptions.check(maxWords: maxWords)
     }
 

@@ -58,7 +58,7 @@ struct EvaluateZeroShotCommand: PlannableCommand {
 
     func validate() throws {
         guard (draws == nil) == (classesPerDraw == nil) else { throw ValidationError("--draws and --classes-per-draw go together.") }
-        if let draws, !(1...1000).contains(draws) { throw ValidationError("--draws is \(draws); it must be between 1 and 1000.") }
+        try requireRange("--draws", draws, 1...1000)
         if let classesPerDraw, classesPerDraw < 1 { throw ValidationError("--classes-per-draw is \(classesPerDraw); it must be at least 1.") }
         guard draws == nil || lists.tests.count <= 1 else { throw ValidationError("--draws are made from one list: pass --test once.") }
         guard without == nil || draws != nil else { throw ValidationError("--without is for --draws.") }

@@ -87,7 +87,7 @@ struct BridgeCommand: LearningCommand {
 
     func validate() throws {
         guard imported.source != nil else { return }
-        guard [data.train, data.val, data.test, data.labels].allSatisfy({ $0 == nil }), captions.captions == nil, model.backbone == nil, recipe.recipe == nil
+        guard data.isEmpty, captions.captions == nil, model.backbone == nil, recipe.recipe == nil
         else {
             throw ValidationError("--import only makes a backbone file: leave out --train, --val, --test, --labels, --captions, --backbone and --recipe.")
         }

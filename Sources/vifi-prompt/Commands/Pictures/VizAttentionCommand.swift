@@ -58,7 +58,7 @@ struct VizAttentionCommand: ParsableCommand {
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
 
     func validate() throws {
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
+        try requireRange("--frames", frames, 1...1024)
         guard head == nil || map == .raw else { throw ValidationError("--head is about --map raw.") }
         guard fromBlock == nil || map == .relevance || layers else {
             throw ValidationError("--from-block is about relevance; with --map raw it needs --layers.")

@@ -26,7 +26,7 @@ struct VizConfusionCommand: ParsableCommand {
     var threads: Int?
 
     func validate() throws {
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); it must be between 1 and 1024.") }
+        try requireRange("--threads", threads, 1...1024)
     }
 
     func run() throws {

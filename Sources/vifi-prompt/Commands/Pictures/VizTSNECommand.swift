@@ -37,9 +37,9 @@ struct VizTSNECommand: ParsableCommand {
 
     func validate() throws {
         try OutputFolder.check(output)
-        guard (1...100_000).contains(iterations) else { throw ValidationError("--iterations is \(iterations); it must be between 1 and 100000.") }
+        try requireRange("--iterations", iterations, 1...100_000)
         guard seed >= 0 else { throw ValidationError("--seed is \(seed); it must be at least 0.") }
-        guard (0...20_000).contains(exactLimit) else { throw ValidationError("--exact-limit is \(exactLimit); it must be between 0 and 20000.") }
+        try requireRange("--exact-limit", exactLimit, 0...20_000)
         if let perplexity, !(perplexity >= 1 && perplexity.isFinite) {
             throw ValidationError("--perplexity is \(perplexity); it must be at least 1.")
         }
@@ -87,7 +87,7 @@ struct VideoListOptions: ParsableArguments {
     var badVideoPolicy: BadVideoPolicy?
 
     func validate() throws {
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
+        try requireRange("--frames", frames, 1...1024)
         guard test == nil || labels != nil || test == PocketHome.name else { throw ValidationError("The list's class names are missing; pass --labels CSV.") }
     }
 

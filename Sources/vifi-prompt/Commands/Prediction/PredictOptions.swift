@@ -42,7 +42,7 @@ struct PredictedModelOptions: ParsableArguments {
     var views: Views?
 
     func validate() throws {
-        if let frames, !(1...1024).contains(frames) { throw ValidationError("--frames is \(frames); it must be between 1 and 1024.") }
+        try requireRange("--frames", frames, 1...1024)
         guard labels.count <= 1 || labels.count == prompts.count else {
             throw ValidationError("\(labels.count) --labels and \(prompts.count) --prompts: pass one class list for all, or one for each.")
         }

@@ -26,7 +26,7 @@ extension RecipeCommand {
         var force = false
 
         func validate() throws {
-            guard (1...65_536).contains(gpus) else { throw ValidationError("--gpus is \(gpus); it must be between 1 and 65536.") }
+            try requireRange("--gpus", gpus, 1...65_536)
         }
 
         func run() throws {

@@ -52,8 +52,8 @@ struct ReportCommand: ParsableCommand {
     @OptionGroup(title: "Model, for --attention and --tsne") var model: ModelOptions
 
     func validate() throws {
-        guard (0...500).contains(videos) else { throw ValidationError("--videos is \(videos); it must be between 0 and 500.") }
-        guard (0...100).contains(attention) else { throw ValidationError("--attention is \(attention); it must be between 0 and 100.") }
+        try requireRange("--videos", videos, 0...500)
+        try requireRange("--attention", attention, 0...100)
         guard [".html", ".htm"].contains(where: output.lowercased().hasSuffix) else {
             throw ValidationError("-o \(output.escapedForDisplay): the page is HTML; give it a name that ends with .html.")
         }
