@@ -12,7 +12,7 @@ package struct Backbone: Sendable {
     package let weightsDigest: String
     /// Names these weights and everything else that changes what they compute.
     package let digest: String
-    package let vision: VisionTower
+    package private(set) var vision: VisionTower
     package internal(set) var text: TextTower
     /// Of the towers' large products. The parameters are float32 in any case.
     package let precision: Precision
@@ -50,6 +50,19 @@ package struct Backbone: Sendable {
         Backbone(
             architecture: architecture, parameters: parameters, description: description, weightsDigest: weightsDigest,
             vocabularyPath: vocabularyPath, warnings: warnings, precision: precision)
+    }
+
+    /// Of the vision tower, `[vision width, embeddingWidth]`.
+    package var projection: Matrix { parameters.vision.projection }
+
+    /// The same backbone, whose vision tower ends in another projection. Name and digest stay: they tell what the
+    /// projection was learned on.
+    ///
+    /// - Parameter projection: of the same shape as the backbone's own.
+    package func projecting(through projection: Matrix) -> Backbone {
+        var backbone = self
+        backbone.vision = vision.projecting(through: projection)
+        return backbone
     }
 
     /// The factor on cosine similarities, `exp(logit_scale)`.

@@ -9,7 +9,7 @@ package final class CLIPClassifier: Sendable {
     /// Unit vectors of the classes.
     package let text: TextFeatures
     let head: any ClassifierHead
-    private let encoder: VideoEncoder
+    package let encoder: VideoEncoder
     var pass: VisionPass { encoder.pass }
     var context: VisionPromptContext? { encoder.context }
 
@@ -78,28 +78,6 @@ package final class CLIPClassifier: Sendable {
         let embeddings = encoder.frameFeatures(of: clips).map { head.embedding(features: $0.reading) }
         guard embeddings.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw .notNumbers(what: "the embeddings") }
         return embeddings
-    }
-
-    /// The features of single frames, for windows that share them.
-    ///
-    /// - Parameter frames: `[frames, 3 × side × side]`, normalized pixels, any number of frames.
-    /// - Returns: `[frames, embeddingWidth]`, not normalized.
-    package func features(frames: Matrix) -> MutableMatrix {
-        let count = frames.rowCount
-        let features = MutableMatrix(rows: count, columns: backbone.architecture.embeddingWidth)
-        var clips = (0..<count / frameCount).map { frames.rows($0 * frameCount..<($0 + 1) * frameCount) }
-        let rest = count % frameCount
-        if rest > 0 {
-            // The pass takes whole clips: the last one is filled up with black.
-            let padded = MutableMatrix(rows: frameCount, columns: frames.columnCount)
-            padded.rows(0..<rest).copy(frames.rows(count - rest..<count))
-            clips.append(padded.reading)
-        }
-        for (index, clip) in pass.forward(clips: clips, context: context).enumerated() {
-            let rows = index * frameCount..<min(count, (index + 1) * frameCount)
-            features.rows(rows).copy(clip.rows(0..<rows.count))
-        }
-        return features
     }
 
     /// The logits of a clip of any length from its frames' features, one per class.

@@ -25,6 +25,37 @@ package final class VideoEncoder: Sendable {
         pass.forward(clips: clips, input: input, context: context)
     }
 
+    /// The vectors of each clip's frames on both sides of the projection.
+    ///
+    /// - Parameter clips: as in `frameFeatures`.
+    package func frameVectors(of clips: [Matrix]) -> [FrameVectors] {
+        let unprojected = clips.map { _ in MutableMatrix(rows: frameCount, columns: pass.tower.architecture.vision.width) }
+        let projected = pass.forward(clips: clips, context: context, unprojected: unprojected)
+        return zip(projected, unprojected).map { FrameVectors(projected: $0, unprojected: $1) }
+    }
+
+    /// The features of single frames, for windows that share them.
+    ///
+    /// - Parameter frames: `[frames, 3 × side × side]`, normalized pixels, any number of frames.
+    /// - Returns: `[frames, embeddingWidth]`, not normalized.
+    package func features(frames: Matrix) -> MutableMatrix {
+        let count = frames.rowCount
+        let features = MutableMatrix(rows: count, columns: pass.tower.architecture.embeddingWidth)
+        var clips = (0..<count / frameCount).map { frames.rows($0 * frameCount..<($0 + 1) * frameCount) }
+        let rest = count % frameCount
+        if rest > 0 {
+            // The pass takes whole clips: the last one is filled up with black.
+            let padded = MutableMatrix(rows: frameCount, columns: frames.columnCount)
+            padded.rows(0..<rest).copy(frames.rows(count - rest..<count))
+            clips.append(padded.reading)
+        }
+        for (index, clip) in frameFeatures(of: clips).enumerated() {
+            let rows = index * frameCount..<min(count, (index + 1) * frameCount)
+            features.rows(rows).copy(clip.rows(0..<rows.count))
+        }
+        return features
+    }
+
     /// The mean of each clip's frames as a unit vector, `[clips, embeddingWidth]`: what embedding fusion compares.
     ///
     /// - Throws: `ModelError` where weights or prompts are so large that these are not numbers.
@@ -36,6 +67,14 @@ package final class VideoEncoder: Sendable {
         guard nonFiniteCount(in: unit) == 0 else { throw .notNumbers(what: "the video embeddings") }
         return unit
     }
+}
+
+/// A clip's frames on both sides of the vision tower's projection, not normalized.
+package struct FrameVectors: Sendable {
+    /// `[frames, embeddingWidth]`
+    package let projected: MutableMatrix
+    /// `[frames, width]`
+    package let unprojected: MutableMatrix
 }
 
 /// A backbone's text tower with or without prompts, for any number of texts.

@@ -26,6 +26,22 @@ package struct Evaluator {
 
     package init(_ classifier: CLIPClassifier) { self.classifier = classifier }
 
+    /// Scores videos by the mean of their frames' features, which somebody has computed: for classifiers that look at
+    /// nothing else, the same as from their pixels.
+    ///
+    /// - Parameters:
+    ///   - positions: in the list, of the video that each row is the mean of.
+    ///   - means: `[videos, embeddingWidth]`, not normalized.
+    package func predictions(of list: AnnotationList, at positions: [Int], means: Matrix) throws(ModelError) -> [Prediction] {
+        var result: [Prediction] = []
+        for (row, position) in positions.enumerated() {
+            let probabilities = softmax(of: try classifier.logits(features: means.rows(row..<row + 1)))
+            let clip = list.clips[position]
+            result.append(Prediction(path: clip.path, label: clip.label, probabilities: probabilities, index: position))
+        }
+        return result
+    }
+
     /// - Parameters:
     ///   - positions: of the videos in the list; all by default.
     ///   - report: called with the number of videos done so far.

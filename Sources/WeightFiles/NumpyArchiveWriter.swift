@@ -4,6 +4,8 @@ import Files
 package enum NumpyArray {
     /// `float32` in row-major order.
     case floats(shape: [Int], values: [Float])
+    /// `int64`, an array of one dimension.
+    case integers([Int])
     /// One string, an array without dimensions: `str(archive["name"])`.
     case text(String)
     /// A list of strings, an array of one dimension. NumPy drops NULs at the end of each.
@@ -36,6 +38,7 @@ extension NumpyArray {
     private var shape: [Int] {
         switch self {
         case .floats(let shape, _): shape
+        case .integers(let values): [values.count]
         case .text: []
         case .texts(let texts): [texts.count]
         }
@@ -44,7 +47,7 @@ extension NumpyArray {
     /// Characters that every string has room for; NumPy's are of one length, in UTF-32.
     private var characterCount: Int {
         switch self {
-        case .floats: 0
+        case .floats, .integers: 0
         case .text(let text): max(1, text.unicodeScalars.count)
         case .texts(let texts): max(1, texts.map(\.unicodeScalars.count).max() ?? 0)
         }
@@ -52,7 +55,7 @@ extension NumpyArray {
 
     private var strings: [String] {
         switch self {
-        case .floats: []
+        case .floats, .integers: []
         case .text(let text): [text]
         case .texts(let texts): texts
         }
@@ -61,13 +64,18 @@ extension NumpyArray {
     fileprivate var byteCount: Int {
         switch self {
         case .floats(_, let values): 4 * values.count
+        case .integers(let values): 8 * values.count
         case .text, .texts: 4 * characterCount * strings.count
         }
     }
 
     /// Version 1.0 of the format (numpy/lib/format.py).
     fileprivate var header: [UInt8] {
-        let type = if case .floats = self { "<f4" } else { "<U\(characterCount)" }
+        let type = switch self {
+        case .floats: "<f4"
+        case .integers: "<i8"
+        case .text, .texts: "<U\(characterCount)"
+        }
         let dimensions = shape.count == 1 ? "(\(shape[0]),)" : "(\(shape.map(String.init).joined(separator: ", ")))"
         var words = Array("{'descr': '\(type)', 'fortran_order': False, 'shape': \(dimensions), }".utf8)
         let start = [0x93] + Array("NUMPY".utf8) + [1, 0]
@@ -80,6 +88,9 @@ extension NumpyArray {
         if case .floats(let shape, let values) = self {
             precondition(values.count == shape.reduce(1, *), "the values must fit the array's shape")
             return values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) } }
+        }
+        if case .integers(let values) = self {
+            return values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
         }
         return strings.flatMap { text in
             let scalars = text.unicodeScalars.map(\.value)

@@ -92,8 +92,9 @@ func expectHead<H: Head>(
     #expect(try loaded.logits(of: features).values == logits.values, "loaded", sourceLocation: sourceLocation)
     #expect((head.linear != nil) == H.kind.isLinear, sourceLocation: sourceLocation)
     guard let linear = head.linear else { return }
-    let unit = MutableMatrix(rows: features.count, columns: features.projected.columnCount)
-    normalizeRows(features.projected, into: unit, lengths: MutableMatrix(rows: 1, columns: features.count))
+    let projected = head.projection.map { features.projected(through: $0) } ?? features.projected
+    let unit = MutableMatrix(rows: features.count, columns: projected.columnCount)
+    normalizeRows(projected, into: unit, lengths: MutableMatrix(rows: 1, columns: features.count))
     let scores = try linear.logits(ofUnit: unit.reading)
     // Equal up to a number per row: the differences to the first class are compared.
     func differences(_ matrix: Matrix) -> [Float] {

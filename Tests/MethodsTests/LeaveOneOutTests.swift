@@ -29,6 +29,7 @@ import Testing
         try expectExact(NearestMean.self, settings: .init(), shots: shots, views: views)
         try expectExact(CosineMean.self, settings: .init(), shots: shots, views: views)
         try expectExact(Rocchio.self, settings: .init(), shots: shots, views: views)
+        try expectExact(TipAdapter.self, settings: .init(), shots: shots, views: views)
         // β and λ depend on the number of clips: both sides use the same.
         var kernel = KernelSettings()
         kernel.beta = 2.6
@@ -40,6 +41,25 @@ import Testing
             settings.alpha = alpha
             try expectExact(GaussianDiscriminant.self, settings: settings, shots: shots, views: views)
         }
+    }
+
+    /// Candidates that are scored together get the scores that each gets by itself; the first is the authors'.
+    @Test func candidatesAreScoredAsTheyAreAlone() throws {
+        let examples = try fixture.examples(shots: 4, views: 3)
+        func expectAlike<H: LeaveOneOutHead>(_ type: H.Type) throws {
+            let together = try type.leaveOneOutCandidates(examples, context: context)
+            #expect(together.count > 1 && together.map(\.settings) == type.candidates(rowCount: examples.count))
+            for (settings, logits) in together {
+                let alone = try type.leaveOneOutLogits(examples, settings: settings, context: context)
+                expectClose(logits.values, alone.values, tolerance: 1e-6, "\(type.kind.rawValue) \(settings)")
+            }
+        }
+        try expectAlike(TipAdapter.self)
+        try expectAlike(GaussianDiscriminant.self)
+        try expectAlike(Rocchio.self)
+        try expectAlike(KernelRidge.self)
+        #expect(Set(HeadKind.tipAdapter.candidates(rowCount: 10)).count == 20)
+        #expect(HeadKind.proker.candidates(rowCount: 5000).count == 1)
     }
 
     /// Two clips of one view per class leave one: the last of their scatter goes with the first.

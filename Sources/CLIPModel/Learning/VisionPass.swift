@@ -167,8 +167,13 @@ package final class VisionPass: Sendable {
     ///
     /// With gradients all clips must be in flight together; their activations stay for `backward` as far as they fit.
     ///
-    /// - Parameter clips: pixels `[frames, 3 × side × side]`, or what `cachedPrefix` made of them.
-    package func forward(clips: [Matrix], input: ClipInput = .pixels, context: VisionPromptContext?) -> [MutableMatrix] {
+    /// - Parameters:
+    ///   - clips: pixels `[frames, 3 × side × side]`, or what `cachedPrefix` made of them.
+    ///   - unprojected: for each clip `[frames, width]`, overwritten with what the projection took in; none for callers
+    ///     that do not want it.
+    package func forward(
+        clips: [Matrix], input: ClipInput = .pixels, context: VisionPromptContext?, unprojected: [MutableMatrix] = []
+    ) -> [MutableMatrix] {
         precondition(keeping == .nothing || clips.count <= clipsInFlight, "\(clips.count) clips where \(clipsInFlight) are in flight")
         turn.lock()
         defer { turn.unlock() }
@@ -180,6 +185,7 @@ package final class VisionPass: Sendable {
                 frames: clips[clip].rows(rowRange(of: chunk, input: input)), input: input, context: context, saved: saved,
                 scratch: scratch[worker])
             features[clip].rows(chunks[chunk]).copy(saved.features)
+            if !unprojected.isEmpty { unprojected[clip].rows(chunks[chunk]).copy(saved.normalized) }
         }
         return features
     }

@@ -6,7 +6,7 @@ import Tensors
 /// Source: Radford et al. 2021; prompts: ViFi-CLIP section 3.3.
 package struct VisionTower: Sendable {
     package let architecture: CLIPArchitecture
-    let parameters: VisionParameters<Matrix>
+    private(set) var parameters: VisionParameters<Matrix>
     let blocks: [TransformerBlock]
     private let patchProjection: Weight
     /// Of products with weights.
@@ -22,6 +22,15 @@ package struct VisionTower: Sendable {
                 isCausal: false, isLast: layer == parameters.blocks.count - 1, precision: precision)
         }
         patchProjection = Weight(parameters.patchProjection, precision: precision)
+    }
+
+    /// The same tower with another last product.
+    ///
+    /// - Parameter projection: `[width, embeddingWidth]`.
+    func projecting(through projection: Matrix) -> VisionTower {
+        var tower = self
+        tower.parameters.projection = projection
+        return tower
     }
 
     /// Weights that must be refreshed when their values have changed.

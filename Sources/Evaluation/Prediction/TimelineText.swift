@@ -3,32 +3,49 @@ import Foundation
 
 /// Time lines in forms that other programs read. Times are in seconds.
 package enum TimelineText {
-    /// SubRip subtitles: a caption a segment, none where the answer is none of the classes.
-    package static func subRip(_ segments: [TimelineSegment], names: [String]) -> String {
-        captions(segments, names: names, separator: ",").enumerated().map { number, caption in
-            "\(number + 1)\n\(caption.times)\n\(caption.text.replacing("-->", with: "→"))\n\n"
+    /// A line of text that is shown for a while.
+    package struct Caption {
+        package let start: Double
+        package let end: Double
+        /// Safe to show.
+        package let text: String
+
+        package init(start: Double, end: Double, text: String) {
+            self.start = start
+            self.end = end
+            self.text = text
+        }
+    }
+
+    /// SubRip subtitles.
+    package static func subRip(_ captions: [Caption]) -> String {
+        captions.enumerated().map { number, caption in
+            "\(number + 1)\n\(times(caption, ","))\n\(caption.text.replacing("-->", with: "→"))\n\n"
         }.joined()
     }
 
     /// WebVTT subtitles.
-    package static func webVTT(_ segments: [TimelineSegment], names: [String]) -> String {
-        "WEBVTT\n\n" + captions(segments, names: names, separator: ".").map { caption in
+    package static func webVTT(_ captions: [Caption]) -> String {
+        "WEBVTT\n\n" + captions.map { caption in
             let text = caption.text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-            return "\(caption.times)\n\(text)\n\n"
+            return "\(times(caption, "."))\n\(text)\n\n"
         }.joined()
     }
 
-    private static func captions(
-        _ segments: [TimelineSegment], names: [String], separator: String
-    ) -> [(times: String, text: String)] {
+    package static func subRip(_ segments: [TimelineSegment], names: [String]) -> String { subRip(captions(segments, names: names)) }
+    package static func webVTT(_ segments: [TimelineSegment], names: [String]) -> String { webVTT(captions(segments, names: names)) }
+
+    /// A caption a segment, none where the answer is none of the classes.
+    private static func captions(_ segments: [TimelineSegment], names: [String]) -> [Caption] {
         segments.compactMap { segment in
             guard let label = segment.label, let probability = segment.probability else { return nil }
-            let percent = Int((probability * 100).rounded())
-            return (
-                "\(stamp(segment.start, separator)) --> \(stamp(segment.end, separator))",
-                "\(names[label].escapedForDisplay) (\(percent) %)"
-            )
+            return Caption(
+                start: segment.start, end: segment.end, text: "\(names[label].escapedForDisplay) (\(Int((probability * 100).rounded())) %)")
         }
+    }
+
+    private static func times(_ caption: Caption, _ separator: String) -> String {
+        "\(stamp(caption.start, separator)) --> \(stamp(caption.end, separator))"
     }
 
     /// `01:02:03,500`

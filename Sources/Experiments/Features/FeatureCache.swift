@@ -9,8 +9,12 @@ import VideoData
 /// numbers. A line is written whole or ends at the next start, so that a pass that was killed goes on where it stopped.
 package final class FeatureCache {
     package let folder: String
-    private var rows: [String: [Float]] = [:]
     private let width: Int
+    /// Where the line of each key begins in the log, and its bytes.
+    private var places: [String: (offset: Int, count: Int)] = [:]
+    private let file: InputFile?
+    /// Kept since the cache was opened.
+    private var rows: [String: [Float]] = [:]
     /// Nil where another process writes to the folder, or where there is no room: the cache is then read only.
     private var log: AppendFile?
     private let lock: DirectoryLock?
@@ -34,26 +38,45 @@ package final class FeatureCache {
         try createDirectory(folder)
         let path = folder.appendingPath(Self.logName)
         lock = try? DirectoryLock(directory: folder)
-        rows = Self.read(path, width: width)
         if lock == nil {
             context.note("Another process writes features to \(folder.escapedForDisplay): those that are there are used, new ones are not kept.")
             log = nil
-            return
-        }
-        Self.makeRoom(besides: folder, limit: limit)
-        do {
-            if !fileExists(folder.appendingPath(Self.descriptionName)) {
-                try DurableFile.write(json(space), to: folder.appendingPath(Self.descriptionName))
+        } else {
+            Self.makeRoom(besides: folder, limit: limit)
+            do {
+                if !fileExists(folder.appendingPath(Self.descriptionName)) {
+                    try DurableFile.write(json(space), to: folder.appendingPath(Self.descriptionName))
+                }
+                log = (Self.byteCount(of: folder) < limit) ? try AppendFile(path: path) : nil
+            } catch {
+                // Features can be computed anew: what cannot be kept ends nothing.
+                context.warning("features are not kept: \(error)")
+                log = nil
             }
-            log = (Self.byteCount(of: folder) < limit) ? try AppendFile(path: path) : nil
-        } catch {
-            // Features can be computed anew: what cannot be kept ends nothing.
-            context.warning("features are not kept: \(error)")
-            log = nil
+            // The folder is used, whether or not something is added to it.
+            try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path)
         }
+        // After a line that a crash cut off was ended.
+        file = fileExists(path) ? try? InputFile(path: path) : nil
+        findLines(upTo: Self.byteCount(ofLog: path))
     }
 
-    package func row(_ key: String) -> [Float]? { rows[key] }
+    /// What tells a video from others, however it is called.
+    static func mark(_ path: String) -> String {
+        (try? VideoMarks.mark(path)).map { "\($0.digest) \($0.byteCount)" } ?? "unreadable \(path)"
+    }
+
+    /// - Parameter part: of the video, in words.
+    static func key(_ mark: String, _ part: String) -> String { String(Digest.of("\(mark) \(part)").prefix(32)) }
+
+    package func holds(_ key: String) -> Bool { rows[key] != nil || places[key] != nil }
+
+    /// Nil where there is none, or where it is damaged: it is computed anew then.
+    package func row(_ key: String) -> [Float]? {
+        if let row = rows[key] { return row }
+        guard let place = places[key], let line = try? file?.bytes(at: place.offset, count: place.count) else { return nil }
+        return Self.row(ofLine: line, key: key, width: width)
+    }
 
     package func keep(_ row: [Float], as key: String) {
         precondition(row.count == width, "a row of the cache's width")
@@ -83,21 +106,39 @@ package final class FeatureCache {
 
     private static func checksum(_ key: String, _ values: String) -> Substring { Digest.of(key + values).prefix(16) }
 
-    /// The sound lines; what was torn or damaged is computed anew.
-    private static func read(_ path: String, width: Int) -> [String: [Float]] {
-        guard fileExists(path), let bytes = try? InputFile.contents(of: path, limit: 2 * standardLimit) else { return [:] }
-        var rows: [String: [Float]] = [:]
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
-            guard fields.count == 3, checksum(fields[0], fields[2]) == fields[1], let data = Data(base64Encoded: fields[2]),
-                data.count == 4 * width
-            else { continue }
-            let values = [UInt8](data)
-            rows[fields[0]] = (0..<width).map { place in
-                Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(values[4 * place + $1]) << UInt32(8 * $1) })
-            }
+    /// - Returns: nil for a line that is torn or damaged.
+    private static func row(ofLine line: [UInt8], key: String, width: Int) -> [Float]? {
+        let fields = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+        guard fields.count == 3, fields[0] == key, checksum(key, fields[2]) == fields[1], let data = Data(base64Encoded: fields[2]),
+            data.count == 4 * width
+        else { return nil }
+        let values = [UInt8](data)
+        return (0..<width).map { place in
+            Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(values[4 * place + $1]) << UInt32(8 * $1) })
         }
-        return rows
+    }
+
+    /// Finds where each key's line lies, of several the last; the numbers stay on disk until they are asked for.
+    private func findLines(upTo end: Int) {
+        let pieceByteCount = 1 << 20
+        var (offset, lineStart) = (0, 0)
+        var key: [UInt8] = []
+        var isInKey = true
+        while offset < end {
+            guard let piece = try? file?.bytes(at: offset, count: min(pieceByteCount, end - offset)) else { return }
+            for (index, byte) in piece.enumerated() {
+                if byte == UInt8(ascii: "\n") {
+                    places[String(decoding: key, as: UTF8.self)] = (lineStart, offset + index - lineStart)
+                    lineStart = offset + index + 1
+                    key.removeAll(keepingCapacity: true)
+                    isInKey = true
+                } else if isInKey {
+                    // A key has 32 digits: what is longer is none.
+                    if byte == UInt8(ascii: " ") || key.count > 32 { isInKey = false } else { key.append(byte) }
+                }
+            }
+            offset += piece.count
+        }
     }
 
     // MARK: Room
@@ -140,6 +181,8 @@ package final class FeatureCache {
         for entry in entries.reversed() where entry.folder != own && total > limit { total -= remove(entry) }
     }
 
+    private static func byteCount(ofLog path: String) -> Int { fileExists(path) ? (try? InputFile(path: path))?.byteCount ?? 0 : 0 }
+
     private static func byteCount(of folder: String) -> Int {
         ((try? directoryEntries(folder)) ?? []).reduce(0) { sum, name in
             let size = (try? FileManager.default.attributesOfItem(atPath: folder.appendingPath(name)))?[.size] as? Int
@@ -160,6 +203,7 @@ package struct FeatureSpace: Codable, Equatable, Sendable {
     package let pictures: String
 
     package var digest: String {
-        String(Digest.of([backboneSHA256, precision, "\(frames)", sampling, pictures].joined(separator: "\n")).prefix(32))
+        let parts = [backboneSHA256, precision, "\(frames)", sampling, pictures, "both sides of the projection"]
+        return String(Digest.of(parts.joined(separator: "\n")).prefix(32))
     }
 }

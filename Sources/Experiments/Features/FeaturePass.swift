@@ -1,110 +1,107 @@
 import CLIPModel
-import Evaluation
 import Files
-import Recipes
+import Methods
 import Tensors
 import Training
 import VideoData
 
-/// One pass over the clips of a list: the mean of each clip's frame features, from the cache where it has them.
+/// One pass over the clips of a list: the mean of each clip's frame vectors, from the cache where it has them.
 package struct FeaturePass {
     /// Rows in the order of the clips, each clip's views one after the other.
     package struct Features {
-        /// `[rows, embeddingWidth]`, as the projection left them.
-        package let projected: Matrix
+        /// As the tower made them, on both sides of its projection.
+        package let vectors: HeadFeatures
         package let labels: [Int]
         /// Position in the list of the clip that each row is a view of.
         package let clips: [Int]
         /// Of the rows, those that were in the cache.
         package let cachedCount: Int
+        /// Clips that could not be read, which have no rows.
+        package let unreadable: [BadVideo]
     }
 
-    private let run: LearningRun
-    private let encoder: VideoEncoder
+    private let source: FeatureSource
     private let cache: FeatureCache
     /// Clips that go through the tower together.
     private static let batchSize = 16
 
-    package init(_ run: LearningRun) throws {
-        self.run = run
-        let (settings, backbone) = (run.settings, run.backbone)
-        encoder = VideoEncoder(
-            backbone: backbone.rounded(settings.rounding), prompts: PromptSet(vision: [], text: []), frameCount: settings.frameCount,
-            pool: settings.pool)
-        let space = FeatureSpace(
-            backbone: backbone.description.name, backboneSHA256: backbone.digest,
-            precision: PrecisionChoice(backbone.precision).rawValue, frames: settings.frameCount, sampling: "\(settings.sampler)",
-            pictures: "\(settings.testTransform(for: backbone)) \(settings.recipe.pictures) \(Quirk.text(of: settings.recipe.compat ?? []))")
-        cache = try FeatureCache(space, width: backbone.architecture.embeddingWidth, context: run.context)
+    package init(_ source: FeatureSource) throws {
+        self.source = source
+        cache = try FeatureCache(source.space(), width: source.widths.projected + source.widths.unprojected, context: source.context)
+    }
+
+    /// How many rows of a list's views are in the cache.
+    package func cachedCount(of list: AnnotationList, views: Int) -> Int {
+        keys(of: list, views: views).reduce(0) { $0 + $1.count(where: cache.holds) }
     }
 
     /// - Parameters:
-    ///   - views: of each clip: the first as in testing, the others with other frames, mirrored and cropped by the run's
-    ///     seed.
+    ///   - views: of each clip: the first as in testing, the others with other frames, mirrored and cropped by the seed.
     ///   - title: of the progress.
     /// - Throws: what reading clips throws; `EvaluationStopped` after a signal.
-    package func features(of list: AnnotationList, views: Int, title: String) throws -> Features {
-        let marks = list.clips.map { clip in
-            (try? VideoMarks.mark(list.videoPath(clip))).map { "\($0.digest) \($0.byteCount)" } ?? "unreadable \(clip.path)"
-        }
-        func key(_ clip: Int, view: Int) -> String {
-            // An augmented view depends on the clip's place in the list and on the seed.
-            let way = view == 0 ? "test" : "seed \(run.settings.seed), view \(view), clip \(clip)"
-            return String(Digest.of("\(marks[clip]) \(way)").prefix(32))
-        }
-        let wanted = list.clips.count * views
-        var rows: [[[Float]?]] = list.clips.indices.map { clip in (0..<views).map { cache.row(key(clip, view: $0)) } }
+    package func features(of list: AnnotationList, views: Int = 1, title: String) throws -> Features {
+        let keys = keys(of: list, views: views)
+        var rows: [[[Float]?]] = keys.map { $0.map(cache.row) }
         let cached = rows.reduce(0) { $0 + $1.count { $0 != nil } }
-        if cached < wanted {
-            if cached > 0 { run.context.note("\(cached) of \(wanted) features are in the cache.") }
-            let progress = run.context.progress(title, total: wanted, unit: "clips", from: cached)
-            defer {
-                progress.finish()
-                cache.sync()
-            }
-            var done = cached
-            for view in 0..<views {
-                let missing = list.clips.indices.filter { rows[$0][view] == nil }
-                guard !missing.isEmpty else { continue }
-                let loader = view == 0 ? run.evaluationLoader(list) : augmentedLoader(list)
-                let stream = loader.clips(at: missing, epoch: view)
-                defer { stream.cancel() }
-                while true {
-                    let batch = try stream.next(Self.batchSize)
-                    if batch.isEmpty { break }
-                    let frames = encoder.frameFeatures(of: batch.compactMap { $0.views.first?.matrix })
-                    for (clip, features) in zip(batch, frames) {
-                        let row = meanFeature(of: features).values
-                        guard row.allSatisfy(\.isFinite) else { throw ModelError.notNumbers(what: "the features of \(list.clips[clip.index].path)") }
-                        rows[clip.index][view] = row
-                        cache.keep(row, as: key(clip.index, view: view))
-                    }
-                    done += batch.count
-                    progress.show(done)
-                    if run.context.isCancelled { throw EvaluationStopped() }
-                }
-                for bad in loader.badVideos.all { run.context.warning("not used: \(bad.reason)") }
-            }
+        var unreadable: [BadVideo] = []
+        if cached < list.clips.count * views {
+            unreadable = try fill(&rows, of: list, keys: keys, cached: cached, title: title)
         }
-        // Videos that could not be read have no rows.
         let kept = rows.indices.flatMap { clip in rows[clip].compactMap { row in row.map { (clip: clip, row: $0) } } }
         guard !kept.isEmpty else { throw TrainingError.noClips }
-        let width = run.backbone.architecture.embeddingWidth
+        let (width, inner) = source.widths
         return Features(
-            projected: MutableMatrix(rows: kept.count, columns: width, kept.flatMap(\.row)).reading,
-            labels: kept.map { list.clips[$0.clip].label }, clips: kept.map(\.clip), cachedCount: cached)
+            vectors: HeadFeatures(
+                projected: MutableMatrix(rows: kept.count, columns: width, kept.flatMap { $0.row.prefix(width) }),
+                unprojected: MutableMatrix(rows: kept.count, columns: inner, kept.flatMap { $0.row.suffix(inner) })),
+            labels: kept.map { list.clips[$0.clip].label }, clips: kept.map(\.clip), cachedCount: cached, unreadable: unreadable)
     }
 
-    /// Other frames, mirrored by chance and cropped at several scales; colors stay as they are.
-    private func augmentedLoader(_ list: AnnotationList) -> ClipLoader {
-        var configuration = ClipTransform.Configuration()
-        configuration.jitterProbability = 0
-        configuration.grayProbability = 0
-        configuration.flipProbability = Float(run.settings.recipe.augmentation.flip ?? 0.5)
-        run.settings.recipe.apply(to: &configuration, own: run.backbone.description.normalization)
-        return ClipLoader(
-            list: list, reader: run.reader, sampler: run.settings.sampler,
-            transform: .training(side: run.backbone.architecture.imagePixels, configuration), seed: run.settings.seed,
-            configuration: run.options.loading(badVideoPolicy: run.settings.recipe.data.onBadVideo == .fail ? .fail : .skip))
+    /// The key of each view of each clip.
+    private func keys(of list: AnnotationList, views: Int) -> [[String]] {
+        list.clips.indices.map { clip in
+            let mark = FeatureCache.mark(list.videoPath(list.clips[clip]))
+            return (0..<views).map { FeatureCache.key(mark, source.name(ofView: $0, clip: clip)) }
+        }
+    }
+
+    /// Computes the rows that are missing; returns what could not be read.
+    private func fill(
+        _ rows: inout [[[Float]?]], of list: AnnotationList, keys: [[String]], cached: Int, title: String
+    ) throws -> [BadVideo] {
+        let views = keys.first?.count ?? 0
+        let context = source.context
+        if cached > 0 { context.note("\(cached) of \(list.clips.count * views) features are in the cache.") }
+        let encoder = source.encoder()
+        let progress = context.progress(title, total: list.clips.count * views, unit: "clips", from: cached)
+        defer {
+            progress.finish()
+            cache.sync()
+        }
+        var done = cached
+        var unreadable: [BadVideo] = []
+        for view in 0..<views {
+            let missing = list.clips.indices.filter { rows[$0][view] == nil }
+            guard !missing.isEmpty else { continue }
+            let loader = source.loader(of: list, view: view)
+            let stream = loader.clips(at: missing, epoch: view)
+            defer { stream.cancel() }
+            while true {
+                let batch = try stream.next(Self.batchSize)
+                if batch.isEmpty { break }
+                let vectors = encoder.frameVectors(of: batch.compactMap { $0.views.first?.matrix })
+                for (clip, frames) in zip(batch, vectors) {
+                    let row = meanFeature(of: frames.projected).values + meanFeature(of: frames.unprojected).values
+                    guard row.allSatisfy(\.isFinite) else { throw ModelError.notNumbers(what: "the features of \(list.clips[clip.index].path)") }
+                    rows[clip.index][view] = row
+                    cache.keep(row, as: keys[clip.index][view])
+                }
+                done += batch.count
+                progress.show(done)
+                if context.isCancelled { throw EvaluationStopped() }
+            }
+            unreadable += loader.badVideos.all
+        }
+        return unreadable
     }
 }

@@ -8,87 +8,117 @@ import Training
 /// Heads compared on the clips that they learn from, each clip scored by a head that has not seen it.
 ///
 /// No validation or test list is looked at. Where a head has a closed form for leaving out one clip, every clip is left
-/// out; else the clips are cut into folds, stratified by class. All views of a clip stay together.
+/// out; else the clips are cut into folds, stratified by class. All views of a clip stay together. What a method's
+/// authors choose on a validation list, such as Tip-Adapter's α and β, is chosen on the same held-out clips.
 package struct HeadChoice {
-    /// What one head reached.
+    /// What one head reached, with the best of its settings.
     package struct Entry {
         /// Nil for the texts alone.
         package let kind: HeadKind?
+        /// JSON; nil for the texts alone.
+        package let settingsText: String?
         /// Of held-out clips, in percent: of all clips, and the mean of the classes' own.
         package let top1: Double
         package let meanClassAccuracy: Double
         /// Of `top1`, over the folds, or over the clips where each was left out.
         package let standardError: Double
-        package let seconds: Double
+        /// Mean negative log-likelihood of the held-out clips' classes, calibrated: what heads are told apart by. A few
+        /// clips are right or wrong by chance; how probable their classes were says more.
+        package let logLoss: Double
         package let temperature: Double
+        package let seconds: Double
+        /// Numbers that it learned or computed from clips.
+        package let parameterCount: Int
+        /// Of each clip.
+        fileprivate let losses: [Double]
     }
 
     package let entries: [Entry]
     package let foldCount: Int
     private let examples: HeadExamples
-    private let context: HeadContext
+    /// Of each clip in the sums that heads are told apart by.
+    private let weights: [Double]
 
-    /// Simplest first: of heads within one standard error of the best the first is taken.
+    /// Simplest first: of equals the first is taken.
     package static let order: [HeadKind] = [
         .nearestMean, .cosineMean, .rocchio, .tipAdapter, .gda, .kernelRidge, .proker, .logistic, .lpPlusPlus, .taskRes, .clipAdapter,
-        .clap, .zsLP, .tipAdapterF,
+        .clap, .zsLP, .tipAdapterF, .prolip,
     ]
-    /// For one clip of some class, where nothing can be held out: it stands on the texts.
-    package static let anchored = HeadKind.tipAdapter
+    /// For one clip of some class, where nothing can be held out: it stands on the texts and the clips alike.
+    package static let anchored = HeadKind.rocchio
 
     /// - Parameters:
     ///   - kinds: to compare.
+    ///   - weighsClassesEqually: whether a class of few clips says as much as one of many.
     ///   - report: told of each entry.
     /// - Throws: `HeadError`; `cancelled` after a signal.
     package init(
-        of kinds: [HeadKind], _ examples: HeadExamples, context: HeadContext, report: (Entry) -> Void = { _ in }
+        of kinds: [HeadKind], _ examples: HeadExamples, weighsClassesEqually: Bool = false, context: HeadContext,
+        report: (Entry) -> Void = { _ in }
     ) throws(HeadError) {
         self.examples = examples
-        self.context = context
+        let weights = examples.labelsOfClips.map { weighsClassesEqually ? 1 / Double(examples.clipCounts[$0]) : 1 }
+        self.weights = weights
         let smallest = examples.clipCounts.filter { $0 > 0 }.min() ?? 0
         foldCount = min(5, smallest)
         let folds = Self.folds(of: examples, count: max(2, foldCount), seed: context.seed)
-        var entries: [Entry] = []
-        func add(_ kind: HeadKind?, _ start: ContinuousClock.Instant, _ held: (logits: Matrix, rows: [Int]), byClip: Bool) throws(HeadError) {
-            let entry = try Self.entry(
-                kind, held, examples, folds: byClip ? nil : folds, seconds: (ContinuousClock.now - start) / .seconds(1))
-            entries.append(entry)
-            report(entry)
-        }
+        let all = Array(0..<examples.count)
         let start = ContinuousClock.now
-        try add(nil, start, (cosineScores(examples.unit, to: examples.unitTexts, scale: examples.logitScale), Array(0..<examples.count)), byClip: true)
-        guard smallest > 1 else {
-            self.entries = entries
-            return
-        }
-        for kind in kinds {
+        let texts = cosineScores(examples.unit, to: examples.unitTexts, scale: examples.logitScale)
+        var entries = [
+            try Held(texts, rows: all).entry(
+                nil, settingsText: nil, examples, weights: weights, folds: nil, start: start, parameterCount: 0)
+        ]
+        report(entries[0])
+        for kind in smallest > 1 ? kinds : [] {
             let start = ContinuousClock.now
+            var best: Entry?
+            func compare(_ held: Held, _ settingsText: String, folds: [Int]?, parameterCount: Int) throws(HeadError) {
+                let entry = try held.entry(
+                    kind, settingsText: settingsText, examples, weights: weights, folds: folds, start: start, parameterCount: parameterCount)
+                if best.map({ entry.logLoss < $0.logLoss }) ?? true { best = entry }
+            }
             if kind.hasExactLeaveOneOut {
-                try add(kind, start, (kind.leaveOneOutLogits(examples, context: context), Array(0..<examples.count)), byClip: true)
+                let parameterCount = try kind.fit(examples, context: context).parameterCount
+                for (settingsText, logits) in try kind.leaveOneOutCandidates(examples, context: context) {
+                    try compare(Held(logits, rows: all), settingsText, folds: nil, parameterCount: parameterCount)
+                }
             } else {
-                try add(kind, start, Self.heldOut(kind, examples, folds: folds, context: context), byClip: false)
+                for settingsText in kind.candidates(rowCount: examples.count) {
+                    let (held, parameterCount) = try Held.byFolds(kind, settingsText: settingsText, examples, folds: folds, context: context)
+                    try compare(held, settingsText, folds: folds, parameterCount: parameterCount)
+                }
+            }
+            if let best {
+                entries.append(best)
+                report(best)
             }
         }
         self.entries = entries
     }
 
-    /// The simplest of those within one standard error of the best; nil where nothing could be compared.
+    /// That of the least log loss; nil where nothing could be compared.
+    ///
+    /// Taking the simplest head within one standard error instead loses up to two points with eight clips per class on the
+    /// pocket world's training clips (`docs/heads.md`).
     package var chosen: Entry? {
-        let heads = entries.filter { $0.kind != nil }
-        guard let best = heads.max(by: { $0.top1 < $1.top1 }) else { return nil }
-        let within = heads.filter { $0.top1 >= best.top1 - best.standardError }
-        return within.min { Self.place($0) < Self.place($1) }
+        entries.filter { $0.kind != nil }.min { ($0.logLoss, Self.place($0)) < ($1.logLoss, Self.place($1)) }
     }
 
-    /// Those that cannot be told from the best.
+    /// Those whose log loss is within one standard error of the least, clip by clip: what is hard for one head is hard for
+    /// another, so differences are surer than the losses themselves.
     package var undecided: [Entry] {
-        guard let best = entries.max(by: { $0.top1 < $1.top1 }) else { return [] }
-        return entries.filter { $0.top1 >= best.top1 - best.standardError }
+        guard let best = entries.min(by: { $0.logLoss < $1.logLoss }) else { return [] }
+        let total = weights.reduce(0, +)
+        return entries.filter { entry in
+            let differences = zip(entry.losses, best.losses).map { $0 - $1 }
+            let mean = zip(differences, weights).reduce(0) { $0 + $1.0 * $1.1 } / total
+            let squares = zip(differences, weights).reduce(0) { $0 + $1.1 * $1.1 * ($1.0 - mean) * ($1.0 - mean) }
+            return mean <= squares.squareRoot() / total
+        }
     }
 
     private static func place(_ entry: Entry) -> Int { entry.kind.flatMap(order.firstIndex) ?? -1 }
-
-    // MARK: Holding out
 
     /// The fold of each clip: within a class the clips go round, in an order drawn by the seed.
     private static func folds(of examples: HeadExamples, count: Int, seed: UInt64) -> [Int] {
@@ -103,42 +133,68 @@ package struct HeadChoice {
         }
         return folds
     }
+}
 
-    private static func heldOut(
-        _ kind: HeadKind, _ examples: HeadExamples, folds: [Int], context: HeadContext
-    ) throws(HeadError) -> (logits: Matrix, rows: [Int]) {
-        var (values, rows): ([Float], [Int]) = ([], [])
-        for fold in Set(folds).sorted() {
-            let (left, held) = (folds.indices.filter { folds[$0] != fold }, folds.indices.filter { folds[$0] == fold })
-            let head = try kind.fit(examples.subset(clips: left), context: context)
-            values += try head.logits(of: examples.subset(clips: held).features).values
-            rows += held.flatMap { examples.rowsOfClips[$0] }
-        }
-        return (MutableMatrix(rows: rows.count, columns: examples.classCount, values).reading, rows)
+/// Scores of views by heads that have not seen their clips.
+private struct Held {
+    /// `[rows, classes]`.
+    let logits: Matrix
+    /// Places of the rows among the examples'.
+    let rows: [Int]
+
+    init(_ logits: Matrix, rows: [Int]) {
+        self.logits = logits
+        self.rows = rows
     }
 
-    /// - Parameter folds: nil where each clip was left out by itself.
-    private static func entry(
-        _ kind: HeadKind?, _ held: (logits: Matrix, rows: [Int]), _ examples: HeadExamples, folds: [Int]?, seconds: Double
-    ) throws(HeadError) -> Entry {
+    /// - Returns: with them the largest number of parameters of a fold's head.
+    static func byFolds(
+        _ kind: HeadKind, settingsText: String, _ examples: HeadExamples, folds: [Int], context: HeadContext
+    ) throws(HeadError) -> (Held, parameterCount: Int) {
+        var (values, rows, parameterCount): ([Float], [Int], Int) = ([], [], 0)
+        for fold in Set(folds).sorted() {
+            let (left, held) = (folds.indices.filter { folds[$0] != fold }, folds.indices.filter { folds[$0] == fold })
+            let head = try kind.fit(examples.subset(clips: left), settingsText: settingsText, context: context)
+            values += try head.logits(of: examples.subset(clips: held).features).values
+            rows += held.flatMap { examples.rowsOfClips[$0] }
+            parameterCount = max(parameterCount, head.parameterCount)
+        }
+        return (Held(MutableMatrix(rows: rows.count, columns: examples.classCount, values).reading, rows: rows), parameterCount)
+    }
+
+    /// - Parameters:
+    ///   - weights: of the clips.
+    ///   - folds: nil where each clip was left out by itself.
+    ///   - start: of the whole work on this head.
+    func entry(
+        _ kind: HeadKind?, settingsText: String?, _ examples: HeadExamples, weights: [Double], folds: [Int]?,
+        start: ContinuousClock.Instant, parameterCount: Int
+    ) throws(HeadError) -> HeadChoice.Entry {
+        let temperature = try Temperature(logits: logits, labels: rows.map { examples.labels[$0] }).value
         // The first view of each clip is the one that it is scored by later.
-        let firsts = Set(examples.rowsOfClips.map { $0[0] })
-        var clipOfRow = [Int](repeating: 0, count: examples.count)
-        for (clip, rows) in examples.rowsOfClips.enumerated() { for row in rows { clipOfRow[row] = clip } }
+        var clipOfFirst: [Int: Int] = [:]
+        for (clip, rows) in examples.rowsOfClips.enumerated() { clipOfFirst[rows[0]] = clip }
         var hits = [Bool](repeating: false, count: examples.clipCount)
-        for (place, row) in held.rows.enumerated() where firsts.contains(row) {
-            let scores = held.logits.row(place).values
-            let answer = scores.indices.max { (scores[$0], $1) < (scores[$1], $0) }
-            hits[clipOfRow[row]] = answer == examples.labels[row]
+        var losses = [Double](repeating: 0, count: examples.clipCount)
+        for (place, row) in rows.enumerated() {
+            guard let clip = clipOfFirst[row] else { continue }
+            let scores = logits.row(place).values
+            let label = examples.labels[row]
+            let answer = scores.indices.max { (scores[$0], $1) < (scores[$1], $0) } ?? 0
+            hits[clip] = answer == label
+            let sum = scores.reduce(0) { $0 + exp(Double($1 - scores[answer]) / temperature) }
+            losses[clip] = log(sum) - Double(scores[label] - scores[answer]) / temperature
         }
         func share(_ clips: [Int]) -> Double { clips.isEmpty ? 0 : 100 * Double(clips.count { hits[$0] }) / Double(clips.count) }
         let all = Array(hits.indices)
         let classes = Dictionary(grouping: all) { examples.labelsOfClips[$0] }
         let groups = folds.map { folds in Dictionary(grouping: all) { folds[$0] }.values.map(share) } ?? all.map { hits[$0] ? 100 : 0 }
         let deviation = RunStatistics(Array(groups)).deviation ?? 0
-        let temperature = try Temperature(logits: held.logits, labels: held.rows.map { examples.labels[$0] })
-        return Entry(
-            kind: kind, top1: share(all), meanClassAccuracy: classes.values.map(share).reduce(0, +) / Double(max(1, classes.count)),
-            standardError: deviation / Double(max(1, groups.count)).squareRoot(), seconds: seconds, temperature: temperature.value)
+        return HeadChoice.Entry(
+            kind: kind, settingsText: settingsText, top1: share(all),
+            meanClassAccuracy: classes.values.map(share).reduce(0, +) / Double(max(1, classes.count)),
+            standardError: deviation / Double(max(1, groups.count)).squareRoot(),
+            logLoss: zip(losses, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +), temperature: temperature,
+            seconds: (ContinuousClock.now - start) / .seconds(1), parameterCount: parameterCount, losses: losses)
     }
 }

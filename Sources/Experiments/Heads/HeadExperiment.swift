@@ -60,14 +60,16 @@ package struct HeadExperiment: LearningExperiment {
         context.note("\(run.data.amount), \(settings.frameCount) frames each. Run: \(path)")
         do {
             let views = request.views ?? 1
-            let features = try FeaturePass(run).features(of: run.data.train, views: views, title: "features")
+            let features = try FeaturePass(FeatureSource(run)).features(of: run.data.train, views: views, title: "features")
+            for bad in features.unreadable { context.warning("not used: \(bad.reason)") }
             let examples = try HeadExamples(
-                features: HeadFeatures(projected: features.projected), labels: features.labels, clips: features.clips,
-                texts: run.backbone.textFeatures(of: prepared.sequences, pool: settings.pool), logitScale: run.backbone.logitScale)
+                features: features.vectors, labels: features.labels, clips: features.clips,
+                texts: run.backbone.textFeatures(of: prepared.sequences, pool: settings.pool), projection: run.backbone.projection,
+                logitScale: run.backbone.logitScale)
             let (isCancelled, seed) = (context.cancellation.isRequested, settings.seed)
             let heads = HeadContext(pool: settings.pool, seed: seed) { _ in !isCancelled() }
             let (kind, entry) = try chosen(prepared.method, examples, heads)
-            let head = try kind.fit(examples, context: heads)
+            let head = try kind.fit(examples, settingsText: entry?.settingsText, context: heads)
             let file = HeadFile(
                 header: header(kind, settingsText: head.settingsText, entry, run, views: views), head: head)
             try file.save(to: path.appendingPath(HeadFile.name))
@@ -121,7 +123,7 @@ package struct HeadExperiment: LearningExperiment {
         }
         let progress = context.progress("comparing", total: kinds.count + 1, unit: "methods")
         var done = 0
-        let choice = try HeadChoice(of: kinds, examples, context: heads) { _ in
+        let choice = try HeadChoice(of: kinds, examples, weighsClassesEqually: request.weighsClassesEqually == true, context: heads) { _ in
             done += 1
             progress.show(done)
         }
@@ -140,23 +142,26 @@ package struct HeadExperiment: LearningExperiment {
             let others = choice.undecided.filter { $0.kind != entry.kind }.map { $0.kind?.rawValue ?? "zero-shot" }
             context.result(
                 "\(kind.rawValue) is taken"
-                    + (others.isEmpty ? "." : ": the simplest of those that cannot be told apart (with \(others.joined(separator: ", ")))."))
+                    + (others.isEmpty ? "." : "; within the noise of \(counted(examples.clipCount, "clip", "clips")) it cannot be told from \(others.joined(separator: ", "))."))
+            if let texts = choice.entries.first(where: { $0.kind == nil }), texts.logLoss < entry.logLoss {
+                context.warning("the texts alone do better on held-out clips than every head: use the backbone without a head, or add clips.")
+            }
         }
         return (kind, entry)
     }
 }
 
 extension HeadChoice {
-    /// A row a method, the best first.
+    /// A row per method, the best first.
     var table: String {
         func decimal(_ value: Double, _ places: Int = 1) -> String { NumberText.decimal(value, places: places) }
-        let rows = entries.sorted { $0.top1 > $1.top1 }.map { entry in
+        let rows = entries.sorted { $0.logLoss < $1.logLoss }.map { entry in
             [
-                entry.kind?.rawValue ?? "zero-shot", "\(decimal(entry.top1)) ± \(decimal(entry.standardError))", decimal(entry.meanClassAccuracy),
-                decimal(entry.seconds, 2),
+                entry.kind?.rawValue ?? "zero-shot", decimal(entry.logLoss, 3), "\(decimal(entry.top1)) ± \(decimal(entry.standardError))",
+                decimal(entry.meanClassAccuracy), decimal(entry.seconds, 2), bytes(4 * entry.parameterCount),
             ]
         }
-        return alignedTable([["method", "held-out top-1 % ± standard error", "mean of classes %", "seconds"]] + rows)
+        return alignedTable([["method", "log loss", "held-out top-1 % ± standard error", "mean of classes %", "seconds", "size"]] + rows)
     }
 }
 

@@ -84,10 +84,36 @@ package struct HeadFile: Sendable {
             metadata: ["format": Self.format, "version": Self.formatVersion, "head": text], to: path)
     }
 
+    /// Writes a linear head as a NumPy archive durably. Returns its SHA-256.
+    ///
+    /// It holds `weight` `[classes, width]` and `bias` `[classes]`, the head's own `projection` where it has one,
+    /// `temperature`, `class_names`, and `header`, a JSON text. With f̂ the mean of a clip's frame features at unit length
+    /// (of the vectors from before the tower's projection times `projection`, where that is there), the probabilities are
+    /// softmax((weight · f̂ + bias) / temperature).
+    ///
+    /// - Throws: `HeadUseError` where the head is not linear.
+    package func writeArchive(to path: String) throws -> String {
+        guard let linear = head.linear else { throw HeadUseError.notLinear(kind: header.kind) }
+        func floats(_ matrix: Matrix) -> NumpyArray { .floats(shape: [matrix.rowCount, matrix.columnCount], values: matrix.values) }
+        var arrays: [(String, NumpyArray)] = [
+            ("weight", floats(linear.weight)), ("bias", .floats(shape: [linear.bias.count], values: linear.bias)),
+            ("temperature", .floats(shape: [1], values: [Float(header.temperature)])), ("class_names", .texts(header.classNames)),
+        ]
+        if let projection = head.projection { arrays.append(("projection", floats(projection))) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        arrays.append(("header", .text(String(decoding: try encoder.encode(header), as: UTF8.self))))
+        return try NumpyArchiveWriter.write(arrays, to: path)
+    }
+
     /// - Throws: `HeadUseError` where the backbone is not the one that the head was learned on.
     package func check(_ backbone: Backbone, path: String) throws(HeadUseError) {
         guard backbone.isNamed(by: header.backboneSHA256, weights: header.backboneWeightsSHA256) else {
             throw .otherBackbone(path: path, wanted: header.backbone, digest: header.backboneSHA256, actual: backbone.digest)
+        }
+        if let projection = head.projection {
+            let (found, needed) = ([projection.rowCount, projection.columnCount], [backbone.projection.rowCount, backbone.projection.columnCount])
+            guard found == needed else { throw .projection(path: path, found: found, needed: needed) }
         }
     }
 }
@@ -95,16 +121,21 @@ package struct HeadFile: Sendable {
 /// Why a head cannot be used, or not learned here.
 package enum HeadUseError: ReportableError, Equatable {
     case otherBackbone(path: String, wanted: String, digest: String, actual: String)
+    case projection(path: String, found: [Int], needed: [Int])
     case unknownClass(name: String, path: String, nearest: String?)
     case noBackbone(path: String, name: String)
     case notWith(what: String, reason: String)
+    case notLinear(kind: HeadKind)
+    case notExported(form: String)
     case noMethod(name: String, nearest: String?)
 
     package var exitStatus: Files.ExitStatus {
         switch self {
         case .otherBackbone, .unknownClass: .badConfiguration
+        case .projection: .badData
         case .noBackbone: .missingInput
-        case .notWith, .noMethod: .usage
+        case .notWith, .noMethod, .notExported: .usage
+        case .notLinear: .badData
         }
     }
 
@@ -113,16 +144,23 @@ package enum HeadUseError: ReportableError, Equatable {
         case .otherBackbone(let path, let wanted, let digest, let actual):
             "\(path.escapedForDisplay): the head was learned on \(wanted.escapedForDisplay) (\(digest.prefix(12))…), this backbone is \(actual.prefix(12))…. "
                 + "Pass that backbone with --backbone, or learn the head anew on this one."
+        case .projection(let path, let found, let needed):
+            "\(path.escapedForDisplay): the head's projection is \(found), the backbone's is \(needed). Learn the head again."
         case .unknownClass(let name, let path, let nearest):
             "\(path.escapedForDisplay): the head does not know the class \"\(name.escapedForDisplay)\"\(nearest.map { "; did you mean \"\($0.escapedForDisplay)\"?" } ?? "."). "
                 + "A head tells apart the classes that it learned; prompts take any class names."
         case .noBackbone(let path, let name):
             "\(path.escapedForDisplay): its backbone, \(name.escapedForDisplay), is not where it was. Name it with --backbone FILE."
+        case .notLinear(let kind):
+            "\(kind.rawValue) is no product with a class matrix, so there is none to write. These heads have one: "
+                + "\(HeadKind.allCases.filter(\.isLinear).map(\.rawValue).joined(separator: ", "))."
+        case .notExported(let form):
+            "a head has no form \(form): it goes to vifi-prompt, which is its own file, or to npz, its class matrix."
         case .notWith(let what, let reason):
             "\(what) cannot go with --method: \(reason)"
         case .noMethod(let name, let nearest):
             "there is no method \"\(name.escapedForDisplay)\"\(nearest.map { "; did you mean \"\($0)\"?" } ?? "."). "
-                + "There are auto, prompts, \(HeadMethod.kinds.map(\.rawValue).joined(separator: ", "))."
+                + "There are auto, prompts, \(HeadKind.allCases.map(\.rawValue).joined(separator: ", "))."
         }
     }
 }

@@ -7,18 +7,15 @@ package enum HeadMethod: Equatable, Sendable {
     case auto
     case head(HeadKind)
 
-    /// Heads that need what the feature cache holds: the vectors after the projection.
-    package static let kinds = HeadKind.allCases.filter { !$0.needsUnprojected }
-
     /// - Parameter text: `auto` or a head's name.
     /// - Throws: `HeadUseError` for another word.
     package init(_ text: String) throws(HeadUseError) {
         if text == "auto" {
             self = .auto
-        } else if let kind = Self.kinds.first(where: { $0.rawValue == text }) {
+        } else if let kind = HeadKind(rawValue: text) {
             self = .head(kind)
         } else {
-            throw .noMethod(name: text, nearest: text.nearest(among: ["auto", "prompts"] + Self.kinds.map(\.rawValue)))
+            throw .noMethod(name: text, nearest: text.nearest(among: ["auto", "prompts"] + HeadKind.allCases.map(\.rawValue)))
         }
     }
 }

@@ -13,10 +13,16 @@ struct HeadScorer: ClassifierHead {
 
     /// A row for each row of features. Numbers that are none where the head cannot score: the classifier refuses these.
     private func scores(_ rows: Matrix) -> [[Float]] {
-        guard let logits = try? head.logits(of: HeadFeatures(projected: rows)) else {
+        guard let logits = try? logits(of: rows) else {
             return (0..<rows.rowCount).map { _ in columns.map { _ in .nan } }
         }
         return (0..<rows.rowCount).map { row in columns.map { logits[row, $0] / temperature } }
+    }
+
+    /// - Parameter rows: as the tower's projection left them, or the head's own where it has one.
+    private func logits(of rows: Matrix) throws(HeadError) -> Matrix {
+        guard head.projection != nil, let linear = head.linear else { return try head.logits(of: HeadFeatures(projected: rows)) }
+        return try linear.logits(ofUnit: HeadFeatures(projected: rows).unit)
     }
 
     /// By central differences along each number of the mean feature, all in two passes; every frame has an equal share.

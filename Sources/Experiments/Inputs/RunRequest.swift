@@ -28,6 +28,8 @@ package struct RunRequest: Codable, Equatable, Sendable {
     package var method: String?
     /// Of each clip that a head learns from; nil for one.
     package var views: Int?
+    /// Whether heads are compared with each class counting alike, however many clips it has.
+    package var weighsClassesEqually: Bool?
     /// What the bridged backbone is called in its file.
     package var backboneName: String?
     /// Whether the bridged backbone is kept in half precision.
@@ -99,6 +101,7 @@ package struct RunRequest: Codable, Equatable, Sendable {
         result["quick"] = isQuick ? "asked for" : nil
         result["method"] = method
         result["views"] = views.map { "\($0)" }
+        result["equal-classes"] = weighsClassesEqually == true ? "asked for" : nil
         result["name"] = backboneName
         result["half"] = keepsHalf ? "asked for" : nil
         result["vocabulary"] = model.vocabulary

@@ -194,8 +194,9 @@ package struct LoadedModel {
                 }
                 return column
             }
+            let projecting = head.head.projection.map { backbone.projecting(through: $0) } ?? backbone
             return CLIPClassifier(
-                backbone: backbone.rounded(rounding), sequences: sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
+                backbone: projecting.rounded(rounding), sequences: sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
             ) { _ in HeadScorer(head: head.head, temperature: Float(head.header.temperature), columns: columns) }
         }
         return CLIPClassifier(

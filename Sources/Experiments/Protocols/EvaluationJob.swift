@@ -141,16 +141,8 @@ package struct EvaluationJob {
         let loader = try loader(of: test.list, for: subject, frameCount: frames)
         let clock = ContinuousClock()
         let start = clock.now
-        let progress = context.progress(title, total: test.list.clips.count, unit: "videos")
-        let predictions = try Evaluator(classifier).predictions(of: loader) { done in
-            progress.show(done)
-            if context.isCancelled {
-                progress.finish()
-                throw EvaluationStopped()
-            }
-        }
-        progress.finish()
-        let unreadable = loader.badVideos.all
+        let (predictions, unreadable) = looksAtMeans(subject)
+            ? try scoredByMeans(test.list, with: subject, classifier, title: title) : try scored(loader, classifier, title: title)
         for bad in unreadable { context.warning("not counted: \(bad.reason)") }
         let metrics = ClassificationMetrics(predictions: predictions, classNames: test.classes.names)
         let record = EvaluationRecord(
@@ -168,6 +160,31 @@ package struct EvaluationJob {
             metrics: metrics, classSubset: test.numbersInList.map { zip($0, test.classes.names).map { .init(label: $0, name: $1) } }, seconds: (clock.now - start) / .seconds(1),
             version: vifiPromptVersion)
         return Result(record: record, metrics: metrics, predictions: predictions, classes: test.classes)
+    }
+
+    private func scored(_ loader: ClipLoader, _ classifier: CLIPClassifier, title: String) throws -> ([Prediction], [BadVideo]) {
+        let progress = context.progress(title, total: loader.list.clips.count, unit: "videos")
+        defer { progress.finish() }
+        let predictions = try Evaluator(classifier).predictions(of: loader) { done in
+            progress.show(done)
+            if context.isCancelled { throw EvaluationStopped() }
+        }
+        return (predictions, loader.badVideos.all)
+    }
+
+    /// Whether the mean of a clip's features, which the feature cache keeps, is all that the model looks at.
+    private func looksAtMeans(_ subject: LoadedModel) -> Bool {
+        subject.prompts == nil && views == .single && (settings.fusion ?? .embedding) == .embedding
+            && (settings.data.onBadVideo ?? videos.badVideoPolicy) != .replace
+    }
+
+    /// The same as from pixels, which are looked at where the feature cache has nothing of them.
+    private func scoredByMeans(
+        _ list: AnnotationList, with subject: LoadedModel, _ classifier: CLIPClassifier, title: String
+    ) throws -> ([Prediction], [BadVideo]) {
+        let features = try FeaturePass(FeatureSource(self, of: subject)).features(of: list, title: title)
+        let means = subject.head?.head.projection.map { features.vectors.projected(through: $0) } ?? features.vectors.projected
+        return (try Evaluator(classifier).predictions(of: list, at: features.clips, means: means), features.unreadable)
     }
 
     package func classifier(of subject: LoadedModel, classNames: [String]) throws -> CLIPClassifier {

@@ -156,6 +156,26 @@ package struct GaussianDiscriminant: LeaveOneOutHead {
         return sum(text, discriminant, alpha: alpha)
     }
 
+    package static func candidates(rowCount: Int) -> [Settings] {
+        // 1 stands where nothing is chosen.
+        let authors = Settings().candidates
+        return ([1] + authors.filter { $0 != 1 }).map { alpha in
+            var settings = Settings()
+            settings.alpha = alpha
+            return settings
+        }
+    }
+
+    /// The scatter without each clip does not depend on α.
+    package static func leaveOneOutCandidates(
+        _ examples: HeadExamples, context: HeadContext
+    ) throws(HeadError) -> [(settings: Settings, logits: Matrix)] {
+        try examples.needsTwoClips(kind)
+        let text = cosineScores(examples.unit, to: examples.unitTexts, scale: examples.logitScale)
+        let discriminant = try ClassScatter(examples, pool: context.pool).leaveOneOut(examples, context: context)
+        return candidates(rowCount: examples.count).map { ($0, sum(text, discriminant, alpha: $0.alpha ?? 1)) }
+    }
+
     private static func alphaByLeaveOneOut(
         _ examples: HeadExamples, settings: Settings, context: HeadContext
     ) throws(HeadError) -> (text: Matrix, discriminant: Matrix, alpha: Double) {

@@ -32,6 +32,20 @@ package protocol Head: Sendable {
     /// The same scores as one product with unit features, up to a number that is the same for all classes of a row. nil
     /// where the head is not linear.
     var linear: LinearClassifier? { get }
+
+    /// Settings worth comparing on held-out clips, the first the authors': what they choose on a validation list themselves.
+    ///
+    /// - Parameter rowCount: of the examples; heads whose price grows steeply with it have fewer then.
+    static func candidates(rowCount: Int) -> [Settings]
+
+    /// `[inner width, width]`: what the head projects features by itself, in the place of the tower's projection; `linear`
+    /// is then about features that went through this one. nil for heads that take the tower's.
+    var projection: Matrix? { get }
+}
+
+extension Head {
+    package var projection: Matrix? { nil }
+    package static func candidates(rowCount: Int) -> [Settings] { [Settings()] }
 }
 
 /// Settings of a head: they can be stored and compared, and `init()` gives those of the method's authors.
@@ -44,6 +58,23 @@ package protocol LeaveOneOutHead: Head {
     /// `[rows, classes]`: every view scored by the head that is learned without that view's clip. Exact: the same numbers,
     /// up to rounding, as learning anew for every clip.
     static func leaveOneOutLogits(_ examples: HeadExamples, settings: Settings, context: HeadContext) throws(HeadError) -> Matrix
+
+    /// The same for each of `candidates`.
+    static func leaveOneOutCandidates(
+        _ examples: HeadExamples, context: HeadContext
+    ) throws(HeadError) -> [(settings: Settings, logits: Matrix)]
+}
+
+extension LeaveOneOutHead {
+    package static func leaveOneOutCandidates(
+        _ examples: HeadExamples, context: HeadContext
+    ) throws(HeadError) -> [(settings: Settings, logits: Matrix)] {
+        var result: [(settings: Settings, logits: Matrix)] = []
+        for settings in candidates(rowCount: examples.count) {
+            result.append((settings, try leaveOneOutLogits(examples, settings: settings, context: context)))
+        }
+        return result
+    }
 }
 
 /// A named tensor of a head.

@@ -13,6 +13,17 @@ package struct HeadFeatures: Sendable {
     }
 
     package var count: Int { projected.rowCount }
+
+    /// Through another projection than the tower's.
+    ///
+    /// - Parameter projection: `[inner width, width]`.
+    /// - Precondition: the features from before the projection are there.
+    package func projected(through projection: Matrix) -> Matrix {
+        guard let unprojected else { preconditionFailure("features from before the projection") }
+        let result = MutableMatrix(rows: unprojected.rowCount, columns: projection.columnCount)
+        multiply(unprojected, .asStored, projection, .asStored, into: result)
+        return result.reading
+    }
 }
 
 /// What a head is learned from: labeled features and the texts of the classes, checked.
@@ -152,9 +163,12 @@ func gathered(_ rows: [Int], of matrix: Matrix) -> MutableMatrix {
 }
 
 extension HeadFeatures {
+    /// The projected features at unit length.
+    package var unit: Matrix { get throws(HeadError) { try unitRows(projected, "the features") } }
+
     /// The projected features at unit length, as wide as a head was learned for.
     func unit(width: Int) throws(HeadError) -> Matrix {
         try needs("columns of the features", projected.columnCount, width)
-        return try unitRows(projected, "the features")
+        return try unit
     }
 }

@@ -59,11 +59,12 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// Whether a class matrix and a bias say the same, so that they can be exported.
+    /// Whether a class matrix and a bias say the same, after the head's own projection if it has one, so that they can be
+    /// exported.
     package var isLinear: Bool {
         switch self {
-        case .nearestMean, .cosineMean, .rocchio, .gda, .lpPlusPlus, .clap, .zsLP, .taskRes, .logistic: true
-        case .tipAdapter, .tipAdapterF, .prolip, .clipAdapter, .proker, .kernelRidge: false
+        case .nearestMean, .cosineMean, .rocchio, .gda, .lpPlusPlus, .clap, .zsLP, .taskRes, .logistic, .prolip: true
+        case .tipAdapter, .tipAdapterF, .clipAdapter, .proker, .kernelRidge: false
         }
     }
 
@@ -106,6 +107,25 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
         }
         guard let type = type as? any LeaveOneOutHead.Type else { throw .noLeaveOneOut(head: self) }
         return try open(type)
+    }
+
+    /// Each candidate's settings as JSON, with the scores of every clip by the head learned without it.
+    ///
+    /// - Throws: `noLeaveOneOut` where there is no closed form.
+    package func leaveOneOutCandidates(
+        _ examples: HeadExamples, context: HeadContext
+    ) throws(HeadError) -> [(settingsText: String, logits: Matrix)] {
+        func open<H: LeaveOneOutHead>(_ type: H.Type) throws(HeadError) -> [(settingsText: String, logits: Matrix)] {
+            try type.leaveOneOutCandidates(examples, context: context).map { (type.text(of: $0.settings), $0.logits) }
+        }
+        guard let type = type as? any LeaveOneOutHead.Type else { throw .noLeaveOneOut(head: self) }
+        return try open(type)
+    }
+
+    /// Settings worth comparing, as JSON, the first the authors'.
+    package func candidates(rowCount: Int) -> [String] {
+        func open<H: Head>(_ type: H.Type) -> [String] { type.candidates(rowCount: rowCount).map(type.text) }
+        return open(self.type)
     }
 
     /// A head from its stored tensors and settings.

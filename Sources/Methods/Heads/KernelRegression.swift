@@ -117,6 +117,18 @@ package protocol KernelHead: CoreHead, LeaveOneOutHead where Core == KernelRegre
 }
 
 extension KernelHead {
+    /// The kernel's factor costs the cube of the rows: many rows have their authors' settings alone.
+    package static func candidates(rowCount: Int) -> [KernelSettings] {
+        guard rowCount <= 1000 else { return [KernelSettings()] }
+        return [KernelSettings()] + [1, 3, 6].flatMap { beta in
+            [0.01, 0.1, 1].map { lambda in
+                var settings = KernelSettings()
+                (settings.beta, settings.lambda) = (beta, lambda)
+                return settings
+            }
+        }
+    }
+
     package static func fit(
         _ examples: HeadExamples, validation: HeadExamples?, settings: KernelSettings, context: HeadContext
     ) throws(HeadError) -> Self {

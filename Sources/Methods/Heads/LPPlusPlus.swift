@@ -142,6 +142,14 @@ package struct LPPlusPlus: Head {
         self.texts = texts
     }
 
+    package static func candidates(rowCount: Int) -> [Settings] {
+        [300, 100, 30].map { epochs in
+            var settings = Settings()
+            settings.epochs = epochs
+            return settings
+        }
+    }
+
     package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
         let unit = try features.unit(width: weight.columnCount)
         let logits = MutableMatrix(rows: unit.rowCount, columns: bias.count)

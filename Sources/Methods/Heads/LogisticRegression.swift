@@ -79,6 +79,14 @@ package struct LogisticRegression: Head {
         return head(best.values, pow(10, best.exponent))
     }
 
+    package static func candidates(rowCount: Int) -> [Settings] {
+        [0.316, 3.16, 31.6, 316].map { strength in
+            var settings = Settings()
+            settings.inverseStrength = strength
+            return settings
+        }
+    }
+
     private init(settings: Settings, weight: Matrix, bias: [Float], inverseStrength: Double) {
         self.settings = settings
         self.weight = weight

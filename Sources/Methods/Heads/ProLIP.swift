@@ -21,7 +21,7 @@ package struct ProLIP: Head {
 
     package let settings: Settings
     /// `[inner width, width]`.
-    package let projection: Matrix
+    private let ownProjection: Matrix
     /// `[classes, width]`, of unit length.
     let texts: Matrix
     let scale: Float
@@ -93,23 +93,22 @@ package struct ProLIP: Head {
 
     private init(settings: Settings, projection: Matrix, texts: Matrix, scale: Float) {
         self.settings = settings
-        self.projection = projection
+        ownProjection = projection
         self.texts = texts
         self.scale = scale
     }
 
     package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
         guard let inputs = features.unprojected else { throw .needsUnprojected(head: Self.kind) }
-        try needs("columns before the projection", inputs.columnCount, projection.rowCount)
-        let projected = MutableMatrix(rows: inputs.rowCount, columns: projection.columnCount)
-        multiply(inputs, .asStored, projection, .asStored, into: projected)
-        return cosineScores(try unitRows(projected, "the projected features"), to: texts, scale: scale)
+        try needs("columns before the projection", inputs.columnCount, ownProjection.rowCount)
+        return cosineScores(try unitRows(features.projected(through: ownProjection), "the projected features"), to: texts, scale: scale)
     }
 
-    package var linear: LinearClassifier? { nil }
-    package var parameterCount: Int { projection.count }
+    package var projection: Matrix? { ownProjection }
+    package var linear: LinearClassifier? { LinearClassifier(weight: scaled(texts, by: scale)) }
+    package var parameterCount: Int { ownProjection.count }
     package var tensors: [HeadTensor] {
-        [HeadTensor("vit_proj", projection), HeadTensor("text", texts), HeadTensor("logit_scale", scale)]
+        [HeadTensor("vit_proj", ownProjection), HeadTensor("text", texts), HeadTensor("logit_scale", scale)]
     }
 
     package init(tensors: [String: HeadTensor], settings: Settings) throws(HeadError) {

@@ -52,6 +52,16 @@ package struct Rocchio: LeaveOneOutHead {
         self.init(settings: settings, weight: try reader.matrix("weight"), scale: try reader.number("logit_scale"))
     }
 
+    /// From nearly the texts alone to nearly the clips alone, with the textbooks' ratio of own and others.
+    package static func candidates(rowCount: Int) -> [Settings] {
+        [0.75, 0.25, 2, 8].map { own in
+            var settings = Settings()
+            settings.own = own
+            settings.others = own / 5
+            return settings
+        }
+    }
+
     package static func leaveOneOutLogits(
         _ examples: HeadExamples, settings: Settings, context: HeadContext
     ) throws(HeadError) -> Matrix {

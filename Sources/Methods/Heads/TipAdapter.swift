@@ -6,7 +6,7 @@ import Tensors
 ///
 /// Source: Zhang et al., ECCV 2022; gaopengcuhk/Tip-Adapter. A key is the mean over a clip's views of the features before
 /// normalization, brought to unit length.
-package struct TipAdapter: CoreHead {
+package struct TipAdapter: CoreHead, LeaveOneOutHead {
     package static let kind = HeadKind.tipAdapter
 
     /// The authors choose β and α for each data set by search on its validation list; theirs for ImageNet are the defaults.
@@ -47,6 +47,62 @@ package struct TipAdapter: CoreHead {
     package init(settings: Settings, core: TipCache) {
         self.settings = settings
         self.core = core
+    }
+
+    // MARK: Leaving one clip out
+
+    /// A clip that is left out is a key that is not there.
+    package static func leaveOneOutLogits(
+        _ examples: HeadExamples, settings: Settings, context: HeadContext
+    ) throws(HeadError) -> Matrix {
+        let cache = try TipCache(examples, beta: Float(settings.beta), alpha: Float(settings.alpha))
+        return leaveOneOut(examples, cache: cache, votes: try votes(examples, cache: cache), alpha: settings.alpha)
+    }
+
+    package static func candidates(rowCount: Int) -> [Settings] {
+        [1, 3, 5.5, 11].flatMap { beta in
+            [1.17, 0.5, 3, 10, 30].map { alpha in
+                var settings = Settings()
+                (settings.beta, settings.alpha) = (beta, alpha)
+                return settings
+            }
+        }
+    }
+
+    package static func leaveOneOutCandidates(
+        _ examples: HeadExamples, context: HeadContext
+    ) throws(HeadError) -> [(settings: Settings, logits: Matrix)] {
+        var result: [(settings: Settings, logits: Matrix)] = []
+        // The votes depend on β alone.
+        var last: (beta: Double, cache: TipCache, votes: Matrix)?
+        for settings in candidates(rowCount: examples.count) {
+            let current: (beta: Double, cache: TipCache, votes: Matrix)
+            if let last, last.beta == settings.beta {
+                current = last
+            } else {
+                let cache = try TipCache(examples, beta: Float(settings.beta), alpha: 1)
+                current = (settings.beta, cache, try votes(examples, cache: cache))
+            }
+            last = current
+            result.append((settings, leaveOneOut(examples, cache: current.cache, votes: current.votes, alpha: settings.alpha)))
+        }
+        return result
+    }
+
+    /// `[rows, classes]`: what the keys of other clips say of each row.
+    private static func votes(_ examples: HeadExamples, cache: TipCache) throws(HeadError) -> Matrix {
+        let affinity = cache.affinity(ofUnit: examples.unit)
+        for (clip, rows) in examples.rowsOfClips.enumerated() { for row in rows { affinity[row, clip] = 0 } }
+        let votes = MutableMatrix(rows: examples.count, columns: examples.classCount)
+        cache.addVotes(affinity.reading, alpha: 1, to: votes)
+        return votes.reading
+    }
+
+    private static func leaveOneOut(_ examples: HeadExamples, cache: TipCache, votes: Matrix, alpha: Double) -> Matrix {
+        let logits = MutableMatrix(rows: examples.count, columns: examples.classCount)
+        multiply(examples.unit, .asStored, cache.texts, .transposed, into: logits, scale: cache.scale)
+        add(votes, times: Float(alpha), to: logits)
+        return logits.reading
     }
 }
 
@@ -110,10 +166,16 @@ package struct TipCache: HeadCore {
         try logits(ofUnit: features.unit(width: keys.columnCount))
     }
 
-    func logits(ofUnit unit: Matrix) -> Matrix {
+    /// `[rows, clips]`: exp(−β (1 − f̂·k)).
+    func affinity(ofUnit unit: Matrix) -> MutableMatrix {
         let affinity = MutableMatrix(rows: unit.rowCount, columns: keys.rowCount)
         multiply(unit, .asStored, keys, .transposed, into: affinity)
         exponentialKernel(affinity, sharpness: beta)
+        return affinity
+    }
+
+    func logits(ofUnit unit: Matrix) -> Matrix {
+        let affinity = affinity(ofUnit: unit)
         let logits = MutableMatrix(rows: unit.rowCount, columns: texts.rowCount)
         multiply(unit, .asStored, texts, .transposed, into: logits, scale: scale)
         addVotes(affinity.reading, alpha: alpha, to: logits)

@@ -23,7 +23,7 @@ package enum VideoEndings {
     package static func isVideo(_ name: String) -> Bool { name.pathEnding.map(all.contains) ?? false }
 
     /// Whether a name ends as videos do and is not a hidden one, such as those that macOS puts beside its files.
-    static func isShownVideo(_ name: String) -> Bool { !name.isHiddenName && isVideo(name) }
+    package static func isShownVideo(_ name: String) -> Bool { !name.isHiddenName && isVideo(name) }
 
     private static func isRead(_ names: UnsafePointer<CChar>?) -> Bool {
         guard let names = unsafe names else { return false }

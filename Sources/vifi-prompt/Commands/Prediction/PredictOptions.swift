@@ -6,6 +6,16 @@ import Recipes
 import Reports
 import VideoData
 
+extension VideoSpan {
+    /// Half of it, but a frame at least.
+    var halved: VideoSpan {
+        switch self {
+        case .seconds(let seconds): .seconds(seconds / 2)
+        case .frames(let frames): .frames(max(1, frames / 2))
+        }
+    }
+}
+
 extension VideoSpan: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
     /// As it is typed.
@@ -80,11 +90,7 @@ struct WindowOptions: ParsableArguments {
     /// Nil where whole videos are asked for.
     var spans: (window: VideoSpan, stride: VideoSpan)? {
         guard let window else { return nil }
-        if let stride { return (window, stride) }
-        switch window {
-        case .seconds(let seconds): return (window, .seconds(seconds / 2))
-        case .frames(let frames): return (window, .frames(max(1, frames / 2)))
-        }
+        return (window, stride ?? window.halved)
     }
 
     var minimumSeconds: Double { minLength?.count ?? 0 }

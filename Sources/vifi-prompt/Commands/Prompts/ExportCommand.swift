@@ -14,7 +14,7 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Writes learned prompts, or class embeddings made with them, for use elsewhere.",
         discussion: """
-            Without arguments it exports the best prompts of the newest learn run here.
+            Without arguments it exports the best prompts of the newest learn run here, or its head.
 
               vifi-prompt export --output my-prompts.safetensors
               vifi-prompt export --to peft --output my-adapter
@@ -25,7 +25,7 @@ struct ExportCommand: ParsableCommand {
               vifi-prompt  this program's prompt file, .safetensors
               vifi-pth     a checkpoint that ViFi-CLIP loads, .pth; readable with torch.load
               peft         a folder in PEFT's layout: adapter_config.json, adapter_model.safetensors, model card
-              npz          a NumPy archive
+              npz          a NumPy archive; of a linear head its class matrix
               classes      class embeddings, .safetensors or .npz
 
             All but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
@@ -85,6 +85,7 @@ struct ExportCommand: ParsableCommand {
         // Class names are what is written with the prompts, as videos are to predict: they choose no model. A backbone that does not
         // belong to the prompts is refused.
         guard let source = try Selection(prompts: prompts, backbone: nil, namesData: false, needsPrompts: true, context: .commandLine).prompts else { throw ExportError.noPrompts }
+        if let head = HeadFile.file(at: source) { return try export(head: head, of: source) }
         let (file, backbone) = try PromptFile.load(source, backbone: backbone, anyBackbone: anyBackbone, context: .commandLine)
         let target = try target(for: source)
         try prove(target)
@@ -97,6 +98,20 @@ struct ExportCommand: ParsableCommand {
             Console.result("\(target.escapedForDisplay): PEFT folder, SHA-256 of its tensors' file \(digest)")
         case .archive: report(try PromptArchive.write(file, to: target), what: "NumPy archive", target: target)
         case .classes: try writeClasses(file, source: source, backbone: backbone, to: target)
+        }
+    }
+
+    /// A head stays as it is, byte for byte, or becomes its class matrix.
+    private func export(head path: String, of source: String) throws {
+        guard form == .prompts || form == .archive else { throw HeadUseError.notExported(form: form.rawValue) }
+        let head = try HeadFile.load(path)
+        let target = try target(for: source)
+        try prove(target)
+        try createDirectory(target.parentDirectory)
+        if form == .prompts {
+            report(try DurableFile.write(try InputFile.contents(of: path, limit: Int.max), to: target), what: "head", target: target)
+        } else {
+            report(try head.writeArchive(to: target), what: "class matrix", target: target)
         }
     }
 
