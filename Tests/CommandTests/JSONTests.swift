@@ -82,7 +82,7 @@ import Testing
         Section(name: "plan evaluate --json", runs: [["plan", "evaluate", "few-shot", "--shots", "1", "--methods", "prompt"] + short]),
         Section(
             name: "plan ablate --json", runs: [["plan", "ablate", "fusion"] + learn.dropLast(2)],
-            rare: ["grids[].cells[].plan.arithmetic.frozen", "grids[].cells[].plan.time.freezing_clip"]),
+            rare: ["grids[].cells[].plan.arithmetic.cached_prefix", "grids[].cells[].plan.time.caching_clip"]),
         Section(
             name: "summarize --json",
             before: [
