@@ -17,6 +17,7 @@ import Testing
         ["evaluate", "zero-shot", "--draws", "2", "--classes-per-draw", "2"] + test, ["evaluate", "supervised"] + test,
         ["evaluate", "few-shot", "--shots", "1"] + data + shallow,
         ["evaluate", "base-to-novel", "--shots", "1", "--seeds", "1", "--methods", "zero-shot,prompt,fine-tune"] + data + shallow,
+        ["learn", "--method", "gda", "--views", "2"] + data, ["learn", "--method", "auto", "--seeds", "1,2"] + data,
         ["evaluate", "retrieval"] + captions, ["ablate", "fusion"] + Array(data.dropLast(2)),
     ]
 
@@ -61,8 +62,7 @@ import Testing
     @Test func whatIsForPlansAlone() throws {
         let program = try world()
         for (words, message) in [
-            (["learn", "--no-timing"], "--no-timing is for --dry-run."), (["learn", "--json"], "--json is for --dry-run"),
-            (["ablate", "depth", "--json"], "--json is for --dry-run"), (["learn", "--dry-run", "--resume"], "there is nothing to plan"),
+            (["learn", "--no-timing"], "--no-timing is for --dry-run."), (["learn", "--dry-run", "--resume"], "there is nothing to plan"),
             (["bridge", "--import", "clip.safetensors", "--dry-run"], "there is nothing to plan"),
             (["plan", "--emit", "slurm-array", "evaluate", "list"], "--emit is for plan learn and plan bridge."),
             (["evaluate", "few-shot", "--plan"], "Unknown option '--plan'"),

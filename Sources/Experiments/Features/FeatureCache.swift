@@ -55,6 +55,11 @@ package final class FeatureCache {
 
     package func row(_ key: String) -> [Float]? { rows[key] }
 
+    /// Keys of the rows on disk, for whoever only wants to know what is there.
+    package static func keys(_ space: FeatureSpace, width: Int) -> Set<String> {
+        Set(read(root.appendingPath(space.digest).appendingPath(logName), width: width).keys)
+    }
+
     package func keep(_ row: [Float], as key: String) {
         precondition(row.count == width, "a row of the cache's width")
         rows[key] = row
@@ -80,6 +85,9 @@ package final class FeatureCache {
         for value in row { for shift in [0, 8, 16, 24] { data.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(shift))) } }
         return data.base64EncodedString()
     }
+
+    /// Of a row on disk: its key, its checksum and its numbers in base64.
+    package static func lineByteCount(width: Int) -> Int { 32 + 16 + 3 + (4 * width + 2) / 3 * 4 }
 
     private static func checksum(_ key: String, _ values: String) -> Substring { Digest.of(key + values).prefix(16) }
 

@@ -23,19 +23,41 @@ package struct FeaturePass {
     private let encoder: VideoEncoder
     private let cache: FeatureCache
     /// Clips that go through the tower together.
-    private static let batchSize = 16
+    static let batchSize = 16
 
     package init(_ run: LearningRun) throws {
         self.run = run
+        encoder = Self.encoder(of: run)
+        cache = try FeatureCache(Self.space(of: run), width: Self.width(of: run), context: run.context)
+    }
+
+    static func encoder(of run: LearningRun) -> VideoEncoder {
+        VideoEncoder(
+            backbone: run.backbone.rounded(run.settings.rounding), prompts: PromptSet(vision: [], text: []),
+            frameCount: run.settings.frameCount, pool: run.settings.pool)
+    }
+
+    /// Numbers of a row.
+    static func width(of run: LearningRun) -> Int { run.backbone.architecture.embeddingWidth }
+
+    static func space(of run: LearningRun) -> FeatureSpace {
         let (settings, backbone) = (run.settings, run.backbone)
-        encoder = VideoEncoder(
-            backbone: backbone.rounded(settings.rounding), prompts: PromptSet(vision: [], text: []), frameCount: settings.frameCount,
-            pool: settings.pool)
-        let space = FeatureSpace(
+        return FeatureSpace(
             backbone: backbone.description.name, backboneSHA256: backbone.digest,
             precision: PrecisionChoice(backbone.precision).rawValue, frames: settings.frameCount, sampling: "\(settings.sampler)",
             pictures: "\(settings.testTransform(for: backbone)) \(settings.recipe.pictures) \(Quirk.text(of: settings.recipe.compat ?? []))")
-        cache = try FeatureCache(space, width: backbone.architecture.embeddingWidth, context: run.context)
+    }
+
+    /// What the views of each clip are kept as.
+    static func keys(of list: AnnotationList, views: Int, seed: UInt64) -> [[String]] {
+        list.clips.enumerated().map { index, clip in
+            let mark = (try? VideoMarks.mark(list.videoPath(clip))).map { "\($0.digest) \($0.byteCount)" } ?? "unreadable \(clip.path)"
+            return (0..<views).map { view in
+                // An augmented view depends on the clip's place in the list and on the seed.
+                let way = view == 0 ? "test" : "seed \(seed), view \(view), clip \(index)"
+                return String(Digest.of("\(mark) \(way)").prefix(32))
+            }
+        }
     }
 
     /// - Parameters:
@@ -44,16 +66,9 @@ package struct FeaturePass {
     ///   - title: of the progress.
     /// - Throws: what reading clips throws; `EvaluationStopped` after a signal.
     package func features(of list: AnnotationList, views: Int, title: String) throws -> Features {
-        let marks = list.clips.map { clip in
-            (try? VideoMarks.mark(list.videoPath(clip))).map { "\($0.digest) \($0.byteCount)" } ?? "unreadable \(clip.path)"
-        }
-        func key(_ clip: Int, view: Int) -> String {
-            // An augmented view depends on the clip's place in the list and on the seed.
-            let way = view == 0 ? "test" : "seed \(run.settings.seed), view \(view), clip \(clip)"
-            return String(Digest.of("\(marks[clip]) \(way)").prefix(32))
-        }
+        let keys = Self.keys(of: list, views: views, seed: run.settings.seed)
         let wanted = list.clips.count * views
-        var rows: [[[Float]?]] = list.clips.indices.map { clip in (0..<views).map { cache.row(key(clip, view: $0)) } }
+        var rows: [[[Float]?]] = keys.map { $0.map(cache.row) }
         let cached = rows.reduce(0) { $0 + $1.count { $0 != nil } }
         if cached < wanted {
             if cached > 0 { run.context.note("\(cached) of \(wanted) features are in the cache.") }
@@ -77,7 +92,7 @@ package struct FeaturePass {
                         let row = meanFeature(of: features).values
                         guard row.allSatisfy(\.isFinite) else { throw ModelError.notNumbers(what: "the features of \(list.clips[clip.index].path)") }
                         rows[clip.index][view] = row
-                        cache.keep(row, as: key(clip.index, view: view))
+                        cache.keep(row, as: keys[clip.index][view])
                     }
                     done += batch.count
                     progress.show(done)

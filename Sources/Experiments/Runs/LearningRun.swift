@@ -74,7 +74,7 @@ package struct LearningRun {
                     + "agree up to rounding only.")
         }
 
-        let valLoader = data.val.map(evaluationLoader)
+        let valLoader = data.val.map { evaluationLoader($0) }
         let cached = caching.map { RunPrefixes($0, train: clips, val: valLoader, context: context) }
         let isFilled = try cached?.fill(stepCount: stepCount - state.step) {
             // Forward only, the second time; backward takes about one and a half times as long.
@@ -194,10 +194,13 @@ package struct LearningRun {
     }
 
     /// Clips that are scored, seen once in the middle.
-    package func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
-        ClipLoader(
-            list: list, reader: reader, sampler: settings.sampler,
-            transform: settings.testTransform(for: backbone), seed: settings.seed,
-            configuration: options.loading(badVideoPolicy: settings.recipe.data.onBadVideo))
+    ///
+    /// - Parameter threadCount: that read ahead; 0 for none, nil for the usual number.
+    package func evaluationLoader(_ list: AnnotationList, threadCount: Int? = nil) -> ClipLoader {
+        var configuration = options.loading(badVideoPolicy: settings.recipe.data.onBadVideo)
+        configuration.threadCount = threadCount ?? configuration.threadCount
+        return ClipLoader(
+            list: list, reader: reader, sampler: settings.sampler, transform: settings.testTransform(for: backbone), seed: settings.seed,
+            configuration: configuration)
     }
 }

@@ -122,8 +122,8 @@ struct PlanCommand: ParsableCommand {
             var request = try command.request()
             for variation in row { try request.set(flag: variation.flag, to: variation.value) }
             let plan = try request.plan(timing: !command.planning.noTiming, context: .commandLine)
-            memory = max(memory, plan.memory.total)
-            seconds = max(seconds, plan.time?.total ?? 0)
+            memory = max(memory, plan.memoryBytes)
+            seconds = max(seconds, plan.seconds ?? 0)
             for warning in plan.warnings { Console.warning(warning) }
         }
         let array = SlurmArray(
