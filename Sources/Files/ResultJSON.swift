@@ -6,7 +6,7 @@ import Foundation
 /// are the words "inf", "-inf" and "nan".
 package enum ResultJSON {
     /// In every document, and in every line of JSON lines. It grows when a key goes away or means something else.
-    package static let schema = 1
+    package static let schema = 2
 
     /// - Parameters:
     ///   - value: has keys; a list is put under one.

@@ -47,7 +47,7 @@ package struct ReportResults {
                     .init(run.name), .init(run.record?.kind.rawValue ?? ""), Self.text(run.setting("training.shots")), Self.text(run.setting("training.seed")),
                     Self.number(result?.steps ?? run.log?.loss.count), Self.share(result?.reported?.top1), Self.share(result?.reported?.tellingTop5),
                     Self.share(result?.reported?.meanClassAccuracy), Self.share(result?.best?.top1),
-                    result.map { .init(NumberText.decimal($0.trainingLoss, places: 3), number: $0.trainingLoss) } ?? .none,
+                    result?.trainingLoss.map { .init(NumberText.decimal($0, places: 3), number: $0) } ?? .none,
                     .init(result == nil ? "not finished" : result?.reported == nil ? "nothing scored" : result?.test == nil ? "validation list" : "test list"),
                 ])
             })

@@ -3,16 +3,16 @@ import Evaluation
 import Tensors
 import VideoData
 
-/// An epoch's clips, drawn anew or frozen, as steps take them.
+/// An epoch's clips, drawn anew or with a cached prefix, as steps take them.
 enum StepClips {
     case pixels(ClipStream)
-    case frozen(FrozenStream)
+    case cached(CachedPrefixStream)
 
     /// How far the epoch has come, in clips that were asked for.
     var position: Int {
         switch self {
         case .pixels(let stream): stream.position
-        case .frozen(let stream): stream.position
+        case .cached(let stream): stream.position
         }
     }
 
@@ -20,14 +20,14 @@ enum StepClips {
     var waitingSeconds: Double {
         switch self {
         case .pixels(let stream): stream.waitingSeconds
-        case .frozen(let stream): stream.waitingSeconds
+        case .cached(let stream): stream.waitingSeconds
         }
     }
 
     func cancel() {
         switch self {
         case .pixels(let stream): stream.cancel()
-        case .frozen(let stream): stream.cancel()
+        case .cached(let stream): stream.cancel()
         }
     }
 
@@ -49,7 +49,7 @@ enum StepClips {
                 blending.blend(&views, labels: labels, classCount: $0, seed: key.seed, epoch: key.epoch, step: key.step)
             }
             return ClipBatch(clips: views.map(\.matrix), labels: labels, targets: rows(of: targets, classCount))
-        case .frozen(let stream):
+        case .cached(let stream):
             let loaded = try stream.next(count)
             guard !loaded.isEmpty else { return nil }
             let labels = loaded.map(\.label)

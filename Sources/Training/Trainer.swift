@@ -86,7 +86,7 @@ package struct Trainer {
     package let classCount: Int?
     package let clips: ClipLoader
     /// Of `clips`, whose frames are the same in each epoch: what no step changes, kept from epoch to epoch.
-    private let frozen: FrozenClips?
+    private let cached: CachedPrefixes?
     /// The processes that share each step's clips; every one runs a trainer.
     package let group: any ProcessGroup
     /// Asked between steps.
@@ -99,23 +99,23 @@ package struct Trainer {
         self.classCount = classCount
         self.clips = clips
         self.group = group
-        frozen = nil
+        cached = nil
     }
 
     /// - Precondition: the configuration mixes no clips with each other.
-    package init(configuration: TrainingConfiguration, classCount: Int?, clips: FrozenClips) {
-        precondition(!configuration.blending.isMixing, "frozen clips cannot be mixed")
+    package init(configuration: TrainingConfiguration, classCount: Int?, clips: CachedPrefixes) {
+        precondition(!configuration.blending.isMixing, "clips whose prefix is cached cannot be mixed")
         self.configuration = configuration
         self.classCount = classCount
         self.clips = clips.loader
         group = SingleProcess()
-        frozen = clips
+        cached = clips
     }
 
     /// What is left of an epoch's clips.
     func stepClips(epoch: Int, from position: Int) -> StepClips {
         let order = Array(clips.trainingOrder(epoch: epoch).dropFirst(position))
-        return frozen.map { .frozen($0.clips(at: order)) } ?? .pixels(clips.clips(at: order, epoch: epoch))
+        return cached.map { .cached($0.clips(at: order)) } ?? .pixels(clips.clips(at: order, epoch: epoch))
     }
 
     /// Runs all epochs, or what is left of them after `start`.

@@ -125,9 +125,10 @@ public struct TrainedRun: Sendable {
     public let folder: String
     /// What was learned, in the epoch that was best on the validation clips, else in the last: a prompt file or a backbone file.
     public let file: String
+    /// 0 of a head, which takes none.
     public let steps: Int
-    /// Mean over the clips of the last epoch, in nats.
-    public let trainingLoss: Double
+    /// Mean over the clips of the last epoch, in nats; nil of a head.
+    public let trainingLoss: Double?
     /// Top-1 of `file` on the validation clips, in percent; nil without such clips.
     public let validationTop1: Double?
     /// Top-1 of `file` on the test clips, which nothing was chosen by, in percent; nil without such clips.
@@ -138,7 +139,7 @@ public struct TrainedRun: Sendable {
     init(folder: String, result: RunResult, target: VideoTraining.Target) {
         self.folder = folder
         file = folder.appendingPath(target == .prompts ? "prompts/best.safetensors" : "backbone.safetensors")
-        steps = result.steps
+        steps = result.steps ?? 0
         trainingLoss = result.trainingLoss
         validationTop1 = result.best?.top1
         testTop1 = result.test?.top1

@@ -15,6 +15,11 @@ extension RunContext {
     }
 }
 
+extension RunContext {
+    /// For a command whose result may be JSON: what is for people goes to standard error then.
+    static func commandLine(json: Bool) -> RunContext { json ? commandLine.ofPart : commandLine }
+}
+
 /// Tells the console what happens.
 struct ConsoleObserver: RunObserver {
     func observe(_ event: RunEvent) {

@@ -49,7 +49,7 @@ import Testing
         #expect(2 * Double(count.step(clips: 1)) < 0.7 * whole)
     }
 
-    /// Prompts in the upper six of twelve layers: half of the forward pass is frozen, and half of the backward
+    /// Prompts in the upper six of twelve layers: half of the forward pass is the cached prefix, and half of the backward
     /// pass is not there.
     @Test func latePromptsLeaveHalfOfTheWork() {
         let sequences = (0..<51).map { [49406] + [Int](repeating: 0, count: 10) + [$0 + 1000, 269, 49407] }
@@ -58,16 +58,16 @@ import Testing
             return OperationCount(Self.base16, learned: .prompts(prompts), sequences: sequences, frameCount: 16)
         }
         let (all, late) = (count(0..<12), count(6..<12))
-        #expect(all.textFrozen == 0 && all.clipFrozen == 16 * 196 * 768 * 768, "only the patches come before the first prompts")
+        #expect(all.textCachedPrefix == 0 && all.clipCachedPrefix == 16 * 196 * 768 * 768, "only the patches come before the first prompts")
         let layer = 12 * 768 * 768 * 197 + 2 * 197 * 197 * 768
-        #expect(late.clipFrozen == 16 * (196 * 768 * 768 + 6 * layer))
+        #expect(late.clipCachedPrefix == 16 * (196 * 768 * 768 + 6 * layer))
         #expect(late.clipForward < all.clipForward, "no prompts are seen below")
         // Six whole layers back fewer: the lowest prompted layer stops at the prompts' keys and values in either case.
         #expect(all.clipBackward - late.clipBackward == 16 * 6 * (12 * 768 * 768 * 197 + 4 * 197 * 207 * 768))
-        #expect(late.textFrozen > 0 && late.textFrozen + late.stepForward > late.stepForward && late.stepBackward < all.stepBackward)
+        #expect(late.textCachedPrefix > 0 && late.textCachedPrefix + late.stepForward > late.stepForward && late.stepBackward < all.stepBackward)
         let quick = OperationCount(
             Self.base16, learned: .prompts(PromptConfiguration(visionTokens: 0, visionDepth: 0, textTokens: 10, textDepth: 12)),
             sequences: sequences, frameCount: 16)
-        #expect(quick.clipFrozen == quick.clipForward && quick.clipBackward == 0)
+        #expect(quick.clipCachedPrefix == quick.clipForward && quick.clipBackward == 0)
     }
 }

@@ -79,7 +79,7 @@ import WeightFiles
     /// What is computed once is what would be computed anew, bit by bit: in later steps, with other threads, and
     /// where activations are computed twice.
     @Test(arguments: variants.indices)
-    func frozenClipsChangeNothing(index: Int) throws {
+    func cachedPrefixesChangeNothing(index: Int) throws {
         let (name, vision, text) = Self.variants[index]
         let fixtures = try ModelFixtures()
         let prompts = try prompts(name, vision, text, from: TensorFixture("clip/late-prompts"))
@@ -103,8 +103,8 @@ import WeightFiles
             backbone: fixtures.backbone, prompts: prompts, sequences: fixtures.sequences, fusion: .embedding, frameCount: 3,
             pool: pool)
         let direct = try classifier.logits(clips: fixtures.clips)
-        let frozen = try classifier.logits(clips: learner.cachedPrefix(of: fixtures.clips), input: .cachedPrefix)
-        #expect(direct == frozen)
+        let cached = try classifier.logits(clips: learner.cachedPrefix(of: fixtures.clips), input: .cachedPrefix)
+        #expect(direct == cached)
         expectClose(
             direct.flatMap { $0 }, step(fixtures, prompts, input: .pixels).result.logits.flatMap { $0 }, tolerance: 1e-5, name)
     }

@@ -17,6 +17,7 @@ import Testing
         ["evaluate", "zero-shot", "--draws", "2", "--classes-per-draw", "2"] + test, ["evaluate", "supervised"] + test,
         ["evaluate", "few-shot", "--shots", "1"] + data + shallow,
         ["evaluate", "base-to-novel", "--shots", "1", "--seeds", "1", "--methods", "zero-shot,prompt,fine-tune"] + data + shallow,
+        ["learn", "--method", "gda", "--views", "2"] + data, ["learn", "--method", "auto", "--seeds", "1,2"] + data,
         ["evaluate", "retrieval"] + captions, ["ablate", "fusion"] + Array(data.dropLast(2)),
     ]
 
@@ -27,7 +28,18 @@ import Testing
     }
 
     @Test(arguments: commands) func planAndDryRunAreTheSame(_ command: [String]) throws {
-        let program = try world()
+        try expectSamePlan(command, world())
+    }
+
+    /// The demo's commands, on videos that are there.
+    @Test(arguments: [["pretrain"], ["table", "--seeds", "1,2"], ["late", "--shots", "2", "--seeds", "1"], ["report"]])
+    func planAndDryRunOfTheDemoAreTheSame(_ command: [String]) throws {
+        var program = try Program()
+        program.videos = try ShortPocketWorld.folder.get()
+        try expectSamePlan(["demo"] + command, program)
+    }
+
+    private func expectSamePlan(_ command: [String], _ program: Program) throws {
         let before = try Set(FileManager.default.contentsOfDirectory(atPath: program.folder.path("")).filter { !$0.hasPrefix(".") })
         for form in [["--no-timing"], ["--no-timing", "--json"]] {
             let dry = try program.run(command + ["--dry-run"] + form)
@@ -50,6 +62,51 @@ import Testing
         text.replacing(#/\d[\d.]* \w+ are (?:available|free)|"(?:available|free)" : \d+/#, with: "")
     }
 
+    private struct Plan: Decodable {
+        struct Part: Decodable {
+            let name: String
+            let steps: Int?
+            let videos: Int?
+            let seconds: Double?
+        }
+        let parts: [Part]
+        let seconds: Double?
+    }
+
+    /// What is finished or measured already is not planned again.
+    @Test func demosPlanWhatIsLeft() throws {
+        var program = try Program()
+        program.videos = try ShortPocketWorld.folder.get()
+        func plan(_ words: String...) throws -> Plan {
+            let outcome = try program.run(["plan", "demo"] + words + ["--json"])
+            #expect(outcome.status == 0, "\(outcome.messages)")
+            return try ResultJSON.decoder.decode(Plan.self, from: Data(outcome.output.utf8))
+        }
+        let table = try plan("table", "--seeds", "1,2", "--no-timing")
+        let all = [
+            "prompts, 2 shots: 2 of 2 runs left", "prompts, 8 shots: 2 of 2 runs left", "fine-tuning, 2 shots: 2 of 2 runs left",
+            "prompts, 2 shots, base classes: 2 of 2 runs left", "fine-tuning, 2 shots, base classes: 2 of 2 runs left", "bridge: 1 of 1 run left",
+            "scoring, 10 times a seed",
+        ]
+        #expect(table.parts.map(\.name) == all)
+        // Of 16 classes with one video each, five measures are of all, five of a half.
+        #expect(table.parts.last?.videos == 2 * (5 * 16 + 5 * 8) && table.seconds == nil)
+        for run in ["bridge-seed2", "learn-all-2shots-seed1"] {
+            try createDirectory(program.folder.path("runs/pocket-table/\(run)"))
+            try program.folder.write(#"{"steps": 1, "epochs": 1, "trainingLoss": 1, "seconds": 1}"#, to: "runs/pocket-table/\(run)/finished.json")
+        }
+        let left = try plan("table", "--seeds", "1,2", "--no-timing")
+        #expect(left.parts.map(\.name) == ["prompts, 2 shots: 1 of 2 runs left"] + all[1..<5] + all[6...])
+        #expect(try #require(left.parts[0].steps) * 2 == table.parts[0].steps)
+
+        try program.folder.write("variant,shots,seed,top1,seconds\nquick,2,1,50,3\nall,2,1,50,3\nall,2,2,50,3\n", to: "late-prompts.csv")
+        let late = try plan("late", "--shots", "2", "--seeds", "1,2", "--no-timing")
+        #expect(late.parts.count == 5 && late.parts.last?.name == "--quick, 2 shots: 1 of 2 runs left", "\(late.parts)")
+        let pretraining = try plan("pretrain", "--steps", "7")
+        #expect(pretraining.parts.map(\.steps) == [7] && (pretraining.seconds ?? 0) > 0)
+        #expect(try plan("report").parts.allSatisfy { $0.videos == 16 && ($0.seconds ?? 0) > 0 })
+    }
+
     @Test func timesAreMeasured() throws {
         let program = try world()
         for command in Self.commands where ["list", "zero-shot", "retrieval"].contains(command[1]) {
@@ -61,10 +118,11 @@ import Testing
     @Test func whatIsForPlansAlone() throws {
         let program = try world()
         for (words, message) in [
-            (["learn", "--no-timing"], "--no-timing is for --dry-run."), (["learn", "--json"], "--json is for --dry-run"),
-            (["ablate", "depth", "--json"], "--json is for --dry-run"), (["learn", "--dry-run", "--resume"], "there is nothing to plan"),
+            (["learn", "--no-timing"], "--no-timing is for --dry-run."), (["demo", "table", "--json"], "--json is for --dry-run"),
+            (["demo", "pretrain", "--json"], "--json is for --dry-run"), (["learn", "--dry-run", "--resume"], "there is nothing to plan"),
             (["bridge", "--import", "clip.safetensors", "--dry-run"], "there is nothing to plan"),
             (["plan", "--emit", "slurm-array", "evaluate", "list"], "--emit is for plan learn and plan bridge."),
+            (["plan", "--emit", "slurm-array", "demo", "table"], "--emit is for plan learn and plan bridge."),
             (["evaluate", "few-shot", "--plan"], "Unknown option '--plan'"),
         ] as [([String], String)] {
             let outcome = try program.run(words)

@@ -135,6 +135,60 @@ import Testing
         #expect(alone.messages.contains("has one clip only") && alone.messages.contains("rocchio is taken"), "\(alone.messages)")
     }
 
+    private struct Plan: Decodable {
+        struct Work: Decodable {
+            let clips, features, cachedFeatures, headParameters: Int
+        }
+        struct Time: Decodable {
+            let view, features, evaluation, total: Double
+        }
+        struct Arithmetic: Decodable {
+            let view, total: Double
+        }
+        let work: Work
+        let arithmetic: Arithmetic
+        let time: Time?
+    }
+
+    private func plan(_ more: String...) throws -> Plan {
+        let outcome = try program.run(["plan", "learn"] + Self.videos + more + ["--json"])
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        return try ResultJSON.decoder.decode(Plan.self, from: Data(outcome.output.utf8))
+    }
+
+    /// A plan counts what the run then finds, computes and keeps.
+    @Test func aPlanKnowsTheCacheAndTheHead() throws {
+        let before = try plan("--method", "gda", "--views", "3")
+        #expect(before.work.clips == 10 && before.work.features == 30 && before.work.cachedFeatures == 0)
+        let time = try #require(before.time)
+        #expect(time.view > 0 && time.features > 29 * time.view && time.evaluation == 0)
+        let run = try learn("--method", "gda", "--output", "run")
+        #expect(run.messages.contains("gda: \(before.work.headParameters) numbers"), "\(run.messages)")
+        let after = try plan("--method", "gda", "--views", "3", "--no-timing")
+        #expect(after.work.cachedFeatures == 10 && after.time == nil)
+        #expect(abs(before.arithmetic.total - after.arithmetic.total - 10 * after.arithmetic.view) < 1e-6 * before.arithmetic.total)
+        let scored = try plan("--method", "gda", "--test", "list.txt", "--allow-shared-videos")
+        #expect(scored.work.cachedFeatures == 10 && scored.time?.features == 0 && (scored.time?.evaluation ?? 0) > 0)
+        // The views as in testing are the same for all seeds, the two others of each clip are not.
+        let seeds = try plan("--method", "gda", "--views", "3", "--seeds", "1,2,3", "--no-timing").arithmetic
+        let texts = after.arithmetic.total - 20 * after.arithmetic.view
+        #expect(abs(seeds.total - 60 * seeds.view - 3 * texts) < 1e-6 * seeds.total)
+        let kernel = try learn("--method", "proker", "--views", "2", "--output", "kernel")
+        #expect(try plan("--method", "auto", "--views", "2", "--no-timing").work.headParameters > after.work.headParameters)
+        #expect(try kernel.messages.contains("proker: \(plan("--method", "proker", "--views", "2", "--no-timing").work.headParameters) numbers"))
+    }
+
+    /// A head has no epochs, no steps and no loss: nothing tells of these.
+    @Test func aSummaryLeavesOutWhatAHeadLacks() throws {
+        let outcome = try learn("--method", "cosine-mean", "--seeds", "1,2", "--val", "list.txt", "--allow-shared-videos", "--output", "seeds")
+        #expect(outcome.output.contains("| validation top-1 % |") && outcome.output.contains("held-out top-1 %"), "\(outcome.output)")
+        for word in ["loss", "best", "last"] { #expect(!outcome.output.contains(word), "\(outcome.output)") }
+        let summary = try text("seeds/summary.json")
+        #expect(summary.contains("\"method\" : \"cosine-mean\""))
+        for word in ["loss", "best", "steps"] { #expect(!summary.contains(word), "\(summary)") }
+        #expect(try !text("seeds/seed1/finished.json").contains("Loss"))
+    }
+
     @Test func whatAHeadCannotDoIsSaid() throws {
         #expect(try learn("--method", "gdaa", status: 64).messages.contains("did you mean \"gda\"?"))
         #expect(try learn("--views", "3", status: 64).messages.contains("--views is for --method"))

@@ -14,7 +14,8 @@ import Testing
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
         "plan", "plan learn", "plan bridge", "plan evaluate", "plan evaluate list", "plan evaluate zero-shot", "plan evaluate base-to-novel",
-        "plan evaluate few-shot", "plan evaluate supervised", "plan evaluate retrieval", "plan ablate", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
+        "plan evaluate few-shot", "plan evaluate supervised", "plan evaluate retrieval", "plan ablate",
+        "plan demo", "plan demo pretrain", "plan demo table", "plan demo late", "plan demo report", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
         "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes", "report", "summarize",
         "cache", "cache list", "cache clear",
     ]
@@ -35,7 +36,7 @@ import Testing
         #expect(outcome.output == recorded, "if this is meant, record it as described above")
     }
 
-    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan", "plan evaluate", "evaluate", "viz"])
+    @Test(arguments: ["", "bench", "demo", "recipe", "data", "plan", "plan evaluate", "plan demo", "evaluate", "viz", "cache"])
     func everySubcommandIsAmongThem(_ command: String) throws {
         let help = try Program().run(command.split(separator: " ").map(String.init) + ["--help"]).output
         let list = help.components(separatedBy: "SUBCOMMANDS:\n").last?.components(separatedBy: "\n\n").first ?? ""

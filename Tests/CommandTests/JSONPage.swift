@@ -14,6 +14,9 @@ struct JSONPage {
 
     let sections: [String: [Row]]
 
+    /// Sections whose keys stand below those of others.
+    var included: Set<String> { Set(sections.values.joined().compactMap(\.included)) }
+
     static let path = "docs/json.md"
 
     init() throws {

@@ -215,7 +215,7 @@ import Testing
 
     private static let late = ["--vision-tokens", "2", "--text-tokens", "2", "--vision-layers", "1", "--text-layers", "1"]
 
-    /// Frozen clips in memory, computed anew each time, stopped and resumed: the same bits; files, `predict`, `eval`
+    /// Cached prefixes in memory, computed anew each time, stopped and resumed: the same bits; files, `predict`, `eval`
     /// and `export` know the layers.
     @Test(arguments: [late + ["--fixed-frames"], ["--quick", "--text-tokens", "2"]])
     func latePromptsFromEndToEnd(_ flags: [String]) throws {

@@ -30,6 +30,8 @@ import Testing
         let settings = try Self.shortSettings(kind)
         let head = try kind.fit(examples, settingsText: settings, context: context)
         #expect(head.parameterCount > 0)
+        let size = kind.parameterCount(classes: 7, width: 32, innerWidth: 48, clips: 14, rows: 42)
+        #expect(head.parameterCount == size, "what a plan says is what the head has")
         #expect((head.linear != nil) == kind.isLinear)
         let test = try fixture.test
         let logits = try head.logits(of: test)

@@ -22,12 +22,12 @@ package struct OperationCount: Sendable, Equatable, Codable {
     package var clipForward: Int
     package var clipBackward: Int
     /// The part of `clipForward` that no prompt changes: done once a clip where its frames stay the same.
-    package var clipFrozen: Int
+    package var clipCachedPrefix: Int
     /// Once a step: the text tower over all classes, from the first layer that learns.
     package var textForward: Int
     package var textBackward: Int
     /// Once a run: the text tower below.
-    package var textFrozen: Int
+    package var textCachedPrefix: Int
     /// Once a step, forward and once more backward: keys and values of vision prompts that all frames share.
     package var sharedPrompts: Int
 
@@ -39,10 +39,10 @@ package struct OperationCount: Sendable, Equatable, Codable {
         let text = Self.text(architecture, learned: learned, sequences: sequences)
         clipForward = frameCount * vision.forward
         clipBackward = frameCount * vision.backward
-        clipFrozen = frameCount * vision.frozen
+        clipCachedPrefix = frameCount * vision.cachedPrefix
         textForward = text.forward
         textBackward = text.backward
-        textFrozen = text.frozen
+        textCachedPrefix = text.cachedPrefix
         sharedPrompts = vision.prompts
     }
 
@@ -51,7 +51,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
 
     /// - Parameter input: of clips whose prefix is cached, the rest is needed.
     package func step(clips: Int, input: ClipInput = .pixels) -> Int {
-        stepForward + stepBackward + clips * (clipForward + clipBackward - (input == .cachedPrefix ? clipFrozen : 0))
+        stepForward + stepBackward + clips * (clipForward + clipBackward - (input == .cachedPrefix ? clipCachedPrefix : 0))
     }
 
     /// Classifying clips, without what is computed once for all of them: class embeddings and shared prompts.
@@ -92,7 +92,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
 
     private static func vision(
         _ architecture: CLIPArchitecture, learned: LearnedPart
-    ) -> (forward: Int, backward: Int, prompts: Int, frozen: Int) {
+    ) -> (forward: Int, backward: Int, prompts: Int, cachedPrefix: Int) {
         let width = architecture.vision.width
         let layout = VisionLayout(architecture: architecture, prompts: learned.prompts)
         let patches = architecture.patchCount * architecture.patchWidth * width
@@ -100,22 +100,22 @@ package struct OperationCount: Sendable, Equatable, Codable {
         var forward = patches + projection
         var backward = learned.vision ? projection + (learned.weights ? projection + patches : 0) : 0
         var prompts = 0
-        var frozen = learned.vision ? patches : patches + projection
+        var cachedPrefix = learned.vision ? patches : patches + projection
         for layer in 0..<layout.layerCount {
             let block = BlockCount(shape: layout.shape(of: layer, frameCount: 1), tower: architecture.vision, isCausal: false)
             forward += block.forward
             if layout.mode(of: layer) == .shared { prompts += layout.promptTokens * 2 * width * width }
-            if !learned.vision || layer < layout.promptFreeLayerCount { frozen += block.forward }
+            if !learned.vision || layer < layout.promptFreeLayerCount { cachedPrefix += block.forward }
             guard learned.vision, layer >= layout.promptFreeLayerCount else { continue }
             let needsInput = layer > layout.promptFreeLayerCount || layout.mode(of: layer) == .own || learned.weights
             backward += block.backward(hasOutput: true, needsInput: needsInput, learns: learned.weights)
         }
-        return (forward, backward, prompts, learned.weights ? 0 : frozen)
+        return (forward, backward, prompts, learned.weights ? 0 : cachedPrefix)
     }
 
     private static func text(
         _ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]]
-    ) -> (forward: Int, backward: Int, frozen: Int) {
+    ) -> (forward: Int, backward: Int, cachedPrefix: Int) {
         let tower = architecture.text
         let layout = TextTowerLayout(
             batch: TextBatch(sequences: sequences, promptTokens: learned.prompts.textTokens),
@@ -123,7 +123,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
         let projection = layout.batch.classCount * tower.width * architecture.embeddingWidth
         var forward = projection
         var backward = learned.text ? (learned.weights ? 2 : 1) * projection : 0
-        var frozen = 0
+        var cachedPrefix = 0
         for layer in 0..<layout.layerCount {
             let learns = learned.text && layer >= layout.promptFreeLayerCount
             let before = forward
@@ -142,11 +142,11 @@ package struct OperationCount: Sendable, Equatable, Codable {
                 }
             }
             if layer < layout.promptFreeLayerCount {
-                frozen += forward - before
+                cachedPrefix += forward - before
                 forward = before
             }
         }
-        return (forward, backward, frozen)
+        return (forward, backward, cachedPrefix)
     }
 }
 

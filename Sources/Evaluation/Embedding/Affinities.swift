@@ -43,6 +43,28 @@ struct Affinities: Sendable {
         return joint.reading
     }
 
+    /// How likely a point takes each of its neighbors: a Gaussian as wide as makes the entropy ln(perplexity).
+    ///
+    /// Source: van der Maaten and Hinton 2008, equation 1; widths by bisection, 100 steps, to 1e-5 of the entropy.
+    /// - Parameters:
+    ///   - distances: `[1, count]`, squared, finite, without the point's own.
+    ///   - probabilities: `[1, count]`, overwritten; sums to 1.
+    private static func neighborProbabilities(distances: Matrix, perplexity: Double, into probabilities: MutableMatrix) {
+        let wanted = log(perplexity)
+        var (beta, low, high) = (1.0, 0.0, Double.infinity)
+        for _ in 0..<100 {
+            let entropy = gaussianProbabilities(distances: distances, beta: beta, into: probabilities)
+            if abs(entropy - wanted) < 1e-5 { return }
+            if entropy > wanted {
+                low = beta
+                beta = high.isFinite ? (beta + high) / 2 : beta * 2
+            } else {
+                high = beta
+                beta = (beta + low) / 2
+            }
+        }
+    }
+
     private static func nearest(
         _ points: Matrix, _ perplexity: Double, _ pool: WorkerPool
     ) -> [[(neighbor: Int, probability: Float)]] {
@@ -113,16 +135,5 @@ struct Affinities: Sendable {
             for (point, row) in joint.enumerated() { for (other, p) in row { sum += term(point, other, p) } }
         }
         return sum
-    }
-
-    /// The joint probabilities of one point with all.
-    func row(_ point: Int, count: Int) -> [Float] {
-        switch storage {
-        case .all(let joint): return joint.row(point).values
-        case .some(let joint):
-            var row = [Float](repeating: 0, count: count)
-            for (other, probability) in joint[point] { row[other] = probability }
-            return row
-        }
     }
 }

@@ -27,11 +27,18 @@ struct PlaneRepulsion: Sendable {
     ///   - normalizers: `[1, count]`, overwritten at `points`.
     func push(_ points: Range<Int>, forces: MutableMatrix, normalizers: MutableMatrix) {
         for point in points {
-            let sums = repulsion(of: point, positions: positions, nodes: nodes, angle: angle)
+            let sums = sums(of: point)
             normalizers[0, point] = Float(sums.normalizer)
             forces[0, point] = Float(sums.x)
             forces[1, point] = Float(sums.y)
         }
+    }
+
+    private func sums(of point: Int) -> (normalizer: Double, x: Double, y: Double) {
+        guard !nodes.isEmpty else { return repulsion(of: point, positions: positions) }
+        let sums = repulsion(fromX: positions[0, point], y: positions[1, point], nodes: nodes, angle: angle)
+        // The tree holds the point itself.
+        return (sums.normalizer - 1, sums.x, sums.y)
     }
 }
 

@@ -120,11 +120,6 @@ package struct TSNE: Sendable {
         return affinities.divergence(positions: positions, normalizer: normalizers.values.reduce(0.0) { $0 + Double($1) })
     }
 
-    /// How much each two points are neighbors, `[count, count]`; sums to 1.
-    package var jointProbabilities: Matrix {
-        MutableMatrix(rows: count, columns: count, (0..<count).flatMap { affinities.row($0, count: count) }).reading
-    }
-
     /// The same picture about its middle, turned so that it is longest from left to right. t-SNE knows no directions.
     private static func turned(_ positions: MutableMatrix) {
         let count = Double(positions.columnCount)

@@ -63,7 +63,7 @@ package struct AblationRun {
     package func plan(timing: Bool, threads: Int?) throws -> AblationPlan {
         let cells = try jobs.map { job in
             AblationPlan.Cell(
-                name: job.cell, plan: try job.request.withThreads(threads).plan(timing: timing, seedCount: seeds.count, context: context),
+                name: job.cell, plan: try job.request.withThreads(threads).stepPlan(timing: timing, seedCount: seeds.count, context: context),
                 isFinished: try isFinished(job))
         }
         return AblationPlan(grid: grid.name, heading: heading, cells: cells)
@@ -76,7 +76,8 @@ package struct AblationRun {
     /// - Parameters:
     ///   - threads: nil for what the cells' own command lines say.
     ///   - resume: the command that goes on after an interruption.
-    package func run(threads: Int?, resume: String) throws {
+    @discardableResult
+    package func run(threads: Int?, resume: String) throws -> AblationReport {
         if isDirectory(path), !fileExists(path.appendingPath(Self.recordName)),
             let other = try directoryEntries(path).first(where: { !FolderMark.isOwn($0) && !TemporaryPath.isName($0, of: Self.recordName) })
         {
@@ -118,6 +119,7 @@ package struct AblationRun {
         context.result("summary: \(path.appendingPath("summary.json"))")
         context.result("chart: \(path.appendingPath("chart.svg"))")
         _ = consume lock
+        return AblationReport(folder: path, summary: summary)
     }
 
     /// Writes down the cells, or compares them with those that the folder was begun with.

@@ -11,7 +11,7 @@ package final class FeatureCache {
     package let folder: String
     private let width: Int
     /// Where the line of each key begins in the log, and its bytes.
-    private var places: [String: (offset: Int, count: Int)] = [:]
+    private let places: [String: Place]
     private let file: InputFile?
     /// Kept since the cache was opened.
     private var rows: [String: [Float]] = [:]
@@ -58,7 +58,7 @@ package final class FeatureCache {
         }
         // After a line that a crash cut off was ended.
         file = fileExists(path) ? try? InputFile(path: path) : nil
-        findLines(upTo: Self.byteCount(ofLog: path))
+        places = Self.places(in: path, width: width)
     }
 
     /// What tells a video from others, however it is called.
@@ -69,13 +69,16 @@ package final class FeatureCache {
     /// - Parameter part: of the video, in words.
     static func key(_ mark: String, _ part: String) -> String { String(Digest.of("\(mark) \(part)").prefix(32)) }
 
-    package func holds(_ key: String) -> Bool { rows[key] != nil || places[key] != nil }
-
     /// Nil where there is none, or where it is damaged: it is computed anew then.
     package func row(_ key: String) -> [Float]? {
         if let row = rows[key] { return row }
         guard let place = places[key], let line = try? file?.bytes(at: place.offset, count: place.count) else { return nil }
         return Self.row(ofLine: line, key: key, width: width)
+    }
+
+    /// Keys of the rows on disk, for whoever only wants to know what is there.
+    package static func keys(_ space: FeatureSpace, width: Int) -> Set<String> {
+        Set(places(in: root.appendingPath(space.digest).appendingPath(logName), width: width).keys)
     }
 
     package func keep(_ row: [Float], as key: String) {
@@ -104,6 +107,9 @@ package final class FeatureCache {
         return data.base64EncodedString()
     }
 
+    /// Of a row on disk: its key, its checksum and its numbers in base64.
+    package static func lineByteCount(width: Int) -> Int { 32 + 16 + 3 + (4 * width + 2) / 3 * 4 }
+
     private static func checksum(_ key: String, _ values: String) -> Substring { Digest.of(key + values).prefix(16) }
 
     /// - Returns: nil for a line that is torn or damaged.
@@ -118,17 +124,22 @@ package final class FeatureCache {
         }
     }
 
-    /// Finds where each key's line lies, of several the last; the numbers stay on disk until they are asked for.
-    private func findLines(upTo end: Int) {
+    private typealias Place = (offset: Int, count: Int)
+
+    /// Where each key's line lies, of several the last; the numbers stay on disk until they are asked for.
+    private static func places(in path: String, width: Int) -> [String: Place] {
+        guard fileExists(path), let file = try? InputFile(path: path) else { return [:] }
+        var places: [String: Place] = [:]
         let pieceByteCount = 1 << 20
         var (offset, lineStart) = (0, 0)
         var key: [UInt8] = []
         var isInKey = true
-        while offset < end {
-            guard let piece = try? file?.bytes(at: offset, count: min(pieceByteCount, end - offset)) else { return }
+        while offset < file.byteCount, let piece = try? file.bytes(at: offset, count: min(pieceByteCount, file.byteCount - offset)) {
             for (index, byte) in piece.enumerated() {
                 if byte == UInt8(ascii: "\n") {
-                    places[String(decoding: key, as: UTF8.self)] = (lineStart, offset + index - lineStart)
+                    let count = offset + index - lineStart
+                    // What a crash cut off, or another program wrote, has another length.
+                    if count + 1 == lineByteCount(width: width) { places[String(decoding: key, as: UTF8.self)] = (lineStart, count) }
                     lineStart = offset + index + 1
                     key.removeAll(keepingCapacity: true)
                     isInKey = true
@@ -139,6 +150,7 @@ package final class FeatureCache {
             }
             offset += piece.count
         }
+        return places
     }
 
     // MARK: Room
@@ -180,8 +192,6 @@ package final class FeatureCache {
         var total = entries.reduce(0) { $0 + $1.byteCount }
         for entry in entries.reversed() where entry.folder != own && total > limit { total -= remove(entry) }
     }
-
-    private static func byteCount(ofLog path: String) -> Int { fileExists(path) ? (try? InputFile(path: path))?.byteCount ?? 0 : 0 }
 
     private static func byteCount(of folder: String) -> Int {
         ((try? directoryEntries(folder)) ?? []).reduce(0) { sum, name in

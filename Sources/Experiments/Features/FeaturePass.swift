@@ -23,16 +23,11 @@ package struct FeaturePass {
     private let source: FeatureSource
     private let cache: FeatureCache
     /// Clips that go through the tower together.
-    private static let batchSize = 16
+    static let batchSize = 16
 
     package init(_ source: FeatureSource) throws {
         self.source = source
-        cache = try FeatureCache(source.space(), width: source.widths.projected + source.widths.unprojected, context: source.context)
-    }
-
-    /// How many rows of a list's views are in the cache.
-    package func cachedCount(of list: AnnotationList, views: Int) -> Int {
-        keys(of: list, views: views).reduce(0) { $0 + $1.count(where: cache.holds) }
+        cache = try FeatureCache(source.space(), width: source.rowWidth, context: source.context)
     }
 
     /// - Parameters:
@@ -40,7 +35,7 @@ package struct FeaturePass {
     ///   - title: of the progress.
     /// - Throws: what reading clips throws; `EvaluationStopped` after a signal.
     package func features(of list: AnnotationList, views: Int = 1, title: String) throws -> Features {
-        let keys = keys(of: list, views: views)
+        let keys = Self.keys(of: list, views: views, source: source)
         var rows: [[[Float]?]] = keys.map { $0.map(cache.row) }
         let cached = rows.reduce(0) { $0 + $1.count { $0 != nil } }
         var unreadable: [BadVideo] = []
@@ -57,8 +52,8 @@ package struct FeaturePass {
             labels: kept.map { list.clips[$0.clip].label }, clips: kept.map(\.clip), cachedCount: cached, unreadable: unreadable)
     }
 
-    /// The key of each view of each clip.
-    private func keys(of list: AnnotationList, views: Int) -> [[String]] {
+    /// What the views of each clip are kept as.
+    static func keys(of list: AnnotationList, views: Int, source: FeatureSource) -> [[String]] {
         list.clips.indices.map { clip in
             let mark = FeatureCache.mark(list.videoPath(list.clips[clip]))
             return (0..<views).map { FeatureCache.key(mark, source.name(ofView: $0, clip: clip)) }

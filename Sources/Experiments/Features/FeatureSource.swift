@@ -98,6 +98,9 @@ package struct FeatureSource {
         (backbone.architecture.embeddingWidth, backbone.architecture.vision.width)
     }
 
+    /// Of a row with both.
+    var rowWidth: Int { widths.projected + widths.unprojected }
+
     func encoder() -> VideoEncoder {
         VideoEncoder(backbone: backbone, prompts: PromptSet(vision: [], text: []), frameCount: frameCount, pool: pool)
     }

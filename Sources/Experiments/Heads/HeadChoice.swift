@@ -67,26 +67,24 @@ package struct HeadChoice {
         let texts = cosineScores(examples.unit, to: examples.unitTexts, scale: examples.logitScale)
         var entries = [
             try Held(texts, rows: all).entry(
-                nil, settingsText: nil, examples, weights: weights, folds: nil, start: start, parameterCount: 0)
+                nil, settingsText: nil, examples, weights: weights, folds: nil, start: start)
         ]
         report(entries[0])
         for kind in smallest > 1 ? kinds : [] {
             let start = ContinuousClock.now
             var best: Entry?
-            func compare(_ held: Held, _ settingsText: String, folds: [Int]?, parameterCount: Int) throws(HeadError) {
-                let entry = try held.entry(
-                    kind, settingsText: settingsText, examples, weights: weights, folds: folds, start: start, parameterCount: parameterCount)
+            func compare(_ held: Held, _ settingsText: String, folds: [Int]?) throws(HeadError) {
+                let entry = try held.entry(kind, settingsText: settingsText, examples, weights: weights, folds: folds, start: start)
                 if best.map({ entry.logLoss < $0.logLoss }) ?? true { best = entry }
             }
             if kind.hasExactLeaveOneOut {
-                let parameterCount = try kind.fit(examples, context: context).parameterCount
                 for (settingsText, logits) in try kind.leaveOneOutCandidates(examples, context: context) {
-                    try compare(Held(logits, rows: all), settingsText, folds: nil, parameterCount: parameterCount)
+                    try compare(Held(logits, rows: all), settingsText, folds: nil)
                 }
             } else {
                 for settingsText in kind.candidates(rowCount: examples.count) {
-                    let (held, parameterCount) = try Held.byFolds(kind, settingsText: settingsText, examples, folds: folds, context: context)
-                    try compare(held, settingsText, folds: folds, parameterCount: parameterCount)
+                    let held = try Held.byFolds(kind, settingsText: settingsText, examples, folds: folds, context: context)
+                    try compare(held, settingsText, folds: folds)
                 }
             }
             if let best {
@@ -147,19 +145,17 @@ private struct Held {
         self.rows = rows
     }
 
-    /// - Returns: with them the largest number of parameters of a fold's head.
     static func byFolds(
         _ kind: HeadKind, settingsText: String, _ examples: HeadExamples, folds: [Int], context: HeadContext
-    ) throws(HeadError) -> (Held, parameterCount: Int) {
-        var (values, rows, parameterCount): ([Float], [Int], Int) = ([], [], 0)
+    ) throws(HeadError) -> Held {
+        var (values, rows): ([Float], [Int]) = ([], [])
         for fold in Set(folds).sorted() {
             let (left, held) = (folds.indices.filter { folds[$0] != fold }, folds.indices.filter { folds[$0] == fold })
             let head = try kind.fit(examples.subset(clips: left), settingsText: settingsText, context: context)
             values += try head.logits(of: examples.subset(clips: held).features).values
             rows += held.flatMap { examples.rowsOfClips[$0] }
-            parameterCount = max(parameterCount, head.parameterCount)
         }
-        return (Held(MutableMatrix(rows: rows.count, columns: examples.classCount, values).reading, rows: rows), parameterCount)
+        return Held(MutableMatrix(rows: rows.count, columns: examples.classCount, values).reading, rows: rows)
     }
 
     /// - Parameters:
@@ -168,7 +164,7 @@ private struct Held {
     ///   - start: of the whole work on this head.
     func entry(
         _ kind: HeadKind?, settingsText: String?, _ examples: HeadExamples, weights: [Double], folds: [Int]?,
-        start: ContinuousClock.Instant, parameterCount: Int
+        start: ContinuousClock.Instant
     ) throws(HeadError) -> HeadChoice.Entry {
         let temperature = try Temperature(logits: logits, labels: rows.map { examples.labels[$0] }).value
         // The first view of each clip is the one that it is scored by later.
@@ -195,6 +191,9 @@ private struct Held {
             meanClassAccuracy: classes.values.map(share).reduce(0, +) / Double(max(1, classes.count)),
             standardError: deviation / Double(max(1, groups.count)).squareRoot(),
             logLoss: zip(losses, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +), temperature: temperature,
-            seconds: (ContinuousClock.now - start) / .seconds(1), parameterCount: parameterCount, losses: losses)
+            seconds: (ContinuousClock.now - start) / .seconds(1),
+            parameterCount: kind?.parameterCount(
+                classes: examples.classCount, width: examples.width, innerWidth: examples.projection?.rowCount ?? 0, clips: examples.clipCount,
+                rows: examples.count) ?? 0, losses: losses)
     }
 }

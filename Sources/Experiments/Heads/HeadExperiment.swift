@@ -46,8 +46,11 @@ package struct HeadExperiment: LearningExperiment {
         return Prepared(run: run, sequences: texts.sequences, method: method)
     }
 
-    package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
-        throw HeadUseError.notWith(what: "plan", reason: "a head costs one look at each clip, as `vifi-prompt predict` has it, and some seconds.")
+    package func plan(timing: Bool, seedCount: Int) throws -> HeadPlan {
+        let prepared = try prepared(nil)
+        return try HeadPlan(
+            prepared.run, method: prepared.method, views: request.views ?? 1, sequences: prepared.sequences, seedCount: seedCount,
+            isTimed: timing)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
@@ -68,19 +71,19 @@ package struct HeadExperiment: LearningExperiment {
                 logitScale: run.backbone.logitScale)
             let (isCancelled, seed) = (context.cancellation.isRequested, settings.seed)
             let heads = HeadContext(pool: settings.pool, seed: seed) { _ in !isCancelled() }
-            let (kind, entry) = try chosen(prepared.method, examples, heads)
+            let (kind, entry, choice) = try chosen(prepared.method, examples, heads)
             let head = try kind.fit(examples, settingsText: entry?.settingsText, context: heads)
             let file = HeadFile(
                 header: header(kind, settingsText: head.settingsText, entry, run, views: views), head: head)
             try file.save(to: path.appendingPath(HeadFile.name))
             context.note("\(kind.rawValue): \(head.parameterCount) numbers, learned from \(examples.clipCount) clips in one pass.")
             var result = RunResult(
-                steps: 0, epochs: 0, trainingLoss: 0, best: nil, last: nil, seconds: (ContinuousClock.now - began) / .seconds(1),
+                steps: nil, epochs: nil, trainingLoss: nil, best: nil, last: nil, seconds: (ContinuousClock.now - began) / .seconds(1),
                 peakBytes: Machine.peakMemory)
             result.method = kind.rawValue
             result.crossValidatedTop1 = entry?.top1
+            result.compared = entry.map { _ in choice.compared }
             result.last = try run.scores(of: run.data.val, called: "val", path: path)
-            result.best = result.last
             result.test = try run.scores(of: run.data.test, called: "test", path: path)
             result.seconds = (ContinuousClock.now - began) / .seconds(1)
             try directory.write(result)
@@ -112,10 +115,10 @@ package struct HeadExperiment: LearningExperiment {
 
     // MARK: Choosing
 
-    /// The head to learn, with what held-out clips say of it.
+    /// The head to learn, with what held-out clips say of it, and of those that it was compared with.
     private func chosen(
         _ method: HeadMethod, _ examples: HeadExamples, _ heads: HeadContext
-    ) throws -> (HeadKind, HeadChoice.Entry?) {
+    ) throws -> (HeadKind, HeadChoice.Entry?, HeadChoice) {
         let isComplete = examples.clipCounts.allSatisfy { $0 > 0 }
         let kinds = switch method {
         case .auto: HeadChoice.order.filter { isComplete || $0.scoresClassesWithoutClips }
@@ -134,7 +137,7 @@ package struct HeadExperiment: LearningExperiment {
             context.warning(
                 "\(one == nil ? "a class" : "class \(one ?? 0)") has one clip only, so no clip can be held out: nothing was compared, and "
                     + "\(kind.rawValue) is taken with its authors' settings. Its accuracy is unknown, its probabilities are not calibrated.")
-            return (kind, nil)
+            return (kind, nil, choice)
         }
         context.result(choice.table)
         let kind = entry.kind ?? HeadChoice.anchored
@@ -147,18 +150,28 @@ package struct HeadExperiment: LearningExperiment {
                 context.warning("the texts alone do better on held-out clips than every head: use the backbone without a head, or add clips.")
             }
         }
-        return (kind, entry)
+        return (kind, entry, choice)
     }
 }
 
 extension HeadChoice {
+    /// The best first.
+    var compared: [RunResult.ComparedMethod] {
+        entries.sorted { $0.logLoss < $1.logLoss }.map { entry in
+            .init(
+                method: entry.kind?.rawValue ?? "zero-shot", settings: entry.settingsText, logLoss: entry.logLoss, top1: entry.top1,
+                standardError: entry.standardError, meanClassAccuracy: entry.meanClassAccuracy, seconds: entry.seconds,
+                parameters: entry.parameterCount)
+        }
+    }
+
     /// A row per method, the best first.
     var table: String {
         func decimal(_ value: Double, _ places: Int = 1) -> String { NumberText.decimal(value, places: places) }
-        let rows = entries.sorted { $0.logLoss < $1.logLoss }.map { entry in
+        let rows = compared.map { entry in
             [
-                entry.kind?.rawValue ?? "zero-shot", decimal(entry.logLoss, 3), "\(decimal(entry.top1)) ± \(decimal(entry.standardError))",
-                decimal(entry.meanClassAccuracy), decimal(entry.seconds, 2), bytes(4 * entry.parameterCount),
+                entry.method, decimal(entry.logLoss, 3), "\(decimal(entry.top1)) ± \(decimal(entry.standardError))",
+                decimal(entry.meanClassAccuracy), decimal(entry.seconds, 2), bytes(4 * entry.parameters),
             ]
         }
         return alignedTable([["method", "log loss", "held-out top-1 % ± standard error", "mean of classes %", "seconds", "size"]] + rows)

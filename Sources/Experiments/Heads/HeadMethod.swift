@@ -7,6 +7,11 @@ package enum HeadMethod: Equatable, Sendable {
     case auto
     case head(HeadKind)
 
+    package var name: String { if case .head(let kind) = self { kind.rawValue } else { "auto" } }
+
+    /// The heads that it may come to.
+    package var candidates: [HeadKind] { if case .head(let kind) = self { [kind] } else { HeadChoice.order } }
+
     /// - Parameter text: `auto` or a head's name.
     /// - Throws: `HeadUseError` for another word.
     package init(_ text: String) throws(HeadUseError) {

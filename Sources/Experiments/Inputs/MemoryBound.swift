@@ -30,14 +30,14 @@ package struct MemoryBound: Codable, Equatable, Sendable {
     /// Bytes of videos: the cache, clips waiting in the queue, and those in work.
     package func videoBytes(frameCount: Int, side: Int) -> Int { cacheBytes + 12 * frameCount * 3 * side * side * 4 }
 
-    /// Bytes that frozen clips may take where nobody has said how much memory there is.
-    private static let standardFrozenBytes = 4 << 30
+    /// Bytes that cached prefixes of clips may take where nobody has said how much memory there is.
+    private static let standardPrefixBytes = 4 << 30
 
-    /// What is left for frozen clips, once a run's task is made.
+    /// What is left for cached prefixes of clips, once a run's task is made.
     ///
     /// - Parameter besides: bytes of what is not made yet.
-    package func frozenBytes(pool: WorkerPool, besides: Int) -> Int {
-        guard let bytes else { return min(Self.standardFrozenBytes, Machine.availableMemory / 2) }
+    package func prefixBytes(pool: WorkerPool, besides: Int) -> Int {
+        guard let bytes else { return min(Self.standardPrefixBytes, Machine.availableMemory / 2) }
         let taken = MemoryBudget.processReserve(threadCount: pool.threadCount) + besides + WorkMeter.reading.liveBytes
         return max(0, bytes - taken)
     }

@@ -100,6 +100,17 @@ package struct LateExperiment {
     package mutating func measure(_ key: Key) throws -> Measure {
         if let measure = measures[key] { return measure }
         let output = try RunDirectory.next(in: folder, name: "\(key.variant.rawValue)-\(key.shots)shots-seed\(key.seed)")
+        let request = try request(key)
+        let start = ContinuousClock.now
+        try request.complete(output, context: context.ofPart)
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        guard let top1 = try RunResult.read(run: output)?.test?.top1 else { throw RunError.notARun(path: output) }
+        let measure = Measure(top1: top1, seconds: seconds)
+        measures[key] = measure
+        return measure
+    }
+
+    private func request(_ key: Key) throws -> RunRequest {
         var recipe = Recipe()
         set.apply(to: &recipe)
         recipe.model.checkpoint = bridged
@@ -110,13 +121,19 @@ package struct LateExperiment {
         var request = RunRequest(.learn, recipe: recipe)
         key.variant.apply(to: &request)
         request.recipe = try RecipeSource(file: "pocket/learn", flags: request.recipe).given()
-        let start = ContinuousClock.now
-        try request.complete(output, context: context.ofPart)
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
-        guard let top1 = try RunResult.read(run: output)?.test?.top1 else { throw RunError.notARun(path: output) }
-        let measure = Measure(top1: top1, seconds: seconds)
-        measures[key] = measure
-        return measure
+        return request
+    }
+
+    /// What is not measured yet.
+    package func plan(shots: [Int], seeds: [Int], timing: Bool) throws -> EvaluationPlan {
+        let parts = try shots.flatMap { shots in
+            try LateVariant.allCases.compactMap { variant -> EvaluationPlan.Part? in
+                let left = seeds.map { Key(variant: variant, shots: shots, seed: $0) }.filter { measures[$0] == nil }
+                return try EvaluationPlan.Part(
+                    left.map(request), of: seeds.count, title: "\(variant.title), \(shots) shots", timing: timing, context: context)
+            }
+        }
+        return EvaluationPlan(evaluationProtocol: "demo late", parts: parts)
     }
 
     package var csv: String {

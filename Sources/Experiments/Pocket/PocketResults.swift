@@ -3,6 +3,7 @@ import Evaluation
 import Files
 import Tensors
 import Training
+import VideoData
 
 /// What the pocket world's table measures. The order is the table's.
 package enum PocketMeasure: String, CaseIterable {
@@ -29,6 +30,17 @@ package enum PocketMeasure: String, CaseIterable {
         case .fineTunedBase: "8 learned classes: fine-tuned, 2 shots"
         case .promptsNovel: "8 classes not learned: prompts kept"
         case .fineTunedNovel: "8 classes not learned: fine-tuning kept"
+        }
+    }
+}
+
+extension PocketMeasure {
+    /// Of the classes that it is measured on; nil for all.
+    package var part: PocketDataSet.Part? {
+        switch self {
+        case .imageZeroShot, .bridgedZeroShot, .prompts2, .prompts8, .fineTuned2: nil
+        case .promptsBase, .fineTunedBase: .base
+        case .bridgedNovel, .promptsNovel, .fineTunedNovel: .novel
         }
     }
 }

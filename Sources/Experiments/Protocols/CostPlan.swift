@@ -11,7 +11,18 @@ package protocol CostPlan: Encodable {
     var warnings: [String] { get }
 }
 
-extension RunPlan: CostPlan {}
+/// What a run that learns would cost.
+package protocol LearningPlan: CostPlan {
+    /// When most is needed.
+    var memoryBytes: Int { get }
+    /// From start to end; nil where it was not measured.
+    var seconds: Double? { get }
+}
+
+extension RunPlan: LearningPlan {
+    package var memoryBytes: Int { memory.total }
+    package var seconds: Double? { time?.total }
+}
 
 /// What an evaluation would cost, part by part: what is learned, what is scored.
 package struct EvaluationPlan: CostPlan {
@@ -39,6 +50,7 @@ package struct EvaluationPlan: CostPlan {
         }
     }
 
+    /// Or the command, where that is no protocol.
     package let evaluationProtocol: String
     package let parts: [Part]
     /// Of all parts; nil where they were not measured.
@@ -71,6 +83,23 @@ package struct EvaluationPlan: CostPlan {
         let (most, available) = (parts.compactMap(\.memoryBytes).max() ?? 0, Machine.availableMemory)
         return most > available
             ? ["memory: \(bytes(most)) are needed, \(bytes(available)) are available. Lower --frames or --batch-size."] : []
+    }
+}
+
+extension EvaluationPlan.Part {
+    /// Runs that are alike but for their seed, of which the first is looked at.
+    ///
+    /// - Parameters:
+    ///   - requests: those that are left.
+    ///   - count: with those that are finished.
+    /// - Returns: nil where none is left.
+    init?(_ requests: [RunRequest], of count: Int, title: String, timing: Bool, context: RunContext) throws {
+        guard let first = requests.first else { return nil }
+        let plan = try first.stepPlan(timing: timing, context: context)
+        let left = Double(requests.count)
+        self.init(
+            name: "\(title): \(requests.count) of \(counted(count, "run", "runs")) left", steps: requests.count * plan.work.steps,
+            operations: left * plan.arithmetic.total, memoryBytes: plan.memory.total, seconds: plan.time.map { left * $0.total })
     }
 }
 

@@ -106,7 +106,7 @@ package final class ProtocolRunner {
                 title: "\(method.title) on \(counted(clipCount, "clip", "clips")): \(name)",
                 work: Double(clips) * (method == .prompt ? 2 : 3), isFinished: fileExists(run.appendingPath("finished.json")),
                 run: { [folder] in try request.complete(run, context: folder.context.ofPart) },
-                cost: .learning(method: method) { [folder] timing in try request.plan(timing: timing, context: folder.context) }))
+                cost: .learning(method: method) { [folder] timing in try request.stepPlan(timing: timing, context: folder.context) }))
         let checkpoint = options.checkpoint
         return ProtocolModel(
             subject: {

@@ -37,16 +37,16 @@ package struct LearningRun {
     ///
     /// - Parameters:
     ///   - sequences: of the data's classes.
-    ///   - freezing: how to compute once what no step changes; nil where there is nothing of the kind.
+    ///   - caching: how to compute once what no step changes; nil where there is nothing of the kind.
     ///   - save: writes what was learned into the run's folder; told whether it is the best so far.
     /// - Throws: `TrainingError.interrupted` after a signal, when the run is saved.
     package func train(
-        _ task: some LearningTask, sequences: [[Int]], start: RunStart, freezing: Freezing? = nil,
+        _ task: some LearningTask, sequences: [[Int]], start: RunStart, caching: PrefixCaching? = nil,
         save: @escaping (_ path: String, _ report: EpochReport) throws -> Void
     ) throws -> Outcome {
         guard group.rank == 0 else { return try follow(task, sequences: sequences) }
         // Ranks share clips out anew when one cannot be read, so none of them keeps its own.
-        let freezing = group.count == 1 ? freezing : nil
+        let caching = group.count == 1 ? caching : nil
         let configuration = try settings.trainingConfiguration(clipCount: data.train.clips.count)
         try agreeOnInputs(sequences)
         // Once there is a folder, a signal must leave something to go on with.
@@ -59,8 +59,8 @@ package struct LearningRun {
         let resume = context.resumeCommand(kind, path)
         let checkpoints = Checkpoints(run: path)
         var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: request.saveInterval)
-        // Videos whose clips stay frozen are read once: there is no need to keep them, too.
-        let meetsVideosAgain = freezing.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
+        // Videos whose cached prefixes stay in memory are read once: there is no need to keep them, too.
+        let meetsVideosAgain = caching.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
         let clips = trainingLoader(cacheBytes: meetsVideosAgain ? cacheBytes : 0)
         clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
@@ -74,9 +74,9 @@ package struct LearningRun {
                     + "agree up to rounding only.")
         }
 
-        let valLoader = data.val.map(evaluationLoader)
-        let frozen = freezing.map { FrozenRun($0, train: clips, val: valLoader, context: context) }
-        let isFilled = try frozen?.fill(stepCount: stepCount - state.step) {
+        let valLoader = data.val.map { evaluationLoader($0) }
+        let cached = caching.map { RunPrefixes($0, train: clips, val: valLoader, context: context) }
+        let isFilled = try cached?.fill(stepCount: stepCount - state.step) {
             // Forward only, the second time; backward takes about one and a half times as long.
             task.begin()
             let start = ContinuousClock.now
@@ -95,7 +95,7 @@ package struct LearningRun {
         events.evaluate = valLoader.map { loader in
             {
                 guard captionValidation == nil else { return try evaluateCaptions(loader: loader) }
-                return try evaluate(task, sequences: sequences, loader: loader, frozen: frozen?.val) { predictions in
+                return try evaluate(task, sequences: sequences, loader: loader, cached: cached?.val) { predictions in
                     do {
                         try DurableFile.write(ClipVerdicts(predictions).csv, to: path.appendingPath(ClipVerdicts.fileName(of: "val")))
                     } catch {
@@ -133,7 +133,7 @@ package struct LearningRun {
             if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
         }
         let classCount = data.captions == nil ? data.classes.count : nil
-        var trainer = frozen.map { Trainer(configuration: configuration, classCount: classCount, clips: $0.train) }
+        var trainer = cached.map { Trainer(configuration: configuration, classCount: classCount, clips: $0.train) }
             ?? Trainer(configuration: configuration, classCount: classCount, clips: clips, group: group)
         trainer.isStopRequested = context.cancellation.isRequested
         let ending = try trainer.run(task, from: state, events: events)
@@ -164,14 +164,14 @@ package struct LearningRun {
     /// - Parameter report: told the predictions of the whole list.
     /// - Returns: nil where a signal cut it short.
     package func evaluate(
-        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, frozen: FrozenClips? = nil,
+        _ task: some LearningTask, sequences: [[Int]], loader: ClipLoader, cached: CachedPrefixes? = nil,
         report: ([Prediction]) -> Void = { _ in }
     ) throws -> Scores? {
         let evaluator = Evaluator(task.classifier(sequences: sequences))
         let predictions: [Prediction]?
-        if let frozen {
+        if let cached {
             do {
-                predictions = try evaluator.predictions(of: frozen) { _ in if context.isCancelled { throw EvaluationStopped() } }
+                predictions = try evaluator.predictions(of: cached) { _ in if context.isCancelled { throw EvaluationStopped() } }
             } catch is EvaluationStopped {
                 predictions = nil
             }
@@ -194,10 +194,13 @@ package struct LearningRun {
     }
 
     /// Clips that are scored, seen once in the middle.
-    package func evaluationLoader(_ list: AnnotationList) -> ClipLoader {
-        ClipLoader(
-            list: list, reader: reader, sampler: settings.sampler,
-            transform: settings.testTransform(for: backbone), seed: settings.seed,
-            configuration: options.loading(badVideoPolicy: settings.recipe.data.onBadVideo))
+    ///
+    /// - Parameter threadCount: that read ahead; 0 for none, nil for the usual number.
+    package func evaluationLoader(_ list: AnnotationList, threadCount: Int? = nil) -> ClipLoader {
+        var configuration = options.loading(badVideoPolicy: settings.recipe.data.onBadVideo)
+        configuration.threadCount = threadCount ?? configuration.threadCount
+        return ClipLoader(
+            list: list, reader: reader, sampler: settings.sampler, transform: settings.testTransform(for: backbone), seed: settings.seed,
+            configuration: configuration)
     }
 }

@@ -6,14 +6,14 @@ import Training
 import VideoData
 
 /// How many clips stay in memory as far as no step changes them.
-package struct FrozenRoom {
+package struct PrefixRoom {
     package let clips: Int
     package let validationClips: Int
     /// Of the training clips.
     package let keptShare: Double
 
-    package init(_ freezing: Freezing?, clips: Int, validationClips: Int) {
-        let room = freezing.map { $0.byteBudget / max(1, $0.clipBytes) } ?? 0
+    package init(_ caching: PrefixCaching?, clips: Int, validationClips: Int) {
+        let room = caching.map { $0.byteBudget / max(1, $0.clipBytes) } ?? 0
         self.clips = min(room, clips)
         self.validationClips = min(room - self.clips, validationClips)
         keptShare = Double(self.clips) / Double(max(1, clips))
@@ -25,8 +25,8 @@ package struct PlanTiming {
     package let run: LearningRun
     package let configuration: TrainingConfiguration
     package let sequences: [[Int]]
-    package let freezing: Freezing?
-    package let room: FrozenRoom
+    package let caching: PrefixCaching?
+    package let room: PrefixRoom
 
     /// Test clips that are classified; few, as one takes seconds with a large backbone.
     private static let testClipCount = 4
@@ -36,27 +36,27 @@ package struct PlanTiming {
         let batchSize = min(configuration.batchSize, work.clips)
         let (batch, reading, kept) = try read(batchSize)
         var clips = batch.compactMap(\.views.first).map(\.matrix)
-        var freezingClip: Double?
-        if let freezing {
+        var cachingClip: Double?
+        if let caching {
             let pixels = clips
-            freezingClip = Self.seconds { clips = freezing.freeze(pixels) } / Double(pixels.count)
+            cachingClip = Self.seconds { clips = caching.compute(pixels) } / Double(pixels.count)
         }
         let (step, addSeconds) = try stepSeconds(task, clips: clips, clipsPerStep: work.clipsPerStep)
         let threads = Double(run.settings.pool.threadCount)
-        // Frozen clips that are kept are neither read nor computed again.
+        // Clips whose prefix is kept are neither read nor computed again.
         let again = max(0, work.epochs - 1) * (work.clips - room.clips)
         // Reading goes on beside the model, on the same processors.
         let readings = Double(work.clips) * reading + Double(again) * kept
-        let freezings = Double(work.clips + again) * (freezingClip ?? 0)
-        let computing = Double(work.steps) * step + freezings
+        let cachings = Double(work.clips + again) * (cachingClip ?? 0)
+        let computing = Double(work.steps) * step + cachings
         let scored = work.validationClips > 0 ? work.validationClips : work.testClips
         let evaluation = scored == 0 ? (each: 0, once: 0) : try evaluationSeconds(
-            task, clips: scored, threads: threads, freezingClip: freezingClip ?? 0)
+            task, clips: scored, threads: threads, cachingClip: cachingClip ?? 0)
         let evaluating = evaluation.once + Double(work.evaluations) * evaluation.each
             + evaluation.each * Double(work.testClips) / Double(max(1, scored))
         let training = computing + readings / threads
         return RunPlan.Time(
-            step: step, readingClip: reading, readingKeptClip: kept, freezingClip: freezingClip,
+            step: step, readingClip: reading, readingKeptClip: kept, cachingClip: cachingClip,
             readingShare: readings / threads / max(training, 1e-9),
             evaluation: evaluation.each,
             total: Double(work.seeds) * (training + evaluating),
@@ -83,7 +83,7 @@ package struct PlanTiming {
     private func stepSeconds(
         _ task: some LearningTask, clips: [Matrix], clipsPerStep: Int
     ) throws -> (step: Double, add: Double) {
-        let input: ClipInput = freezing == nil ? .pixels : .cachedPrefix
+        let input: ClipInput = caching == nil ? .pixels : .cachedPrefix
         let target = [Float](repeating: 1 / Float(run.data.classes.count), count: run.data.classes.count)
         var result = StepResult()
         func pass() throws -> (once: Double, add: Double) {
@@ -106,7 +106,7 @@ package struct PlanTiming {
 
     /// Seconds of one look at all clips that are scored, and of what is done once before the first.
     private func evaluationSeconds(
-        _ task: some LearningTask, clips: Int, threads: Double, freezingClip: Double
+        _ task: some LearningTask, clips: Int, threads: Double, cachingClip: Double
     ) throws -> (each: Double, once: Double) {
         guard let list = run.data.val ?? run.data.test else { return (0, 0) }
         let count = min(Self.testClipCount, clips)
@@ -123,13 +123,13 @@ package struct PlanTiming {
         var classifier: CLIPClassifier?
         let making = Self.seconds { classifier = task.classifier(sequences: sequences) }
         guard let classifier, !videos.isEmpty else { return (0, 0) }
-        let input: ClipInput = freezing == nil ? .pixels : .cachedPrefix
+        let input: ClipInput = caching == nil ? .pixels : .cachedPrefix
         let pixels = videos.flatMap { $0.views.map(\.matrix) }
-        let views = freezing?.freeze(pixels) ?? pixels
+        let views = caching?.compute(pixels) ?? pixels
         // The first call pays for fresh memory.
         var computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) }
         if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) } }
-        let preparing = freezingClip + reading / threads
+        let preparing = cachingClip + reading / threads
         return (
             making + Double(clips) * computing / Double(videos.count) + Double(clips - room.validationClips) * preparing,
             Double(room.validationClips) * preparing

@@ -22,7 +22,7 @@ package struct PromptExperiment: LearningExperiment {
         let configuration: PromptConfiguration
         let makeTask: () -> PromptTask
         /// Asked once the task is made.
-        let freezing: (PromptTask) -> Freezing?
+        let caching: (PromptTask) -> PrefixCaching?
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
@@ -59,10 +59,10 @@ package struct PromptExperiment: LearningExperiment {
                     budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
                     videoOfCaption: texts.videoOfCaption))
         }
-        let freezing = { (task: PromptTask) in
-            Freezing(
+        let caching = { (task: PromptTask) in
+            PrefixCaching(
                 task, settings: settings,
-                byteBudget: request.memory.frozenBytes(
+                byteBudget: request.memory.prefixBytes(
                     pool: settings.pool,
                     besides: besides + backbone.evaluationBytes(
                         prompts: configuration, sequences: texts.sequences, frameCount: settings.frameCount, pool: settings.pool)))
@@ -72,7 +72,7 @@ package struct PromptExperiment: LearningExperiment {
             recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
             cacheBytes: request.memory.cacheBytes)
         return Prepared(
-            run: learning, texts: texts, configuration: configuration, makeTask: makeTask, freezing: freezing)
+            run: learning, texts: texts, configuration: configuration, makeTask: makeTask, caching: caching)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
@@ -80,7 +80,7 @@ package struct PromptExperiment: LearningExperiment {
         try prepared.run.refuseCaptions()
         return try RunPlan(
             prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.texts.sequences,
-            seedCount: seedCount, makeTask: { try checked(prepared.makeTask()) }, freezing: prepared.freezing, isTimed: timing)
+            seedCount: seedCount, makeTask: { try checked(prepared.makeTask()) }, caching: prepared.caching, isTimed: timing)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
@@ -100,8 +100,8 @@ package struct PromptExperiment: LearningExperiment {
                         backbone: backbone, prompts: task.prompts.reading, frameCount: settings.frameCount, pool: settings.pool)
                 })
         }
-        let freezing = prepared.freezing(task)
-        let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start, freezing: freezing) { path, report in
+        let caching = prepared.caching(task)
+        let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start, caching: caching) { path, report in
             try checkUntouched(backbone)
             var header = PromptHeader(
                 backbone: backbone, configuration: prepared.configuration, classNames: learning.data.classes.names,

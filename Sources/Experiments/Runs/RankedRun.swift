@@ -16,7 +16,7 @@ extension LearningRun {
         let clips = trainingLoader(cacheBytes: cacheBytes)
         clips.badVideos.restore(state.badVideos)
         context.cancellation.arm()
-        let valLoader = data.val.map(evaluationLoader)
+        let valLoader = data.val.map { evaluationLoader($0) }
         var events = Trainer.Events()
         events.evaluate = valLoader.map { loader in { try evaluate(task, sequences: sequences, loader: loader) } }
         events.save = { reached, moment in

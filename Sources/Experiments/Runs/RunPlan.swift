@@ -33,7 +33,7 @@ package struct RunPlan: Encodable {
         package let stepWithoutSavings: Double
         package let savings: [String]
         /// Of the total, computed once per clip, where frames are the same in every epoch.
-        package let frozen: Double?
+        package let cachedPrefix: Double?
     }
 
     /// In bytes, at the moment when most is needed.
@@ -44,7 +44,7 @@ package struct RunPlan: Encodable {
         package let activations: Int
         package let evaluation: Int
         /// What is computed once per clip, where frames are the same in every epoch.
-        package let frozenClips: Int
+        package let cachedPrefixes: Int
         /// Clips that are read ahead, and decoded videos that are kept.
         package let clips: Int
         package let program: Int
@@ -75,7 +75,7 @@ package struct RunPlan: Encodable {
         package let readingClip: Double
         package let readingKeptClip: Double
         /// What is computed once of a clip, where frames are the same in every epoch.
-        package let freezingClip: Double?
+        package let cachingClip: Double?
         /// The part of training that goes into reading.
         package let readingShare: Double
         package let evaluation: Double
@@ -94,11 +94,11 @@ package struct RunPlan: Encodable {
 
     /// - Parameters:
     ///   - makeTask: the task whose memory is measured, and through which a few clips are sent.
-    ///   - freezing: what that task computes once a clip.
+    ///   - caching: what that task computes once a clip.
     ///   - isTimed: whether clips are sent through it.
     package init<Task: LearningTask>(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], seedCount: Int, hasHalfFiles: Bool = false,
-        makeTask: () throws -> Task, freezing: (Task) -> Freezing? = { _ in nil }, isTimed: Bool
+        makeTask: () throws -> Task, caching: (Task) -> PrefixCaching? = { _ in nil }, isTimed: Bool
     ) throws {
         let architecture = run.backbone.architecture
         let clipCount = run.data.train.clips.count
@@ -117,31 +117,31 @@ package struct RunPlan: Encodable {
         let before = WorkMeter.reading.liveBytes
         let task = try makeTask()
         let taskBytes = WorkMeter.reading.liveBytes - before
-        let freezing = freezing(task)
-        let room = FrozenRoom(freezing, clips: clipCount, validationClips: validationCount)
-        // A clip that is kept costs its frozen part once, not in each epoch.
-        let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipFrozen)
+        let caching = caching(task)
+        let room = PrefixRoom(caching, clips: clipCount, validationClips: validationCount)
+        // A clip that is kept costs its prefix once, not in each epoch.
+        let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipCachedPrefix)
         let spared = (configuration.epochs - 1) * room.clips + max(0, evaluations - 1) * room.validationClips
-        let training = 2 * Double(steps) * Double(count.stepForward + count.stepBackward) + 2 * Double(count.textFrozen)
+        let training = 2 * Double(steps) * Double(count.stepForward + count.stepBackward) + 2 * Double(count.textCachedPrefix)
             + 2 * Double(configuration.epochs * clipCount) * Double(count.clipForward + count.clipBackward)
-            - 2 * Double(spared) * Double(count.clipFrozen)
-        func scoring(_ clips: Int) -> Double { 2 * Double(count.evaluation(clips: clips) + count.stepForward + count.textFrozen) }
+            - 2 * Double(spared) * Double(count.clipCachedPrefix)
+        func scoring(_ clips: Int) -> Double { 2 * Double(count.evaluation(clips: clips) + count.stepForward + count.textCachedPrefix) }
         let evaluating = Double(evaluations) * scoring(validationCount) + (testCount == 0 ? 0 : scoring(testCount))
         arithmetic = Arithmetic(
             step: stepOperations, total: Double(seedCount) * (training + evaluating),
             stepWithoutSavings: 2 * Double(
                 OperationCount.wholeStep(
                     architecture, learned: learned, classCount: work.classes, frameCount: frames, clips: clipsPerStep)),
-            savings: Self.savings(learned, sequences: sequences, architecture: architecture, freezing: freezing),
-            frozen: freezing == nil ? nil : 2 * Double(seedCount * (room.clips + room.validationClips)) * Double(count.clipFrozen))
+            savings: Self.savings(learned, sequences: sequences, architecture: architecture, caching: caching),
+            cachedPrefix: caching == nil ? nil : 2 * Double(seedCount * (room.clips + room.validationClips)) * Double(count.clipCachedPrefix))
         memory = try Self.memory(
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
-            taskBytes: taskBytes, frozenBytes: (room.clips + room.validationClips) * (freezing?.clipBytes ?? 0),
+            taskBytes: taskBytes, prefixBytes: (room.clips + room.validationClips) * (caching?.clipBytes ?? 0),
             keepsVideos: room.clips < clipCount)
         communication = Communication(bytesPerStep: 4 * task.sharedCount)
         storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
         time = isTimed
-            ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, freezing: freezing, room: room)
+            ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, caching: caching, room: room)
                 .measured(task, work: work, stepOperations: stepOperations)
             : nil
         kind = run.kind.rawValue
@@ -157,7 +157,7 @@ package struct RunPlan: Encodable {
     }
 
     private static func savings(
-        _ learned: LearnedPart, sequences: [[Int]], architecture: CLIPArchitecture, freezing: Freezing?
+        _ learned: LearnedPart, sequences: [[Int]], architecture: CLIPArchitecture, caching: PrefixCaching?
     ) -> [String] {
         var result = ["the last layers compute the class token and the end token only", "nothing is computed after the end tokens"]
         if sequences.count > 1 { result.append("the start of the texts is computed once for all \(sequences.count) classes") }
@@ -172,21 +172,21 @@ package struct RunPlan: Encodable {
                 result.append("no backward pass below \(tower) layer \(layers.lowerBound)")
             }
         }
-        if let freezing {
+        if let caching {
             result.append(
-                freezing.isWholeVision ? "the vision tower runs once per clip, not once per epoch"
+                caching.isWholeVision ? "the vision tower runs once per clip, not once per epoch"
                     : "vision layers without prompts run once per clip, not once per epoch")
         }
         return result
     }
 
     /// What the program takes before it has read anything, with OpenBLAS's and FFmpeg's own memory.
-    private static let programBytes = 72 << 20
+    static let programBytes = 72 << 20
 
     /// - Parameter taskBytes: of the task's matrices, as they were allocated.
     private static func memory(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int,
-        taskBytes: Int, frozenBytes: Int, keepsVideos: Bool
+        taskBytes: Int, prefixBytes: Int, keepsVideos: Bool
     ) throws -> Memory {
         let architecture = run.backbone.architecture
         let weights = 4 * run.backbone.parameterCount
@@ -206,9 +206,9 @@ package struct RunPlan: Encodable {
         let waiting = min(loading.queuedClipCount + loading.threadCount, run.data.train.clips.count)
         // A batch is held as pixels and as matrices, and blending takes a copy.
         let clips = (waiting + 3 * configuration.batchSize) * clipBytes + (keepsVideos ? try keptBytes(run) : 0)
-        let total = backbone + learning + activations + evaluation + frozenBytes + clips + programBytes
+        let total = backbone + learning + activations + evaluation + prefixBytes + clips + programBytes
         return Memory(
-            backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, frozenClips: frozenBytes, clips: clips,
+            backbone: backbone, learning: learning, activations: activations, evaluation: evaluation, cachedPrefixes: prefixBytes, clips: clips,
             program: programBytes, total: total, available: Machine.availableMemory)
     }
 

@@ -18,7 +18,7 @@ extension RunPlan {
         row(
             "memory", "\(bytes(memory.total)) at most, \(bytes(memory.available)) are available: backbone \(bytes(memory.backbone)), "
                 + "what learns \(bytes(memory.learning)), activations \(bytes(memory.activations)), "
-                + "evaluation \(bytes(memory.evaluation)), " + (memory.frozenClips > 0 ? "cached clips \(bytes(memory.frozenClips)), " : "")
+                + "evaluation \(bytes(memory.evaluation)), " + (memory.cachedPrefixes > 0 ? "cached clips \(bytes(memory.cachedPrefixes)), " : "")
                 + "clips \(bytes(memory.clips)), program \(bytes(memory.program))")
         row(
             "files", "results \(bytes(storage.results)); a checkpoint \(bytes(storage.checkpoint)), \(storage.checkpointsKept) are kept until the end; "
@@ -27,7 +27,7 @@ extension RunPlan {
         if let time {
             row(
                 "time", "\(duration(time.total)) in all: a step \(duration(time.step)) at \(operations(time.speed))/s, "
-                    + (time.freezingClip.map { "the cached prefix of a clip \(duration($0)), " } ?? "")
+                    + (time.cachingClip.map { "the cached prefix of a clip \(duration($0)), " } ?? "")
                     + "an evaluation \(duration(time.evaluation)); reading clips is \(percent(100 * time.readingShare)) of training")
         } else {
             row("time", "not measured")

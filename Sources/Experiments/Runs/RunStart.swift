@@ -18,8 +18,9 @@ package enum RunStart {
     }
 }
 
-/// One kind of learning, from a request to a finished run: `PromptExperiment` and `BridgeExperiment`.
+/// One kind of learning, from a request to a finished run: `PromptExperiment`, `BridgeExperiment` and `HeadExperiment`.
 package protocol LearningExperiment {
+    associatedtype Plan: LearningPlan
     init(_ request: RunRequest, context: RunContext)
     var request: RunRequest { get }
     var context: RunContext { get }
@@ -31,7 +32,7 @@ package protocol LearningExperiment {
     /// - Parameters:
     ///   - timing: also takes a few clips through a step to measure it.
     ///   - seedCount: runs that differ only in their seed.
-    func plan(timing: Bool, seedCount: Int) throws -> RunPlan
+    func plan(timing: Bool, seedCount: Int) throws -> Plan
 }
 
 extension LearningExperiment {
@@ -57,8 +58,16 @@ extension RunRequest {
     }
 
     /// What the run would cost.
-    package func plan(timing: Bool, seedCount: Int = 1, context: RunContext) throws -> RunPlan {
+    package func plan(timing: Bool, seedCount: Int = 1, context: RunContext) throws -> any LearningPlan {
         try experiment(context).plan(timing: timing, seedCount: seedCount)
+    }
+
+    /// What a run that takes steps would cost, as those of grids and protocols do.
+    package func stepPlan(timing: Bool, seedCount: Int = 1, context: RunContext) throws -> RunPlan {
+        switch kind {
+        case .learn: try PromptExperiment(self, context: context).plan(timing: timing, seedCount: seedCount)
+        case .bridge: try BridgeExperiment(self, context: context).plan(timing: timing, seedCount: seedCount)
+        }
     }
 
     /// A new run.
@@ -109,21 +118,26 @@ private struct Found: Codable {
 /// - Parameters:
 ///   - path: nil for the newest unfinished one here.
 ///   - threads: in place of the run's own.
-package func resumeRun(_ path: String?, kind: RunKind, threads: Int?, context: RunContext) throws {
+/// - Returns: nil on ranks but the first, where it is a group of seeds.
+@discardableResult
+package func resumeRun(_ path: String?, kind: RunKind, threads: Int?, context: RunContext) throws -> LearningReport? {
     let isNamed = path != nil
     let path = try context.group.told(value: path ?? RunFinder.newestUnfinished(kind))
     if !isNamed { context.note("Resuming \(path.escapedForDisplay)") }
     let found = try context.group.told(value: Found(path, kind: kind))
     if let seeds = found.seeds {
         seeds.group.request.tellPlace(context)
-        try seeds.group.run(threads: threads, context: context)
+        return try seeds.group.run(threads: threads, context: context).map(LearningReport.seeds)
     } else if let result = found.result {
-        context.note("\(path.escapedForDisplay) is finished after \(result.steps) steps: there is nothing left to do.")
+        let steps = result.steps.map { " after \($0) steps" } ?? ""
+        context.note("\(path.escapedForDisplay) is finished\(steps): there is nothing left to do.")
         result.show(context)
         // A run that was killed between its results and its end leaves them.
         if context.group.rank == 0 { Checkpoints(run: path).removeAll() }
+        return .run(RunReport(kind, folder: path, result: result))
     } else {
-        try context.group.agreed { try ResumedRun(path, kind: kind, context: context) }.run(threads: threads, context: context)
+        let outcome = try context.group.agreed { try ResumedRun(path, kind: kind, context: context) }.run(threads: threads, context: context)
+        return .run(RunReport(kind, folder: outcome.path, result: outcome.result))
     }
 }
 
@@ -164,7 +178,8 @@ package struct ResumedRun {
     }
 
     /// Goes on to its end.
-    package func run(threads: Int?, context: RunContext) throws {
+    @discardableResult
+    package func run(threads: Int?, context: RunContext) throws -> LearningRun.Outcome {
         try record.request.withThreads(threads).experiment(context).run(.resumed(self))
     }
 

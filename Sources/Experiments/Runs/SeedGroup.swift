@@ -131,7 +131,10 @@ package struct SeedGroup: Codable {
     package var begun: [String] { seeds.map { folder(seed: $0) }.filter { (try? RunRecord.read(run: $0)) != nil } }
 
     /// Runs what is not finished yet, then sums up.
-    package func run(threads: Int?, context: RunContext) throws {
+    ///
+    /// - Returns: nil on ranks but the first.
+    @discardableResult
+    package func run(threads: Int?, context: RunContext) throws -> SeedReport? {
         let ranks = context.group
         var lock: DirectoryLock?
         if ranks.rank == 0 { lock = try DirectoryLock(directory: path) }
@@ -151,11 +154,12 @@ package struct SeedGroup: Codable {
                 throw error
             }
         }
-        if ranks.rank == 0 { try sumUp(context) }
+        let summary = ranks.rank == 0 ? try sumUp(context) : nil
         _ = consume lock
+        return summary.map { SeedReport(kind: kind, folder: path, summary: $0) }
     }
 
-    private func sumUp(_ context: RunContext) throws {
+    private func sumUp(_ context: RunContext) throws -> SeedSummary {
         let results = try seeds.compactMap { seed in try RunResult.read(run: folder(seed: seed)).map { (seed: seed, result: $0) } }
         let summary = SeedSummary(results)
         // First, as it may be that nothing can be written.
@@ -163,6 +167,7 @@ package struct SeedGroup: Codable {
         try DurableFile.write(summary.csv, to: path.appendingPath(Self.tableName))
         try DurableFile.write(ResultJSON.text(summary), to: path.appendingPath(Self.summaryName))
         context.result("summary: \(path.appendingPath(Self.summaryName))")
+        return summary
     }
 
     private func one(seed: Int, folder: String, threads: Int?, context: RunContext) throws {
@@ -175,7 +180,11 @@ package struct SeedGroup: Codable {
 package struct SeedSummary: Encodable {
     package struct Run: Encodable {
         package let seed: Int
-        package let trainingLoss: Double
+        /// Of a head.
+        package let method: String?
+        package let crossValidatedTop1: Double?
+        /// Nil of a head.
+        package let trainingLoss: Double?
         package let last: Scores?
         package let best: Scores?
         package let test: Scores?
@@ -199,14 +208,16 @@ package struct SeedSummary: Encodable {
         n = results.count
         runs = results.map {
             Run(
-                seed: $0.seed, trainingLoss: $0.result.trainingLoss, last: $0.result.last, best: $0.result.best,
-                test: $0.result.test, seconds: $0.result.seconds)
+                seed: $0.seed, method: $0.result.method, crossValidatedTop1: $0.result.crossValidatedTop1,
+                trainingLoss: $0.result.trainingLoss, last: $0.result.last, best: $0.result.best, test: $0.result.test,
+                seconds: $0.result.seconds)
         }
         typealias Value = (name: String, value: (RunResult) -> Double?)
         let classes: [Value] = [
             ("last_top1", { $0.last?.top1 }), ("last_top5", { $0.last?.top5 }),
             ("last_mean_class", { $0.last?.meanClassAccuracy }), ("best_top1", { $0.best?.top1 }),
             ("test_top1", { $0.test?.top1 }), ("test_top5", { $0.test?.top5 }), ("test_mean_class", { $0.test?.meanClassAccuracy }),
+            ("cross_validated_top1", { $0.crossValidatedTop1 }),
         ]
         let captions: [Value] = [
             ("last_text_to_video_r1", { $0.last?.retrieval?.textToVideo.r1 }),
@@ -242,7 +253,7 @@ package struct SeedSummary: Encodable {
         let titles = [
             "last_top1": "last top-1 %", "last_top5": "last top-5 %", "last_mean_class": "last mean of classes %",
             "best_top1": "best top-1 %", "test_top1": "test top-1 %", "test_top5": "test top-5 %",
-            "test_mean_class": "test mean of classes %", "training_loss": "training loss",
+            "test_mean_class": "test mean of classes %", "cross_validated_top1": "held-out top-1 %", "training_loss": "training loss",
             "last_text_to_video_r1": "last text → video R@1 %", "last_text_to_video_r5": "last R@5 %",
             "last_video_to_text_r1": "last video → text R@1 %", "best_text_to_video_r1": "best text → video R@1 %",
             "test_text_to_video_r1": "test text → video R@1 %", "test_text_to_video_r5": "test R@5 %",
@@ -254,7 +265,13 @@ package struct SeedSummary: Encodable {
         // Among five classes or fewer every answer is among the best five.
         let tells = runs.contains { ($0.last ?? $0.test)?.tellingTop5 != nil }
         let columns = measures.filter { tells || !["last_top5", "test_top5"].contains($0.name) }
-        var rows = [["seed"] + columns.map { titles[$0.name] ?? $0.name }]
+        // Heads know no epochs.
+        let areHeads = runs.allSatisfy { $0.method != nil }
+        func title(_ measure: Measure) -> String {
+            let title = titles[measure.name] ?? measure.name
+            return areHeads ? title.replacing("last ", with: "validation ") : title
+        }
+        var rows = [["seed"] + columns.map { title($0) }]
         for (index, run) in runs.enumerated() { rows.append(["\(run.seed)"] + columns.map { text($0.values[index], $0) }) }
         rows.append(
             ["mean ± deviation, n = \(n)"]

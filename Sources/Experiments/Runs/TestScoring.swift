@@ -8,11 +8,6 @@ import VideoData
 
 /// The test list of a run, which is scored once, at the end, with what the validation list chose.
 extension LearningRun {
-    /// The file that is used from then on: the epoch that was best on the validation list, else the last.
-    private var chosenName: String {
-        request.method != nil ? HeadFile.name : kind == .learn ? "prompts/best.safetensors" : "backbone.safetensors"
-    }
-
     /// Scores the test list as `evaluate` would score the file, and writes down what was said of each clip.
     ///
     /// - Parameter path: of the run, which has learned and saved.
@@ -38,7 +33,7 @@ extension LearningRun {
     }
 
     private func chosenModel(path: String) throws -> LoadedModel {
-        let file = path.appendingPath(chosenName)
+        let file = path.appendingPath(kind.chosenFile(isHead: request.method != nil))
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
         if request.method != nil { return try LoadedModel(head: file, on: backbone, tokenizer: tokenizer, context: context) }
         guard kind == .bridge else { return try LoadedModel(prompts: file, on: backbone, tokenizer: tokenizer, context: context) }

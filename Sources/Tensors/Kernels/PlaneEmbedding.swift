@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 
 /// `distances[j] = |point − points[j]|²`
 ///
@@ -14,52 +13,44 @@ package func squaredDistances(from point: Matrix, to points: Matrix, into distan
     unsafe vifi_squared_distances(point.pointer, points.pointer, points.stride, points.rowCount, points.columnCount, distances.pointer)
 }
 
-/// How likely a point takes each of its neighbors: a Gaussian as wide as makes the entropy ln(perplexity).
+/// Probabilities proportional to exp(−beta · (distance − least distance)).
 ///
-/// Source: van der Maaten and Hinton 2008, equation 1; widths by bisection, 100 steps, to 1e-5 of the entropy.
 /// - Parameters:
-///   - distances: `[1, count]`, squared, finite, without the point's own.
+///   - distances: `[1, count]`, squared, finite.
 ///   - probabilities: `[1, count]`, overwritten; sums to 1.
-package func neighborProbabilities(distances: Matrix, perplexity: Double, into probabilities: MutableMatrix) {
+/// - Returns: their entropy in nats.
+package func gaussianProbabilities(distances: Matrix, beta: Double, into probabilities: MutableMatrix) -> Double {
     precondition(
         distances.rowCount == 1 && probabilities.rowCount == 1 && probabilities.columnCount == distances.columnCount,
-        "neighborProbabilities shapes differ")
-    let wanted = log(perplexity)
-    var (beta, low, high) = (1.0, 0.0, Double.infinity)
-    for _ in 0..<100 {
-        let entropy = unsafe vifi_neighbor_probabilities(distances.pointer, distances.columnCount, beta, probabilities.pointer)
-        if abs(entropy - wanted) < 1e-5 { return }
-        if entropy > wanted {
-            low = beta
-            beta = high.isFinite ? (beta + high) / 2 : beta * 2
-        } else {
-            high = beta
-            beta = (beta + low) / 2
-        }
-    }
+        "gaussianProbabilities shapes differ")
+    return unsafe vifi_neighbor_probabilities(distances.pointer, distances.columnCount, beta, probabilities.pointer)
 }
 
 /// Σⱼ q and Σⱼ q² (y − yⱼ) of one point, with q = 1 / (1 + d²).
 ///
-/// - Parameters:
-///   - positions: `[2, count]`, x then y.
-///   - nodes: a quadtree over all positions, or none where every pair counts.
-///   - angle: from which a square's side seen from the point is as good as one point, at most 0.7.
+/// - Parameter positions: `[2, count]`, x then y.
 /// - Returns: the sums over all other points.
-package func repulsion(
-    of point: Int, positions: Matrix, nodes: [vifi_quad_node], angle: Float
-) -> (normalizer: Double, x: Double, y: Double) {
+package func repulsion(of point: Int, positions: Matrix) -> (normalizer: Double, x: Double, y: Double) {
     precondition(positions.rowCount == 2, "repulsion shapes differ")
     var (sum, x, y) = (0.0, 0.0, 0.0)
-    let (ownX, ownY) = (positions[0, point], positions[1, point])
-    guard !nodes.isEmpty else {
-        unsafe vifi_repulsion(
-            positions.row(0).pointer, positions.row(1).pointer, positions.columnCount, ownX, ownY, &sum, &x, &y)
-        return (sum, x, y)
-    }
-    unsafe nodes.withUnsafeBufferPointer { unsafe vifi_tree_repulsion($0.baseAddress, ownX, ownY, angle, &sum, &x, &y) }
-    // The tree counts the point itself.
-    return (sum - 1, x, y)
+    unsafe vifi_repulsion(
+        positions.row(0).pointer, positions.row(1).pointer, positions.columnCount, positions[0, point], positions[1, point], &sum, &x, &y)
+    return (sum, x, y)
+}
+
+/// The same over a quadtree, of which far squares count as one point.
+///
+/// - Parameters:
+///   - nodes: at least one.
+///   - angle: from which a square's side seen from the place is as good as one point, at most 0.7.
+/// - Returns: the sums over all points of the tree; one at the place itself adds 1 to the normalizer.
+package func repulsion(
+    fromX x: Float, y: Float, nodes: [vifi_quad_node], angle: Float
+) -> (normalizer: Double, x: Double, y: Double) {
+    precondition(!nodes.isEmpty, "a quadtree has a root")
+    var sums = (0.0, 0.0, 0.0)
+    unsafe nodes.withUnsafeBufferPointer { unsafe vifi_tree_repulsion($0.baseAddress, x, y, angle, &sums.0, &sums.1, &sums.2) }
+    return sums
 }
 
 /// Σⱼ pⱼ q (y − yⱼ) of one point, q as in `repulsion`.

@@ -79,11 +79,11 @@ package final class BenchModel {
             sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,
             budget: budget)
         let start = PromptSet(random: prompts, architecture: architecture, seed: 1)
-        var freeze: (([Matrix]) -> [Matrix])?
+        var prefix: (([Matrix]) -> [Matrix])?
         switch work.kind {
         case .learn:
             let prompting = PromptTask(backbone: backbone, prompts: start, setting: setting)
-            if work.hasFixedFrames { freeze = prompting.cachedPrefix }
+            if work.hasFixedFrames { prefix = prompting.cachedPrefix }
             task = prompting
             classifier = nil
         case .bridge:
@@ -98,7 +98,7 @@ package final class BenchModel {
         let pixels = source != nil ? [] : (0..<work.clipCount).map {
             Self.clip(of: architecture, frameCount: work.frameCount, number: $0, noise: noise)
         }
-        (clips, input) = freeze.map { ($0(pixels), .cachedPrefix) } ?? (pixels, .pixels)
+        (clips, input) = prefix.map { ($0(pixels), .cachedPrefix) } ?? (pixels, .pixels)
         targets = (0..<work.clipCount).map { clip in (0..<work.classCount).map { $0 == clip % work.classCount ? 1 : 0 } }
     }
 

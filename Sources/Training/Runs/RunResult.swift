@@ -3,25 +3,29 @@ import Foundation
 
 /// How a run ended.
 package struct RunResult: Codable, Equatable, Sendable {
-    package var steps: Int
-    package var epochs: Int
-    package var trainingLoss: Double
+    /// Nil of a head, which takes no steps; so are epochs and loss.
+    package var steps: Int?
+    package var epochs: Int?
+    package var trainingLoss: Double?
     /// Of the epoch that was best on the validation list, and so was chosen; nil without such a list.
     package var best: Scores?
     /// Of the last epoch, on the validation list.
+    /// Of a head, on that list: there are no epochs.
     package var last: Scores?
     /// Of what was chosen, on the test list, which nothing was chosen by; nil without such a list.
     package var test: Scores?
     /// Of a head: its method, and its top-1 on training clips that were held out in turn, in percent.
     package var method: String?
     package var crossValidatedTop1: Double?
+    /// The heads that were compared, and the texts alone.
+    package var compared: [ComparedMethod]?
     /// Over all parts of the run.
     package var seconds: Double
     /// Most memory that the process has held; nil in runs of programs that did not write it down.
     package var peakBytes: Int?
 
     package init(
-        steps: Int, epochs: Int, trainingLoss: Double, best: Scores?, last: Scores?, test: Scores? = nil, seconds: Double, peakBytes: Int? = nil
+        steps: Int?, epochs: Int?, trainingLoss: Double?, best: Scores?, last: Scores?, test: Scores? = nil, seconds: Double, peakBytes: Int? = nil
     ) {
         self.steps = steps
         self.epochs = epochs
@@ -31,6 +35,37 @@ package struct RunResult: Codable, Equatable, Sendable {
         self.test = test
         self.seconds = seconds
         self.peakBytes = peakBytes
+    }
+
+    /// What a method reached on training clips that were held out in turn.
+    package struct ComparedMethod: Codable, Equatable, Sendable {
+        /// `zero-shot` for the texts alone.
+        package let method: String
+        /// JSON; the best of those that were compared. Nil for the texts alone.
+        package let settings: String?
+        /// Mean negative log-likelihood of the clips' classes, calibrated: what the choice is made by.
+        package let logLoss: Double
+        /// In percent.
+        package let top1: Double
+        package let standardError: Double
+        package let meanClassAccuracy: Double
+        package let seconds: Double
+        /// Numbers that it learned or computed from clips.
+        package let parameters: Int
+
+        package init(
+            method: String, settings: String?, logLoss: Double, top1: Double, standardError: Double, meanClassAccuracy: Double, seconds: Double,
+            parameters: Int
+        ) {
+            self.method = method
+            self.settings = settings
+            self.logLoss = logLoss
+            self.parameters = parameters
+            self.top1 = top1
+            self.standardError = standardError
+            self.meanClassAccuracy = meanClassAccuracy
+            self.seconds = seconds
+        }
     }
 
     /// What a run is told by: the test list's scores, else those of the last epoch on the validation list.

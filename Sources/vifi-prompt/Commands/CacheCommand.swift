@@ -1,6 +1,7 @@
 import ArgumentParser
 import Experiments
 import Files
+import Foundation
 
 /// The features that `learn --method` keeps.
 struct CacheCommand: ParsableCommand {
@@ -18,8 +19,30 @@ struct CacheCommand: ParsableCommand {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "What is kept, the newest first.")
 
+        @Flag(help: jsonHelp)
+        var json = false
+
+        /// What `--json` prints.
+        private struct Report: Encodable {
+            struct Entry: Encodable {
+                let folder: String
+                /// Nil where the folder does not say what its features are of.
+                let backbone: String?
+                let backboneSha256: String?
+                let frames: Int?
+                let precision: String?
+                let bytes: Int
+                /// In seconds since 1970.
+                let modified: Double
+            }
+            let folder: String
+            let limitBytes: Int
+            let entries: [Entry]
+        }
+
         func run() throws {
             let entries = FeatureCache.entries()
+            guard !json else { return try Console.json(report(entries)) }
             guard !entries.isEmpty else { return Console.result("\(FeatureCache.root): no features.") }
             let rows = entries.map { entry in
                 [
@@ -28,6 +51,17 @@ struct CacheCommand: ParsableCommand {
                 ]
             }
             Console.result(alignedTable([["backbone", "frames", "precision", "size", "folder"]] + rows))
+        }
+
+        private func report(_ entries: [FeatureCache.Entry]) -> Report {
+            Report(
+                folder: FeatureCache.root, limitBytes: FeatureCache.standardLimit,
+                entries: entries.map { entry in
+                    .init(
+                        folder: entry.folder, backbone: entry.space?.backbone, backboneSha256: entry.space?.backboneSHA256,
+                        frames: entry.space?.frames, precision: entry.space?.precision, bytes: entry.byteCount,
+                        modified: entry.lastUse.timeIntervalSince1970)
+                })
         }
     }
 

@@ -38,8 +38,9 @@ struct DemoCommand: ParsableCommand {
         }
     }
 
-    struct Pretrain: ParsableCommand {
+    struct Pretrain: PlannableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "pretrain",
             abstract: "Trains the pocket CLIP from nothing on captioned stills.",
             discussion: "This is how Checkpoints/pocket-clip.safetensors was made.")
 
@@ -55,18 +56,30 @@ struct DemoCommand: ParsableCommand {
         @Option(help: "Threads; all processors by default.")
         var threads: Int?
 
+        @OptionGroup(title: "Plan") var planning: DryRunOptions
+        @OptionGroup(title: "Plan") var planForm: PlanFormOptions
+
+        var json: Bool { planForm.json }
+        private var pool: WorkerPool { WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors) }
+        private var trainer: ContrastivePretrainer {
+            var configuration = ContrastivePretrainer.Configuration()
+            configuration.stepCount = steps
+            configuration.seed = seed
+            return ContrastivePretrainer(configuration)
+        }
+
         func validate() throws {
             try requireRange("--steps", steps, 1...1_000_000)
         }
 
-        func run() throws {
-            var configuration = ContrastivePretrainer.Configuration()
-            configuration.stepCount = steps
-            configuration.seed = seed
+        func plan(timing: Bool) throws -> any CostPlan { try trainer.plan(pool: pool, timing: timing) }
+
+        func start() throws {
+            try planForm.refuseAlone()
             let progress = ProgressReporter("pretrain", total: steps, unit: "steps")
             var loss = 0.0
             var accuracy = 0.0
-            let backbone = try ContrastivePretrainer(configuration).run(pool: WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)) { report in
+            let backbone = try trainer.run(pool: pool) { report in
                 let weight = 1 / min(50, Double(report.step + 1))
                 loss += (report.loss - loss) * weight
                 accuracy += (report.accuracy - accuracy) * weight
@@ -82,8 +95,10 @@ struct DemoCommand: ParsableCommand {
             Console.result("\(output): \(rounded.parameterCount) parameters, digest \(rounded.digest)")
         }
     }
-    struct Table: ParsableCommand {
+
+    struct Table: PlannableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "table",
             abstract: "Measures the pocket world's table over several seeds (about an hour on two cores).",
             discussion: "This is how Checkpoints/pocket-results.csv was made. Runs that already exist are not repeated.")
 
@@ -99,13 +114,25 @@ struct DemoCommand: ParsableCommand {
         @Option(name: .shortAndLong, help: ArgumentHelp("Where the results go.", valueName: "csv"))
         var output = PocketResults.fileName
 
-        func run() throws {
-            let set = try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine)
-            let experiment = PocketExperiment(
-                folder: runs, set: set,
+        @OptionGroup(title: "Plan") var planning: DryRunOptions
+        @OptionGroup(title: "Plan") var planForm: PlanFormOptions
+
+        var json: Bool { planForm.json }
+        private var seedNumbers: [Int] { seeds?.values ?? [1, 2, 3, 4, 5] }
+
+        private func experiment() throws -> PocketExperiment {
+            PocketExperiment(
+                folder: runs, set: try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine),
                 firstBridged: try bridged ?? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), context: .commandLine)
+        }
+
+        func plan(timing: Bool) throws -> any CostPlan { try experiment().plan(seeds: seedNumbers, timing: timing) }
+
+        func start() throws {
+            try planForm.refuseAlone()
+            let experiment = try experiment()
             var results = PocketResults.measuredHere()
-            for seed in seeds?.values ?? [1, 2, 3, 4, 5] {
+            for seed in seedNumbers {
                 try experiment.measure(seed: seed) { measure, top1 in
                     results.set(measure, seed: seed, top1: top1)
                     Console.note("seed \(seed), \(measure.title): \(percent(top1))")
@@ -116,18 +143,36 @@ struct DemoCommand: ParsableCommand {
         }
     }
 
-    struct Report: ParsableCommand {
+    struct Report: PlannableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "report",
             abstract: "Prints the recorded table beside what the newest runs here reached.")
 
-        func run() throws {
+        @OptionGroup(title: "Plan") var planning: DryRunOptions
+        @OptionGroup(title: "Plan") var planForm: PlanFormOptions
+
+        var json: Bool { planForm.json }
+
+        private func experiment() throws -> PocketExperiment {
+            PocketExperiment(
+                folder: BackboneFinder.runsFolder, set: try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine),
+                firstBridged: try BackboneFinder.bridgedBackbone(), context: .commandLine)
+        }
+
+        func plan(timing: Bool) throws -> any CostPlan {
+            let experiment = try experiment()
+            return try experiment.planZeroShot(
+                [(PocketMeasure.imageZeroShot.title, BackboneFinder.imageBackbone()), (PocketMeasure.bridgedZeroShot.title, experiment.firstBridged)],
+                timing: timing)
+        }
+
+        func start() throws {
+            try planForm.refuseAlone()
             let recorded = try PocketResults(path: BundledFiles.path(of: "Checkpoints/\(PocketResults.fileName)"))
             var here = PocketResults.measuredHere()
-            let set = try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine)
-            let bridged = try BackboneFinder.bridgedBackbone()
-            let experiment = PocketExperiment(folder: BackboneFinder.runsFolder, set: set, firstBridged: bridged, context: .commandLine)
+            let experiment = try experiment()
             here.set(.imageZeroShot, seed: 1, top1: try experiment.zeroShot(BackboneFinder.imageBackbone()))
-            here.set(.bridgedZeroShot, seed: 1, top1: try experiment.zeroShot(bridged))
+            here.set(.bridgedZeroShot, seed: 1, top1: try experiment.zeroShot(experiment.firstBridged))
             let prompts = BackboneFinder.newestPrompts()
             if let prompts {
                 // What the validation list chose, on the test list, as in the recorded rows.

@@ -7,8 +7,9 @@ import Training
 import VideoData
 
 extension DemoCommand {
-    struct Late: ParsableCommand {
+    struct Late: PlannableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "late",
             abstract: "Measures what late prompts and --quick give up, and what they gain.",
             discussion: """
                 Each row of docs/late-prompts.md, once a seed, on the pocket world's small data set. What the results' \
@@ -30,13 +31,29 @@ extension DemoCommand {
         @Option(name: .shortAndLong, help: ArgumentHelp("Where the results go.", valueName: "csv"))
         var output = LateExperiment.fileName
 
-        func run() throws {
+        @OptionGroup(title: "Plan") var planning: DryRunOptions
+        @OptionGroup(title: "Plan") var planForm: PlanFormOptions
+
+        var json: Bool { planForm.json }
+        private var shotCounts: [Int] { shots?.values ?? [2, 8] }
+        private var seedNumbers: [Int] { seeds?.values ?? [1, 2, 3] }
+
+        /// With what was measured before.
+        private func experiment() throws -> LateExperiment {
             var experiment = LateExperiment(
                 folder: runs, set: try PocketHome.dataSet(.small(), pool: WorkerPool(), context: .commandLine),
                 bridged: try bridged ?? BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors"), context: .commandLine)
             if fileExists(output) { try experiment.read(output) }
-            for shots in shots?.values ?? [2, 8] {
-                for seed in seeds?.values ?? [1, 2, 3] {
+            return experiment
+        }
+
+        func plan(timing: Bool) throws -> any CostPlan { try experiment().plan(shots: shotCounts, seeds: seedNumbers, timing: timing) }
+
+        func start() throws {
+            try planForm.refuseAlone()
+            var experiment = try experiment()
+            for shots in shotCounts {
+                for seed in seedNumbers {
                     for variant in LateVariant.allCases {
                         let measure = try experiment.measure(.init(variant: variant, shots: shots, seed: seed))
                         Console.note(

@@ -57,7 +57,7 @@ struct Inspection: Encodable {
             visionHeads = checkpoint.architecture.vision.headCount
             textHeads = checkpoint.architecture.text.headCount
             promptTensors = checkpoint.promptNames
-            ignored = Dictionary(checkpoint.ignored.map { ($0.what, $0.names) }, uniquingKeysWith: { $0 + $1 })
+            ignored = checkpoint.ignoredNames
             name = description.name
             architecture = checkpoint.architecture.summary
             parameters = checkpoint.parameterCount

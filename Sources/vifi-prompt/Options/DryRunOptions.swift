@@ -47,4 +47,8 @@ let jsonHelp: ArgumentHelp = "Print the result as JSON."
 struct PlanFormOptions: ParsableArguments {
     @Flag(help: "With --dry-run: the plan as JSON.")
     var json = false
+
+    func refuseAlone() throws {
+        if json { throw ValidationError("--json is for --dry-run.") }
+    }
 }

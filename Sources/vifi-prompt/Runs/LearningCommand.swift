@@ -17,24 +17,26 @@ protocol LearningCommand: PlannableCommand {
 extension LearningCommand {
     /// Starts or resumes what is asked for.
     func start() throws {
-        guard !json else { throw ValidationError("--json is for --dry-run: what a run reached is in its folder as JSON.") }
         try OutputFolder.check(training.output)
         if runOptions.resume { try runOptions.refuseOthers(among: Array(processArguments.dropFirst(2))) }
         if runOptions.seeds != nil, training.seed != nil { throw ValidationError("Pass --seed or --seeds, not both.") }
         let group = try Ranks.join()
         // Asks all ranks, so it must not wait until some of them need it.
         _ = try Ranks.places.get()
-        let context = RunContext.commandLine
+        let context = RunContext.commandLine(json: json)
+        let report: LearningReport?
         if runOptions.resume {
-            try resumeRun(runOptions.folder, kind: Self.kind, threads: model.threads, context: context)
+            report = try resumeRun(runOptions.folder, kind: Self.kind, threads: model.threads, context: context)
         } else if let seeds = runOptions.seeds {
             // Rank 0 makes the folder and tells the others its name.
             let seedGroup = try group.told(
                 value: SeedGroup.new(request(), seeds: seeds.values, output: training.output, context: context).located)
-            try seedGroup.group.run(threads: nil, context: context)
+            report = try seedGroup.group.run(threads: nil, context: context).map(LearningReport.seeds)
         } else {
-            try request().run(output: training.output, context: context)
+            let outcome = try request().run(output: training.output, context: context)
+            report = .run(RunReport(Self.kind, folder: outcome.path, result: outcome.result))
         }
+        if json, let report { try Console.json(report) }
     }
 
     func plan(timing: Bool) throws -> any CostPlan {

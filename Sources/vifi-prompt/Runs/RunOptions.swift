@@ -38,7 +38,7 @@ struct RunOptions: ParsableArguments {
         var isValue = false
         for argument in arguments {
             defer { isValue = argument == "--threads" }
-            if isValue || argument == "--resume" || argument == folder || argument.hasPrefix("--threads") || argument == "--" { continue }
+            if isValue || ["--resume", "--json"].contains(argument) || argument == folder || argument.hasPrefix("--threads") || argument == "--" { continue }
             let flag = argument.split(separator: "=", maxSplits: 1).first.map(String.init) ?? argument
             throw ValidationError(
                 "\(flag) cannot go with --resume: a resumed run takes everything from its folder, so that it ends as if it "

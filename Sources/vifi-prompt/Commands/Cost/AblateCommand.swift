@@ -58,9 +58,10 @@ struct AblateCommand: PlannableCommand {
     var output: String?
 
     @OptionGroup(title: "Plan") var planning: DryRunOptions
-    @OptionGroup(title: "Plan") var planForm: PlanFormOptions
 
-    var json: Bool { planForm.json }
+    @Flag(help: jsonHelp)
+    var json = false
+
     private var isPocket: Bool {
         var named = Recipe()
         data.apply(to: &named)
@@ -71,9 +72,14 @@ struct AblateCommand: PlannableCommand {
     func validate() throws { try OutputFolder.check(output) }
 
     func start() throws {
-        guard !json else { throw ValidationError("--json is for --dry-run: what the cells reached is in summary.json of the grid's folder.") }
         let resume = shellCommand(processArguments)
-        for run in try runs() { try run.run(threads: model.threads, resume: resume) }
+        let grids = try runs().map { try $0.run(threads: model.threads, resume: resume) }
+        if json { try Console.json(Report(grids: grids)) }
+    }
+
+    /// What `--json` prints.
+    private struct Report: Encodable {
+        let grids: [AblationReport]
     }
 
     func plan(timing: Bool) throws -> any CostPlan {
@@ -87,7 +93,7 @@ struct AblateCommand: PlannableCommand {
             let folder = output.map { names.count > 1 ? $0.appendingPath(grid.name) : $0 }
                 ?? BackboneFinder.runsFolder.appendingPath("ablate-\(grid.name)")
             return try AblationRun(
-                grid, seeds: seeds?.values ?? [1], path: folder, context: .commandLine, draw: { try $0.drawChart(into: $1) }
+                grid, seeds: seeds?.values ?? [1], path: folder, context: .commandLine(json: json), draw: { try $0.drawChart(into: $1) }
             ) { try request(of: $0, in: grid) }
         }
     }

@@ -35,7 +35,38 @@ struct ListOutputOptions: ParsableArguments {
     @Flag(help: "Replace existing files.")
     var force = false
 
+    @Flag(help: jsonHelp)
+    var json = false
+
     func validate() throws { try OutputFolder.check(output) }
+}
+
+/// Lists that were written, as `--json` tells of them.
+struct WrittenLists: Encodable {
+    let folder: String
+    /// For `learn --recipe`; nil where none was written.
+    let recipe: String?
+    let kind: String
+    /// The folder that paths start from; nil where videos were not looked for.
+    let root: String?
+    let sources: [DataSummary.File]
+    let lists: [DataSummary.File]
+    /// Nil of captions.
+    let classListSha256: String?
+    let seed: UInt64?
+    let drawsAreNested: Bool?
+
+    init(_ summary: DataSummary, in folder: ListFolder, recipe: String? = nil, hasClasses: Bool = true) {
+        self.folder = folder.path
+        self.recipe = recipe
+        kind = summary.kind
+        root = summary.root.isEmpty ? nil : summary.root
+        sources = summary.sources
+        lists = summary.lists
+        classListSha256 = hasClasses ? summary.classListSha256 : nil
+        seed = summary.seed
+        drawsAreNested = summary.drawsAreNested
+    }
 }
 
 extension ListFolder {

@@ -97,19 +97,23 @@ struct DataImportCommand: ParsableCommand {
         for warning in set.warnings { Console.warning(warning.description) }
         var folder = ListFolder(output.output ?? root ?? ".")
         let lists = set.parts.map { folder.add($0.name + ".csv", $0.list.bytes, clips: $0.list.captions.count) }
-        try write(&folder, kind: set.kind, sources: published, lists: lists, classes: ClassNames([]))
-        for part in set.parts {
-            Console.result(
-                "\(folder.path.appendingPath(part.name).escapedForDisplay).csv: "
-                    + "\(counted(part.list.captions.count, "caption", "captions")) of \(counted(part.list.videos.count, "video", "videos"))")
+        let summary = try write(&folder, kind: set.kind, sources: published, lists: lists, classes: ClassNames([]))
+        if output.json {
+            try Console.json(WrittenLists(summary, in: folder, hasClasses: false))
+        } else {
+            for part in set.parts {
+                Console.result(
+                    "\(folder.path.appendingPath(part.name).escapedForDisplay).csv: "
+                        + "\(counted(part.list.captions.count, "caption", "captions")) of \(counted(part.list.videos.count, "video", "videos"))")
+            }
         }
         if let root { noteRoot(root, lists: folder.path) }
     }
 
-    /// Writes the lists, and what they were made from.
+    /// Writes the lists, and what they were made from, which it returns.
     private func write(
         _ folder: inout ListFolder, kind: String, sources published: [PublishedFile], lists: [DataSummary.File], classes: ClassNames
-    ) throws {
+    ) throws -> DataSummary {
         var sources: [DataSummary.File] = []
         for file in published {
             sources.append(DataSummary.File(file.path.lastPathComponent, sha256: try Digest.ofFile(file.path)))
@@ -119,6 +123,7 @@ struct DataImportCommand: ParsableCommand {
             classListSha256: classes.digest)
         _ = folder.add(DataSummary.importName, summary.json)
         try folder.write(isForced: output.force, inputs: published.map(\.path))
+        return summary
     }
 
     private func write(_ set: ImportedSet, _ published: [PublishedFile]) throws {
@@ -141,11 +146,15 @@ struct DataImportCommand: ParsableCommand {
                 test: test.map { $0.name + ".txt" }, labels: "labels.csv", root: isApart ? root : nil,
                 title: "\(set.kind): learns \(set.classes.count) classes from \(train.clips.count) videos.")
         }
-        try write(&folder, kind: set.kind, sources: published, lists: lists, classes: set.classes)
-        for part in set.parts {
-            Console.result("\(folder.path.appendingPath(part.name).escapedForDisplay).txt: \(counted(part.clips.count, "video", "videos"))")
+        let summary = try write(&folder, kind: set.kind, sources: published, lists: lists, classes: set.classes)
+        if output.json {
+            try Console.json(WrittenLists(summary, in: folder, recipe: train.map { _ in folder.path.appendingPath("recipe.yaml") }))
+        } else {
+            for part in set.parts {
+                Console.result("\(folder.path.appendingPath(part.name).escapedForDisplay).txt: \(counted(part.clips.count, "video", "videos"))")
+            }
+            Console.result("\(folder.path.appendingPath("labels.csv").escapedForDisplay): \(counted(set.classes.count, "class", "classes"))")
         }
-        Console.result("\(folder.path.appendingPath("labels.csv").escapedForDisplay): \(counted(set.classes.count, "class", "classes"))")
         if let root { noteRoot(root, lists: folder.path) }
     }
 }

@@ -66,10 +66,15 @@ struct DataInitCommand: ParsableCommand {
             classListSha256: classes.digest, seed: found.isDivided ? nil : UInt64(seed))
         _ = files.add(DataSummary.importName, summary.json)
         try files.write(isForced: output.force)
-        Console.result(
-            "\(counted(classes.count, "class", "classes")), \(counted(train.count, "video", "videos")) to learn from, \(Self.amounts(val, test))")
-        Console.result("recipe: \(files.path.appendingPath("recipe.yaml").escapedForDisplay)")
-        Console.note("Next: vifi-prompt learn --recipe \(files.path.appendingPath("recipe.yaml").escapedForDisplay) --backbone FILE")
+        let recipe = files.path.appendingPath("recipe.yaml")
+        if output.json {
+            try Console.json(WrittenLists(summary, in: files, recipe: recipe))
+        } else {
+            Console.result(
+                "\(counted(classes.count, "class", "classes")), \(counted(train.count, "video", "videos")) to learn from, \(Self.amounts(val, test))")
+            Console.result("recipe: \(recipe.escapedForDisplay)")
+        }
+        Console.note("Next: vifi-prompt learn --recipe \(recipe.escapedForDisplay) --backbone FILE")
     }
 
     /// What is done with the videos that are not learned from, in words.

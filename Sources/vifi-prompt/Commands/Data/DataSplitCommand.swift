@@ -66,6 +66,8 @@ struct DataSplitCommand: ParsableCommand {
     var force = false
     @Flag(help: "Allow a video in two places of a draw.")
     var allowRepeats = false
+    @Flag(help: jsonHelp)
+    var json = false
 
     func validate() throws {
         try OutputFolder.check(output)
@@ -108,11 +110,15 @@ struct DataSplitCommand: ParsableCommand {
         }
         _ = folder.add(DataSummary.splitName, summary.json)
         try folder.write(isForced: force, inputs: [train, labels] + [val, test].compactMap(\.self))
+        if json { try Console.json(WrittenLists(summary, in: folder)) } else { show(summary, in: folder) }
+        noteRoot(list.root, lists: folder.path)
+    }
+
+    private func show(_ summary: DataSummary, in folder: ListFolder) {
         for file in summary.lists {
             let size = file.clips.map { counted($0, "video", "videos") } ?? counted(file.classes ?? 0, "class", "classes")
             Console.result("\(folder.path.appendingPath(file.file).escapedForDisplay): \(size), SHA-256 \(file.sha256.prefix(12))…")
         }
-        noteRoot(list.root, lists: folder.path)
     }
 
     /// Where the paths of a list start: as said here, else as noted when the list was made, else its own folder.

@@ -43,8 +43,10 @@ struct BridgeCommand: LearningCommand {
     @OptionGroup(title: "Import") var imported: ImportOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
-    @OptionGroup(title: "Plan") var planForm: PlanFormOptions
     @OptionGroup(title: "Memory") var memory: MemoryOptions
+
+    @Flag(help: jsonHelp)
+    var json = false
 
     struct FineTuningOptions: ParsableArguments {
         @Option(help: "What learns: both towers, image or text.")
@@ -94,14 +96,12 @@ struct BridgeCommand: LearningCommand {
         try BridgeImport.check(name: tuned.name)
     }
 
-    var json: Bool { planForm.json }
-
     func run() throws {
         guard let source = imported.source else { return try planning.isAsked ? showPlan() : start() }
         guard try !planning.isAsked else { throw ValidationError("--import only makes a backbone file; there is nothing to plan.") }
         try BridgeImport(
             source: source, clip: imported.clip, prefix: imported.prefix, vocabulary: model.vocabulary, name: tuned.name, output: training.output,
-            activation: model.activation, heads: imported.heads, isHalf: tuned.half, force: imported.force
+            activation: model.activation, heads: imported.heads, isHalf: tuned.half, force: imported.force, json: json
         ).run()
     }
 

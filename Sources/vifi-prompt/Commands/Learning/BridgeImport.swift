@@ -31,6 +31,7 @@ struct BridgeImport {
     let heads: HeadCounts?
     let isHalf: Bool
     let force: Bool
+    let json: Bool
 
     enum Problem: ReportableError, Equatable {
         case exists(path: String)
@@ -132,18 +133,69 @@ struct BridgeImport {
         }
         var rows = [("backbone", report.path)]
         rows += checkpoint.rows
+        var release: String?
         if let digest = report.sourceDigest {
             let (known, warning) = try KnownReleases.words(file: source, digest: digest)
             if let warning { Console.warning(warning) }
+            release = known
             rows += [("source SHA-256", digest), ("known release", known)]
         }
+        if json { return try Console.json(ImportedBackbone(checkpoint, report, knownRelease: release)) }
         rows += [("SHA-256", report.fileDigest), ("digest", report.backboneDigest)]
         if let vocabulary = report.vocabularyPath { rows.append(("vocabulary", vocabulary)) }
         Console.result(Inspection.aligned(rows.map { ($0.0, $0.1.escapedForDisplay) }).joined(separator: "\n"))
     }
 }
 
+/// What `--json` prints of an import.
+private struct ImportedBackbone: Encodable {
+    let file: String
+    let sha256: String
+    let backboneSha256: String
+    /// A file of merges, beside the backbone.
+    let vocabularyFile: String?
+    let source: String
+    /// Nil of a folder.
+    let sourceSha256: String?
+    let knownRelease: String?
+    let format: String
+    let layout: String
+    let architecture: String
+    let parameters: Int
+    let activation: String
+    let visionHeads: Int
+    let textHeads: Int
+    let normalization: String
+    let promptTensors: [String]
+    let ignored: [String: [String]]
+    let ignoredObjects: [String]
+
+    init(_ checkpoint: Checkpoint, _ report: ImportReport, knownRelease: String?) {
+        file = report.path
+        sha256 = report.fileDigest
+        backboneSha256 = report.backboneDigest
+        vocabularyFile = report.vocabularyPath
+        source = checkpoint.path
+        sourceSha256 = report.sourceDigest
+        self.knownRelease = knownRelease
+        format = checkpoint.source.format.rawValue
+        layout = checkpoint.layout.rawValue
+        architecture = checkpoint.architecture.summary
+        parameters = checkpoint.parameterCount
+        activation = checkpoint.architecture.activation.rawValue
+        visionHeads = checkpoint.architecture.vision.headCount
+        textHeads = checkpoint.architecture.text.headCount
+        normalization = checkpoint.description.normalization.name
+        promptTensors = checkpoint.promptNames
+        ignored = checkpoint.ignoredNames
+        ignoredObjects = checkpoint.source.ignoredObjects
+    }
+}
+
 extension Checkpoint {
+    /// Tensors that are no part of the backbone, by what they are.
+    var ignoredNames: [String: [String]] { Dictionary(ignored.map { ($0.what, $0.names) }, uniquingKeysWith: { $0 + $1 }) }
+
     /// What was found in the file, for people.
     var rows: [(String, String)] {
         let rows = [

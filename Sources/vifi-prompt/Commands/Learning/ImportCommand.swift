@@ -55,6 +55,9 @@ struct ImportCommand: ParsableCommand {
     @Flag(help: "Overwrite the backbone file.")
     var force = false
 
+    @Flag(help: jsonHelp)
+    var json = false
+
     func validate() throws {
         try BridgeImport.check(name: name)
     }
@@ -62,7 +65,7 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         try BridgeImport(
             source: source, clip: clip, prefix: prefix, vocabulary: vocabulary, name: name, output: output, activation: activation,
-            heads: heads, isHalf: half, force: force
+            heads: heads, isHalf: half, force: force, json: json
         ).run()
     }
 }

@@ -48,10 +48,10 @@ struct LearnCommand: LearningCommand {
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Run") var runOptions: RunOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
-    @OptionGroup(title: "Plan") var planForm: PlanFormOptions
     @OptionGroup(title: "Memory") var memory: MemoryOptions
 
-    var json: Bool { planForm.json }
+    @Flag(help: jsonHelp)
+    var json = false
 
     func validate() throws {
         guard let head = method.head else { return }

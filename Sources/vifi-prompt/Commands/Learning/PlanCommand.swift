@@ -27,7 +27,7 @@ struct PlanCommand: ParsableCommand {
               vifi-prompt plan --emit slurm-array learn --seeds 1,2,3 --vary shots=2,4,8 \\
                   > array.sh
             """,
-        subcommands: [Learn.self, Bridge.self, Evaluate.self, Planned<AblateCommand>.self])
+        subcommands: [Learn.self, Bridge.self, Evaluate.self, Planned<AblateCommand>.self, Demo.self])
 
     @Option(help: ArgumentHelp("Write this instead of the plan: slurm-array, an sbatch script.", valueName: "script"))
     var emit: PlanOutput?
@@ -80,9 +80,29 @@ struct PlanCommand: ParsableCommand {
         func validate() throws { try PlanCommand.refuseArray(parent) }
     }
 
+    struct Demo: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "demo",
+            abstract: "Plans `vifi-prompt demo` with the same subcommands and flags.",
+            subcommands: [
+                Planned<DemoCommand.Pretrain>.self, Planned<DemoCommand.Table>.self, Planned<DemoCommand.Late>.self, Planned<DemoCommand.Report>.self,
+            ])
+
+        @ParentCommand var parent: PlanCommand
+
+        func validate() throws { try PlanCommand.refuseArray(parent) }
+    }
+
     /// `plan` before a command that makes no job array.
     struct Planned<Command: PlannableCommand>: ParsableCommand {
-        static var configuration: CommandConfiguration { PlanCommand.configuration(before: Command.self, within: Command.self == AblateCommand.self ? "" : "evaluate ") }
+        static var configuration: CommandConfiguration { PlanCommand.configuration(before: Command.self, within: group) }
+
+        /// The command that it is a subcommand of, with a space behind it.
+        private static var group: String {
+            let groups: [any ParsableCommand.Type] = [EvaluateCommand.self, DemoCommand.self]
+            let group = groups.first { $0.configuration.subcommands.contains { $0 == Command.self } }
+            return group?.configuration.commandName.map { $0 + " " } ?? ""
+        }
 
         @OptionGroup var command: Command
 
@@ -122,8 +142,8 @@ struct PlanCommand: ParsableCommand {
             var request = try command.request()
             for variation in row { try request.set(flag: variation.flag, to: variation.value) }
             let plan = try request.plan(timing: !command.planning.noTiming, context: .commandLine)
-            memory = max(memory, plan.memory.total)
-            seconds = max(seconds, plan.time?.total ?? 0)
+            memory = max(memory, plan.memoryBytes)
+            seconds = max(seconds, plan.seconds ?? 0)
             for warning in plan.warnings { Console.warning(warning) }
         }
         let array = SlurmArray(

@@ -71,6 +71,9 @@ struct ExportCommand: ParsableCommand {
     @Flag(help: "Overwrite the output.")
     var force = false
 
+    @Flag(help: jsonHelp)
+    var json = false
+
     func validate() throws {
         if form != .classes, labels != nil {
             throw ValidationError("--labels is for --to classes; prompts fit any class names.")
@@ -90,15 +93,15 @@ struct ExportCommand: ParsableCommand {
         let target = try target(for: source)
         try prove(target)
         try createDirectory(target.parentDirectory)
+        var written = Export(form: form, file: target, prompts: source)
         switch form {
-        case .prompts: try writePrompts(file, source: source, to: target)
-        case .checkpoint: try writeCheckpoint(file, backbone: backbone, source: source, to: target)
-        case .adapter:
-            let digest = try PromptAdapter.save(file, to: target, name: Self.runName(of: source), replaces: force)
-            Console.result("\(target.escapedForDisplay): PEFT folder, SHA-256 of its tensors' file \(digest)")
-        case .archive: report(try PromptArchive.write(file, to: target), what: "NumPy archive", target: target)
-        case .classes: try writeClasses(file, source: source, backbone: backbone, to: target)
+        case .prompts: written.sha256 = try writePrompts(file, source: source, to: target)
+        case .checkpoint: written.sha256 = try writeCheckpoint(file, backbone: backbone, source: source, to: target)
+        case .adapter: written.sha256 = try PromptAdapter.save(file, to: target, name: Self.runName(of: source), replaces: force)
+        case .archive: written.sha256 = try PromptArchive.write(file, to: target)
+        case .classes: try writeClasses(file, source: source, backbone: backbone, as: &written)
         }
+        try tell(&written)
     }
 
     /// A head stays as it is, byte for byte, or becomes its class matrix.
@@ -108,11 +111,15 @@ struct ExportCommand: ParsableCommand {
         let target = try target(for: source)
         try prove(target)
         try createDirectory(target.parentDirectory)
-        if form == .prompts {
-            report(try DurableFile.write(try InputFile.contents(of: path, limit: Int.max), to: target), what: "head", target: target)
-        } else {
-            report(try head.writeArchive(to: target), what: "class matrix", target: target)
-        }
+        var written = Export(form: form, file: target, prompts: source)
+        written.sha256 = form == .prompts
+            ? try DurableFile.write(try InputFile.contents(of: path, limit: Int.max), to: target) : try head.writeArchive(to: target)
+        try tell(&written)
+    }
+
+    private func tell(_ written: inout Export) throws {
+        if form != .adapter { written.bytes = try? InputFile(path: written.file).byteCount }
+        if json { try Console.json(written) } else { Console.result(written.text) }
     }
 
     // MARK: Where to
@@ -151,32 +158,21 @@ struct ExportCommand: ParsableCommand {
         return String(name.dropLast(ending?.count ?? 0))
     }
 
-    private func report(_ digest: String, what: String, target: String) {
-        let size = (try? InputFile(path: target).byteCount).map { "\($0) bytes, " } ?? ""
-        Console.result("\(target.escapedForDisplay): \(what), \(size)SHA-256 \(digest)")
-    }
-
     // MARK: Prompts
 
-    /// A prompt file stays as it is, byte for byte.
-    private func writePrompts(_ file: PromptFile, source: String, to target: String) throws {
-        let digest =
-            if file.form == .safetensors {
-                try DurableFile.write(try InputFile.contents(of: source, limit: Int.max), to: target)
-            } else {
-                try file.save(to: target)
-            }
-        report(digest, what: "prompts", target: target)
+    /// A prompt file stays as it is, byte for byte. Returns the SHA-256 of what was written.
+    private func writePrompts(_ file: PromptFile, source: String, to target: String) throws -> String {
+        guard file.form == .safetensors else { return try file.save(to: target) }
+        return try DurableFile.write(try InputFile.contents(of: source, limit: Int.max), to: target)
     }
 
-    private func writeCheckpoint(_ file: PromptFile, backbone: Backbone, source: String, to target: String) throws {
+    private func writeCheckpoint(_ file: PromptFile, backbone: Backbone, source: String, to target: String) throws -> String {
         let digest: String
         do {
             digest = try ReferenceCheckpoint.write(file, backbone: withBackbone ? backbone : nil, to: target)
         } catch let error as ModelError {
             throw ModelError.inFile(path: source, error)
         }
-        report(digest, what: "ViFi-CLIP checkpoint", target: target)
         let (header, sizes) = (file.header, file.header.configuration)
         if let setting = sizes.neededSetting { Console.warning(setting.warning) }
         let usual = CLIPArchitecture.Tower.usualHeadCount
@@ -201,11 +197,12 @@ struct ExportCommand: ParsableCommand {
                     + "\(header.normalization.name) and fusion \(header.fusion.rawValue).")
         }
         if !withBackbone { Console.note("The backbone is not in it: ViFi-CLIP keeps the CLIP it starts with, unless --with-backbone.") }
+        return digest
     }
 
     // MARK: Classes
 
-    private func writeClasses(_ file: PromptFile, source: String, backbone: Backbone, to target: String) throws {
+    private func writeClasses(_ file: PromptFile, source: String, backbone: Backbone, as written: inout Export) throws {
         let header = file.header
         let names = try classNames(of: header)
         var settings = Recipe()
@@ -221,7 +218,7 @@ struct ExportCommand: ParsableCommand {
             frameCount: 1, pool: WorkerPool())
         let embeddings = classifier.text.unit
         guard nonFiniteCount(in: embeddings) == 0 else { throw ModelError.notNumbers(what: "the class embeddings") }
-        let digest = try ClassEmbeddingsFile.write(
+        written.sha256 = try ClassEmbeddingsFile.write(
             [
                 (ClassEmbeddingsFile.embeddings, [embeddings.rowCount, embeddings.columnCount], embeddings.values),
                 (ClassEmbeddingsFile.scale, [1], [backbone.logitScale]),
@@ -230,9 +227,8 @@ struct ExportCommand: ParsableCommand {
             metadata: try ClassEmbeddingsFile.metadata(
                 header: header, backbone: backbone, classNames: names, compat: settings.compat ?? [],
                 promptFileDigest: try Digest.ofFile(PromptAdapter.tensorsPath(of: source))),
-            to: target)
-        Console.result(
-            "\(target.escapedForDisplay): \(names.count) classes × \(embeddings.columnCount), SHA-256 \(digest)")
+            to: written.file)
+        (written.classes, written.width) = (names.count, embeddings.columnCount)
         if header.configuration.visionDepth > 0 {
             Console.note("The vision prompts are not in it: videos still need \(source.escapedForDisplay).")
         }
@@ -297,76 +293,5 @@ enum ClassEmbeddingsFile {
         ]
         result.merge(facts) { $1 }
         return result
-    }
-}
-
-/// What `export --to` writes.
-enum ExportForm: String, ExpressibleByArgument, CaseIterable {
-    case prompts = "vifi-prompt"
-    case checkpoint = "vifi-pth"
-    case adapter = "peft"
-    case archive = "npz"
-    case classes
-
-    init?(argument: String) {
-        // The name that prompt files had alone.
-        self.init(rawValue: argument == "prompts" ? Self.prompts.rawValue : argument)
-    }
-
-    /// What the name of an output ends with where nobody named it.
-    var suffix: String {
-        switch self {
-        case .adapter: "-adapter"
-        case .classes: "-classes" + endings[0]
-        default: "-prompts" + endings[0]
-        }
-    }
-
-    /// The endings of its files; none for folders.
-    var endings: [String] {
-        switch self {
-        case .prompts: [".safetensors"]
-        case .checkpoint: [".pth", ".pt"]
-        case .adapter: []
-        case .archive: [".npz"]
-        case .classes: [".safetensors", ".npz"]
-        }
-    }
-
-    func fits(_ path: String) -> Bool {
-        let name = path.lowercased()
-        if self == .adapter { return !Self.allCases.flatMap(\.endings).contains { name.hasSuffix($0) } }
-        return endings.contains { name.hasSuffix($0) }
-    }
-}
-
-/// Why nothing was exported.
-enum ExportError: ReportableError {
-    case noPrompts
-    case ending(path: String, form: ExportForm)
-    case exists(path: String)
-    case notAnAdapter(path: String)
-
-    var exitStatus: ExitStatus {
-        switch self {
-        case .noPrompts: .missingInput
-        case .ending: .usage
-        case .exists, .notAnAdapter: .inputOutput
-        }
-    }
-
-    var description: String {
-        switch self {
-        case .noPrompts:
-            "no learn run with prompts in \(BackboneFinder.runsFolder)/. Run `vifi-prompt learn --shots 2` first, "
-                + "or name a prompt file with --prompts."
-        case .ending(let path, .adapter):
-            "\(path.escapedForDisplay): with --to peft the output is a folder, and this is the name of a file."
-        case .ending(let path, let form):
-            "\(path.escapedForDisplay): the output needs the ending \(form.endings.joined(separator: " or ")), or must be a folder."
-        case .exists(let path): "\(path.escapedForDisplay): already exists. Choose another --output, or pass --force to overwrite it."
-        case .notAnAdapter(let path):
-            "\(path.escapedForDisplay): holds more than an exported adapter and is not overwritten. Name another --output."
-        }
     }
 }

@@ -6,7 +6,7 @@ import VideoData
 ///
 /// `fill` computes each clip once and keeps what fits into `byteBudget`, in the order asked for: nothing is pushed
 /// out, as every clip is met equally often. The others are read and computed anew each time, to the same bits.
-package final class FrozenClips {
+package final class CachedPrefixes {
     /// A clip ready to be learned from.
     package struct Clip: Sendable {
         /// Position in the list.
@@ -28,7 +28,7 @@ package final class FrozenClips {
     package let loader: ClipLoader
     package let byteBudget: Int
     private let clipBytes: Int
-    private let freeze: ([Matrix]) -> [Matrix]
+    private let compute: ([Matrix]) -> [Matrix]
     private var entries: [Entry]
     private var usedBytes = 0
 
@@ -37,14 +37,14 @@ package final class FrozenClips {
 
     /// - Parameters:
     ///   - loader: of one view per video, without anything drawn by chance.
-    ///   - clipBytes: of one frozen clip.
-    ///   - freeze: from pixels `[frames, 3 × side × side]` to frozen clips.
-    package init(loader: ClipLoader, byteBudget: Int, clipBytes: Int, freeze: @escaping ([Matrix]) -> [Matrix]) {
-        precondition(loader.transform.stage != .training && loader.viewsPerVideo == 1, "frames that change cannot be frozen")
+    ///   - clipBytes: of the cached prefix of a clip.
+    ///   - compute: from pixels `[frames, 3 × side × side]` to cached prefixes.
+    package init(loader: ClipLoader, byteBudget: Int, clipBytes: Int, compute: @escaping ([Matrix]) -> [Matrix]) {
+        precondition(loader.transform.stage != .training && loader.viewsPerVideo == 1, "the prefix of frames that change cannot be cached")
         self.loader = loader
         self.byteBudget = byteBudget
         self.clipBytes = clipBytes
-        self.freeze = freeze
+        self.compute = compute
         entries = loader.list.clips.map { _ in .unknown }
     }
 
@@ -70,13 +70,13 @@ package final class FrozenClips {
             let loaded = try stream.next(Self.batchSize)
             for index in wanted[before..<stream.position] { entries[index] = .unreadable }
             if loaded.isEmpty { return true }
-            for clip in frozen(loaded) { keep(clip) }
+            for clip in cached(loaded) { keep(clip) }
             guard report(stream.position) else { return false }
         }
     }
 
-    private func frozen(_ loaded: [LoadedClip]) -> [Clip] {
-        zip(loaded, freeze(loaded.compactMap(\.views.first).map(\.matrix))).map {
+    private func cached(_ loaded: [LoadedClip]) -> [Clip] {
+        zip(loaded, compute(loaded.compactMap(\.views.first).map(\.matrix))).map {
             Clip(index: $0.index, label: $0.label, matrix: $1)
         }
     }
@@ -94,14 +94,14 @@ package final class FrozenClips {
     // MARK: Reading them
 
     /// The clips at positions of the list, in that order.
-    package func clips(at indices: [Int]) -> FrozenStream {
+    package func clips(at indices: [Int]) -> CachedPrefixStream {
         let missing = indices.filter {
             switch entries[$0] {
             case .again, .unknown: true
             case .kept, .unreadable: false
             }
         }
-        return FrozenStream(clips: self, indices: indices, missing: missing)
+        return CachedPrefixStream(clips: self, indices: indices, missing: missing)
     }
 
     fileprivate func kept(_ index: Int) -> Clip? {
@@ -115,15 +115,15 @@ package final class FrozenClips {
     fileprivate func markUnreadable(_ index: Int) { entries[index] = .unreadable }
 
     fileprivate func computed(_ loaded: [LoadedClip]) -> [Clip] {
-        let clips = frozen(loaded)
+        let clips = cached(loaded)
         for clip in clips { keep(clip) }
         return clips
     }
 }
 
-/// One pass over frozen clips.
-package final class FrozenStream {
-    private let clips: FrozenClips
+/// One pass over clips whose prefix is cached.
+package final class CachedPrefixStream {
+    private let clips: CachedPrefixes
     private let indices: [Int]
     private let stream: ClipStream?
     /// How far the pass has come, in clips that were asked for; unreadable ones count too.
@@ -131,7 +131,7 @@ package final class FrozenStream {
     /// Read, and not asked for yet.
     private var ahead: LoadedClip?
 
-    fileprivate init(clips: FrozenClips, indices: [Int], missing: [Int]) {
+    fileprivate init(clips: CachedPrefixes, indices: [Int], missing: [Int]) {
         self.clips = clips
         self.indices = indices
         stream = missing.isEmpty ? nil : clips.loader.clips(at: missing)
@@ -141,8 +141,8 @@ package final class FrozenStream {
     package var waitingSeconds: Double { stream?.waitingSeconds ?? 0 }
 
     /// Up to `count` clips: fewer at the end, none after it.
-    package func next(_ count: Int) throws -> [FrozenClips.Clip] {
-        var found: [Int: FrozenClips.Clip] = [:]
+    package func next(_ count: Int) throws -> [CachedPrefixes.Clip] {
+        var found: [Int: CachedPrefixes.Clip] = [:]
         var order: [Int] = []
         var loaded: [LoadedClip] = []
         while order.count < count, position < indices.count {
@@ -178,7 +178,7 @@ package final class FrozenStream {
 extension Evaluator {
     /// - Parameter report: called with the number of videos done so far.
     /// - Throws: what the loader throws.
-    package func predictions(of clips: FrozenClips, report: (Int) throws -> Void = { _ in }) throws -> [Prediction] {
+    package func predictions(of clips: CachedPrefixes, report: (Int) throws -> Void = { _ in }) throws -> [Prediction] {
         let stream = clips.clips(at: Array(clips.loader.list.clips.indices))
         defer { stream.cancel() }
         var result: [Prediction] = []

@@ -6,14 +6,14 @@ import Training
 import VideoData
 
 /// How a run computes only once what its prompts leave as it is, where every epoch shows the same frames.
-package struct Freezing {
-    /// Of one frozen clip.
+package struct PrefixCaching {
+    /// Of the cached prefix of a clip.
     package let clipBytes: Int
     /// For training and test clips together.
     package let byteBudget: Int
     /// Whether nothing of the vision tower learns, so that steps are text alone.
     package let isWholeVision: Bool
-    package let freeze: ([Matrix]) -> [Matrix]
+    package let compute: ([Matrix]) -> [Matrix]
 
     /// - Returns: nil where frames change from epoch to epoch, or where prompts enter at the first vision layer: all
     ///   that comes before it is the patches' projection.
@@ -23,33 +23,33 @@ package struct Freezing {
         clipBytes = task.cachedPrefixBytes
         self.byteBudget = byteBudget
         isWholeVision = layers.isEmpty
-        freeze = task.cachedPrefix
+        compute = task.cachedPrefix
     }
 
     package func hasRoom(for clipCount: Int) -> Bool { byteBudget / max(1, clipBytes) >= clipCount }
 
     /// The clips of a list.
     ///
-    /// - Parameter others: frozen clips that the budget is shared with.
-    package func clips(_ loader: ClipLoader, besides others: FrozenClips? = nil) -> FrozenClips {
+    /// - Parameter others: cached prefixes that the budget is shared with.
+    package func clips(_ loader: ClipLoader, besides others: CachedPrefixes? = nil) -> CachedPrefixes {
         let taken = (others?.roomCount ?? 0) * clipBytes
-        return FrozenClips(loader: loader, byteBudget: byteBudget - taken, clipBytes: clipBytes, freeze: freeze)
+        return CachedPrefixes(loader: loader, byteBudget: byteBudget - taken, clipBytes: clipBytes, compute: compute)
     }
 }
 
 /// Training and test clips of one run that are computed once.
-package struct FrozenRun {
-    package let train: FrozenClips
-    package let val: FrozenClips?
-    private let freezing: Freezing
+package struct RunPrefixes {
+    package let train: CachedPrefixes
+    package let val: CachedPrefixes?
+    private let caching: PrefixCaching
     private let context: RunContext
 
-    package init(_ freezing: Freezing, train: ClipLoader, val: ClipLoader?, context: RunContext) {
-        self.freezing = freezing
+    package init(_ caching: PrefixCaching, train: ClipLoader, val: ClipLoader?, context: RunContext) {
+        self.caching = caching
         self.context = context
-        let frozen = freezing.clips(train)
-        self.train = frozen
-        self.val = val.map { freezing.clips($0, besides: frozen) }
+        let cached = caching.clips(train)
+        self.train = cached
+        self.val = val.map { caching.clips($0, besides: cached) }
     }
 
     /// Computes what there is room for, and says early how long it will take.
@@ -63,13 +63,13 @@ package struct FrozenRun {
         let (total, all) = (trainCount + valCount, train.clipCount + (val?.clipCount ?? 0))
         context.note(
             "Fixed frames: training clips are seen as test clips are (the same frames, their center; no flips, colors, MixUp or CutMix). "
-                + (freezing.isWholeVision
+                + (caching.isWholeVision
                     ? "The vision tower has no prompts, so its features" : "What lies below the first vision prompts")
-                + " \(freezing.isWholeVision ? "are" : "is") computed once per clip: \(train.clipCount) training and "
-                + "\(val?.clipCount ?? 0) validation clips, \(bytes(freezing.clipBytes)) each.")
+                + " \(caching.isWholeVision ? "are" : "is") computed once per clip: \(train.clipCount) training and "
+                + "\(val?.clipCount ?? 0) validation clips, \(bytes(caching.clipBytes)) each.")
         if total < all {
             context.warning(
-                "there is room for \(total) of them (\(bytes(freezing.byteBudget))); the other \(all - total) are computed anew each time. "
+                "there is room for \(total) of them (\(bytes(caching.byteBudget))); the other \(all - total) are computed anew each time. "
                     + "Allow more with --memory.")
         }
         guard total > 0 else { return true }
@@ -82,7 +82,7 @@ package struct FrozenRun {
             if !isTold {
                 isTold = true
                 let seconds = (clock.now - start) / .seconds(1) / Double(max(1, done)) * Double(total - done)
-                let steps = freezing.isWholeVision ? ", then \(stepCount) steps of text alone, about \(NumberText.time(Double(stepCount) * stepSeconds()))" : ""
+                let steps = caching.isWholeVision ? ", then \(stepCount) steps of text alone, about \(NumberText.time(Double(stepCount) * stepSeconds()))" : ""
                 context.note("About \(NumberText.time(seconds)) for these clips\(steps).")
             }
             progress.show(done)

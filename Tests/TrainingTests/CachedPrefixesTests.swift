@@ -22,8 +22,8 @@ private final class CountingVideos: VideoReading {
     }
 }
 
-/// Clips whose frozen part is kept are learned from and classified as if it were computed anew each time.
-@Suite struct FrozenClipsTests {
+/// Clips whose prefix is cached are learned from and classified as if it were computed anew each time.
+@Suite struct CachedPrefixesTests {
     private static let frameCount = 3
     private static let late = PromptConfiguration(visionTokens: 2, visionLayers: 1..<3, textTokens: 3, textLayers: 1..<2)
     private static let textOnly = PromptConfiguration(visionTokens: 0, visionLayers: 0..<0, textTokens: 3, textLayers: 0..<2)
@@ -67,18 +67,18 @@ private final class CountingVideos: VideoReading {
         let direct = task(prompts)
         _ = try Trainer(configuration: configuration, classCount: 5, clips: loader(NoiseVideos())).run(direct, events: Trainer.Events())
 
-        let (frozen, videos) = (task(prompts), CountingVideos())
-        let clips = FrozenClips(
-            loader: loader(videos), byteBudget: room * frozen.cachedPrefixBytes, clipBytes: frozen.cachedPrefixBytes, freeze: frozen.cachedPrefix)
+        let (cached, videos) = (task(prompts), CountingVideos())
+        let clips = CachedPrefixes(
+            loader: loader(videos), byteBudget: room * cached.cachedPrefixBytes, clipBytes: cached.cachedPrefixBytes, compute: cached.cachedPrefix)
         var told: [Int] = []
         #expect(try clips.fill { told.append($0); return true })
         // Four at a time, and the one that cannot be read.
         #expect(clips.roomCount == min(room, 7) && told == [0: [], 1: [1], 4: [4], 100: [5, 7]][room])
-        let scores = { try Evaluator(frozen.classifier(sequences: inputs.sequences)).predictions(of: clips) }
+        let scores = { try Evaluator(cached.classifier(sequences: inputs.sequences)).predictions(of: clips) }
         let before = try scores()
-        #expect(before == (try Evaluator(frozen.classifier(sequences: inputs.sequences)).predictions(of: loader(NoiseVideos()))))
-        _ = try Trainer(configuration: configuration, classCount: 5, clips: clips).run(frozen, events: Trainer.Events())
-        #expect(bits(frozen) == bits(direct), "\(room) clips in memory")
+        #expect(before == (try Evaluator(cached.classifier(sequences: inputs.sequences)).predictions(of: loader(NoiseVideos()))))
+        _ = try Trainer(configuration: configuration, classCount: 5, clips: clips).run(cached, events: Trainer.Events())
+        #expect(bits(cached) == bits(direct), "\(room) clips in memory")
         #expect(try scores() != before)
         #expect(clips.keptCount == min(room, 6), "the video that cannot be read takes no room")
         // Each video once where there is room; else those without in every epoch and evaluation, but the bad one once.
@@ -89,7 +89,7 @@ private final class CountingVideos: VideoReading {
     /// A stop in the middle of the pass leaves what was computed.
     @Test func fillingStopsWhenAsked() throws {
         let (task, videos) = (task(Self.textOnly), CountingVideos())
-        let clips = FrozenClips(loader: loader(videos), byteBudget: 1 << 20, clipBytes: task.cachedPrefixBytes, freeze: task.cachedPrefix)
+        let clips = CachedPrefixes(loader: loader(videos), byteBudget: 1 << 20, clipBytes: task.cachedPrefixBytes, compute: task.cachedPrefix)
         #expect(try clips.fill { _ in false } == false)
         #expect((3...4).contains(clips.keptCount))
         #expect(try clips.fill { _ in true })
@@ -99,8 +99,8 @@ private final class CountingVideos: VideoReading {
     /// A run that stops between two steps and goes on with everything computed anew ends as one that did not.
     @Test func resumedRunsEndAlike() throws {
         struct Stop: Error {}
-        func clips(_ task: PromptTask) -> FrozenClips {
-            FrozenClips(loader: loader(NoiseVideos()), byteBudget: 1 << 20, clipBytes: task.cachedPrefixBytes, freeze: task.cachedPrefix)
+        func clips(_ task: PromptTask) -> CachedPrefixes {
+            CachedPrefixes(loader: loader(NoiseVideos()), byteBudget: 1 << 20, clipBytes: task.cachedPrefixBytes, compute: task.cachedPrefix)
         }
         let whole = task(Self.textOnly)
         _ = try Trainer(configuration: configuration, classCount: 5, clips: clips(whole)).run(whole, events: Trainer.Events())

@@ -1,0 +1,103 @@
+import ArgumentParser
+import Experiments
+import Files
+
+/// What `export --to` writes.
+enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
+    case prompts = "vifi-prompt"
+    case checkpoint = "vifi-pth"
+    case adapter = "peft"
+    case archive = "npz"
+    case classes
+
+    init?(argument: String) {
+        // The name that prompt files had alone.
+        self.init(rawValue: argument == "prompts" ? Self.prompts.rawValue : argument)
+    }
+
+    /// What the name of an output ends with where nobody named it.
+    var suffix: String {
+        switch self {
+        case .adapter: "-adapter"
+        case .classes: "-classes" + endings[0]
+        default: "-prompts" + endings[0]
+        }
+    }
+
+    /// The endings of its files; none for folders.
+    var endings: [String] {
+        switch self {
+        case .prompts: [".safetensors"]
+        case .checkpoint: [".pth", ".pt"]
+        case .adapter: []
+        case .archive: [".npz"]
+        case .classes: [".safetensors", ".npz"]
+        }
+    }
+
+    func fits(_ path: String) -> Bool {
+        let name = path.lowercased()
+        if self == .adapter { return !Self.allCases.flatMap(\.endings).contains { name.hasSuffix($0) } }
+        return endings.contains { name.hasSuffix($0) }
+    }
+}
+
+/// What was exported, for people and for programs.
+struct Export: Encodable {
+    let form: ExportForm
+    /// A folder with `--to peft`.
+    let file: String
+    /// What was exported.
+    let prompts: String
+    /// Of the file; of a folder, its tensors' file.
+    var sha256 = ""
+    /// Nil of a folder.
+    var bytes: Int?
+    /// With `--to classes`: how many there are, and the numbers of each.
+    var classes: Int?
+    var width: Int?
+
+    var text: String {
+        let size = bytes.map { "\($0) bytes, " } ?? ""
+        let words =
+            switch form {
+            case .prompts: "prompts, \(size)SHA-256"
+            case .checkpoint: "ViFi-CLIP checkpoint, \(size)SHA-256"
+            case .adapter: "PEFT folder, SHA-256 of its tensors' file"
+            case .archive: "NumPy archive, \(size)SHA-256"
+            case .classes: "\(classes ?? 0) classes × \(width ?? 0), SHA-256"
+            }
+        return "\(file.escapedForDisplay): \(words) \(sha256)"
+    }
+}
+
+/// Why nothing was exported.
+enum ExportError: ReportableError {
+    case noPrompts
+    case ending(path: String, form: ExportForm)
+    case exists(path: String)
+    case notAnAdapter(path: String)
+
+    var exitStatus: ExitStatus {
+        switch self {
+        case .noPrompts: .missingInput
+        case .ending: .usage
+        case .exists, .notAnAdapter: .inputOutput
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .noPrompts:
+            "no learn run with prompts in \(BackboneFinder.runsFolder)/. Run `vifi-prompt learn --shots 2` first, "
+                + "or name a prompt file with --prompts."
+        case .ending(let path, .adapter):
+            "\(path.escapedForDisplay): with --to peft the output is a folder, and this is the name of a file."
+        case .ending(let path, let form):
+            "\(path.escapedForDisplay): the output needs the ending \(form.endings.joined(separator: " or ")), or must be a folder."
+        case .exists(let path): "\(path.escapedForDisplay): already exists. Choose another --output, or pass --force to overwrite it."
+        case .notAnAdapter(let path):
+            "\(path.escapedForDisplay): holds more than an exported adapter and is not overwritten. Name another --output."
+        }
+    }
+}
