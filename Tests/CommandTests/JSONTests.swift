@@ -114,6 +114,8 @@ import Testing
         Section(
             name: "export --json",
             runs: [["export", "--output", "e.safetensors"] + clip + prompts, ["export", "--to", "classes", "--output", "c.safetensors"] + clip + prompts]),
+        Section(name: "search --json", runs: [["search", "waving", "list.txt", "--window", "4f"] + clip, ["search", "--like", "video0.mp4", "list.txt"] + clip]),
+        Section(name: "embed --json", runs: [["embed", "bad.txt", "--on-bad-video", "skip", "--output", "e.npz"] + clip]),
         Section(
             name: "data init --json",
             runs: [

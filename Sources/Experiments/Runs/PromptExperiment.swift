@@ -100,6 +100,11 @@ package struct PromptExperiment: LearningExperiment {
                         backbone: backbone, prompts: task.prompts.reading, frameCount: settings.frameCount, pool: settings.pool)
                 })
         }
+        if start.resumed == nil,
+            let shorter = try ShorterWay(learning, prompts: prepared.configuration, sequences: prepared.texts.sequences)
+        {
+            context.note(shorter.text)
+        }
         let caching = prepared.caching(task)
         let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start, caching: caching) { path, report in
             try checkUntouched(backbone)

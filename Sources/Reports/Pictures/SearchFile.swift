@@ -72,7 +72,7 @@ package enum SearchFile: String, CaseIterable {
             let captions = shown.filter { $0.video.hasSameBytes(as: video) }.sorted { ($0.start ?? 0) < ($1.start ?? 0) }.map { hit in
                 TimelineText.Caption(
                     start: hit.start ?? 0, end: hit.end ?? 0,
-                    text: "\(result.query.escapedForDisplay), cosine \(NumberText.decimal(Double(hit.cosine), places: 3))")
+                    text: "\((result.isExample ? result.query.lastPathComponent : result.query).escapedForDisplay), cosine \(NumberText.decimal(Double(hit.cosine), places: 3))")
             }
             let path = TimelineFile.path(pattern, video: root.appendingPath(video), suffix: "")
             if let other = texts.first(where: { $0.path.hasSameBytes(as: path) }) {

@@ -62,6 +62,9 @@ struct EmbedCommand: ParsableCommand {
     @Flag(help: "Overwrite the output.")
     var force = false
 
+    @Flag(help: jsonHelp)
+    var json = false
+
     @OptionGroup(title: "Model") var look: FeatureOptions
 
     func validate() throws {
@@ -86,8 +89,20 @@ struct EmbedCommand: ParsableCommand {
         if badVideoPolicy == .skip { source.passOverBadVideos() }
         let embedded = try EmbeddedVideos(collection, source: source)
         for bad in embedded.unreadable { context.warning("not in it: \(bad.reason)") }
-        let digest = try embedded.write(to: output)
-        Console.result(
-            "\(output.escapedForDisplay): \(counted(embedded.names.count, "video", "videos")) × \(embedded.vectors.projected.columnCount), SHA-256 \(digest)")
+        let written = Embeddings(
+            file: output, videos: embedded.names.count, width: embedded.vectors.projected.columnCount, unreadable: embedded.unreadable.map(\.path),
+            sha256: try embedded.write(to: output))
+        if json { try Console.json(written) } else { Console.result(written.text) }
     }
+}
+
+/// What was written. Keys as `--json` prints them.
+private struct Embeddings: Encodable {
+    let file: String
+    let videos: Int
+    let width: Int
+    let unreadable: [String]
+    let sha256: String
+
+    var text: String { "\(file.escapedForDisplay): \(counted(videos, "video", "videos")) × \(width), SHA-256 \(sha256)" }
 }
