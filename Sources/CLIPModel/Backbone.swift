@@ -55,6 +55,12 @@ package struct Backbone: Sendable {
     /// Of the vision tower, `[vision width, embeddingWidth]`.
     package var projection: Matrix { parameters.vision.projection }
 
+    /// Of another projection than the backbone's own.
+    private var projectionDigest: String?
+
+    /// Names what the vision tower computes.
+    var visionIdentity: String { "\(digest) \(precision) \(projectionDigest ?? "")" }
+
     /// The same backbone, whose vision tower ends in another projection. Name and digest stay: they tell what the
     /// projection was learned on.
     ///
@@ -62,6 +68,9 @@ package struct Backbone: Sendable {
     package func projecting(through projection: Matrix) -> Backbone {
         var backbone = self
         backbone.vision = vision.projecting(through: projection)
+        var digest = Digest()
+        Self.update(&digest, name: "projection", shape: [projection.rowCount, projection.columnCount], with: projection)
+        backbone.projectionDigest = digest.hexadecimal
         return backbone
     }
 

@@ -5,12 +5,15 @@ package final class VideoEncoder: Sendable {
     package let frameCount: Int
     let pass: VisionPass
     let context: VisionPromptContext?
+    /// Names what it computes: encoders of one identity make the same features of the same clips.
+    package let identity: String
 
     /// - Parameters:
     ///   - prompts: none for plain CLIP.
     ///   - frameCount: frames of every clip.
     package init(backbone: Backbone, prompts: PromptSet<Matrix>, frameCount: Int, pool: WorkerPool) {
         self.frameCount = frameCount
+        identity = "\(backbone.visionIdentity) \(frameCount) \(PromptSet(vision: prompts.vision, text: [], visionStart: prompts.visionStart).digest)"
         pass = VisionPass(
             tower: backbone.vision, prompts: prompts.configuration, frameCount: frameCount, keeping: .nothing, pool: pool)
         context = prompts.configuration.visionDepth > 0

@@ -174,6 +174,22 @@ import VideoData
         }
     }
 
+    /// Models that look at a video alike share a pass through the vision tower, and say what each says alone.
+    @Test func modelsThatLookAlikeShareAPass() throws {
+        let models = [
+            try model(frames: 4, fusion: .embedding), try model(frames: 4, fusion: .decision, names: ["a", "b"]), try model(frames: 7, fusion: .embedding),
+        ]
+        let identities = models.map(\.classifier.encoder.identity)
+        #expect(identities[0] == identities[1] && identities[0] != identities[2])
+        let video = try PreparedVideo(path: path, models: models, reader: VideoFileReader())
+        #expect(try VideoModel.scores(of: video, by: models) == zip(models, video.views).map { try $0.scores(views: $1) })
+        let backbone = models[0].classifier.backbone
+        let other = MutableMatrix(rows: backbone.projection.rowCount, columns: backbone.projection.columnCount)
+        let moved = VideoEncoder(
+            backbone: backbone.projecting(through: other.reading), prompts: PromptSet(vision: [], text: []), frameCount: 4, pool: WorkerPool())
+        #expect(moved.identity != identities[0])
+    }
+
     /// Two models in one pass say what each says alone.
     @Test func modelsDoNotDisturbEachOther() throws {
         let models = [try model(frames: 4, fusion: .embedding), try model(frames: 7, fusion: .decision, names: ["a", "b"])]

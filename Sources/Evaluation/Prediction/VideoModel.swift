@@ -63,15 +63,36 @@ package struct VideoModel: Sendable {
     private static let batchSize = 16
 
     /// The mean over views of the softmax of their logits.
-    package func scores(views: [PreparedClip]) throws -> VideoScores {
-        var sums = [Float](repeating: 0, count: classifier.classCount)
-        for start in stride(from: 0, to: views.count, by: Self.batchSize) {
-            let part = views[start..<min(start + Self.batchSize, views.count)]
-            for logits in try classifier.logits(clips: part.map(\.matrix)) {
-                for (label, probability) in softmax(of: logits).enumerated() { sums[label] += probability }
-            }
+    package func scores(views: [PreparedClip]) throws -> VideoScores { try scores(features: features(views: views)) }
+
+    /// Of each view `[frames, embeddingWidth]`.
+    private func features(views: [PreparedClip]) -> [Matrix] {
+        stride(from: 0, to: views.count, by: Self.batchSize).flatMap { start in
+            classifier.encoder.frameFeatures(of: views[start..<min(start + Self.batchSize, views.count)].map(\.matrix)).map(\.reading)
         }
-        return VideoScores(probabilities: sums.map { $0 / Float(max(1, views.count)) }, classCount: classNames.count)
+    }
+
+    private func scores(features: [Matrix]) throws -> VideoScores {
+        var sums = [Float](repeating: 0, count: classifier.classCount)
+        for view in features {
+            for (label, probability) in softmax(of: try classifier.logits(features: view)).enumerated() { sums[label] += probability }
+        }
+        return VideoScores(probabilities: sums.map { $0 / Float(max(1, features.count)) }, classCount: classNames.count)
+    }
+
+    /// What its features of a video depend on.
+    private var look: String { "\(classifier.encoder.identity) \(transform) \(sampler) \(viewCount) \(drawsViews ? "seed \(seed)" : "")" }
+
+    /// The scores of a video by several models. Models that look at it alike, such as heads on one backbone and prompts
+    /// of the text tower alone, share one pass through the vision tower.
+    package static func scores(of video: PreparedVideo, by models: [VideoModel]) throws -> [VideoScores] {
+        var features: [String: [Matrix]] = [:]
+        return try zip(models, video.views).map { model, views in
+            let look = model.look
+            let seen = features[look] ?? model.features(views: views)
+            features[look] = seen
+            return try model.scores(features: seen)
+        }
     }
 }
 

@@ -195,8 +195,8 @@ struct PredictionRun {
             try checkInterruption()
             guard let outcome = try prepared.next() else { break }
             let answers = Result {
-                try zip(models, outcome.get().views).map { model, views in
-                    VideoAnswer(video: video.path, model: model, content: .whole(try model.scores(views: views)))
+                try zip(models, VideoModel.scores(of: outcome.get(), by: models)).map { model, scores in
+                    VideoAnswer(video: video.path, model: model, content: .whole(scores))
                 }
             }
             progress?.finish()
