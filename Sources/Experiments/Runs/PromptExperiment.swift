@@ -43,6 +43,7 @@ package struct PromptExperiment: LearningExperiment {
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
         guard configuration != .none else { throw SettingsError.nothingLearns }
+        let backwardFrames = try settings.backwardFrames(learning: configuration)
         let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(
@@ -57,7 +58,7 @@ package struct PromptExperiment: LearningExperiment {
                     sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                     weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
                     budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                    videoOfCaption: texts.videoOfCaption))
+                    videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames))
         }
         let freezing = { (task: PromptTask) in
             Freezing(
@@ -110,6 +111,7 @@ package struct PromptExperiment: LearningExperiment {
                 shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
             header.initialDigest = learning.initialDigest
+            header.backwardFrameCount = settings.recipe.training.backwardFrames
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {
