@@ -21,7 +21,7 @@ package struct BackwardFrames: Sendable, Equatable {
     ///   - frameCount: frames of the clip, at least `count`.
     ///   - step: steps that the optimizer has taken before.
     ///   - clip: place of the clip in its step, below 2²⁴.
-    func draw(of frameCount: Int, step: Int, clip: Int) -> FrameDraw {
+    package func draw(of frameCount: Int, step: Int, clip: Int) -> FrameDraw {
         var random = RandomSource(seed: seed, purpose: .backwardFrames, item: step << 24 | clip)
         return FrameDraw(
             chosen: FrameDraw.parts(of: frameCount, count: count).map { $0.lowerBound + random.integer(below: $0.count) }, of: frameCount)
@@ -31,9 +31,9 @@ package struct BackwardFrames: Sendable, Equatable {
 /// The frames of a clip in the order in which the vision tower takes them: those that are drawn come first.
 package struct FrameDraw: Sendable, Equatable {
     /// Every frame of the clip once.
-    let order: [Int]
+    package let order: [Int]
     /// Of each drawn frame: how many frames its gradient counts for.
-    let weights: [Float]
+    package let weights: [Float]
 
     /// - Parameter chosen: one frame of each of the clip's `parts`.
     init(chosen: [Int], of frameCount: Int) {

@@ -138,11 +138,11 @@ package final class VisionPass: Sendable {
         return withExtendedLifetime(least) { WorkMeter.reading.liveBytes - before }
     }
 
-    /// Enough clips for all chunks to keep the workers busy on the way there; where chunks are left out on the way back,
-    /// more of them only as far as a worker would have none, since each clip takes memory.
+    /// Enough clips to keep the workers busy; where chunks are left out on the way back, no more than give each worker one
+    /// there, since every clip takes memory and less of it is what these steps are for.
     private static func clipsInFlight(chunkCount: Int, keptChunkCount: Int, threadCount: Int) -> Int {
-        func clips(_ items: Int, _ each: Int) -> Int { (items + each - 1) / each }
-        return max(clips(chunksInFlight, chunkCount), clips(min(chunksInFlight, threadCount), keptChunkCount))
+        let wanted = keptChunkCount == chunkCount ? chunksInFlight : min(chunksInFlight, threadCount)
+        return (wanted + keptChunkCount - 1) / keptChunkCount
     }
 
     private struct Plan {

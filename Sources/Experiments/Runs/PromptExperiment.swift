@@ -20,6 +20,7 @@ package struct PromptExperiment: LearningExperiment {
         var run: LearningRun
         let texts: RunTexts
         let configuration: PromptConfiguration
+        let backwardFrames: BackwardFrames?
         let makeTask: () -> PromptTask
         /// Asked once the task is made.
         let freezing: (PromptTask) -> Freezing?
@@ -73,7 +74,7 @@ package struct PromptExperiment: LearningExperiment {
             recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
             cacheBytes: request.memory.cacheBytes)
         return Prepared(
-            run: learning, texts: texts, configuration: configuration, makeTask: makeTask, freezing: freezing)
+            run: learning, texts: texts, configuration: configuration, backwardFrames: backwardFrames, makeTask: makeTask, freezing: freezing)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
@@ -111,7 +112,7 @@ package struct PromptExperiment: LearningExperiment {
                 shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
             header.initialDigest = learning.initialDigest
-            header.backwardFrameCount = settings.recipe.training.backwardFrames
+            header.backwardFrameCount = prepared.backwardFrames?.count
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {

@@ -211,14 +211,14 @@ package struct Settings {
     /// Whether training clips are the same in every epoch.
     package var hasFixedFrames: Bool { recipe.augmentation.fixedFrames == true }
 
-    /// Frames of each clip that the backward pass goes through; nil for all.
+    /// Which frames of each clip the backward pass goes through; nil for all, also where as many are asked for.
     ///
     /// - Throws: `SettingsError` where clips have fewer frames, or nothing goes back through any.
     package func backwardFrames(learning prompts: PromptConfiguration) throws -> BackwardFrames? {
         guard let count = recipe.training.backwardFrames else { return nil }
         guard count <= frameCount else { throw SettingsError.tooManyBackwardFrames(count, frames: frameCount) }
         guard prompts.visionDepth > 0 else { throw SettingsError.backwardFramesWithout(what: "the vision tower has none") }
-        return BackwardFrames(count: count, seed: seed)
+        return count < frameCount ? BackwardFrames(count: count, seed: seed) : nil
     }
 
     /// The prompts that are asked for; the default depth of all layers is as many as there are.
