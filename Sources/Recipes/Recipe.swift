@@ -186,6 +186,8 @@ extension Recipe {
         package var shots: Int?
         /// Epochs between two evaluations; a fifth of all of them where nil.
         package var evaluateEvery: Int?
+        /// Frames of a clip that the backward pass goes through; all of them where nil.
+        package var backwardFrames: Int?
 
         package init() {}
 
@@ -209,7 +211,7 @@ extension Recipe {
                 .number("learning_rate", \.learningRate, 0...10), .integer("warmup_epochs", \.warmupEpochs, 0...100_000),
                 .number("weight_decay", \.weightDecay, 0...1), .integer("seed", \.seed, 0...Int.max),
                 .integer("shots", \.shots, 1...1_000_000),
-                .integer("evaluate_every", \.evaluateEvery, 1...100_000),
+                .integer("evaluate_every", \.evaluateEvery, 1...100_000), .integer("backward_frames", \.backwardFrames, 1...1024),
             ]
         }
     }

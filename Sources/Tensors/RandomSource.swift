@@ -8,6 +8,8 @@ package enum RandomPurpose: UInt32, Sendable {
     case cluster = 15
     /// Resampled clips and seeds of a difference.
     case bootstrap = 16
+    /// Frames of a clip that the backward pass goes through.
+    case backwardFrames = 17
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

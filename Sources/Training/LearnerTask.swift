@@ -19,7 +19,8 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
         frameCount = setting.frameCount
         pool = setting.pool
         optimizer = Optimizer(AdamW(weightDecay: setting.weightDecay), entries: part.tensors, state: state, pool: setting.pool)
-        learner = Learner(part, objective, frameCount: setting.frameCount, pool: setting.pool, budget: setting.budget)
+        learner = Learner(
+            part, objective, frameCount: setting.frameCount, backwardFrames: setting.backwardFrames, pool: setting.pool, budget: setting.budget)
     }
 
     /// With the objective that the setting's lists ask for: classes, or captions of videos.
@@ -35,7 +36,7 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
 
     package func begin() { begin(at: 0) }
 
-    package func begin(at clip: Int) { learner.begin(at: clip) }
+    package func begin(at clip: Int) { learner.begin(step: optimizer.stepCount, at: clip) }
 
     package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
         learner.add(batch, weight: weight, to: &result)

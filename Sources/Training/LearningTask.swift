@@ -57,11 +57,15 @@ package struct TaskSetting {
     package let rounding: Float16Rounding
     /// The video of each caption, where `sequences` are captions and not classes.
     package let videoOfCaption: [Int]?
+    /// Frames of each clip that the backward pass goes through; nil for all.
+    package let backwardFrames: BackwardFrames?
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
-        budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil
+        budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil,
+        backwardFrames: BackwardFrames? = nil
     ) {
+        self.backwardFrames = backwardFrames
         self.videoOfCaption = videoOfCaption
         self.sequences = sequences
         self.fusion = fusion

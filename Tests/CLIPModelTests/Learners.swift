@@ -3,12 +3,12 @@ import Tensors
 
 /// A learner of prompts from classes.
 func promptLearner(
-    backbone: Backbone, prompts: PromptSet<MutableMatrix>, sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool,
-    budget: MemoryBudget = .standard
+    backbone: Backbone, prompts: PromptSet<MutableMatrix>, sequences: [[Int]], fusion: Fusion, frameCount: Int,
+    backwardFrames: BackwardFrames? = nil, pool: WorkerPool, budget: MemoryBudget = .standard
 ) -> Learner<PromptPart<DirectPrompts, Fusion>, SoftCrossEntropy> {
     Learner(
         PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: fusion, on: backbone),
-        SoftCrossEntropy(sequences: sequences), frameCount: frameCount, pool: pool, budget: budget)
+        SoftCrossEntropy(sequences: sequences), frameCount: frameCount, backwardFrames: backwardFrames, pool: pool, budget: budget)
 }
 
 /// A learner of all of CLIP's weights from classes.

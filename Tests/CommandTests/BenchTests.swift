@@ -14,6 +14,15 @@ import Testing
         let product_gflops: Double
         let share_of_product_speed: Double
         let breakdown: [String: Double]
+        let task_bytes: Int
+        let backward_frames: Int?
+        let exact: Exact?
+
+        struct Exact: Decodable {
+            let seconds_per_step: Double
+            let task_bytes: Int
+            let speedup: Double
+        }
     }
 
     private func bench(_ arguments: String...) throws -> Report { try bench(arguments) }
@@ -110,6 +119,23 @@ import Testing
         }
         // Only rows that somebody needs go through products with weights.
         #expect(two.product_rows < 2 * 12 * 197 * 12)
+    }
+
+    /// A frame that no gradient goes through costs its way there, and no activations.
+    @Test func framesOutsideTheBackwardPassCostHalf() throws {
+        let one = try bench("learn", "--frames", "1", "--classes", "3")
+        let some = try bench("learn", "--frames", "2", "--classes", "3", "--backward-frames", "1")
+        #expect(some.backward_frames == 1 && one.backward_frames == nil && one.exact == nil)
+        #expect(some.flops_needed - one.flops_needed == frame(prompts: 10, forward: true))
+        #expect(some.flops_done >= some.flops_needed && Double(some.flops_done) < 1.015 * Double(some.flops_needed))
+        let few = try bench("learn", "--frames", "8", "--classes", "3", "--backward-frames", "2")
+        let exact = try #require(few.exact)
+        #expect(Double(few.task_bytes) < 0.4 * Double(exact.task_bytes), "\(few.task_bytes) of \(exact.task_bytes)")
+        #expect(exact.seconds_per_step > 0 && exact.speedup > 0)
+        for flags in [["--videos"], ["--vision-layers", "none"]] {
+            let refused = try Program().run(["bench", "learn", "--backward-frames", "2"] + flags)
+            #expect(refused.status == 64 && refused.messages.contains("--backward-frames"), "\(refused.messages)")
+        }
     }
 
     /// A class more costs its own tokens, not 77.

@@ -75,8 +75,9 @@ import Testing
             rare: ["threshold", "answered", "coverage", "correct", "accuracy", "outsiders_answered"].map { "failing." + $0 } + ["most_right.accuracy"]),
         Section(
             name: "inspect --json",
+            before: [["learn", "--backward-frames", "1", "--output", "some"] + short],
             runs: [
-                ["inspect", "clip.safetensors", "--tensors"], ["inspect", "prompts.safetensors"], ["inspect", "video0.mp4"],
+                ["inspect", "clip.safetensors", "--tensors"], ["inspect", "prompts.safetensors"], ["inspect", "some/prompts/last.safetensors"], ["inspect", "video0.mp4"],
                 ["inspect", fixturePath("formats/vifi-prompt-style.pth"), "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu"],
                 ["inspect", fixturePath("videos/bikes.mp4")],
             ], rare: ["video.transfer", "video.high_dynamic_range", "video.warnings[]"]),
@@ -127,7 +128,7 @@ import Testing
             name: "summary.json of a grid",
             before: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)], files: ["grid/summary.json"]),
         Section(name: "doctor --json", runs: [["doctor"]]),
-        Section(name: "bench --json", runs: [["bench", "predict", "--frames", "1", "--classes", "2", "--steps", "1"]], rare: ["waiting_for_videos"]),
+        Section(name: "bench --json", runs: [["bench", "learn", "--backward-frames", "1", "--frames", "2", "--classes", "2", "--steps", "1"]], rare: ["waiting_for_videos"]),
         Section(name: "bench decode --json", runs: [["bench", "decode", "video0.mp4", "--frames", "2"]]),
         Section(name: "profile --json", runs: [["profile", "--no-timing"], ["profile", "--backbone", "clip.safetensors", "--views", "1", "--frames", "2"]]),
         Section(name: "Errors", runs: [["eval", "--val", "gone.txt", "--labels", "labels.csv"] + clip], statuses: [66]),

@@ -287,6 +287,9 @@ import Testing
         (["--quick", "--vision-layers", "1"], 64, "--quick learns language prompts only, so --vision-layers 1 cannot go with it"),
         (["--quick", "--text-layers", "none"], 64, "--quick learns language prompts, but the other flags leave no text prompts"),
         (["--fixed-frames", "--set", "augmentation.flip=0.5"], 64, "augmentation.flip would change it"),
+        (["--backward-frames", "3"], 64, "the backward pass cannot go through 3 frames of a clip that has 2 frames"),
+        (["--backward-frames", "0"], 64, "0 is out of range"),
+        (["--quick", "--backward-frames", "1"], 64, "the vision tower has none"),
         (["--set", "prompts.text_layers=1-0"], 64, "prompts.text_layers: '1-0' is not layers counted from 0"),
         (["--quick", "--memory", "20M"], 78, "--memory 20M is too little"),
         // No contradiction: without tokens a depth says nothing. What stops this run is its memory.

@@ -105,6 +105,8 @@ import Recipes
         let late = try Recipe(yaml: "prompts:\n  vision_layers: 6-11\n  text_layers: none\naugmentation:\n  fixed_frames: true\n", source: "late")
         #expect(late.prompts.visionLayers?.range == 6..<12 && late.prompts.textLayers == PromptLayers.none)
         #expect(late.augmentation.fixedFrames == true)
+        #expect(try Recipe(yaml: "training:\n  backward_frames: 4\n", source: "some").merged(over: late).training.backwardFrames == 4)
+        #expect(throws: RecipeError.self) { try Recipe(yaml: "training:\n  backward_frames: 0\n", source: "none") }
         #expect(try Recipe(yaml: late.yaml, source: "printed") == late)
         let upper = late.merged(over: deep)
         #expect(upper.prompts.visionDepth == nil && upper.prompts.textDepth == nil && upper.prompts.visionTokens == 10)

@@ -9,7 +9,7 @@ import VideoData
 
 /// Ranks that are threads learn what one process learns.
 @Suite(.timeLimit(.minutes(15))) struct RankTests {
-    enum Stage: String, CaseIterable, Sendable { case learn, bridge }
+    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, bridge }
 
     struct Trace: Equatable, Sendable {
         var values: [[Float]] = []
@@ -40,10 +40,11 @@ import VideoData
         ThreadGroup.run(ranks) { group in
             let inputs = try TrainingInputs()
             let setting = TaskSetting(
-                sequences: inputs.sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: 1), weightDecay: 1e-3)
+                sequences: inputs.sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: 1), weightDecay: 1e-3,
+                backwardFrames: stage == .someFrames ? BackwardFrames(count: 2, seed: 3) : nil)
             let task: any LearningTask
             switch stage {
-            case .learn:
+            case .learn, .someFrames:
                 task = PromptTask(
                     backbone: inputs.backbone,
                     prompts: PromptSet(
@@ -68,7 +69,7 @@ import VideoData
             }
             _ = try Trainer(
                 configuration: TrainingConfiguration(
-                    epochs: 2, batchSize: batchSize, accumulationSteps: accumulationSteps, learningRate: stage == .learn ? 1e-2 : 1e-4,
+                    epochs: 2, batchSize: batchSize, accumulationSteps: accumulationSteps, learningRate: stage == .bridge ? 1e-4 : 1e-2,
                     warmupEpochs: 0, seed: 3, evaluationInterval: 1),
                 classCount: 5, clips: clips, group: group
             ).run(task, events: events)
@@ -86,6 +87,14 @@ import VideoData
         let alone = try Self.run(.learn, ranks: 1, paths: Self.videos)[0].get()
         #expect(alone.clips == [4, 4, 3, 4, 4, 3] && Set(alone.losses).count == 6)
         for result in Self.run(.learn, ranks: ranks, paths: Self.videos) { #expect(try result.get() == alone) }
+    }
+
+    /// Which frames go back depends on a clip's place in the step, whoever computes it.
+    @Test(arguments: [2, 6])
+    func someFramesAreTheSameBits(_ ranks: Int) throws {
+        let alone = try Self.run(.someFrames, ranks: 1, paths: Self.videos)[0].get()
+        #expect(try alone.values != Self.run(.learn, ranks: 1, paths: Self.videos)[0].get().values)
+        for result in Self.run(.someFrames, ranks: ranks, paths: Self.videos) { #expect(try result.get() == alone) }
     }
 
     @Test(arguments: [2, 3])

@@ -15,7 +15,7 @@ import VideoData
     private static let frameCount = 3
     private static let clipCount = 10
 
-    enum Stage: String, CaseIterable, Sendable { case learn, bridge }
+    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, bridge }
 
     /// What a run leaves behind.
     struct Trace: Equatable {
@@ -36,9 +36,10 @@ import VideoData
 
     private static func task(_ stage: Stage, _ inputs: TrainingInputs) -> any LearningTask {
         let setting = TaskSetting(
-            sequences: inputs.sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: 2), weightDecay: 1e-3)
+            sequences: inputs.sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: 2), weightDecay: 1e-3,
+            backwardFrames: stage == .someFrames ? BackwardFrames(count: 2, seed: 3) : nil)
         switch stage {
-        case .learn:
+        case .learn, .someFrames:
             let prompts = PromptSet(
                 random: PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2),
                 architecture: inputs.backbone.architecture, seed: 3)

@@ -43,7 +43,7 @@ extension Learner where Aim: BatchObjective {
                 // The activations of the last clips in flight are still there, those of others are not.
                 if groups.count > 1 { _ = vision.forward(clips: Array(clips[group]), context: part.context) }
                 part.visionBackward(
-                    vision, clips: Array(clips[group]), input: .pixels, featureGradients: Array(featureGradients[group]),
+                    vision, clips: Array(clips[group]), input: .pixels, draws: [], featureGradients: Array(featureGradients[group]),
                     accumulator: accumulator)
             }
         }

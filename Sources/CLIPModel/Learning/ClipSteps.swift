@@ -10,8 +10,9 @@ extension Learner where Aim: ClipObjective {
         precondition(batch.input == .pixels || part.keepsWeights, "weights that learn leave nothing to cache")
         for inFlight in vision.inFlight(of: batch.clips.count) {
             let clips = Array(batch.clips[inFlight])
+            let draws = nextDraws(clips.count)
             let features = batch.input == .cachedPrefix && !seesPrompts
-                ? clips : vision.forward(clips: clips, input: batch.input, context: part.context).map(\.reading)
+                ? clips : vision.forward(clips: clips, input: batch.input, draws: draws, context: part.context).map(\.reading)
             let gradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
             accumulator.beginClips(clips.count)
             for index in clips.indices {
@@ -23,7 +24,8 @@ extension Learner where Aim: ClipObjective {
                 result.note(loss)
             }
             if part.visionKeeping.hasBackward {
-                part.visionBackward(vision, clips: clips, input: batch.input, featureGradients: gradients, accumulator: accumulator)
+                part.visionBackward(
+                    vision, clips: clips, input: batch.input, draws: draws, featureGradients: gradients, accumulator: accumulator)
             }
             accumulator.endClips(clips.count)
         }

@@ -47,7 +47,7 @@ package final class GradientAccumulator {
 
     init(_ order: Order, classes: Int, aggregator: [LearnedTensor], pass: VisionPass, learnsVisionPrompts: Bool) {
         let layout = pass.layout
-        chunksPerClip = pass.chunks.count
+        chunksPerClip = pass.keptChunkCount
         chunks = learnsVisionPrompts
             ? (0..<pass.clipsInFlight * chunksPerClip).map { _ in VisionPromptAccumulator(layout: layout) } : []
         func memory() -> ClipAccumulator { ClipAccumulator(classes: classes, layout: layout, aggregator: aggregator) }

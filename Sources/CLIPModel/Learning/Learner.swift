@@ -21,11 +21,23 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     private(set) var head: VideoHead<Part.Aggregator>?
     private(set) var stepTerm: StepTerm?
     private var hasText = false
+    /// Nil where the backward pass goes through all frames.
+    private let backwardFrames: BackwardFrames?
+    /// What the next clip's frames are drawn by.
+    private var (step, nextClip) = (0, 0)
 
     /// - Parameters:
     ///   - frameCount: frames of every clip.
+    ///   - backwardFrames: those that the backward pass goes through; nil for all.
     ///   - budget: bound on the activations that are kept for the backward pass.
-    package init(_ part: Part, _ objective: Aim, frameCount: Int, pool: WorkerPool, budget: MemoryBudget = .standard) {
+    package init(
+        _ part: Part, _ objective: Aim, frameCount: Int, backwardFrames: BackwardFrames? = nil, pool: WorkerPool,
+        budget: MemoryBudget = .standard
+    ) {
+        precondition(backwardFrames == nil || objective.classes != nil, "clips that are compared with each other go back whole")
+        // All frames are no draw: the step is the exact one.
+        let backwardFrames = backwardFrames.flatMap { $0.count < frameCount ? $0 : nil }
+        self.backwardFrames = backwardFrames
         self.part = part
         self.objective = objective
         self.pool = pool
@@ -36,11 +48,13 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
                 threadCount: pool.threadCount, budget: budget
             ) {
                 VisionPass.leastBytes(
-                    tower: part.vision, prompts: part.prompts, frameCount: frameCount, keeping: part.visionKeeping, pool: pool)
+                    tower: part.vision, prompts: part.prompts, frameCount: frameCount, backwardFrameCount: backwardFrames?.count,
+                    keeping: part.visionKeeping, pool: pool)
             }
         }
         vision = VisionPass(
-            tower: part.vision, prompts: part.prompts, frameCount: frameCount, keeping: part.visionKeeping, pool: pool, budget: budget)
+            tower: part.vision, prompts: part.prompts, frameCount: frameCount, backwardFrameCount: backwardFrames?.count,
+            keeping: part.visionKeeping, pool: pool, budget: budget)
         accumulator = GradientAccumulator(
             text == nil ? .running : part.order, classes: objective.classes?.count ?? 0, aggregator: part.aggregator.tensors,
             pass: vision, learnsVisionPrompts: part.visionKeeping == .prompts)
@@ -51,8 +65,11 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
 
     /// Computes what the parameters alone decide: the classes' features, and the vision prompts' keys and values.
     ///
-    /// - Parameter clip: the place in the step of the first clip that is added here.
-    package func begin(at clip: Int = 0) {
+    /// - Parameters:
+    ///   - step: steps that were taken before.
+    ///   - clip: the place in the step of the first clip that is added here.
+    package func begin(step: Int = 0, at clip: Int = 0) {
+        (self.step, nextClip) = (step, clip)
         part.begin(layout: vision.layout, pool: pool)
         accumulator.begin(at: clip)
         guard let text else { return }
@@ -68,6 +85,13 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     /// - Parameter weight: each clip's share of the step's loss.
     package func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
         objective.add(batch, weight: weight, through: self, to: &result)
+    }
+
+    /// Which frames of the next clips go back through the vision tower; empty where all do.
+    func nextDraws(_ count: Int) -> [FrameDraw] {
+        defer { nextClip += count }
+        guard let backwardFrames else { return [] }
+        return (nextClip..<nextClip + count).map { backwardFrames.draw(of: vision.frameCount, step: step, clip: $0) }
     }
 
     /// Adds the step's gradient to the gradients of the part's tensors.
@@ -139,7 +163,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
 
 /// A learner, whatever learns in it: what a task calls a few times in a step.
 package protocol StepLearner: AnyObject {
-    func begin(at clip: Int)
+    func begin(step: Int, at clip: Int)
     func add(_ batch: ClipBatch, weight: Float, to result: inout StepResult)
     func combine(_ shares: Shares, over group: any ProcessGroup) throws(ProcessGroupError)
     func finish(scale: Float)

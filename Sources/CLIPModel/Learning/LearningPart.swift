@@ -29,7 +29,7 @@ package protocol LearningPart: AnyObject {
     func begin(layout: VisionLayout, pool: WorkerPool)
     /// Pulls feature gradients back through the vision tower: to `accumulator`'s clips in flight, or to weights.
     func visionBackward(
-        _ pass: VisionPass, clips: [Matrix], input: ClipInput, featureGradients: [MutableMatrix],
+        _ pass: VisionPass, clips: [Matrix], input: ClipInput, draws: [FrameDraw], featureGradients: [MutableMatrix],
         accumulator: GradientAccumulator)
     func textBackward(featureGradient: Matrix, saved: TextActivations, pool: WorkerPool)
     /// Adds the gradient of ln(scale), where it learns.

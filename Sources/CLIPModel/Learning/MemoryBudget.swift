@@ -32,6 +32,15 @@ package enum MemoryBudget: Sendable, Equatable {
         }
     }
 
+    /// The same for what comes beside `bytes` of matrices that do not count.
+    package func besides(_ bytes: Int) -> MemoryBudget {
+        switch self {
+        case .standard, .activations: self
+        case .available(let all, let reserve): .available(all, reserve: reserve - bytes)
+        case .process(let all, let reserve): .process(all, reserve: reserve - bytes)
+        }
+    }
+
     /// Bytes by which what is there now is beyond the bound.
     func excess() -> Int {
         if case .process(let bytes, let reserve) = self { max(0, reserve + WorkMeter.reading.liveBytes - bytes) } else { 0 }

@@ -34,11 +34,14 @@ package struct OperationCount: Sendable, Equatable, Codable {
     /// - Parameters:
     ///   - sequences: one token sequence a class.
     ///   - frameCount: frames of a clip.
-    package init(_ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]], frameCount: Int) {
+    ///   - backwardFrameCount: those of them that the backward pass goes through; nil for all.
+    package init(
+        _ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]], frameCount: Int, backwardFrameCount: Int? = nil
+    ) {
         let vision = Self.vision(architecture, learned: learned)
         let text = Self.text(architecture, learned: learned, sequences: sequences)
         clipForward = frameCount * vision.forward
-        clipBackward = frameCount * vision.backward
+        clipBackward = (backwardFrameCount ?? frameCount) * vision.backward
         clipCachedPrefix = frameCount * vision.cachedPrefix
         textForward = text.forward
         textBackward = text.backward

@@ -33,10 +33,11 @@ package final class PromptPart<Source: PromptSource, Aggregator: VideoAggregator
     }
 
     package func visionBackward(
-        _ pass: VisionPass, clips: [Matrix], input: ClipInput, featureGradients: [MutableMatrix], accumulator: GradientAccumulator
+        _ pass: VisionPass, clips: [Matrix], input: ClipInput, draws: [FrameDraw], featureGradients: [MutableMatrix],
+        accumulator: GradientAccumulator
     ) {
         pass.backward(
-            clips: clips, input: input, featureGradients: featureGradients, context: context,
+            clips: clips, input: input, draws: draws, featureGradients: featureGradients, context: context,
             promptAccumulators: accumulator.beginChunks(ofClips: clips.count), weights: { _ in FrozenVision() })
         accumulator.endChunks(ofClips: clips.count)
     }

@@ -5,6 +5,9 @@ import Tensors
 /// Chunks depend on the frame count alone, never on the number of threads, and sums over chunks are
 /// made in their order: results are the same for any number of threads. Nor do they depend on memory:
 /// chunks whose activations do not fit are computed again for the backward pass, to the same numbers.
+///
+/// Where the backward pass goes through some frames only (`BackwardFrames`), these have chunks of their own, and
+/// the other frames pass through memory that is used again at once.
 package final class VisionPass: Sendable {
     /// Frames go together until they fill about this many rows: enough for BLAS's full speed.
     private static let chunkRows = 448
@@ -15,8 +18,10 @@ package final class VisionPass: Sendable {
     let layout: VisionLayout
     let frameCount: Int
     let pool: WorkerPool
-    /// Frames of each chunk of a clip.
+    /// Frames of each chunk of a clip; where some are drawn, places in the order of the draw.
     let chunks: [Range<Int>]
+    /// The first chunks of a clip, which the backward pass goes through.
+    let keptChunkCount: Int
     /// Clips that go through the tower together.
     package let clipsInFlight: Int
     private let keeping: Keeping
@@ -29,42 +34,55 @@ package final class VisionPass: Sendable {
     private let stored: [VisionActivations]
     /// One per worker, for chunks whose activations are not stored but computed again.
     private let recomputed: [VisionActivations]
+    /// One per worker, for chunks that the backward pass leaves out.
+    private let passing: [VisionActivations]
     /// Layers whose MLP computes its hidden rows twice (activation checkpointing).
     package let recomputedMLPLayerCount: Int
     /// Bytes that the budget is too small by.
     package let shortfall: Int
 
     /// Chunks in flight whose activations are computed twice.
-    package var recomputedChunkCount: Int { !keeping.hasBackward ? 0 : clipsInFlight * chunks.count - stored.count }
+    package var recomputedChunkCount: Int { !keeping.hasBackward ? 0 : clipsInFlight * keptChunkCount - stored.count }
 
-    /// - Parameter budget: bound on activations; what each worker needs for one chunk is taken in any case.
+    /// - Parameters:
+    ///   - backwardFrameCount: frames of a clip that the backward pass goes through; nil for all.
+    ///   - budget: bound on activations; what each worker needs for one chunk is taken in any case.
     package init(
-        tower: VisionTower, prompts: PromptConfiguration, frameCount: Int, keeping: Keeping, pool: WorkerPool,
-        budget: MemoryBudget = .standard
+        tower: VisionTower, prompts: PromptConfiguration, frameCount: Int, backwardFrameCount: Int? = nil, keeping: Keeping,
+        pool: WorkerPool, budget: MemoryBudget = .standard
     ) {
+        let keptFrameCount = keeping.hasBackward ? backwardFrameCount ?? frameCount : frameCount
+        precondition((1...frameCount).contains(keptFrameCount), "\(keptFrameCount) of \(frameCount) frames in the backward pass")
+        precondition(keptFrameCount == frameCount || keeping == .prompts, "weights learn from all frames")
         let layout = VisionLayout(architecture: tower.architecture, prompts: prompts)
         self.tower = tower
         self.layout = layout
         self.frameCount = frameCount
         self.pool = pool
         self.keeping = keeping
-        let target = max(1, Self.chunkRows / layout.frameRows)
-        let chunkCount = (frameCount + target - 1) / target
-        let chunks = (0..<chunkCount).map { $0 * frameCount / chunkCount..<($0 + 1) * frameCount / chunkCount }
+        let keptChunks = Self.chunks(of: 0..<keptFrameCount, frameRows: layout.frameRows)
+        let chunkCount = keptChunks.count
+        let chunks = keptChunks + Self.chunks(of: keptFrameCount..<frameCount, frameRows: layout.frameRows)
         self.chunks = chunks
+        keptChunkCount = chunkCount
         let longest = chunks.map(\.count).max() ?? 1
         let layerCount = layout.layerCount
         func frameBytes(_ recomputed: Int) -> Int {
             max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, recomputedMLPLayers: recomputed, precision: tower.precision))
         }
-        let mostItems = Self.clipsInFlight(chunkCount) * chunkCount
+        let mostClips = Self.clipsInFlight(chunkCount: chunks.count, keptChunkCount: chunkCount, threadCount: pool.threadCount)
+        let mostItems = mostClips * chunks.count
         let workerCount = min(pool.threadCount, keeping.hasBackward ? mostItems : max(mostItems, WorkerPool.availableProcessors))
         self.workerCount = workerCount
         scratch = (0..<workerCount).map { _ in
             VisionScratch(layout: layout, frameCount: longest, keeping: keeping, recomputedMLPLayers: layerCount, precision: tower.precision)
         }
+        passing = (0..<(chunks.count > chunkCount ? workerCount : 0)).map { _ in
+            VisionActivations(
+                layout: layout, frameCount: chunks[chunkCount...].map(\.count).max() ?? 1, keeping: .nothing, precision: tower.precision)
+        }
         guard keeping.hasBackward else {
-            clipsInFlight = Self.clipsInFlight(chunkCount)
+            clipsInFlight = mostClips
             (stored, recomputedMLPLayerCount, shortfall) = ([], layerCount, 0)
             recomputed = (0..<workerCount).map { _ in
                 VisionActivations(layout: layout, frameCount: longest, keeping: keeping, precision: tower.precision)
@@ -73,8 +91,8 @@ package final class VisionPass: Sendable {
         }
         func planned(bytes: Int, mostRecomputed: Int?) -> Plan {
             Self.plan(
-                bytes: bytes, mostRecomputed: mostRecomputed, frameCount: frameCount, chunkCount: chunkCount, longest: longest, layerCount: layerCount,
-                threadCount: workerCount, frameBytes: frameBytes)
+                bytes: bytes, mostRecomputed: mostRecomputed, mostClips: mostClips, frameCount: keptFrameCount, chunkCount: chunkCount,
+                longest: longest, layerCount: layerCount, threadCount: workerCount, frameBytes: frameBytes)
         }
         var chosen: Plan
         if budget.isBoundByPeople {
@@ -82,7 +100,7 @@ package final class VisionPass: Sendable {
         } else {
             // Where nobody has set a bound, no more than so many layers recompute their MLP, whatever that takes, if it is there.
             chosen = planned(bytes: MemoryBudget.standardBytes(for: keeping), mostRecomputed: 5 * layerCount / 12)
-            if chosen.clips * frameCount * frameBytes(chosen.recomputedMLPLayers) > budget.left() { chosen = planned(bytes: budget.left(), mostRecomputed: nil) }
+            if chosen.clips * keptFrameCount * frameBytes(chosen.recomputedMLPLayers) > budget.left() { chosen = planned(bytes: budget.left(), mostRecomputed: nil) }
         }
         let plan = chosen
         (clipsInFlight, recomputedMLPLayerCount, shortfall) = (plan.clips, plan.recomputedMLPLayers, plan.shortfall)
@@ -97,6 +115,13 @@ package final class VisionPass: Sendable {
         }
     }
 
+    /// So many frames at a time, as equal as can be.
+    private static func chunks(of frames: Range<Int>, frameRows: Int) -> [Range<Int>] {
+        let target = max(1, chunkRows / frameRows)
+        let count = (frames.count + target - 1) / target
+        return (0..<count).map { frames.lowerBound + $0 * frames.count / count..<frames.lowerBound + ($0 + 1) * frames.count / count }
+    }
+
     /// Which of so many clips go through the tower together.
     func inFlight(of clipCount: Int) -> [Range<Int>] {
         stride(from: 0, to: clipCount, by: clipsInFlight).map { $0..<min($0 + clipsInFlight, clipCount) }
@@ -104,15 +129,21 @@ package final class VisionPass: Sendable {
 
     /// Bytes that a pass takes in any case, where nothing is kept that can be computed twice.
     static func leastBytes(
-        tower: VisionTower, prompts: PromptConfiguration, frameCount: Int, keeping: Keeping, pool: WorkerPool
+        tower: VisionTower, prompts: PromptConfiguration, frameCount: Int, backwardFrameCount: Int? = nil, keeping: Keeping, pool: WorkerPool
     ) -> Int {
         let before = WorkMeter.reading.liveBytes
         let least = VisionPass(
-            tower: tower, prompts: prompts, frameCount: frameCount, keeping: keeping, pool: pool, budget: .activations(0))
+            tower: tower, prompts: prompts, frameCount: frameCount, backwardFrameCount: backwardFrameCount, keeping: keeping, pool: pool,
+            budget: .activations(0))
         return withExtendedLifetime(least) { WorkMeter.reading.liveBytes - before }
     }
 
-    private static func clipsInFlight(_ chunkCount: Int) -> Int { (chunksInFlight + chunkCount - 1) / chunkCount }
+    /// Enough clips to keep the workers busy; where chunks are left out on the way back, no more than give each worker one
+    /// there, since every clip takes memory and less of it is what these steps are for.
+    private static func clipsInFlight(chunkCount: Int, keptChunkCount: Int, threadCount: Int) -> Int {
+        let wanted = keptChunkCount == chunkCount ? chunksInFlight : min(chunksInFlight, threadCount)
+        return (wanted + keptChunkCount - 1) / keptChunkCount
+    }
 
     private struct Plan {
         var clips = 1
@@ -124,11 +155,11 @@ package final class VisionPass: Sendable {
     /// What costs least time within `bytes`: several clips in flight; layers whose MLP is recomputed, one after the other; then
     /// whole chunks that are computed twice.
     private static func plan(
-        bytes: Int, mostRecomputed: Int?, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int,
+        bytes: Int, mostRecomputed: Int?, mostClips: Int, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int,
         frameBytes: (_ recomputed: Int) -> Int
     ) -> Plan {
         var plan = Plan()
-        plan.clips = max(1, min(clipsInFlight(chunkCount), bytes / (frameCount * frameBytes(0))))
+        plan.clips = max(1, min(mostClips, bytes / (frameCount * frameBytes(0))))
         plan.stored = plan.clips * chunkCount
         if let recomputed = (0..<layerCount).first(where: { plan.clips * frameCount * frameBytes($0) <= bytes || $0 == mostRecomputed }) {
             plan.recomputedMLPLayers = recomputed
@@ -150,7 +181,8 @@ package final class VisionPass: Sendable {
             pool.parallelFor(min(clipsInFlight, clips.count - start) * chunks.count, workers: workerCount) { worker, item in
                 let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
                 let rows = tower.cachedPrefix(
-                    frames: clips[start + clip].rows(chunks[chunk]), saved: activations(of: item, worker: worker), scratch: scratch[worker])
+                    frames: clips[start + clip].rows(chunks[chunk]), saved: activations(of: chunk, clip: clip, worker: worker),
+                    scratch: scratch[worker])
                 result[start + clip].rows(rowRange(of: chunk, input: .cachedPrefix)).copy(rows)
             }
         }
@@ -169,10 +201,11 @@ package final class VisionPass: Sendable {
     ///
     /// - Parameters:
     ///   - clips: pixels `[frames, 3 × side × side]`, or what `cachedPrefix` made of them.
+    ///   - draws: of each clip, where the backward pass goes through some frames only; empty otherwise.
     ///   - unprojected: for each clip `[frames, width]`, overwritten with what the projection took in; none for callers
-    ///     that do not want it.
+    ///     that do not want it, and where there are draws.
     package func forward(
-        clips: [Matrix], input: ClipInput = .pixels, context: VisionPromptContext?, unprojected: [MutableMatrix] = []
+        clips: [Matrix], input: ClipInput = .pixels, draws: [FrameDraw] = [], context: VisionPromptContext?, unprojected: [MutableMatrix] = []
     ) -> [MutableMatrix] {
         precondition(keeping == .nothing || clips.count <= clipsInFlight, "\(clips.count) clips where \(clipsInFlight) are in flight")
         turn.lock()
@@ -180,12 +213,17 @@ package final class VisionPass: Sendable {
         let features = clips.map { _ in MutableMatrix(rows: frameCount, columns: tower.architecture.embeddingWidth) }
         pool.parallelFor(clips.count * chunks.count, workers: workerCount) { worker, item in
             let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
-            let saved = activations(of: item, worker: worker)
+            let saved = activations(of: chunk, clip: clip, worker: worker)
+            let draw = draws.isEmpty ? nil : draws[clip]
             tower.forward(
-                frames: clips[clip].rows(rowRange(of: chunk, input: input)), input: input, context: context, saved: saved,
+                frames: frames(of: clips[clip], chunk: chunk, input: input, draw: draw), input: input, context: context, saved: saved,
                 scratch: scratch[worker])
-            features[clip].rows(chunks[chunk]).copy(saved.features)
-            if !unprojected.isEmpty { unprojected[clip].rows(chunks[chunk]).copy(saved.normalized) }
+            if let draw {
+                draw.scatter(saved.features, from: chunks[chunk], into: features[clip])
+            } else {
+                features[clip].rows(chunks[chunk]).copy(saved.features)
+                if !unprojected.isEmpty { unprojected[clip].rows(chunks[chunk]).copy(saved.normalized) }
+            }
         }
         return features
     }
@@ -193,27 +231,37 @@ package final class VisionPass: Sendable {
     /// The gradient of the last `forward`.
     ///
     /// - Parameters:
-    ///   - promptAccumulators: one per chunk in flight, added to; empty without vision prompts.
+    ///   - draws: as in `forward`.
+    ///   - promptAccumulators: one per chunk in flight that is kept, added to; empty without vision prompts.
     ///   - weights: where chunk `item` leaves its weight gradients.
     package func backward(
-        clips: [Matrix], input: ClipInput = .pixels, featureGradients: [MutableMatrix], context: VisionPromptContext?,
+        clips: [Matrix], input: ClipInput = .pixels, draws: [FrameDraw] = [], featureGradients: [MutableMatrix], context: VisionPromptContext?,
         promptAccumulators: [VisionPromptAccumulator], weights: @Sendable (_ item: Int) -> some VisionGradientSink
     ) {
         turn.lock()
         defer { turn.unlock() }
-        pool.parallelFor(clips.count * chunks.count, workers: workerCount) { worker, item in
-            let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
-            let frames = clips[clip].rows(rowRange(of: chunk, input: input))
-            let saved = activations(of: item, worker: worker)
+        pool.parallelFor(clips.count * keptChunkCount, workers: workerCount) { worker, item in
+            let (clip, chunk) = item.quotientAndRemainder(dividingBy: keptChunkCount)
+            let draw = draws.isEmpty ? nil : draws[clip]
+            let frames = frames(of: clips[clip], chunk: chunk, input: input, draw: draw)
+            let saved = activations(of: chunk, clip: clip, worker: worker)
             if item >= stored.count { tower.forward(frames: frames, input: input, context: context, saved: saved, scratch: scratch[worker]) }
             tower.backward(
-                featureGradient: featureGradients[clip].rows(chunks[chunk]).reading, frames: frames, context: context,
+                featureGradient: draw?.weighted(chunks[chunk], of: featureGradients[clip]) ?? featureGradients[clip].rows(chunks[chunk]).reading,
+                frames: frames, context: context,
                 saved: saved, promptAccumulator: promptAccumulators.isEmpty ? nil : promptAccumulators[item], weights: weights(item),
                 scratch: scratch[worker])
         }
     }
 
-    private func activations(of item: Int, worker: Int) -> VisionActivations {
-        item < stored.count ? stored[item] : recomputed[worker].prefix(chunks[item % chunks.count].count)
+    /// A chunk's frames as the tower takes them.
+    private func frames(of clip: Matrix, chunk: Int, input: ClipInput, draw: FrameDraw?) -> Matrix {
+        draw?.gathered(chunks[chunk], of: clip, frameRows: input == .pixels ? 1 : layout.frameRows) ?? clip.rows(rowRange(of: chunk, input: input))
+    }
+
+    private func activations(of chunk: Int, clip: Int, worker: Int) -> VisionActivations {
+        guard chunk < keptChunkCount else { return passing[worker].prefix(chunks[chunk].count) }
+        let item = clip * keptChunkCount + chunk
+        return item < stored.count ? stored[item] : recomputed[worker].prefix(chunks[chunk].count)
     }
 }

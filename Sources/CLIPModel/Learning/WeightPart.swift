@@ -85,11 +85,12 @@ package final class WeightPart<Aggregator: VideoAggregator>: LearningPart {
     }
 
     package func visionBackward(
-        _ pass: VisionPass, clips: [Matrix], input: ClipInput, featureGradients: [MutableMatrix], accumulator: GradientAccumulator
+        _ pass: VisionPass, clips: [Matrix], input: ClipInput, draws: [FrameDraw], featureGradients: [MutableMatrix],
+        accumulator: GradientAccumulator
     ) {
         let turnstile = Turnstile(gateCount: LearningVision.gateCount(of: architecture))
         pass.backward(
-            clips: clips, input: input, featureGradients: featureGradients, context: nil, promptAccumulators: [],
+            clips: clips, input: input, draws: draws, featureGradients: featureGradients, context: nil, promptAccumulators: [],
             weights: { [architecture, gradients] item in
                 LearningVision(gradients: gradients.vision, architecture: architecture, turnstile: turnstile, item: item)
             })

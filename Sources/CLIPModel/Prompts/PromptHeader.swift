@@ -33,6 +33,8 @@ package struct PromptHeader: Sendable, Equatable {
     package var toolVersion: String
     /// `PromptSet.digest` of the prompts that learning started from, where these came from a file.
     package var initialDigest: String?
+    /// Frames of each clip that the backward pass went through; nil for all.
+    package var backwardFrameCount: Int?
 
     /// Stands for what a file from elsewhere does not say.
     static let unknown = "unknown"
@@ -101,11 +103,12 @@ extension PromptHeader {
         static let metrics = "metrics"
         static let toolVersion = "tool_version"
         static let initialDigest = "initial_prompts_sha256"
+        static let backwardFrameCount = "backward_frames"
 
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
             frameCount, fusion, normalization, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
-            visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords,
+            visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
         ]
     }
 
@@ -145,6 +148,7 @@ extension PromptHeader {
         }
         if let shots { result[Key.shots] = "\(shots)" }
         result[Key.initialDigest] = initialDigest
+        if let backwardFrameCount { result[Key.backwardFrameCount] = "\(backwardFrameCount)" }
         return result
     }
 
@@ -211,6 +215,7 @@ extension PromptHeader {
         metrics = try decoded(Key.metrics, as: [String: Double].self, expected: "a JSON object of numbers")
         toolVersion = try text(Key.toolVersion)
         initialDigest = metadata[Key.initialDigest]
+        backwardFrameCount = metadata[Key.backwardFrameCount] == nil ? nil : try number(Key.backwardFrameCount, in: 1...4096)
     }
 
     private static func json(_ value: some Encodable) -> String {

@@ -35,6 +35,7 @@ package struct HeadExperiment: LearningExperiment {
         try refuse(context.group.count > 1, "mpirun", "a head is learned in seconds; leave it out.")
         try refuse(settings.fusion != .embedding, "--fusion \(settings.fusion)", "heads look at the mean of the frames.")
         try refuse(request.initial != nil, "--init", "heads begin from the texts and the clips.")
+        try refuse(settings.recipe.training.backwardFrames != nil, "--backward-frames", "nothing goes back through frames.")
         try refuse(!request.asked.prompts.settings.isEmpty, "a setting of prompts", "heads have none. Leave out --method to learn prompts.")
         let backbone = try settings.backbone(kind: .learn, activation: request.model.activation)
         try resumed?.check(backbone)

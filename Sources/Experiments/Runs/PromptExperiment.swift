@@ -20,6 +20,7 @@ package struct PromptExperiment: LearningExperiment {
         var run: LearningRun
         let texts: RunTexts
         let configuration: PromptConfiguration
+        let backwardFrames: BackwardFrames?
         let makeTask: () -> PromptTask
         /// Asked once the task is made.
         let caching: (PromptTask) -> PrefixCaching?
@@ -43,6 +44,7 @@ package struct PromptExperiment: LearningExperiment {
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
         guard configuration != .none else { throw SettingsError.nothingLearns }
+        let backwardFrames = try settings.backwardFrames(learning: configuration)
         let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(
@@ -57,7 +59,7 @@ package struct PromptExperiment: LearningExperiment {
                     sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                     weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
                     budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                    videoOfCaption: texts.videoOfCaption))
+                    videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames))
         }
         let caching = { (task: PromptTask) in
             PrefixCaching(
@@ -72,7 +74,7 @@ package struct PromptExperiment: LearningExperiment {
             recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
             cacheBytes: request.memory.cacheBytes)
         return Prepared(
-            run: learning, texts: texts, configuration: configuration, makeTask: makeTask, caching: caching)
+            run: learning, texts: texts, configuration: configuration, backwardFrames: backwardFrames, makeTask: makeTask, caching: caching)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
@@ -115,6 +117,7 @@ package struct PromptExperiment: LearningExperiment {
                 shots: settings.recipe.training.shots,
                 seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
             header.initialDigest = learning.initialDigest
+            header.backwardFrameCount = prepared.backwardFrames?.count
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {

@@ -29,7 +29,7 @@ package struct RunPlan: Encodable {
     package struct Arithmetic: Encodable {
         package let step: Double
         package let total: Double
-        /// The same step without the savings that change nothing but the time.
+        /// The same step through all frames, without the savings that change nothing but the time.
         package let stepWithoutSavings: Double
         package let savings: [String]
         /// Of the total, computed once per clip, where frames are the same in every epoch.
@@ -113,7 +113,9 @@ package struct RunPlan: Encodable {
             clips: clipCount, validationClips: validationCount, testClips: testCount, classes: run.data.classes.count, framesPerClip: frames,
             epochs: configuration.epochs, steps: steps, clipsPerStep: clipsPerStep, evaluations: evaluations,
             parameters: run.backbone.parameterCount, learningParameters: learningCount, seeds: seedCount)
-        let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frames)
+        let backwardFrames = run.settings.recipe.training.backwardFrames
+        let count = OperationCount(
+            architecture, learned: learned, sequences: sequences, frameCount: frames, backwardFrameCount: backwardFrames)
         let before = WorkMeter.reading.liveBytes
         let task = try makeTask()
         let taskBytes = WorkMeter.reading.liveBytes - before
@@ -132,7 +134,8 @@ package struct RunPlan: Encodable {
             stepWithoutSavings: 2 * Double(
                 OperationCount.wholeStep(
                     architecture, learned: learned, classCount: work.classes, frameCount: frames, clips: clipsPerStep)),
-            savings: Self.savings(learned, sequences: sequences, architecture: architecture, caching: caching),
+            savings: Self.savings(learned, sequences: sequences, architecture: architecture, caching: caching)
+                + (backwardFrames.map { $0 < frames ? ["the backward pass goes through \($0) of \(frames) frames, which changes the gradient"] : [] } ?? []),
             cachedPrefix: caching == nil ? nil : 2 * Double(seedCount * (room.clips + room.validationClips)) * Double(count.clipCachedPrefix))
         memory = try Self.memory(
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,

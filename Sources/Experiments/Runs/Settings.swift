@@ -23,10 +23,13 @@ package enum SettingsError: ReportableError {
     case layersWithoutTokens(tower: String, layers: PromptLayers)
     case nothingLearns
     case fixedFramesChange(keys: [String])
+    case tooManyBackwardFrames(Int, frames: Int)
+    case backwardFramesWithout(what: String)
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange: .usage
+        case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
+            .tooManyBackwardFrames, .backwardFramesWithout: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -64,6 +67,11 @@ package enum SettingsError: ReportableError {
         case .fixedFramesChange(let keys):
             "with fixed frames each clip is the same in every epoch, but \(keys.joined(separator: ", ")) would change it. "
                 + "Leave \(keys.count == 1 ? "it" : "them") out, or --fixed-frames and --quick."
+        case .tooManyBackwardFrames(let count, let frames):
+            "the backward pass cannot go through \(count) frames of a clip that has \(counted(frames, "frame", "frames")). Set "
+                + "--backward-frames (training.backward_frames) to at most \(frames), or leave it out for all frames."
+        case .backwardFramesWithout(let what):
+            "--backward-frames (training.backward_frames) is for learning vision prompts, but \(what). Leave it out."
         case .noBackbone:
             "no backbone is named. Pass --backbone FILE: where data are named, no model is taken from a run or from the pocket world."
         case .pocketWithLists:
@@ -104,6 +112,7 @@ package struct Settings {
         let base = isPocket ? try Recipe(path: BundledFiles.path(of: "Recipes/pocket/\(name).yaml")) : Recipe()
         var merged = given.merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
+        if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
         precision = try merged.model.precision?.resolved(note: context.note) ?? .float32
         // What `auto` came to, so that the recipe can be run again elsewhere.
@@ -144,6 +153,8 @@ package struct Settings {
         try refuse(
             given.augmentation.mixup ?? 0 > 0 || given.augmentation.cutmix ?? 0 > 0, "augmentation.mixup or cutmix",
             "no caption describes two videos that are mixed.")
+        try refuse(
+            given.training.backwardFrames != nil, "--backward-frames", "a batch's videos are compared with each other and go back whole.")
         try refuse(!given.rounding.isEmpty, "--compat", "the reference released no retrieval whose rounding could be repeated.")
     }
 
@@ -199,6 +210,16 @@ package struct Settings {
 
     /// Whether training clips are the same in every epoch.
     package var hasFixedFrames: Bool { recipe.augmentation.fixedFrames == true }
+
+    /// Which frames of each clip the backward pass goes through; nil for all, also where as many are asked for.
+    ///
+    /// - Throws: `SettingsError` where clips have fewer frames, or nothing goes back through any.
+    package func backwardFrames(learning prompts: PromptConfiguration) throws -> BackwardFrames? {
+        guard let count = recipe.training.backwardFrames else { return nil }
+        guard count <= frameCount else { throw SettingsError.tooManyBackwardFrames(count, frames: frameCount) }
+        guard prompts.visionDepth > 0 else { throw SettingsError.backwardFramesWithout(what: "the vision tower has none") }
+        return count < frameCount ? BackwardFrames(count: count, seed: seed) : nil
+    }
 
     /// The prompts that are asked for; the default depth of all layers is as many as there are.
     package func fittedPrompts(to architecture: CLIPArchitecture) -> PromptConfiguration {

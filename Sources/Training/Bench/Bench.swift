@@ -17,8 +17,25 @@ package struct BenchReport: Encodable, Sendable {
         package var waiting = 0.0
     }
 
+    /// The exact step, measured in turns with the one that the report is of.
+    package struct Exact: Encodable, Sendable {
+        /// The median.
+        package var secondsPerStep: Double
+        package var taskBytes: Int
+        /// The median of how many times as long as the step after it an exact one took.
+        package var speedup: Double
+
+        enum CodingKeys: String, CodingKey {
+            case speedup
+            case secondsPerStep = "seconds_per_step"
+            case taskBytes = "task_bytes"
+        }
+    }
+
     package var work: String
     package var frames: Int
+    /// Nil where the backward pass goes through all of them.
+    package var backwardFrames: Int?
     package var clips: Int
     package var classes: Int
     package var tokens: Int
@@ -47,8 +64,12 @@ package struct BenchReport: Encodable, Sendable {
     package var productGflops: Double
     /// Needed operations a second over product speed.
     package var shareOfProductSpeed: Double
-    /// Most memory that the process held, as the system counts it.
+    /// Most memory that the process held, as the system counts it; with an exact step beside, both models'.
     package var peakBytes: Int
+    /// Matrices that are kept from step to step, beside the backbone.
+    package var taskBytes: Int
+    /// Where steps are not exact.
+    package var exact: Exact?
     /// Matrices that a step allocated.
     package var allocations: Int
     package var breakdown: Breakdown
@@ -56,7 +77,9 @@ package struct BenchReport: Encodable, Sendable {
     package var waitingForVideos: Double?
 
     enum CodingKeys: String, CodingKey {
-        case work, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown
+        case work, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown, exact
+        case backwardFrames = "backward_frames"
+        case taskBytes = "task_bytes"
         case visionLayers = "vision_layers"
         case textLayers = "text_layers"
         case fixedFrames = "fixed_frames"
@@ -76,6 +99,8 @@ package struct BenchReport: Encodable, Sendable {
 /// Times the steps of a model and says where the time goes.
 package struct Bench {
     package let model: BenchModel
+    /// The same work with exact steps, to be measured beside.
+    private let exact: BenchModel?
     package let pool: WorkerPool
     package let stepCount: Int
     private let videos: (() -> VideoTime)?
@@ -93,7 +118,8 @@ package struct Bench {
         }
     }
 
-    package init(model: BenchModel, pool: WorkerPool, stepCount: Int, videos: (() -> VideoTime)? = nil) {
+    package init(model: BenchModel, beside exact: BenchModel? = nil, pool: WorkerPool, stepCount: Int, videos: (() -> VideoTime)? = nil) {
+        self.exact = exact
         self.videos = videos
         self.model = model
         self.pool = pool
@@ -104,6 +130,8 @@ package struct Bench {
         let seconds: Double
         let work: WorkReading
         let videos: VideoTime
+        /// Of the exact step before it.
+        let exactSeconds: Double?
     }
 
     /// - Parameter onStep: told each step's seconds; the first, which is not counted, is step 0.
@@ -115,6 +143,7 @@ package struct Bench {
         var steps: [Step] = []
         for index in 0...stepCount {
             speeds.append(speed.measured())
+            let exactSeconds = try exact.map(seconds)
             let videosBefore = videos?() ?? VideoTime(decoding: 0, waiting: 0)
             let before = WorkMeter.reading
             let start = WorkMeter.now
@@ -124,11 +153,24 @@ package struct Bench {
             let videosNow = videos?() ?? videosBefore
             let videoTime = VideoTime(
                 decoding: videosNow.decoding - videosBefore.decoding, waiting: videosNow.waiting - videosBefore.waiting)
-            if index > 0 { steps.append(Step(seconds: seconds, work: work, videos: videoTime)) }
+            if index > 0 { steps.append(Step(seconds: seconds, work: work, videos: videoTime, exactSeconds: exactSeconds)) }
             onStep(index, seconds)
         }
         speeds.append(speed.measured())
         return report(steps: steps.sorted { $0.seconds < $1.seconds }, speed: median(speeds) ?? .nan)
+    }
+
+    private func seconds(of model: BenchModel) throws -> Double {
+        let start = WorkMeter.now
+        try model.step()
+        return Double(WorkMeter.now - start) * 1e-9
+    }
+
+    private func exactReport(_ steps: [Step]) -> BenchReport.Exact? {
+        guard let exact, let seconds = median(steps.compactMap(\.exactSeconds)),
+            let speedup = median(steps.compactMap { step in step.exactSeconds.map { $0 / step.seconds } })
+        else { return nil }
+        return BenchReport.Exact(secondsPerStep: seconds, taskBytes: exact.taskBytes, speedup: speedup)
     }
 
     private func report(steps: [Step], speed: Double) -> BenchReport {
@@ -136,7 +178,7 @@ package struct Bench {
         let needed = work.operationsNeeded
         let middle = steps[steps.count / 2]
         return BenchReport(
-            work: work.kind.rawValue, frames: work.frameCount, clips: work.clipCount, classes: work.classCount,
+            work: work.kind.rawValue, frames: work.frameCount, backwardFrames: work.backwardFrameCount, clips: work.clipCount, classes: work.classCount,
             tokens: work.kind == .bridge ? 0 : work.promptTokens, depth: work.kind == .bridge ? 0 : work.promptDepth,
             visionLayers: PromptLayers(work.prompts.visionLayers).text, textLayers: PromptLayers(work.prompts.textLayers).text,
             fixedFrames: work.hasFixedFrames,
@@ -144,7 +186,7 @@ package struct Bench {
             secondsPerStep: middle.seconds, fastestStep: steps[0].seconds, slowestStep: steps[steps.count - 1].seconds,
             flopsNeeded: needed, flopsDone: middle.work.operations, productRows: middle.work.productRows,
             productGflops: speed * 1e-9, shareOfProductSpeed: Double(needed) / middle.seconds / speed,
-            peakBytes: Machine.peakMemory, allocations: middle.work.allocations,
+            peakBytes: Machine.peakMemory, taskBytes: model.taskBytes, exact: exactReport(steps), allocations: middle.work.allocations,
             breakdown: breakdown(of: middle), waitingForVideos: videos == nil ? nil : middle.videos.waiting / middle.seconds)
     }
 

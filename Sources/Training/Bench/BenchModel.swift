@@ -21,6 +21,8 @@ package struct BenchWork: Sendable, Equatable {
     package var hasFixedFrames = false
     package var architecture = CLIPArchitecture.vitB16
     package var precision = Precision.float32
+    /// Of each clip, those that the backward pass goes through; nil for all.
+    package var backwardFrameCount: Int?
 
     package init(_ kind: Kind) { self.kind = kind }
 
@@ -46,7 +48,7 @@ package struct BenchWork: Sendable, Equatable {
     /// Operations that each step needs, two a multiply-add. Class embeddings are there before `predict` starts.
     package var operationsNeeded: Int {
         let learned = kind == .bridge ? LearnedPart.backbone(.both) : .prompts(prompts)
-        let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
+        let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount, backwardFrameCount: backwardFrameCount)
         return 2 * (kind == .predict
             ? count.evaluation(clips: clipCount) : count.step(clips: clipCount, input: hasFixedFrames ? .cachedPrefix : .pixels))
     }
@@ -64,20 +66,37 @@ package final class BenchModel {
     private let targets: [[Float]]
     /// Weights of a block, for measuring the machine.
     package let block: BlockParameters<Matrix>
+    private let backbone: Backbone
+    /// Bytes of the matrices that are kept from step to step, beside the backbone: activations, scratch memory, what learns.
+    package let taskBytes: Int
 
-    package init(
+    /// The same model at other work, on the same weights.
+    ///
+    /// - Parameter budget: of either model, as if the other were not there.
+    package convenience init(_ work: BenchWork, like other: BenchModel, pool: WorkerPool, budget: MemoryBudget) throws {
+        try self.init(work, on: other.backbone, pool: pool, budget: budget.besides(other.taskBytes))
+    }
+
+    package convenience init(
         _ work: BenchWork, pool: WorkerPool, budget: MemoryBudget = .standard, source: ((Int) throws -> [Matrix])? = nil
+    ) throws {
+        try work.prompts.check(against: work.architecture)
+        try self.init(work, on: Self.backbone(of: work.architecture).computing(in: work.precision), pool: pool, budget: budget, source: source)
+    }
+
+    private init(
+        _ work: BenchWork, on backbone: Backbone, pool: WorkerPool, budget: MemoryBudget, source: ((Int) throws -> [Matrix])? = nil
     ) throws {
         self.work = work
         self.source = source
         let architecture = work.architecture
         let prompts = work.prompts
-        try prompts.check(against: architecture)
-        let backbone = Self.backbone(of: architecture).computing(in: work.precision)
+        self.backbone = backbone
         block = backbone.parameters.vision.blocks[0]
         let setting = TaskSetting(
             sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,
-            budget: budget)
+            budget: budget, backwardFrames: work.backwardFrameCount.map { BackwardFrames(count: $0, seed: 1) })
+        let bytesBefore = WorkMeter.reading.liveBytes
         let start = PromptSet(random: prompts, architecture: architecture, seed: 1)
         var prefix: (([Matrix]) -> [Matrix])?
         switch work.kind {
@@ -94,6 +113,7 @@ package final class BenchModel {
             classifier = CLIPClassifier(
                 backbone: backbone, prompts: start.reading, sequences: work.sequences, frameCount: work.frameCount, pool: pool)
         }
+        taskBytes = WorkMeter.reading.liveBytes - bytesBefore
         let noise = Self.noise
         let pixels = source != nil ? [] : (0..<work.clipCount).map {
             Self.clip(of: architecture, frameCount: work.frameCount, number: $0, noise: noise)

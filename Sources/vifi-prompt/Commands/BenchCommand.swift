@@ -32,7 +32,21 @@ struct BenchCommand: ParsableCommand {
         @Flag(help: "Use the same frames in each step: what lies below the first vision prompts is computed once, beforehand.")
         var fixedFrames = false
 
+        @Option(
+            help: ArgumentHelp(
+                "Frames of each clip that the backward pass goes through; exact steps are measured beside, in turns.", valueName: "frames"))
+        var backwardFrames: Int?
+
         func validate() throws {
+            try requireRange("--backward-frames", backwardFrames, 1...options.frames)
+            if backwardFrames != nil {
+                guard !options.videos else {
+                    throw ValidationError("--videos feeds each step from other videos, --backward-frames compares two steps on the same clips: choose one.")
+                }
+                guard prompts.work(.learn).prompts.visionDepth > 0 else {
+                    throw ValidationError("--backward-frames is for vision prompts, but the other flags leave none.")
+                }
+            }
             guard !(fixedFrames && options.videos) else {
                 throw ValidationError("--videos feeds each step from other videos, --fixed-frames from the same clips: choose one.")
             }
@@ -41,6 +55,7 @@ struct BenchCommand: ParsableCommand {
         func run() throws {
             var work = prompts.work(.learn)
             work.hasFixedFrames = fixedFrames
+            work.backwardFrameCount = backwardFrames
             try options.run(work)
         }
     }
@@ -146,9 +161,14 @@ struct BenchOptions: ParsableArguments {
         Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")
         let source = videos ? try BenchVideos.stream(work, clips: (steps + 1) * clips) : nil
         defer { source?.stream.cancel() }
-        let model = try BenchModel(work, pool: pool, budget: memory.bound.budget(pool: pool, besides: work.packedWeightBytes), source: source?.clips)
-        try memory.bound.check(shortfall: model.memoryShortfall)
-        let report = try Bench(model: model, pool: pool, stepCount: steps, videos: source?.time).run { step, seconds in
+        let budget = memory.bound.budget(pool: pool, besides: work.packedWeightBytes)
+        var exactWork = work
+        exactWork.backwardFrameCount = nil
+        let first = try BenchModel(exactWork, pool: pool, budget: budget, source: source?.clips)
+        let model = work == exactWork ? first : try BenchModel(work, like: first, pool: pool, budget: budget)
+        try memory.bound.check(shortfall: max(first.memoryShortfall, model.memoryShortfall))
+        let bench = Bench(model: model, beside: model === first ? nil : first, pool: pool, stepCount: steps, videos: source?.time)
+        let report = try bench.run { step, seconds in
             Console.note("step \(step): \(decimal(seconds, 3)) s")
         }
         if json { try Console.json(report) } else { Console.result(report.text) }
@@ -163,6 +183,15 @@ extension BenchReport {
             ? counted(depth, "layer", "layers") : "vision layers \(visionLayers), text layers \(textLayers)"
     }
 
+    private func comparison(with exact: Exact) -> String {
+        """
+
+              backward pass     through \(backwardFrames ?? frames) of \(frames) frames
+              exact step        \(decimal(exact.secondsPerStep, 3)) s, \(decimal(exact.speedup, 2)) times as long; \
+            \(decimal(Double(exact.taskBytes) / 1e9, 2)) GB for activations and what learns
+            """
+    }
+
     /// For people.
     var text: String {
         let total = breakdown.products + breakdown.attention + breakdown.elementwise + breakdown.decode + breakdown.waiting
@@ -175,7 +204,7 @@ extension BenchReport {
             \(decimal(productGflops, 1)) on this machine
               where time goes   products \(share(breakdown.products)), attention \(share(breakdown.attention)), \
             elementwise \(share(breakdown.elementwise)), decode \(share(breakdown.decode)), waiting \(share(breakdown.waiting))
-              peak memory       \(decimal(Double(peakBytes) / 1e9, 2)) GB
-            """
+              peak memory       \(decimal(Double(peakBytes) / 1e9, 2)) GB, of which \(decimal(Double(taskBytes) / 1e9, 2)) GB for activations and what learns
+            """ + (exact.map(comparison) ?? "")
     }
 }

@@ -95,6 +95,8 @@ struct Inspection: Encodable {
         let fusion: String
         let normalization: String
         let shots: Int?
+        /// Nil where the backward pass went through all frames.
+        let backwardFrames: Int?
         let seed: UInt64
         let metrics: [String: Double]
         /// Nil where another program wrote the file.
@@ -121,6 +123,7 @@ struct Inspection: Encodable {
             fusion = header.fusion.rawValue
             normalization = header.normalization.name
             shots = header.shots
+            backwardFrames = header.backwardFrameCount
             seed = header.seed
             metrics = header.metrics
             recipeSha256 = header.namesBackbone ? header.recipeDigest : nil
@@ -280,6 +283,7 @@ extension Inspection.Prompts {
             ("frames", "\(frames), fusion \(fusion), normalization \(normalization)"),
         ]
         if toolVersion != nil { rows += [("shots", shots.map { "\($0) per class" } ?? "all clips"), ("seed", "\(seed)")] }
+        if let backwardFrames { rows.append(("backward", "through \(backwardFrames) of \(frames) frames")) }
         rows += metrics.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
         if let recipeSha256, let toolVersion { rows += [("recipe", recipeSha256), ("written by", "vifi-prompt \(toolVersion)")] }
         return rows

@@ -70,7 +70,15 @@ struct TrainingFrameOptions: ParsableArguments {
     @Option(help: "How the frames of a clip are combined: embedding, decision or image.")
     var fusion: Fusion?
 
+    @Option(
+        help: ArgumentHelp(
+            "Frames of each clip that the backward pass goes through, drawn anew in each step; all of them by default. Fewer make steps "
+                + "faster and take less memory; the gradient is exact only in the mean.",
+            valueName: "frames"))
+    var backwardFrames: Int?
+
     func apply(to recipe: inout Recipe) {
+        recipe.training.backwardFrames = backwardFrames ?? recipe.training.backwardFrames
         if fixedFrames { recipe.augmentation.fixedFrames = true }
         recipe.fusion = fusion ?? recipe.fusion
     }

@@ -91,6 +91,10 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.dataSet(".")
             try world.saveBackbone(to: "clip.safetensors")
         },
+        DocumentationPage("docs/cheaper-steps.md") { world in
+            try world.dataSet(".")
+            try world.saveBackbone(to: "clip.safetensors")
+        },
         DocumentationPage("docs/pictures.md") { world in
             try world.saveBackbone(to: "clip.safetensors", "Checkpoints/ViT-B-16.safetensors")
             try world.saveBackbone(to: "bridged.safetensors", seed: 2)

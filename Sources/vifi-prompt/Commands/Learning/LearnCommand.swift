@@ -35,6 +35,9 @@ struct LearnCommand: LearningCommand {
             and X where the template has too few. With --fixed-frames what lies below the first vision prompts is \
             computed once per clip and kept, as far as --memory allows. --quick learns language prompts only, on \
             features that the vision tower computes once. docs/late-prompts.md says what accuracy that gives up.
+
+            With --backward-frames 4 each step sees all frames of its clips, but goes back through 4 of them only; \
+            docs/cheaper-steps.md says what that gains and gives up.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions
@@ -55,8 +58,8 @@ struct LearnCommand: LearningCommand {
 
     func validate() throws {
         guard let head = method.head else { return }
-        if shape.quick || frames.fixedFrames {
-            throw ValidationError("--quick and --fixed-frames are for prompts: leave them out with --method \(head).")
+        if shape.quick || frames.fixedFrames || frames.backwardFrames != nil {
+            throw ValidationError("--quick, --fixed-frames and --backward-frames are for prompts: leave them out with --method \(head).")
         }
     }
 
