@@ -97,6 +97,7 @@ import Testing
             before: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)], files: ["grid/summary.json"]),
         Section(name: "doctor --json", runs: [["doctor"]]),
         Section(name: "bench --json", runs: [["bench", "predict", "--frames", "1", "--classes", "2", "--steps", "1"]], rare: ["waiting_for_videos"]),
+        Section(name: "bench features --json", runs: [["bench", "features", "--frames", "1", "--rounds", "1"]]),
         Section(name: "bench decode --json", runs: [["bench", "decode", "video0.mp4", "--frames", "2"]]),
         Section(name: "profile --json", runs: [["profile", "--no-timing"], ["profile", "--backbone", "clip.safetensors", "--views", "1", "--frames", "2"]]),
         Section(name: "Errors", runs: [["eval", "--val", "gone.txt", "--labels", "labels.csv"] + clip], statuses: [66]),

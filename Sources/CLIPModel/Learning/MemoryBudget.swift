@@ -48,13 +48,15 @@ package enum MemoryBudget: Sendable, Equatable {
 }
 
 extension CLIPArchitecture {
-    /// Bytes of the copies of the blocks' weights that products in bfloat16 are made from; none in float32.
+    /// Bytes of the copies of the blocks' weights that products in other numbers than float32 are made from.
     ///
     /// - Parameter hasBackward: one copy serves the way forward, another the way back.
     package func packedWeightBytes(precision: Precision, hasBackward: Bool) -> Int {
-        guard precision == .bfloat16 else { return 0 }
-        return [vision, text].reduce(0) { sum, tower in
-            sum + (hasBackward ? 4 : 2) * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
+        [(vision, precision), (text, precision.besideProducts)].reduce(0) { sum, copy in
+            let (tower, precision) = copy
+            guard precision != .float32 else { return sum }
+            let copies = hasBackward && precision.hasBackward ? 2 : 1
+            return sum + copies * precision.byteCount * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
         }
     }
 }
