@@ -3,13 +3,16 @@ import Tensors
 /// Sends clips through the vision tower in chunks of frames that workers share out.
 ///
 /// Chunks depend on the frame count alone, never on the number of threads, and sums over chunks are
-/// made in their order: results are the same for any number of threads. Nor do they depend on memory:
-/// chunks whose activations do not fit are computed again for the backward pass, to the same numbers.
+/// made in their order: results are the same for any number of threads. How many clips are in flight follows the
+/// threads and the memory, and changes nothing either: chunks whose activations do not fit are computed again for the
+/// backward pass, to the same numbers.
 package final class VisionPass: Sendable {
-    /// Frames go together until they fill about this many rows: enough for BLAS's full speed.
-    private static let chunkRows = 448
-    /// At least this many chunks are in flight, so that all workers have something to do.
-    private static let chunksInFlight = 8
+    /// Frames go together until they fill about this many rows, which is one of a ViT-B/16: products of two are not
+    /// faster by more than 4 %, and half as many chunks would leave threads without work.
+    private static let chunkRows = 224
+    /// At least so many chunks are in flight, and two for each thread, so that all workers have something to do until
+    /// the end of a loop.
+    private static func chunksInFlight(threadCount: Int) -> Int { max(8, 2 * threadCount) }
 
     let tower: VisionTower
     let layout: VisionLayout
@@ -57,14 +60,25 @@ package final class VisionPass: Sendable {
         func frameBytes(_ recomputed: Int) -> Int {
             max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, recomputedMLPLayers: recomputed, precision: tower.precision))
         }
-        let mostItems = Self.clipsInFlight(chunkCount) * chunkCount
-        let workerCount = min(pool.threadCount, keeping.hasBackward ? mostItems : max(mostItems, WorkerPool.availableProcessors))
-        self.workerCount = workerCount
-        scratch = (0..<workerCount).map { _ in
+        func makeScratch() -> VisionScratch {
             VisionScratch(layout: layout, frameCount: longest, keeping: keeping, recomputedMLPLayers: layerCount, precision: tower.precision)
         }
+        let mostClips = Self.clipsInFlight(chunkCount, threadCount: pool.threadCount)
+        let before = WorkMeter.reading.liveBytes
+        let first = makeScratch()
+        let scratchBytes = WorkMeter.reading.liveBytes - before
+        // Where people have set a bound, threads whose scratch memory would take the place of clips bring nothing.
+        let affordable = budget.isBoundByPeople
+            ? Self.affordableClips(
+                upTo: mostClips, bytes: budget.left() + scratchBytes, clipBytes: frameCount * frameBytes(0), chunkCount: chunkCount,
+                threadCount: pool.threadCount, scratchBytes: scratchBytes)
+            : mostClips
+        let workerCount = min(
+            pool.threadCount, keeping.hasBackward ? affordable * chunkCount : max(8, chunkCount, WorkerPool.availableProcessors))
+        self.workerCount = workerCount
+        scratch = [first] + (1..<workerCount).map { _ in makeScratch() }
         guard keeping.hasBackward else {
-            clipsInFlight = Self.clipsInFlight(chunkCount)
+            clipsInFlight = mostClips
             (stored, recomputedMLPLayerCount, shortfall) = ([], layerCount, 0)
             recomputed = (0..<workerCount).map { _ in
                 VisionActivations(layout: layout, frameCount: longest, keeping: keeping, precision: tower.precision)
@@ -73,15 +87,16 @@ package final class VisionPass: Sendable {
         }
         func planned(bytes: Int, mostRecomputed: Int?) -> Plan {
             Self.plan(
-                bytes: bytes, mostRecomputed: mostRecomputed, frameCount: frameCount, chunkCount: chunkCount, longest: longest, layerCount: layerCount,
-                threadCount: workerCount, frameBytes: frameBytes)
+                bytes: bytes, mostRecomputed: mostRecomputed, mostClips: affordable, frameCount: frameCount, chunkCount: chunkCount,
+                longest: longest, layerCount: layerCount, threadCount: workerCount, frameBytes: frameBytes)
         }
         var chosen: Plan
         if budget.isBoundByPeople {
             chosen = planned(bytes: budget.left(), mostRecomputed: nil)
         } else {
             // Where nobody has set a bound, no more than so many layers recompute their MLP, whatever that takes, if it is there.
-            chosen = planned(bytes: MemoryBudget.standardBytes(for: keeping), mostRecomputed: 5 * layerCount / 12)
+            let standard = MemoryBudget.standardBytes(for: keeping, threadCount: pool.threadCount)
+            chosen = planned(bytes: standard, mostRecomputed: 5 * layerCount / 12)
             if chosen.clips * frameCount * frameBytes(chosen.recomputedMLPLayers) > budget.left() { chosen = planned(bytes: budget.left(), mostRecomputed: nil) }
         }
         let plan = chosen
@@ -112,7 +127,16 @@ package final class VisionPass: Sendable {
         return withExtendedLifetime(least) { WorkMeter.reading.liveBytes - before }
     }
 
-    private static func clipsInFlight(_ chunkCount: Int) -> Int { (chunksInFlight + chunkCount - 1) / chunkCount }
+    private static func clipsInFlight(_ chunkCount: Int, threadCount: Int) -> Int {
+        (chunksInFlight(threadCount: threadCount) + chunkCount - 1) / chunkCount
+    }
+
+    /// The most clips whose activations fit beside the scratch memory of the workers that would share them out.
+    private static func affordableClips(
+        upTo mostClips: Int, bytes: Int, clipBytes: Int, chunkCount: Int, threadCount: Int, scratchBytes: Int
+    ) -> Int {
+        (1...mostClips).last { $0 * clipBytes + min(threadCount, $0 * chunkCount) * scratchBytes <= bytes } ?? 1
+    }
 
     private struct Plan {
         var clips = 1
@@ -124,11 +148,11 @@ package final class VisionPass: Sendable {
     /// What costs least time within `bytes`: several clips in flight; layers whose MLP is recomputed, one after the other; then
     /// whole chunks that are computed twice.
     private static func plan(
-        bytes: Int, mostRecomputed: Int?, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int,
+        bytes: Int, mostRecomputed: Int?, mostClips: Int, frameCount: Int, chunkCount: Int, longest: Int, layerCount: Int, threadCount: Int,
         frameBytes: (_ recomputed: Int) -> Int
     ) -> Plan {
         var plan = Plan()
-        plan.clips = max(1, min(clipsInFlight(chunkCount), bytes / (frameCount * frameBytes(0))))
+        plan.clips = max(1, min(mostClips, bytes / (frameCount * frameBytes(0))))
         plan.stored = plan.clips * chunkCount
         if let recomputed = (0..<layerCount).first(where: { plan.clips * frameCount * frameBytes($0) <= bytes || $0 == mostRecomputed }) {
             plan.recomputedMLPLayers = recomputed

@@ -17,12 +17,13 @@ struct BenchCommand: ParsableCommand {
               vifi-prompt bench learn --classes 400
               vifi-prompt bench bridge --clips 4 --json
               vifi-prompt bench features
+              vifi-prompt bench threads --clips 4
               vifi-prompt bench decode
 
             Models are ViT-B/16 with random weights: nothing has to be downloaded. Speed is compared with that \
             of bare matrix products, measured between the steps on the same threads.
             """,
-        subcommands: [Learn.self, Bridge.self, Predict.self, FeaturesBench.self, DecodeBench.self], defaultSubcommand: Learn.self)
+        subcommands: [Learn.self, Bridge.self, Predict.self, FeaturesBench.self, ThreadsBench.self, DecodeBench.self], defaultSubcommand: Learn.self)
 
     struct Learn: ParsableCommand {
         static let configuration = CommandConfiguration(
