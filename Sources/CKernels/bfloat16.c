@@ -1,22 +1,6 @@
 #include "CKernels.h"
 #include "formulas.h"
 
-// Rounds to nearest, ties to even. Rounding would carry a NaN's fraction into the sign.
-VIFI_INLINE uint16_t vifi_rounded(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
-    const uint32_t quiet = bits >> 16 | 0x40u;
-    return (uint16_t)((bits & 0x7FFFFFFFu) > 0x7F800000u ? quiet : rounded);
-}
-
-VIFI_INLINE float vifi_widened(uint16_t half) {
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 VIFI_CLONES
 void vifi_to_bfloat16(const float *restrict input, ptrdiff_t input_stride, uint16_t *restrict output, ptrdiff_t rows,
                       ptrdiff_t width) {

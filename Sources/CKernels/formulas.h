@@ -1,8 +1,24 @@
-// Formulas that the float32 and the bfloat16 loops share.
+// Formulas that loops over several kinds of numbers share.
 #ifndef VIFI_FORMULAS_H
 #define VIFI_FORMULAS_H
 
 #include "vector.h"
+
+// float32 to bfloat16: to nearest, ties to even. Rounding would carry a NaN's fraction into the sign.
+VIFI_INLINE uint16_t vifi_rounded(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+    const uint32_t quiet = bits >> 16 | 0x40u;
+    return (uint16_t)((bits & 0x7FFFFFFFu) > 0x7F800000u ? quiet : rounded);
+}
+
+VIFI_INLINE float vifi_widened(uint16_t half) {
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
 
 VIFI_INLINE float vifi_quick_gelu_at(float x) { return x / (1.0f + vifi_exp(-1.702f * x)); }
 

@@ -4,10 +4,17 @@
 #if defined(__linux__)
 #include <sched.h>
 
-int vifi_allowed_processors(void) {
+int vifi_allowed_processors(int *numbers, int capacity) {
     cpu_set_t mask;
-    return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 0;
+    if (sched_getaffinity(0, sizeof mask, &mask) != 0) return 0;
+    int count = 0;
+    for (int number = 0; number < CPU_SETSIZE && count < capacity; number++)
+        if (CPU_ISSET(number, &mask)) numbers[count++] = number;
+    return count;
 }
 #else
-int vifi_allowed_processors(void) { return 0; }
+int vifi_allowed_processors(int *numbers, int capacity) {
+    (void)numbers, (void)capacity;
+    return 0;
+}
 #endif

@@ -14,7 +14,7 @@ package struct Backbone: Sendable {
     package let digest: String
     package private(set) var vision: VisionTower
     package internal(set) var text: TextTower
-    /// Of the towers' large products. The parameters are float32 in any case.
+    /// Of the towers' large products; int8 is the vision tower's alone. The parameters are float32 in any case.
     package let precision: Precision
 
     /// CLIP's vocabulary beside the file or folder that the backbone was read from.
@@ -42,7 +42,7 @@ package struct Backbone: Sendable {
         self.warnings = warnings
         self.precision = precision
         vision = VisionTower(architecture: architecture, parameters: parameters.vision, precision: precision)
-        text = TextTower(architecture: architecture, parameters: parameters.text, precision: precision)
+        text = TextTower(architecture: architecture, parameters: parameters.text, precision: precision.besideProducts)
     }
 
     /// The same weights, whose towers compute in `precision`.

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "COneDNN.h"
-
 enum {
     // A power of two; a run has some tens of shapes, a few hundred with many classes.
     table_slots = 1024,
@@ -18,25 +16,21 @@ enum {
     usual_rows = 448,
 };
 
-#if DNNL_VERSION_MAJOR < 3
-#define VIFI_DESCRIPTOR(layout) (&(layout)->descriptor)
-#else
-#define VIFI_DESCRIPTOR(layout) ((layout)->descriptor)
-#endif
-
 // MARK: The library
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;
 static dnnl_engine_t engine;
-static vifi_bf16_status status = VIFI_BF16_BROKEN;
+static vifi_onednn_status status = VIFI_ONEDNN_BROKEN;
 static int (*get_thread_count)(void);
 static void (*set_thread_count)(int);
 static char version[32];
 
 static void free_thread(void *pointer);
 
-static int has_fp32;
+static int has_fp32, has_bf16, has_int8;
+
+static int has(dnnl_cpu_isa_t instructions) { return (dnnl_get_effective_cpu_isa() & instructions) == instructions; }
 
 static void start(void) {
 #if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
@@ -44,32 +38,30 @@ static void start(void) {
     *(void **)&get_thread_count = dlsym(RTLD_DEFAULT, "omp_get_max_threads");
     *(void **)&set_thread_count = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
     if (!get_thread_count || !set_thread_count) {
-        status = VIFI_BF16_OTHER_THREADS;
+        status = VIFI_ONEDNN_OTHER_THREADS;
         return;
     }
 #elif DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_TBB
-    status = VIFI_BF16_OTHER_THREADS;
+    status = VIFI_ONEDNN_OTHER_THREADS;
     return;
 #endif
     const dnnl_version_t *numbers = dnnl_version();
     snprintf(version, sizeof version, "%d.%d.%d", numbers->major, numbers->minor, numbers->patch);
     if (numbers->major != DNNL_VERSION_MAJOR) return;  // Headers and library do not belong together.
-    has_fp32 = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
-    if ((dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) != dnnl_cpu_isa_avx512_core_bf16) {
-        status = VIFI_BF16_NO_PROCESSOR;
-        return;
-    }
+    has_fp32 = has(dnnl_cpu_isa_avx512_core);
+    has_bf16 = has(dnnl_cpu_isa_avx512_core_bf16);
+    has_int8 = has(dnnl_cpu_isa_avx512_core_vnni);
     if (pthread_key_create(&thread_key, free_thread) != 0) return;
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) return;
-    status = VIFI_BF16_READY;
+    status = VIFI_ONEDNN_READY;
 }
 
-vifi_bf16_status vifi_bf16_state(void) {
+vifi_onednn_status vifi_onednn_state(vifi_numbers numbers) {
     pthread_once(&started, start);
-    return status;
+    return status == VIFI_ONEDNN_READY && !(numbers == VIFI_BF16 ? has_bf16 : has_int8) ? VIFI_ONEDNN_NO_PROCESSOR : status;
 }
 
-const char *vifi_bf16_version(void) {
+const char *vifi_onednn_version(void) {
     pthread_once(&started, start);
     return version;
 }
@@ -170,51 +162,8 @@ void *vifi_scratch(vifi_scratch_use index, size_t bytes) {
     return thread ? scratch(thread, index, bytes) : NULL;
 }
 
-// MARK: Layouts
-
-static int strided(vifi_layout *layout, dnnl_data_type_t type, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row_stride,
-                   ptrdiff_t column_stride) {
-    const dnnl_dims_t sizes = {rows, columns}, strides = {row_stride, column_stride};
-#if DNNL_VERSION_MAJOR < 3
-    return dnnl_memory_desc_init_by_strides(&layout->descriptor, 2, sizes, type, strides) != dnnl_success;
-#else
-    return dnnl_memory_desc_create_with_strides(&layout->descriptor, 2, sizes, type, strides) != dnnl_success;
-#endif
-}
-
-static int any_layout(vifi_layout *layout, dnnl_data_type_t type, ptrdiff_t rows, ptrdiff_t columns) {
-    const dnnl_dims_t sizes = {rows, columns};
-#if DNNL_VERSION_MAJOR < 3
-    return dnnl_memory_desc_init_by_tag(&layout->descriptor, 2, sizes, type, dnnl_format_tag_any) != dnnl_success;
-#else
-    return dnnl_memory_desc_create_with_tag(&layout->descriptor, 2, sizes, type, dnnl_format_tag_any) != dnnl_success;
-#endif
-}
-
-void vifi_layout_free(vifi_layout *layout) {
-#if DNNL_VERSION_MAJOR >= 3
-    if (layout->descriptor) dnnl_memory_desc_destroy(layout->descriptor);
-#endif
-    memset(layout, 0, sizeof *layout);
-}
-
-size_t vifi_layout_bytes(const vifi_layout *layout) { return dnnl_memory_desc_get_size(VIFI_DESCRIPTOR(layout)); }
-
 static int memory(dnnl_memory_t *result, const vifi_layout *layout, void *handle) {
     return dnnl_memory_create(result, VIFI_DESCRIPTOR(layout), engine, handle) != dnnl_success;
-}
-
-// A layout that belongs to a primitive's description, copied.
-static int queried(vifi_layout *layout, const_dnnl_primitive_desc_t description, dnnl_query_t what) {
-#if DNNL_VERSION_MAJOR < 3
-    const dnnl_memory_desc_t *found = dnnl_primitive_desc_query_md(description, what, 0);
-    if (!found) return -1;
-    layout->descriptor = *found;
-    return 0;
-#else
-    const_dnnl_memory_desc_t found = dnnl_primitive_desc_query_md(description, what, 0);
-    return !found || dnnl_memory_desc_clone(&layout->descriptor, found) != dnnl_success;
-#endif
 }
 
 // MARK: Products
@@ -254,16 +203,20 @@ static int product_description(dnnl_primitive_desc_t *result, const vifi_layout 
     return failed ? -1 : 0;
 }
 
-int vifi_factor_layout(ptrdiff_t inner, ptrdiff_t columns, vifi_layout *layout) {
+static dnnl_data_type_t left_type(vifi_numbers numbers) { return numbers == VIFI_BF16 ? dnnl_bf16 : dnnl_u8; }
+static dnnl_data_type_t right_type(vifi_numbers numbers) { return numbers == VIFI_BF16 ? dnnl_bf16 : dnnl_s8; }
+static dnnl_data_type_t sum_type(vifi_numbers numbers) { return numbers == VIFI_BF16 ? dnnl_f32 : dnnl_s32; }
+
+int vifi_factor_layout(vifi_numbers numbers, ptrdiff_t inner, ptrdiff_t columns, vifi_layout *layout) {
     if (!this_thread()) return -1;
     vifi_layout left = {0}, right = {0}, output = {0};
     dnnl_primitive_desc_t description = NULL;
     const int before = enter_alone();
-    const int failed = strided(&left, dnnl_bf16, usual_rows, inner, inner, 1)
-                       || any_layout(&right, dnnl_bf16, inner, columns)
-                       || strided(&output, dnnl_f32, usual_rows, columns, columns, 1)
+    const int failed = vifi_strided_layout(&left, left_type(numbers), usual_rows, inner, inner, 1)
+                       || vifi_any_layout(&right, right_type(numbers), inner, columns)
+                       || vifi_strided_layout(&output, sum_type(numbers), usual_rows, columns, columns, 1)
                        || product_description(&description, &left, &right, NULL, &output, 0)
-                       || queried(layout, description, dnnl_query_weights_md);
+                       || vifi_queried_layout(layout, description, dnnl_query_weights_md);
     leave_alone(before);
     if (description) dnnl_primitive_desc_destroy(description);
     vifi_layout_free(&left);
@@ -279,13 +232,15 @@ static int make_product(thread_state *thread, product *p, const vifi_product_key
     const ptrdiff_t left_column = key->is_left_transposed ? key->rows : 1;
     const ptrdiff_t right_row = key->is_right_transposed ? 1 : key->columns;
     const ptrdiff_t right_column = key->is_right_transposed ? key->inner : 1;
-    int failed = strided(&left, dnnl_bf16, key->rows, key->inner, left_row, left_column)
-                 || strided(&output, key->is_output_half ? dnnl_bf16 : dnnl_f32, key->rows, key->columns, key->columns, 1)
-                 || (key->has_bias && strided(&bias, dnnl_f32, 1, key->columns, key->columns, 1))
-                 || (!right_layout && strided(&right, dnnl_bf16, key->inner, key->columns, right_row, right_column));
+    int failed = vifi_strided_layout(&left, left_type(key->numbers), key->rows, key->inner, left_row, left_column)
+                 || vifi_strided_layout(&output, key->is_output_half ? dnnl_bf16 : sum_type(key->numbers), key->rows, key->columns,
+                                        key->columns, 1)
+                 || (key->has_bias && vifi_strided_layout(&bias, dnnl_f32, 1, key->columns, key->columns, 1))
+                 || (!right_layout
+                     && vifi_strided_layout(&right, right_type(key->numbers), key->inner, key->columns, right_row, right_column));
     const vifi_layout *used = right_layout ? right_layout : &right;
     failed = failed || product_description(&description, &left, used, key->has_bias ? &bias : NULL, &output, key->is_adding)
-             || queried(&scratchpad, description, dnnl_query_scratchpad_md)
+             || vifi_queried_layout(&scratchpad, description, dnnl_query_scratchpad_md)
              || dnnl_primitive_create(&p->primitive, description) != dnnl_success
              || !scratch(thread, VIFI_SCRATCH_ONEDNN, vifi_layout_bytes(&scratchpad)) || memory(&p->left, &left, DNNL_MEMORY_NONE)
              || (key->has_bias && memory(&p->bias, &bias, DNNL_MEMORY_NONE))
@@ -309,7 +264,7 @@ static size_t hash(const vifi_product_key *key) {
     const uint64_t numbers[] = {
         (uint64_t)key->rows, (uint64_t)key->columns, (uint64_t)key->inner,
         (uint64_t)(key->is_left_transposed | key->is_right_packed << 1 | key->is_adding << 2 | key->is_right_transposed << 3
-                   | key->has_bias << 4 | key->is_output_half << 5),
+                   | key->has_bias << 4 | key->is_output_half << 5 | (int)key->numbers << 6),
     };
     uint64_t sum = 0xCBF29CE484222325u;  // FNV-1a, a number at a time
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sum = (sum ^ numbers[i]) * 0x100000001B3u;
@@ -317,7 +272,7 @@ static size_t hash(const vifi_product_key *key) {
 }
 
 static int is_same(const vifi_product_key *a, const vifi_product_key *b) {
-    return a->rows == b->rows && a->columns == b->columns && a->inner == b->inner
+    return a->numbers == b->numbers && a->rows == b->rows && a->columns == b->columns && a->inner == b->inner
            && a->is_left_transposed == b->is_left_transposed && a->is_right_transposed == b->is_right_transposed
            && a->is_right_packed == b->is_right_packed && a->is_adding == b->is_adding && a->has_bias == b->has_bias
            && a->is_output_half == b->is_output_half;
@@ -366,8 +321,8 @@ int vifi_run_product(const vifi_product_key *key, const vifi_layout *right_layou
     return failed;
 }
 
-int vifi_reorder(const float *values, ptrdiff_t row_stride, ptrdiff_t column_stride, ptrdiff_t rows, ptrdiff_t columns,
-                 const vifi_layout *layout, void *target) {
+int vifi_reorder(dnnl_data_type_t type, const void *values, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                 ptrdiff_t rows, ptrdiff_t columns, const vifi_layout *layout, void *target) {
     thread_state *thread = this_thread();
     if (!thread) return -1;
     vifi_layout source = {0};
@@ -375,7 +330,7 @@ int vifi_reorder(const float *values, ptrdiff_t row_stride, ptrdiff_t column_str
     dnnl_primitive_t reorder = NULL;
     dnnl_memory_t from = NULL, to = NULL;
     const int before = enter_alone();
-    int failed = strided(&source, dnnl_f32, rows, columns, row_stride, column_stride)
+    int failed = vifi_strided_layout(&source, type, rows, columns, row_stride, column_stride)
                  || dnnl_reorder_primitive_desc_create(&description, VIFI_DESCRIPTOR(&source), engine,
                                                        VIFI_DESCRIPTOR(layout), engine, NULL) != dnnl_success
                  || dnnl_primitive_create(&reorder, description) != dnnl_success

@@ -3,8 +3,11 @@
 
 #ifndef VIFI_ONEDNN
 
-vifi_bf16_status vifi_bf16_state(void) { return VIFI_BF16_NOT_BUILT; }
-const char *vifi_bf16_version(void) { return ""; }
+vifi_onednn_status vifi_onednn_state(vifi_numbers numbers) {
+    (void)numbers;
+    return VIFI_ONEDNN_NOT_BUILT;
+}
+const char *vifi_onednn_version(void) { return ""; }
 vifi_bf16_factor *vifi_bf16_factor_create(const float *values, ptrdiff_t inner, ptrdiff_t columns,
                                           ptrdiff_t row_stride, ptrdiff_t column_stride) {
     (void)values, (void)inner, (void)columns, (void)row_stride, (void)column_stride;
@@ -19,16 +22,27 @@ size_t vifi_bf16_factor_bytes(const vifi_bf16_factor *factor) {
     return 0;
 }
 void vifi_bf16_factor_free(vifi_bf16_factor *factor) { (void)factor; }
-int vifi_bf16_multiply(vifi_bf16_rows input, ptrdiff_t rows, const vifi_bf16_factor *factor, const float *bias,
-                       vifi_bf16_rows output, int adding) {
+int vifi_bf16_multiply(vifi_product_rows input, ptrdiff_t rows, const vifi_bf16_factor *factor, const float *bias,
+                       vifi_product_rows output, int adding) {
     (void)input, (void)rows, (void)factor, (void)bias, (void)output, (void)adding;
     return -1;
 }
-int vifi_bf16_multiply_both(vifi_bf16_rows left, int is_left_transposed, vifi_bf16_rows right, int is_right_transposed,
+int vifi_bf16_multiply_both(vifi_product_rows left, int is_left_transposed, vifi_product_rows right, int is_right_transposed,
                             ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
                             float *output, ptrdiff_t output_stride, int adding) {
     (void)left, (void)is_left_transposed, (void)right, (void)is_right_transposed;
     (void)rows, (void)columns, (void)inner, (void)output, (void)output_stride, (void)adding;
+    return -1;
+}
+
+vifi_int8_factor *vifi_int8_factor_create(const float *weight, ptrdiff_t columns, ptrdiff_t inner, ptrdiff_t stride) {
+    (void)weight, (void)columns, (void)inner, (void)stride;
+    return NULL;
+}
+void vifi_int8_factor_free(vifi_int8_factor *factor) { (void)factor; }
+int vifi_int8_multiply(vifi_product_rows input, ptrdiff_t rows, const vifi_int8_factor *factor, const float *bias,
+                       vifi_activation activation, vifi_product_rows output, int adding) {
+    (void)input, (void)rows, (void)factor, (void)bias, (void)activation, (void)output, (void)adding;
     return -1;
 }
 
@@ -54,20 +68,20 @@ struct vifi_bf16_factor {
 };
 
 int vifi_bf16_factor_refresh(vifi_bf16_factor *factor, const float *values) {
-    return vifi_reorder(values, factor->row_stride, factor->column_stride, factor->inner, factor->columns,
+    return vifi_reorder(dnnl_f32, values, factor->row_stride, factor->column_stride, factor->inner, factor->columns,
                         &factor->layout, factor->data);
 }
 
 vifi_bf16_factor *vifi_bf16_factor_create(const float *values, ptrdiff_t inner, ptrdiff_t columns,
                                           ptrdiff_t row_stride, ptrdiff_t column_stride) {
-    if (vifi_bf16_state() != VIFI_BF16_READY) return NULL;
+    if (vifi_onednn_state(VIFI_BF16) != VIFI_ONEDNN_READY) return NULL;
     vifi_bf16_factor *factor = calloc(1, sizeof *factor);
     if (!factor) return NULL;
     factor->inner = inner;
     factor->columns = columns;
     factor->row_stride = row_stride;
     factor->column_stride = column_stride;
-    if (vifi_factor_layout(inner, columns, &factor->layout) != 0
+    if (vifi_factor_layout(VIFI_BF16, inner, columns, &factor->layout) != 0
         || !(factor->data = vifi_aligned_bytes(vifi_layout_bytes(&factor->layout)))
         || vifi_bf16_factor_refresh(factor, values) != 0) {
         vifi_bf16_factor_free(factor);
@@ -104,7 +118,7 @@ static int product_into(vifi_product_key key, const vifi_layout *right_layout, c
 }
 
 // Rows without gaps, rounded: themselves where they are already. NULL where memory is short.
-static const uint16_t *rounded(vifi_bf16_rows rows, ptrdiff_t count, ptrdiff_t width, vifi_scratch_use use) {
+static const uint16_t *rounded(vifi_product_rows rows, ptrdiff_t count, ptrdiff_t width, vifi_scratch_use use) {
     if (rows.is_half) {
         if (rows.stride == width || count == 1) return rows.pointer;
         uint16_t *dense = vifi_scratch(use, (size_t)(count * width) * sizeof *dense);
@@ -117,8 +131,8 @@ static const uint16_t *rounded(vifi_bf16_rows rows, ptrdiff_t count, ptrdiff_t w
     return half;
 }
 
-int vifi_bf16_multiply(vifi_bf16_rows input, ptrdiff_t rows, const vifi_bf16_factor *factor, const float *bias,
-                       vifi_bf16_rows output, int adding) {
+int vifi_bf16_multiply(vifi_product_rows input, ptrdiff_t rows, const vifi_bf16_factor *factor, const float *bias,
+                       vifi_product_rows output, int adding) {
     const uint16_t *left = rounded(input, rows, factor->inner, VIFI_SCRATCH_LEFT);
     if (!left) return -1;
     const vifi_product_key key = {
@@ -130,7 +144,7 @@ int vifi_bf16_multiply(vifi_bf16_rows input, ptrdiff_t rows, const vifi_bf16_fac
     return vifi_run_product(&key, &factor->layout, left, factor->data, bias, output.pointer);
 }
 
-int vifi_bf16_multiply_both(vifi_bf16_rows left, int is_left_transposed, vifi_bf16_rows right, int is_right_transposed,
+int vifi_bf16_multiply_both(vifi_product_rows left, int is_left_transposed, vifi_product_rows right, int is_right_transposed,
                             ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t inner,
                             float *output, ptrdiff_t output_stride, int adding) {
     const uint16_t *left_half =

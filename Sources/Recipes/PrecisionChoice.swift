@@ -3,24 +3,44 @@ import Tensors
 
 /// What `--precision` and `model.precision` take.
 package enum PrecisionChoice: String, Sendable, CaseIterable, Codable {
-    case fp32, bf16
+    case fp32, bf16, int8
     /// bfloat16 where it can be had. Results then depend on the machine, which the run's recipe records.
     case auto
 
     /// The precision to compute in.
     ///
     /// - Parameter note: told what came of it, where that is not the default.
-    /// - Throws: `PrecisionError` where bfloat16 was asked for by name and cannot be had: it is not emulated.
+    /// - Throws: `PrecisionError` where a precision was asked for by name and cannot be had: none is emulated.
     package func resolved(note: (String) -> Void) throws(PrecisionError) -> Precision {
-        guard self != .fp32 else { return .float32 }
-        if let obstacle = Precision.bfloat16.obstacle {
-            let error = PrecisionError(obstacle: obstacle)
-            guard self == .auto else { throw error }
-            note("Products in float32: \(error.reason)")
-            return .float32
+        switch self {
+        case .fp32: return .float32
+        case .bf16, .auto:
+            if let obstacle = Precision.bfloat16.obstacle {
+                let error = PrecisionError.unavailable(.bfloat16, obstacle)
+                guard self == .auto else { throw error }
+                note("Products in float32: \(error.reason)")
+                return .float32
+            }
+            note("Products in bfloat16 (oneDNN \(Precision.oneDNNVersion ?? "")); sums, norms and what is learned in float32.")
+            return .bfloat16
+        case .int8:
+            if let obstacle = Precision.int8.obstacle { throw .unavailable(.int8, obstacle) }
+            let beside = Precision.int8.besideProducts == .bfloat16 ? "bfloat16" : "float32"
+            note(
+                "The vision tower's products in int8 (oneDNN \(Precision.oneDNNVersion ?? "")); attention and texts in \(beside), "
+                    + "sums of what passes on and norms in float32.")
+            return .int8
         }
-        note("Products in bfloat16 (oneDNN \(Precision.oneDNNVersion ?? "")); sums, norms and what is learned in float32.")
-        return .bfloat16
+    }
+
+    /// For repeating on any machine what was computed in bfloat16 or int8: the same where it can be had; elsewhere
+    /// float32 has to do, which `auto` says then.
+    package var wherePossible: PrecisionChoice {
+        switch self {
+        case .fp32: .fp32
+        case .bf16, .auto: .auto
+        case .int8: Precision.int8.isAvailable ? .int8 : .auto
+        }
     }
 }
 
@@ -29,35 +49,60 @@ extension PrecisionChoice {
         self = switch precision {
         case .float32: .fp32
         case .bfloat16: .bf16
+        case .int8: .int8
         }
     }
 }
 
-/// bfloat16 was asked for where it cannot be had.
-package struct PrecisionError: ReportableError {
-    package let obstacle: Precision.Obstacle
+extension Precision {
+    /// - Parameter purpose: what needs gradients, as a subject: "learning prompts".
+    /// - Throws: `PrecisionError` where gradients cannot be computed in this precision.
+    package func requireGradients(for purpose: String) throws(PrecisionError) {
+        if !hasBackward { throw .noGradients(purpose: purpose) }
+    }
+}
+
+/// A precision was asked for that cannot be had, or not for this.
+package enum PrecisionError: ReportableError, Equatable {
+    case unavailable(Precision, Precision.Obstacle)
+    case noGradients(purpose: String)
 
     package var exitStatus: ExitStatus { .badConfiguration }
 
     package var reason: String {
-        switch obstacle {
-        case .notBuilt: "this program was built without oneDNN."
-        case .processor: "this processor lacks AVX512_BF16."
-        case .threads: "this oneDNN runs threads of its own (TBB) that cannot be turned off."
-        case .library: "oneDNN does not start, or is not the version that this program was built with."
+        switch self {
+        case .unavailable(let precision, let obstacle):
+            switch obstacle {
+            case .notBuilt: "this program was built without oneDNN."
+            case .processor: "this processor lacks \(precision == .int8 ? "AVX512_VNNI" : "AVX512_BF16")."
+            case .threads: "this oneDNN runs threads of its own (TBB) that cannot be turned off."
+            case .library: "oneDNN does not start, or is not the version that this program was built with."
+            }
+        case .noGradients(let purpose): "\(purpose) needs gradients, and int8 is for the way forward alone."
+        }
+    }
+
+    private var name: String {
+        switch self {
+        case .unavailable(let precision, _): PrecisionChoice(precision).rawValue
+        case .noGradients: PrecisionChoice.int8.rawValue
         }
     }
 
     private var remedy: String {
-        switch obstacle {
-        case .notBuilt: "Install libdnnl-dev, run `swift package purge-cache` and build again, or leave bf16 out."
-        case .processor:
-            "It is in Intel's Cooper Lake and Sapphire Rapids, AMD's Zen 4 and their successors. "
-                + "Leave bf16 out: float32 gives the same accuracy, slower."
-        case .threads: "Build with Debian's libdnnl-dev, or a oneDNN with OpenMP or without threads, or leave bf16 out."
-        case .library: "Install matching libdnnl2 and libdnnl-dev and build again, or leave bf16 out."
+        switch self {
+        case .unavailable(let precision, let obstacle):
+            switch obstacle {
+            case .notBuilt: "Install libdnnl-dev, run `swift package purge-cache` and build again, or leave \(name) out."
+            case .processor:
+                "It is in Intel's \(precision == .int8 ? "Cascade Lake, Ice Lake" : "Cooper Lake") and Sapphire Rapids, AMD's Zen 4 and "
+                    + "their successors. Leave \(name) out: float32 gives the same accuracy, slower."
+            case .threads: "Build with Debian's libdnnl-dev, or a oneDNN with OpenMP or without threads, or leave \(name) out."
+            case .library: "Install matching libdnnl2 and libdnnl-dev and build again, or leave \(name) out."
+            }
+        case .noGradients: "Use bf16 or fp32 here; int8 serves `predict`, `evaluate` and `learn --method`."
         }
     }
 
-    package var description: String { "--precision bf16 is not possible: \(reason) \(remedy)" }
+    package var description: String { "--precision \(name) is not possible: \(reason) \(remedy)" }
 }

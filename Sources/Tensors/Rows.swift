@@ -75,6 +75,7 @@ package enum Rows: Sendable {
         self = switch precision {
         case .float32: .float32(MutableMatrix(rows: rows, columns: columns))
         case .bfloat16: .bfloat16(BFloat16Matrix(rows: rows, columns: columns))
+        case .int8: preconditionFailure("rows between products are never int8")
         }
     }
 
@@ -83,6 +84,7 @@ package enum Rows: Sendable {
         self = switch precision {
         case .float32: .float32(memory.rows(0..<rows))
         case .bfloat16: .bfloat16(BFloat16Matrix(over: memory, rows: rows, columns: memory.columnCount))
+        case .int8: preconditionFailure("rows between products are never int8")
         }
     }
 

@@ -9,14 +9,17 @@ package final class WorkerPool: Sendable {
     /// Threads that work, the calling one included.
     package let threadCount: Int
     private let shared: SharedState
+    /// Where items go one after the other and are counted, in place of threads.
+    package let recorder: WorkRecorder?
 
-    /// The processors that this process may use: those of its affinity mask, which `taskset`, Slurm and
-    /// container runtimes set, or all that are online where it cannot be read; no more than control groups give it
-    /// the time of.
+    /// The cores that this process may use: those of its affinity mask, which `taskset`, Slurm and container runtimes
+    /// set, or all that are online where it cannot be read; no more than control groups give it the time of. Hardware
+    /// threads of one core share its vector units, which products keep busy with one thread, so they count as one.
     package static var availableProcessors: Int {
-        let allowed = Int(vifi_allowed_processors())
+        let allowed = ProcessorTopology.allowedProcessors
         return processors(
-            allowed: allowed > 0 ? allowed : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), quota: ControlGroups.here.processors)
+            allowed: allowed.isEmpty ? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) : ProcessorTopology().coreCount(of: allowed),
+            quota: ControlGroups.here.processors)
     }
 
     /// - Parameter quota: processors' worth of time.
@@ -29,11 +32,20 @@ package final class WorkerPool: Sendable {
     package init(threadCount: Int = WorkerPool.availableProcessors) {
         let shared = SharedState()
         self.shared = shared
+        recorder = nil
         let affordableCount = Self.affordable(threadCount)
         var count = 1
         // Where the system gives no more threads, those that there are do all: results are the same.
         while count < affordableCount, startThread({ [shared, count] in shared.serve(worker: count) }) { count += 1 }
         self.threadCount = count
+    }
+
+    /// A pool that does all items on the calling thread and counts their work, but plans as `threadCount` threads would
+    /// make others plan.
+    package init(recording recorder: WorkRecorder, as threadCount: Int) {
+        shared = SharedState()
+        self.recorder = recorder
+        self.threadCount = max(1, threadCount)
     }
 
     /// The threads that a limit on the address space leaves room for. Each takes its stack and, with its first
@@ -67,6 +79,7 @@ package final class WorkerPool: Sendable {
     package func parallelFor(_ count: Int, workers: Int = .max, _ body: @Sendable (_ worker: Int, _ item: Int) -> Void) {
         guard count > 0 else { return }
         let workers = min(threadCount, count, workers)
+        if let recorder { return recorder.loop(count, workers: workers) { body(0, $0) } }
         let start = WorkMeter.now
         defer { WorkMeter.addLoop(since: start) }
         guard workers > 1 else {
@@ -186,10 +199,16 @@ private final class SharedState: @unchecked Sendable {
 package final class Turnstile: @unchecked Sendable {
     private let lock = Monitor()
     private var nextItem: [Int]
+    private let recorder: WorkRecorder?
 
-    package init(gateCount: Int) { nextItem = Array(repeating: 0, count: gateCount) }
+    /// - Parameter pool: whose items pass the gates, where it may be one that records.
+    package init(gateCount: Int, pool: WorkerPool? = nil) {
+        nextItem = Array(repeating: 0, count: gateCount)
+        recorder = pool?.recorder
+    }
 
     package func pass(gate: Int, item: Int, _ body: () -> Void) {
+        if let recorder { return recorder.pass(gate: gate, body) }
         let start = WorkMeter.now
         lock.lock()
         while nextItem[gate] != item { lock.wait() }

@@ -1,6 +1,7 @@
 import CLIPModel
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 /// The errors of `docs/precision.md`, at the sizes of ViT-B/16 with random weights:
@@ -48,5 +49,48 @@ struct PrecisionMeasurement {
         print("vision gradients", zip(actual.vision, expected.vision).map(error).joined(separator: " "))
         print("text gradients", zip(actual.language, expected.language).map(error).joined(separator: " "))
         print("all gradients", error((actual.vision + actual.language).flatMap { $0 }, (expected.vision + expected.language).flatMap { $0 }))
+    }
+
+    /// Each block of a random ViT-B/16 on the rows that float32 brings to it, and on those that its own numbers brought.
+    @Test(.enabled(if: Precision.int8.isAvailable, "int8 products are not available on this machine"))
+    func errorsOfTheFrozenPassByLayer() throws {
+        let architecture = CLIPArchitecture.vitB16
+        let tower = architecture.vision
+        let parameters = BackboneParameters<MutableMatrix>(random: architecture, seed: 1).map(\.reading).vision
+        let (frames, rows) = (2, architecture.patchCount + 1)
+        let shape = BlockShape(groups: RowGroups(lengths: Array(repeating: rows, count: frames)), sharedCount: 0, queries: .every)
+        var source = RandomSource(seed: 2, purpose: .test)
+        let start = MutableMatrix(rows: frames * rows, columns: tower.width, (0..<frames * rows * tower.width).map { _ in source.normal() })
+
+        func passed(_ input: MutableMatrix, layer: Int, _ precision: Precision) -> MutableMatrix {
+            let block = TransformerBlock(
+                parameters: parameters.blocks[layer], headCount: tower.headCount, activation: architecture.activation, isCausal: false,
+                isLast: false, precision: precision)
+            let numbers = shape.rowPrecision(precision, headWidth: tower.headWidth)
+            let saved = BlockActivations(shapes: [shape], tower: tower, keeping: .nothing, precision: numbers)
+            saved.input.copy(input)
+            let output = MutableMatrix(rows: input.rowCount, columns: tower.width)
+            block.forward(
+                saved: saved, shared: nil, output: output,
+                scratch: BlockScratch(for: [shape], tower: tower, keeping: .nothing, precision: precision))
+            return output
+        }
+        /// What a block adds to the residual stream.
+        func update(_ output: MutableMatrix, _ input: MutableMatrix) -> [Float] { zip(output.values, input.values).map { $0 - $1 } }
+
+        var exact = start
+        var streams: [Precision: MutableMatrix] = [.bfloat16: start, .int8: start]
+        for layer in 0..<tower.layerCount {
+            let next = passed(exact, layer: layer, .float32)
+            var words: [String] = []
+            for precision in [Precision.bfloat16, .int8] {
+                let own = relativeError(update(passed(exact, layer: layer, precision), exact), update(next, exact))
+                let stream = passed(try #require(streams[precision]), layer: layer, precision)
+                streams[precision] = stream
+                words.append(String(format: "%@ own %.4f, summed %.4f", precision.rawValue, own, relativeError(stream.values, next.values)))
+            }
+            print("layer", layer, words.joined(separator: "; "))
+            exact = next
+        }
     }
 }

@@ -36,12 +36,6 @@ struct PrecisionTests {
         return (result.logits.flatMap { $0 }, learner.gradients.all.map(\.values))
     }
 
-    /// Length of the difference over the length of `expected`.
-    private func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
-        let difference = zip(actual, expected).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
-        return (difference / expected.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
-    }
-
     /// Bounds are twice and more what is measured (docs/precision.md).
     @Test(arguments: [deep, partial])
     func promptGradientsAreClose(configuration: PromptConfiguration) throws {

@@ -15,7 +15,8 @@ import Testing
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",
         "plan", "plan learn", "plan bridge", "plan evaluate", "plan evaluate list", "plan evaluate zero-shot", "plan evaluate base-to-novel",
         "plan evaluate few-shot", "plan evaluate supervised", "plan evaluate retrieval", "plan ablate",
-        "plan demo", "plan demo pretrain", "plan demo table", "plan demo late", "plan demo report", "doctor", "bench", "bench learn", "bench bridge", "bench predict", "bench decode",
+        "plan demo", "plan demo pretrain", "plan demo table", "plan demo late", "plan demo report", "doctor", "bench", "bench learn",
+        "bench bridge", "bench predict", "bench features", "bench threads", "bench decode",
         "profile", "ablate", "viz", "viz attention", "viz tsne", "viz confusion", "viz curves", "viz classes", "report", "summarize",
         "cache", "cache list", "cache clear",
     ]

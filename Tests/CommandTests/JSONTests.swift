@@ -129,6 +129,8 @@ import Testing
             before: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)], files: ["grid/summary.json"]),
         Section(name: "doctor --json", runs: [["doctor"]]),
         Section(name: "bench --json", runs: [["bench", "learn", "--backward-frames", "1", "--frames", "2", "--classes", "2", "--steps", "1"]], rare: ["waiting_for_videos"]),
+        Section(name: "bench features --json", runs: [["bench", "features", "--frames", "1", "--rounds", "1"]]),
+        Section(name: "bench threads --json", runs: [["bench", "threads", "--work", "predict", "--frames", "1", "--clips", "1", "--classes", "2", "--threads", "2"]]),
         Section(name: "bench decode --json", runs: [["bench", "decode", "video0.mp4", "--frames", "2"]]),
         Section(name: "profile --json", runs: [["profile", "--no-timing"], ["profile", "--backbone", "clip.safetensors", "--views", "1", "--frames", "2"]]),
         Section(name: "Errors", runs: [["eval", "--val", "gone.txt", "--labels", "labels.csv"] + clip], statuses: [66]),

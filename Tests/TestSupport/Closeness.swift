@@ -38,3 +38,9 @@ package func expectClose(
 ) {
     expectClose([actual], [expected], tolerance: tolerance, name, sourceLocation: sourceLocation)
 }
+
+/// Length of the difference over the length of `expected`.
+package func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
+    let difference = zip(actual, expected).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+    return (difference / expected.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
+}

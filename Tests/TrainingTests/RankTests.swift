@@ -178,6 +178,6 @@ import VideoData
                   a: ranks 0-1, 4 threads each, processors 0-3 and 4-7 of 8
                   b: rank 2, 8 threads each, processors 0-7 of 8
                 """)
-        #expect(RankPlaces.processors("0-2,8,10-9") == [0, 1, 2, 8])
+        #expect(ProcessorTopology.numbers("0-2,8,10-9") == [0, 1, 2, 8])
     }
 }

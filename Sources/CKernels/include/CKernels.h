@@ -5,6 +5,7 @@
 #include "convert.h"
 #include "explain.h"
 #include "image.h"
+#include "int8.h"
 #include "picture.h"
 #include "processors.h"
 #include "transformer.h"

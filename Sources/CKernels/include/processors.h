@@ -2,7 +2,8 @@
 #ifndef VIFI_PROCESSORS_H
 #define VIFI_PROCESSORS_H
 
-// Processors in this process's affinity mask; 0 where it cannot be read.
-int vifi_allowed_processors(void);
+// Fills `numbers` with the processors in this process's affinity mask, `capacity` at most, in ascending order. Returns
+// how many there are; 0 where the mask cannot be read.
+int vifi_allowed_processors(int *numbers, int capacity);
 
 #endif

@@ -48,8 +48,11 @@ extension CLIPClassifier {
         let featureGradient = head.logitGradient(features: features.reading, label: chosen).reading
 
         let longest = pass.chunks.map(\.count).max() ?? 1
+        // Maps are made of gradients, also where the clip was classified in numbers that have none.
+        let precision = backbone.precision
+        let tower = precision.hasBackward ? backbone.vision : backbone.computing(in: precision.besideProducts).vision
         let workers = (0..<min(pass.pool.threadCount, pass.chunks.count)).map { _ in
-            AttentionWorker(tower: backbone.vision, layout: pass.layout, frameCount: longest)
+            AttentionWorker(tower: tower, layout: pass.layout, frameCount: longest)
         }
         let maps = ChunkMaps(count: pass.chunks.count)
         pass.pool.parallelFor(pass.chunks.count) { [pass, context] worker, item in

@@ -2,7 +2,7 @@ import Tensors
 
 /// How much memory a step may take for what its backward pass needs.
 package enum MemoryBudget: Sendable, Equatable {
-    /// Everything is kept up to `standardBytes(for:)`. Beyond, up to five layers of twelve keep no hidden rows of their
+    /// Everything is kept up to `standardBytes`. Beyond, up to five layers of twelve keep no hidden rows of their
     /// MLP: a fifth less memory for a fifteenth more time.
     case standard
     /// As `standard`, but within so many bytes of the whole process: what the machine has left.
@@ -12,9 +12,12 @@ package enum MemoryBudget: Sendable, Equatable {
     /// Bytes of the whole process, of which `reserve` go to what is neither matrices nor made yet.
     case process(Int, reserve: Int)
 
-    /// Activations that need no saving. Weights that learn take four times their size in any case, so that half as
-    /// much again for activations matters little beside them.
-    static func standardBytes(for keeping: Keeping) -> Int { keeping == .weights ? 1152 << 20 : 768 << 20 }
+    /// Activations that need no saving: what two frames of a ViT-B/16 take for each thread, since fewer leave threads
+    /// without work, and no less than what a clip takes. Weights that learn take four times their size in any case, so
+    /// that half as much again for activations matters little beside them.
+    static func standardBytes(for keeping: Keeping, threadCount: Int) -> Int {
+        keeping == .weights ? max(1152 << 20, threadCount * (144 << 20)) : max(768 << 20, threadCount * (128 << 20))
+    }
 
     /// What the system's libraries, the program and each thread's buffers of BLAS and oneDNN take, as measured, with
     /// the 32 MiB by which equal runs differ.
@@ -57,13 +60,15 @@ package enum MemoryBudget: Sendable, Equatable {
 }
 
 extension CLIPArchitecture {
-    /// Bytes of the copies of the blocks' weights that products in bfloat16 are made from; none in float32.
+    /// Bytes of the copies of the blocks' weights that products in other numbers than float32 are made from.
     ///
     /// - Parameter hasBackward: one copy serves the way forward, another the way back.
     package func packedWeightBytes(precision: Precision, hasBackward: Bool) -> Int {
-        guard precision == .bfloat16 else { return 0 }
-        return [vision, text].reduce(0) { sum, tower in
-            sum + (hasBackward ? 4 : 2) * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
+        [(vision, precision), (text, precision.besideProducts)].reduce(0) { sum, copy in
+            let (tower, precision) = copy
+            guard precision != .float32 else { return sum }
+            let copies = hasBackward && precision.hasBackward ? 2 : 1
+            return sum + copies * precision.byteCount * tower.layerCount * (4 * tower.width + 2 * tower.mlpWidth) * tower.width
         }
     }
 }

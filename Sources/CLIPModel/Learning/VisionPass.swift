@@ -3,16 +3,19 @@ import Tensors
 /// Sends clips through the vision tower in chunks of frames that workers share out.
 ///
 /// Chunks depend on the frame count alone, never on the number of threads, and sums over chunks are
-/// made in their order: results are the same for any number of threads. Nor do they depend on memory:
-/// chunks whose activations do not fit are computed again for the backward pass, to the same numbers.
+/// made in their order: results are the same for any number of threads. How many clips are in flight follows the
+/// threads and the memory, and changes nothing either: chunks whose activations do not fit are computed again for the
+/// backward pass, to the same numbers.
 ///
 /// Where the backward pass goes through some frames only (`BackwardFrames`), these have chunks of their own, and
 /// the other frames pass through memory that is used again at once.
 package final class VisionPass: Sendable {
-    /// Frames go together until they fill about this many rows: enough for BLAS's full speed.
+    /// Frames go together until they fill about this many rows, which is two of a ViT-B/16: steps with one frame a chunk
+    /// take 5 % longer on two cores, and give work to more than 32 threads with four clips.
     private static let chunkRows = 448
-    /// At least this many chunks are in flight, so that all workers have something to do.
-    private static let chunksInFlight = 8
+    /// At least so many chunks are in flight, and two for each thread, so that all workers have something to do until
+    /// the end of a loop.
+    private static func chunksInFlight(threadCount: Int) -> Int { max(8, 2 * threadCount) }
 
     let tower: VisionTower
     let layout: VisionLayout
@@ -71,12 +74,22 @@ package final class VisionPass: Sendable {
             max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, recomputedMLPLayers: recomputed, precision: tower.precision))
         }
         let mostClips = Self.clipsInFlight(chunkCount: chunks.count, keptChunkCount: chunkCount, threadCount: pool.threadCount)
-        let mostItems = mostClips * chunks.count
-        let workerCount = min(pool.threadCount, keeping.hasBackward ? mostItems : max(mostItems, WorkerPool.availableProcessors))
-        self.workerCount = workerCount
-        scratch = (0..<workerCount).map { _ in
+        func makeScratch() -> VisionScratch {
             VisionScratch(layout: layout, frameCount: longest, keeping: keeping, recomputedMLPLayers: layerCount, precision: tower.precision)
         }
+        let before = WorkMeter.reading.liveBytes
+        let first = makeScratch()
+        let scratchBytes = WorkMeter.reading.liveBytes - before
+        // Where people have set a bound, threads whose scratch memory would take the place of clips bring nothing.
+        let affordable = budget.isBoundByPeople
+            ? Self.affordableClips(
+                upTo: mostClips, bytes: budget.left() + scratchBytes, clipBytes: keptFrameCount * frameBytes(0), chunkCount: chunks.count,
+                threadCount: pool.threadCount, scratchBytes: scratchBytes)
+            : mostClips
+        let workerCount = min(
+            pool.threadCount, keeping.hasBackward ? affordable * chunks.count : max(8, chunks.count, WorkerPool.availableProcessors))
+        self.workerCount = workerCount
+        scratch = [first] + (1..<workerCount).map { _ in makeScratch() }
         passing = (0..<(chunks.count > chunkCount ? workerCount : 0)).map { _ in
             VisionActivations(
                 layout: layout, frameCount: chunks[chunkCount...].map(\.count).max() ?? 1, keeping: .nothing, precision: tower.precision)
@@ -91,7 +104,7 @@ package final class VisionPass: Sendable {
         }
         func planned(bytes: Int, mostRecomputed: Int?) -> Plan {
             Self.plan(
-                bytes: bytes, mostRecomputed: mostRecomputed, mostClips: mostClips, frameCount: keptFrameCount, chunkCount: chunkCount,
+                bytes: bytes, mostRecomputed: mostRecomputed, mostClips: affordable, frameCount: keptFrameCount, chunkCount: chunkCount,
                 longest: longest, layerCount: layerCount, threadCount: workerCount, frameBytes: frameBytes)
         }
         var chosen: Plan
@@ -99,7 +112,8 @@ package final class VisionPass: Sendable {
             chosen = planned(bytes: budget.left(), mostRecomputed: nil)
         } else {
             // Where nobody has set a bound, no more than so many layers recompute their MLP, whatever that takes, if it is there.
-            chosen = planned(bytes: MemoryBudget.standardBytes(for: keeping), mostRecomputed: 5 * layerCount / 12)
+            let standard = MemoryBudget.standardBytes(for: keeping, threadCount: pool.threadCount)
+            chosen = planned(bytes: standard, mostRecomputed: 5 * layerCount / 12)
             if chosen.clips * keptFrameCount * frameBytes(chosen.recomputedMLPLayers) > budget.left() { chosen = planned(bytes: budget.left(), mostRecomputed: nil) }
         }
         let plan = chosen
@@ -141,8 +155,16 @@ package final class VisionPass: Sendable {
     /// Enough clips to keep the workers busy; where chunks are left out on the way back, no more than give each worker one
     /// there, since every clip takes memory and less of it is what these steps are for.
     private static func clipsInFlight(chunkCount: Int, keptChunkCount: Int, threadCount: Int) -> Int {
-        let wanted = keptChunkCount == chunkCount ? chunksInFlight : min(chunksInFlight, threadCount)
+        let most = chunksInFlight(threadCount: threadCount)
+        let wanted = keptChunkCount == chunkCount ? most : min(most, threadCount)
         return (wanted + keptChunkCount - 1) / keptChunkCount
+    }
+
+    /// The most clips whose activations fit beside the scratch memory of the workers that would share them out.
+    private static func affordableClips(
+        upTo mostClips: Int, bytes: Int, clipBytes: Int, chunkCount: Int, threadCount: Int, scratchBytes: Int
+    ) -> Int {
+        (1...mostClips).last { $0 * clipBytes + min(threadCount, $0 * chunkCount) * scratchBytes <= bytes } ?? 1
     }
 
     private struct Plan {

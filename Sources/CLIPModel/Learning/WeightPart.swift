@@ -88,7 +88,7 @@ package final class WeightPart<Aggregator: VideoAggregator>: LearningPart {
         _ pass: VisionPass, clips: [Matrix], input: ClipInput, draws: [FrameDraw], featureGradients: [MutableMatrix],
         accumulator: GradientAccumulator
     ) {
-        let turnstile = Turnstile(gateCount: LearningVision.gateCount(of: architecture))
+        let turnstile = Turnstile(gateCount: LearningVision.gateCount(of: architecture), pool: pass.pool)
         pass.backward(
             clips: clips, input: input, draws: draws, featureGradients: featureGradients, context: nil, promptAccumulators: [],
             weights: { [architecture, gradients] item in
@@ -99,7 +99,7 @@ package final class WeightPart<Aggregator: VideoAggregator>: LearningPart {
     package func textBackward(featureGradient: Matrix, saved: TextActivations, pool: WorkerPool) {
         text.backward(
             featureGradient: featureGradient, saved: saved, promptGradients: [],
-            weights: LearningText(gradients: gradients.text, architecture: architecture), pool: pool)
+            weights: LearningText(gradients: gradients.text, architecture: architecture, pool: pool), pool: pool)
     }
 
     package func add(logitScale gradient: Double) {

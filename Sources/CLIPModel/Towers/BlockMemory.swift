@@ -83,8 +83,8 @@ package struct BlockShape: Sendable, Equatable {
     /// and attention of the block takes it.
     ///
     /// - Precondition: no row is masked.
-    func rowPrecision(_ precision: Precision, headWidth: Int) -> Precision {
-        guard precision == .bfloat16, queries == .every else { return .float32 }
+    package func rowPrecision(_ precision: Precision, headWidth: Int) -> Precision {
+        guard precision.besideProducts == .bfloat16, queries == .every else { return .float32 }
         let isLong = (0..<groups.count).allSatisfy { attentionTakesBFloat16(queryCount: groups.length(of: $0), headWidth: headWidth) }
         return isLong ? .bfloat16 : .float32
     }
@@ -264,6 +264,6 @@ package struct BlockScratch: Sendable {
         attention = AttentionScratch(
             scoreCount: sizes.map { $0.0 * $0.1 }.max() ?? 0, keyCount: sizes.map(\.1).max() ?? 0, headWidth: tower.headWidth,
             forGradients: forGradients,
-            bfloat16Counts: precision == .bfloat16 ? (sizes.map(\.0).max() ?? 0, sizes.map(\.1).max() ?? 0) : (0, 0))
+            bfloat16Counts: precision.besideProducts == .bfloat16 ? (sizes.map(\.0).max() ?? 0, sizes.map(\.1).max() ?? 0) : (0, 0))
     }
 }

@@ -54,7 +54,7 @@ extension Backbone {
         var inputs = parameters.text
         inputs.tokenEmbedding = inputs.tokenEmbedding.roundedToFloat16().reading
         inputs.positionalEmbedding = inputs.positionalEmbedding.roundedToFloat16().reading
-        result.text = TextTower(architecture: architecture, parameters: inputs, precision: precision)
+        result.text = TextTower(architecture: architecture, parameters: inputs, precision: precision.besideProducts)
         return result
     }
 }

@@ -34,26 +34,27 @@ package struct FrozenText: TextGradientSink {
 /// The bridge path: every weight of the text tower learns.
 package struct LearningText: TextGradientSink {
     let gradients: TextParameters<MutableMatrix>
-    let layerCount: Int
+    private let blockGateCount: Int
     let turnstile: Turnstile
 
-    package init(gradients: TextParameters<MutableMatrix>, architecture: CLIPArchitecture) {
+    /// - Parameter pool: that runs the backward pass.
+    package init(gradients: TextParameters<MutableMatrix>, architecture: CLIPArchitecture, pool: WorkerPool) {
         self.gradients = gradients
-        layerCount = architecture.text.layerCount
-        turnstile = Turnstile(gateCount: architecture.text.layerCount + 2)
+        blockGateCount = architecture.text.layerCount * BlockContribution.gateCount
+        turnstile = Turnstile(gateCount: blockGateCount + 2, pool: pool)
     }
 
     package var learns: Bool { true }
 
     package func block(_ layer: Int, item: Int) -> LearningBlock {
-        LearningBlock(gradients: gradients.blocks[layer], turn: Turn(turnstile: turnstile, gate: layer, item: item))
+        LearningBlock(gradients: gradients.blocks[layer], turn: Turn(turnstile: turnstile, layer: layer, item: item))
     }
 
     package func addOutput(
         featureGradient: Matrix, normGradient: MutableMatrix, endRows: MutableMatrix, normalized: MutableMatrix,
         statistics: LayerNormStatistics, item: Int
     ) {
-        turnstile.pass(gate: layerCount, item: item) {
+        turnstile.pass(gate: blockGateCount, item: item) {
             multiply(normalized, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
             layerNormWeightBackward(
                 outputGradient: normGradient, input: endRows, saved: statistics,
@@ -62,7 +63,7 @@ package struct LearningText: TextGradientSink {
     }
 
     package func addInput(gradient: MutableMatrix, suffixes: [[Int]], firstPosition: Int, item: Int) {
-        turnstile.pass(gate: layerCount + 1, item: item) {
+        turnstile.pass(gate: blockGateCount + 1, item: item) {
             var start = 0
             for suffix in suffixes {
                 let rows = gradient.rows(start..<start + suffix.count)

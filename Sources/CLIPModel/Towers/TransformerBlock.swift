@@ -83,9 +83,9 @@ package struct TransformerBlock: Sendable {
         let mlpNormalized = saved.view(scratch.normalized, rows: saved.shape.queryCount)
         layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalized, saving: saved.mlpNorm)
         let hidden = saved.hidden ?? saved.view(scratch.hidden, rows: saved.shape.queryCount)
-        linear(mlpNormalized, weight: weights.mlpInput, bias: p.mlpInput.bias, into: hidden)
         let activated = saved.view(scratch.activated, rows: saved.shape.queryCount)
-        activation(hidden, into: activated)
+        linear(
+            mlpNormalized, weight: weights.mlpInput, bias: p.mlpInput.bias, hidden: hidden, activation: activation, into: activated)
         add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
         multiply(activated, weights.mlpOutput, into: output, adding: true)
     }
@@ -107,7 +107,7 @@ package struct TransformerBlock: Sendable {
                     sources: AttentionSources(shared: shared?.rows(of: group), own: saved.keyValue.rows(groups.rows(of: group)).reading),
                     headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
                     logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.float32.rows(queryRows),
-                    precision: weights.precision)
+                    precision: weights.precision.besideProducts)
             }
         }
     }

@@ -200,7 +200,11 @@ package struct LearningVision: VisionGradientSink {
     let item: Int
 
     /// Gates that a turnstile for this tower needs.
-    package static func gateCount(of architecture: CLIPArchitecture) -> Int { architecture.vision.layerCount + 2 }
+    package static func gateCount(of architecture: CLIPArchitecture) -> Int { blockGateCount(of: architecture) + 2 }
+
+    private static func blockGateCount(of architecture: CLIPArchitecture) -> Int {
+        architecture.vision.layerCount * BlockContribution.gateCount
+    }
 
     package init(
         gradients: VisionParameters<MutableMatrix>, architecture: CLIPArchitecture, turnstile: Turnstile, item: Int
@@ -214,11 +218,11 @@ package struct LearningVision: VisionGradientSink {
     package var learns: Bool { true }
 
     package func block(_ layer: Int) -> LearningBlock {
-        LearningBlock(gradients: gradients.blocks[layer], turn: Turn(turnstile: turnstile, gate: layer, item: item))
+        LearningBlock(gradients: gradients.blocks[layer], turn: Turn(turnstile: turnstile, layer: layer, item: item))
     }
 
     package func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations) {
-        turnstile.pass(gate: architecture.vision.layerCount, item: item) {
+        turnstile.pass(gate: Self.blockGateCount(of: architecture), item: item) {
             multiply(saved.normalized, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
             layerNormWeightBackward(
                 outputGradient: normGradient, input: saved.classRows, saved: saved.outputNorm,
@@ -232,7 +236,7 @@ package struct LearningVision: VisionGradientSink {
     ) {
         let rows = saved.layout.frameRows
         guard let embedded = saved.embedded else { preconditionFailure("activations were kept for prompts only") }
-        turnstile.pass(gate: architecture.vision.layerCount + 1, item: item) {
+        turnstile.pass(gate: Self.blockGateCount(of: architecture) + 1, item: item) {
             layerNormWeightBackward(
                 outputGradient: normGradient, input: embedded, saved: saved.inputNorm,
                 weightGradient: gradients.inputNorm.weight, biasGradient: gradients.inputNorm.bias)

@@ -20,17 +20,20 @@ package struct LearningBlock: BlockGradientSink {
     let turn: Turn
 
     package func add(_ contribution: BlockContribution) {
-        turn.take { contribution.addWeightGradients(to: gradients) }
+        contribution.addWeightGradients(to: gradients, turn: turn)
     }
 }
 
-/// One item's place at one gate of a turnstile.
+/// One item's place at the gates of one block.
 package struct Turn: Sendable {
     let turnstile: Turnstile
-    let gate: Int
+    let layer: Int
     let item: Int
 
-    func take(_ body: () -> Void) { turnstile.pass(gate: gate, item: item, body) }
+    /// - Parameter gate: in `0 ..< BlockContribution.gateCount`.
+    func take(_ gate: Int, _ body: () -> Void) {
+        turnstile.pass(gate: layer * BlockContribution.gateCount + gate, item: item, body)
+    }
 }
 
 /// What a block's weight gradients are made of, right after its backward pass on one batch.
@@ -40,56 +43,94 @@ package struct BlockContribution {
     let outputGradient: MutableMatrix?
     let scratch: BlockScratch
 
+    /// Gates of one block. The gradient of each weight is added in bands of its outputs, all bands as much work, each
+    /// behind a gate of its own: so many items can add to one block at the same time.
+    static let gateCount = 13
+
+    /// The first gate of each weight, and how many bands it has.
+    private enum Bands {
+        static let mlpOutput = (gate: 0, count: 4)
+        static let mlpInput = (gate: 4, count: 4)
+        static let attentionOutput = (gate: 8, count: 1)
+        /// Queries, keys and values.
+        static let attentionInput = (gate: 9, count: 3)
+        static let norms = 12
+    }
+
     /// Adds the gradients of all weights and biases. Normalized and activated rows are computed anew,
-    /// which is cheaper than keeping them.
-    func addWeightGradients(to gradients: BlockParameters<MutableMatrix>) {
-        let shape = saved.shape
-        let p = block.parameters
-        let precision = block.weights.precision
+    /// which is cheaper than keeping them. Every item passes every gate, also where it has nothing to add.
+    func addWeightGradients(to gradients: BlockParameters<MutableMatrix>, turn: Turn) {
+        addMLPGradients(to: gradients, turn: turn)
         let width = saved.input.columnCount
-        if let outputGradient {
-            let rows = 0..<shape.queryCount
-            let activated = saved.view(scratch.activated, rows: shape.queryCount)
-            block.activation(saved.hidden ?? saved.view(scratch.hidden, rows: shape.queryCount), into: activated)
-            linearWeightBackward(
-                outputGradient: .float32(outputGradient), input: activated,
-                weightGradient: gradients.mlpOutput.weight, biasGradient: gradients.mlpOutput.bias, precision: precision)
-
-            let normalized = saved.view(scratch.normalized, rows: shape.queryCount)
-            layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: normalized, saving: saved.mlpNorm)
-            linearWeightBackward(
-                outputGradient: saved.view(scratch.hiddenGradient, rows: shape.queryCount), input: normalized,
-                weightGradient: gradients.mlpInput.weight, biasGradient: gradients.mlpInput.bias, precision: precision)
-            layerNormWeightBackward(
-                outputGradient: scratch.mlpNormGradient.rows(rows), input: saved.middle, saved: saved.mlpNorm,
-                weightGradient: gradients.mlpNorm.weight, biasGradient: gradients.mlpNorm.bias)
-            guard let attended = saved.attended else { preconditionFailure("activations were kept for prompts only") }
-            linearWeightBackward(
-                outputGradient: .float32(scratch.middleGradient.rows(rows)), input: attended,
-                weightGradient: gradients.attentionOutput.weight, biasGradient: gradients.attentionOutput.bias, precision: precision)
-        }
-
-        let rows = 0..<shape.groups.rowCount
-        let normalized = saved.view(scratch.normalized, rows: shape.groups.rowCount)
-        let inputGradient = saved.view(scratch.queryKeyValueGradient, rows: shape.groups.rowCount)
-        let weight = gradients.attentionInput.weight
-        let bias = gradients.attentionInput.bias
+        let hasQueries = outputGradient != nil
+        let rows = saved.shape.groups.rowCount
+        let p = block.parameters
+        let normalized = saved.view(scratch.normalized, rows: rows)
         layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalized, saving: saved.attentionNorm)
-        if outputGradient != nil && shape.queries == .every {
-            linearWeightBackward(outputGradient: inputGradient, input: normalized, weightGradient: weight, biasGradient: bias, precision: precision)
-        } else {
-            linearWeightBackward(
-                outputGradient: inputGradient.columns(width..<3 * width), input: normalized,
-                weightGradient: weight.rows(width..<3 * width), biasGradient: bias.columns(width..<3 * width), precision: precision)
-            if outputGradient != nil {
-                linearWeightBackward(
-                    outputGradient: scratch.queryGradient.rows(0..<shape.queryCount),
-                    input: saved.selectedRows(of: normalized.float32, scratch: scratch.selected),
-                    weightGradient: weight.rows(0..<width), biasGradient: bias.columns(0..<width), precision: precision)
+        let inputGradient = saved.view(scratch.queryKeyValueGradient, rows: rows)
+        let (weight, bias) = (gradients.attentionInput.weight, gradients.attentionInput.bias)
+        for part in 0..<Bands.attentionInput.count {
+            let columns = part * width..<(part + 1) * width
+            turn.take(Bands.attentionInput.gate + part) {
+                if part == 0, saved.shape.queries != .every || !hasQueries {
+                    guard hasQueries else { return }
+                    linearWeightBackward(
+                        outputGradient: scratch.queryGradient.rows(0..<saved.shape.queryCount),
+                        input: saved.selectedRows(of: normalized.float32, scratch: scratch.selected),
+                        weightGradient: weight.rows(columns), biasGradient: bias.columns(columns), precision: block.weights.precision)
+                } else {
+                    linearWeightBackward(
+                        outputGradient: inputGradient.columns(columns), input: normalized, weightGradient: weight.rows(columns),
+                        biasGradient: bias.columns(columns), precision: block.weights.precision)
+                }
             }
         }
-        layerNormWeightBackward(
-            outputGradient: scratch.attentionNormGradient.rows(rows), input: saved.input, saved: saved.attentionNorm,
-            weightGradient: gradients.attentionNorm.weight, biasGradient: gradients.attentionNorm.bias)
+        turn.take(Bands.norms) {
+            if hasQueries {
+                layerNormWeightBackward(
+                    outputGradient: scratch.mlpNormGradient.rows(0..<saved.shape.queryCount), input: saved.middle, saved: saved.mlpNorm,
+                    weightGradient: gradients.mlpNorm.weight, biasGradient: gradients.mlpNorm.bias)
+            }
+            layerNormWeightBackward(
+                outputGradient: scratch.attentionNormGradient.rows(0..<rows), input: saved.input, saved: saved.attentionNorm,
+                weightGradient: gradients.attentionNorm.weight, biasGradient: gradients.attentionNorm.bias)
+        }
+    }
+
+    /// What lies between attention and the block's output.
+    private func addMLPGradients(to gradients: BlockParameters<MutableMatrix>, turn: Turn) {
+        guard let outputGradient else {
+            for gate in 0..<Bands.attentionInput.gate { turn.take(gate) {} }
+            return
+        }
+        guard let attended = saved.attended else { preconditionFailure("activations were kept for prompts only") }
+        let queryCount = saved.shape.queryCount
+        let p = block.parameters
+        let activated = saved.view(scratch.activated, rows: queryCount)
+        block.activation(saved.hidden ?? saved.view(scratch.hidden, rows: queryCount), into: activated)
+        add(.float32(outputGradient), input: activated, to: gradients.mlpOutput, bands: Bands.mlpOutput, turn: turn)
+        let normalized = saved.view(scratch.normalized, rows: queryCount)
+        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: normalized, saving: saved.mlpNorm)
+        add(
+            saved.view(scratch.hiddenGradient, rows: queryCount), input: normalized, to: gradients.mlpInput, bands: Bands.mlpInput,
+            turn: turn)
+        add(
+            .float32(scratch.middleGradient.rows(0..<queryCount)), input: attended, to: gradients.attentionOutput,
+            bands: Bands.attentionOutput, turn: turn)
+    }
+
+    /// One weight's and bias's gradients, band after band.
+    private func add(
+        _ outputGradient: Rows, input: Rows, to gradients: LinearParameters<MutableMatrix>, bands: (gate: Int, count: Int), turn: Turn
+    ) {
+        let outputs = outputGradient.columnCount
+        for band in 0..<bands.count {
+            let columns = band * outputs / bands.count..<(band + 1) * outputs / bands.count
+            turn.take(bands.gate + band) {
+                linearWeightBackward(
+                    outputGradient: outputGradient.columns(columns), input: input, weightGradient: gradients.weight.rows(columns),
+                    biasGradient: gradients.bias.columns(columns), precision: block.weights.precision)
+            }
+        }
     }
 }

@@ -226,8 +226,7 @@ extension EvaluationRecord {
         recipe.data.frames = setting.frames
         recipe.fusion = Fusion(rawValue: setting.fusion)
         recipe.model.normalization = Recipe.Normalization(rawValue: setting.normalization)
-        // On another machine float32 has to do, which is said then.
-        recipe.model.precision = PrecisionChoice(rawValue: setting.precision) == .bf16 ? .auto : .fp32
+        recipe.model.precision = PrecisionChoice(rawValue: setting.precision).map(\.wherePossible) ?? .fp32
         recipe.training.seed = Int(exactly: setting.seed)
         recipe.data.onBadVideo = .skip
         if !setting.compat.isEmpty { try recipe.set("compat=\(setting.compat)", source: "compat") }

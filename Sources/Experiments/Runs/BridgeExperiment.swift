@@ -19,6 +19,7 @@ package struct BridgeExperiment: LearningExperiment {
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, texts: RunTexts, makeTask: () -> BridgeTask) {
         var settings = try self.settings(resumed)
+        try settings.precision.requireGradients(for: "fine-tuning a backbone")
         let backbone = try settings.backbone(kind: .bridge, activation: request.model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)

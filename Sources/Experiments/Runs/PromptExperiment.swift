@@ -29,6 +29,7 @@ package struct PromptExperiment: LearningExperiment {
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
         var settings = try self.settings(resumed)
+        try settings.precision.requireGradients(for: "learning prompts")
         let backbone = try settings.backbone(kind: .learn, activation: request.model.activation)
         try resumed?.check(backbone)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)

@@ -80,20 +80,21 @@ func product(
             left.factor, leftOrientation == .transposed ? 1 : 0, right.factor, rightOrientation == .transposed ? 1 : 0,
             rows, columns, inner, output.pointer, output.stride, adding ? 1 : 0)
         precondition(status == 0, "oneDNN cannot multiply \(rows)×\(inner) · \(inner)×\(columns)")
+    case .int8: preconditionFailure("int8 is for products with prepared weights")
     }
     return operations
 }
 
 extension Matrix {
     /// As the C library takes it; products only read it.
-    var factor: vifi_bf16_rows { unsafe vifi_bf16_rows(pointer: UnsafeMutableRawPointer(mutating: pointer), stride: stride, is_half: 0) }
+    var factor: vifi_product_rows { unsafe vifi_product_rows(pointer: UnsafeMutableRawPointer(mutating: pointer), stride: stride, is_half: 0) }
 }
 
 extension Rows {
-    var factor: vifi_bf16_rows {
+    var factor: vifi_product_rows {
         switch self {
         case .float32(let matrix): unsafe matrix.reading.factor
-        case .bfloat16(let matrix): unsafe vifi_bf16_rows(pointer: matrix.pointer, stride: matrix.stride, is_half: 1)
+        case .bfloat16(let matrix): unsafe vifi_product_rows(pointer: matrix.pointer, stride: matrix.stride, is_half: 1)
         }
     }
 }

@@ -1,5 +1,4 @@
 import COneDNN
-import Synchronization
 
 /// A weight `[outputs, inputs]` of products over many rows, prepared for a precision.
 ///
@@ -7,21 +6,41 @@ import Synchronization
 package struct Weight: Sendable {
     /// Float32, as it was loaded or as it learns.
     package let values: Matrix
-    private let bfloat16: BFloat16Weight?
+    private let prepared: Prepared
+
+    /// What products read in place of `values`.
+    private enum Prepared: Sendable {
+        case nothing
+        case bfloat16(BFloat16Weight)
+        case int8(Int8Weight)
+    }
 
     /// - Precondition: the precision is available here (`Precision.obstacle`).
     package init(_ values: some Readable, precision: Precision = .float32) {
         self.values = values.reading
-        bfloat16 = switch precision {
-        case .float32: nil
-        case .bfloat16: BFloat16Weight(values.reading)
+        prepared = switch precision {
+        case .float32: .nothing
+        case .bfloat16: .bfloat16(BFloat16Weight(values.reading))
+        case .int8: .int8(Int8Weight(values.reading))
         }
     }
 
-    package var precision: Precision { bfloat16 == nil ? .float32 : .bfloat16 }
+    package var precision: Precision {
+        switch prepared {
+        case .nothing: .float32
+        case .bfloat16: .bfloat16
+        case .int8: .int8
+        }
+    }
 
     /// Takes over `values` that have changed. Not while anything multiplies with the weight.
-    package func refresh() { bfloat16?.refresh() }
+    package func refresh() {
+        switch prepared {
+        case .nothing: break
+        case .bfloat16(let weight): weight.refresh()
+        case .int8(let weight): weight.refresh()
+        }
+    }
 }
 
 /// `output = input · weightᵀ`, or `output += input · weightᵀ` when `adding`.
@@ -66,6 +85,20 @@ package func linear(_ input: Rows, weight: Weight, bias: some Readable, into out
     weight.multiply(Factor(input), .transposed, bias: bias.reading, into: output, adding: false)
 }
 
+/// `output = activation(input · weightᵀ + bias)`, in one pass over the sums where the weight is int8, which keeps
+/// nothing for a way back.
+///
+/// - Parameter hidden: `[rows, outputs]`, receives the rows before the activation unless the weight is int8.
+package func linear(
+    _ input: Rows, weight: Weight, bias: some Readable, hidden: Rows, activation: Activation, into output: Rows
+) {
+    guard weight.precision != .int8 else {
+        return weight.multiply(Factor(input), .transposed, bias: bias.reading, activation: activation, into: output, adding: false)
+    }
+    linear(input, weight: weight, bias: bias, into: hidden)
+    activation(hidden, into: output)
+}
+
 /// What a weight is multiplied with.
 private enum Factor {
     case float(Matrix)
@@ -85,7 +118,7 @@ private enum Factor {
         }
     }
 
-    var rows: vifi_bf16_rows {
+    var rows: vifi_product_rows {
         switch self {
         case .float(let matrix): unsafe matrix.factor
         case .bfloat16(let matrix): unsafe Rows.bfloat16(matrix).factor
@@ -94,10 +127,14 @@ private enum Factor {
 }
 
 extension Weight {
-    /// `output (+)= input · weight + bias`, the weight oriented as said.
-    fileprivate func multiply(_ input: Factor, _ orientation: Orientation, bias: Matrix?, into output: Rows, adding: Bool) {
+    /// `output (+)= activation(input · weight + bias)`, the weight oriented as said.
+    ///
+    /// - Parameter activation: only with int8, and where nothing is added to.
+    fileprivate func multiply(
+        _ input: Factor, _ orientation: Orientation, bias: Matrix?, activation: Activation? = nil, into output: Rows, adding: Bool
+    ) {
         if let bias { precondition(bias.rowCount == 1 && bias.columnCount == output.columnCount, "a bias of another width") }
-        guard let bfloat16 else {
+        if case .nothing = prepared {
             guard case .float(let input) = input, case .float32(let output) = output else {
                 preconditionFailure("rows of bfloat16 for a weight of float32")
             }
@@ -112,62 +149,15 @@ extension Weight {
             "product \(shape.rows)×\(shape.columns) · \(inner)×\(columns) into \(output.rowCount)×\(output.columnCount)")
         guard shape.rows > 0 else { return }
         let start = WorkMeter.now
-        unsafe bfloat16.multiply(input.rows, count: shape.rows, orientation, bias: bias, into: output.factor, adding: adding)
+        switch prepared {
+        case .nothing: break
+        case .bfloat16(let weight):
+            unsafe weight.multiply(input.rows, count: shape.rows, orientation, bias: bias, into: output.factor, adding: adding)
+        case .int8(let weight):
+            precondition(orientation == .transposed, "int8 weights have no way back")
+            unsafe weight.multiply(
+                input.rows, count: shape.rows, bias: bias, activation: activation, into: output.factor, adding: adding)
+        }
         WorkMeter.addProduct(rows: shape.rows, operations: 2 * shape.rows * inner * columns, since: start)
     }
-}
-
-/// A weight rounded to bfloat16, in the order in which oneDNN reads it: one copy for the way forward, one for
-/// the way back, each made when it is first needed, so that prediction holds only one.
-private final class BFloat16Weight: Sendable {
-    private let values: Matrix
-    private let forward = Mutex(Packed())
-    private let backward = Mutex(Packed())
-
-    init(_ values: Matrix) {
-        precondition(Precision.bfloat16.isAvailable, "bfloat16 products are not available here")
-        self.values = values
-    }
-
-    func multiply(
-        _ input: vifi_bf16_rows, count: Int, _ orientation: Orientation, bias: Matrix?, into output: vifi_bf16_rows, adding: Bool
-    ) {
-        let factor = unsafe factor(orientation)
-        let status = unsafe vifi_bf16_multiply(input, count, factor, bias?.pointer, output, adding ? 1 : 0)
-        precondition(status == 0, "oneDNN cannot multiply \(count) rows by \(values.rowCount)×\(values.columnCount)")
-    }
-
-    func refresh() {
-        for packed in [Orientation.transposed, .asStored] {
-            lock(of: packed) { packed in
-                guard let factor = unsafe packed.factor else { return }
-                let status = unsafe vifi_bf16_factor_refresh(factor, values.pointer)
-                precondition(status == 0, "oneDNN cannot pack \(values.rowCount)×\(values.columnCount)")
-            }
-        }
-    }
-
-    private func factor(_ orientation: Orientation) -> OpaquePointer {
-        unsafe lock(of: orientation) { packed in
-            if let factor = unsafe packed.factor { return unsafe factor }
-            let created = orientation == .asStored
-                ? unsafe vifi_bf16_factor_create(values.pointer, values.rowCount, values.columnCount, values.stride, 1)
-                : unsafe vifi_bf16_factor_create(values.pointer, values.columnCount, values.rowCount, 1, values.stride)
-            guard let created = unsafe created else {
-                preconditionFailure("oneDNN cannot pack \(values.rowCount)×\(values.columnCount)")
-            }
-            unsafe packed.factor = created
-            return unsafe created
-        }
-    }
-
-    private func lock<Result>(of orientation: Orientation, _ body: (inout sending Packed) -> sending Result) -> Result {
-        orientation == .transposed ? forward.withLock(body) : backward.withLock(body)
-    }
-}
-
-/// Owns what the C library made.
-@safe private struct Packed: ~Copyable {
-    var factor: OpaquePointer?
-    deinit { unsafe vifi_bf16_factor_free(factor) }
 }

@@ -9,13 +9,17 @@ package struct RankPlaces: Sendable {
         package var host: String
         /// Processors that it may use: "0-15".
         package var allowed: String
+        /// Cores that these are hardware threads of.
+        package var cores: Int
         /// Processors of the machine.
         package var online: Int
         package var processor: String
         /// Processors' worth of time that control groups allow; nil for no limit.
         package var quota: Double?
 
-        package init(host: String, allowed: String, online: Int, processor: String, quota: Double? = nil) {
+        /// - Parameter cores: nil where each processor is one.
+        package init(host: String, allowed: String, cores: Int? = nil, online: Int, processor: String, quota: Double? = nil) {
+            self.cores = cores ?? ProcessorTopology.numbers(allowed).count
             self.quota = quota
             self.host = host
             self.allowed = allowed
@@ -25,7 +29,8 @@ package struct RankPlaces: Sendable {
 
         package static var here: Place {
             Place(
-                host: Machine.hostName, allowed: Machine.allowedProcessors, online: ProcessInfo.processInfo.processorCount,
+                host: Machine.hostName, allowed: Machine.allowedProcessors,
+                cores: ProcessorTopology().coreCount(of: ProcessorTopology.numbers(Machine.allowedProcessors)), online: ProcessInfo.processInfo.processorCount,
                 processor: Machine.processorName, quota: Machine.limits.processors)
         }
     }
@@ -34,13 +39,13 @@ package struct RankPlaces: Sendable {
 
     package init(_ places: [Place]) { self.places = places }
 
-    /// Threads for a rank's model: the processors that it may use, shared with the ranks beside it that may use
+    /// Threads for a rank's model: the cores of the processors that it may use, shared with the ranks beside it that may use
     /// them too.
     package func threadCount(of rank: Int) -> Int {
-        let own = Self.processors(places[rank].allowed)
-        let sharing = places.count { $0.host == places[rank].host && !Self.processors($0.allowed).isDisjoint(with: own) }
+        let own = ProcessorTopology.numbers(places[rank].allowed)
+        let sharing = places.count { $0.host == places[rank].host && !ProcessorTopology.numbers($0.allowed).isDisjoint(with: own) }
         let usable = own.isEmpty
-            ? WorkerPool.availableProcessors : WorkerPool.processors(allowed: own.count, quota: places[rank].quota)
+            ? WorkerPool.availableProcessors : WorkerPool.processors(allowed: places[rank].cores, quota: places[rank].quota)
         return max(1, usable / max(1, sharing))
     }
 
@@ -65,7 +70,7 @@ package struct RankPlaces: Sendable {
     package var narrowHosts: [String] {
         hosts.filter { host in
             let ranks = ranks(on: host)
-            let used = ranks.reduce(into: Set<Int>()) { $0.formUnion(Self.processors(places[$1].allowed)) }
+            let used = ranks.reduce(into: Set<Int>()) { $0.formUnion(ProcessorTopology.numbers(places[$1].allowed)) }
             return !used.isEmpty && 2 * used.count < places[ranks[0]].online
         }
     }
@@ -85,13 +90,5 @@ package struct RankPlaces: Sendable {
             if let last = parts.last?.last, number == last + 1 { parts[parts.count - 1].last = number } else { parts.append((number, number)) }
         }
         return parts.map { $0.first == $0.last ? "\($0.first)" : "\($0.first)-\($0.last)" }.joined(separator: ", ")
-    }
-
-    /// The numbers of "0-3,8".
-    package static func processors(_ text: String) -> Set<Int> {
-        text.split(separator: ",").reduce(into: []) { result, part in
-            let ends = part.split(separator: "-").compactMap { Int($0) }
-            if let first = ends.first, let last = ends.last, first <= last, last < 1 << 16 { result.formUnion(first...last) }
-        }
     }
 }

@@ -16,12 +16,14 @@ struct BenchCommand: ParsableCommand {
               vifi-prompt bench
               vifi-prompt bench learn --classes 400
               vifi-prompt bench bridge --clips 4 --json
+              vifi-prompt bench features
+              vifi-prompt bench threads --clips 4
               vifi-prompt bench decode
 
             Models are ViT-B/16 with random weights: nothing has to be downloaded. Speed is compared with that \
             of bare matrix products, measured between the steps on the same threads.
             """,
-        subcommands: [Learn.self, Bridge.self, Predict.self, DecodeBench.self], defaultSubcommand: Learn.self)
+        subcommands: [Learn.self, Bridge.self, Predict.self, FeaturesBench.self, ThreadsBench.self, DecodeBench.self], defaultSubcommand: Learn.self)
 
     struct Learn: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -126,7 +128,7 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "Classes.")
     var classes = 51
 
-    @Option(help: ArgumentHelp("Precision of the large matrix products: fp32, bf16, or auto for bf16 where it is supported.", valueName: "precision"))
+    @Option(help: ArgumentHelp("Precision of the large matrix products: fp32, bf16, int8 (predict alone), or auto for bf16 where it is supported.", valueName: "precision"))
     var precision = PrecisionChoice.fp32
 
     @Option(help: "Threads; all processors by default.")
@@ -157,6 +159,7 @@ struct BenchOptions: ParsableArguments {
         work.clipCount = clips
         work.classCount = classes
         work.precision = try precision.resolved(note: Console.note)
+        if work.kind != .predict { try work.precision.requireGradients(for: "a step that learns") }
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
         Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")
         let source = videos ? try BenchVideos.stream(work, clips: (steps + 1) * clips) : nil

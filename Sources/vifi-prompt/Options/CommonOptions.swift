@@ -136,7 +136,7 @@ struct ModelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Precision of the large matrix products: fp32, bf16 (faster on processors that support it), or auto for bf16 where it is supported.",
+            "Precision of the large matrix products: fp32, bf16 (faster on processors that support it), int8 (faster still, where nothing learns by gradients), or auto for bf16 where it is supported.",
             valueName: "precision"))
     var precision: PrecisionChoice?
 

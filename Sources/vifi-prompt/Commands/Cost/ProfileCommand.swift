@@ -35,7 +35,7 @@ struct ProfileCommand: ParsableCommand {
     @Option(help: "Classes.")
     var classes = 400
 
-    @Option(help: ArgumentHelp("Precision of the large matrix products: fp32, bf16, or auto for bf16 where it is supported.", valueName: "precision"))
+    @Option(help: ArgumentHelp("Precision of the large matrix products: fp32, bf16, int8, or auto for bf16 where it is supported.", valueName: "precision"))
     var precision = PrecisionChoice.fp32
 
     @Option(help: "Threads; all processors by default.")
