@@ -110,19 +110,31 @@ package struct TextEncoder: Sendable {
 
     /// The same before they are made unit vectors.
     package func features(of sequences: [[Int]], report: (Int) throws -> Void = { _ in }) throws -> MutableMatrix {
-        let result = MutableMatrix(rows: sequences.count, columns: backbone.architecture.embeddingWidth)
-        for start in stride(from: 0, to: sequences.count, by: Self.blockSize) {
-            let block = start..<min(start + Self.blockSize, sequences.count)
+        // Equal texts have equal vectors to the bit, wherever they stand: each goes through the tower once.
+        var places: [[Int]: Int] = [:]
+        var unique: [[Int]] = []
+        let placeOfText = sequences.map { sequence in
+            if let place = places[sequence] { return place }
+            places[sequence] = unique.count
+            unique.append(sequence)
+            return unique.count - 1
+        }
+        let features = MutableMatrix(rows: unique.count, columns: backbone.architecture.embeddingWidth)
+        for start in stride(from: 0, to: unique.count, by: Self.blockSize) {
+            let block = start..<min(start + Self.blockSize, unique.count)
             let layout = TextTowerLayout(
-                batch: TextBatch(sequences: Array(sequences[block]), promptTokens: prompts.configuration.textTokens),
+                batch: TextBatch(sequences: Array(unique[block]), promptTokens: prompts.configuration.textTokens),
                 promptLayers: prompts.configuration.textLayers, architecture: backbone.architecture)
             let memory = TextActivations(
                 layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
             backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
-            result.rows(block).copy(memory.features)
-            try report(block.upperBound)
+            features.rows(block).copy(memory.features)
+            try report(placeOfText.count { $0 < block.upperBound })
         }
-        guard nonFiniteCount(in: result) == 0 else { throw ModelError.notNumbers(what: "the text embeddings") }
+        guard nonFiniteCount(in: features) == 0 else { throw ModelError.notNumbers(what: "the text embeddings") }
+        guard unique.count < sequences.count else { return features }
+        let result = MutableMatrix(rows: sequences.count, columns: features.columnCount)
+        for (text, place) in placeOfText.enumerated() { result.row(text).copy(features.row(place)) }
         return result
     }
 }

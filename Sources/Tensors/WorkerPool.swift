@@ -12,6 +12,10 @@ package final class WorkerPool: Sendable {
     /// Where items go one after the other and are counted, in place of threads.
     package let recorder: WorkRecorder?
 
+    /// Threads that can really work at once, for which memory is worth having: no more than the cores, whatever somebody asks
+    /// for. Where work is only counted, all.
+    package var concurrentCount: Int { recorder == nil ? min(threadCount, Self.availableProcessors) : threadCount }
+
     /// The cores that this process may use: those of its affinity mask, which `taskset`, Slurm and container runtimes
     /// set, or all that are online where it cannot be read; no more than control groups give it the time of. Hardware
     /// threads of one core share its vector units, which products keep busy with one thread, so they count as one.

@@ -198,7 +198,7 @@ import Testing
         let short = Self.videos + ["--vision-tokens", "2", "--text-tokens", "2", "--epochs", "1", "--output", "short"]
         let quick = try program.run(["learn"] + short)
         #expect(quick.status == 0 && !quick.messages.contains("--method auto"), "\(quick.messages)")
-        let long = Self.videos.dropLast() + ["16", "--vision-tokens", "2", "--text-tokens", "2", "--epochs", "100000", "--output", "long"]
+        let long = Self.videos.dropLast() + ["128", "--vision-tokens", "2", "--text-tokens", "2", "--epochs", "100000", "--output", "long"]
         #expect(try program.signal(SIGTERM, whenThere: "long/metrics.jsonl", ["learn"] + long) == 75)
         #expect(program.lastMessages.contains("With --method auto in the same command"), "\(program.lastMessages)")
     }

@@ -25,18 +25,18 @@ import Testing
 
     /// Four clips of 16 frames, forward and back, with text tower and what only one thread can do.
     @Test func manyThreadsHaveWork() throws {
-        let report = try report("--work", "learn", "--threads", "16,64")
-        #expect(report.rows.map(\.threads) == [16, 64])
-        #expect(report.rows[0].efficiency >= 0.9 && report.rows[1].efficiency >= 0.8, "\(report.rows)")
+        let report = try report("--work", "learn", "--threads", "16,32")
+        #expect(report.rows.map(\.threads) == [16, 32])
+        #expect(report.rows[0].efficiency >= 0.9 && report.rows[1].efficiency >= 0.9, "\(report.rows)")
         for row in report.rows {
             #expect(row.efficiency <= 1 && abs(row.speedup - row.efficiency * Double(row.threads)) < 1e-6)
             #expect(row.longest * row.threads >= report.operations)
         }
     }
 
-    /// One thread alone does all; more threads than frames have nothing for the rest.
+    /// One thread alone does all; more threads than pairs of frames have nothing for the rest.
     @Test func framesAreWhatThreadsShare() throws {
-        let report = try report("--work", "predict", "--frames", "2", "--clips", "1", "--classes", "2", "--threads", "1,2,8")
+        let report = try report("--work", "predict", "--frames", "4", "--clips", "1", "--classes", "2", "--threads", "1,2,8")
         #expect(report.rows[0].longest == report.operations && report.rows[0].speedup == 1)
         #expect(report.rows[1].efficiency > 0.99 && abs(report.rows[2].speedup - report.rows[1].speedup) < 1e-9)
     }

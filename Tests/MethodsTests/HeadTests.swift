@@ -217,6 +217,9 @@ import Testing
         let right = MutableMatrix(rows: 2, columns: 2, [1, 0, 0, 1])
         #expect(try Temperature(logits: right, labels: [0, 1]).value < 0.01)
         #expect(try Temperature(logits: right, labels: [1, 0]).value > 1000)
+        // With the doubt of one clip, two right answers of two classes leave the least of −(2 log p + ½ log p + ½ log (1 − p)).
+        let doubted = try Temperature(logits: right, labels: [0, 1], doubt: 1).applied(to: right)
+        expectClose(1 / (1 + exp(doubted[0, 1] - doubted[0, 0])), 2.5 / 3, tolerance: 1e-4, "probability")
         #expect(try Temperature(logits: MutableMatrix(rows: 1, columns: 2), labels: [0]).value.isFinite)
         #expect(throws: HeadError.noExamples) { try Temperature(logits: right.rows(0..<0), labels: []) }
         #expect(throws: HeadError.label(2, row: 0, classCount: 2)) { try Temperature(logits: right, labels: [2, 0]) }

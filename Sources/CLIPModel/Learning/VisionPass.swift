@@ -73,7 +73,7 @@ package final class VisionPass: Sendable {
         func frameBytes(_ recomputed: Int) -> Int {
             max(1, VisionActivations.bytesPerFrame(layout: layout, keeping: keeping, recomputedMLPLayers: recomputed, precision: tower.precision))
         }
-        let mostClips = Self.clipsInFlight(chunkCount: chunks.count, keptChunkCount: chunkCount, threadCount: pool.threadCount)
+        let mostClips = Self.clipsInFlight(chunkCount: chunks.count, keptChunkCount: chunkCount, threadCount: pool.concurrentCount)
         func makeScratch() -> VisionScratch {
             VisionScratch(layout: layout, frameCount: longest, keeping: keeping, recomputedMLPLayers: layerCount, precision: tower.precision)
         }
@@ -112,7 +112,7 @@ package final class VisionPass: Sendable {
             chosen = planned(bytes: budget.left(), mostRecomputed: nil)
         } else {
             // Where nobody has set a bound, no more than so many layers recompute their MLP, whatever that takes, if it is there.
-            let standard = MemoryBudget.standardBytes(for: keeping, threadCount: pool.threadCount)
+            let standard = MemoryBudget.standardBytes(for: keeping, threadCount: pool.concurrentCount)
             chosen = planned(bytes: standard, mostRecomputed: 5 * layerCount / 12)
             if chosen.clips * keptFrameCount * frameBytes(chosen.recomputedMLPLayers) > budget.left() { chosen = planned(bytes: budget.left(), mostRecomputed: nil) }
         }

@@ -25,6 +25,8 @@ package struct HeadChoice {
         /// Mean negative log-likelihood of the held-out clips' classes, calibrated: what heads are told apart by. A few
         /// clips are right or wrong by chance; how probable their classes were says more.
         package let logLoss: Double
+        /// What the head's logits are divided by when it is used. It holds a doubt of one clip, which `logLoss` does not: after
+        /// a few right answers nothing is certain.
         package let temperature: Double
         package let seconds: Double
         /// Numbers that it learned or computed from clips.
@@ -166,7 +168,8 @@ private struct Held {
         _ kind: HeadKind?, settingsText: String?, _ examples: HeadExamples, weights: [Double], folds: [Int]?,
         start: ContinuousClock.Instant
     ) throws(HeadError) -> HeadChoice.Entry {
-        let temperature = try Temperature(logits: logits, labels: rows.map { examples.labels[$0] }).value
+        let labels = rows.map { examples.labels[$0] }
+        let temperature = try Temperature(logits: logits, labels: labels).value
         // The first view of each clip is the one that it is scored by later.
         var clipOfFirst: [Int: Int] = [:]
         for (clip, rows) in examples.rowsOfClips.enumerated() { clipOfFirst[rows[0]] = clip }
@@ -190,7 +193,7 @@ private struct Held {
             kind: kind, settingsText: settingsText, top1: share(all),
             meanClassAccuracy: classes.values.map(share).reduce(0, +) / Double(max(1, classes.count)),
             standardError: deviation / Double(max(1, groups.count)).squareRoot(),
-            logLoss: zip(losses, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +), temperature: temperature,
+            logLoss: zip(losses, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +), temperature: try Temperature(logits: logits, labels: labels, doubt: Double(labels.count) / Double(examples.clipCount)).value,
             seconds: (ContinuousClock.now - start) / .seconds(1),
             parameterCount: kind?.parameterCount(
                 classes: examples.classCount, width: examples.width, innerWidth: examples.projection?.rowCount ?? 0, clips: examples.clipCount,

@@ -15,7 +15,10 @@ package struct Temperature: Sendable, Equatable, Codable {
     ///
     /// In the inverse temperature the loss is convex, with the derivative Σ (E_p[l] − l_y) and the second derivative
     /// Σ Var_p(l): Newton's steps, kept inside a bracket.
-    package init(logits: some Readable, labels: [Int]) throws(HeadError) {
+    ///
+    /// - Parameter doubt: clips more, of any class alike, that the loss counts: with 1, a few answers that were all right do
+    ///   not make the next one certain, and of many clips it changes little.
+    package init(logits: some Readable, labels: [Int], doubt: Double = 0) throws(HeadError) {
         guard !labels.isEmpty, logits.columnCount > 0 else { throw .noExamples }
         try needs("labels of the logits", labels.count, logits.rowCount)
         for (row, label) in labels.enumerated() where label < 0 || label >= logits.columnCount {
@@ -27,7 +30,7 @@ package struct Temperature: Sendable, Equatable, Codable {
         var (low, high) = (1e-4, 1e4)
         var inverse = 1.0
         for _ in 0..<200 {
-            let (_, slope, curvature) = Self.loss(rows, labels, inverse: inverse)
+            let (_, slope, curvature) = Self.loss(rows, labels, doubt: doubt, inverse: inverse)
             if slope > 0 { high = inverse } else { low = inverse }
             let newton = inverse - slope / curvature
             // In the middle of the logarithms where Newton's step leaves the bracket.
@@ -40,8 +43,11 @@ package struct Temperature: Sendable, Equatable, Codable {
         loss = Self.loss(rows, labels, inverse: inverse).value
     }
 
-    private static func loss(_ rows: [[Double]], _ labels: [Int], inverse: Double) -> (value: Double, slope: Double, curvature: Double) {
+    private static func loss(
+        _ rows: [[Double]], _ labels: [Int], doubt: Double = 0, inverse: Double
+    ) -> (value: Double, slope: Double, curvature: Double) {
         var (value, slope, curvature) = (0.0, 0.0, 0.0)
+        let share = doubt / Double(labels.count)
         for (logits, label) in zip(rows, labels) {
             let largest = logits.max() ?? 0
             var (sum, first, second) = (0.0, 0.0, 0.0)
@@ -52,11 +58,12 @@ package struct Temperature: Sendable, Equatable, Codable {
                 second += weight * (logit - largest) * (logit - largest)
             }
             let mean = first / sum
-            value += log(sum) - inverse * (logits[label] - largest)
-            slope += mean - (logits[label] - largest)
-            curvature += second / sum - mean * mean
+            let average = logits.reduce(0) { $0 + ($1 - largest) } / Double(logits.count)
+            value += log(sum) - inverse * (logits[label] - largest) + share * (log(sum) - inverse * average)
+            slope += mean - (logits[label] - largest) + share * (mean - average)
+            curvature += (1 + share) * (second / sum - mean * mean)
         }
-        let count = Double(labels.count)
+        let count = Double(labels.count) + doubt
         return (value / count, slope / count, curvature / count)
     }
 

@@ -87,6 +87,10 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.saveBackbone(to: "clip.safetensors")
             try world.video("new.mp4")
         },
+        DocumentationPage("docs/search.md") { world in
+            try world.saveBackbone(to: "clip.safetensors")
+            for name in ["clips/a.mp4", "clips/b.mp4", "example.mp4"] { try world.video(name) }
+        },
         DocumentationPage("docs/late-prompts.md") { world in
             try world.dataSet(".")
             try world.saveBackbone(to: "clip.safetensors")

@@ -15,6 +15,10 @@ extension DocumentedCommand {
         let words = text.split(separator: " ").dropFirst().prefix(2).map(String.init)
         let hasOwnVideos = text.contains("--recipe") || text.contains("--train") || text.contains("--halves")
         switch (words.first, words.last) {
+        case ("bench", "features"):
+            return " --rounds 1 --frames 1"
+        case ("bench", "threads"):
+            return " --frames 1 --threads 2"
         case ("bench", let part) where part != "decode":
             return " --steps 1 --frames 1" + (text.contains("--clips") ? " --clips 1 --classes 5" : "")
         case ("learn", _), ("bridge", _):
