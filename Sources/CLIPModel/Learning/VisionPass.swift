@@ -182,6 +182,8 @@ package final class VisionPass: Sendable {
     ) -> Plan {
         var plan = Plan()
         plan.clips = max(1, min(mostClips, bytes / (frameCount * frameBytes(0))))
+        // Whole rounds, where there are such: no thread waits at the end of one for the chunks that are too few for all.
+        plan.clips = (1...plan.clips).last { $0 * chunkCount % threadCount == 0 } ?? plan.clips
         plan.stored = plan.clips * chunkCount
         if let recomputed = (0..<layerCount).first(where: { plan.clips * frameCount * frameBytes($0) <= bytes || $0 == mostRecomputed }) {
             plan.recomputedMLPLayers = recomputed
