@@ -14,7 +14,7 @@ package final class WorkerPool: Sendable {
 
     /// Threads that can really work at once, for which memory is worth having: no more than the cores, whatever somebody asks
     /// for. Where work is only counted, all.
-    package var concurrentCount: Int { recorder == nil ? min(threadCount, Self.availableProcessors) : threadCount }
+    package let concurrentCount: Int
 
     /// The cores that this process may use: those of its affinity mask, which `taskset`, Slurm and container runtimes
     /// set, or all that are online where it cannot be read; no more than control groups give it the time of. Hardware
@@ -42,6 +42,7 @@ package final class WorkerPool: Sendable {
         // Where the system gives no more threads, those that there are do all: results are the same.
         while count < affordableCount, startThread({ [shared, count] in shared.serve(worker: count) }) { count += 1 }
         self.threadCount = count
+        concurrentCount = min(count, Self.availableProcessors)
     }
 
     /// A pool that does all items on the calling thread and counts their work, but plans as `threadCount` threads would
@@ -50,6 +51,7 @@ package final class WorkerPool: Sendable {
         shared = SharedState()
         self.recorder = recorder
         self.threadCount = max(1, threadCount)
+        concurrentCount = self.threadCount
     }
 
     /// The threads that a limit on the address space leaves room for. Each takes its stack and, with its first

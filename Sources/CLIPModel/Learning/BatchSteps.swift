@@ -21,7 +21,7 @@ extension Learner where Aim: BatchObjective {
     ) -> (loss: Double, accuracy: Double) {
         let textMemory = TextActivations.fitted(
             layout: Self.textLayout(of: captions, part), architecture: part.text.architecture, keeping: part.textKeeping,
-            threadCount: pool.threadCount, budget: budget)
+            pool: pool, budget: budget)
         part.text.forward(prompts: part.textPrompts, saved: textMemory, pool: pool)
         let captionFeatures = TextFeatures(textMemory.features)
 

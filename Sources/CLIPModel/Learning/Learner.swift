@@ -45,7 +45,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         text = objective.classes.map { classes in
             TextActivations.fitted(
                 layout: Self.textLayout(of: classes, part), architecture: part.text.architecture, keeping: part.textKeeping,
-                threadCount: pool.threadCount, budget: budget
+                pool: pool, budget: budget
             ) {
                 VisionPass.leastBytes(
                     tower: part.vision, prompts: part.prompts, frameCount: frameCount, backwardFrameCount: backwardFrames?.count,

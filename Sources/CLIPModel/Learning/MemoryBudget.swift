@@ -15,8 +15,8 @@ package enum MemoryBudget: Sendable, Equatable {
     /// Activations that need no saving: what two frames of a ViT-B/16 take for each thread, since fewer leave threads
     /// without work, and no less than what a clip takes. Weights that learn take four times their size in any case, so
     /// that half as much again for activations matters little beside them.
-    static func standardBytes(for keeping: Keeping, threadCount: Int) -> Int {
-        keeping == .weights ? max(1152 << 20, threadCount * (144 << 20)) : max(768 << 20, threadCount * (128 << 20))
+    static func standardBytes(for keeping: Keeping, pool: WorkerPool) -> Int {
+        keeping == .weights ? max(1152 << 20, pool.concurrentCount * (144 << 20)) : max(768 << 20, pool.concurrentCount * (128 << 20))
     }
 
     /// What the system's libraries, the program and each thread's buffers of BLAS and oneDNN take, as measured, with

@@ -57,6 +57,16 @@ package struct OperationCount: Sendable, Equatable, Codable {
         stepForward + stepBackward + clips * (clipForward + clipBackward - (input == .cachedPrefix ? clipCachedPrefix : 0))
     }
 
+    /// Floating-point operations of all steps of a run, two a multiply-add.
+    ///
+    /// - Parameters:
+    ///   - looks: clips that go through the steps, each as often as it is met.
+    ///   - sparedLooks: those of them whose prefix was cached before.
+    package func training(steps: Int, looks: Int, sparedLooks: Int) -> Double {
+        2 * Double(steps) * Double(stepForward + stepBackward) + 2 * Double(textCachedPrefix)
+            + 2 * Double(looks) * Double(clipForward + clipBackward) - 2 * Double(sparedLooks) * Double(clipCachedPrefix)
+    }
+
     /// Classifying clips, without what is computed once for all of them: class embeddings and shared prompts.
     package func evaluation(clips: Int) -> Int { clips * clipForward }
 

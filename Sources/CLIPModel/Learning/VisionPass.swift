@@ -87,7 +87,7 @@ package final class VisionPass: Sendable {
                 threadCount: pool.threadCount, scratchBytes: scratchBytes)
             : mostClips
         let workerCount = min(
-            pool.threadCount, keeping.hasBackward ? affordable * chunks.count : max(8, chunks.count, WorkerPool.availableProcessors))
+            pool.threadCount, keeping.hasBackward ? affordable * chunks.count : max(8, chunks.count, pool.concurrentCount))
         self.workerCount = workerCount
         scratch = [first] + (1..<workerCount).map { _ in makeScratch() }
         passing = (0..<(chunks.count > chunkCount ? workerCount : 0)).map { _ in
@@ -112,7 +112,7 @@ package final class VisionPass: Sendable {
             chosen = planned(bytes: budget.left(), mostRecomputed: nil)
         } else {
             // Where nobody has set a bound, no more than so many layers recompute their MLP, whatever that takes, if it is there.
-            let standard = MemoryBudget.standardBytes(for: keeping, threadCount: pool.concurrentCount)
+            let standard = MemoryBudget.standardBytes(for: keeping, pool: pool)
             chosen = planned(bytes: standard, mostRecomputed: 5 * layerCount / 12)
             if chosen.clips * keptFrameCount * frameBytes(chosen.recomputedMLPLayers) > budget.left() { chosen = planned(bytes: budget.left(), mostRecomputed: nil) }
         }

@@ -214,15 +214,15 @@ package final class TextActivations: Sendable {
     ///
     /// - Parameter others: bytes that what is made later takes in any case; they go before what is kept here.
     static func fitted(
-        layout: TextTowerLayout, architecture: CLIPArchitecture, keeping: Keeping, threadCount: Int, budget: MemoryBudget,
+        layout: TextTowerLayout, architecture: CLIPArchitecture, keeping: Keeping, pool: WorkerPool, budget: MemoryBudget,
         others: () -> Int = { 0 }
     ) -> TextActivations {
         func made(_ bytes: Int) -> TextActivations {
             TextActivations(
-                layout: layout, architecture: architecture, keeping: keeping, threadCount: threadCount, activationBytes: bytes)
+                layout: layout, architecture: architecture, keeping: keeping, threadCount: pool.threadCount, activationBytes: bytes)
         }
         guard keeping.hasBackward else { return made(0) }
-        let standard = MemoryBudget.standardBytes(for: keeping, threadCount: threadCount)
+        let standard = MemoryBudget.standardBytes(for: keeping, pool: pool)
         guard budget != .standard else { return made(standard) }
         let wanted: Int
         do {

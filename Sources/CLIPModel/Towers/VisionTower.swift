@@ -39,7 +39,7 @@ package struct VisionTower: Sendable {
     /// Fills `saved.features`, `[frames, embeddingWidth]`, not normalized.
     ///
     /// - Parameters:
-    ///   - frames: `[frames, 3 × side × side]`, normalized pixels; channels, rows, columns. Frozen frames are
+    ///   - frames: `[frames, 3 × side × side]`, normalized pixels; channels, rows, columns. With a cached prefix
     ///     what `cachedPrefix` made of them.
     package func forward(
         frames: Matrix, input: ClipInput = .pixels, context: VisionPromptContext?, saved: VisionActivations, scratch: VisionScratch

@@ -17,8 +17,8 @@ package struct EmbeddedVideos {
     package let unreadable: [BadVideo]
 
     /// - Throws: what reading videos throws; `EvaluationStopped` after a signal.
-    package init(_ collection: VideoCollection, source: FeatureSource) throws {
-        let features = try FeaturePass(source).features(of: collection.list, title: "features")
+    package init(_ collection: VideoCollection, pass: FeaturePass) throws {
+        let features = try pass.features(of: collection.list, title: "features")
         let clips = features.clips.map { collection.list.clips[$0] }
         names = clips.map(\.path)
         let isLabeled = collection.classes != nil || collection.listSHA256 != nil
@@ -26,7 +26,7 @@ package struct EmbeddedVideos {
         classNames = collection.classes?.names
         vectors = features.vectors
         unreadable = features.unreadable
-        self.source = source
+        source = pass.source
     }
 
     /// Writes a NumPy archive durably. Returns its SHA-256.

@@ -14,13 +14,11 @@ package struct FeaturePass {
         package let labels: [Int]
         /// Position in the list of the clip that each row is a view of.
         package let clips: [Int]
-        /// Of the rows, those that were in the cache.
-        package let cachedCount: Int
         /// Clips that could not be read, which have no rows.
         package let unreadable: [BadVideo]
     }
 
-    private let source: FeatureSource
+    let source: FeatureSource
     private let cache: FeatureCache
     /// Clips that go through the tower together.
     static let batchSize = 16
@@ -49,7 +47,7 @@ package struct FeaturePass {
             vectors: HeadFeatures(
                 projected: MutableMatrix(rows: kept.count, columns: width, kept.flatMap { $0.row.prefix(width) }),
                 unprojected: MutableMatrix(rows: kept.count, columns: inner, kept.flatMap { $0.row.suffix(inner) })),
-            labels: kept.map { list.clips[$0.clip].label }, clips: kept.map(\.clip), cachedCount: cached, unreadable: unreadable)
+            labels: kept.map { list.clips[$0.clip].label }, clips: kept.map(\.clip), unreadable: unreadable)
     }
 
     /// What the views of each clip are kept as.

@@ -14,13 +14,11 @@ package struct VideoCollection {
     ///   - labels: class names of a list; nil where its labels say enough.
     /// - Throws: `DatasetError` or `FileError`, naming the file, before any video is read.
     package init(_ path: String, labels: String?, videos: VideoInputs, context: RunContext) throws {
-        let isFolder = isDirectory(path) && !FrameFolder.isOne(path) || TarArchive.isOne(path)
-        if isFolder {
+        if VideoFolder.isOne(path) {
             try self.init(folder: path, context: context)
         } else if VideoEndings.isShownVideo(path.lastPathComponent) || isDirectory(path) {
             guard FoundVideo(path: path) != nil else { throw FileError(path: path, problem: .missing) }
-            self.init(
-                list: AnnotationList(path: path, root: path.parentDirectory, clips: [AnnotatedClip(path: path.lastPathComponent, label: 0)]))
+            self.init(list: AnnotationList(video: path))
         } else {
             let classes = try labels.map { try ClassNames.readTold($0, context: context) }
             let list = try AnnotationList.read(path, root: videos.root, classes: classes)
@@ -48,5 +46,12 @@ package struct VideoCollection {
         let clips = zip(paths, folders).map { AnnotatedClip(path: $0, label: labels[Bytewise($1)] ?? 0) }
         // Videos that lie in one folder side by side have no classes.
         self.init(list: AnnotationList(path: folder, root: folder, clips: clips), classes: names.count > 1 ? ClassNames(names) : nil)
+    }
+}
+
+extension AnnotationList {
+    /// One video, of which nothing is known.
+    init(video path: String) {
+        self.init(path: path, root: path.parentDirectory, clips: [AnnotatedClip(path: path.lastPathComponent, label: 0)])
     }
 }

@@ -9,7 +9,7 @@ package struct VideoSearch {
     /// A place that was looked at. Keys as `--json` prints them.
     package struct Hit: Codable, Sendable {
         /// From 1.
-        package var rank: Int
+        package let rank: Int
         package let video: String
         /// In seconds from the video's start; nil for whole videos.
         package let start: Double?
@@ -35,12 +35,13 @@ package struct VideoSearch {
         _ query: Query, in collection: VideoCollection, spans: (window: VideoSpan, stride: VideoSpan)?, source: FeatureSource,
         tokenizer: any Tokenizer
     ) throws {
-        let wanted = try Self.unit(query, source: source, tokenizer: tokenizer)
-        var hits: [Hit] = []
+        let pass = try FeaturePass(source)
+        let wanted = try Self.unit(query, pass: pass, tokenizer: tokenizer)
+        var found: [(video: String, start: Double?, end: Double?, cosine: Float)] = []
         func add(_ video: String, _ mean: [Float], start: Double? = nil, end: Double? = nil) {
             let length = mean.reduce(0) { $0 + $1 * $1 }.squareRoot()
             let cosine = zip(mean, wanted).reduce(Float(0)) { $0 + $1.0 * $1.1 } / max(length, .leastNormalMagnitude)
-            hits.append(Hit(rank: 0, video: video, start: start, end: end, cosine: cosine))
+            found.append((video, start, end, cosine))
         }
         if let spans {
             let windows = try WindowFeatures(source, spans: spans).windows(of: collection.list, title: "search")
@@ -48,20 +49,20 @@ package struct VideoSearch {
                 for window in windows { add(clip.path, window.mean, start: window.start, end: window.end) }
             }
         } else {
-            let embedded = try EmbeddedVideos(collection, source: source)
+            let embedded = try EmbeddedVideos(collection, pass: pass)
             for bad in embedded.unreadable { source.context.warning("not used: \(bad.reason)") }
             for (row, name) in embedded.names.enumerated() { add(name, embedded.vectors.projected.row(row).values) }
         }
         // Equals stay in the order of the videos.
-        let order = hits.indices.sorted { (hits[$1].cosine, $0) < (hits[$0].cosine, $1) }
-        self.hits = order.enumerated().map { place, index in
-            var hit = hits[index]
-            hit.rank = place + 1
-            return hit
+        let order = found.indices.sorted { (found[$1].cosine, $0) < (found[$0].cosine, $1) }
+        hits = order.enumerated().map { place, index in
+            let found = found[index]
+            return Hit(rank: place + 1, video: found.video, start: found.start, end: found.end, cosine: found.cosine)
         }
     }
 
-    private static func unit(_ query: Query, source: FeatureSource, tokenizer: any Tokenizer) throws -> [Float] {
+    private static func unit(_ query: Query, pass: FeaturePass, tokenizer: any Tokenizer) throws -> [Float] {
+        let source = pass.source
         switch query {
         case .text(let text):
             let sequences = try source.backbone.sequences(ofCaptions: [text], prompts: .none, template: nil, tokenizer: tokenizer)
@@ -69,10 +70,7 @@ package struct VideoSearch {
             let encoder = TextEncoder(backbone: source.backbone, prompts: PromptSet(vision: [], text: []), pool: source.pool)
             return try encoder.embeddings(of: sequences.sequences).row(0).values
         case .video(let path):
-            let collection = AnnotationList(
-                path: path, root: path.parentDirectory, clips: [AnnotatedClip(path: path.lastPathComponent, label: 0)])
-            let features = try FeaturePass(source).features(of: collection, title: "example")
-            return try features.vectors.unit.row(0).values
+            return try pass.features(of: AnnotationList(video: path), title: "example").vectors.unit.row(0).values
         }
     }
 }

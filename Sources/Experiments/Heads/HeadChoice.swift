@@ -27,7 +27,7 @@ package struct HeadChoice {
         package let logLoss: Double
         /// What the head's logits are divided by when it is used. It holds a doubt of one clip, which `logLoss` does not: after
         /// a few right answers nothing is certain.
-        package let temperature: Double
+        package fileprivate(set) var temperature: Double
         package let seconds: Double
         /// Numbers that it learned or computed from clips.
         package let parameterCount: Int
@@ -36,8 +36,6 @@ package struct HeadChoice {
     }
 
     package let entries: [Entry]
-    package let foldCount: Int
-    private let examples: HeadExamples
     /// Of each clip in the sums that heads are told apart by.
     private let weights: [Double]
 
@@ -58,26 +56,21 @@ package struct HeadChoice {
         of kinds: [HeadKind], _ examples: HeadExamples, weighsClassesEqually: Bool = false, context: HeadContext,
         report: (Entry) -> Void = { _ in }
     ) throws(HeadError) {
-        self.examples = examples
         let weights = examples.labelsOfClips.map { weighsClassesEqually ? 1 / Double(examples.clipCounts[$0]) : 1 }
         self.weights = weights
         let smallest = examples.clipCounts.filter { $0 > 0 }.min() ?? 0
-        foldCount = min(5, smallest)
-        let folds = Self.folds(of: examples, count: max(2, foldCount), seed: context.seed)
+        let folds = Self.folds(of: examples, count: max(2, min(5, smallest)), seed: context.seed)
         let all = Array(0..<examples.count)
         let start = ContinuousClock.now
         let texts = cosineScores(examples.unit, to: examples.unitTexts, scale: examples.logitScale)
-        var entries = [
-            try Held(texts, rows: all).entry(
-                nil, settingsText: nil, examples, weights: weights, folds: nil, start: start)
-        ]
+        var entries = [try Held(texts, rows: all).entry(nil, settingsText: nil, examples, weights: weights, folds: nil, start: start)]
         report(entries[0])
         for kind in smallest > 1 ? kinds : [] {
             let start = ContinuousClock.now
-            var best: Entry?
+            var best: (entry: Entry, held: Held)?
             func compare(_ held: Held, _ settingsText: String, folds: [Int]?) throws(HeadError) {
                 let entry = try held.entry(kind, settingsText: settingsText, examples, weights: weights, folds: folds, start: start)
-                if best.map({ entry.logLoss < $0.logLoss }) ?? true { best = entry }
+                if best.map({ entry.logLoss < $0.entry.logLoss }) ?? true { best = (entry, held) }
             }
             if kind.hasExactLeaveOneOut {
                 for (settingsText, logits) in try kind.leaveOneOutCandidates(examples, context: context) {
@@ -89,9 +82,10 @@ package struct HeadChoice {
                     try compare(held, settingsText, folds: folds)
                 }
             }
-            if let best {
-                entries.append(best)
-                report(best)
+            if var best {
+                best.entry.temperature = try best.held.doubtedTemperature(examples)
+                entries.append(best.entry)
+                report(best.entry)
             }
         }
         self.entries = entries
@@ -160,6 +154,14 @@ private struct Held {
         return Held(MutableMatrix(rows: rows.count, columns: examples.classCount, values).reading, rows: rows)
     }
 
+    /// With a doubt of one clip, whatever number of views it has.
+    func doubtedTemperature(_ examples: HeadExamples) throws(HeadError) -> Double {
+        try Temperature(
+            logits: logits, labels: rows.map { examples.labels[$0] }, doubt: Double(rows.count) / Double(examples.clipCount)).value
+    }
+
+    /// With the temperature that `logLoss` is calibrated by.
+    ///
     /// - Parameters:
     ///   - weights: of the clips.
     ///   - folds: nil where each clip was left out by itself.
@@ -168,8 +170,7 @@ private struct Held {
         _ kind: HeadKind?, settingsText: String?, _ examples: HeadExamples, weights: [Double], folds: [Int]?,
         start: ContinuousClock.Instant
     ) throws(HeadError) -> HeadChoice.Entry {
-        let labels = rows.map { examples.labels[$0] }
-        let temperature = try Temperature(logits: logits, labels: labels).value
+        let temperature = try Temperature(logits: logits, labels: rows.map { examples.labels[$0] }).value
         // The first view of each clip is the one that it is scored by later.
         var clipOfFirst: [Int: Int] = [:]
         for (clip, rows) in examples.rowsOfClips.enumerated() { clipOfFirst[rows[0]] = clip }
@@ -193,7 +194,7 @@ private struct Held {
             kind: kind, settingsText: settingsText, top1: share(all),
             meanClassAccuracy: classes.values.map(share).reduce(0, +) / Double(max(1, classes.count)),
             standardError: deviation / Double(max(1, groups.count)).squareRoot(),
-            logLoss: zip(losses, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +), temperature: try Temperature(logits: logits, labels: labels, doubt: Double(labels.count) / Double(examples.clipCount)).value,
+            logLoss: zip(losses, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +), temperature: temperature,
             seconds: (ContinuousClock.now - start) / .seconds(1),
             parameterCount: kind?.parameterCount(
                 classes: examples.classCount, width: examples.width, innerWidth: examples.projection?.rowCount ?? 0, clips: examples.clipCount,

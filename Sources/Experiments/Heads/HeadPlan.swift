@@ -117,7 +117,7 @@ package struct HeadPlan: LearningPlan {
         arithmetic = Arithmetic(
             view: 2 * Double(count.clipForward),
             total: 2 * Double(computed + scored) * Double(count.clipForward) + 2 * Double(texts) * Double(count.stepForward + count.textCachedPrefix))
-        memory = Self.memory(run, method: method, sequences: sequences, rows: rows, headParameters: size)
+        memory = Self.memory(run, source, method: method, sequences: sequences, rows: rows, headParameters: size)
         storage = Storage(
             results: 4 * (size + work.classes * architecture.embeddingWidth),
             features: (rows - cached + scored) * FeatureCache.lineByteCount(width: source.rowWidth),
@@ -126,14 +126,14 @@ package struct HeadPlan: LearningPlan {
     }
 
     private static func memory(
-        _ run: LearningRun, method: HeadMethod, sequences: [[Int]], rows: Int, headParameters: Int
+        _ run: LearningRun, _ source: FeatureSource, method: HeadMethod, sequences: [[Int]], rows: Int, headParameters: Int
     ) -> Memory {
         let architecture = run.backbone.architecture
         let backbone = 4 * run.backbone.parameterCount + architecture.packedWeightBytes(precision: run.backbone.precision, hasBackward: false)
         let activations = run.backbone.evaluationBytes(
             prompts: .none, sequences: sequences, frameCount: run.settings.frameCount, pool: run.settings.pool)
         // As the cache has them, as a matrix, and at unit length.
-        let features = 4 * FeatureSource(run).rowWidth * 3 * rows
+        let features = 4 * source.rowWidth * 3 * rows
         let head = 4 * headParameters + (method.candidates.map { $0.learningBytes(width: architecture.embeddingWidth, rows: rows) }.max() ?? 0)
         let loading = ClipLoader.Configuration()
         // A batch is held as pixels and as matrices.
@@ -155,34 +155,24 @@ package struct HeadPlan: LearningPlan {
         let count = min(timedClipCount, run.data.train.clips.count)
         run.context.note("Measuring the features of \(counted(count, "clip", "clips")). Nothing is kept.")
         var clips: [Matrix] = []
-        let reading = try seconds {
+        let reading = try secondsTaken {
             clips = try run.evaluationLoader(run.data.train, threadCount: 0).clips(at: Array(0..<count)).next(count).flatMap { $0.views.map(\.matrix) }
         }
         guard !clips.isEmpty else { throw TrainingError.noClips }
-        let encoder = source.encoder()
-        // The first pass pays for fresh memory; where it was short, another is closer to the truth.
-        var passing = seconds { _ = encoder.frameVectors(of: clips) }
-        if passing < 5 { passing = seconds { _ = encoder.frameVectors(of: clips) } }
-        let (view, readingClip) = (passing / Double(clips.count), reading / Double(clips.count))
+        let (view, readingClip) = (source.secondsOfLook(clips), reading / Double(clips.count))
         // Reading goes on beside the model, on the same processors.
         let each = view + readingClip / Double(run.settings.pool.threadCount)
         return Time(
             view: view, readingClip: readingClip, features: Double(computed) * each, evaluation: Double(scored) * each,
             total: Double(computed + scored) * each)
     }
-
-    private static func seconds(_ body: () throws -> Void) rethrows -> Double {
-        let start = ContinuousClock.now
-        try body()
-        return (ContinuousClock.now - start) / .seconds(1)
-    }
 }
 
 /// In words.
 extension HeadPlan {
     package var text: String {
-        var lines: [String] = []
-        func row(_ title: String, _ text: String) { lines.append(title + String(repeating: " ", count: 12 - title.count) + text) }
+        var lines = PlanLines()
+        func row(_ title: String, _ text: String) { lines.add(title, text) }
         row(
             "data", "\(work.clips) clips of \(work.classes) classes, \(work.validationClips) validation and \(work.testClips) test clips, "
                 + "\(work.framesPerClip) frames each")
@@ -203,16 +193,13 @@ extension HeadPlan {
         } else {
             row("time", "not measured")
         }
-        return lines.joined(separator: "\n")
+        return lines.text
     }
 
     package var warnings: [String] {
-        var result: [String] = []
-        if memory.total > memory.available {
-            result.append("memory: \(bytes(memory.total)) are needed, \(bytes(memory.available)) are available. Lower --frames or --views.")
-        }
-        let needed = storage.results + storage.features
-        if needed > storage.free { result.append("disk: \(bytes(needed)) are needed, \(bytes(storage.free)) are free. Choose another --output.") }
-        return result
+        [
+            memoryWarning(needed: memory.total, available: memory.available, remedy: "Lower --frames or --views."),
+            diskWarning(needed: storage.results + storage.features, free: storage.free),
+        ].compactMap(\.self)
     }
 }

@@ -80,9 +80,8 @@ package struct EvaluationPlan: CostPlan {
     }
 
     package var warnings: [String] {
-        let (most, available) = (parts.compactMap(\.memoryBytes).max() ?? 0, Machine.availableMemory)
-        return most > available
-            ? ["memory: \(bytes(most)) are needed, \(bytes(available)) are available. Lower --frames or --batch-size."] : []
+        let most = parts.compactMap(\.memoryBytes).max() ?? 0
+        return [memoryWarning(needed: most, available: Machine.availableMemory, remedy: stepRemedy)].compactMap(\.self)
     }
 }
 

@@ -39,7 +39,7 @@ package struct PlanTiming {
         var cachingClip: Double?
         if let caching {
             let pixels = clips
-            cachingClip = Self.seconds { clips = caching.compute(pixels) } / Double(pixels.count)
+            cachingClip = secondsTaken { clips = caching.compute(pixels) } / Double(pixels.count)
         }
         let (step, addSeconds) = try stepSeconds(task, clips: clips, clipsPerStep: work.clipsPerStep)
         let threads = Double(run.settings.pool.threadCount)
@@ -73,7 +73,7 @@ package struct PlanTiming {
         let positions = Array(loader.trainingOrder(epoch: 0).prefix(count))
         var batch: [LoadedClip] = []
         let seconds = try (0..<2).map { epoch in
-            try Self.seconds { batch = try loader.clips(at: positions, epoch: epoch).next(count) } / Double(count)
+            try secondsTaken { batch = try loader.clips(at: positions, epoch: epoch).next(count) } / Double(count)
         }
         guard !batch.isEmpty else { throw TrainingError.noClips }
         return (batch, seconds[0], seconds[1])
@@ -87,12 +87,12 @@ package struct PlanTiming {
         let target = [Float](repeating: 1 / Float(run.data.classes.count), count: run.data.classes.count)
         var result = StepResult()
         func pass() throws -> (once: Double, add: Double) {
-            let begin = Self.seconds { task.begin() }
-            let add = Self.seconds {
+            let begin = secondsTaken { task.begin() }
+            let add = secondsTaken {
                 task.add(ClipBatch(clips: clips, input: input, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
             }
             // The rate is 0: the step is taken, and changes next to nothing.
-            let finish = try Self.seconds { try task.finish(rate: 0, scale: 1) }
+            let finish = try secondsTaken { try task.finish(rate: 0, scale: 1) }
             return (begin + finish, add)
         }
         var measured = try pass()
@@ -119,16 +119,16 @@ package struct PlanTiming {
                 return loading
             }())
         var videos: [LoadedClip] = []
-        let reading = try Self.seconds { videos = try loader.clips(at: Array(0..<count)).next(count) } / Double(count)
+        let reading = try secondsTaken { videos = try loader.clips(at: Array(0..<count)).next(count) } / Double(count)
         var classifier: CLIPClassifier?
-        let making = Self.seconds { classifier = task.classifier(sequences: sequences) }
+        let making = secondsTaken { classifier = task.classifier(sequences: sequences) }
         guard let classifier, !videos.isEmpty else { return (0, 0) }
         let input: ClipInput = caching == nil ? .pixels : .cachedPrefix
         let pixels = videos.flatMap { $0.views.map(\.matrix) }
         let views = caching?.compute(pixels) ?? pixels
         // The first call pays for fresh memory.
-        var computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) }
-        if computing < 2 { computing = try Self.seconds { _ = try classifier.logits(clips: views, input: input) } }
+        var computing = try secondsTaken { _ = try classifier.logits(clips: views, input: input) }
+        if computing < 2 { computing = try secondsTaken { _ = try classifier.logits(clips: views, input: input) } }
         let preparing = cachingClip + reading / threads
         return (
             making + Double(clips) * computing / Double(videos.count) + Double(clips - room.validationClips) * preparing,
@@ -136,10 +136,11 @@ package struct PlanTiming {
         )
     }
 
-    private static func seconds(_ body: () throws -> Void) rethrows -> Double {
-        let clock = ContinuousClock()
-        let start = clock.now
-        try body()
-        return (clock.now - start) / .seconds(1)
-    }
+}
+
+/// How long something takes.
+func secondsTaken(_ body: () throws -> Void) rethrows -> Double {
+    let start = ContinuousClock.now
+    try body()
+    return (ContinuousClock.now - start) / .seconds(1)
 }

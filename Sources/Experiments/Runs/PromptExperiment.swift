@@ -103,12 +103,13 @@ package struct PromptExperiment: LearningExperiment {
                         backbone: backbone, prompts: task.prompts.reading, frameCount: settings.frameCount, pool: settings.pool)
                 })
         }
+        let caching = prepared.caching(task)
         if start.resumed == nil,
-            let shorter = try ShorterWay(learning, prompts: prepared.configuration, sequences: prepared.texts.sequences)
+            let shorter = try ShorterWay(
+                learning, prompts: prepared.configuration, sequences: prepared.texts.sequences, caching: caching)
         {
             context.note(shorter.text)
         }
-        let caching = prepared.caching(task)
         let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start, caching: caching) { path, report in
             try checkUntouched(backbone)
             var header = PromptHeader(

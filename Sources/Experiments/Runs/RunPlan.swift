@@ -124,9 +124,7 @@ package struct RunPlan: Encodable {
         // A clip that is kept costs its prefix once, not in each epoch.
         let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipCachedPrefix)
         let spared = (configuration.epochs - 1) * room.clips + max(0, evaluations - 1) * room.validationClips
-        let training = 2 * Double(steps) * Double(count.stepForward + count.stepBackward) + 2 * Double(count.textCachedPrefix)
-            + 2 * Double(configuration.epochs * clipCount) * Double(count.clipForward + count.clipBackward)
-            - 2 * Double(spared) * Double(count.clipCachedPrefix)
+        let training = count.training(steps: steps, looks: configuration.epochs * clipCount, sparedLooks: spared)
         func scoring(_ clips: Int) -> Double { 2 * Double(count.evaluation(clips: clips) + count.stepForward + count.textCachedPrefix) }
         let evaluating = Double(evaluations) * scoring(validationCount) + (testCount == 0 ? 0 : scoring(testCount))
         arithmetic = Arithmetic(

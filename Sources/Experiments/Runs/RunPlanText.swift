@@ -4,8 +4,8 @@ import Training
 /// In words.
 extension RunPlan {
     package var text: String {
-        var lines: [String] = []
-        func row(_ title: String, _ text: String) { lines.append(title + String(repeating: " ", count: 12 - title.count) + text) }
+        var lines = PlanLines()
+        func row(_ title: String, _ text: String) { lines.add(title, text) }
         row("data", "\(work.clips) clips of \(work.classes) classes, \(work.validationClips) validation and \(work.testClips) test clips, \(work.framesPerClip) frames each")
         row("parameters", "\(work.learningParameters) learn, of a backbone of \(work.parameters)")
         row(
@@ -32,20 +32,38 @@ extension RunPlan {
         } else {
             row("time", "not measured")
         }
-        return lines.joined(separator: "\n")
+        return lines.text
     }
 
     /// What is not enough, in words.
     package var warnings: [String] {
-        var result: [String] = []
-        if memory.total > memory.available {
-            result.append("memory: \(bytes(memory.total)) are needed, \(bytes(memory.available)) are available. Lower --frames or --batch-size.")
-        }
-        if storage.peak > storage.free {
-            result.append("disk: \(bytes(storage.peak)) are needed, \(bytes(storage.free)) are free. Choose another --output.")
-        }
-        return result
+        [
+            memoryWarning(needed: memory.total, available: memory.available, remedy: stepRemedy),
+            diskWarning(needed: storage.peak, free: storage.free),
+        ].compactMap(\.self)
     }
+}
+
+/// Lines with a heading each.
+struct PlanLines {
+    private var lines: [String] = []
+
+    var text: String { lines.joined(separator: "\n") }
+
+    mutating func add(_ title: String, _ text: String) { lines.append(title + String(repeating: " ", count: 12 - title.count) + text) }
+}
+
+/// Of what takes steps.
+let stepRemedy = "Lower --frames or --batch-size."
+
+/// - Returns: nil where it is enough.
+func memoryWarning(needed: Int, available: Int, remedy: String) -> String? {
+    needed > available ? "memory: \(bytes(needed)) are needed, \(bytes(available)) are available. \(remedy)" : nil
+}
+
+/// - Returns: nil where it is enough.
+func diskWarning(needed: Int, free: Int) -> String? {
+    needed > free ? "disk: \(bytes(needed)) are needed, \(bytes(free)) are free. Choose another --output." : nil
 }
 
 /// "1.5 GiB"

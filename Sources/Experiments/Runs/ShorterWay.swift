@@ -14,36 +14,28 @@ struct ShorterWay {
     /// No processor is slower, in floating-point operations a second: what is shorter even there is not measured.
     private static let slowestSpeed = 1e10
 
+    /// - Parameter caching: what the run computes once a clip.
     /// - Returns: nil for a run that is short, or that no head can take the place of.
-    init?(_ run: LearningRun, prompts: PromptConfiguration, sequences: [[Int]]) throws {
-        guard !run.settings.hasCaptions, run.group.count == 1, run.settings.fusion == .embedding else { return nil }
+    init?(_ run: LearningRun, prompts: PromptConfiguration, sequences: [[Int]], caching: PrefixCaching?) throws {
+        let settings = run.settings
+        guard !settings.hasCaptions, run.group.count == 1, settings.fusion == .embedding else { return nil }
         clips = run.data.train.clips.count
-        let configuration = try run.settings.trainingConfiguration(clipCount: clips)
+        let configuration = try settings.trainingConfiguration(clipCount: clips)
+        let architecture = run.backbone.architecture
         let count = OperationCount(
-            run.backbone.architecture, learned: .prompts(prompts), sequences: sequences, frameCount: run.settings.frameCount)
-        let steps = configuration.schedule(clipCount: clips).stepCount
-        // The vision tower has a backward pass only for prompts of its own, and frames that stay the same are met once.
-        let looks = run.settings.hasFixedFrames && prompts.visionDepth == 0 ? clips : configuration.epochs * clips
-        let operations = 2 * Double(steps) * Double(count.stepForward + count.stepBackward)
-            + 2 * Double(looks) * Double(count.clipForward + count.clipBackward)
+            architecture, learned: .prompts(prompts), sequences: sequences, frameCount: settings.frameCount,
+            backwardFrameCount: settings.recipe.training.backwardFrames)
+        let kept = PrefixRoom(caching, clips: clips, validationClips: 0).clips
+        let operations = count.training(
+            steps: configuration.schedule(clipCount: clips).stepCount, looks: configuration.epochs * clips,
+            sparedLooks: (configuration.epochs - 1) * kept)
         guard operations / Self.slowestSpeed > Self.limitSeconds else { return nil }
-        let look = Self.secondsOfLook(run)
+        // What the pixels show does not matter.
+        let clip = MutableMatrix(rows: settings.frameCount, columns: 3 * architecture.imagePixels * architecture.imagePixels).reading
+        let look = FeatureSource(run).secondsOfLook([clip])
         headSeconds = look * Double(clips)
         runSeconds = operations / (2 * Double(count.clipForward)) * look
         guard runSeconds > Self.limitSeconds else { return nil }
-    }
-
-    /// Of a clip through the vision tower, forward; what the pixels show does not matter.
-    private static func secondsOfLook(_ run: LearningRun) -> Double {
-        let architecture = run.backbone.architecture
-        let encoder = VideoEncoder(
-            backbone: run.backbone, prompts: PromptSet(vision: [], text: []), frameCount: run.settings.frameCount, pool: run.settings.pool)
-        let clip = MutableMatrix(rows: run.settings.frameCount, columns: 3 * architecture.imagePixels * architecture.imagePixels).reading
-        // The first pass pays for fresh memory.
-        _ = encoder.frameFeatures(of: [clip])
-        let start = ContinuousClock.now
-        _ = encoder.frameFeatures(of: [clip])
-        return (ContinuousClock.now - start) / .seconds(1)
     }
 
     var text: String {

@@ -9,8 +9,7 @@ package struct RunResult: Codable, Equatable, Sendable {
     package var trainingLoss: Double?
     /// Of the epoch that was best on the validation list, and so was chosen; nil without such a list.
     package var best: Scores?
-    /// Of the last epoch, on the validation list.
-    /// Of a head, on that list: there are no epochs.
+    /// On the validation list: of the last epoch, or of a head, which has none.
     package var last: Scores?
     /// Of what was chosen, on the test list, which nothing was chosen by; nil without such a list.
     package var test: Scores?

@@ -48,6 +48,9 @@ package struct VideoFolder: Sendable {
     /// Folders in it that may not be read.
     package private(set) var closedFolders: [String] = []
 
+    /// Whether a path is a folder or an archive of videos. A folder of frames is a video.
+    package static func isOne(_ path: String) -> Bool { isDirectory(path) ? !FrameFolder.isOne(path) : TarArchive.isOne(path) }
+
     /// Folders inside folders that are looked into.
     private static let depthLimit = 64
 

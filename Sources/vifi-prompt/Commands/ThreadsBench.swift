@@ -21,8 +21,8 @@ struct ThreadsBench: ParsableCommand {
     @Option(help: "What a step does: learn, bridge or predict.")
     var work = BenchWork.Kind.learn
 
-    @Option(help: ArgumentHelp("Numbers of threads, with commas.", valueName: "counts"), transform: Self.counts)
-    var threads = [4, 8, 16, 32, 64]
+    @Option(help: ArgumentHelp("Numbers of threads, with commas.", valueName: "counts"), transform: ThreadCountList.init(argument:))
+    var threads: ThreadCountList?
 
     @Option(help: "Frames of a clip.")
     var frames = 16
@@ -47,15 +47,6 @@ struct ThreadsBench: ParsableCommand {
         try requireRange("--classes", classes, 1...100_000)
     }
 
-    private static func counts(_ text: String) throws -> [Int] {
-        try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-            guard let count = Int(part), (1...1024).contains(count) else {
-                throw ValidationError("--threads takes numbers from 1 to 1024 with commas, as in 4,16,64; \"\(part)\" is none.")
-            }
-            return count
-        }
-    }
-
     func run() throws {
         var work = BenchWork(work)
         (work.frameCount, work.clipCount, work.classCount) = (frames, clips, classes)
@@ -63,7 +54,7 @@ struct ThreadsBench: ParsableCommand {
         if work.kind != .predict { try work.precision.requireGradients(for: "a step that learns") }
         let besides = work.packedWeightBytes
         Console.note("ViT-B/16 with random weights: a step of each number of threads, done by one.")
-        let report = try ThreadBench(work) { pool in memory.bound.budget(pool: pool, besides: besides) }.run(threadCounts: threads) { row in
+        let report = try ThreadBench(work) { pool in memory.bound.budget(pool: pool, besides: besides) }.run(threadCounts: threads?.values ?? [4, 8, 16, 32, 64]) { row in
             Console.note("\(row.threads) threads: \(percent(100 * row.efficiency))")
         }
         if json { try Console.json(report) } else { Console.result(report.text) }

@@ -81,6 +81,14 @@ enum HeadsMember: CommaListMember {
     static let allowsRepeats = true
 }
 
+enum ThreadCountMember: CommaListMember {
+    static func value(_ text: String) -> Int? { Int(text).flatMap { (1...1024).contains($0) ? $0 : nil } }
+    static let kind = "a number of threads between 1 and 1024"
+    static let example = "4,16,64"
+    /// The same number twice is measured twice.
+    static let allowsRepeats = true
+}
+
 enum MethodMember: CommaListMember {
     static func value(_ text: String) -> LearningMethod? { LearningMethod(rawValue: text) }
     static let kind = "a method"
@@ -105,6 +113,7 @@ enum VariedMember: CommaListMember {
 
 typealias SeedList = CommaList<SeedMember>
 typealias ShotList = CommaList<ShotsMember>
+typealias ThreadCountList = CommaList<ThreadCountMember>
 
 extension HeadCounts {
     /// For `transform`: "12,8".

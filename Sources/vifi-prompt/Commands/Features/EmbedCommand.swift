@@ -87,7 +87,7 @@ struct EmbedCommand: ParsableCommand {
         let collection = try VideoCollection(videos, labels: labels, videos: inputs, context: context)
         var source = try look.source(inputs, context: context).source
         if badVideoPolicy == .skip { source.passOverBadVideos() }
-        let embedded = try EmbeddedVideos(collection, source: source)
+        let embedded = try EmbeddedVideos(collection, pass: FeaturePass(source))
         for bad in embedded.unreadable { context.warning("not in it: \(bad.reason)") }
         let written = Embeddings(
             file: output, videos: embedded.names.count, width: embedded.vectors.projected.columnCount, unreadable: embedded.unreadable.map(\.path),

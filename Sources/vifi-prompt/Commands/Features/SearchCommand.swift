@@ -75,7 +75,7 @@ struct SearchCommand: ParsableCommand {
     func run() throws {
         let context = RunContext.commandLine
         for path in saved where !path.contains("{") {
-            guard force || !fileExists(path) else { throw ExportError.exists(path: path) }
+            guard force || !fileExists(path) else { throw TimelineFileError.exists(path: path) }
             try createDirectory(path.parentDirectory)
             try proveWritable(file: path)
         }

@@ -10,10 +10,8 @@ struct VideoSources {
 
     /// - Throws: `FileError` where a folder cannot be read. Videos that are missing are told of when their turn comes.
     init(_ paths: [String], recursive: Bool) throws {
-        // A folder of frames is a video; an archive is a folder.
-        let gathers = { (path: String) in isDirectory(path) ? !FrameFolder.isOne(path) : TarArchive.isOne(path) }
-        folders = paths.filter(gathers)
-        videos = paths.filter { !gathers($0) }
+        folders = paths.filter(VideoFolder.isOne)
+        videos = paths.filter { !VideoFolder.isOne($0) }
         self.recursive = recursive
         for folder in folders { _ = try isDirectory(folder) ? directoryEntries(folder) : TarArchive.shared(folder).fileNames }
     }
