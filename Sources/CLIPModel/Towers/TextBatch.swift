@@ -35,11 +35,10 @@ package struct TextBatch: Sendable, Equatable {
 /// How a text batch goes through the layers: prefix first, then the classes in chunks.
 package struct TextTowerLayout: Sendable, Equatable {
     /// Classes go together until their own tokens fill about this many rows.
-    private static let chunkRows = 96
-    /// So many chunks are made at least, as long as each has `leastRows`: smaller chunks are slower, but a tower that
-    /// only few threads can share out is what all the others wait for.
-    private static let leastChunks = 8
-    private static let leastRows = 32
+    private static let chunkRows = 192
+    /// From so many rows on there are two chunks at least: half the speed of full chunks on two workers
+    /// is still more than the full speed of one.
+    private static let sharedOutRows = 96
 
     let batch: TextBatch
     /// Layers whose input takes learned prompts in place of the layer below's outputs.
@@ -63,8 +62,8 @@ package struct TextTowerLayout: Sendable, Equatable {
     /// the classes alone.
     private static func chunks(of suffixes: [[Int]]) -> [Range<Int>] {
         let rowCount = suffixes.reduce(0) { $0 + $1.count }
-        var wanted = max((rowCount + chunkRows - 1) / chunkRows, min(leastChunks, rowCount / leastRows))
-        if wanted > 1 { wanted += wanted % 2 }
+        var wanted = (rowCount + chunkRows - 1) / chunkRows
+        if rowCount >= sharedOutRows { wanted += wanted % 2 }
         var chunks: [Range<Int>] = []
         var start = 0
         var rows = 0
