@@ -26,6 +26,8 @@ package enum ModelError: ReportableError, Equatable {
     /// Prompts that were learned with another activation.
     case otherActivation(prompts: String, backbone: String)
     case otherVocabulary(path: String)
+    /// - Parameter values: of the first and the second.
+    case cannotBlend(first: String, second: String, what: String, values: [String])
     /// The facts of another case, with the file they were found in.
     indirect case inFile(path: String, ModelError)
     case unexpectedTensor(name: String)
@@ -103,6 +105,9 @@ package enum ModelError: ReportableError, Equatable {
         case .otherActivation(let prompts, let backbone):
             "the prompts were learned with activation \(Self.excerpt(prompts)), but the backbone has \(backbone). Pass --activation, or "
                 + "import the backbone again."
+        case .cannotBlend(let first, let second, let what, let values):
+            "\(first.escapedForDisplay) and \(second.escapedForDisplay) differ in \(what) (\(values.joined(separator: "; "))): only backbones of one "
+                + "kind can be mixed, such as a CLIP and what it was fine-tuned to."
         case .otherVocabulary(let path):
             "\(path.escapedForDisplay): these are not the merges that came with the backbone. Pass its own vocabulary (--vocabulary)."
         case .unexpectedTensor(let name):

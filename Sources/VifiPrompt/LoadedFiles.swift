@@ -1,4 +1,6 @@
 import CLIPModel
+import Experiments
+import Files
 
 /// A CLIP with its weights in memory: read once, shared by any number of classifiers and threads.
 public struct LoadedBackbone: Sendable {
@@ -58,4 +60,34 @@ public struct LearnedPrompts: Sendable {
 
     /// What was measured when the prompts were written, by name; accuracies in percent.
     public var metrics: [String: Double] { file.header.metrics }
+}
+
+/// A learned head with what its file says of it (`docs/heads.md`).
+public struct LearnedHead: Sendable {
+    let file: HeadFile
+    let path: String
+
+    /// Reads the file of a head, or the folder of a run that learned one.
+    ///
+    /// - Throws: `VifiPromptError`, naming the file: it is missing, damaged, or holds no head.
+    public init(path: String) throws(VifiPromptError) {
+        let found = HeadFile.file(at: path) ?? path
+        file = try reporting { try HeadFile.load(found) }
+        self.path = found
+    }
+
+    /// How it was learned, such as `gda`.
+    public var method: String { file.header.kind.rawValue }
+
+    /// The classes that it tells apart.
+    public var classNames: [String] { file.header.classNames }
+
+    /// Frames of a clip at training time.
+    public var frameCount: Int { file.header.frames }
+
+    /// `LoadedBackbone.digest` of the backbone that it was learned on.
+    public var backboneDigest: String { file.header.backboneSHA256 }
+
+    /// Top-1 on training clips that were held out in turn, in percent; nil where none could be.
+    public var heldOutTop1: Double? { file.header.crossValidatedTop1 }
 }

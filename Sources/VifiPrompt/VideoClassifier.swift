@@ -1,5 +1,6 @@
 import CLIPModel
 import Evaluation
+import Experiments
 import Foundation
 import Synchronization
 import Recipes
@@ -58,10 +59,7 @@ public final class VideoClassifier: Sendable {
         let frames = frameCount ?? prompts?.frameCount ?? Recipe.Data.standardFrames
         let threads = threadCount ?? WorkerPool.availableProcessors
         let classifier = try reporting {
-            guard !names.isEmpty else { throw RequestError.noClassNames }
-            guard (1...4096).contains(frames) else { throw RequestError.frameCount(frames) }
-            guard (1...64).contains(views), views * frames <= 4096 else { throw RequestError.views(views) }
-            guard (1...1024).contains(threads) else { throw RequestError.threadCount(threads) }
+            try Self.check(names: names, frameCount: frames, views: views, threadCount: threads)
             if let foreign = try prompts?.file.check(against: backbone, anyBackbone: anyBackbone) {
                 onWarning(foreign.warning)
             }
@@ -87,6 +85,50 @@ public final class VideoClassifier: Sendable {
         model = Mutex(
             VideoModel(
                 name: "", classNames: names, noneCount: noneTexts.count, classifier: classifier, transform: transform, viewCount: views))
+    }
+
+    /// A head, learned on features of that backbone.
+    ///
+    /// - Parameters:
+    ///   - backbone: the CLIP that looks.
+    ///   - head: learned on it.
+    ///   - classNames: some of the head's, to choose from; by default all.
+    ///   - frameCount: of each video, `1 ... 4096`; by default as the head was learned.
+    ///   - views: clips of each video in time, whose probabilities are averaged; `1 ... 64`.
+    ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
+    ///   - threadCount: `1 ... 1024`; all processors by default.
+    /// - Throws: `VifiPromptError`: the head belongs to another backbone, or does not know a name.
+    public init(
+        backbone: LoadedBackbone, head: LearnedHead, classNames: [String]? = nil, frameCount: Int? = nil, views: Int = 1,
+        vocabularyPath: String? = nil, threadCount: Int? = nil
+    ) throws(VifiPromptError) {
+        let backbone = backbone.backbone
+        let names = classNames ?? head.classNames
+        let frames = frameCount ?? head.frameCount
+        let threads = threadCount ?? WorkerPool.availableProcessors
+        let (classifier, normalization) = try reporting {
+            try Self.check(names: names, frameCount: frames, views: views, threadCount: threads)
+            let model = try LoadedModel(
+                head.file, path: head.path, on: backbone, tokenizer: backbone.tokenizer(vocabularyPath: vocabularyPath), context: RunContext())
+            let classifier = try model.classifier(
+                classNames: names, template: nil, fusion: nil, frameCount: frames, pool: WorkerPool(threadCount: threads))
+            return (classifier, model.normalization)
+        }
+        var preparation = ClipTransform.Configuration()
+        preparation.normalization = Normalization(normalization)
+        let transform = ClipTransform.testing(side: backbone.architecture.imagePixels, preparation)
+        self.classNames = names
+        self.frameCount = frames
+        shortSide = transform.shortSide
+        serial = Self.serials.wrappingAdd(1, ordering: .relaxed).newValue
+        model = Mutex(VideoModel(name: "", classNames: names, noneCount: 0, classifier: classifier, transform: transform, viewCount: views))
+    }
+
+    private static func check(names: [String], frameCount: Int, views: Int, threadCount: Int) throws(RequestError) {
+        guard !names.isEmpty else { throw .noClassNames }
+        guard (1...4096).contains(frameCount) else { throw .frameCount(frameCount) }
+        guard (1...64).contains(views), views * frameCount <= 4096 else { throw .views(views) }
+        guard (1...1024).contains(threadCount) else { throw .threadCount(threadCount) }
     }
 
     func withModel<Result>(_ body: (VideoModel) throws -> Result) rethrows -> Result { try model.withLock { try body($0) } }

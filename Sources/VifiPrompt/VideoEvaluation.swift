@@ -32,7 +32,7 @@ public struct EvaluationScores: Sendable, Equatable {
 ///
 /// - Parameters:
 ///   - clips: of a folder that is divided, the test part is scored, else the validation part.
-///   - prompts: a prompt file, the folder of a run or of an export; nil for the backbone as it is.
+///   - prompts: a prompt file, the file of a head, the folder of a run or of an export; nil for the backbone as it is.
 ///   - backbone: a backbone file; nil for the one that the prompts were learned on, where it lies as it did then.
 ///   - vocabulary: CLIP's, for backbones that need it; looked for beside the backbone where nil.
 ///   - frameCount: of a clip; nil for that of the prompts, else 16.

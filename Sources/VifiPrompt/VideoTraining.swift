@@ -17,7 +17,7 @@ public struct TrainingProgress: Sendable {
     public let detail: String
 }
 
-/// What is learned from clips: prompts on a backbone that stays as it is, or the backbone itself.
+/// What is learned from clips: prompts or a head on a backbone that stays as it is, or the backbone itself.
 ///
 /// The settings that nobody gives are those of the command line: the paper's, from 16 frames of each clip.
 ///
@@ -33,6 +33,17 @@ public struct VideoTraining: Sendable {
         case prompts
         /// The weights of both towers.
         case backbone
+        /// A classifier on the backbone's features, which are computed once a clip: minutes in place of hours.
+        ///
+        /// - Parameter method: `auto` for the best by clips that are held out, or one of the names in `docs/heads.md`.
+        case head(method: String = "auto")
+
+        var kind: RunKind {
+            switch self {
+            case .prompts, .head: .learn
+            case .backbone: .bridge
+            }
+        }
     }
 
     public var target: Target
@@ -45,6 +56,10 @@ public struct VideoTraining: Sendable {
     public var output: String
     /// Clips of each class to learn from, drawn by `seed`; nil for all of them.
     public var shots: Int?
+    /// Of a head: how often each clip is looked at, `1 ... 10`. Views but the first have other frames, mirrored and cropped.
+    public var views = 1
+    /// Of a head that is chosen (`auto`): the time in which prompts are tried as well, in seconds; nil for heads alone.
+    public var budgetSeconds: Double?
     /// Of everything random, from 0. The same seed gives the same file on the same machine.
     public var seed = 1
     /// Frames of a clip, `1 ... 1024`; nil for the recipe's, else 16.
@@ -88,11 +103,16 @@ public struct VideoTraining: Sendable {
                 flags.training.shots = shots
                 flags.training.seed = seed
                 let source = RecipeSource(file: recipe, flags: flags, assignments: settings)
-                let request = RunRequest(
-                    target == .prompts ? .learn : .bridge, recipe: try source.given(), asked: try source.asked(),
+                var request = RunRequest(
+                    target.kind, recipe: try source.given(), asked: try source.asked(),
                     model: ModelInputs(vocabulary: vocabulary, threads: threadCount), memory: MemoryBound(bytes: memoryBytes))
+                if case .head(let method) = target {
+                    guard (1...10).contains(views) else { throw RequestError.headViews(views) }
+                    _ = try HeadMethod(method)
+                    (request.method, request.views, request.budget) = (method, views == 1 ? nil : views, method == "auto" ? budgetSeconds : nil)
+                }
                 let outcome = try request.run(output: output, context: context)
-                return TrainedRun(folder: outcome.path, result: outcome.result, target: target)
+                return TrainedRun(folder: outcome.path, result: outcome.result, kind: target.kind)
             }
         }
     }
@@ -112,9 +132,9 @@ public struct VideoTraining: Sendable {
     ) throws(VifiPromptError) -> TrainedRun {
         let context = RunContext(onProgress: onProgress, isCancelled: isCancelled, onMessage: onMessage)
         return try reporting {
-            try resumeRun(folder, kind: target == .prompts ? .learn : .bridge, threads: nil, context: context)
+            try resumeRun(folder, kind: target.kind, threads: nil, context: context)
             guard let result = try RunResult.read(run: folder) else { throw RunError.notARun(path: folder) }
-            return TrainedRun(folder: folder, result: result, target: target)
+            return TrainedRun(folder: folder, result: result, kind: target.kind)
         }
     }
 }
@@ -123,8 +143,13 @@ public struct VideoTraining: Sendable {
 public struct TrainedRun: Sendable {
     /// Holds the results, the settings, and copies of the lists.
     public let folder: String
-    /// What was learned, in the epoch that was best on the validation clips, else in the last: a prompt file or a backbone file.
+    /// What was learned, in the epoch that was best on the validation clips, else in the last: a prompt file, a backbone file, or
+    /// the file of a head (`LearnedHead`). Within a budget, prompts may be the best that `.head` comes to.
     public let file: String
+    /// Of a head: what was learned, by its name; nil else.
+    public let method: String?
+    /// Of a head: top-1 on clips of the training list that were held out in turn, in percent; nil where none could be.
+    public let heldOutTop1: Double?
     /// 0 of a head, which takes none.
     public let steps: Int
     /// Mean over the clips of the last epoch, in nats; nil of a head.
@@ -136,12 +161,14 @@ public struct TrainedRun: Sendable {
     /// Of all parts of the run.
     public let seconds: Double
 
-    init(folder: String, result: RunResult, target: VideoTraining.Target) {
+    init(folder: String, result: RunResult, kind: RunKind) {
         self.folder = folder
-        file = folder.appendingPath(target == .prompts ? "prompts/best.safetensors" : "backbone.safetensors")
+        file = kind.chosenFile(in: folder)
+        method = result.method
+        heldOutTop1 = result.crossValidatedTop1
         steps = result.steps ?? 0
         trainingLoss = result.trainingLoss
-        validationTop1 = result.best?.top1
+        validationTop1 = result.best?.top1 ?? (result.method == nil ? nil : result.last?.top1)
         testTop1 = result.test?.top1
         seconds = result.seconds
     }

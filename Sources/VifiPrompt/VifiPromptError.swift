@@ -64,6 +64,7 @@ enum RequestError: ReportableError {
     case threadCount(Int)
     case noFrames
     case views(Int)
+    case headViews(Int)
     case windows
     case noClassifiers
     case otherSides
@@ -90,6 +91,8 @@ enum RequestError: ReportableError {
             "threadCount is \(count); it must be between 1 and 1024."
         case .views(let count):
             "views is \(count); it must be between 1 and 64, with at most 4096 frames in all."
+        case .headViews(let count):
+            "views is \(count); it must be between 1 and 10."
         case .windows:
             "window and stride must be at least 0.001 seconds or 1 frame, and both in seconds or both in frames."
         case .noClassifiers:

@@ -1,10 +1,14 @@
 import CLIPModel
+import Evaluation
 import Experiments
 import Files
 import Foundation
 import Methods
+import Tensors
 import TestSupport
 import Testing
+import Training
+import VideoData
 
 /// `learn --method`: a head on features that are computed once, and what uses it.
 @Suite(.serialized) struct HeadCommandTests {
@@ -135,6 +139,133 @@ import Testing
         #expect(alone.messages.contains("has one clip only") && alone.messages.contains("rocchio is taken"), "\(alone.messages)")
     }
 
+    /// Where some class has no clips, those heads are compared that can score it by its text.
+    @Test func classesWithoutClipsAreScoredByTheirTexts() throws {
+        let some = try text("list.txt").split(separator: "\n").filter { !$0.hasSuffix("4") }.joined(separator: "\n") + "\n"
+        try program.folder.write(some, to: "some.txt")
+        let flags = ["--train", "some.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
+        for method in ["auto", "gda"] {
+            let outcome = try program.run(["learn"] + flags + ["--method", method, "--output", method])
+            #expect(outcome.status == 0 && outcome.output.contains("| gda "), "\(outcome.messages)")
+            #expect(!outcome.output.contains("| nearest-mean ") && !outcome.output.contains("| logistic "), "\(outcome.output)")
+            #expect(try HeadFile.load(program.folder.path("\(method)/head.safetensors")).header.classNames.count == 5)
+        }
+        let named = try program.run(["learn"] + flags + ["--method", "logistic", "--output", "no"])
+        #expect(named.status == 65 && named.messages.contains("class 4 has no clips"), "\(named.messages)")
+    }
+
+    /// Within a budget prompts and heads on them are compared with the best head on the same folds; a stopped run goes on.
+    @Test func aBudgetTriesPromptsToo() throws {
+        let flags = ["learn"] + Self.videos + ["--method", "auto", "--budget", "1h", "--epochs", "2", "--output", "run"]
+        #expect(try program.signal(SIGTERM, whenThere: "run/tried-prompts/late-prompts-without-1-of-5/metrics.jsonl", flags) == 75)
+        let learnedBefore = try digest("run/tried-prompts/quick-prompts-without-1-of-5/prompts/best.safetensors")
+        let outcome = try program("learn", "--resume", "run")
+        #expect(outcome.status == 0 && outcome.output.contains("Learned without each of 5 parts of the clips"), "\(outcome.messages)")
+        #expect(try digest("run/tried-prompts/quick-prompts-without-1-of-5/prompts/best.safetensors") == learnedBefore)
+        let result = try #require(try RunResult.read(run: program.folder.path("run")))
+        let names = try #require(result.comparedWithPrompts).map(\.method)
+        for name in ["prompts", "late-prompts", "quick-prompts", "gda on prompts", "rocchio on late-prompts"] { #expect(names.contains(name), "\(names)") }
+        #expect(names.first == result.method && names.count { !$0.contains("prompts") } == 1, "\(names)")
+        // The prompts of a fold were learned from the clips of the others.
+        func clips(_ name: String) throws -> [String] { try text("run/tried-prompts/\(name).txt").split(separator: "\n").map(String.init).sorted() }
+        let folds = try (1...5).map { try clips("prompts-without-\($0)-of-5") }
+        #expect(folds.allSatisfy { $0.count == 8 })
+        let all = try text("list.txt").split(separator: "\n").map(String.init).sorted()
+        #expect(folds.flatMap { fold in all.filter { !fold.contains($0) } }.sorted() == all)
+
+        let short = try program.run(["learn"] + Self.videos + ["--method", "auto", "--budget", "0.01s", "--output", "short"])
+        #expect(short.status == 0 && short.messages.contains("too little for prompts"), "\(short.messages)")
+        #expect(fileExists(program.folder.path("short/head.safetensors")))
+    }
+
+    /// A file that holds a head and the prompts that its features go through says what both say together.
+    @Test func aHeadOnPromptsIsOneFile() throws {
+        let model = SmallModel()
+        _ = try learn("--method", "rocchio", "--output", "run")
+        let plain = try HeadFile.load(program.folder.path("run/head.safetensors"))
+        let path = program.folder.path("both.safetensors")
+        try HeadFile(header: plain.header, head: plain.head, prompts: model.prompts).save(to: path)
+        let read = try HeadFile.load(path)
+        #expect(read.prompts?.prompts.digest == model.prompts.prompts.digest && read.digest != plain.digest)
+        let answer = try program("predict", "video0.mp4", "--prompts", "both.safetensors", "--backbone", "clip.safetensors", "--json")
+        #expect(answer.status == 0, "\(answer.messages)")
+        // With the prompts' own vision tower and the head's class matrix.
+        let pool = WorkerPool(threadCount: 1)
+        let list = try AnnotationList.read(program.folder.path("list.txt"), classCount: 5)
+        var transform = ClipTransform.Configuration()
+        transform.normalization = .clip
+        let loader = ClipLoader(
+            list: list, reader: VideoFileReader(), sampler: FrameSampler(sampleCount: 2),
+            transform: .testing(side: model.backbone.architecture.imagePixels, transform), seed: 1, configuration: .init())
+        let clip = try #require(try loader.clips(at: [0]).next(1).first?.views.first).matrix
+        let encoder = VideoEncoder(
+            backbone: model.backbone, prompts: PromptSet(vision: model.prompts.prompts.vision, text: []), frameCount: 2, pool: pool)
+        let features = encoder.frameFeatures(of: [clip])[0]
+        let mean = (0..<features.columnCount).map { (features[0, $0] + features[1, $0]) / 2 }
+        let logits = try plain.head.logits(of: HeadFeatures(projected: MutableMatrix(rows: 1, columns: mean.count, mean))).values
+        let powers = logits.map { exp(Double($0) / plain.header.temperature) }
+        let expected = powers.map { $0 / powers.reduce(0, +) }
+        struct Answer: Decodable {
+            struct Score: Decodable {
+                let `class`: String
+                let probability: Double
+            }
+            let scores: [Score]
+        }
+        let scores = try JSONDecoder().decode(Answer.self, from: Data(answer.output.utf8)).scores
+        for score in scores {
+            let label = try #require(plain.header.classNames.firstIndex(of: score.class))
+            #expect(abs(score.probability - expected[label]) < 1e-4, "\(score) \(expected[label])")
+        }
+        let evaluated = try program("eval", "--prompts", "both.safetensors", "--test", "list.txt", "--backbone", "clip.safetensors", "--output", "scores")
+        #expect(evaluated.status == 0, "\(evaluated.messages)")
+        #expect(try program("export", "--prompts", "both.safetensors", "--to", "npz", "--output", "no.npz").status == 65)
+    }
+
+    @Test func whatFitsIntoABudgetIsTried() {
+        let prices: [(variant: PromptVariant, seconds: Double)] = [(.quick, 10), (.late, 60), (.all, 100)]
+        // Two folds of all three cost 170 + 100, of which nine tenths of the budget must be enough.
+        #expect(PromptPlan(prices, within: 300) == PromptPlan(prices, within: 301))
+        #expect(PromptPlan(prices, within: 300).variants == [.quick, .late, .all] && PromptPlan(prices, within: 300).folds == 2)
+        #expect(PromptPlan(prices, within: 299).variants == [.quick, .late])
+        #expect(PromptPlan(prices, within: 1000).folds == 5)
+        #expect(PromptPlan(prices, within: 23).variants == [.quick] && PromptPlan(prices, within: 22).variants.isEmpty)
+        #expect(abs(PromptPlan.leastBudget(prices) - 20 / 0.9) < 1e-9)
+    }
+
+    /// Classes that are added from their own clips give the head that all clips give.
+    @Test func classesAreAdded() throws {
+        let lines = try text("list.txt").split(separator: "\n").map(String.init)
+        func isOld(_ line: String) -> Bool { ["0", "1", "2"].contains(line.suffix(1)) }
+        try program.folder.write(lines.filter(isOld).joined(separator: "\n") + "\n", to: "old.txt")
+        try program.folder.write(lines.filter { !isOld($0) }.joined(separator: "\n") + "\n", to: "new.txt")
+        try program.folder.write("id,name\n0,waving\n1,clapping\n2,jumping\n", to: "old.csv")
+        let model = ["--backbone", "clip.safetensors", "--frames", "2"]
+        func learn(_ flags: [String], status: Int32 = 0) throws -> Program.Outcome {
+            let outcome = try program.run(["learn"] + flags + model)
+            #expect(outcome.status == status, "\(flags) \(outcome.messages)")
+            return outcome
+        }
+        for method in ["nearest-mean", "cosine-mean"] {
+            _ = try learn(["--method", method, "--train", "old.txt", "--labels", "old.csv", "--output", "\(method)-old"])
+            let added = try learn(["--extend", "\(method)-old", "--train", "new.txt", "--labels", "labels.csv", "--output", "\(method)-new"])
+            #expect(added.messages.contains("5 classes, of which 2 are new"), "\(added.messages)")
+            _ = try learn(["--method", method, "--train", "list.txt", "--labels", "labels.csv", "--output", "\(method)-all"])
+            let new = try HeadFile.load(program.folder.path("\(method)-new/head.safetensors"))
+            let all = try HeadFile.load(program.folder.path("\(method)-all/head.safetensors"))
+            #expect(new.header.classNames == all.header.classNames && new.header.crossValidatedTop1 == nil)
+            #expect(try #require(new.head.linear).weight.values == #require(all.head.linear).weight.values)
+        }
+        let again = try learn(["--extend", "nearest-mean-old", "--train", "list.txt", "--labels", "labels.csv", "--output", "x"], status: 78)
+        #expect(again.messages.contains("knows the class \"waving\""), "\(again.messages)")
+        let none = try learn(["--extend", "nearest-mean-old", "--train", "old.txt", "--labels", "old.csv", "--output", "x"], status: 78)
+        #expect(none.messages.contains("knows all of these classes"), "\(none.messages)")
+        _ = try learn(["--method", "gda", "--train", "old.txt", "--labels", "old.csv", "--output", "gda"])
+        let other = try learn(["--extend", "gda", "--train", "new.txt", "--labels", "labels.csv", "--output", "x"], status: 78)
+        #expect(other.messages.contains("Learn it anew from the clips of all"), "\(other.messages)")
+        #expect(try learn(["--extend", "gda", "--method", "gda", "--train", "new.txt", "--labels", "labels.csv"], status: 64).messages.contains("leave out --method"))
+    }
+
     private struct Plan: Decodable {
         struct Work: Decodable {
             let clips, features, cachedFeatures, headParameters: Int
@@ -204,6 +335,9 @@ import Testing
     }
 
     @Test func whatAHeadCannotDoIsSaid() throws {
+        #expect(try learn("--method", "auto", "--budget", "20", status: 64).messages.contains("'20' is no time"))
+        #expect(try learn("--method", "gda", "--budget", "20m", status: 64).messages.contains("nothing to choose"))
+        #expect(try learn("--budget", "20m", status: 64).messages.contains("--budget is for --method auto"))
         #expect(try learn("--method", "gdaa", status: 64).messages.contains("did you mean \"gda\"?"))
         #expect(try learn("--views", "3", status: 64).messages.contains("--views is for --method"))
         #expect(try learn("--method", "gda", "--views", "11", status: 64).messages.contains("between 1 and 10"))

@@ -16,6 +16,9 @@ import Testing
     private static let prompts = ["--prompts", "prompts.safetensors"]
     private static let tested = short + ["--test", "list.txt", "--allow-shared-videos"]
     private static let head = ["learn", "--method", "cosine-mean", "--train", "list.txt", "--frames", "2", "--labels", "labels.csv"] + clip
+    private static let budget = [
+        "learn", "--method", "auto", "--budget", "1h", "--epochs", "1", "--train", "list.txt", "--frames", "2", "--labels", "labels.csv",
+    ] + clip
     private static let captions =
         ["learn", "--captions", "captions.csv", "--val-captions", "captions.csv", "--test-captions", "captions.csv", "--allow-shared-videos", "--epochs", "1", "--frames", "2"] + clip
 
@@ -84,7 +87,7 @@ import Testing
         Section(name: "data check --json", runs: [["data", "check", "bad.txt", "--labels", "labels.csv"]], statuses: [65]),
         Section(name: "data stats --json", runs: [["data", "stats", "list.txt", "--labels", "labels.csv", "--videos"], ["data", "stats", "list.txt", "--labels", "labels.csv"]]),
         Section(name: "plan learn --json", runs: [["plan", "learn", "--quick", "--epochs", "2"] + learn, ["bridge", "--dry-run", "--no-timing", "--epochs", "1"] + learn]),
-        Section(name: "plan learn --method --json", runs: [["plan", "learn", "--method", "gda"] + learn]),
+        Section(name: "plan learn --method --json", runs: [["plan", "learn", "--method", "gda"] + learn, ["plan", "learn", "--method", "auto", "--budget", "1h", "--epochs", "1"] + learn]),
         Section(name: "plan evaluate --json", runs: [["plan", "evaluate", "few-shot", "--shots", "1", "--methods", "prompt"] + short]),
         Section(
             name: "plan ablate --json", runs: [["plan", "ablate", "fusion"] + learn.dropLast(2)],
@@ -100,7 +103,7 @@ import Testing
             files: ["group/summary.json", "heads/summary.json"], rare: JSONTests.retrieval(of: "runs[].")),
         Section(
             name: "learn --json",
-            runs: [["learn", "--output", "run"] + tested, captions + ["--output", "texts"], head + ["--output", "head"], ["learn", "--resume", "run"]]),
+            runs: [["learn", "--output", "run"] + tested, captions + ["--output", "texts"], head + ["--output", "head"], budget + ["--output", "best"], ["learn", "--resume", "run"]]),
         Section(
             name: "learn --seeds --json", runs: [["learn", "--seeds", "1,2", "--output", "group"] + tested, head + ["--seeds", "1", "--output", "heads"]],
             rare: JSONTests.retrieval(of: "summary.runs[].")),
@@ -112,6 +115,10 @@ import Testing
                 ["bridge", "--import", fixturePath("formats/vifi-prompt-style.pth"), "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu",
                     "--output", "b.safetensors"],
             ], rare: ["vocabulary_file"]),
+        Section(
+            name: "import --blend --json",
+            runs: [["import", "--blend", "0,0.5", "clip.safetensors", "clip.safetensors", "--output", "blend.safetensors", "--frames", "2"] + lists],
+            rare: ["vocabulary_file"]),
         Section(
             name: "export --json",
             runs: [["export", "--output", "e.safetensors"] + clip + prompts, ["export", "--to", "classes", "--output", "c.safetensors"] + clip + prompts]),

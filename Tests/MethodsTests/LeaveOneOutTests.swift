@@ -43,6 +43,38 @@ import Testing
         }
     }
 
+    /// Classes that are added later give the head that all clips give at once, and so do its stored tensors.
+    @Test func classesAreAddedExactly() throws {
+        let all = try fixture.examples(shots: 4)
+        func part(_ classes: Range<Int>) throws -> HeadExamples {
+            let rows = all.labels.indices.filter { classes.contains(all.labels[$0]) }
+            func rowsOf(_ matrix: Matrix, _ rows: [Int]) -> MutableMatrix {
+                MutableMatrix(rows: rows.count, columns: matrix.columnCount, rows.flatMap { matrix.row($0).values })
+            }
+            return try HeadExamples(
+                features: HeadFeatures(projected: rowsOf(all.features.projected, rows)), labels: rows.map { all.labels[$0] - classes.lowerBound },
+                clips: rows.map { all.clips[$0] }, texts: rowsOf(all.texts, Array(classes)))
+        }
+        let (old, new, test) = (try part(0..<5), try part(5..<7), try fixture.test)
+        func expectExact<H: ExtendableHead>(_ type: H.Type) throws {
+            let first = try type.fit(old, context: context)
+            let stored = Dictionary(uniqueKeysWithValues: first.tensors.map { ($0.name, $0) })
+            let read = try type.init(tensors: stored, settings: first.settings)
+            let whole = try type.fit(all, context: context).logits(of: test).values
+            expectClose(try first.extended(by: new).logits(of: test).values, whole, tolerance: 1e-5, "\(type.kind.rawValue)")
+            expectClose(try read.extended(by: new).logits(of: test).values, whole, tolerance: 1e-5, "\(type.kind.rawValue), stored")
+        }
+        try expectExact(NearestMean.self)
+        try expectExact(CosineMean.self)
+        try expectExact(Rocchio.self)
+        try expectExact(TipAdapter.self)
+        #expect(HeadKind.allCases.filter(\.isExtendable) == [.nearestMean, .cosineMean, .rocchio, .tipAdapter])
+        // A file of before the sums were kept cannot take more.
+        let rocchio = try Rocchio.fit(old, context: context)
+        let bare = Dictionary(uniqueKeysWithValues: rocchio.tensors.filter { ["weight", "logit_scale"].contains($0.name) }.map { ($0.name, $0) })
+        #expect(throws: HeadError.notExtendable(head: .rocchio)) { try Rocchio(tensors: bare, settings: rocchio.settings).extended(by: new) }
+    }
+
     /// Candidates that are scored together get the scores that each gets by itself; the first is the authors'.
     @Test func candidatesAreScoredAsTheyAreAlone() throws {
         let examples = try fixture.examples(shots: 4, views: 3)

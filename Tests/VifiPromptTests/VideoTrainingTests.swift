@@ -64,6 +64,39 @@ import VifiPrompt
             || ($0 as? VifiPromptError)?.description.contains("is there") == true }
     }
 
+    /// A head is learned, read, scored and used like prompts.
+    @Test func headsAreLearnedAndUsed() throws {
+        var training = training("head", .head(method: "cosine-mean"))
+        training.settings = []
+        training.views = 2
+        let run = try training.run()
+        #expect(run.method == "cosine-mean" && run.steps == 0 && run.heldOutTop1 != nil && run.file.hasSuffix("head.safetensors"))
+        let head = try LearnedHead(path: run.folder)
+        #expect(head.classNames == ["rowing", "waving"] && head.frameCount == 4 && head.method == "cosine-mean")
+        let backbone = try LoadedBackbone(path: world.backbonePath)
+        #expect(head.backboneDigest == backbone.digest && head.heldOutTop1 == run.heldOutTop1)
+        let classifier = try VideoClassifier(backbone: backbone, head: head)
+        var right = 0
+        for name in head.classNames {
+            for clip in 0..<2 {
+                let scores = try classifier.classify(video: world.folder.path("clips/\(name)/\(clip).mp4"))
+                #expect(abs(scores.reduce(0) { $0 + $1.probability } - 1) < 1e-5)
+                right += scores.first?.name == name ? 1 : 0
+            }
+        }
+        let scores = try evaluate(.folder(world.folder.path("clips")), prompts: run.file, backbone: world.backbonePath)
+        #expect(scores.count == 4 && scores.top1 == Double(25 * right))
+        #expect { try VideoClassifier(backbone: backbone, head: head, classNames: ["swimming"]) } throws: {
+            ($0 as? VifiPromptError)?.description.contains("does not know the class") == true
+        }
+        training.views = 11
+        training.output = world.folder.path("many")
+        #expect { try training.run() } throws: { ($0 as? VifiPromptError)?.description.contains("between 1 and 10") == true }
+        training.target = .head(method: "gdaa")
+        training.views = 1
+        #expect { try training.run() } throws: { ($0 as? VifiPromptError)?.description.contains("did you mean \"gda\"") == true }
+    }
+
     /// A run that is cancelled ends with that kind of error, and resumed it has the bits of one that never stopped.
     @Test func cancelledRunsResume() throws {
         let whole = try training("whole").run()

@@ -79,7 +79,7 @@ extension Checkpoint {
             path: path, sourceDigest: results.source, fileDigest: results.file, backboneDigest: results.backbone,
             nonFinite: results.nonFinite,
             roundedNames: named.filter { $0.tensor.elementType == .float64 }.map { $0.tensor.origin.names[0] },
-            vocabularyPath: try vocabulary.map { try keep($0, beside: path) })
+            vocabularyPath: try vocabulary.map { try $0.keep(beside: path) })
     }
 
     /// `Backbone.digest` of the file that is written, without holding more than one tensor.
@@ -104,13 +104,21 @@ extension Checkpoint {
         }
         return vocabulary
     }
+}
 
-    private func keep(_ vocabulary: BPEVocabulary, beside path: String) throws -> String {
+extension BPEVocabulary {
+    /// Writes the merges where the vocabulary of a backbone file is looked for, and says where.
+    func keep(beside path: String) throws -> String {
         let kept = keptVocabularyPath(beside: path)
-        try DurableFile.write(Array(vocabulary.mergesText.utf8), to: kept)
+        try DurableFile.write(Array(mergesText.utf8), to: kept)
         return kept
     }
 }
+
+/// Keeps a vocabulary, in any of its forms, beside a backbone file.
+///
+/// - Returns: where it lies.
+package func keepVocabulary(_ file: String, beside path: String) throws -> String { try BPEVocabulary(path: file).keep(beside: path) }
 
 /// What the three threads of an import found. Unchecked Sendable: guarded by the lock.
 private final class ImportResults: @unchecked Sendable {

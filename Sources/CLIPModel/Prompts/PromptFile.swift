@@ -75,6 +75,16 @@ package struct PromptFile: Sendable {
         self.init(prompts: try PromptSet(in: source, as: header.configuration), header: header)
     }
 
+    /// Prompts inside a file that holds more.
+    ///
+    /// - Parameters:
+    ///   - prefix: of their tensors' names.
+    ///   - metadata: of a prompt file.
+    package init(in source: any WeightSource, prefix: String, metadata: [String: String]) throws {
+        let header = try PromptHeader(metadata: metadata)
+        self.init(prompts: try PromptSet(in: source, as: header.configuration, prefix: prefix), header: header)
+    }
+
     /// Writes a prompt file durably. The same prompts and header give the same bytes. Returns its SHA-256.
     @discardableResult
     package func save(to path: String) throws(WeightFileError) -> String {
@@ -195,7 +205,7 @@ package enum ForeignBackbone: Sendable, Equatable, CustomStringConvertible {
 
 extension PromptSet<Matrix> {
     /// Name, shape and values of every element.
-    var tensors: [(name: String, shape: [Int], values: [Float])] {
+    package var tensors: [(name: String, shape: [Int], values: [Float])] {
         named.map { ($0.name, [$0.element.rowCount, $0.element.columnCount], $0.element.values) }
     }
 
@@ -210,10 +220,13 @@ extension PromptSet<Matrix> {
     }
 
     /// Reads exactly the tensors `vision.N …` and `text.N …` that `configuration` calls for.
-    init(in source: any WeightSource, as configuration: PromptConfiguration) throws {
-        let visionNames = configuration.visionLayers.map { "vision.\($0)" }
-        let textNames = configuration.textLayers.map { "text.\($0)" }
-        if let unknown = source.names.sorted().first(where: { !visionNames.contains($0) && !textNames.contains($0) }) {
+    ///
+    /// - Parameter prefix: of all their names; what has another name is not theirs.
+    init(in source: any WeightSource, as configuration: PromptConfiguration, prefix: String = "") throws {
+        let visionNames = configuration.visionLayers.map { "\(prefix)vision.\($0)" }
+        let textNames = configuration.textLayers.map { "\(prefix)text.\($0)" }
+        let names = source.names.filter { $0.hasPrefix(prefix) }
+        if let unknown = names.sorted().first(where: { !visionNames.contains($0) && !textNames.contains($0) }) {
             throw ModelError.unexpectedTensor(name: unknown)
         }
         func matrices(_ wanted: [String], tokens: Int) throws -> [Matrix] {

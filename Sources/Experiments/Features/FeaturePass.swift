@@ -20,8 +20,6 @@ package struct FeaturePass {
 
     let source: FeatureSource
     private let cache: FeatureCache
-    /// Clips that go through the tower together.
-    static let batchSize = 16
 
     package init(_ source: FeatureSource) throws {
         self.source = source
@@ -76,24 +74,14 @@ package struct FeaturePass {
         for view in 0..<views {
             let missing = list.clips.indices.filter { rows[$0][view] == nil }
             guard !missing.isEmpty else { continue }
-            let loader = source.loader(of: list, view: view)
-            let stream = loader.clips(at: missing, epoch: view)
-            defer { stream.cancel() }
-            while true {
-                let batch = try stream.next(Self.batchSize)
-                if batch.isEmpty { break }
-                let vectors = encoder.frameVectors(of: batch.compactMap { $0.views.first?.matrix })
-                for (clip, frames) in zip(batch, vectors) {
-                    let row = meanFeature(of: frames.projected).values + meanFeature(of: frames.unprojected).values
-                    guard row.allSatisfy(\.isFinite) else { throw ModelError.notNumbers(what: "the features of \(list.clips[clip.index].path)") }
-                    rows[clip.index][view] = row
-                    cache.keep(row, as: keys[clip.index][view])
+            unreadable += try source.look(at: missing, of: list, view: view, with: encoder) { batch in
+                for (clip, row) in batch {
+                    rows[clip][view] = row
+                    cache.keep(row, as: keys[clip][view])
                 }
                 done += batch.count
                 progress.show(done)
-                if context.isCancelled { throw EvaluationStopped() }
             }
-            unreadable += loader.badVideos.all
         }
         return unreadable
     }

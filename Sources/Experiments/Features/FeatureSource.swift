@@ -101,8 +101,9 @@ package struct FeatureSource {
     /// Of a row with both.
     var rowWidth: Int { widths.projected + widths.unprojected }
 
-    func encoder() -> VideoEncoder {
-        VideoEncoder(backbone: backbone, prompts: PromptSet(vision: [], text: []), frameCount: frameCount, pool: pool)
+    /// - Parameter prompts: of the vision tower; none for the backbone as it is, whose features are kept.
+    func encoder(prompts: PromptSet<Matrix> = PromptSet(vision: [], text: [])) -> VideoEncoder {
+        VideoEncoder(backbone: backbone, prompts: prompts, frameCount: frameCount, pool: pool)
     }
 
     /// What tells a view from others of the same video.
@@ -121,6 +122,39 @@ package struct FeatureSource {
         var passing = secondsTaken { _ = encoder.frameVectors(of: clips) }
         if passing < 5 { passing = secondsTaken { _ = encoder.frameVectors(of: clips) } }
         return passing / Double(clips.count)
+    }
+
+    /// Clips that go through the tower together.
+    static let batchSize = 16
+
+    /// Looks at clips once: the mean of each one's frame vectors, on both sides of the projection, one row.
+    ///
+    /// - Parameters:
+    ///   - places: of the clips in the list.
+    ///   - view: 0 for the one that is tested.
+    ///   - take: called with every batch.
+    /// - Returns: what could not be read.
+    /// - Throws: what reading clips throws; `EvaluationStopped` after a signal.
+    func look(
+        at places: [Int], of list: AnnotationList, view: Int = 0, with encoder: VideoEncoder, take: ([(place: Int, row: [Float])]) -> Void
+    ) throws -> [BadVideo] {
+        let loader = loader(of: list, view: view)
+        let stream = loader.clips(at: places, epoch: view)
+        defer { stream.cancel() }
+        while true {
+            let batch = try stream.next(Self.batchSize)
+            if batch.isEmpty { break }
+            let vectors = encoder.frameVectors(of: batch.compactMap { $0.views.first?.matrix })
+            var rows: [(place: Int, row: [Float])] = []
+            for (clip, frames) in zip(batch, vectors) {
+                let row = meanFeature(of: frames.projected).values + meanFeature(of: frames.unprojected).values
+                guard row.allSatisfy(\.isFinite) else { throw ModelError.notNumbers(what: "the features of \(list.clips[clip.index].path)") }
+                rows.append((clip.index, row))
+            }
+            take(rows)
+            if context.isCancelled { throw EvaluationStopped() }
+        }
+        return loader.badVideos.all
     }
 
     /// - Parameter view: 0 for the one that is tested.

@@ -15,6 +15,8 @@ package struct HeadChoice {
     package struct Entry {
         /// Nil for the texts alone.
         package let kind: HeadKind?
+        /// Prompts that the features and the texts went through; nil for the backbone as it is.
+        let variant: PromptVariant?
         /// JSON; nil for the texts alone.
         package let settingsText: String?
         /// Of held-out clips, in percent: of all clips, and the mean of the classes' own.
@@ -27,12 +29,18 @@ package struct HeadChoice {
         package let logLoss: Double
         /// What the head's logits are divided by when it is used. It holds a doubt of one clip, which `logLoss` does not: after
         /// a few right answers nothing is certain.
-        package fileprivate(set) var temperature: Double
+        package var temperature: Double
         package let seconds: Double
         /// Numbers that it learned or computed from clips.
         package let parameterCount: Int
         /// Of each clip.
         fileprivate let losses: [Double]
+
+        /// As tables call it.
+        package var name: String {
+            guard let variant else { return kind?.rawValue ?? "zero-shot" }
+            return kind.map { "\($0.rawValue) on \(variant.rawValue)" } ?? variant.rawValue
+        }
     }
 
     package let entries: [Entry]
@@ -47,6 +55,21 @@ package struct HeadChoice {
     /// For one clip of some class, where nothing can be held out: it stands on the texts and the clips alike.
     package static let anchored = HeadKind.rocchio
 
+    /// - Parameter examples: whose clips the entries were scored on.
+    init(_ entries: [Entry], of examples: HeadExamples, weighsClassesEqually: Bool) {
+        self.init(entries, weights: Self.weights(of: examples, weighsClassesEqually: weighsClassesEqually))
+    }
+
+    private init(_ entries: [Entry], weights: [Double]) {
+        self.entries = entries
+        self.weights = weights
+    }
+
+    /// Of each clip.
+    static func weights(of examples: HeadExamples, weighsClassesEqually: Bool) -> [Double] {
+        examples.labelsOfClips.map { weighsClassesEqually ? 1 / Double(examples.clipCounts[$0]) : 1 }
+    }
+
     /// - Parameters:
     ///   - kinds: to compare.
     ///   - weighsClassesEqually: whether a class of few clips says as much as one of many.
@@ -56,10 +79,11 @@ package struct HeadChoice {
         of kinds: [HeadKind], _ examples: HeadExamples, weighsClassesEqually: Bool = false, context: HeadContext,
         report: (Entry) -> Void = { _ in }
     ) throws(HeadError) {
-        let weights = examples.labelsOfClips.map { weighsClassesEqually ? 1 / Double(examples.clipCounts[$0]) : 1 }
+        let weights = Self.weights(of: examples, weighsClassesEqually: weighsClassesEqually)
         self.weights = weights
         let smallest = examples.clipCounts.filter { $0 > 0 }.min() ?? 0
-        let folds = Self.folds(of: examples, count: max(2, min(5, smallest)), seed: context.seed)
+        let foldOfClip = Self.folds(of: examples, count: max(2, min(5, smallest)), seed: context.seed)
+        let folds = try HeadFold.all(of: examples, foldOfClip: foldOfClip)
         let all = Array(0..<examples.count)
         let start = ContinuousClock.now
         let texts = cosineScores(examples.unit, to: examples.unitTexts, scale: examples.logitScale)
@@ -72,14 +96,13 @@ package struct HeadChoice {
                 let entry = try held.entry(kind, settingsText: settingsText, examples, weights: weights, folds: folds, start: start)
                 if best.map({ entry.logLoss < $0.entry.logLoss }) ?? true { best = (entry, held) }
             }
-            if kind.hasExactLeaveOneOut {
+            if kind.hasExactLeaveOneOut(of: examples) {
                 for (settingsText, logits) in try kind.leaveOneOutCandidates(examples, context: context) {
                     try compare(Held(logits, rows: all), settingsText, folds: nil)
                 }
             } else {
                 for settingsText in kind.candidates(rowCount: examples.count) {
-                    let held = try Held.byFolds(kind, settingsText: settingsText, examples, folds: folds, context: context)
-                    try compare(held, settingsText, folds: folds)
+                    try compare(Held(kind, settingsText: settingsText, folds, context: context), settingsText, folds: foldOfClip)
                 }
             }
             if var best {
@@ -91,12 +114,22 @@ package struct HeadChoice {
         self.entries = entries
     }
 
-    /// That of the least log loss; nil where nothing could be compared.
+    /// That of the least log loss; nil where no head could be compared.
     ///
     /// Taking the simplest head within one standard error instead loses up to two points with eight clips per class on the
     /// pocket world's training clips (`docs/heads.md`).
     package var chosen: Entry? {
-        entries.filter { $0.kind != nil }.min { ($0.logLoss, Self.place($0)) < ($1.logLoss, Self.place($1)) }
+        entries.filter { $0.kind != nil || $0.variant != nil }.min { ($0.logLoss, Self.place($0)) < ($1.logLoss, Self.place($1)) }
+    }
+
+    /// Of each kind of prompts the prompts alone and the best head on them, and what needs no prompts.
+    var bestOfEachVariant: HeadChoice {
+        var seen: Set<String> = []
+        let kept = entries.sorted { $0.logLoss < $1.logLoss }.filter { entry in
+            guard let variant = entry.variant else { return true }
+            return entry.kind == nil || seen.insert(variant.rawValue).inserted
+        }
+        return HeadChoice(kept, weights: weights)
     }
 
     /// Those whose log loss is within one standard error of the least, clip by clip: what is hard for one head is hard for
@@ -115,7 +148,7 @@ package struct HeadChoice {
     private static func place(_ entry: Entry) -> Int { entry.kind.flatMap(order.firstIndex) ?? -1 }
 
     /// The fold of each clip: within a class the clips go round, in an order drawn by the seed.
-    private static func folds(of examples: HeadExamples, count: Int, seed: UInt64) -> [Int] {
+    static func folds(of examples: HeadExamples, count: Int, seed: UInt64) -> [Int] {
         var folds = [Int](repeating: 0, count: examples.clipCount)
         for label in 0..<examples.classCount {
             let members = examples.labelsOfClips.indices.filter { examples.labelsOfClips[$0] == label }
@@ -129,8 +162,33 @@ package struct HeadChoice {
     }
 }
 
+/// Examples of which some clips are held out.
+struct HeadFold {
+    let training: HeadExamples
+    let held: HeadExamples
+    /// Places of the held rows among all.
+    let rows: [Int]
+
+    /// - Parameter held: clips, counted as in `rowsOfClips`.
+    init(_ examples: HeadExamples, held: [Int]) throws(HeadError) {
+        let isHeld = Set(held)
+        training = try examples.subset(clips: (0..<examples.clipCount).filter { !isHeld.contains($0) })
+        self.held = try examples.subset(clips: held)
+        rows = held.flatMap { examples.rowsOfClips[$0] }
+    }
+
+    static func all(of examples: HeadExamples, foldOfClip: [Int]) throws(HeadError) -> [HeadFold] {
+        var folds: [HeadFold] = []
+        // With one clip there is nothing to learn from without it.
+        for fold in Set(foldOfClip).count > 1 ? Set(foldOfClip).sorted() : [] {
+            folds.append(try HeadFold(examples, held: foldOfClip.indices.filter { foldOfClip[$0] == fold }))
+        }
+        return folds
+    }
+}
+
 /// Scores of views by heads that have not seen their clips.
-private struct Held {
+struct Held {
     /// `[rows, classes]`.
     let logits: Matrix
     /// Places of the rows among the examples'.
@@ -141,17 +199,21 @@ private struct Held {
         self.rows = rows
     }
 
-    static func byFolds(
-        _ kind: HeadKind, settingsText: String, _ examples: HeadExamples, folds: [Int], context: HeadContext
-    ) throws(HeadError) -> Held {
-        var (values, rows): ([Float], [Int]) = ([], [])
-        for fold in Set(folds).sorted() {
-            let (left, held) = (folds.indices.filter { folds[$0] != fold }, folds.indices.filter { folds[$0] == fold })
-            let head = try kind.fit(examples.subset(clips: left), settingsText: settingsText, context: context)
-            values += try head.logits(of: examples.subset(clips: held).features).values
-            rows += held.flatMap { examples.rowsOfClips[$0] }
+    /// By heads that are learned from the rest of each fold.
+    ///
+    /// - Parameter kind: nil for the texts alone.
+    init(_ kind: HeadKind?, settingsText: String?, _ folds: [HeadFold], context: HeadContext) throws(HeadError) {
+        var values: [Float] = []
+        for fold in folds {
+            guard let kind else {
+                values += cosineScores(fold.held.unit, to: fold.held.unitTexts, scale: fold.held.logitScale).values
+                continue
+            }
+            let head = try kind.fit(fold.training, settingsText: settingsText, context: context)
+            values += try head.logits(of: fold.held.features).values
         }
-        return Held(MutableMatrix(rows: rows.count, columns: examples.classCount, values).reading, rows: rows)
+        rows = folds.flatMap(\.rows)
+        logits = MutableMatrix(rows: rows.count, columns: folds.first?.held.classCount ?? 0, values).reading
     }
 
     /// With a doubt of one clip, whatever number of views it has.
@@ -163,11 +225,12 @@ private struct Held {
     /// With the temperature that `logLoss` is calibrated by.
     ///
     /// - Parameters:
+    ///   - examples: whose labels, clips and rows these are.
     ///   - weights: of the clips.
     ///   - folds: nil where each clip was left out by itself.
     ///   - start: of the whole work on this head.
     func entry(
-        _ kind: HeadKind?, settingsText: String?, _ examples: HeadExamples, weights: [Double], folds: [Int]?,
+        _ kind: HeadKind?, on variant: PromptVariant? = nil, settingsText: String?, _ examples: HeadExamples, weights: [Double], folds: [Int]?,
         start: ContinuousClock.Instant
     ) throws(HeadError) -> HeadChoice.Entry {
         let temperature = try Temperature(logits: logits, labels: rows.map { examples.labels[$0] }).value
@@ -191,7 +254,7 @@ private struct Held {
         let groups = folds.map { folds in Dictionary(grouping: all) { folds[$0] }.values.map(share) } ?? all.map { hits[$0] ? 100 : 0 }
         let deviation = RunStatistics(Array(groups)).deviation ?? 0
         return HeadChoice.Entry(
-            kind: kind, settingsText: settingsText, top1: share(all),
+            kind: kind, variant: variant, settingsText: settingsText, top1: share(all),
             meanClassAccuracy: classes.values.map(share).reduce(0, +) / Double(max(1, classes.count)),
             standardError: deviation / Double(max(1, groups.count)).squareRoot(),
             logLoss: zip(losses, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +), temperature: temperature,

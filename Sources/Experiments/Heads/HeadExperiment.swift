@@ -22,6 +22,7 @@ package struct HeadExperiment: LearningExperiment {
         let run: LearningRun
         let sequences: [[Int]]
         let method: HeadMethod
+        let extended: HeadExtension?
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
@@ -44,14 +45,19 @@ package struct HeadExperiment: LearningExperiment {
         let texts = try RunTexts(data, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
         let run = LearningRun(
             request: request, context: context, settings: settings, data: data, backbone: backbone, recipe: settings.recipe, cacheBytes: 0)
-        return Prepared(run: run, sequences: texts.sequences, method: method)
+        let extended = try request.extended.map {
+            try HeadExtension(
+                request.placed($0), data: data, backbone: backbone, frameCount: settings.frameCount, normalization: settings.normalization(for: backbone))
+        }
+        return Prepared(
+            run: run, sequences: texts.sequences, method: extended.map { .head($0.file.header.kind) } ?? method, extended: extended)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> HeadPlan {
         let prepared = try prepared(nil)
         return try HeadPlan(
             prepared.run, method: prepared.method, views: request.views ?? 1, sequences: prepared.sequences, seedCount: seedCount,
-            isTimed: timing)
+            isTimed: timing, budget: request.budget)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
@@ -66,6 +72,16 @@ package struct HeadExperiment: LearningExperiment {
             let views = request.views ?? 1
             let features = try FeaturePass(FeatureSource(run)).features(of: run.data.train, views: views, title: "features")
             for bad in features.unreadable { context.warning("not used: \(bad.reason)") }
+            if let extended = prepared.extended {
+                let head = try extended.head(from: features, sequences: prepared.sequences, backbone: run.backbone, pool: settings.pool)
+                try HeadFile(header: extended.header, head: head).save(to: path.appendingPath(HeadFile.name))
+                context.note(
+                    "\(extended.file.header.kind.rawValue): \(counted(extended.classNames.count, "class", "classes")), of which "
+                        + "\(extended.classNames.count - extended.file.header.classNames.count) are new. Probabilities are calibrated as before.")
+                var result = RunResult(steps: nil, epochs: nil, trainingLoss: nil, best: nil, last: nil, seconds: 0)
+                result.method = extended.file.header.kind.rawValue
+                return try finished(result, run, directory, isHead: true, began: began)
+            }
             let examples = try HeadExamples(
                 features: features.vectors, labels: features.labels, clips: features.clips,
                 texts: run.backbone.textFeatures(of: prepared.sequences, pool: settings.pool), projection: run.backbone.projection,
@@ -73,29 +89,81 @@ package struct HeadExperiment: LearningExperiment {
             let (isCancelled, seed) = (context.cancellation.isRequested, settings.seed)
             let heads = HeadContext(pool: settings.pool, seed: seed) { _ in !isCancelled() }
             let (kind, entry, choice) = try chosen(prepared.method, examples, heads)
-            let head = try kind.fit(examples, settingsText: entry?.settingsText, context: heads)
-            let file = HeadFile(
-                header: header(kind, settingsText: head.settingsText, entry, run, views: views), head: head)
-            try file.save(to: path.appendingPath(HeadFile.name))
-            context.note("\(kind.rawValue): \(head.parameterCount) numbers, learned from \(examples.clipCount) clips in one pass.")
             var result = RunResult(
-                steps: nil, epochs: nil, trainingLoss: nil, best: nil, last: nil, seconds: (ContinuousClock.now - began) / .seconds(1),
-                peakBytes: Machine.peakMemory)
+                steps: nil, epochs: nil, trainingLoss: nil, best: nil, last: nil, seconds: 0, peakBytes: nil)
             result.method = kind.rawValue
             result.crossValidatedTop1 = entry?.top1
             result.compared = entry.map { _ in choice.compared }
-            result.last = try run.scores(of: run.data.val, called: "val", path: path)
-            result.test = try run.scores(of: run.data.test, called: "test", path: path)
-            result.seconds = (ContinuousClock.now - began) / .seconds(1)
-            try directory.write(result)
-            result.show(context)
-            context.result("head: \(path.appendingPath(HeadFile.name))")
-            return LearningRun.Outcome(path: path, result: result)
+            var learned = Learned(kind: kind, entry: entry, examples: examples)
+            if let budget = request.budget {
+                let search = PromptSearch(
+                    run: run, path: path, clips: Self.clips(run.data.train, at: features.clips), examples: examples,
+                    deadline: began + .seconds(budget))
+                let found = try withPrompts(search, beside: entry, heads)
+                result.comparedWithPrompts = found?.choice.compared
+                if let better = found?.better {
+                    learned = better
+                    result.method = better.entry?.name
+                    result.crossValidatedTop1 = better.entry?.top1
+                }
+            }
+            try save(learned, run, path: path, views: views, heads)
+            return try finished(result, run, directory, isHead: learned.kind != nil, began: began)
         } catch is EvaluationStopped {
             throw stopped(path)
         } catch HeadError.cancelled {
             throw stopped(path)
         }
+    }
+
+    /// Scores what was saved and writes down what came out.
+    private func finished(
+        _ result: RunResult, _ run: LearningRun, _ directory: borrowing RunDirectory, isHead: Bool, began: ContinuousClock.Instant
+    ) throws -> LearningRun.Outcome {
+        var result = result
+        let path = directory.path
+        result.last = try run.scores(of: run.data.val, called: "val", path: path)
+        result.test = try run.scores(of: run.data.test, called: "test", path: path)
+        result.peakBytes = Machine.peakMemory
+        result.seconds = (ContinuousClock.now - began) / .seconds(1)
+        try directory.write(result)
+        result.show(context)
+        context.result("\(isHead ? "head" : "prompts"): \(run.kind.chosenFile(in: path))")
+        return LearningRun.Outcome(path: path, result: result)
+    }
+
+    /// What is to be saved.
+    private struct Learned {
+        /// Nil for prompts alone.
+        let kind: HeadKind?
+        /// What held-out clips say of it; nil where none could be held out.
+        let entry: HeadChoice.Entry?
+        /// That the head is learned from.
+        let examples: HeadExamples
+        /// That the features go through.
+        var prompts: PromptFile?
+    }
+
+    /// The clips that have features, each once.
+    private static func clips(_ list: AnnotationList, at rows: [Int]) -> [AnnotatedClip] {
+        rows.indices.filter { $0 == 0 || rows[$0] != rows[$0 - 1] }.map { list.clips[rows[$0]] }
+    }
+
+    private func save(_ learned: Learned, _ run: LearningRun, path: String, views: Int, _ heads: HeadContext) throws {
+        guard let kind = learned.kind else {
+            guard var prompts = learned.prompts else { return }
+            prompts.header.metrics["cross_validated_top1"] = learned.entry?.top1
+            try createDirectory(path.appendingPath("prompts"))
+            try prompts.save(to: path.appendingPath("prompts/best.safetensors"))
+            return
+        }
+        let head = try kind.fit(learned.examples, settingsText: learned.entry?.settingsText, context: heads)
+        let file = HeadFile(
+            header: header(kind, settingsText: head.settingsText, learned.entry, run, views: views), head: head, prompts: learned.prompts)
+        try file.save(to: path.appendingPath(HeadFile.name))
+        context.note(
+            "\(kind.rawValue): \(head.parameterCount) numbers, learned from \(learned.examples.clipCount) clips"
+                + (learned.prompts == nil ? " in one pass." : " that went through prompts."))
     }
 
     private func stopped(_ path: String) -> TrainingError {
@@ -143,10 +211,7 @@ package struct HeadExperiment: LearningExperiment {
         context.result(choice.table)
         let kind = entry.kind ?? HeadChoice.anchored
         if method == .auto {
-            let others = choice.undecided.filter { $0.kind != entry.kind }.map { $0.kind?.rawValue ?? "zero-shot" }
-            context.result(
-                "\(kind.rawValue) is taken"
-                    + (others.isEmpty ? "." : "; within the noise of \(counted(examples.clipCount, "clip", "clips")) it cannot be told from \(others.joined(separator: ", "))."))
+            context.result("\(kind.rawValue) is taken\(Self.doubt(choice, of: entry, clipCount: examples.clipCount))")
             if let texts = choice.entries.first(where: { $0.kind == nil }), texts.logLoss < entry.logLoss {
                 context.warning("the texts alone do better on held-out clips than every head: use the backbone without a head, or add clips.")
             }
@@ -155,12 +220,52 @@ package struct HeadExperiment: LearningExperiment {
     }
 }
 
+extension HeadExperiment {
+    /// Looks for something better than the best head in what is left of the budget.
+    ///
+    /// - Returns: what was compared, and what is better; nil where prompts could not be tried.
+    private func withPrompts(
+        _ search: PromptSearch, beside entry: HeadChoice.Entry?, _ heads: HeadContext
+    ) throws -> (choice: HeadChoice, better: Learned?)? {
+        guard let entry else {
+            context.warning("prompts are not tried: with one clip of some class nothing could tell whether they are better.")
+            return nil
+        }
+        do {
+            guard let plan = try search.plan() else { return nil }
+            let weighsEqually = request.weighsClassesEqually == true
+            let choice = HeadChoice(
+                try search.entries(beside: entry, plan: plan, weighsClassesEqually: weighsEqually, heads: heads), of: search.examples,
+                weighsClassesEqually: weighsEqually)
+            context.result(
+                "Learned without each of \(plan.folds) parts of the clips in turn, and scored on that part:\n\(choice.bestOfEachVariant.table)")
+            guard let best = choice.chosen, let variant = best.variant else {
+                context.result("\(entry.name) is taken: no prompts do better on held-out clips.")
+                return (choice, nil)
+            }
+            context.result("\(best.name) is taken\(Self.doubt(choice, of: best, clipCount: search.examples.clipCount))")
+            let prompts = try search.learned(variant)
+            return (choice, Learned(kind: best.kind, entry: best, examples: try search.examples(with: prompts), prompts: prompts))
+        } catch is PromptSearch.OutOfTime {
+            context.warning("the budget is spent before prompts were learned: \(entry.name) stays. What was learned of them lies in the run's folder.")
+            return nil
+        }
+    }
+
+    /// Behind "is taken": what cannot be told from it.
+    private static func doubt(_ choice: HeadChoice, of best: HeadChoice.Entry, clipCount: Int) -> String {
+        let others = choice.undecided.map(\.name).filter { $0 != best.name }
+        return others.isEmpty
+            ? "." : "; within the noise of \(counted(clipCount, "clip", "clips")) it cannot be told from \(others.joined(separator: ", "))."
+    }
+}
+
 extension HeadChoice {
     /// The best first.
     var compared: [RunResult.ComparedMethod] {
         entries.sorted { $0.logLoss < $1.logLoss }.map { entry in
             .init(
-                method: entry.kind?.rawValue ?? "zero-shot", settings: entry.settingsText, logLoss: entry.logLoss, top1: entry.top1,
+                method: entry.name, settings: entry.settingsText, logLoss: entry.logLoss, top1: entry.top1,
                 standardError: entry.standardError, meanClassAccuracy: entry.meanClassAccuracy, seconds: entry.seconds,
                 parameters: entry.parameterCount)
         }

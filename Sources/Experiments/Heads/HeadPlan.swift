@@ -77,13 +77,30 @@ package struct HeadPlan: LearningPlan {
     package let memory: Memory
     package let storage: Storage
     package let time: Time?
+    /// Within a budget: prompts that would be tried. Nil without a budget, or where nothing was measured.
+    package let prompts: Prompts?
+
+    package struct Prompts: Encodable {
+        /// In seconds.
+        package let budget: Double
+        package struct Variant: Encodable {
+            package let name: String
+            /// Of learning it once from all clips.
+            package let seconds: Double
+            /// Whether it fits.
+            package let isTried: Bool
+        }
+        package let variants: [Variant]
+        /// Parts that the clips are cut into, each of which is held out once; 0 where nothing fits.
+        package let folds: Int
+    }
 
     package var memoryBytes: Int { memory.total }
     package var seconds: Double? { time?.total }
 
     /// - Parameter isTimed: whether two clips are read and sent through the vision tower.
     package init(
-        _ run: LearningRun, method: HeadMethod, views: Int, sequences: [[Int]], seedCount: Int, isTimed: Bool
+        _ run: LearningRun, method: HeadMethod, views: Int, sequences: [[Int]], seedCount: Int, isTimed: Bool, budget: Double? = nil
     ) throws {
         let (architecture, list) = (run.backbone.architecture, run.data.train)
         let source = FeatureSource(run)
@@ -122,7 +139,18 @@ package struct HeadPlan: LearningPlan {
             results: 4 * (size + work.classes * architecture.embeddingWidth),
             features: (rows - cached + scored) * FeatureCache.lineByteCount(width: source.rowWidth),
             free: freeByteCount(near: BackboneFinder.runsFolder))
-        time = isTimed ? try Self.time(run, source, computed: computed, scored: scored) : nil
+        let time = isTimed ? try Self.time(run, source, computed: computed, scored: scored) : nil
+        self.time = time
+        prompts = try time.flatMap { time in try budget.map { try Self.prompts(run, within: $0, after: time.features) } }
+    }
+
+    private static func prompts(_ run: LearningRun, within budget: Double, after seconds: Double) throws -> Prompts {
+        let prices = try PromptSearch.prices(run)
+        let plan = PromptPlan(prices, within: max(0, budget - seconds))
+        return Prompts(
+            budget: budget,
+            variants: prices.map { .init(name: $0.variant.rawValue, seconds: $0.seconds, isTried: plan.variants.contains($0.variant)) },
+            folds: plan.folds)
     }
 
     private static func memory(
@@ -137,7 +165,7 @@ package struct HeadPlan: LearningPlan {
         let head = 4 * headParameters + (method.candidates.map { $0.learningBytes(width: architecture.embeddingWidth, rows: rows) }.max() ?? 0)
         let loading = ClipLoader.Configuration()
         // A batch is held as pixels and as matrices.
-        let waiting = min(loading.queuedClipCount + loading.threadCount + 2 * FeaturePass.batchSize, 2 * run.data.train.clips.count)
+        let waiting = min(loading.queuedClipCount + loading.threadCount + 2 * FeatureSource.batchSize, 2 * run.data.train.clips.count)
         let clips = waiting * 4 * run.settings.frameCount * 3 * architecture.imagePixels * architecture.imagePixels
         let program = RunPlan.programBytes
         return Memory(
@@ -192,6 +220,13 @@ extension HeadPlan {
                     + "\(duration(time.readingClip)) to read its clip, evaluation \(duration(time.evaluation)); learning the head is not counted")
         } else {
             row("time", "not measured")
+        }
+        if let prompts {
+            let prices = prompts.variants.map { "\($0.name) \(duration($0.seconds))" }.joined(separator: ", ")
+            let tried = prompts.variants.filter(\.isTried).map(\.name).joined(separator: ", ")
+            row(
+                "budget", "\(duration(prompts.budget)); learned once from all clips: \(prices); "
+                    + (tried.isEmpty ? "none fits" : "tried without each of \(prompts.folds) parts of the clips: \(tried)"))
         }
         return lines.text
     }

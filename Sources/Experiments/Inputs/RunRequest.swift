@@ -26,10 +26,14 @@ package struct RunRequest: Codable, Equatable, Sendable {
     package var isQuick = false
     /// A head on features that are computed once, by the name of its method or `auto`; nil for prompts.
     package var method: String?
+    /// A head that takes the clips' classes beside its own; nil for a new head.
+    package var extended: String?
     /// Of each clip that a head learns from; nil for one.
     package var views: Int?
     /// Whether heads are compared with each class counting alike, however many clips it has.
     package var weighsClassesEqually: Bool?
+    /// Seconds in which the best is looked for, prompts among it; nil for heads alone.
+    package var budget: Double?
     /// What the bridged backbone is called in its file.
     package var backboneName: String?
     /// Whether the bridged backbone is kept in half precision.
@@ -56,6 +60,9 @@ package struct RunRequest: Codable, Equatable, Sendable {
         self.saveInterval = saveInterval
         self.directory = directory
     }
+
+    /// Whether a head is learned, and not prompts.
+    package var isAboutHead: Bool { method != nil || extended != nil }
 
     /// The same run with another seed.
     package func withSeed(_ seed: Int) -> RunRequest {
@@ -100,8 +107,10 @@ package struct RunRequest: Codable, Equatable, Sendable {
         result["init"] = initial?.path
         result["quick"] = isQuick ? "asked for" : nil
         result["method"] = method
+        result["extend"] = extended
         result["views"] = views.map { "\($0)" }
         result["equal-classes"] = weighsClassesEqually == true ? "asked for" : nil
+        result["budget"] = budget.map { "\($0) s" }
         result["name"] = backboneName
         result["half"] = keepsHalf ? "asked for" : nil
         result["vocabulary"] = model.vocabulary

@@ -107,7 +107,13 @@ package struct LoadedModel {
     ///
     /// - Throws: `HeadUseError` where they do not belong together.
     package init(head path: String, on backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) throws {
-        let head = try HeadFile.load(path)
+        try self.init(HeadFile.load(path), path: path, on: backbone, tokenizer: tokenizer, context: context)
+    }
+
+    /// A head that was read before.
+    ///
+    /// - Throws: `HeadUseError` where they do not belong together.
+    package init(_ head: HeadFile, path: String, on backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) throws {
         try head.check(backbone, path: path)
         self.init(backbone, prompts: nil, head: head, path: path, tokenizer: tokenizer, context: context)
     }
@@ -196,7 +202,8 @@ package struct LoadedModel {
             }
             let projecting = head.head.projection.map { backbone.projecting(through: $0) } ?? backbone
             return CLIPClassifier(
-                backbone: projecting.rounded(rounding), sequences: sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
+                backbone: projecting.rounded(rounding), prompts: head.visionPrompts.rounded(rounding).reading, sequences: sequences,
+                frameCount: self.frameCount(asked: frameCount), pool: pool
             ) { _ in HeadScorer(head: head.head, temperature: Float(head.header.temperature), columns: columns) }
         }
         return CLIPClassifier(

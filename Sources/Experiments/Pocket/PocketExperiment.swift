@@ -94,7 +94,7 @@ package struct PocketExperiment {
     private func complete(_ run: Run) throws -> String {
         context.note("\(run.kind.rawValue): \(run.folder.escapedForDisplay)")
         try run.request.complete(run.folder, context: context.ofPart)
-        return run.folder.appendingPath(run.kind.chosenFile(isHead: false))
+        return run.kind.chosenFile(in: run.folder)
     }
 
     // MARK: Planning

@@ -14,7 +14,7 @@ package struct RunReport: Encodable {
         self.kind = kind
         self.folder = folder
         self.result = result
-        file = folder.appendingPath(kind.chosenFile(isHead: result.method != nil))
+        file = kind.chosenFile(in: folder)
     }
 }
 
@@ -45,11 +45,12 @@ package enum LearningReport: Encodable {
 }
 
 extension RunKind {
-    /// What is used from then on, in the run's folder: of the epoch that was best on the validation list, else of the last.
-    package func chosenFile(isHead: Bool) -> String {
-        switch self {
-        case .learn: isHead ? HeadFile.name : "prompts/best.safetensors"
-        case .bridge: "backbone.safetensors"
+    /// What is used of a finished run from then on: of the epoch that was best on the validation list, else of the last.
+    package func chosenFile(in folder: String) -> String {
+        let head = folder.appendingPath(HeadFile.name)
+        return switch self {
+        case .learn: isRegularFile(head) ? head : folder.appendingPath("prompts/best.safetensors")
+        case .bridge: folder.appendingPath("backbone.safetensors")
         }
     }
 }

@@ -51,7 +51,7 @@ extension LearningExperiment {
 extension RunRequest {
     package func experiment(_ context: RunContext) -> any LearningExperiment {
         switch kind {
-        case .learn where method != nil: HeadExperiment(self, context: context)
+        case .learn where isAboutHead: HeadExperiment(self, context: context)
         case .learn: PromptExperiment(self, context: context)
         case .bridge: BridgeExperiment(self, context: context)
         }

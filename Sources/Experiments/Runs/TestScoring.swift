@@ -33,9 +33,9 @@ extension LearningRun {
     }
 
     private func chosenModel(path: String) throws -> LoadedModel {
-        let file = path.appendingPath(kind.chosenFile(isHead: request.method != nil))
+        let file = kind.chosenFile(in: path)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
-        if request.method != nil { return try LoadedModel(head: file, on: backbone, tokenizer: tokenizer, context: context) }
+        if file.lastPathComponent == HeadFile.name { return try LoadedModel(head: file, on: backbone, tokenizer: tokenizer, context: context) }
         guard kind == .bridge else { return try LoadedModel(prompts: file, on: backbone, tokenizer: tokenizer, context: context) }
         return LoadedModel(try BackboneFinder.load(file, activation: nil, context: context).computing(in: settings.precision), tokenizer: tokenizer, context: context)
     }

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Sums of unit features by class, from which a clip can be taken out again.
-struct ClassSums {
+struct ClassSums: Sendable {
     /// `[classes, width]`, in Double, so that taking a clip out leaves no trace of it.
     private(set) var sums: DoubleMatrix
     private(set) var counts: [Int]
@@ -12,6 +12,22 @@ struct ClassSums {
         sums = DoubleMatrix(rows: examples.classCount, columns: examples.width)
         counts = [Int](repeating: 0, count: examples.classCount)
         for (row, label) in examples.labels.enumerated() { add(row, label: label, sign: 1) }
+    }
+
+    /// Sums that were kept, from which nothing can be taken out.
+    init(sums: DoubleMatrix, counts: [Int]) {
+        self.sums = sums
+        self.counts = counts
+        features = DoubleMatrix(rows: 0, columns: sums.columnCount)
+    }
+
+    /// The classes of two, those of the second behind the first's.
+    init(_ first: ClassSums, and second: ClassSums) throws(HeadError) {
+        try needs("columns of the features", second.sums.columnCount, first.sums.columnCount)
+        self.init(
+            sums: DoubleMatrix(
+                rows: first.sums.rowCount + second.sums.rowCount, columns: first.sums.columnCount, first.sums.values + second.sums.values),
+            counts: first.counts + second.counts)
     }
 
     private mutating func add(_ row: Int, label: Int, sign: Int) {

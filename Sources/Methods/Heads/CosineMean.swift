@@ -3,7 +3,7 @@ import Tensors
 /// Cosine to each class's mean unit feature, times CLIP's scale: logit_c = s · f̂·μ̂_c.
 ///
 /// All views count alike. The texts play no part.
-package struct CosineMean: LeaveOneOutHead {
+package struct CosineMean: LeaveOneOutHead, ExtendableHead {
     package static let kind = HeadKind.cosineMean
 
     package let settings: NoHeadSettings
@@ -37,6 +37,12 @@ package struct CosineMean: LeaveOneOutHead {
     package init(tensors: [String: HeadTensor], settings: NoHeadSettings) throws(HeadError) {
         let reader = HeadTensorReader(tensors: tensors, head: Self.kind)
         self.init(settings: settings, means: try reader.matrix("means"), scale: try reader.number("logit_scale"))
+    }
+
+    package func extended(by examples: HeadExamples) throws(HeadError) -> CosineMean {
+        try examples.needsAllClasses(Self.kind)
+        let new = try unitRows(ClassSums(examples).means, "the class means").matrix.reading
+        return CosineMean(settings: settings, means: try stacked(means, new), scale: scale)
     }
 
     package static func leaveOneOutLogits(

@@ -147,6 +147,9 @@ package struct GaussianDiscriminant: LeaveOneOutHead {
 
     // MARK: Leaving one clip out
 
+    /// The neighbors of a class without clips change with each clip that is left out.
+    package static var leavesOutBesideEmptyClasses: Bool { false }
+
     /// With α as set, or as it is chosen by these scores themselves, on each clip's first view.
     package static func leaveOneOutLogits(
         _ examples: HeadExamples, settings: Settings, context: HeadContext

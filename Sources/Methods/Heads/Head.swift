@@ -63,9 +63,14 @@ package protocol LeaveOneOutHead: Head {
     static func leaveOneOutCandidates(
         _ examples: HeadExamples, context: HeadContext
     ) throws(HeadError) -> [(settings: Settings, logits: Matrix)]
+
+    /// Whether there is a closed form where some class has no clips, too.
+    static var leavesOutBesideEmptyClasses: Bool { get }
 }
 
 extension LeaveOneOutHead {
+    package static var leavesOutBesideEmptyClasses: Bool { true }
+
     package static func leaveOneOutCandidates(
         _ examples: HeadExamples, context: HeadContext
     ) throws(HeadError) -> [(settings: Settings, logits: Matrix)] {
@@ -75,6 +80,21 @@ extension LeaveOneOutHead {
         }
         return result
     }
+}
+
+/// A head to which classes can be added without the clips that it was learned from.
+package protocol ExtendableHead: Head {
+    /// The head that the clips of all classes would give with the same settings, up to rounding.
+    ///
+    /// - Parameter examples: clips and texts of the new classes alone, each with a clip; their labels count from 0, and the classes
+    ///   come behind those that there are.
+    func extended(by examples: HeadExamples) throws(HeadError) -> Self
+}
+
+/// One matrix below the other.
+func stacked(_ above: Matrix, _ below: Matrix) throws(HeadError) -> Matrix {
+    try needs("columns of the features", below.columnCount, above.columnCount)
+    return MutableMatrix(rows: above.rowCount + below.rowCount, columns: above.columnCount, above.values + below.values).reading
 }
 
 /// A named tensor of a head.

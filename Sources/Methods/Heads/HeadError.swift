@@ -16,6 +16,8 @@ package enum HeadError: ReportableError, Equatable {
     case oneClip(label: Int, head: HeadKind)
     case needsUnprojected(head: HeadKind)
     case noLeaveOneOut(head: HeadKind)
+    /// Classes cannot be added without the clips of all.
+    case notExtendable(head: HeadKind)
     case setting(name: String, value: String, head: HeadKind)
     /// Settings, as they are stored, that cannot be read.
     case unreadableSettings(head: HeadKind, reason: String)
@@ -29,7 +31,7 @@ package enum HeadError: ReportableError, Equatable {
         switch self {
         case .noExamples, .notNumbers, .zeroLength, .sizes, .label, .clipLabels, .classWithoutClips, .oneClip: .badData
         case .needsUnprojected, .missingTensor, .tensorShape, .unreadableSettings: .badData
-        case .noLeaveOneOut, .setting, .diverged: .badConfiguration
+        case .noLeaveOneOut, .notExtendable, .setting, .diverged: .badConfiguration
         case .cancelled: .interrupted
         }
     }
@@ -58,6 +60,10 @@ package enum HeadError: ReportableError, Equatable {
         case .noLeaveOneOut(let head):
             "\(head.rawValue) has no exact leave-one-out form. Use folds, or one of "
                 + "\(HeadKind.allCases.filter(\.hasExactLeaveOneOut).map(\.rawValue).joined(separator: ", "))."
+        case .notExtendable(let head):
+            "\(head.rawValue) in this file cannot take more classes without the clips of the others. Learn it anew from the clips of all "
+                + "classes: the features of those that were seen before are in the cache. Heads that take more classes: "
+                + "\(HeadKind.allCases.filter(\.isExtendable).map(\.rawValue).joined(separator: ", "))."
         case .setting(let name, let value, let head):
             "the setting \(name) of \(head.rawValue) cannot be \(value.escapedForDisplay)."
         case .unreadableSettings(let head, let reason):

@@ -82,6 +82,15 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
     /// Whether every clip can be scored by the head learned without it, at about the price of learning once.
     package var hasExactLeaveOneOut: Bool { type is any LeaveOneOutHead.Type }
 
+    /// The same for these examples, in which some class may have no clips.
+    package func hasExactLeaveOneOut(of examples: HeadExamples) -> Bool {
+        guard let type = type as? any LeaveOneOutHead.Type else { return false }
+        return type.leavesOutBesideEmptyClasses || examples.clipCounts.allSatisfy { $0 > 0 }
+    }
+
+    /// Whether classes can be added from their own clips alone.
+    package var isExtendable: Bool { type is any ExtendableHead.Type }
+
     /// Learns a head of this kind.
     ///
     /// - Parameter settingsText: its settings as JSON, or nil for its authors'.

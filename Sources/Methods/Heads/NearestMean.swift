@@ -8,7 +8,7 @@ package struct NoHeadSettings: HeadSettings {
 /// The class whose mean unit feature is nearest: logit_c = −‖f̂ − μ_c‖².
 ///
 /// All views count alike. The texts play no part.
-package struct NearestMean: LeaveOneOutHead {
+package struct NearestMean: LeaveOneOutHead, ExtendableHead {
     package static let kind = HeadKind.nearestMean
 
     package let settings: NoHeadSettings
@@ -49,6 +49,11 @@ package struct NearestMean: LeaveOneOutHead {
 
     package init(tensors: [String: HeadTensor], settings: NoHeadSettings) throws(HeadError) {
         self.init(settings: settings, means: try HeadTensorReader(tensors: tensors, head: Self.kind).matrix("means"))
+    }
+
+    package func extended(by examples: HeadExamples) throws(HeadError) -> NearestMean {
+        try examples.needsAllClasses(Self.kind)
+        return NearestMean(settings: settings, means: try stacked(means, ClassSums(examples).means.matrix.reading))
     }
 
     package static func leaveOneOutLogits(

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// Source: Rocchio 1971 with the weights of textbooks (Manning, Raghavan and Schütze 2008, 9.1.1). All views count alike. A
 /// class without clips has no own term.
-package struct Rocchio: LeaveOneOutHead {
+package struct Rocchio: LeaveOneOutHead, ExtendableHead {
     package static let kind = HeadKind.rocchio
 
     package struct Settings: HeadSettings {
@@ -18,25 +18,48 @@ package struct Rocchio: LeaveOneOutHead {
     /// `[classes, width]`, rows of unit length.
     package let weight: Matrix
     package let scale: Float
+    /// What the class vectors were made of, for more classes; nil in files of before it was kept.
+    private let sources: Sources?
+
+    private struct Sources: Sendable {
+        /// `[classes, width]`, of unit length.
+        let texts: Matrix
+        /// Of unit features.
+        let sums: ClassSums
+    }
 
     package static func fit(
         _ examples: HeadExamples, validation: HeadExamples?, settings: Settings, context: HeadContext
     ) throws(HeadError) -> Rocchio {
-        Rocchio(settings: settings, weight: try weight(ClassSums(examples), examples, settings), scale: examples.logitScale)
+        try Rocchio(settings: settings, sources: Sources(texts: examples.unitTexts, sums: ClassSums(examples)), scale: examples.logitScale)
     }
 
-    private static func weight(_ sums: ClassSums, _ examples: HeadExamples, _ settings: Settings) throws(HeadError) -> Matrix {
+    private init(settings: Settings, sources: Sources, scale: Float) throws(HeadError) {
+        self.init(
+            settings: settings, weight: try Self.weight(sources.sums, texts: sources.texts, settings), scale: scale, sources: sources)
+    }
+
+    private static func weight(_ sums: ClassSums, texts: Matrix, _ settings: Settings) throws(HeadError) -> Matrix {
         for (name, value) in [("text", settings.text), ("own", settings.own), ("others", settings.others)] {
             try check(name, value, in: 0...1000)
         }
-        let sum = settings.text * DoubleMatrix(examples.unitTexts) + settings.own * sums.means - settings.others * sums.meansOfOthers
+        let sum = settings.text * DoubleMatrix(texts) + settings.own * sums.means - settings.others * sums.meansOfOthers
         return try unitRows(sum, "the class vectors").matrix.reading
     }
 
-    private init(settings: Settings, weight: Matrix, scale: Float) {
+    private init(settings: Settings, weight: Matrix, scale: Float, sources: Sources?) {
         self.settings = settings
         self.weight = weight
         self.scale = scale
+        self.sources = sources
+    }
+
+    package func extended(by examples: HeadExamples) throws(HeadError) -> Rocchio {
+        guard let sources else { throw .notExtendable(head: Self.kind) }
+        return try Rocchio(
+            settings: settings,
+            sources: Sources(texts: try stacked(sources.texts, examples.unitTexts), sums: try ClassSums(sources.sums, and: ClassSums(examples))),
+            scale: scale)
     }
 
     package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
@@ -45,11 +68,29 @@ package struct Rocchio: LeaveOneOutHead {
 
     package var linear: LinearClassifier? { LinearClassifier(weight: scaled(weight, by: scale)) }
     package var parameterCount: Int { weight.count }
-    package var tensors: [HeadTensor] { [HeadTensor("weight", weight), HeadTensor("logit_scale", scale)] }
+    package var tensors: [HeadTensor] {
+        [HeadTensor("weight", weight), HeadTensor("logit_scale", scale)]
+            + (sources.map { sources in
+                [
+                    HeadTensor("text", sources.texts), HeadTensor("sums", sources.sums.sums.matrix),
+                    HeadTensor("counts", sources.sums.counts.map(Float.init)),
+                ]
+            } ?? [])
+    }
 
     package init(tensors: [String: HeadTensor], settings: Settings) throws(HeadError) {
         let reader = HeadTensorReader(tensors: tensors, head: Self.kind)
-        self.init(settings: settings, weight: try reader.matrix("weight"), scale: try reader.number("logit_scale"))
+        let weight = try reader.matrix("weight")
+        var sources: Sources?
+        if tensors["sums"] != nil {
+            let (rows, columns) = (weight.rowCount, weight.columnCount)
+            let counts = try reader.vector("counts", count: rows).map { Int(exactly: $0) ?? -1 }
+            guard counts.allSatisfy({ $0 >= 0 }) else { throw .notNumbers(what: "the tensor \"counts\"", row: 0) }
+            sources = Sources(
+                texts: try reader.matrix("text", rows: rows, columns: columns),
+                sums: ClassSums(sums: DoubleMatrix(try reader.matrix("sums", rows: rows, columns: columns)), counts: counts))
+        }
+        self.init(settings: settings, weight: weight, scale: try reader.number("logit_scale"), sources: sources)
     }
 
     /// From nearly the texts alone to nearly the clips alone, with the textbooks' ratio of own and others.
@@ -66,7 +107,7 @@ package struct Rocchio: LeaveOneOutHead {
         _ examples: HeadExamples, settings: Settings, context: HeadContext
     ) throws(HeadError) -> Matrix {
         try ClassSums.leaveOneOut(examples, head: kind, context: context) { sums throws(HeadError) in
-            LinearClassifier(weight: scaled(try weight(sums, examples, settings), by: examples.logitScale))
+            LinearClassifier(weight: scaled(try weight(sums, texts: examples.unitTexts, settings), by: examples.logitScale))
         }
     }
 }

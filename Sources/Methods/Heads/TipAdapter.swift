@@ -6,7 +6,7 @@ import Tensors
 ///
 /// Source: Zhang et al., ECCV 2022; gaopengcuhk/Tip-Adapter. A key is the mean over a clip's views of the features before
 /// normalization, brought to unit length.
-package struct TipAdapter: CoreHead, LeaveOneOutHead {
+package struct TipAdapter: CoreHead, LeaveOneOutHead, ExtendableHead {
     package static let kind = HeadKind.tipAdapter
 
     /// The authors choose β and α for each data set by search on its validation list; theirs for ImageNet are the defaults.
@@ -47,6 +47,10 @@ package struct TipAdapter: CoreHead, LeaveOneOutHead {
     package init(settings: Settings, core: TipCache) {
         self.settings = settings
         self.core = core
+    }
+
+    package func extended(by examples: HeadExamples) throws(HeadError) -> TipAdapter {
+        TipAdapter(settings: settings, core: try TipCache(core, and: TipCache(examples, beta: core.beta, alpha: core.alpha)))
     }
 
     // MARK: Leaving one clip out
@@ -128,6 +132,14 @@ package struct TipCache: HeadCore {
         scale = examples.logitScale
         self.beta = beta
         self.alpha = alpha
+    }
+
+    /// The clips and classes of two, those of the second behind the first's, weighed as in the first.
+    init(_ first: TipCache, and second: TipCache) throws(HeadError) {
+        keys = try stacked(first.keys, second.keys)
+        labels = first.labels + second.labels.map { $0 + first.texts.rowCount }
+        texts = try stacked(first.texts, second.texts)
+        (scale, beta, alpha) = (first.scale, first.beta, first.alpha)
     }
 
     package init(_ reader: HeadTensorReader) throws(HeadError) {

@@ -18,6 +18,8 @@ package struct RunResult: Codable, Equatable, Sendable {
     package var crossValidatedTop1: Double?
     /// The heads that were compared, and the texts alone.
     package var compared: [ComparedMethod]?
+    /// Prompts, heads on prompts, and the best head without: each learned without each fold of the clips, and scored on it.
+    package var comparedWithPrompts: [ComparedMethod]?
     /// Over all parts of the run.
     package var seconds: Double
     /// Most memory that the process has held; nil in runs of programs that did not write it down.

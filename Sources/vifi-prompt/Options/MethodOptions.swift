@@ -16,22 +16,62 @@ struct MethodOptions: ParsableArguments {
     @Flag(help: "With a head: compare methods with every class counting alike, however many clips it has.")
     var equalClasses = false
 
+    @Option(
+        help: ArgumentHelp(
+            "With --method auto: look for the best in that time, such as 90s, 20m or 2h. Prompts are tried too, as far as they fit, and "
+                + "heads on them.", valueName: "time"),
+        transform: { try Budget(argument: $0) })
+    var budget: Budget?
+
+    @Option(
+        help: ArgumentHelp(
+            "Add the classes of --labels that this head does not know, from their own clips alone; for nearest-mean, cosine-mean, rocchio "
+                + "and tip-adapter, whose result is then what the clips of all classes give.", valueName: "file"))
+    var extend: String?
+
+    /// Whether a head is learned, and not prompts.
+    var isAboutHead: Bool { head != nil || extend != nil }
+
     /// Nil for prompts.
     var head: String? { method == "prompts" ? nil : method }
 
     func validate() throws {
+        if extend != nil {
+            guard method == nil, views == nil, budget == nil, !equalClasses else {
+                throw ValidationError("--extend keeps the head's method and settings: leave out --method, --views, --budget and --equal-classes.")
+            }
+            return
+        }
         guard let head else {
             guard views == nil else { throw ValidationError("--views is for --method: prompts see other frames in each epoch.") }
+            guard budget == nil else { throw ValidationError("--budget is for --method auto: it is the time in which the best is looked for.") }
             guard !equalClasses else { throw ValidationError("--equal-classes is for --method: it is about comparing heads.") }
             return
         }
         do { _ = try HeadMethod(head) } catch { throw ValidationError(error.description) }
         try requireRange("--views", views, 1...10)
+        guard budget == nil || head == "auto" else { throw ValidationError("--budget is for --method auto: with \(head) there is nothing to choose.") }
     }
 
     func apply(to request: inout RunRequest) {
         request.method = head
         request.views = views
         request.weighsClassesEqually = equalClasses ? true : nil
+        request.budget = budget?.seconds
+        request.extended = extend
+    }
+}
+
+/// A time that somebody gives: a number with s, m or h behind it.
+struct Budget: Equatable {
+    let seconds: Double
+
+    /// - Throws: `ValidationError`, to be shown behind the option's name.
+    init(argument: String) throws {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+        guard let unit = argument.last.flatMap({ units[$0] }), let number = Double(argument.dropLast()), number > 0, number * unit <= 366 * 86_400 else {
+            throw ValidationError("'\(argument.escapedForDisplay)' is no time. Write a number above 0 with s, m or h behind it, such as 20m.")
+        }
+        seconds = number * unit
     }
 }

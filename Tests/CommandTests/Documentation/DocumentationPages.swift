@@ -34,6 +34,8 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.copyFixture("formats/hf-clip", to: "clip-folder")
             try world.copyFixture("formats/open_clip-style.pt", to: "open_clip_pytorch_model.bin")
             try world.copyFixture("formats/hf-clip/model.safetensors", to: "my-hf-clip.safetensors")
+            try world.saveBackbone(to: "ViT-B-16.safetensors", "bridged.safetensors")
+            try world.dataSet(".")
         },
         DocumentationPage("docs/datasets.md") { world in
             try world.saveBackbone(to: "Checkpoints/ViT-B-16.safetensors", "FILE")
@@ -86,6 +88,8 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.dataSet(".")
             try world.saveBackbone(to: "clip.safetensors")
             try world.video("new.mp4")
+            try world.labels(DocumentedWorld.classNames + ["another"], to: "all.csv")
+            try world.write("new.mp4 \(DocumentedWorld.classNames.count)\n", to: "new.txt")
         },
         DocumentationPage("docs/search.md") { world in
             try world.saveBackbone(to: "clip.safetensors")

@@ -60,7 +60,7 @@ struct BridgeImport {
         options.prefix = prefix
         if let clip { options.tokens = try Checkpoint(path: clip) }
         let checkpoint = try Checkpoint(path: source, options: options)
-        let target = try target()
+        let target = try Self.target(output: output, name: name ?? Self.name(of: source), inputs: inputs, force: force)
         if clip != nil, checkpoint.layout != .vifi {
             Console.warning("--clip is not needed: \(source.escapedForDisplay) holds its own token table.")
         }
@@ -75,14 +75,20 @@ struct BridgeImport {
         try show(checkpoint, report)
     }
 
+    /// Files and folders that must stay as they are.
+    private var inputs: [String] {
+        // Of an index, the folder whose files it names.
+        [source, clip].compactMap(\.self) + (source.hasSuffix(".index.json") ? [source.parentDirectory] : [])
+    }
+
     /// Where the file goes.
-    private func target() throws -> String {
-        let target = output ?? "Checkpoints".appendingPath("\(name ?? Self.name(of: source)).safetensors")
+    static func target(output: String?, name: String, inputs: [String], force: Bool) throws -> String {
+        let target = output ?? "Checkpoints".appendingPath("\(name).safetensors")
         guard target.lowercased().hasSuffix(".safetensors") else { throw Problem.ending(path: target) }
         // The vocabulary goes beside it.
         let targets = [target, keptVocabularyPath(beside: target)]
         do {
-            try refuseOverInputs(targets, inputs: [source, clip].compactMap(\.self) + folder(ofShards: source))
+            try refuseOverInputs(targets, inputs: inputs)
         } catch {
             throw Problem.overInput(path: error.path)
         }
@@ -90,11 +96,6 @@ struct BridgeImport {
         // Before gigabytes are converted, not after them.
         for path in targets { try proveWritable(file: path) }
         return target
-    }
-
-    /// Of an index, the folder whose files it names.
-    private func folder(ofShards path: String) -> [String] {
-        path.hasSuffix(".index.json") ? [path.parentDirectory] : []
     }
 
     /// `ViT-B-16` for `ViT-B-16.pt`; the folder's name where a file has a name that all such files have.

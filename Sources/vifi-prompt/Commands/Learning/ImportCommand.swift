@@ -11,11 +11,18 @@ struct ImportCommand: ParsableCommand {
               vifi-prompt import ViT-B-16.pt
               vifi-prompt import vifi_clip.pth --clip ViT-B-16.pt --name vifi-clip
 
+            With --blend two of them are mixed weight by weight: a fine-tuned CLIP that is half the original knows more of \
+            what it was not tuned on.
+
+              vifi-prompt import --blend 0.5 ViT-B-16.safetensors bridged.safetensors --name half
+
             The file goes to Checkpoints/NAME.safetensors. docs/checkpoints.md says what can be read.
             """)
 
-    @Argument(help: ArgumentHelp("A file, or a folder of Hugging Face or open_clip.", valueName: "path"))
-    var source: String
+    @Argument(help: ArgumentHelp("A file, or a folder of Hugging Face or open_clip; two with --blend.", valueName: "path"))
+    var sources: [String]
+
+    @OptionGroup(title: "Mixing") var mixing: BlendOptions
 
     @Option(help: ArgumentHelp("The CLIP with the token table that ViFi-CLIP's checkpoints lack.", valueName: "path"))
     var clip: String?
@@ -60,11 +67,25 @@ struct ImportCommand: ParsableCommand {
 
     func validate() throws {
         try BridgeImport.check(name: name)
+        guard mixing.blend != nil else {
+            guard sources.count == 1 else { throw ValidationError("import takes one CLIP, or two with --blend.") }
+            return
+        }
+        guard sources.count == 2 else { throw ValidationError("--blend takes two backbones: the original, then what it was fine-tuned to.") }
+        guard clip == nil, prefix == nil, heads == nil else {
+            throw ValidationError("--clip, --prefix and --heads are for one CLIP: import each of the two first, then mix their files.")
+        }
     }
 
     func run() throws {
+        guard mixing.blend == nil else {
+            return try BlendImport(
+                original: sources[0], tuned: sources[1], options: mixing, name: name, output: output, vocabulary: vocabulary,
+                activation: activation, isHalf: half, force: force, json: json
+            ).run()
+        }
         try BridgeImport(
-            source: source, clip: clip, prefix: prefix, vocabulary: vocabulary, name: name, output: output, activation: activation,
+            source: sources[0], clip: clip, prefix: prefix, vocabulary: vocabulary, name: name, output: output, activation: activation,
             heads: heads, isHalf: half, force: force, json: json
         ).run()
     }

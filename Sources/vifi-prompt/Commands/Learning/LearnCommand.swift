@@ -57,9 +57,9 @@ struct LearnCommand: LearningCommand {
     var json = false
 
     func validate() throws {
-        guard let head = method.head else { return }
+        guard method.isAboutHead else { return }
         if shape.quick || frames.fixedFrames || frames.backwardFrames != nil {
-            throw ValidationError("--quick, --fixed-frames and --backward-frames are for prompts: leave them out with --method \(head).")
+            throw ValidationError("--quick, --fixed-frames and --backward-frames are for prompts: leave them out with \(method.extend == nil ? "--method" : "--extend").")
         }
     }
 
