@@ -6,7 +6,7 @@ import Tensors
 package final class CLIPClassifier: Sendable {
     package let backbone: Backbone
     package var frameCount: Int { encoder.frameCount }
-    /// Unit vectors of the classes.
+    /// Unit vectors of the texts: of the classes, or of several descriptions of each.
     package let text: TextFeatures
     let head: any ClassifierHead
     package let encoder: VideoEncoder
@@ -54,7 +54,7 @@ package final class CLIPClassifier: Sendable {
         encoder = VideoEncoder(backbone: backbone, prompts: prompts, frameCount: frameCount, pool: pool)
     }
 
-    package var classCount: Int { text.classCount }
+    package var classCount: Int { head.classCount }
 
     /// The logits of each clip, one per class.
     ///

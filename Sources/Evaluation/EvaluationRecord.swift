@@ -50,11 +50,16 @@ package struct EvaluationRecord: Codable, Sendable, Equatable {
         package var compat: String
         /// Of views that are drawn by chance.
         package var seed: UInt64
+        /// Of descriptions in place of class names, and how they are compared with videos; nil for names.
+        package var descriptionsSha256: String?
+        package var match: String?
 
         package init(
             template: String?, frames: Int, views: String, fusion: String, normalization: String, precision: String, compat: String,
-            seed: UInt64
+            seed: UInt64, descriptionsSha256: String? = nil, match: String? = nil
         ) {
+            self.descriptionsSha256 = descriptionsSha256
+            self.match = match
             self.template = template
             self.frames = frames
             self.views = views

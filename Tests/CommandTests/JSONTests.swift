@@ -42,7 +42,7 @@ import Testing
         Section(
             name: "evaluate list --json",
             runs: [
-                ["eval", "--classes", "waving,turning"] + test, ["eval"] + lists + clip + prompts,
+                ["eval", "--classes", "waving,turning"] + test, ["eval"] + lists + clip + prompts, ["eval", "--descriptions", "said.json"] + test,
                 ["eval", "--val", "bad.txt", "--labels", "labels.csv", "--on-bad-video", "skip"] + clip,
                 ["eval", "--val", "bad.txt", "--labels", "many.csv", "--on-bad-video", "skip", "--frames", "1"] + clip,
             ]),
@@ -50,8 +50,9 @@ import Testing
             name: "evaluation.json",
             before: [
                 ["eval", "--classes", "waving,turning", "--output", "a"] + test, ["eval", "--output", "b"] + lists + clip + prompts,
+                ["eval", "--descriptions", "said.json", "--output", "d"] + test,
                 ["eval", "--val", "bad.txt", "--labels", "labels.csv", "--on-bad-video", "skip", "--output", "c"] + clip,
-            ], files: ["a/evaluation.json", "b/evaluation.json", "c/evaluation.json"]),
+            ], files: ["a", "b", "c", "d"].map { $0 + "/evaluation.json" }),
         Section(name: "predictions.jsonl", before: [["eval", "--output", "a"] + test], files: ["a/predictions.jsonl"]),
         Section(
             name: "evaluate PROTOCOL --json",
@@ -60,7 +61,7 @@ import Testing
                 ["evaluate", "zero-shot", "--output", "z", "--val", "bad.txt", "--labels", "labels.csv", "--on-bad-video", "skip", "--frames", "2"] + clip,
                 ["evaluate", "zero-shot", "--output", "p"] + lists + clip + prompts,
             ],
-            files: ["b/summary.json"], rare: ["evaluations[].evaluation.class_subset[].label", "evaluations[].evaluation.class_subset[].class"]),
+            files: ["b/summary.json"], rare: ["class_subset[].label", "class_subset[].class", "setting.descriptions_sha256", "setting.match"].map { "evaluations[].evaluation." + $0 }),
         Section(
             name: "evaluate retrieval --json",
             runs: [["evaluate", "retrieval", "--captions", "captions.csv", "--max-words", "20", "--output", "r"] + clip + prompts], files: ["r/metrics.json"]),
@@ -161,6 +162,8 @@ import Testing
         }
         try program.folder.write("no video", to: "bad.mp4")
         try program.folder.write("video0.mp4 0\nbad.mp4 1\n", to: "bad.txt")
+        let said = ["waving", "clapping", "jumping", "sitting", "turning"].map { "\"\($0)\": [\"someone is \($0)\"]" }
+        try program.folder.write("{\(said.joined(separator: ", "))}", to: "said.json")
         try program.folder.write("id,name\n" + (0..<1001).map { "\($0),\($0)\n" }.joined(), to: "many.csv")
         try program.folder.write(
             """

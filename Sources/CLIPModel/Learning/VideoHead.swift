@@ -24,6 +24,8 @@ package struct TextFeatures: Sendable {
 
 /// What a classifier asks of a head, whatever aggregator it has.
 package protocol ClassifierHead: Sendable {
+    /// Logits of a clip.
+    var classCount: Int { get }
     /// One per class.
     ///
     /// - Parameter features: `[frames, embeddingWidth]`, not normalized; so below.
@@ -46,6 +48,8 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
         self.scale = scale
         self.text = text
     }
+
+    package var classCount: Int { text.classCount }
 
     /// The video's logits, one per class.
     ///

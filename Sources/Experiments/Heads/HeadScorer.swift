@@ -9,6 +9,8 @@ struct HeadScorer: ClassifierHead {
     /// Of the classes that are scored, their positions among the head's.
     let columns: [Int]
 
+    var classCount: Int { columns.count }
+
     func logits(features: Matrix) -> [Float] { scores(meanFeature(of: features).reading)[0] }
 
     /// A row for each row of features. Numbers that are none where the head cannot score: the classifier refuses these.

@@ -54,6 +54,8 @@ package struct LoadedModel {
     /// Of the prompts or the head.
     package let promptPath: String?
     package let tokenizer: any Tokenizer
+    /// In place of names with words around them; nil for names.
+    package private(set) var descriptions: ClassDescriptions?
     private let context: RunContext
 
     /// - Parameters:
@@ -144,6 +146,20 @@ package struct LoadedModel {
         self.init(backbone, prompts: prompts, head: nil, path: path, tokenizer: tokenizer, context: context)
     }
 
+    /// The same model, which knows classes by descriptions.
+    ///
+    /// - Throws: `DescriptionError` for a head, which knows its classes itself, and prompts of the text tower, which stand in their place.
+    package func described(by descriptions: ClassDescriptions?) throws(DescriptionError) -> LoadedModel {
+        guard let descriptions else { return self }
+        guard head == nil else { throw .notWith(what: "a head, which knows its classes by itself") }
+        if let configuration = prompts?.header.configuration, configuration.textTokens > 0, configuration.textDepth > 0 {
+            throw .notWith(what: "prompts of the text tower, which were learned before names")
+        }
+        var model = self
+        model.descriptions = descriptions
+        return model
+    }
+
     /// The pixels that prompts and backbone are used to.
     package var normalization: PixelNormalization {
         prompts?.header.normalization ?? head.flatMap { PixelNormalization(rawValue: $0.header.normalization) } ?? backbone.description.normalization
@@ -188,6 +204,10 @@ package struct LoadedModel {
         rounding: Float16Rounding = [], pool: WorkerPool
     ) throws -> CLIPClassifier {
         let configuration = prompts?.header.configuration ?? .none
+        if let descriptions {
+            return try classifier(
+                classNames: classNames, descriptions: descriptions, fusion: fusion, frameCount: frameCount, rounding: rounding, pool: pool)
+        }
         let template = words(asked: template)
         let sequences = try backbone.sequences(
             of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
@@ -211,5 +231,28 @@ package struct LoadedModel {
             prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading, sequences: sequences,
             fusion: fusion ?? prompts?.header.fusion ?? .embedding,
             frameCount: self.frameCount(asked: frameCount), pool: pool)
+    }
+
+    private func classifier(
+        classNames: [String], descriptions: ClassDescriptions, fusion: Fusion?, frameCount: Int?, rounding: Float16Rounding, pool: WorkerPool
+    ) throws -> CLIPClassifier {
+        let sentences = try descriptions.sentences(of: classNames)
+        let made = try backbone.sequences(
+            ofCaptions: sentences.flatMap { $0.flatMap(\.self) }, prompts: prompts?.header.configuration ?? .none, template: nil, tokenizer: tokenizer)
+        if made.cutCount > 0 {
+            context.warning(
+                "\(counted(made.cutCount, "description", "descriptions")) of more than \(made.tokenLimit) tokens \(made.cutCount == 1 ? "loses its" : "lose their") end.")
+        }
+        let counts = sentences.map { $0.map(\.count) }
+        let fusion = fusion ?? prompts?.header.fusion ?? .embedding
+        return CLIPClassifier(
+            backbone: backbone.rounded(rounding), prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading,
+            sequences: made.sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
+        ) { text in
+            switch descriptions.match {
+            case .mean: VideoHead(fusion, scale: backbone.logitScale, text: text.meansOfDescriptions(counts: counts))
+            case .transport: DescribedHead(text, counts: counts, scale: backbone.logitScale)
+            }
+        }
     }
 }

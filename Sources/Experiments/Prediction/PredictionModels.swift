@@ -19,10 +19,12 @@ package struct PredictionModels {
     ///   - prompts: paths; none for plain CLIP.
     ///   - labels: class lists: none for those of the prompts, one for all, or one for each.
     ///   - noneTexts: stand for none of the classes.
+    ///   - descriptions: in place of class names.
     package init(
-        settings: Recipe, model: ModelInputs, prompts: [String], labels: [String], noneTexts: [String], template: String?,
+        settings: Recipe, model: ModelInputs, prompts: [String], labels: [String], noneTexts: [String], template: String?, descriptions: ClassDescriptions? = nil,
         anyBackbone: Bool, pool: WorkerPool, context: RunContext
     ) throws {
+        if descriptions != nil, !noneTexts.isEmpty { throw DescriptionError.notWith(what: "--none-prompt, which is no class with descriptions") }
         let labels = labels.isEmpty ? settings.data.labels.map { [$0] } ?? [] : labels
         let selection = try Selection(prompts: prompts.first, backbone: settings.model.checkpoint, namesData: !labels.isEmpty, context: context)
         let settings = try selection.settings(settings)
@@ -31,7 +33,8 @@ package struct PredictionModels {
             anyBackbone: anyBackbone, precision: model.precision ?? settings.model.precision, context: context)
         let side = first.backbone.architecture.imagePixels
         if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
-        let subjects = try [first] + prompts.dropFirst().map { try LoadedModel(prompts: $0, sharing: first, anyBackbone: anyBackbone, context: context) }
+        let others = try prompts.dropFirst().map { try LoadedModel(prompts: $0, sharing: first, anyBackbone: anyBackbone, context: context) }
+        let subjects = try ([first] + others).map { try $0.described(by: descriptions) }
         let views = settings.evaluation.views ?? .single
         let lists = try Self.classLists(labels, context)
         var built: [VideoModel] = []
@@ -57,7 +60,7 @@ package struct PredictionModels {
             parts.append(
                 "\(subject.backbone.digest) \(subject.promptsDigest ?? "") \(subject.prompts?.header.fusion.rawValue ?? "") "
                     + "\(settings.fusion?.rawValue ?? "") \(template ?? "") \(PrecisionChoice(subject.backbone.precision).rawValue) "
-                    + ClassNames(names + noneTexts).digest + " \(noneTexts.count)")
+                    + ClassNames(names + noneTexts).digest + " \(noneTexts.count)" + (descriptions.map { " \($0.digest)" } ?? ""))
         }
         models = built
         pictures = settings.pictures

@@ -70,6 +70,8 @@ package struct EvaluationJob {
     package var anyBackbone = false
     /// Words around class names that the command line asks for: these go over everything.
     package var template: String?
+    /// Of classes, in place of names with words around them.
+    package var descriptions: ClassDescriptions?
     /// Where neither settings nor prompts say it; the pocket world's CLIP has its own number.
     package var defaultFrames: Int?
     package let pool: WorkerPool
@@ -113,7 +115,7 @@ package struct EvaluationJob {
             context: context)
         let side = subject.backbone.architecture.imagePixels
         if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
-        return subject
+        return try subject.described(by: descriptions)
     }
 
     package var views: Views { settings.evaluation.views ?? .single }
@@ -123,8 +125,9 @@ package struct EvaluationJob {
         subject.frameCount(asked: settings.data.frames, standard: defaultFrames ?? Recipe.Data.standardFrames)
     }
 
-    /// Words around class names; nil where text prompts are learned.
+    /// Words around class names; nil where text prompts are learned or descriptions stand for names.
     package func template(of subject: LoadedModel) -> String? {
+        if subject.descriptions != nil { return nil }
         if let header = subject.prompts?.header, header.configuration.textTokens > 0, header.configuration.textDepth > 0 { return nil }
         return template ?? settings.testTemplate(hasPrompts: subject.prompts != nil) ?? subject.prompts?.header.template
             ?? "a photo of a {}."
@@ -156,7 +159,7 @@ package struct EvaluationJob {
                 fusion: (settings.fusion ?? subject.prompts?.header.fusion ?? .embedding).rawValue,
                 normalization: settings.normalization(insteadOf: subject.normalization).name,
                 precision: PrecisionChoice(subject.backbone.precision).rawValue, compat: Quirk.text(of: settings.compat ?? []),
-                seed: loader.seed),
+                seed: loader.seed, descriptionsSha256: subject.descriptions?.digest, match: subject.descriptions?.match.rawValue),
             metrics: metrics, classSubset: test.numbersInList.map { zip($0, test.classes.names).map { .init(label: $0, name: $1) } }, seconds: (clock.now - start) / .seconds(1),
             version: vifiPromptVersion)
         return Result(record: record, metrics: metrics, predictions: predictions, classes: test.classes)
@@ -174,7 +177,7 @@ package struct EvaluationJob {
 
     /// Whether the mean of a clip's features, which the feature cache keeps, is all that the model looks at.
     private func looksAtMeans(_ subject: LoadedModel) -> Bool {
-        subject.prompts == nil && subject.head?.prompts == nil && views == .single && (settings.fusion ?? .embedding) == .embedding
+        subject.prompts == nil && subject.head?.prompts == nil && subject.descriptions?.match != .transport && views == .single && (settings.fusion ?? .embedding) == .embedding
             && (settings.data.onBadVideo ?? videos.badVideoPolicy) != .replace
     }
 

@@ -8,17 +8,19 @@ package enum RecipeDocument {
     package static let nodeLimit = 10_000
 
     /// - Parameter source: what to call the recipe in messages.
-    package static func read(_ path: String, source: String) throws(RecipeError) -> RecipeNode {
+    package static func read(
+        _ path: String, source: String, byteLimit: Int = byteLimit, nodeLimit: Int = nodeLimit
+    ) throws(RecipeError) -> RecipeNode {
         let bytes: [UInt8]
         do {
             bytes = try InputFile.contents(of: path, limit: byteLimit)
         } catch {
             throw RecipeError([.init(source: source, line: nil, key: "", problem: .file(error))])
         }
-        return try node(bytes, source: source)
+        return try node(bytes, source: source, nodeLimit: nodeLimit)
     }
 
-    package static func node(_ bytes: [UInt8], source: String) throws(RecipeError) -> RecipeNode {
+    package static func node(_ bytes: [UInt8], source: String, nodeLimit: Int = nodeLimit) throws(RecipeError) -> RecipeNode {
         func error(_ problem: RecipeError.Problem, line: Int? = nil) -> RecipeError {
             RecipeError([.init(source: source, line: line, key: "", problem: problem)])
         }
@@ -33,7 +35,7 @@ package enum RecipeDocument {
             // Without rules, every plain value is text: what it means is for `RecipeNode` to say.
             let parser = try Parser(yaml: text, resolver: Resolver.basic, encoding: .utf8)
             guard let root = try parser.singleRoot() else { throw error(.empty) }
-            var converter = Converter(source: source)
+            var converter = Converter(source: source, nodeLimit: nodeLimit)
             // Nodes hold their anchors weakly; the parser owns them.
             return try withExtendedLifetime(parser) { try converter.convert(root, key: "", depth: 1) }
         } catch let recipeError as RecipeError {
@@ -90,9 +92,13 @@ package enum RecipeDocument {
 /// Copies the nodes of Yams, checking each.
 private struct Converter {
     let source: String
+    let nodeLimit: Int
     private var nodeCount = 0
 
-    init(source: String) { self.source = source }
+    init(source: String, nodeLimit: Int) {
+        self.source = source
+        self.nodeLimit = nodeLimit
+    }
 
     mutating func convert(_ node: Node, key: String, depth: Int) throws(RecipeError) -> RecipeNode {
         let line = node.mark?.line
@@ -100,8 +106,8 @@ private struct Converter {
             RecipeError([.init(source: source, line: line, key: key, problem: problem)])
         }
         nodeCount += 1
-        guard nodeCount <= RecipeDocument.nodeLimit else {
-            throw refused(.tooManyNodes(limit: RecipeDocument.nodeLimit), line: line)
+        guard nodeCount <= nodeLimit else {
+            throw refused(.tooManyNodes(limit: nodeLimit), line: line)
         }
         guard depth <= RecipeDocument.depthLimit else {
             throw refused(.tooDeep(limit: RecipeDocument.depthLimit), line: line)

@@ -91,6 +91,14 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.labels(DocumentedWorld.classNames + ["another"], to: "all.csv")
             try world.write("new.mp4 \(DocumentedWorld.classNames.count)\n", to: "new.txt")
         },
+        DocumentationPage("docs/descriptions.md") { world in
+            try world.dataSet(".")
+            try world.list(try world.videos("."), to: "test.txt")
+            try world.saveBackbone(to: "clip.safetensors")
+            try world.video("new.mp4")
+            let classes = DocumentedWorld.classNames.map { "\"\($0)\": [\"someone does \($0)\", \"\($0)\"]" }
+            try world.write("{\(classes.joined(separator: ", "))}", to: "descriptions.json")
+        },
         DocumentationPage("docs/search.md") { world in
             try world.saveBackbone(to: "clip.safetensors")
             for name in ["clips/a.mp4", "clips/b.mp4", "example.mp4"] { try world.video(name) }

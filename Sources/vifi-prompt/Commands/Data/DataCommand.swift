@@ -109,9 +109,3 @@ func noteRoot(_ root: String, lists folder: String) {
     guard resolvedPath(root) != resolvedPath(folder) else { return }
     Console.note("Paths in these lists start from \(root.escapedForDisplay), not from their own folder: pass --root \(root.escapedForDisplay) with them.")
 }
-
-/// "a, b and 3 more", safe to print.
-func shortList(_ names: [String], limit: Int = 10) -> String {
-    let shown = names.prefix(limit).map(\.escapedForDisplay).joined(separator: ", ")
-    return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
-}

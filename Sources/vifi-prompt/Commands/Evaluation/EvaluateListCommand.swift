@@ -36,6 +36,7 @@ struct EvaluateListCommand: PlannableCommand {
     @OptionGroup(title: "Prompts") var without: ZeroShotOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Test") var test: TestOptions
+    @OptionGroup(title: "Test") var described: DescriptionOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
     @OptionGroup(title: "Output") var result: ResultOptions
     @OptionGroup(title: "Plan") var planning: DryRunOptions
@@ -69,6 +70,7 @@ struct EvaluateListCommand: PlannableCommand {
     func validate() throws {
         guard data.train == nil else { throw ValidationError("eval scores the list of --test, not that of --train.") }
         guard data.test == nil || data.val == nil else { throw ValidationError("eval scores one list: pass --test or --val.") }
+        guard described.descriptions.isEmpty || test.words == nil else { throw ValidationError("--descriptions and --template or --names-only exclude each other.") }
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
     }
 
@@ -86,9 +88,10 @@ struct EvaluateListCommand: PlannableCommand {
         let selection = try Selection(
             prompts: prompts.prompts, backbone: given.model.checkpoint, namesData: given.data.scored != nil || given.data.labels != nil,
             without: zeroShot, context: .commandLine)
-        let job = EvaluationJob(
+        var job = EvaluationJob(
             evaluationProtocol: "list", settings: try selection.settings(given), videos: data.videos.inputs, model: model.inputs, anyBackbone: prompts.anyBackbone,
             template: test.words, pool: model.pool, context: .commandLine)
+        job.descriptions = try described.read
         let whole = try selection.testList(
             given.data.scored, labels: given.data.labels, root: given.data.root, videos: data.videos.inputs, pool: job.pool)
         let list = try classes.map { try whole.limited(to: $0.values, context: .commandLine) } ?? whole

@@ -32,6 +32,7 @@ struct PredictCommand: ParsableCommand {
     var videos: [String]
 
     @OptionGroup(title: "Prompts and classes") var subject: PredictedModelOptions
+    @OptionGroup(title: "Prompts and classes") var described: DescriptionOptions
     @OptionGroup(title: "Answers") var answers: AnswerOptions
     @OptionGroup(title: "Forms") var forms: AnswerFormOptions
     @OptionGroup(title: "Long videos") var windows: WindowOptions
@@ -48,6 +49,7 @@ struct PredictCommand: ParsableCommand {
         guard forms.saved.isEmpty || windows.window != nil else {
             throw ValidationError("--save is about time lines: pass --window, such as --window 2s.")
         }
+        guard described.descriptions.isEmpty || template == nil else { throw ValidationError("--descriptions and --template exclude each other.") }
         guard !batch.watch || videos.contains(where: isDirectory) else {
             throw ValidationError("--watch needs a folder to wait for videos in.")
         }
@@ -63,7 +65,7 @@ struct PredictCommand: ParsableCommand {
         let sources = try VideoSources(videos, recursive: batch.recursive)
         let models = try PredictionModels(
             settings: settings, model: model.inputs, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
-            template: template, anyBackbone: subject.anyBackbone, pool: pool, context: .commandLine)
+            template: template, descriptions: described.read, anyBackbone: subject.anyBackbone, pool: pool, context: .commandLine)
         let style = AnswerStyle(
             rule: answers.rule, rejectLabel: answers.rejectLabel, top: answers.top, namesModels: models.models.count > 1,
             windows: windows.spans.map { "\($0.window.text) every \($0.stride.text)" })

@@ -1,0 +1,127 @@
+import Foundation
+import Tensors
+
+/// How frames are matched with descriptions: entropic optimal transport by Sinkhorn's iteration.
+///
+/// Between T frames and N descriptions with similarities S, K = exp(−(1 − S)/ε) is scaled to marginals 1/T and 1/N: from c = 1,
+/// r = (1/T)/(K c) and c = (1/N)/(Kᵀ r) by turns; the plan is P_tn = r_t K_tn c_n.
+///
+/// Source: Chen et al., OST, CVPR 2024; tomchen-ctj/OST.
+package struct OptimalTransport: Sendable {
+    package var epsilon = 0.1
+    /// Iterations end when the mean change of r, over all plans that are made together, is below.
+    package var threshold = 0.01
+    package var mostIterations = 100
+
+    package init() {}
+
+    /// A plan for each matrix of similarities; sums are 1.
+    ///
+    /// - Parameter similarities: `[frames, descriptions]` each, cosines.
+    package func plans(_ similarities: [DoubleMatrix]) -> [DoubleMatrix] {
+        let kernels = similarities.map { matrix in
+            DoubleMatrix(rows: matrix.rowCount, columns: matrix.columnCount, matrix.values.map { exp(($0 - 1) / epsilon) })
+        }
+        var rows = kernels.map { [Double](repeating: 1, count: $0.rowCount) }
+        var columns = kernels.map { [Double](repeating: 1, count: $0.columnCount) }
+        let count = kernels.reduce(0) { $0 + $1.rowCount }
+        for _ in 0..<mostIterations {
+            var change = 0.0
+            for (index, kernel) in kernels.enumerated() {
+                for row in 0..<kernel.rowCount {
+                    let sum = (0..<kernel.columnCount).reduce(0) { $0 + kernel[row, $1] * columns[index][$1] }
+                    let new = 1 / (Double(kernel.rowCount) * sum)
+                    change += abs(new - rows[index][row])
+                    rows[index][row] = new
+                }
+                for column in 0..<kernel.columnCount {
+                    let sum = (0..<kernel.rowCount).reduce(0) { $0 + kernel[$1, column] * rows[index][$1] }
+                    columns[index][column] = 1 / (Double(kernel.columnCount) * sum)
+                }
+            }
+            if change < threshold * Double(count) { break }
+        }
+        return kernels.enumerated().map { index, kernel in
+            var plan = kernel
+            for row in 0..<kernel.rowCount {
+                for column in 0..<kernel.columnCount { plan[row, column] *= rows[index][row] * columns[index][column] }
+            }
+            return plan
+        }
+    }
+}
+
+/// Descriptions of one class, of one kind.
+package struct ClassDescription: Sendable {
+    /// `[descriptions, width]`, of unit length.
+    package let unit: DoubleMatrix
+    /// The mean of these, not of unit length.
+    package let mean: [Double]
+
+    package init(unit: some Readable) {
+        self.unit = DoubleMatrix(unit)
+        mean = (0..<unit.columnCount).map { column in
+            (0..<unit.rowCount).reduce(0) { $0 + Double(unit.reading[$1, column]) } / Double(max(1, unit.rowCount))
+        }
+    }
+}
+
+/// Scores of a clip's frames by descriptions of each class: s · ΣP∘S + s · (mean of the unit frames)·(mean description), averaged
+/// over the kinds of descriptions that there are. Nothing is brought to unit length again.
+package struct TransportMatcher: Sendable {
+    /// For each kind of descriptions a description of each class.
+    package let kinds: [[ClassDescription]]
+    package let scale: Double
+    package var transport = OptimalTransport()
+
+    package init(kinds: [[ClassDescription]], scale: Double) {
+        self.kinds = kinds
+        self.scale = scale
+    }
+
+    package var classCount: Int { kinds.first?.count ?? 0 }
+
+    /// Of several clips that are matched together, as the authors do in training.
+    ///
+    /// - Parameter clips: `[frames, width]` each, rows of unit length.
+    /// - Returns: a logit for each class, of each clip.
+    package func logits(ofUnit clips: [DoubleMatrix]) -> [[Double]] {
+        var logits = clips.map { _ in [Double](repeating: 0, count: classCount) }
+        for kind in kinds {
+            let similarities = clips.flatMap { clip in kind.map { product(clip, .asStored, $0.unit, .transposed) } }
+            let plans = transport.plans(similarities)
+            for (index, clip) in clips.enumerated() {
+                let mean = Self.mean(clip)
+                for label in 0..<classCount {
+                    let place = index * classCount + label
+                    let carried = zip(plans[place].values, similarities[place].values).reduce(0) { $0 + $1.0 * $1.1 }
+                    let pooled = zip(mean, kind[label].mean).reduce(0) { $0 + $1.0 * $1.1 }
+                    logits[index][label] += scale * (carried + pooled) / Double(kinds.count)
+                }
+            }
+        }
+        return logits
+    }
+
+    /// The gradient of one class's logit with respect to the unit frames, the plan being constant.
+    package func gradient(ofUnit clip: DoubleMatrix, label: Int) -> DoubleMatrix {
+        var gradient = DoubleMatrix(rows: clip.rowCount, columns: clip.columnCount)
+        for kind in kinds {
+            // All classes are matched together, as they are for the logits.
+            let plan = transport.plans(kind.map { product(clip, .asStored, $0.unit, .transposed) })[label]
+            let carried = product(plan, .asStored, kind[label].unit, .asStored)
+            for row in 0..<clip.rowCount {
+                for column in 0..<clip.columnCount {
+                    gradient[row, column] += scale / Double(kinds.count) * (carried[row, column] + kind[label].mean[column] / Double(clip.rowCount))
+                }
+            }
+        }
+        return gradient
+    }
+
+    private static func mean(_ frames: DoubleMatrix) -> [Double] {
+        (0..<frames.columnCount).map { column in
+            (0..<frames.rowCount).reduce(0) { $0 + frames[$1, column] } / Double(max(1, frames.rowCount))
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `--descriptions`: sentences in place of class names.
+@Suite struct DescriptionCommandTests {
+    private let program: Program
+    private static let names = ["waving", "clapping", "jumping", "sitting", "turning"]
+    private static let test = ["--test", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
+
+    init() throws {
+        program = try Program.withVideos()
+        func json(_ sentences: (String) -> [String]) throws -> String {
+            let classes = Dictionary(uniqueKeysWithValues: Self.names.map { ($0, sentences($0)) })
+            return String(decoding: try JSONSerialization.data(withJSONObject: classes), as: UTF8.self)
+        }
+        try program.folder.write(try json { ["a photo of a \($0)."] }, to: "one.json")
+        try program.folder.write(Self.names.map { "\($0):\n  - a photo of a \($0).\n" }.joined(), to: "one.yaml")
+        try program.folder.write(try json { ["someone is \($0)", "a film of \($0)", "\($0) outdoors"] }, to: "three.json")
+    }
+
+    private func predictions(_ flags: String..., output: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
+        let outcome = try program.run(["eval"] + Self.test + flags + ["--output", output])
+        #expect(outcome.status == 0, "\(outcome.messages)", sourceLocation: sourceLocation)
+        return try String(contentsOfFile: program.folder.path("\(output)/predictions.jsonl"), encoding: .utf8).split(separator: "\n").map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+    }
+
+    private func same(_ left: [[String: Any]], _ right: [[String: Any]]) -> Bool { NSArray(array: left).isEqual(to: right) }
+
+    /// One description that spells the template is the template, in either form of the file and with transport the same order of one frame's cosines.
+    @Test func oneDescriptionIsATemplate() throws {
+        let names = try predictions("--template", "a photo of a {}.", output: "names")
+        #expect(same(try predictions("--descriptions", "one.json", output: "json"), names))
+        #expect(same(try predictions("--descriptions", "one.yaml", output: "yaml"), names))
+        let three = try predictions("--descriptions", "three.json", output: "three")
+        #expect(!same(three, names))
+        let matched = try predictions("--descriptions", "three.json", "--match", "transport", output: "transport")
+        #expect(!same(matched, three) && matched.count == 10)
+        let both = try predictions("--descriptions", "three.json", "--descriptions", "one.json", "--match", "transport", output: "both")
+        #expect(!same(both, matched))
+        let answer = try program("predict", "video0.mp4", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--descriptions", "three.json", "--json")
+        #expect(answer.status == 0 && answer.output.contains("\"class\""), "\(answer.messages)")
+    }
+
+    @Test func whatIsWrongIsNamed() throws {
+        func fails(_ flags: String..., status: Int32, _ words: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+            let outcome = try program.run(["eval"] + Self.test + flags + ["--output", "no"])
+            #expect(outcome.status == status && outcome.messages.contains(words), "\(outcome.messages)", sourceLocation: sourceLocation)
+        }
+        try program.folder.write(#"{"waving": ["x"], "claping": ["y"]}"#, to: "some.json")
+        try fails("--descriptions", "some.json", status: 65, "no descriptions of clapping, jumping, sitting, turning; the nearest name is \"claping\"")
+        try program.folder.write(#"{"waving": "x"}"#, to: "text.json")
+        try fails("--descriptions", "text.json", status: 65, "\"waving\" needs a list of sentences")
+        try program.folder.write("- waving\n", to: "list.yaml")
+        try fails("--descriptions", "list.yaml", status: 65, "no classes with descriptions")
+        try fails("--descriptions", "gone.json", status: 66, "gone.json")
+        try fails("--match", "mean", status: 64, "--match is for --descriptions")
+        try fails("--descriptions", "one.json", "--names-only", status: 64, "exclude each other")
+        let none = try program(
+            "predict", "video0.mp4", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--descriptions", "one.json", "--none-prompt", "nothing")
+        #expect(none.status == 64 && none.messages.contains("--none-prompt"), "\(none.messages)")
+        _ = try program("learn", "--method", "rocchio", "--train", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--output", "head")
+        let head = try program("eval", "--prompts", "head", "--test", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--descriptions", "one.json")
+        #expect(head.status == 64 && head.messages.contains("a head, which knows its classes"), "\(head.messages)")
+    }
+}
