@@ -263,7 +263,7 @@ import Testing
         func arguments(_ output: String) -> [String] { self.arguments("learn", epochs: 3, output: output) }
         #expect(try program.run(arguments("plain")).status == 0)
         #expect(try program.run(arguments("none") + ["--merge-tokens", "0"]).status == 0)
-        #expect(try results(program, "none").filter { !$0.contains(":") }.prefix(2) == results(program, "plain").filter { !$0.contains(":") }.prefix(2))
+        #expect(try results(program, "none") == results(program, "plain"))
         let merged = try program.run(arguments("merged") + ["--merge-tokens", "2"])
         #expect(merged.status == 0, "\(merged.messages)")
         #expect(try results(program, "merged") != results(program, "plain"))

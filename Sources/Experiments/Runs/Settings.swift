@@ -116,7 +116,9 @@ package struct Settings {
         var merged = given.merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
-        if kind == .bridge, merged.prompts.mergeTokens ?? 0 > 0 { throw SettingsError.mergingWithoutPrompts }
+        // A run that is told to merge nothing is the run that is told nothing.
+        if merged.prompts.mergeTokens == 0 { merged.prompts.mergeTokens = nil }
+        if kind == .bridge, merged.prompts.mergeTokens != nil { throw SettingsError.mergingWithoutPrompts }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
         precision = try merged.model.precision?.resolved(note: context.note) ?? .float32
         // What `auto` came to, so that the recipe can be run again elsewhere.
@@ -247,7 +249,7 @@ package struct Settings {
         var fitted = recipe
         fitted.prompts.visionTokens = prompts.visionTokens
         fitted.prompts.textTokens = prompts.textTokens
-        if prompts.mergedTokens != recipe.prompts.mergeTokens ?? 0 { fitted.prompts.mergeTokens = prompts.mergedTokens }
+        fitted.prompts.mergeTokens = prompts.mergedTokens == 0 ? nil : prompts.mergedTokens
         func written(_ layers: Range<Int>) -> (depth: Int?, layers: PromptLayers?) {
             layers.lowerBound == 0 ? (layers.count, nil) : (nil, PromptLayers(layers))
         }
