@@ -27,7 +27,7 @@ void vifi_attention_few(const float *queries, ptrdiff_t query_stride, const floa
                         const float *own, ptrdiff_t own_stride, float *output, ptrdiff_t output_stride,
                         float *log_sums, float *scores, ptrdiff_t query_count, ptrdiff_t shared_count,
                         ptrdiff_t own_count, ptrdiff_t heads, ptrdiff_t head_width, float scale,
-                        ptrdiff_t first_visible, ptrdiff_t visible_step) {
+                        ptrdiff_t first_visible, ptrdiff_t visible_step, const float *key_bias) {
     const ptrdiff_t width = heads * head_width;
     for (ptrdiff_t head = 0; head < heads; head++)
         for (ptrdiff_t query = 0; query < query_count; query++) {
@@ -38,7 +38,8 @@ void vifi_attention_few(const float *queries, ptrdiff_t query_stride, const floa
             float largest = -INFINITY;
             for (ptrdiff_t key = 0; key < visible; key++) {
                 const float *k = VIFI_ROW(shared, own, key, shared_count, shared_stride, own_stride) + column;
-                scores[key] = scale * vifi_dot(q, k, head_width);
+                const float score = vifi_dot(q, k, head_width);
+                scores[key] = scale * (key_bias && key >= shared_count ? score + key_bias[key - shared_count] : score);
                 largest = scores[key] > largest ? scores[key] : largest;
             }
             float sum = 0;
@@ -66,7 +67,7 @@ void vifi_attention_few_backward(const float *output_gradient, ptrdiff_t gradien
                                  ptrdiff_t shared_gradient_stride, float *own_gradient, ptrdiff_t own_gradient_stride,
                                  ptrdiff_t query_count, ptrdiff_t shared_count, ptrdiff_t own_count,
                                  ptrdiff_t heads, ptrdiff_t head_width, float scale,
-                                 ptrdiff_t first_visible, ptrdiff_t visible_step) {
+                                 ptrdiff_t first_visible, ptrdiff_t visible_step, const float *key_bias) {
     const ptrdiff_t width = heads * head_width;
     for (ptrdiff_t head = 0; head < heads; head++)
         for (ptrdiff_t query = 0; query < query_count; query++) {
@@ -79,7 +80,8 @@ void vifi_attention_few_backward(const float *output_gradient, ptrdiff_t gradien
             float mean = 0;
             for (ptrdiff_t key = 0; key < visible; key++) {
                 const float *k = VIFI_ROW(shared, own, key, shared_count, shared_stride, own_stride) + column;
-                p[key] = vifi_exp(scale * vifi_dot(q, k, head_width) - log_sum);
+                const float score = vifi_dot(q, k, head_width);
+                p[key] = vifi_exp(scale * (key_bias && key >= shared_count ? score + key_bias[key - shared_count] : score) - log_sum);
                 dp[key] = vifi_dot(dy, k + width, head_width);
                 mean += p[key] * dp[key];
             }

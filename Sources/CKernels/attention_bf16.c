@@ -314,7 +314,7 @@ VIFI_BF16
 void vifi_attention_bf16(const uint16_t *queries, ptrdiff_t query_stride, const float *shared, ptrdiff_t shared_stride,
                          const uint16_t *own, ptrdiff_t own_stride, uint16_t *output, ptrdiff_t output_stride,
                          float *log_sums, void *scratch, ptrdiff_t query_count, ptrdiff_t shared_count,
-                         ptrdiff_t own_count, ptrdiff_t heads, ptrdiff_t head_width, float scale) {
+                         ptrdiff_t own_count, ptrdiff_t heads, ptrdiff_t head_width, float scale, const float *key_bias) {
     const ptrdiff_t width = heads * head_width, keys = shared_count + own_count;
     if (shared_count == 0) shared = log_sums;  // Not read, but something to count columns from.
     vifi_attention_memory m;
@@ -331,6 +331,8 @@ void vifi_attention_bf16(const uint16_t *queries, ptrdiff_t query_stride, const 
             float inverse[forward_queries];
             vifi_bf16_product(queries + first * query_stride + column, query_stride, rows, m.right_keys, m.k, m.k,
                               head_width / 2, m.scores, m.k, 0);
+            for (ptrdiff_t row = 0; key_bias && row < rows; row++)
+                for (ptrdiff_t i = 0; i < own_count; i++) m.scores[row * m.k + shared_count + i] += key_bias[i];
             vifi_softmax_rows(&m, rows, keys, scale, log_sums + head * query_count + first, inverse);
             vifi_bf16_product(m.probabilities, m.k, rows, m.right_values, m.w, m.w, (keys + 1) / 2, m.query_sums, m.w, 0);
             for (ptrdiff_t row = 0; row < rows; row++)
@@ -380,7 +382,8 @@ void vifi_attention_bf16_backward(const uint16_t *output_gradient, ptrdiff_t gra
                                   uint16_t *query_gradient, ptrdiff_t query_gradient_stride, float *shared_gradient,
                                   ptrdiff_t shared_gradient_stride, uint16_t *own_gradient,
                                   ptrdiff_t own_gradient_stride, ptrdiff_t query_count, ptrdiff_t shared_count,
-                                  ptrdiff_t own_count, ptrdiff_t heads, ptrdiff_t head_width, float scale) {
+                                  ptrdiff_t own_count, ptrdiff_t heads, ptrdiff_t head_width, float scale,
+                                  const float *key_bias) {
     const ptrdiff_t width = heads * head_width, keys = shared_count + own_count;
     const ptrdiff_t learning = query_gradient ? keys : shared_count;
     if (shared_count == 0) shared = log_sums;  // Not read, but something to count columns from.
@@ -418,6 +421,8 @@ void vifi_attention_bf16_backward(const uint16_t *output_gradient, ptrdiff_t gra
             vifi_bf16_product(m.keys, m.w, keys, m.queries_transposed + first, m.q, columns, head_width / 2, m.scores, columns, 0);
             vifi_bf16_product(m.values, m.w, keys, m.gradients_transposed + first, m.q, columns, head_width / 2,
                               m.score_gradients, columns, 0);
+            for (ptrdiff_t key = 0; key_bias && key < own_count; key++)
+                for (ptrdiff_t i = 0; i < columns; i++) m.scores[(shared_count + key) * columns + i] += key_bias[key];
             vifi_softmax_columns_backward(&m, keys, columns, scale, m.log_sums + first);
             vifi_bf16_product(m.probabilities, columns, learning, m.right_gradients + first / 2 * m.w, m.w, m.w, columns / 2,
                               m.value_sums, m.w, first > 0);

@@ -53,6 +53,16 @@ void vifi_gelu_bf16_backward(const uint16_t *restrict input, uint16_t *restrict 
 }
 
 VIFI_CLONES
+void vifi_add_bf16(const uint16_t *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride, ptrdiff_t rows,
+                   ptrdiff_t width) {
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const uint16_t *x = input + row * input_stride;
+        float *y = output + row * output_stride;
+        for (ptrdiff_t i = 0; i < width; i++) y[i] += vifi_widened(x[i]);
+    }
+}
+
+VIFI_CLONES
 void vifi_sum_rows_bf16(const uint16_t *input, ptrdiff_t stride, float *sums, ptrdiff_t rows, ptrdiff_t width) {
     for (ptrdiff_t row = 0; row < rows; row++) {
         const uint16_t *x = input + row * stride;

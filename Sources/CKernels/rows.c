@@ -17,6 +17,30 @@ void vifi_add_row(const float *input, ptrdiff_t input_stride, const float *bias,
 }
 
 VIFI_CLONES
+void vifi_merge_rows(const float *input, ptrdiff_t input_stride, const float *places, const float *factors,
+                     float *output, ptrdiff_t output_stride, ptrdiff_t rows, ptrdiff_t output_rows, ptrdiff_t width) {
+    for (ptrdiff_t row = 0; row < output_rows; row++) memset(output + row * output_stride, 0, (size_t)width * sizeof(float));
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const float *x = input + row * input_stride;
+        const float factor = factors[row];
+        float *y = output + (ptrdiff_t)places[row] * output_stride;
+        for (ptrdiff_t i = 0; i < width; i++) y[i] += factor * x[i];
+    }
+}
+
+VIFI_CLONES
+void vifi_merge_rows_backward(const float *output_gradient, ptrdiff_t gradient_stride, const float *places,
+                              const float *factors, float *input_gradient, ptrdiff_t input_gradient_stride,
+                              ptrdiff_t rows, ptrdiff_t width) {
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const float *dy = output_gradient + (ptrdiff_t)places[row] * gradient_stride;
+        const float factor = factors[row];
+        float *dx = input_gradient + row * input_gradient_stride;
+        for (ptrdiff_t i = 0; i < width; i++) dx[i] = factor * dy[i];
+    }
+}
+
+VIFI_CLONES
 void vifi_add(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,
               ptrdiff_t rows, ptrdiff_t width) {
     for (ptrdiff_t row = 0; row < rows; row++) {

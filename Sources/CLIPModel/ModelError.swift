@@ -50,6 +50,8 @@ package enum ModelError: ReportableError, Equatable {
     case promptDepth(tower: String, depth: Int, layerCount: Int)
     /// Prompts that begin above the first layer.
     case promptLayers(tower: String, layers: String, layerCount: Int)
+    /// More tokens merge in each layer of the vision tower than there are to merge.
+    case mergedTokens(Int, most: Int, architecture: String)
     /// A prompt file of another version of this program.
     case newerFormat(String)
 
@@ -58,7 +60,7 @@ package enum ModelError: ReportableError, Equatable {
         case .inFile(_, let error): error.exitStatus
         case .prompts(let problem): problem.exitStatus
         case .missingVocabulary, .backboneNotFound: .missingInput
-        case .promptDepth, .promptLayers: .badConfiguration
+        case .promptDepth, .promptLayers, .mergedTokens: .badConfiguration
         case .noClasses: .usage
         default: .badData
         }
@@ -149,6 +151,9 @@ package enum ModelError: ReportableError, Equatable {
                 + "Pass --\(tower)-depth \(layerCount), or prompts.\(tower)_depth in a recipe or --set."
         case .promptLayers(let tower, let layers, let layerCount):
             "\(tower) prompts in layers \(layers) were asked for, but the backbone's \(tower) layers are 0-\(layerCount - 1), counted from 0."
+        case .mergedTokens(let count, let most, let architecture):
+            "merging \(counted(count, "token", "tokens")) in each layer was asked for, but the backbone (\(architecture)) has enough for at most "
+                + "\(most). Set --merge-tokens (prompts.merge_tokens) to at most \(most), or leave it out."
         case .newerFormat(let format):
             "metadata \"vifi_prompt_format\" is \"\(Self.excerpt(format))\"; this program reads \"1\" and \"2\". "
                 + "A newer vifi-prompt wrote the file; read it with that one."

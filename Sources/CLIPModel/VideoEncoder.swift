@@ -14,6 +14,7 @@ package final class VideoEncoder: Sendable {
     package init(backbone: Backbone, prompts: PromptSet<Matrix>, frameCount: Int, pool: WorkerPool) {
         self.frameCount = frameCount
         identity = "\(backbone.visionIdentity) \(frameCount) \(PromptSet(vision: prompts.vision, text: [], visionStart: prompts.visionStart).digest)"
+            + (prompts.mergedTokens == 0 ? "" : " merging \(prompts.mergedTokens)")
         pass = VisionPass(
             tower: backbone.vision, prompts: prompts.configuration, frameCount: frameCount, keeping: .nothing, pool: pool)
         context = prompts.configuration.visionDepth > 0

@@ -158,6 +158,8 @@ extension Recipe {
         package var textLayers: PromptLayers?
         /// With `template`, there are as many text tokens as the template has before the name.
         package var start: PromptStart?
+        /// Pairs of a frame's tokens that merge in each layer of the vision tower but the last.
+        package var mergeTokens: Int?
 
         package init() {}
 
@@ -166,6 +168,7 @@ extension Recipe {
                 .integer("vision_tokens", \.visionTokens, 0...512), .integer("text_tokens", \.textTokens, 0...512),
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
                 .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
+                .integer("merge_tokens", \.mergeTokens, 0...4096),
             ]
         }
     }

@@ -16,6 +16,7 @@ import Testing
         let breakdown: [String: Double]
         let task_bytes: Int
         let backward_frames: Int?
+        let merge_tokens: Int
         let exact: Exact?
 
         struct Exact: Decodable {
@@ -135,6 +136,19 @@ import Testing
         for flags in [["--videos"], ["--vision-layers", "none"]] {
             let refused = try Program().run(["bench", "learn", "--backward-frames", "2"] + flags)
             #expect(refused.status == 64 && refused.messages.contains("--backward-frames"), "\(refused.messages)")
+        }
+    }
+
+    /// Tokens that have merged cost nothing any more.
+    @Test func mergingSparesWork() throws {
+        let merged = try bench("learn", "--frames", "1", "--classes", "3", "--merge-tokens", "16")
+        let exact = try bench("learn", "--frames", "1", "--classes", "3")
+        #expect(merged.merge_tokens == 16 && merged.exact != nil && exact.merge_tokens == 0 && exact.exact == nil)
+        #expect(Double(exact.flops_needed - merged.flops_needed) > 0.4 * Double(frame(prompts: 10, forward: false)))
+        #expect(merged.flops_done >= merged.flops_needed && Double(merged.flops_done) < 1.015 * Double(merged.flops_needed))
+        for flags in [["--videos", "--merge-tokens", "2"], ["--merge-tokens", "17"]] {
+            let refused = try Program().run(["bench", "learn"] + flags)
+            #expect(refused.status == 64 && refused.messages.contains("--merge-tokens"), "\(refused.messages)")
         }
     }
 

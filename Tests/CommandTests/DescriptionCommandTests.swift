@@ -27,9 +27,19 @@ import Testing
         }
     }
 
-    private func same(_ left: [[String: Any]], _ right: [[String: Any]]) -> Bool { NSArray(array: left).isEqual(to: right) }
+    /// A mean of one vector differs from it by rounding.
+    private func same(_ left: Any, _ right: Any) -> Bool {
+        switch (left, right) {
+        case (let left as NSNumber, let right as NSNumber): abs(left.doubleValue - right.doubleValue) < 1e-5
+        case (let left as [Any], let right as [Any]): left.count == right.count && zip(left, right).allSatisfy { same($0, $1) }
+        case (let left as [String: Any], let right as [String: Any]):
+            left.count == right.count && left.allSatisfy { key, value in right[key].map { same(value, $0) } ?? false }
+        case (let left as String, let right as String): left == right
+        default: false
+        }
+    }
 
-    /// One description that spells the template is the template, in either form of the file and with transport the same order of one frame's cosines.
+    /// One description that spells the template is the template, in either form of the file.
     @Test func oneDescriptionIsATemplate() throws {
         let names = try predictions("--template", "a photo of a {}.", output: "names")
         #expect(same(try predictions("--descriptions", "one.json", output: "json"), names))

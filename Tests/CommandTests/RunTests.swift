@@ -257,6 +257,44 @@ import Testing
         if isLate { #expect(checkpoint.messages.contains("vision prompts are in layers 1. ViFi-CLIP's begin at layer 0"), "\(checkpoint.messages)") }
     }
 
+    /// What merges stands in the file; whoever uses the prompts merges as much, and nobody can do otherwise.
+    @Test func mergingFromEndToEnd() throws {
+        let program = try world()
+        func arguments(_ output: String) -> [String] { self.arguments("learn", epochs: 3, output: output) }
+        #expect(try program.run(arguments("plain")).status == 0)
+        #expect(try program.run(arguments("none") + ["--merge-tokens", "0"]).status == 0)
+        #expect(try results(program, "none") == results(program, "plain"))
+        let merged = try program.run(arguments("merged") + ["--merge-tokens", "2"])
+        #expect(merged.status == 0, "\(merged.messages)")
+        #expect(try results(program, "merged") != results(program, "plain"))
+        let status = try program.signal(SIGINT, whenThere: "stopped/checkpoints", arguments("stopped") + ["--merge-tokens", "2"])
+        #expect(status == 75 || status == 0, "\(program.lastMessages)")
+        if status == 75 { #expect(try program("learn", "--resume", "stopped", "--threads", "2").status == 0) }
+        #expect(try results(program, "stopped") == results(program, "merged"))
+
+        let prompts = "merged/prompts/last.safetensors"
+        let subject = ["--prompts", prompts, "--backbone", "clip.safetensors"]
+        #expect(try program("inspect", prompts).output.contains("merging          2 tokens in each layer of the vision tower\n"))
+        let predicted = try program.run(["predict", "video1.mp4"] + subject)
+        #expect(predicted.status == 0, "\(predicted.messages)")
+        #expect(try program.run(["export", "--to", "peft", "--output", "adapter"] + subject).status == 0)
+        #expect(try program("predict", "video1.mp4", "--prompts", "adapter", "--backbone", "clip.safetensors").output == predicted.output)
+        let checkpoint = try program.run(["export", "--to", "vifi-pth", "--output", "out.pth"] + subject)
+        #expect(checkpoint.status == 78 && checkpoint.messages.contains("2 tokens merged in each layer of the vision tower. ViFi-CLIP merges none"))
+        // Learning goes on with as many; another number is refused.
+        let further = try program.run(["learn"] + Self.flags + ["--epochs", "1", "--init", prompts, "--output", "further"])
+        #expect(further.status == 0, "\(further.messages)")
+        #expect(try String(contentsOfFile: program.folder.path("further/config.yaml"), encoding: .utf8).contains("merge_tokens: 2"))
+        for other in ["0", "1"] {
+            let refused = try program.run(["learn"] + Self.flags + ["--epochs", "1", "--init", prompts, "--output", "x", "--merge-tokens", other])
+            #expect(refused.status == 64 && refused.messages.contains("--merge-tokens is \(other), the prompts have 2"), "\(refused.messages)")
+        }
+        let bridged = try program.run(self.arguments("bridge", epochs: 1, output: "b") + ["--set", "prompts.merge_tokens=1"])
+        #expect(bridged.status == 64 && bridged.messages.contains("bridge learns weights"), "\(bridged.messages)")
+        let head = try program.run(["learn"] + Self.flags.prefix(9) + ["--method", "gda", "--merge-tokens", "1", "--output", "h"])
+        #expect(head.status == 64, "\(head.messages)")
+    }
+
     @Test func aSignalWhileClipsAreComputed() throws {
         let program = try world()
         // The pass over ten videos is over in a moment: many more of them.
@@ -290,6 +328,8 @@ import Testing
         (["--backward-frames", "3"], 64, "the backward pass cannot go through 3 frames of a clip that has 2 frames"),
         (["--backward-frames", "0"], 64, "0 is out of range"),
         (["--quick", "--backward-frames", "1"], 64, "the vision tower has none"),
+        (["--merge-tokens", "3"], 78, "has enough for at most 2. Set --merge-tokens (prompts.merge_tokens)"),
+        (["--set", "prompts.merge_tokens=-1"], 64, "-1 is out of range"),
         (["--set", "prompts.text_layers=1-0"], 64, "prompts.text_layers: '1-0' is not layers counted from 0"),
         (["--quick", "--memory", "20M"], 78, "--memory 20M is too little"),
         // No contradiction: without tokens a depth says nothing. What stops this run is its memory.

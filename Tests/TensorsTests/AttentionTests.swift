@@ -13,6 +13,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     let heads: Int
     let headWidth: Int
     var mask = AttentionMask.none
+    /// Whether own keys have a bias.
+    var isBiased = false
 
     var testDescription: String { name }
     var width: Int { heads * headWidth }
@@ -40,6 +42,9 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
         AttentionCase(name: "many, heads of 64", queries: 17, own: 17, shared: 4, heads: 2, headWidth: 64),
         AttentionCase(name: "few, heads of 64", queries: 4, own: 4, shared: 11, heads: 2, headWidth: 64, mask: .causal(firstQueryRow: 0)),
         AttentionCase(name: "causal, a later window", queries: 3, own: 8, shared: 1, heads: 1, headWidth: 4, mask: .causal(firstQueryRow: 2)),
+        AttentionCase(name: "biased keys, few queries", queries: 3, own: 7, shared: 2, heads: 2, headWidth: 5, isBiased: true),
+        AttentionCase(name: "biased keys, many queries", queries: 18, own: 18, shared: 3, heads: 2, headWidth: 6, isBiased: true),
+        AttentionCase(name: "biased keys, nothing shared", queries: 17, own: 17, heads: 1, headWidth: 4, isBiased: true),
     ]
 }
 
@@ -85,11 +90,18 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
         var queries: Table
         var shared: Table
         var own: Table
+        let bias: Table?
 
         init(_ sizes: AttentionCase) {
             queries = .random(sizes.queries, sizes.width, seed: 71, scale: 1.5)
             shared = .random(sizes.shared ?? 0, 2 * sizes.width, seed: 72, scale: 1.5)
             own = .random(sizes.own, 2 * sizes.width, seed: 73, scale: 1.5)
+            bias = sizes.isBiased ? .random(1, sizes.own, seed: 79, scale: 3) : nil
+        }
+
+        func sources(_ sizes: AttentionCase) -> AttentionSources<MutableMatrix> {
+            AttentionSources(
+                shared: sizes.shared == nil ? nil : Framed(shared).window, own: Framed(own).window, keyBias: bias?.matrix.reading)
         }
     }
 
@@ -106,7 +118,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
             for query in 0..<sizes.queries {
                 let visible = (0..<keys).filter { sizes.isVisible(query: query, key: $0) }
                 let scores = visible.map { key in
-                    columns.reduce(0) { $0 + inputs.queries[query, $1] * source(key, $1) } / sqrt(Double(sizes.headWidth))
+                    let bias = key < inputs.shared.rows ? 0 : inputs.bias?[0, key - inputs.shared.rows] ?? 0
+                    return columns.reduce(bias) { $0 + inputs.queries[query, $1] * source(key, $1) } / sqrt(Double(sizes.headWidth))
                 }
                 let largest = scores.max() ?? 0
                 let sum = scores.reduce(0) { $0 + exp($1 - largest) }
@@ -128,8 +141,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
         let logSums = MutableMatrix(rows: 1, columns: sizes.heads * sizes.queries)
         attention(
             queries: Framed(inputs.queries).window,
-            sources: AttentionSources(shared: sizes.shared == nil ? nil : Framed(inputs.shared).window, own: Framed(inputs.own).window),
-            headCount: sizes.heads, mask: sizes.mask, logSums: logSums, scratch: scratch(sizes), output: output.window)
+            sources: inputs.sources(sizes), headCount: sizes.heads, mask: sizes.mask, logSums: logSums, scratch: scratch(sizes),
+            output: output.window)
         expectClose(logSums, expected.logSums, "log sums")
         expectClose(output.window, expected.output, "output")
         output.expectFrameIntact()
@@ -145,8 +158,7 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
             return forward(changed, sizes).output.dot(outputGradient)
         }
 
-        let sources = AttentionSources(
-            shared: sizes.shared == nil ? nil : Framed(inputs.shared).window, own: Framed(inputs.own).window)
+        let sources = inputs.sources(sizes)
         let logSums = MutableMatrix(rows: 1, columns: sizes.heads * sizes.queries)
         attention(
             queries: Framed(inputs.queries).window, sources: sources, headCount: sizes.heads, mask: sizes.mask,

@@ -11,8 +11,10 @@ struct RowsTests {
         let shared: Int
         let heads: Int
         let headWidth: Int
+        /// Whether own keys have a bias.
+        var isBiased = false
         var width: Int { heads * headWidth }
-        var testDescription: String { "\(rows) rows, \(shared) shared, \(heads) heads of \(headWidth)" }
+        var testDescription: String { "\(rows) rows, \(shared) shared, \(heads) heads of \(headWidth)\(isBiased ? ", biased" : "")" }
     }
 
     /// Numbers that fill registers and numbers that do not, one part of the queries and several.
@@ -21,6 +23,7 @@ struct RowsTests {
         Sizes(rows: 32, shared: 0, heads: 1, headWidth: 64), Sizes(rows: 49, shared: 1, heads: 3, headWidth: 20),
         Sizes(rows: 81, shared: 15, heads: 1, headWidth: 34), Sizes(rows: 197, shared: 10, heads: 2, headWidth: 64),
         Sizes(rows: 97, shared: 2, heads: 1, headWidth: 80),
+        Sizes(rows: 50, shared: 3, heads: 2, headWidth: 20, isBiased: true), Sizes(rows: 33, shared: 0, heads: 1, headWidth: 64, isBiased: true),
     ]
 
     /// A relative error of 2⁻⁹ a rounding, of a few roundings.
@@ -61,7 +64,7 @@ struct RowsTests {
     }
 
     /// Attention and its gradient written out, one query and head at a time.
-    private func reference(_ queryKeyValue: Table, _ shared: Table, _ outputGradient: Table, _ sizes: Sizes) -> Attended {
+    private func reference(_ queryKeyValue: Table, _ shared: Table, _ bias: Table?, _ outputGradient: Table, _ sizes: Sizes) -> Attended {
         let width = sizes.width
         let keyCount = sizes.shared + sizes.rows
         let scale = 1 / Double(sizes.headWidth).squareRoot()
@@ -77,7 +80,9 @@ struct RowsTests {
         for head in 0..<sizes.heads {
             let columns = head * sizes.headWidth..<(head + 1) * sizes.headWidth
             for query in 0..<sizes.rows {
-                let scores = (0..<keyCount).map { key in scale * columns.reduce(0) { $0 + queryKeyValue[query, $1] * source(key, $1) } }
+                let scores = (0..<keyCount).map { key in
+                    scale * columns.reduce(key < sizes.shared ? 0 : bias?[0, key - sizes.shared] ?? 0) { $0 + queryKeyValue[query, $1] * source(key, $1) }
+                }
                 let largest = scores.max() ?? 0
                 let sum = scores.reduce(0) { $0 + exp($1 - largest) }
                 result.logSums[0, head * sizes.rows + query] = largest + log(sum)
@@ -103,7 +108,9 @@ struct RowsTests {
         let queryKeyValue = exact(sizes.rows, 3 * sizes.width, seed: 81)
         let shared = exact(sizes.shared, 2 * sizes.width, seed: 82)
         let outputGradient = exact(sizes.rows, sizes.width, seed: 83)
-        let expected = reference(queryKeyValue, shared, outputGradient, sizes)
+        let bias = sizes.isBiased ? Table.random(1, sizes.rows, seed: 85, scale: 3) : nil
+        let keyBias = bias?.matrix.reading
+        let expected = reference(queryKeyValue, shared, bias, outputGradient, sizes)
         let keys = sizes.shared + sizes.rows
         let scratch = AttentionScratch(
             scoreCount: 0, keyCount: keys, headWidth: sizes.headWidth, forGradients: true, bfloat16Counts: (sizes.rows, keys))
@@ -112,7 +119,7 @@ struct RowsTests {
         let rows = half(queryKeyValue)
         let sharedRows: Matrix? = sizes.shared == 0 ? nil : Framed(shared).window.reading
         attention(
-            queryKeyValue: rows, shared: sharedRows, headCount: sizes.heads, logSums: logSums, scratch: scratch, output: output)
+            queryKeyValue: rows, shared: sharedRows, keyBias: keyBias, headCount: sizes.heads, logSums: logSums, scratch: scratch, output: output)
         expectClose(logSums.values, expected.logSums.floats, tolerance: 1e-5, "log sums")
         expectNear(output.values, expected.output, "output")
 
@@ -122,7 +129,7 @@ struct RowsTests {
             let gradient = BFloat16Matrix(rows: sizes.rows, columns: 3 * sizes.width)
             gradient.copy(Table(rows: sizes.rows, columns: 3 * sizes.width) { _, _ in 7 }.matrix)
             attentionBackward(
-                outputGradient: half(outputGradient), queryKeyValue: rows, shared: sharedRows, headCount: sizes.heads,
+                outputGradient: half(outputGradient), queryKeyValue: rows, shared: sharedRows, keyBias: keyBias, headCount: sizes.heads,
                 logSums: logSums, scratch: scratch, gradient: learnsOwn ? gradient : nil,
                 sharedGradient: sizes.shared == 0 ? nil : sharedGradient.window)
             if sizes.shared > 0 {

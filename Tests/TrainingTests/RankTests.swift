@@ -9,7 +9,7 @@ import VideoData
 
 /// Ranks that are threads learn what one process learns.
 @Suite(.timeLimit(.minutes(15))) struct RankTests {
-    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, bridge }
+    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, merging, bridge }
 
     struct Trace: Equatable, Sendable {
         var values: [[Float]] = []
@@ -44,12 +44,12 @@ import VideoData
                 backwardFrames: stage == .someFrames ? BackwardFrames(count: 2, seed: 3) : nil)
             let task: any LearningTask
             switch stage {
-            case .learn, .someFrames:
+            case .learn, .someFrames, .merging:
+                var configuration = PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2)
+                configuration.mergedTokens = stage == .merging ? 3 : 0
                 task = PromptTask(
                     backbone: inputs.backbone,
-                    prompts: PromptSet(
-                        random: PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2),
-                        architecture: inputs.backbone.architecture, seed: 3), setting: setting)
+                    prompts: PromptSet(random: configuration, architecture: inputs.backbone.architecture, seed: 3), setting: setting)
             case .bridge: task = BridgeTask(backbone: inputs.backbone, tuning: .both, setting: setting)
             }
             let clips = loader(paths, policy: policy, share: share)
@@ -87,6 +87,13 @@ import VideoData
         let alone = try Self.run(.learn, ranks: 1, paths: Self.videos)[0].get()
         #expect(alone.clips == [4, 4, 3, 4, 4, 3] && Set(alone.losses).count == 6)
         for result in Self.run(.learn, ranks: ranks, paths: Self.videos) { #expect(try result.get() == alone) }
+    }
+
+    @Test(arguments: [2, 6])
+    func mergedTokensAreTheSameBits(_ ranks: Int) throws {
+        let alone = try Self.run(.merging, ranks: 1, paths: Self.videos)[0].get()
+        #expect(try alone.values != Self.run(.learn, ranks: 1, paths: Self.videos)[0].get().values)
+        for result in Self.run(.merging, ranks: ranks, paths: Self.videos) { #expect(try result.get() == alone) }
     }
 
     /// Which frames go back depends on a clip's place in the step, whoever computes it.

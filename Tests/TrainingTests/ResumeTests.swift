@@ -15,7 +15,7 @@ import VideoData
     private static let frameCount = 3
     private static let clipCount = 10
 
-    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, bridge }
+    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, merging, bridge }
 
     /// What a run leaves behind.
     struct Trace: Equatable {
@@ -39,10 +39,10 @@ import VideoData
             sequences: inputs.sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: 2), weightDecay: 1e-3,
             backwardFrames: stage == .someFrames ? BackwardFrames(count: 2, seed: 3) : nil)
         switch stage {
-        case .learn, .someFrames:
-            let prompts = PromptSet(
-                random: PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2),
-                architecture: inputs.backbone.architecture, seed: 3)
+        case .learn, .someFrames, .merging:
+            var configuration = PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2)
+            configuration.mergedTokens = stage == .merging ? 3 : 0
+            let prompts = PromptSet(random: configuration, architecture: inputs.backbone.architecture, seed: 3)
             return PromptTask(backbone: inputs.backbone, prompts: prompts, setting: setting)
         case .bridge:
             return BridgeTask(backbone: inputs.backbone, tuning: .both, setting: setting)

@@ -48,12 +48,13 @@ void vifi_softmax_backward(float *scores, float *gradient, ptrdiff_t stride, ptr
 
 // Attention of a few queries, all heads; BLAS takes longer over products this small. Rows of `shared`
 // and `own` hold keys, then values. `scores` is scratch for one number a key. Query r sees the first
-// `first_visible + r * visible_step` keys, shared ones first. `log_sums` is [heads, queries].
+// `first_visible + r * visible_step` keys, shared ones first. `log_sums` is [heads, queries]. `key_bias` holds a number
+// for each own key that is added to its products with queries, before these are scaled; null for none.
 void vifi_attention_few(const float *queries, ptrdiff_t query_stride, const float *shared, ptrdiff_t shared_stride,
                         const float *own, ptrdiff_t own_stride, float *output, ptrdiff_t output_stride,
                         float *log_sums, float *scores, ptrdiff_t query_count, ptrdiff_t shared_count,
                         ptrdiff_t own_count, ptrdiff_t heads, ptrdiff_t head_width, float scale,
-                        ptrdiff_t first_visible, ptrdiff_t visible_step);
+                        ptrdiff_t first_visible, ptrdiff_t visible_step, const float *key_bias);
 
 // Its gradient. `scores` is scratch for two numbers a key. Writes `query_gradient`, adds to the others;
 // with a null `query_gradient` to `shared_gradient` only.
@@ -65,7 +66,7 @@ void vifi_attention_few_backward(const float *output_gradient, ptrdiff_t gradien
                                  ptrdiff_t shared_gradient_stride, float *own_gradient, ptrdiff_t own_gradient_stride,
                                  ptrdiff_t query_count, ptrdiff_t shared_count, ptrdiff_t own_count,
                                  ptrdiff_t heads, ptrdiff_t head_width, float scale,
-                                 ptrdiff_t first_visible, ptrdiff_t visible_step);
+                                 ptrdiff_t first_visible, ptrdiff_t visible_step, const float *key_bias);
 
 // output[r] = bias
 void vifi_fill_rows(const float *bias, float *output, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t width);
@@ -73,6 +74,16 @@ void vifi_fill_rows(const float *bias, float *output, ptrdiff_t stride, ptrdiff_
 // output[r] = input[r] + bias
 void vifi_add_row(const float *input, ptrdiff_t input_stride, const float *bias,
                   float *output, ptrdiff_t output_stride, ptrdiff_t rows, ptrdiff_t width);
+
+// output = input times a factor per row, each row added to row `places[r]` of the output, [output_rows, width].
+// Places are whole numbers.
+void vifi_merge_rows(const float *input, ptrdiff_t input_stride, const float *places, const float *factors,
+                     float *output, ptrdiff_t output_stride, ptrdiff_t rows, ptrdiff_t output_rows, ptrdiff_t width);
+
+// input_gradient[r] = factors[r] * output_gradient[places[r]]
+void vifi_merge_rows_backward(const float *output_gradient, ptrdiff_t gradient_stride, const float *places,
+                              const float *factors, float *input_gradient, ptrdiff_t input_gradient_stride,
+                              ptrdiff_t rows, ptrdiff_t width);
 
 // output += input
 void vifi_add(const float *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride,

@@ -122,10 +122,23 @@ private struct AttentionWorker: Sendable {
         let logSums = block.logSums(of: frame)
         let ofClassToken = MutableMatrix(rows: 1, columns: headCount)
         for head in 0..<headCount { ofClassToken[0, head] = logSums[0, head * queryRows.count] }
-        return seen(
+        let tokens = seen(
             by: block.queries.row(queryRows.lowerBound).reading, weights: MutableMatrix(rows: 1, columns: 1, [1]).reading,
             gradient: nil, logSums: ofClassToken.reading, heads: head.map { $0..<$0 + 1 } ?? 0..<headCount, frame: frame, layer: layer,
-            context: context, saved: saved)[1...layout.architecture.patchCount].map { $0 }
+            context: context, saved: saved)
+        return patches(of: tokens, frame: frame, layer: layer, saved: saved)
+    }
+
+    /// What tokens of `layer` have, handed back to the patches that they stand for.
+    private func patches(of tokens: [Float], frame: Int, layer: Int, saved: VisionActivations) -> [Float] {
+        let own = Array(tokens.prefix(layout.frameRows(of: layer)))
+        let all = stride(from: layer, to: 0, by: -1).reduce(own) { spread($0, frame: frame, below: $1, saved: saved) }
+        return Array(all[1...layout.architecture.patchCount])
+    }
+
+    /// What rows of `layer` have, handed back to those of the layer below that merged there: each gets its share.
+    private func spread(_ values: [Float], frame: Int, below layer: Int, saved: VisionActivations) -> [Float] {
+        saved.block(layer - 1, scratch: scratch).beforeMerging(values, group: frame)
     }
 
     /// As R[class token] is the row vector e (I + E_last) ⋯ (I + E_first), it is built from the last block down, as
@@ -151,9 +164,10 @@ private struct AttentionWorker: Sendable {
                     layer: layer, context: context, saved: saved)
                 for (row, value) in added.enumerated() { rows[frame][row] += value }
             }
-            maps.append(rows.map { Array($0[1...layout.architecture.patchCount]) })
+            maps.append(rows.indices.map { patches(of: rows[$0], frame: $0, layer: layer, saved: saved) })
             if layer > firstBlock { streamGradient = inputGradient(of: layer, streamGradient, context: context, saved: saved) }
-            if layer == layout.joinLayer { rows = rows.map { Array($0.prefix(layout.frameRows)) } }
+            if layer == layout.joinLayer { rows = rows.map { Array($0.prefix(layout.frameRows(of: layer))) } }
+            if layer > firstBlock { rows = rows.indices.map { spread(rows[$0], frame: $0, below: layer, saved: saved) } }
         }
         return maps.reversed()
     }
@@ -164,8 +178,7 @@ private struct AttentionWorker: Sendable {
         context: VisionPromptContext?, saved: VisionActivations
     ) -> [Float] {
         let block = saved.block(layer, scratch: scratch)
-        let sources = AttentionSources(
-            shared: context?.keyValue(of: layer), own: block.keyValue.rows(block.shape.groups.rows(of: frame)).reading)
+        let sources = block.attentionSources(of: frame, shared: context?.keyValue(of: layer).map { .everyGroup($0) })
         let result = MutableMatrix(rows: 1, columns: sources.keyCount)
         addRelevance(
             outputGradient: gradient, queries: queries, sources: sources, headCount: layout.architecture.vision.headCount, heads: heads,

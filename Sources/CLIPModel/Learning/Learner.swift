@@ -153,8 +153,8 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
 
     /// Bytes of one clip's `cachedPrefix`.
     package var cachedPrefixBytes: Int {
-        let architecture = part.vision.architecture
-        return 4 * vision.frameCount * (seesPrompts ? vision.layout.frameRows * architecture.vision.width : architecture.embeddingWidth)
+        let layout = vision.layout
+        return 4 * vision.frameCount * (seesPrompts ? layout.cachedRows * layout.cachedColumns : layout.architecture.embeddingWidth)
     }
 
     /// Whether the vision tower has prompts.

@@ -11,8 +11,8 @@ package enum LearnedPart: Sendable, Equatable {
     var weights: Bool { if case .backbone = self { true } else { false } }
 }
 
-/// Multiply-adds that exact arithmetic cannot do without: products with weights, and attention. Norms, softmax
-/// and activations are left out, as `methods.md` 8.6 does. A multiply-add is two floating-point operations.
+/// Multiply-adds that exact arithmetic cannot do without: products with weights, and attention. Norms, softmax,
+/// activations and what finds tokens that merge are left out, as `methods.md` 8.6 does. A multiply-add is two floating-point operations.
 ///
 /// What is not needed is counted nowhere: tokens after the end token, repeats of what all classes share,
 /// keys that a causal mask hides, outputs that nothing reads, gradients that nothing learns from
@@ -172,6 +172,8 @@ extension CLIPArchitecture.Tower {
 private struct BlockCount {
     let rows: Int
     let queries: Int
+    /// Rows that pass the MLP.
+    let outputs: Int
     /// Pairs of a query and a key that it sees: shared keys, and the group's own.
     let sharedPairs: Int
     let ownPairs: Int
@@ -181,6 +183,7 @@ private struct BlockCount {
     init(shape: BlockShape, tower: CLIPArchitecture.Tower, isCausal: Bool) {
         rows = shape.groups.rowCount
         queries = shape.queryCount
+        outputs = shape.outputCount
         width = tower.width
         mlpWidth = tower.mlpWidth
         sharedPairs = shape.queryCount * shape.sharedCount
@@ -194,7 +197,7 @@ private struct BlockCount {
 
     private var square: Int { width * width }
     /// Output projection and MLP.
-    private var outputSide: Int { queries * (square + 2 * width * mlpWidth) }
+    private var outputSide: Int { queries * square + outputs * 2 * width * mlpWidth }
     /// Keys and values of all rows, and queries.
     private var inputSide: Int { square * (2 * rows + queries) }
     private var pairs: Int { sharedPairs + ownPairs }

@@ -196,18 +196,18 @@ package final class VisionPass: Sendable {
         return plan
     }
 
-    /// What the prompts leave as it is: the input of the first layer that has some, `[frames × rows, width]` a clip.
+    /// What the prompts leave as it is: the input of the first layer that has some, `[frames × cachedRows, cachedColumns]`
+    /// a clip.
     package func cachedPrefix(clips: [Matrix]) -> [MutableMatrix] {
         turn.lock()
         defer { turn.unlock() }
-        let result = clips.map { _ in MutableMatrix(rows: frameCount * layout.frameRows, columns: layout.architecture.vision.width) }
+        let result = clips.map { _ in MutableMatrix(rows: frameCount * layout.cachedRows, columns: layout.cachedColumns) }
         for start in stride(from: 0, to: clips.count, by: clipsInFlight) {
             pool.parallelFor(min(clipsInFlight, clips.count - start) * chunks.count, workers: workerCount) { worker, item in
                 let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
-                let rows = tower.cachedPrefix(
-                    frames: clips[start + clip].rows(chunks[chunk]), saved: activations(of: chunk, clip: clip, worker: worker),
-                    scratch: scratch[worker])
-                result[start + clip].rows(rowRange(of: chunk, input: .cachedPrefix)).copy(rows)
+                tower.keepCachedPrefix(
+                    of: clips[start + clip].rows(chunks[chunk]), into: result[start + clip].rows(rowRange(of: chunk, input: .cachedPrefix)),
+                    saved: activations(of: chunk, clip: clip, worker: worker), scratch: scratch[worker])
             }
         }
         return result
@@ -215,7 +215,7 @@ package final class VisionPass: Sendable {
 
     /// A chunk's rows of a clip.
     private func rowRange(of chunk: Int, input: ClipInput) -> Range<Int> {
-        let (frames, rows) = (chunks[chunk], input == .pixels ? 1 : layout.frameRows)
+        let (frames, rows) = (chunks[chunk], input == .pixels ? 1 : layout.cachedRows)
         return frames.lowerBound * rows..<frames.upperBound * rows
     }
 
@@ -280,7 +280,7 @@ package final class VisionPass: Sendable {
 
     /// A chunk's frames as the tower takes them.
     private func frames(of clip: Matrix, chunk: Int, input: ClipInput, draw: FrameDraw?) -> Matrix {
-        draw?.gathered(chunks[chunk], of: clip, frameRows: input == .pixels ? 1 : layout.frameRows) ?? clip.rows(rowRange(of: chunk, input: input))
+        draw?.gathered(chunks[chunk], of: clip, frameRows: input == .pixels ? 1 : layout.cachedRows) ?? clip.rows(rowRange(of: chunk, input: input))
     }
 
     private func activations(of chunk: Int, clip: Int, worker: Int) -> VisionActivations {

@@ -110,7 +110,7 @@ package enum PromptAdapter {
 extension PromptHeader {
     private static let numberKeys: Set = [
         Key.format, Key.visionTokens, Key.visionDepth, Key.textTokens, Key.textDepth, Key.frameCount, Key.shots, Key.seed,
-        Key.visionHeads, Key.textHeads,
+        Key.visionHeads, Key.textHeads, Key.mergedTokens,
     ]
 
     /// The metadata with numbers, lists and objects as JSON has them.

@@ -18,6 +18,7 @@ struct PromptCard {
             ("shots", header.shots.map { "\($0) a class" } ?? "all clips"), ("seed", "\(header.seed)"),
             ("recipe", header.recipeDigest), ("written by", "vifi-prompt \(header.toolVersion)"),
         ]
+        if configuration.mergedTokens > 0 { rows.append(("tokens merged in each layer", "\(configuration.mergedTokens)")) }
         if let count = header.backwardFrameCount { rows.append(("frames of the backward pass", "\(count)")) }
         rows += metrics.map { ($0.key, "\($0.value)") }
         let table = rows.map { "| \(Self.cell($0.0)) | \(Self.cell($0.1)) |" }.joined(separator: "\n")

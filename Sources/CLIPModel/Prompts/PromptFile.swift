@@ -239,7 +239,7 @@ extension PromptSet<Matrix> {
             vision: try matrices(visionNames, tokens: configuration.visionTokens),
             text: try matrices(textNames, tokens: configuration.textTokens),
             visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
-            replacedWords: configuration.replacedWords)
+            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens)
     }
 }
 

@@ -104,11 +104,13 @@ extension PromptHeader {
         static let toolVersion = "tool_version"
         static let initialDigest = "initial_prompts_sha256"
         static let backwardFrameCount = "backward_frames"
+        static let mergedTokens = "merge_tokens"
 
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
             frameCount, fusion, normalization, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
+            mergedTokens,
         ]
     }
 
@@ -118,6 +120,9 @@ extension PromptHeader {
     private static let layerFormat = "2"
     /// As format 2, with words behind the text prompts, which an older program would leave out.
     private static let wordsFormat = "2.1"
+    /// As format 2, with tokens that merge in the vision tower, which an older program would leave apart.
+    private static let mergingFormat = "2.2"
+    private static let allFormats = [depthFormat, layerFormat, wordsFormat, mergingFormat]
 
     package var metadata: [String: String] {
         var result = [
@@ -133,7 +138,11 @@ extension PromptHeader {
             result[Key.format] = Self.wordsFormat
             result[Key.replacedWords] = words
         }
-        if configuration.startsAtFirstLayers, configuration.replacedWords == nil {
+        if configuration.mergedTokens > 0 {
+            result[Key.format] = Self.mergingFormat
+            result[Key.mergedTokens] = "\(configuration.mergedTokens)"
+        }
+        if configuration.startsAtFirstLayers, configuration.replacedWords == nil, configuration.mergedTokens == 0 {
             result[Key.format] = Self.depthFormat
             result[Key.visionDepth] = "\(configuration.visionDepth)"
             result[Key.textDepth] = "\(configuration.textDepth)"
@@ -172,7 +181,7 @@ extension PromptHeader {
             return decoded
         }
         guard let format = metadata[Key.format] else { throw .notAPromptFile }
-        guard [Self.depthFormat, Self.layerFormat, Self.wordsFormat].contains(format) else { throw .newerFormat(format) }
+        guard Self.allFormats.contains(format) else { throw .newerFormat(format) }
         func layers(_ layersKey: String, depth depthKey: String) throws(ModelError) -> Range<Int> {
             if format == Self.depthFormat { return 0..<(try number(depthKey, in: 0...1000)) }
             let value = try text(layersKey)
@@ -192,7 +201,9 @@ extension PromptHeader {
             visionLayers: try layers(Key.visionLayers, depth: Key.visionDepth),
             textTokens: try number(Key.textTokens, in: 0...4096),
             textLayers: try layers(Key.textLayers, depth: Key.textDepth),
-            replacedWords: format == Self.wordsFormat ? try text(Key.replacedWords) : nil)
+            replacedWords: format == Self.wordsFormat || (format == Self.mergingFormat && metadata[Key.replacedWords] != nil)
+                ? try text(Key.replacedWords) : nil,
+            mergedTokens: metadata[Key.mergedTokens] == nil && format != Self.mergingFormat ? 0 : try number(Key.mergedTokens, in: 0...4096))
         classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
         frameCount = try number(Key.frameCount, in: 1...4096)
         template = try text(Key.template)

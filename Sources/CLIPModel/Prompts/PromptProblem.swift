@@ -25,11 +25,13 @@ package enum PromptProblem: Sendable, Equatable {
     case noTextPrompts
     /// The reference's prompts begin at the first layer.
     case lateLayers(tower: String, layers: String)
+    /// The reference merges no tokens.
+    case mergedTokens(Int)
 
     var exitStatus: ExitStatus {
         switch self {
         case .backboneNotFound: .missingInput
-        case .noTextPrompts, .lateLayers: .badConfiguration
+        case .noTextPrompts, .lateLayers, .mergedTokens: .badConfiguration
         default: .badData
         }
     }
@@ -74,6 +76,9 @@ package enum PromptProblem: Sendable, Equatable {
         case .lateLayers(let tower, let layers):
             "the \(tower) prompts are in layers \(layers). ViFi-CLIP's begin at layer 0: it has no names for these, and would put "
                 + "random prompts below them. Use --to vifi-prompt, peft or npz."
+        case .mergedTokens(let count):
+            "these prompts were learned with \(counted(count, "token", "tokens")) merged in each layer of the vision tower. ViFi-CLIP merges "
+                + "none and would compute something else with them. Use --to vifi-prompt, peft or npz."
         }
     }
 }

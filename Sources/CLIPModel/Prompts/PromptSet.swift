@@ -11,11 +11,16 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Words of which the text prompts replace the first tokens: what is left of them stands between prompts and name,
     /// as in the reference with at most four text tokens (methods 1.2). nil where names follow at once.
     package var replacedWords: String?
+    /// Pairs of a frame's tokens that merge in each layer of the vision tower but the last (`TokenMerging`). Prompts are
+    /// learned for one number of them and mean nothing with another.
+    package var mergedTokens: Int
 
     /// No layers or no tokens switch a side off.
     package init(
-        visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>, replacedWords: String? = nil
+        visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>, replacedWords: String? = nil,
+        mergedTokens: Int = 0
     ) {
+        self.mergedTokens = mergedTokens
         (self.visionTokens, self.visionLayers) = visionLayers.isEmpty || visionTokens == 0 ? (0, 0..<0) : (visionTokens, visionLayers)
         (self.textTokens, self.textLayers) = textLayers.isEmpty || textTokens == 0 ? (0, 0..<0) : (textTokens, textLayers)
         self.replacedWords = self.textTokens == 0 ? nil : replacedWords
@@ -50,7 +55,12 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
                 ? .promptDepth(tower: tower, depth: layers.count, layerCount: count)
                 : .promptLayers(tower: tower, layers: PromptLayers(layers).text, layerCount: count)
         }
+        let most = TokenMerging.mostPairs(in: architecture)
+        guard (0...most).contains(mergedTokens) else { throw .mergedTokens(mergedTokens, most: most, architecture: architecture.summary) }
     }
+
+    /// Whether something is learned.
+    package var learns: Bool { visionDepth > 0 || textDepth > 0 }
 
     /// For people: "4 tokens in 12 layers", "4 tokens in 6 layers (6-11)".
     package var visionWords: String { Self.words(visionTokens, visionLayers) }
@@ -72,11 +82,15 @@ package struct PromptSet<Element: Readable>: Sendable {
     package let textStart: Int
     /// `PromptConfiguration.replacedWords`.
     package let replacedWords: String?
+    /// `PromptConfiguration.mergedTokens`.
+    package let mergedTokens: Int
 
     package init(
-        vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0, replacedWords: String? = nil
+        vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0, replacedWords: String? = nil,
+        mergedTokens: Int = 0
     ) {
         self.replacedWords = replacedWords
+        self.mergedTokens = mergedTokens
         self.vision = vision
         self.text = text
         self.visionStart = visionStart
@@ -93,14 +107,14 @@ package struct PromptSet<Element: Readable>: Sendable {
 
     package var reading: PromptSet<Matrix> {
         PromptSet<Matrix>(vision: vision.map(\.reading), text: text.map(\.reading), visionStart: visionStart, textStart: textStart,
-            replacedWords: replacedWords)
+            replacedWords: replacedWords, mergedTokens: mergedTokens)
     }
 
     package var configuration: PromptConfiguration {
         PromptConfiguration(
             visionTokens: vision.first?.rowCount ?? 0, visionLayers: visionStart..<visionStart + vision.count,
             textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count,
-            replacedWords: replacedWords)
+            replacedWords: replacedWords, mergedTokens: mergedTokens)
     }
 }
 
@@ -115,7 +129,7 @@ extension PromptSet<MutableMatrix> {
                 MutableMatrix(rows: configuration.textTokens, columns: architecture.text.width)
             },
             visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
-            replacedWords: configuration.replacedWords)
+            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens)
     }
 
     /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py.

@@ -59,7 +59,9 @@ package enum ReferenceCheckpoint {
         }
         let carried = backboneNames.isEmpty ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames)
         if let header = try header(in: source, prompts: prompts) {
-            let told = PromptSet<Matrix>(vision: prompts.vision, text: prompts.text, replacedWords: header.configuration.replacedWords)
+            let told = PromptSet<Matrix>(
+                vision: prompts.vision, text: prompts.text, replacedWords: header.configuration.replacedWords,
+                mergedTokens: header.configuration.mergedTokens)
             return PromptFile(
                 prompts: told, header: header, form: .checkpoint, notes: source.warnings, carriedBackbone: carried)
         }
@@ -168,6 +170,7 @@ package enum ReferenceCheckpoint {
     package static func write(_ file: PromptFile, backbone: Backbone?, to path: String) throws -> String {
         let configuration = file.header.configuration
         guard configuration.textDepth > 0 else { throw ModelError.prompts(.noTextPrompts) }
+        guard configuration.mergedTokens == 0 else { throw ModelError.prompts(.mergedTokens(configuration.mergedTokens)) }
         for (tower, layers) in [("vision", configuration.visionLayers), ("text", configuration.textLayers)] where layers.lowerBound > 0 {
             throw ModelError.prompts(.lateLayers(tower: tower, layers: PromptLayers(layers).text))
         }

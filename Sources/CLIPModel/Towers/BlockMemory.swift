@@ -50,11 +50,15 @@ package struct BlockShape: Sendable, Equatable {
     /// Keys and values that each group sees beside its own.
     let sharedCount: Int
     let queries: QuerySelection
+    /// Nil where no token has merged, or will here.
+    let merging: TokenMerging?
 
-    package init(groups: RowGroups, sharedCount: Int, queries: QuerySelection) {
+    package init(groups: RowGroups, sharedCount: Int, queries: QuerySelection, merging: TokenMerging? = nil) {
+        precondition(merging.map { $0.pairCount == 0 || queries == .every } ?? true, "only rows that all query can merge")
         self.groups = groups
         self.sharedCount = sharedCount
         self.queries = queries
+        self.merging = merging
     }
 
     var queryCount: Int {
@@ -63,6 +67,18 @@ package struct BlockShape: Sendable, Equatable {
         case .first, .last: groups.count
         case .none: 0
         }
+    }
+
+    /// Pairs of rows of each group that merge between attention and MLP.
+    var mergedPairCount: Int { merging?.pairCount ?? 0 }
+
+    /// Rows that pass the MLP and leave the block.
+    var outputCount: Int { queryCount - groups.count * mergedPairCount }
+
+    /// The output rows of one group among all of them.
+    func outputRows(of group: Int) -> Range<Int> {
+        let rows = queryRows(of: group)
+        return rows.lowerBound - group * mergedPairCount..<rows.upperBound - (group + 1) * mergedPairCount
     }
 
     /// The queries of one group among all queries.
@@ -124,10 +140,12 @@ package struct BlockActivations: Sendable {
     private let headCount: Int
     /// `[queries, width]`, the heads' outputs side by side; nil where no weights learn from them.
     let attended: Rows?
-    /// `[queries, width]`, the residual stream between attention and MLP.
+    /// Nil where no shape merges tokens.
+    let merging: MergingActivations?
+    /// `[outputs, width]`, the residual stream between attention and MLP, once tokens have merged.
     let middle: MutableMatrix
     let mlpNorm: LayerNormStatistics
-    /// `[queries, mlpWidth]`, before the activation; nil where the backward pass computes it again.
+    /// `[outputs, mlpWidth]`, before the activation; nil where the backward pass computes it again.
     let hidden: Rows?
 
     /// Memory for any one of `shapes`, all or none of which let every row query; seen as the first.
@@ -140,6 +158,7 @@ package struct BlockActivations: Sendable {
         precondition(!shapes.isEmpty, "no shape to keep activations of")
         let rows = shapes.map(\.groups.rowCount).max() ?? 0
         let queryCount = shapes.map(\.queryCount).max() ?? 0
+        let outputCount = shapes.map(\.outputCount).max() ?? 0
         let width = tower.width
         shape = shapes[0]
         headCount = tower.headCount
@@ -151,9 +170,16 @@ package struct BlockActivations: Sendable {
         selectedQueries = MutableMatrix(rows: selected, columns: width)
         logSums = MutableMatrix(rows: 1, columns: tower.headCount * queryCount)
         attended = keeping == .weights ? Rows(rows: queryCount, columns: width, precision: precision) : nil
-        middle = MutableMatrix(rows: queryCount, columns: width)
-        mlpNorm = LayerNormStatistics(rows: queryCount)
-        hidden = keeping.hasBackward && keepsHidden ? Rows(rows: queryCount, columns: tower.mlpWidth, precision: precision) : nil
+        merging = shapes.contains { $0.merging != nil } ? MergingActivations(rows: rows) : nil
+        middle = MutableMatrix(rows: outputCount, columns: width)
+        mlpNorm = LayerNormStatistics(rows: outputCount)
+        hidden = keeping.hasBackward && keepsHidden ? Rows(rows: outputCount, columns: tower.mlpWidth, precision: precision) : nil
+    }
+
+    /// Whether it can be seen as `shape`, of fewer rows since tokens merge.
+    func hasRoom(for shape: BlockShape) -> Bool {
+        shape.merging != nil && merging != nil && shape.queries == self.shape.queries && shape.groups.rowCount <= self.shape.groups.rowCount
+            && shape.outputCount <= self.shape.outputCount
     }
 
     /// The same memory seen as another of its shapes.
@@ -162,6 +188,7 @@ package struct BlockActivations: Sendable {
     private init(memory: BlockActivations, shape: BlockShape) {
         let rows = 0..<shape.groups.rowCount
         let queries = 0..<shape.queryCount
+        let outputs = 0..<shape.outputCount
         self.shape = shape
         headCount = memory.headCount
         precision = memory.precision
@@ -171,9 +198,10 @@ package struct BlockActivations: Sendable {
         selectedQueries = shape.queries == .every ? memory.selectedQueries : memory.selectedQueries.rows(queries)
         logSums = memory.logSums
         attended = memory.attended?.rows(queries)
-        middle = memory.middle.rows(queries)
+        merging = memory.merging?.rows(rows)
+        middle = memory.middle.rows(outputs)
         mlpNorm = memory.mlpNorm
-        hidden = memory.hidden?.rows(queries)
+        hidden = memory.hidden?.rows(outputs)
     }
 
     /// `[queries, width]`, float32.
@@ -226,6 +254,8 @@ package struct BlockScratch: Sendable {
     let queryGradient: MutableMatrix
     let attentionNormGradient: MutableMatrix
     let attention: AttentionScratch
+    /// Nil where no shape merges tokens.
+    let merging: MergingScratch?
 
     /// Memory for any of `shapes`.
     ///
@@ -258,6 +288,7 @@ package struct BlockScratch: Sendable {
         queryKeyValueGradient = fitsActivated
             ? activated.reshaped(rows: rows, columns: 3 * width) : memory(forGradients ? rows : 0, 3 * width)
         queryGradient = memory(forGradients ? selectedCount : 0, width)
+        merging = MergingScratch(for: shapes, tower: tower)
         let sizes = shapes.flatMap { shape in
             (0..<shape.groups.count).map { (shape.queryRows(of: $0).count, shape.sharedCount + shape.groups.length(of: $0)) }
         }

@@ -5,6 +5,8 @@ import Tensors
 ///     middle = x + W_o · attention(LN₁(x)) + b_o
 ///     output = middle + W_p · activation(W_f · LN₂(middle) + b_f) + b_p
 ///
+/// Where tokens merge (`TokenMerging`), they do so in `middle`.
+///
 /// Two things make it serve both towers, with and without prompts: groups may attend to keys and
 /// values beside their own (prompts of a vision layer, the common prefix of all class names: the same
 /// for every group; messages between frames: others for each), and only the rows that are needed query.
@@ -58,10 +60,15 @@ package struct TransformerBlock: Sendable {
     /// - Parameters:
     ///   - saved: its `input` holds the block's input; the rest is overwritten.
     ///   - shared: keys and values that groups see beside their own, `[shared, 2 × width]` for each.
-    ///   - output: `[queries, width]`; nil only where no row queries.
-    package func forward(saved: BlockActivations, shared: SharedRows<Matrix>?, output: MutableMatrix?, scratch: BlockScratch) {
+    ///   - output: `[outputs, width]`; nil only where no row queries.
+    ///   - mergedSizes: where tokens merge, `[1, outputs]`, overwritten with how many patches each row of the output stands for.
+    package func forward(
+        saved: BlockActivations, shared: SharedRows<Matrix>?, output: MutableMatrix?, mergedSizes: MutableMatrix? = nil,
+        scratch: BlockScratch
+    ) {
         let groups = saved.shape.groups
         let p = parameters
+        saved.merging?.weighKeys(headWidth: width / headCount)
         let normalized = saved.view(scratch.normalized, rows: groups.rowCount)
         layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalized, saving: saved.attentionNorm)
         if saved.shape.queries == .every {
@@ -77,13 +84,17 @@ package struct TransformerBlock: Sendable {
 
         let attended = saved.attended ?? saved.view(scratch.attended, rows: saved.shape.queryCount)
         attend(saved: saved, shared: shared, into: attended, scratch: scratch)
-        add(p.attentionOutput.bias, toRowsOf: saved.selectedRows(of: saved.input, scratch: scratch.selected), into: saved.middle)
-        multiply(attended, weights.attentionOutput, into: saved.middle, adding: true)
+        let isMerging = saved.shape.mergedPairCount > 0
+        let middle = isMerging ? unmerged(saved: saved, scratch: scratch) : saved.middle
+        add(p.attentionOutput.bias, toRowsOf: saved.selectedRows(of: saved.input, scratch: scratch.selected), into: middle)
+        multiply(attended, weights.attentionOutput, into: middle, adding: true)
+        if isMerging { merge(middle, saved: saved, mergedSizes: mergedSizes, scratch: scratch) }
 
-        let mlpNormalized = saved.view(scratch.normalized, rows: saved.shape.queryCount)
+        let outputCount = saved.shape.outputCount
+        let mlpNormalized = saved.view(scratch.normalized, rows: outputCount)
         layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalized, saving: saved.mlpNorm)
-        let hidden = saved.hidden ?? saved.view(scratch.hidden, rows: saved.shape.queryCount)
-        let activated = saved.view(scratch.activated, rows: saved.shape.queryCount)
+        let hidden = saved.hidden ?? saved.view(scratch.hidden, rows: outputCount)
+        let activated = saved.view(scratch.activated, rows: outputCount)
         linear(
             mlpNormalized, weight: weights.mlpInput, bias: p.mlpInput.bias, hidden: hidden, activation: activation, into: activated)
         add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
@@ -99,13 +110,12 @@ package struct TransformerBlock: Sendable {
             case (.bfloat16(let queryKeyValue), .bfloat16(let attended)):
                 precondition(!isCausal, "rows of bfloat16 are not masked")
                 attention(
-                    queryKeyValue: queryKeyValue.rows(queryRows), shared: shared?.rows(of: group), headCount: headCount,
-                    logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.rows(queryRows))
+                    queryKeyValue: queryKeyValue.rows(queryRows), shared: shared?.rows(of: group), keyBias: saved.keyBias(of: group),
+                    headCount: headCount, logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.rows(queryRows))
             default:
                 attention(
                     queries: saved.queries.rows(queryRows),
-                    sources: AttentionSources(shared: shared?.rows(of: group), own: saved.keyValue.rows(groups.rows(of: group)).reading),
-                    headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
+                    sources: saved.attentionSources(of: group, shared: shared), headCount: headCount, mask: saved.shape.mask(of: group, isCausal: isCausal),
                     logSums: saved.logSums(of: group), scratch: scratch.attention, output: attended.float32.rows(queryRows),
                     precision: weights.precision.besideProducts)
             }
@@ -115,7 +125,7 @@ package struct TransformerBlock: Sendable {
     /// The gradient of `forward`.
     ///
     /// - Parameters:
-    ///   - outputGradient: `[queries, width]`; nil where the output leads nowhere.
+    ///   - outputGradient: `[outputs, width]`; nil where the output leads nowhere.
     ///   - keyValueGradient: `[rows, 2 × width]`, what others that share these rows' keys and values add.
     ///   - sharedGradient: like `shared`, added to.
     ///   - inputGradient: `[rows, width]`, overwritten; nil where only the shared keys and values learn.
@@ -158,7 +168,7 @@ package struct TransformerBlock: Sendable {
                 let rows = groups.rows(of: group)
                 attentionBackward(
                     outputGradient: attendedGradient.rows(rows), queryKeyValue: queryKeyValue.rows(rows), shared: shared?.rows(of: group),
-                    headCount: headCount, logSums: saved.logSums(of: group), scratch: scratch.attention,
+                    keyBias: saved.keyBias(of: group), headCount: headCount, logSums: saved.logSums(of: group), scratch: scratch.attention,
                     gradient: learnsOwn ? ownGradient.rows(rows) : nil, sharedGradient: sharedGradient?.rows(of: group))
             }
         default:
@@ -172,7 +182,7 @@ package struct TransformerBlock: Sendable {
                 let ownRows = groups.rows(of: group)
                 attentionBackward(
                     outputGradient: attendedGradient.rows(queryRows), queries: saved.queries.rows(queryRows),
-                    sources: AttentionSources(shared: shared?.rows(of: group), own: saved.keyValue.rows(ownRows).reading), headCount: headCount,
+                    sources: saved.attentionSources(of: group, shared: shared), headCount: headCount,
                     mask: saved.shape.mask(of: group, isCausal: isCausal), logSums: saved.logSums(of: group),
                     scratch: scratch.attention,
                     queryGradient: learnsOwn ? queryGradient.rows(queryRows) : nil,
@@ -182,13 +192,14 @@ package struct TransformerBlock: Sendable {
         }
     }
 
-    /// From the block's output down to the residual stream between attention and MLP:
+    /// From the block's output down to the residual stream between attention and MLP, before tokens merged there:
     /// fills `hiddenGradient`, `mlpNormGradient` and `middleGradient` of the scratch memory.
     func mlpBackward(outputGradient: MutableMatrix, saved: BlockActivations, scratch: BlockScratch) {
-        let rows = 0..<saved.shape.queryCount
-        let hiddenGradient = saved.view(scratch.hiddenGradient, rows: saved.shape.queryCount)
+        let rows = 0..<saved.shape.outputCount
+        let isMerging = saved.shape.mergedPairCount > 0
+        let hiddenGradient = saved.view(scratch.hiddenGradient, rows: saved.shape.outputCount)
         let normGradient = scratch.mlpNormGradient.rows(rows)
-        let middleGradient = scratch.middleGradient.rows(rows)
+        let middleGradient = isMerging ? unmerged(saved: saved, scratch: scratch).rows(rows) : scratch.middleGradient.rows(rows)
         let hidden = saved.hidden ?? hiddenAgain(saved: saved, scratch: scratch)
         multiplyBackward(outputGradient, weights.mlpOutput, into: hiddenGradient)
         activation.backward(input: hidden, gradient: hiddenGradient)
@@ -197,12 +208,13 @@ package struct TransformerBlock: Sendable {
         layerNormBackward(
             outputGradient: normGradient, input: saved.middle, weight: parameters.mlpNorm.weight, saved: saved.mlpNorm,
             inputGradient: middleGradient)
+        if isMerging { mergeBackward(middleGradient, saved: saved, into: scratch.middleGradient.rows(0..<saved.shape.queryCount)) }
     }
 
     /// The MLP's hidden rows where they were not kept, as `forward` computed them.
     private func hiddenAgain(saved: BlockActivations, scratch: BlockScratch) -> Rows {
-        let normalized = saved.view(scratch.normalized, rows: saved.shape.queryCount)
-        let hidden = saved.view(scratch.hidden, rows: saved.shape.queryCount)
+        let normalized = saved.view(scratch.normalized, rows: saved.shape.outputCount)
+        let hidden = saved.view(scratch.hidden, rows: saved.shape.outputCount)
         let norm = parameters.mlpNorm
         layerNorm(saved.middle, weight: norm.weight, bias: norm.bias, into: normalized, saving: saved.mlpNorm)
         linear(normalized, weight: weights.mlpInput, bias: parameters.mlpInput.bias, into: hidden)

@@ -15,11 +15,14 @@ package struct VisionLayout: Sendable, Equatable {
     let promptTokens: Int
     /// Layers with prompts of their own.
     let promptLayers: Range<Int>
+    /// Tokens by which each layer but the last makes a frame shorter; 0 where none merge.
+    let mergedTokens: Int
 
     package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
         self.architecture = architecture
         promptTokens = prompts.visionTokens
         promptLayers = prompts.visionLayers
+        mergedTokens = prompts.mergedTokens
     }
 
     var layerCount: Int { architecture.vision.layerCount }
@@ -27,6 +30,8 @@ package struct VisionLayout: Sendable, Equatable {
     package var promptFreeLayerCount: Int { promptLayers.lowerBound }
     /// Class token and patches.
     var frameRows: Int { architecture.patchCount + 1 }
+    /// What of them is left where `layer` begins.
+    func frameRows(of layer: Int) -> Int { frameRows - layer * mergedTokens }
 
     func mode(of layer: Int) -> PromptMode {
         if promptLayers.isEmpty || layer < promptLayers.lowerBound { return .none }
@@ -38,13 +43,25 @@ package struct VisionLayout: Sendable, Equatable {
         !promptLayers.isEmpty && promptLayers.upperBound < layerCount ? promptLayers.upperBound - 1 : nil
     }
 
-    func rows(of layer: Int) -> Int { frameRows + (mode(of: layer) == .own ? promptTokens : 0) }
+    func rows(of layer: Int) -> Int { frameRows(of: layer) + (mode(of: layer) == .own ? promptTokens : 0) }
 
     func shape(of layer: Int, frameCount: Int) -> BlockShape {
         BlockShape(
             groups: RowGroups(lengths: repeatElement(rows(of: layer), count: frameCount)),
             sharedCount: mode(of: layer) == .shared ? promptTokens : 0,
-            queries: layer == layerCount - 1 ? .first : .every)
+            queries: layer == layerCount - 1 ? .first : .every,
+            merging: mergedTokens == 0
+                ? nil : TokenMerging(tokenCount: frameRows(of: layer), pairCount: layer == layerCount - 1 ? 0 : mergedTokens))
+    }
+
+    /// The numbers in which rows of `layer` are held between products in a tower of `precision`. Layers of different
+    /// lengths take turns with memory, so that all of these hold what each of them can.
+    func rowPrecision(of layer: Int, _ precision: Precision) -> Precision {
+        let sharing = mergedTokens > 0 && layer < layerCount - 1 ? 0..<layerCount - 1 : layer..<layer + 1
+        let isShort = sharing.contains {
+            shape(of: $0, frameCount: 1).rowPrecision(precision, headWidth: architecture.vision.headWidth) == .float32
+        }
+        return isShort ? .float32 : .bfloat16
     }
 }
 
@@ -61,6 +78,8 @@ package final class VisionActivations: Sendable {
     let inputNorm: LayerNormStatistics
     /// `[frames × frameRows, width]`, what the prompts join; empty where they do not.
     let beforeJoin: MutableMatrix
+    /// `[1, frames × frameRows]`, how many patches each of its tokens stands for; empty where none merge.
+    private let sizesBeforeJoin: MutableMatrix
     /// `[frames, width]`, the class token after the last block.
     let classRows: MutableMatrix
     let outputNorm: LayerNormStatistics
@@ -86,10 +105,12 @@ package final class VisionActivations: Sendable {
             let shape = layout.shape(of: layer, frameCount: frameCount)
             if keeping == .nothing, layer >= 2, blocks[layer - 2].shape == shape {
                 blocks.append(blocks[layer - 2])
+            } else if keeping == .nothing, layer >= 2, blocks[layer - 2].hasRoom(for: shape) {
+                blocks.append(blocks[layer - 2].viewed(as: shape))
             } else {
                 blocks.append(BlockActivations(
                     shapes: [shape], tower: layout.architecture.vision, keeping: keeping, keepsHidden: layer >= recomputedMLPLayers,
-                    precision: shape.rowPrecision(precision, headWidth: layout.architecture.vision.headWidth)))
+                    precision: layout.rowPrecision(of: layer, precision)))
             }
         }
         self.blocks = blocks
@@ -97,7 +118,9 @@ package final class VisionActivations: Sendable {
         self.frameCount = frameCount
         embedded = keeping == .weights ? MutableMatrix(rows: rows, columns: width) : nil
         inputNorm = LayerNormStatistics(rows: rows)
-        beforeJoin = MutableMatrix(rows: layout.joinLayer == nil ? 0 : rows, columns: width)
+        let joinRows = layout.joinLayer.map { frameCount * layout.frameRows(of: $0) } ?? 0
+        beforeJoin = MutableMatrix(rows: joinRows, columns: width)
+        sizesBeforeJoin = MutableMatrix(rows: 1, columns: layout.mergedTokens == 0 ? 0 : joinRows)
         classRows = MutableMatrix(rows: frameCount, columns: width)
         outputNorm = LayerNormStatistics(rows: frameCount)
         normalized = MutableMatrix(rows: frameCount, columns: width)
@@ -117,6 +140,13 @@ package final class VisionActivations: Sendable {
         layer == layout.layerCount ? classRows : layer == layout.joinLayer ? beforeJoin : block(layer, scratch: scratch).input
     }
 
+    /// How many patches each token of the stream into `layer` stands for, `[1, frames × frameRows]`; nil where none merge,
+    /// and behind the last layer.
+    func sizes(into layer: Int, scratch: VisionScratch) -> MutableMatrix? {
+        guard layout.mergedTokens > 0, layer < layout.layerCount else { return nil }
+        return layer == layout.joinLayer ? sizesBeforeJoin : block(layer, scratch: scratch).merging?.sizes
+    }
+
     /// The memory of the first `frameCount` frames as activations of their own.
     func prefix(_ frameCount: Int) -> VisionActivations {
         frameCount == self.frameCount ? self : VisionActivations(memory: self, frameCount: frameCount)
@@ -133,7 +163,9 @@ package final class VisionActivations: Sendable {
         }
         embedded = memory.embedded?.rows(rows)
         inputNorm = memory.inputNorm
-        beforeJoin = layout.joinLayer == nil ? memory.beforeJoin : memory.beforeJoin.rows(rows)
+        let joinRows = 0..<(memory.layout.joinLayer.map { frameCount * memory.layout.frameRows(of: $0) } ?? 0)
+        beforeJoin = memory.beforeJoin.rows(joinRows)
+        sizesBeforeJoin = layout.mergedTokens == 0 ? memory.sizesBeforeJoin : memory.sizesBeforeJoin.columns(joinRows)
         classRows = memory.classRows.rows(frames)
         outputNorm = memory.outputNorm
         normalized = memory.normalized.rows(frames)
@@ -151,7 +183,7 @@ package final class VisionActivations: Sendable {
             let rows = layout.rows(of: layer)
             // Of the last layer little more than its input, keys and values is there.
             if layer == layout.layerCount - 1 { return sum + 4 * rows * 3 * tower.width }
-            let precision = layout.shape(of: layer, frameCount: 1).rowPrecision(precision, headWidth: tower.headWidth)
+            let precision = layout.rowPrecision(of: layer, precision)
             let left = layer < recomputedMLPLayers ? BlockActivations.hiddenBytesPerRow(tower: tower, precision: precision) : 0
             return sum + rows * (BlockActivations.bytesPerRow(tower: tower, keeping: keeping, precision: precision) - left)
         }
@@ -183,7 +215,7 @@ package final class VisionScratch: Sendable {
         prefix = (0..<min(2, prefixLayers)).map {
             BlockActivations(
                 shapes: [shapes[$0]], tower: architecture.vision, keeping: .nothing,
-                precision: shapes[$0].rowPrecision(precision, headWidth: architecture.vision.headWidth))
+                precision: layout.rowPrecision(of: $0, precision))
         }
         embedded = MutableMatrix(rows: keeping == .weights ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)

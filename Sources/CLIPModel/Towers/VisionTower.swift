@@ -40,21 +40,24 @@ package struct VisionTower: Sendable {
     ///
     /// - Parameters:
     ///   - frames: `[frames, 3 × side × side]`, normalized pixels; channels, rows, columns. With a cached prefix
-    ///     what `cachedPrefix` made of them.
+    ///     what `keepCachedPrefix` made of them.
     package func forward(
         frames: Matrix, input: ClipInput = .pixels, context: VisionPromptContext?, saved: VisionActivations, scratch: VisionScratch
     ) {
         let layout = saved.layout
         switch input {
         case .pixels: cachedPrefix(frames: frames, saved: saved, scratch: scratch)
-        case .cachedPrefix: saved.stream(into: layout.promptFreeLayerCount, scratch: scratch).copy(frames)
+        case .cachedPrefix: takeUp(cachedPrefix: frames, saved: saved, scratch: scratch)
         }
         for layer in layout.promptFreeLayerCount..<blocks.count {
             let block = saved.block(layer, scratch: scratch)
-            if layer == layout.joinLayer, let context { join(prompts: context.rows(of: layer), saved: saved, block: block) }
+            if layer == layout.joinLayer, let context {
+                join(prompts: context.rows(of: layer), saved: saved, block: block)
+                joinSizes(saved: saved, block: block, scratch: scratch)
+            }
             blocks[layer].forward(
                 saved: block, shared: context?.keyValue(of: layer).map { .everyGroup($0) }, output: saved.stream(into: layer + 1, scratch: scratch),
-                scratch: scratch.block)
+                mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), scratch: scratch.block)
         }
         layerNorm(
             saved.classRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
@@ -74,10 +77,11 @@ package struct VisionTower: Sendable {
         layerNorm(
             embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias,
             into: saved.stream(into: 0, scratch: scratch), saving: saved.inputNorm)
+        saved.sizes(into: 0, scratch: scratch)?.fill(1)
         for layer in 0..<layout.promptFreeLayerCount {
             blocks[layer].forward(
                 saved: saved.block(layer, scratch: scratch), shared: nil, output: saved.stream(into: layer + 1, scratch: scratch),
-                scratch: scratch.block)
+                mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), scratch: scratch.block)
         }
         return saved.stream(into: layout.promptFreeLayerCount, scratch: scratch)
     }
@@ -144,7 +148,7 @@ package struct VisionTower: Sendable {
 
     /// Appends the prompts to every frame's rows.
     private func join(prompts: Matrix, saved: VisionActivations, block: BlockActivations) {
-        let rows = saved.layout.frameRows
+        let rows = saved.beforeJoin.rowCount / saved.frameCount
         let joined = rows + prompts.rowCount
         for frame in 0..<saved.frameCount {
             let target = block.input.rows(frame * joined..<(frame + 1) * joined)
@@ -157,7 +161,7 @@ package struct VisionTower: Sendable {
     func split(
         _ gradient: MutableMatrix, saved: VisionActivations, promptRows: MutableMatrix, into memory: MutableMatrix
     ) -> MutableMatrix {
-        let rows = saved.layout.frameRows
+        let rows = saved.beforeJoin.rowCount / saved.frameCount
         let joined = gradient.rowCount / saved.frameCount
         let own = memory.rows(0..<saved.frameCount * rows)
         for frame in 0..<saved.frameCount {

@@ -58,7 +58,7 @@ package struct HeadFile: Sendable {
     /// Of the tower that makes the features; the texts are in the head already.
     var visionPrompts: PromptSet<Matrix> {
         guard let prompts = prompts?.prompts else { return PromptSet(vision: [], text: []) }
-        return PromptSet(vision: prompts.vision, text: [], visionStart: prompts.visionStart)
+        return PromptSet(vision: prompts.vision, text: [], visionStart: prompts.visionStart, mergedTokens: prompts.mergedTokens)
     }
 
     /// The file itself, or that of the run whose folder is named; nil where neither is a head.

@@ -18,6 +18,8 @@ package enum PromptVariant: String, CaseIterable, Codable, Sendable {
         case .quick:
             request.isQuick = true
             request.recipe.prompts.visionLayers = PromptLayers.none
+            // Features of the tower as it is are there already.
+            request.recipe.prompts.mergeTokens = nil
             request.recipe.augmentation.fixedFrames = true
         }
         request.recipe.prompts.visionDepth = nil

@@ -23,6 +23,7 @@ extension InitialPrompts {
             ("--text-tokens", asked.textTokens.map { "\($0)" }, "\(found.textTokens)"),
             ("--text-depth", found.textTokens == 0 && asked.textTokens == 0 ? nil : asked.textDepth.map { "\($0)" }, "\(found.textDepth)"),
             ("--text-layers", asked.textLayers?.text, PromptLayers(found.textLayers).text),
+            ("--merge-tokens", asked.mergeTokens.map { "\($0)" }, "\(found.mergedTokens)"),
         ]
         let contradictions = wanted.compactMap { flag, asked, found in
             asked.flatMap { $0 == found ? nil : InitialPromptsError.Contradiction(flag: flag, asked: $0, found: found) }
@@ -43,7 +44,7 @@ extension InitialPrompts {
         return PromptSet(
             vision: copies(checked.prompts.vision), text: copies(checked.prompts.text),
             visionStart: checked.prompts.visionStart, textStart: checked.prompts.textStart,
-            replacedWords: checked.prompts.replacedWords)
+            replacedWords: checked.prompts.replacedWords, mergedTokens: checked.prompts.mergedTokens)
     }
 }
 

@@ -44,7 +44,7 @@ package struct PromptExperiment: LearningExperiment {
         try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
-        guard configuration != .none else { throw SettingsError.nothingLearns }
+        guard configuration.learns else { throw SettingsError.nothingLearns }
         let backwardFrames = try settings.backwardFrames(learning: configuration)
         let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
@@ -148,7 +148,7 @@ package struct PromptExperiment: LearningExperiment {
             words = try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer)
             configuration = PromptConfiguration(
                 visionTokens: configuration.visionTokens, visionLayers: configuration.visionLayers,
-                textTokens: words.count, textLayers: configuration.textLayers)
+                textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens)
         }
         try configuration.check(against: backbone.architecture)
         var prompts = PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed)

@@ -172,6 +172,9 @@ package struct RunPlan: Encodable {
             for (tower, layers) in [("vision", prompts.visionLayers), ("text", prompts.textLayers)] where layers.lowerBound > 0 {
                 result.append("no backward pass below \(tower) layer \(layers.lowerBound)")
             }
+            if prompts.mergedTokens > 0 {
+                result.append("\(prompts.mergedTokens) of a frame's tokens merge in each vision layer but the last, which changes the model")
+            }
         }
         if let caching {
             result.append(

@@ -25,11 +25,12 @@ package enum SettingsError: ReportableError {
     case fixedFramesChange(keys: [String])
     case tooManyBackwardFrames(Int, frames: Int)
     case backwardFramesWithout(what: String)
+    case mergingWithoutPrompts
 
     package var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
-            .tooManyBackwardFrames, .backwardFramesWithout: .usage
+            .tooManyBackwardFrames, .backwardFramesWithout, .mergingWithoutPrompts: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -72,6 +73,8 @@ package enum SettingsError: ReportableError {
                 + "--backward-frames (training.backward_frames) to at most \(frames), or leave it out for all frames."
         case .backwardFramesWithout(let what):
             "--backward-frames (training.backward_frames) is for learning vision prompts, but \(what). Leave it out."
+        case .mergingWithoutPrompts:
+            "--merge-tokens (prompts.merge_tokens) is for learning prompts, but bridge learns weights. Leave it out."
         case .noBackbone:
             "no backbone is named. Pass --backbone FILE: where data are named, no model is taken from a run or from the pocket world."
         case .pocketWithLists:
@@ -113,6 +116,9 @@ package struct Settings {
         var merged = given.merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
+        // A run that is told to merge nothing is the run that is told nothing.
+        if merged.prompts.mergeTokens == 0 { merged.prompts.mergeTokens = nil }
+        if kind == .bridge, merged.prompts.mergeTokens != nil { throw SettingsError.mergingWithoutPrompts }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
         precision = try merged.model.precision?.resolved(note: context.note) ?? .float32
         // What `auto` came to, so that the recipe can be run again elsewhere.
@@ -234,7 +240,8 @@ package struct Settings {
                 count: architecture.vision.layerCount),
             textTokens: prompts.textTokens ?? 0,
             textLayers: layers(
-                prompts.textLayers, depth: prompts.textDepth, isGiven: givenDepths.text != nil, count: architecture.text.layerCount))
+                prompts.textLayers, depth: prompts.textDepth, isGiven: givenDepths.text != nil, count: architecture.text.layerCount),
+            mergedTokens: prompts.mergeTokens ?? 0)
     }
 
     /// The recipe with the prompts that really are learned.
@@ -242,6 +249,7 @@ package struct Settings {
         var fitted = recipe
         fitted.prompts.visionTokens = prompts.visionTokens
         fitted.prompts.textTokens = prompts.textTokens
+        fitted.prompts.mergeTokens = prompts.mergedTokens == 0 ? nil : prompts.mergedTokens
         func written(_ layers: Range<Int>) -> (depth: Int?, layers: PromptLayers?) {
             layers.lowerBound == 0 ? (layers.count, nil) : (nil, PromptLayers(layers))
         }

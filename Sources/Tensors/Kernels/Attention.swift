@@ -23,10 +23,15 @@ package struct AttentionSources<Element: Readable>: Sendable {
     package let shared: Element?
     /// `[own, 2 × width]`.
     package let own: Element
+    /// `[1, own]`, added to the products of queries and own keys before these are scaled; nil for none. Nothing
+    /// learns from it.
+    package let keyBias: Matrix?
 
-    package init(shared: Element?, own: Element) {
+    package init(shared: Element?, own: Element, keyBias: Matrix? = nil) {
+        precondition(keyBias.map { $0.rowCount == 1 && $0.columnCount == own.rowCount } ?? true, "one bias per own key")
         self.shared = shared
         self.own = own
+        self.keyBias = keyBias
     }
 
     package var sharedCount: Int { shared?.rowCount ?? 0 }
@@ -38,6 +43,13 @@ extension AttentionSources {
     fileprivate func gather(_ columns: Range<Int>, into target: MutableMatrix) {
         if let shared { target.rows(0..<sharedCount).copy(shared.columns(columns)) }
         target.rows(sharedCount..<keyCount).copy(own.columns(columns))
+    }
+
+    /// Adds the bias of own keys to their columns of `scores`, `[queries, keys]`.
+    func addKeyBias(to scores: MutableMatrix) {
+        guard let keyBias else { return }
+        let ownScores = scores.columns(sharedCount..<keyCount)
+        add(keyBias, toRowsOf: ownScores, into: ownScores)
     }
 }
 
@@ -81,9 +93,9 @@ private let fewQueries = 16
 
 /// Scaled dot-product attention of one group, all heads.
 ///
-///     output = softmax(Q Kᵀ / √headWidth) V
+///     output = softmax((Q Kᵀ + bias) / √headWidth) V
 ///
-/// Source: Vaswani et al. 2017, equation 1. Probabilities are not kept: `attentionBackward` computes them
+/// Source: Vaswani et al. 2017, equation 1, where there is no bias. Probabilities are not kept: `attentionBackward` computes them
 /// again from `logSums`, for a sixth more work in attention and a quarter less memory in a tower.
 /// - Parameters:
 ///   - queries: `[queries, width]`.
@@ -114,6 +126,7 @@ package func attention(
         sources.gather(columns, into: keys)
         sources.gather(valueColumns(columns, of: queries), into: values)
         operations += product(queries.columns(columns), .asStored, keys, .transposed, into: scores, precision: precision)
+        sources.addKeyBias(to: scores)
         softmax(
             scores, scale: scale, mask: mask, sharedCount: sources.sharedCount,
             logSums: logSums.columns(head * queryCount..<(head + 1) * queryCount))
@@ -170,6 +183,7 @@ package func attentionBackward(
         // output = P V: dP = dO Vᵀ, dV = Pᵀ dO
         operations += product(headQueries, .asStored, keys, .transposed, into: scores, precision: precision)
         operations += product(headGradient, .asStored, values, .transposed, into: scoreGradient, precision: precision)
+        sources.addKeyBias(to: scores)
         softmaxBackward(
             scores: scores, gradient: scoreGradient, scale: scale, mask: mask, sharedCount: sources.sharedCount,
             logSums: logSums.columns(head * queryCount..<(head + 1) * queryCount))
@@ -198,13 +212,15 @@ package func attentionTakesBFloat16(queryCount: Int, headWidth: Int) -> Bool { q
 /// - Parameters:
 ///   - queryKeyValue: `[rows, 3 × width]`.
 ///   - shared: `[shared, 2 × width]`, keys then values that come before the group's own.
+///   - keyBias: as in `AttentionSources`.
 ///   - logSums: `[1, headCount × rows]`.
 ///   - output: `[rows, width]`.
 package func attention(
-    queryKeyValue: BFloat16Matrix, shared: Matrix?, headCount: Int, logSums: MutableMatrix, scratch: AttentionScratch, output: BFloat16Matrix
+    queryKeyValue: BFloat16Matrix, shared: Matrix?, keyBias: Matrix? = nil, headCount: Int, logSums: MutableMatrix,
+    scratch: AttentionScratch, output: BFloat16Matrix
 ) {
     let start = WorkMeter.now
-    let sizes = BFloat16Sizes(queryKeyValue, shared: shared, headCount: headCount, scratch: scratch)
+    let sizes = BFloat16Sizes(queryKeyValue, shared: shared, keyBias: keyBias, headCount: headCount, scratch: scratch)
     precondition(
         output.rowCount == sizes.rows && output.columnCount == sizes.width && logSums.count == headCount * sizes.rows,
         "attention shapes differ")
@@ -212,7 +228,7 @@ package func attention(
     unsafe vifi_attention_bf16(
         queryKeyValue.pointer, queryKeyValue.stride, shared?.pointer, shared?.stride ?? 0, keyValue.pointer, keyValue.stride,
         output.pointer, output.stride, logSums.pointer, scratch.bfloat16.pointer, sizes.rows, sizes.shared, sizes.rows, headCount,
-        sizes.headWidth, sizes.scale)
+        sizes.headWidth, sizes.scale, keyBias?.pointer)
     WorkMeter.addAttention(operations: 4 * sizes.pairs * sizes.width, since: start)
 }
 
@@ -223,11 +239,11 @@ package func attention(
 ///   - gradient: `[rows, 3 × width]`, overwritten; nil where only what is shared learns.
 ///   - sharedGradient: `[shared, 2 × width]`, added to.
 package func attentionBackward(
-    outputGradient: BFloat16Matrix, queryKeyValue: BFloat16Matrix, shared: Matrix?, headCount: Int, logSums: MutableMatrix,
-    scratch: AttentionScratch, gradient: BFloat16Matrix?, sharedGradient: MutableMatrix?
+    outputGradient: BFloat16Matrix, queryKeyValue: BFloat16Matrix, shared: Matrix?, keyBias: Matrix? = nil, headCount: Int,
+    logSums: MutableMatrix, scratch: AttentionScratch, gradient: BFloat16Matrix?, sharedGradient: MutableMatrix?
 ) {
     let start = WorkMeter.now
-    let sizes = BFloat16Sizes(queryKeyValue, shared: shared, headCount: headCount, scratch: scratch)
+    let sizes = BFloat16Sizes(queryKeyValue, shared: shared, keyBias: keyBias, headCount: headCount, scratch: scratch)
     let width = sizes.width
     precondition(
         outputGradient.rowCount == sizes.rows && outputGradient.columnCount == width && logSums.count == headCount * sizes.rows
@@ -240,7 +256,7 @@ package func attentionBackward(
         outputGradient.pointer, outputGradient.stride, queryKeyValue.pointer, queryKeyValue.stride, shared?.pointer,
         shared?.stride ?? 0, keyValue.pointer, keyValue.stride, logSums.pointer, scratch.bfloat16.pointer, gradient?.pointer,
         gradient?.stride ?? 0, sharedGradient?.pointer, sharedGradient?.stride ?? 0, ownGradient?.pointer, ownGradient?.stride ?? 0,
-        sizes.rows, sizes.shared, sizes.rows, headCount, sizes.headWidth, sizes.scale)
+        sizes.rows, sizes.shared, sizes.rows, headCount, sizes.headWidth, sizes.scale, keyBias?.pointer)
     // Scores and the probabilities' gradient; keys, values and queries of what learns.
     let learning = gradient == nil ? 2 * sizes.rows * sizes.shared : 3 * sizes.pairs
     WorkMeter.addAttention(operations: 2 * width * (2 * sizes.pairs + learning), since: start)
@@ -255,14 +271,14 @@ private struct BFloat16Sizes {
     var pairs: Int { rows * (shared + rows) }
     var scale: Float { 1 / Float(headWidth).squareRoot() }
 
-    init(_ queryKeyValue: BFloat16Matrix, shared: Matrix?, headCount: Int, scratch: AttentionScratch) {
+    init(_ queryKeyValue: BFloat16Matrix, shared: Matrix?, keyBias: Matrix?, headCount: Int, scratch: AttentionScratch) {
         rows = queryKeyValue.rowCount
         self.shared = shared?.rowCount ?? 0
         width = queryKeyValue.columnCount / 3
         headWidth = width / headCount
         precondition(
             attentionTakesBFloat16(queryCount: rows, headWidth: headWidth) && headWidth * headCount * 3 == queryKeyValue.columnCount
-                && shared?.columnCount ?? 2 * width == 2 * width
+                && shared?.columnCount ?? 2 * width == 2 * width && keyBias?.count ?? rows == rows
                 && 4 * scratch.bfloat16.count >= vifi_attention_bf16_bytes(rows, rows + self.shared, headWidth),
             "attention shapes differ")
     }
@@ -297,7 +313,7 @@ private func fewQueriesForward(
     unsafe vifi_attention_few(
         queries.pointer, queries.stride, shared.pointer, shared.stride, own.pointer, own.stride, output.pointer, output.stride,
         logSums.pointer, scratch.scores.pointer, queries.rowCount, sources.sharedCount, own.rowCount, headCount, headWidth,
-        1 / Float(headWidth).squareRoot(), visible.first, visible.step)
+        1 / Float(headWidth).squareRoot(), visible.first, visible.step, sources.keyBias?.pointer)
 }
 
 private func fewQueriesBackward(
@@ -325,7 +341,7 @@ private func fewQueriesBackward(
         logSums.reading.pointer, scratch.scores.pointer, queryGradient?.pointer, queryGradient?.stride ?? 0,
         sharedGradient.pointer, sharedGradient.stride, ownGradient.pointer, ownGradient.stride,
         queries.rowCount, sources.sharedCount, own.rowCount, headCount, headWidth,
-        1 / Float(headWidth).squareRoot(), visible.first, visible.step)
+        1 / Float(headWidth).squareRoot(), visible.first, visible.step, sources.keyBias?.pointer)
 }
 
 // MARK: - Softmax

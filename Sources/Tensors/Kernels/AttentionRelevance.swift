@@ -30,6 +30,7 @@ package func addRelevance(
         let columns = head * headWidth..<(head + 1) * headWidth
         gather(columns, of: sources, into: keys)
         multiply(queries.columns(columns), .asStored, keys, .transposed, into: scores)
+        sources.addKeyBias(to: scores)
         if let outputGradient {
             gather(columns.lowerBound + width..<columns.upperBound + width, of: sources, into: values)
             multiply(outputGradient.columns(columns), .asStored, values, .transposed, into: gradient)

@@ -74,6 +74,16 @@ package func add(_ input: some Readable, to output: MutableMatrix) {
     unsafe vifi_add(input.pointer, input.stride, output.pointer, output.stride, input.rowCount, input.columnCount)
 }
 
+/// `output += input`, whichever numbers the input is in.
+package func add(_ input: Rows, to output: MutableMatrix) {
+    switch input {
+    case .float32(let input): add(input, to: output)
+    case .bfloat16(let input):
+        precondition(input.rowCount == output.rowCount && input.columnCount == output.columnCount, "add between different shapes")
+        unsafe vifi_add_bf16(input.pointer, input.stride, output.pointer, output.stride, input.rowCount, input.columnCount)
+    }
+}
+
 /// `sums += Σ rows`, `sums` being one row.
 package func sumRows(of input: some Readable, into sums: MutableMatrix) {
     let input = input.reading

@@ -36,6 +36,8 @@ package struct BenchReport: Encodable, Sendable {
     package var frames: Int
     /// Nil where the backward pass goes through all of them.
     package var backwardFrames: Int?
+    /// Pairs of a frame's tokens that merge in each layer.
+    package var mergeTokens: Int
     package var clips: Int
     package var classes: Int
     package var tokens: Int
@@ -79,6 +81,7 @@ package struct BenchReport: Encodable, Sendable {
     enum CodingKeys: String, CodingKey {
         case work, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown, exact
         case backwardFrames = "backward_frames"
+        case mergeTokens = "merge_tokens"
         case taskBytes = "task_bytes"
         case visionLayers = "vision_layers"
         case textLayers = "text_layers"
@@ -178,7 +181,8 @@ package struct Bench {
         let needed = work.operationsNeeded
         let middle = steps[steps.count / 2]
         return BenchReport(
-            work: work.kind.rawValue, frames: work.frameCount, backwardFrames: work.backwardFrameCount, clips: work.clipCount, classes: work.classCount,
+            work: work.kind.rawValue, frames: work.frameCount, backwardFrames: work.backwardFrameCount, mergeTokens: work.mergedTokens,
+            clips: work.clipCount, classes: work.classCount,
             tokens: work.kind == .bridge ? 0 : work.promptTokens, depth: work.kind == .bridge ? 0 : work.promptDepth,
             visionLayers: PromptLayers(work.prompts.visionLayers).text, textLayers: PromptLayers(work.prompts.textLayers).text,
             fixedFrames: work.hasFixedFrames,

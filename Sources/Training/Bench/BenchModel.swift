@@ -23,6 +23,8 @@ package struct BenchWork: Sendable, Equatable {
     package var precision = Precision.float32
     /// Of each clip, those that the backward pass goes through; nil for all.
     package var backwardFrameCount: Int?
+    /// Pairs of a frame's tokens that merge in each layer but the last.
+    package var mergedTokens = 0
 
     package init(_ kind: Kind) { self.kind = kind }
 
@@ -30,7 +32,8 @@ package struct BenchWork: Sendable, Equatable {
         guard kind != .bridge else { return .none }
         return PromptConfiguration(
             visionTokens: promptTokens, visionLayers: visionLayers ?? 0..<min(promptDepth, architecture.vision.layerCount),
-            textTokens: promptTokens, textLayers: textLayers ?? 0..<min(promptDepth, architecture.text.layerCount))
+            textTokens: promptTokens, textLayers: textLayers ?? 0..<min(promptDepth, architecture.text.layerCount),
+            mergedTokens: mergedTokens)
     }
 
     /// Class names of one to three words after `promptTokens` prompts or template words, then a full stop.

@@ -39,8 +39,11 @@ struct BenchCommand: ParsableCommand {
                 "Frames of each clip that the backward pass goes through; exact steps are measured beside, in turns.", valueName: "frames"))
         var backwardFrames: Int?
 
+        @OptionGroup var merging: BenchMergingOptions
+
         func validate() throws {
             try requireRange("--backward-frames", backwardFrames, 1...options.frames)
+            try merging.check(beside: options)
             if backwardFrames != nil {
                 guard !options.videos else {
                     throw ValidationError("--videos feeds each step from other videos, --backward-frames compares two steps on the same clips: choose one.")
@@ -58,6 +61,7 @@ struct BenchCommand: ParsableCommand {
             var work = prompts.work(.learn)
             work.hasFixedFrames = fixedFrames
             work.backwardFrameCount = backwardFrames
+            work.mergedTokens = merging.mergeTokens ?? 0
             try options.run(work)
         }
     }
@@ -74,7 +78,30 @@ struct BenchCommand: ParsableCommand {
             abstract: "Clips through the vision tower with prompts; class embeddings are computed before.")
         @OptionGroup var options: BenchOptions
         @OptionGroup var prompts: BenchPromptOptions
-        func run() throws { try options.run(prompts.work(.predict)) }
+        @OptionGroup var merging: BenchMergingOptions
+
+        func validate() throws { try merging.check(beside: options) }
+
+        func run() throws {
+            var work = prompts.work(.predict)
+            work.mergedTokens = merging.mergeTokens ?? 0
+            try options.run(work)
+        }
+    }
+}
+
+struct BenchMergingOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Pairs of a frame's tokens that merge in each layer but the last; steps that merge none are measured beside, in turns.",
+            valueName: "pairs"))
+    var mergeTokens: Int?
+
+    func check(beside options: BenchOptions) throws {
+        try requireRange("--merge-tokens", mergeTokens, 0...TokenMerging.mostPairs(in: .vitB16))
+        guard mergeTokens == nil || !options.videos else {
+            throw ValidationError("--videos feeds each step from other videos, --merge-tokens compares two steps on the same clips: choose one.")
+        }
     }
 }
 
@@ -167,6 +194,7 @@ struct BenchOptions: ParsableArguments {
         let budget = memory.bound.budget(pool: pool, besides: work.packedWeightBytes)
         var exactWork = work
         exactWork.backwardFrameCount = nil
+        exactWork.mergedTokens = 0
         let first = try BenchModel(exactWork, pool: pool, budget: budget, source: source?.clips)
         let model = work == exactWork ? first : try BenchModel(work, like: first, pool: pool, budget: budget)
         try memory.bound.check(shortfall: max(first.memoryShortfall, model.memoryShortfall))
@@ -190,6 +218,7 @@ extension BenchReport {
         """
 
               backward pass     through \(backwardFrames ?? frames) of \(frames) frames
+              merging           \(mergeTokens == 0 ? "none" : "\(mergeTokens)") of a frame's tokens in each layer
               exact step        \(decimal(exact.secondsPerStep, 3)) s, \(decimal(exact.speedup, 2)) times as long; \
             \(decimal(Double(exact.taskBytes) / 1e9, 2)) GB for activations and what learns
             """

@@ -97,6 +97,8 @@ struct Inspection: Encodable {
         let shots: Int?
         /// Nil where the backward pass went through all frames.
         let backwardFrames: Int?
+        /// Pairs of a frame's tokens that merge in each layer.
+        let mergeTokens: Int
         let seed: UInt64
         let metrics: [String: Double]
         /// Nil where another program wrote the file.
@@ -124,6 +126,7 @@ struct Inspection: Encodable {
             normalization = header.normalization.name
             shots = header.shots
             backwardFrames = header.backwardFrameCount
+            mergeTokens = header.configuration.mergedTokens
             seed = header.seed
             metrics = header.metrics
             recipeSha256 = header.namesBackbone ? header.recipeDigest : nil
@@ -283,6 +286,7 @@ extension Inspection.Prompts {
             ("frames", "\(frames), fusion \(fusion), normalization \(normalization)"),
         ]
         if toolVersion != nil { rows += [("shots", shots.map { "\($0) per class" } ?? "all clips"), ("seed", "\(seed)")] }
+        if mergeTokens > 0 { rows.append(("merging", "\(counted(mergeTokens, "token", "tokens")) in each layer of the vision tower")) }
         if let backwardFrames { rows.append(("backward", "through \(backwardFrames) of \(frames) frames")) }
         rows += metrics.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
         if let recipeSha256, let toolVersion { rows += [("recipe", recipeSha256), ("written by", "vifi-prompt \(toolVersion)")] }

@@ -14,7 +14,7 @@ struct ImportCommand: ParsableCommand {
             With --blend two of them are mixed weight by weight: a fine-tuned CLIP that is half the original knows more of \
             what it was not tuned on.
 
-              vifi-prompt import --blend 0.5 ViT-B-16.safetensors bridged.safetensors --name half
+              vifi-prompt import --blend 0.5 clip.safetensors bridged.safetensors
 
             The file goes to Checkpoints/NAME.safetensors. docs/checkpoints.md says what can be read.
             """)

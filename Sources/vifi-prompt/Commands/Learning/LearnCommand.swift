@@ -37,7 +37,8 @@ struct LearnCommand: LearningCommand {
             features that the vision tower computes once. docs/late-prompts.md says what accuracy that gives up.
 
             With --backward-frames 4 each step sees all frames of its clips, but goes back through 4 of them only; \
-            docs/cheaper-steps.md says what that gains and gives up.
+            docs/cheaper-steps.md says what that gains and gives up. So does --merge-tokens 8, with which similar \
+            patches of a frame are taken together from layer to layer.
             """)
 
     @OptionGroup(title: "Data") var data: DataOptions

@@ -229,6 +229,7 @@ struct ExportCommand: ParsableCommand {
                 promptFileDigest: try Digest.ofFile(PromptAdapter.tensorsPath(of: source))),
             to: written.file)
         (written.classes, written.width) = (names.count, embeddings.columnCount)
+        if header.configuration.mergedTokens > 0 { Console.note("Videos still need a vision tower that merges tokens as \(source.escapedForDisplay) says.") }
         if header.configuration.visionDepth > 0 {
             Console.note("The vision prompts are not in it: videos still need \(source.escapedForDisplay).")
         }
@@ -280,10 +281,12 @@ enum ClassEmbeddingsFile {
         encoder.outputFormatting = .withoutEscapingSlashes
         var result = compat.isEmpty ? [:] : ["compat": Quirk.text(of: compat)]
         let configuration = header.configuration
-        // Readers of the first format take prompts to begin at layer 0.
-        result.merge(configuration.visionLayers.lowerBound == 0
-            ? [formatKey: "1", "vision_depth": "\(configuration.visionDepth)"]
-            : [formatKey: "2", "vision_layers": PromptLayers(configuration.visionLayers).text]) { $1 }
+        // Readers of the first format take prompts to begin at layer 0, those of the second leave tokens apart.
+        let layers = ["vision_layers": PromptLayers(configuration.visionLayers).text]
+        result.merge(configuration.mergedTokens > 0
+            ? layers.merging([formatKey: "3", "merge_tokens": "\(configuration.mergedTokens)"]) { $1 }
+            : configuration.visionLayers.lowerBound == 0
+                ? [formatKey: "1", "vision_depth": "\(configuration.visionDepth)"] : layers.merging([formatKey: "2"]) { $1 }) { $1 }
         let facts = [
             classNamesKey: String(decoding: try encoder.encode(classNames), as: UTF8.self),
             "backbone_sha256": backbone.digest, "backbone_name": backbone.description.name,
