@@ -131,6 +131,10 @@ import Testing
                 ["data", "init", "sets"], ["data", "split", "--train", "list.txt", "--labels", "labels.csv", "--shots", "1", "--output", "draws"],
                 ["data", "import", "list.txt", "labels.csv", "--output", "lists"],
             ]),
+        Section(name: "cache clear --json", before: [head + ["--output", "head"]], runs: [["cache", "clear"]]),
+        Section(name: "recipe list --json", runs: [["recipe", "list", "pocket"]]),
+        Section(name: "recipe show --json", runs: [["recipe", "show", "few-shot/prompt"]]),
+        Section(name: "recipe check --json", runs: [["recipe", "check", "few-shot/prompt"], ["recipe", "check", "wrong.yaml"]], statuses: [0, 78]),
         Section(name: "cache list --json", before: [head + ["--output", "head"]], runs: [["cache", "list"]]),
         Section(
             name: "summary.json of a grid",
@@ -160,6 +164,7 @@ import Testing
             try createDirectory(program.folder.path("sets/\(name)"))
             try FileManager.default.copyItem(atPath: program.folder.path("video\(video).mp4"), toPath: program.folder.path("sets/\(name)/\(video).mp4"))
         }
+        try program.folder.write("training: {epoch: 3}\n", to: "wrong.yaml")
         try program.folder.write("no video", to: "bad.mp4")
         try program.folder.write("video0.mp4 0\nbad.mp4 1\n", to: "bad.txt")
         let said = ["waving", "clapping", "jumping", "sitting", "turning"].map { "\"\($0)\": [\"someone is \($0)\"]" }

@@ -68,6 +68,19 @@ struct CacheCommand: ParsableCommand {
     struct Clear: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Removes all that no other process is using.")
 
-        func run() throws { Console.result("\(bytes(FeatureCache.clear())) freed.") }
+        @Flag(help: jsonHelp)
+        var json = false
+
+        /// What `--json` prints.
+        private struct Report: Encodable {
+            let folder: String
+            let freedBytes: Int
+        }
+
+        func run() throws {
+            let freed = FeatureCache.clear()
+            if json { return try Console.json(Report(folder: FeatureCache.root, freedBytes: freed)) }
+            Console.result("\(bytes(freed)) freed.")
+        }
     }
 }

@@ -99,10 +99,11 @@ struct InspectCommand: ParsableCommand {
         for warning in contents.warnings where isAdapter { Console.warning("\(file.escapedForDisplay): \(warning)") }
         if contents.metadata[ClassEmbeddingsFile.formatKey] != nil { inspection.kind = .classEmbeddings }
         if let own = HeadFile.file(at: file) {
-            let header = try HeadFile.load(own).header
+            let head = try HeadFile.load(own)
+            let header = head.header
             Console.note(
                 "A head: \(header.kind.rawValue), \(counted(header.classNames.count, "class", "classes")), on \(header.backbone.escapedForDisplay) "
-                    + "(\(header.backboneSHA256.prefix(12))…). predict, eval, viz and report take it as --prompts.")
+                    + "(\(header.backboneSHA256.prefix(12))…)\(head.prompts == nil ? "" : " with prompts"). predict, eval, viz and report take it as --prompts.")
             return (inspection, nil)
         }
         var problem: (any ReportableError)?

@@ -61,7 +61,7 @@ struct Export: Encodable {
         let size = bytes.map { "\($0) bytes, " } ?? ""
         let words =
             switch form {
-            case .prompts: "prompts, \(size)SHA-256"
+            case .prompts: "\(HeadFile.file(at: file) == nil ? "prompts" : "head"), \(size)SHA-256"
             case .checkpoint: "ViFi-CLIP checkpoint, \(size)SHA-256"
             case .adapter: "PEFT folder, SHA-256 of its tensors' file"
             case .archive: "NumPy archive, \(size)SHA-256"

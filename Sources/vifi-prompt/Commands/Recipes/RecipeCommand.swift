@@ -26,12 +26,26 @@ struct RecipeCommand: ParsableCommand {
         @Argument(help: ArgumentHelp("Words to look for.", valueName: "word"))
         var words: [String] = []
 
+        @Flag(help: jsonHelp)
+        var json = false
+
+        /// What `--json` prints.
+        private struct Report: Encodable {
+            struct Entry: Encodable {
+                let name: String
+                let title: String
+                let path: String
+            }
+            let recipes: [Entry]
+        }
+
         func run() throws {
             let entries = try RecipeCatalog.all().filter { entry in
                 let text = (entry.name + " " + entry.title).lowercased()
                 return words.allSatisfy { text.contains($0.lowercased()) }
             }
             guard !entries.isEmpty else { throw SettingsError.noRecipeWith(words: words) }
+            if json { return try Console.json(Report(recipes: entries.map { .init(name: $0.name, title: $0.title, path: $0.path) })) }
             let width = entries.map(\.name.count).max() ?? 0
             for (index, entry) in entries.enumerated() {
                 if index > 0, entry.group != entries[index - 1].group { Console.result("") }
@@ -61,6 +75,16 @@ struct RecipeCommand: ParsableCommand {
         @Flag(help: "Fill in the defaults.")
         var resolved = false
 
+        @Flag(help: jsonHelp)
+        var json = false
+
+        /// What `--json` prints.
+        private struct Report: Encodable {
+            let path: String
+            /// As text, by their keys in recipes.
+            let settings: [String: String]
+        }
+
         func run() throws {
             let path = try RecipeCatalog.path(of: recipe)
             var assigned = Recipe()
@@ -71,6 +95,10 @@ struct RecipeCommand: ParsableCommand {
                 if shown.training.warmupEpochs == nil, shown.training.steps == nil, let epochs = shown.training.epochs {
                     shown.training.warmupEpochs = Recipe.Training.defaultWarmup(epochs: epochs)
                 }
+            }
+            if json {
+                let settings = Dictionary(uniqueKeysWithValues: shown.settings.map { ($0.key, $0.value) })
+                return try Console.json(Report(path: path, settings: settings))
             }
             Console.note("Recipe: \(path.escapedForDisplay)")
             // The YAML ends with its own line break.
@@ -86,18 +114,35 @@ struct RecipeCommand: ParsableCommand {
         @Argument(help: ArgumentHelp("Names from `vifi-prompt recipe list`, or YAML files.", valueName: "recipe"))
         var recipes: [String] = []
 
+        @Flag(help: jsonHelp)
+        var json = false
+
+        /// What `--json` prints.
+        private struct Report: Encodable {
+            struct Entry: Encodable {
+                let path: String
+                let faults: [String]
+            }
+            let recipes: [Entry]
+        }
+
         func run() throws {
             let paths = try recipes.isEmpty ? RecipeCatalog.all().map(\.path) : recipes.map(RecipeCatalog.path)
             var faults: [RecipeError.Fault] = []
+            var checked: [Report.Entry] = []
             for path in paths {
+                var found: [RecipeError.Fault] = []
                 do {
                     _ = try Recipe(path: path)
                     if try AblationGrid.isThere(in: path) { _ = try AblationGrid(path: path, name: path) }
-                    Console.result("\(path.escapedForDisplay): fine")
+                    if !json { Console.result("\(path.escapedForDisplay): fine") }
                 } catch let error as RecipeError {
-                    faults += error.faults
+                    found = error.faults
                 }
+                checked.append(.init(path: path, faults: found.map { RecipeError([$0]).description }))
+                faults += found
             }
+            if json { try Console.json(Report(recipes: checked)) }
             guard faults.isEmpty else { throw RecipeError(faults) }
         }
     }
