@@ -194,7 +194,7 @@ package func proveWritable(file path: String) throws(FileError) {
 /// The same for files in a folder.
 package func proveWritable(folder path: String) throws(FileError) {
     do {
-        try proveWritable(file: path.appendingPath(".vifi-prompt-probe"))
+        try proveWritable(file: path.appendingPath(FolderMark.probeName))
     } catch {
         throw FileError(path: path, problem: error.problem)
     }

@@ -21,7 +21,9 @@ package struct FolderKind: Sendable {
 package enum FolderMark {
     package static let name = ".vifi-prompt"
     private static let heading = "vifi-prompt made this folder, and may replace in it what it wrote as:"
-    /// Names that stand for nothing: of locks, of file systems, of a mark that was being written.
+    /// Of the file that shows whether a folder can be written to.
+    static let probeName = ".vifi-prompt-probe"
+    /// Names that stand for nothing: of locks, of file systems, of a mark or a probe that was being written.
     private static let empty = ["lost+found"]
 
     /// - Parameter isNothing: names that the kind may find in a folder that is as good as empty.
@@ -66,7 +68,7 @@ package enum FolderMark {
 
     /// Whether a name says nothing about whose the folder is.
     package static func isOwn(_ entry: String) -> Bool {
-        entry == name || DirectoryLock.isName(entry) || TemporaryPath.isName(entry, of: name) || empty.contains(entry)
+        entry == name || DirectoryLock.isName(entry) || TemporaryPath.isName(entry, of: name) || TemporaryPath.isName(entry, of: probeName) || empty.contains(entry)
             || entry.utf8.starts(with: ".nfs".utf8)
     }
 

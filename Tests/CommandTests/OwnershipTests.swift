@@ -50,6 +50,18 @@ import Testing
         try refused(["learn"] + Self.common + ["--seeds", "1,2", "-o", "mine"], leaves: "mine", naming: "mine: contains ")
     }
 
+    /// A run that was killed while it tried whether its folder can be written to leaves a folder that is as good as empty.
+    @Test func aProbeThatWasLeftBehindIsNobodys() throws {
+        let probe = "run/.vifi-prompt-probe.tmp-13493-3906047512"
+        try foreign(probe, "")
+        let flags = ["learn", "--method", "nearest-mean", "--train", "list.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2"]
+        let outcome = try program.run(flags + ["--output", "run"])
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        #expect(!fileExists(path(probe)) && fileExists(path("run/head.safetensors")))
+        try foreign("other/.vifi-prompt-probes", "")
+        try refused(flags + ["--output", "other"], leaves: "other", naming: ".vifi-prompt-probes")
+    }
+
     @Test func foldersOfSeedsAreNotEmptied() throws {
         try foreign("group/seed1/thesis.txt")
         try refused(["learn"] + Self.common + ["--seeds", "1,2", "-o", "group"], leaves: "group", naming: "thesis.txt")
