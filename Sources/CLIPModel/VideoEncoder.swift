@@ -13,7 +13,7 @@ package final class VideoEncoder: Sendable {
     ///   - frameCount: frames of every clip.
     package init(backbone: Backbone, prompts: PromptSet<Matrix>, frameCount: Int, pool: WorkerPool) {
         self.frameCount = frameCount
-        identity = "\(backbone.visionIdentity) \(frameCount) \(PromptSet(vision: prompts.vision, text: [], visionStart: prompts.visionStart).digest)"
+        identity = "\(backbone.visionIdentity) \(frameCount) \(prompts.visionSide.digest)"
             + (prompts.mergedTokens == 0 ? "" : " merging \(prompts.mergedTokens)")
         pass = VisionPass(
             tower: backbone.vision, prompts: prompts.configuration, frameCount: frameCount, keeping: .nothing, pool: pool)

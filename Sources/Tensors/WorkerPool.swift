@@ -57,21 +57,9 @@ package final class WorkerPool: Sendable {
     /// The threads that a limit on the address space leaves room for. Each takes its stack and, with its first
     /// product, a buffer of OpenBLAS, which waits for ever where it gets none. Half of the room is for everything else.
     private static func affordable(_ threadCount: Int) -> Int {
-        var limit = rlimit()
-        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else {
-            return threadCount
-        }
-        let bytesOfThread = (8 + 128) << 20
+        let bytesOfThread = threadStackBytes + 128 << 20
         var affordable = threadCount
-        while affordable > 1 {
-            let byteCount = 2 * affordable * bytesOfThread
-            let room = unsafe mmap(nil, byteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-            if let room = unsafe room, unsafe room != MAP_FAILED {
-                unsafe munmap(room, byteCount)
-                break
-            }
-            affordable -= 1
-        }
+        while affordable > 1, !hasAddressRoom(2 * affordable * bytesOfThread) { affordable -= 1 }
         return affordable
     }
 
@@ -97,11 +85,26 @@ package final class WorkerPool: Sendable {
     }
 }
 
+private let threadStackBytes = 8 << 20
+
+/// Whether a limit on the address space (`ulimit -v`, batch systems) leaves room for so many bytes more.
+private func hasAddressRoom(_ byteCount: Int) -> Bool {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else { return true }
+    let room = unsafe mmap(nil, byteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let room = unsafe room, unsafe room != MAP_FAILED else { return false }
+    unsafe munmap(room, byteCount)
+    return true
+}
+
 /// Runs `body` on a thread of its own, with an 8 MiB stack, that nobody waits for.
 ///
+/// - Parameter reserve: bytes of the address space that must be left beside the stack, where it is limited. The threads
+///   that run ask for memory too, small pieces among it whose lack ends the program; the allocator takes 64 MiB at once.
 /// - Returns: false where the system has no thread to give.
 @discardableResult
-package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+package func startThread(leaving reserve: Int = 0, _ body: @escaping @Sendable () -> Void) -> Bool {
+    guard reserve == 0 || hasAddressRoom(threadStackBytes + reserve) else { return false }
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -111,7 +114,7 @@ package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     var attributes = pthread_attr_t()
     unsafe pthread_attr_init(&attributes)
     // Without a limit on the main stack (`ulimit -s unlimited`) the system's default is only 2 MiB.
-    unsafe pthread_attr_setstacksize(&attributes, 8 << 20)
+    unsafe pthread_attr_setstacksize(&attributes, threadStackBytes)
     defer { unsafe pthread_attr_destroy(&attributes) }
     let code = unsafe pthread_create(&thread, &attributes, { raw in
         guard let raw = unsafe raw else { return nil }

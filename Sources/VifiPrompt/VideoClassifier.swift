@@ -49,7 +49,7 @@ public final class VideoClassifier: Sendable {
     ///   - onWarning: told both backbones' digests where `anyBackbone` made a difference.
     /// - Throws: `VifiPromptError`: the prompts belong to another backbone, names are missing or do not
     ///   fit into the text tower, or the vocabulary is missing.
-    public init(
+    public convenience init(
         backbone: LoadedBackbone, prompts: LearnedPrompts? = nil, classNames: [String]? = nil,
         noneTexts: [String] = [], template: String = "a photo of a {}.", frameCount: Int? = nil, views: Int = 1,
         vocabularyPath: String? = nil, threadCount: Int? = nil, anyBackbone: Bool = false, onWarning: (String) -> Void = { _ in }
@@ -57,9 +57,10 @@ public final class VideoClassifier: Sendable {
         let backbone = backbone.backbone
         let names = classNames ?? prompts?.classNames ?? []
         let frames = frameCount ?? prompts?.frameCount ?? Recipe.Data.standardFrames
-        let threads = threadCount ?? WorkerPool.availableProcessors
-        let classifier = try reporting {
-            try Self.check(names: names, frameCount: frames, views: views, threadCount: threads)
+        try self.init(
+            classNames: names, noneCount: noneTexts.count, frameCount: frames, views: views, threadCount: threadCount, side: backbone.architecture.imagePixels,
+            normalization: prompts?.file.header.normalization ?? backbone.description.normalization
+        ) { pool in
             if let foreign = try prompts?.file.check(against: backbone, anyBackbone: anyBackbone) {
                 onWarning(foreign.warning)
             }
@@ -71,20 +72,8 @@ public final class VideoClassifier: Sendable {
                 sequences: try backbone.sequences(
                     of: names + noneTexts, prompts: promptSet.configuration, template: own ?? template,
                     tokenizer: backbone.tokenizer(vocabularyPath: vocabularyPath)),
-                fusion: prompts?.file.header.fusion ?? .embedding, frameCount: frames,
-                pool: WorkerPool(threadCount: threads))
+                fusion: prompts?.file.header.fusion ?? .embedding, frameCount: frames, pool: pool)
         }
-        var preparation = ClipTransform.Configuration()
-        preparation.normalization = Normalization(
-            prompts?.file.header.normalization ?? backbone.description.normalization)
-        let transform = ClipTransform.testing(side: backbone.architecture.imagePixels, preparation)
-        self.classNames = names
-        self.frameCount = frames
-        shortSide = transform.shortSide
-        serial = Self.serials.wrappingAdd(1, ordering: .relaxed).newValue
-        model = Mutex(
-            VideoModel(
-                name: "", classNames: names, noneCount: noneTexts.count, classifier: classifier, transform: transform, viewCount: views))
     }
 
     /// A head, learned on features of that backbone.
@@ -98,37 +87,51 @@ public final class VideoClassifier: Sendable {
     ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
     ///   - threadCount: `1 ... 1024`; all processors by default.
     /// - Throws: `VifiPromptError`: the head belongs to another backbone, or does not know a name.
-    public init(
+    public convenience init(
         backbone: LoadedBackbone, head: LearnedHead, classNames: [String]? = nil, frameCount: Int? = nil, views: Int = 1,
         vocabularyPath: String? = nil, threadCount: Int? = nil
     ) throws(VifiPromptError) {
         let backbone = backbone.backbone
         let names = classNames ?? head.classNames
         let frames = frameCount ?? head.frameCount
-        let threads = threadCount ?? WorkerPool.availableProcessors
-        let (classifier, normalization) = try reporting {
-            try Self.check(names: names, frameCount: frames, views: views, threadCount: threads)
-            let model = try LoadedModel(
+        let model = try reporting {
+            try LoadedModel(
                 head.file, path: head.path, on: backbone, tokenizer: backbone.tokenizer(vocabularyPath: vocabularyPath), context: RunContext())
-            let classifier = try model.classifier(
-                classNames: names, template: nil, fusion: nil, frameCount: frames, pool: WorkerPool(threadCount: threads))
-            return (classifier, model.normalization)
+        }
+        try self.init(
+            classNames: names, noneCount: 0, frameCount: frames, views: views, threadCount: threadCount, side: backbone.architecture.imagePixels,
+            normalization: model.normalization
+        ) { pool in
+            try model.classifier(classNames: names, template: nil, fusion: nil, frameCount: frames, pool: pool)
+        }
+    }
+
+    /// - Parameters:
+    ///   - noneCount: texts behind the class names that stand for none of them.
+    ///   - threadCount: nil for all processors.
+    ///   - makeClassifier: called once everything else is known to be in its range.
+    private init(
+        classNames: [String], noneCount: Int, frameCount: Int, views: Int, threadCount: Int?, side: Int, normalization: PixelNormalization,
+        makeClassifier: (WorkerPool) throws -> CLIPClassifier
+    ) throws(VifiPromptError) {
+        let threads = threadCount ?? WorkerPool.availableProcessors
+        let classifier = try reporting {
+            guard !classNames.isEmpty else { throw RequestError.noClassNames }
+            guard (1...4096).contains(frameCount) else { throw RequestError.frameCount(frameCount) }
+            guard (1...64).contains(views), views * frameCount <= 4096 else { throw RequestError.views(views) }
+            guard (1...1024).contains(threads) else { throw RequestError.threadCount(threads) }
+            return try makeClassifier(WorkerPool(threadCount: threads))
         }
         var preparation = ClipTransform.Configuration()
         preparation.normalization = Normalization(normalization)
-        let transform = ClipTransform.testing(side: backbone.architecture.imagePixels, preparation)
-        self.classNames = names
-        self.frameCount = frames
+        let transform = ClipTransform.testing(side: side, preparation)
+        self.classNames = classNames
+        self.frameCount = frameCount
         shortSide = transform.shortSide
         serial = Self.serials.wrappingAdd(1, ordering: .relaxed).newValue
-        model = Mutex(VideoModel(name: "", classNames: names, noneCount: 0, classifier: classifier, transform: transform, viewCount: views))
-    }
-
-    private static func check(names: [String], frameCount: Int, views: Int, threadCount: Int) throws(RequestError) {
-        guard !names.isEmpty else { throw .noClassNames }
-        guard (1...4096).contains(frameCount) else { throw .frameCount(frameCount) }
-        guard (1...64).contains(views), views * frameCount <= 4096 else { throw .views(views) }
-        guard (1...1024).contains(threadCount) else { throw .threadCount(threadCount) }
+        model = Mutex(
+            VideoModel(
+                name: "", classNames: classNames, noneCount: noneCount, classifier: classifier, transform: transform, viewCount: views))
     }
 
     func withModel<Result>(_ body: (VideoModel) throws -> Result) rethrows -> Result { try model.withLock { try body($0) } }

@@ -108,7 +108,6 @@ public struct VideoTraining: Sendable {
                     model: ModelInputs(vocabulary: vocabulary, threads: threadCount), memory: MemoryBound(bytes: memoryBytes))
                 if case .head(let method) = target {
                     guard (1...10).contains(views) else { throw RequestError.headViews(views) }
-                    _ = try HeadMethod(method)
                     (request.method, request.views, request.budget) = (method, views == 1 ? nil : views, method == "auto" ? budgetSeconds : nil)
                 }
                 let outcome = try request.run(output: output, context: context)

@@ -183,6 +183,16 @@ import VideoData
         #expect(fileExists(program.folder.path("short/head.safetensors")))
     }
 
+    /// Two classes of two clips have no more than three parts without an empty one.
+    @Test func aBudgetIsSpentOnFewClips() throws {
+        try program.folder.write("video0.mp4 0\nvideo1.mp4 1\nvideo5.mp4 0\nvideo6.mp4 1\n", to: "four.txt")
+        try program.folder.write("id,name\n0,waving\n1,clapping\n", to: "two.csv")
+        let outcome = try program(
+            "learn", "--train", "four.txt", "--labels", "two.csv", "--backbone", "clip.safetensors", "--frames", "2", "--method", "auto", "--budget", "1h",
+            "--epochs", "1", "--output", "few")
+        #expect(outcome.status == 0 && outcome.output.contains("without each of 3 parts"), "\(outcome.messages)")
+    }
+
     /// A file that holds a head and the prompts that its features go through says what both say together.
     @Test func aHeadOnPromptsIsOneFile() throws {
         let model = SmallModel()

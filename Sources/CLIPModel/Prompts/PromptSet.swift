@@ -97,6 +97,11 @@ package struct PromptSet<Element: Readable>: Sendable {
         self.textStart = textStart
     }
 
+    /// The prompts of the vision tower, without those of the text tower.
+    package var visionSide: PromptSet {
+        PromptSet(vision: vision, text: [], visionStart: visionStart, mergedTokens: mergedTokens)
+    }
+
     /// Every element under the name that prompt files use.
     package var named: [(name: String, element: Element)] {
         vision.enumerated().map { ("vision.\($0.offset + visionStart)", $0.element) }

@@ -46,30 +46,39 @@ package struct ClassDescriptions: Sendable {
     }
 
     private static func read(_ path: String) throws -> [String: [String]] {
+        let classes = try path.lowercased().hasSuffix(".json") ? JSONValue.read(path, byteLimit: byteLimit).describedClasses
+            : RecipeDocument.read(path, source: path, byteLimit: byteLimit, nodeLimit: nodeLimit).describedClasses
+        guard let classes, !classes.isEmpty else { throw DescriptionError.noClasses(path: path) }
         var result: [String: [String]] = [:]
-        func add(_ name: String, _ sentences: [String?]) throws(DescriptionError) {
-            guard result[name] == nil else { throw .repeated(path: path, name: name) }
-            let texts = sentences.compactMap { $0?.trimmingCharacters(in: .whitespacesAndNewlines) }
-            guard !texts.isEmpty, texts.count == sentences.count, texts.allSatisfy({ !$0.isEmpty }) else { throw .notSentences(path: path, name: name) }
+        for (name, sentences) in classes {
+            guard result[name] == nil else { throw DescriptionError.repeated(path: path, name: name) }
+            let texts = sentences.map { $0?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "" }
+            guard !texts.isEmpty, texts.allSatisfy({ !$0.isEmpty }) else { throw DescriptionError.notSentences(path: path, name: name) }
             result[name] = texts
         }
-        if path.lowercased().hasSuffix(".json") {
-            guard case .object(let classes) = try JSONValue.read(path, byteLimit: byteLimit) else { throw DescriptionError.noClasses(path: path) }
-            for (name, value) in classes.sorted(by: { $0.key < $1.key }) {
-                guard case .list(let sentences) = value else { throw DescriptionError.notSentences(path: path, name: name) }
-                try add(name, sentences.map { if case .text(let text) = $0 { text } else { nil } })
-            }
-        } else {
-            guard case .mapping(let classes) = try RecipeDocument.read(path, source: path, byteLimit: byteLimit, nodeLimit: nodeLimit).content else {
-                throw DescriptionError.noClasses(path: path)
-            }
-            for (name, node) in classes {
-                guard case .sequence(let sentences) = node.content else { throw DescriptionError.notSentences(path: path, name: name) }
-                try add(name, sentences.map { if case .scalar(let text, _) = $0.content { text } else { nil } })
-            }
-        }
-        guard !result.isEmpty else { throw DescriptionError.noClasses(path: path) }
         return result
+    }
+}
+
+extension JSONValue {
+    /// Lists of sentences by name, nil for what is no text; no sentence where there is no list. Nil where this is no object.
+    fileprivate var describedClasses: [(name: String, sentences: [String?])]? {
+        guard case .object(let classes) = self else { return nil }
+        return classes.sorted { $0.key < $1.key }.map { name, value in
+            guard case .list(let sentences) = value else { return (name, []) }
+            return (name, sentences.map { if case .text(let text) = $0 { text } else { nil } })
+        }
+    }
+}
+
+extension RecipeNode {
+    /// The same of YAML.
+    fileprivate var describedClasses: [(name: String, sentences: [String?])]? {
+        guard case .mapping(let classes) = content else { return nil }
+        return classes.map { name, value in
+            guard case .sequence(let sentences) = value.content else { return (name, []) }
+            return (name, sentences.map { if case .scalar(let text, _) = $0.content { text } else { nil } })
+        }
     }
 }
 

@@ -83,7 +83,6 @@ package struct HeadChoice {
         self.weights = weights
         let smallest = examples.clipCounts.filter { $0 > 0 }.min() ?? 0
         let foldOfClip = Self.folds(of: examples, count: max(2, min(5, smallest)), seed: context.seed)
-        let folds = try HeadFold.all(of: examples, foldOfClip: foldOfClip)
         let all = Array(0..<examples.count)
         let start = ContinuousClock.now
         let texts = cosineScores(examples.unit, to: examples.unitTexts, scale: examples.logitScale)
@@ -91,24 +90,21 @@ package struct HeadChoice {
         report(entries[0])
         for kind in smallest > 1 ? kinds : [] {
             let start = ContinuousClock.now
-            var best: (entry: Entry, held: Held)?
-            func compare(_ held: Held, _ settingsText: String, folds: [Int]?) throws(HeadError) {
-                let entry = try held.entry(kind, settingsText: settingsText, examples, weights: weights, folds: folds, start: start)
-                if best.map({ entry.logLoss < $0.entry.logLoss }) ?? true { best = (entry, held) }
-            }
-            if kind.hasExactLeaveOneOut(of: examples) {
+            let isExact = kind.hasExactLeaveOneOut(of: examples)
+            var best = BestSettings(kind, on: nil, examples, weights: weights, folds: isExact ? nil : foldOfClip, start: start)
+            if isExact {
                 for (settingsText, logits) in try kind.leaveOneOutCandidates(examples, context: context) {
-                    try compare(Held(logits, rows: all), settingsText, folds: nil)
+                    try best.compare(Held(logits, rows: all), settingsText)
                 }
             } else {
-                for settingsText in kind.candidates(rowCount: examples.count) {
-                    try compare(Held(kind, settingsText: settingsText, folds, context: context), settingsText, folds: foldOfClip)
+                try best.compare(kind.candidates(rowCount: examples.count), foldCount: (foldOfClip.max() ?? 0) + 1, context: context) {
+                    fold throws(HeadError) in
+                    try HeadFold(examples, held: foldOfClip.indices.filter { foldOfClip[$0] == fold })
                 }
             }
-            if var best {
-                best.entry.temperature = try best.held.doubtedTemperature(examples)
-                entries.append(best.entry)
-                report(best.entry)
+            if let entry = try best.entry {
+                entries.append(entry)
+                report(entry)
             }
         }
         self.entries = entries
@@ -148,6 +144,8 @@ package struct HeadChoice {
     private static func place(_ entry: Entry) -> Int { entry.kind.flatMap(order.firstIndex) ?? -1 }
 
     /// The fold of each clip: within a class the clips go round, in an order drawn by the seed.
+    ///
+    /// - Parameter count: of folds; fewer where there are too few clips for all. None is empty.
     static func folds(of examples: HeadExamples, count: Int, seed: UInt64) -> [Int] {
         var folds = [Int](repeating: 0, count: examples.clipCount)
         for label in 0..<examples.classCount {
@@ -158,7 +156,8 @@ package struct HeadChoice {
                 folds[member] = (place + label) % count
             }
         }
-        return folds
+        let numbers = Dictionary(uniqueKeysWithValues: Set(folds).sorted().enumerated().map { ($1, $0) })
+        return folds.map { numbers[$0] ?? 0 }
     }
 }
 
@@ -177,13 +176,72 @@ struct HeadFold {
         rows = held.flatMap { examples.rowsOfClips[$0] }
     }
 
-    static func all(of examples: HeadExamples, foldOfClip: [Int]) throws(HeadError) -> [HeadFold] {
-        var folds: [HeadFold] = []
-        // With one clip there is nothing to learn from without it.
-        for fold in Set(foldOfClip).count > 1 ? Set(foldOfClip).sorted() : [] {
-            folds.append(try HeadFold(examples, held: foldOfClip.indices.filter { foldOfClip[$0] == fold }))
+    /// What a head that is learned from the rest says of the held-out views.
+    ///
+    /// - Parameter kind: nil for the texts alone.
+    func heldLogits(_ kind: HeadKind?, settingsText: String?, context: HeadContext) throws(HeadError) -> Matrix {
+        guard let kind else { return cosineScores(held.unit, to: held.unitTexts, scale: held.logitScale) }
+        return try kind.fit(training, settingsText: settingsText, context: context).logits(of: held.features)
+    }
+}
+
+/// The best of one head's settings, by what each says of held-out clips.
+struct BestSettings {
+    private let kind: HeadKind?
+    private let variant: PromptVariant?
+    private let examples: HeadExamples
+    private let weights: [Double]
+    private let folds: [Int]?
+    private let start: ContinuousClock.Instant
+    private var best: (entry: HeadChoice.Entry, held: Held)?
+
+    /// - Parameters:
+    ///   - kind: nil for the texts alone.
+    ///   - variant: of prompts that features and texts went through.
+    ///   - examples: whose labels, clips and rows are held out.
+    ///   - weights: of the clips.
+    ///   - folds: of each clip; nil where each is left out by itself.
+    ///   - start: of the whole work on this head.
+    init(
+        _ kind: HeadKind?, on variant: PromptVariant?, _ examples: HeadExamples, weights: [Double], folds: [Int]?,
+        start: ContinuousClock.Instant
+    ) {
+        (self.kind, self.variant, self.examples) = (kind, variant, examples)
+        (self.weights, self.folds, self.start) = (weights, folds, start)
+    }
+
+    mutating func compare(_ held: Held, _ settingsText: String?) throws(HeadError) {
+        let entry = try held.entry(kind, on: variant, settingsText: settingsText, examples, weights: weights, folds: folds, start: start)
+        if best.map({ entry.logLoss < $0.entry.logLoss }) ?? true { best = (entry, held) }
+    }
+
+    /// Compares heads that are learned from the rest of each fold, with each of the settings.
+    ///
+    /// - Parameter fold: makes one; no two are in memory at once.
+    mutating func compare(
+        _ settings: [String?], foldCount: Int, context: HeadContext, fold: (Int) throws(HeadError) -> HeadFold
+    ) throws(HeadError) {
+        var rows: [Int] = []
+        var values = settings.map { _ in [Float]() }
+        for number in 0..<foldCount {
+            let fold = try fold(number)
+            rows += fold.rows
+            for (place, settingsText) in settings.enumerated() {
+                values[place] += try fold.heldLogits(kind, settingsText: settingsText, context: context).values
+            }
         }
-        return folds
+        for (settingsText, values) in zip(settings, values) {
+            try compare(Held(MutableMatrix(rows: rows.count, columns: examples.classCount, values).reading, rows: rows), settingsText)
+        }
+    }
+
+    /// With a doubt of one clip in its temperature; nil where nothing was compared.
+    var entry: HeadChoice.Entry? {
+        get throws(HeadError) {
+            guard var best else { return nil }
+            best.entry.temperature = try best.held.doubtedTemperature(examples)
+            return best.entry
+        }
     }
 }
 
@@ -197,23 +255,6 @@ struct Held {
     init(_ logits: Matrix, rows: [Int]) {
         self.logits = logits
         self.rows = rows
-    }
-
-    /// By heads that are learned from the rest of each fold.
-    ///
-    /// - Parameter kind: nil for the texts alone.
-    init(_ kind: HeadKind?, settingsText: String?, _ folds: [HeadFold], context: HeadContext) throws(HeadError) {
-        var values: [Float] = []
-        for fold in folds {
-            guard let kind else {
-                values += cosineScores(fold.held.unit, to: fold.held.unitTexts, scale: fold.held.logitScale).values
-                continue
-            }
-            let head = try kind.fit(fold.training, settingsText: settingsText, context: context)
-            values += try head.logits(of: fold.held.features).values
-        }
-        rows = folds.flatMap(\.rows)
-        logits = MutableMatrix(rows: rows.count, columns: folds.first?.held.classCount ?? 0, values).reading
     }
 
     /// With a doubt of one clip, whatever number of views it has.

@@ -21,6 +21,7 @@ package struct HeadExperiment: LearningExperiment {
     private struct Prepared {
         let run: LearningRun
         let sequences: [[Int]]
+        let tokenizer: any Tokenizer
         let method: HeadMethod
         let extended: HeadExtension?
     }
@@ -50,7 +51,7 @@ package struct HeadExperiment: LearningExperiment {
                 request.placed($0), data: data, backbone: backbone, frameCount: settings.frameCount, normalization: settings.normalization(for: backbone))
         }
         return Prepared(
-            run: run, sequences: texts.sequences, method: extended.map { .head($0.file.header.kind) } ?? method, extended: extended)
+            run: run, sequences: texts.sequences, tokenizer: tokenizer, method: extended.map { .head($0.file.header.kind) } ?? method, extended: extended)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> HeadPlan {
@@ -80,7 +81,7 @@ package struct HeadExperiment: LearningExperiment {
                         + "\(extended.classNames.count - extended.file.header.classNames.count) are new. Probabilities are calibrated as before.")
                 var result = RunResult(steps: nil, epochs: nil, trainingLoss: nil, best: nil, last: nil, seconds: 0)
                 result.method = extended.file.header.kind.rawValue
-                return try finished(result, run, directory, isHead: true, began: began)
+                return try finished(result, run, directory, began: began)
             }
             let examples = try HeadExamples(
                 features: features.vectors, labels: features.labels, clips: features.clips,
@@ -94,11 +95,11 @@ package struct HeadExperiment: LearningExperiment {
             result.method = kind.rawValue
             result.crossValidatedTop1 = entry?.top1
             result.compared = entry.map { _ in choice.compared }
-            var learned = Learned(kind: kind, entry: entry, examples: examples)
+            var learned = Learned(what: .head(kind, from: examples, on: nil), entry: entry)
             if let budget = request.budget {
                 let search = PromptSearch(
                     run: run, path: path, clips: Self.clips(run.data.train, at: features.clips), examples: examples,
-                    deadline: began + .seconds(budget))
+                    deadline: began + .seconds(budget), tokenizer: prepared.tokenizer)
                 let found = try withPrompts(search, beside: entry, heads)
                 result.comparedWithPrompts = found?.choice.compared
                 if let better = found?.better {
@@ -108,7 +109,7 @@ package struct HeadExperiment: LearningExperiment {
                 }
             }
             try save(learned, run, path: path, views: views, heads)
-            return try finished(result, run, directory, isHead: learned.kind != nil, began: began)
+            return try finished(result, run, directory, began: began)
         } catch is EvaluationStopped {
             throw stopped(path)
         } catch HeadError.cancelled {
@@ -118,7 +119,7 @@ package struct HeadExperiment: LearningExperiment {
 
     /// Scores what was saved and writes down what came out.
     private func finished(
-        _ result: RunResult, _ run: LearningRun, _ directory: borrowing RunDirectory, isHead: Bool, began: ContinuousClock.Instant
+        _ result: RunResult, _ run: LearningRun, _ directory: borrowing RunDirectory, began: ContinuousClock.Instant
     ) throws -> LearningRun.Outcome {
         var result = result
         let path = directory.path
@@ -128,20 +129,21 @@ package struct HeadExperiment: LearningExperiment {
         result.seconds = (ContinuousClock.now - began) / .seconds(1)
         try directory.write(result)
         result.show(context)
-        context.result("\(isHead ? "head" : "prompts"): \(run.kind.chosenFile(in: path))")
+        let file = run.kind.chosenFile(in: path)
+        context.result("\(file.lastPathComponent == HeadFile.name ? "head" : "prompts"): \(file)")
         return LearningRun.Outcome(path: path, result: result)
     }
 
     /// What is to be saved.
     private struct Learned {
-        /// Nil for prompts alone.
-        let kind: HeadKind?
+        enum What {
+            case prompts(PromptFile)
+            /// On features that went through prompts, or the backbone's own.
+            case head(HeadKind, from: HeadExamples, on: PromptFile?)
+        }
+        let what: What
         /// What held-out clips say of it; nil where none could be held out.
         let entry: HeadChoice.Entry?
-        /// That the head is learned from.
-        let examples: HeadExamples
-        /// That the features go through.
-        var prompts: PromptFile?
     }
 
     /// The clips that have features, each once.
@@ -150,20 +152,20 @@ package struct HeadExperiment: LearningExperiment {
     }
 
     private func save(_ learned: Learned, _ run: LearningRun, path: String, views: Int, _ heads: HeadContext) throws {
-        guard let kind = learned.kind else {
-            guard var prompts = learned.prompts else { return }
+        switch learned.what {
+        case .prompts(var prompts):
             prompts.header.metrics["cross_validated_top1"] = learned.entry?.top1
             try createDirectory(path.appendingPath("prompts"))
             try prompts.save(to: path.appendingPath("prompts/best.safetensors"))
-            return
+        case .head(let kind, let examples, let prompts):
+            let head = try kind.fit(examples, settingsText: learned.entry?.settingsText, context: heads)
+            let file = HeadFile(
+                header: header(kind, settingsText: head.settingsText, learned.entry, run, views: views), head: head, prompts: prompts)
+            try file.save(to: path.appendingPath(HeadFile.name))
+            context.note(
+                "\(kind.rawValue): \(head.parameterCount) numbers, learned from \(examples.clipCount) clips"
+                    + (prompts == nil ? " in one pass." : " that went through prompts."))
         }
-        let head = try kind.fit(learned.examples, settingsText: learned.entry?.settingsText, context: heads)
-        let file = HeadFile(
-            header: header(kind, settingsText: head.settingsText, learned.entry, run, views: views), head: head, prompts: learned.prompts)
-        try file.save(to: path.appendingPath(HeadFile.name))
-        context.note(
-            "\(kind.rawValue): \(head.parameterCount) numbers, learned from \(learned.examples.clipCount) clips"
-                + (learned.prompts == nil ? " in one pass." : " that went through prompts."))
     }
 
     private func stopped(_ path: String) -> TrainingError {
@@ -234,18 +236,18 @@ extension HeadExperiment {
         do {
             guard let plan = try search.plan() else { return nil }
             let weighsEqually = request.weighsClassesEqually == true
-            let choice = HeadChoice(
-                try search.entries(beside: entry, plan: plan, weighsClassesEqually: weighsEqually, heads: heads), of: search.examples,
-                weighsClassesEqually: weighsEqually)
+            let (entries, foldCount) = try search.entries(beside: entry, plan: plan, weighsClassesEqually: weighsEqually, heads: heads)
+            let choice = HeadChoice(entries, of: search.examples, weighsClassesEqually: weighsEqually)
             context.result(
-                "Learned without each of \(plan.folds) parts of the clips in turn, and scored on that part:\n\(choice.bestOfEachVariant.table)")
+                "Learned without each of \(foldCount) parts of the clips in turn, and scored on that part:\n\(choice.bestOfEachVariant.table)")
             guard let best = choice.chosen, let variant = best.variant else {
                 context.result("\(entry.name) is taken: no prompts do better on held-out clips.")
                 return (choice, nil)
             }
             context.result("\(best.name) is taken\(Self.doubt(choice, of: best, clipCount: search.examples.clipCount))")
             let prompts = try search.learned(variant)
-            return (choice, Learned(kind: best.kind, entry: best, examples: try search.examples(with: prompts), prompts: prompts))
+            let what: Learned.What = try best.kind.map { .head($0, from: try search.examples(with: prompts), on: prompts) } ?? .prompts(prompts)
+            return (choice, Learned(what: what, entry: best))
         } catch is PromptSearch.OutOfTime {
             context.warning("the budget is spent before prompts were learned: \(entry.name) stays. What was learned of them lies in the run's folder.")
             return nil

@@ -10,6 +10,7 @@ struct HeadExtension {
     let path: String
     /// The head's own, then the new ones.
     let classNames: [String]
+    private let head: any ExtendableHead
     /// Position of each new class among the run's.
     private let places: [Int]
 
@@ -22,7 +23,8 @@ struct HeadExtension {
         file = try HeadFile.load(found)
         self.path = found
         try file.check(backbone, path: found)
-        guard file.header.kind.isExtendable else { throw HeadError.notExtendable(head: file.header.kind) }
+        guard let head = file.head as? any ExtendableHead else { throw HeadError.notExtendable(head: file.header.kind) }
+        self.head = head
         guard file.prompts == nil else {
             throw HeadUseError.notWith(what: "--extend", reason: "\(found.escapedForDisplay) scores features with prompts; learn it anew.")
         }
@@ -50,7 +52,6 @@ struct HeadExtension {
             features: features.vectors, labels: features.labels.map { labels[$0] ?? 0 }, clips: features.clips,
             texts: backbone.textFeatures(of: places.map { sequences[$0] }, pool: pool), projection: backbone.projection,
             logitScale: backbone.logitScale)
-        guard let head = file.head as? any ExtendableHead else { throw HeadError.notExtendable(head: file.header.kind) }
         return try head.extended(by: examples)
     }
 

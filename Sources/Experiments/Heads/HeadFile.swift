@@ -56,10 +56,7 @@ package struct HeadFile: Sendable {
     }
 
     /// Of the tower that makes the features; the texts are in the head already.
-    var visionPrompts: PromptSet<Matrix> {
-        guard let prompts = prompts?.prompts else { return PromptSet(vision: [], text: []) }
-        return PromptSet(vision: prompts.vision, text: [], visionStart: prompts.visionStart, mergedTokens: prompts.mergedTokens)
-    }
+    var visionPrompts: PromptSet<Matrix> { prompts?.prompts.visionSide ?? PromptSet(vision: [], text: []) }
 
     /// The file itself, or that of the run whose folder is named; nil where neither is a head.
     package static func file(at path: String) -> String? {
@@ -98,16 +95,20 @@ package struct HeadFile: Sendable {
         return try PromptFile(in: source, prefix: promptPrefix, metadata: metadata)
     }
 
+    /// The same value gives the same text.
+    private static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
     /// Writes the file durably. The same head gives the same bytes. Returns its SHA-256.
     @discardableResult
     package func save(to path: String) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        func text(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
-        var metadata = ["format": Self.format, "version": Self.plainVersion, "head": try text(header)]
+        var metadata = ["format": Self.format, "version": Self.plainVersion, "head": try Self.json(header)]
         if let prompts {
             metadata["version"] = Self.promptedVersion
-            metadata["prompts"] = try text(prompts.header.metadata)
+            metadata["prompts"] = try Self.json(prompts.header.metadata)
         }
         let tensors = head.tensors.map { ($0.name, $0.shape, $0.values) }
             + (prompts?.prompts.tensors.map { (Self.promptPrefix + $0.name, $0.shape, $0.values) } ?? [])
@@ -131,9 +132,7 @@ package struct HeadFile: Sendable {
             ("temperature", .floats(shape: [1], values: [Float(header.temperature)])), ("class_names", .texts(header.classNames)),
         ]
         if let projection = head.projection { arrays.append(("projection", floats(projection))) }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        arrays.append(("header", .text(String(decoding: try encoder.encode(header), as: UTF8.self))))
+        arrays.append(("header", .text(try Self.json(header))))
         return try NumpyArchiveWriter.write(arrays, to: path)
     }
 

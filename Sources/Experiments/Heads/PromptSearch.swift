@@ -21,6 +21,8 @@ struct PromptSearch {
     /// Of the backbone as it is.
     let examples: HeadExamples
     let deadline: ContinuousClock.Instant
+    /// The backbone's.
+    let tokenizer: any Tokenizer
 
     /// The time is up.
     struct OutOfTime: Error {}
@@ -67,43 +69,47 @@ struct PromptSearch {
 
     /// What each candidate reached on held-out clips: the best head so far, learned from the same folds, then prompts alone and
     /// heads on them.
-    func entries(beside head: HeadChoice.Entry, plan: PromptPlan, weighsClassesEqually: Bool, heads: HeadContext) throws -> [HeadChoice.Entry] {
+    ///
+    /// - Returns: these, and how many folds there were.
+    func entries(
+        beside head: HeadChoice.Entry, plan: PromptPlan, weighsClassesEqually: Bool, heads: HeadContext
+    ) throws -> (entries: [HeadChoice.Entry], foldCount: Int) {
         let foldOfClip = HeadChoice.folds(of: examples, count: plan.folds, seed: heads.seed)
-        func entries(
-            _ kinds: [HeadKind?], on variant: PromptVariant?, _ all: HeadExamples, _ folds: [HeadFold], settings: (HeadKind) -> [String?],
-            start: ContinuousClock.Instant
-        ) throws -> [HeadChoice.Entry] {
+        let foldCount = (foldOfClip.max() ?? 0) + 1
+        func held(_ fold: Int) -> [Int] { clips.indices.filter { foldOfClip[$0] == fold } }
+        func best(
+            _ kind: HeadKind?, _ settings: [String?], on variant: PromptVariant?, _ all: HeadExamples, start: ContinuousClock.Instant,
+            fold: (Int) throws(HeadError) -> HeadFold
+        ) throws(HeadError) -> HeadChoice.Entry? {
             let weights = HeadChoice.weights(of: all, weighsClassesEqually: weighsClassesEqually)
-            return try kinds.compactMap { kind in
-                var best: HeadChoice.Entry?
-                for settingsText in kind.map(settings) ?? [nil] {
-                    let held = try Held(kind, settingsText: settingsText, folds, context: heads)
-                    var entry = try held.entry(kind, on: variant, settingsText: settingsText, all, weights: weights, folds: foldOfClip, start: start)
-                    guard best.map({ entry.logLoss < $0.logLoss }) ?? true else { continue }
-                    entry.temperature = try held.doubtedTemperature(all)
-                    best = entry
-                }
-                return best
-            }
+            var best = BestSettings(kind, on: variant, all, weights: weights, folds: foldOfClip, start: start)
+            try best.compare(settings, foldCount: foldCount, context: heads, fold: fold)
+            return try best.entry
         }
-        var result = try entries(
-            [head.kind], on: nil, examples, HeadFold.all(of: examples, foldOfClip: foldOfClip), settings: { _ in [head.settingsText] }, start: .now)
+        let plain = try best(head.kind, [head.settingsText], on: nil, examples, start: .now) { fold throws(HeadError) in
+            try HeadFold(examples, held: held(fold))
+        }
+        var result = [plain].compactMap(\.self)
+        let isComplete = examples.clipCounts.allSatisfy { $0 > 0 }
+        let kinds = Self.kinds.filter { isComplete || $0.scoresClassesWithoutClips }
         for variant in plan.variants {
             let start = ContinuousClock.now
             var all = examples
             var folds: [HeadFold] = []
-            for fold in 0..<plan.folds {
-                let name = "\(variant.rawValue)-without-\(fold + 1)-of-\(plan.folds)"
+            for fold in 0..<foldCount {
+                let name = "\(variant.rawValue)-without-\(fold + 1)-of-\(foldCount)"
                 let prompts = try learned(variant, from: clips.indices.filter { foldOfClip[$0] != fold }, name: name)
                 all = try self.examples(with: prompts)
-                folds.append(try HeadFold(all, held: clips.indices.filter { foldOfClip[$0] == fold }))
+                folds.append(try HeadFold(all, held: held(fold)))
             }
-            let isComplete = examples.clipCounts.allSatisfy { $0 > 0 }
-            result += try entries(
-                [nil] + Self.kinds.filter { isComplete || $0.scoresClassesWithoutClips }, on: variant, all, folds,
-                settings: { $0.candidates(rowCount: all.count) }, start: start)
+            for kind in [nil] + kinds {
+                let settings: [String?] = kind?.candidates(rowCount: all.count) ?? [nil]
+                if let entry = try best(kind, settings, on: variant, all, start: start, fold: { fold throws(HeadError) in folds[fold] }) {
+                    result.append(entry)
+                }
+            }
         }
-        return result
+        return (result, foldCount)
     }
 
     // MARK: Learning
@@ -154,7 +160,7 @@ struct PromptSearch {
         let (backbone, settings) = (run.backbone, run.settings)
         let texts = try RunTexts(
             run.data, settings: settings, prompts: prompts.header.configuration, backbone: backbone,
-            tokenizer: BackboneFinder.tokenizer(for: backbone, vocabulary: run.request.vocabulary), context: RunContext())
+            tokenizer: tokenizer, context: RunContext())
         let textFeatures = try TextEncoder(backbone: backbone, prompts: prompts.prompts, pool: settings.pool).features(of: texts.sequences)
         guard !prompts.prompts.vision.isEmpty else {
             return try HeadExamples(

@@ -16,11 +16,9 @@ package enum PromptVariant: String, CaseIterable, Codable, Sendable {
         case .all: return
         case .late: request.recipe.prompts.visionLayers = PromptLayers(layerCount / 2..<layerCount)
         case .quick:
-            request.isQuick = true
-            request.recipe.prompts.visionLayers = PromptLayers.none
+            request.learnQuickly()
             // Features of the tower as it is are there already.
             request.recipe.prompts.mergeTokens = nil
-            request.recipe.augmentation.fixedFrames = true
         }
         request.recipe.prompts.visionDepth = nil
     }

@@ -61,6 +61,13 @@ package struct RunRequest: Codable, Equatable, Sendable {
         self.directory = directory
     }
 
+    /// Language prompts only, on features that are computed once, as `--quick` asks for.
+    package mutating func learnQuickly() {
+        isQuick = true
+        recipe.prompts.visionLayers = PromptLayers.none
+        recipe.augmentation.fixedFrames = true
+    }
+
     /// Whether a head is learned, and not prompts.
     package var isAboutHead: Bool { method != nil || extended != nil }
 

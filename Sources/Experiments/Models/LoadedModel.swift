@@ -120,6 +120,9 @@ package struct LoadedModel {
         self.init(backbone, prompts: nil, head: head, path: path, tokenizer: tokenizer, context: context)
     }
 
+    /// Empty for the backbone as it is, and for a head.
+    package var promptSet: PromptSet<Matrix> { prompts?.prompts ?? PromptSet(vision: [], text: []) }
+
     /// Of the prompts or the head; nil for the backbone as it is.
     package var promptsDigest: String? { prompts?.prompts.digest ?? head?.digest }
 
@@ -228,7 +231,7 @@ package struct LoadedModel {
         }
         return CLIPClassifier(
             backbone: backbone.rounded(rounding),
-            prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading, sequences: sequences,
+            prompts: promptSet.rounded(rounding).reading, sequences: sequences,
             fusion: fusion ?? prompts?.header.fusion ?? .embedding,
             frameCount: self.frameCount(asked: frameCount), pool: pool)
     }
@@ -246,7 +249,7 @@ package struct LoadedModel {
         let counts = sentences.map { $0.map(\.count) }
         let fusion = fusion ?? prompts?.header.fusion ?? .embedding
         return CLIPClassifier(
-            backbone: backbone.rounded(rounding), prompts: (prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(rounding).reading,
+            backbone: backbone.rounded(rounding), prompts: promptSet.rounded(rounding).reading,
             sequences: made.sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
         ) { text in
             switch descriptions.match {

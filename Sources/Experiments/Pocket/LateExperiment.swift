@@ -28,10 +28,7 @@ package enum LateVariant: String, CaseIterable {
         case .lateVisionFixed:
             request.recipe.prompts.visionLayers = lateVision
             request.recipe.augmentation.fixedFrames = true
-        case .quick:
-            request.isQuick = true
-            request.recipe.prompts.visionLayers = PromptLayers.none
-            request.recipe.augmentation.fixedFrames = true
+        case .quick: request.learnQuickly()
         }
     }
 

@@ -56,7 +56,7 @@ extension LearningRun {
             of: list, prompts: model.prompts?.header.configuration ?? .none, template: settings.recipe.template,
             maxWords: settings.recipe.data.maxWords, tokenizer: model.tokenizer, context: context)
         let encoder = PairEncoder(
-            backbone: model.backbone, prompts: (model.prompts?.prompts ?? PromptSet(vision: [], text: [])).reading,
+            backbone: model.backbone, prompts: model.promptSet,
             frameCount: settings.frameCount, pool: settings.pool)
         return try scores(of: list, sequences: sequences, encoder: encoder, loader: evaluationLoader(list.videoList))
     }

@@ -60,9 +60,13 @@ package struct ClassDescription: Sendable {
 
     package init(unit: some Readable) {
         self.unit = DoubleMatrix(unit)
-        mean = (0..<unit.columnCount).map { column in
-            (0..<unit.rowCount).reduce(0) { $0 + Double(unit.reading[$1, column]) } / Double(max(1, unit.rowCount))
-        }
+        mean = self.unit.meanRow
+    }
+}
+
+extension DoubleMatrix {
+    fileprivate var meanRow: [Double] {
+        (0..<columnCount).map { column in (0..<rowCount).reduce(0) { $0 + self[$1, column] } / Double(max(1, rowCount)) }
     }
 }
 
@@ -91,7 +95,7 @@ package struct TransportMatcher: Sendable {
             let similarities = clips.flatMap { clip in kind.map { product(clip, .asStored, $0.unit, .transposed) } }
             let plans = transport.plans(similarities)
             for (index, clip) in clips.enumerated() {
-                let mean = Self.mean(clip)
+                let mean = clip.meanRow
                 for label in 0..<classCount {
                     let place = index * classCount + label
                     let carried = zip(plans[place].values, similarities[place].values).reduce(0) { $0 + $1.0 * $1.1 }
@@ -117,11 +121,5 @@ package struct TransportMatcher: Sendable {
             }
         }
         return gradient
-    }
-
-    private static func mean(_ frames: DoubleMatrix) -> [Double] {
-        (0..<frames.columnCount).map { column in
-            (0..<frames.rowCount).reduce(0) { $0 + frames[$1, column] } / Double(max(1, frames.rowCount))
-        }
     }
 }

@@ -18,7 +18,7 @@ package final class Prefetcher<Item: Sendable>: Sendable {
         let shared = Shared(count: count, capacity: capacity, make: make)
         // Threads hold the shared part only, so that dropping the prefetcher ends them. Where the system
         // has none to give, items are made when asked for.
-        for _ in 0..<min(threadCount, capacity, count) where startThread({ shared.work() }) {
+        for _ in 0..<min(threadCount, capacity, count) where startThread(leaving: 256 << 20, { shared.work() }) {
             shared.hasThreads = true
         }
         self.shared = shared

@@ -107,7 +107,7 @@ struct EvaluateRetrievalCommand: PlannableCommand {
         let frameCount = subject.frameCount(asked: settings.data.frames)
         let encoder = PairEncoder(
             backbone: subject.backbone.rounded(settings.rounding),
-            prompts: (subject.prompts?.prompts ?? PromptSet(vision: [], text: [])).rounded(settings.rounding).reading,
+            prompts: subject.promptSet.rounded(settings.rounding).reading,
             frameCount: frameCount, pool: pool)
         return Prepared(
             settings: settings, list: list, subject: subject, template: template, sequences: sequences, frameCount: frameCount, encoder: encoder,

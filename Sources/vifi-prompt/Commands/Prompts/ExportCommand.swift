@@ -114,12 +114,12 @@ struct ExportCommand: ParsableCommand {
         var written = Export(form: form, file: target, prompts: source)
         written.sha256 = form == .prompts
             ? try DurableFile.write(try InputFile.contents(of: path, limit: Int.max), to: target) : try head.writeArchive(to: target)
-        try tell(&written)
+        try tell(&written, isHead: true)
     }
 
-    private func tell(_ written: inout Export) throws {
+    private func tell(_ written: inout Export, isHead: Bool = false) throws {
         if form != .adapter { written.bytes = try? InputFile(path: written.file).byteCount }
-        if json { try Console.json(written) } else { Console.result(written.text) }
+        if json { try Console.json(written) } else { Console.result(written.text(isHead: isHead)) }
     }
 
     // MARK: Where to

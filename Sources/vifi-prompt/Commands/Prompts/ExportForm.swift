@@ -57,11 +57,12 @@ struct Export: Encodable {
     var classes: Int?
     var width: Int?
 
-    var text: String {
+    /// - Parameter isHead: whether a head was written in its own form, and not prompts.
+    func text(isHead: Bool) -> String {
         let size = bytes.map { "\($0) bytes, " } ?? ""
         let words =
             switch form {
-            case .prompts: "\(HeadFile.file(at: file) == nil ? "prompts" : "head"), \(size)SHA-256"
+            case .prompts: "\(isHead ? "head" : "prompts"), \(size)SHA-256"
             case .checkpoint: "ViFi-CLIP checkpoint, \(size)SHA-256"
             case .adapter: "PEFT folder, SHA-256 of its tensors' file"
             case .archive: "NumPy archive, \(size)SHA-256"
