@@ -7,6 +7,14 @@ extension RandomSource {
         return Float(radius * cos(2 * .pi * Double(uniform())))
     }
 
+    /// Normal with mean 0 and deviation 1, drawn again where it is further than 2 from 0: TensorFlow's `truncated_normal`.
+    package mutating func truncatedNormal() -> Float {
+        while true {
+            let number = normal()
+            if abs(number) < 2 { return number }
+        }
+    }
+
     /// Gamma with the given shape and scale 1 (Marsaglia and Tsang 2000).
     package mutating func gamma(shape: Double) -> Double {
         guard shape >= 1 else {

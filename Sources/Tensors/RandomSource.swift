@@ -10,6 +10,8 @@ package enum RandomPurpose: UInt32, Sendable {
     case bootstrap = 16
     /// Frames of a clip that the backward pass goes through.
     case backwardFrames = 17
+    /// Inputs that a step of learning leaves out.
+    case dropout = 18
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

@@ -63,6 +63,22 @@ package struct DoubleMatrix: Sendable, Equatable {
         for index in 0..<min(rowCount, columnCount) { self[index, index] += number }
     }
 
+    /// `self += factor · column · rowᵀ`
+    ///
+    /// - Parameters:
+    ///   - column: as many numbers as there are rows.
+    ///   - row: as many as there are columns.
+    package mutating func addProduct(of column: [Double], and row: [Double], times factor: Double) {
+        precondition(column.count == rowCount && row.count == columnCount, "\(column.count) × \(row.count) added to \(rowCount) × \(columnCount)")
+        precondition(blasIsSingleThreaded)
+        guard rowCount > 0, columnCount > 0 else { return }
+        vifi_blas_alone()
+        let (rows, columns) = (blasint(rowCount), blasint(columnCount))
+        unsafe values.withUnsafeMutableBufferPointer { values in
+            unsafe cblas_dger(CblasRowMajor, rows, columns, factor, column, 1, row, 1, values.baseAddress, columns)
+        }
+    }
+
     package static func + (left: DoubleMatrix, right: DoubleMatrix) -> DoubleMatrix { left.combined(right, +) }
     package static func - (left: DoubleMatrix, right: DoubleMatrix) -> DoubleMatrix { left.combined(right, -) }
     package static func * (factor: Double, matrix: DoubleMatrix) -> DoubleMatrix {

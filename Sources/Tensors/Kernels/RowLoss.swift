@@ -60,6 +60,27 @@ package func rectifyBackward(output: some Readable, gradient: MutableMatrix) {
     }
 }
 
+/// Numbers below 0 times `slope`, in place: the leaky rectifier (Maas et al. 2013).
+///
+/// - Parameter slope: at least 0.
+package func rectify(_ values: MutableMatrix, slope: Float) {
+    for row in 0..<values.rowCount {
+        let start = unsafe values.pointer + row * values.stride
+        for column in 0..<values.columnCount where unsafe start[column] < 0 { unsafe start[column] *= slope }
+    }
+}
+
+/// The gradient of `rectify(_:slope:)` in place: times the slope where the output is not positive.
+package func rectifyBackward(output: some Readable, gradient: MutableMatrix, slope: Float) {
+    let output = output.reading
+    precondition(output.rowCount == gradient.rowCount && output.columnCount == gradient.columnCount, "rectify shapes differ")
+    for row in 0..<gradient.rowCount {
+        let start = unsafe gradient.pointer + row * gradient.stride
+        let values = unsafe output.pointer + row * output.stride
+        for column in 0..<gradient.columnCount where unsafe !(values[column] > 0) { unsafe start[column] *= slope }
+    }
+}
+
 /// `values *= other`, place by place.
 package func multiplyPlaces(of values: MutableMatrix, by other: some Readable) {
     let other = other.reading
