@@ -1,4 +1,5 @@
 import Methods
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -101,4 +102,47 @@ func expectHead<H: Head>(
         (0..<matrix.rowCount).flatMap { row in (0..<matrix.columnCount).map { matrix[row, $0] - matrix[row, 0] } }
     }
     expectClose(differences(scores), differences(logits), tolerance: 1e-5, "linear", sourceLocation: sourceLocation)
+}
+
+/// Keeps the loss of every step.
+final class HeadLosses: Sendable {
+    private let kept = Mutex<[Float]>([])
+    var values: [Float] { kept.withLock { $0 } }
+
+    var context: HeadContext {
+        HeadContext(pool: WorkerPool(threadCount: 2)) { progress in
+            self.kept.withLock { $0.append(Float(progress.loss ?? .nan)) }
+            return true
+        }
+    }
+}
+
+/// Expects losses to fall by a third from the first 20 steps to the last 20.
+func expectFall(_ losses: [Float], sourceLocation: SourceLocation = #_sourceLocation) {
+    let first: Float = losses.prefix(20).reduce(0, +)
+    let last: Float = losses.suffix(20).reduce(0, +)
+    #expect(last < first * 2 / 3, sourceLocation: sourceLocation)
+}
+
+/// The columns of the classes without clips.
+func ofNewClasses(_ logits: Matrix, _ change: (Float) -> Float = { $0 }) -> [Float] {
+    logits.columns(7..<11).values.map(change)
+}
+
+/// A layer of a fixture.
+func layer(_ expected: TensorFixture, weight: String, bias: String) throws -> HeadLayer {
+    let shape = try expected.shape(weight)
+    return HeadLayer(
+        weight: MutableMatrix(rows: shape[0], columns: shape[1], try expected.floats(weight)), bias: try expected.floats(bias))
+}
+
+func expectLayers(
+    _ layers: [(weight: [Float], bias: [Float])], _ expected: TensorFixture, weights: [String], biases: [String],
+    sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    #expect(layers.count == weights.count, sourceLocation: sourceLocation)
+    for (layer, names) in zip(layers, zip(weights, biases)) {
+        expectClose(layer.weight, try expected.floats(names.0), tolerance: headTolerance, names.0, sourceLocation: sourceLocation)
+        expectClose(layer.bias, try expected.floats(names.1), tolerance: headTolerance, names.1, sourceLocation: sourceLocation)
+    }
 }

@@ -181,7 +181,7 @@ import Testing
         #expect(
             HeadError.classWithoutClips(label: 3, head: .clap).description
                 == "class 3 has no clips, but clap learns every class from clips. Add clips of it, or use rocchio, tip-adapter, "
-                + "tip-adapter-f, gda, prolip, clip-adapter, proker, kernel-ridge.")
+                + "tip-adapter-f, gda, prolip, clip-adapter, proker, kernel-ridge, eszsl, sje, dem, gcn.")
         #expect(
             HeadError.notNumbers(what: "the features", row: 4).description
                 == "row 5 of the features holds NaN or infinite numbers. Use a sound backbone.")

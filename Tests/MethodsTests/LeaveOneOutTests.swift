@@ -36,6 +36,7 @@ import Testing
         kernel.lambda = 0.05
         try expectExact(ProKeR.self, settings: kernel, shots: shots, views: views)
         try expectExact(KernelRidge.self, settings: kernel, shots: shots, views: views)
+        try expectExact(ESZSL.self, settings: .init(), shots: shots, views: views)
         for alpha in [0.1, 10] {
             var settings = GaussianDiscriminant.Settings()
             settings.alpha = alpha
@@ -90,6 +91,7 @@ import Testing
         try expectAlike(GaussianDiscriminant.self)
         try expectAlike(Rocchio.self)
         try expectAlike(KernelRidge.self)
+        try expectAlike(ESZSL.self)
         #expect(Set(HeadKind.tipAdapter.candidates(rowCount: 10)).count == 20)
         #expect(HeadKind.proker.candidates(rowCount: 5000).count == 1)
     }
@@ -134,7 +136,7 @@ import Testing
 
     @Test func oneClipCannotBeLeftOut() throws {
         let examples = try fixture.examples(shots: 1)
-        for kind in [HeadKind.nearestMean, .cosineMean, .gda] {
+        for kind in [HeadKind.nearestMean, .cosineMean, .gda, .eszsl] {
             #expect(throws: HeadError.oneClip(label: 0, head: kind)) { try kind.leaveOneOutLogits(examples, context: context) }
         }
         #expect(throws: HeadError.noLeaveOneOut(head: .clap)) { try HeadKind.clap.leaveOneOutLogits(examples, context: context) }

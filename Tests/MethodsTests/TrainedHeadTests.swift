@@ -9,26 +9,13 @@ import Testing
 
     init() throws { fixture = try HeadFixture() }
 
-    /// Keeps the loss of every step.
-    ///
-    /// Unchecked Sendable: learning reports from the thread that called it.
-    private final class Losses: @unchecked Sendable {
-        var values: [Float] = []
-        var context: HeadContext {
-            HeadContext(pool: WorkerPool(threadCount: 2)) {
-                self.values.append(Float($0.loss ?? .nan))
-                return true
-            }
-        }
-    }
-
     @Test(arguments: HeadFixture.shots)
     func tipAdapterF(shots: Int) throws {
         let expected = try TensorFixture("heads/tip-adapter")
         var settings = TipAdapterF.Settings()
         settings.alpha = 3
         settings.epochs = 8
-        let losses = Losses()
+        let losses = HeadLosses()
         let head = try TipAdapterF.fit(fixture.examples(shots: shots), validation: nil, settings: settings, context: losses.context)
         expectClose(losses.values, try expected.floats("S\(shots).F.losses"), tolerance: headTolerance, "losses")
         expectClose(head.core.keys.values, try expected.floats("S\(shots).F.final.keys_transposed"), tolerance: headTolerance, "keys")
@@ -46,7 +33,7 @@ import Testing
         expectClose(start.alpha, try expected.floats("S\(shots).start.alpha")[0], tolerance: headTolerance, "alpha")
         expectClose(Float(start.weightRate), try expected.floats("S\(shots).lr_weight")[0], tolerance: headTolerance, "rate")
         expectClose(Float(start.alphaRate), try expected.floats("S\(shots).lr_alpha")[0], tolerance: headTolerance, "rate of alpha")
-        let losses = Losses()
+        let losses = HeadLosses()
         let head = try LPPlusPlus.fit(
             examples, validation: nil, settings: settings, bias: expected.floats("S\(shots).start.bias"), context: losses.context)
         expectClose(losses.values, try expected.floats("S\(shots).losses"), tolerance: headTolerance, "losses")
@@ -62,7 +49,7 @@ import Testing
         var settings = ProLIP.Settings()
         settings.learningRate = 1e-3
         settings.steps = 8
-        let losses = Losses()
+        let losses = HeadLosses()
         let head = try ProLIP.fit(fixture.examples(shots: shots), validation: nil, settings: settings, context: losses.context)
         expectClose(losses.values, try expected.floats("S\(shots).cross_entropies"), tolerance: headTolerance, "losses")
         expectClose(try #require(head.projection).values, try expected.floats("S\(shots).final.projection"), tolerance: headTolerance, "projection")
@@ -75,13 +62,13 @@ import Testing
         var settings = PrototypeSettings()
         settings.epochs = 8
         let examples = try fixture.examples(shots: shots)
-        let losses = Losses()
+        let losses = HeadLosses()
         let clap = try CLAP.fit(examples, validation: nil, settings: settings, context: losses.context)
         expectClose(clap.core.multipliers, try expected.floats("S\(shots).multipliers"), tolerance: headTolerance, "multipliers")
         expectClose(losses.values, try expected.floats("S\(shots).clap.losses"), tolerance: headTolerance, "losses")
         expectClose(clap.core.values.values, try expected.floats("S\(shots).clap.final.prototypes"), tolerance: headTolerance, "prototypes")
         try expectHead(clap, on: fixture.test, gives: expected.floats("S\(shots).clap.test_logits"))
-        let free = Losses()
+        let free = HeadLosses()
         let probe = try ZeroShotLinearProbe.fit(examples, validation: nil, settings: settings, context: free.context)
         expectClose(free.values, try expected.floats("S\(shots).zs_lp.losses"), tolerance: headTolerance, "losses")
         expectClose(probe.core.values.values, try expected.floats("S\(shots).zs_lp.final.prototypes"), tolerance: headTolerance, "prototypes")
@@ -93,7 +80,7 @@ import Testing
         let expected = try TensorFixture("heads/taskres")
         var settings = TaskRes.Settings()
         settings.epochs = 8
-        let losses = Losses()
+        let losses = HeadLosses()
         let head = try TaskRes.fit(fixture.examples(shots: shots, views: 1), validation: nil, settings: settings, context: losses.context)
         expectClose(losses.values, try expected.floats("S\(shots).train.losses"), tolerance: headTolerance, "losses")
         // Adam divides by the root of a tiny gradient's square: the same formula in float64 is 6.3e-5 from their float32.
@@ -108,7 +95,7 @@ import Testing
         let expected = try TensorFixture("heads/clip-adapter")
         var settings = CLIPAdapter.Settings()
         settings.epochs = 8
-        let losses = Losses()
+        let losses = HeadLosses()
         func tensor(_ name: String, rows: Int, columns: Int) throws -> Matrix {
             MutableMatrix(rows: rows, columns: columns, try expected.floats("S\(shots).\(name)")).reading
         }

@@ -21,6 +21,8 @@ package enum HeadError: ReportableError, Equatable {
     case setting(name: String, value: String, head: HeadKind)
     /// Settings, as they are stored, that cannot be read.
     case unreadableSettings(head: HeadKind, reason: String)
+    /// A line of a graph's edges.
+    case edge(line: Int, text: String)
     case missingTensor(name: String, head: HeadKind)
     case tensorShape(name: String, found: [Int], needed: [Int], head: HeadKind)
     /// - Parameter step: 0 where it shows in what was learned, not in a loss.
@@ -30,7 +32,7 @@ package enum HeadError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch self {
         case .noExamples, .notNumbers, .zeroLength, .sizes, .label, .clipLabels, .classWithoutClips, .oneClip: .badData
-        case .needsUnprojected, .missingTensor, .tensorShape, .unreadableSettings: .badData
+        case .needsUnprojected, .edge, .missingTensor, .tensorShape, .unreadableSettings: .badData
         case .noLeaveOneOut, .notExtendable, .setting, .diverged: .badConfiguration
         case .cancelled: .interrupted
         }
@@ -68,6 +70,9 @@ package enum HeadError: ReportableError, Equatable {
             "the setting \(name) of \(head.rawValue) cannot be \(value.escapedForDisplay)."
         case .unreadableSettings(let head, let reason):
             "the settings of \(head.rawValue) cannot be read: \(reason.escapedForDisplay)"
+        case .edge(let line, let text):
+            "line \(line) of the graph, \"\(text.escapedForDisplay)\", does not name two of the classes. Write an edge a line: two class "
+                + "names with a tab between them."
         case .missingTensor(let name, let head):
             "the tensor \"\(name)\" of \(head.rawValue) is missing. Learn the head again."
         case .tensorShape(let name, let found, let needed, let head):

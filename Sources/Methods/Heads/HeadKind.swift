@@ -17,6 +17,10 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
     case logistic
     case proker
     case kernelRidge = "kernel-ridge"
+    case eszsl
+    case sje
+    case dem
+    case gcn
 
     package var type: any Head.Type {
         switch self {
@@ -35,6 +39,10 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
         case .logistic: LogisticRegression.self
         case .proker: ProKeR.self
         case .kernelRidge: KernelRidge.self
+        case .eszsl: ESZSL.self
+        case .sje: SJE.self
+        case .dem: DEM.self
+        case .gcn: GraphConvolution.self
         }
     }
 
@@ -56,6 +64,10 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
         case .logistic: "logistic regression on unit features (CLIP's linear probe, ICML 2021)"
         case .proker: "kernel regression of what the texts get wrong, scaled (ProKeR, CVPR 2025)"
         case .kernelRidge: "kernel ridge regression of what the texts get wrong"
+        case .eszsl: "a map between features and texts by ridge regression, for classes without clips (ESZSL, ICML 2015)"
+        case .sje: "a map from features to texts, learned clip by clip, for classes without clips (SJE, CVPR 2015)"
+        case .dem: "a network from texts to where features lie, for classes without clips (DEM, CVPR 2017)"
+        case .gcn: "a graph convolution from texts to classifiers, for classes without clips (DGP, CVPR 2019)"
         }
     }
 
@@ -63,8 +75,8 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
     /// exported.
     package var isLinear: Bool {
         switch self {
-        case .nearestMean, .cosineMean, .rocchio, .gda, .lpPlusPlus, .clap, .zsLP, .taskRes, .logistic, .prolip: true
-        case .tipAdapter, .tipAdapterF, .clipAdapter, .proker, .kernelRidge: false
+        case .nearestMean, .cosineMean, .rocchio, .gda, .lpPlusPlus, .clap, .zsLP, .taskRes, .logistic, .prolip, .eszsl, .dem, .gcn: true
+        case .tipAdapter, .tipAdapterF, .clipAdapter, .proker, .kernelRidge, .sje: false
         }
     }
 
@@ -74,7 +86,7 @@ package enum HeadKind: String, CaseIterable, Codable, Sendable {
     /// Whether a class may have no clips.
     package var scoresClassesWithoutClips: Bool {
         switch self {
-        case .rocchio, .tipAdapter, .tipAdapterF, .gda, .prolip, .clipAdapter, .proker, .kernelRidge: true
+        case .rocchio, .tipAdapter, .tipAdapterF, .gda, .prolip, .clipAdapter, .proker, .kernelRidge, .eszsl, .sje, .dem, .gcn: true
         case .nearestMean, .cosineMean, .lpPlusPlus, .clap, .zsLP, .taskRes, .logistic: false
         }
     }

@@ -50,6 +50,28 @@ struct HeadParameter {
         adam.update(value, gradient: gradient, firstMoment: firstMoment, secondMoment: secondMoment, rate: rate, step: stepCount)
         gradient.fill(0)
     }
+
+    /// Adam as TensorFlow computes it: ε stands beside the root that is not corrected for its start at 0. The gradient is 0
+    /// afterwards.
+    mutating func stepWithTensorFlowAdam(rate: Double, epsilon: Double) {
+        stepWithAdam(rate: rate, epsilon: epsilon / (1 - pow(0.999, Double(stepCount + 1))).squareRoot())
+    }
+}
+
+/// The weight and the bias of a layer that learns.
+package struct HeadLayer: Sendable {
+    /// `[inputs, outputs]` and `[1, outputs]`.
+    var weight: HeadParameter
+    var bias: HeadParameter
+
+    /// - Parameter bias: as many as the weight has columns.
+    package init(weight: some Readable, bias: [Float]) {
+        self.weight = HeadParameter(weight)
+        self.bias = HeadParameter(MutableMatrix(rows: 1, columns: bias.count, bias))
+    }
+
+    package var values: (weight: [Float], bias: [Float]) { (weight.value.values, bias.value.values) }
+    package var gradients: (weight: [Float], bias: [Float]) { (weight.gradient.values, bias.gradient.values) }
 }
 
 /// Epochs of batches in random order.
