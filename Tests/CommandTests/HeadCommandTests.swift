@@ -79,6 +79,16 @@ import VideoData
         }
     }
 
+    @Test func aGraphIsReadFromItsFile() throws {
+        try program.folder.write("waving\tclapping\njumping\tsitting\n", to: "graph.tsv")
+        _ = try learn("--method", "gcn", "--graph", "graph.tsv", "--output", "given")
+        #expect(try HeadFile.load(program.folder.path("given/head.safetensors")).header.settings.contains("\"edges\":[0,1,2,3]"))
+        try program.folder.write("waving\tflying\n", to: "wrong.tsv")
+        let refused = try learn("--method", "gcn", "--graph", "wrong.tsv", "--output", "wrong", status: 65)
+        #expect(refused.messages.contains("line 1 of the graph"), "\(refused.messages)")
+        _ = try learn("--method", "gda", "--graph", "graph.tsv", "--output", "other", status: 64)
+    }
+
     /// The class matrix says what the program says: its own product with the features that `embed` writes.
     @Test func aLinearHeadIsExportedAsItsClassMatrix() throws {
         for method in ["gda", "prolip"] {

@@ -72,11 +72,12 @@ package struct HeadChoice {
 
     /// - Parameters:
     ///   - kinds: to compare.
+    ///   - given: settings of a kind without a closed form of leaving out, in the place of its candidates.
     ///   - weighsClassesEqually: whether a class of few clips says as much as one of many.
     ///   - report: told of each entry.
     /// - Throws: `HeadError`; `cancelled` after a signal.
     package init(
-        of kinds: [HeadKind], _ examples: HeadExamples, weighsClassesEqually: Bool = false, context: HeadContext,
+        of kinds: [HeadKind], given: String? = nil, _ examples: HeadExamples, weighsClassesEqually: Bool = false, context: HeadContext,
         report: (Entry) -> Void = { _ in }
     ) throws(HeadError) {
         let weights = Self.weights(of: examples, weighsClassesEqually: weighsClassesEqually)
@@ -97,8 +98,8 @@ package struct HeadChoice {
                     try best.compare(Held(logits, rows: all), settingsText)
                 }
             } else {
-                try best.compare(kind.candidates(rowCount: examples.count), foldCount: (foldOfClip.max() ?? 0) + 1, context: context) {
-                    fold throws(HeadError) in
+                let candidates = given.map { [$0] } ?? kind.candidates(rowCount: examples.count)
+                try best.compare(candidates, foldCount: (foldOfClip.max() ?? 0) + 1, context: context) { fold throws(HeadError) in
                     try HeadFold(examples, held: foldOfClip.indices.filter { foldOfClip[$0] == fold })
                 }
             }

@@ -24,7 +24,12 @@ package struct HeadExperiment: LearningExperiment {
         let tokenizer: any Tokenizer
         let method: HeadMethod
         let extended: HeadExtension?
+        /// Settings that somebody gave; nil for the method's own.
+        let given: String?
     }
+
+    /// Of a graph's edges.
+    private static let graphByteLimit = 16 << 20
 
     /// Everything that a run needs, read and checked; nothing is written.
     private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
@@ -46,12 +51,18 @@ package struct HeadExperiment: LearningExperiment {
         let texts = try RunTexts(data, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
         let run = LearningRun(
             request: request, context: context, settings: settings, data: data, backbone: backbone, recipe: settings.recipe, cacheBytes: 0)
+        let given = try request.graph.map { path in
+            try refuse(method != .head(.gcn), "--graph", "only \(HeadKind.gcn.rawValue) takes a graph.")
+            let edges = try InputFile.contents(of: request.placed(path), limit: Self.graphByteLimit)
+            return try GraphConvolution.settingsText(graph: String(decoding: edges, as: UTF8.self), classNames: data.classes.names)
+        }
         let extended = try request.extended.map {
             try HeadExtension(
                 request.placed($0), data: data, backbone: backbone, frameCount: settings.frameCount, normalization: settings.normalization(for: backbone))
         }
         return Prepared(
-            run: run, sequences: texts.sequences, tokenizer: tokenizer, method: extended.map { .head($0.file.header.kind) } ?? method, extended: extended)
+            run: run, sequences: texts.sequences, tokenizer: tokenizer, method: extended.map { .head($0.file.header.kind) } ?? method, extended: extended,
+            given: given)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> HeadPlan {
@@ -89,7 +100,7 @@ package struct HeadExperiment: LearningExperiment {
                 logitScale: run.backbone.logitScale)
             let (isCancelled, seed) = (context.cancellation.isRequested, settings.seed)
             let heads = HeadContext(pool: settings.pool, seed: seed) { _ in !isCancelled() }
-            let (kind, entry, choice) = try chosen(prepared.method, examples, heads)
+            let (kind, entry, choice) = try chosen(prepared.method, given: prepared.given, examples, heads)
             var result = RunResult(
                 steps: nil, epochs: nil, trainingLoss: nil, best: nil, last: nil, seconds: 0, peakBytes: nil)
             result.method = kind.rawValue
@@ -108,7 +119,7 @@ package struct HeadExperiment: LearningExperiment {
                     result.crossValidatedTop1 = better.entry?.top1
                 }
             }
-            try save(learned, run, path: path, views: views, heads)
+            try save(learned, given: prepared.given, run, path: path, views: views, heads)
             return try finished(result, run, directory, began: began)
         } catch is EvaluationStopped {
             throw stopped(path)
@@ -151,14 +162,14 @@ package struct HeadExperiment: LearningExperiment {
         rows.indices.filter { $0 == 0 || rows[$0] != rows[$0 - 1] }.map { list.clips[rows[$0]] }
     }
 
-    private func save(_ learned: Learned, _ run: LearningRun, path: String, views: Int, _ heads: HeadContext) throws {
+    private func save(_ learned: Learned, given: String?, _ run: LearningRun, path: String, views: Int, _ heads: HeadContext) throws {
         switch learned.what {
         case .prompts(var prompts):
             prompts.header.metrics["cross_validated_top1"] = learned.entry?.top1
             try createDirectory(path.appendingPath("prompts"))
             try prompts.save(to: path.appendingPath("prompts/best.safetensors"))
         case .head(let kind, let examples, let prompts):
-            let head = try kind.fit(examples, settingsText: learned.entry?.settingsText, context: heads)
+            let head = try kind.fit(examples, settingsText: learned.entry?.settingsText ?? given, context: heads)
             let file = HeadFile(
                 header: header(kind, settingsText: head.settingsText, learned.entry, run, views: views), head: head, prompts: prompts)
             try file.save(to: path.appendingPath(HeadFile.name))
@@ -188,7 +199,7 @@ package struct HeadExperiment: LearningExperiment {
 
     /// The head to learn, with what held-out clips say of it, and of those that it was compared with.
     private func chosen(
-        _ method: HeadMethod, _ examples: HeadExamples, _ heads: HeadContext
+        _ method: HeadMethod, given: String?, _ examples: HeadExamples, _ heads: HeadContext
     ) throws -> (HeadKind, HeadChoice.Entry?, HeadChoice) {
         let isComplete = examples.clipCounts.allSatisfy { $0 > 0 }
         let kinds = switch method {
@@ -197,7 +208,9 @@ package struct HeadExperiment: LearningExperiment {
         }
         let progress = context.progress("comparing", total: kinds.count + 1, unit: "methods")
         var done = 0
-        let choice = try HeadChoice(of: kinds, examples, weighsClassesEqually: request.weighsClassesEqually == true, context: heads) { _ in
+        let choice = try HeadChoice(
+            of: kinds, given: given, examples, weighsClassesEqually: request.weighsClassesEqually == true, context: heads
+        ) { _ in
             done += 1
             progress.show(done)
         }

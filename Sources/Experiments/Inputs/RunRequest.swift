@@ -32,6 +32,8 @@ package struct RunRequest: Codable, Equatable, Sendable {
     package var views: Int?
     /// Whether heads are compared with each class counting alike, however many clips it has.
     package var weighsClassesEqually: Bool?
+    /// The edges of the classes' graph, for the head that takes one; nil for nearest texts.
+    package var graph: String?
     /// Seconds in which the best is looked for, prompts among it; nil for heads alone.
     package var budget: Double?
     /// What the bridged backbone is called in its file.
@@ -117,6 +119,7 @@ package struct RunRequest: Codable, Equatable, Sendable {
         result["extend"] = extended
         result["views"] = views.map { "\($0)" }
         result["equal-classes"] = weighsClassesEqually == true ? "asked for" : nil
+        result["graph"] = graph
         result["budget"] = budget.map { "\($0) s" }
         result["name"] = backboneName
         result["half"] = keepsHalf ? "asked for" : nil

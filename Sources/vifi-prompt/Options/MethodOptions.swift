@@ -29,6 +29,12 @@ struct MethodOptions: ParsableArguments {
                 + "and tip-adapter, whose result is then what the clips of all classes give.", valueName: "file"))
     var extend: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "With --method gcn: the edges of its graph, one a line as two class names with a tab between them; by default each class is "
+                + "joined to those whose texts are nearest.", valueName: "file"))
+    var graph: String?
+
     /// Whether a head is learned, and not prompts.
     var isAboutHead: Bool { head != nil || extend != nil }
 
@@ -37,11 +43,13 @@ struct MethodOptions: ParsableArguments {
 
     func validate() throws {
         if extend != nil {
-            guard method == nil, views == nil, budget == nil, !equalClasses else {
-                throw ValidationError("--extend keeps the head's method and settings: leave out --method, --views, --budget and --equal-classes.")
+            guard method == nil, views == nil, budget == nil, graph == nil, !equalClasses else {
+                throw ValidationError(
+                    "--extend keeps the head's method and settings: leave out --method, --views, --budget, --graph and --equal-classes.")
             }
             return
         }
+        guard graph == nil || method == "gcn" else { throw ValidationError("--graph is for --method gcn: other methods have none.") }
         guard let head else {
             guard views == nil else { throw ValidationError("--views is for --method: prompts see other frames in each epoch.") }
             guard budget == nil else { throw ValidationError("--budget is for --method auto: it is the time in which the best is looked for.") }
@@ -59,6 +67,7 @@ struct MethodOptions: ParsableArguments {
         request.weighsClassesEqually = equalClasses ? true : nil
         request.budget = budget?.seconds
         request.extended = extend
+        request.graph = graph
     }
 }
 
