@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: ["CLIPModel", "Evaluation", "Files", "Tensors", "VideoData", "WeightFiles"], swiftSettings: strict),
-        .target(name: "Methods", dependencies: ["Files", "Tensors"], swiftSettings: strict),
+        .target(name: "Methods", dependencies: ["CLIPModel", "Files", "Tensors"], swiftSettings: strict),
         .target(name: "Recipes", dependencies: ["CLIPModel", "Files", "Tensors", "VideoData", "Yams"], swiftSettings: strict),
         .target(
             name: "Experiments",
@@ -111,7 +111,7 @@ let package = Package(
         .testTarget(name: "CLIPModelTests", dependencies: ["CLIPModel", "CZlib", "Files", "Tensors", "TestSupport", "WeightFiles"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Files", "Tensors", "TestSupport", "VideoData"]),
         .testTarget(name: "TrainingTests", dependencies: ["CLIPModel", "Evaluation", "Files", "Tensors", "TestSupport", "Training", "VideoData"]),
-        .testTarget(name: "MethodsTests", dependencies: ["Files", "Methods", "Tensors", "TestSupport"]),
+        .testTarget(name: "MethodsTests", dependencies: ["CLIPModel", "Files", "Methods", "Tensors", "TestSupport"]),
         .testTarget(name: "VideoDataTests", dependencies: ["Files", "Tensors", "TestSupport", "VideoData"]),
         .testTarget(name: "VifiPromptTests", dependencies: ["CLIPModel", "Evaluation", "Files", "Tensors", "TestSupport", "VideoData", "VifiPrompt"]),
         .testTarget(

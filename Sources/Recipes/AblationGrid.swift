@@ -115,7 +115,10 @@ package struct AblationGrid {
         // Read as a recipe for its faults alone.
         var checked = Recipe()
         checked.read(RecipeNode(.mapping(settings), source: node.source, line: node.line, key: node.key), &faults)
-        let assignments = settings.flatMap { Self.assignments($0.key, $0.value) }
+        let all = settings.flatMap { Self.assignments($0.key, $0.value) }
+        // A method first: what is said beside it changes its numbers.
+        let isMethod = { (assignment: String) in assignment.hasPrefix("prompts.method=") }
+        let assignments = all.filter(isMethod) + all.filter { !isMethod($0) }
         guard let kind else {
             faults.append(node.fault(.needs("a command, learn or bridge, here or for the whole grid", found: "none")))
             return nil
@@ -142,7 +145,7 @@ package struct AblationGrid {
 
 extension AblationGrid {
     /// Those that come with the program, for the pocket world or for videos of one's own.
-    package static let names = ["components", "fusion", "prompt-sides", "depth", "tokens", "bridged", "shots"]
+    package static let names = ["components", "fusion", "prompt-sides", "depth", "tokens", "bridged", "shots", "methods"]
 
     /// A grid that is named by path, as `recipe list` has it, or by the last word of that.
     package static func named(_ name: String, forPocket: Bool) throws -> AblationGrid {

@@ -40,8 +40,11 @@ package struct Recipe: RecipeSection {
 
     /// This recipe, with the values of `base` where this one has none. Whoever asks for epochs does not want
     /// the base's number of steps, and whoever asks for another length not the base's warm-up where it takes more
-    /// than half of it; nor does the base's depth matter to whoever names layers, or the other way round.
+    /// than half of it; nor does the base's depth matter to whoever names layers, or the other way round. Whoever names another
+    /// method of prompting wants that method's numbers and not the base's.
     package func merged(over base: Recipe) -> Recipe {
+        var base = base
+        if let method = prompts.method, method != base.prompts.method { base.prompts.dropNumbers() }
         var result = overlaid(on: base)
         if training.epochs != nil, training.steps == nil { result.training.steps = nil }
         if training.warmupEpochs == nil, !result.training.hasRoomForWarmup(insteadOf: base.training) {
@@ -160,15 +163,28 @@ extension Recipe {
         package var start: PromptStart?
         /// Pairs of a frame's tokens that merge in each layer of the vision tower but the last.
         package var mergeTokens: Int?
+        /// A method whose prompts follow from what it learns, or stand elsewhere; ViFi-CLIP's where nil.
+        package var method: String?
+        /// What holds the prompts near CLIP without prompts; the method's own where nil.
+        package var regularize: String?
+        /// A file of sentences in which the teacher reads class names.
+        package var teacherTemplates: String?
 
         package init() {}
+
+        /// Leaves a method's own numbers of tokens and layers to it.
+        mutating func dropNumbers() {
+            (visionTokens, textTokens, visionDepth, textDepth) = (nil, nil, nil, nil)
+            (visionLayers, textLayers) = (nil, nil)
+        }
 
         package static var fields: [RecipeField<Self>] {
             [
                 .integer("vision_tokens", \.visionTokens, 0...512), .integer("text_tokens", \.textTokens, 0...512),
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
                 .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
-                .integer("merge_tokens", \.mergeTokens, 0...4096),
+                .integer("merge_tokens", \.mergeTokens, 0...4096), .text("method", \.method), .text("regularize", \.regularize),
+                .text("teacher_templates", \.teacherTemplates),
             ]
         }
     }

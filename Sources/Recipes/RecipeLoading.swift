@@ -58,8 +58,10 @@ extension Recipe {
                 key: keys[..<depth].joined(separator: "."))
         }
         var faults: [RecipeError.Fault] = []
+        let method = prompts.method
         read(node, &faults)
         guard faults.isEmpty else { throw RecipeError(faults) }
+        if prompts.method != nil, prompts.method != method { prompts.dropNumbers() }
     }
 
     // MARK: Paths
@@ -98,6 +100,7 @@ extension Recipe {
         data.testCaptions = data.testCaptions.map(change)
         data.root = data.root.map(change)
         model.checkpoint = model.checkpoint.map(change)
+        prompts.teacherTemplates = prompts.teacherTemplates.map(change)
     }
 
     // MARK: Bases

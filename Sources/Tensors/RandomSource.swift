@@ -10,8 +10,10 @@ package enum RandomPurpose: UInt32, Sendable {
     case bootstrap = 16
     /// Frames of a clip that the backward pass goes through.
     case backwardFrames = 17
+    /// What a method of prompting learns beside the prompts.
+    case projections = 18
     /// Inputs that a step of learning leaves out.
-    case dropout = 18
+    case dropout = 19
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

@@ -57,7 +57,7 @@ package final class WorkerPool: Sendable {
     /// The threads that a limit on the address space leaves room for. Each takes its stack and, with its first
     /// product, a buffer of OpenBLAS, which waits for ever where it gets none. Half of the room is for everything else.
     private static func affordable(_ threadCount: Int) -> Int {
-        let bytesOfThread = threadStackBytes + 128 << 20
+        let bytesOfThread = threadStackBytes + (128 << 20)
         var affordable = threadCount
         while affordable > 1, !hasAddressRoom(2 * affordable * bytesOfThread) { affordable -= 1 }
         return affordable

@@ -6,19 +6,19 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
     package let part: Part
     package let optimizer: Optimizer
     private let learner: any StepLearner
+    private let average: EpochAverage?
     private let frameCount: Int
     private let pool: WorkerPool
 
     /// - Parameters:
     ///   - objective: what is compared.
-    ///   - state: what the method keeps from step to step beside its tensors, by name; checkpoints hold it.
-    package init(
-        _ part: Part, _ objective: some Objective, setting: TaskSetting, state: [(name: String, matrix: MutableMatrix)] = []
-    ) {
+    ///   - averagesEpochs: whether the mean of what was learned after each epoch takes the place of the last.
+    package init(_ part: Part, _ objective: some Objective, setting: TaskSetting, averagesEpochs: Bool = false) {
         self.part = part
+        average = averagesEpochs ? EpochAverage(of: part.tensors) : nil
         frameCount = setting.frameCount
         pool = setting.pool
-        optimizer = Optimizer(AdamW(weightDecay: setting.weightDecay), entries: part.tensors, state: state, pool: setting.pool)
+        optimizer = Optimizer(AdamW(weightDecay: setting.weightDecay), entries: part.tensors, state: average?.state ?? [], pool: setting.pool)
         learner = Learner(
             part, objective, frameCount: setting.frameCount, backwardFrames: setting.backwardFrames, pool: setting.pool, budget: setting.budget)
     }
@@ -58,6 +58,8 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
         learner.didStep()
     }
 
+    package func endEpoch(_ epoch: Int, of epochCount: Int) { average?.end(epoch: epoch, of: epochCount, tensors: optimizer.entries) }
+
     package func classifier(sequences: [[Int]]) -> CLIPClassifier {
         part.classifier(sequences: sequences, frameCount: frameCount, pool: pool)
     }
@@ -80,18 +82,32 @@ extension TaskSetting {
 }
 
 /// Stage two: prompts learn, the backbone cannot.
-package typealias PromptTask = LearnerTask<PromptPart<DirectPrompts, Fusion>>
+package typealias PromptTask = LearnerTask<PromptPart<Fusion>>
 
-extension LearnerTask where Part == PromptPart<DirectPrompts, Fusion> {
+extension LearnerTask where Part == PromptPart<Fusion> {
+    /// The prompts themselves learn.
     package convenience init(backbone: Backbone, prompts: PromptSet<MutableMatrix>, setting: TaskSetting) {
-        self.init(
-            PromptPart(
-                DirectPrompts(prompts, architecture: backbone.architecture, rounding: setting.rounding), aggregator: setting.aggregator,
-                on: backbone.rounded(setting.rounding)),
-            setting: setting)
+        self.init(backbone: backbone, source: DirectPrompts(prompts, architecture: backbone.architecture), setting: setting)
     }
 
-    package var prompts: PromptSet<MutableMatrix> { part.source.values }
+    /// - Parameter source: what the prompts follow from.
+    package convenience init(backbone: Backbone, source: any PromptSource, setting: TaskSetting) {
+        self.init(Self.part(source, on: backbone, setting: setting), setting: setting)
+    }
+
+    /// - Parameter objective: in the place of the one that the setting's lists ask for.
+    package convenience init(
+        backbone: Backbone, source: any PromptSource, objective: some Objective, averagesEpochs: Bool, setting: TaskSetting
+    ) {
+        self.init(Self.part(source, on: backbone, setting: setting), objective, setting: setting, averagesEpochs: averagesEpochs)
+    }
+
+    private static func part(_ source: any PromptSource, on backbone: Backbone, setting: TaskSetting) -> PromptPart<Fusion> {
+        PromptPart(source, aggregator: setting.aggregator, on: backbone.rounded(setting.rounding), rounding: setting.rounding)
+    }
+
+    /// As they are now.
+    package var prompts: PromptSet<Matrix> { part.source.forward() }
 }
 
 /// Stage one: CLIP's own weights learn.

@@ -22,6 +22,10 @@ package protocol LearningTask: AnyObject {
     ///
     /// - Throws: where a tensor has diverged.
     func finish(rate: Double, scale: Float) throws(TrainingError)
+    /// Called once the steps of an epoch are taken, before it is evaluated, and again where a run is resumed there.
+    ///
+    /// - Parameter epoch: from 1 on.
+    func endEpoch(_ epoch: Int, of epochCount: Int)
     /// A classifier with the parameters as they are now.
     func classifier(sequences: [[Int]]) -> CLIPClassifier
     /// Bytes that the memory budget is too small by.
@@ -31,6 +35,7 @@ package protocol LearningTask: AnyObject {
 extension LearningTask {
     /// Numbers that learn.
     package var parameterCount: Int { optimizer.parameterCount }
+    package func endEpoch(_ epoch: Int, of epochCount: Int) {}
     /// Where the order of sums does not depend on the place.
     package func begin(at clip: Int) { begin() }
     package func combine(_ shares: Shares, over group: any ProcessGroup) throws {

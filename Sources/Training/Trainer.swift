@@ -148,6 +148,7 @@ package struct Trainer {
             if isStopped { return .interrupted(step: state.step) }
             guard state.lossClips > 0 else { throw TrainingError.noClips }
 
+            task.endEpoch(state.epoch + 1, of: configuration.epochs)
             let isLast = state.epoch == configuration.epochs - 1
             if isLast || (state.epoch + 1) % configuration.evaluationInterval == 0 {
                 if events.evaluate != nil { try save(&state, .beforeEvaluation) }

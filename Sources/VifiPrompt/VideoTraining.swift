@@ -66,7 +66,8 @@ public struct VideoTraining: Sendable {
     public var frameCount: Int?
     /// A recipe's path, or the name of one that comes with the program.
     public var recipe: String?
-    /// Single settings over the recipe, `key=value`, such as `training.epochs=20`.
+    /// Single settings over the recipe, `key=value`, such as `training.epochs=20`, `prompts.method=maple` (docs/methods.md) or, for
+    /// a backbone, `tuning=lora`.
     public var settings: [String] = []
     /// `1 ... 1024`; nil for all processors.
     public var threadCount: Int?

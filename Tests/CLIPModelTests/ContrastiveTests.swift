@@ -40,7 +40,7 @@ import Testing
 
     private func learner(
         _ prompts: PromptSet<MutableMatrix>, threads: Int, budget: MemoryBudget = .standard
-    ) -> Learner<PromptPart<DirectPrompts, Fusion>, SymmetricContrastive> {
+    ) -> Learner<PromptPart<Fusion>, SymmetricContrastive> {
         Learner(
             PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: Fusion.embedding, on: backbone),
             SymmetricContrastive(), frameCount: 2, pool: WorkerPool(threadCount: threads), budget: budget)

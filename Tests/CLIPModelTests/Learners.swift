@@ -5,7 +5,7 @@ import Tensors
 func promptLearner(
     backbone: Backbone, prompts: PromptSet<MutableMatrix>, sequences: [[Int]], fusion: Fusion, frameCount: Int,
     backwardFrames: BackwardFrames? = nil, pool: WorkerPool, budget: MemoryBudget = .standard
-) -> Learner<PromptPart<DirectPrompts, Fusion>, SoftCrossEntropy> {
+) -> Learner<PromptPart<Fusion>, SoftCrossEntropy> {
     Learner(
         PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: fusion, on: backbone),
         SoftCrossEntropy(sequences: sequences), frameCount: frameCount, backwardFrames: backwardFrames, pool: pool, budget: budget)
@@ -31,7 +31,7 @@ func weightPart(
         tuning: tuning, aggregator: Fusion.embedding, rounding: rounding, precision: precision)
 }
 
-extension Learner where Part == PromptPart<DirectPrompts, Fusion> {
+extension Learner where Part == PromptPart<Fusion> {
     var gradients: PromptSet<MutableMatrix> { part.source.promptGradients }
 }
 

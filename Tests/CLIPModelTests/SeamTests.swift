@@ -47,9 +47,9 @@ import Testing
         #expect(abs(slope - product) < 0.02 * max(abs(product), 0.01), "\(name): slope \(slope), gradient \(product)")
     }
 
-    private func learner<Source: PromptSource, Aggregator: VideoAggregator, Aim: Objective>(
-        _ source: Source, _ aggregator: Aggregator, _ objective: Aim
-    ) -> Learner<PromptPart<Source, Aggregator>, Aim> {
+    private func learner<Aggregator: VideoAggregator, Aim: Objective>(
+        _ source: any PromptSource, _ aggregator: Aggregator, _ objective: Aim
+    ) -> Learner<PromptPart<Aggregator>, Aim> {
         Learner(
             PromptPart(source, aggregator: aggregator, on: fixtures.backbone), objective, frameCount: ModelFixtures.frameCount,
             pool: WorkerPool(threadCount: 2))

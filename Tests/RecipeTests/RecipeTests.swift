@@ -99,6 +99,22 @@ import Recipes
         }
     }
 
+    /// Whoever names another method of prompting wants its numbers, not those of the recipe below.
+    @Test func methodsLeaveTheNumbersBelow() throws {
+        let below = try Recipe(yaml: "prompts: {vision_tokens: 4, vision_depth: 4, text_layers: 1-2, start: template}\n", source: "below")
+        let upper = try Recipe(yaml: "prompts: {method: maple, text_tokens: 3}\n", source: "upper")
+        let merged = upper.merged(over: below).prompts
+        #expect(merged.method == "maple" && merged.textTokens == 3 && merged.start == .template)
+        #expect(merged.visionTokens == nil && merged.visionDepth == nil && merged.textLayers == nil)
+        #expect(upper.merged(over: upper.merged(over: below)).prompts == merged)
+        var assigned = below
+        try assigned.set("prompts.method=maple")
+        try assigned.set("prompts.text_tokens=3")
+        #expect(assigned.prompts == merged)
+        try assigned.set("prompts.method=maple")
+        #expect(assigned.prompts == merged)
+    }
+
     /// Layers and depth say the same thing in two ways: the upper recipe's way counts.
     @Test func layersGoOverDepthsAndBack() throws {
         let deep = try Recipe(yaml: "prompts:\n  vision_depth: 12\n  text_depth: 12\n  vision_tokens: 10\n", source: "deep")

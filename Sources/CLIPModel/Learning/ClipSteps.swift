@@ -14,10 +14,12 @@ extension Learner where Aim: ClipObjective {
             let features = batch.input == .cachedPrefix && !seesPrompts
                 ? clips : vision.forward(clips: clips, input: batch.input, draws: draws, context: part.context).map(\.reading)
             let gradients = features.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
+            let taught = objective.teacherFeatures(of: clips, input: batch.input)
             accumulator.beginClips(clips.count)
             for index in clips.indices {
                 let clip = LearnedClip(
-                    frames: clips[index], input: batch.input, features: features[index], target: batch.targets[inFlight.lowerBound + index])
+                    frames: clips[index], input: batch.input, features: features[index], target: batch.targets[inFlight.lowerBound + index],
+                    teacherFeatures: taught?[index])
                 var loss = head.loss(
                     of: clip, by: objective, weight: weight, featureGradient: gradients[index], accumulator: &accumulator[index])
                 if let stepTerm { loss.loss += stepTerm.loss }

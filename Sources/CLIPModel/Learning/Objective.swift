@@ -27,8 +27,11 @@ package struct LearnedClip {
     package let features: Matrix
     /// A distribution over the classes.
     package let target: [Float]
+    /// What `ClipObjective.teacherFeatures` says of it.
+    package let teacherFeatures: Matrix?
 
-    package init(frames: Matrix, input: ClipInput = .pixels, features: Matrix, target: [Float]) {
+    package init(frames: Matrix, input: ClipInput = .pixels, features: Matrix, target: [Float], teacherFeatures: Matrix? = nil) {
+        self.teacherFeatures = teacherFeatures
         self.frames = frames
         self.input = input
         self.features = features
@@ -50,6 +53,9 @@ package struct StepTerm {
 
 /// Every clip has a loss of its own.
 package protocol ClipObjective: Objective {
+    /// The features of clips by a tower that does not learn, `[frames, embeddingWidth]` each, for losses that compare with
+    /// them; nil for none.
+    func teacherFeatures(of clips: [Matrix], input: ClipInput) -> [Matrix]?
     /// The loss of one row of logits, and its gradient.
     func loss(logits: [Float], of clip: LearnedClip) -> (loss: Double, gradient: [Float])
     /// What the clip's features themselves add to its loss; nil for nothing.
@@ -61,6 +67,7 @@ package protocol ClipObjective: Objective {
 }
 
 extension ClipObjective {
+    package func teacherFeatures(of clips: [Matrix], input: ClipInput) -> [Matrix]? { nil }
     package func featureTerm(of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix) -> Double? { nil }
 
     package func add<Part>(_ batch: ClipBatch, weight: Float, through learner: Learner<Part, Self>, to result: inout StepResult) {

@@ -1,17 +1,21 @@
 import Tensors
 
 /// Stage two: prompts learn, and nothing of the backbone does. The temperature is the backbone's.
-package final class PromptPart<Source: PromptSource, Aggregator: VideoAggregator>: LearningPart {
-    package let source: Source
+package final class PromptPart<Aggregator: VideoAggregator>: LearningPart {
+    package let source: any PromptSource
     package let aggregator: Aggregator
     package let prompts: PromptConfiguration
     private let backbone: Backbone
+    private let rounding: Float16Rounding
     package private(set) var textPrompts: [Matrix] = []
     package private(set) var context: VisionPromptContext?
 
-    /// - Parameter source: what learns; read anew at each step.
-    package init(_ source: Source, aggregator: Aggregator, on backbone: Backbone) {
+    /// - Parameters:
+    ///   - source: what learns; read anew at each step.
+    ///   - rounding: the towers see rounded prompts; gradients go to the unrounded ones.
+    package init(_ source: any PromptSource, aggregator: Aggregator, on backbone: Backbone, rounding: Float16Rounding = []) {
         self.source = source
+        self.rounding = rounding
         self.aggregator = aggregator
         self.backbone = backbone
         prompts = source.configuration
@@ -27,7 +31,8 @@ package final class PromptPart<Source: PromptSource, Aggregator: VideoAggregator
     package var scale: Float { backbone.logitScale }
 
     package func begin(layout: VisionLayout, pool: WorkerPool) {
-        let values = source.forward()
+        var values = source.forward()
+        if rounding.contains(.prompts) { values = values.rounded(rounding).reading }
         textPrompts = values.text
         context = prompts.visionDepth > 0 ? vision.promptContext(for: values.vision, layout: layout) : nil
     }
@@ -70,7 +75,7 @@ package final class PromptPart<Source: PromptSource, Aggregator: VideoAggregator
     package func classifier(sequences: [[Int]], frameCount: Int, pool: WorkerPool) -> CLIPClassifier {
         // A copy: the classifier stays as it is while the prompts go on learning.
         CLIPClassifier(
-            backbone: backbone, prompts: source.forward().rounded([]).reading, sequences: sequences, aggregator: aggregator.snapshot,
+            backbone: backbone, prompts: source.forward().rounded(rounding).reading, sequences: sequences, aggregator: aggregator.snapshot,
             frameCount: frameCount, pool: pool)
     }
 }

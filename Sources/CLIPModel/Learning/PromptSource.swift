@@ -9,8 +9,8 @@ package protocol PromptSource {
     var tensors: [LearnedTensor] { get }
     /// Gradients of the prompts, which a step adds to before it calls `backward`.
     var promptGradients: PromptSet<MutableMatrix> { get }
-    /// The prompts of the parameters as they are now. Called once per step; a source whose `promptGradients` are not
-    /// the gradients of its tensors fills them with zeros here.
+    /// The prompts of the parameters as they are now. Called at the beginning of each step, and between steps; a source whose
+    /// `promptGradients` are not the gradients of its tensors fills them with zeros here.
     func forward() -> PromptSet<Matrix>
     /// Adds to the gradients of its tensors what follows from `promptGradients`.
     func backward()
@@ -21,14 +21,10 @@ package struct DirectPrompts: PromptSource {
     package let values: PromptSet<MutableMatrix>
     package let promptGradients: PromptSet<MutableMatrix>
     package let configuration: PromptConfiguration
-    private let rounding: Float16Rounding
 
-    /// - Parameters:
-    ///   - values: read anew at each step, and never copied unless they are rounded.
-    ///   - rounding: the towers see rounded prompts; gradients go to the unrounded ones.
-    package init(_ values: PromptSet<MutableMatrix>, architecture: CLIPArchitecture, rounding: Float16Rounding = []) {
+    /// - Parameter values: read anew at each step, and never copied.
+    package init(_ values: PromptSet<MutableMatrix>, architecture: CLIPArchitecture) {
         self.values = values
-        self.rounding = rounding
         configuration = values.configuration
         promptGradients = PromptSet(zeros: configuration, architecture: architecture)
     }
@@ -37,9 +33,7 @@ package struct DirectPrompts: PromptSource {
         zip(values.named, promptGradients.all).map { LearnedTensor(name: $0.name, value: $0.element, gradient: $1) }
     }
 
-    package func forward() -> PromptSet<Matrix> {
-        rounding.contains(.prompts) ? values.rounded(rounding).reading : values.reading
-    }
+    package func forward() -> PromptSet<Matrix> { values.reading }
 
     package func backward() {}
 }

@@ -20,6 +20,8 @@ struct PromptCard {
         ]
         if configuration.mergedTokens > 0 { rows.append(("tokens merged in each layer", "\(configuration.mergedTokens)")) }
         if let count = header.backwardFrameCount { rows.append(("frames of the backward pass", "\(count)")) }
+        if let method = header.method { rows.append(("method", method)) }
+        if let regularizer = header.regularizer { rows.append(("regularized as", regularizer)) }
         rows += metrics.map { ($0.key, "\($0.value)") }
         let table = rows.map { "| \(Self.cell($0.0)) | \(Self.cell($0.1)) |" }.joined(separator: "\n")
         let classes = header.classNames.map { "- \(Self.cell($0))" }.joined(separator: "\n")

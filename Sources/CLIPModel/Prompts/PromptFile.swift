@@ -11,6 +11,8 @@ package struct PromptFile: Sendable {
         case adapter = "PEFT folder"
         /// A checkpoint with the names of ViFi-CLIP's modules.
         case checkpoint = "ViFi-CLIP checkpoint"
+        /// A checkpoint of CoOp, MaPLe or another program that stands on Dassl.
+        case dassl = "Dassl checkpoint"
     }
 
     package let prompts: PromptSet<Matrix>
@@ -39,7 +41,8 @@ package struct PromptFile: Sendable {
         self.carriedBackbone = carriedBackbone
     }
 
-    /// Reads prompts of any form: a prompt file, the folder of a run, a PEFT folder or a ViFi-CLIP checkpoint. Every tensor's name and
+    /// Reads prompts of any form: a prompt file, the folder of a run, a PEFT folder, or a checkpoint of ViFi-CLIP or of programs that
+    /// stand on Dassl. Every tensor's name and
     /// shape must be what header and layout say.
     ///
     /// - Throws: `ModelError` or `WeightFileError`, naming the file.
@@ -55,7 +58,7 @@ package struct PromptFile: Sendable {
             let source = try openWeights(path)
             switch source.format {
             case .safetensors: return try PromptFile(source)
-            case .pyTorch: return try ReferenceCheckpoint.prompts(in: source)
+            case .pyTorch: return try DasslCheckpoint.prompts(in: source) ?? ReferenceCheckpoint.prompts(in: source)
             default: throw ModelError.notAPromptFile
             }
         } catch let error as ModelError {

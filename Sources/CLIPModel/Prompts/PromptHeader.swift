@@ -35,6 +35,10 @@ package struct PromptHeader: Sendable, Equatable {
     package var initialDigest: String?
     /// Frames of each clip that the backward pass went through; nil for all.
     package var backwardFrameCount: Int?
+    /// What the prompts were learned by, where it is not ViFi-CLIP's way, and what held them near CLIP: both as a person
+    /// types them. The prompts are used alike.
+    package var method: String?
+    package var regularizer: String?
 
     /// Stands for what a file from elsewhere does not say.
     static let unknown = "unknown"
@@ -105,12 +109,14 @@ extension PromptHeader {
         static let initialDigest = "initial_prompts_sha256"
         static let backwardFrameCount = "backward_frames"
         static let mergedTokens = "merge_tokens"
+        static let method = "method"
+        static let regularizer = "regularize"
 
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
             frameCount, fusion, normalization, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
-            mergedTokens,
+            mergedTokens, method, regularizer,
         ]
     }
 
@@ -158,6 +164,8 @@ extension PromptHeader {
         if let shots { result[Key.shots] = "\(shots)" }
         result[Key.initialDigest] = initialDigest
         if let backwardFrameCount { result[Key.backwardFrameCount] = "\(backwardFrameCount)" }
+        result[Key.method] = method
+        result[Key.regularizer] = regularizer
         return result
     }
 
@@ -227,6 +235,8 @@ extension PromptHeader {
         toolVersion = try text(Key.toolVersion)
         initialDigest = metadata[Key.initialDigest]
         backwardFrameCount = metadata[Key.backwardFrameCount] == nil ? nil : try number(Key.backwardFrameCount, in: 1...4096)
+        method = metadata[Key.method]
+        regularizer = metadata[Key.regularizer]
     }
 
     private static func json(_ value: some Encodable) -> String {

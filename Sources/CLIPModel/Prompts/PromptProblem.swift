@@ -25,6 +25,8 @@ package enum PromptProblem: Sendable, Equatable {
     case noTextPrompts
     /// The reference's prompts begin at the first layer.
     case lateLayers(tower: String, layers: String)
+    /// Of a method whose prompts are not those of layers, alike for all classes and clips.
+    case otherMethod(OtherPromptMethod)
     /// The reference merges no tokens.
     case mergedTokens(Int)
 
@@ -61,6 +63,7 @@ package enum PromptProblem: Sendable, Equatable {
         case .noPrompts(isBridged: false):
             "this checkpoint holds no prompts under ViFi-CLIP's names: neither \"prompt_learner.ctx\" nor "
                 + "\"image_encoder.VPT\". `vifi-prompt inspect` lists what it holds."
+        case .otherMethod(let method): method.words
         case .missingLayer(let name):
             "prompts \"\(ModelError.excerpt(name))\" are missing, although deeper layers have some. The file is incomplete."
         case .headerDiffers(let key, let header, let found):

@@ -48,6 +48,7 @@ package enum ReferenceCheckpoint {
             throw ModelError.prompts(.noPrompts(isBridged: isBridged))
         }
         let own = source.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+            .filter { !DasslCheckpoint.isLeftOut($0) }
         let prompts = PromptSet<Matrix>(
             vision: try layers(own, name: visionName, prefix: prefix, source: source),
             text: try layers(own, name: textName, prefix: prefix, source: source), replacedWords: try replacedWords(own, prefix: prefix, source: source))
@@ -64,6 +65,11 @@ package enum ReferenceCheckpoint {
                 mergedTokens: header.configuration.mergedTokens)
             return PromptFile(
                 prompts: told, header: header, form: .checkpoint, notes: source.warnings, carriedBackbone: carried)
+        }
+        if DasslCheckpoint.isPrefix(prefix) {
+            return PromptFile(
+                prompts: prompts, header: PromptHeader(dassl: prompts.configuration, metadata: source.metadata), form: .dassl,
+                notes: source.warnings + [PromptHeader.dasslNote], carriedBackbone: carried)
         }
         let classCount = try source.contains(prefix + buffers[0]) ? source.description(of: prefix + buffers[0]).shape.first : nil
         return PromptFile(

@@ -213,7 +213,7 @@ package enum HeadUseError: ReportableError, Equatable {
             "\(what) cannot go with --method: \(reason)"
         case .noMethod(let name, let nearest):
             "there is no method \"\(name.escapedForDisplay)\"\(nearest.map { "; did you mean \"\($0)\"?" } ?? "."). "
-                + "There are auto, prompts, \(HeadKind.allCases.map(\.rawValue).joined(separator: ", "))."
+                + "There are auto, prompts, \((PromptMethods.names + HeadKind.allCases.map(\.rawValue)).joined(separator: ", "))."
         }
     }
 }

@@ -20,7 +20,7 @@ package enum HeadMethod: Equatable, Sendable {
         } else if let kind = HeadKind(rawValue: text) {
             self = .head(kind)
         } else {
-            throw .noMethod(name: text, nearest: text.nearest(among: ["auto", "prompts"] + HeadKind.allCases.map(\.rawValue)))
+            throw .noMethod(name: text, nearest: text.nearest(among: ["auto", "prompts"] + PromptMethods.names + HeadKind.allCases.map(\.rawValue)))
         }
     }
 }

@@ -18,6 +18,8 @@ package struct LearningRun {
     package let recipe: Recipe
     /// Of the prompts that learning starts from, where --init gives them.
     package var initialDigest: String?
+    /// Of the sentences in which the teacher of regularized prompts reads the class names.
+    package var teacherDigest: String?
     /// For decoded videos that training meets again and again.
     package let cacheBytes: Int
     /// Tokens of the validation captions, and what turns these and the videos into vectors; nil without captions.

@@ -1,6 +1,7 @@
 import CLIPModel
 import Evaluation
 import Files
+import Methods
 import Recipes
 import Tensors
 import Training
@@ -21,7 +22,7 @@ package struct PromptExperiment: LearningExperiment {
         let texts: RunTexts
         let configuration: PromptConfiguration
         let backwardFrames: BackwardFrames?
-        let makeTask: () -> PromptTask
+        let makeTask: () throws -> PromptTask
         /// Asked once the task is made.
         let caching: (PromptTask) -> PrefixCaching?
     }
@@ -42,6 +43,11 @@ package struct PromptExperiment: LearningExperiment {
         let given = try request.initial.map { InitialPrompts(path: request.placed($0.path), anyBackbone: $0.anyBackbone) }?.prompts(
             for: backbone, asked: request.asked.prompts, normalization: settings.normalization(for: backbone), context: context)
         try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
+        let method = try settings.recipe.prompts.promptMethod()
+        if let method, given != nil, method.couplesTowers { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
+        let regularizer = try settings.recipe.prompts.regularizer()
+        let teacherTemplates = try regularizer.map { _ in try TeacherTemplates(path: settings.placedRecipe.prompts.teacherTemplates) }
+        try resumed?.check(teacher: teacherTemplates)
         let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
         guard configuration.learns else { throw SettingsError.nothingLearns }
@@ -51,29 +57,44 @@ package struct PromptExperiment: LearningExperiment {
         let texts = try RunTexts(
             runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer, context: context)
         let side = backbone.architecture.imagePixels
-        let besides = request.memory.videoBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
+        // The teacher's tower has memory of its own.
+        let teacherBytes = regularizer?.seesVideos == true && configuration.visionDepth > 0
+            ? backbone.evaluationBytes(prompts: .none, sequences: texts.sequences, frameCount: settings.frameCount, pool: settings.pool) : 0
+        let besides = teacherBytes + request.memory.videoBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
-        let makeTask = {
-            PromptTask(
-                backbone: backbone, prompts: prompts,
-                setting: TaskSetting(
-                    sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
-                    budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                    videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames))
+        let (classNames, seed) = (runData.classes.names, settings.seed)
+        let makeTask = { () throws -> PromptTask in
+            let setting = TaskSetting(
+                sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+                budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
+                videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames)
+            let source = try Self.source(method, from: prompts, architecture: backbone.architecture, seed: seed)
+            guard let regularizer, let teacherTemplates else { return PromptTask(backbone: backbone, source: source, setting: setting) }
+            let teacher = try PromptTeacher(
+                regularizer, backbone: backbone,
+                texts: teacherTemplates.sequences(of: classNames, backbone: backbone, tokenizer: tokenizer), frameCount: settings.frameCount,
+                learnsVision: configuration.visionDepth > 0, pool: settings.pool)
+            return PromptTask(
+                backbone: backbone, source: source,
+                objective: RegularizedCrossEntropy(sequences: texts.sequences, regularizer, teacher: teacher, fusion: settings.fusion),
+                averagesEpochs: regularizer.averagesEpochs, setting: setting)
         }
-        let caching = { (task: PromptTask) in
-            PrefixCaching(
+        let caching = { (task: PromptTask) -> PrefixCaching? in
+            // A teacher that looks at videos has no layer in which prompts join.
+            if regularizer?.seesVideos == true, configuration.visionDepth > 0 { return nil }
+            return PrefixCaching(
                 task, settings: settings,
                 byteBudget: request.memory.prefixBytes(
                     pool: settings.pool,
                     besides: besides + backbone.evaluationBytes(
                         prompts: configuration, sequences: texts.sequences, frameCount: settings.frameCount, pool: settings.pool)))
         }
-        let learning = LearningRun(
+        var learning = LearningRun(
             request: request, context: context, settings: settings, data: runData, backbone: backbone,
             recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
             cacheBytes: request.memory.cacheBytes)
+        learning.teacherDigest = teacherTemplates?.digest
         return Prepared(
             run: learning, texts: texts, configuration: configuration, backwardFrames: backwardFrames, makeTask: makeTask, caching: caching)
     }
@@ -83,14 +104,14 @@ package struct PromptExperiment: LearningExperiment {
         try prepared.run.refuseCaptions()
         return try RunPlan(
             prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.texts.sequences,
-            seedCount: seedCount, makeTask: { try checked(prepared.makeTask()) }, caching: prepared.caching, isTimed: timing)
+            seedCount: seedCount, makeTask: { try checked(try prepared.makeTask()) }, caching: prepared.caching, isTimed: timing)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
         try context.drawPocketVideos(for: .learn) { try self.settings(start.resumed) }
         let (prepared, task) = try context.group.agreed { () throws -> (Prepared, PromptTask) in
             let prepared = try self.prepared(start.resumed)
-            let task = try checked(prepared.makeTask())
+            let task = try checked(try prepared.makeTask())
             return (prepared, task)
         }
         var learning = prepared.run
@@ -120,6 +141,8 @@ package struct PromptExperiment: LearningExperiment {
                 seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
             header.initialDigest = learning.initialDigest
             header.backwardFrameCount = prepared.backwardFrames?.count
+            header.method = settings.recipe.prompts.method
+            header.regularizer = try settings.recipe.prompts.regularizer()?.name
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {
@@ -138,6 +161,22 @@ package struct PromptExperiment: LearningExperiment {
         return outcome
     }
 
+    /// What learns.
+    private static func source(
+        _ method: PromptMethod?, from prompts: PromptSet<MutableMatrix>, architecture: CLIPArchitecture, seed: UInt64
+    ) throws -> any PromptSource {
+        guard let method else { return DirectPrompts(prompts, architecture: architecture) }
+        do throws(PromptMethodError) {
+            return try method.source(PromptMethod.Start(prompts: prompts, architecture: architecture, seed: seed))
+        } catch {
+            switch error {
+            case .unequalSides(let method):
+                throw PromptMethodUseError.unequalSides(
+                    method: method, vision: prompts.configuration.visionWords, text: prompts.configuration.textWords)
+            }
+        }
+    }
+
     private func startingPrompts(
         settings: Settings, backbone: Backbone, tokenizer: any Tokenizer
     ) throws -> PromptSet<MutableMatrix> {
@@ -146,8 +185,10 @@ package struct PromptExperiment: LearningExperiment {
         if settings.recipe.prompts.start == .template, configuration.textDepth > 0 {
             if let textTokens = request.asked.prompts.textTokens { context.warning("--text-tokens \(textTokens) is not used: prompts.start is template, which has its own number of tokens.") }
             words = try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer)
+            // Where vision prompts follow from the text prompts, they are as many.
+            let isCoupled = try settings.recipe.prompts.promptMethod()?.couplesTowers == true && request.asked.prompts.visionTokens == nil
             configuration = PromptConfiguration(
-                visionTokens: configuration.visionTokens, visionLayers: configuration.visionLayers,
+                visionTokens: isCoupled ? words.count : configuration.visionTokens, visionLayers: configuration.visionLayers,
                 textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens)
         }
         try configuration.check(against: backbone.architecture)

@@ -65,6 +65,7 @@ extension LearningRun {
             configurationSHA256: configuration, labelsSHA256: labels, sequencesSHA256: Self.digest(sequences),
             initialSHA256: initialDigest, lists: lists, hasCaptions: data.captions != nil, version: vifiPromptVersion, threads: settings.pool.threadCount)
         record.backboneWeightsSHA256 = backbone.weightsDigest
+        record.teacherSHA256 = teacherDigest
         record.ranks = group.count > 1 ? group.count : nil
         if let first, let other = record.otherInput(than: first) { throw RunError.otherInGroup(path: directory.path, input: other) }
         try directory.write(record: record)

@@ -41,6 +41,8 @@ package struct RunRecord: Codable, Equatable, Sendable {
     package var sequencesSHA256: String
     /// Over the prompts of `--init`; nil without.
     package var initialSHA256: String?
+    /// Over the sentences in which the teacher of regularized prompts reads the class names; nil without.
+    package var teacherSHA256: String?
     /// `train` and, where there are such, `val` and `test`.
     package var lists: [String: List]
     /// Whether the lists are of captions, CSV, and there are no classes.
@@ -83,6 +85,7 @@ package struct RunRecord: Codable, Equatable, Sendable {
         if labelsSHA256 != first.labelsSHA256 { return "list of labels" }
         if sequencesSHA256 != first.sequencesSHA256 { return "vocabulary" }
         if initialSHA256 != first.initialSHA256 { return "file of --init" }
+        if teacherSHA256 != first.teacherSHA256 { return "file of --teacher-templates" }
         let names = ["train", "val", "test"]
         if let name = names.first(where: { lists[$0]?.sourceSHA256 != first.lists[$0]?.sourceSHA256 }) { return "\(name) list" }
         return names.dropFirst().first { lists[$0]?.videosSHA256 != first.lists[$0]?.videosSHA256 }.map { "videos of the \($0) list" }

@@ -204,6 +204,12 @@ package struct ResumedRun {
     package func check(initialDigest: String?, path: String?) throws {
         guard initialDigest == record.initialSHA256 else { throw RunError.changed(file: path ?? "--init") }
     }
+
+    /// - Parameter teacher: of regularized prompts, as it reads class names now.
+    /// - Throws: `RunError` where it read them otherwise when the run began.
+    func check(teacher: TeacherTemplates?) throws {
+        guard teacher?.digest == record.teacherSHA256 else { throw RunError.changed(file: teacher?.path ?? "--teacher-templates") }
+    }
 }
 
 /// Runs in the runs folder.

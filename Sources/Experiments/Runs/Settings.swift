@@ -113,9 +113,15 @@ package struct Settings {
         if hasCaptions { try Self.checkCaptions(given) } else { try Self.checkNoCaptions(given) }
         let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
         let base = isPocket ? try Recipe(path: BundledFiles.path(of: "Recipes/pocket/\(name).yaml")) : Recipe()
-        var merged = given.merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
+        let preset = try given.prompts.promptMethod()?.preset ?? Recipe()
+        var merged = given.merged(over: preset).merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
+        if kind == .bridge, merged.prompts.method != nil { throw PromptMethodUseError.bridge(key: "--method (prompts.method)") }
+        if kind == .bridge, merged.prompts.regularize != nil { throw PromptMethodUseError.bridge(key: "--regularize (prompts.regularize)") }
+        let regularizer = try merged.prompts.regularizer()
+        if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
+        if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }
         // A run that is told to merge nothing is the run that is told nothing.
         if merged.prompts.mergeTokens == 0 { merged.prompts.mergeTokens = nil }
         if kind == .bridge, merged.prompts.mergeTokens != nil { throw SettingsError.mergingWithoutPrompts }

@@ -99,6 +99,9 @@ struct Inspection: Encodable {
         let backwardFrames: Int?
         /// Pairs of a frame's tokens that merge in each layer.
         let mergeTokens: Int
+        /// How they were learned and held near CLIP; nil for ViFi-CLIP's way.
+        let method: String?
+        let regularize: String?
         let seed: UInt64
         let metrics: [String: Double]
         /// Nil where another program wrote the file.
@@ -127,6 +130,8 @@ struct Inspection: Encodable {
             shots = header.shots
             backwardFrames = header.backwardFrameCount
             mergeTokens = header.configuration.mergedTokens
+            method = header.method
+            regularize = header.regularizer
             seed = header.seed
             metrics = header.metrics
             recipeSha256 = header.namesBackbone ? header.recipeDigest : nil
@@ -287,6 +292,8 @@ extension Inspection.Prompts {
         ]
         if toolVersion != nil { rows += [("shots", shots.map { "\($0) per class" } ?? "all clips"), ("seed", "\(seed)")] }
         if mergeTokens > 0 { rows.append(("merging", "\(counted(mergeTokens, "token", "tokens")) in each layer of the vision tower")) }
+        if let method { rows.append(("method", method)) }
+        if let regularize { rows.append(("regularized", regularize)) }
         if let backwardFrames { rows.append(("backward", "through \(backwardFrames) of \(frames) frames")) }
         rows += metrics.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
         if let recipeSha256, let toolVersion { rows += [("recipe", recipeSha256), ("written by", "vifi-prompt \(toolVersion)")] }

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Experiments
+import Recipes
 
 /// What is learned: prompts, or a head on features that are computed once.
 struct MethodOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "prompts (the default), a head on features that are computed once, such as gda, or auto for the best head by training "
-                + "clips that are held out; docs/heads.md names all.",
+            "prompts (the default); another way to prompt, such as maple; a head on features that are computed once, such as gda; or auto "
+                + "for the best head by training clips that are held out. docs/methods.md and docs/heads.md name all.",
             valueName: "method"))
     var method: String?
 
@@ -31,6 +32,18 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Hold the prompts near CLIP without prompts, so that they forget less: kgcoop, promptsrc, or none for a method that brings one.",
+            valueName: "way"))
+    var regularize: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --regularize: sentences in which the teacher reads class names, one per line with {} for the name; by default a list "
+                + "that comes with the program.", valueName: "file"))
+    var teacherTemplates: String?
+
+    @Option(
+        help: ArgumentHelp(
             "With --method gcn: the edges of its graph, one a line as two class names with a tab between them; by default each class is "
                 + "joined to those whose texts are nearest.", valueName: "file"))
     var graph: String?
@@ -39,10 +52,14 @@ struct MethodOptions: ParsableArguments {
     var isAboutHead: Bool { head != nil || extend != nil }
 
     /// Nil for prompts.
-    var head: String? { method == "prompts" ? nil : method }
+    var head: String? { method == "prompts" || prompting != nil ? nil : method }
+
+    /// The way to prompt, where it is not ViFi-CLIP's.
+    private var prompting: String? { method.flatMap { PromptMethods.names.contains($0) ? $0 : nil } }
 
     func validate() throws {
         if extend != nil {
+            guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --extend.") }
             guard method == nil, views == nil, budget == nil, graph == nil, !equalClasses else {
                 throw ValidationError(
                     "--extend keeps the head's method and settings: leave out --method, --views, --budget, --graph and --equal-classes.")
@@ -56,9 +73,16 @@ struct MethodOptions: ParsableArguments {
             guard !equalClasses else { throw ValidationError("--equal-classes is for --method: it is about comparing heads.") }
             return
         }
+        guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --method \(head).") }
         do { _ = try HeadMethod(head) } catch { throw ValidationError(error.description) }
         try requireRange("--views", views, 1...10)
         guard budget == nil || head == "auto" else { throw ValidationError("--budget is for --method auto: with \(head) there is nothing to choose.") }
+    }
+
+    func apply(to recipe: inout Recipe) {
+        recipe.prompts.method = prompting ?? recipe.prompts.method
+        recipe.prompts.regularize = regularize ?? recipe.prompts.regularize
+        recipe.prompts.teacherTemplates = teacherTemplates ?? recipe.prompts.teacherTemplates
     }
 
     func apply(to request: inout RunRequest) {

@@ -91,6 +91,12 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.labels(DocumentedWorld.classNames + ["another"], to: "all.csv")
             try world.write("new.mp4 \(DocumentedWorld.classNames.count)\n", to: "new.txt")
         },
+        DocumentationPage("docs/methods.md") { world in
+            try world.dataSet(".")
+            try world.saveBackbone(to: "clip.safetensors")
+            try world.video("new.mp4")
+            try world.saveMaPLe(to: "model.pth.tar-5")
+        },
         DocumentationPage("docs/descriptions.md") { world in
             try world.dataSet(".")
             try world.list(try world.videos("."), to: "test.txt")

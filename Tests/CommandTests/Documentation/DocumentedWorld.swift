@@ -84,15 +84,33 @@ struct DocumentedWorld {
 
     /// A bridged CLIP as ViFi-CLIP saves it: without token embeddings, everything under `module.`.
     func saveViFiBridge(to name: String) throws {
-        let model = tensors { name in
+        try PyTorchWriter.write(.dictionary([("model", .ordered(wrapped("module.")))]), to: path(name))
+    }
+
+    /// A MaPLe checkpoint as Dassl saves it: the whole model under `state_dict`, with prompts for two layers.
+    func saveMaPLe(to name: String) throws {
+        func tensor(_ name: String, _ shape: [Int]) -> (key: String, value: PyTorchValue) {
+            ("prompt_learner." + name, .tensor(shape: shape, values: { [Float](repeating: 0.01, count: shape.reduce(1, *)) }))
+        }
+        let (width, textWidth) = (backbone.architecture.vision.width, backbone.architecture.text.width)
+        let learner = [
+            tensor("ctx", [2, textWidth]), tensor("proj.weight", [width, textWidth]), tensor("proj.bias", [width]),
+            tensor("compound_prompts_text.0", [2, textWidth]), tensor("compound_prompt_projections.0.weight", [width, textWidth]),
+            tensor("compound_prompt_projections.0.bias", [width]),
+        ]
+        try PyTorchWriter.write(.dictionary([("state_dict", .ordered(learner + wrapped("")))]), to: path(name))
+    }
+
+    /// All but the token table, named as programs that wrap both towers name them.
+    private func wrapped(_ prefix: String) -> [(key: String, value: PyTorchValue)] {
+        tensors { name in
             switch name {
             case "token_embedding.weight": nil
-            case "logit_scale": "module.logit_scale"
-            case _ where name.hasPrefix("visual."): "module.image_encoder." + name.dropFirst("visual.".count)
-            default: "module.text_encoder." + name
+            case "logit_scale": prefix + "logit_scale"
+            case _ where name.hasPrefix("visual."): prefix + "image_encoder." + name.dropFirst("visual.".count)
+            default: prefix + "text_encoder." + name
             }
         }
-        try PyTorchWriter.write(.dictionary([("model", .ordered(model))]), to: path(name))
     }
 
     private func tensors(named rename: (String) -> String?) -> [(key: String, value: PyTorchValue)] {

@@ -19,7 +19,7 @@ struct AblateCommand: PlannableCommand {
 
             components: which tower learns; fusion: how frames come together; prompt-sides: prompts in one tower \
             or both; depth, tokens: how many layers and tokens; bridged: prompts with and without the bridge; \
-            shots: prompts against fine-tuning. Without --train, --val, --test and --labels they run on the pocket world \
+            shots: prompts against fine-tuning; methods: other papers' prompts. Without --train, --val, --test and --labels they run on the pocket world \
             (Recipes/pocket/ablations), else with the paper's settings (Recipes/ablations). A recipe of your own with \
             `grid:` is named by its file.
 

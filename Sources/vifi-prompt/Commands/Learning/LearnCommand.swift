@@ -18,6 +18,7 @@ struct LearnCommand: LearningCommand {
 
               vifi-prompt learn --shots 2
               vifi-prompt learn --shots 8 --method auto
+              vifi-prompt learn --shots 8 --method maple
               vifi-prompt learn --train train.txt --val val.txt --labels labels.csv \\
                                 --backbone bridged.safetensors --shots 8
 
@@ -35,6 +36,10 @@ struct LearnCommand: LearningCommand {
             and X where the template has too few. With --fixed-frames what lies below the first vision prompts is \
             computed once per clip and kept, as far as --memory allows. --quick learns language prompts only, on \
             features that the vision tower computes once. docs/late-prompts.md says what accuracy that gives up.
+
+            --method also takes the prompt designs of other papers: coop, kgcoop, vpt, ivlp, maple and promptsrc, each \
+            with its authors' numbers of tokens and layers, which the flags below change. docs/methods.md says what each \
+            learns. What comes out are prompts like any others.
 
             With --backward-frames 4 each step sees all frames of its clips, but goes back through 4 of them only; \
             docs/cheaper-steps.md says what that gains and gives up. So does --merge-tokens 8, with which similar \
@@ -77,6 +82,7 @@ struct LearnCommand: LearningCommand {
         captions.apply(to: &recipe)
         training.apply(to: &recipe)
         model.inputs.apply(to: &recipe)
+        method.apply(to: &recipe)
         shape.apply(to: &recipe)
         frames.apply(to: &recipe)
     }

@@ -1,0 +1,164 @@
+import Files
+import Tensors
+import WeightFiles
+
+/// Prompts in checkpoints of the programs that stand on Dassl, such as CoOp, VPT, IVLP, MaPLe and PromptSRC: a dict whose
+/// `state_dict` is the whole model, or the learner alone (`methods_more.md` 0).
+///
+/// Where the names are ViFi-CLIP's, `ReferenceCheckpoint` reads them.
+enum DasslCheckpoint {
+    private static let prefixes = ["state_dict.", "state_dict.module.", "", "module."]
+    private static let learner = "prompt_learner."
+    /// A second tower, frozen, that PromptSRC keeps beside its learner.
+    private static let frozenTower = learner + "ZS_image_encoder."
+
+    /// What belongs to the learner and is no prompt, for whoever reads the other names.
+    static func isLeftOut(_ name: String) -> Bool { name.hasPrefix(frozenTower) }
+
+    /// Whether tensors are named as Dassl's programs save them.
+    static func isPrefix(_ prefix: String) -> Bool { prefix == "state_dict." }
+
+    /// - Returns: nil for a checkpoint in ViFi-CLIP's names, or of something else.
+    /// - Throws: `ModelError` that names a method whose prompts depend on the class or the picture.
+    static func prompts(in source: any WeightSource) throws -> PromptFile? {
+        for prefix in prefixes {
+            let names = Set(source.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) })
+            if names.contains(learner + "compound_prompt_projections.0.weight") || names.contains(learner + "proj.weight") {
+                return try coupledPrompts(in: source, prefix: prefix, names: names)
+            }
+            if names.contains("ctx") { return try context(in: source, prefix: prefix, names: names) }
+            if let method = methodWithoutPrompts(names) { throw ModelError.prompts(.otherMethod(method)) }
+        }
+        return nil
+    }
+
+    /// What shows by its names to be no prompts of layers.
+    private static func methodWithoutPrompts(_ names: Set<String>) -> OtherPromptMethod? {
+        if names.contains("pad_up") || names.contains("patch") { return .pixels }
+        if names.contains("text_feature_residuals") { return .head("TaskRes", ours: "task-res") }
+        if names.contains("prototypes") { return .head("CLAP", ours: "clap") }
+        if names.contains("fc.0.weight"), names.contains("fc.2.weight") { return .head("CLIP-Adapter", ours: "clip-adapter") }
+        return nil
+    }
+
+    // MARK: CoOp
+
+    /// The learned words of CoOp and KgCoOp.
+    private static func context(in source: any WeightSource, prefix: String, names: Set<String>) throws -> PromptFile {
+        let shape = try source.description(of: prefix + "ctx").shape
+        // KgCoOp's learner keeps CoCoOp's network without use.
+        if names.contains("meta_net.linear2.weight"), !names.contains("bias_vectors") {
+            let outputs = try source.description(of: prefix + "meta_net.linear2.weight").shape.first
+            throw ModelError.prompts(.otherMethod(outputs == shape.last ? .cocoop : .tcp))
+        }
+        if shape.count == 3 { throw ModelError.prompts(.otherMethod(.classContexts(count: shape[0]))) }
+        let tokens = shape.first ?? 0
+        guard shape.count == 2, (1...4096).contains(tokens) else {
+            throw ModelError.unexpectedShape(name: prefix + "ctx", shape: shape, expected: "[1 to 4096 tokens, width]")
+        }
+        let prompts = PromptSet<Matrix>(vision: [], text: [try promptMatrix(named: prefix + "ctx", in: source, tokens: tokens)])
+        let notes = ["a checkpoint of CoOp's program, which does not say where the class name stands: behind the learned words, as by default"]
+        return file(prompts, source: source, notes: notes, carried: nil)
+    }
+
+    // MARK: MaPLe
+
+    /// Text prompts, and vision prompts as their projections make them.
+    private static func coupledPrompts(in source: any WeightSource, prefix: String, names: Set<String>) throws -> PromptFile {
+        let own = prefix + learner
+        let shape = try source.description(of: own + "ctx").shape
+        let tokens = shape.first ?? 0
+        guard shape.count == 2, (1...4096).contains(tokens) else {
+            throw ModelError.unexpectedShape(name: own + "ctx", shape: shape, expected: "[1 to 4096 tokens, width]")
+        }
+        var texts = [try promptMatrix(named: own + "ctx", in: source, tokens: tokens)]
+        var projections = ["proj"]
+        while names.contains("\(learner)compound_prompts_text.\(texts.count - 1)") {
+            projections.append("compound_prompt_projections.\(texts.count - 1)")
+            texts.append(try promptMatrix(named: "\(own)compound_prompts_text.\(texts.count - 1)", in: source, tokens: tokens))
+        }
+        let vision = try zip(texts, projections).map { text, name in
+            let weight = try matrix(own + name + ".weight", columns: text.columnCount, in: source)
+            let bias = try matrix(own + name + ".bias", columns: weight.rowCount, in: source)
+            let prompts = MutableMatrix(rows: tokens, columns: weight.rowCount)
+            linear(text, weight: weight, bias: bias, into: prompts)
+            return prompts.reading
+        }
+        let towers = CheckpointLayout.vifiTowers
+        let backboneNames = names.filter { $0 == CheckpointNames.logitScale || $0.hasPrefix(towers.vision) || $0.hasPrefix(towers.text) }
+        // Sets above the text tower's layers only make vision prompts.
+        let layerCount = (0...).prefix { names.contains("\(towers.text)transformer.resblocks.\($0).ln_1.weight") }.count
+        let prompts = PromptSet<Matrix>(
+            vision: vision, text: layerCount > 0 ? Array(texts.prefix(layerCount)) : texts)
+        return file(
+            prompts, source: source, notes: ["a checkpoint of MaPLe, whose vision prompts are computed from its text prompts"],
+            carried: backboneNames.isEmpty ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames))
+    }
+
+    /// `[any rows, columns]`, or a vector as one row; finite numbers.
+    private static func matrix(_ name: String, columns: Int, in source: any WeightSource) throws -> Matrix {
+        guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
+        let shape = try source.description(of: name).shape
+        guard (1...2).contains(shape.count), shape.last == columns, shape.allSatisfy({ (1...1 << 20).contains($0) }) else {
+            throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[…, \(columns)]")
+        }
+        let matrix = MutableMatrix(rows: shape.count == 1 ? 1 : shape[0], columns: columns, try source.floats(named: name, shape: shape))
+        let nonFinite = nonFiniteCount(in: matrix)
+        guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
+        return matrix.reading
+    }
+
+    // MARK: Header
+
+    private static func file(
+        _ prompts: PromptSet<Matrix>, source: any WeightSource, notes: [String], carried: CarriedBackbone?
+    ) -> PromptFile {
+        PromptFile(
+            prompts: prompts, header: PromptHeader(dassl: prompts.configuration, metadata: source.metadata), form: .dassl,
+            notes: source.warnings + notes + [PromptHeader.dasslNote], carriedBackbone: carried)
+    }
+}
+
+extension PromptHeader {
+    /// What Dassl's programs take for granted: pictures in CLIP's own normalization, each a clip for itself.
+    init(dassl configuration: PromptConfiguration, metadata: [String: String]) {
+        self.init(reference: configuration, metadata: metadata)
+        frameCount = Self.dasslFrameCount
+        normalization = .clip
+        seed = 1
+    }
+
+    private static let dasslFrameCount = 16
+
+    /// What was assumed, for people.
+    static let dasslNote = "it was learned on pictures; \(dasslFrameCount) frames of a video, CLIP's normalization and \"\(referenceTemplate)\" are assumed"
+}
+
+/// What a checkpoint holds in place of prompts that are the same for all classes and clips.
+package enum OtherPromptMethod: Sendable, Equatable {
+    case cocoop
+    case tcp
+    /// Words of its own for each class.
+    case classContexts(count: Int)
+    /// Prompts in the picture's pixels.
+    case pixels
+    /// A head on features; how it is learned here.
+    case head(String, ours: String)
+
+    var words: String {
+        switch self {
+        case .cocoop:
+            "this is a CoCoOp checkpoint: its prompts are another set for each picture, which no prompt file holds. CoOp, KgCoOp, VPT, IVLP, MaPLe "
+                + "and PromptSRC are read."
+        case .tcp:
+            "this is a TCP checkpoint: its prompts are another set for each class, which no prompt file holds. CoOp, KgCoOp, VPT, IVLP, MaPLe and "
+                + "PromptSRC are read."
+        case .classContexts(let count):
+            "this is a CoOp checkpoint with words of its own for each of \(counted(count, "class", "classes")), which no prompt file holds. Train with "
+                + "CSC False for words that all classes share."
+        case .pixels: "this is a checkpoint of visual prompting in pixels, which holds no prompt tokens."
+        case .head(let name, let ours):
+            "this is a \(name) checkpoint: a head on features, and no prompts. `vifi-prompt learn --method \(ours)` learns one."
+        }
+    }
+}

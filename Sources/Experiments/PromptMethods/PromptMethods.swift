@@ -1,0 +1,105 @@
+import CLIPModel
+import Files
+import Methods
+import Recipes
+
+/// The methods of prompting there are: each is listed here and nowhere else.
+package enum PromptMethods {
+    package static let all: [PromptMethod] = [.coop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc]
+
+    /// What can hold prompts near CLIP, whatever the method.
+    static let regularizers = all.compactMap(\.regularizer)
+
+    /// The word for a method without a regularizer, and for leaving out a method's own.
+    static let noRegularizer = "none"
+
+    package static var names: [String] { all.map(\.name) }
+
+    /// Names and summaries for a list.
+    package static var summaries: [(name: String, summary: String)] { all.map { ($0.name, $0.summary) } }
+
+    static func named(_ name: String) throws(PromptMethodUseError) -> PromptMethod {
+        guard let method = all.first(where: { $0.name == name }) else {
+            throw .noMethod(name: name, known: names, nearest: name.nearest(among: names))
+        }
+        return method
+    }
+}
+
+extension Recipe.Prompts {
+    /// The method that is asked for; nil for ViFi-CLIP's prompts, which learn themselves.
+    func promptMethod() throws(PromptMethodUseError) -> PromptMethod? { try method.map { name throws(PromptMethodUseError) in try PromptMethods.named(name) } }
+
+    /// What holds the prompts near CLIP: what is asked for, else the method's own.
+    func regularizer() throws(PromptMethodUseError) -> PromptRegularizer? {
+        guard let name = regularize else { return try promptMethod()?.regularizer }
+        if name == PromptMethods.noRegularizer { return nil }
+        guard let regularizer = PromptMethods.regularizers.first(where: { $0.name == name }) else {
+            let known = [PromptMethods.noRegularizer] + PromptMethods.regularizers.map(\.name)
+            throw .noRegularizer(name: name, known: known, nearest: name.nearest(among: known))
+        }
+        return regularizer
+    }
+}
+
+extension PromptMethod {
+    /// Its authors' numbers, for a recipe that says nothing else.
+    var preset: Recipe {
+        var recipe = Recipe()
+        recipe.prompts.method = name
+        recipe.prompts.visionTokens = shape.visionTokens
+        recipe.prompts.visionDepth = shape.visionDepth
+        recipe.prompts.textTokens = shape.textTokens
+        recipe.prompts.textDepth = shape.textDepth
+        return recipe
+    }
+}
+
+/// What cannot be asked of a method of prompting.
+package enum PromptMethodUseError: ReportableError, Equatable {
+    case noMethod(name: String, known: [String], nearest: String?)
+    case noRegularizer(name: String, known: [String], nearest: String?)
+    case unequalSides(method: String, vision: String, text: String)
+    case startsFromPrompts(method: String)
+    case regularizedCaptions
+    case templatesWithoutRegularizer
+    case noTemplates(path: String)
+    case badTemplate(path: String, line: Int, text: String)
+    case bridge(key: String)
+
+    package var exitStatus: ExitStatus {
+        switch self {
+        case .noMethod, .noRegularizer, .startsFromPrompts, .regularizedCaptions, .templatesWithoutRegularizer, .bridge: .usage
+        case .unequalSides: .badConfiguration
+        case .noTemplates, .badTemplate: .badData
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .noMethod(let name, let known, let nearest):
+            "prompts.method: there is no method '\(name.escapedForDisplay)'"
+                + (nearest.map { ". Did you mean \($0)?" } ?? "; there are \(known.joined(separator: ", ")).")
+        case .noRegularizer(let name, let known, let nearest):
+            "--regularize (prompts.regularize): there is no '\(name.escapedForDisplay)'"
+                + (nearest.map { ". Did you mean \($0)?" } ?? "; there are \(known.joined(separator: ", ")).")
+        case .unequalSides(let method, let vision, let text):
+            "--method \(method) makes each vision prompt from a text prompt of the same layer, but the vision tower would have \(vision), the "
+                + "text tower \(text). Give both the same tokens and depth, from the first layer on."
+        case .startsFromPrompts(let method):
+            "--init names prompts, but --method \(method) learns what prompts follow from, which a prompt file does not hold. Leave one of them "
+                + "out."
+        case .regularizedCaptions:
+            "--regularize compares the texts of classes with a teacher's, but captions are learned. Leave it out, or the method that brings it."
+        case .templatesWithoutRegularizer:
+            "--teacher-templates is for --regularize, or for a method that regularizes. Leave it out."
+        case .noTemplates(let path):
+            "\(path.escapedForDisplay): holds no templates. Write one per line, each with {} where the class name goes."
+        case .badTemplate(let path, let line, let text):
+            "\(path.escapedForDisplay):\(line): '\(text.escapedForDisplay)' is no template. Each line needs {} once, where the class name goes, and "
+                + "at most 1000 characters."
+        case .bridge(let key):
+            "\(key) is for learning prompts, but bridge learns weights. Leave it out, or use `vifi-prompt learn`."
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import CLIPModel
+import Tensors
+
+/// A way of prompting a frozen CLIP whose result is prompt tokens of both towers. What it learns may be something else,
+/// from which the prompts follow.
+///
+/// Each method stands in a file of its own with its numbers and its source; `Experiments` lists them.
+package struct PromptMethod: Sendable {
+    /// As a person types it.
+    package let name: String
+    /// One line for a list of the methods.
+    package let summary: String
+    /// The numbers of the method's authors; layers stand for as many as the towers have.
+    package let shape: Shape
+    /// What holds the prompts near the CLIP without prompts.
+    package let regularizer: PromptRegularizer?
+    /// Whether vision prompts follow from the text prompts: then both towers have as many, and learning cannot start from
+    /// prompts, which do not tell what they follow from.
+    package let couplesTowers: Bool
+    private let makeSource: @Sendable (Start) throws(PromptMethodError) -> any PromptSource
+
+    /// How many prompts there are, from the first layers on; 0 for none.
+    package struct Shape: Sendable, Equatable {
+        package let visionTokens: Int
+        package let visionDepth: Int
+        package let textTokens: Int
+        package let textDepth: Int
+    }
+
+    /// What learning starts from.
+    package struct Start {
+        /// Drawn or made of words; a method may take one tower's and make the other's.
+        package let prompts: PromptSet<MutableMatrix>
+        package let architecture: CLIPArchitecture
+        /// Names the random streams of what is drawn beside the prompts.
+        package let seed: UInt64
+
+        package init(prompts: PromptSet<MutableMatrix>, architecture: CLIPArchitecture, seed: UInt64) {
+            (self.prompts, self.architecture, self.seed) = (prompts, architecture, seed)
+        }
+    }
+
+    /// A method whose prompts learn themselves.
+    init(_ name: String, summary: String, shape: Shape, regularizer: PromptRegularizer? = nil) {
+        (self.name, self.summary, self.shape, self.regularizer) = (name, summary, shape, regularizer)
+        couplesTowers = false
+        makeSource = { start in DirectPrompts(start.prompts, architecture: start.architecture) }
+    }
+
+    /// A method that learns text prompts, and what vision prompts follow from them.
+    init(
+        _ name: String, summary: String, shape: Shape, makeSource: @escaping @Sendable (Start) throws(PromptMethodError) -> any PromptSource
+    ) {
+        (self.name, self.summary, self.shape, self.makeSource) = (name, summary, shape, makeSource)
+        regularizer = nil
+        couplesTowers = true
+    }
+
+    /// What learns.
+    ///
+    /// - Throws: where the prompts have a shape that the method cannot make.
+    package func source(_ start: Start) throws(PromptMethodError) -> any PromptSource { try makeSource(start) }
+}
+
+/// What a method of prompting cannot do.
+package enum PromptMethodError: Error, Equatable {
+    /// Each vision prompt follows from a text prompt, so that both towers have as many, in as many layers from the first on.
+    case unequalSides(method: String)
+}
