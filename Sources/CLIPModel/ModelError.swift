@@ -52,6 +52,8 @@ package enum ModelError: ReportableError, Equatable {
     case promptLayers(tower: String, layers: String, layerCount: Int)
     /// More tokens merge in each layer of the vision tower than there are to merge.
     case mergedTokens(Int, most: Int, architecture: String)
+    /// Low-rank updates from elsewhere.
+    case lowRank(LowRankProblem)
     /// A prompt file of another version of this program.
     case newerFormat(String)
 
@@ -146,6 +148,7 @@ package enum ModelError: ReportableError, Equatable {
         case .vocabularySize(let tokenizer, let backbone):
             "the tokenizer knows \(tokenizer) tokens, but the backbone has \(backbone). They do not belong together."
         case .prompts(let problem): problem.words
+        case .lowRank(let problem): problem.words
         case .promptDepth(let tower, let depth, let layerCount):
             "\(tower) prompts in \(counted(depth, "layer", "layers")) were asked for, but the backbone has \(layerCount). "
                 + "Pass --\(tower)-depth \(layerCount), or prompts.\(tower)_depth in a recipe or --set."

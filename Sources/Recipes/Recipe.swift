@@ -12,6 +12,8 @@ package struct Recipe: RecipeSection {
     package var prompts = Prompts()
     /// What the bridge trains.
     package var tuning: Tuning?
+    /// With `tuning: lora`: the rank of the updates; 2 where nil.
+    package var loraRank: Int?
     package var fusion: Fusion?
     package var training = Training()
     package var augmentation = Augmentation()
@@ -29,6 +31,7 @@ package struct Recipe: RecipeSection {
             .section("data", \.data),
             .section("prompts", \.prompts),
             .choice("tuning", \.tuning),
+            .integer("lora_rank", \.loraRank, 1...1024),
             .choice("fusion", \.fusion),
             .section("training", \.training),
             .section("augmentation", \.augmentation),

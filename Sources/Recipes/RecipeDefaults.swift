@@ -42,6 +42,14 @@ extension Recipe {
         return recipe
     }
 
+    /// What low-rank updates learn with in their authors' program (`methods_more.md` 2), where nobody says otherwise.
+    package static var lowRank: Recipe {
+        var recipe = Recipe()
+        recipe.training.learningRate = 2e-4
+        recipe.training.weightDecay = 1e-2
+        return recipe
+    }
+
     /// What holds where neither flag nor recipe says otherwise: the paper's few-shot prompting and bridging
     /// settings (`docs`, configuration table), with 16 frames.
     package static func defaults(for kind: RunKind) -> Recipe {

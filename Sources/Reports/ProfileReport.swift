@@ -129,7 +129,11 @@ package struct ProfileReport: Encodable {
     /// long as class names are. Backbones that read bytes get the pocket world's names.
     package static func sequences(_ method: Method, architecture: CLIPArchitecture, classCount: Int, bytes: Bool) -> [[Int]] {
         var tokens = 0
-        if case .prompts(let prompts) = method.kind { tokens = prompts.textTokens }
+        switch method.kind {
+        case .prompts(let prompts): tokens = prompts.textTokens
+        case .coupledPrompts(let count, _): tokens = count
+        default: break
+        }
         if bytes {
             let names = PocketCatalog.small().classes.map(\.name)
             let wording: TextWording = tokens > 0 ? .prompts(count: tokens) : .photo

@@ -110,6 +110,17 @@ extension LearnerTask where Part == PromptPart<Fusion> {
     package var prompts: PromptSet<Matrix> { part.source.forward() }
 }
 
+/// A task that makes a backbone.
+package protocol BackboneLearning: LearningTask {
+    /// The weights as they are now, apart from those that go on learning.
+    func backbone(named name: String, provenance: String) -> Backbone
+    /// Where the backbone follows from low-rank updates of another, these.
+    var lowRankUpdates: LowRankUpdates? { get }
+}
+
+/// Low-rank updates of both towers learn.
+package typealias LowRankTask = LearnerTask<LowRankPart<Fusion>>
+
 /// Stage one: CLIP's own weights learn.
 package typealias BridgeTask = LearnerTask<WeightPart<Fusion>>
 
@@ -131,6 +142,22 @@ extension LearnerTask where Part == WeightPart<Fusion> {
             setting: setting)
     }
 
-    /// The weights as they are now, apart from those that go on learning.
-    package func backbone(named name: String, provenance: String) -> Backbone { part.backbone(named: name, provenance: provenance) }
+}
+
+extension LearnerTask where Part == LowRankPart<Fusion> {
+    /// - Parameter normalization: of the pixels it will learn from, where that is not the backbone's own.
+    package convenience init(
+        backbone: Backbone, updates: LowRankUpdates, setting: TaskSetting, normalization: PixelNormalization? = nil
+    ) {
+        var description = backbone.description
+        description.normalization = normalization ?? description.normalization
+        self.init(
+            LowRankPart(updates, aggregator: setting.aggregator, on: backbone, description: description, rounding: setting.rounding),
+            setting: setting)
+    }
+}
+
+extension LearnerTask: BackboneLearning where Part: BackbonePart {
+    package func backbone(named name: String, provenance: String) -> Backbone { part.backbone(named: name, provenance: provenance, pool: pool) }
+    package var lowRankUpdates: LowRankUpdates? { part.lowRankUpdates }
 }

@@ -79,7 +79,7 @@ import Testing
             rare: ["threshold", "answered", "coverage", "correct", "accuracy", "outsiders_answered"].map { "failing." + $0 } + ["most_right.accuracy"]),
         Section(
             name: "inspect --json",
-            before: [["learn", "--backward-frames", "1", "--output", "some"] + short],
+            before: [["learn", "--backward-frames", "1", "--method", "ivlp", "--regularize", "kgcoop", "--output", "some"] + short],
             runs: [
                 ["inspect", "clip.safetensors", "--tensors"], ["inspect", "prompts.safetensors"], ["inspect", "some/prompts/last.safetensors"], ["inspect", "video0.mp4"],
                 ["inspect", fixturePath("formats/vifi-prompt-style.pth"), "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu"],
@@ -120,6 +120,10 @@ import Testing
             name: "import --blend --json",
             runs: [["import", "--blend", "0,0.5", "clip.safetensors", "clip.safetensors", "--output", "blend.safetensors", "--frames", "2"] + lists],
             rare: ["vocabulary_file"]),
+        Section(
+            name: "import --lora --json",
+            before: [["bridge", "--tuning", "lora", "--epochs", "1", "--output", "tuned"] + learn],
+            runs: [["import", "clip.safetensors", "--lora", "tuned/lora.safetensors", "--output", "merged.safetensors"]], rare: ["vocabulary_file"]),
         Section(
             name: "export --json",
             runs: [["export", "--output", "e.safetensors"] + clip + prompts, ["export", "--to", "classes", "--output", "c.safetensors"] + clip + prompts]),

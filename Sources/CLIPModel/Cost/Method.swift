@@ -51,6 +51,7 @@ package struct Method: Sendable, Equatable {
             Method("vifi-clip", "ViFi-CLIP", "both towers", .fineTuning(.both)),
             Method("image-ft", "CLIP image-FT", "vision tower", .fineTuning(.image)),
             Method("text-ft", "CLIP text-FT", "text tower", .fineTuning(.text)),
+            Method("clip-lora", "CLIP-LoRA", "rank \(LowRankUpdates.standardRank) in both towers", .fineTuning(.lora)),
         ]
         for tokens in [4, 10, 16] {
             for depth in [1, 9, everywhere] {
@@ -66,8 +67,8 @@ package struct Method: Sendable, Equatable {
             prompts("deep-language", "deep language prompting", text: (4, everywhere)),
             prompts("vpt", "VPT", vision: (8, everywhere)),
             prompts("ivlp", "IVLP", vision: (2, everywhere), text: (2, everywhere)),
-            Method("maple", "MaPLe", "2 tokens × \(coupled)", .coupledPrompts(tokens: 2, depth: coupled), isOurs: false),
-            prompts("promptsrc", "PromptSRC", vision: (4, 9), text: (4, 9), isOurs: false),
+            Method("maple", "MaPLe", "2 tokens × \(coupled)", .coupledPrompts(tokens: 2, depth: coupled)),
+            prompts("promptsrc", "PromptSRC", vision: (4, 9), text: (4, 9)),
             Method("a5-1", "A5/A6", "1 temporal block", .temporalBlocks(count: 1), isOurs: false),
             Method("a5-2", "A5/A6", "2 temporal blocks", .temporalBlocks(count: 2), isOurs: false),
             Method("actionclip", "ActionCLIP", "6 temporal blocks", .actionCLIP, isOurs: false),

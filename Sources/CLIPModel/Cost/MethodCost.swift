@@ -51,6 +51,9 @@ package struct MethodCost: Sendable, Equatable {
         }
         let learned: LearnedPart = switch method.kind {
         case .prompts(let prompts): .prompts(prompts)
+        // Projections are computed once, and not for each view.
+        case .coupledPrompts(let tokens, let depth):
+            .prompts(PromptConfiguration(visionTokens: tokens, visionDepth: depth, textTokens: tokens, textDepth: depth))
         case .fineTuning(let tuning): .backbone(tuning)
         default: .prompts(.none)
         }
@@ -86,6 +89,7 @@ private struct ClosedForms {
             case .both: visionCount + textCount + 1
             case .image: visionCount
             case .text: textCount
+            case .lora: LowRankUpdates.parameterCount(rank: LowRankUpdates.standardRank, architecture: architecture)
             }
         case .prompts(let prompts):
             result.added = prompts.parameterCount(for: architecture)

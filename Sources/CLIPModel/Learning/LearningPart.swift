@@ -48,6 +48,14 @@ package protocol LearningPart: AnyObject {
     func classifier(sequences: [[Int]], frameCount: Int, pool: WorkerPool) -> CLIPClassifier
 }
 
+/// A part whose parameters make another backbone.
+package protocol BackbonePart: LearningPart {
+    /// CLIP as it is now, apart from what goes on learning.
+    func backbone(named name: String, provenance: String, pool: WorkerPool) -> Backbone
+    /// Where the backbone follows from low-rank updates of another, these.
+    var lowRankUpdates: LowRankUpdates? { get }
+}
+
 extension LearningPart {
     /// Adds the aggregator's gradients, which clips have added up, to those of its tensors.
     package func finishAggregator(_ accumulator: GradientAccumulator) {

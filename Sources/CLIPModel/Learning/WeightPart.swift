@@ -1,10 +1,10 @@
 import Tensors
 
-/// Which side of CLIP the bridge trains (`methods.md` 1.1, `USE`).
+/// What of CLIP the bridge trains: which side (`methods.md` 1.1, `USE`), or low-rank updates of both (`LowRankUpdates`).
 package enum Tuning: String, Sendable, CaseIterable, Codable {
-    case both, image, text
+    case both, image, text, lora
 
-    /// The tensors that it trains (`methods.md` 1.1).
+    /// The tensors of CLIP that it trains (`methods.md` 1.1).
     ///
     /// - Parameter trainsTokens: also the token table, which ViFi-CLIP leaves as it is.
     package func learned<Element>(_ parameters: BackboneParameters<Element>, trainsTokens: Bool = false) -> [Element] {
@@ -13,12 +13,13 @@ package enum Tuning: String, Sendable, CaseIterable, Codable {
         case .both: parameters.vision.all + text + [parameters.logitScale]
         case .image: parameters.vision.all
         case .text: text
+        case .lora: []
         }
     }
 }
 
 /// Stage one: CLIP's own weights learn, and under `both` its temperature.
-package final class WeightPart<Aggregator: VideoAggregator>: LearningPart {
+package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     package let aggregator: Aggregator
     package let parameters: BackboneParameters<MutableMatrix>
     package let gradients: BackboneParameters<MutableMatrix>
@@ -126,10 +127,12 @@ package final class WeightPart<Aggregator: VideoAggregator>: LearningPart {
         })
     }
 
+    package var lowRankUpdates: LowRankUpdates? { nil }
+
     package func limitScale() { parameters.limitScale(to: BackboneParameters<MutableMatrix>.largestScale) }
 
     /// The weights as they are now, apart from those that go on learning.
-    package func backbone(named name: String, provenance: String) -> Backbone {
+    package func backbone(named name: String, provenance: String, pool: WorkerPool) -> Backbone {
         var description = description
         description.name = name
         description.provenance = provenance
@@ -140,7 +143,7 @@ package final class WeightPart<Aggregator: VideoAggregator>: LearningPart {
 
     package func classifier(sequences: [[Int]], frameCount: Int, pool: WorkerPool) -> CLIPClassifier {
         CLIPClassifier(
-            backbone: backbone(named: description.name, provenance: description.provenance).rounded(rounding), sequences: sequences,
+            backbone: backbone(named: description.name, provenance: description.provenance, pool: pool).rounded(rounding), sequences: sequences,
             aggregator: aggregator.snapshot, frameCount: frameCount, pool: pool)
     }
 }

@@ -31,4 +31,7 @@ struct BlockWeights: Sendable {
     }
 
     var all: [Weight] { [queryKeyValue, query, keyValue, attentionOutput, mlpInput, mlpOutput] }
+
+    /// Of queries, keys and values.
+    var attentionInput: [Weight] { [queryKeyValue, query, keyValue] }
 }

@@ -62,27 +62,13 @@ package struct BlockContribution {
     func addWeightGradients(to gradients: BlockParameters<MutableMatrix>, turn: Turn) {
         addMLPGradients(to: gradients, turn: turn)
         let width = saved.input.columnCount
-        let hasQueries = outputGradient != nil
         let rows = saved.shape.groups.rowCount
-        let p = block.parameters
-        let normalized = saved.view(scratch.normalized, rows: rows)
-        layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalized, saving: saved.attentionNorm)
-        let inputGradient = saved.view(scratch.queryKeyValueGradient, rows: rows)
+        let normalized = normalizedInput()
         let (weight, bias) = (gradients.attentionInput.weight, gradients.attentionInput.bias)
         for part in 0..<Bands.attentionInput.count {
             let columns = part * width..<(part + 1) * width
             turn.take(Bands.attentionInput.gate + part) {
-                if part == 0, saved.shape.queries != .every || !hasQueries {
-                    guard hasQueries else { return }
-                    linearWeightBackward(
-                        outputGradient: scratch.queryGradient.rows(0..<saved.shape.queryCount),
-                        input: saved.selectedRows(of: normalized.float32, scratch: scratch.selected),
-                        weightGradient: weight.rows(columns), biasGradient: bias.columns(columns), precision: block.weights.precision)
-                } else {
-                    linearWeightBackward(
-                        outputGradient: inputGradient.columns(columns), input: normalized, weightGradient: weight.rows(columns),
-                        biasGradient: bias.columns(columns), precision: block.weights.precision)
-                }
+                addAttentionInputGradient(part: part, normalized: normalized, weight: weight.rows(columns), bias: bias.columns(columns))
             }
         }
         turn.take(Bands.norms) {
@@ -94,6 +80,51 @@ package struct BlockContribution {
             layerNormWeightBackward(
                 outputGradient: scratch.attentionNormGradient.rows(0..<rows), input: saved.input, saved: saved.attentionNorm,
                 weightGradient: gradients.attentionNorm.weight, biasGradient: gradients.attentionNorm.bias)
+        }
+    }
+
+    private var hasQueries: Bool { outputGradient != nil }
+
+    /// What queries, keys and values were made of, `[rows, width]`.
+    private func normalizedInput() -> Rows {
+        let norm = block.parameters.attentionNorm
+        let normalized = saved.view(scratch.normalized, rows: saved.shape.groups.rowCount)
+        layerNorm(saved.input, weight: norm.weight, bias: norm.bias, into: normalized, saving: saved.attentionNorm)
+        return normalized
+    }
+
+    /// Adds the gradient of the weight that makes queries, keys or values.
+    ///
+    /// - Parameters:
+    ///   - part: 0 for queries, 1 for keys, 2 for values.
+    ///   - weight: `[width, width]`
+    ///   - bias: `[1, width]`
+    private func addAttentionInputGradient(part: Int, normalized: Rows, weight: MutableMatrix, bias: MutableMatrix) {
+        if part == 0, saved.shape.queries != .every || !hasQueries {
+            guard hasQueries else { return }
+            linearWeightBackward(
+                outputGradient: scratch.queryGradient.rows(0..<saved.shape.queryCount),
+                input: saved.selectedRows(of: normalized.float32, scratch: scratch.selected),
+                weightGradient: weight, biasGradient: bias, precision: block.weights.precision)
+        } else {
+            let width = saved.input.columnCount
+            let gradient = saved.view(scratch.queryKeyValueGradient, rows: saved.shape.groups.rowCount)
+            linearWeightBackward(
+                outputGradient: gradient.columns(part * width..<(part + 1) * width), input: normalized, weightGradient: weight,
+                biasGradient: bias, precision: block.weights.precision)
+        }
+    }
+
+    /// The gradients of the weights that make queries, keys and values, and of nothing else.
+    ///
+    /// - Parameter add: given the part and its gradient, `[width, width]`, behind that part's gate.
+    func eachAttentionInputGradient(turn: Turn, _ add: (_ part: Int, _ gradient: MutableMatrix) -> Void) {
+        let width = saved.input.columnCount
+        let normalized = normalizedInput()
+        for part in 0..<Bands.attentionInput.count {
+            let gradient = MutableMatrix(rows: width, columns: width)
+            addAttentionInputGradient(part: part, normalized: normalized, weight: gradient, bias: MutableMatrix(rows: 1, columns: width))
+            turn.take(Bands.attentionInput.gate + part) { add(part, gradient) }
         }
     }
 

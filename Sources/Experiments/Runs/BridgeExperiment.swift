@@ -16,8 +16,29 @@ package struct BridgeExperiment: LearningExperiment {
         self.context = context
     }
 
+    private struct Prepared {
+        let run: LearningRun
+        let texts: RunTexts
+        let setting: TaskSetting
+
+        var tuning: Tuning { run.settings.recipe.tuning ?? .both }
+        private var normalization: PixelNormalization { run.settings.normalization(for: run.backbone) }
+
+        func weightTask() -> BridgeTask {
+            BridgeTask(backbone: run.backbone, tuning: tuning, setting: setting, normalization: normalization)
+        }
+
+        func lowRankTask() -> LowRankTask {
+            let updates = LowRankUpdates(
+                rank: run.settings.recipe.loraRank ?? LowRankUpdates.standardRank, architecture: run.backbone.architecture, seed: run.settings.seed)
+            return LowRankTask(backbone: run.backbone, updates: updates, setting: setting, normalization: normalization)
+        }
+
+        func task() -> any BackboneLearning { tuning == .lora ? lowRankTask() : weightTask() }
+    }
+
     /// Everything that a run needs, read and checked; nothing is written.
-    private func prepared(_ resumed: ResumedRun?) throws -> (run: LearningRun, texts: RunTexts, makeTask: () -> BridgeTask) {
+    private func prepared(_ resumed: ResumedRun?) throws -> Prepared {
         var settings = try self.settings(resumed)
         try settings.precision.requireGradients(for: "fine-tuning a backbone")
         let backbone = try settings.backbone(kind: .bridge, activation: request.model.activation)
@@ -31,36 +52,35 @@ package struct BridgeExperiment: LearningExperiment {
             + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (request.keepsHalf ? 8 : 4) * backbone.parameterCount
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: false)
-        let makeTask = {
-            BridgeTask(
-                backbone: backbone, tuning: settings.recipe.tuning ?? .both,
-                setting: TaskSetting(
-                    sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                    weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
-                    budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                    videoOfCaption: texts.videoOfCaption),
-                normalization: settings.normalization(for: backbone))
-        }
+        let setting = TaskSetting(
+            sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
+            weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+            budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
+            videoOfCaption: texts.videoOfCaption)
         let learning = LearningRun(
             request: request, context: context, settings: settings, data: runData, backbone: backbone, recipe: settings.recipe,
             cacheBytes: request.memory.cacheBytes)
-        return (learning, texts, makeTask)
+        return Prepared(run: learning, texts: texts, setting: setting)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
-        let (run, texts, makeTask) = try prepared(nil)
-        try run.refuseCaptions()
-        return try RunPlan(
-            run, learned: .backbone(run.settings.recipe.tuning ?? .both), sequences: texts.sequences,
-            seedCount: seedCount, hasHalfFiles: request.keepsHalf, makeTask: { try checked(makeTask()) }, isTimed: timing)
+        let prepared = try prepared(nil)
+        try prepared.run.refuseCaptions()
+        func plan(_ makeTask: () -> some LearningTask) throws -> RunPlan {
+            try RunPlan(
+                prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.texts.sequences,
+                seedCount: seedCount, hasHalfFiles: request.keepsHalf, makeTask: { try checked(makeTask()) }, isTimed: timing)
+        }
+        return try prepared.tuning == .lora ? plan(prepared.lowRankTask) : plan(prepared.weightTask)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
         try context.drawPocketVideos(for: .bridge) { try self.settings(start.resumed) }
-        var (learning, texts, task) = try context.group.agreed { () throws -> (LearningRun, RunTexts, BridgeTask) in
-            let (learning, texts, makeTask) = try prepared(start.resumed)
-            let task = try checked(makeTask())
-            return (learning, texts, task)
+        var (learning, texts, task) = try context.group.agreed { () throws -> (LearningRun, RunTexts, any BackboneLearning) in
+            let prepared = try prepared(start.resumed)
+            let task = prepared.task()
+            try request.memory.check(shortfall: task.memoryShortfall)
+            return (prepared.run, prepared.texts, task)
         }
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
         if let valSequences = texts.valSequences {
@@ -81,9 +101,14 @@ package struct BridgeExperiment: LearningExperiment {
             for file in report.isBest ? ["last", "backbone"] : ["last"] {
                 try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: request.keepsHalf ? .float16 : .float32)
             }
+            guard let updates = task.lowRankUpdates else { return }
+            for file in report.isBest ? ["lora-last", "lora"] : ["lora-last"] {
+                try LowRankFile(updates, learnedOn: backbone).save(to: path.appendingPath("\(file).safetensors"))
+            }
         }
         outcome.result.show(context)
         context.result("backbone: \(outcome.path.appendingPath("backbone.safetensors"))")
+        if task.lowRankUpdates != nil { context.result("updates alone: \(outcome.path.appendingPath("lora.safetensors"))") }
         return outcome
     }
 }

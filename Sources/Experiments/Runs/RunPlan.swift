@@ -107,7 +107,10 @@ package struct RunPlan: Encodable {
         let (validationCount, testCount) = (run.data.val?.clips.count ?? 0, run.data.test?.clips.count ?? 0)
         let frames = run.settings.frameCount
         let evaluations = validationCount == 0 ? 0 : (configuration.epochs + configuration.evaluationInterval - 1) / configuration.evaluationInterval
-        let learningCount = Self.learningCount(learned, architecture)
+        let before = WorkMeter.reading.liveBytes
+        let task = try makeTask()
+        let taskBytes = WorkMeter.reading.liveBytes - before
+        let learningCount = task.parameterCount
         let clipsPerStep = min(configuration.clipsPerStep, clipCount)
         let work = Work(
             clips: clipCount, validationClips: validationCount, testClips: testCount, classes: run.data.classes.count, framesPerClip: frames,
@@ -116,9 +119,6 @@ package struct RunPlan: Encodable {
         let backwardFrames = run.settings.recipe.training.backwardFrames
         let count = OperationCount(
             architecture, learned: learned, sequences: sequences, frameCount: frames, backwardFrameCount: backwardFrames)
-        let before = WorkMeter.reading.liveBytes
-        let task = try makeTask()
-        let taskBytes = WorkMeter.reading.liveBytes - before
         let caching = caching(task)
         let room = PrefixRoom(caching, clips: clipCount, validationClips: validationCount)
         // A clip that is kept costs its prefix once, not in each epoch.
@@ -147,14 +147,6 @@ package struct RunPlan: Encodable {
             : nil
         kind = run.kind.rawValue
         self.work = work
-    }
-
-    private static func learningCount(_ learned: LearnedPart, _ architecture: CLIPArchitecture) -> Int {
-        switch learned {
-        case .prompts(let prompts): prompts.parameterCount(for: architecture)
-        case .backbone(let tuning):
-            tuning.learned(BackboneParameters<TensorSpecification>(of: architecture)).reduce(0) { $0 + $1.count }
-        }
     }
 
     private static func savings(

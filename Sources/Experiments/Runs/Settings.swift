@@ -26,11 +26,12 @@ package enum SettingsError: ReportableError {
     case tooManyBackwardFrames(Int, frames: Int)
     case backwardFramesWithout(what: String)
     case mergingWithoutPrompts
+    case rankWithoutUpdates
 
     package var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
-            .tooManyBackwardFrames, .backwardFramesWithout, .mergingWithoutPrompts: .usage
+            .tooManyBackwardFrames, .backwardFramesWithout, .mergingWithoutPrompts, .rankWithoutUpdates: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -75,6 +76,8 @@ package enum SettingsError: ReportableError {
             "--backward-frames (training.backward_frames) is for learning vision prompts, but \(what). Leave it out."
         case .mergingWithoutPrompts:
             "--merge-tokens (prompts.merge_tokens) is for learning prompts, but bridge learns weights. Leave it out."
+        case .rankWithoutUpdates:
+            "--lora-rank (lora_rank) is the rank of low-rank updates: it goes with --tuning lora. Leave it out."
         case .noBackbone:
             "no backbone is named. Pass --backbone FILE: where data are named, no model is taken from a run or from the pocket world."
         case .pocketWithLists:
@@ -113,12 +116,13 @@ package struct Settings {
         if hasCaptions { try Self.checkCaptions(given) } else { try Self.checkNoCaptions(given) }
         let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
         let base = isPocket ? try Recipe(path: BundledFiles.path(of: "Recipes/pocket/\(name).yaml")) : Recipe()
-        let preset = try given.prompts.promptMethod()?.preset ?? Recipe()
+        let preset = try given.prompts.promptMethod()?.preset ?? (given.tuning == .lora ? .lowRank : Recipe())
         var merged = given.merged(over: preset).merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
         if kind == .bridge, merged.prompts.method != nil { throw PromptMethodUseError.bridge(key: "--method (prompts.method)") }
         if kind == .bridge, merged.prompts.regularize != nil { throw PromptMethodUseError.bridge(key: "--regularize (prompts.regularize)") }
+        if merged.loraRank != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
         let regularizer = try merged.prompts.regularizer()
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
         if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }

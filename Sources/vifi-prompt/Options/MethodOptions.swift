@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLIPModel
 import Experiments
 import Recipes
 
@@ -74,6 +75,9 @@ struct MethodOptions: ParsableArguments {
             return
         }
         guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --method \(head).") }
+        if head == Tuning.lora.rawValue {
+            throw ValidationError("lora changes weights, so that a backbone comes out and no prompts: `vifi-prompt bridge --tuning lora` learns it.")
+        }
         do { _ = try HeadMethod(head) } catch { throw ValidationError(error.description) }
         try requireRange("--views", views, 1...10)
         guard budget == nil || head == "auto" else { throw ValidationError("--budget is for --method auto: with \(head) there is nothing to choose.") }

@@ -64,7 +64,7 @@ struct ProtocolLearningOptions: ParsableArguments {
     @Option(help: "Passes over the training clips.")
     var epochs: Int?
 
-    @Option(help: "What fine-tuning trains: both towers, image or text.")
+    @Option(help: "What fine-tuning trains: both towers, image, text, or lora for low-rank updates of both.")
     var tuning: Tuning?
 
     @Option(

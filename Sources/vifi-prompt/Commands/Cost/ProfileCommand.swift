@@ -154,7 +154,12 @@ enum KnownArchitecture: String, CaseIterable, ExpressibleByArgument {
 extension Method {
     /// The prompts that change what is computed for a video.
     fileprivate var visionPrompts: PromptConfiguration {
-        guard case .prompts(let prompts) = kind else { return .none }
-        return PromptConfiguration(visionTokens: prompts.visionTokens, visionDepth: prompts.visionDepth, textTokens: 0, textDepth: 0)
+        switch kind {
+        case .prompts(let prompts):
+            PromptConfiguration(visionTokens: prompts.visionTokens, visionDepth: prompts.visionDepth, textTokens: 0, textDepth: 0)
+        case .coupledPrompts(let tokens, let depth):
+            PromptConfiguration(visionTokens: tokens, visionDepth: depth, textTokens: 0, textDepth: 0)
+        default: .none
+        }
     }
 }

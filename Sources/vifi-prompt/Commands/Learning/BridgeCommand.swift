@@ -49,8 +49,10 @@ struct BridgeCommand: LearningCommand {
     var json = false
 
     struct FineTuningOptions: ParsableArguments {
-        @Option(help: "What learns: both towers, image or text.")
+        @Option(help: "What learns: both towers, image, text, or lora for low-rank updates of both.")
         var tuning: Tuning?
+        @Option(help: ArgumentHelp("With --tuning lora: rank of the updates; 2 by default.", valueName: "rank"))
+        var loraRank: Int?
         @Option(help: "How the frames of a clip are combined: embedding, decision or image.")
         var fusion: Fusion?
         @Option(help: ArgumentHelp("Name of the result, recorded in its file; bridged-clip by default.", valueName: "name"))
@@ -88,6 +90,7 @@ struct BridgeCommand: LearningCommand {
     }
 
     func validate() throws {
+        try requireRange("--lora-rank", tuned.loraRank, 1...1024)
         guard imported.source != nil else { return }
         guard data.isEmpty, captions.captions == nil, model.backbone == nil, recipe.recipe == nil
         else {
@@ -118,6 +121,7 @@ struct BridgeCommand: LearningCommand {
         training.apply(to: &recipe)
         model.inputs.apply(to: &recipe)
         recipe.tuning = tuned.tuning ?? recipe.tuning
+        recipe.loraRank = tuned.loraRank ?? recipe.loraRank
         recipe.fusion = tuned.fusion ?? recipe.fusion
     }
 }

@@ -16,6 +16,11 @@ struct ImportCommand: ParsableCommand {
 
               vifi-prompt import --blend 0.5 clip.safetensors bridged.safetensors
 
+            With --lora low-rank updates are merged into the backbone that they were learned on: those of bridge --tuning lora, or \
+            CLIP-LoRA's.
+
+              vifi-prompt import clip.safetensors --lora lora_weights.pt
+
             The file goes to Checkpoints/NAME.safetensors. docs/checkpoints.md says what can be read.
             """)
 
@@ -23,6 +28,9 @@ struct ImportCommand: ParsableCommand {
     var sources: [String]
 
     @OptionGroup(title: "Mixing") var mixing: BlendOptions
+
+    @Option(help: ArgumentHelp("Low-rank updates that are merged into the backbone.", valueName: "file"))
+    var lora: String?
 
     @Option(help: ArgumentHelp("The CLIP with the token table that ViFi-CLIP's checkpoints lack.", valueName: "path"))
     var clip: String?
@@ -67,6 +75,9 @@ struct ImportCommand: ParsableCommand {
 
     func validate() throws {
         try BridgeImport.check(name: name)
+        guard lora == nil || mixing.blend == nil && clip == nil && prefix == nil && heads == nil else {
+            throw ValidationError("--lora is for one backbone: leave out --blend, --clip, --prefix and --heads.")
+        }
         guard mixing.blend != nil else {
             guard sources.count == 1 else { throw ValidationError("import takes one CLIP, or two with --blend.") }
             return
@@ -82,6 +93,12 @@ struct ImportCommand: ParsableCommand {
             return try BlendImport(
                 original: sources[0], tuned: sources[1], options: mixing, name: name, output: output, vocabulary: vocabulary,
                 activation: activation, isHalf: half, force: force, json: json
+            ).run()
+        }
+        if let lora {
+            return try LowRankImport(
+                source: sources[0], updates: lora, name: name, output: output, vocabulary: vocabulary, activation: activation, isHalf: half,
+                force: force, json: json
             ).run()
         }
         try BridgeImport(

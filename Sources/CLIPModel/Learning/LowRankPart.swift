@@ -1,0 +1,104 @@
+import Tensors
+
+/// Low-rank updates of CLIP's attention learn (LoRA); CLIP's weights stay as they are. The towers compute with merged weights,
+/// made anew at each step.
+package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
+    package let aggregator: Aggregator
+    package let updates: LowRankUpdates
+    package let vision: VisionTower
+    package let text: TextTower
+    private let gradients: LowRankUpdates
+    private let backbone: Backbone
+    private let description: BackboneDescription
+    private let rounding: Float16Rounding
+    /// Of each block of the text tower, then of the vision tower, `[3 × width, width]`.
+    private let merged: [MutableMatrix]
+
+    /// - Parameters:
+    ///   - updates: what learns; read anew at each step.
+    ///   - description: of the backbones that this makes.
+    package init(
+        _ updates: LowRankUpdates, aggregator: Aggregator, on backbone: Backbone, description: BackboneDescription, rounding: Float16Rounding = []
+    ) {
+        self.updates = updates
+        self.aggregator = aggregator
+        self.backbone = backbone
+        self.description = description
+        self.rounding = rounding
+        gradients = updates.zeros
+        merged = LowRankUpdates.adaptedWeights(of: backbone.parameters).map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
+        var parameters = backbone.parameters
+        parameters.text = backbone.rounded(rounding).text.parameters
+        LowRankUpdates.replaceAdaptedWeights(of: &parameters, with: merged.map(\.reading))
+        vision = VisionTower(architecture: backbone.architecture, parameters: parameters.vision, precision: backbone.precision)
+        text = TextTower(architecture: backbone.architecture, parameters: parameters.text, precision: backbone.precision)
+    }
+
+    package var prompts: PromptConfiguration { .none }
+    package var visionKeeping: Keeping { .weights }
+    package var textKeeping: Keeping { .weights }
+    package var keepsWeights: Bool { false }
+    package var order: GradientAccumulator.Order { .running }
+    package var scale: Float { backbone.logitScale }
+    package var textPrompts: [Matrix] { [] }
+    package var context: VisionPromptContext? { nil }
+
+    package var tensors: [LearnedTensor] {
+        zip(updates.named, gradients.named).map { LearnedTensor(name: $0.name, value: $0.value, gradient: $1.value) } + aggregator.tensors
+    }
+
+    package func begin(layout: VisionLayout, pool: WorkerPool) {
+        updates.merge(with: backbone.parameters, into: merged, pool: pool)
+        let weights = (text.blocks + vision.blocks).flatMap(\.weights.attentionInput)
+        pool.parallelFor(weights.count) { _, index in weights[index].refresh() }
+    }
+
+    package func visionBackward(
+        _ pass: VisionPass, clips: [Matrix], input: ClipInput, draws: [FrameDraw], featureGradients: [MutableMatrix],
+        accumulator: GradientAccumulator
+    ) {
+        let turnstile = Turnstile(gateCount: vision.blocks.count * BlockContribution.gateCount, pool: pass.pool)
+        pass.backward(
+            clips: clips, input: input, draws: draws, featureGradients: featureGradients, context: nil, promptAccumulators: [],
+            weights: { [updates, gradients] item in LowRankVision(updates: updates, gradients: gradients, turnstile: turnstile, item: item) })
+    }
+
+    package func textBackward(featureGradient: Matrix, saved: TextActivations, pool: WorkerPool) {
+        let turnstile = Turnstile(gateCount: text.blocks.count * BlockContribution.gateCount, pool: pool)
+        text.backward(
+            featureGradient: featureGradient, saved: saved, promptGradients: [],
+            weights: LowRankText(updates: updates, gradients: gradients, turnstile: turnstile), pool: pool)
+    }
+
+    package func add(logitScale gradient: Double) {}
+
+    package func finish(_ accumulator: GradientAccumulator, layout: VisionLayout) { finishAggregator(accumulator) }
+
+    package func shared(_ accumulator: GradientAccumulator) -> [MutableMatrix] {
+        [accumulator.step.head.unitText] + gradients.vision.flatMap { $0.flatMap { [$0.a, $0.b] } } + accumulator.step.head.aggregator
+    }
+
+    /// The text tower's gradients follow on each rank from what is added up here.
+    package func combine(
+        _ accumulator: GradientAccumulator, shares: Shares, over group: any ProcessGroup
+    ) throws(ProcessGroupError) {
+        if group.count > 1 { try group.sum(shared(accumulator)) }
+    }
+
+    package func limitScale() {}
+    package var lowRankUpdates: LowRankUpdates? { updates }
+
+    /// CLIP with the updates as they are now, apart from those that go on learning.
+    package func backbone(named name: String, provenance: String, pool: WorkerPool) -> Backbone {
+        var description = description
+        description.name = name
+        description.provenance = provenance
+        return updates.merged(with: backbone, described: description, pool: pool)
+    }
+
+    package func classifier(sequences: [[Int]], frameCount: Int, pool: WorkerPool) -> CLIPClassifier {
+        CLIPClassifier(
+            backbone: backbone(named: description.name, provenance: description.provenance, pool: pool).rounded(rounding), sequences: sequences,
+            aggregator: aggregator.snapshot, frameCount: frameCount, pool: pool)
+    }
+}
