@@ -17,11 +17,11 @@ package struct PaperTables {
         let sets = [("k400", "Kinetics-400"), ("hmdb51", "HMDB-51"), ("ucf101", "UCF-101"), ("ssv2", "SSv2")]
         switch number {
         case "1": return [("hmdb51", "HMDB-51"), ("ucf101", "UCF-101"), ("k600", "Kinetics-600"), ("k600_top5", "Kinetics-600 top-5")]
-        case _ where number.hasPrefix("2"):
+        case "2", "8":
             return sets.flatMap { set, title in [("base", "base"), ("novel", "novel"), ("hm", "HM")].map { ("\(set)_\($0.0)", "\(title) \($0.1)") } }
         case "3", "7": return sets.dropFirst().flatMap { set, title in [2, 4, 8, 16].map { ("\(set)_\($0)", "\(title) K=\($0)") } }
         case "4": return [("top1", "top-1"), ("top5", "top-5"), ("gflops", "GFLOPs")]
-        case "5": return [("k400_tiny", "Kinetics-400-tiny")]
+        case "5": return [("k400_tiny", "Kinetics-400-tiny")] + sets.dropFirst().map { ($0.0, $0.1) }
         case "10": return [("r1", "R@1"), ("r5", "R@5")]
         default: return []
         }
@@ -41,8 +41,7 @@ package struct PaperTables {
         var rows = table.systems.map { system -> ReportTable.Row in
             let cells = known.map { column in
                 guard let mean = system.figures[column.measure] else { return ReportTable.Cell.none }
-                let mark = system.isUnchecked(column.measure) || system.isUnchecked(column.measure + "_sd") ? "°" : ""
-                return .init(Self.text(mean, system.figures[column.measure + "_sd"]) + mark, number: mean)
+                return .init(Self.text(mean, system.figures[column.measure + "_sd"]), number: mean)
             }
             return .init(
                 [.init("paper"), .init(system.name, kind: "name")] + own.map { _ in .none } + cells + [.init(system.note ?? "")])
@@ -55,10 +54,7 @@ package struct PaperTables {
         }
         let report = ReportTable(
             "Paper, table \(number): \(table.title)", ["", "system"] + (own + known).map(\.title) + ["note"], rows)
-        let origins = Set(table.systems.flatMap { $0.origins.values }).sorted()
-        let words = "Figures of the paper from: \(table.source)" + origins.map { "; \($0)" }.joined() + "."
-            + (table.systems.contains { !$0.unchecked.isEmpty } ? " ° not checked against a copy." : "")
-        return [report.html, .paragraph(words, "small")]
+        return [report.html, .paragraph("Figures of the paper from: \(table.source).", "small")]
     }
 
     package static func text(_ mean: Double, _ deviation: Double?) -> String {

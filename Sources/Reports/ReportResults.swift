@@ -280,7 +280,7 @@ package struct ReportResults {
                 }
                 return row
             }
-            return tables.table("2", ours: ours) + tables.table("2, bridge and prompt", ours: ours)
+            return tables.table("2", ours: ours) + tables.table("8", ours: ours)
         case "few-shot":
             var names: [String] = []
             for key in methods where !names.contains(key.method) { names.append(key.method) }

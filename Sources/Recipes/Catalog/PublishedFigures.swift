@@ -20,12 +20,6 @@ package struct PublishedFigures {
         package let note: String?
         /// By measure.
         package let figures: [String: Double]
-        /// Names of those that are not of the table's own source, and what they come from.
-        package let origins: [String: String]
-        /// Measures that were not compared with any copy.
-        package let unchecked: Set<String>
-
-        package func isUnchecked(_ measure: String) -> Bool { unchecked.contains(measure) }
     }
 
     package enum Count: String, CaseIterable, Encodable {
@@ -62,40 +56,27 @@ package struct PublishedFigures {
             switch key {
             case "title": title = value.text(&faults) ?? ""
             case "source": source = value.choice(of: sources.keys.sorted(), &faults).flatMap { sources[$0] } ?? ""
-            case "systems": systems = value.entries(&faults).map { system($0.key, $0.value, sources: sources, &faults) }
+            case "systems": systems = value.entries(&faults).map { system($0.key, $0.value, &faults) }
             default: faults.append(value.fault(.unknownKey(nearest: nil)))
             }
         }
         return Table(number: number, title: title, source: source, systems: systems)
     }
 
-    /// The source whose figures nobody compared with a copy.
-    private static let recalled = "recalled"
-
-    private static func system(
-        _ name: String, _ node: RecipeNode, sources: [String: String], _ faults: inout [RecipeError.Fault]
-    ) -> System {
+    private static func system(_ name: String, _ node: RecipeNode, _ faults: inout [RecipeError.Fault]) -> System {
         var (id, note) = (String?.none, String?.none)
         var frames: Int?
         var counts: Count?
         var figures: [String: Double] = [:]
-        var origins: [String: String] = [:]
-        var unchecked: Set<String> = []
         for (key, value) in node.entries(&faults) {
             switch key {
             case "id": id = value.text(&faults)
             case "note": note = value.text(&faults)
             case "frames": frames = value.integer(in: 1...1024, &faults)
             case "counts": counts = value.choice(of: Count.allCases.map(\.rawValue), &faults).flatMap(Count.init)
-            case _ where sources[key] != nil:
-                for (measure, figure) in value.entries(&faults) {
-                    figures[measure] = figure.number(in: 0...1_000_000, &faults)
-                    origins[measure] = sources[key]
-                    if key == recalled { unchecked.insert(measure) }
-                }
             default: figures[key] = value.number(in: 0...1_000_000, &faults)
             }
         }
-        return System(name: name, id: id, frames: frames, counts: counts, note: note, figures: figures, origins: origins, unchecked: unchecked)
+        return System(name: name, id: id, frames: frames, counts: counts, note: note, figures: figures)
     }
 }
