@@ -15,9 +15,6 @@ package enum PromptMethods {
 
     package static var names: [String] { all.map(\.name) }
 
-    /// Names and summaries for a list.
-    package static var summaries: [(name: String, summary: String)] { all.map { ($0.name, $0.summary) } }
-
     static func named(_ name: String) throws(PromptMethodUseError) -> PromptMethod {
         guard let method = all.first(where: { $0.name == name }) else {
             throw .noMethod(name: name, known: names, nearest: name.nearest(among: names))

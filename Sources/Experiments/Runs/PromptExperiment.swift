@@ -45,6 +45,7 @@ package struct PromptExperiment: LearningExperiment {
         try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
         let method = try settings.recipe.prompts.promptMethod()
         if let method, given != nil, method.couplesTowers { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
+        if let method { context.note("Method: \(method.name), \(method.summary)") }
         let regularizer = try settings.recipe.prompts.regularizer()
         let teacherTemplates = try regularizer.map { _ in try TeacherTemplates(path: settings.placedRecipe.prompts.teacherTemplates) }
         try resumed?.check(teacher: teacherTemplates)

@@ -8,7 +8,7 @@ import Tensors
 package struct PromptMethod: Sendable {
     /// As a person types it.
     package let name: String
-    /// One line for a list of the methods.
+    /// One line for people, beside the name.
     package let summary: String
     /// The numbers of the method's authors; layers stand for as many as the towers have.
     package let shape: Shape
