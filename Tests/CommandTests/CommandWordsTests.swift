@@ -106,7 +106,7 @@ import Testing
 
     /// A misspelt value of a few, a misspelt member of a list, and a name that an option of files takes as well.
     @Test(arguments: [
-        ("bridge --tuning imagee", "Please provide one of 'both', 'image' or 'text'. Did you mean 'image'?"),
+        ("bridge --tuning imagee", "Please provide one of 'both', 'image', 'text' or 'lora'. Did you mean 'image'?"),
         ("eval --on-bad-video skp", "Did you mean 'skip'?"), ("learn --activation quickgelu", "Did you mean 'quick_gelu'?"),
         ("export --to pfet", "Did you mean 'peft'?"), ("viz attention --map rew", "Did you mean 'raw'?"),
         ("plan --emit slurm-aray learn", "Did you mean 'slurm-array'?"), ("plan lern", "Did you mean 'learn'?"),
