@@ -128,12 +128,7 @@ package struct ProfileReport: Encodable {
     /// Names of one to three words after the method's prompts, or after "a photo of a", with a full stop: as
     /// long as class names are. Backbones that read bytes get the pocket world's names.
     package static func sequences(_ method: Method, architecture: CLIPArchitecture, classCount: Int, bytes: Bool) -> [[Int]] {
-        var tokens = 0
-        switch method.kind {
-        case .prompts(let prompts): tokens = prompts.textTokens
-        case .coupledPrompts(let count, _): tokens = count
-        default: break
-        }
+        let tokens = method.kind.prompts.textTokens
         if bytes {
             let names = PocketCatalog.small().classes.map(\.name)
             let wording: TextWording = tokens > 0 ? .prompts(count: tokens) : .photo

@@ -14,11 +14,7 @@ func embeddings(
     let pass = VisionPass(tower: backbone.vision, prompts: .none, frameCount: count.pictures, keeping: .nothing, pool: pool)
     let frames = MutableMatrix(rows: count.pictures, columns: pixels.count / count.pictures, pixels)
     let image = TextFeatures(pass.forward(clips: [frames.reading], context: nil)[0])
-    let length = ids.count / count.texts
-    let sequences = (0..<count.texts).map { row in
-        let line = Array(ids[row * length..<(row + 1) * length])
-        return Array(line[...(line.firstIndex(of: line.max() ?? 0) ?? 0)])
-    }
+    let sequences = tokenSequences(in: ids, length: ids.count / count.texts)
     let architecture = backbone.architecture
     let layout = TextTowerLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
     let saved = TextActivations(

@@ -24,17 +24,12 @@ import Testing
         #expect { try file.check(against: clip) } throws: { "\($0)".contains("in their own file") }
         #expect { try file.check(against: Backbone.load(fixturePath("clip/clip-tiny.safetensors"))) } throws: { $0 is ModelError }
         let expected = try TensorFixture("prompting/maple-expected")
-        let ids = try expected.integers("ids")
-        let sequences = stride(from: 0, to: ids.count, by: 77).map { start in
-            let line = Array(ids[start..<start + 77])
-            return Array(line[...(line.firstIndex(of: line.max() ?? 0) ?? 0)])
-        }
         let pixels = try expected.floats("images")
         let images = (0..<6).map { index in
             MutableMatrix(rows: 1, columns: pixels.count / 6, Array(pixels[index * pixels.count / 6..<(index + 1) * pixels.count / 6])).reading
         }
         let classifier = CLIPClassifier(
-            backbone: halves, prompts: file.prompts, sequences: sequences, frameCount: 1, pool: WorkerPool(threadCount: 2))
+            backbone: halves, prompts: file.prompts, sequences: try expected.sequences("ids"), frameCount: 1, pool: WorkerPool(threadCount: 2))
         expectClose(try classifier.logits(clips: images).flatMap(\.self), try expected.floats("logits"), tolerance: towerTolerance)
     }
 

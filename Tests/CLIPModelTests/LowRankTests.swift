@@ -22,13 +22,7 @@ import WeightFiles
     /// The frames of both clips, each for itself.
     private var images: [Matrix] { fixtures.clips.flatMap { clip in (0..<clip.rowCount).map { clip.row($0) } } }
 
-    private func sequences() throws -> [[Int]] {
-        let ids = try expected.integers("ids")
-        return stride(from: 0, to: ids.count, by: 77).map { start in
-            let line = Array(ids[start..<start + 77])
-            return Array(line[...(line.firstIndex(of: line.max() ?? 0) ?? 0)])
-        }
-    }
+    private func sequences() throws -> [[Int]] { try expected.sequences("ids") }
 
     private func updates(_ prefix: String) throws -> LowRankUpdates {
         let result = LowRankUpdates(rank: 2, architecture: architecture, seed: 1)

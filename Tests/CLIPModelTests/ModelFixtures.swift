@@ -26,12 +26,7 @@ struct ModelFixtures {
                 Array(pixels[clip * clipLength..<(clip + 1) * clipLength])
             ).reading
         }
-        let ids = try forward.integers("ids")
-        sequences = (0..<Self.classCount).map { row in
-            let line = Array(ids[row * 77..<(row + 1) * 77])
-            let end = line.firstIndex(of: line.max() ?? 0) ?? 0
-            return Array(line[...end])
-        }
+        sequences = try forward.sequences("ids")
         let target = try forward.floats("target")
         targets = (0..<2).map { Array(target[$0 * Self.classCount..<($0 + 1) * Self.classCount]) }
     }

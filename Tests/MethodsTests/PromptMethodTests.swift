@@ -126,21 +126,13 @@ private struct PromptMethodFixture {
         backbone = try Backbone.load(fixturePath("clip/clip-tiny.safetensors"))
         fixture = try TensorFixture("prompting/\(name)")
         self.variant = variant
-        sequences = Self.sequences(try fixture.integers("\(variant)ids"))
+        sequences = try fixture.sequences("\(variant)ids")
         let pixels = try TensorFixture("clip/forward").floats("frames")
         images = MutableMatrix(rows: labels.count, columns: pixels.count / labels.count, pixels).reading
     }
 
-    /// From start to end token, which is the highest.
-    private static func sequences(_ ids: [Int]) -> [[Int]] {
-        stride(from: 0, to: ids.count, by: 77).map { start in
-            let line = Array(ids[start..<start + 77])
-            return Array(line[...(line.firstIndex(of: line.max() ?? 0) ?? 0)])
-        }
-    }
-
     func teacherTexts() throws -> [[[Int]]] {
-        let all = Self.sequences(try fixture.integers("teacher_ids"))
+        let all = try fixture.sequences("teacher_ids")
         return stride(from: 0, to: all.count, by: classCount).map { Array(all[$0..<$0 + classCount]) }
     }
 

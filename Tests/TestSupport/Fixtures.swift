@@ -21,5 +21,18 @@ package struct TensorFixture {
     /// Elements of an integer tensor.
     package func integers(_ name: String) throws -> [Int] { try file.integers(named: name) }
 
+    /// Token sequences from start to end token, which is the highest, of a tensor `[texts, length]` that is padded.
+    package func sequences(_ name: String) throws -> [[Int]] {
+        tokenSequences(in: try integers(name), length: try shape(name).last ?? 1)
+    }
+
     package func shape(_ name: String) throws -> [Int] { try file.description(of: name).shape }
+}
+
+/// Rows of `length` ids, each up to its end token.
+package func tokenSequences(in ids: [Int], length: Int) -> [[Int]] {
+    stride(from: 0, to: ids.count, by: length).map { start in
+        let line = ids[start..<start + length]
+        return Array(line[...(line.firstIndex(of: line.max() ?? 0) ?? start)])
+    }
 }

@@ -14,6 +14,16 @@ package struct Method: Sendable, Equatable {
         case actionCLIP
         /// Attention between frames, and texts that look at the video (`methods.md` 6).
         case xCLIP
+
+        /// The prompts that the towers see once they are there; none where a method has no tokens of that kind.
+        package var prompts: PromptConfiguration {
+            switch self {
+            case .prompts(let prompts): prompts
+            case .coupledPrompts(let tokens, let depth):
+                PromptConfiguration(visionTokens: tokens, visionDepth: depth, textTokens: tokens, textDepth: depth)
+            default: .none
+            }
+        }
     }
 
     /// Under which the figures of papers name it.

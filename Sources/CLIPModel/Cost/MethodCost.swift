@@ -50,12 +50,9 @@ package struct MethodCost: Sendable, Equatable {
             return
         }
         let learned: LearnedPart = switch method.kind {
-        case .prompts(let prompts): .prompts(prompts)
-        // Projections are computed once, and not for each view.
-        case .coupledPrompts(let tokens, let depth):
-            .prompts(PromptConfiguration(visionTokens: tokens, visionDepth: depth, textTokens: tokens, textDepth: depth))
         case .fineTuning(let tuning): .backbone(tuning)
-        default: .prompts(.none)
+        // What prompts are computed from is computed once, and not for each view.
+        default: .prompts(method.kind.prompts)
         }
         let all = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
         let one = OperationCount(architecture, learned: learned, sequences: Array(sequences.prefix(1)), frameCount: frameCount)

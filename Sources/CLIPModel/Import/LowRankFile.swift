@@ -88,15 +88,11 @@ package struct LowRankFile: Sendable {
             throw ModelError.badMetadata(key: Key.alpha, value: alpha, expected: "a number")
         }
         func matrix(_ name: String, rows: Int, columns: Int) throws -> MutableMatrix {
-            let matrix = MutableMatrix(rows: rows, columns: columns)
             // A weight that was not adapted has no factors.
-            guard source.contains(name) else { return matrix }
+            guard source.contains(name) else { return MutableMatrix(rows: rows, columns: columns) }
             let shape = try source.description(of: name).shape
             guard shape == [rows, columns] else { throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[\(rows), \(columns)]") }
-            matrix.fill(with: try source.floats(named: name, shape: shape))
-            let nonFinite = nonFiniteCount(in: matrix)
-            guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
-            return matrix
+            return try finiteMatrix(named: name, in: source, shape: shape)
         }
         func blocks(_ tower: Tower, _ sizes: CLIPArchitecture.Tower) throws -> [[LowRankUpdates.Factors]] {
             try (0..<sizes.layerCount).map { layer in

@@ -56,6 +56,17 @@ package protocol BackbonePart: LearningPart {
     var lowRankUpdates: LowRankUpdates? { get }
 }
 
+/// There are no prompts, and nothing of the towers stays as it is.
+extension BackbonePart {
+    package var prompts: PromptConfiguration { .none }
+    package var keepsWeights: Bool { false }
+    package var order: GradientAccumulator.Order { .running }
+    package var textPrompts: [Matrix] { [] }
+    package var context: VisionPromptContext? { nil }
+
+    package func finish(_ accumulator: GradientAccumulator, layout: VisionLayout) { finishAggregator(accumulator) }
+}
+
 extension LearningPart {
     /// Adds the aggregator's gradients, which clips have added up, to those of its tensors.
     package func finishAggregator(_ accumulator: GradientAccumulator) {

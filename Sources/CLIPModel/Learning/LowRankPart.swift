@@ -34,14 +34,9 @@ package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
         text = TextTower(architecture: backbone.architecture, parameters: parameters.text, precision: backbone.precision)
     }
 
-    package var prompts: PromptConfiguration { .none }
     package var visionKeeping: Keeping { .weights }
     package var textKeeping: Keeping { .weights }
-    package var keepsWeights: Bool { false }
-    package var order: GradientAccumulator.Order { .running }
     package var scale: Float { backbone.logitScale }
-    package var textPrompts: [Matrix] { [] }
-    package var context: VisionPromptContext? { nil }
 
     package var tensors: [LearnedTensor] {
         zip(updates.named, gradients.named).map { LearnedTensor(name: $0.name, value: $0.value, gradient: $1.value) } + aggregator.tensors
@@ -71,8 +66,6 @@ package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
     }
 
     package func add(logitScale gradient: Double) {}
-
-    package func finish(_ accumulator: GradientAccumulator, layout: VisionLayout) { finishAggregator(accumulator) }
 
     package func shared(_ accumulator: GradientAccumulator) -> [MutableMatrix] {
         [accumulator.step.head.unitText] + gradients.vision.flatMap { $0.flatMap { [$0.a, $0.b] } } + accumulator.step.head.aggregator

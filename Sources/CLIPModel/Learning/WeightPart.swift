@@ -63,14 +63,9 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
         text = TextTower(architecture: architecture, parameters: reading.text, precision: precision)
     }
 
-    package var prompts: PromptConfiguration { .none }
     package var visionKeeping: Keeping { tuning == .text ? .nothing : .weights }
     package var textKeeping: Keeping { tuning == .image ? .nothing : .weights }
-    package var keepsWeights: Bool { false }
-    package var order: GradientAccumulator.Order { .running }
     package var scale: Float { parameters.scale }
-    package var textPrompts: [Matrix] { [] }
-    package var context: VisionPromptContext? { nil }
 
     package var tensors: [LearnedTensor] {
         zip(
@@ -106,8 +101,6 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     package func add(logitScale gradient: Double) {
         if tuning == .both { gradients.logitScale[0, 0] += Float(gradient) }
     }
-
-    package func finish(_ accumulator: GradientAccumulator, layout: VisionLayout) { finishAggregator(accumulator) }
 
     package func shared(_ accumulator: GradientAccumulator) -> [MutableMatrix] {
         (tuning == .image ? [] : [accumulator.step.head.unitText]) + (tuning == .text ? [] : gradients.vision.all)

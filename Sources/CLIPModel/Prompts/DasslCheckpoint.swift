@@ -52,10 +52,7 @@ enum DasslCheckpoint {
             throw ModelError.prompts(.otherMethod(outputs == shape.last ? .cocoop : .tcp))
         }
         if shape.count == 3 { throw ModelError.prompts(.otherMethod(.classContexts(count: shape[0]))) }
-        let tokens = shape.first ?? 0
-        guard shape.count == 2, (1...4096).contains(tokens) else {
-            throw ModelError.unexpectedShape(name: prefix + "ctx", shape: shape, expected: "[1 to 4096 tokens, width]")
-        }
+        let tokens = try promptTokenCount(named: prefix + "ctx", in: source)
         let prompts = PromptSet<Matrix>(vision: [], text: [try promptMatrix(named: prefix + "ctx", in: source, tokens: tokens)])
         let notes = ["a checkpoint of CoOp's program, which does not say where the class name stands: behind the learned words, as by default"]
         return file(prompts, source: source, notes: notes, carried: nil)
@@ -66,17 +63,10 @@ enum DasslCheckpoint {
     /// Text prompts, and vision prompts as their projections make them.
     private static func coupledPrompts(in source: any WeightSource, prefix: String, names: Set<String>) throws -> PromptFile {
         let own = prefix + learner
-        let shape = try source.description(of: own + "ctx").shape
-        let tokens = shape.first ?? 0
-        guard shape.count == 2, (1...4096).contains(tokens) else {
-            throw ModelError.unexpectedShape(name: own + "ctx", shape: shape, expected: "[1 to 4096 tokens, width]")
-        }
-        var texts = [try promptMatrix(named: own + "ctx", in: source, tokens: tokens)]
-        var projections = ["proj"]
-        while names.contains("\(learner)compound_prompts_text.\(texts.count - 1)") {
-            projections.append("compound_prompt_projections.\(texts.count - 1)")
-            texts.append(try promptMatrix(named: "\(own)compound_prompts_text.\(texts.count - 1)", in: source, tokens: tokens))
-        }
+        let tokens = try promptTokenCount(named: own + "ctx", in: source)
+        let deeper = Array((0...).prefix { names.contains("\(learner)compound_prompts_text.\($0)") })
+        let texts = try (["ctx"] + deeper.map { "compound_prompts_text.\($0)" }).map { try promptMatrix(named: own + $0, in: source, tokens: tokens) }
+        let projections = ["proj"] + deeper.map { "compound_prompt_projections.\($0)" }
         let vision = try zip(texts, projections).map { text, name in
             let weight = try matrix(own + name + ".weight", columns: text.columnCount, in: source)
             let bias = try matrix(own + name + ".bias", columns: weight.rowCount, in: source)
@@ -102,17 +92,12 @@ enum DasslCheckpoint {
         guard (1...2).contains(shape.count), shape.last == columns, shape.allSatisfy({ (1...1 << 20).contains($0) }) else {
             throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[…, \(columns)]")
         }
-        let matrix = MutableMatrix(rows: shape.count == 1 ? 1 : shape[0], columns: columns, try source.floats(named: name, shape: shape))
-        let nonFinite = nonFiniteCount(in: matrix)
-        guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
-        return matrix.reading
+        return try finiteMatrix(named: name, in: source, shape: shape).reading
     }
 
     // MARK: Header
 
-    private static func file(
-        _ prompts: PromptSet<Matrix>, source: any WeightSource, notes: [String], carried: CarriedBackbone?
-    ) -> PromptFile {
+    static func file(_ prompts: PromptSet<Matrix>, source: any WeightSource, notes: [String] = [], carried: CarriedBackbone?) -> PromptFile {
         PromptFile(
             prompts: prompts, header: PromptHeader(dassl: prompts.configuration, metadata: source.metadata), form: .dassl,
             notes: source.warnings + notes + [PromptHeader.dasslNote], carriedBackbone: carried)

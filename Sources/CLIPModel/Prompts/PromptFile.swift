@@ -254,8 +254,24 @@ func promptMatrix(named name: String, in source: any WeightSource, tokens: Int) 
     guard shape.count == 2, shape[0] == tokens, shape[1] > 0 else {
         throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[\(tokens), width]")
     }
-    let matrix = MutableMatrix(rows: shape[0], columns: shape[1], try source.floats(named: name, shape: shape))
+    return try finiteMatrix(named: name, in: source, shape: shape).reading
+}
+
+/// How many prompts a first layer has, as its tensor shows.
+func promptTokenCount(named name: String, in source: any WeightSource) throws -> Int {
+    let shape = try source.description(of: name).shape
+    guard let tokens = shape.first, (1...4096).contains(tokens) else {
+        throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[1 to 4096 tokens, width]")
+    }
+    return tokens
+}
+
+/// A tensor of one or two dimensions, a vector as one row; NaN and infinite numbers are refused.
+///
+/// - Parameter shape: the tensor's own, which was checked.
+func finiteMatrix(named name: String, in source: any WeightSource, shape: [Int]) throws -> MutableMatrix {
+    let matrix = MutableMatrix(rows: shape.count == 1 ? 1 : shape[0], columns: shape.last ?? 1, try source.floats(named: name, shape: shape))
     let nonFinite = nonFiniteCount(in: matrix)
     guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
-    return matrix.reading
+    return matrix
 }

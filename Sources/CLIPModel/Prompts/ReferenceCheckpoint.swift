@@ -66,11 +66,7 @@ package enum ReferenceCheckpoint {
             return PromptFile(
                 prompts: told, header: header, form: .checkpoint, notes: source.warnings, carriedBackbone: carried)
         }
-        if DasslCheckpoint.isPrefix(prefix) {
-            return PromptFile(
-                prompts: prompts, header: PromptHeader(dassl: prompts.configuration, metadata: source.metadata), form: .dassl,
-                notes: source.warnings + [PromptHeader.dasslNote], carriedBackbone: carried)
-        }
+        if DasslCheckpoint.isPrefix(prefix) { return DasslCheckpoint.file(prompts, source: source, carried: carried) }
         let classCount = try source.contains(prefix + buffers[0]) ? source.description(of: prefix + buffers[0]).shape.first : nil
         return PromptFile(
             prompts: prompts, header: PromptHeader(reference: prompts.configuration, metadata: source.metadata),
@@ -122,14 +118,7 @@ package enum ReferenceCheckpoint {
         var tokens = 0
         return try (0..<depth).map { layer in
             guard present.contains(name(layer)) else { throw ModelError.prompts(.missingLayer(name: prefix + name(layer))) }
-            if layer == 0 {
-                tokens = try source.description(of: prefix + name(0)).shape.first ?? 0
-                guard (1...4096).contains(tokens) else {
-                    throw ModelError.unexpectedShape(
-                        name: prefix + name(0), shape: try source.description(of: prefix + name(0)).shape,
-                        expected: "[1 to 4096 tokens, width]")
-                }
-            }
+            if layer == 0 { tokens = try promptTokenCount(named: prefix + name(0), in: source) }
             return try promptMatrix(named: prefix + name(layer), in: source, tokens: tokens)
         }
     }

@@ -56,18 +56,15 @@ extension PromptMethod {
 package enum PromptMethodUseError: ReportableError, Equatable {
     case noMethod(name: String, known: [String], nearest: String?)
     case noRegularizer(name: String, known: [String], nearest: String?)
-    case unequalSides(method: String, vision: String, text: String)
     case startsFromPrompts(method: String)
     case regularizedCaptions
     case templatesWithoutRegularizer
     case noTemplates(path: String)
     case badTemplate(path: String, line: Int, text: String)
-    case bridge(key: String)
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .noMethod, .noRegularizer, .startsFromPrompts, .regularizedCaptions, .templatesWithoutRegularizer, .bridge: .usage
-        case .unequalSides: .badConfiguration
+        case .noMethod, .noRegularizer, .startsFromPrompts, .regularizedCaptions, .templatesWithoutRegularizer: .usage
         case .noTemplates, .badTemplate: .badData
         }
     }
@@ -80,9 +77,6 @@ package enum PromptMethodUseError: ReportableError, Equatable {
         case .noRegularizer(let name, let known, let nearest):
             "--regularize (prompts.regularize): there is no '\(name.escapedForDisplay)'"
                 + (nearest.map { ". Did you mean \($0)?" } ?? "; there are \(known.joined(separator: ", ")).")
-        case .unequalSides(let method, let vision, let text):
-            "--method \(method) makes each vision prompt from a text prompt of the same layer, but the vision tower would have \(vision), the "
-                + "text tower \(text). Give both the same tokens and depth, from the first layer on."
         case .startsFromPrompts(let method):
             "--init names prompts, but --method \(method) learns what prompts follow from, which a prompt file does not hold. Leave one of them "
                 + "out."
@@ -95,8 +89,6 @@ package enum PromptMethodUseError: ReportableError, Equatable {
         case .badTemplate(let path, let line, let text):
             "\(path.escapedForDisplay):\(line): '\(text.escapedForDisplay)' is no template. Each line needs {} once, where the class name goes, and "
                 + "at most 1000 characters."
-        case .bridge(let key):
-            "\(key) is for learning prompts, but bridge learns weights. Leave it out, or use `vifi-prompt learn`."
         }
     }
 }

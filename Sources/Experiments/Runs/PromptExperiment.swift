@@ -22,6 +22,8 @@ package struct PromptExperiment: LearningExperiment {
         let texts: RunTexts
         let configuration: PromptConfiguration
         let backwardFrames: BackwardFrames?
+        let method: PromptMethod?
+        let regularizer: PromptRegularizer?
         let makeTask: () throws -> PromptTask
         /// Asked once the task is made.
         let caching: (PromptTask) -> PrefixCaching?
@@ -49,7 +51,7 @@ package struct PromptExperiment: LearningExperiment {
         let regularizer = try settings.recipe.prompts.regularizer()
         let teacherTemplates = try regularizer.map { _ in try TeacherTemplates(path: settings.placedRecipe.prompts.teacherTemplates) }
         try resumed?.check(teacher: teacherTemplates)
-        let prompts = try given ?? startingPrompts(settings: settings, backbone: backbone, tokenizer: tokenizer)
+        let prompts = try given ?? startingPrompts(of: method, settings: settings, backbone: backbone, tokenizer: tokenizer)
         let configuration = prompts.configuration
         guard configuration.learns else { throw SettingsError.nothingLearns }
         let backwardFrames = try settings.backwardFrames(learning: configuration)
@@ -70,7 +72,8 @@ package struct PromptExperiment: LearningExperiment {
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
                 budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
                 videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames)
-            let source = try Self.source(method, from: prompts, architecture: backbone.architecture, seed: seed)
+            let source = try method?.source(PromptMethod.Start(prompts: prompts, architecture: backbone.architecture, seed: seed))
+                ?? DirectPrompts(prompts, architecture: backbone.architecture)
             guard let regularizer, let teacherTemplates else { return PromptTask(backbone: backbone, source: source, setting: setting) }
             let teacher = try PromptTeacher(
                 regularizer, backbone: backbone,
@@ -97,7 +100,8 @@ package struct PromptExperiment: LearningExperiment {
             cacheBytes: request.memory.cacheBytes)
         learning.teacherDigest = teacherTemplates?.digest
         return Prepared(
-            run: learning, texts: texts, configuration: configuration, backwardFrames: backwardFrames, makeTask: makeTask, caching: caching)
+            run: learning, texts: texts, configuration: configuration, backwardFrames: backwardFrames, method: method, regularizer: regularizer,
+            makeTask: makeTask, caching: caching)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
@@ -142,8 +146,8 @@ package struct PromptExperiment: LearningExperiment {
                 seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
             header.initialDigest = learning.initialDigest
             header.backwardFrameCount = prepared.backwardFrames?.count
-            header.method = settings.recipe.prompts.method
-            header.regularizer = try settings.recipe.prompts.regularizer()?.name
+            header.method = prepared.method?.name
+            header.regularizer = prepared.regularizer?.name
             header.metrics["training_loss"] = report.trainingLoss
             header.metrics["epoch"] = Double(report.epoch)
             if let metrics = report.metrics {
@@ -162,24 +166,8 @@ package struct PromptExperiment: LearningExperiment {
         return outcome
     }
 
-    /// What learns.
-    private static func source(
-        _ method: PromptMethod?, from prompts: PromptSet<MutableMatrix>, architecture: CLIPArchitecture, seed: UInt64
-    ) throws -> any PromptSource {
-        guard let method else { return DirectPrompts(prompts, architecture: architecture) }
-        do throws(PromptMethodError) {
-            return try method.source(PromptMethod.Start(prompts: prompts, architecture: architecture, seed: seed))
-        } catch {
-            switch error {
-            case .unequalSides(let method):
-                throw PromptMethodUseError.unequalSides(
-                    method: method, vision: prompts.configuration.visionWords, text: prompts.configuration.textWords)
-            }
-        }
-    }
-
     private func startingPrompts(
-        settings: Settings, backbone: Backbone, tokenizer: any Tokenizer
+        of method: PromptMethod?, settings: Settings, backbone: Backbone, tokenizer: any Tokenizer
     ) throws -> PromptSet<MutableMatrix> {
         var configuration = settings.fittedPrompts(to: backbone.architecture)
         var words: [Int] = []
@@ -187,7 +175,7 @@ package struct PromptExperiment: LearningExperiment {
             if let textTokens = request.asked.prompts.textTokens { context.warning("--text-tokens \(textTokens) is not used: prompts.start is template, which has its own number of tokens.") }
             words = try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer)
             // Where vision prompts follow from the text prompts, they are as many.
-            let isCoupled = try settings.recipe.prompts.promptMethod()?.couplesTowers == true && request.asked.prompts.visionTokens == nil
+            let isCoupled = method?.couplesTowers == true && request.asked.prompts.visionTokens == nil
             configuration = PromptConfiguration(
                 visionTokens: isCoupled ? words.count : configuration.visionTokens, visionLayers: configuration.visionLayers,
                 textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens)

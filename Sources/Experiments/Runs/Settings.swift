@@ -25,13 +25,14 @@ package enum SettingsError: ReportableError {
     case fixedFramesChange(keys: [String])
     case tooManyBackwardFrames(Int, frames: Int)
     case backwardFramesWithout(what: String)
-    case mergingWithoutPrompts
+    /// - Parameter key: of what only prompts have.
+    case forPromptsOnly(key: String)
     case rankWithoutUpdates
 
     package var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
-            .tooManyBackwardFrames, .backwardFramesWithout, .mergingWithoutPrompts, .rankWithoutUpdates: .usage
+            .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -74,8 +75,8 @@ package enum SettingsError: ReportableError {
                 + "--backward-frames (training.backward_frames) to at most \(frames), or leave it out for all frames."
         case .backwardFramesWithout(let what):
             "--backward-frames (training.backward_frames) is for learning vision prompts, but \(what). Leave it out."
-        case .mergingWithoutPrompts:
-            "--merge-tokens (prompts.merge_tokens) is for learning prompts, but bridge learns weights. Leave it out."
+        case .forPromptsOnly(let key):
+            "\(key) is for learning prompts, but bridge learns weights. Leave it out, or use `vifi-prompt learn`."
         case .rankWithoutUpdates:
             "--lora-rank (lora_rank) is the rank of low-rank updates: it goes with --tuning lora. Leave it out."
         case .noBackbone:
@@ -120,15 +121,19 @@ package struct Settings {
         var merged = given.merged(over: preset).merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
-        if kind == .bridge, merged.prompts.method != nil { throw PromptMethodUseError.bridge(key: "--method (prompts.method)") }
-        if kind == .bridge, merged.prompts.regularize != nil { throw PromptMethodUseError.bridge(key: "--regularize (prompts.regularize)") }
+        // A run that is told to merge nothing is the run that is told nothing.
+        if merged.prompts.mergeTokens == 0 { merged.prompts.mergeTokens = nil }
+        if kind == .bridge {
+            let strays = [
+                ("--method (prompts.method)", merged.prompts.method != nil), ("--regularize (prompts.regularize)", merged.prompts.regularize != nil),
+                ("--merge-tokens (prompts.merge_tokens)", merged.prompts.mergeTokens != nil),
+            ]
+            if let stray = strays.first(where: \.1) { throw SettingsError.forPromptsOnly(key: stray.0) }
+        }
         if merged.loraRank != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
         let regularizer = try merged.prompts.regularizer()
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
         if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }
-        // A run that is told to merge nothing is the run that is told nothing.
-        if merged.prompts.mergeTokens == 0 { merged.prompts.mergeTokens = nil }
-        if kind == .bridge, merged.prompts.mergeTokens != nil { throw SettingsError.mergingWithoutPrompts }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
         precision = try merged.model.precision?.resolved(note: context.note) ?? .float32
         // What `auto` came to, so that the recipe can be run again elsewhere.

@@ -63,7 +63,7 @@ package struct CoupledPrompts: PromptSource {
         guard prompts.startsAtFirstLayers, prompts.visionTokens == prompts.textTokens, prompts.visionDepth >= prompts.textDepth,
             prompts.textDepth == min(prompts.visionDepth, architecture.text.layerCount), prompts.textDepth > 0
         else {
-            throw .unequalSides(method: "maple")
+            throw .unequalSides(method: PromptMethod.maple.name, vision: prompts.visionWords, text: prompts.textWords)
         }
         let (width, textWidth) = (architecture.vision.width, architecture.text.width)
         func projection(_ item: Int) -> Projection {

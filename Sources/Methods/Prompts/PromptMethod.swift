@@ -1,4 +1,5 @@
 import CLIPModel
+import Files
 import Tensors
 
 /// A way of prompting a frozen CLIP whose result is prompt tokens of both towers. What it learns may be something else,
@@ -63,7 +64,17 @@ package struct PromptMethod: Sendable {
 }
 
 /// What a method of prompting cannot do.
-package enum PromptMethodError: Error, Equatable {
+package enum PromptMethodError: ReportableError, Equatable {
     /// Each vision prompt follows from a text prompt, so that both towers have as many, in as many layers from the first on.
-    case unequalSides(method: String)
+    case unequalSides(method: String, vision: String, text: String)
+
+    package var exitStatus: ExitStatus { .badConfiguration }
+
+    package var description: String {
+        switch self {
+        case .unequalSides(let method, let vision, let text):
+            "--method \(method) makes each vision prompt from a text prompt of the same layer, but the vision tower would have \(vision), the "
+                + "text tower \(text). Give both the same tokens and depth, from the first layer on."
+        }
+    }
 }

@@ -95,8 +95,8 @@ package struct RegularizedCrossEntropy: ClipObjective {
         let plain = softCrossEntropy(logits: logits, target: clip.target)
         guard regularizer.divergence > 0 else { return plain }
         let head = VideoHead(fusion, scale: teacher.scale, text: teacher.text)
-        let taught = logProbabilities(head.logits(features: clip.teacherFeatures ?? clip.features))
-        let own = logProbabilities(logits)
+        let taught = logProbabilities(of: head.logits(features: clip.teacherFeatures ?? clip.features))
+        let own = logProbabilities(of: logits)
         let share = regularizer.divergence / Double(logits.count)
         // Σ q · (ln q − ln p) / classes, whose gradient in the logits is (p − q) / classes.
         let divergence = zip(taught, own).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) }
@@ -135,11 +135,4 @@ package struct RegularizedCrossEntropy: ClipObjective {
 extension Double {
     /// The derivative of the absolute value, 0 at 0.
     fileprivate var direction: Double { self > 0 ? 1 : self < 0 ? -1 : 0 }
-}
-
-/// `ln softmax`.
-private func logProbabilities(_ logits: [Float]) -> [Double] {
-    let most = Double(logits.max() ?? 0)
-    let sum = log(logits.reduce(0) { $0 + exp(Double($1) - most) }) + most
-    return logits.map { Double($0) - sum }
 }

@@ -8,19 +8,23 @@ package func softmax(of logits: [Float]) -> [Float] {
     return exponentials.map { Float($0 / sum) }
 }
 
+/// `log softmax` of one row of logits, in double precision.
+package func logProbabilities(of logits: [Float]) -> [Double] {
+    let largest = Double(logits.max() ?? 0)
+    let logSum = log(logits.reduce(0) { $0 + exp(Double($1) - largest) })
+    return logits.map { Double($0) - largest - logSum }
+}
+
 /// Cross-entropy with soft targets: `−Σ_c target_c · log softmax(logits)_c`.
 ///
 /// Source: `methods.md` 1.3, ViFi-CLIP main.py (SoftTargetCrossEntropy).
 /// - Returns: the loss, and its gradient with respect to the logits, `softmax · Σ target − target`.
 package func softCrossEntropy(logits: [Float], target: [Float]) -> (loss: Double, gradient: [Float]) {
     precondition(logits.count == target.count, "\(logits.count) logits for \(target.count) targets")
-    let largest = Double(logits.max() ?? 0)
-    let logSum = log(logits.reduce(0) { $0 + exp(Double($1) - largest) })
     let mass = target.reduce(0) { $0 + Double($1) }
     var loss = 0.0
     var gradient = [Float](repeating: 0, count: logits.count)
-    for index in logits.indices {
-        let logProbability = Double(logits[index]) - largest - logSum
+    for (index, logProbability) in logProbabilities(of: logits).enumerated() {
         loss -= Double(target[index]) * logProbability
         gradient[index] = Float(exp(logProbability) * mass - Double(target[index]))
     }

@@ -154,12 +154,6 @@ enum KnownArchitecture: String, CaseIterable, ExpressibleByArgument {
 extension Method {
     /// The prompts that change what is computed for a video.
     fileprivate var visionPrompts: PromptConfiguration {
-        switch kind {
-        case .prompts(let prompts):
-            PromptConfiguration(visionTokens: prompts.visionTokens, visionDepth: prompts.visionDepth, textTokens: 0, textDepth: 0)
-        case .coupledPrompts(let tokens, let depth):
-            PromptConfiguration(visionTokens: tokens, visionDepth: depth, textTokens: 0, textDepth: 0)
-        default: .none
-        }
+        PromptConfiguration(visionTokens: kind.prompts.visionTokens, visionDepth: kind.prompts.visionDepth, textTokens: 0, textDepth: 0)
     }
 }

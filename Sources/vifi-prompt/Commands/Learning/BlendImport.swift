@@ -59,16 +59,6 @@ struct BlendImport {
     let force: Bool
     let json: Bool
 
-    /// What `--json` prints.
-    private struct Report: Encodable {
-        let file: String
-        let sha256: String
-        let backboneSha256: String
-        let vocabularyFile: String?
-        let ratio: Float
-        let compared: [BlendSweep.Entry]?
-    }
-
     func run() throws {
         let context = RunContext.commandLine(json: json)
         let first = try BackboneFinder.load(original, activation: activation, context: context)
@@ -84,25 +74,14 @@ struct BlendImport {
         let sweep = try sweep(first, second, context: context)
         let ratio = sweep?.best?.ratio ?? options.blend?.values.first ?? 0.5
         let blended = try Backbone.blended([(first, ratio), (second, 1 - ratio)], named: name)
-        try createDirectory(target.parentDirectory)
-        let digest = try blended.save(to: target, elementType: isHalf ? .float16 : .float32)
-        let kept = try (vocabulary ?? blended.vocabularyPath).map { try keepVocabulary($0, beside: target) }
-        let weights = isHalf ? blended.roundedToFloat16() : blended
-        if json {
-            return try Console.json(
-                Report(
-                    file: target, sha256: digest, backboneSha256: weights.digest, vocabularyFile: kept, ratio: ratio, compared: sweep?.entries))
-        }
+        var made = try MadeBackbone(blended, to: target, isHalf: isHalf, vocabulary: vocabulary ?? blended.vocabularyPath)
+        (made.ratio, made.compared) = (ratio, sweep?.entries)
+        if json { return try Console.json(made) }
         if let sweep {
             let rows = sweep.entries.map { ["\($0.ratio)", NumberText.decimal($0.top1, places: 1), NumberText.decimal($0.meanClassAccuracy, places: 1)] }
             Console.result(alignedTable([["share of the first", "top-1 %", "mean of classes %"]] + rows))
         }
-        var rows = [
-            ("backbone", target), ("mixture", blended.description.provenance), ("architecture", blended.architecture.summary), ("SHA-256", digest),
-            ("digest", weights.digest),
-        ]
-        if let kept { rows.append(("vocabulary", kept)) }
-        Console.result(Inspection.aligned(rows.map { ($0.0, $0.1.escapedForDisplay) }).joined(separator: "\n"))
+        made.show(blended, making: "mixture")
     }
 
     private func sweep(_ first: Backbone, _ second: Backbone, context: RunContext) throws -> BlendSweep? {
