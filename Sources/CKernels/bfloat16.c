@@ -14,13 +14,13 @@ void vifi_to_bfloat16(const float *restrict input, ptrdiff_t input_stride, uint1
 VIFI_CLONES
 void vifi_layer_norm_bf16(const float *input, ptrdiff_t input_stride, const float *weight, const float *bias,
                           uint16_t *restrict output, float *mean, float *inverse_deviation, ptrdiff_t rows,
-                          ptrdiff_t width) {
+                          ptrdiff_t width, float epsilon) {
     const ptrdiff_t whole = width - width % VIFI_LANES;
     for (ptrdiff_t row = 0; row < rows; row++) {
         const float *x = input + row * input_stride;
         uint16_t *y = output + row * width;
         float m, inverse;
-        vifi_moments(x, whole, width, &m, &inverse);
+        vifi_moments(x, whole, width, epsilon, &m, &inverse);
         for (ptrdiff_t i = 0; i < width; i++) y[i] = vifi_rounded((x[i] - m) * inverse * weight[i] + bias[i]);
         mean[row] = m;
         inverse_deviation[row] = inverse;

@@ -56,10 +56,9 @@ VIFI_INLINE float vifi_gelu_slope(float x) {
     return vifi_normal(x) + near * 0.398942280f * vifi_exp(-0.5f * near * near);
 }
 
-static const float vifi_norm_epsilon = 1e-5f;  // torch.nn.LayerNorm, as CLIP uses it
-
 // Mean and 1 / deviation of a row; `whole` is `width` without what fills no register.
-VIFI_INLINE void vifi_moments(const float *x, ptrdiff_t whole, ptrdiff_t width, float *mean, float *inverse_deviation) {
+VIFI_INLINE void vifi_moments(const float *x, ptrdiff_t whole, ptrdiff_t width, float epsilon, float *mean,
+                              float *inverse_deviation) {
     vifi_lanes lanes = {};
     float rest = 0;
     for (ptrdiff_t i = 0; i < whole; i += VIFI_LANES) lanes += VIFI_LOAD(x + i);
@@ -73,7 +72,7 @@ VIFI_INLINE void vifi_moments(const float *x, ptrdiff_t whole, ptrdiff_t width, 
     }
     for (ptrdiff_t i = whole; i < width; i++) rest += (x[i] - m) * (x[i] - m);
     *mean = m;
-    *inverse_deviation = 1.0f / sqrtf((vifi_lane_sum(&lanes) + rest) / (float)width + vifi_norm_epsilon);
+    *inverse_deviation = 1.0f / sqrtf((vifi_lane_sum(&lanes) + rest) / (float)width + epsilon);
 }
 
 #endif

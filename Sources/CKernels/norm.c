@@ -4,13 +4,13 @@
 VIFI_CLONES
 void vifi_layer_norm(const float *input, ptrdiff_t input_stride, const float *weight, const float *bias,
                      float *output, ptrdiff_t output_stride, float *mean, float *inverse_deviation,
-                     ptrdiff_t rows, ptrdiff_t width) {
+                     ptrdiff_t rows, ptrdiff_t width, float epsilon) {
     const ptrdiff_t whole = width - width % VIFI_LANES;
     for (ptrdiff_t row = 0; row < rows; row++) {
         const float *x = input + row * input_stride;
         float *y = output + row * output_stride;
         float m, inverse;
-        vifi_moments(x, whole, width, &m, &inverse);
+        vifi_moments(x, whole, width, epsilon, &m, &inverse);
         for (ptrdiff_t i = 0; i < width; i++) y[i] = (x[i] - m) * inverse * weight[i] + bias[i];
         mean[row] = m;
         inverse_deviation[row] = inverse;

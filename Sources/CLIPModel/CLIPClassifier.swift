@@ -47,7 +47,7 @@ package final class CLIPClassifier: Sendable {
             batch: TextBatch(sequences: sequences, promptTokens: configuration.textTokens),
             promptLayers: configuration.textLayers, architecture: backbone.architecture)
         let memory = TextActivations(layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
-        backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
+        backbone.text.forward(prompts: prompts.text, words: prompts.words?.table, saved: memory, pool: pool)
         self.backbone = backbone
         text = TextFeatures(memory.features)
         head = makeHead(text)

@@ -158,7 +158,7 @@ package enum ModelError: ReportableError, Equatable {
             "merging \(counted(count, "token", "tokens")) in each layer was asked for, but the backbone (\(architecture)) has enough for at most "
                 + "\(most). Set --merge-tokens (prompts.merge_tokens) to at most \(most), or leave it out."
         case .newerFormat(let format):
-            "metadata \"vifi_prompt_format\" is \"\(Self.excerpt(format))\"; this program reads \"1\" and \"2\". "
+            "metadata \"vifi_prompt_format\" is \"\(Self.excerpt(format))\"; this program reads \"1\" to \"3\". "
                 + "A newer vifi-prompt wrote the file; read it with that one."
         }
     }

@@ -128,7 +128,7 @@ package struct TextEncoder: Sendable {
                 promptLayers: prompts.configuration.textLayers, architecture: backbone.architecture)
             let memory = TextActivations(
                 layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
-            backbone.text.forward(prompts: prompts.text, saved: memory, pool: pool)
+            backbone.text.forward(prompts: prompts.text, words: prompts.words?.table, saved: memory, pool: pool)
             features.rows(block).copy(memory.features)
             try report(placeOfText.count { $0 < block.upperBound })
         }

@@ -172,6 +172,11 @@ extension Recipe {
         package var regularize: String?
         /// A file of sentences in which the teacher reads class names.
         package var teacherTemplates: String?
+        /// Of a method that learns words around class names: how many.
+        package var wordsBefore: Int?
+        package var wordsAfter: Int?
+        /// Of a method that learns a transformer over frames.
+        package var temporalLayers: Int?
 
         package init() {}
 
@@ -179,6 +184,7 @@ extension Recipe {
         mutating func dropNumbers() {
             (visionTokens, textTokens, visionDepth, textDepth) = (nil, nil, nil, nil)
             (visionLayers, textLayers) = (nil, nil)
+            (wordsBefore, wordsAfter, temporalLayers) = (nil, nil, nil)
         }
 
         package static var fields: [RecipeField<Self>] {
@@ -187,7 +193,8 @@ extension Recipe {
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
                 .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
                 .integer("merge_tokens", \.mergeTokens, 0...4096), .text("method", \.method), .text("regularize", \.regularize),
-                .text("teacher_templates", \.teacherTemplates),
+                .text("teacher_templates", \.teacherTemplates), .integer("words_before", \.wordsBefore, 0...512),
+                .integer("words_after", \.wordsAfter, 0...512), .integer("temporal_layers", \.temporalLayers, 1...128),
             ]
         }
     }
@@ -203,6 +210,10 @@ extension Recipe {
         package var learningRate: Double?
         package var warmupEpochs: Int?
         package var weightDecay: Double?
+        /// Of AdamW's mean of squares; 0.98 where nil.
+        package var beta2: Double?
+        /// Steps after which the cosine of the rate begins anew; once for the whole run where nil.
+        package var cosineSteps: Int?
         package var seed: Int?
         /// Training clips of each class; all of them where nil.
         package var shots: Int?
@@ -231,7 +242,8 @@ extension Recipe {
                 .integer("batch_size", \.batchSize, 1...65_536),
                 .integer("accumulation_steps", \.accumulationSteps, 1...65_536),
                 .number("learning_rate", \.learningRate, 0...10), .integer("warmup_epochs", \.warmupEpochs, 0...100_000),
-                .number("weight_decay", \.weightDecay, 0...1), .integer("seed", \.seed, 0...Int.max),
+                .number("weight_decay", \.weightDecay, 0...1), .number("beta2", \.beta2, 0...0.99999),
+                .integer("cosine_steps", \.cosineSteps, 1...100_000_000), .integer("seed", \.seed, 0...Int.max),
                 .integer("shots", \.shots, 1...1_000_000),
                 .integer("evaluate_every", \.evaluateEvery, 1...100_000), .integer("backward_frames", \.backwardFrames, 1...1024),
             ]

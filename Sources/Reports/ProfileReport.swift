@@ -125,10 +125,20 @@ package struct ProfileReport: Encodable {
 
     // MARK: Texts
 
-    /// Names of one to three words after the method's prompts, or after "a photo of a", with a full stop: as
-    /// long as class names are. Backbones that read bytes get the pocket world's names.
+    /// Names of one to three words, as long as class names are, among the words or behind the prompts of the method, or after "a
+    /// photo of a". Backbones that read bytes get the pocket world's names.
     package static func sequences(_ method: Method, architecture: CLIPArchitecture, classCount: Int, bytes: Bool) -> [[Int]] {
-        let tokens = method.kind.prompts.textTokens
+        guard case .temporalBlocks = method.kind, case .around(let before, let after) = EfficientPromptCheckpoint.usualWords else {
+            return sequences(behind: method.kind.prompts.textTokens, architecture: architecture, classCount: classCount, bytes: bytes)
+        }
+        // No full stop stands behind a name that learned words follow.
+        return sequences(behind: before, architecture: architecture, classCount: classCount, bytes: bytes).map { sequence in
+            sequence.dropLast(2) + Array(repeating: 1, count: after) + sequence.suffix(1)
+        }
+    }
+
+    /// With a full stop behind each name.
+    private static func sequences(behind tokens: Int, architecture: CLIPArchitecture, classCount: Int, bytes: Bool) -> [[Int]] {
         if bytes {
             let names = PocketCatalog.small().classes.map(\.name)
             let wording: TextWording = tokens > 0 ? .prompts(count: tokens) : .photo

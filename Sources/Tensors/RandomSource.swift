@@ -14,6 +14,8 @@ package enum RandomPurpose: UInt32, Sendable {
     case projections = 18
     /// Inputs that a step of learning leaves out.
     case dropout = 19
+    /// What a method learns behind the image tower.
+    case temporal = 20
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

@@ -18,7 +18,7 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
         average = averagesEpochs ? EpochAverage(of: part.tensors) : nil
         frameCount = setting.frameCount
         pool = setting.pool
-        optimizer = Optimizer(AdamW(weightDecay: setting.weightDecay), entries: part.tensors, state: average?.state ?? [], pool: setting.pool)
+        optimizer = Optimizer(setting.optimizer, entries: part.tensors, state: average?.state ?? [], pool: setting.pool)
         learner = Learner(
             part, objective, frameCount: setting.frameCount, backwardFrames: setting.backwardFrames, pool: setting.pool, budget: setting.budget)
     }
@@ -81,8 +81,41 @@ extension TaskSetting {
     fileprivate var aggregator: Fusion { videoOfCaption == nil ? fusion : .embedding }
 }
 
+/// A task that learns prompts, and what stands behind the image tower.
+package protocol PromptLearning: LearningTask {
+    /// As they are now.
+    var prompts: PromptSet<Matrix> { get }
+    /// What stands between frames and their mean as it is now; nil for a fusion without parameters.
+    var video: TemporalFusion? { get }
+    /// Learns from captions, of whose clips nothing can be cached.
+    var learnsCaptions: Bool { get }
+    /// What of clips no step changes, for `ClipInput.cachedPrefix`.
+    func cachedPrefix(of clips: [Matrix]) -> [Matrix]
+    /// Bytes that `cachedPrefix` takes per clip.
+    var cachedPrefixBytes: Int { get }
+}
+
+extension LearnerTask: PromptLearning where Part: PromptSourcePart {
+    package var prompts: PromptSet<Matrix> { part.source.forward() }
+    package var video: TemporalFusion? { (part.aggregator as? TemporalFusion)?.snapshot }
+}
+
 /// Stage two: prompts learn, the backbone cannot.
 package typealias PromptTask = LearnerTask<PromptPart<Fusion>>
+
+/// Prompts or words learn, and a transformer over frames.
+package typealias TemporalTask = LearnerTask<PromptPart<TemporalFusion>>
+
+extension LearnerTask where Part == PromptPart<TemporalFusion> {
+    /// - Parameters:
+    ///   - source: what prompts and words follow from.
+    ///   - video: learns with them.
+    package convenience init(backbone: Backbone, source: any PromptSource, video: TemporalFusion, setting: TaskSetting) {
+        self.init(
+            PromptPart(source, aggregator: video, on: backbone.rounded(setting.rounding), rounding: setting.rounding),
+            SoftCrossEntropy(sequences: setting.sequences), setting: setting)
+    }
+}
 
 extension LearnerTask where Part == PromptPart<Fusion> {
     /// The prompts themselves learn.
@@ -105,9 +138,6 @@ extension LearnerTask where Part == PromptPart<Fusion> {
     private static func part(_ source: any PromptSource, on backbone: Backbone, setting: TaskSetting) -> PromptPart<Fusion> {
         PromptPart(source, aggregator: setting.aggregator, on: backbone.rounded(setting.rounding), rounding: setting.rounding)
     }
-
-    /// As they are now.
-    package var prompts: PromptSet<Matrix> { part.source.forward() }
 }
 
 /// A task that makes a backbone.

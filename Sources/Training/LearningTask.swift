@@ -56,7 +56,7 @@ package struct TaskSetting {
     package let fusion: Fusion
     package let frameCount: Int
     package let pool: WorkerPool
-    package let weightDecay: Double
+    package let optimizer: AdamW
     /// Bound on the activations that are kept for the backward pass.
     package let budget: MemoryBudget
     package let rounding: Float16Rounding
@@ -66,7 +66,7 @@ package struct TaskSetting {
     package let backwardFrames: BackwardFrames?
 
     package init(
-        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double,
+        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double, beta2: Double? = nil,
         budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil,
         backwardFrames: BackwardFrames? = nil
     ) {
@@ -76,7 +76,9 @@ package struct TaskSetting {
         self.fusion = fusion
         self.frameCount = frameCount
         self.pool = pool
-        self.weightDecay = weightDecay
+        var optimizer = AdamW(weightDecay: weightDecay)
+        if let beta2 { optimizer.beta2 = beta2 }
+        self.optimizer = optimizer
         self.budget = budget
         self.rounding = rounding
     }

@@ -12,10 +12,14 @@ package struct CosineSchedule: Sendable, Equatable {
     package var startsIdle: Bool
     /// The cosine counts from the first step, so that the warm-up has used up a part of it.
     package var dropsAfterWarmup: Bool
+    /// Steps after which the cosine begins anew, whatever the run's length; nil for one that lasts as long as the run.
+    package var cosineSteps: Int?
 
     package init(
-        baseRate: Double, stepCount: Int, warmupSteps: Int, startsIdle: Bool = false, dropsAfterWarmup: Bool = false
+        baseRate: Double, stepCount: Int, warmupSteps: Int, startsIdle: Bool = false, dropsAfterWarmup: Bool = false,
+        cosineSteps: Int? = nil
     ) {
+        self.cosineSteps = cosineSteps
         self.baseRate = baseRate
         self.stepCount = stepCount
         self.warmupSteps = warmupSteps
@@ -28,7 +32,7 @@ package struct CosineSchedule: Sendable, Equatable {
         if step < warmupSteps { return baseRate * Double(startsIdle ? step : step + 1) / Double(warmupSteps) }
         let floor = baseRate / 100
         let start = dropsAfterWarmup ? 0 : warmupSteps
-        let share = Double(step - start) / Double(max(1, stepCount - start))
+        let share = cosineSteps.map { Double((step - start) % $0) / Double($0) } ?? Double(step - start) / Double(max(1, stepCount - start))
         return floor + 0.5 * (baseRate - floor) * (1 + cos(.pi * share))
     }
 }

@@ -17,6 +17,7 @@ package struct TrainingConfiguration: Sendable, Equatable {
     /// As in `CosineSchedule`.
     package var startsIdle = false
     package var dropsAfterWarmup = false
+    package var cosineSteps: Int?
     /// What is left over of an epoch after its last full step is thrown away, as the paper's code does
     /// (`methods.md` 1.4), instead of making a smaller step.
     package var discardsLeftovers = false
@@ -48,7 +49,7 @@ package struct TrainingConfiguration: Sendable, Equatable {
         let perEpoch = stepsPerEpoch(clipCount: clipCount)
         return CosineSchedule(
             baseRate: learningRate, stepCount: epochs * perEpoch, warmupSteps: Int((warmupEpochs * Double(perEpoch)).rounded()),
-            startsIdle: startsIdle, dropsAfterWarmup: dropsAfterWarmup)
+            startsIdle: startsIdle, dropsAfterWarmup: dropsAfterWarmup, cosineSteps: cosineSteps)
     }
 
     /// Everything that is out of range, all together.

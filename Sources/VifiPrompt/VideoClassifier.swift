@@ -64,6 +64,7 @@ public final class VideoClassifier: Sendable {
             if let foreign = try prompts?.file.check(against: backbone, anyBackbone: anyBackbone) {
                 onWarning(foreign.warning)
             }
+            let aggregator: any VideoAggregator = try prompts?.file.aggregator(asked: nil, frameCount: frames) ?? Fusion.embedding
             let promptSet = prompts?.file.prompts ?? PromptSet(vision: [], text: [])
             // Layers below the first text prompts read the words that these were learned above.
             let own = promptSet.textStart > 0 ? prompts?.file.header.template : nil
@@ -72,7 +73,7 @@ public final class VideoClassifier: Sendable {
                 sequences: try backbone.sequences(
                     of: names + noneTexts, prompts: promptSet.configuration, template: own ?? template,
                     tokenizer: backbone.tokenizer(vocabularyPath: vocabularyPath)),
-                fusion: prompts?.file.header.fusion ?? .embedding, frameCount: frames, pool: pool)
+                aggregator: aggregator, frameCount: frames, pool: pool)
         }
     }
 

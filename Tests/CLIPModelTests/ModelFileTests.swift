@@ -329,8 +329,8 @@ private typealias ExitStatus = Files.ExitStatus
     }
 
     @Test func formatsOfTomorrow() throws {
-        #expect(try words { $0.metadata["vifi_prompt_format"] = "3" }
-            == "DIR/changed.safetensors: metadata \"vifi_prompt_format\" is \"3\"; this program reads \"1\" and \"2\". "
+        #expect(try words { $0.metadata["vifi_prompt_format"] = "4" }
+            == "DIR/changed.safetensors: metadata \"vifi_prompt_format\" is \"4\"; this program reads \"1\" to \"3\". "
                 + "A newer vifi-prompt wrote the file; read it with that one.")
         // Format 2 has layers in place of depths.
         #expect(try words { $0.metadata["vifi_prompt_format"] = "2" }.contains("metadata \"vision_layers\" is missing"))

@@ -125,7 +125,7 @@ import WeightFiles
         (#""frames": 8"#, #""frames": null"#, #"metadata "frames" is "null", but a whole number is expected."#),
         (#""fusion": "decision""#, #""fusion": "late""#, #"metadata "fusion" is "late", but embedding, decision or image is expected."#),
         (#""normalization": "clip""#, #""normalization": 1"#, #"metadata "normalization" is "a number", but a string is expected."#),
-        (#""vifi_prompt_format": 1"#, #""vifi_prompt_format": 3"#, #"metadata "vifi_prompt_format" is "3"; this program reads "1" and "2"."#),
+        (#""vifi_prompt_format": 1"#, #""vifi_prompt_format": 4"#, #"metadata "vifi_prompt_format" is "4"; this program reads "1" to "3"."#),
         (#""vifi_prompt_format": 1"#, #""vifi_prompt_format": 2"#, #"metadata "vision_layers" is missing, but a value is expected."#),
         (#""vifi_prompt_format": 1"#, #""other": 1"#, #"metadata "vifi_prompt_format" is missing, but 1 or 2 is expected."#),
         (#""wave""#, #"17"#, #"metadata "class_names" is "["#), (#""shots": 4"#, #""shots": 4, "shots": 4"#, #"the name "shots" occurs twice."#),

@@ -149,12 +149,9 @@ private struct PromptMethodFixture {
 
     func oneHot(_ labels: [Int]) -> [[Float]] { labels.map { label in (0..<classCount).map { $0 == label ? 1 : 0 } } }
 
-    /// Large tensors are kept as 256 of their entries.
     private func expect(_ actual: MutableMatrix, _ name: String, tolerance: Float) throws {
-        let sampled = "\(variant)\(name)@at"
-        guard fixture.file.contains(sampled) else { return expectClose(actual.values, try floats(name), tolerance: tolerance, name) }
-        let values = actual.values
-        expectClose((0..<256).map { values[$0 * values.count / 256] }, try fixture.floats(sampled), tolerance: tolerance, name)
+        let entries = try fixture.entries(variant + name, besides: actual.values)
+        expectClose(entries.actual, entries.expected, tolerance: tolerance, name)
     }
 
     /// - Parameter names: of the source's tensors in the fixture, in their order.

@@ -27,6 +27,13 @@ package struct TensorFixture {
     }
 
     package func shape(_ name: String) throws -> [Int] { try file.description(of: name).shape }
+
+    /// A tensor beside `values`: all of it, or the 256 entries that are kept of a large one.
+    package func entries(_ name: String, besides values: [Float]) throws -> (actual: [Float], expected: [Float]) {
+        let sampled = name + "@at"
+        guard file.contains(sampled) else { return (values, try floats(name)) }
+        return ((0..<256).map { values[$0 * values.count / 256] }, try floats(sampled))
+    }
 }
 
 /// Rows of `length` ids, each up to its end token.

@@ -10,7 +10,8 @@ void vifi_to_bfloat16(const float *input, ptrdiff_t input_stride, uint16_t *outp
 
 // The operations of transformer.h from and to rows of bfloat16 without gaps; computed in float32.
 void vifi_layer_norm_bf16(const float *input, ptrdiff_t input_stride, const float *weight, const float *bias,
-                          uint16_t *output, float *mean, float *inverse_deviation, ptrdiff_t rows, ptrdiff_t width);
+                          uint16_t *output, float *mean, float *inverse_deviation, ptrdiff_t rows, ptrdiff_t width,
+                          float epsilon);
 void vifi_quick_gelu_bf16(const uint16_t *input, uint16_t *output, ptrdiff_t count);
 void vifi_quick_gelu_bf16_backward(const uint16_t *input, uint16_t *gradient, ptrdiff_t count);
 void vifi_gelu_bf16(const uint16_t *input, uint16_t *output, ptrdiff_t count);

@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// output = (input - mean) * rsqrt(variance + 1e-5) * weight + bias; mean and 1/deviation are kept.
+// output = (input - mean) * rsqrt(variance + epsilon) * weight + bias; mean and 1/deviation are kept.
 void vifi_layer_norm(const float *input, ptrdiff_t input_stride, const float *weight, const float *bias,
                      float *output, ptrdiff_t output_stride, float *mean, float *inverse_deviation,
-                     ptrdiff_t rows, ptrdiff_t width);
+                     ptrdiff_t rows, ptrdiff_t width, float epsilon);
 
 // input_gradient += gradient of layer norm with respect to its input.
 void vifi_layer_norm_backward(const float *output_gradient, ptrdiff_t gradient_stride,

@@ -79,8 +79,8 @@ package struct Method: Sendable, Equatable {
             prompts("ivlp", "IVLP", vision: (2, everywhere), text: (2, everywhere)),
             Method("maple", "MaPLe", "2 tokens × \(coupled)", .coupledPrompts(tokens: 2, depth: coupled)),
             prompts("promptsrc", "PromptSRC", vision: (4, 9), text: (4, 9)),
-            Method("a5-1", "A5/A6", "1 temporal block", .temporalBlocks(count: 1), isOurs: false),
-            Method("a5-2", "A5/A6", "2 temporal blocks", .temporalBlocks(count: 2), isOurs: false),
+            Method("a5-1", "A5/A6", "1 temporal block", .temporalBlocks(count: 1)),
+            Method("a5-2", "A5/A6", "2 temporal blocks", .temporalBlocks(count: 2)),
             Method("actionclip", "ActionCLIP", "6 temporal blocks", .actionCLIP, isOurs: false),
             Method("xclip", "X-CLIP", "", .xCLIP, isOurs: false),
         ]

@@ -56,7 +56,7 @@ package struct MethodCost: Sendable, Equatable {
         }
         let all = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
         let one = OperationCount(architecture, learned: learned, sequences: Array(sequences.prefix(1)), frameCount: frameCount)
-        needed = Work(view: all.clipForward, text: one.textForward, texts: all.textForward)
+        needed = Work(view: all.clipForward + forms.temporalWork(method.kind), text: one.textForward, texts: all.textForward)
     }
 }
 
@@ -121,6 +121,11 @@ private struct ClosedForms {
 
     // MARK: Multiply-adds
 
+    /// Of what stands behind the image tower, in which nothing is spared.
+    func temporalWork(_ kind: Method.Kind) -> Int {
+        if case .temporalBlocks(let count) = kind { count * OperationCount.wholeBlock(temporal, tokens: frameCount) } else { 0 }
+    }
+
     func work(_ kind: Method.Kind, classCount: Int) -> MethodCost.Work {
         let text = OperationCount.wholeText(architecture)
         var work = MethodCost.Work(view: 0, text: text, texts: classCount * text)
@@ -131,7 +136,7 @@ private struct ClosedForms {
         case .prompts(let prompts): work.view = frames(prompts.visionTokens)
         case .coupledPrompts(let tokens, let depth):
             work.view = frames(tokens) + depth * tokens * architecture.text.width * vision.width
-        case .temporalBlocks(let count): work.view = frames(0) + blocks(count)
+        case .temporalBlocks: work.view = frames(0) + temporalWork(kind)
         case .actionCLIP: work.view = frames(0) + blocks(6)
         case .xCLIP:
             work.view = xCLIPFrames + blocks(1) + frameCount * architecture.patchCount * vision.width * width

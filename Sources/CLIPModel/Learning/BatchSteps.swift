@@ -22,7 +22,7 @@ extension Learner where Aim: BatchObjective {
         let textMemory = TextActivations.fitted(
             layout: Self.textLayout(of: captions, part), architecture: part.text.architecture, keeping: part.textKeeping,
             pool: pool, budget: budget)
-        part.text.forward(prompts: part.textPrompts, saved: textMemory, pool: pool)
+        part.text.forward(prompts: part.textPrompts, words: part.textWords, saved: textMemory, pool: pool)
         let captionFeatures = TextFeatures(textMemory.features)
 
         let groups = vision.inFlight(of: clips.count)

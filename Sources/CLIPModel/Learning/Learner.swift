@@ -73,7 +73,8 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         part.begin(layout: vision.layout, pool: pool)
         accumulator.begin(at: clip)
         guard let text else { return }
-        part.text.forward(prompts: part.textPrompts, saved: text, pool: pool, hasCachedInputs: hasText && part.keepsWeights)
+        part.text.forward(
+            prompts: part.textPrompts, words: part.textWords, saved: text, pool: pool, hasCachedInputs: hasText && part.keepsWeights)
         hasText = true
         let features = TextFeatures(text.features)
         head = VideoHead(part.aggregator, scale: part.scale, text: features)

@@ -23,6 +23,8 @@ package protocol LearningPart: AnyObject {
     /// `exp(logit_scale)`
     var scale: Float { get }
     var textPrompts: [Matrix] { get }
+    /// Learned words of the text tower's input; nil for none.
+    var textWords: Matrix? { get }
     var context: VisionPromptContext? { get }
 
     /// Reads what learns as it is now.
@@ -62,6 +64,7 @@ extension BackbonePart {
     package var keepsWeights: Bool { false }
     package var order: GradientAccumulator.Order { .running }
     package var textPrompts: [Matrix] { [] }
+    package var textWords: Matrix? { nil }
     package var context: VisionPromptContext? { nil }
 
     package func finish(_ accumulator: GradientAccumulator, layout: VisionLayout) { finishAggregator(accumulator) }

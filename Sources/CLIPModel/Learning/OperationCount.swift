@@ -7,7 +7,7 @@ package enum LearnedPart: Sendable, Equatable {
 
     package var prompts: PromptConfiguration { if case .prompts(let prompts) = self { prompts } else { .none } }
     var vision: Bool { if case .backbone(let tuning) = self { tuning != .text } else { prompts.visionDepth > 0 } }
-    var text: Bool { if case .backbone(let tuning) = self { tuning != .image } else { prompts.textDepth > 0 } }
+    var text: Bool { if case .backbone(let tuning) = self { tuning != .image } else { prompts.learnsText } }
     /// Low-rank updates need the gradients of a quarter of the weights; they are counted with the towers, like prompts.
     var weights: Bool { if case .backbone(let tuning) = self { tuning != .lora } else { false } }
 }

@@ -1,13 +1,19 @@
 import Tensors
 
+/// A part whose prompts follow from a source.
+package protocol PromptSourcePart: LearningPart {
+    var source: any PromptSource { get }
+}
+
 /// Stage two: prompts learn, and nothing of the backbone does. The temperature is the backbone's.
-package final class PromptPart<Aggregator: VideoAggregator>: LearningPart {
+package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
     package let source: any PromptSource
     package let aggregator: Aggregator
     package let prompts: PromptConfiguration
     private let backbone: Backbone
     private let rounding: Float16Rounding
     package private(set) var textPrompts: [Matrix] = []
+    package private(set) var textWords: Matrix?
     package private(set) var context: VisionPromptContext?
 
     /// - Parameters:
@@ -24,7 +30,7 @@ package final class PromptPart<Aggregator: VideoAggregator>: LearningPart {
     package var vision: VisionTower { backbone.vision }
     package var text: TextTower { backbone.text }
     package var visionKeeping: Keeping { prompts.visionDepth > 0 ? .prompts : .nothing }
-    package var textKeeping: Keeping { prompts.textDepth > 0 ? .prompts : .nothing }
+    package var textKeeping: Keeping { prompts.learnsText ? .prompts : .nothing }
     package var keepsWeights: Bool { true }
     package var order: GradientAccumulator.Order { .byPlace }
     package var tensors: [LearnedTensor] { source.tensors + aggregator.tensors }
@@ -34,6 +40,7 @@ package final class PromptPart<Aggregator: VideoAggregator>: LearningPart {
         var values = source.forward()
         if rounding.contains(.prompts) { values = values.rounded(rounding).reading }
         textPrompts = values.text
+        textWords = values.words?.table
         context = prompts.visionDepth > 0 ? vision.promptContext(for: values.vision, layout: layout) : nil
     }
 
@@ -48,9 +55,15 @@ package final class PromptPart<Aggregator: VideoAggregator>: LearningPart {
     }
 
     package func textBackward(featureGradient: Matrix, saved: TextActivations, pool: WorkerPool) {
-        text.backward(
-            featureGradient: featureGradient, saved: saved, promptGradients: source.promptGradients.text, weights: FrozenText(),
-            pool: pool)
+        let gradients = source.promptGradients
+        if let words = gradients.words {
+            let sink = LearningWords(gradient: words.table, vocabularySize: text.architecture.vocabularySize, pool: pool)
+            text.backward(
+                featureGradient: featureGradient, saved: saved, promptGradients: gradients.text, words: textWords, weights: sink, pool: pool)
+        } else {
+            text.backward(
+                featureGradient: featureGradient, saved: saved, promptGradients: gradients.text, weights: FrozenText(), pool: pool)
+        }
     }
 
     package func add(logitScale gradient: Double) {}

@@ -12,6 +12,8 @@ package protocol VideoAggregator: Sendable {
     var mixesFrames: Bool { get }
     /// Whether each row has a loss of its own, in place of the video's mean logits.
     var judgesFrames: Bool { get }
+    /// The factor on cosine similarities, where it has one of its own in place of the backbone's.
+    var scale: Float? { get }
     /// Its own parameters; none for the fusions of the paper.
     var tensors: [LearnedTensor] { get }
     /// The same, with parameters that no longer change.
@@ -78,6 +80,7 @@ package struct HeadAccumulator: Sendable {
 
 extension VideoAggregator {
     package var judgesFrames: Bool { false }
+    package var scale: Float? { nil }
     package var tensors: [LearnedTensor] { [] }
     package var snapshot: Self { self }
 

@@ -39,13 +39,13 @@ package protocol ClassifierHead: Sendable {
 /// From a clip's frame features to logits, loss and gradients.
 package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
     package let aggregator: Aggregator
-    /// `exp(logit_scale)`
+    /// `exp(logit_scale)`, or the aggregator's own.
     package let scale: Float
     package let text: TextFeatures
 
     package init(_ aggregator: Aggregator, scale: Float, text: TextFeatures) {
         self.aggregator = aggregator
-        self.scale = scale
+        self.scale = aggregator.scale ?? scale
         self.text = text
     }
 

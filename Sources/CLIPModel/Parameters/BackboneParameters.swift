@@ -78,6 +78,17 @@ extension BlockParameters {
             attentionOutput: try attentionOutput.map(transform), mlpNorm: try mlpNorm.map(transform),
             mlpInput: try mlpInput.map(transform), mlpOutput: try mlpOutput.map(transform))
     }
+    /// - Parameter elements: as `all` has them.
+    init(_ elements: [Element]) {
+        precondition(elements.count == Self.elementCount, "a block has \(Self.elementCount) tensors")
+        self.init(
+            attentionNorm: .init(weight: elements[0], bias: elements[1]), attentionInput: .init(weight: elements[2], bias: elements[3]),
+            attentionOutput: .init(weight: elements[4], bias: elements[5]), mlpNorm: .init(weight: elements[6], bias: elements[7]),
+            mlpInput: .init(weight: elements[8], bias: elements[9]), mlpOutput: .init(weight: elements[10], bias: elements[11]))
+    }
+
+    static var elementCount: Int { 12 }
+
     var all: [Element] {
         attentionNorm.all + attentionInput.all + attentionOutput.all + mlpNorm.all + mlpInput.all + mlpOutput.all
     }

@@ -65,7 +65,8 @@ extension NormParameters<TensorSpecification> {
 }
 
 extension BlockParameters<TensorSpecification> {
-    fileprivate static func named(_ prefix: String, tower: CLIPArchitecture.Tower) -> Self {
+    /// - Parameter prefix: of all names, without the dot behind it.
+    static func named(_ prefix: String, tower: CLIPArchitecture.Tower) -> Self {
         let width = tower.width
         func linear(_ name: String, _ outputs: Int, _ inputs: Int, separator: String = ".") -> LinearParameters<TensorSpecification> {
             LinearParameters(

@@ -82,7 +82,8 @@ enum DasslCheckpoint {
             vision: vision, text: layerCount > 0 ? Array(texts.prefix(layerCount)) : texts)
         return file(
             prompts, source: source, notes: ["a checkpoint of MaPLe, whose vision prompts are computed from its text prompts"],
-            carried: backboneNames.isEmpty ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames))
+            carried: backboneNames.isEmpty
+                ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames, named: ReferenceCheckpoint.backboneName))
     }
 
     /// `[any rows, columns]`, or a vector as one row; finite numbers.

@@ -17,7 +17,7 @@ package enum PromptAdapter {
         static let type = "peft_type"
         /// Where PEFT names the backbone.
         static let base = "base_model_name_or_path"
-        /// `PromptSet.digest` of the tensors beside it.
+        /// `PromptFile.tensorsDigest` of the tensors beside it.
         static let digest = "prompts_sha256"
         /// How frames become the backbone's input, for programs that prepare them on their own.
         static let resize = "resize"
@@ -67,11 +67,11 @@ package enum PromptAdapter {
         if !fileExists(tensorsPath), fileExists(folder.appendingPath("adapter_model.bin")) {
             throw ModelError.prompts(.pickledAdapter)
         }
-        let prompts = try PromptSet(in: SafetensorsFile(path: tensorsPath), as: header.configuration)
-        guard prompts.digest == digest else {
-            throw ModelError.prompts(.adapterDigest(expected: digest, actual: prompts.digest))
+        let file = try PromptFile(tensorsOf: SafetensorsFile(path: tensorsPath), header: header, form: .adapter)
+        guard file.tensorsDigest == digest else {
+            throw ModelError.prompts(.adapterDigest(expected: digest, actual: file.tensorsDigest))
         }
-        return PromptFile(prompts: prompts, header: header, form: .adapter)
+        return file
     }
 
     // MARK: Writing
@@ -85,11 +85,11 @@ package enum PromptAdapter {
     package static func save(_ file: PromptFile, to path: String, name: String, replaces: Bool = false) throws -> String {
         let folder = try DurableFolder(path: path)
         let digest = try SafetensorsWriter.write(
-            file.prompts.tensors, metadata: ["format": "pt"], to: folder.temporaryPath.appendingPath(tensorsName))
+            file.tensors, metadata: ["format": "pt"], to: folder.temporaryPath.appendingPath(tensorsName))
         var members = file.header.json
         members[Key.type] = .text(type)
         members[Key.base] = .text(file.header.backboneName)
-        members[Key.digest] = .text(file.prompts.digest)
+        members[Key.digest] = .text(file.tensorsDigest)
         members[Key.resize] = .text("short side to 8/7 of the backbone's side, bilinear; center crop")
         let configuration = JSONValue.object(members).serialized + "\n"
         // A folder that the reader would refuse is never written.
@@ -110,7 +110,7 @@ package enum PromptAdapter {
 extension PromptHeader {
     private static let numberKeys: Set = [
         Key.format, Key.visionTokens, Key.visionDepth, Key.textTokens, Key.textDepth, Key.frameCount, Key.shots, Key.seed,
-        Key.visionHeads, Key.textHeads, Key.mergedTokens,
+        Key.visionHeads, Key.textHeads, Key.mergedTokens, Key.wordsBefore, Key.wordsAfter, Key.videoFrames, Key.videoLayers, Key.videoHeads,
     ]
 
     /// The metadata with numbers, lists and objects as JSON has them.

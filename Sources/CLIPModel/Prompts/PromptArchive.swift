@@ -7,7 +7,7 @@ package enum PromptArchive {
     @discardableResult
     package static func write(_ file: PromptFile, to path: String) throws(WeightFileError) -> String {
         try NumpyArchiveWriter.write(
-            file.prompts.tensors.map { ($0.name, .floats(shape: $0.shape, values: $0.values)) } + [
+            file.tensors.map { ($0.name, .floats(shape: $0.shape, values: $0.values)) } + [
                 ("class_names", .texts(file.header.classNames)),
                 ("header", .text(JSONValue.object(file.header.json).serialized)),
             ],

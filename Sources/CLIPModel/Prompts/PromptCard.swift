@@ -20,6 +20,7 @@ struct PromptCard {
         ]
         if configuration.mergedTokens > 0 { rows.append(("tokens merged in each layer", "\(configuration.mergedTokens)")) }
         if let count = header.backwardFrameCount { rows.append(("frames of the backward pass", "\(count)")) }
+        if let video = header.video { rows.append(("transformer over frames", video.text)) }
         if let method = header.method { rows.append(("method", method)) }
         if let regularizer = header.regularizer { rows.append(("regularized as", regularizer)) }
         rows += metrics.map { ($0.key, "\($0.value)") }

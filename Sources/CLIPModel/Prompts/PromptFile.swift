@@ -13,9 +13,13 @@ package struct PromptFile: Sendable {
         case checkpoint = "ViFi-CLIP checkpoint"
         /// A checkpoint of CoOp, MaPLe or another program that stands on Dassl.
         case dassl = "Dassl checkpoint"
+        /// A checkpoint of Efficient-Prompt: A5 or A6.
+        case efficientPrompt = "Efficient-Prompt checkpoint"
     }
 
     package let prompts: PromptSet<Matrix>
+    /// What stands between frames and their mean; nil where the header names none.
+    package let video: TemporalFusion?
     package var header: PromptHeader
     package let form: Form
     /// What the file does not say and was taken for granted, for people.
@@ -26,16 +30,18 @@ package struct PromptFile: Sendable {
     /// Whether the file holds a backbone besides the prompts, all but the token table.
     package var carriesBackbone: Bool { carriedBackbone != nil }
 
-    package init(prompts: PromptSet<Matrix>, header: PromptHeader) {
-        self.init(prompts: prompts, header: header, form: .safetensors)
+    package init(prompts: PromptSet<Matrix>, video: TemporalFusion? = nil, header: PromptHeader) {
+        self.init(prompts: prompts, video: video, header: header, form: .safetensors)
     }
 
     init(
-        prompts: PromptSet<Matrix>, header: PromptHeader, form: Form, notes: [String] = [],
+        prompts: PromptSet<Matrix>, video: TemporalFusion? = nil, header: PromptHeader, form: Form, notes: [String] = [],
         carriedBackbone: CarriedBackbone? = nil
     ) {
         self.prompts = prompts
+        self.video = video
         self.header = header
+        self.header.video = video?.configuration
         self.form = form
         self.notes = notes
         self.carriedBackbone = carriedBackbone
@@ -50,7 +56,7 @@ package struct PromptFile: Sendable {
         if let own = try RunPrompts.file(in: path) {
             let file = try load(own)
             return PromptFile(
-                prompts: file.prompts, header: file.header, form: file.form, notes: file.notes + ["the run's prompts in \(own)"],
+                prompts: file.prompts, video: file.video, header: file.header, form: file.form, notes: file.notes + ["the run's prompts in \(own)"],
                 carriedBackbone: file.carriedBackbone)
         }
         do {
@@ -58,7 +64,8 @@ package struct PromptFile: Sendable {
             let source = try openWeights(path)
             switch source.format {
             case .safetensors: return try PromptFile(source)
-            case .pyTorch: return try DasslCheckpoint.prompts(in: source) ?? ReferenceCheckpoint.prompts(in: source)
+            case .pyTorch: return try EfficientPromptCheckpoint.prompts(in: source) ?? DasslCheckpoint.prompts(in: source)
+                    ?? ReferenceCheckpoint.prompts(in: source)
             default: throw ModelError.notAPromptFile
             }
         } catch let error as ModelError {
@@ -74,8 +81,15 @@ package struct PromptFile: Sendable {
         guard source.metadata[PromptHeader.Key.format] != nil || !PromptAdapter.isPart(source.path) else {
             throw ModelError.prompts(.partOfAdapter)
         }
-        let header = try PromptHeader(metadata: source.metadata)
-        self.init(prompts: try PromptSet(in: source, as: header.configuration), header: header)
+        try self.init(tensorsOf: source, header: PromptHeader(metadata: source.metadata), form: .safetensors)
+    }
+
+    /// Exactly the tensors that `header` calls for.
+    init(tensorsOf source: any WeightSource, header: PromptHeader, form: Form) throws {
+        let video = try header.video.map { try TemporalFusion($0, in: source) }
+        self.init(
+            prompts: try PromptSet(in: source, as: header.configuration, besides: video == nil ? nil : TemporalFusion.prefix), video: video,
+            header: header, form: form)
     }
 
     /// Prompts inside a file that holds more.
@@ -91,7 +105,33 @@ package struct PromptFile: Sendable {
     /// Writes a prompt file durably. The same prompts and header give the same bytes. Returns its SHA-256.
     @discardableResult
     package func save(to path: String) throws(WeightFileError) -> String {
-        try SafetensorsWriter.write(prompts.tensors, metadata: header.metadata, to: path)
+        try SafetensorsWriter.write(tensors, metadata: header.metadata, to: path)
+    }
+
+    /// Name, shape and values of everything that is learned.
+    package var tensors: [NamedTensor] {
+        prompts.tensors + (video?.named ?? []).map { (TemporalFusion.prefix + $0.specification.name, $0.specification.shape, $0.value.values) }
+    }
+
+    /// SHA-256 over all of these: `PromptSet.digest` where there are only prompts.
+    package var tensorsDigest: String { digest(of: tensors) }
+}
+
+// MARK: - Frames
+
+extension PromptFile {
+    /// How the frames of a clip come together.
+    ///
+    /// - Parameters:
+    ///   - fusion: in place of the one that the prompts were learned with.
+    ///   - frameCount: of a clip.
+    /// - Throws: `ModelError` where a transformer over frames was learned, which leaves no room for another fusion or more frames.
+    package func aggregator(asked fusion: Fusion?, frameCount: Int) throws(ModelError) -> any VideoAggregator {
+        guard let video else { return fusion ?? header.fusion }
+        if let fusion, fusion != .embedding { throw .prompts(.otherFusion(fusion)) }
+        let most = video.configuration.frameCount
+        guard frameCount <= most else { throw .prompts(.tooManyFrames(frameCount, most: most)) }
+        return video
     }
 }
 
@@ -119,6 +159,17 @@ extension PromptFile {
                 throw ModelError.promptShape(
                     name: name, shape: [element.rowCount, element.columnCount], expected: [element.rowCount, width])
             }
+        }
+        if let words = prompts.words {
+            let expected = [words.places.count(contextLength: backbone.architecture.contextLength), backbone.architecture.text.width]
+            guard words.table.rowCount == expected[0] else {
+                throw ModelError.promptShape(name: PromptSet<Matrix>.wordsName, shape: [words.table.rowCount, words.table.columnCount], expected: expected)
+            }
+        }
+        if let first = video?.named.first, video?.width != backbone.architecture.embeddingWidth {
+            throw ModelError.promptShape(
+                name: TemporalFusion.prefix + first.specification.name, shape: first.specification.shape,
+                expected: [first.specification.shape[0], backbone.architecture.embeddingWidth])
         }
         return foreign
     }
@@ -206,30 +257,71 @@ package enum ForeignBackbone: Sendable, Equatable, CustomStringConvertible {
 
 // MARK: - Tensors
 
+/// Name, shape and values of a tensor that is written.
+package typealias NamedTensor = (name: String, shape: [Int], values: [Float])
+
+/// SHA-256 over names, shapes and float32 bytes, as `Backbone.digest` is made.
+private func digest(of tensors: [NamedTensor]) -> String {
+    var digest = Digest()
+    for (name, shape, values) in tensors.sorted(by: { $0.name < $1.name }) {
+        digest.update(Array("\(name) \(shape)\n".utf8))
+        unsafe values.withUnsafeBytes { unsafe digest.update($0) }
+    }
+    return digest.hexadecimal
+}
+
+extension TemporalFusion {
+    /// Exactly the tensors that `configuration` calls for, and no others with our names' prefix.
+    init(_ configuration: Configuration, in source: any WeightSource) throws {
+        try self.init(configuration, in: source) { Self.prefix + $0 }
+        let known = Set(named.map { Self.prefix + $0.specification.name })
+        if let unknown = source.names.filter({ $0.hasPrefix(Self.prefix) && !known.contains($0) }).min() {
+            throw ModelError.unexpectedTensor(name: unknown)
+        }
+    }
+
+    /// - Parameter fileName: what the file calls a tensor.
+    init(_ configuration: Configuration, in source: any WeightSource, named fileName: (String) -> String) throws {
+        let positions = fileName(FrameTransformer.positionsName)
+        guard source.contains(positions) else { throw ModelError.missingPrompts(name: positions) }
+        let shape = try source.description(of: positions).shape
+        guard shape.count == 2, (1...1 << 14).contains(shape[1]), shape[1] % configuration.headCount == 0 else {
+            throw ModelError.unexpectedShape(
+                name: positions, shape: shape, expected: "[\(configuration.frameCount), a multiple of \(configuration.headCount)]")
+        }
+        let specifications = configuration.specifications(width: shape[1])
+        let values = try specifications.map { specification in
+            let name = fileName(specification.name)
+            guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
+            let shape = try source.description(of: name).shape
+            guard shape == specification.shape else {
+                throw ModelError.unexpectedShape(name: name, shape: shape, expected: "\(specification.shape)")
+            }
+            return try finiteMatrix(named: name, in: source, shape: shape)
+        }
+        self.init(configuration, values: values, learns: false)
+    }
+}
+
 extension PromptSet<Matrix> {
     /// Name, shape and values of every element.
-    package var tensors: [(name: String, shape: [Int], values: [Float])] {
+    package var tensors: [NamedTensor] {
         named.map { ($0.name, [$0.element.rowCount, $0.element.columnCount], $0.element.values) }
     }
 
-    /// SHA-256 over names, shapes and float32 bytes, as `Backbone.digest` is made.
-    package var digest: String {
-        var digest = Digest()
-        for (name, shape, values) in tensors.sorted(by: { $0.name < $1.name }) {
-            digest.update(Array("\(name) \(shape)\n".utf8))
-            unsafe values.withUnsafeBytes { unsafe digest.update($0) }
-        }
-        return digest.hexadecimal
-    }
+    package var digest: String { CLIPModel.digest(of: tensors) }
 
     /// Reads exactly the tensors `vision.N …` and `text.N …` that `configuration` calls for.
     ///
-    /// - Parameter prefix: of all their names; what has another name is not theirs.
-    init(in source: any WeightSource, as configuration: PromptConfiguration, prefix: String = "") throws {
+    /// - Parameters:
+    ///   - prefix: of all their names; what has another name is not theirs.
+    ///   - others: begins the names of what else the file holds; nil for nothing.
+    init(in source: any WeightSource, as configuration: PromptConfiguration, prefix: String = "", besides others: String? = nil) throws {
         let visionNames = configuration.visionLayers.map { "\(prefix)vision.\($0)" }
         let textNames = configuration.textLayers.map { "\(prefix)text.\($0)" }
-        let names = source.names.filter { $0.hasPrefix(prefix) }
-        if let unknown = names.sorted().first(where: { !visionNames.contains($0) && !textNames.contains($0) }) {
+        let wordsName = configuration.words == nil ? nil : prefix + Self.wordsName
+        let names = source.names.filter { name in name.hasPrefix(prefix) && others.map { !name.hasPrefix($0) } ?? true }
+        if let unknown = names.sorted().first(where: { !visionNames.contains($0) && !textNames.contains($0) && $0 != wordsName }) {
             throw ModelError.unexpectedTensor(name: unknown)
         }
         func matrices(_ wanted: [String], tokens: Int) throws -> [Matrix] {
@@ -242,7 +334,12 @@ extension PromptSet<Matrix> {
             vision: try matrices(visionNames, tokens: configuration.visionTokens),
             text: try matrices(textNames, tokens: configuration.textTokens),
             visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
-            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens)
+            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens,
+            words: try configuration.words.map { places in
+                let name = prefix + Self.wordsName
+                guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
+                return Words(try promptMatrix(named: name, in: source, tokens: promptTokenCount(named: name, in: source)), places: places)
+            })
     }
 }
 

@@ -19,6 +19,8 @@ package struct PromptHeader: Sendable, Equatable {
     /// Words around a class name, with `{}` in its place: for layers of the text tower without prompts.
     package var template: String
     package var fusion: Fusion
+    /// What stands between frames and their mean, in place of a fusion without parameters; nil for none.
+    package var video: TemporalFusion.Configuration?
     /// How pixels were normalized while learning; usually as for the backbone.
     package var normalization: PixelNormalization
     /// Of the backbone's MLPs.
@@ -111,12 +113,21 @@ extension PromptHeader {
         static let mergedTokens = "merge_tokens"
         static let method = "method"
         static let regularizer = "regularize"
+        static let wordsBefore = "words_before"
+        static let wordsAfter = "words_after"
+        static let videoFrames = "video_frames"
+        static let videoLayers = "video_layers"
+        static let videoHeads = "video_heads"
+        static let videoKeepsFrames = "video_keeps_frames"
+        static let videoNormEpsilon = "video_norm_epsilon"
+        static let videoScale = "video_scale"
 
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
             frameCount, fusion, normalization, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
-            mergedTokens, method, regularizer,
+            mergedTokens, method, regularizer, wordsBefore, wordsAfter, videoFrames, videoLayers, videoHeads, videoKeepsFrames,
+            videoNormEpsilon, videoScale,
         ]
     }
 
@@ -128,7 +139,9 @@ extension PromptHeader {
     private static let wordsFormat = "2.1"
     /// As format 2, with tokens that merge in the vision tower, which an older program would leave apart.
     private static let mergingFormat = "2.2"
-    private static let allFormats = [depthFormat, layerFormat, wordsFormat, mergingFormat]
+    /// As format 2, with learned words or with what stands behind the image tower: neither means anything to an older program.
+    private static let methodFormat = "3"
+    private static let allFormats = [depthFormat, layerFormat, wordsFormat, mergingFormat, methodFormat]
 
     package var metadata: [String: String] {
         var result = [
@@ -148,7 +161,8 @@ extension PromptHeader {
             result[Key.format] = Self.mergingFormat
             result[Key.mergedTokens] = "\(configuration.mergedTokens)"
         }
-        if configuration.startsAtFirstLayers, configuration.replacedWords == nil, configuration.mergedTokens == 0 {
+        result.merge(methodMetadata) { $1 }
+        if configuration.startsAtFirstLayers, configuration.replacedWords == nil, configuration.mergedTokens == 0, methodMetadata.isEmpty {
             result[Key.format] = Self.depthFormat
             result[Key.visionDepth] = "\(configuration.visionDepth)"
             result[Key.textDepth] = "\(configuration.textDepth)"
@@ -166,6 +180,25 @@ extension PromptHeader {
         if let backwardFrameCount { result[Key.backwardFrameCount] = "\(backwardFrameCount)" }
         result[Key.method] = method
         result[Key.regularizer] = regularizer
+        return result
+    }
+
+    /// What only files of `methodFormat` say.
+    private var methodMetadata: [String: String] {
+        var result: [String: String] = [:]
+        if case .around(let before, let after) = configuration.words {
+            result[Key.wordsBefore] = "\(before)"
+            result[Key.wordsAfter] = "\(after)"
+        }
+        if let video {
+            result[Key.videoFrames] = "\(video.frameCount)"
+            result[Key.videoLayers] = "\(video.layerCount)"
+            result[Key.videoHeads] = "\(video.headCount)"
+            result[Key.videoKeepsFrames] = "\(video.keepsFrames)"
+            result[Key.videoNormEpsilon] = "\(video.normEpsilon)"
+            result[Key.videoScale] = video.scale.map { "\($0)" }
+        }
+        if !result.isEmpty { result[Key.format] = Self.methodFormat }
         return result
     }
 
@@ -196,6 +229,26 @@ extension PromptHeader {
             guard let layers = PromptLayers(value) else { throw .badMetadata(key: layersKey, value: value, expected: PromptLayers.form) }
             return layers.range
         }
+        func fraction(_ key: String, in range: ClosedRange<Float>) throws(ModelError) -> Float {
+            let value = try text(key)
+            guard let number = Float(value), range.contains(number) else {
+                throw .badMetadata(key: key, value: value, expected: "a number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            return number
+        }
+        var words: LearnedWords?
+        if format == Self.methodFormat, metadata[Key.wordsBefore] != nil || metadata[Key.wordsAfter] != nil {
+            words = .around(before: try number(Key.wordsBefore, in: 0...4096), after: try number(Key.wordsAfter, in: 0...4096))
+        }
+        if format == Self.methodFormat, metadata[Key.videoFrames] != nil {
+            let keeps = try text(Key.videoKeepsFrames)
+            guard let keepsFrames = Bool(keeps) else { throw .badMetadata(key: Key.videoKeepsFrames, value: keeps, expected: "true or false") }
+            video = TemporalFusion.Configuration(
+                frameCount: try number(Key.videoFrames, in: 1...4096), layerCount: try number(Key.videoLayers, in: 1...1000),
+                headCount: try number(Key.videoHeads, in: 1...1024), keepsFrames: keepsFrames,
+                normEpsilon: try fraction(Key.videoNormEpsilon, in: 0...0.1),
+                scale: metadata[Key.videoScale] == nil ? nil : try fraction(Key.videoScale, in: 0...10_000))
+        }
         backboneDigest = try text(Key.backboneDigest)
         backboneWeightsDigest = metadata[Key.backboneWeightsDigest]
         if metadata[Key.visionHeads] != nil || metadata[Key.textHeads] != nil {
@@ -204,17 +257,25 @@ extension PromptHeader {
         }
         backboneName = try text(Key.backboneName)
         architecture = try text(Key.architecture)
+        let visionTokens = try number(Key.visionTokens, in: 0...4096)
+        let visionLayers = try layers(Key.visionLayers, depth: Key.visionDepth)
+        let textTokens = try number(Key.textTokens, in: 0...4096)
+        let textLayers = try layers(Key.textLayers, depth: Key.textDepth)
+        guard words == nil || textTokens == 0 || textLayers.isEmpty else {
+            throw .badMetadata(key: Key.textTokens, value: "\(textTokens)", expected: "0, as words are learned in their place")
+        }
         configuration = PromptConfiguration(
-            visionTokens: try number(Key.visionTokens, in: 0...4096),
-            visionLayers: try layers(Key.visionLayers, depth: Key.visionDepth),
-            textTokens: try number(Key.textTokens, in: 0...4096),
-            textLayers: try layers(Key.textLayers, depth: Key.textDepth),
+            visionTokens: visionTokens, visionLayers: visionLayers, textTokens: textTokens, textLayers: textLayers,
             replacedWords: format == Self.wordsFormat || (format == Self.mergingFormat && metadata[Key.replacedWords] != nil)
                 ? try text(Key.replacedWords) : nil,
-            mergedTokens: metadata[Key.mergedTokens] == nil && format != Self.mergingFormat ? 0 : try number(Key.mergedTokens, in: 0...4096))
+            mergedTokens: metadata[Key.mergedTokens] == nil && format != Self.mergingFormat ? 0 : try number(Key.mergedTokens, in: 0...4096),
+            words: words)
         classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
         frameCount = try number(Key.frameCount, in: 1...4096)
         template = try text(Key.template)
+        if let video, frameCount > video.frameCount {
+            throw .badMetadata(key: Key.frameCount, value: "\(frameCount)", expected: "at most \(video.frameCount), as \(Key.videoFrames) says")
+        }
         let fusionName = try text(Key.fusion)
         guard let fusion = Fusion(rawValue: fusionName) else {
             throw .badMetadata(key: Key.fusion, value: fusionName, expected: "embedding, decision or image")

@@ -29,11 +29,21 @@ package enum PromptProblem: Sendable, Equatable {
     case otherMethod(OtherPromptMethod)
     /// The reference merges no tokens.
     case mergedTokens(Int)
+    /// Learned words or a temporal transformer, which the reference has no names for.
+    case beyondPrompts
+    /// What Efficient-Prompt has no names for.
+    case notEfficientPrompt
+    /// Class embeddings are for videos whose frames have a mean.
+    case noClassEmbeddings
+    /// Beside a transformer over frames.
+    case otherFusion(Fusion)
+    case tooManyFrames(Int, most: Int)
 
     var exitStatus: ExitStatus {
         switch self {
         case .backboneNotFound: .missingInput
-        case .noTextPrompts, .lateLayers, .mergedTokens: .badConfiguration
+        case .otherFusion, .tooManyFrames: .usage
+        case .noTextPrompts, .lateLayers, .mergedTokens, .beyondPrompts, .notEfficientPrompt, .noClassEmbeddings: .badConfiguration
         default: .badData
         }
     }
@@ -79,6 +89,20 @@ package enum PromptProblem: Sendable, Equatable {
         case .lateLayers(let tower, let layers):
             "the \(tower) prompts are in layers \(layers). ViFi-CLIP's begin at layer 0: it has no names for these, and would put "
                 + "random prompts below them. Use --to vifi-prompt, peft or npz."
+        case .otherFusion(let fusion):
+            "these prompts were learned with a transformer over frames, which fusion \(fusion.rawValue) would leave out. Leave --fusion out."
+        case .tooManyFrames(let count, let most):
+            "these prompts were learned with a transformer over at most \(counted(most, "frame", "frames")), but clips of \(count) are asked for. "
+                + "Set --frames to at most \(most)."
+        case .beyondPrompts:
+            "this file holds learned words around the class name or a transformer over frames, which ViFi-CLIP has no names for. Use --to "
+                + "vifi-prompt, peft, npz or efficient-prompt."
+        case .noClassEmbeddings:
+            "class embeddings are compared with the mean of a video's frames, but these prompts were learned with a transformer over frames. Use --to "
+                + "vifi-prompt, peft, npz or efficient-prompt."
+        case .notEfficientPrompt:
+            "an Efficient-Prompt checkpoint holds learned words around the class name and a transformer over frames, as `learn --method a5` makes "
+                + "them, and nothing else. Use --to vifi-prompt, vifi-pth, peft or npz."
         case .mergedTokens(let count):
             "these prompts were learned with \(counted(count, "token", "tokens")) merged in each layer of the vision tower. ViFi-CLIP merges "
                 + "none and would compute something else with them. Use --to vifi-prompt, peft or npz."

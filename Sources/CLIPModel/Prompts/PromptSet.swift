@@ -14,13 +14,17 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Pairs of a frame's tokens that merge in each layer of the vision tower but the last (`TokenMerging`). Prompts are
     /// learned for one number of them and mean nothing with another.
     package var mergedTokens: Int
+    /// Words that are learned in the text tower's input, wherever they stand; nil for none. There are no text tokens beside them.
+    package var words: LearnedWords?
 
     /// No layers or no tokens switch a side off.
     package init(
         visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>, replacedWords: String? = nil,
-        mergedTokens: Int = 0
+        mergedTokens: Int = 0, words: LearnedWords? = nil
     ) {
+        precondition(words == nil || textLayers.isEmpty || textTokens == 0, "learned words stand in the place of text tokens")
         self.mergedTokens = mergedTokens
+        self.words = words
         (self.visionTokens, self.visionLayers) = visionLayers.isEmpty || visionTokens == 0 ? (0, 0..<0) : (visionTokens, visionLayers)
         (self.textTokens, self.textLayers) = textLayers.isEmpty || textTokens == 0 ? (0, 0..<0) : (textTokens, textLayers)
         self.replacedWords = self.textTokens == 0 ? nil : replacedWords
@@ -44,7 +48,8 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
 
     /// Numbers that are learned: tokens × width, summed over the layers of both towers.
     package func parameterCount(for architecture: CLIPArchitecture) -> Int {
-        visionTokens * visionDepth * architecture.vision.width + textTokens * textDepth * architecture.text.width
+        visionTokens * visionDepth * architecture.vision.width
+            + (textTokens * textDepth + (words?.count(contextLength: architecture.contextLength) ?? 0)) * architecture.text.width
     }
 
     package func check(against architecture: CLIPArchitecture) throws(ModelError) {
@@ -60,11 +65,14 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     }
 
     /// Whether something is learned.
-    package var learns: Bool { visionDepth > 0 || textDepth > 0 }
+    package var learns: Bool { visionDepth > 0 || learnsText }
+
+    /// Whether something of the texts is learned, which then has no template.
+    package var learnsText: Bool { textDepth > 0 || words != nil }
 
     /// For people: "4 tokens in 12 layers", "4 tokens in 6 layers (6-11)".
     package var visionWords: String { Self.words(visionTokens, visionLayers) }
-    package var textWords: String { Self.words(textTokens, textLayers) }
+    package var textWords: String { words?.text ?? Self.words(textTokens, textLayers) }
 
     private static func words(_ tokens: Int, _ layers: Range<Int>) -> String {
         "\(counted(tokens, "token", "tokens")) in \(counted(layers.count, "layer", "layers"))" + (layers.lowerBound > 0 ? " (\(PromptLayers(layers).text))" : "")
@@ -84,11 +92,21 @@ package struct PromptSet<Element: Readable>: Sendable {
     package let replacedWords: String?
     /// `PromptConfiguration.mergedTokens`.
     package let mergedTokens: Int
+    /// Learned words, `[words, text width]`, and where they stand.
+    package let words: Words?
+
+    package struct Words: Sendable {
+        package let table: Element
+        package let places: LearnedWords
+
+        package init(_ table: Element, places: LearnedWords) { (self.table, self.places) = (table, places) }
+    }
 
     package init(
         vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0, replacedWords: String? = nil,
-        mergedTokens: Int = 0
+        mergedTokens: Int = 0, words: Words? = nil
     ) {
+        self.words = words
         self.replacedWords = replacedWords
         self.mergedTokens = mergedTokens
         self.vision = vision
@@ -105,21 +123,33 @@ package struct PromptSet<Element: Readable>: Sendable {
     /// Every element under the name that prompt files use.
     package var named: [(name: String, element: Element)] {
         vision.enumerated().map { ("vision.\($0.offset + visionStart)", $0.element) }
-            + text.enumerated().map { ("text.\($0.offset + textStart)", $0.element) }
+            + text.enumerated().map { ("text.\($0.offset + textStart)", $0.element) } + (words.map { [(Self.wordsName, $0.table)] } ?? [])
     }
 
-    package var all: [Element] { vision + text }
+    static var wordsName: String { "text.words" }
 
-    package var reading: PromptSet<Matrix> {
-        PromptSet<Matrix>(vision: vision.map(\.reading), text: text.map(\.reading), visionStart: visionStart, textStart: textStart,
-            replacedWords: replacedWords, mergedTokens: mergedTokens)
+    package var all: [Element] { vision + text + (words.map { [$0.table] } ?? []) }
+
+    /// The prompts of the text tower, without those of the vision tower.
+    package var textSide: PromptSet {
+        PromptSet(vision: [], text: text, textStart: textStart, replacedWords: replacedWords, words: words)
     }
+
+    /// The same prompts with each element transformed.
+    package func map<Other>(_ transform: (Element) -> Other) -> PromptSet<Other> {
+        PromptSet<Other>(
+            vision: vision.map(transform), text: text.map(transform), visionStart: visionStart, textStart: textStart,
+            replacedWords: replacedWords, mergedTokens: mergedTokens,
+            words: words.map { PromptSet<Other>.Words(transform($0.table), places: $0.places) })
+    }
+
+    package var reading: PromptSet<Matrix> { map(\.reading) }
 
     package var configuration: PromptConfiguration {
         PromptConfiguration(
             visionTokens: vision.first?.rowCount ?? 0, visionLayers: visionStart..<visionStart + vision.count,
             textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count,
-            replacedWords: replacedWords, mergedTokens: mergedTokens)
+            replacedWords: replacedWords, mergedTokens: mergedTokens, words: words?.places)
     }
 }
 
@@ -134,15 +164,22 @@ extension PromptSet<MutableMatrix> {
                 MutableMatrix(rows: configuration.textTokens, columns: architecture.text.width)
             },
             visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
-            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens)
+            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens,
+            words: configuration.words.map { places in
+                Words(
+                    MutableMatrix(rows: places.count(contextLength: architecture.contextLength), columns: architecture.text.width),
+                    places: places)
+            })
     }
 
-    /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py.
+    /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py; learned words as their own authors do.
     package init(random configuration: PromptConfiguration, architecture: CLIPArchitecture, seed: UInt64) {
         self.init(zeros: configuration, architecture: architecture)
         for (index, element) in all.enumerated() {
             var source = RandomSource(seed: seed, purpose: .prompts, item: index)
-            element.fill(with: (0..<element.count).map { _ in 0.02 * source.normal() })
+            let isWords = words != nil && index == vision.count + text.count
+            let deviation = isWords ? configuration.words?.deviation ?? 0.02 : 0.02
+            element.fill(with: (0..<element.count).map { _ in deviation * source.normal() })
         }
     }
 }

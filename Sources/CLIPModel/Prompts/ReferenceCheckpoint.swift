@@ -32,7 +32,7 @@ package enum ReferenceCheckpoint {
     }
 
     /// What the reference calls a tensor of OpenAI's CLIP; nil for the token table, which it does not keep.
-    static func backboneName(_ name: String) -> String? {
+    @Sendable static func backboneName(_ name: String) -> String? {
         if name == CheckpointNames.tokenEmbedding { return nil }
         if name == CheckpointNames.logitScale { return name }
         let visual = "visual."
@@ -58,7 +58,7 @@ package enum ReferenceCheckpoint {
         if let unknown = backboneNames.sorted().first(where: { !isBackbone($0) || $0.hasSuffix("." + shallowName) }) {
             throw ModelError.unexpectedTensor(name: prefix + unknown)
         }
-        let carried = backboneNames.isEmpty ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames)
+        let carried = backboneNames.isEmpty ? nil : CarriedBackbone(source: source, prefix: prefix, names: backboneNames, named: backboneName)
         if let header = try header(in: source, prompts: prompts) {
             let told = PromptSet<Matrix>(
                 vision: prompts.vision, text: prompts.text, replacedWords: header.configuration.replacedWords,
@@ -164,6 +164,7 @@ package enum ReferenceCheckpoint {
     @discardableResult
     package static func write(_ file: PromptFile, backbone: Backbone?, to path: String) throws -> String {
         let configuration = file.header.configuration
+        guard configuration.words == nil, file.video == nil else { throw ModelError.prompts(.beyondPrompts) }
         guard configuration.textDepth > 0 else { throw ModelError.prompts(.noTextPrompts) }
         guard configuration.mergedTokens == 0 else { throw ModelError.prompts(.mergedTokens(configuration.mergedTokens)) }
         for (tower, layers) in [("vision", configuration.visionLayers), ("text", configuration.textLayers)] where layers.lowerBound > 0 {
@@ -240,6 +241,8 @@ struct CarriedBackbone: Sendable {
     let prefix: String
     /// Without the prefix.
     let names: Set<String>
+    /// What the checkpoint calls a tensor of OpenAI's CLIP; nil for what it does not keep.
+    let named: @Sendable (String) -> String?
 
     /// The first tensor in which it differs from `backbone`, by its name in the checkpoint; nil where all that
     /// both have are equal. One tensor at a time is read.
@@ -248,7 +251,7 @@ struct CarriedBackbone: Sendable {
         for (specification, matrix) in zip(
             BackboneParameters<TensorSpecification>(of: backbone.architecture).all, backbone.parameters.all)
         {
-            guard let name = ReferenceCheckpoint.backboneName(specification.name) else { continue }
+            guard let name = named(specification.name) else { continue }
             guard unknown.remove(name) != nil else { return prefix + name }
             let shape = try source.description(of: prefix + name).shape
             guard shape == specification.shape || (specification.shape.isEmpty && shape == [1]) else { return prefix + name }

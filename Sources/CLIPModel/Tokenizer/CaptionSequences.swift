@@ -22,6 +22,14 @@ extension Backbone {
         ofCaptions captions: [String], prompts: PromptConfiguration, template: String?, maxWords: Int? = nil,
         tokenizer: any Tokenizer
     ) throws -> CaptionSequences {
+        if let words = prompts.words {
+            // The sentences stand where names do.
+            let limit = min(maxWords ?? .max, architecture.contextLength - words.takenCount)
+            let own = try sequences(ofCaptions: captions, textTokens: 0, template: nil, maxWords: limit, tokenizer: tokenizer)
+            return CaptionSequences(
+                sequences: words.sequences(around: own.sequences, vocabularySize: architecture.vocabularySize), cutCount: own.cutCount,
+                tokenLimit: own.tokenLimit)
+        }
         let made = try sequences(
             ofCaptions: captions, textTokens: prompts.textTokens, replacedWords: prompts.replacedWords, template: template, maxWords: maxWords, tokenizer: tokenizer)
         return CaptionSequences(

@@ -58,9 +58,21 @@ extension Backbone {
         of classNames: [String], prompts: PromptConfiguration, template: String?, keepsUnderscores: Bool = false,
         tokenizer: any Tokenizer
     ) throws -> [[Int]] {
+        if let words = prompts.words {
+            return try sequences(of: classNames, with: words, tokenizer: tokenizer)
+        }
         let sequences = try sequences(
             of: classNames, textTokens: prompts.textTokens, replacedWords: prompts.replacedWords, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
         return try withWords(sequences, in: prompts, of: template ?? TextWording.photoTemplate, tokenizer: tokenizer)
+    }
+
+    /// With learned words and nothing else around the names.
+    private func sequences(of classNames: [String], with words: LearnedWords, tokenizer: any Tokenizer) throws -> [[Int]] {
+        guard !classNames.isEmpty else { throw ModelError.noClasses }
+        let names = classNames.map { $0.replacingOccurrences(of: "_", with: " ") }
+        let own = try TokenSequence.sequences(
+            for: names, wording: .template("{}"), tokenizer: tokenizer, contextLength: architecture.contextLength - words.takenCount)
+        return words.sequences(around: own.map(\.tokens), vocabularySize: architecture.vocabularySize)
     }
 
     /// Sequences with room for prompts, with words in it where prompts begin above the first layer.

@@ -26,16 +26,20 @@ package struct TextTower: Sendable {
     ///
     /// - Parameters:
     ///   - prompts: one `[tokens, width]` a prompted layer; none for plain text.
+    ///   - words: learned words, `[words, width]`, which tokens from the vocabulary's size on stand for.
     ///   - hasCachedInputs: whether `saved` still holds what layers without prompts came to: an earlier call filled it,
     ///     and no weight has changed.
-    package func forward(prompts: [Matrix], saved: TextActivations, pool: WorkerPool, hasCachedInputs: Bool = false) {
+    package func forward(
+        prompts: [Matrix], words: Matrix? = nil, saved: TextActivations, pool: WorkerPool, hasCachedInputs: Bool = false
+    ) {
         saved.turn.lock()
         defer { saved.turn.unlock() }
         let first = hasCachedInputs && !saved.cachedInputs.isEmpty ? saved.layout.promptFreeLayerCount : 0
-        prefixForward(prompts: prompts, from: first, saved: saved)
+        prefixForward(prompts: prompts, words: words, from: first, saved: saved)
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
             chunkForward(
-                saved.activations(of: index, worker: worker), index: index, from: first, saved: saved, scratch: saved.scratch[worker])
+                saved.activations(of: index, worker: worker), index: index, words: words, from: first, saved: saved,
+                scratch: saved.scratch[worker])
         }
     }
 
@@ -44,8 +48,9 @@ package struct TextTower: Sendable {
     /// - Parameters:
     ///   - featureGradient: `[classes, embeddingWidth]`.
     ///   - promptGradients: like `prompts`, added to.
+    ///   - words: as in `forward`.
     package func backward(
-        featureGradient: Matrix, saved: TextActivations, promptGradients: [MutableMatrix],
+        featureGradient: Matrix, saved: TextActivations, promptGradients: [MutableMatrix], words: Matrix? = nil,
         weights: some TextGradientSink, pool: WorkerPool
     ) {
         saved.turn.lock()
@@ -54,7 +59,7 @@ package struct TextTower: Sendable {
             let chunk = saved.activations(of: index, worker: worker)
             if !saved.isStored(index) {
                 let first = saved.cachedInputs.isEmpty ? 0 : saved.layout.promptFreeLayerCount
-                chunkForward(chunk, index: index, from: first, saved: saved, scratch: saved.scratch[worker])
+                chunkForward(chunk, index: index, words: words, from: first, saved: saved, scratch: saved.scratch[worker])
             }
             chunkBackward(
                 chunk, index: index, featureGradient: featureGradient, saved: saved, weights: weights, scratch: saved.scratch[worker])
@@ -65,10 +70,10 @@ package struct TextTower: Sendable {
     // MARK: Prefix
 
     /// - Parameter first: layers below are as they were; 0, or the first with prompts.
-    private func prefixForward(prompts: [Matrix], from first: Int, saved: TextActivations) {
+    private func prefixForward(prompts: [Matrix], words: Matrix?, from first: Int, saved: TextActivations) {
         let layout = saved.layout
         let promptRows = 1..<1 + layout.batch.promptTokens
-        if first == 0 { embed(layout.batch.prefix, from: 0, into: saved.prefix[0].input) }
+        if first == 0 { embed(layout.batch.prefix, words: words, from: 0, into: saved.prefix[0].input) }
         if layout.replacesPrompts(at: 0) {
             let target = saved.prefix[0].input.rows(promptRows)
             target.copy(prompts[0])
@@ -117,10 +122,12 @@ package struct TextTower: Sendable {
     // MARK: Classes
 
     /// - Parameter first: 0, or the first layer with prompts, whose input `cachedInputs` holds.
-    private func chunkForward(_ chunk: TextChunkActivations, index: Int, from first: Int, saved: TextActivations, scratch: TextScratch) {
+    private func chunkForward(
+        _ chunk: TextChunkActivations, index: Int, words: Matrix?, from first: Int, saved: TextActivations, scratch: TextScratch
+    ) {
         let batch = saved.layout.batch
         if first == 0 {
-            embed(chunk.classes.map { batch.suffixes[$0] }, from: batch.prefix.count, into: chunk.blocks[0].input)
+            embed(chunk.classes.map { batch.suffixes[$0] }, words: words, from: batch.prefix.count, into: chunk.blocks[0].input)
         } else {
             chunk.blocks[first].input.copy(saved.cachedInputs[index])
         }
@@ -173,15 +180,22 @@ package struct TextTower: Sendable {
 
     // MARK: Embedding
 
-    private func embed(_ tokens: [Int], from position: Int, into rows: MutableMatrix) {
+    private func embed(_ tokens: [Int], words: Matrix?, from position: Int, into rows: MutableMatrix) {
         rows.copy(parameters.positionalEmbedding.rows(position..<position + tokens.count))
-        for (row, token) in tokens.enumerated() { add(parameters.tokenEmbedding.row(token), to: rows.row(row)) }
+        let vocabularySize = parameters.tokenEmbedding.rowCount
+        for (row, token) in tokens.enumerated() {
+            if let words, token >= vocabularySize {
+                add(words.row(token - vocabularySize), to: rows.row(row))
+            } else {
+                add(parameters.tokenEmbedding.row(token), to: rows.row(row))
+            }
+        }
     }
 
-    private func embed(_ suffixes: [[Int]], from position: Int, into rows: MutableMatrix) {
+    private func embed(_ suffixes: [[Int]], words: Matrix?, from position: Int, into rows: MutableMatrix) {
         var start = 0
         for suffix in suffixes {
-            embed(suffix, from: position, into: rows.rows(start..<start + suffix.count))
+            embed(suffix, words: words, from: position, into: rows.rows(start..<start + suffix.count))
             start += suffix.count
         }
     }

@@ -15,13 +15,16 @@ package struct TransformerBlock: Sendable {
     let headCount: Int
     let activation: Activation
     let isCausal: Bool
+    /// Of both norms.
+    let normEpsilon: Float
     let weights: BlockWeights
 
     /// - Parameter isLast: whether this block is the last of its tower, where not every row queries.
     package init(
         parameters: BlockParameters<Matrix>, headCount: Int, activation: Activation, isCausal: Bool, isLast: Bool,
-        precision: Precision
+        precision: Precision, normEpsilon: Float = usualNormEpsilon
     ) {
+        self.normEpsilon = normEpsilon
         self.parameters = parameters
         self.headCount = headCount
         self.activation = activation
@@ -41,7 +44,7 @@ package struct TransformerBlock: Sendable {
         of rows: some Readable, normalized: MutableMatrix, statistics: LayerNormStatistics, into keyValue: MutableMatrix
     ) {
         let norm = parameters.attentionNorm
-        layerNorm(rows, weight: norm.weight, bias: norm.bias, into: normalized, saving: statistics)
+        layerNorm(rows, weight: norm.weight, bias: norm.bias, into: normalized, saving: statistics, epsilon: normEpsilon)
         let bias = parameters.attentionInput.bias.columns(width..<3 * width)
         linear(normalized, weight: weights.keyValue, bias: bias, into: keyValue)
     }
@@ -70,7 +73,7 @@ package struct TransformerBlock: Sendable {
         let p = parameters
         saved.merging?.weighKeys(headWidth: width / headCount)
         let normalized = saved.view(scratch.normalized, rows: groups.rowCount)
-        layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalized, saving: saved.attentionNorm)
+        layerNorm(saved.input, weight: p.attentionNorm.weight, bias: p.attentionNorm.bias, into: normalized, saving: saved.attentionNorm, epsilon: normEpsilon)
         if saved.shape.queries == .every {
             linear(normalized, weight: weights.queryKeyValue, bias: p.attentionInput.bias, into: saved.queryKeyValue)
         } else {
@@ -92,7 +95,7 @@ package struct TransformerBlock: Sendable {
 
         let outputCount = saved.shape.outputCount
         let mlpNormalized = saved.view(scratch.normalized, rows: outputCount)
-        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalized, saving: saved.mlpNorm)
+        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: mlpNormalized, saving: saved.mlpNorm, epsilon: normEpsilon)
         let hidden = saved.hidden ?? saved.view(scratch.hidden, rows: outputCount)
         let activated = saved.view(scratch.activated, rows: outputCount)
         linear(
@@ -216,7 +219,7 @@ package struct TransformerBlock: Sendable {
         let normalized = saved.view(scratch.normalized, rows: saved.shape.outputCount)
         let hidden = saved.view(scratch.hidden, rows: saved.shape.outputCount)
         let norm = parameters.mlpNorm
-        layerNorm(saved.middle, weight: norm.weight, bias: norm.bias, into: normalized, saving: saved.mlpNorm)
+        layerNorm(saved.middle, weight: norm.weight, bias: norm.bias, into: normalized, saving: saved.mlpNorm, epsilon: normEpsilon)
         linear(normalized, weight: weights.mlpInput, bias: parameters.mlpInput.bias, into: hidden)
         return hidden
     }

@@ -89,7 +89,7 @@ package struct BlockContribution {
     private func normalizedInput() -> Rows {
         let norm = block.parameters.attentionNorm
         let normalized = saved.view(scratch.normalized, rows: saved.shape.groups.rowCount)
-        layerNorm(saved.input, weight: norm.weight, bias: norm.bias, into: normalized, saving: saved.attentionNorm)
+        layerNorm(saved.input, weight: norm.weight, bias: norm.bias, into: normalized, saving: saved.attentionNorm, epsilon: block.normEpsilon)
         return normalized
     }
 
@@ -141,7 +141,7 @@ package struct BlockContribution {
         block.activation(saved.hidden ?? saved.view(scratch.hidden, rows: queryCount), into: activated)
         add(.float32(outputGradient), input: activated, to: gradients.mlpOutput, bands: Bands.mlpOutput, turn: turn)
         let normalized = saved.view(scratch.normalized, rows: queryCount)
-        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: normalized, saving: saved.mlpNorm)
+        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: normalized, saving: saved.mlpNorm, epsilon: block.normEpsilon)
         add(
             saved.view(scratch.hiddenGradient, rows: queryCount), input: normalized, to: gradients.mlpInput, bands: Bands.mlpInput,
             turn: turn)

@@ -16,6 +16,9 @@ extension InitialPrompts {
         let name = path.escapedForDisplay
         let file = try PromptFile.load(path)
         let found = file.header.configuration
+        guard found.words == nil, file.video == nil else {
+            throw PromptMethodUseError.startsFromMethod(path: path, method: file.header.method ?? "a5")
+        }
         let wanted: [(flag: String, asked: String?, found: String)] = [
             ("--vision-tokens", asked.visionTokens.map { "\($0)" }, "\(found.visionTokens)"),
             ("--vision-depth", found.visionTokens == 0 && asked.visionTokens == 0 ? nil : asked.visionDepth.map { "\($0)" }, "\(found.visionDepth)"),

@@ -155,7 +155,7 @@ package struct LoadedModel {
     package func described(by descriptions: ClassDescriptions?) throws(DescriptionError) -> LoadedModel {
         guard let descriptions else { return self }
         guard head == nil else { throw .notWith(what: "a head, which knows its classes by itself") }
-        if let configuration = prompts?.header.configuration, configuration.textTokens > 0, configuration.textDepth > 0 {
+        if prompts?.header.configuration.learnsText == true {
             throw .notWith(what: "prompts of the text tower, which were learned before names")
         }
         var model = self
@@ -194,7 +194,7 @@ package struct LoadedModel {
 
     /// Says so where learned prompts stand in the place of the words that the command line asks for.
     package func warn(ofUnused template: String?) {
-        guard template != nil, let header = prompts?.header, !header.configuration.textLayers.isEmpty else { return }
+        guard template != nil, prompts?.header.configuration.learnsText == true else { return }
         context.warning("--template is not used: \((promptPath ?? "the prompts").escapedForDisplay) has text prompts in its place.")
     }
 
@@ -229,11 +229,23 @@ package struct LoadedModel {
                 frameCount: self.frameCount(asked: frameCount), pool: pool
             ) { _ in HeadScorer(head: head.head, temperature: Float(head.header.temperature), columns: columns) }
         }
+        let aggregator = try aggregator(asked: fusion, frameCount: self.frameCount(asked: frameCount))
         return CLIPClassifier(
             backbone: backbone.rounded(rounding),
-            prompts: promptSet.rounded(rounding).reading, sequences: sequences,
-            fusion: fusion ?? prompts?.header.fusion ?? .embedding,
+            prompts: promptSet.rounded(rounding).reading, sequences: sequences, aggregator: aggregator,
             frameCount: self.frameCount(asked: frameCount), pool: pool)
+    }
+
+    /// How frames come together: as the prompts were learned, unless another fusion is asked for.
+    ///
+    /// - Throws: `ModelError` where they were learned with a transformer over frames, and another fusion or more frames are asked for.
+    private func aggregator(asked fusion: Fusion?, frameCount: Int) throws(ModelError) -> any VideoAggregator {
+        guard let prompts else { return fusion ?? .embedding }
+        do {
+            return try prompts.aggregator(asked: fusion, frameCount: frameCount)
+        } catch {
+            throw ModelError.inFile(path: promptPath ?? "", error)
+        }
     }
 
     private func classifier(
@@ -247,13 +259,16 @@ package struct LoadedModel {
                 "\(counted(made.cutCount, "description", "descriptions")) of more than \(made.tokenLimit) tokens \(made.cutCount == 1 ? "loses its" : "lose their") end.")
         }
         let counts = sentences.map { $0.map(\.count) }
-        let fusion = fusion ?? prompts?.header.fusion ?? .embedding
+        let aggregator = try aggregator(asked: fusion, frameCount: self.frameCount(asked: frameCount))
+        func head(_ aggregator: some VideoAggregator, text: TextFeatures) -> any ClassifierHead {
+            VideoHead(aggregator, scale: backbone.logitScale, text: text)
+        }
         return CLIPClassifier(
             backbone: backbone.rounded(rounding), prompts: promptSet.rounded(rounding).reading,
             sequences: made.sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
         ) { text in
             switch descriptions.match {
-            case .mean: VideoHead(fusion, scale: backbone.logitScale, text: text.meansOfDescriptions(counts: counts))
+            case .mean: head(aggregator, text: text.meansOfDescriptions(counts: counts))
             case .transport: DescribedHead(text, counts: counts, scale: backbone.logitScale)
             }
         }

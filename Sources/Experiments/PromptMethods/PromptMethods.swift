@@ -5,7 +5,7 @@ import Recipes
 
 /// The methods of prompting there are: each is listed here and nowhere else.
 package enum PromptMethods {
-    package static let all: [PromptMethod] = [.coop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc]
+    package static let all: [PromptMethod] = [.coop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc, .a5, .a6]
 
     /// What can hold prompts near CLIP, whatever the method.
     static let regularizers = all.compactMap(\.regularizer)
@@ -48,7 +48,31 @@ extension PromptMethod {
         recipe.prompts.visionDepth = shape.visionDepth
         recipe.prompts.textTokens = shape.textTokens
         recipe.prompts.textDepth = shape.textDepth
+        if case .around(let before, let after) = words { (recipe.prompts.wordsBefore, recipe.prompts.wordsAfter) = (before, after) }
+        recipe.prompts.temporalLayers = temporal?.layerCount
+        if let training {
+            recipe.training.learningRate = training.learningRate
+            recipe.training.weightDecay = training.weightDecay
+            recipe.training.beta2 = training.beta2
+            recipe.training.cosineSteps = training.cosineSteps
+            recipe.training.warmupEpochs = 0
+            recipe.augmentation.fixedFrames = true
+            recipe.augmentation.labelSmoothing = 0
+        }
         return recipe
+    }
+
+    /// What of a recipe the method leaves no room for.
+    ///
+    /// - Throws: where something else than it learns is asked for.
+    func check(_ recipe: Recipe) throws(PromptMethodUseError) {
+        guard temporal != nil else { return }
+        if recipe.data.captions != nil { throw .withTemporal(what: "--captions", method: name) }
+        if let fusion = recipe.fusion, fusion != .embedding { throw .withTemporal(what: "--fusion \(fusion.rawValue)", method: name) }
+        if let way = recipe.prompts.regularize, way != PromptMethods.noRegularizer { throw .withTemporal(what: "--regularize \(way)", method: name) }
+        let prompts = recipe.prompts
+        let tokens = [("--vision-tokens", prompts.visionTokens, prompts.visionDepth ?? prompts.visionLayers?.range.count), ("--text-tokens", prompts.textTokens, prompts.textDepth ?? prompts.textLayers?.range.count)]
+        if let asked = tokens.first(where: { $0.1 ?? 0 > 0 || $0.2 ?? 0 > 0 }) { throw .withTemporal(what: asked.0, method: name) }
     }
 }
 
@@ -57,6 +81,11 @@ package enum PromptMethodUseError: ReportableError, Equatable {
     case noMethod(name: String, known: [String], nearest: String?)
     case noRegularizer(name: String, known: [String], nearest: String?)
     case startsFromPrompts(method: String)
+    case startsFromMethod(path: String, method: String)
+    /// Beside a transformer over frames and learned words.
+    case withTemporal(what: String, method: String)
+    /// - Parameter flag: of what only methods with learned words or a transformer over frames have.
+    case withoutTemporal(flag: String)
     case regularizedCaptions
     case templatesWithoutRegularizer
     case noTemplates(path: String)
@@ -64,7 +93,7 @@ package enum PromptMethodUseError: ReportableError, Equatable {
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .noMethod, .noRegularizer, .startsFromPrompts, .regularizedCaptions, .templatesWithoutRegularizer: .usage
+        case .noMethod, .noRegularizer, .startsFromPrompts, .startsFromMethod, .withTemporal, .withoutTemporal, .regularizedCaptions, .templatesWithoutRegularizer: .usage
         case .noTemplates, .badTemplate: .badData
         }
     }
@@ -80,6 +109,14 @@ package enum PromptMethodUseError: ReportableError, Equatable {
         case .startsFromPrompts(let method):
             "--init names prompts, but --method \(method) learns what prompts follow from, which a prompt file does not hold. Leave one of them "
                 + "out."
+        case .startsFromMethod(let path, let method):
+            "\(path.escapedForDisplay): holds what --method \(method) learned, which is no start for other prompts. Leave --init out."
+        case .withTemporal(let what, let method):
+            "\(what) cannot go with --method \(method), which learns words around the class names and a transformer over frames, and nothing "
+                + "else. Leave one of them out."
+        case .withoutTemporal(let flag):
+            "\(flag) is for methods that learn words around the class names and a transformer over frames: "
+                + "\(PromptMethods.all.filter { $0.temporal != nil }.map(\.name).joined(separator: ", ")). Leave it out, or name one with --method."
         case .regularizedCaptions:
             "--regularize compares the texts of classes with a teacher's, but captions are learned. Leave it out, or the method that brings it."
         case .templatesWithoutRegularizer:

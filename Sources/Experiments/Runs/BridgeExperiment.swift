@@ -54,7 +54,7 @@ package struct BridgeExperiment: LearningExperiment {
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: false)
         let setting = TaskSetting(
             sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-            weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+            weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
             budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
             videoOfCaption: texts.videoOfCaption)
         let learning = LearningRun(
@@ -66,12 +66,9 @@ package struct BridgeExperiment: LearningExperiment {
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
         let prepared = try prepared(nil)
         try prepared.run.refuseCaptions()
-        func plan(_ makeTask: () -> some LearningTask) throws -> RunPlan {
-            try RunPlan(
-                prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.texts.sequences,
-                seedCount: seedCount, hasHalfFiles: request.keepsHalf, makeTask: { try checked(makeTask()) }, isTimed: timing)
-        }
-        return try prepared.tuning == .lora ? plan(prepared.lowRankTask) : plan(prepared.weightTask)
+        return try RunPlan(
+            prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.texts.sequences, seedCount: seedCount,
+            hasHalfFiles: request.keepsHalf, makeTask: { (try checked(prepared.task()), nil) }, isTimed: timing)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {

@@ -17,7 +17,7 @@ package struct PrefixCaching {
 
     /// - Returns: nil where frames change from epoch to epoch, or where prompts enter at the first vision layer: all
     ///   that comes before it is the patches' projection.
-    package init?(_ task: PromptTask, settings: Settings, byteBudget: Int) {
+    package init?(_ task: any PromptLearning, settings: Settings, byteBudget: Int) {
         let layers = task.prompts.configuration.visionLayers
         guard settings.hasFixedFrames, !task.learnsCaptions, layers.isEmpty || layers.lowerBound > 0 else { return nil }
         clipBytes = task.cachedPrefixBytes

@@ -24,9 +24,9 @@ package struct PromptExperiment: LearningExperiment {
         let backwardFrames: BackwardFrames?
         let method: PromptMethod?
         let regularizer: PromptRegularizer?
-        let makeTask: () throws -> PromptTask
+        let makeTask: () throws -> any PromptLearning
         /// Asked once the task is made.
-        let caching: (PromptTask) -> PrefixCaching?
+        let caching: (any PromptLearning) -> PrefixCaching?
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
@@ -46,7 +46,7 @@ package struct PromptExperiment: LearningExperiment {
             for: backbone, asked: request.asked.prompts, normalization: settings.normalization(for: backbone), context: context)
         try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
         let method = try settings.recipe.prompts.promptMethod()
-        if let method, given != nil, method.couplesTowers { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
+        if let method, given != nil, method.couplesTowers || method.temporal != nil { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
         if let method { context.note("Method: \(method.name), \(method.summary)") }
         let regularizer = try settings.recipe.prompts.regularizer()
         let teacherTemplates = try regularizer.map { _ in try TeacherTemplates(path: settings.placedRecipe.prompts.teacherTemplates) }
@@ -66,14 +66,20 @@ package struct PromptExperiment: LearningExperiment {
         let besides = teacherBytes + request.memory.videoBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
         let (classNames, seed) = (runData.classes.names, settings.seed)
-        let makeTask = { () throws -> PromptTask in
+        let makeTask = { () throws -> any PromptLearning in
             let setting = TaskSetting(
                 sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3,
+                weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
                 budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
                 videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames)
             let source = try method?.source(PromptMethod.Start(prompts: prompts, architecture: backbone.architecture, seed: seed))
                 ?? DirectPrompts(prompts, architecture: backbone.architecture)
+            if let temporal = method?.temporal {
+                let video = temporal.fusion(
+                    layerCount: settings.recipe.prompts.temporalLayers, frameCount: settings.frameCount,
+                    width: backbone.architecture.embeddingWidth, seed: seed)
+                return TemporalTask(backbone: backbone, source: source, video: video, setting: setting)
+            }
             guard let regularizer, let teacherTemplates else { return PromptTask(backbone: backbone, source: source, setting: setting) }
             let teacher = try PromptTeacher(
                 regularizer, backbone: backbone,
@@ -84,7 +90,7 @@ package struct PromptExperiment: LearningExperiment {
                 objective: RegularizedCrossEntropy(sequences: texts.sequences, regularizer, teacher: teacher, fusion: settings.fusion),
                 averagesEpochs: regularizer.averagesEpochs, setting: setting)
         }
-        let caching = { (task: PromptTask) -> PrefixCaching? in
+        let caching = { (task: any PromptLearning) -> PrefixCaching? in
             // A teacher that looks at videos has no layer in which prompts join.
             if regularizer?.seesVideos == true, configuration.visionDepth > 0 { return nil }
             return PrefixCaching(
@@ -109,12 +115,16 @@ package struct PromptExperiment: LearningExperiment {
         try prepared.run.refuseCaptions()
         return try RunPlan(
             prepared.run, learned: .prompts(prepared.configuration), sequences: prepared.texts.sequences,
-            seedCount: seedCount, makeTask: { try checked(try prepared.makeTask()) }, caching: prepared.caching, isTimed: timing)
+            seedCount: seedCount,
+            makeTask: {
+                let task = try checked(try prepared.makeTask())
+                return (task, prepared.caching(task))
+            }, isTimed: timing)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
         try context.drawPocketVideos(for: .learn) { try self.settings(start.resumed) }
-        let (prepared, task) = try context.group.agreed { () throws -> (Prepared, PromptTask) in
+        let (prepared, task) = try context.group.agreed { () throws -> (Prepared, any PromptLearning) in
             let prepared = try self.prepared(start.resumed)
             let task = try checked(try prepared.makeTask())
             return (prepared, task)
@@ -154,7 +164,7 @@ package struct PromptExperiment: LearningExperiment {
                 header.metrics[metrics.names.top1] = metrics.top1
                 header.metrics[metrics.names.top5] = metrics.top5
             }
-            let file = PromptFile(prompts: task.prompts.reading, header: header)
+            let file = PromptFile(prompts: task.prompts, video: task.video, header: header)
             try createDirectory(path.appendingPath("prompts"))
             for name in report.isBest ? ["last", "best"] : ["last"] {
                 try file.save(to: path.appendingPath("prompts/\(name).safetensors"))
@@ -178,7 +188,8 @@ package struct PromptExperiment: LearningExperiment {
             let isCoupled = method?.couplesTowers == true && request.asked.prompts.visionTokens == nil
             configuration = PromptConfiguration(
                 visionTokens: isCoupled ? words.count : configuration.visionTokens, visionLayers: configuration.visionLayers,
-                textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens)
+                textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens,
+                words: configuration.words)
         }
         try configuration.check(against: backbone.architecture)
         var prompts = PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed)

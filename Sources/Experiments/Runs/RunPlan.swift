@@ -93,12 +93,11 @@ package struct RunPlan: Encodable {
     package let time: Time?
 
     /// - Parameters:
-    ///   - makeTask: the task whose memory is measured, and through which a few clips are sent.
-    ///   - caching: what that task computes once a clip.
+    ///   - makeTask: the task whose memory is measured, and through which a few clips are sent; and what it computes once a clip.
     ///   - isTimed: whether clips are sent through it.
-    package init<Task: LearningTask>(
+    package init(
         _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], seedCount: Int, hasHalfFiles: Bool = false,
-        makeTask: () throws -> Task, caching: (Task) -> PrefixCaching? = { _ in nil }, isTimed: Bool
+        makeTask: () throws -> (task: any LearningTask, caching: PrefixCaching?), isTimed: Bool
     ) throws {
         let architecture = run.backbone.architecture
         let clipCount = run.data.train.clips.count
@@ -108,7 +107,7 @@ package struct RunPlan: Encodable {
         let frames = run.settings.frameCount
         let evaluations = validationCount == 0 ? 0 : (configuration.epochs + configuration.evaluationInterval - 1) / configuration.evaluationInterval
         let before = WorkMeter.reading.liveBytes
-        let task = try makeTask()
+        let (task, caching) = try makeTask()
         let taskBytes = WorkMeter.reading.liveBytes - before
         let learningCount = task.parameterCount
         let clipsPerStep = min(configuration.clipsPerStep, clipCount)
@@ -119,7 +118,6 @@ package struct RunPlan: Encodable {
         let backwardFrames = run.settings.recipe.training.backwardFrames
         let count = OperationCount(
             architecture, learned: learned, sequences: sequences, frameCount: frames, backwardFrameCount: backwardFrames)
-        let caching = caching(task)
         let room = PrefixRoom(caching, clips: clipCount, validationClips: validationCount)
         // A clip that is kept costs its prefix once, not in each epoch.
         let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipCachedPrefix)

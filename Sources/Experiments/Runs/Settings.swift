@@ -130,6 +130,15 @@ package struct Settings {
             ]
             if let stray = strays.first(where: \.1) { throw SettingsError.forPromptsOnly(key: stray.0) }
         }
+        let method = try merged.prompts.promptMethod()
+        try method?.check(merged)
+        if method?.temporal == nil {
+            let strays = [
+                ("--words-before (prompts.words_before)", merged.prompts.wordsBefore), ("--words-after (prompts.words_after)", merged.prompts.wordsAfter),
+                ("--temporal-layers (prompts.temporal_layers)", merged.prompts.temporalLayers),
+            ]
+            if let stray = strays.first(where: { $0.1 != nil }) { throw PromptMethodUseError.withoutTemporal(flag: stray.0) }
+        }
         if merged.loraRank != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
         let regularizer = try merged.prompts.regularizer()
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
@@ -256,7 +265,7 @@ package struct Settings {
             textTokens: prompts.textTokens ?? 0,
             textLayers: layers(
                 prompts.textLayers, depth: prompts.textDepth, isGiven: givenDepths.text != nil, count: architecture.text.layerCount),
-            mergedTokens: prompts.mergeTokens ?? 0)
+            mergedTokens: prompts.mergeTokens ?? 0, words: prompts.learnedWords)
     }
 
     /// The recipe with the prompts that really are learned.
@@ -329,6 +338,7 @@ package struct Settings {
             accumulationSteps: training.accumulationSteps ?? 16, learningRate: training.learningRate ?? 8e-3,
             warmupEpochs: 0, weightDecay: training.weightDecay ?? 1e-3, seed: seed,
             blending: blending)
+        configuration.cosineSteps = training.cosineSteps
         recipe.apply(to: &configuration)
         if let steps = training.steps {
             let perEpoch = max(1, configuration.stepsPerEpoch(clipCount: clipCount))
@@ -342,6 +352,12 @@ package struct Settings {
 }
 
 extension Recipe.Prompts {
+    /// Words around class names, where a method learns them.
+    package var learnedWords: LearnedWords? {
+        guard let wordsBefore, let wordsAfter else { return nil }
+        return .around(before: wordsBefore, after: wordsAfter)
+    }
+
     /// Layers and depth of one recipe must say the same; layers need tokens.
     package func checkLayers() throws {
         // The template has a number of tokens of its own.

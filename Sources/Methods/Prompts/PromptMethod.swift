@@ -2,8 +2,8 @@ import CLIPModel
 import Files
 import Tensors
 
-/// A way of prompting a frozen CLIP whose result is prompt tokens of both towers. What it learns may be something else,
-/// from which the prompts follow.
+/// A way of prompting a frozen CLIP whose result is prompt tokens of both towers, or learned words, and what stands behind the image
+/// tower. What it learns may be something else, from which the prompts follow.
 ///
 /// Each method stands in a file of its own with its numbers and its source; `Experiments` lists them.
 package struct PromptMethod: Sendable {
@@ -18,6 +18,12 @@ package struct PromptMethod: Sendable {
     /// Whether vision prompts follow from the text prompts: then both towers have as many, and learning cannot start from
     /// prompts, which do not tell what they follow from.
     package let couplesTowers: Bool
+    /// Words that are learned around class names, in place of text prompts; nil for none.
+    package let words: LearnedWords?
+    /// What is learned behind the image tower; nil for the fusion that is asked for.
+    package let temporal: Temporal?
+    /// Its authors' optimizer, where ViFi-CLIP's does not stand in its place.
+    package let training: Training?
     private let makeSource: @Sendable (Start) throws(PromptMethodError) -> any PromptSource
 
     /// How many prompts there are, from the first layers on; 0 for none.
@@ -26,6 +32,38 @@ package struct PromptMethod: Sendable {
         package let visionDepth: Int
         package let textTokens: Int
         package let textDepth: Int
+    }
+
+    /// A transformer over frames.
+    package struct Temporal: Sendable {
+        package let layerCount: Int
+        package let keepsFrames: Bool
+        /// The factor on cosine similarities; the backbone's where nil.
+        package let scale: Float?
+        package let start: TemporalFusion.Start
+
+        /// What learning starts from, with heads of 64 as in CLIP, or the next larger that divide the width.
+        ///
+        /// - Parameters:
+        ///   - layerCount: in place of its own.
+        ///   - width: of the frames' features.
+        ///   - seed: names the random streams.
+        package func fusion(layerCount: Int?, frameCount: Int, width: Int, seed: UInt64) -> TemporalFusion {
+            TemporalFusion(
+                TemporalFusion.Configuration(
+                    frameCount: frameCount, layerCount: layerCount ?? self.layerCount,
+                    headCount: (1...CLIPArchitecture.Tower.usualHeadCount(width: width)).last { width % $0 == 0 } ?? 1, keepsFrames: keepsFrames, scale: scale),
+                start: start, width: width, seed: seed)
+        }
+    }
+
+    /// AdamW and the rates of its authors' runs. They learn from features that are computed once.
+    package struct Training: Sendable {
+        package let learningRate: Double
+        package let weightDecay: Double
+        package let beta2: Double
+        /// Steps after which the cosine of the rate begins anew.
+        package let cosineSteps: Int
     }
 
     /// What learning starts from.
@@ -45,6 +83,7 @@ package struct PromptMethod: Sendable {
     init(_ name: String, summary: String, shape: Shape, regularizer: PromptRegularizer? = nil) {
         (self.name, self.summary, self.shape, self.regularizer) = (name, summary, shape, regularizer)
         couplesTowers = false
+        (words, temporal, training) = (nil, nil, nil)
         makeSource = { start in DirectPrompts(start.prompts, architecture: start.architecture) }
     }
 
@@ -55,6 +94,16 @@ package struct PromptMethod: Sendable {
         (self.name, self.summary, self.shape, self.makeSource) = (name, summary, shape, makeSource)
         regularizer = nil
         couplesTowers = true
+        (words, temporal, training) = (nil, nil, nil)
+    }
+
+    /// A method that learns words around class names and a transformer over frames, and leaves both towers as they are.
+    init(_ name: String, summary: String, words: LearnedWords, temporal: Temporal, training: Training) {
+        (self.name, self.summary, self.words, self.temporal, self.training) = (name, summary, words, temporal, training)
+        shape = Shape(visionTokens: 0, visionDepth: 0, textTokens: 0, textDepth: 0)
+        regularizer = nil
+        couplesTowers = false
+        makeSource = { start in DirectPrompts(start.prompts, architecture: start.architecture) }
     }
 
     /// What learns.

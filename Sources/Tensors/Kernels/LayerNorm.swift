@@ -13,9 +13,12 @@ package struct LayerNormStatistics: Sendable {
     }
 }
 
-/// Layer normalization of each row, ε = 1e-5.
+/// The ε of torch.nn.LayerNorm, as CLIP uses it.
+package let usualNormEpsilon: Float = 1e-5
+
+/// Layer normalization of each row.
 ///
-///     output = (input − mean) / √(variance + ε) · weight + bias
+///     output = (input − mean) / √(variance + epsilon) · weight + bias
 ///
 /// Source: Ba et al. 2016, equation 3.
 /// - Parameters:
@@ -23,7 +26,7 @@ package struct LayerNormStatistics: Sendable {
 ///   - weight, bias: `[1, width]`.
 package func layerNorm(
     _ input: some Readable, weight: some Readable, bias: some Readable,
-    into output: MutableMatrix, saving statistics: LayerNormStatistics
+    into output: MutableMatrix, saving statistics: LayerNormStatistics, epsilon: Float = usualNormEpsilon
 ) {
     let input = input.reading
     precondition(output.rowCount == input.rowCount && output.columnCount == input.columnCount, "layerNorm shapes differ")
@@ -31,15 +34,16 @@ package func layerNorm(
     precondition(statistics.mean.columnCount >= input.rowCount, "layerNorm statistics hold too few rows")
     unsafe vifi_layer_norm(
         input.pointer, input.stride, weight.reading.pointer, bias.reading.pointer, output.pointer, output.stride,
-        statistics.mean.pointer, statistics.inverseDeviation.pointer, input.rowCount, input.columnCount)
+        statistics.mean.pointer, statistics.inverseDeviation.pointer, input.rowCount, input.columnCount, epsilon)
 }
 
 /// `layerNorm` into rows that products read.
 package func layerNorm(
-    _ input: some Readable, weight: some Readable, bias: some Readable, into output: Rows, saving statistics: LayerNormStatistics
+    _ input: some Readable, weight: some Readable, bias: some Readable, into output: Rows, saving statistics: LayerNormStatistics,
+    epsilon: Float = usualNormEpsilon
 ) {
     switch output {
-    case .float32(let output): layerNorm(input, weight: weight, bias: bias, into: output, saving: statistics)
+    case .float32(let output): layerNorm(input, weight: weight, bias: bias, into: output, saving: statistics, epsilon: epsilon)
     case .bfloat16(let output):
         let input = input.reading
         precondition(
@@ -49,7 +53,7 @@ package func layerNorm(
         precondition(statistics.mean.columnCount >= input.rowCount, "layerNorm statistics hold too few rows")
         unsafe vifi_layer_norm_bf16(
             input.pointer, input.stride, weight.reading.pointer, bias.reading.pointer, output.pointer,
-            statistics.mean.pointer, statistics.inverseDeviation.pointer, input.rowCount, input.columnCount)
+            statistics.mean.pointer, statistics.inverseDeviation.pointer, input.rowCount, input.columnCount, epsilon)
     }
 }
 

@@ -102,6 +102,9 @@ struct Inspection: Encodable {
         /// How they were learned and held near CLIP; nil for ViFi-CLIP's way.
         let method: String?
         let regularize: String?
+        /// Where learned words stand, and what stands between frames and their mean; nil for none.
+        let words: String?
+        let frameTransformer: String?
         let seed: UInt64
         let metrics: [String: Double]
         /// Nil where another program wrote the file.
@@ -116,7 +119,9 @@ struct Inspection: Encodable {
             textDepth = header.configuration.textDepth
             visionLayers = PromptLayers(header.configuration.visionLayers).text
             textLayers = PromptLayers(header.configuration.textLayers).text
-            learnedNumbers = file.prompts.all.reduce(0) { $0 + $1.count }
+            learnedNumbers = file.tensors.reduce(0) { $0 + $1.values.count }
+            words = header.configuration.words?.text
+            frameTransformer = header.video?.text
             form = file.form.rawValue
             carriesBackbone = file.carriesBackbone
             backboneName = header.namesBackbone ? header.backboneName : nil
@@ -279,7 +284,7 @@ extension Inspection.Prompts {
         }
         var rows = [
             ("form", form), ("vision", size(visionTokens, visionDepth, visionLayers)),
-            ("text", size(textTokens, textDepth, textLayers)), ("learned numbers", grouped(learnedNumbers)),
+            ("text", words ?? size(textTokens, textDepth, textLayers)), ("learned numbers", grouped(learnedNumbers)),
         ]
         if let backboneName, let backboneSha256, let architecture {
             rows += [("backbone", "\(backboneName), \(architecture)"), ("digest", "\(backboneSha256) (\(place))")]
@@ -292,6 +297,7 @@ extension Inspection.Prompts {
         ]
         if toolVersion != nil { rows += [("shots", shots.map { "\($0) per class" } ?? "all clips"), ("seed", "\(seed)")] }
         if mergeTokens > 0 { rows.append(("merging", "\(counted(mergeTokens, "token", "tokens")) in each layer of the vision tower")) }
+        if let frameTransformer { rows.append(("over frames", "transformer, \(frameTransformer)")) }
         if let method { rows.append(("method", method)) }
         if let regularize { rows.append(("regularized", regularize)) }
         if let backwardFrames { rows.append(("backward", "through \(backwardFrames) of \(frames) frames")) }

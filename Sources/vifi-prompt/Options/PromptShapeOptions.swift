@@ -33,6 +33,16 @@ struct PromptShapeOptions: ParsableArguments {
             valueName: "pairs"))
     var mergeTokens: Int?
 
+    @Option(help: ArgumentHelp("With --method a5 or a6: words that are learned before each class name; 16 by default.", valueName: "words"))
+    var wordsBefore: Int?
+
+    @Option(help: ArgumentHelp("With --method a5 or a6: words that are learned behind each class name; 16 by default.", valueName: "words"))
+    var wordsAfter: Int?
+
+    @Option(
+        help: ArgumentHelp("With --method a5 or a6: layers of the transformer over frames; 1 for a5, 2 for a6 by default.", valueName: "layers"))
+    var temporalLayers: Int?
+
     @Flag(help: "Language prompts only, on fixed frames whose features are computed once: minutes instead of hours, less accuracy.")
     var quick = false
 
@@ -66,6 +76,9 @@ struct PromptShapeOptions: ParsableArguments {
         recipe.prompts.visionLayers = visionLayers ?? (quick ? PromptLayers.none : recipe.prompts.visionLayers)
         recipe.prompts.textLayers = textLayers ?? recipe.prompts.textLayers
         recipe.prompts.mergeTokens = mergeTokens ?? recipe.prompts.mergeTokens
+        recipe.prompts.wordsBefore = wordsBefore ?? recipe.prompts.wordsBefore
+        recipe.prompts.wordsAfter = wordsAfter ?? recipe.prompts.wordsAfter
+        recipe.prompts.temporalLayers = temporalLayers ?? recipe.prompts.temporalLayers
         if quick { recipe.augmentation.fixedFrames = true }
     }
 }

@@ -100,6 +100,9 @@ struct EvaluateRetrievalCommand: PlannableCommand {
         let subject = try LoadedModel(
             prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision, context: .commandLine)
+        if let method = subject.prompts?.header.method, subject.prompts?.video != nil {
+            throw PromptMethodUseError.withTemporal(what: "evaluate retrieval", method: method)
+        }
         let template = subject.words(asked: settings.template)
         let sequences = try subject.backbone.tokens(
             of: list, prompts: subject.prompts?.header.configuration ?? .none, template: template,

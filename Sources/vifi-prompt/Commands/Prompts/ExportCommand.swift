@@ -26,6 +26,7 @@ struct ExportCommand: ParsableCommand {
               vifi-pth     a checkpoint that ViFi-CLIP loads, .pth; readable with torch.load
               peft         a folder in PEFT's layout: adapter_config.json, adapter_model.safetensors, model card
               npz          a NumPy archive; of a linear head its class matrix
+              efficient-prompt  what --method a5 or a6 learned, as their authors' code keeps it, .pth.tar
               classes      class embeddings, .safetensors or .npz
 
             All but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
@@ -48,7 +49,7 @@ struct ExportCommand: ParsableCommand {
     @Option(name: .customLong("to"), help: ArgumentHelp("What to write.", valueName: "form"))
     var form: ExportForm = .prompts
 
-    @Flag(help: "With --to vifi-pth: write the backbone too, so that ViFi-CLIP does not keep the CLIP it starts with.")
+    @Flag(help: "With --to vifi-pth or efficient-prompt: write the backbone too, so that their code does not keep the CLIP it starts with.")
     var withBackbone = false
 
     @Option(help: ArgumentHelp("Class names for --to classes: CSV with the header `id,name`; the prompt file's own by default.", valueName: "csv"))
@@ -81,7 +82,9 @@ struct ExportCommand: ParsableCommand {
         if form != .classes, compat != nil {
             throw ValidationError("--compat is for --to classes; the other forms hold prompts, which stay as they are.")
         }
-        if form != .checkpoint, withBackbone { throw ValidationError("--with-backbone is for --to vifi-pth.") }
+        if form != .checkpoint, form != .efficientPrompt, withBackbone {
+            throw ValidationError("--with-backbone is for --to vifi-pth and efficient-prompt.")
+        }
     }
 
     func run() throws {
@@ -99,6 +102,7 @@ struct ExportCommand: ParsableCommand {
         case .checkpoint: written.sha256 = try writeCheckpoint(file, backbone: backbone, source: source, to: target)
         case .adapter: written.sha256 = try PromptAdapter.save(file, to: target, name: Self.runName(of: source), replaces: force)
         case .archive: written.sha256 = try PromptArchive.write(file, to: target)
+        case .efficientPrompt: written.sha256 = try writeEfficientPrompt(file, backbone: backbone, source: source, to: target)
         case .classes: try writeClasses(file, source: source, backbone: backbone, as: &written)
         }
         try tell(&written)
@@ -200,10 +204,19 @@ struct ExportCommand: ParsableCommand {
         return digest
     }
 
+    private func writeEfficientPrompt(_ file: PromptFile, backbone: Backbone, source: String, to target: String) throws -> String {
+        do {
+            return try EfficientPromptCheckpoint.write(file, backbone: withBackbone ? backbone : nil, to: target)
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: source, error)
+        }
+    }
+
     // MARK: Classes
 
     private func writeClasses(_ file: PromptFile, source: String, backbone: Backbone, as written: inout Export) throws {
         let header = file.header
+        guard file.video == nil else { throw ModelError.inFile(path: source, .prompts(.noClassEmbeddings)) }
         let names = try classNames(of: header)
         var settings = Recipe()
         if let compat { try settings.set("compat=\(compat)", source: "--compat") }
@@ -213,7 +226,7 @@ struct ExportCommand: ParsableCommand {
         // Only the text tower matters here: one frame and no vision prompts.
         let classifier = CLIPClassifier(
             backbone: backbone.rounded(settings.rounding),
-            prompts: PromptSet(vision: [], text: file.prompts.text, textStart: file.prompts.textStart).rounded(settings.rounding).reading,
+            prompts: file.prompts.textSide.rounded(settings.rounding).reading,
             sequences: sequences,
             frameCount: 1, pool: WorkerPool())
         let embeddings = classifier.text.unit

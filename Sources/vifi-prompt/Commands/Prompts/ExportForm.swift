@@ -8,6 +8,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
     case checkpoint = "vifi-pth"
     case adapter = "peft"
     case archive = "npz"
+    case efficientPrompt = "efficient-prompt"
     case classes
 
     init?(argument: String) {
@@ -31,6 +32,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
         case .checkpoint: [".pth", ".pt"]
         case .adapter: []
         case .archive: [".npz"]
+        case .efficientPrompt: [".pth.tar"]
         case .classes: [".safetensors", ".npz"]
         }
     }
@@ -66,6 +68,7 @@ struct Export: Encodable {
             case .checkpoint: "ViFi-CLIP checkpoint, \(size)SHA-256"
             case .adapter: "PEFT folder, SHA-256 of its tensors' file"
             case .archive: "NumPy archive, \(size)SHA-256"
+            case .efficientPrompt: "Efficient-Prompt checkpoint, \(size)SHA-256"
             case .classes: "\(classes ?? 0) classes × \(width ?? 0), SHA-256"
             }
         return "\(file.escapedForDisplay): \(words) \(sha256)"

@@ -1,0 +1,92 @@
+import Files
+import Tensors
+import WeightFiles
+
+/// Learned words and temporal transformer as the code of Efficient-Prompt keeps them: the models A5 and A6 (Ju et al., ECCV 2022;
+/// `methods.md` 4).
+///
+///     {state_dict: {embedding.weight, temporalEmbedding.weight, temporalModelling.resblocks.*, clipmodel.*}, optimizer, iteration}
+package enum EfficientPromptCheckpoint {
+    private static let words = "embedding.weight"
+    private static let positions = "temporalEmbedding.weight"
+    private static let blocks = "temporalModelling."
+    private static let backbone = "clipmodel."
+    private static let prefixes = ["state_dict.", "state_dict.module.", "", "module."]
+
+    /// Of the factor on cosine similarities: one over its temperature.
+    package static let scale: Float = 1 / 0.07
+    /// Words before and behind the name in its runs, which a checkpoint does not name.
+    package static let usualWords = LearnedWords.around(before: 16, after: 16)
+
+    // MARK: Reading
+
+    /// - Parameters:
+    ///   - places: where the words stand; nil for the usual ones.
+    ///   - headCount: of the temporal transformer; nil for heads of 64.
+    /// - Returns: nil for a checkpoint of something else.
+    package static func prompts(in source: any WeightSource, places: LearnedWords? = nil, headCount: Int? = nil) throws -> PromptFile? {
+        guard let prefix = prefixes.first(where: { source.contains($0 + positions) && source.contains($0 + words) }) else { return nil }
+        let shape = try source.description(of: prefix + positions).shape
+        guard shape.count == 2, (1...4096).contains(shape[0]), (1...1 << 14).contains(shape[1]) else {
+            throw ModelError.unexpectedShape(name: prefix + positions, shape: shape, expected: "[frames, width]")
+        }
+        let heads = headCount ?? CLIPArchitecture.Tower.usualHeadCount(width: shape[1])
+        guard heads > 0, shape[1] % heads == 0 else { throw ModelError.headCount(name: prefix + positions, width: shape[1], headCount: heads) }
+        let layerPrefix = prefix + blocks + "resblocks."
+        let layers = Set(source.names.filter { $0.hasPrefix(layerPrefix) }.compactMap { $0.dropFirst(layerPrefix.count).split(separator: ".").first })
+        guard (1...1000).contains(layers.count) else { throw ModelError.missingPrompts(name: layerPrefix + "0.ln_1.weight") }
+        let configuration = TemporalFusion.Configuration(
+            frameCount: shape[0], layerCount: layers.count, headCount: heads, keepsFrames: false, scale: scale)
+        let video = try TemporalFusion(configuration, in: source) { name in
+            name == FrameTransformer.positionsName ? prefix + positions : prefix + blocks + name
+        }
+        let table = try promptMatrix(
+            named: prefix + words, in: source, tokens: promptTokenCount(named: prefix + words, in: source))
+        let prompts = PromptSet<Matrix>(vision: [], text: [], words: .init(table, places: places ?? usualWords))
+        let backboneNames = Set(source.names.filter { $0.hasPrefix(prefix + backbone) }.map { String($0.dropFirst((prefix + backbone).count)) })
+        let assumed = "CLIP's normalization" + (places == nil ? ", \(usualWords.text)" : "") + (headCount == nil ? ", heads of 64" : "")
+        return PromptFile(
+            prompts: prompts, video: video, header: PromptHeader(efficientPrompt: prompts.configuration, video: configuration),
+            form: .efficientPrompt, notes: source.warnings + ["a checkpoint of Efficient-Prompt (A5, A6), which does not name \(assumed): these are taken"],
+            carriedBackbone: backboneNames.isEmpty
+                ? nil : CarriedBackbone(source: source, prefix: prefix + backbone, names: backboneNames) { $0 })
+    }
+
+    // MARK: Writing
+
+    /// - Parameter backbone: also written; else the code keeps the CLIP it starts with.
+    /// - Returns: the file's SHA-256.
+    /// - Throws: `ModelError` for prompts that it has no names for.
+    @discardableResult
+    package static func write(_ file: PromptFile, backbone: Backbone?, to path: String) throws -> String {
+        guard let words = file.prompts.words, let video = file.video, !video.configuration.keepsFrames, file.prompts.vision.isEmpty else {
+            throw ModelError.prompts(.notEfficientPrompt)
+        }
+        func tensor(_ matrix: some Readable, shape: [Int]) -> PyTorchValue { .tensor(shape: shape, values: { matrix.values }) }
+        var state: [(key: String, value: PyTorchValue)] = []
+        if let backbone {
+            for (specification, matrix) in zip(BackboneParameters<TensorSpecification>(of: backbone.architecture).all, backbone.parameters.all) {
+                state.append((Self.backbone + specification.name, tensor(matrix, shape: specification.shape)))
+            }
+        }
+        state.append((Self.words, tensor(words.table, shape: [words.table.rowCount, words.table.columnCount])))
+        for (specification, value) in video.named {
+            let isPositions = specification.name == FrameTransformer.positionsName
+            state.append((isPositions ? positions : blocks + specification.name, tensor(value, shape: specification.shape)))
+        }
+        return try PyTorchWriter.write(
+            .dictionary([("state_dict", .ordered(state)), ("iteration", .integer(0))]), to: path)
+    }
+}
+
+extension PromptHeader {
+    /// What its checkpoints leave unsaid.
+    init(efficientPrompt configuration: PromptConfiguration, video: TemporalFusion.Configuration) {
+        self.init(reference: configuration, metadata: [:])
+        frameCount = video.frameCount
+        normalization = .clip
+        template = "{}"
+        seed = 1
+        method = "a5"
+    }
+}
