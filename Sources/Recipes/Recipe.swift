@@ -12,6 +12,10 @@ package struct Recipe: RecipeSection {
     package var prompts = Prompts()
     /// What the bridge trains.
     package var tuning: Tuning?
+    /// A way to train the whole CLIP that is not ViFi-CLIP's.
+    package var method: String?
+    /// With a method that reads class names in several sentences: a file of them.
+    package var templates: String?
     /// With `tuning: lora`: the rank of the updates; 2 where nil.
     package var loraRank: Int?
     package var fusion: Fusion?
@@ -31,6 +35,8 @@ package struct Recipe: RecipeSection {
             .section("data", \.data),
             .section("prompts", \.prompts),
             .choice("tuning", \.tuning),
+            .text("method", \.method),
+            .text("templates", \.templates),
             .integer("lora_rank", \.loraRank, 1...1024),
             .choice("fusion", \.fusion),
             .section("training", \.training),
@@ -172,6 +178,10 @@ extension Recipe {
         package var regularize: String?
         /// A file of sentences in which the teacher reads class names.
         package var teacherTemplates: String?
+        /// Of a method that learns words before the class names: where the name stands instead; behind them where nil.
+        package var namePlace: LearnedWords.NamePlace?
+        /// Of such a method: other words for each class.
+        package var classSpecific: Bool?
         /// Of a method that learns words around class names: how many.
         package var wordsBefore: Int?
         package var wordsAfter: Int?
@@ -185,6 +195,7 @@ extension Recipe {
             (visionTokens, textTokens, visionDepth, textDepth) = (nil, nil, nil, nil)
             (visionLayers, textLayers) = (nil, nil)
             (wordsBefore, wordsAfter, temporalLayers) = (nil, nil, nil)
+            (namePlace, classSpecific) = (nil, nil)
         }
 
         package static var fields: [RecipeField<Self>] {
@@ -193,7 +204,8 @@ extension Recipe {
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
                 .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
                 .integer("merge_tokens", \.mergeTokens, 0...4096), .text("method", \.method), .text("regularize", \.regularize),
-                .text("teacher_templates", \.teacherTemplates), .integer("words_before", \.wordsBefore, 0...512),
+                .text("teacher_templates", \.teacherTemplates), .choice("name_place", \.namePlace),
+                .flag("class_specific", \.classSpecific), .integer("words_before", \.wordsBefore, 0...512),
                 .integer("words_after", \.wordsAfter, 0...512), .integer("temporal_layers", \.temporalLayers, 1...128),
             ]
         }

@@ -18,7 +18,7 @@ extension Recipe {
     /// The command that a recipe is for, as far as it shows: nil for one that only tests.
     package var kind: RunKind? {
         if prompts != Prompts() { return .learn }
-        return training != Training() || tuning != nil ? .bridge : nil
+        return training != Training() || tuning != nil || method != nil ? .bridge : nil
     }
 
     /// What holds for captions, where neither flag nor recipe says otherwise. The paper gives 16 frames (appendix A) and no

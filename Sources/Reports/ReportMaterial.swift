@@ -173,10 +173,10 @@ package struct ReportMaterial {
         let prompts = try ["best", "last"].compactMap { which -> ReportRun.Prompts? in
             let file = path.appendingPath("prompts/\(which).safetensors")
             guard fileExists(file) else { return nil }
-            let prompts = try PromptFile.load(file).prompts
+            let prompts = try PromptFile.load(file)
             return ReportRun.Prompts(
-                file: "prompts/\(which).safetensors", digest: prompts.digest,
-                parameters: prompts.all.reduce(0) { $0 + $1.rowCount * $1.columnCount })
+                file: "prompts/\(which).safetensors", digest: prompts.useDigest,
+                parameters: prompts.tensors.reduce(0) { $0 + $1.values.count })
         }
         let labels = path.appendingPath("split/labels.csv")
         return ReportRun(

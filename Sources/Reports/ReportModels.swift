@@ -99,7 +99,7 @@ package struct ReportModels {
             guard fileExists(path) else { throw FileError(path: path, problem: .missing) }
             let subject = try job.subject(prompts: path, backbone: model.backbone)
             guard subject.backbone.isNamed(by: record.backboneSha256, weights: nil) else { throw missing }
-            guard subject.prompts?.prompts.digest == record.promptsSha256 else { throw ReportError.otherPrompts(path: path, evaluation: evaluation.path) }
+            guard subject.prompts?.useDigest == record.promptsSha256 else { throw ReportError.otherPrompts(path: path, evaluation: evaluation.path) }
             return (subject, job)
         }
         let runs = material.runs.compactMap { KeptRun($0.path) }.flatMap { [$0.bridged, $0.recordedBackbone].compactMap(\.self) }

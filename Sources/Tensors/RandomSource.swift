@@ -16,6 +16,8 @@ package enum RandomPurpose: UInt32, Sendable {
     case dropout = 19
     /// What a method learns behind the image tower.
     case temporal = 20
+    /// In which sentence a class is read.
+    case template = 21
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

@@ -97,6 +97,9 @@ package protocol PromptLearning: LearningTask {
 
 extension LearnerTask: PromptLearning where Part: PromptSourcePart {
     package var prompts: PromptSet<Matrix> { part.source.forward() }
+}
+
+extension LearnerTask {
     package var video: TemporalFusion? { (part.aggregator as? TemporalFusion)?.snapshot }
 }
 
@@ -146,10 +149,35 @@ package protocol BackboneLearning: LearningTask {
     func backbone(named name: String, provenance: String) -> Backbone
     /// Where the backbone follows from low-rank updates of another, these.
     var lowRankUpdates: LowRankUpdates? { get }
+    /// What stands between frames and their mean as it is now; nil for a fusion without parameters.
+    var video: TemporalFusion? { get }
 }
 
 /// Low-rank updates of both towers learn.
 package typealias LowRankTask = LearnerTask<LowRankPart<Fusion>>
+
+/// CLIP's own weights learn, and a transformer over frames, where a batch's videos and texts find each other.
+package typealias TemporalBridgeTask = LearnerTask<WeightPart<TemporalFusion>>
+
+extension LearnerTask where Part == WeightPart<TemporalFusion> {
+    /// - Parameters:
+    ///   - video: learns with the backbone.
+    ///   - templateCount: in how many sentences the setting's sequences have each class.
+    ///   - normalization: of the pixels it will learn from, where that is not the backbone's own.
+    package convenience init(
+        backbone: Backbone, video: TemporalFusion, objective: some BatchObjective, templateCount: Int, setting: TaskSetting,
+        normalization: PixelNormalization?
+    ) {
+        var description = backbone.description
+        description.normalization = normalization ?? description.normalization
+        let copy = backbone.parameters.mutableCopy()
+        self.init(
+            WeightPart(
+                parameters: copy, gradients: copy.zeros(), architecture: backbone.architecture, description: description, trainsTokens: true,
+                aggregator: video, rounding: setting.rounding, precision: backbone.precision, templateCount: templateCount),
+            objective, setting: setting)
+    }
+}
 
 /// Stage one: CLIP's own weights learn.
 package typealias BridgeTask = LearnerTask<WeightPart<Fusion>>

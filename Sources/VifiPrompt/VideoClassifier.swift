@@ -64,16 +64,9 @@ public final class VideoClassifier: Sendable {
             if let foreign = try prompts?.file.check(against: backbone, anyBackbone: anyBackbone) {
                 onWarning(foreign.warning)
             }
-            let aggregator: any VideoAggregator = try prompts?.file.aggregator(asked: nil, frameCount: frames) ?? Fusion.embedding
-            let promptSet = prompts?.file.prompts ?? PromptSet(vision: [], text: [])
-            // Layers below the first text prompts read the words that these were learned above.
-            let own = promptSet.textStart > 0 ? prompts?.file.header.template : nil
-            return CLIPClassifier(
-                backbone: backbone, prompts: promptSet,
-                sequences: try backbone.sequences(
-                    of: names + noneTexts, prompts: promptSet.configuration, template: own ?? template,
-                    tokenizer: backbone.tokenizer(vocabularyPath: vocabularyPath)),
-                aggregator: aggregator, frameCount: frames, pool: pool)
+            let model = LoadedModel(
+                checked: prompts?.file, on: backbone, tokenizer: try backbone.tokenizer(vocabularyPath: vocabularyPath), context: RunContext())
+            return try model.classifier(classNames: names + noneTexts, template: template, fusion: nil, frameCount: frames, pool: pool)
         }
     }
 

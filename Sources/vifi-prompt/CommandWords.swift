@@ -137,10 +137,13 @@ struct CommandWords {
     /// - Parameter message: what the parser says where an option takes a few values only.
     /// - Throws: where one of these was meant.
     func checkValue(_ words: [String], message: String) throws(Unknown) {
-        guard let match = message.firstMatch(of: #/^The value '(.*)' is invalid for '.*'\. Please provide one of (.*)\.$/#) else { return }
-        let choices = match.2.matches(of: #/'([^']+)'/#).map { String($0.1) }
-        guard let meant = String(match.1).nearest(among: choices) else { return }
-        throw Unknown(problem: "\(message.escapedForDisplay) Did you mean '\(meant)'?", command: path(of: words))
+        // Few choices stand in the sentence, many on lines of their own.
+        guard let match = message.firstMatch(of: #/^(The value '(.*)' is invalid for '.*'\. Please provide one of) ((?s:.*))$/#) else { return }
+        let choices = match.3.matches(of: #/'([^'\n]+)'|(?m:^ +- (.+)$)/#).compactMap { ($0.1 ?? $0.2).map(String.init) }
+        guard let meant = String(match.2).nearest(among: choices), let last = choices.last else { return }
+        let list = choices.dropLast().map { "'\($0)'" }.joined(separator: ", ")
+        throw Unknown(
+            problem: "\(String(match.1).escapedForDisplay) \(list) or '\(last.escapedForDisplay)'. Did you mean '\(meant)'?", command: path(of: words))
     }
 
     /// The command that the words name, as it is typed.

@@ -79,9 +79,13 @@ import Testing
             rare: ["threshold", "answered", "coverage", "correct", "accuracy", "outsiders_answered"].map { "failing." + $0 } + ["most_right.accuracy"]),
         Section(
             name: "inspect --json",
-            before: [["learn", "--backward-frames", "1", "--method", "ivlp", "--regularize", "kgcoop", "--output", "some"] + short],
+            before: [
+                ["learn", "--backward-frames", "1", "--method", "ivlp", "--regularize", "kgcoop", "--output", "some"] + short,
+                ["learn", "--method", "a5", "--words-before", "1", "--words-after", "1", "--epochs", "1", "--output", "words"] + learn,
+            ],
             runs: [
-                ["inspect", "clip.safetensors", "--tensors"], ["inspect", "prompts.safetensors"], ["inspect", "some/prompts/last.safetensors"], ["inspect", "video0.mp4"],
+                ["inspect", "clip.safetensors", "--tensors"], ["inspect", "prompts.safetensors"], ["inspect", "some/prompts/last.safetensors"], ["inspect", "words/prompts/last.safetensors"],
+                ["inspect", "video0.mp4"],
                 ["inspect", fixturePath("formats/vifi-prompt-style.pth"), "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu"],
                 ["inspect", fixturePath("videos/bikes.mp4")],
             ], rare: ["video.transfer", "video.high_dynamic_range", "video.warnings[]"]),

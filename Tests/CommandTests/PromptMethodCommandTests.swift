@@ -100,4 +100,29 @@ import Testing
         let bridge = try program.run(["bridge"] + Self.videos + ["--epochs", "1", "--recipe", "coop.yaml"])
         #expect(bridge.status == 64 && bridge.messages.contains("use `vifi-prompt learn`"), "\(bridge.messages)")
     }
+
+    /// Words that stand elsewhere, or are others for each class: learned, gone on with, used, and refused where they say nothing.
+    @Test func wordsStandElsewhere() throws {
+        _ = try learn("--method", "coop", "--text-tokens", "3", "--name-place", "middle", "--output", "middle")
+        #expect(try prompts("middle").prompts.words?.places == .context(count: 3, place: .middle, classCount: nil))
+        let words = Self.videos + ["--method", "coop", "--text-tokens", "2", "--class-specific", "--name-place", "front", "--epochs", "400"]
+        #expect(try program.run(["learn"] + words + ["--output", "whole"]).status == 0, "\(program.lastMessages)")
+        #expect(try program.signal(SIGTERM, whenThere: "stopped/metrics.jsonl", ["learn"] + words + ["--output", "stopped"]) == 75, "\(program.lastMessages)")
+        #expect(try program("learn", "--resume", "stopped").status == 0, "\(program.lastMessages)")
+        #expect(
+            try Digest.ofFile(program.folder.path("whole/prompts/last.safetensors"))
+                == Digest.ofFile(program.folder.path("stopped/prompts/last.safetensors")))
+        let file = try prompts("whole")
+        #expect(file.prompts.words?.places == .context(count: 2, place: .front, classCount: 5))
+        #expect(file.prompts.words?.table.rowCount == 10)
+        // Names in another order keep their own words.
+        try program.folder.write("id,name\n0,turning\n1,waving\n", to: "some.csv")
+        let few = try program("predict", "video0.mp4", "--prompts", "whole", "--backbone", "clip.safetensors", "--labels", "some.csv", "--json")
+        #expect(few.status == 0 && few.output.contains("turning"), "\(few.messages)")
+        try program.folder.write("id,name\n0,turning\n1,wavin\n", to: "other.csv")
+        let other = try program("predict", "video0.mp4", "--prompts", "whole", "--backbone", "clip.safetensors", "--labels", "other.csv")
+        #expect(other.status == 64 && other.messages.contains("none were learned for 'wavin'. Did you mean 'waving'?"), "\(other.messages)")
+        #expect(try learn("--name-place", "front", status: 64).messages.contains("is for methods that learn words of the text tower's input alone: coop, kgcoop"))
+        #expect(try learn("--method", "maple", "--class-specific", status: 64).messages.contains("--class-specific (prompts.class_specific) is for"))
+    }
 }

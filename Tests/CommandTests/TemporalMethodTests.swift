@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `learn --method a5` and `a6`: what comes out is used, kept and exported like any prompts, and nothing is left out on the way.
+/// `learn --method a5` and `a6`, `bridge --method actionclip`: what comes out is used, kept and exported like any prompts, and nothing is left out on the way.
 @Suite(.serialized) struct TemporalMethodTests {
     private let program: Program
     private static let videos = [
@@ -96,5 +96,68 @@ import Testing
         let start = try program.run(
             ["learn"] + Self.videos.dropLast(4) + ["--epochs", "1", "--init", "run/prompts/best.safetensors"])
         #expect(start.status == 64 && start.messages.contains("holds what --method a5 learned"), "\(start.messages)")
+    }
+
+    // MARK: ActionCLIP
+
+    private static let bridging = [
+        "bridge", "--train", "train.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "3", "--batch-size", "5",
+        "--threads", "1", "--method", "actionclip",
+    ]
+
+    /// A run keeps a backbone and what stands behind it: together they are used, and alike in every form.
+    @Test func actionCLIPIsABackboneAndMore() throws {
+        try program.folder.write("{}\na video of {}.\n# not this\n", to: "sentences.txt")
+        let run = try program.run(Self.bridging + ["--epochs", "4", "--val", "val.txt", "--templates", "sentences.txt", "--output", "run"])
+        #expect(run.status == 0, "\(run.messages)")
+        let file = try PromptFile.load(program.folder.path("run/prompts/best.safetensors"))
+        #expect(file.header.method == "actionclip" && file.header.templates == ["{}", "a video of {}."])
+        #expect(file.header.video?.layerCount == 6 && file.header.video?.keepsFrames == true && file.prompts.all.isEmpty)
+        let bridged = try Backbone.load(program.folder.path("run/backbone.safetensors"))
+        #expect(try file.check(against: bridged) == nil)
+        func scores(_ prompts: String, _ backbone: String) throws -> Substring {
+            let outcome = try program("predict", "video7.mp4", "--prompts", prompts, "--backbone", backbone, "--labels", "labels.csv", "--json")
+            #expect(outcome.status == 0, "\(outcome.messages)")
+            return try outcome.output[#require(outcome.output.range(of: "\"scores\":")).upperBound...]
+        }
+        #expect(try scores("run", "run/backbone.safetensors").contains("waving"))
+        let export = try program("export", "--prompts", "run", "--backbone", "run/backbone.safetensors", "--to", "actionclip", "--output", "there.pt")
+        #expect(export.status == 0, "\(export.messages)")
+        let imported = try program("import", "there.pt", "--output", "again.safetensors")
+        #expect(imported.status == 0, "\(imported.messages)")
+        let again = try program("export", "--prompts", "there.pt", "--backbone", "again.safetensors", "--output", "again-prompts.safetensors")
+        #expect(again.status == 0 && again.messages.contains("16 sentences of Recipes/templates/actions.txt"), "\(again.messages)")
+        let read = try PromptFile.load(program.folder.path("again-prompts.safetensors"))
+        #expect(read.tensorsDigest == file.tensorsDigest && read.header.templates.count == 16)
+        #expect(try Backbone.load(program.folder.path("again.safetensors")).parameters.digest(of: bridged.architecture) == bridged.weightsDigest)
+        let alone = try program("eval", "--backbone", "run/backbone.safetensors", "--test", "val.txt", "--labels", "labels.csv", "--output", "alone")
+        #expect(alone.status == 0, "\(alone.messages)")
+    }
+
+    /// A run that was stopped draws the same sentences and comes to the same bits.
+    @Test func stoppedBridgesGoOn() throws {
+        let words = Self.bridging + ["--epochs", "120"]
+        #expect(try program.run(words + ["--output", "whole"]).status == 0, "\(program.lastMessages)")
+        #expect(try program.signal(SIGTERM, whenThere: "stopped/metrics.jsonl", words + ["--output", "stopped"]) == 75, "\(program.lastMessages)")
+        let again = try program("bridge", "--resume", "stopped")
+        #expect(again.status == 0, "\(again.messages)")
+        for file in ["prompts/last.safetensors", "last.safetensors"] {
+            #expect(try Digest.ofFile(program.folder.path("stopped/\(file)")) == Digest.ofFile(program.folder.path("whole/\(file)")), "\(file)")
+        }
+    }
+
+    @Test func theWrongCommandSaysTheRightOne() throws {
+        for (words, said) in [
+            (["learn", "--method", "actionclip"], "`vifi-prompt bridge --method actionclip` is meant"),
+            (["bridge", "--method", "a5"], "`vifi-prompt learn --method a5` is meant"), (["bridge", "--method", "gda"], "`vifi-prompt learn --method gda` is meant"),
+            (["bridge", "--method", "actionclop"], "Did you mean actionclip?"),
+            (["bridge", "--method", "actionclip", "--fusion", "decision"], "--fusion decision cannot go with --method actionclip"),
+            (["bridge", "--method", "actionclip", "--tuning", "image"], "--tuning image cannot go with --method actionclip"),
+            (["bridge", "--method", "actionclip", "--set", "augmentation.mixup=0.8"], "augmentation.mixup, cutmix or label_smoothing cannot go"),
+            (["bridge", "--templates", "x.txt"], "--templates (templates) is for methods"),
+        ] {
+            let outcome = try program.run(words + ["--train", "train.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors"])
+            #expect(outcome.status == 64 && outcome.messages.contains(said), "\(words): \(outcome.messages)")
+        }
     }
 }

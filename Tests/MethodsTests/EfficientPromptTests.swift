@@ -39,7 +39,8 @@ import WeightFiles
         #expect(file.video?.configuration.layerCount == variant.depth)
         if variant.depth == 2 { try file.check(against: backbone) }
         let sequences = variant.places.sequences(
-            around: try fixture.sequences("ids"), vocabularySize: backbone.architecture.vocabularySize)
+            of: try fixture.sequences("ids").map { LearnedWords.Name(tokens: $0, length: $0.count - 2, label: 0) },
+            vocabularySize: backbone.architecture.vocabularySize)
         let text = try TextEncoder(backbone: backbone, prompts: file.prompts, pool: pool).embeddings(of: sequences)
         try expect(text.values, "text_features_unit", tolerance: 1e-4)
 

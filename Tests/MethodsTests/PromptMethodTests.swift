@@ -18,6 +18,22 @@ import Testing
         try fixture.expectEqualLearning(source, SoftCrossEntropy(sequences: fixture.sequences), names: ["prompt_learner.ctx"])
     }
 
+    /// Words that stand elsewhere, and words that are others for each class.
+    @Test(arguments: [
+        ("shared_end.", LearnedWords.NamePlace.end), ("shared_middle.", .middle), ("shared_front.", .front), ("class_end.", .end), ("class_middle.", .middle),
+    ])
+    func coopElsewhere(_ variant: String, place: LearnedWords.NamePlace) throws {
+        let fixture = try PromptMethodFixture("coop", variant: variant)
+        let isClassSpecific = variant.hasPrefix("class")
+        let places = LearnedWords.context(count: 4, place: place, classCount: isClassSpecific ? 5 : nil)
+        let start = try fixture.floats("start.prompt_learner.ctx")
+        let table = MutableMatrix(rows: start.count / 64, columns: 64, start)
+        let source = DirectPrompts(
+            PromptSet(vision: [], text: [], words: .init(table, places: places)), architecture: fixture.backbone.architecture)
+        let sequences = places.sequences(of: try fixture.names(behind: 4), vocabularySize: fixture.backbone.architecture.vocabularySize)
+        try fixture.expectEqualLearning(source, SoftCrossEntropy(sequences: sequences), names: ["prompt_learner.ctx"], sequences: sequences)
+    }
+
     @Test func vpt() throws {
         let fixture = try PromptMethodFixture("vpt")
         let source = try DirectPrompts(
@@ -147,6 +163,14 @@ private struct PromptMethodFixture {
 
     func clips(ofFrames count: Int) -> [Matrix] { (0..<labels.count / count).map { images.rows($0 * count..<($0 + 1) * count) } }
 
+    /// The class names of sequences with placeholders before them.
+    func names(behind count: Int) throws -> [LearnedWords.Name] {
+        let lengths = try fixture.integers("\(variant)name_lengths")
+        return sequences.enumerated().map { label, tokens in
+            LearnedWords.Name(tokens: Array(tokens.prefix(1) + tokens.dropFirst(1 + count)), length: lengths[label], label: label)
+        }
+    }
+
     func oneHot(_ labels: [Int]) -> [[Float]] { labels.map { label in (0..<classCount).map { $0 == label ? 1 : 0 } } }
 
     private func expect(_ actual: MutableMatrix, _ name: String, tolerance: Float) throws {
@@ -156,8 +180,9 @@ private struct PromptMethodFixture {
 
     /// - Parameter names: of the source's tensors in the fixture, in their order.
     func expectEqualLearning(
-        _ source: any PromptSource, _ objective: some ClipObjective, names: [String], comparesEnd: Bool = true
+        _ source: any PromptSource, _ objective: some ClipObjective, names: [String], comparesEnd: Bool = true, sequences other: [[Int]]? = nil
     ) throws {
+        let sequences = other ?? sequences
         let part = PromptPart(source, aggregator: Fusion.embedding, on: backbone)
         let learner = Learner(part, objective, frameCount: 1, pool: pool)
         let logits = try part.classifier(sequences: sequences, frameCount: 1, pool: pool).logits(clips: clips(ofFrames: 1))

@@ -13,7 +13,7 @@ import Reports
     private static func grid(_ name: String) throws -> AblationGrid { try AblationGrid(path: recipes + name + ".yaml", name: name) }
 
     private static let learning: [(name: String, cells: Int)] = [
-        ("prompt-sides", 3), ("depth", 5), ("tokens", 4), ("bridged", 2), ("shots", 8), ("methods", 7), ("components", 3), ("fusion", 3),
+        ("prompt-sides", 3), ("depth", 5), ("tokens", 4), ("bridged", 2), ("shots", 8), ("methods", 9), ("components", 3), ("fusion", 3),
     ]
 
     @Test(arguments: learning)

@@ -81,7 +81,7 @@ package struct Method: Sendable, Equatable {
             prompts("promptsrc", "PromptSRC", vision: (4, 9), text: (4, 9)),
             Method("a5-1", "A5/A6", "1 temporal block", .temporalBlocks(count: 1)),
             Method("a5-2", "A5/A6", "2 temporal blocks", .temporalBlocks(count: 2)),
-            Method("actionclip", "ActionCLIP", "6 temporal blocks", .actionCLIP, isOurs: false),
+            Method("actionclip", "ActionCLIP", "6 temporal blocks", .actionCLIP),
             Method("xclip", "X-CLIP", "", .xCLIP, isOurs: false),
         ]
         return methods.enumerated().filter { index, method in

@@ -51,6 +51,7 @@ package struct MethodCost: Sendable, Equatable {
         }
         let learned: LearnedPart = switch method.kind {
         case .fineTuning(let tuning): .backbone(tuning)
+        case .actionCLIP: .backbone(.both)
         // What prompts are computed from is computed once, and not for each view.
         default: .prompts(method.kind.prompts)
         }
@@ -123,23 +124,26 @@ private struct ClosedForms {
 
     /// Of what stands behind the image tower, in which nothing is spared.
     func temporalWork(_ kind: Method.Kind) -> Int {
-        if case .temporalBlocks(let count) = kind { count * OperationCount.wholeBlock(temporal, tokens: frameCount) } else { 0 }
+        let count = switch kind {
+        case .temporalBlocks(let count): count
+        case .actionCLIP: 6
+        default: 0
+        }
+        return count * OperationCount.wholeBlock(temporal, tokens: frameCount)
     }
 
     func work(_ kind: Method.Kind, classCount: Int) -> MethodCost.Work {
         let text = OperationCount.wholeText(architecture)
         var work = MethodCost.Work(view: 0, text: text, texts: classCount * text)
         func frames(_ prompts: Int) -> Int { frameCount * OperationCount.wholeFrame(architecture, promptTokens: prompts) }
-        func blocks(_ count: Int) -> Int { count * OperationCount.wholeBlock(temporal, tokens: frameCount) }
         switch kind {
         case .fineTuning: work.view = frames(0)
         case .prompts(let prompts): work.view = frames(prompts.visionTokens)
         case .coupledPrompts(let tokens, let depth):
             work.view = frames(tokens) + depth * tokens * architecture.text.width * vision.width
-        case .temporalBlocks: work.view = frames(0) + temporalWork(kind)
-        case .actionCLIP: work.view = frames(0) + blocks(6)
+        case .temporalBlocks, .actionCLIP: work.view = frames(0) + temporalWork(kind)
         case .xCLIP:
-            work.view = xCLIPFrames + blocks(1) + frameCount * architecture.patchCount * vision.width * width
+            work.view = xCLIPFrames + OperationCount.wholeBlock(temporal, tokens: frameCount) + frameCount * architecture.patchCount * vision.width * width
             // Keys and values of the video are the same for every text.
             let video = 2 * 2 * architecture.patchCount * width * width
             let each = 2 * (10 * width * width + 2 * architecture.patchCount * width)

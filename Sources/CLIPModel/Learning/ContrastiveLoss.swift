@@ -32,10 +32,11 @@ package struct ContrastiveLoss {
 
     /// - Parameters:
     ///   - videos, captions: unit vectors, `[pairs, width]`; row i of both is pair i.
+    ///   - targets: a distribution over the pairs for each, the same for its row and its column.
     ///   - weight: the batch's share of the step's loss, which all gradients are multiplied by.
-    package init(videos: MutableMatrix, captions: MutableMatrix, scale: Float, matches: PairMatches, weight: Float) {
+    package init(videos: MutableMatrix, captions: MutableMatrix, scale: Float, targets: [[Float]], weight: Float) {
         let count = videos.rowCount
-        precondition(captions.rowCount == count && matches.count == count, "a caption for each video")
+        precondition(captions.rowCount == count && targets.count == count, "a caption for each video")
         let logits = MutableMatrix(rows: count, columns: count)
         multiply(videos, .asStored, captions, .transposed, into: logits, scale: scale)
         let rows = (0..<count).map { logits.row($0).values }
@@ -43,7 +44,7 @@ package struct ContrastiveLoss {
         var loss = 0.0
         var hits = 0
         for index in 0..<count {
-            let target = matches.target(of: index)
+            let target = targets[index]
             let (rowLoss, rowGradient) = softCrossEntropy(logits: rows[index], target: target)
             let (columnLoss, columnGradient) = softCrossEntropy(logits: rows.map { $0[index] }, target: target)
             loss += (rowLoss + columnLoss) / Double(2 * count)
@@ -51,7 +52,7 @@ package struct ContrastiveLoss {
                 gradient[index][other] += rowGradient[other] / Float(2 * count)
                 gradient[other][index] += columnGradient[other] / Float(2 * count)
             }
-            if let best = rows[index].indices.max(by: { rows[index][$0] < rows[index][$1] }), target[best] > 0 { hits += 1 }
+            if let best = rows[index].indices.max(by: { rows[index][$0] < rows[index][$1] }), target[best] == target.max() { hits += 1 }
         }
         let logitGradient = MutableMatrix(rows: count, columns: count, gradient.flatMap { $0.map { $0 * weight } })
         self.loss = loss
@@ -62,6 +63,15 @@ package struct ContrastiveLoss {
         captionGradient = MutableMatrix(rows: count, columns: captions.columnCount)
         multiply(logitGradient, .asStored, captions, .asStored, into: videoGradient, scale: scale)
         multiply(logitGradient, .transposed, videos, .asStored, into: captionGradient, scale: scale)
+    }
+}
+
+extension ContrastiveLoss {
+    /// The same less a number that no parameter changes.
+    package func less(_ constant: Double) -> ContrastiveLoss {
+        ContrastiveLoss(
+            loss: loss - constant, accuracy: accuracy, videoGradient: videoGradient, captionGradient: captionGradient,
+            logitScaleGradient: logitScaleGradient)
     }
 }
 
@@ -85,6 +95,9 @@ package struct PairMatches: Sendable {
     }
 
     package var count: Int { videos.count }
+
+    /// Of every pair.
+    package var targets: [[Float]] { (0..<count).map(target) }
 
     /// A distribution over the pairs; by symmetry it is that of row and of column `index`.
     package func target(of index: Int) -> [Float] {

@@ -88,11 +88,17 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         objective.add(batch, weight: weight, through: self, to: &result)
     }
 
+    /// The places of the next clips: steps that were taken before, and where they stand in this one.
+    func nextClips(_ count: Int) -> (step: Int, clips: Range<Int>) {
+        defer { nextClip += count }
+        return (step, nextClip..<nextClip + count)
+    }
+
     /// Which frames of the next clips go back through the vision tower; empty where all do.
     func nextDraws(_ count: Int) -> [FrameDraw] {
-        defer { nextClip += count }
+        let clips = nextClips(count).clips
         guard let backwardFrames else { return [] }
-        return (nextClip..<nextClip + count).map { backwardFrames.draw(of: vision.frameCount, step: step, clip: $0) }
+        return clips.map { backwardFrames.draw(of: vision.frameCount, step: step, clip: $0) }
     }
 
     /// Adds the step's gradient to the gradients of the part's tensors.
@@ -113,8 +119,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
 
     /// What follows an optimizer's step.
     package func didStep() {
-        // Only where every video meets the captions of its batch does the temperature run away.
-        if text == nil { part.limitScale() }
+        if objective.limitsScale { part.limitScale() }
     }
 
     static func textLayout(of sequences: [[Int]], _ part: Part) -> TextTowerLayout {

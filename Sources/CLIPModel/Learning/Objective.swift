@@ -6,6 +6,8 @@ package protocol Objective {
     /// Token sequences of the classes that every clip of a step is compared with; nil where each batch has texts of
     /// its own.
     var classes: [[Int]]? { get }
+    /// Whether the temperature is kept in its bounds, where it learns: where every video meets the captions of its batch, it runs away.
+    var limitsScale: Bool { get }
     /// What the features of the classes add to the loss of every clip, computed once per step; nil for nothing.
     func stepTerm(text: TextFeatures) -> StepTerm?
     /// Takes a batch through the learner as the objective needs it.
@@ -15,6 +17,7 @@ package protocol Objective {
 }
 
 extension Objective {
+    package var limitsScale: Bool { classes == nil }
     package func stepTerm(text: TextFeatures) -> StepTerm? { nil }
 }
 
@@ -78,7 +81,11 @@ extension ClipObjective {
 /// The clips of a batch are compared with the texts of all of them.
 package protocol BatchObjective: Objective {
     /// The texts of a batch's clips, and which of them show the same video.
-    func captions(of labels: [Int]) -> (tokens: [[Int]], videos: [Int]?)
+    ///
+    /// - Parameters:
+    ///   - step: steps that were taken before.
+    ///   - clips: places of the clips in the step.
+    func captions(of labels: [Int], step: Int, clips: Range<Int>) -> (tokens: [[Int]], videos: [Int]?)
     /// The loss of the whole batch and its gradients, of unit vectors `[pairs, embeddingWidth]`.
     ///
     /// - Parameter weight: the batch's share of the step's loss, which all gradients are multiplied by.
@@ -92,8 +99,9 @@ extension BatchObjective {
 
     package func add<Part>(_ batch: ClipBatch, weight: Float, through learner: Learner<Part, Self>, to result: inout StepResult) {
         precondition(batch.input == .pixels, "captions are learned from pixels")
-        let (tokens, videos) = captions(of: batch.labels)
         let count = batch.clips.count
+        let place = learner.nextClips(count)
+        let (tokens, videos) = captions(of: batch.labels, step: place.step, clips: place.clips)
         let added = learner.addTogether(clips: batch.clips, captions: tokens, videos: videos, weight: weight * Float(count))
         result.lossSum += added.loss * Double(count)
         result.clipCount += count
@@ -127,13 +135,13 @@ package struct SymmetricContrastive: BatchObjective {
         self.videoOfCaption = videoOfCaption
     }
 
-    package func captions(of labels: [Int]) -> (tokens: [[Int]], videos: [Int]?) {
+    package func captions(of labels: [Int], step: Int, clips: Range<Int>) -> (tokens: [[Int]], videos: [Int]?) {
         (labels.map { sequences[$0] }, videoOfCaption.map { videos in labels.map { videos[$0] } })
     }
 
     package func loss(
         videos: MutableMatrix, captions: MutableMatrix, scale: Float, matches: PairMatches, weight: Float
     ) -> ContrastiveLoss {
-        ContrastiveLoss(videos: videos, captions: captions, scale: scale, matches: matches, weight: weight)
+        ContrastiveLoss(videos: videos, captions: captions, scale: scale, targets: matches.targets, weight: weight)
     }
 }

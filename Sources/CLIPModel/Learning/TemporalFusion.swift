@@ -42,11 +42,14 @@ package struct TemporalFusion: VideoAggregator {
     private let transformer: FrameTransformer
     /// Nil where nothing learns.
     private let gradients: FrameTransformer.Parameters<MutableMatrix>?
+    private let rateFactor: Double
 
     /// - Parameters:
     ///   - values: as `Configuration.specifications` has them; read anew in each pass.
     ///   - learns: whether there is a gradient for each.
-    package init(_ configuration: Configuration, values: [MutableMatrix], learns: Bool) {
+    ///   - rateFactor: of the learning rate.
+    package init(_ configuration: Configuration, values: [MutableMatrix], learns: Bool, rateFactor: Double = 1) {
+        self.rateFactor = rateFactor
         self.configuration = configuration
         transformer = FrameTransformer(
             parameters: FrameTransformer.Parameters(values), headCount: configuration.headCount, normEpsilon: configuration.normEpsilon)
@@ -68,7 +71,7 @@ package struct TemporalFusion: VideoAggregator {
 
     package var tensors: [LearnedTensor] {
         guard let gradients else { return [] }
-        return zip(named, gradients.all).map { LearnedTensor(name: Self.prefix + $0.specification.name, value: $0.value, gradient: $1) }
+        return zip(named, gradients.all).map { LearnedTensor(name: Self.prefix + $0.specification.name, value: $0.value, gradient: $1, rateFactor: rateFactor) }
     }
 
     /// Before the names of its tensors in files and checkpoints.
@@ -118,7 +121,8 @@ extension TemporalFusion {
     /// - Parameters:
     ///   - width: of the frames' features.
     ///   - seed: names the random streams.
-    package init(_ configuration: Configuration, start: Start, width: Int, seed: UInt64) {
+    ///   - rateFactor: of the learning rate.
+    package init(_ configuration: Configuration, start: Start, width: Int, seed: UInt64, rateFactor: Double = 1) {
         let values = configuration.specifications(width: width).enumerated().map { item, specification in
             let matrix = MutableMatrix(rows: specification.rowCount, columns: specification.columnCount)
             var source = RandomSource(seed: seed, purpose: .temporal, item: item)
@@ -141,6 +145,6 @@ extension TemporalFusion {
             }
             return matrix
         }
-        self.init(configuration, values: values, learns: true)
+        self.init(configuration, values: values, learns: true, rateFactor: rateFactor)
     }
 }

@@ -84,6 +84,17 @@ extension VideoAggregator {
     package var tensors: [LearnedTensor] { [] }
     package var snapshot: Self { self }
 
+    /// What scores clips with it.
+    ///
+    /// - Parameters:
+    ///   - text: `[templates × classes, embeddingWidth]`, one template's classes after the other's.
+    ///   - scale: the backbone's factor on cosine similarities.
+    package func head(text: TextFeatures, templateCount: Int = 1, scale: Float) -> any ClassifierHead {
+        templateCount == 1
+            ? VideoHead(self, scale: scale, text: text)
+            : TemplateHead(self, scale: scale, text: text, classCount: text.classCount / templateCount)
+    }
+
     package func logits(_ features: Matrix, text: TextFeatures, scale: Float) -> VideoLogits<Saved> {
         let (rows, saved) = pooled(features)
         let unit = MutableMatrix(rows: rows.rowCount, columns: rows.columnCount)

@@ -31,6 +31,8 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     private let trainsTokens: Bool
     private let rounding: Float16Rounding
     private let precision: Precision
+    /// In how many sentences a classifier reads each class.
+    private let templateCount: Int
     /// Rounded text inputs: the tower reads them in place of the parameters.
     private let roundedPositions: MutableMatrix?
 
@@ -38,11 +40,13 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     ///   - parameters: the weights that learn; read anew at each step.
     ///   - gradients: of the same shapes, added to.
     ///   - trainsTokens: also the token table, which ViFi-CLIP leaves as it is (`methods.md` 1.1).
+    ///   - templateCount: in how many sentences a classifier reads each class.
     package init(
         parameters: BackboneParameters<MutableMatrix>, gradients: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture,
         description: BackboneDescription, tuning: Tuning = .both, trainsTokens: Bool = false, aggregator: Aggregator,
-        rounding: Float16Rounding = [], precision: Precision = .float32
+        rounding: Float16Rounding = [], precision: Precision = .float32, templateCount: Int = 1
     ) {
+        self.templateCount = templateCount
         self.aggregator = aggregator
         self.parameters = parameters
         self.gradients = gradients
@@ -135,8 +139,9 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     }
 
     package func classifier(sequences: [[Int]], frameCount: Int, pool: WorkerPool) -> CLIPClassifier {
-        CLIPClassifier(
-            backbone: backbone(named: description.name, provenance: description.provenance, pool: pool).rounded(rounding), sequences: sequences,
-            aggregator: aggregator.snapshot, frameCount: frameCount, pool: pool)
+        let backbone = backbone(named: description.name, provenance: description.provenance, pool: pool).rounded(rounding)
+        return CLIPClassifier(backbone: backbone, sequences: sequences, frameCount: frameCount, pool: pool) { [aggregator, templateCount] text in
+            aggregator.snapshot.head(text: text, templateCount: templateCount, scale: backbone.logitScale)
+        }
     }
 }

@@ -51,11 +51,25 @@ enum DasslCheckpoint {
             let outputs = try source.description(of: prefix + "meta_net.linear2.weight").shape.first
             throw ModelError.prompts(.otherMethod(outputs == shape.last ? .cocoop : .tcp))
         }
-        if shape.count == 3 { throw ModelError.prompts(.otherMethod(.classContexts(count: shape[0]))) }
+        let notes = ["a checkpoint of CoOp's program, which does not say where the class name stands: behind the learned words, as by default"]
+        if shape.count == 3 { return try classContexts(in: source, name: prefix + "ctx", shape: shape, notes: notes) }
         let tokens = try promptTokenCount(named: prefix + "ctx", in: source)
         let prompts = PromptSet<Matrix>(vision: [], text: [try promptMatrix(named: prefix + "ctx", in: source, tokens: tokens)])
-        let notes = ["a checkpoint of CoOp's program, which does not say where the class name stands: behind the learned words, as by default"]
         return file(prompts, source: source, notes: notes, carried: nil)
+    }
+
+    /// Words of CoOp that are others for each class.
+    private static func classContexts(in source: any WeightSource, name: String, shape: [Int], notes: [String]) throws -> PromptFile {
+        guard (1...100_000).contains(shape[0]), (1...4096).contains(shape[1]), (1...1 << 14).contains(shape[2]) else {
+            throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[classes, words, width]")
+        }
+        let table = MutableMatrix(rows: shape[0] * shape[1], columns: shape[2], try source.floats(named: name, shape: shape))
+        let nonFinite = nonFiniteCount(in: table)
+        guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
+        let words = PromptSet<Matrix>.Words(table.reading, places: .context(count: shape[1], place: .end, classCount: shape[0]))
+        return file(
+            PromptSet<Matrix>(vision: [], text: [], words: words), source: source,
+            notes: notes + ["its words are others for each of \(counted(shape[0], "class", "classes")), whose names it does not hold"], carried: nil)
     }
 
     // MARK: MaPLe
@@ -124,8 +138,6 @@ extension PromptHeader {
 package enum OtherPromptMethod: Sendable, Equatable {
     case cocoop
     case tcp
-    /// Words of its own for each class.
-    case classContexts(count: Int)
     /// Prompts in the picture's pixels.
     case pixels
     /// A head on features; how it is learned here.
@@ -139,9 +151,6 @@ package enum OtherPromptMethod: Sendable, Equatable {
         case .tcp:
             "this is a TCP checkpoint: its prompts are another set for each class, which no prompt file holds. CoOp, KgCoOp, VPT, IVLP, MaPLe and "
                 + "PromptSRC are read."
-        case .classContexts(let count):
-            "this is a CoOp checkpoint with words of its own for each of \(counted(count, "class", "classes")), which no prompt file holds. Train with "
-                + "CSC False for words that all classes share."
         case .pixels: "this is a checkpoint of visual prompting in pixels, which holds no prompt tokens."
         case .head(let name, let ours):
             "this is a \(name) checkpoint: a head on features, and no prompts. `vifi-prompt learn --method \(ours)` learns one."

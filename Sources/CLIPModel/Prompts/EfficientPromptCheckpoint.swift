@@ -26,27 +26,15 @@ package enum EfficientPromptCheckpoint {
     /// - Returns: nil for a checkpoint of something else.
     package static func prompts(in source: any WeightSource, places: LearnedWords? = nil, headCount: Int? = nil) throws -> PromptFile? {
         guard let prefix = prefixes.first(where: { source.contains($0 + positions) && source.contains($0 + words) }) else { return nil }
-        let shape = try source.description(of: prefix + positions).shape
-        guard shape.count == 2, (1...4096).contains(shape[0]), (1...1 << 14).contains(shape[1]) else {
-            throw ModelError.unexpectedShape(name: prefix + positions, shape: shape, expected: "[frames, width]")
-        }
-        let heads = headCount ?? CLIPArchitecture.Tower.usualHeadCount(width: shape[1])
-        guard heads > 0, shape[1] % heads == 0 else { throw ModelError.headCount(name: prefix + positions, width: shape[1], headCount: heads) }
-        let layerPrefix = prefix + blocks + "resblocks."
-        let layers = Set(source.names.filter { $0.hasPrefix(layerPrefix) }.compactMap { $0.dropFirst(layerPrefix.count).split(separator: ".").first })
-        guard (1...1000).contains(layers.count) else { throw ModelError.missingPrompts(name: layerPrefix + "0.ln_1.weight") }
-        let configuration = TemporalFusion.Configuration(
-            frameCount: shape[0], layerCount: layers.count, headCount: heads, keepsFrames: false, scale: scale)
-        let video = try TemporalFusion(configuration, in: source) { name in
-            name == FrameTransformer.positionsName ? prefix + positions : prefix + blocks + name
-        }
+        let video = try TemporalFusion(
+            positions: prefix + positions, blocks: prefix + blocks, headCount: headCount, keepsFrames: false, scale: scale, in: source)
         let table = try promptMatrix(
             named: prefix + words, in: source, tokens: promptTokenCount(named: prefix + words, in: source))
         let prompts = PromptSet<Matrix>(vision: [], text: [], words: .init(table, places: places ?? usualWords))
         let backboneNames = Set(source.names.filter { $0.hasPrefix(prefix + backbone) }.map { String($0.dropFirst((prefix + backbone).count)) })
         let assumed = "CLIP's normalization" + (places == nil ? ", \(usualWords.text)" : "") + (headCount == nil ? ", heads of 64" : "")
         return PromptFile(
-            prompts: prompts, video: video, header: PromptHeader(efficientPrompt: prompts.configuration, video: configuration),
+            prompts: prompts, video: video, header: PromptHeader(efficientPrompt: prompts.configuration, frameCount: video.configuration.frameCount),
             form: .efficientPrompt, notes: source.warnings + ["a checkpoint of Efficient-Prompt (A5, A6), which does not name \(assumed): these are taken"],
             carriedBackbone: backboneNames.isEmpty
                 ? nil : CarriedBackbone(source: source, prefix: prefix + backbone, names: backboneNames) { $0 })
@@ -59,7 +47,7 @@ package enum EfficientPromptCheckpoint {
     /// - Throws: `ModelError` for prompts that it has no names for.
     @discardableResult
     package static func write(_ file: PromptFile, backbone: Backbone?, to path: String) throws -> String {
-        guard let words = file.prompts.words, let video = file.video, !video.configuration.keepsFrames, file.prompts.vision.isEmpty else {
+        guard let words = file.prompts.words, case .around = words.places, let video = file.video, !video.configuration.keepsFrames, file.prompts.vision.isEmpty else {
             throw ModelError.prompts(.notEfficientPrompt)
         }
         func tensor(_ matrix: some Readable, shape: [Int]) -> PyTorchValue { .tensor(shape: shape, values: { matrix.values }) }
@@ -81,9 +69,9 @@ package enum EfficientPromptCheckpoint {
 
 extension PromptHeader {
     /// What its checkpoints leave unsaid.
-    init(efficientPrompt configuration: PromptConfiguration, video: TemporalFusion.Configuration) {
+    init(efficientPrompt configuration: PromptConfiguration, frameCount: Int) {
         self.init(reference: configuration, metadata: [:])
-        frameCount = video.frameCount
+        self.frameCount = frameCount
         normalization = .clip
         template = "{}"
         seed = 1

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// Words of the text tower's input that are learned, wherever they stand among a class's tokens. In token sequences the ids
@@ -7,11 +8,36 @@ package enum LearnedWords: Sendable, Equatable, Codable {
     /// each position of the context, so that which words follow a name depends on its length. Source: Ju et al., ECCV 2022,
     /// "Prompting Visual-Language Models for Efficient Video Understanding", src/model.py; `methods.md` 4.
     case around(before: Int, after: Int)
+    /// The same words for all classes, or others for each of so many. Source: Zhou et al., IJCV 2022, "Learning to Prompt for
+    /// Vision-Language Models", trainers/coop.py; `methods_more.md` 1.
+    case context(count: Int, place: NamePlace, classCount: Int?)
+
+    /// Where the class name stands among the words.
+    package enum NamePlace: String, Sendable, Codable, CaseIterable {
+        /// Behind them.
+        case end
+        /// Behind the first half of them.
+        case middle
+        /// Before them.
+        case front
+    }
+
+    /// A class name as tokens.
+    package struct Name {
+        /// Start token, the name, what follows it, end token.
+        package let tokens: [Int]
+        package let length: Int
+        /// Its class, where words are others for each.
+        package let label: Int
+
+        package init(tokens: [Int], length: Int, label: Int) { (self.tokens, self.length, self.label) = (tokens, length, label) }
+    }
 
     /// Rows of the table.
     package func count(contextLength: Int) -> Int {
         switch self {
         case .around: contextLength
+        case .context(let count, _, let classCount): count * (classCount ?? 1)
         }
     }
 
@@ -19,6 +45,7 @@ package enum LearnedWords: Sendable, Equatable, Codable {
     var deviation: Float {
         switch self {
         case .around: 0.01
+        case .context: 0.02
         }
     }
 
@@ -26,22 +53,40 @@ package enum LearnedWords: Sendable, Equatable, Codable {
     package var text: String {
         switch self {
         case .around(let before, let after): "\(before) words before and \(after) behind the class name"
+        case .context(let count, let place, let classCount):
+            "\(counted(count, "word", "words")), the class name \(place == .end ? "behind" : place == .front ? "before" : "in the middle of") them"
+                + (classCount.map { ", others for each of \(counted($0, "class", "classes"))" } ?? "")
         }
     }
 
-    /// The sequences of class names or captions with the learned words in their places.
-    ///
-    /// - Parameters:
-    ///   - sequences: start token, the name's own tokens, end token.
-    ///   - vocabularySize: what the ids of learned words start at.
-    package func sequences(around sequences: [[Int]], vocabularySize: Int) -> [[Int]] {
+    /// What stands behind a name: the words take the place of what a template would say before it.
+    var template: String {
         switch self {
-        case .around(let before, let after):
-            sequences.map { sequence in
-                let name = sequence.dropFirst().dropLast()
-                let behind = 1 + before + name.count
-                return sequence.prefix(1) + (1..<1 + before).map { vocabularySize + $0 } + name
-                    + (behind..<behind + after).map { vocabularySize + $0 } + sequence.suffix(1)
+        case .around: "{}"
+        case .context: "{}."
+        }
+    }
+
+    /// The sequences of names with the learned words in their places.
+    ///
+    /// - Parameter vocabularySize: what the ids of learned words start at.
+    package func sequences(of names: [Name], vocabularySize: Int) -> [[Int]] {
+        names.map { name in
+            let own = Array(name.tokens[1..<1 + name.length])
+            switch self {
+            case .around(let before, let after):
+                let behind = 1 + before + own.count
+                return name.tokens.prefix(1) + (1..<1 + before).map { vocabularySize + $0 } + own
+                    + (behind..<behind + after).map { vocabularySize + $0 } + name.tokens.suffix(1)
+            case .context(let count, let place, let classCount):
+                let first = vocabularySize + (classCount == nil ? 0 : name.label * count)
+                let beforeCount = switch place {
+                case .end: count
+                case .middle: count / 2
+                case .front: 0
+                }
+                return name.tokens.prefix(1) + (first..<first + beforeCount) + own + (first + beforeCount..<first + count)
+                    + name.tokens.dropFirst(1 + own.count)
             }
         }
     }
@@ -50,6 +95,7 @@ package enum LearnedWords: Sendable, Equatable, Codable {
     var takenCount: Int {
         switch self {
         case .around(let before, let after): before + after
+        case .context(let count, _, _): count
         }
     }
 }
@@ -84,5 +130,27 @@ struct LearningWords: TextGradientSink {
                 add(rows.row(row), to: gradient.row(token - vocabularySize))
             }
         }
+    }
+}
+
+extension LearnedWords {
+    /// The place of each name among the classes that words were learned for.
+    ///
+    /// - Parameter learned: their names; none or nil where a file does not say them and these are all, in their order.
+    /// - Throws: `ModelError` for a class that there are no words for.
+    func labels(of classNames: [String], learned: [String]?) throws(ModelError) -> [Int] {
+        guard case .context(_, _, let classCount?) = self else { return classNames.map { _ in 0 } }
+        guard let learned, !learned.isEmpty else {
+            guard classNames.count == classCount else { throw .prompts(.classWords(count: classCount, names: classNames.count)) }
+            return Array(classNames.indices)
+        }
+        var labels: [Int] = []
+        for name in classNames {
+            guard let label = learned.firstIndex(of: name), label < classCount else {
+                throw .prompts(.noWordsFor(name: name, nearest: name.nearest(among: learned)))
+            }
+            labels.append(label)
+        }
+        return labels
     }
 }

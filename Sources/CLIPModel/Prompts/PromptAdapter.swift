@@ -110,7 +110,7 @@ package enum PromptAdapter {
 extension PromptHeader {
     private static let numberKeys: Set = [
         Key.format, Key.visionTokens, Key.visionDepth, Key.textTokens, Key.textDepth, Key.frameCount, Key.shots, Key.seed,
-        Key.visionHeads, Key.textHeads, Key.mergedTokens, Key.wordsBefore, Key.wordsAfter, Key.videoFrames, Key.videoLayers, Key.videoHeads,
+        Key.visionHeads, Key.textHeads, Key.mergedTokens, Key.wordsBefore, Key.wordsAfter, Key.wordCount, Key.wordClasses, Key.videoFrames, Key.videoLayers, Key.videoHeads,
     ]
 
     /// The metadata with numbers, lists and objects as JSON has them.
@@ -118,6 +118,7 @@ extension PromptHeader {
         var result: [String: JSONValue] = [:]
         for (key, value) in metadata { result[key] = Self.numberKeys.contains(key) ? .number(value) : .text(value) }
         result[Key.classNames] = .list(classNames.map { .text($0) })
+        if !templates.isEmpty { result[Key.templates] = .list(templates.map { .text($0) }) }
         result[Key.metrics] = .object(metrics.filter(\.value.isFinite).mapValues { .number("\($0)") })
         return result
     }
@@ -128,8 +129,8 @@ extension PromptHeader {
         for (key, value) in json {
             switch value {
             case .number(let spelling) where Self.numberKeys.contains(key): metadata[key] = spelling
-            case .list where key == Key.classNames, .object where key == Key.metrics: metadata[key] = value.serialized
-            case .text(let text) where !Self.numberKeys.contains(key) && key != Key.classNames && key != Key.metrics:
+            case .list where key == Key.classNames || key == Key.templates, .object where key == Key.metrics: metadata[key] = value.serialized
+            case .text(let text) where !Self.numberKeys.contains(key) && key != Key.classNames && key != Key.templates && key != Key.metrics:
                 metadata[key] = text
             case .null where key == Key.shots: break
             default:

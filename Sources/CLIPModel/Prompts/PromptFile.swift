@@ -15,6 +15,7 @@ package struct PromptFile: Sendable {
         case dassl = "Dassl checkpoint"
         /// A checkpoint of Efficient-Prompt: A5 or A6.
         case efficientPrompt = "Efficient-Prompt checkpoint"
+        case actionCLIP = "ActionCLIP checkpoint"
     }
 
     package let prompts: PromptSet<Matrix>
@@ -64,7 +65,7 @@ package struct PromptFile: Sendable {
             let source = try openWeights(path)
             switch source.format {
             case .safetensors: return try PromptFile(source)
-            case .pyTorch: return try EfficientPromptCheckpoint.prompts(in: source) ?? DasslCheckpoint.prompts(in: source)
+            case .pyTorch: return try EfficientPromptCheckpoint.prompts(in: source) ?? ActionCLIPCheckpoint.prompts(in: source) ?? DasslCheckpoint.prompts(in: source)
                     ?? ReferenceCheckpoint.prompts(in: source)
             default: throw ModelError.notAPromptFile
             }
@@ -115,6 +116,9 @@ package struct PromptFile: Sendable {
 
     /// SHA-256 over all of these: `PromptSet.digest` where there are only prompts.
     package var tensorsDigest: String { digest(of: tensors) }
+
+    /// Of all that decides what they answer: the tensors, and the sentences in which classes are read.
+    package var useDigest: String { header.templates.isEmpty ? tensorsDigest : Digest.of(tensorsDigest + header.templates.joined(separator: "\n")) }
 }
 
 // MARK: - Frames
@@ -278,6 +282,30 @@ extension TemporalFusion {
         if let unknown = source.names.filter({ $0.hasPrefix(Self.prefix) && !known.contains($0) }).min() {
             throw ModelError.unexpectedTensor(name: unknown)
         }
+    }
+
+    /// What other programs keep under names of their own; sizes are those of the tensors.
+    ///
+    /// - Parameters:
+    ///   - positions: name of the tensor.
+    ///   - blocks: before `resblocks.N`.
+    ///   - headCount: nil for heads of 64.
+    init(
+        positions: String, blocks: String, headCount: Int?, keepsFrames: Bool, normEpsilon: Float = usualNormEpsilon, scale: Float,
+        in source: any WeightSource
+    ) throws {
+        let shape = try source.description(of: positions).shape
+        guard shape.count == 2, (1...4096).contains(shape[0]), (1...1 << 14).contains(shape[1]) else {
+            throw ModelError.unexpectedShape(name: positions, shape: shape, expected: "[frames, width]")
+        }
+        let heads = headCount ?? CLIPArchitecture.Tower.usualHeadCount(width: shape[1])
+        guard heads > 0, shape[1] % heads == 0 else { throw ModelError.headCount(name: positions, width: shape[1], headCount: heads) }
+        let prefix = blocks + "resblocks."
+        let layers = Set(source.names.filter { $0.hasPrefix(prefix) }.compactMap { $0.dropFirst(prefix.count).split(separator: ".").first })
+        guard (1...1000).contains(layers.count) else { throw ModelError.missingPrompts(name: prefix + "0.ln_1.weight") }
+        let configuration = Configuration(
+            frameCount: shape[0], layerCount: layers.count, headCount: heads, keepsFrames: keepsFrames, normEpsilon: normEpsilon, scale: scale)
+        try self.init(configuration, in: source) { $0 == FrameTransformer.positionsName ? positions : blocks + $0 }
     }
 
     /// - Parameter fileName: what the file calls a tensor.

@@ -18,6 +18,8 @@ package struct PromptHeader: Sendable, Equatable {
     package var frameCount: Int
     /// Words around a class name, with `{}` in its place: for layers of the text tower without prompts.
     package var template: String
+    /// Sentences in which each class is read, where these are several: their probabilities are averaged. None for the template alone.
+    package var templates: [String] = []
     package var fusion: Fusion
     /// What stands between frames and their mean, in place of a fusion without parameters; nil for none.
     package var video: TemporalFusion.Configuration?
@@ -44,6 +46,8 @@ package struct PromptHeader: Sendable, Equatable {
 
     /// Stands for what a file from elsewhere does not say.
     static let unknown = "unknown"
+    /// Whether texts have words of their own, which leave no room for a template.
+    package var bringsWords: Bool { configuration.learnsText || !templates.isEmpty }
     /// Whether the file says which backbone it belongs to.
     package var namesBackbone: Bool { backboneDigest != Self.unknown }
 
@@ -115,19 +119,24 @@ extension PromptHeader {
         static let regularizer = "regularize"
         static let wordsBefore = "words_before"
         static let wordsAfter = "words_after"
+        static let wordCount = "words"
+        static let namePlace = "name_place"
+        static let wordClasses = "words_classes"
         static let videoFrames = "video_frames"
         static let videoLayers = "video_layers"
         static let videoHeads = "video_heads"
         static let videoKeepsFrames = "video_keeps_frames"
         static let videoNormEpsilon = "video_norm_epsilon"
         static let videoScale = "video_scale"
+        static let templates = "templates"
 
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
             frameCount, fusion, normalization, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
             mergedTokens, method, regularizer, wordsBefore, wordsAfter, videoFrames, videoLayers, videoHeads, videoKeepsFrames,
-            videoNormEpsilon, videoScale,
+            videoNormEpsilon, videoScale, templates, wordCount, namePlace,
+            wordClasses,
         ]
     }
 
@@ -186,9 +195,15 @@ extension PromptHeader {
     /// What only files of `methodFormat` say.
     private var methodMetadata: [String: String] {
         var result: [String: String] = [:]
-        if case .around(let before, let after) = configuration.words {
+        switch configuration.words {
+        case .around(let before, let after):
             result[Key.wordsBefore] = "\(before)"
             result[Key.wordsAfter] = "\(after)"
+        case .context(let count, let place, let classCount):
+            result[Key.wordCount] = "\(count)"
+            result[Key.namePlace] = place.rawValue
+            result[Key.wordClasses] = classCount.map { "\($0)" }
+        case nil: break
         }
         if let video {
             result[Key.videoFrames] = "\(video.frameCount)"
@@ -198,6 +213,7 @@ extension PromptHeader {
             result[Key.videoNormEpsilon] = "\(video.normEpsilon)"
             result[Key.videoScale] = video.scale.map { "\($0)" }
         }
+        if !templates.isEmpty { result[Key.templates] = Self.json(templates) }
         if !result.isEmpty { result[Key.format] = Self.methodFormat }
         return result
     }
@@ -239,6 +255,14 @@ extension PromptHeader {
         var words: LearnedWords?
         if format == Self.methodFormat, metadata[Key.wordsBefore] != nil || metadata[Key.wordsAfter] != nil {
             words = .around(before: try number(Key.wordsBefore, in: 0...4096), after: try number(Key.wordsAfter, in: 0...4096))
+        } else if format == Self.methodFormat, metadata[Key.wordCount] != nil {
+            let placeName = try text(Key.namePlace)
+            guard let place = LearnedWords.NamePlace(rawValue: placeName) else {
+                throw .badMetadata(key: Key.namePlace, value: placeName, expected: "end, middle or front")
+            }
+            words = .context(
+                count: try number(Key.wordCount, in: 1...4096), place: place,
+                classCount: metadata[Key.wordClasses] == nil ? nil : try number(Key.wordClasses, in: 1...1_000_000))
         }
         if format == Self.methodFormat, metadata[Key.videoFrames] != nil {
             let keeps = try text(Key.videoKeepsFrames)
@@ -248,6 +272,11 @@ extension PromptHeader {
                 headCount: try number(Key.videoHeads, in: 1...1024), keepsFrames: keepsFrames,
                 normEpsilon: try fraction(Key.videoNormEpsilon, in: 0...0.1),
                 scale: metadata[Key.videoScale] == nil ? nil : try fraction(Key.videoScale, in: 0...10_000))
+        }
+        templates = format == Self.methodFormat && metadata[Key.templates] != nil
+            ? try decoded(Key.templates, as: [String].self, expected: "a JSON list of sentences") : []
+        if let bad = templates.first(where: { $0.components(separatedBy: "{}").count != 2 || $0.unicodeScalars.count > 1000 }) ?? (templates.count > 1000 ? "" : nil) {
+            throw .badMetadata(key: Key.templates, value: bad, expected: "at most 1000 sentences with {} in each")
         }
         backboneDigest = try text(Key.backboneDigest)
         backboneWeightsDigest = metadata[Key.backboneWeightsDigest]

@@ -33,8 +33,16 @@ package enum PromptProblem: Sendable, Equatable {
     case beyondPrompts
     /// What Efficient-Prompt has no names for.
     case notEfficientPrompt
+    /// What ActionCLIP has no names for.
+    case notActionCLIP
     /// Class embeddings are for videos whose frames have a mean.
     case noClassEmbeddings
+    /// Words that are others for each class, for captions.
+    case classWordsWithoutNames
+    /// The file does not name its classes, and there are others.
+    case classWords(count: Int, names: Int)
+    /// A class that no words were learned for.
+    case noWordsFor(name: String, nearest: String?)
     /// Beside a transformer over frames.
     case otherFusion(Fusion)
     case tooManyFrames(Int, most: Int)
@@ -42,8 +50,8 @@ package enum PromptProblem: Sendable, Equatable {
     var exitStatus: ExitStatus {
         switch self {
         case .backboneNotFound: .missingInput
-        case .otherFusion, .tooManyFrames: .usage
-        case .noTextPrompts, .lateLayers, .mergedTokens, .beyondPrompts, .notEfficientPrompt, .noClassEmbeddings: .badConfiguration
+        case .otherFusion, .tooManyFrames, .classWordsWithoutNames, .classWords, .noWordsFor: .usage
+        case .noTextPrompts, .lateLayers, .mergedTokens, .beyondPrompts, .notEfficientPrompt, .notActionCLIP, .noClassEmbeddings: .badConfiguration
         default: .badData
         }
     }
@@ -89,6 +97,14 @@ package enum PromptProblem: Sendable, Equatable {
         case .lateLayers(let tower, let layers):
             "the \(tower) prompts are in layers \(layers). ViFi-CLIP's begin at layer 0: it has no names for these, and would put "
                 + "random prompts below them. Use --to vifi-prompt, peft or npz."
+        case .classWordsWithoutNames:
+            "these words are others for each class, so they say nothing of captions. Learn words that all classes share."
+        case .classWords(let count, let names):
+            "these words are others for each of \(counted(count, "class", "classes")), which the file does not name, but \(names) are given. Pass the list "
+                + "that they were learned with, in its order."
+        case .noWordsFor(let name, let nearest):
+            "these words are others for each class, and none were learned for '\(name.escapedForDisplay)'."
+                + (nearest.map { " Did you mean '\($0.escapedForDisplay)'?" } ?? "") + " Words that all classes share take any names."
         case .otherFusion(let fusion):
             "these prompts were learned with a transformer over frames, which fusion \(fusion.rawValue) would leave out. Leave --fusion out."
         case .tooManyFrames(let count, let most):
@@ -97,6 +113,9 @@ package enum PromptProblem: Sendable, Equatable {
         case .beyondPrompts:
             "this file holds learned words around the class name or a transformer over frames, which ViFi-CLIP has no names for. Use --to "
                 + "vifi-prompt, peft, npz or efficient-prompt."
+        case .notActionCLIP:
+            "an ActionCLIP checkpoint holds a CLIP and a transformer over frames, as `bridge --method actionclip` makes them, and nothing else. Use "
+                + "--to vifi-prompt, vifi-pth, peft or npz."
         case .noClassEmbeddings:
             "class embeddings are compared with the mean of a video's frames, but these prompts were learned with a transformer over frames. Use --to "
                 + "vifi-prompt, peft, npz or efficient-prompt."

@@ -24,10 +24,12 @@ extension Backbone {
     ) throws -> CaptionSequences {
         if let words = prompts.words {
             // The sentences stand where names do.
+            if case .context(_, _, .some) = words { throw ModelError.prompts(.classWordsWithoutNames) }
             let limit = min(maxWords ?? .max, architecture.contextLength - words.takenCount)
             let own = try sequences(ofCaptions: captions, textTokens: 0, template: nil, maxWords: limit, tokenizer: tokenizer)
+            let names = own.sequences.map { LearnedWords.Name(tokens: $0, length: $0.count - 2, label: 0) }
             return CaptionSequences(
-                sequences: words.sequences(around: own.sequences, vocabularySize: architecture.vocabularySize), cutCount: own.cutCount,
+                sequences: words.sequences(of: names, vocabularySize: architecture.vocabularySize), cutCount: own.cutCount,
                 tokenLimit: own.tokenLimit)
         }
         let made = try sequences(

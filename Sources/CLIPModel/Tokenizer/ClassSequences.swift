@@ -54,25 +54,31 @@ extension Backbone {
     /// of those that `template` has before the name, as many as there are prompts. Where it has fewer, `X`
     /// stands in the places before them, as in the reference's placeholders (methods 1.2). What `template` says
     /// after the name is not used: name, full stop and end token follow, as with all text prompts.
+    ///
+    /// - Parameter learned: names of the classes that words were learned for, where these are others for each; nil for `classNames`.
     package func sequences(
         of classNames: [String], prompts: PromptConfiguration, template: String?, keepsUnderscores: Bool = false,
-        tokenizer: any Tokenizer
+        learned: [String]? = nil, tokenizer: any Tokenizer
     ) throws -> [[Int]] {
         if let words = prompts.words {
-            return try sequences(of: classNames, with: words, tokenizer: tokenizer)
+            return try sequences(of: classNames, with: words, learned: learned, tokenizer: tokenizer)
         }
         let sequences = try sequences(
             of: classNames, textTokens: prompts.textTokens, replacedWords: prompts.replacedWords, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
         return try withWords(sequences, in: prompts, of: template ?? TextWording.photoTemplate, tokenizer: tokenizer)
     }
 
-    /// With learned words and nothing else around the names.
-    private func sequences(of classNames: [String], with words: LearnedWords, tokenizer: any Tokenizer) throws -> [[Int]] {
+    /// With learned words in the place of a template's.
+    private func sequences(of classNames: [String], with words: LearnedWords, learned: [String]?, tokenizer: any Tokenizer) throws -> [[Int]] {
         guard !classNames.isEmpty else { throw ModelError.noClasses }
         let names = classNames.map { $0.replacingOccurrences(of: "_", with: " ") }
-        let own = try TokenSequence.sequences(
-            for: names, wording: .template("{}"), tokenizer: tokenizer, contextLength: architecture.contextLength - words.takenCount)
-        return words.sequences(around: own.map(\.tokens), vocabularySize: architecture.vocabularySize)
+        let sequences = try TokenSequence.sequences(
+            for: names, wording: .template(words.template), tokenizer: tokenizer, contextLength: architecture.contextLength - words.takenCount)
+        let labels = try words.labels(of: classNames, learned: learned)
+        return words.sequences(
+            of: zip(names, zip(sequences, labels)).map { name, own in
+                LearnedWords.Name(tokens: own.0.tokens, length: min(tokenizer.encode(name).count, own.0.tokens.count - 2), label: own.1)
+            }, vocabularySize: architecture.vocabularySize)
     }
 
     /// Sequences with room for prompts, with words in it where prompts begin above the first layer.

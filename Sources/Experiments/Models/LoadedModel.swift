@@ -17,7 +17,12 @@ extension PromptFile {
     package static func load(
         _ path: String, backbone: String?, activation: Activation? = nil, anyBackbone: Bool, context: RunContext
     ) throws -> (PromptFile, Backbone) {
-        let file = try load(path)
+        var file = try load(path)
+        if file.form == .actionCLIP, file.header.templates.isEmpty {
+            let templates = try Templates(path: nil, bundled: .actions)
+            file.header.templates = templates.lines
+            context.note("\(path.escapedForDisplay): class names are read in the \(templates.lines.count) sentences of \(Templates.Bundled.actions.rawValue)")
+        }
         for note in file.notes + [file.header.configuration.replacedWordsNote].compactMap(\.self) {
             context.note("\(path.escapedForDisplay): \(note)")
         }
@@ -89,6 +94,11 @@ package struct LoadedModel {
             tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary), context: context)
     }
 
+    /// Prompts that were read and checked before, or none, on a backbone that is in memory already.
+    package init(checked prompts: PromptFile?, on backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) {
+        self.init(backbone, prompts: prompts, head: nil, path: nil, tokenizer: tokenizer, context: context)
+    }
+
     /// A backbone that is in memory already, without prompts.
     package init(_ backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) {
         self.init(backbone, prompts: nil, head: nil, path: nil, tokenizer: tokenizer, context: context)
@@ -124,7 +134,7 @@ package struct LoadedModel {
     package var promptSet: PromptSet<Matrix> { prompts?.prompts ?? PromptSet(vision: [], text: []) }
 
     /// Of the prompts or the head; nil for the backbone as it is.
-    package var promptsDigest: String? { prompts?.prompts.digest ?? head?.digest }
+    package var promptsDigest: String? { prompts?.useDigest ?? head?.digest }
 
     /// The same backbone with other prompts.
     ///
@@ -155,7 +165,7 @@ package struct LoadedModel {
     package func described(by descriptions: ClassDescriptions?) throws(DescriptionError) -> LoadedModel {
         guard let descriptions else { return self }
         guard head == nil else { throw .notWith(what: "a head, which knows its classes by itself") }
-        if prompts?.header.configuration.learnsText == true {
+        if prompts?.header.bringsWords == true {
             throw .notWith(what: "prompts of the text tower, which were learned before names")
         }
         var model = self
@@ -194,7 +204,7 @@ package struct LoadedModel {
 
     /// Says so where learned prompts stand in the place of the words that the command line asks for.
     package func warn(ofUnused template: String?) {
-        guard template != nil, prompts?.header.configuration.learnsText == true else { return }
+        guard template != nil, prompts?.header.bringsWords == true else { return }
         context.warning("--template is not used: \((promptPath ?? "the prompts").escapedForDisplay) has text prompts in its place.")
     }
 
@@ -212,9 +222,14 @@ package struct LoadedModel {
                 classNames: classNames, descriptions: descriptions, fusion: fusion, frameCount: frameCount, rounding: rounding, pool: pool)
         }
         let template = words(asked: template)
-        let sequences = try backbone.sequences(
-            of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores, tokenizer: tokenizer)
-        tellEqualTokens(classNames, sequences, context)
+        let templates = prompts?.header.templates ?? []
+        func sequences(_ template: String?) throws -> [[Int]] {
+            try backbone.sequences(
+                of: classNames, prompts: configuration, template: template, keepsUnderscores: keepsUnderscores,
+                learned: prompts?.header.classNames, tokenizer: tokenizer)
+        }
+        let sequences = templates.isEmpty ? try sequences(template) : try templates.flatMap { try sequences($0) }
+        tellEqualTokens(classNames, Array(sequences.prefix(classNames.count)), context)
         if let head, let path = promptPath {
             let known = head.header.classNames
             let columns = try classNames.map { name in
@@ -232,8 +247,9 @@ package struct LoadedModel {
         let aggregator = try aggregator(asked: fusion, frameCount: self.frameCount(asked: frameCount))
         return CLIPClassifier(
             backbone: backbone.rounded(rounding),
-            prompts: promptSet.rounded(rounding).reading, sequences: sequences, aggregator: aggregator,
-            frameCount: self.frameCount(asked: frameCount), pool: pool)
+            prompts: promptSet.rounded(rounding).reading, sequences: sequences,
+            frameCount: self.frameCount(asked: frameCount), pool: pool
+        ) { aggregator.head(text: $0, templateCount: max(1, templates.count), scale: backbone.logitScale) }
     }
 
     /// How frames come together: as the prompts were learned, unless another fusion is asked for.
@@ -260,15 +276,12 @@ package struct LoadedModel {
         }
         let counts = sentences.map { $0.map(\.count) }
         let aggregator = try aggregator(asked: fusion, frameCount: self.frameCount(asked: frameCount))
-        func head(_ aggregator: some VideoAggregator, text: TextFeatures) -> any ClassifierHead {
-            VideoHead(aggregator, scale: backbone.logitScale, text: text)
-        }
         return CLIPClassifier(
             backbone: backbone.rounded(rounding), prompts: promptSet.rounded(rounding).reading,
             sequences: made.sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
         ) { text in
             switch descriptions.match {
-            case .mean: head(aggregator, text: text.meansOfDescriptions(counts: counts))
+            case .mean: aggregator.head(text: text.meansOfDescriptions(counts: counts), scale: backbone.logitScale)
             case .transport: DescribedHead(text, counts: counts, scale: backbone.logitScale)
             }
         }

@@ -40,8 +40,8 @@ package struct Selection {
             return
         }
         self.prompts = isZeroShot ? nil : newest.prompts
-        // A run of `learn` names the backbone that its prompts belong to.
-        self.backbone = newest.prompts == nil ? newest.bridged : isZeroShot ? newest.recordedBackbone : nil
+        // A run of `learn` names the backbone that its prompts belong to; what a method of `bridge` keeps beside its backbone belongs to that.
+        self.backbone = newest.prompts == nil ? newest.bridged : isZeroShot ? newest.bridged ?? newest.recordedBackbone : nil
         if self.prompts == nil, self.backbone == nil { throw .noModel(needsPrompts: false) }
         (run, isPocket) = (newest, false)
         let file = (self.prompts ?? self.backbone ?? "").escapedForDisplay

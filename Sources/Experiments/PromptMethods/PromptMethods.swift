@@ -86,6 +86,8 @@ package enum PromptMethodUseError: ReportableError, Equatable {
     case withTemporal(what: String, method: String)
     /// - Parameter flag: of what only methods with learned words or a transformer over frames have.
     case withoutTemporal(flag: String)
+    /// - Parameter flag: of what only methods with words of the input have.
+    case withoutInputWords(flag: String)
     case regularizedCaptions
     case templatesWithoutRegularizer
     case noTemplates(path: String)
@@ -93,7 +95,7 @@ package enum PromptMethodUseError: ReportableError, Equatable {
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .noMethod, .noRegularizer, .startsFromPrompts, .startsFromMethod, .withTemporal, .withoutTemporal, .regularizedCaptions, .templatesWithoutRegularizer: .usage
+        case .noMethod, .noRegularizer, .startsFromPrompts, .startsFromMethod, .withTemporal, .withoutTemporal, .withoutInputWords, .regularizedCaptions, .templatesWithoutRegularizer: .usage
         case .noTemplates, .badTemplate: .badData
         }
     }
@@ -117,6 +119,9 @@ package enum PromptMethodUseError: ReportableError, Equatable {
         case .withoutTemporal(let flag):
             "\(flag) is for methods that learn words around the class names and a transformer over frames: "
                 + "\(PromptMethods.all.filter { $0.temporal != nil }.map(\.name).joined(separator: ", ")). Leave it out, or name one with --method."
+        case .withoutInputWords(let flag):
+            "\(flag) is for methods that learn words of the text tower's input alone: "
+                + "\(PromptMethods.all.filter(\.learnsInputWords).map(\.name).joined(separator: ", ")). Leave it out, or name one with --method."
         case .regularizedCaptions:
             "--regularize compares the texts of classes with a teacher's, but captions are learned. Leave it out, or the method that brings it."
         case .templatesWithoutRegularizer:

@@ -128,7 +128,7 @@ package struct EvaluationJob {
     /// Words around class names; nil where text prompts are learned or descriptions stand for names.
     package func template(of subject: LoadedModel) -> String? {
         if subject.descriptions != nil { return nil }
-        if subject.prompts?.header.configuration.learnsText == true { return nil }
+        if subject.prompts?.header.bringsWords == true { return nil }
         return template ?? settings.testTemplate(hasPrompts: subject.prompts != nil) ?? subject.prompts?.header.template
             ?? "a photo of a {}."
     }

@@ -137,7 +137,7 @@ extension EvaluationJob {
     /// Settings and digests, by what they are of.
     package func inputs(_ subject: LoadedModel) -> [String: String] {
         [
-            "backbone": subject.backbone.digest, "prompts": subject.prompts?.prompts.digest ?? "none",
+            "backbone": subject.backbone.digest, "prompts": subject.prompts?.useDigest ?? "none",
             "number of frames": "\(frameCount(of: subject))", "template": template(of: subject) ?? "learned",
         ].merging(settingInputs) { $1 }
     }

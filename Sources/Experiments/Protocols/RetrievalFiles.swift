@@ -42,7 +42,7 @@ package struct RetrievalReport: Codable {
         backbone = subject.backbone.description.name
         backboneSHA256 = subject.backbone.digest
         prompts = subject.promptPath
-        promptsSHA256 = subject.prompts?.prompts.digest
+        promptsSHA256 = subject.prompts?.useDigest
         self.list = list.path
         listSHA256 = try Digest.ofFile(list.path)
         videos = outcome.videos.count

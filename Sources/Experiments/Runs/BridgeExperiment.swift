@@ -1,6 +1,7 @@
 import CLIPModel
 import Evaluation
 import Files
+import Methods
 import Recipes
 import Tensors
 import Training
@@ -20,6 +21,9 @@ package struct BridgeExperiment: LearningExperiment {
         let run: LearningRun
         let texts: RunTexts
         let setting: TaskSetting
+        let method: BridgeMethod?
+        /// In which the method reads class names.
+        let templates: Templates?
 
         var tuning: Tuning { run.settings.recipe.tuning ?? .both }
         private var normalization: PixelNormalization { run.settings.normalization(for: run.backbone) }
@@ -34,7 +38,26 @@ package struct BridgeExperiment: LearningExperiment {
             return LowRankTask(backbone: run.backbone, updates: updates, setting: setting, normalization: normalization)
         }
 
-        func task() -> any BackboneLearning { tuning == .lora ? lowRankTask() : weightTask() }
+        func temporalTask(_ method: BridgeMethod) -> TemporalBridgeTask {
+            let (architecture, seed) = (run.backbone.architecture, run.settings.seed)
+            let classCount = run.data.classes.count
+            let sequences = stride(from: 0, to: texts.sequences.count, by: classCount).map { Array(texts.sequences[$0..<$0 + classCount]) }
+            // Its authors' code has as many positions as the text tower, whatever the clips' length.
+            let video = method.temporal.fusion(
+                layerCount: nil, frameCount: max(architecture.contextLength, run.settings.frameCount), width: architecture.embeddingWidth,
+                seed: seed, rateFactor: method.temporalRateFactor)
+            return TemporalBridgeTask(
+                backbone: run.backbone, video: video, objective: LabelMatching(sequences: sequences, seed: seed),
+                templateCount: sequences.count, setting: setting, normalization: normalization)
+        }
+
+        func task() -> any BackboneLearning {
+            if let method { return temporalTask(method) }
+            return tuning == .lora ? lowRankTask() : weightTask()
+        }
+
+        /// A text of each class.
+        var classSequences: [[Int]] { templates == nil ? texts.sequences : Array(texts.sequences.prefix(run.data.classes.count)) }
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
@@ -46,7 +69,11 @@ package struct BridgeExperiment: LearningExperiment {
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
         let runData = try RunData(settings: settings, kind: .bridge, options: request.videos, resumed: resumed, context: context)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
-        let texts = try RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
+        let method = try settings.recipe.bridgeMethod()
+        if let method { context.note("Method: \(method.name), \(method.summary)") }
+        let templates = try method.map { _ in try Templates(path: settings.placedRecipe.templates, bundled: .actions) }
+        let texts = try templates.map { try RunTexts($0.sequences(of: runData.classes.names, backbone: backbone, tokenizer: tokenizer).flatMap(\.self)) }
+            ?? RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
         // Evaluating and saving take a copy of the weights; halving them, another.
         let besides = request.memory.videoBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
             + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (request.keepsHalf ? 8 : 4) * backbone.parameterCount
@@ -60,25 +87,26 @@ package struct BridgeExperiment: LearningExperiment {
         let learning = LearningRun(
             request: request, context: context, settings: settings, data: runData, backbone: backbone, recipe: settings.recipe,
             cacheBytes: request.memory.cacheBytes)
-        return Prepared(run: learning, texts: texts, setting: setting)
+        return Prepared(run: learning, texts: texts, setting: setting, method: method, templates: templates)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
         let prepared = try prepared(nil)
         try prepared.run.refuseCaptions()
         return try RunPlan(
-            prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.texts.sequences, seedCount: seedCount,
+            prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.classSequences, seedCount: seedCount,
             hasHalfFiles: request.keepsHalf, makeTask: { (try checked(prepared.task()), nil) }, isTimed: timing)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
         try context.drawPocketVideos(for: .bridge) { try self.settings(start.resumed) }
-        var (learning, texts, task) = try context.group.agreed { () throws -> (LearningRun, RunTexts, any BackboneLearning) in
-            let prepared = try prepared(start.resumed)
+        let (run, task) = try context.group.agreed { () throws -> (Prepared, any BackboneLearning) in
+            let prepared = try self.prepared(start.resumed)
             let task = prepared.task()
             try request.memory.check(shortfall: task.memoryShortfall)
-            return (prepared.run, prepared.texts, task)
+            return (prepared, task)
         }
+        var (learning, texts) = (run.run, run.texts)
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
         if let valSequences = texts.valSequences {
             learning.captionValidation = (
@@ -89,7 +117,7 @@ package struct BridgeExperiment: LearningExperiment {
                         pool: settings.pool)
                 })
         }
-        let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.tuning ?? .both)) on "
+        let provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))), tuned (\(settings.recipe.method ?? (settings.recipe.tuning ?? .both).rawValue)) on "
             + "\(runData.amount), seed \(settings.seed), "
             + "recipe \(Digest.of(settings.recipe.yaml).prefix(12))"
         let outcome = try learning.train(task, sequences: texts.sequences, start: start) { path, report in
@@ -98,6 +126,12 @@ package struct BridgeExperiment: LearningExperiment {
             for file in report.isBest ? ["last", "backbone"] : ["last"] {
                 try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: request.keepsHalf ? .float16 : .float32)
             }
+            if let video = task.video, let templates = run.templates {
+                var header = learning.promptHeader(on: tuned, configuration: .none, report: report)
+                header.method = run.method?.name
+                header.templates = templates.lines
+                try learning.savePrompts(PromptFile(prompts: PromptSet(vision: [], text: []), video: video, header: header), in: path, report: report)
+            }
             guard let updates = task.lowRankUpdates else { return }
             for file in report.isBest ? ["lora-last", "lora"] : ["lora-last"] {
                 try LowRankFile(updates, learnedOn: backbone).save(to: path.appendingPath("\(file).safetensors"))
@@ -105,6 +139,7 @@ package struct BridgeExperiment: LearningExperiment {
         }
         outcome.result.show(context)
         context.result("backbone: \(outcome.path.appendingPath("backbone.safetensors"))")
+        if task.video != nil { context.result("transformer over frames: \(RunKind.learn.chosenFile(in: outcome.path))") }
         if task.lowRankUpdates != nil { context.result("updates alone: \(outcome.path.appendingPath("lora.safetensors"))") }
         return outcome
     }

@@ -13,6 +13,9 @@ package struct RunTexts {
     /// The video of each caption; nil for classes.
     package var videoOfCaption: [Int]?
 
+    /// Texts of classes.
+    init(_ sequences: [[Int]]) { self.sequences = sequences }
+
     package init(_ data: RunData, settings: Settings, prompts: PromptConfiguration, backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) throws {
         guard let (train, val, _) = data.captions else {
             sequences = try backbone.sequences(

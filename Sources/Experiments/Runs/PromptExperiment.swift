@@ -49,13 +49,14 @@ package struct PromptExperiment: LearningExperiment {
         if let method, given != nil, method.couplesTowers || method.temporal != nil { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
         if let method { context.note("Method: \(method.name), \(method.summary)") }
         let regularizer = try settings.recipe.prompts.regularizer()
-        let teacherTemplates = try regularizer.map { _ in try TeacherTemplates(path: settings.placedRecipe.prompts.teacherTemplates) }
+        let teacherTemplates = try regularizer.map { _ in try Templates(path: settings.placedRecipe.prompts.teacherTemplates, bundled: .teacher) }
         try resumed?.check(teacher: teacherTemplates)
-        let prompts = try given ?? startingPrompts(of: method, settings: settings, backbone: backbone, tokenizer: tokenizer)
+        let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
+        let prompts = try given ?? startingPrompts(
+            of: method, settings: settings, backbone: backbone, tokenizer: tokenizer, classCount: runData.classes.count)
         let configuration = prompts.configuration
         guard configuration.learns else { throw SettingsError.nothingLearns }
         let backwardFrames = try settings.backwardFrames(learning: configuration)
-        let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(
             runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer, context: context)
@@ -148,27 +149,12 @@ package struct PromptExperiment: LearningExperiment {
         }
         let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start, caching: caching) { path, report in
             try checkUntouched(backbone)
-            var header = PromptHeader(
-                backbone: backbone, configuration: prepared.configuration, classNames: learning.data.classes.names,
-                frameCount: settings.frameCount, fusion: settings.fusion,
-                normalization: settings.normalization(for: backbone), template: settings.recipe.template ?? "a photo of a {}.",
-                shots: settings.recipe.training.shots,
-                seed: settings.seed, recipeDigest: Digest.of(learning.recipe.yaml))
+            var header = learning.promptHeader(on: backbone, configuration: prepared.configuration, report: report)
             header.initialDigest = learning.initialDigest
             header.backwardFrameCount = prepared.backwardFrames?.count
             header.method = prepared.method?.name
             header.regularizer = prepared.regularizer?.name
-            header.metrics["training_loss"] = report.trainingLoss
-            header.metrics["epoch"] = Double(report.epoch)
-            if let metrics = report.metrics {
-                header.metrics[metrics.names.top1] = metrics.top1
-                header.metrics[metrics.names.top5] = metrics.top5
-            }
-            let file = PromptFile(prompts: task.prompts, video: task.video, header: header)
-            try createDirectory(path.appendingPath("prompts"))
-            for name in report.isBest ? ["last", "best"] : ["last"] {
-                try file.save(to: path.appendingPath("prompts/\(name).safetensors"))
-            }
+            try learning.savePrompts(PromptFile(prompts: task.prompts, video: task.video, header: header), in: path, report: report)
         }
         context.note("The backbone's SHA-256 is \(backbone.digest.prefix(12))… as before: only prompts have changed.")
         outcome.result.show(context)
@@ -177,7 +163,7 @@ package struct PromptExperiment: LearningExperiment {
     }
 
     private func startingPrompts(
-        of method: PromptMethod?, settings: Settings, backbone: Backbone, tokenizer: any Tokenizer
+        of method: PromptMethod?, settings: Settings, backbone: Backbone, tokenizer: any Tokenizer, classCount: Int
     ) throws -> PromptSet<MutableMatrix> {
         var configuration = settings.fittedPrompts(to: backbone.architecture)
         var words: [Int] = []
@@ -191,9 +177,19 @@ package struct PromptExperiment: LearningExperiment {
                 textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens,
                 words: configuration.words)
         }
+        let asked = settings.recipe.prompts
+        if configuration.textTokens > 0, asked.namePlace ?? .end != .end || asked.classSpecific == true {
+            guard configuration.textLayers == 0..<1 else { throw PromptMethodUseError.withoutInputWords(flag: "--name-place or --class-specific") }
+            configuration = PromptConfiguration(
+                visionTokens: configuration.visionTokens, visionLayers: configuration.visionLayers, textTokens: 0, textLayers: 0..<0, mergedTokens: configuration.mergedTokens,
+                words: .context(
+                    count: configuration.textTokens, place: asked.namePlace ?? .end, classCount: asked.classSpecific == true ? classCount : nil))
+        }
         try configuration.check(against: backbone.architecture)
         var prompts = PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed)
-        if !words.isEmpty {
+        if !words.isEmpty, let learned = prompts.words?.table {
+            for row in 0..<learned.rowCount { learned.row(row).copy(backbone.parameters.text.tokenEmbedding.row(words[row % words.count])) }
+        } else if !words.isEmpty {
             prompts.text = backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
         }
         return prompts

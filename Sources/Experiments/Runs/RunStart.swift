@@ -207,7 +207,7 @@ package struct ResumedRun {
 
     /// - Parameter teacher: of regularized prompts, as it reads class names now.
     /// - Throws: `RunError` where it read them otherwise when the run began.
-    func check(teacher: TeacherTemplates?) throws {
+    func check(teacher: Templates?) throws {
         guard teacher?.digest == record.teacherSHA256 else { throw RunError.changed(file: teacher?.path ?? "--teacher-templates") }
     }
 }

@@ -28,11 +28,12 @@ package enum SettingsError: ReportableError {
     /// - Parameter key: of what only prompts have.
     case forPromptsOnly(key: String)
     case rankWithoutUpdates
+    case forWholeCLIP(method: String)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
-            .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates: .usage
+            .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates, .forWholeCLIP: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -79,6 +80,8 @@ package enum SettingsError: ReportableError {
             "\(key) is for learning prompts, but bridge learns weights. Leave it out, or use `vifi-prompt learn`."
         case .rankWithoutUpdates:
             "--lora-rank (lora_rank) is the rank of low-rank updates: it goes with --tuning lora. Leave it out."
+        case .forWholeCLIP(let method):
+            "\(method) trains the whole CLIP, so that another backbone comes out: `vifi-prompt bridge --method \(method)` is meant."
         case .noBackbone:
             "no backbone is named. Pass --backbone FILE: where data are named, no model is taken from a run or from the pocket world."
         case .pocketWithLists:
@@ -117,7 +120,7 @@ package struct Settings {
         if hasCaptions { try Self.checkCaptions(given) } else { try Self.checkNoCaptions(given) }
         let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
         let base = isPocket ? try Recipe(path: BundledFiles.path(of: "Recipes/pocket/\(name).yaml")) : Recipe()
-        let preset = try given.prompts.promptMethod()?.preset ?? (given.tuning == .lora ? .lowRank : Recipe())
+        let preset = try given.prompts.promptMethod()?.preset ?? given.bridgeMethod()?.preset ?? (given.tuning == .lora ? .lowRank : Recipe())
         var merged = given.merged(over: preset).merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
@@ -132,6 +135,15 @@ package struct Settings {
         }
         let method = try merged.prompts.promptMethod()
         try method?.check(merged)
+        if merged.prompts.classSpecific == false { merged.prompts.classSpecific = nil }
+        if method?.learnsInputWords != true {
+            let strays = [
+                ("--name-place (prompts.name_place)", merged.prompts.namePlace != nil), ("--class-specific (prompts.class_specific)", merged.prompts.classSpecific != nil),
+            ]
+            if let stray = strays.first(where: \.1) { throw PromptMethodUseError.withoutInputWords(flag: stray.0) }
+        } else if merged.prompts.classSpecific == true, hasCaptions {
+            throw SettingsError.notWithCaptions(what: "--class-specific", reason: "captions have no classes.")
+        }
         if method?.temporal == nil {
             let strays = [
                 ("--words-before (prompts.words_before)", merged.prompts.wordsBefore), ("--words-after (prompts.words_after)", merged.prompts.wordsAfter),
@@ -139,6 +151,10 @@ package struct Settings {
             ]
             if let stray = strays.first(where: { $0.1 != nil }) { throw PromptMethodUseError.withoutTemporal(flag: stray.0) }
         }
+        let bridging = try merged.bridgeMethod()
+        if kind == .learn, let bridging { throw SettingsError.forWholeCLIP(method: bridging.name) }
+        try bridging?.check(merged)
+        if merged.templates != nil, bridging == nil { throw BridgeMethodError.templatesWithoutMethod }
         if merged.loraRank != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
         let regularizer = try merged.prompts.regularizer()
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
@@ -279,6 +295,7 @@ package struct Settings {
         }
         (fitted.prompts.visionDepth, fitted.prompts.visionLayers) = written(prompts.visionLayers)
         (fitted.prompts.textDepth, fitted.prompts.textLayers) = written(prompts.textLayers)
+        if case .context(let count, _, _) = prompts.words { (fitted.prompts.textTokens, fitted.prompts.textDepth) = (count, 1) }
         return fitted
     }
 

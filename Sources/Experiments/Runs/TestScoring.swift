@@ -37,7 +37,11 @@ extension LearningRun {
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
         if file.lastPathComponent == HeadFile.name { return try LoadedModel(head: file, on: backbone, tokenizer: tokenizer, context: context) }
         guard kind == .bridge else { return try LoadedModel(prompts: file, on: backbone, tokenizer: tokenizer, context: context) }
-        return LoadedModel(try BackboneFinder.load(file, activation: nil, context: context).computing(in: settings.precision), tokenizer: tokenizer, context: context)
+        let bridged = try BackboneFinder.load(file, activation: nil, context: context).computing(in: settings.precision)
+        // What a method puts behind the image tower is kept where prompts are.
+        let beside = RunKind.learn.chosenFile(in: path)
+        guard fileExists(beside) else { return LoadedModel(bridged, tokenizer: tokenizer, context: context) }
+        return try LoadedModel(prompts: beside, on: bridged, tokenizer: tokenizer, context: context)
     }
 
     /// How the run itself looks at videos.

@@ -18,6 +18,8 @@ package struct PromptMethod: Sendable {
     /// Whether vision prompts follow from the text prompts: then both towers have as many, and learning cannot start from
     /// prompts, which do not tell what they follow from.
     package let couplesTowers: Bool
+    /// Whether its text prompts are words of the input alone, which may stand elsewhere or be others for each class.
+    package var learnsInputWords: Bool { shape.textDepth == 1 && shape.visionDepth == 0 }
     /// Words that are learned around class names, in place of text prompts; nil for none.
     package let words: LearnedWords?
     /// What is learned behind the image tower; nil for the fusion that is asked for.
@@ -38,9 +40,16 @@ package struct PromptMethod: Sendable {
     package struct Temporal: Sendable {
         package let layerCount: Int
         package let keepsFrames: Bool
+        package let normEpsilon: Float
         /// The factor on cosine similarities; the backbone's where nil.
         package let scale: Float?
         package let start: TemporalFusion.Start
+
+        package init(
+            layerCount: Int, keepsFrames: Bool, normEpsilon: Float = usualNormEpsilon, scale: Float?, start: TemporalFusion.Start
+        ) {
+            (self.layerCount, self.keepsFrames, self.normEpsilon, self.scale, self.start) = (layerCount, keepsFrames, normEpsilon, scale, start)
+        }
 
         /// What learning starts from, with heads of 64 as in CLIP, or the next larger that divide the width.
         ///
@@ -48,12 +57,14 @@ package struct PromptMethod: Sendable {
         ///   - layerCount: in place of its own.
         ///   - width: of the frames' features.
         ///   - seed: names the random streams.
-        package func fusion(layerCount: Int?, frameCount: Int, width: Int, seed: UInt64) -> TemporalFusion {
+        ///   - rateFactor: of the learning rate.
+        package func fusion(layerCount: Int?, frameCount: Int, width: Int, seed: UInt64, rateFactor: Double = 1) -> TemporalFusion {
             TemporalFusion(
                 TemporalFusion.Configuration(
                     frameCount: frameCount, layerCount: layerCount ?? self.layerCount,
-                    headCount: (1...CLIPArchitecture.Tower.usualHeadCount(width: width)).last { width % $0 == 0 } ?? 1, keepsFrames: keepsFrames, scale: scale),
-                start: start, width: width, seed: seed)
+                    headCount: (1...CLIPArchitecture.Tower.usualHeadCount(width: width)).last { width % $0 == 0 } ?? 1, keepsFrames: keepsFrames,
+                    normEpsilon: normEpsilon, scale: scale),
+                start: start, width: width, seed: seed, rateFactor: rateFactor)
         }
     }
 

@@ -195,6 +195,7 @@ struct TrainingOptions: ParsableArguments {
 
 extension PrecisionChoice: ExpressibleByArgument {}
 extension Fusion: ExpressibleByArgument {}
+extension LearnedWords.NamePlace: ExpressibleByArgument {}
 extension Tuning: ExpressibleByArgument {}
 
 extension Views: ExpressibleByArgument {

@@ -78,6 +78,9 @@ struct MethodOptions: ParsableArguments {
         if head == Tuning.lora.rawValue {
             throw ValidationError("lora changes weights, so that a backbone comes out and no prompts: `vifi-prompt bridge --tuning lora` learns it.")
         }
+        if BridgeMethods.names.contains(head) {
+            throw ValidationError(SettingsError.forWholeCLIP(method: head).description)
+        }
         do { _ = try HeadMethod(head) } catch { throw ValidationError(error.description) }
         try requireRange("--views", views, 1...10)
         guard budget == nil || head == "auto" else { throw ValidationError("--budget is for --method auto: with \(head) there is nothing to choose.") }

@@ -33,6 +33,15 @@ struct PromptShapeOptions: ParsableArguments {
             valueName: "pairs"))
     var mergeTokens: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "With --method coop or kgcoop: where the class name stands among the learned words: end (the default), middle or front.",
+            valueName: "place"))
+    var namePlace: LearnedWords.NamePlace?
+
+    @Flag(help: "With --method coop or kgcoop: learn other words for each class. They say nothing of classes that are not learned.")
+    var classSpecific = false
+
     @Option(help: ArgumentHelp("With --method a5 or a6: words that are learned before each class name; 16 by default.", valueName: "words"))
     var wordsBefore: Int?
 
@@ -76,6 +85,8 @@ struct PromptShapeOptions: ParsableArguments {
         recipe.prompts.visionLayers = visionLayers ?? (quick ? PromptLayers.none : recipe.prompts.visionLayers)
         recipe.prompts.textLayers = textLayers ?? recipe.prompts.textLayers
         recipe.prompts.mergeTokens = mergeTokens ?? recipe.prompts.mergeTokens
+        recipe.prompts.namePlace = namePlace ?? recipe.prompts.namePlace
+        if classSpecific { recipe.prompts.classSpecific = true }
         recipe.prompts.wordsBefore = wordsBefore ?? recipe.prompts.wordsBefore
         recipe.prompts.wordsAfter = wordsAfter ?? recipe.prompts.wordsAfter
         recipe.prompts.temporalLayers = temporalLayers ?? recipe.prompts.temporalLayers

@@ -20,6 +20,8 @@ struct BridgeCommand: LearningCommand {
               vifi-prompt bridge
               vifi-prompt bridge --train train.txt --val val.txt --labels labels.csv \\
                   --backbone clip.safetensors
+              vifi-prompt bridge --method actionclip --train train.txt --labels labels.csv \\
+                  --backbone clip.safetensors
               vifi-prompt bridge --import ViT-B-16.pt
 
             With --captions videos and captions find each other, as for text-video retrieval; docs/retrieval.md \
@@ -27,6 +29,9 @@ struct BridgeCommand: LearningCommand {
 
               vifi-prompt bridge --captions train.csv --val-captions val.csv \\
                   --backbone clip.safetensors
+
+            With --method actionclip the whole CLIP learns together with a transformer over frames, which is kept beside the \
+            backbone under prompts/; docs/methods.md explains it.
 
             With --import nothing is trained: somebody's CLIP (OpenAI, open_clip, ViFi-CLIP, Hugging Face) becomes a \
             backbone file in Checkpoints. docs/checkpoints.md says what can be read.
@@ -51,6 +56,13 @@ struct BridgeCommand: LearningCommand {
     struct FineTuningOptions: ParsableArguments {
         @Option(help: "What learns: both towers, image, text, or lora for low-rank updates of both.")
         var tuning: Tuning?
+        @Option(help: ArgumentHelp("actionclip: another way to train the whole CLIP; ViFi-CLIP's by default.", valueName: "method"))
+        var method: String?
+        @Option(
+            help: ArgumentHelp(
+                "With --method actionclip: sentences in which class names are read, one per line with {} for the name; by default a list that "
+                    + "comes with the program.", valueName: "file"))
+        var templates: String?
         @Option(help: ArgumentHelp("With --tuning lora: rank of the updates; 2 by default.", valueName: "rank"))
         var loraRank: Int?
         @Option(help: "How the frames of a clip are combined: embedding, decision or image.")
@@ -121,6 +133,8 @@ struct BridgeCommand: LearningCommand {
         training.apply(to: &recipe)
         model.inputs.apply(to: &recipe)
         recipe.tuning = tuned.tuning ?? recipe.tuning
+        recipe.method = tuned.method ?? recipe.method
+        recipe.templates = tuned.templates ?? recipe.templates
         recipe.loraRank = tuned.loraRank ?? recipe.loraRank
         recipe.fusion = tuned.fusion ?? recipe.fusion
     }

@@ -27,6 +27,7 @@ struct ExportCommand: ParsableCommand {
               peft         a folder in PEFT's layout: adapter_config.json, adapter_model.safetensors, model card
               npz          a NumPy archive; of a linear head its class matrix
               efficient-prompt  what --method a5 or a6 learned, as their authors' code keeps it, .pth.tar
+              actionclip   what bridge --method actionclip learned, with its backbone, as its authors' code keeps it, .pt
               classes      class embeddings, .safetensors or .npz
 
             All but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
@@ -102,7 +103,7 @@ struct ExportCommand: ParsableCommand {
         case .checkpoint: written.sha256 = try writeCheckpoint(file, backbone: backbone, source: source, to: target)
         case .adapter: written.sha256 = try PromptAdapter.save(file, to: target, name: Self.runName(of: source), replaces: force)
         case .archive: written.sha256 = try PromptArchive.write(file, to: target)
-        case .efficientPrompt: written.sha256 = try writeEfficientPrompt(file, backbone: backbone, source: source, to: target)
+        case .efficientPrompt, .actionCLIP: written.sha256 = try writeForeign(file, backbone: backbone, source: source, to: target)
         case .classes: try writeClasses(file, source: source, backbone: backbone, as: &written)
         }
         try tell(&written)
@@ -204,9 +205,11 @@ struct ExportCommand: ParsableCommand {
         return digest
     }
 
-    private func writeEfficientPrompt(_ file: PromptFile, backbone: Backbone, source: String, to target: String) throws -> String {
+    private func writeForeign(_ file: PromptFile, backbone: Backbone, source: String, to target: String) throws -> String {
         do {
-            return try EfficientPromptCheckpoint.write(file, backbone: withBackbone ? backbone : nil, to: target)
+            return form == .actionCLIP
+                ? try ActionCLIPCheckpoint.write(file, backbone: backbone, to: target)
+                : try EfficientPromptCheckpoint.write(file, backbone: withBackbone ? backbone : nil, to: target)
         } catch let error as ModelError {
             throw ModelError.inFile(path: source, error)
         }
@@ -222,7 +225,8 @@ struct ExportCommand: ParsableCommand {
         if let compat { try settings.set("compat=\(compat)", source: "--compat") }
         let sequences = try backbone.sequences(
             of: names, prompts: header.configuration, template: header.template,
-            keepsUnderscores: settings.repeats(.keptUnderscores), tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
+            keepsUnderscores: settings.repeats(.keptUnderscores), learned: header.classNames,
+            tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
         // Only the text tower matters here: one frame and no vision prompts.
         let classifier = CLIPClassifier(
             backbone: backbone.rounded(settings.rounding),

@@ -9,6 +9,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
     case adapter = "peft"
     case archive = "npz"
     case efficientPrompt = "efficient-prompt"
+    case actionCLIP = "actionclip"
     case classes
 
     init?(argument: String) {
@@ -33,6 +34,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
         case .adapter: []
         case .archive: [".npz"]
         case .efficientPrompt: [".pth.tar"]
+        case .actionCLIP: [".pt"]
         case .classes: [".safetensors", ".npz"]
         }
     }
@@ -69,6 +71,7 @@ struct Export: Encodable {
             case .adapter: "PEFT folder, SHA-256 of its tensors' file"
             case .archive: "NumPy archive, \(size)SHA-256"
             case .efficientPrompt: "Efficient-Prompt checkpoint, \(size)SHA-256"
+            case .actionCLIP: "ActionCLIP checkpoint, \(size)SHA-256"
             case .classes: "\(classes ?? 0) classes × \(width ?? 0), SHA-256"
             }
         return "\(file.escapedForDisplay): \(words) \(sha256)"

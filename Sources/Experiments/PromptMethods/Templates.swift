@@ -3,10 +3,17 @@ import Files
 import Foundation
 import Recipes
 
-/// The sentences in which a teacher reads the class names: one per line, with `{}` where a name goes. Empty lines and those
-/// that begin with `#` are left out.
-struct TeacherTemplates {
-    static let bundled = "Recipes/templates/teacher.txt"
+/// Sentences in which class names are read: one per line, with `{}` where a name goes. Empty lines and those that begin with
+/// `#` are left out.
+struct Templates {
+    /// Those that come with the program.
+    enum Bundled: String {
+        /// For the teacher of regularized prompts.
+        case teacher = "Recipes/templates/teacher.txt"
+        /// For ActionCLIP.
+        case actions = "Recipes/templates/actions.txt"
+    }
+
     /// A file beyond this is no list of sentences.
     private static let byteLimit = 1 << 20
 
@@ -15,9 +22,9 @@ struct TeacherTemplates {
     /// SHA-256 over the sentences.
     let digest: String
 
-    /// - Parameter path: nil for the sentences that come with the program.
-    init(path: String?) throws {
-        let path = try path ?? BundledFiles.path(of: Self.bundled)
+    /// - Parameter path: nil for sentences that come with the program.
+    init(path: String?, bundled: Bundled) throws {
+        let path = try path ?? BundledFiles.path(of: bundled.rawValue)
         let text = String(decoding: try InputFile.contents(of: path, limit: Self.byteLimit), as: UTF8.self)
         var lines: [String] = []
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {

@@ -1,0 +1,31 @@
+import CLIPModel
+
+extension BridgeMethod {
+    /// CLIP as a whole learns with six layers over the frames, and videos meet the texts of their batch. Source: Wang et al. 2021,
+    /// "ActionCLIP: A New Paradigm for Video Action Recognition", the variant Transf; `methods.md` 5.
+    package static let actionCLIP = BridgeMethod(
+        name: "actionclip",
+        summary: "the whole CLIP and a transformer over frames, on the texts of a batch in several templates (ActionCLIP, 2021)",
+        temporal: PromptMethod.Temporal(
+            layerCount: 6, keepsFrames: true, normEpsilon: ActionCLIPCheckpoint.normEpsilon, scale: ActionCLIPCheckpoint.scale,
+            start: .normal(0.02)),
+        temporalRateFactor: 10, learningRate: 5e-6, weightDecay: 0.2, batchSize: 128, epochs: 50)
+}
+
+/// A way of training a CLIP as a whole that is not ViFi-CLIP's.
+package struct BridgeMethod: Sendable {
+    /// As a person types it.
+    package let name: String
+    /// One line for people, beside the name.
+    package let summary: String
+    /// What is learned behind the image tower.
+    package let temporal: PromptMethod.Temporal
+    /// Of the rate that CLIP learns with.
+    package let temporalRateFactor: Double
+    // The numbers of its authors.
+    package let learningRate: Double
+    package let weightDecay: Double
+    /// Clips that are compared with each other.
+    package let batchSize: Int
+    package let epochs: Int
+}
