@@ -1,3 +1,4 @@
+import CLIPModel
 import Files
 import Foundation
 import TestSupport
@@ -269,6 +270,27 @@ import VideoData
         #expect(try text("g/lists/novel-test-labels.csv") == "id,name\n0,\"jumping, high\"\n1,clapping\n2,sitting\n")
         try program.folder.write("id,name\n0,wavin\n", to: "base.csv")
         #expect(try run("--base-classes", "base.csv", status: 65).messages.contains("Did it mean \"waving\"?"))
+    }
+
+    /// What `learn` and `bridge` take as methods stands side by side, each with a recipe of its own kind.
+    @Test func methodsStandSideBySide() throws {
+        let words = ["few-shot", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", backbone, "--frames", "2",
+            "--set", "training.steps=2", "--set", "training.batch_size=2", "--set", "training.accumulation_steps=1", "--shots", "1"]
+        let outcome = try program.run(["evaluate"] + words + ["--methods", "zero-shot,coop,gda,lora,actionclip", "--output", "f"])
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        let table = try text("f/table.csv").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+        #expect(table.map(\.first) == ["top-1 %", "nothing learned", "coop", "gda", "lora", "actionclip"])
+        #expect(table.dropFirst(2).allSatisfy { $0.last?.isEmpty == false }, "\(table)")
+        let runs = "f/runs/NAME-1-shot-seed1024/"
+        func file(_ method: String, _ name: String) -> String { program.folder.path(runs.replacingOccurrences(of: "NAME", with: method) + name) }
+        #expect(try PromptFile.load(file("coop", "prompts/last.safetensors")).header.method == "coop")
+        #expect(try PromptFile.load(file("actionclip", "prompts/last.safetensors")).header.method == "actionclip")
+        #expect(fileExists(file("gda", "head.safetensors")) && fileExists(file("lora", "lora-last.safetensors")))
+        let temporal = try program.run(
+            ["evaluate"] + words + ["--methods", "a5", "--set", "prompts.words_before=1", "--set", "prompts.words_after=1", "--output", "g"])
+        #expect(temporal.status == 0, "\(temporal.messages)")
+        let head = try program("evaluate", "base-to-novel", "--train", "train.txt", "--test", "val.txt", "--labels", "labels.csv", "--backbone", backbone, "--methods", "gda")
+        #expect(head.status == 64 && head.messages.contains("gda scores the classes that it learned from"), "\(head.messages)")
     }
 
     @Test func fewShotGoesOn() throws {

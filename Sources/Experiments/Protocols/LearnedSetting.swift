@@ -37,8 +37,7 @@ package struct LearnedSetting {
         self.context = context
         var recipes: [LearningMethod: Recipe] = [:]
         for method in methods {
-            let own = isPocket ? (method == .fineTune ? "pocket/fine-tune" : "pocket/learn") : "\(group)/\(method == .fineTune ? "fine-tune" : "prompt")"
-            var recipe = try learning.recipe(for: method, source, own: own)
+            var recipe = try learning.recipe(for: method, source, own: method.ownRecipe(group: group, isPocket: isPocket))
             if recipe.model.checkpoint == nil {
                 guard isPocket else { throw SettingsError.noBackbone }
                 recipe.model.checkpoint = try BackboneFinder.bridgedBackbone()

@@ -144,12 +144,14 @@ package enum ProtocolError: ReportableError {
     case noHalf(path: String, base: Int, of: Int)
     case missingFile(folder: String, name: String)
     case otherRoots(train: String, val: String)
+    /// A head, which knows no novel class.
+    case learnedClassesOnly(method: String)
 
     package var exitStatus: Files.ExitStatus {
         switch self {
         case .notAProtocol: .inputOutput
         case .otherSetup, .tooFewClasses, .noHalf: .badConfiguration
-        case .otherWorkingDirectory, .otherRoots: .usage
+        case .otherWorkingDirectory, .otherRoots, .learnedClassesOnly: .usage
         case .stopped: .interrupted
         case .emptyHalf, .unknownBaseClass: .badData
         case .missingFile: .missingInput
@@ -177,6 +179,9 @@ package enum ProtocolError: ReportableError {
             "\(path.escapedForDisplay): \(base) of \(count) classes are base; at least one must be, and one must not."
         case .missingFile(let folder, let name):
             "\(folder.escapedForDisplay): there is no \(name). `vifi-prompt data split --base-novel --test LIST --output FOLDER` makes all that is needed."
+        case .learnedClassesOnly(let method):
+            "\(method) scores the classes that it learned from, so that the novel ones cannot be scored. Leave it out of --methods; evaluate few-shot "
+                + "takes it."
         case .otherRoots(let train, let val):
             "paths of the training list start from \(train.escapedForDisplay), those of the list that best is chosen on from \(val.escapedForDisplay). "
                 + "Pass --root with a folder that holds both, or leave out --checkpoint best."

@@ -1,26 +1,84 @@
+import CLIPModel
+import Methods
 import Recipes
 
-/// What is compared in a protocol.
-package enum LearningMethod: String, CaseIterable, Sendable {
-    /// The backbone as it is, by class names.
-    case zeroShot = "zero-shot"
-    case prompt
-    case fineTune = "fine-tune"
+/// What is compared in a protocol, by the name that a person types.
+package struct LearningMethod: Hashable, Sendable {
+    package let rawValue: String
+    package let title: String
+    /// The command that learns it; nil where nothing is learned.
+    package let kind: RunKind?
+    /// How the recipes of a method's kind are changed into its own, where it has none.
+    fileprivate let design: Design
 
-    /// The command that learns it.
-    package var kind: RunKind? {
-        switch self {
-        case .zeroShot: nil
-        case .prompt: .learn
-        case .fineTune: .bridge
-        }
+    fileprivate enum Design: Hashable, Sendable {
+        case plain
+        /// A way to prompt.
+        case prompts
+        /// Low-rank updates.
+        case lowRank
+        /// Another way to train the whole CLIP.
+        case bridge
+        /// A head on features that are computed once.
+        case head
     }
 
-    package var title: String {
-        switch self {
-        case .zeroShot: "nothing learned"
-        case .prompt: "prompts"
-        case .fineTune: "fine-tuning"
+    private init(_ rawValue: String, title: String, kind: RunKind?, design: Design = .plain) {
+        (self.rawValue, self.title, self.kind, self.design) = (rawValue, title, kind, design)
+    }
+
+    /// The backbone as it is, by class names.
+    package static let zeroShot = LearningMethod("zero-shot", title: "nothing learned", kind: nil)
+    /// ViFi-CLIP's.
+    package static let prompt = LearningMethod("prompt", title: "prompts", kind: .learn)
+    package static let fineTune = LearningMethod("fine-tune", title: "fine-tuning", kind: .bridge)
+
+    /// All there are, those of the paper first.
+    package static let all: [LearningMethod] = [.zeroShot, .prompt, .fineTune]
+        + PromptMethods.names.map { LearningMethod($0, title: $0, kind: .learn, design: .prompts) }
+        + [LearningMethod(Tuning.lora.rawValue, title: Tuning.lora.rawValue, kind: .bridge, design: .lowRank)]
+        + BridgeMethods.names.map { LearningMethod($0, title: $0, kind: .bridge, design: .bridge) }
+        + HeadKind.allCases.map { LearningMethod($0.rawValue, title: $0.rawValue, kind: .learn, design: .head) }
+
+    package init?(rawValue: String) {
+        guard let known = Self.all.first(where: { $0.rawValue == rawValue }) else { return nil }
+        self = known
+    }
+
+    /// Whether it scores only classes that clips were learned from.
+    package var knowsLearnedClassesOnly: Bool { design == .head }
+    var isHead: Bool { design == .head }
+
+    /// The recipe of a setting that it learns by, in the catalog.
+    ///
+    /// - Parameter group: the folder of the setting's recipes.
+    func ownRecipe(group: String, isPocket: Bool) -> String {
+        let folder = isPocket ? "pocket" : group
+        let named = "\(folder)/\(rawValue)"
+        if design != .plain, (try? RecipeCatalog.path(of: named)) != nil { return named }
+        if kind == .bridge { return "\(folder)/fine-tune" }
+        return isPocket ? "pocket/learn" : "\(group)/prompt"
+    }
+
+    /// Takes out what another method of the same kind is asked by.
+    fileprivate func leaveOnlyOwn(in recipe: inout Recipe) {
+        if design != .bridge { (recipe.method, recipe.templates) = (nil, nil) }
+        if design == .bridge { recipe.tuning = nil }
+        if kind == .bridge, design != .lowRank {
+            recipe.loraRank = nil
+            if recipe.tuning == .lora { recipe.tuning = nil }
+        }
+        if design == .plain, kind == .learn { recipe.prompts.method = nil }
+        if design == .head { recipe.prompts = .init() }
+    }
+
+    /// Makes a recipe that somebody gives ask for this method.
+    fileprivate func ask(in recipe: inout Recipe) {
+        switch design {
+        case .plain, .head: break
+        case .prompts: recipe.prompts.method = rawValue
+        case .lowRank: recipe.tuning = .lora
+        case .bridge: recipe.method = rawValue
         }
     }
 }
@@ -56,11 +114,13 @@ package struct ProtocolLearning {
     }
 
     /// A run of the protocol, whose recipe holds all of its settings.
-    package func request(_ kind: RunKind, recipe: Recipe) -> RunRequest {
+    package func request(_ method: LearningMethod, _ kind: RunKind, recipe: Recipe) -> RunRequest {
         var model = model
         (model.backbone, model.precision) = (nil, nil)
         let videos = VideoInputs(followLinks: videos.followLinks, allowances: videos.allowances)
-        return RunRequest(kind, recipe: recipe, videos: videos, model: model, memory: memory, saveInterval: saveInterval)
+        var request = RunRequest(kind, recipe: recipe, videos: videos, model: model, memory: memory, saveInterval: saveInterval)
+        if method.isHead { request.method = method.rawValue }
+        return request
     }
 
     /// The settings of a method: flags, over a recipe for this method or for any, over the setting's own.
@@ -72,6 +132,7 @@ package struct ProtocolLearning {
         var alone = source
         alone.file = nil
         var recipe = try alone.given()
+        method.ask(in: &recipe)
         if let name = source.file {
             var file = try Recipe(path: RecipeCatalog.path(of: name))
             if let kind = file.kind, kind != method.kind, method != .zeroShot {
@@ -84,9 +145,13 @@ package struct ProtocolLearning {
             recipe = recipe.merged(over: file)
         }
         recipe = recipe.merged(over: try Recipe(path: RecipeCatalog.path(of: own)))
-        if method == .fineTune { recipe.model.checkpoint = fineTuneBackbone ?? recipe.model.checkpoint }
-        if method != .fineTune { recipe.tuning = nil }
-        if method == .fineTune { recipe.prompts = .init() }
+        if method.kind == .bridge {
+            recipe.model.checkpoint = fineTuneBackbone ?? recipe.model.checkpoint
+            recipe.prompts = .init()
+        } else {
+            recipe.tuning = nil
+        }
+        method.leaveOnlyOwn(in: &recipe)
         return recipe
     }
 }

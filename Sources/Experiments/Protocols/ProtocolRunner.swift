@@ -98,25 +98,27 @@ package final class ProtocolRunner {
         let run = folder.path.appendingPath("runs/\(name)")
         try folder.write(recipe, name: name)
         guard let kind = method.kind else { preconditionFailure("a method that learns nothing has no run") }
-        let request = options.request(kind, recipe: recipe)
+        let request = options.request(method, kind, recipe: recipe)
         let clips = recipe.training.steps.map { $0 * (recipe.training.batchSize ?? 1) * (recipe.training.accumulationSteps ?? 1) }
             ?? clipCount * (recipe.training.epochs ?? 1)
         parts.append(
             Part(
                 title: "\(method.title) on \(counted(clipCount, "clip", "clips")): \(name)",
-                work: Double(clips) * (method == .prompt ? 2 : 3), isFinished: fileExists(run.appendingPath("finished.json")),
+                work: Double(clips) * (kind == .learn ? 2 : 3), isFinished: fileExists(run.appendingPath("finished.json")),
                 run: { [folder] in try request.complete(run, context: folder.context.ofPart) },
                 cost: .learning(method: method) { [folder] timing in try request.stepPlan(timing: timing, context: folder.context) }))
         let checkpoint = options.checkpoint
         return ProtocolModel(
             subject: {
-                switch (method, checkpoint) {
-                case (.prompt, _):
-                    try job.subject(
-                        prompts: run.appendingPath("prompts/\(checkpoint.rawValue).safetensors"), backbone: recipe.model.checkpoint)
-                case (_, .last): try job.subject(prompts: nil, backbone: run.appendingPath("last.safetensors"))
-                case (_, .best): try job.subject(prompts: nil, backbone: run.appendingPath("backbone.safetensors"))
+                let prompts = run.appendingPath("prompts/\(checkpoint.rawValue).safetensors")
+                guard kind == .bridge else {
+                    return try job.subject(
+                        prompts: method.isHead ? run.appendingPath(HeadFile.name) : prompts, backbone: recipe.model.checkpoint)
                 }
+                // What a method puts behind the image tower is kept where prompts are.
+                return try job.subject(
+                    prompts: isRegularFile(prompts) ? prompts : nil,
+                    backbone: run.appendingPath(checkpoint == .last ? "last.safetensors" : "backbone.safetensors"))
             },
             training: { try Self.training(name: name, run: run, checkpoint: checkpoint.rawValue) }, isThere: false)
     }

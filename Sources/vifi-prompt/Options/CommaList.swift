@@ -93,7 +93,7 @@ enum MethodMember: CommaListMember {
     static func value(_ text: String) -> LearningMethod? { LearningMethod(rawValue: text) }
     static let kind = "a method"
     static let example = "prompt,fine-tune"
-    static let choices = LearningMethod.allCases.map(\.rawValue)
+    static let choices = LearningMethod.all.map(\.rawValue)
 }
 
 /// Names of classes, or parts of names with commas in them; which classes they are is found out later.

@@ -57,7 +57,8 @@ struct ProtocolOutputOptions: ParsableArguments {
 struct ProtocolLearningOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "What is compared, with commas: prompt, fine-tune, and zero-shot for the backbone as it is.", valueName: "methods"),
+            "What is compared, with commas: prompt, fine-tune, zero-shot for the backbone as it is, and what learn and bridge take as --method, such as "
+                + "coop, maple, a5, actionclip, lora or gda.", valueName: "methods"),
         transform: CommaList.init(argument:))
     var methods: CommaList<MethodMember>?
 

@@ -101,10 +101,14 @@ struct EvaluateBaseToNovelCommand: PlannableCommand {
         let given = try recipe.given(flags: flags)
         let isPocket = halves.isEmpty && given.meansPocket
         let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.values ?? [.prompt]
+        if let head = methods.first(where: \.knowsLearnedClassesOnly) { throw ProtocolError.learnedClassesOnly(method: head.rawValue) }
         let setting = try hasModels ? nil : LearnedSetting(
             name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
             learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory), source: recipe.source(flags: flags),
             words: test.words, anyBackbone: anyBackbone, pool: pool, context: .commandLine)
+        if let setting, let method = methods.first(where: { setting.recipe($0).prompts.classSpecific == true }) {
+            throw ProtocolError.learnedClassesOnly(method: "\(method.rawValue) with words that are others for each class")
+        }
         var split = try halves(given, isPocket: isPocket, pool: pool)
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "base-to-novel", inputs: try setting?.inputs() ?? modelInputs(given, pool))
@@ -201,7 +205,7 @@ struct EvaluateBaseToNovelCommand: PlannableCommand {
     private func modelInputs(_ given: Recipe, _ pool: WorkerPool) throws -> [String: String] {
         let job = scoringJob(given, pool)
         var inputs = job.settingInputs
-        for (index, path) in prompts.enumerated() { inputs["file of prompts \(index + 1)"] = try PromptFile.load(path).prompts.digest }
+        for (index, path) in prompts.enumerated() { inputs["file of prompts \(index + 1)"] = try PromptFile.load(path).useDigest }
         for (index, path) in tuned.enumerated() { inputs["backbone \(index + 1)"] = try BackboneFinder.load(path, activation: model.activation, context: .commandLine).digest }
         if tuned.isEmpty { inputs["backbone"] = given.model.checkpoint ?? "the prompts' own" }
         inputs["template"] = test.words ?? "its own"
