@@ -245,7 +245,7 @@ import WeightFiles
 
     @Test(arguments: [
         ["vision_layers": "2-1"], ["vision_layers": "1-9999"], ["text_layers": ""], ["vision_layers": "0-2"], ["text_layers": "none"],
-        ["vifi_prompt_format": "3"], ["vifi_prompt_format": "1"], ["vision_tokens": "0"],
+        ["vifi_prompt_format": "4"], ["vifi_prompt_format": "1"], ["vision_tokens": "0"],
     ])
     func contradictionsAreRefused(changes: [String: String]) throws {
         let backbone = try ModelFixtures().backbone

@@ -20,8 +20,8 @@ struct BridgeCommand: LearningCommand {
               vifi-prompt bridge
               vifi-prompt bridge --train train.txt --val val.txt --labels labels.csv \\
                   --backbone clip.safetensors
-              vifi-prompt bridge --method actionclip --train train.txt --labels labels.csv \\
-                  --backbone clip.safetensors
+              vifi-prompt bridge --method actionclip --train train.txt \\
+                  --labels labels.csv --backbone clip.safetensors
               vifi-prompt bridge --import ViT-B-16.pt
 
             With --captions videos and captions find each other, as for text-video retrieval; docs/retrieval.md \
