@@ -168,13 +168,9 @@ extension LearnerTask where Part == WeightPart<TemporalFusion> {
         backbone: Backbone, video: TemporalFusion, objective: some BatchObjective, templateCount: Int, setting: TaskSetting,
         normalization: PixelNormalization?
     ) {
-        var description = backbone.description
-        description.normalization = normalization ?? description.normalization
-        let copy = backbone.parameters.mutableCopy()
         self.init(
-            WeightPart(
-                parameters: copy, gradients: copy.zeros(), architecture: backbone.architecture, description: description, trainsTokens: true,
-                aggregator: video, rounding: setting.rounding, precision: backbone.precision, templateCount: templateCount),
+            weightPart(
+                of: backbone, aggregator: video, trainsTokens: true, templateCount: templateCount, setting: setting, normalization: normalization),
             objective, setting: setting)
     }
 }
@@ -190,16 +186,33 @@ extension LearnerTask where Part == WeightPart<Fusion> {
         backbone: Backbone, tuning: Tuning, trainsTokens: Bool = false, setting: TaskSetting,
         normalization: PixelNormalization? = nil
     ) {
-        var description = backbone.description
-        description.normalization = normalization ?? description.normalization
-        let copy = backbone.parameters.mutableCopy()
         self.init(
-            WeightPart(
-                parameters: copy, gradients: copy.zeros(), architecture: backbone.architecture, description: description, tuning: tuning,
-                trainsTokens: trainsTokens, aggregator: setting.aggregator, rounding: setting.rounding, precision: backbone.precision),
+            weightPart(
+                of: backbone, aggregator: setting.aggregator, tuning: tuning, trainsTokens: trainsTokens, setting: setting,
+                normalization: normalization),
             setting: setting)
     }
+}
 
+/// A copy of a backbone's weights that learns.
+private func weightPart<Aggregator>(
+    of backbone: Backbone, aggregator: Aggregator, tuning: Tuning = .both, trainsTokens: Bool, templateCount: Int = 1, setting: TaskSetting,
+    normalization: PixelNormalization?
+) -> WeightPart<Aggregator> {
+    let copy = backbone.parameters.mutableCopy()
+    return WeightPart(
+        parameters: copy, gradients: copy.zeros(), architecture: backbone.architecture, description: backbone.description.seeing(normalization),
+        tuning: tuning, trainsTokens: trainsTokens, aggregator: aggregator, rounding: setting.rounding, precision: backbone.precision,
+        templateCount: templateCount)
+}
+
+extension BackboneDescription {
+    /// Of the same weights once they have learned from pixels so normalized; nil for their own way.
+    fileprivate func seeing(_ normalization: PixelNormalization?) -> BackboneDescription {
+        var description = self
+        description.normalization = normalization ?? description.normalization
+        return description
+    }
 }
 
 extension LearnerTask where Part == LowRankPart<Fusion> {
@@ -207,10 +220,9 @@ extension LearnerTask where Part == LowRankPart<Fusion> {
     package convenience init(
         backbone: Backbone, updates: LowRankUpdates, setting: TaskSetting, normalization: PixelNormalization? = nil
     ) {
-        var description = backbone.description
-        description.normalization = normalization ?? description.normalization
         self.init(
-            LowRankPart(updates, aggregator: setting.aggregator, on: backbone, description: description, rounding: setting.rounding),
+            LowRankPart(
+                updates, aggregator: setting.aggregator, on: backbone, description: backbone.description.seeing(normalization), rounding: setting.rounding),
             setting: setting)
     }
 }

@@ -39,7 +39,7 @@ public struct LearnedPrompts: Sendable {
     ///
     /// - Throws: `VifiPromptError`, naming the file: it is missing, damaged, or holds no prompts.
     public init(path: String) throws(VifiPromptError) {
-        file = try reporting { try PromptFile.load(path) }
+        file = try reporting { try PromptFile.withSentences(path, context: RunContext()) }
     }
 
     /// What the file does not say and was taken for granted, for people; mostly empty.

@@ -289,6 +289,12 @@ import VideoData
         let temporal = try program.run(
             ["evaluate"] + words + ["--methods", "a5", "--set", "prompts.words_before=1", "--set", "prompts.words_after=1", "--output", "g"])
         #expect(temporal.status == 0, "\(temporal.messages)")
+        // What recipe and flags say of prompts and fine-tuning stays so.
+        let plain = try program.run(
+            ["evaluate"] + words + ["--methods", "prompt,fine-tune", "--tuning", "lora", "--set", "prompts.method=vpt", "--output", "h"])
+        #expect(plain.status == 0, "\(plain.messages)")
+        #expect(try PromptFile.load(program.folder.path("h/runs/prompt-1-shot-seed1024/prompts/last.safetensors")).header.method == "vpt")
+        #expect(fileExists(program.folder.path("h/runs/fine-tune-1-shot-seed1024/lora-last.safetensors")))
         let head = try program("evaluate", "base-to-novel", "--train", "train.txt", "--test", "val.txt", "--labels", "labels.csv", "--backbone", backbone, "--methods", "gda")
         #expect(head.status == 64 && head.messages.contains("gda scores the classes that it learned from"), "\(head.messages)")
     }

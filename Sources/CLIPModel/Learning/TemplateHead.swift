@@ -29,10 +29,7 @@ package struct TemplateHead<Aggregator: VideoAggregator>: ClassifierHead {
 
     /// Of the mean of the templates' logits.
     package func logitGradient(features: Matrix, label: Int) -> MutableMatrix {
-        let sum = MutableMatrix(rows: features.rowCount, columns: features.columnCount)
-        for template in 0..<templateCount { add(texts.logitGradient(features: features, label: template * classCount + label), to: sum) }
-        scale(sum, by: 1 / Float(templateCount))
-        return sum
+        texts.meanLogitGradient(features: features, texts: (0..<templateCount).map { $0 * classCount + label })
     }
 
     package func embedding(features: Matrix) -> [Float] { texts.embedding(features: features) }

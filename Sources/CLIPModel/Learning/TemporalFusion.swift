@@ -86,9 +86,8 @@ package struct TemporalFusion: VideoAggregator {
     package func pooled(_ features: Matrix) -> (rows: Matrix, saved: FrameTransformer.Activations) {
         let saved = transformer.forward(features)
         let mean = MutableMatrix(rows: 1, columns: features.columnCount)
-        sumRows(of: saved.output, into: mean)
-        if configuration.keepsFrames { sumRows(of: features, into: mean) }
-        mean.fill(with: mean.values.map { $0 / Float(features.rowCount) })
+        if configuration.keepsFrames { add(features, to: saved.output) }
+        meanRow(of: saved.output, into: mean)
         return (mean.reading, saved)
     }
 
@@ -96,9 +95,8 @@ package struct TemporalFusion: VideoAggregator {
         _ rowGradient: MutableMatrix, saved: FrameTransformer.Activations, into featureGradient: MutableMatrix,
         tensorGradients: [MutableMatrix]
     ) {
-        let share = rowGradient.values.map { $0 / Float(featureGradient.rowCount) }
         let outputGradient = MutableMatrix(rows: featureGradient.rowCount, columns: featureGradient.columnCount)
-        for frame in 0..<outputGradient.rowCount { outputGradient.row(frame).fill(with: share) }
+        meanRowBackward(rowGradient, into: outputGradient)
         if configuration.keepsFrames { featureGradient.copy(outputGradient) } else { featureGradient.fill(0) }
         transformer.backward(
             outputGradient, saved: saved, addingTo: featureGradient,

@@ -154,8 +154,7 @@ extension Fusion: VideoAggregator {
         _ rowGradient: MutableMatrix, saved: Void, into featureGradient: MutableMatrix, tensorGradients: [MutableMatrix]
     ) {
         guard mixesFrames else { return featureGradient.copy(rowGradient) }
-        let share = rowGradient.values.map { $0 / Float(featureGradient.rowCount) }
-        for frame in 0..<featureGradient.rowCount { featureGradient.row(frame).fill(with: share) }
+        meanRowBackward(rowGradient, into: featureGradient)
     }
 }
 
@@ -164,4 +163,10 @@ package func meanRow(of frames: some Readable, into row: MutableMatrix) {
     row.fill(0)
     sumRows(of: frames, into: row)
     row.fill(with: row.values.map { $0 / Float(frames.rowCount) })
+}
+
+/// The gradient of `meanRow`: an equal share for each frame, overwritten.
+func meanRowBackward(_ rowGradient: MutableMatrix, into frames: MutableMatrix) {
+    let share = rowGradient.values.map { $0 / Float(frames.rowCount) }
+    for frame in 0..<frames.rowCount { frames.row(frame).fill(with: share) }
 }

@@ -95,11 +95,16 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
     /// The gradient of one class's logit.
     ///
     /// - Returns: `[frames, embeddingWidth]`.
-    package func logitGradient(features: Matrix, label: Int) -> MutableMatrix {
+    package func logitGradient(features: Matrix, label: Int) -> MutableMatrix { meanLogitGradient(features: features, texts: [label]) }
+
+    /// The gradient of the mean of some texts' logits, `[frames, embeddingWidth]`.
+    func meanLogitGradient(features: Matrix, texts labels: [Int]) -> MutableMatrix {
         let logits = aggregator.logits(features, text: text, scale: scale)
         let unit = logits.unit
         let unitGradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
-        let share = text.unit.row(label).values.map { $0 * scale / Float(unit.rowCount) }
+        let direction = MutableMatrix(rows: 1, columns: unit.columnCount)
+        for label in labels { add(text.unit.row(label), to: direction) }
+        let share = direction.values.map { $0 * scale / Float(unit.rowCount * labels.count) }
         for row in 0..<unit.rowCount { unitGradient.row(row).fill(with: share) }
         let gradient = MutableMatrix(rows: features.rowCount, columns: features.columnCount)
         let unused = aggregator.tensors.map { MutableMatrix(rows: $0.value.rowCount, columns: $0.value.columnCount) }

@@ -29,7 +29,8 @@ package enum ActionCLIPCheckpoint {
         let backboneNames = Set(source.names.filter { $0.hasPrefix(model) }.map { String($0.dropFirst(model.count)) })
         let prompts = PromptSet<Matrix>(vision: [], text: [])
         return PromptFile(
-            prompts: prompts, video: video, header: PromptHeader(actionCLIP: prompts.configuration, frameCount: min(8, video.configuration.frameCount)),
+            prompts: prompts, video: video, header: PromptHeader(
+                foreign: prompts.configuration, frameCount: min(8, video.configuration.frameCount), template: "{}", seed: 1024, method: "actionclip"),
             form: .actionCLIP,
             notes: source.warnings + ["a checkpoint of ActionCLIP, which names no frames, templates or normalization: 8 frames and CLIP's normalization are taken"],
             carriedBackbone: backboneNames.isEmpty ? nil : CarriedBackbone(source: source, prefix: model, names: backboneNames) { $0 })
@@ -44,30 +45,10 @@ package enum ActionCLIPCheckpoint {
         guard let video = file.video, video.configuration.keepsFrames, !file.header.configuration.learns else {
             throw ModelError.prompts(.notActionCLIP)
         }
-        func tensor(_ matrix: some Readable, shape: [Int]) -> PyTorchValue { .tensor(shape: shape, values: { matrix.values }) }
-        let model = zip(BackboneParameters<TensorSpecification>(of: backbone.architecture).all, backbone.parameters.all).map {
-            (key: $0.name, value: tensor($1, shape: $0.shape))
-        }
-        let fusion = video.named.map { specification, value in
-            let isPositions = specification.name == FrameTransformer.positionsName
-            return (key: "module." + (isPositions ? positions : blocks + specification.name), value: tensor(value, shape: specification.shape))
-        }
         return try PyTorchWriter.write(
             .dictionary([
-                ("epoch", .integer(Int(file.header.metrics["epoch"] ?? 0))), ("model_state_dict", .ordered(model)),
-                ("fusion_model_state_dict", .ordered(fusion)),
+                ("epoch", .integer(Int(file.header.metrics["epoch"] ?? 0))), ("model_state_dict", .ordered(backbone.stateDict { $0 })),
+                ("fusion_model_state_dict", .ordered(video.stateDict(positions: "module." + positions, blocks: "module." + blocks))),
             ]), to: path)
-    }
-}
-
-extension PromptHeader {
-    /// What its checkpoints leave unsaid: the settings of its runs.
-    init(actionCLIP configuration: PromptConfiguration, frameCount: Int) {
-        self.init(reference: configuration, metadata: [:])
-        self.frameCount = frameCount
-        normalization = .clip
-        template = "{}"
-        seed = 1024
-        method = "actionclip"
     }
 }

@@ -63,10 +63,8 @@ enum DasslCheckpoint {
         guard (1...100_000).contains(shape[0]), (1...4096).contains(shape[1]), (1...1 << 14).contains(shape[2]) else {
             throw ModelError.unexpectedShape(name: name, shape: shape, expected: "[classes, words, width]")
         }
-        let table = MutableMatrix(rows: shape[0] * shape[1], columns: shape[2], try source.floats(named: name, shape: shape))
-        let nonFinite = nonFiniteCount(in: table)
-        guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
-        let words = PromptSet<Matrix>.Words(table.reading, places: .context(count: shape[1], place: .end, classCount: shape[0]))
+        let table = try finiteMatrix(named: name, in: source, shape: shape).reading
+        let words = PromptSet<Matrix>.Words(table, places: .context(count: shape[1], place: .end, classCount: shape[0]))
         return file(
             PromptSet<Matrix>(vision: [], text: [], words: words), source: source,
             notes: notes + ["its words are others for each of \(counted(shape[0], "class", "classes")), whose names it does not hold"], carried: nil)
@@ -114,21 +112,14 @@ enum DasslCheckpoint {
 
     static func file(_ prompts: PromptSet<Matrix>, source: any WeightSource, notes: [String] = [], carried: CarriedBackbone?) -> PromptFile {
         PromptFile(
-            prompts: prompts, header: PromptHeader(dassl: prompts.configuration, metadata: source.metadata), form: .dassl,
+            prompts: prompts, header: PromptHeader(foreign: prompts.configuration, metadata: source.metadata, frameCount: PromptHeader.dasslFrameCount), form: .dassl,
             notes: source.warnings + notes + [PromptHeader.dasslNote], carriedBackbone: carried)
     }
 }
 
 extension PromptHeader {
-    /// What Dassl's programs take for granted: pictures in CLIP's own normalization, each a clip for itself.
-    init(dassl configuration: PromptConfiguration, metadata: [String: String]) {
-        self.init(reference: configuration, metadata: metadata)
-        frameCount = Self.dasslFrameCount
-        normalization = .clip
-        seed = 1
-    }
-
-    private static let dasslFrameCount = 16
+    /// Dassl's programs learn from pictures, each a clip for itself.
+    fileprivate static let dasslFrameCount = 16
 
     /// What was assumed, for people.
     static let dasslNote = "it was learned on pictures; \(dasslFrameCount) frames of a video, CLIP's normalization and \"\(referenceTemplate)\" are assumed"

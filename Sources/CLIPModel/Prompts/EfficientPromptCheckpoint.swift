@@ -34,7 +34,8 @@ package enum EfficientPromptCheckpoint {
         let backboneNames = Set(source.names.filter { $0.hasPrefix(prefix + backbone) }.map { String($0.dropFirst((prefix + backbone).count)) })
         let assumed = "CLIP's normalization" + (places == nil ? ", \(usualWords.text)" : "") + (headCount == nil ? ", heads of 64" : "")
         return PromptFile(
-            prompts: prompts, video: video, header: PromptHeader(efficientPrompt: prompts.configuration, frameCount: video.configuration.frameCount),
+            prompts: prompts, video: video, header: PromptHeader(
+                foreign: prompts.configuration, frameCount: video.configuration.frameCount, template: "{}", method: "a5"),
             form: .efficientPrompt, notes: source.warnings + ["a checkpoint of Efficient-Prompt (A5, A6), which does not name \(assumed): these are taken"],
             carriedBackbone: backboneNames.isEmpty
                 ? nil : CarriedBackbone(source: source, prefix: prefix + backbone, names: backboneNames) { $0 })
@@ -50,31 +51,9 @@ package enum EfficientPromptCheckpoint {
         guard let words = file.prompts.words, case .around = words.places, let video = file.video, !video.configuration.keepsFrames, file.prompts.vision.isEmpty else {
             throw ModelError.prompts(.notEfficientPrompt)
         }
-        func tensor(_ matrix: some Readable, shape: [Int]) -> PyTorchValue { .tensor(shape: shape, values: { matrix.values }) }
-        var state: [(key: String, value: PyTorchValue)] = []
-        if let backbone {
-            for (specification, matrix) in zip(BackboneParameters<TensorSpecification>(of: backbone.architecture).all, backbone.parameters.all) {
-                state.append((Self.backbone + specification.name, tensor(matrix, shape: specification.shape)))
-            }
-        }
-        state.append((Self.words, tensor(words.table, shape: [words.table.rowCount, words.table.columnCount])))
-        for (specification, value) in video.named {
-            let isPositions = specification.name == FrameTransformer.positionsName
-            state.append((isPositions ? positions : blocks + specification.name, tensor(value, shape: specification.shape)))
-        }
+        let table = (key: Self.words, value: tensorValue(words.table, shape: [words.table.rowCount, words.table.columnCount]))
+        let state = (backbone?.stateDict { Self.backbone + $0 } ?? []) + [table] + video.stateDict(positions: positions, blocks: blocks)
         return try PyTorchWriter.write(
             .dictionary([("state_dict", .ordered(state)), ("iteration", .integer(0))]), to: path)
-    }
-}
-
-extension PromptHeader {
-    /// What its checkpoints leave unsaid.
-    init(efficientPrompt configuration: PromptConfiguration, frameCount: Int) {
-        self.init(reference: configuration, metadata: [:])
-        self.frameCount = frameCount
-        normalization = .clip
-        template = "{}"
-        seed = 1
-        method = "a5"
     }
 }

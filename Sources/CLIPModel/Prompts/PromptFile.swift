@@ -65,8 +65,9 @@ package struct PromptFile: Sendable {
             let source = try openWeights(path)
             switch source.format {
             case .safetensors: return try PromptFile(source)
-            case .pyTorch: return try EfficientPromptCheckpoint.prompts(in: source) ?? ActionCLIPCheckpoint.prompts(in: source) ?? DasslCheckpoint.prompts(in: source)
-                    ?? ReferenceCheckpoint.prompts(in: source)
+            case .pyTorch:
+                return try EfficientPromptCheckpoint.prompts(in: source) ?? ActionCLIPCheckpoint.prompts(in: source)
+                    ?? DasslCheckpoint.prompts(in: source) ?? ReferenceCheckpoint.prompts(in: source)
             default: throw ModelError.notAPromptFile
             }
         } catch let error as ModelError {
@@ -274,63 +275,6 @@ private func digest(of tensors: [NamedTensor]) -> String {
     return digest.hexadecimal
 }
 
-extension TemporalFusion {
-    /// Exactly the tensors that `configuration` calls for, and no others with our names' prefix.
-    init(_ configuration: Configuration, in source: any WeightSource) throws {
-        try self.init(configuration, in: source) { Self.prefix + $0 }
-        let known = Set(named.map { Self.prefix + $0.specification.name })
-        if let unknown = source.names.filter({ $0.hasPrefix(Self.prefix) && !known.contains($0) }).min() {
-            throw ModelError.unexpectedTensor(name: unknown)
-        }
-    }
-
-    /// What other programs keep under names of their own; sizes are those of the tensors.
-    ///
-    /// - Parameters:
-    ///   - positions: name of the tensor.
-    ///   - blocks: before `resblocks.N`.
-    ///   - headCount: nil for heads of 64.
-    init(
-        positions: String, blocks: String, headCount: Int?, keepsFrames: Bool, normEpsilon: Float = usualNormEpsilon, scale: Float,
-        in source: any WeightSource
-    ) throws {
-        let shape = try source.description(of: positions).shape
-        guard shape.count == 2, (1...4096).contains(shape[0]), (1...1 << 14).contains(shape[1]) else {
-            throw ModelError.unexpectedShape(name: positions, shape: shape, expected: "[frames, width]")
-        }
-        let heads = headCount ?? CLIPArchitecture.Tower.usualHeadCount(width: shape[1])
-        guard heads > 0, shape[1] % heads == 0 else { throw ModelError.headCount(name: positions, width: shape[1], headCount: heads) }
-        let prefix = blocks + "resblocks."
-        let layers = Set(source.names.filter { $0.hasPrefix(prefix) }.compactMap { $0.dropFirst(prefix.count).split(separator: ".").first })
-        guard (1...1000).contains(layers.count) else { throw ModelError.missingPrompts(name: prefix + "0.ln_1.weight") }
-        let configuration = Configuration(
-            frameCount: shape[0], layerCount: layers.count, headCount: heads, keepsFrames: keepsFrames, normEpsilon: normEpsilon, scale: scale)
-        try self.init(configuration, in: source) { $0 == FrameTransformer.positionsName ? positions : blocks + $0 }
-    }
-
-    /// - Parameter fileName: what the file calls a tensor.
-    init(_ configuration: Configuration, in source: any WeightSource, named fileName: (String) -> String) throws {
-        let positions = fileName(FrameTransformer.positionsName)
-        guard source.contains(positions) else { throw ModelError.missingPrompts(name: positions) }
-        let shape = try source.description(of: positions).shape
-        guard shape.count == 2, (1...1 << 14).contains(shape[1]), shape[1] % configuration.headCount == 0 else {
-            throw ModelError.unexpectedShape(
-                name: positions, shape: shape, expected: "[\(configuration.frameCount), a multiple of \(configuration.headCount)]")
-        }
-        let specifications = configuration.specifications(width: shape[1])
-        let values = try specifications.map { specification in
-            let name = fileName(specification.name)
-            guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
-            let shape = try source.description(of: name).shape
-            guard shape == specification.shape else {
-                throw ModelError.unexpectedShape(name: name, shape: shape, expected: "\(specification.shape)")
-            }
-            return try finiteMatrix(named: name, in: source, shape: shape)
-        }
-        self.init(configuration, values: values, learns: false)
-    }
-}
-
 extension PromptSet<Matrix> {
     /// Name, shape and values of every element.
     package var tensors: [NamedTensor] {
@@ -391,11 +335,11 @@ func promptTokenCount(named name: String, in source: any WeightSource) throws ->
     return tokens
 }
 
-/// A tensor of one or two dimensions, a vector as one row; NaN and infinite numbers are refused.
+/// A tensor as rows of its last dimension, a vector as one row; NaN and infinite numbers are refused.
 ///
 /// - Parameter shape: the tensor's own, which was checked.
 func finiteMatrix(named name: String, in source: any WeightSource, shape: [Int]) throws -> MutableMatrix {
-    let matrix = MutableMatrix(rows: shape.count == 1 ? 1 : shape[0], columns: shape.last ?? 1, try source.floats(named: name, shape: shape))
+    let matrix = MutableMatrix(rows: shape.dropLast().reduce(1, *), columns: shape.last ?? 1, try source.floats(named: name, shape: shape))
     let nonFinite = nonFiniteCount(in: matrix)
     guard nonFinite == 0 else { throw ModelError.nonFinite(name: name, count: nonFinite) }
     return matrix

@@ -170,6 +170,7 @@ extension PromptHeader {
             result[Key.format] = Self.mergingFormat
             result[Key.mergedTokens] = "\(configuration.mergedTokens)"
         }
+        let methodMetadata = methodMetadata
         result.merge(methodMetadata) { $1 }
         if configuration.startsAtFirstLayers, configuration.replacedWords == nil, configuration.mergedTokens == 0, methodMetadata.isEmpty {
             result[Key.format] = Self.depthFormat

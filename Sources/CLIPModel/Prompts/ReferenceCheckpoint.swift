@@ -170,19 +170,11 @@ package enum ReferenceCheckpoint {
         for (tower, layers) in [("vision", configuration.visionLayers), ("text", configuration.textLayers)] where layers.lowerBound > 0 {
             throw ModelError.prompts(.lateLayers(tower: tower, layers: PromptLayers(layers).text))
         }
-        func value(_ matrix: Matrix, shape: [Int]) -> PyTorchValue { .tensor(shape: shape, values: { matrix.values }) }
-        var model: [(key: String, value: PyTorchValue)] = []
-        if let backbone {
-            let specifications = BackboneParameters<TensorSpecification>(of: backbone.architecture).all
-            for (specification, matrix) in zip(specifications, backbone.parameters.all) {
-                guard let name = backboneName(specification.name) else { continue }
-                model.append((written + name, value(matrix, shape: specification.shape)))
-            }
-        }
+        var model = backbone?.stateDict { name in backboneName(name).map { written + $0 } } ?? []
         let layers = file.prompts.vision.enumerated().map { (visionName($0.offset), $0.element) }
             + file.prompts.text.enumerated().map { (textName($0.offset), $0.element) }
         for (name, matrix) in layers {
-            model.append((written + name, value(matrix, shape: [matrix.rowCount, matrix.columnCount])))
+            model.append((written + name, tensorValue(matrix, shape: [matrix.rowCount, matrix.columnCount])))
         }
         let header = file.header.metadata.sorted { $0.key < $1.key }.map { (key: $0.key, value: PyTorchValue.text($0.value)) }
         return try PyTorchWriter.write(

@@ -17,12 +17,7 @@ extension PromptFile {
     package static func load(
         _ path: String, backbone: String?, activation: Activation? = nil, anyBackbone: Bool, context: RunContext
     ) throws -> (PromptFile, Backbone) {
-        var file = try load(path)
-        if file.form == .actionCLIP, file.header.templates.isEmpty {
-            let templates = try Templates(path: nil, bundled: .actions)
-            file.header.templates = templates.lines
-            context.note("\(path.escapedForDisplay): class names are read in the \(templates.lines.count) sentences of \(Templates.Bundled.actions.rawValue)")
-        }
+        let file = try withSentences(path, context: context)
         for note in file.notes + [file.header.configuration.replacedWordsNote].compactMap(\.self) {
             context.note("\(path.escapedForDisplay): \(note)")
         }
@@ -35,6 +30,16 @@ extension PromptFile {
         } catch ModelError.prompts(let problem) {
             throw ModelError.inFile(path: path, .prompts(problem))
         }
+    }
+
+    /// Reads prompts of any form, with the sentences that come with the program where theirs are not in the file.
+    package static func withSentences(_ path: String, context: RunContext) throws -> PromptFile {
+        var file = try load(path)
+        guard file.form == .actionCLIP else { return file }
+        let templates = try Templates(path: nil, bundled: .actions)
+        file.header.templates = templates.lines
+        context.note("\(path.escapedForDisplay): class names are read in the \(templates.lines.count) sentences of \(Templates.Bundled.actions.rawValue)")
+        return file
     }
 
     /// These prompts, naming their backbone, if they belong to it or nobody minds.
@@ -153,7 +158,7 @@ package struct LoadedModel {
     package init(
         prompts path: String, on backbone: Backbone, tokenizer: any Tokenizer, anyBackbone: Bool = false, context: RunContext
     ) throws {
-        let file = try PromptFile.load(path)
+        let file = try PromptFile.withSentences(path, context: context)
         for note in file.notes { context.note("\(path.escapedForDisplay): \(note)") }
         let prompts = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context)
         self.init(backbone, prompts: prompts, head: nil, path: path, tokenizer: tokenizer, context: context)

@@ -45,9 +45,8 @@ package struct LearningMethod: Hashable, Sendable {
         self = known
     }
 
-    /// Whether it scores only classes that clips were learned from.
-    package var knowsLearnedClassesOnly: Bool { design == .head }
-    var isHead: Bool { design == .head }
+    /// Whether it is a head on features, which scores only classes that clips were learned from.
+    package var isHead: Bool { design == .head }
 
     /// The recipe of a setting that it learns by, in the catalog.
     ///
@@ -60,16 +59,11 @@ package struct LearningMethod: Hashable, Sendable {
         return isPocket ? "pocket/learn" : "\(group)/prompt"
     }
 
-    /// Takes out what another method of the same kind is asked by.
+    /// Takes out what is for the other command, and what a named method leaves no room for. The plain ones learn as the recipe says.
     fileprivate func leaveOnlyOwn(in recipe: inout Recipe) {
-        if design != .bridge { (recipe.method, recipe.templates) = (nil, nil) }
-        if design == .bridge { recipe.tuning = nil }
-        if kind == .bridge, design != .lowRank {
-            recipe.loraRank = nil
-            if recipe.tuning == .lora { recipe.tuning = nil }
-        }
-        if design == .plain, kind == .learn { recipe.prompts.method = nil }
-        if design == .head { recipe.prompts = .init() }
+        if kind == .bridge || design == .head { recipe.prompts = .init() }
+        if kind != .bridge || design == .bridge { (recipe.tuning, recipe.loraRank) = (nil, nil) }
+        if kind != .bridge || design == .lowRank { (recipe.method, recipe.templates) = (nil, nil) }
     }
 
     /// Makes a recipe that somebody gives ask for this method.
@@ -145,12 +139,7 @@ package struct ProtocolLearning {
             recipe = recipe.merged(over: file)
         }
         recipe = recipe.merged(over: try Recipe(path: RecipeCatalog.path(of: own)))
-        if method.kind == .bridge {
-            recipe.model.checkpoint = fineTuneBackbone ?? recipe.model.checkpoint
-            recipe.prompts = .init()
-        } else {
-            recipe.tuning = nil
-        }
+        if method.kind == .bridge { recipe.model.checkpoint = fineTuneBackbone ?? recipe.model.checkpoint }
         method.leaveOnlyOwn(in: &recipe)
         return recipe
     }

@@ -22,8 +22,9 @@ package struct BridgeExperiment: LearningExperiment {
         let texts: RunTexts
         let setting: TaskSetting
         let method: BridgeMethod?
-        /// In which the method reads class names.
+        /// In which the method reads class names, and the sequences of each sentence.
         let templates: Templates?
+        let sentences: [[[Int]]]
 
         var tuning: Tuning { run.settings.recipe.tuning ?? .both }
         private var normalization: PixelNormalization { run.settings.normalization(for: run.backbone) }
@@ -40,15 +41,13 @@ package struct BridgeExperiment: LearningExperiment {
 
         func temporalTask(_ method: BridgeMethod) -> TemporalBridgeTask {
             let (architecture, seed) = (run.backbone.architecture, run.settings.seed)
-            let classCount = run.data.classes.count
-            let sequences = stride(from: 0, to: texts.sequences.count, by: classCount).map { Array(texts.sequences[$0..<$0 + classCount]) }
             // Its authors' code has as many positions as the text tower, whatever the clips' length.
             let video = method.temporal.fusion(
                 layerCount: nil, frameCount: max(architecture.contextLength, run.settings.frameCount), width: architecture.embeddingWidth,
                 seed: seed, rateFactor: method.temporalRateFactor)
             return TemporalBridgeTask(
-                backbone: run.backbone, video: video, objective: LabelMatching(sequences: sequences, seed: seed),
-                templateCount: sequences.count, setting: setting, normalization: normalization)
+                backbone: run.backbone, video: video, objective: method.objective(sequences: sentences, seed: seed),
+                templateCount: sentences.count, setting: setting, normalization: normalization)
         }
 
         func task() -> any BackboneLearning {
@@ -57,7 +56,7 @@ package struct BridgeExperiment: LearningExperiment {
         }
 
         /// A text of each class.
-        var classSequences: [[Int]] { templates == nil ? texts.sequences : Array(texts.sequences.prefix(run.data.classes.count)) }
+        var classSequences: [[Int]] { sentences.first ?? texts.sequences }
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
@@ -72,8 +71,10 @@ package struct BridgeExperiment: LearningExperiment {
         let method = try settings.recipe.bridgeMethod()
         if let method { context.note("Method: \(method.name), \(method.summary)") }
         let templates = try method.map { _ in try Templates(path: settings.placedRecipe.templates, bundled: .actions) }
-        let texts = try templates.map { try RunTexts($0.sequences(of: runData.classes.names, backbone: backbone, tokenizer: tokenizer).flatMap(\.self)) }
-            ?? RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
+        let sentences = try templates?.sequences(of: runData.classes.names, backbone: backbone, tokenizer: tokenizer) ?? []
+        let texts = !sentences.isEmpty
+            ? RunTexts(sentences.flatMap(\.self))
+            : try RunTexts(runData, settings: settings, prompts: .none, backbone: backbone, tokenizer: tokenizer, context: context)
         // Evaluating and saving take a copy of the weights; halving them, another.
         let besides = request.memory.videoBytes(frameCount: settings.frameCount, side: backbone.architecture.imagePixels)
             + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (request.keepsHalf ? 8 : 4) * backbone.parameterCount
@@ -87,7 +88,7 @@ package struct BridgeExperiment: LearningExperiment {
         let learning = LearningRun(
             request: request, context: context, settings: settings, data: runData, backbone: backbone, recipe: settings.recipe,
             cacheBytes: request.memory.cacheBytes)
-        return Prepared(run: learning, texts: texts, setting: setting, method: method, templates: templates)
+        return Prepared(run: learning, texts: texts, setting: setting, method: method, templates: templates, sentences: sentences)
     }
 
     package func plan(timing: Bool, seedCount: Int) throws -> RunPlan {
@@ -100,13 +101,13 @@ package struct BridgeExperiment: LearningExperiment {
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
         try context.drawPocketVideos(for: .bridge) { try self.settings(start.resumed) }
-        let (run, task) = try context.group.agreed { () throws -> (Prepared, any BackboneLearning) in
+        let (made, task) = try context.group.agreed { () throws -> (Prepared, any BackboneLearning) in
             let prepared = try self.prepared(start.resumed)
             let task = prepared.task()
             try request.memory.check(shortfall: task.memoryShortfall)
             return (prepared, task)
         }
-        var (learning, texts) = (run.run, run.texts)
+        var (learning, texts) = (made.run, made.texts)
         let (settings, backbone, runData) = (learning.settings, learning.backbone, learning.data)
         if let valSequences = texts.valSequences {
             learning.captionValidation = (
@@ -126,9 +127,9 @@ package struct BridgeExperiment: LearningExperiment {
             for file in report.isBest ? ["last", "backbone"] : ["last"] {
                 try tuned.save(to: path.appendingPath("\(file).safetensors"), elementType: request.keepsHalf ? .float16 : .float32)
             }
-            if let video = task.video, let templates = run.templates {
+            if let video = task.video, let templates = made.templates {
                 var header = learning.promptHeader(on: tuned, configuration: .none, report: report)
-                header.method = run.method?.name
+                header.method = made.method?.name
                 header.templates = templates.lines
                 try learning.savePrompts(PromptFile(prompts: PromptSet(vision: [], text: []), video: video, header: header), in: path, report: report)
             }

@@ -6,26 +6,11 @@ extension BridgeMethod {
     package static let actionCLIP = BridgeMethod(
         name: "actionclip",
         summary: "the whole CLIP and a transformer over frames, on the texts of a batch in several templates (ActionCLIP, 2021)",
-        temporal: PromptMethod.Temporal(
+        temporal: TemporalDesign(
             layerCount: 6, keepsFrames: true, normEpsilon: ActionCLIPCheckpoint.normEpsilon, scale: ActionCLIPCheckpoint.scale,
             start: .normal(0.02)),
-        temporalRateFactor: 10, learningRate: 5e-6, weightDecay: 0.2, batchSize: 128, epochs: 50)
-}
-
-/// A way of training a CLIP as a whole that is not ViFi-CLIP's.
-package struct BridgeMethod: Sendable {
-    /// As a person types it.
-    package let name: String
-    /// One line for people, beside the name.
-    package let summary: String
-    /// What is learned behind the image tower.
-    package let temporal: PromptMethod.Temporal
-    /// Of the rate that CLIP learns with.
-    package let temporalRateFactor: Double
-    // The numbers of its authors.
-    package let learningRate: Double
-    package let weightDecay: Double
-    /// Clips that are compared with each other.
-    package let batchSize: Int
-    package let epochs: Int
+        temporalRateFactor: 10, learningRate: 5e-6, weightDecay: 0.2, batchSize: 128, epochs: 50
+    ) { sequences, seed in
+        LabelMatching(sequences: sequences, seed: seed)
+    }
 }

@@ -23,7 +23,7 @@ package struct PromptMethod: Sendable {
     /// Words that are learned around class names, in place of text prompts; nil for none.
     package let words: LearnedWords?
     /// What is learned behind the image tower; nil for the fusion that is asked for.
-    package let temporal: Temporal?
+    package let temporal: TemporalDesign?
     /// Its authors' optimizer, where ViFi-CLIP's does not stand in its place.
     package let training: Training?
     private let makeSource: @Sendable (Start) throws(PromptMethodError) -> any PromptSource
@@ -34,38 +34,6 @@ package struct PromptMethod: Sendable {
         package let visionDepth: Int
         package let textTokens: Int
         package let textDepth: Int
-    }
-
-    /// A transformer over frames.
-    package struct Temporal: Sendable {
-        package let layerCount: Int
-        package let keepsFrames: Bool
-        package let normEpsilon: Float
-        /// The factor on cosine similarities; the backbone's where nil.
-        package let scale: Float?
-        package let start: TemporalFusion.Start
-
-        package init(
-            layerCount: Int, keepsFrames: Bool, normEpsilon: Float = usualNormEpsilon, scale: Float?, start: TemporalFusion.Start
-        ) {
-            (self.layerCount, self.keepsFrames, self.normEpsilon, self.scale, self.start) = (layerCount, keepsFrames, normEpsilon, scale, start)
-        }
-
-        /// What learning starts from, with heads of 64 as in CLIP, or the next larger that divide the width.
-        ///
-        /// - Parameters:
-        ///   - layerCount: in place of its own.
-        ///   - width: of the frames' features.
-        ///   - seed: names the random streams.
-        ///   - rateFactor: of the learning rate.
-        package func fusion(layerCount: Int?, frameCount: Int, width: Int, seed: UInt64, rateFactor: Double = 1) -> TemporalFusion {
-            TemporalFusion(
-                TemporalFusion.Configuration(
-                    frameCount: frameCount, layerCount: layerCount ?? self.layerCount,
-                    headCount: (1...CLIPArchitecture.Tower.usualHeadCount(width: width)).last { width % $0 == 0 } ?? 1, keepsFrames: keepsFrames,
-                    normEpsilon: normEpsilon, scale: scale),
-                start: start, width: width, seed: seed, rateFactor: rateFactor)
-        }
     }
 
     /// AdamW and the rates of its authors' runs. They learn from features that are computed once.
@@ -109,7 +77,7 @@ package struct PromptMethod: Sendable {
     }
 
     /// A method that learns words around class names and a transformer over frames, and leaves both towers as they are.
-    init(_ name: String, summary: String, words: LearnedWords, temporal: Temporal, training: Training) {
+    init(_ name: String, summary: String, words: LearnedWords, temporal: TemporalDesign, training: Training) {
         (self.name, self.summary, self.words, self.temporal, self.training) = (name, summary, words, temporal, training)
         shape = Shape(visionTokens: 0, visionDepth: 0, textTokens: 0, textDepth: 0)
         regularizer = nil

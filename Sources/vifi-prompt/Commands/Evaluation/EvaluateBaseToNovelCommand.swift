@@ -101,7 +101,7 @@ struct EvaluateBaseToNovelCommand: PlannableCommand {
         let given = try recipe.given(flags: flags)
         let isPocket = halves.isEmpty && given.meansPocket
         let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.values ?? [.prompt]
-        if let head = methods.first(where: \.knowsLearnedClassesOnly) { throw ProtocolError.learnedClassesOnly(method: head.rawValue) }
+        if let head = methods.first(where: \.isHead) { throw ProtocolError.learnedClassesOnly(method: head.rawValue) }
         let setting = try hasModels ? nil : LearnedSetting(
             name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
             learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory), source: recipe.source(flags: flags),

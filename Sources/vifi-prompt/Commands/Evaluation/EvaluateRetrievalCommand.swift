@@ -100,8 +100,9 @@ struct EvaluateRetrievalCommand: PlannableCommand {
         let subject = try LoadedModel(
             prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision, context: .commandLine)
-        if let method = subject.prompts?.header.method, subject.prompts?.video != nil {
-            throw PromptMethodUseError.withTemporal(what: "evaluate retrieval", method: method)
+        if subject.prompts?.video != nil {
+            throw SettingsError.notWithCaptions(
+                what: "a transformer over frames", reason: "a video meets captions as one vector, the mean of its frames.")
         }
         let template = subject.words(asked: settings.template)
         let sequences = try subject.backbone.tokens(

@@ -13,7 +13,7 @@ extension PromptMethod {
             name,
             summary: "learned words around the class names and a transformer over frames, \(layers == 1 ? "one layer" : "two layers") (\(paper), ECCV 2022)",
             words: EfficientPromptCheckpoint.usualWords,
-            temporal: Temporal(
+            temporal: TemporalDesign(
                 layerCount: layers, keepsFrames: false, scale: EfficientPromptCheckpoint.scale, start: .usual(positions: 0.01)),
             training: Training(learningRate: 1e-3, weightDecay: 0.01, beta2: 0.999, cosineSteps: 200_000))
     }

@@ -1,0 +1,100 @@
+import Tensors
+import WeightFiles
+
+// Tensors as checkpoints of several programs keep them.
+
+/// A tensor that is written; its values are asked for then.
+func tensorValue(_ matrix: some Readable, shape: [Int]) -> PyTorchValue { .tensor(shape: shape, values: { matrix.values }) }
+
+extension Backbone {
+    /// Every tensor of a checkpoint.
+    ///
+    /// - Parameter named: what the checkpoint calls a tensor of OpenAI's CLIP; nil for what it does not keep.
+    func stateDict(named: (String) -> String?) -> [(key: String, value: PyTorchValue)] {
+        zip(BackboneParameters<TensorSpecification>(of: architecture).all, parameters.all).compactMap { specification, matrix in
+            named(specification.name).map { ($0, tensorValue(matrix, shape: specification.shape)) }
+        }
+    }
+}
+
+extension PromptHeader {
+    /// What a checkpoint of another program leaves unsaid, whose pixels are normalized as CLIP's own.
+    init(
+        foreign configuration: PromptConfiguration, metadata: [String: String] = [:], frameCount: Int,
+        template: String = PromptHeader.referenceTemplate, seed: UInt64 = 1, method: String? = nil
+    ) {
+        self.init(reference: configuration, metadata: metadata)
+        (self.frameCount, self.template, self.seed, self.method) = (frameCount, template, seed, method)
+        normalization = .clip
+    }
+}
+
+// MARK: - Transformers over frames
+
+extension TemporalFusion {
+    /// Every tensor under another program's names, as `init(positions:blocks:…)` reads them.
+    func stateDict(positions: String, blocks: String) -> [(key: String, value: PyTorchValue)] {
+        named.map { (Self.foreignName($0.specification.name, positions: positions, blocks: blocks), tensorValue($0.value, shape: $0.specification.shape)) }
+    }
+
+    private static func foreignName(_ name: String, positions: String, blocks: String) -> String {
+        name == FrameTransformer.positionsName ? positions : blocks + name
+    }
+}
+
+extension TemporalFusion {
+    /// Exactly the tensors that `configuration` calls for, and no others with our names' prefix.
+    init(_ configuration: Configuration, in source: any WeightSource) throws {
+        try self.init(configuration, in: source) { Self.prefix + $0 }
+        let known = Set(named.map { Self.prefix + $0.specification.name })
+        if let unknown = source.names.filter({ $0.hasPrefix(Self.prefix) && !known.contains($0) }).min() {
+            throw ModelError.unexpectedTensor(name: unknown)
+        }
+    }
+
+    /// What other programs keep under names of their own; sizes are those of the tensors.
+    ///
+    /// - Parameters:
+    ///   - positions: name of the tensor.
+    ///   - blocks: before `resblocks.N`.
+    ///   - headCount: nil for heads of 64.
+    init(
+        positions: String, blocks: String, headCount: Int?, keepsFrames: Bool, normEpsilon: Float = usualNormEpsilon, scale: Float,
+        in source: any WeightSource
+    ) throws {
+        let shape = try source.description(of: positions).shape
+        guard shape.count == 2, (1...4096).contains(shape[0]), (1...1 << 14).contains(shape[1]) else {
+            throw ModelError.unexpectedShape(name: positions, shape: shape, expected: "[frames, width]")
+        }
+        let heads = headCount ?? CLIPArchitecture.Tower.usualHeadCount(width: shape[1])
+        guard heads > 0, shape[1] % heads == 0 else { throw ModelError.headCount(name: positions, width: shape[1], headCount: heads) }
+        let prefix = blocks + "resblocks."
+        let layers = Set(source.names.filter { $0.hasPrefix(prefix) }.compactMap { $0.dropFirst(prefix.count).split(separator: ".").first })
+        guard (1...1000).contains(layers.count) else { throw ModelError.missingPrompts(name: prefix + "0.ln_1.weight") }
+        let configuration = Configuration(
+            frameCount: shape[0], layerCount: layers.count, headCount: heads, keepsFrames: keepsFrames, normEpsilon: normEpsilon, scale: scale)
+        try self.init(configuration, in: source) { Self.foreignName($0, positions: positions, blocks: blocks) }
+    }
+
+    /// - Parameter fileName: what the file calls a tensor.
+    init(_ configuration: Configuration, in source: any WeightSource, named fileName: (String) -> String) throws {
+        let positions = fileName(FrameTransformer.positionsName)
+        guard source.contains(positions) else { throw ModelError.missingPrompts(name: positions) }
+        let shape = try source.description(of: positions).shape
+        guard shape.count == 2, (1...1 << 14).contains(shape[1]), shape[1] % configuration.headCount == 0 else {
+            throw ModelError.unexpectedShape(
+                name: positions, shape: shape, expected: "[\(configuration.frameCount), a multiple of \(configuration.headCount)]")
+        }
+        let specifications = configuration.specifications(width: shape[1])
+        let values = try specifications.map { specification in
+            let name = fileName(specification.name)
+            guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
+            let shape = try source.description(of: name).shape
+            guard shape == specification.shape else {
+                throw ModelError.unexpectedShape(name: name, shape: shape, expected: "\(specification.shape)")
+            }
+            return try finiteMatrix(named: name, in: source, shape: shape)
+        }
+        self.init(configuration, values: values, learns: false)
+    }
+}
