@@ -35,7 +35,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         // For `swift package generate-documentation` alone; no target depends on it.
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
@@ -50,6 +49,7 @@ let package = Package(
         .systemLibrary(name: "CZimg", pkgConfig: "zimg", providers: [.apt(["libzimg-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev", "libpango1.0-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CPosix"),
         .target(name: "CKernels"),
         .target(
@@ -64,8 +64,7 @@ let package = Package(
             cSettings: [.define("VIFI_MPI", .when(traits: ["MPI"]))]),
 
         // The library, lowest layer first. Each target names every module that it imports; a test compares.
-        .target(
-            name: "Files", dependencies: ["CPosix", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+        .target(name: "Files", dependencies: ["COpenSSL", "CPosix"], swiftSettings: strict),
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS", "COpenMPI", "Files"], swiftSettings: strict),
         .target(
             name: "WeightFiles", dependencies: ["CKernels", "CZlib", "Files"], swiftSettings: strict),

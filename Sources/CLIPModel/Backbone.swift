@@ -41,7 +41,8 @@ package struct Backbone: Sendable {
         self.vocabularyPath = vocabularyPath
         self.warnings = warnings
         self.precision = precision
-        vision = VisionTower(architecture: architecture, parameters: parameters.vision, precision: precision)
+        vision = VisionTower(
+            architecture: architecture, parameters: parameters.vision, messages: parameters.crossFrame?.messages ?? [], precision: precision)
         text = TextTower(architecture: architecture, parameters: parameters.text, precision: precision.besideProducts)
     }
 
@@ -72,6 +73,18 @@ package struct Backbone: Sendable {
         Self.update(&digest, name: "projection", shape: [projection.rowCount, projection.columnCount], with: projection)
         backbone.projectionDigest = digest.hexadecimal
         return backbone
+    }
+
+    /// An X-CLIP of this CLIP's weights.
+    ///
+    /// - Parameter start: the tensors that a CLIP does not have.
+    package func lettingFramesSeeEachOther(
+        frameCount: Int, start: (CLIPArchitecture) -> CrossFrameParameters<MutableMatrix>?
+    ) -> Backbone {
+        var (architecture, parameters) = (architecture, parameters)
+        architecture.crossFrame = CrossFrameArchitecture(frameCount: frameCount, width: architecture.embeddingWidth)
+        parameters.crossFrame = start(architecture)?.map(\.reading)
+        return Backbone(architecture: architecture, parameters: parameters, description: description).computing(in: precision)
     }
 
     /// The factor on cosine similarities, `exp(logit_scale)`.

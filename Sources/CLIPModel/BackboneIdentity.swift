@@ -22,6 +22,7 @@ extension Backbone {
         where tower.headCount != CLIPArchitecture.Tower.usualHeadCount(width: tower.width) {
             facts.append("\(key) \(tower.headCount)")
         }
+        facts += (architecture.crossFrame?.metadata(width: architecture.embeddingWidth) ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         if description.normalization != .clip { facts.append("normalisation \(description.normalization.name)") }
         if description.tokenizer != .clipBPE { facts.append("tokenizer \(description.tokenizer.rawValue)") }
         return facts
@@ -49,4 +50,16 @@ package struct HeadCounts: Sendable, Equatable {
 
 extension CLIPArchitecture {
     package var headCounts: HeadCounts { HeadCounts(vision: vision.headCount, text: text.headCount) }
+}
+
+extension Backbone {
+    /// - Parameter what: needs frames that are seen alone, as `ModelError.framesSeeEachOther` says it.
+    package func requireFramesAlone(for what: String) throws(ModelError) {
+        if architecture.crossFrame != nil { throw .framesSeeEachOther(what: what) }
+    }
+
+    /// - Parameter frameCount: of every clip.
+    package func check(frameCount: Int) throws(ModelError) {
+        if let own = architecture.crossFrame?.frameCount, own != frameCount { throw .otherFrames(asked: frameCount, own: own) }
+    }
 }

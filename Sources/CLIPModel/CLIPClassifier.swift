@@ -16,13 +16,15 @@ package final class CLIPClassifier: Sendable {
     /// - Parameters:
     ///   - prompts: none for plain CLIP.
     ///   - sequences: one token sequence a class, with room for the text prompts.
+    ///   - fusion: an X-CLIP has a head of its own in its place.
     ///   - frameCount: frames of every clip.
     package convenience init(
         backbone: Backbone, prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]],
         fusion: Fusion = .embedding, frameCount: Int, pool: WorkerPool
     ) {
-        self.init(
-            backbone: backbone, prompts: prompts, sequences: sequences, aggregator: fusion, frameCount: frameCount, pool: pool)
+        self.init(backbone: backbone, prompts: prompts, sequences: sequences, frameCount: frameCount, pool: pool) { text in
+            backbone.head(text: text, fusion: fusion)
+        }
     }
 
     /// With any aggregator, whose parameters must not change any more.

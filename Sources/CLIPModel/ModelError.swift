@@ -52,6 +52,12 @@ package enum ModelError: ReportableError, Equatable {
     case promptLayers(tower: String, layers: String, layerCount: Int)
     /// More tokens merge in each layer of the vision tower than there are to merge.
     case mergedTokens(Int, most: Int, architecture: String)
+    /// An X-CLIP where frames must not see each other.
+    ///
+    /// - Parameter what: cannot go with it, as a subject: "prompts are learned".
+    case framesSeeEachOther(what: String)
+    /// - Parameter own: frames that an X-CLIP was made for.
+    case otherFrames(asked: Int, own: Int)
     /// Low-rank updates from elsewhere.
     case lowRank(LowRankProblem)
     /// A prompt file of another version of this program.
@@ -62,7 +68,7 @@ package enum ModelError: ReportableError, Equatable {
         case .inFile(_, let error): error.exitStatus
         case .prompts(let problem): problem.exitStatus
         case .missingVocabulary, .backboneNotFound: .missingInput
-        case .promptDepth, .promptLayers, .mergedTokens: .badConfiguration
+        case .promptDepth, .promptLayers, .mergedTokens, .framesSeeEachOther, .otherFrames: .badConfiguration
         case .noClasses: .usage
         default: .badData
         }
@@ -109,6 +115,10 @@ package enum ModelError: ReportableError, Equatable {
         case .otherActivation(let prompts, let backbone):
             "the prompts were learned with activation \(Self.excerpt(prompts)), but the backbone has \(backbone). Pass --activation, or "
                 + "import the backbone again."
+        case .framesSeeEachOther(let what):
+            "is an X-CLIP, in whose image tower frames see each other; \(what) where each frame is seen alone. Take a CLIP in its place."
+        case .otherFrames(let asked, let own):
+            "is an X-CLIP for clips of \(own) frames, each with a place of its own; \(asked) are asked for. Pass --frames \(own), or leave it out."
         case .cannotBlend(let first, let second, let what, let values):
             "\(first.escapedForDisplay) and \(second.escapedForDisplay) differ in \(what) (\(values.joined(separator: "; "))): only backbones of one "
                 + "kind can be mixed, such as a CLIP and what it was fine-tuned to."

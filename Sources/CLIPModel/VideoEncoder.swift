@@ -21,7 +21,7 @@ package final class VideoEncoder: Sendable {
             ? backbone.vision.promptContext(for: prompts.vision, layout: pass.layout) : nil
     }
 
-    /// `[frames, embeddingWidth]` of each clip, not normalized.
+    /// `[frames, featureWidth]` of each clip, not normalized.
     ///
     /// - Parameter clips: `[frames, 3 × side × side]` each, normalized pixels, or what `input` says. Threads that share
     ///   an encoder take turns: it has scratch memory once.
@@ -38,8 +38,12 @@ package final class VideoEncoder: Sendable {
         return zip(projected, unprojected).map { FrameVectors(projected: $0, unprojected: $1) }
     }
 
+    /// Whether a clip's frames see each other, so that none has features of its own.
+    package var mixesFrames: Bool { pass.layout.mixesFrames }
+
     /// The features of single frames, for windows that share them.
     ///
+    /// - Precondition: frames do not see each other.
     /// - Parameter frames: `[frames, 3 × side × side]`, normalized pixels, any number of frames.
     /// - Returns: `[frames, embeddingWidth]`, not normalized.
     package func features(frames: Matrix) -> MutableMatrix {

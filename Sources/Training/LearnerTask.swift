@@ -175,6 +175,29 @@ extension LearnerTask where Part == WeightPart<TemporalFusion> {
     }
 }
 
+/// The image tower of an X-CLIP learns, and what follows it.
+package typealias CrossFrameTask = LearnerTask<WeightPart<CrossFrameHead>>
+
+extension LearnerTask where Part == WeightPart<CrossFrameHead> {
+    /// - Parameters:
+    ///   - backbone: an X-CLIP.
+    ///   - rateFactor: of the learning rate, for what CLIP does not have.
+    ///   - normalization: of the pixels it will learn from, where that is not the backbone's own.
+    package convenience init(backbone: Backbone, rateFactor: Double, setting: TaskSetting, normalization: PixelNormalization?) {
+        let copy = backbone.parameters.mutableCopy()
+        let gradients = copy.zeros()
+        guard let own = copy.crossFrame else { preconditionFailure("the frames of a CLIP do not see each other") }
+        let head = CrossFrameHead(
+            architecture: backbone.architecture, parameters: own, gradients: gradients.crossFrame, rateFactor: rateFactor)
+        self.init(
+            WeightPart(
+                parameters: copy, gradients: gradients, architecture: backbone.architecture,
+                description: backbone.description.seeing(normalization), tuning: .image, aggregator: head, rounding: setting.rounding,
+                precision: backbone.precision, messageRateFactor: rateFactor),
+            SoftCrossEntropy(sequences: setting.sequences), setting: setting)
+    }
+}
+
 /// Stage one: CLIP's own weights learn.
 package typealias BridgeTask = LearnerTask<WeightPart<Fusion>>
 

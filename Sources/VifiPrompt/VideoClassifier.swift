@@ -41,7 +41,8 @@ public final class VideoClassifier: Sendable {
     ///     missing from the sum of the scores; `answer()` of these is then nil where it is more than any class has.
     ///   - template: the words around a name, with `{}` in its place. Used where the prompts hold none for
     ///     the text tower. Prompts that begin above its first layer come with words of their own.
-    ///   - frameCount: of each video, `1 ... 4096`; by default as the prompts were learned, else 16.
+    ///   - frameCount: of each video, `1 ... 4096`; by default as the prompts were learned, or the frames of
+    ///     an X-CLIP, else 16.
     ///   - views: clips of each video in time, whose probabilities are averaged; `1 ... 64`.
     ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
     ///   - threadCount: `1 ... 1024`; all processors by default.
@@ -56,7 +57,7 @@ public final class VideoClassifier: Sendable {
     ) throws(VifiPromptError) {
         let backbone = backbone.backbone
         let names = classNames ?? prompts?.classNames ?? []
-        let frames = frameCount ?? prompts?.frameCount ?? Recipe.Data.standardFrames
+        let frames = frameCount ?? prompts?.frameCount ?? backbone.architecture.crossFrame?.frameCount ?? Recipe.Data.standardFrames
         try self.init(
             classNames: names, noneCount: noneTexts.count, frameCount: frames, views: views, threadCount: threadCount, side: backbone.architecture.imagePixels,
             normalization: prompts?.file.header.normalization ?? backbone.description.normalization

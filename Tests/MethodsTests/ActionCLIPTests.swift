@@ -43,12 +43,13 @@ import WeightFiles
         #expect(try file.check(against: backbone) == nil)
         let given = try #require(file.video)
         let method = BridgeMethod.actionCLIP
+        let design = BridgeMethod.actionCLIPFusion
         #expect(given.configuration == TemporalFusion.Configuration(
-            frameCount: 77, layerCount: method.temporal.layerCount, headCount: 1, keepsFrames: method.temporal.keepsFrames,
-            normEpsilon: method.temporal.normEpsilon, scale: method.temporal.scale))
+            frameCount: 77, layerCount: design.layerCount, headCount: 1, keepsFrames: design.keepsFrames,
+            normEpsilon: design.normEpsilon, scale: design.scale))
         let video = TemporalFusion(
             given.configuration, values: given.named.map { MutableMatrix(rows: $0.value.rowCount, columns: $0.value.columnCount, $0.value.values) },
-            learns: true, rateFactor: method.temporalRateFactor)
+            learns: true, rateFactor: method.rateFactor)
         let pixels = try fixture.floats("images")
         let frameCount = 3
         let size = pixels.count / 4 / frameCount
@@ -83,7 +84,7 @@ import WeightFiles
             try expect(tensor.gradient.values, "grad.\(name(tensor.name))", tolerance: 5e-4)
         }
 
-        let adam = AdamW(weightDecay: method.weightDecay)
+        let adam = AdamW(weightDecay: try #require(method.training.weightDecay))
         #expect(adam.beta2 == 0.98)
         let moments = tensors.map { tensor in (0..<2).map { _ in MutableMatrix(rows: tensor.value.rowCount, columns: tensor.value.columnCount) } }
         let rates = try fixture.floats("train.lr_text_visual_fusion")
@@ -91,7 +92,7 @@ import WeightFiles
         for step in 0..<7 {
             losses.append(gradient())
             let rate = Double(rates[3 * step])
-            expectClose(Float(method.temporalRateFactor * rate), rates[3 * step + 2], tolerance: 1e-5, "rate of the transformer")
+            expectClose(Float(method.rateFactor * rate), rates[3 * step + 2], tolerance: 1e-5, "rate of the transformer")
             for (index, tensor) in tensors.enumerated() {
                 adam.update(
                     tensor.value, gradient: tensor.gradient, firstMoment: moments[index][0], secondMoment: moments[index][1],

@@ -8,7 +8,7 @@ package enum AttentionMapKind: Sendable, Equatable {
     case raw(head: Int?)
 }
 
-/// Where the vision tower looks in each frame of a video. Prompts are left out.
+/// Where the vision tower looks in each frame of a video. Prompts are left out, and so is what frames of an X-CLIP hear of others.
 package struct AttentionMaps: Sendable {
     /// The video's, one per class.
     package let logits: [Float]
@@ -150,7 +150,7 @@ private struct AttentionWorker: Sendable {
         var rows = [[Float]](
             repeating: [1] + [Float](repeating: 0, count: layout.rows(of: layout.layerCount - 1) - 1), count: saved.frameCount)
         var maps: [[[Float]]] = []
-        var streamGradient = classGradient(featureGradient, saved: saved)
+        var streamGradient = tower.outputGradient(of: featureGradient, saved: saved, weights: FrozenVision(), scratch: scratch)
         for layer in stride(from: layout.layerCount - 1, through: firstBlock, by: -1) {
             let block = tower.blocks[layer]
             let activations = saved.block(layer, scratch: scratch)
@@ -165,7 +165,11 @@ private struct AttentionWorker: Sendable {
                 for (row, value) in added.enumerated() { rows[frame][row] += value }
             }
             maps.append(rows.indices.map { patches(of: rows[$0], frame: $0, layer: layer, saved: saved) })
-            if layer > firstBlock { streamGradient = inputGradient(of: layer, streamGradient, context: context, saved: saved) }
+            if layer > firstBlock {
+                streamGradient = tower.blockBackward(
+                    layer, outputGradient: streamGradient, context: context, saved: saved, promptAccumulator: accumulator, weights: FrozenVision(),
+                    scratch: scratch)
+            }
             if layer == layout.joinLayer { rows = rows.map { Array($0.prefix(layout.frameRows(of: layer))) } }
             if layer > firstBlock { rows = rows.indices.map { spread(rows[$0], frame: $0, below: layer, saved: saved) } }
         }
@@ -178,38 +182,12 @@ private struct AttentionWorker: Sendable {
         context: VisionPromptContext?, saved: VisionActivations
     ) -> [Float] {
         let block = saved.block(layer, scratch: scratch)
-        let sources = block.attentionSources(of: frame, shared: context?.keyValue(of: layer).map { .everyGroup($0) })
+        let sources = block.attentionSources(of: frame, shared: tower.shared(in: layer, context: context, saved: saved))
         let result = MutableMatrix(rows: 1, columns: sources.keyCount)
         addRelevance(
             outputGradient: gradient, queries: queries, sources: sources, headCount: layout.architecture.vision.headCount, heads: heads,
             logSums: logSums, rowWeights: weights, into: result)
         return Array(result.values.dropFirst(sources.sharedCount))
-    }
-
-    /// The gradient of the class token's rows after the last block, `[frames, width]`.
-    private func classGradient(_ featureGradient: Matrix, saved: VisionActivations) -> MutableMatrix {
-        let normGradient = scratch.block.selected.rows(0..<saved.frameCount)
-        let gradient = scratch.classGradient.rows(0..<saved.frameCount)
-        multiply(featureGradient, .asStored, tower.parameters.projection, .transposed, into: normGradient)
-        gradient.fill(0)
-        layerNormBackward(
-            outputGradient: normGradient, input: saved.classRows, weight: tower.parameters.outputNorm.weight,
-            saved: saved.outputNorm, inputGradient: gradient)
-        return gradient
-    }
-
-    /// The gradient of what a layer was given, without the prompts that joined there.
-    private func inputGradient(
-        of layer: Int, _ outputGradient: MutableMatrix, context: VisionPromptContext?, saved: VisionActivations
-    ) -> MutableMatrix {
-        let gradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
-        let shared = context?.keyValue(of: layer)
-        tower.blocks[layer].backward(
-            outputGradient: outputGradient, saved: saved.block(layer, scratch: scratch), shared: shared.map { .everyGroup($0) },
-            sharedGradient: shared == nil ? nil : .everyGroup(accumulator.sum(of: layer)), inputGradient: gradient, weights: FrozenBlock(),
-            scratch: scratch.block)
-        guard layer == layout.joinLayer else { return gradient }
-        return tower.split(gradient, saved: saved, promptRows: accumulator.sum(of: layer), into: scratch.gradients[2])
     }
 }
 

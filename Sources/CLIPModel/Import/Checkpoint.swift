@@ -105,7 +105,7 @@ package struct Checkpoint: Sendable {
             ? CheckpointConfiguration(metadata: kept ?? source.metadata) : folder.configuration()
         if said.activation == nil { said.activation = try ReferenceCheckpoint.keptActivation(in: source) }
         let own = said.headCounts
-        if let heads = options.heads { said.headCounts = .init(vision: heads.vision, text: heads.text) }
+        if let heads = options.heads { (said.headCounts.vision, said.headCounts.text) = (heads.vision, heads.text) }
         let activation = Self.activation(options: options, said: said, mapping: mapping)
         let shapes = CheckpointShapes(shapes: mapping.tensors.mapValues(\.shape))
         let tokenCount = shapes.shapes[CheckpointNames.tokenEmbedding]?.first ?? 0
@@ -158,7 +158,7 @@ package struct Checkpoint: Sendable {
         } else {
             description = BackboneDescription(
                 name: options.name ?? path.lastPathComponent,
-                normalization: said.normalization ?? (mapping.layout.kind == .vifi ? .imageNet : .clip), tokenizer: .clipBPE,
+                normalization: said.normalization ?? (mapping.layout.kind == .vifi || architecture.crossFrame != nil ? .imageNet : .clip), tokenizer: .clipBPE,
                 provenance: "\(mapping.layout.kind.rawValue), \(source.format.rawValue) \(path.lastPathComponent)")
         }
         vocabularyPath = isOwn ? keptVocabulary(beside: path) : folder.vocabularyPath

@@ -35,6 +35,8 @@ struct CheckpointConfiguration {
         }
         headCounts.vision = try heads(ArchitectureMetadata.visionHeads)
         headCounts.text = try heads(ArchitectureMetadata.textHeads)
+        headCounts.frames = try heads(ArchitectureMetadata.frameHeads)
+        headCounts.prompts = try heads(ArchitectureMetadata.promptHeads)
     }
 
     /// What is done otherwise than the folder says, by a model of these sizes.
@@ -60,6 +62,9 @@ enum ArchitectureMetadata {
     static let activation = "activation"
     static let visionHeads = "vision_heads"
     static let textHeads = "text_heads"
+    /// Of an X-CLIP's transformer over frames, and of what makes its texts depend on the video.
+    static let frameHeads = "frame_heads"
+    static let promptHeads = "prompt_heads"
 }
 
 extension Activation {
@@ -82,7 +87,17 @@ extension CLIPArchitecture {
         where tower.headCount != Tower.usualHeadCount(width: tower.width) {
             result[key] = "\(tower.headCount)"
         }
+        result.merge(crossFrame?.metadata(width: embeddingWidth) ?? [:]) { own, _ in own }
         return result
+    }
+}
+
+extension CrossFrameArchitecture {
+    /// Head counts that are not those of heads of 64.
+    func metadata(width: Int) -> [String: String] {
+        let usual = CLIPArchitecture.Tower.usualHeadCount(width: width)
+        let counts = [(ArchitectureMetadata.frameHeads, frameHeadCount), (ArchitectureMetadata.promptHeads, promptHeadCount)]
+        return Dictionary(uniqueKeysWithValues: counts.filter { $0.1 != usual }.map { ($0.0, "\($0.1)") })
     }
 }
 

@@ -43,12 +43,25 @@ package struct CheckpointLayout: Sendable {
     let textLayers: String
     /// The rest of the names of a layer's tensors.
     let layer: KeyValuePairs<String, TensorOrigin>
+    /// What an X-CLIP has beside a CLIP; nil where none is saved so.
+    var crossFrame: CrossFrame?
+
+    /// How the tensors are named that let frames see each other.
+    struct CrossFrame: Sendable {
+        /// The transformer over frames' layers, which have the names of the towers' layers.
+        let frameLayers: String
+        /// Of each layer of the vision tower.
+        let messages: [(key: String, value: TensorOrigin)]
+        let tensors: [(key: String, value: TensorOrigin)]
+    }
 
     /// In the order in which they are tried.
     static let all = [vifi, huggingFace, openCLIPText, openAI]
 
+    /// Also of X-CLIP, whose other tensors have their own names.
     static let openAI = CheckpointLayout(
-        kind: .openAI, vision: "visual.", text: "", signed: ["visual.conv1.weight", "visual.class_embedding", "visual.proj"])
+        kind: .openAI, vision: "visual.", text: "", signed: ["visual.conv1.weight", "visual.class_embedding", "visual.proj"],
+        crossFrame: .own)
 
     /// open_clip's `CustomTextCLIP`.
     static let openCLIPText = CheckpointLayout(
@@ -63,7 +76,7 @@ package struct CheckpointLayout: Sendable {
     /// Names of ViFi-CLIP's towers start with these, where ours start with `visual.` and with nothing.
     static let vifiTowers = (vision: "image_encoder.", text: "text_encoder.")
 
-    /// `pre_layrnorm` is spelled so there.
+    /// `pre_layrnorm` is spelled so there, but for X-CLIP.
     static let huggingFace = CheckpointLayout(
         kind: .huggingFace,
         signatures: [
@@ -76,6 +89,8 @@ package struct CheckpointLayout: Sendable {
             "visual.conv1.weight": .same("vision_model.embeddings.patch_embedding.weight"),
             "visual.ln_pre.weight": .same("vision_model.pre_layrnorm.weight"),
             "visual.ln_pre.bias": .same("vision_model.pre_layrnorm.bias"),
+            "visual.ln_pre.weight": .same("vision_model.pre_layernorm.weight"),
+            "visual.ln_pre.bias": .same("vision_model.pre_layernorm.bias"),
             "visual.ln_post.weight": .same("vision_model.post_layernorm.weight"),
             "visual.ln_post.bias": .same("vision_model.post_layernorm.bias"),
             "visual.proj": .transposed("visual_projection.weight"),
@@ -86,7 +101,8 @@ package struct CheckpointLayout: Sendable {
             "text_projection": .transposed("text_projection.weight"),
             "logit_scale": .same("logit_scale"),
         ],
-        visionLayers: "vision_model.encoder.layers.*.", textLayers: "text_model.encoder.layers.*.", layer: huggingFaceLayer)
+        visionLayers: "vision_model.encoder.layers.*.", textLayers: "text_model.encoder.layers.*.", layer: huggingFaceLayer,
+        crossFrame: .huggingFace)
 
     private static let openAILayer: KeyValuePairs<String, TensorOrigin> = [
         "ln_1.weight": .same("ln_1.weight"),
@@ -121,7 +137,7 @@ package struct CheckpointLayout: Sendable {
 
 extension CheckpointLayout {
     /// OpenAI's names with others for the towers.
-    private init(kind: Kind, vision: String, text: String, signed signatures: [String]) {
+    private init(kind: Kind, vision: String, text: String, signed signatures: [String], crossFrame: CrossFrame? = nil) {
         self.init(
             kind: kind, signatures: signatures,
             tensors: [
@@ -141,7 +157,8 @@ extension CheckpointLayout {
                 "text_projection": .transposed(text + "text_projection.weight"),
                 "logit_scale": .same("logit_scale"),
             ],
-            visionLayers: vision + "transformer.resblocks.*.", textLayers: text + "transformer.resblocks.*.", layer: Self.openAILayer)
+            visionLayers: vision + "transformer.resblocks.*.", textLayers: text + "transformer.resblocks.*.", layer: Self.openAILayer,
+            crossFrame: crossFrame)
     }
 
     /// What is in such checkpoints without being a weight: buffers, and the sizes that OpenAI's archives carry.
@@ -156,9 +173,49 @@ extension CheckpointLayout {
     /// Every destination with its possible origins; `*` stands for the number of a layer.
     var entries: [(destination: String, origin: TensorOrigin)] {
         let layers = [(CheckpointNames.visionBlocks, visionLayers), (CheckpointNames.textBlocks, textLayers)]
+            + (crossFrame.map { [(CrossFrameNames.frameBlocks, $0.frameLayers)] } ?? [])
         return tensors.map { ($0.key, $0.value) }
+            + (crossFrame?.tensors.map { ($0.key, $0.value) } ?? [])
+            + (crossFrame?.messages.map { entry in
+                ("\(CheckpointNames.visionBlocks)*.\(entry.key)", entry.value.renamed { visionLayers + $0 })
+            } ?? [])
             + layers.flatMap { ours, theirs in
                 layer.map { entry in ("\(ours)*.\(entry.key)", entry.value.renamed { theirs + $0 }) }
             }
     }
+}
+
+extension CheckpointLayout.CrossFrame {
+    /// X-CLIP's own names (`methods.md` 6).
+    fileprivate static let own = CheckpointLayout.CrossFrame(
+        frameLayers: "mit.resblocks.*.",
+        messages: (message + [
+            "message_attn.in_proj_weight", "message_attn.in_proj_bias",
+        ]).map { ($0, .same($0)) },
+        tensors: (same + ["mit.positional_embedding", "prompts_visual_ln.weight", "prompts_visual_ln.bias", "prompts_visual_proj",
+            "prompts_generator.norm.weight", "prompts_generator.norm.bias"]).map { ($0, .same($0)) })
+
+    /// Those of transformers.
+    fileprivate static let huggingFace = CheckpointLayout.CrossFrame(
+        frameLayers: "mit.encoder.layers.*.",
+        messages: message.map { ($0, .same($0)) } + [
+            ("message_attn.in_proj_weight", .stacked(["q", "k", "v"].map { "message_attn.\($0)_proj.weight" })),
+            ("message_attn.in_proj_bias", .stacked(["q", "k", "v"].map { "message_attn.\($0)_proj.bias" })),
+        ],
+        tensors: same.map { ($0, .same($0)) } + [
+            ("mit.positional_embedding", .same("mit.position_embedding")),
+            ("prompts_visual_ln.weight", .same("prompts_visual_layernorm.weight")),
+            ("prompts_visual_ln.bias", .same("prompts_visual_layernorm.bias")),
+            ("prompts_visual_proj", .same("prompts_visual_projection")),
+            ("prompts_generator.norm.weight", .same("prompts_generator.layernorm.weight")),
+            ("prompts_generator.norm.bias", .same("prompts_generator.layernorm.bias")),
+        ])
+
+    /// Named alike in both.
+    private static let message = ["message_fc", "message_ln", "message_attn.out_proj"].flatMap { ["\($0).weight", "\($0).bias"] }
+    private static let same = ["prompts_generator.alpha"]
+        + ["q_proj", "k_proj", "v_proj"].map { "prompts_generator.decoder.*.cross_attn.\($0).weight" }
+        + ["cross_attn.proj", "norm1", "norm3", "mlp.0", "mlp.3"].flatMap {
+            ["prompts_generator.decoder.*.\($0).weight", "prompts_generator.decoder.*.\($0).bias"]
+        }
 }

@@ -7,9 +7,9 @@ extension CheckpointConfiguration {
     /// `config.json` of transformers.
     mutating func readHuggingFace(_ file: ConfigurationFile) throws {
         let root = file.root
-        if let type = root.text("model_type"), type != "clip" {
+        if let type = root.text("model_type"), type != "clip", type != "xclip" {
             throw root.fault(
-                "model_type", "only \"clip\" is computed here" + (OtherModels.name(ofType: type).map { ", and this is \($0)" } ?? ""))
+                "model_type", "only \"clip\" and \"xclip\" are computed here" + (OtherModels.name(ofType: type).map { ", and this is \($0)" } ?? ""))
         }
         // Old files repeat a tower's settings in a second section, which goes over the first.
         func tower(_ name: String) -> ConfigurationSection {
@@ -44,6 +44,21 @@ extension CheckpointConfiguration {
             (root, "projection_dim", \.embeddingWidth),
         ])
         try claimSides(vision)
+        if root.text("model_type") == "xclip" { try readCrossFrame(root, vision: vision) }
+    }
+
+    /// What an X-CLIP's configuration says beside a CLIP's.
+    private mutating func readCrossFrame(_ root: ConfigurationSection, vision: ConfigurationSection) throws(ModelError) {
+        // Also computed with QuickGELU where both towers have another activation.
+        guard try root.activation("prompt_hidden_act", default: .quickGELU) == .quickGELU, activation == .quickGELU else {
+            throw root.fault("prompt_hidden_act", "an X-CLIP is computed here with \"\(Activation.quickGELU.rawValue)\" throughout")
+        }
+        headCounts.frames = try vision.size("mit_num_attention_heads")
+        headCounts.prompts = try root.size("prompt_num_attention_heads")
+        try claim([
+            (vision, "num_frames", \.crossFrameSizes.frameCount), (vision, "mit_num_hidden_layers", \.crossFrameSizes.frameLayerCount),
+            (vision, "mit_hidden_size", \.embeddingWidth), (root, "prompt_layers", \.crossFrameSizes.promptLayerCount),
+        ])
     }
 
     /// `open_clip_config.json`, or one of open_clip's own model configurations under that name.
@@ -151,5 +166,12 @@ extension ConfigurationSection {
             default: throw fault(key, "\(what) is not computed here")
             }
         }
+    }
+}
+
+extension CLIPArchitecture {
+    /// Zeros for a CLIP, whose tensors then contradict what a configuration claims.
+    fileprivate var crossFrameSizes: CrossFrameArchitecture {
+        crossFrame ?? CrossFrameArchitecture(frameCount: 0, frameLayerCount: 0, promptLayerCount: 0, width: embeddingWidth)
     }
 }

@@ -27,9 +27,6 @@ enum OtherModels {
         ("cross_modal_text_transform.", "a BridgeTower", "Its towers look at each other inside their layers"),
         ("embeddings.text_embeddings.", "a ViLT", "One transformer reads picture and text together"),
         ("text_model.model.embed_tokens.", "a Kosmos-2", "It has no text tower of CLIP"),
-        ("prompts_generator.", "an X-CLIP", "Its image tower mixes frames inside its layers; only CLIP's is computed here"),
-        ("prompts_visual_layernorm.", "an X-CLIP", "Its image tower mixes frames inside its layers; only CLIP's is computed here"),
-        ("mit.", "an X-CLIP", "Its image tower mixes frames inside its layers; only CLIP's is computed here"),
         ("vision_encoder.transformer.resblocks.", "a ViCLIP", "Its image tower attends over time inside its layers; only CLIP's is computed here"),
         ("vision_encoder.blocks.", "an InternVideo", "Its video tower is another transformer than CLIP's"),
         ("positional_embedding_res", "a Long-CLIP", "Its text tower has two tables of positions"),
@@ -124,7 +121,7 @@ enum OtherModels {
         "kosmos-2": "a Kosmos-2", "languagebind": "a LanguageBind", "llava": "a LLaVA", "metaclip_2": "a MetaCLIP 2",
         "owlv2": "an OWLv2", "owlvit": "an OWL-ViT", "pe_video": "a Perception Encoder (PE)", "pe_audio_video": "a Perception Encoder (PE)",
         "roberta": "a RoBERTa", "siglip": "a SigLIP", "siglip2": "a SigLIP 2", "t5": "a T5", "vilt": "a ViLT",
-        "vision-text-dual-encoder": "a vision-text dual encoder", "vit": "a ViT", "xclip": "an X-CLIP",
+        "vision-text-dual-encoder": "a vision-text dual encoder", "vit": "a ViT",
     ]
 
     /// MetaCLIP 2 has CLIP's names and another tokenizer: XLM-V's, of 901,629 tokens.

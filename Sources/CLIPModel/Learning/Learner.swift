@@ -73,8 +73,11 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         part.begin(layout: vision.layout, pool: pool)
         accumulator.begin(at: clip)
         guard let text else { return }
-        part.text.forward(
-            prompts: part.textPrompts, words: part.textWords, saved: text, pool: pool, hasCachedInputs: hasText && part.keepsWeights)
+        // Texts that do not learn stay as the first step has them.
+        if !hasText || part.textKeeping.hasBackward {
+            part.text.forward(
+                prompts: part.textPrompts, words: part.textWords, saved: text, pool: pool, hasCachedInputs: hasText && part.keepsWeights)
+        }
         hasText = true
         let features = TextFeatures(text.features)
         head = VideoHead(part.aggregator, scale: part.scale, text: features)
@@ -160,7 +163,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     /// Bytes of one clip's `cachedPrefix`.
     package var cachedPrefixBytes: Int {
         let layout = vision.layout
-        return 4 * vision.frameCount * (seesPrompts ? layout.cachedRows * layout.cachedColumns : layout.architecture.embeddingWidth)
+        return 4 * vision.frameCount * (seesPrompts ? layout.cachedRows * layout.cachedColumns : layout.architecture.featureWidth)
     }
 
     /// Whether the vision tower has prompts.

@@ -20,6 +20,7 @@ package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
     package init(
         _ updates: LowRankUpdates, aggregator: Aggregator, on backbone: Backbone, description: BackboneDescription, rounding: Float16Rounding = []
     ) {
+        precondition(backbone.architecture.crossFrame == nil, "an X-CLIP has no low-rank updates")
         self.updates = updates
         self.aggregator = aggregator
         self.backbone = backbone

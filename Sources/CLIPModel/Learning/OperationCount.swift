@@ -24,10 +24,10 @@ package struct OperationCount: Sendable, Equatable, Codable {
     package var clipBackward: Int
     /// The part of `clipForward` that no prompt changes: done once a clip where its frames stay the same.
     package var clipCachedPrefix: Int
-    /// Once a step: the text tower over all classes, from the first layer that learns.
+    /// Once a step: the text tower over all classes, from the first layer that learns; none where no text learns.
     package var textForward: Int
     package var textBackward: Int
-    /// Once a run: the text tower below.
+    /// Once a run: the text tower below, or all of it.
     package var textCachedPrefix: Int
     /// Once a step, forward and once more backward: keys and values of vision prompts that all frames share.
     package var sharedPrompts: Int
@@ -160,7 +160,8 @@ package struct OperationCount: Sendable, Equatable, Codable {
                 forward = before
             }
         }
-        return (forward, backward, cachedPrefix)
+        // Texts that do not learn are computed once.
+        return learned.text ? (forward, backward, cachedPrefix) : (0, 0, cachedPrefix + forward)
     }
 }
 

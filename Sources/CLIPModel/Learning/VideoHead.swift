@@ -14,6 +14,13 @@ package struct TextFeatures: Sendable {
 
     package var classCount: Int { unit.rowCount }
 
+    /// `[classes, embeddingWidth]`, as the text tower has them.
+    var unnormalized: MutableMatrix {
+        let rows = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
+        for row in 0..<rows.rowCount { add(unit.row(row), times: lengths[0, row], to: rows.row(row)) }
+        return rows
+    }
+
     /// The gradient of the features before normalization.
     func backward(unitGradient: MutableMatrix) -> MutableMatrix {
         let gradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
@@ -100,15 +107,15 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
     /// The gradient of the mean of some texts' logits, `[frames, embeddingWidth]`.
     func meanLogitGradient(features: Matrix, texts labels: [Int]) -> MutableMatrix {
         let logits = aggregator.logits(features, text: text, scale: scale)
-        let unit = logits.unit
-        let unitGradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
-        let direction = MutableMatrix(rows: 1, columns: unit.columnCount)
-        for label in labels { add(text.unit.row(label), to: direction) }
-        let share = direction.values.map { $0 * scale / Float(unit.rowCount * labels.count) }
-        for row in 0..<unit.rowCount { unitGradient.row(row).fill(with: share) }
+        let logitGradient = MutableMatrix(rows: logits.rows.rowCount, columns: text.classCount)
+        for row in 0..<logitGradient.rowCount {
+            for label in labels { logitGradient[row, label] += 1 / Float(logitGradient.rowCount * labels.count) }
+        }
         let gradient = MutableMatrix(rows: features.rowCount, columns: features.columnCount)
-        let unused = aggregator.tensors.map { MutableMatrix(rows: $0.value.rowCount, columns: $0.value.columnCount) }
-        aggregator.unitBackward(unitGradient, of: logits, into: gradient, tensorGradients: unused)
+        var unused = HeadAccumulator(
+            unitText: MutableMatrix(rows: text.classCount, columns: text.unit.columnCount),
+            aggregator: aggregator.tensors.map { MutableMatrix(rows: $0.value.rowCount, columns: $0.value.columnCount) })
+        aggregator.logitsBackward(logitGradient, of: logits, text: text, scale: scale, into: gradient, accumulator: &unused)
         return gradient
     }
 

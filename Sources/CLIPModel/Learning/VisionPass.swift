@@ -5,7 +5,7 @@ import Tensors
 /// Chunks depend on the frame count alone, never on the number of threads, and sums over chunks are
 /// made in their order: results are the same for any number of threads. How many clips are in flight follows the
 /// threads and the memory, and changes nothing either: chunks whose activations do not fit are computed again for the
-/// backward pass, to the same numbers.
+/// backward pass, to the same numbers. The frames of an X-CLIP see each other, so that each clip is one chunk.
 ///
 /// Where the backward pass goes through some frames only (`BackwardFrames`), these have chunks of their own, and
 /// the other frames pass through memory that is used again at once.
@@ -63,7 +63,8 @@ package final class VisionPass: Sendable {
         self.frameCount = frameCount
         self.pool = pool
         self.keeping = keeping
-        let keptChunks = Self.chunks(of: 0..<keptFrameCount, frameRows: layout.frameRows)
+        precondition(!layout.mixesFrames || keptFrameCount == frameCount, "frames that see each other go back together")
+        let keptChunks = layout.mixesFrames ? [0..<frameCount] : Self.chunks(of: 0..<keptFrameCount, frameRows: layout.frameRows)
         let chunkCount = keptChunks.count
         let chunks = keptChunks + Self.chunks(of: keptFrameCount..<frameCount, frameRows: layout.frameRows)
         self.chunks = chunks
@@ -219,7 +220,7 @@ package final class VisionPass: Sendable {
         return frames.lowerBound * rows..<frames.upperBound * rows
     }
 
-    /// The frames' features of each clip, `[frames, embeddingWidth]`, not normalized.
+    /// The frames' features of each clip, `[frames, featureWidth]`, not normalized.
     ///
     /// With gradients all clips must be in flight together; their activations stay for `backward` as far as they fit.
     ///
@@ -234,7 +235,7 @@ package final class VisionPass: Sendable {
         precondition(keeping == .nothing || clips.count <= clipsInFlight, "\(clips.count) clips where \(clipsInFlight) are in flight")
         turn.lock()
         defer { turn.unlock() }
-        let features = clips.map { _ in MutableMatrix(rows: frameCount, columns: tower.architecture.embeddingWidth) }
+        let features = clips.map { _ in MutableMatrix(rows: frameCount, columns: tower.architecture.featureWidth) }
         pool.parallelFor(clips.count * chunks.count, workers: workerCount) { worker, item in
             let (clip, chunk) = item.quotientAndRemainder(dividingBy: chunks.count)
             let saved = activations(of: chunk, clip: clip, worker: worker)

@@ -33,6 +33,8 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     private let precision: Precision
     /// In how many sentences a classifier reads each class.
     private let templateCount: Int
+    /// Of the learning rate, for what frames say to each other.
+    private let messageRateFactor: Double
     /// Rounded text inputs: the tower reads them in place of the parameters.
     private let roundedPositions: MutableMatrix?
 
@@ -41,12 +43,15 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     ///   - gradients: of the same shapes, added to.
     ///   - trainsTokens: also the token table, which ViFi-CLIP leaves as it is (`methods.md` 1.1).
     ///   - templateCount: in how many sentences a classifier reads each class.
+    ///   - messageRateFactor: of the learning rate, for what frames of an X-CLIP say to each other; its head is the aggregator.
     package init(
         parameters: BackboneParameters<MutableMatrix>, gradients: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture,
         description: BackboneDescription, tuning: Tuning = .both, trainsTokens: Bool = false, aggregator: Aggregator,
-        rounding: Float16Rounding = [], precision: Precision = .float32, templateCount: Int = 1
+        rounding: Float16Rounding = [], precision: Precision = .float32, templateCount: Int = 1, messageRateFactor: Double = 1
     ) {
+        precondition(parameters.crossFrame == nil || tuning == .image, "the texts of an X-CLIP do not learn")
         self.templateCount = templateCount
+        self.messageRateFactor = messageRateFactor
         self.aggregator = aggregator
         self.parameters = parameters
         self.gradients = gradients
@@ -63,7 +68,8 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
             // Never trained together with this rounding, so it is rounded once.
             reading.text.tokenEmbedding = reading.text.tokenEmbedding.roundedToFloat16().reading
         }
-        vision = VisionTower(architecture: architecture, parameters: reading.vision, precision: precision)
+        vision = VisionTower(
+            architecture: architecture, parameters: reading.vision, messages: reading.crossFrame?.messages ?? [], precision: precision)
         text = TextTower(architecture: architecture, parameters: reading.text, precision: precision)
     }
 
@@ -72,10 +78,17 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     package var scale: Float { parameters.scale }
 
     package var tensors: [LearnedTensor] {
-        zip(
-            tuning.learned(BackboneParameters<TensorSpecification>(of: architecture), trainsTokens: trainsTokens),
+        let specifications = BackboneParameters<TensorSpecification>(of: architecture)
+        let isCrossFrame = parameters.crossFrame != nil
+        let clip = zip(
+            tuning.learned(specifications, trainsTokens: trainsTokens),
             zip(tuning.learned(parameters, trainsTokens: trainsTokens), tuning.learned(gradients, trainsTokens: trainsTokens))
-        ).map { LearnedTensor(name: $0.name, value: $1.0, gradient: $1.1) } + aggregator.tensors
+        ).map { LearnedTensor(name: $0.name, value: $1.0, gradient: $1.1, decays: !isCrossFrame || $0.decaysInCrossFrame) }
+        func messages<Element>(_ parameters: BackboneParameters<Element>) -> [Element] { parameters.crossFrame?.messages.flatMap(\.all) ?? [] }
+        let said = zip(messages(specifications), zip(messages(parameters), messages(gradients))).map {
+            LearnedTensor(name: $0.name, value: $1.0, gradient: $1.1, decays: $0.decaysInCrossFrame, rateFactor: messageRateFactor)
+        }
+        return clip + said + aggregator.tensors
     }
 
     package func begin(layout: VisionLayout, pool: WorkerPool) {
@@ -92,7 +105,7 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
         pass.backward(
             clips: clips, input: input, draws: draws, featureGradients: featureGradients, context: nil, promptAccumulators: [],
             weights: { [architecture, gradients] item in
-                LearningVision(gradients: gradients.vision, architecture: architecture, turnstile: turnstile, item: item)
+                LearningVision(gradients: gradients, architecture: architecture, turnstile: turnstile, item: item)
             })
     }
 
@@ -107,7 +120,7 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     }
 
     package func shared(_ accumulator: GradientAccumulator) -> [MutableMatrix] {
-        (tuning == .image ? [] : [accumulator.step.head.unitText]) + (tuning == .text ? [] : gradients.vision.all)
+        (tuning == .image ? [] : [accumulator.step.head.unitText]) + (tuning == .text ? [] : gradients.vision.all + (gradients.crossFrame?.messages.flatMap(\.all) ?? []))
             + accumulator.step.head.aggregator
     }
 

@@ -8,6 +8,9 @@ package struct CheckpointShapes {
     package struct HeadCounts: Sendable, Equatable {
         var vision: Int?
         var text: Int?
+        /// Of what an X-CLIP has beside a CLIP.
+        var frames: Int?
+        var prompts: Int?
     }
 
     /// - Throws: `ModelError` naming the tensor that is missing or whose shape no CLIP has.
@@ -33,7 +36,24 @@ package struct CheckpointShapes {
                 CheckpointNames.textBlocks, width: tokens[1], of: CheckpointNames.tokenEmbedding,
                 headCount: headCounts.text ?? KnownHeads.text(width: tokens[1])),
             imagePixels: patchesPerSide * patches[2], patchPixels: patches[2], embeddingWidth: projection[1],
-            contextLength: textPositions[0], vocabularySize: tokens[0], activation: activation)
+            contextLength: textPositions[0], vocabularySize: tokens[0], activation: activation,
+            crossFrame: try crossFrame(width: projection[1], headCounts: headCounts))
+    }
+
+    /// What an X-CLIP has beside a CLIP; nil for a CLIP.
+    private func crossFrame(width: Int, headCounts: HeadCounts) throws(ModelError) -> CrossFrameArchitecture? {
+        guard shapes.keys.contains(where: { $0.hasPrefix(CrossFrameNames.prompts) || $0.hasPrefix(CrossFrameNames.frames) }) else { return nil }
+        let positions = try shape(CrossFrameNames.framePositions, rank: 3)
+        guard positions[0] == 1, positions[1] <= 1024, positions[2] == width else {
+            throw .unexpectedShape(name: CrossFrameNames.framePositions, shape: positions, expected: "[1, frames, \(width)]")
+        }
+        let crossFrame = CrossFrameArchitecture(
+            frameCount: positions[1], frameLayerCount: try layerCount(CrossFrameNames.frameBlocks), frameHeadCount: headCounts.frames,
+            promptLayerCount: try layerCount(CrossFrameNames.promptLayers), promptHeadCount: headCounts.prompts, width: width)
+        for (name, count) in [(CrossFrameNames.framePositions, crossFrame.frameHeadCount), (CrossFrameNames.patchProjection, crossFrame.promptHeadCount)] {
+            guard width % count == 0 else { throw .headCount(name: name, width: width, headCount: count) }
+        }
+        return crossFrame
     }
 
     private func tower(_ blocks: String, width: Int, of name: String, headCount: Int?) throws(ModelError) -> CLIPArchitecture.Tower {

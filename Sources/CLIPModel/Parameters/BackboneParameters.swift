@@ -53,6 +53,8 @@ package struct BackboneParameters<Element: Sendable>: Sendable {
     package var text: TextParameters<Element>
     /// ln of the factor on the cosine similarities.
     package var logitScale: Element
+    /// Nil where frames do not see each other in the vision tower.
+    package var crossFrame: CrossFrameParameters<Element>?
 }
 
 // MARK: - One walk over all of them
@@ -124,11 +126,12 @@ extension BackboneParameters {
     /// The same structure with each element transformed.
     package func map<Other>(_ transform: (Element) throws -> Other) rethrows -> BackboneParameters<Other> {
         BackboneParameters<Other>(
-            vision: try vision.map(transform), text: try text.map(transform), logitScale: try transform(logitScale))
+            vision: try vision.map(transform), text: try text.map(transform), logitScale: try transform(logitScale),
+            crossFrame: try crossFrame?.map(transform))
     }
 
     /// Every element, in the order of the structure.
-    package var all: [Element] { vision.all + text.all + [logitScale] }
+    package var all: [Element] { vision.all + text.all + [logitScale] + (crossFrame?.all ?? []) }
 }
 
 extension BackboneParameters where Element: Readable {

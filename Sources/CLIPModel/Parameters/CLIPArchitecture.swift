@@ -42,10 +42,12 @@ package struct CLIPArchitecture: Sendable, Equatable {
     package var vocabularySize: Int
     /// Of the MLPs of both towers.
     package var activation: Activation
+    /// Nil where the vision tower sees each frame alone, as in CLIP.
+    package var crossFrame: CrossFrameArchitecture?
 
     package init(
         vision: Tower, text: Tower, imagePixels: Int, patchPixels: Int, embeddingWidth: Int,
-        contextLength: Int, vocabularySize: Int, activation: Activation = .quickGELU
+        contextLength: Int, vocabularySize: Int, activation: Activation = .quickGELU, crossFrame: CrossFrameArchitecture? = nil
     ) {
         self.vision = vision
         self.text = text
@@ -55,15 +57,19 @@ package struct CLIPArchitecture: Sendable, Equatable {
         self.contextLength = contextLength
         self.vocabularySize = vocabularySize
         self.activation = activation
+        self.crossFrame = crossFrame
     }
 
     package var patchesPerSide: Int { imagePixels / patchPixels }
     package var patchCount: Int { patchesPerSide * patchesPerSide }
     package var patchWidth: Int { 3 * patchPixels * patchPixels }
+    /// Numbers of a frame's features: its place among the texts, and where frames see each other also its patches.
+    package var featureWidth: Int { embeddingWidth + (crossFrame == nil ? 0 : patchCount * vision.width) }
 
     /// For messages: "ViT 768×12 patch 16 at 224 px, text 512×12, joint 512".
     package var summary: String {
         "ViT \(vision.width)×\(vision.layerCount) patch \(patchPixels) at \(imagePixels) px, "
             + "text \(text.width)×\(text.layerCount), joint \(embeddingWidth)"
+            + (crossFrame.map { ", X-CLIP of \($0.frameCount) frames" } ?? "")
     }
 }

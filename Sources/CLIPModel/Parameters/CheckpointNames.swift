@@ -52,15 +52,25 @@ extension BackboneParameters<TensorSpecification> {
                 blocks: (0..<text.layerCount).map { .named("\(CheckpointNames.textBlocks)\($0)", tower: text) },
                 outputNorm: .named(CheckpointNames.textOutputNorm, width: text.width),
                 projection: TensorSpecification(name: CheckpointNames.textProjection, shape: [text.width, architecture.embeddingWidth])),
-            logitScale: TensorSpecification(name: CheckpointNames.logitScale, shape: []))
+            logitScale: TensorSpecification(name: CheckpointNames.logitScale, shape: []),
+            crossFrame: CrossFrameParameters(of: architecture))
     }
 }
 
 extension NormParameters<TensorSpecification> {
-    fileprivate static func named(_ prefix: String, width: Int) -> Self {
+    static func named(_ prefix: String, width: Int) -> Self {
         Self(
             weight: TensorSpecification(name: prefix + ".weight", shape: [width]),
             bias: TensorSpecification(name: prefix + ".bias", shape: [width]))
+    }
+}
+
+extension LinearParameters<TensorSpecification> {
+    /// - Parameter separator: between the prefix and what of the layer it is.
+    static func named(_ prefix: String, outputs: Int, inputs: Int, separator: String = ".") -> Self {
+        Self(
+            weight: TensorSpecification(name: "\(prefix)\(separator)weight", shape: [outputs, inputs]),
+            bias: TensorSpecification(name: "\(prefix)\(separator)bias", shape: [outputs]))
     }
 }
 
@@ -68,17 +78,12 @@ extension BlockParameters<TensorSpecification> {
     /// - Parameter prefix: of all names, without the dot behind it.
     static func named(_ prefix: String, tower: CLIPArchitecture.Tower) -> Self {
         let width = tower.width
-        func linear(_ name: String, _ outputs: Int, _ inputs: Int, separator: String = ".") -> LinearParameters<TensorSpecification> {
-            LinearParameters(
-                weight: TensorSpecification(name: "\(prefix).\(name)\(separator)weight", shape: [outputs, inputs]),
-                bias: TensorSpecification(name: "\(prefix).\(name)\(separator)bias", shape: [outputs]))
-        }
         return Self(
             attentionNorm: .named("\(prefix).ln_1", width: width),
-            attentionInput: linear("attn.in_proj", 3 * width, width, separator: "_"),
-            attentionOutput: linear("attn.out_proj", width, width),
+            attentionInput: .named("\(prefix).attn.in_proj", outputs: 3 * width, inputs: width, separator: "_"),
+            attentionOutput: .named("\(prefix).attn.out_proj", outputs: width, inputs: width),
             mlpNorm: .named("\(prefix).ln_2", width: width),
-            mlpInput: linear("mlp.c_fc", tower.mlpWidth, width),
-            mlpOutput: linear("mlp.c_proj", width, tower.mlpWidth))
+            mlpInput: .named("\(prefix).mlp.c_fc", outputs: tower.mlpWidth, inputs: width),
+            mlpOutput: .named("\(prefix).mlp.c_proj", outputs: width, inputs: tower.mlpWidth))
     }
 }

@@ -53,6 +53,7 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     }
 
     package func check(against architecture: CLIPArchitecture) throws(ModelError) {
+        if architecture.crossFrame != nil { throw .framesSeeEachOther(what: "prompts are for towers") }
         for (tower, layers, count) in [
             ("vision", visionLayers, architecture.vision.layerCount), ("text", textLayers, architecture.text.layerCount),
         ] where layers.upperBound > count {

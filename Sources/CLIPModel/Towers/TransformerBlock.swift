@@ -53,11 +53,17 @@ package struct TransformerBlock: Sendable {
     func sharedKeyValueBackward(
         keyValueGradient: some Readable, rows: some Readable, statistics: LayerNormStatistics, rowGradient: MutableMatrix
     ) {
-        let normGradient = MutableMatrix(rows: rows.rowCount, columns: width)
-        multiplyBackward(keyValueGradient, weights.keyValue, into: normGradient)
+        let normGradient = sharedNormGradient(keyValueGradient)
         layerNormBackward(
             outputGradient: normGradient, input: rows, weight: parameters.attentionNorm.weight, saved: statistics,
             inputGradient: rowGradient)
+    }
+
+    /// The gradient of shared rows behind the block's first norm, `[shared, width]`.
+    func sharedNormGradient(_ keyValueGradient: some Readable) -> MutableMatrix {
+        let normGradient = MutableMatrix(rows: keyValueGradient.rowCount, columns: width)
+        multiplyBackward(keyValueGradient, weights.keyValue, into: normGradient)
+        return normGradient
     }
 
     /// - Parameters:
@@ -131,12 +137,13 @@ package struct TransformerBlock: Sendable {
     ///   - outputGradient: `[outputs, width]`; nil where the output leads nowhere.
     ///   - keyValueGradient: `[rows, 2 × width]`, what others that share these rows' keys and values add.
     ///   - sharedGradient: like `shared`, added to.
+    ///   - learnedShared: the rows behind `shared` and `sharedGradient`, where weights learn from these as well.
     ///   - inputGradient: `[rows, width]`, overwritten; nil where only the shared keys and values learn.
     ///   - weights: where weight gradients go; `FrozenBlock` computes none.
     package func backward(
         outputGradient: MutableMatrix?, saved: BlockActivations, shared: SharedRows<Matrix>?,
-        keyValueGradient: Matrix? = nil, sharedGradient: SharedRows<MutableMatrix>?, inputGradient: MutableMatrix?,
-        weights sink: some BlockGradientSink, scratch: BlockScratch
+        keyValueGradient: Matrix? = nil, sharedGradient: SharedRows<MutableMatrix>?, learnedShared: LearnedSharedRows? = nil,
+        inputGradient: MutableMatrix?, weights sink: some BlockGradientSink, scratch: BlockScratch
     ) {
         let rows = saved.shape.groups.rowCount
         if let outputGradient { mlpBackward(outputGradient: outputGradient, saved: saved, scratch: scratch) }
@@ -156,7 +163,8 @@ package struct TransformerBlock: Sendable {
         }
         guard let inputGradient else { return }
         attentionInputBackward(hasQueries: outputGradient != nil, saved: saved, inputGradient: inputGradient, scratch: scratch)
-        sink.add(BlockContribution(block: self, saved: saved, outputGradient: outputGradient, scratch: scratch))
+        sink.add(BlockContribution(
+            block: self, saved: saved, outputGradient: outputGradient, shared: learnedShared, scratch: scratch))
     }
 
     /// The gradient of `attend`; fills `ownGradient` and the scratch memory's `queryGradient`.

@@ -19,6 +19,9 @@ package struct VisionLayout: Sendable, Equatable {
     let mergedTokens: Int
 
     package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
+        precondition(
+            architecture.crossFrame == nil || prompts.visionDepth == 0 && prompts.mergedTokens == 0,
+            "frames that see each other have no prompts and merge no tokens")
         self.architecture = architecture
         promptTokens = prompts.visionTokens
         promptLayers = prompts.visionLayers
@@ -26,6 +29,8 @@ package struct VisionLayout: Sendable, Equatable {
     }
 
     var layerCount: Int { architecture.vision.layerCount }
+    /// Whether a clip's frames see each other, so that they go through the tower together, and their patches come out of it.
+    var mixesFrames: Bool { architecture.crossFrame != nil }
     /// Layers `0 ..< promptFreeLayerCount` see no prompts: where only prompts learn, they are the same in every step.
     package var promptFreeLayerCount: Int { promptLayers.lowerBound }
     /// Class token and patches.
@@ -48,8 +53,8 @@ package struct VisionLayout: Sendable, Equatable {
     func shape(of layer: Int, frameCount: Int) -> BlockShape {
         BlockShape(
             groups: RowGroups(lengths: repeatElement(rows(of: layer), count: frameCount)),
-            sharedCount: mode(of: layer) == .shared ? promptTokens : 0,
-            queries: layer == layerCount - 1 ? .first : .every,
+            sharedCount: mixesFrames ? 1 : mode(of: layer) == .shared ? promptTokens : 0,
+            queries: layer == layerCount - 1 && !mixesFrames ? .first : .every,
             merging: mergedTokens == 0
                 ? nil : TokenMerging(tokenCount: frameRows(of: layer), pairCount: layer == layerCount - 1 ? 0 : mergedTokens))
     }
@@ -80,11 +85,15 @@ package final class VisionActivations: Sendable {
     let beforeJoin: MutableMatrix
     /// `[1, frames × frameRows]`, how many patches each of its tokens stands for; empty where none merge.
     private let sizesBeforeJoin: MutableMatrix
+    /// What each block's messages between frames need; empty where there are none.
+    let messages: [MessageActivations]
+    /// `[frames × frameRows, width]` after the last block; empty where only the class token leaves it.
+    let outputRows: MutableMatrix
     /// `[frames, width]`, the class token after the last block.
     let classRows: MutableMatrix
     let outputNorm: LayerNormStatistics
     let normalized: MutableMatrix
-    /// `[frames, embeddingWidth]`, not normalized.
+    /// `[frames, featureWidth]`, not normalized; patches follow the embedding where they come out.
     package let features: MutableMatrix
 
     /// - Parameters:
@@ -121,10 +130,13 @@ package final class VisionActivations: Sendable {
         let joinRows = layout.joinLayer.map { frameCount * layout.frameRows(of: $0) } ?? 0
         beforeJoin = MutableMatrix(rows: joinRows, columns: width)
         sizesBeforeJoin = MutableMatrix(rows: 1, columns: layout.mergedTokens == 0 ? 0 : joinRows)
+        messages = layout.mixesFrames
+            ? (0..<layout.layerCount).map { _ in MessageActivations(frameCount: frameCount, tower: layout.architecture.vision) } : []
+        outputRows = MutableMatrix(rows: layout.mixesFrames ? rows : 0, columns: width)
         classRows = MutableMatrix(rows: frameCount, columns: width)
         outputNorm = LayerNormStatistics(rows: frameCount)
         normalized = MutableMatrix(rows: frameCount, columns: width)
-        features = MutableMatrix(rows: frameCount, columns: layout.architecture.embeddingWidth)
+        features = MutableMatrix(rows: frameCount, columns: layout.architecture.featureWidth)
     }
 
     /// Where only prompts learn, no backward pass comes below the first layer that has some.
@@ -137,7 +149,9 @@ package final class VisionActivations: Sendable {
 
     /// Where the residual stream of the frames' own rows goes that `layer` takes in.
     func stream(into layer: Int, scratch: VisionScratch) -> MutableMatrix {
-        layer == layout.layerCount ? classRows : layer == layout.joinLayer ? beforeJoin : block(layer, scratch: scratch).input
+        layer == layout.layerCount
+            ? layout.mixesFrames ? outputRows : classRows
+            : layer == layout.joinLayer ? beforeJoin : block(layer, scratch: scratch).input
     }
 
     /// How many patches each token of the stream into `layer` stands for, `[1, frames × frameRows]`; nil where none merge,
@@ -153,7 +167,9 @@ package final class VisionActivations: Sendable {
     }
 
     private init(memory: VisionActivations, frameCount: Int) {
+        precondition(!memory.layout.mixesFrames, "frames that see each other stay together")
         layout = memory.layout
+        (messages, outputRows) = (memory.messages, memory.outputRows)
         self.frameCount = frameCount
         let rows = 0..<frameCount * layout.frameRows
         let frames = 0..<frameCount
@@ -178,11 +194,13 @@ package final class VisionActivations: Sendable {
     ) -> Int {
         let tower = layout.architecture.vision
         let streams = (keeping == .weights ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
-        let outside = 4 * streams * layout.frameRows * tower.width
+        let messages = layout.mixesFrames
+            ? layout.layerCount * MessageActivations.bytesPerFrame(tower: tower) + 4 * layout.frameRows * tower.width : 0
+        let outside = 4 * streams * layout.frameRows * tower.width + messages
         return (firstKept(layout, keeping)..<layout.layerCount).reduce(outside) { sum, layer in
             let rows = layout.rows(of: layer)
             // Of the last layer little more than its input, keys and values is there.
-            if layer == layout.layerCount - 1 { return sum + 4 * rows * 3 * tower.width }
+            if layer == layout.layerCount - 1, !layout.mixesFrames { return sum + 4 * rows * 3 * tower.width }
             let precision = layout.rowPrecision(of: layer, precision)
             let left = layer < recomputedMLPLayers ? BlockActivations.hiddenBytesPerRow(tower: tower, precision: precision) : 0
             return sum + rows * (BlockActivations.bytesPerRow(tower: tower, keeping: keeping, precision: precision) - left)
@@ -201,6 +219,10 @@ package final class VisionScratch: Sendable {
     /// Two gradients of the residual stream take turns; a third holds what remains after prompts split off.
     let gradients: [MutableMatrix]
     let classGradient: MutableMatrix
+    /// Behind the output norm, `[frames, width]`.
+    let outputNormGradient: MutableMatrix
+    /// Nil where no frames see each other.
+    let messages: AttentionScratch?
 
     package init(
         layout: VisionLayout, frameCount: Int, keeping: Keeping, recomputedMLPLayers: Int = 0, precision: Precision = .float32
@@ -221,5 +243,11 @@ package final class VisionScratch: Sendable {
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)
         gradients = (0..<3).map { MutableMatrix(rows: $0 == 2 && layout.joinLayer == nil ? 0 : rows, columns: architecture.vision.width) }
         classGradient = MutableMatrix(rows: frameCount, columns: architecture.vision.width)
+        outputNormGradient = MutableMatrix(rows: frameCount, columns: architecture.vision.width)
+        messages = layout.mixesFrames
+            ? AttentionScratch(
+                scoreCount: frameCount * frameCount, keyCount: frameCount, headWidth: architecture.vision.headWidth,
+                forGradients: keeping.hasBackward)
+            : nil
     }
 }

@@ -2,17 +2,26 @@ import Tensors
 
 /// CLIP's image encoder: patches, a pre-norm transformer, the class token's projection.
 ///
-/// Frames are independent; a call takes a few of them together. Prompts enter as `VisionLayout` says.
+/// Frames are independent, and a call takes a few of them together; in an X-CLIP they see each other (`FrameMessages`), and a
+/// call takes those of a clip. Prompts enter as `VisionLayout` says.
 /// Source: Radford et al. 2021; prompts: ViFi-CLIP section 3.3.
 package struct VisionTower: Sendable {
     package let architecture: CLIPArchitecture
     private(set) var parameters: VisionParameters<Matrix>
     let blocks: [TransformerBlock]
+    /// One per block; empty where frames do not see each other.
+    let messages: [FrameMessages]
     private let patchProjection: Weight
     /// Of products with weights.
     package let precision: Precision
 
-    init(architecture: CLIPArchitecture, parameters: VisionParameters<Matrix>, precision: Precision = .float32) {
+    /// - Parameter messages: between the frames of a clip, for each block; none where the architecture has none.
+    init(
+        architecture: CLIPArchitecture, parameters: VisionParameters<Matrix>, messages: [MessageParameters<Matrix>] = [],
+        precision: Precision = .float32
+    ) {
+        precondition(messages.count == (architecture.crossFrame == nil ? 0 : parameters.blocks.count), "each block has its messages")
+        self.messages = messages.map { FrameMessages(parameters: $0, headCount: architecture.vision.headCount) }
         self.architecture = architecture
         self.parameters = parameters
         self.precision = precision
@@ -36,7 +45,7 @@ package struct VisionTower: Sendable {
     /// Weights that must be refreshed when their values have changed.
     var weights: [Weight] { blocks.flatMap(\.weights.all) + [patchProjection] }
 
-    /// Fills `saved.features`, `[frames, embeddingWidth]`, not normalized.
+    /// Fills `saved.features`, `[frames, featureWidth]`, not normalized.
     ///
     /// - Parameters:
     ///   - frames: `[frames, 3 × side × side]`, normalized pixels; channels, rows, columns. With a cached prefix
@@ -55,14 +64,22 @@ package struct VisionTower: Sendable {
                 join(prompts: context.rows(of: layer), saved: saved, block: block)
                 joinSizes(saved: saved, block: block, scratch: scratch)
             }
+            exchangeMessages(into: layer, rows: block.input, saved: saved, scratch: scratch)
             blocks[layer].forward(
-                saved: block, shared: context?.keyValue(of: layer).map { .everyGroup($0) }, output: saved.stream(into: layer + 1, scratch: scratch),
+                saved: block, shared: shared(in: layer, context: context, saved: saved), output: saved.stream(into: layer + 1, scratch: scratch),
                 mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), scratch: scratch.block)
         }
+        if layout.mixesFrames { takePatches(saved: saved) }
         layerNorm(
             saved.classRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
             into: saved.normalized, saving: saved.outputNorm)
-        multiply(saved.normalized, .asStored, parameters.projection, .asStored, into: saved.features)
+        multiply(
+            saved.normalized, .asStored, parameters.projection, .asStored, into: saved.features.columns(0..<architecture.embeddingWidth))
+    }
+
+    /// Keys and values beside those of the frames: of prompts, or of messages between the frames.
+    func shared(in layer: Int, context: VisionPromptContext?, saved: VisionActivations) -> SharedRows<Matrix>? {
+        messages.isEmpty ? context?.keyValue(of: layer).map { .everyGroup($0) } : saved.messages[layer].shared
     }
 
     /// What no prompt changes: pixels through the layers below the first one that has prompts.
@@ -89,7 +106,7 @@ package struct VisionTower: Sendable {
     /// The gradient of `forward`.
     ///
     /// - Parameters:
-    ///   - featureGradient: `[frames, embeddingWidth]`.
+    ///   - featureGradient: `[frames, featureWidth]`.
     ///   - frames: pixels as in `forward`; read only when weights learn.
     ///   - promptAccumulator: added to.
     package func backward(
@@ -97,31 +114,14 @@ package struct VisionTower: Sendable {
         promptAccumulator: VisionPromptAccumulator?, weights: some VisionGradientSink, scratch: VisionScratch
     ) {
         let layout = saved.layout
-        let normGradient = scratch.block.selected.rows(0..<saved.frameCount)
-        let classGradient = scratch.classGradient.rows(0..<saved.frameCount)
-        multiply(featureGradient, .asStored, parameters.projection, .transposed, into: normGradient)
-        classGradient.fill(0)
-        layerNormBackward(
-            outputGradient: normGradient, input: saved.classRows, weight: parameters.outputNorm.weight,
-            saved: saved.outputNorm, inputGradient: classGradient)
-        weights.addOutput(featureGradient: featureGradient, normGradient: normGradient, saved: saved)
-
-        var streamGradient = classGradient
+        var streamGradient = outputGradient(of: featureGradient, saved: saved, weights: weights, scratch: scratch)
         let lowest = weights.learns ? 0 : layout.promptFreeLayerCount
         for layer in stride(from: blocks.count - 1, through: lowest, by: -1) {
             // Below the first prompts only weights learn: shared prompts need no gradient of the frames' rows.
             let isLast = layer == lowest && layout.mode(of: layer) != .own && !weights.learns
-            let inputGradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
-            let shared = context?.keyValue(of: layer)
-            blocks[layer].backward(
-                outputGradient: streamGradient, saved: saved.block(layer, scratch: scratch), shared: shared.map { .everyGroup($0) },
-                sharedGradient: shared == nil ? nil : promptAccumulator.map { .everyGroup($0.sum(of: layer)) },
-                inputGradient: isLast ? nil : inputGradient, weights: weights.block(layer), scratch: scratch.block)
-            streamGradient = inputGradient
-            if layer == layout.joinLayer, let promptAccumulator {
-                streamGradient = split(
-                    inputGradient, saved: saved, promptRows: promptAccumulator.sum(of: layer), into: scratch.gradients[2])
-            }
+            streamGradient = blockBackward(
+                layer, outputGradient: streamGradient, needsInput: !isLast, context: context, saved: saved, promptAccumulator: promptAccumulator,
+                weights: weights, scratch: scratch)
         }
         if weights.learns, let embedded = saved.embedded {
             let embeddedGradient = scratch.gradients[1].rows(0..<embedded.rowCount)
@@ -132,6 +132,46 @@ package struct VisionTower: Sendable {
             weights.addInput(
                 normGradient: streamGradient, embeddedGradient: embeddedGradient, frames: frames, saved: saved, scratch: scratch)
         }
+    }
+
+    /// From the gradient of the features to that of the last block's output, in scratch memory.
+    func outputGradient(
+        of featureGradient: Matrix, saved: VisionActivations, weights: some VisionGradientSink, scratch: VisionScratch
+    ) -> MutableMatrix {
+        let normGradient = scratch.outputNormGradient.rows(0..<saved.frameCount)
+        let classGradient = scratch.classGradient.rows(0..<saved.frameCount)
+        let embeddingGradient = featureGradient.columns(0..<architecture.embeddingWidth)
+        multiply(embeddingGradient, .asStored, parameters.projection, .transposed, into: normGradient)
+        classGradient.fill(0)
+        layerNormBackward(
+            outputGradient: normGradient, input: saved.classRows, weight: parameters.outputNorm.weight,
+            saved: saved.outputNorm, inputGradient: classGradient)
+        weights.addOutput(featureGradient: embeddingGradient, normGradient: normGradient, saved: saved)
+        guard saved.layout.mixesFrames else { return classGradient }
+        return outputGradient(classGradient, patches: featureGradient, saved: saved, into: scratch.gradients[blocks.count % 2])
+    }
+
+    /// One block back.
+    ///
+    /// - Parameter needsInput: whether the frames' own rows learn, and not only what they share.
+    /// - Returns: the gradient of the frames' own rows before the block, without prompts that joined there; in scratch memory.
+    func blockBackward(
+        _ layer: Int, outputGradient: MutableMatrix, needsInput: Bool = true, context: VisionPromptContext?, saved: VisionActivations,
+        promptAccumulator: VisionPromptAccumulator?, weights: some VisionGradientSink, scratch: VisionScratch
+    ) -> MutableMatrix {
+        let layout = saved.layout
+        let inputGradient = scratch.gradients[layer % 2].rows(0..<saved.frameCount * layout.rows(of: layer))
+        let learnedMessages = messages.isEmpty ? nil : saved.messages[layer].learned()
+        blocks[layer].backward(
+            outputGradient: outputGradient, saved: saved.block(layer, scratch: scratch), shared: shared(in: layer, context: context, saved: saved),
+            sharedGradient: learnedMessages?.gradient
+                ?? (context?.keyValue(of: layer) == nil ? nil : promptAccumulator.map { .everyGroup($0.sum(of: layer)) }),
+            learnedShared: learnedMessages, inputGradient: needsInput ? inputGradient : nil, weights: weights.block(layer), scratch: scratch.block)
+        if let learnedMessages, needsInput {
+            pullBack(learnedMessages, layer: layer, saved: saved, rowGradient: inputGradient, weights: weights, scratch: scratch)
+        }
+        guard layer == layout.joinLayer, let promptAccumulator else { return inputGradient }
+        return split(inputGradient, saved: saved, promptRows: promptAccumulator.sum(of: layer), into: scratch.gradients[2])
     }
 
     /// Class token and projected patches plus positions, a frame after the other.
@@ -158,7 +198,7 @@ package struct VisionTower: Sendable {
     }
 
     /// The gradient of `join`: sums the prompts' rows over frames, returns the frames' own rows.
-    func split(
+    private func split(
         _ gradient: MutableMatrix, saved: VisionActivations, promptRows: MutableMatrix, into memory: MutableMatrix
     ) -> MutableMatrix {
         let rows = saved.beforeJoin.rowCount / saved.frameCount
@@ -182,6 +222,13 @@ package protocol VisionGradientSink: Sendable {
     func addInput(
         normGradient: MutableMatrix, embeddedGradient: MutableMatrix, frames: Matrix, saved: VisionActivations,
         scratch: VisionScratch)
+    /// - Parameter layer: before whose block frames said it.
+    func addMessages(_ contribution: FrameMessages.Contribution, layer: Int)
+}
+
+extension VisionGradientSink {
+    /// Messages that do not learn.
+    package func addMessages(_ contribution: FrameMessages.Contribution, layer: Int) {}
 }
 
 /// The prompt path: no weight of the vision tower learns.
@@ -199,21 +246,26 @@ package struct FrozenVision: VisionGradientSink {
 /// The bridge path: every weight of the vision tower learns. `item` is the batch's place in the step.
 package struct LearningVision: VisionGradientSink {
     let gradients: VisionParameters<MutableMatrix>
+    /// Of what frames say to each other, for each block; empty where they do not.
+    let messageGradients: [MessageParameters<MutableMatrix>]
     let architecture: CLIPArchitecture
     let turnstile: Turnstile
     let item: Int
 
-    /// Gates that a turnstile for this tower needs.
-    package static func gateCount(of architecture: CLIPArchitecture) -> Int { blockGateCount(of: architecture) + 2 }
+    /// Gates that a turnstile for this tower needs: of its blocks, its input, its output, and messages.
+    package static func gateCount(of architecture: CLIPArchitecture) -> Int {
+        blockGateCount(of: architecture) + 2 + (architecture.crossFrame == nil ? 0 : architecture.vision.layerCount)
+    }
 
     private static func blockGateCount(of architecture: CLIPArchitecture) -> Int {
         architecture.vision.layerCount * BlockContribution.gateCount
     }
 
     package init(
-        gradients: VisionParameters<MutableMatrix>, architecture: CLIPArchitecture, turnstile: Turnstile, item: Int
+        gradients: BackboneParameters<MutableMatrix>, architecture: CLIPArchitecture, turnstile: Turnstile, item: Int
     ) {
-        self.gradients = gradients
+        self.gradients = gradients.vision
+        messageGradients = gradients.crossFrame?.messages ?? []
         self.architecture = architecture
         self.turnstile = turnstile
         self.item = item
@@ -232,6 +284,10 @@ package struct LearningVision: VisionGradientSink {
                 outputGradient: normGradient, input: saved.classRows, saved: saved.outputNorm,
                 weightGradient: gradients.outputNorm.weight, biasGradient: gradients.outputNorm.bias)
         }
+    }
+
+    package func addMessages(_ contribution: FrameMessages.Contribution, layer: Int) {
+        turnstile.pass(gate: Self.blockGateCount(of: architecture) + 2 + layer, item: item) { contribution.add(to: messageGradients[layer]) }
     }
 
     package func addInput(

@@ -36,11 +36,43 @@ package struct Turn: Sendable {
     }
 }
 
+/// Rows whose keys and values the groups of a block saw beside their own, and what came back to them.
+package struct LearnedSharedRows {
+    /// `[shared of all groups, width]`, before the block's first norm.
+    let rows: MutableMatrix
+    /// Of that norm.
+    let statistics: LayerNormStatistics
+    /// `[shared of all groups, 2 × width]`, complete once attention has been pulled back.
+    let keyValueGradient: MutableMatrix
+
+    /// - Parameter part: 1 for keys, 2 for values.
+    fileprivate func addAttentionInputGradient(part: Int, block: TransformerBlock, weight: MutableMatrix, bias: MutableMatrix) {
+        guard part > 0 else { return }
+        let width = rows.columnCount
+        let norm = block.parameters.attentionNorm
+        let normalized = MutableMatrix(rows: rows.rowCount, columns: width)
+        layerNorm(
+            rows, weight: norm.weight, bias: norm.bias, into: normalized, saving: LayerNormStatistics(rows: rows.rowCount),
+            epsilon: block.normEpsilon)
+        linearWeightBackward(
+            outputGradient: keyValueGradient.columns((part - 1) * width..<part * width), input: normalized, weightGradient: weight,
+            biasGradient: bias)
+    }
+
+    fileprivate func addNormGradients(to gradients: NormParameters<MutableMatrix>, block: TransformerBlock) {
+        layerNormWeightBackward(
+            outputGradient: block.sharedNormGradient(keyValueGradient), input: rows, saved: statistics, weightGradient: gradients.weight,
+            biasGradient: gradients.bias)
+    }
+}
+
 /// What a block's weight gradients are made of, right after its backward pass on one batch.
 package struct BlockContribution {
     let block: TransformerBlock
     let saved: BlockActivations
     let outputGradient: MutableMatrix?
+    /// Rows beside the block's own that gave keys and values; nil where weights learn nothing from these.
+    let shared: LearnedSharedRows?
     let scratch: BlockScratch
 
     /// Gates of one block. The gradient of each weight is added in bands of its outputs, all bands as much work, each
@@ -69,6 +101,7 @@ package struct BlockContribution {
             let columns = part * width..<(part + 1) * width
             turn.take(Bands.attentionInput.gate + part) {
                 addAttentionInputGradient(part: part, normalized: normalized, weight: weight.rows(columns), bias: bias.columns(columns))
+                shared?.addAttentionInputGradient(part: part, block: block, weight: weight.rows(columns), bias: bias.columns(columns))
             }
         }
         turn.take(Bands.norms) {
@@ -80,6 +113,7 @@ package struct BlockContribution {
             layerNormWeightBackward(
                 outputGradient: scratch.attentionNormGradient.rows(0..<rows), input: saved.input, saved: saved.attentionNorm,
                 weightGradient: gradients.attentionNorm.weight, biasGradient: gradients.attentionNorm.bias)
+            shared?.addNormGradients(to: gradients.attentionNorm, block: block)
         }
     }
 

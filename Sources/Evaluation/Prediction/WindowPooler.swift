@@ -13,7 +13,8 @@ package struct PooledWindow {
 
 /// Gathers the features of a video's frames into those of its windows, from the parts of its stream.
 ///
-/// Each frame goes through the model once; only the frames' features of about one window are kept.
+/// Each frame goes through the model once; only the frames' features of about one window are kept. Where frames see each
+/// other there, windows share pixels alone, and each goes through the model as a whole.
 struct WindowPooler {
     private let encoder: VideoEncoder
     private let transform: ClipTransform
@@ -22,7 +23,7 @@ struct WindowPooler {
     private let gridIndex: Int
     /// Frames that wait until a batch is full.
     private var waiting: [(picture: VideoFrame, points: Range<Int>)] = []
-    /// The features of frames, for each crop, in order of time.
+    /// The features of frames, or their pixels where frames see each other; for each crop, in order of time.
     private var kept: [(points: Range<Int>, features: [[Float]])] = []
     /// Moments that have features, from the first on.
     private var pointCount = 0
@@ -74,7 +75,7 @@ struct WindowPooler {
     private mutating func encode(_ count: Int) {
         guard count > 0 else { return }
         let crops = transform.clips(from: waiting.prefix(count).map(\.picture), key: ClipKey(seed: 0, epoch: 0, clip: 0))
-            .map { encoder.features(frames: $0.matrix) }
+            .map { encoder.mixesFrames ? $0.matrix : encoder.features(frames: $0.matrix).reading }
         for (index, frame) in waiting.prefix(count).enumerated() {
             kept.append((frame.points, crops.map { $0.row(index).values }))
             pointCount = frame.points.upperBound
@@ -104,7 +105,18 @@ struct WindowPooler {
         }
         return PooledWindow(
             start: self.seconds(at: start, length: seconds), end: self.seconds(at: end, length: seconds),
-            crops: rows.map { MutableMatrix(rows: rowCount, columns: $0.count / max(1, rowCount), $0).reading })
+            crops: rows.map { features(of: MutableMatrix(rows: rowCount, columns: $0.count / max(1, rowCount), $0).reading) })
+    }
+
+    /// The features of a window's frames.
+    ///
+    /// - Parameter rows: what is kept of them.
+    private func features(of rows: Matrix) -> Matrix {
+        guard encoder.mixesFrames else { return rows }
+        // As many as the model was trained with: a short end of a video shows some longer.
+        let clip = MutableMatrix(rows: encoder.frameCount, columns: rows.columnCount)
+        for frame in 0..<clip.rowCount { clip.row(frame).copy(rows.row(frame * rows.rowCount / clip.rowCount)) }
+        return encoder.frameFeatures(of: [clip.reading])[0].reading
     }
 
     private func seconds(at position: Double, length: Double) -> Double {

@@ -169,6 +169,7 @@ package struct LoadedModel {
     /// - Throws: `DescriptionError` for a head, which knows its classes itself, and prompts of the text tower, which stand in their place.
     package func described(by descriptions: ClassDescriptions?) throws(DescriptionError) -> LoadedModel {
         guard let descriptions else { return self }
+        guard backbone.architecture.crossFrame == nil else { throw .notWith(what: "an X-CLIP, whose texts depend on the video") }
         guard head == nil else { throw .notWith(what: "a head, which knows its classes by itself") }
         if prompts?.header.bringsWords == true {
             throw .notWith(what: "prompts of the text tower, which were learned before names")
@@ -191,7 +192,7 @@ package struct LoadedModel {
     /// - Parameter standard: where nobody says it; the pocket world's CLIP has its own number.
     package func frameCount(asked: Int?, standard: Int = Recipe.Data.standardFrames) -> Int {
         let isPocket = backbone.description.tokenizer == .bytes
-        return asked ?? prompts?.header.frameCount ?? head?.header.frames ?? (isPocket ? Recipe.Data.pocketFrames : standard)
+        return asked ?? backbone.architecture.crossFrame?.frameCount ?? prompts?.header.frameCount ?? head?.header.frames ?? (isPocket ? Recipe.Data.pocketFrames : standard)
     }
 
     /// The words around class names or captions: the prompt file's, unless others are asked for.
@@ -222,6 +223,7 @@ package struct LoadedModel {
         rounding: Float16Rounding = [], pool: WorkerPool
     ) throws -> CLIPClassifier {
         let configuration = prompts?.header.configuration ?? .none
+        try backbone.check(frameCount: self.frameCount(asked: frameCount))
         if let descriptions {
             return try classifier(
                 classNames: classNames, descriptions: descriptions, fusion: fusion, frameCount: frameCount, rounding: rounding, pool: pool)
@@ -261,6 +263,10 @@ package struct LoadedModel {
     ///
     /// - Throws: `ModelError` where they were learned with a transformer over frames, and another fusion or more frames are asked for.
     private func aggregator(asked fusion: Fusion?, frameCount: Int) throws(ModelError) -> any VideoAggregator {
+        if let own = backbone.parameters.crossFrame {
+            if let fusion, fusion != .embedding { throw .framesSeeEachOther(what: "--fusion \(fusion.rawValue) is") }
+            return CrossFrameHead(backbone, own)
+        }
         guard let prompts else { return fusion ?? .embedding }
         do {
             return try prompts.aggregator(asked: fusion, frameCount: frameCount)

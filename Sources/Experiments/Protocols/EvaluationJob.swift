@@ -177,7 +177,7 @@ package struct EvaluationJob {
 
     /// Whether the mean of a clip's features, which the feature cache keeps, is all that the model looks at.
     private func looksAtMeans(_ subject: LoadedModel) -> Bool {
-        subject.prompts == nil && subject.head?.prompts == nil && subject.descriptions?.match != .transport && views == .single && (settings.fusion ?? .embedding) == .embedding
+        subject.prompts == nil && subject.backbone.architecture.crossFrame == nil && subject.head?.prompts == nil && subject.descriptions?.match != .transport && views == .single && (settings.fusion ?? .embedding) == .embedding
             && (settings.data.onBadVideo ?? videos.badVideoPolicy) != .replace
     }
 

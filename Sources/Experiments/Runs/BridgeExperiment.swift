@@ -39,19 +39,36 @@ package struct BridgeExperiment: LearningExperiment {
             return LowRankTask(backbone: run.backbone, updates: updates, setting: setting, normalization: normalization)
         }
 
-        func temporalTask(_ method: BridgeMethod) -> TemporalBridgeTask {
+        private func temporalTask(
+            _ design: TemporalDesign, rateFactor: Double, objective: (_ sequences: [[[Int]]], _ seed: UInt64) -> any BatchObjective
+        ) -> TemporalBridgeTask {
             let (architecture, seed) = (run.backbone.architecture, run.settings.seed)
             // Its authors' code has as many positions as the text tower, whatever the clips' length.
-            let video = method.temporal.fusion(
+            let video = design.fusion(
                 layerCount: nil, frameCount: max(architecture.contextLength, run.settings.frameCount), width: architecture.embeddingWidth,
-                seed: seed, rateFactor: method.temporalRateFactor)
+                seed: seed, rateFactor: rateFactor)
             return TemporalBridgeTask(
-                backbone: run.backbone, video: video, objective: method.objective(sequences: sentences, seed: seed),
-                templateCount: sentences.count, setting: setting, normalization: normalization)
+                backbone: run.backbone, video: video, objective: objective(sentences, seed), templateCount: sentences.count, setting: setting,
+                normalization: normalization)
+        }
+
+        /// An X-CLIP goes on as it is; a CLIP gets what it lacks.
+        private func crossFrameTask(
+            rateFactor: Double, start: (CLIPArchitecture, UInt64) -> CrossFrameParameters<MutableMatrix>?
+        ) -> CrossFrameTask {
+            let backbone = run.backbone.architecture.crossFrame != nil
+                ? run.backbone
+                : run.backbone.lettingFramesSeeEachOther(frameCount: run.settings.frameCount) { start($0, run.settings.seed) }
+            return CrossFrameTask(backbone: backbone, rateFactor: rateFactor, setting: setting, normalization: normalization)
         }
 
         func task() -> any BackboneLearning {
-            if let method { return temporalTask(method) }
+            switch method?.design {
+            case .fusion(let design, let objective)?:
+                return temporalTask(design, rateFactor: method?.rateFactor ?? 1, objective: objective)
+            case .crossFrame(let start)?: return crossFrameTask(rateFactor: method?.rateFactor ?? 1, start: start)
+            case nil: break
+            }
             return tuning == .lora ? lowRankTask() : weightTask()
         }
 
@@ -70,7 +87,8 @@ package struct BridgeExperiment: LearningExperiment {
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let method = try settings.recipe.bridgeMethod()
         if let method { context.note("Method: \(method.name), \(method.summary)") }
-        let templates = try method.map { _ in try Templates(path: settings.placedRecipe.templates, bundled: .actions) }
+        try settings.checkFrames(of: backbone, method: method)
+        let templates = method?.readsSentences == true ? try Templates(path: settings.placedRecipe.templates, bundled: .actions) : nil
         let sentences = try templates?.sequences(of: runData.classes.names, backbone: backbone, tokenizer: tokenizer) ?? []
         let texts = !sentences.isEmpty
             ? RunTexts(sentences.flatMap(\.self))

@@ -1,6 +1,7 @@
 import CLIPModel
 import Evaluation
 import Files
+import Methods
 import Foundation
 import Recipes
 import Tensors
@@ -236,6 +237,13 @@ package struct Settings {
         if let side = recipe.data.side, side != backbone.architecture.imagePixels {
             throw SettingsError.otherSide(wanted: side, backbone: backbone.architecture.imagePixels)
         }
+        if kind == .learn {
+            do {
+                try backbone.requireFramesAlone(for: "prompts and heads are learned")
+            } catch {
+                throw ModelError.inFile(path: path, error)
+            }
+        }
         context.note("Backbone: \(path.escapedForDisplay) (\(backbone.displayName), \(backbone.architecture.summary))")
         return backbone
     }
@@ -252,6 +260,14 @@ package struct Settings {
 
     package var fusion: Fusion { recipe.fusion ?? .embedding }
     package var frameCount: Int { recipe.data.frames ?? Recipe.Data.standardFrames }
+
+    /// - Parameter method: of training the whole CLIP; nil for ViFi-CLIP's.
+    /// - Throws: where the backbone's frames see each other, and the method or the number of frames is not for that.
+    func checkFrames(of backbone: Backbone, method: BridgeMethod?) throws(ModelError) {
+        guard backbone.architecture.crossFrame != nil else { return }
+        guard case .crossFrame? = method?.design else { throw .framesSeeEachOther(what: "ViFi-CLIP and ActionCLIP are trained") }
+        try backbone.check(frameCount: frameCount)
+    }
     package var seed: UInt64 { UInt64(recipe.training.seed ?? 1) }
 
     /// Whether training clips are the same in every epoch.

@@ -6,11 +6,9 @@ extension BridgeMethod {
     package static let actionCLIP = BridgeMethod(
         name: "actionclip",
         summary: "the whole CLIP and a transformer over frames, on the texts of a batch in several templates (ActionCLIP, 2021)",
-        temporal: TemporalDesign(
-            layerCount: 6, keepsFrames: true, normEpsilon: ActionCLIPCheckpoint.normEpsilon, scale: ActionCLIPCheckpoint.scale,
-            start: .normal(0.02)),
-        temporalRateFactor: 10, learningRate: 5e-6, weightDecay: 0.2, batchSize: 128, epochs: 50
-    ) { sequences, seed in
-        LabelMatching(sequences: sequences, seed: seed)
-    }
+        design: .fusion(actionCLIPFusion) { sequences, seed in LabelMatching(sequences: sequences, seed: seed) },
+        tuning: .both, rateFactor: 10, training: Training(learningRate: 5e-6, epochs: 50, weightDecay: 0.2, batchSize: 128))
+
+    package static let actionCLIPFusion = TemporalDesign(
+        layerCount: 6, keepsFrames: true, normEpsilon: ActionCLIPCheckpoint.normEpsilon, scale: ActionCLIPCheckpoint.scale, start: .normal(0.02))
 }

@@ -100,7 +100,7 @@ struct EvaluateRetrievalCommand: PlannableCommand {
         let subject = try LoadedModel(
             prompts: selection.prompts, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
             anyBackbone: prompts.anyBackbone, precision: model.precision ?? settings.model.precision, context: .commandLine)
-        if subject.prompts?.video != nil {
+        if subject.prompts?.video != nil || subject.backbone.architecture.crossFrame != nil {
             throw SettingsError.notWithCaptions(
                 what: "a transformer over frames", reason: "a video meets captions as one vector, the mean of its frames.")
         }

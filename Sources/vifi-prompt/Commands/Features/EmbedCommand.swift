@@ -20,6 +20,7 @@ struct FeatureOptions: ParsableArguments {
         let loaded = try LoadedModel(
             prompts: nil, backbone: selection.backbonePath(), vocabulary: model.vocabulary, activation: model.activation,
             precision: model.precision, context: context)
+        try loaded.backbone.requireFramesAlone(for: "videos are embedded and searched")
         var settings = Recipe()
         videos.apply(to: &settings)
         settings.data.frames = frames
