@@ -2,11 +2,11 @@ import Tensors
 
 /// A backbone with or without prompts, ready to score clips against class names.
 ///
-/// The text tower runs once, when it is made.
+/// The text tower runs once, when it is made, and once more for each video where prompts follow it.
 package final class CLIPClassifier: Sendable {
     package let backbone: Backbone
     package var frameCount: Int { encoder.frameCount }
-    /// Unit vectors of the texts: of the classes, or of several descriptions of each.
+    /// Unit vectors of the texts: of the classes, or of several descriptions of each. Where prompts follow videos, without any.
     package let text: TextFeatures
     let head: any ClassifierHead
     package let encoder: VideoEncoder
@@ -42,7 +42,7 @@ package final class CLIPClassifier: Sendable {
     /// - Parameter makeHead: from the classes' texts.
     package init(
         backbone: Backbone, prompts: PromptSet<Matrix> = PromptSet(vision: [], text: []), sequences: [[Int]], frameCount: Int, pool: WorkerPool,
-        makeHead: (TextFeatures) -> any ClassifierHead
+        makeHead: @escaping @Sendable (TextFeatures) -> any ClassifierHead
     ) {
         let configuration = prompts.configuration
         let layout = TextTowerLayout(
@@ -51,8 +51,10 @@ package final class CLIPClassifier: Sendable {
         let memory = TextActivations(layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
         backbone.text.forward(prompts: prompts.text, words: prompts.words?.table, saved: memory, pool: pool)
         self.backbone = backbone
-        text = TextFeatures(memory.features)
-        head = makeHead(text)
+        let text = TextFeatures(memory.features)
+        self.text = text
+        head = OwnTexts(tower: backbone.text, prompts: prompts, memory: memory, pool: pool)
+            .map { OwnTextHead($0, plain: text, makeHead: makeHead) } ?? makeHead(text)
         encoder = VideoEncoder(backbone: backbone, prompts: prompts, frameCount: frameCount, pool: pool)
     }
 

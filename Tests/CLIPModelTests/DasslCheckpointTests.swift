@@ -43,8 +43,24 @@ import Testing
             file.prompts.text[0].values, try TensorFixture("prompting/coop").floats("shared_end.train.final.prompt_learner.ctx"), tolerance: 1e-3)
     }
 
-    @Test(arguments: [("cocoop.pth.tar-8", "CoCoOp"), ("pixel.pth.tar", "pixels")])
-    func othersAreNamed(_ name: String, _ word: String) {
-        #expect { try PromptFile.load(path(name)) } throws: { "\($0)".contains(word) && "\($0)".contains(name) }
+    /// Words, and the network that moves them for each picture.
+    @Test func cocoopIsWordsThatFollowVideos() throws {
+        let file = try PromptFile.load(path("cocoop.pth.tar-8"))
+        let backbone = try Backbone.load(fixturePath("clip/clip-tiny.safetensors"))
+        #expect(file.form == .dassl && file.notes.contains { $0.contains("CoCoOp") })
+        #expect(
+            file.header.configuration
+                == PromptConfiguration(visionTokens: 0, visionLayers: 0..<0, textTokens: 4, textLayers: 0..<1, metaNetWidth: 3))
+        // Prompts alone cannot be checked, but fit.
+        #expect(try file.check(against: backbone, anyBackbone: true) == .unnamed(actual: backbone.digest))
+        let expected = try TensorFixture("prompting/cocoop")
+        for (name, element) in file.prompts.named {
+            #expect(try element.values == expected.floats("train.final.prompt_learner.\(name == "text.0" ? "ctx" : name)"), "\(name)")
+        }
+    }
+
+    @Test func othersAreNamed() {
+        let name = "pixel.pth.tar"
+        #expect { try PromptFile.load(path(name)) } throws: { "\($0)".contains("pixels") && "\($0)".contains(name) }
     }
 }

@@ -111,6 +111,23 @@ import Testing
         }
     }
 
+    /// Prompts that follow videos: the texts of the same prompts for every clip, and the network's products, forward once and
+    /// backward once for its weights and once for its hidden units.
+    @Test func textsOfEachVideoAreCountedWithClips() {
+        let sequences = (0..<3).map { [49406, 1, 1, 1, 1, 1000 + $0, 269, 49407] }
+        func count(_ metaNetWidth: Int?) -> OperationCount {
+            OperationCount(
+                .vitB16,
+                learned: .prompts(
+                    PromptConfiguration(visionTokens: 0, visionLayers: 0..<0, textTokens: 4, textLayers: 0..<1, metaNetWidth: metaNetWidth)),
+                sequences: sequences, frameCount: 8)
+        }
+        let (shared, own) = (count(nil), count(32))
+        #expect(own.stepForward == 0 && own.stepBackward == 0 && own.clipCachedPrefix == shared.clipCachedPrefix)
+        #expect(own.evaluation(clips: 2) == 2 * (shared.clipForward + shared.textForward + 2 * 512 * 32))
+        #expect(own.step(clips: 3) == 3 * (shared.step(clips: 1) + 5 * 512 * 32))
+    }
+
     @Test func settingsFitTheArchitecture() {
         let small = CLIPArchitecture(
             vision: .init(width: 128, layerCount: 4), text: .init(width: 128, layerCount: 3), imagePixels: 64, patchPixels: 8,

@@ -90,6 +90,54 @@ import WeightFiles
         }
     }
 
+    /// Prompts that follow videos: in their own format, and refused where a form has no names for them.
+    @Test func promptsThatFollowVideos() throws {
+        let configuration = PromptConfiguration(visionTokens: 0, visionLayers: 0..<0, textTokens: 4, textLayers: 0..<1, metaNetWidth: 32)
+        // 4 × 512 words; 512 × 32 and 32 × 512 weights with their biases.
+        #expect(configuration.parameterCount(for: .vitB16) == 35_360 && CLIPArchitecture.vitB16.metaNetWidth == 32)
+        var header = file.header
+        header.configuration = configuration
+        header.fusion = .embedding
+        let prompts = PromptSet(random: configuration, architecture: backbone.architecture, seed: 3)
+        let moving = PromptFile(prompts: prompts.reading, header: header)
+        #expect(moving.header.metadata["vifi_prompt_format"] == "3" && moving.header.metadata["meta_net_width"] == "32")
+        // Drawn as PyTorch draws linear layers: uniform in ±1/√inputs.
+        let net = try #require(prompts.metaNet)
+        for (tensor, inputs) in zip(net.all, [backbone.architecture.embeddingWidth, backbone.architecture.embeddingWidth, 32, 32]) {
+            let bound = 1 / Float(inputs).squareRoot()
+            #expect(tensor.values.allSatisfy { abs($0) <= bound } && tensor.values.contains { abs($0) > bound / 2 })
+        }
+        try moving.save(to: directory.path("moving.safetensors"))
+        try PromptAdapter.save(moving, to: directory.path("moving"), name: "moving")
+        for form in ["moving.safetensors", "moving"] {
+            let read = try PromptFile.load(directory.path(form))
+            #expect(try read.header == header && read.tensorsDigest == moving.tensorsDigest && read.check(against: backbone) == nil)
+        }
+        #expect(throws: ModelError.prompts(.followsVideos(.reference))) {
+            try ReferenceCheckpoint.write(moving, backbone: nil, to: directory.path("refused"))
+        }
+        #expect(throws: ModelError.prompts(.followsVideos(.fusion(.decision)))) { try moving.aggregator(asked: .decision, frameCount: 8) }
+        func words(_ change: (inout FileParts) -> Void) throws -> String {
+            var parts = try FileParts(directory.path("moving.safetensors"))
+            change(&parts)
+            try parts.write(to: directory.path("changed.safetensors"))
+            return message(in: directory) { try PromptFile.load(directory.path("changed.safetensors")).check(against: backbone) }
+        }
+        let text = backbone.architecture.text.width
+        for (said, change) in [
+            ("prompts \"meta_net.linear1.bias\" are missing", { $0.tensors["meta_net.linear1.bias"] = nil }),
+            ("tensor \"meta_net.linear1.bias\" is not expected", { $0.metadata["meta_net_width"] = nil }),
+            ("tensor \"meta_net.linear1.weight\" is [32, ", { $0.metadata["meta_net_width"] = "31" }),
+            ("\"meta_net_width\" is \"0\", but a whole number in 1...16384 is expected", { $0.metadata["meta_net_width"] = "0" }),
+            ("to stand beside text tokens of layer 0 and nothing else", { $0.metadata["text_layers"] = "0-1" }),
+            ("tensor \"meta_net.linear2.weight\" is [32, \(text)], but [width, 32] is expected", { $0.tensors["meta_net.linear2.weight"]?.shape = [32, text] }),
+            ("tensor \"meta_net.linear2.bias\" holds 1 values that are NaN", { $0.tensors["meta_net.linear2.bias"]?.values[0] = .nan }),
+        ] as [(String, (inout FileParts) -> Void)] {
+            let words = try words(change)
+            #expect(words.contains(said), "\(words)")
+        }
+    }
+
     // MARK: PEFT folders
 
     /// The words of the error after a change to the folder's files.

@@ -23,7 +23,7 @@ import Testing
     private func prompts(_ run: String) throws -> PromptFile { try PromptFile.load(program.folder.path("\(run)/prompts/last.safetensors")) }
 
     /// Each method's file is prompts like any others, with the numbers that it brings as far as the towers have layers.
-    @Test(arguments: ["coop", "kgcoop", "vpt", "ivlp", "maple", "promptsrc"])
+    @Test(arguments: ["coop", "cocoop", "kgcoop", "vpt", "ivlp", "maple", "promptsrc"])
     func whatComesOutArePrompts(_ method: String) throws {
         let outcome = try learn("--method", method, "--output", method)
         #expect(outcome.messages.contains("only prompts have changed"))
@@ -32,6 +32,8 @@ import Testing
         let configuration = file.header.configuration
         let expected: (vision: Int, text: Int) = switch method {
         case "coop": (0, 16)
+        // The template's bytes before the name.
+        case "cocoop": (0, "a photo of a ".utf8.count)
         case "kgcoop": (0, 4)
         case "vpt": (8, 0)
         case "promptsrc": (4, 4)
@@ -62,9 +64,10 @@ import Testing
     }
 
     /// A run that was stopped comes to the same bits, its averages included.
-    @Test(arguments: ["maple", "promptsrc"])
+    @Test(arguments: ["maple", "promptsrc", "cocoop"])
     func stoppedRunsGoOn(_ method: String) throws {
-        let words = Self.videos + ["--method", method, "--epochs", "300"]
+        // The text tower runs for each clip.
+        let words = Self.videos + ["--method", method, "--epochs", method == "cocoop" ? "100" : "300"]
         let whole = try program.run(["learn"] + words + ["--output", "whole"])
         #expect(whole.status == 0, "\(whole.messages)")
         #expect(try program.signal(SIGTERM, whenThere: "stopped/metrics.jsonl", ["learn"] + words + ["--output", "stopped"]) == 75, "\(program.lastMessages)")
@@ -99,6 +102,30 @@ import Testing
         try program.folder.write("prompts: {method: coop}\n", to: "coop.yaml")
         let bridge = try program.run(["bridge"] + Self.videos + ["--epochs", "1", "--recipe", "coop.yaml"])
         #expect(bridge.status == 64 && bridge.messages.contains("use `vifi-prompt learn`"), "\(bridge.messages)")
+    }
+
+    /// Texts that are others for each video leave no room for what needs the same for all.
+    @Test func textsOfEachVideo() throws {
+        for (words, said) in [
+            (["--fusion", "decision"], "--fusion decision cannot go with --method cocoop"),
+            (["--regularize", "kgcoop"], "--regularize kgcoop cannot go with --method cocoop"),
+            (["--text-layers", "0-1"], "with other layers than the first cannot go with --method cocoop"),
+            (["--name-place", "middle"], "is for methods that learn words of the text tower's input alone: coop, kgcoop"),
+        ] {
+            let outcome = try program.run(["learn"] + Self.videos + ["--method", "cocoop", "--epochs", "1", "--output", "no"] + words)
+            #expect(outcome.status == 64 && outcome.messages.contains(said), "\(words): \(outcome.messages)")
+        }
+        let outcome = try learn("--method", "cocoop", "--fixed-frames", "--output", "run")
+        #expect(outcome.messages.contains("are computed once per clip") && !outcome.messages.contains("steps of text alone"), "\(outcome.messages)")
+        for (words, status, said) in [
+            (["export", "--to", "classes"], 78 as Int32, "the text tower runs once per video"),
+            (["eval", "--test", "val.txt", "--labels", "labels.csv", "--output", "no", "--fusion", "decision"], 64, "which fusion decision leaves out"),
+        ] {
+            let outcome = try program.run(words + ["--prompts", "run", "--backbone", "clip.safetensors"])
+            #expect(outcome.status == status && outcome.messages.contains(said), "\(words): \(outcome.messages)")
+        }
+        let start = try learn("--init", "run/prompts/last.safetensors", "--output", "no", status: 64)
+        #expect(start.messages.contains("holds what --method cocoop learned"), "\(start.messages)")
     }
 
     /// Words that stand elsewhere, or are others for each class: learned, gone on with, used, and refused where they say nothing.

@@ -34,6 +34,70 @@ import Testing
         try fixture.expectEqualLearning(source, SoftCrossEntropy(sequences: sequences), names: ["prompt_learner.ctx"], sequences: sequences)
     }
 
+    /// Texts that are others for each image: what the network adds, and what it and the words learn.
+    @Test func cocoop() throws {
+        let fixture = try PromptMethodFixture("cocoop")
+        let source = try fixture.movedWords()
+        let video = VideoEncoder(backbone: fixture.backbone, prompts: PromptSet(vision: [], text: []), frameCount: 1, pool: fixture.pool)
+        let images = try video.embeddings(of: fixture.clips(ofFrames: 1))
+        let net = try #require(source.values.metaNet)
+        #expect(net.hiddenWidth == fixture.backbone.architecture.metaNetWidth)
+        let shifts = (0..<images.rowCount).flatMap { net.forward(images.row($0).reading).shift.values }
+        expectClose(shifts, try fixture.floats("context_bias"), tolerance: 1e-4, "shifts")
+        try fixture.expectEqualLearning(source, SoftCrossEntropy(sequences: fixture.sequences), names: ["prompt_learner.ctx"] + Self.netNames)
+    }
+
+    fileprivate static let netNames = MetaNetShape.names.map { "prompt_learner.\($0)" }
+
+    /// A video of several frames moves the words by the unit mean of these; step and classifier say the same, from pixels as from
+    /// features that were computed before, however the clips of a step come.
+    @Test func cocoopFollowsTheMeanOfFrames() throws {
+        let fixture = try PromptMethodFixture("cocoop")
+        let (source, backbone, clips) = (try fixture.movedWords(), fixture.backbone, fixture.clips(ofFrames: 2))
+        let part = PromptPart(source, aggregator: Fusion.embedding, on: backbone)
+        let learner = Learner(part, SoftCrossEntropy(sequences: fixture.sequences), frameCount: 2, pool: fixture.pool)
+        let targets = fixture.oneHot([1, 3, 4])
+        let features = learner.cachedPrefix(of: clips)
+        func step(_ clips: [Matrix], _ input: ClipInput, of pieces: [Range<Int>]) -> (gradients: [[Float]], logits: [[Float]]) {
+            for tensor in part.tensors { tensor.gradient.fill(0) }
+            var result = StepResult()
+            learner.begin()
+            for piece in pieces {
+                learner.add(ClipBatch(clips: Array(clips[piece]), input: input, targets: Array(targets[piece])), weight: 1 / 3, to: &result)
+            }
+            learner.finish()
+            return (part.tensors.map(\.gradient.values), result.logits)
+        }
+        let whole = step(clips, .pixels, of: [0..<3])
+        for other in [step(features, .cachedPrefix, of: [0..<3]), step(clips, .pixels, of: [0..<1, 1..<3])] {
+            #expect(other.gradients == whole.gradients && other.logits == whole.logits)
+        }
+        let classifier = part.classifier(sequences: fixture.sequences, frameCount: 2, pool: fixture.pool)
+        let said = try classifier.logits(clips: clips)
+        expectClose(said.flatMap(\.self), whole.logits.flatMap(\.self), tolerance: 1e-5, "classifier")
+        #expect(try classifier.logits(clips: features, input: .cachedPrefix) == said)
+        // Texts of one video do not stay for the next.
+        #expect(try classifier.logits(clips: clips.reversed()) == said.reversed())
+
+        // Put together by hand, with text prompts like any others.
+        let tower = VideoEncoder(backbone: backbone, prompts: PromptSet(vision: [], text: []), frameCount: 2, pool: fixture.pool)
+        let videos = try tower.embeddings(of: clips)
+        let net = try #require(source.values.metaNet)
+        for (index, logits) in whole.logits.enumerated() {
+            let video = videos.row(index)
+            let shift = net.forward(video.reading).shift.values
+            let words = source.values.text[0]
+            let moved = MutableMatrix(
+                rows: words.rowCount, columns: words.columnCount, words.values.enumerated().map { $1 + shift[$0 % words.columnCount] })
+            let texts = try TextEncoder(backbone: backbone, prompts: PromptSet(vision: [], text: [moved.reading]), pool: fixture.pool)
+                .embeddings(of: fixture.sequences)
+            let expected = (0..<texts.rowCount).map { label in
+                backbone.logitScale * zip(texts.row(label).values, video.values).reduce(0) { $0 + $1.0 * $1.1 }
+            }
+            expectClose(logits, expected, tolerance: 1e-4, "video \(index)")
+        }
+    }
+
     @Test func vpt() throws {
         let fixture = try PromptMethodFixture("vpt")
         let source = try DirectPrompts(
@@ -160,6 +224,16 @@ private struct PromptMethodFixture {
     }
 
     func matrices(_ names: [String]) throws -> [MutableMatrix] { try names.map { try matrix("start.\($0)") } }
+
+    /// The words and the network of CoCoOp.
+    func movedWords() throws -> DirectPrompts {
+        let net = try matrices(PromptMethodTests.netNames)
+        return DirectPrompts(
+            PromptSet(
+                vision: [], text: try matrices(["prompt_learner.ctx"]),
+                metaNet: MetaNet(hiddenWeight: net[0], hiddenBias: net[1], weight: net[2], bias: net[3])),
+            architecture: backbone.architecture)
+    }
 
     func clips(ofFrames count: Int) -> [Matrix] { (0..<labels.count / count).map { images.rows($0 * count..<($0 + 1) * count) } }
 

@@ -4,7 +4,7 @@ extension Learner where Aim: ClipObjective {
     /// Each clip there and back, as many as are in flight together.
     ///
     /// The text tower runs once a step; each clip leaves its share of the text gradient behind (`design.md`, exact
-    /// saving 10).
+    /// saving 10). Where prompts follow videos, it runs for each clip.
     func addClipByClip(_ batch: ClipBatch, weight: Float, to result: inout StepResult) {
         guard let head else { preconditionFailure("an objective of clips names its classes") }
         precondition(batch.input == .pixels || part.keepsWeights, "weights that learn leave nothing to cache")
@@ -20,8 +20,11 @@ extension Learner where Aim: ClipObjective {
                 let clip = LearnedClip(
                     frames: clips[index], input: batch.input, features: features[index], target: batch.targets[inFlight.lowerBound + index],
                     teacherFeatures: taught?[index])
-                var loss = head.loss(
-                    of: clip, by: objective, weight: weight, featureGradient: gradients[index], accumulator: &accumulator[index])
+                var loss = if let net = part.metaNet {
+                    ownTextLoss(of: clip, by: net, weight: weight, featureGradient: gradients[index], accumulator: &accumulator[index])
+                } else {
+                    head.loss(of: clip, by: objective, weight: weight, featureGradient: gradients[index], accumulator: &accumulator[index])
+                }
                 if let stepTerm { loss.loss += stepTerm.loss }
                 result.note(loss)
             }

@@ -3,26 +3,27 @@ import Tensors
 /// What a clip, or all clips of a step, leave behind for the text tower, the vision prompts and the aggregator: one
 /// piece of memory, so that it is added and sent in one go.
 package struct ClipAccumulator {
-    /// `[1, count]`: the text features' gradient, the vision prompts' layers, the aggregator's tensors.
+    /// `[1, count]`: the text features' gradient, the vision prompts' layers, the aggregator's tensors, text prompts that follow
+    /// videos.
     package let all: MutableMatrix
     package internal(set) var head: HeadAccumulator
     package let vision: VisionPromptAccumulator
 
-    init(classes: Int, layout: VisionLayout, aggregator: [LearnedTensor]) {
+    init(classes: Int, layout: VisionLayout, aggregator: [LearnedTensor], textPrompts: PromptSet<MutableMatrix>?) {
         let width = layout.architecture.embeddingWidth
         let visionCount = VisionPromptAccumulator.count(of: layout)
-        let ownCount = aggregator.reduce(0) { $0 + $1.value.count }
-        all = MutableMatrix(rows: 1, columns: classes * width + visionCount + ownCount)
+        let ownCount = aggregator.reduce(0) { $0 + $1.value.count } + (textPrompts?.all ?? []).reduce(0) { $0 + $1.count }
+        let all = MutableMatrix(rows: 1, columns: classes * width + visionCount + ownCount)
         vision = VisionPromptAccumulator(layout: layout, in: all.columns(classes * width..<classes * width + visionCount))
         var start = classes * width + visionCount
-        var own: [MutableMatrix] = []
-        for tensor in aggregator {
-            let (rows, columns) = (tensor.value.rowCount, tensor.value.columnCount)
-            own.append(all.columns(start..<start + rows * columns).reshaped(rows: rows, columns: columns))
-            start += rows * columns
+        func next(like tensor: MutableMatrix) -> MutableMatrix {
+            defer { start += tensor.count }
+            return all.columns(start..<start + tensor.count).reshaped(rows: tensor.rowCount, columns: tensor.columnCount)
         }
         head = HeadAccumulator(
-            unitText: all.columns(0..<classes * width).reshaped(rows: classes, columns: width), aggregator: own)
+            unitText: all.columns(0..<classes * width).reshaped(rows: classes, columns: width),
+            aggregator: aggregator.map { next(like: $0.value) }, textPrompts: textPrompts?.map(next))
+        self.all = all
     }
 }
 
@@ -45,12 +46,20 @@ package final class GradientAccumulator {
     private let ordered: OrderedSum?
     private var isComplete = false
 
-    init(_ order: Order, classes: Int, aggregator: [LearnedTensor], pass: VisionPass, learnsVisionPrompts: Bool) {
+    /// - Parameters:
+    ///   - classes: whose texts all clips of a step share; 0 for none.
+    ///   - textPrompts: as many as learn clip by clip, whatever their values; nil for none.
+    init(
+        _ order: Order, classes: Int, aggregator: [LearnedTensor], textPrompts: PromptSet<MutableMatrix>? = nil, pass: VisionPass,
+        learnsVisionPrompts: Bool
+    ) {
         let layout = pass.layout
         chunksPerClip = pass.keptChunkCount
         chunks = learnsVisionPrompts
             ? (0..<pass.clipsInFlight * chunksPerClip).map { _ in VisionPromptAccumulator(layout: layout) } : []
-        func memory() -> ClipAccumulator { ClipAccumulator(classes: classes, layout: layout, aggregator: aggregator) }
+        func memory() -> ClipAccumulator {
+            ClipAccumulator(classes: classes, layout: layout, aggregator: aggregator, textPrompts: textPrompts)
+        }
         clips = order == .byPlace ? (0..<pass.clipsInFlight).map { _ in memory() } : []
         step = memory()
         ordered = order == .byPlace ? OrderedSum(length: step.all.count) : nil

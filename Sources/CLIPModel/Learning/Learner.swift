@@ -16,8 +16,9 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     /// Bytes that the memory budget is too small by.
     package let memoryShortfall: Int
 
-    /// Of the classes, whose texts are the same for all clips of a step; nil where batches have texts of their own.
-    private let text: TextActivations?
+    /// Of the classes, whose texts are the same for all clips of a step, or filled anew for each clip where prompts follow it;
+    /// nil where batches have texts of their own.
+    let text: TextActivations?
     private(set) var head: VideoHead<Part.Aggregator>?
     private(set) var stepTerm: StepTerm?
     private var hasText = false
@@ -55,8 +56,11 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         vision = VisionPass(
             tower: part.vision, prompts: part.prompts, frameCount: frameCount, backwardFrameCount: backwardFrames?.count,
             keeping: part.visionKeeping, pool: pool, budget: budget)
+        let followsVideos = part.prompts.followsVideos
         accumulator = GradientAccumulator(
-            text == nil ? .running : part.order, classes: objective.classes?.count ?? 0, aggregator: part.aggregator.tensors,
+            text == nil ? .running : part.order, classes: followsVideos ? 0 : objective.classes?.count ?? 0,
+            aggregator: part.aggregator.tensors,
+            textPrompts: followsVideos ? PromptSet(zeros: part.prompts, architecture: part.text.architecture).textSide : nil,
             pass: vision, learnsVisionPrompts: part.visionKeeping == .prompts)
         head = text.map { VideoHead(part.aggregator, scale: 1, text: TextFeatures($0.features)) }
         // A tower without a backward pass has no plan to fit: what it takes is taken.
@@ -72,7 +76,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         (self.step, nextClip) = (step, clip)
         part.begin(layout: vision.layout, pool: pool)
         accumulator.begin(at: clip)
-        guard let text else { return }
+        guard let text, part.metaNet == nil else { return }
         // Texts that do not learn stay as the first step has them.
         if !hasText || part.textKeeping.hasBackward {
             part.text.forward(
@@ -110,7 +114,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     package func finish(scale: Float = 1) {
         accumulator.complete()
         if let text, let head {
-            if part.textKeeping.hasBackward {
+            if part.textKeeping.hasBackward, part.metaNet == nil {
                 let unitGradient = accumulator.step.head.unitText
                 if let stepTerm { addScaled(stepTerm.unitTextGradient, by: 1 / scale, to: unitGradient) }
                 part.textBackward(featureGradient: head.text.backward(unitGradient: unitGradient).reading, saved: text, pool: pool)

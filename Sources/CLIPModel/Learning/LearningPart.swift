@@ -25,6 +25,8 @@ package protocol LearningPart: AnyObject {
     var textPrompts: [Matrix] { get }
     /// Learned words of the text tower's input; nil for none.
     var textWords: Matrix? { get }
+    /// What moves the text prompts with each video, whose texts are then its own; nil where all clips of a step meet the same.
+    var metaNet: MetaNet<Matrix>? { get }
     var context: VisionPromptContext? { get }
 
     /// Reads what learns as it is now.
@@ -65,6 +67,7 @@ extension BackbonePart {
     package var order: GradientAccumulator.Order { .running }
     package var textPrompts: [Matrix] { [] }
     package var textWords: Matrix? { nil }
+    package var metaNet: MetaNet<Matrix>? { nil }
     package var context: VisionPromptContext? { nil }
 
     package func finish(_ accumulator: GradientAccumulator, layout: VisionLayout) { finishAggregator(accumulator) }

@@ -19,12 +19,13 @@ package enum LearnedPart: Sendable, Equatable {
 /// keys that a causal mask hides, outputs that nothing reads, gradients that nothing learns from
 /// (docs/architecture.md).
 package struct OperationCount: Sendable, Equatable, Codable {
-    /// For each clip, through the vision tower.
+    /// For each clip, through the vision tower, and through the text tower where prompts follow the video.
     package var clipForward: Int
     package var clipBackward: Int
     /// The part of `clipForward` that no prompt changes: done once a clip where its frames stay the same.
     package var clipCachedPrefix: Int
-    /// Once a step: the text tower over all classes, from the first layer that learns; none where no text learns.
+    /// Once a step: the text tower over all classes, from the first layer that learns; nothing where no text learns, or where it
+    /// runs for each clip.
     package var textForward: Int
     package var textBackward: Int
     /// Once a run: the text tower below, or all of it.
@@ -41,11 +42,13 @@ package struct OperationCount: Sendable, Equatable, Codable {
     ) {
         let vision = Self.vision(architecture, learned: learned)
         let text = Self.text(architecture, learned: learned, sequences: sequences)
-        clipForward = frameCount * vision.forward
-        clipBackward = (backwardFrameCount ?? frameCount) * vision.backward
+        // A bias takes no products; the video's own gradient is not needed.
+        let net = learned.prompts.metaNetWidth.map { architecture.metaNetShape(hiddenWidth: $0).all.map { $0.rows > 1 ? $0.rows * $0.columns : 0 } }
+        clipForward = frameCount * vision.forward + (net.map { text.forward + $0[0] + $0[2] } ?? 0)
+        clipBackward = (backwardFrameCount ?? frameCount) * vision.backward + (net.map { text.backward + $0[0] + 2 * $0[2] } ?? 0)
         clipCachedPrefix = frameCount * vision.cachedPrefix
-        textForward = text.forward
-        textBackward = text.backward
+        textForward = net == nil ? text.forward : 0
+        textBackward = net == nil ? text.backward : 0
         textCachedPrefix = text.cachedPrefix
         sharedPrompts = vision.prompts
     }
@@ -94,7 +97,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
     ) -> Int {
         func passes(_ learns: Bool) -> Int { !learns ? 1 : learned.weights ? 3 : 2 }
         return clips * frameCount * wholeFrame(architecture, promptTokens: learned.prompts.visionTokens) * passes(learned.vision)
-            + classCount * wholeText(architecture) * passes(learned.text)
+            + classCount * wholeText(architecture) * passes(learned.text) * (learned.prompts.followsVideos ? clips : 1)
     }
 
     /// One transformer block over `tokens` that all see each other.

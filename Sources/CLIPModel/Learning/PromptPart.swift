@@ -14,6 +14,7 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
     private let rounding: Float16Rounding
     package private(set) var textPrompts: [Matrix] = []
     package private(set) var textWords: Matrix?
+    package private(set) var metaNet: MetaNet<Matrix>?
     package private(set) var context: VisionPromptContext?
 
     /// - Parameters:
@@ -41,6 +42,7 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
         if rounding.contains(.prompts) { values = values.rounded(rounding).reading }
         textPrompts = values.text
         textWords = values.words?.table
+        metaNet = values.metaNet
         context = prompts.visionDepth > 0 ? vision.promptContext(for: values.vision, layout: layout) : nil
     }
 
@@ -72,6 +74,9 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
         if let context {
             vision.promptBackward(
                 accumulator: accumulator.step.vision, context: context, layout: layout, into: source.promptGradients.vision)
+        }
+        if let sums = accumulator.step.head.textPrompts {
+            for (gradient, sum) in zip(sums.all, source.promptGradients.textSide.all) { Tensors.add(gradient, to: sum) }
         }
         source.backward()
         finishAggregator(accumulator)

@@ -98,3 +98,29 @@ extension TemporalFusion {
         self.init(configuration, values: values, learns: false)
     }
 }
+
+// MARK: - Networks that follow videos
+
+extension MetaNet<Matrix> {
+    /// Reads a network with so many hidden units, whose other sizes are those of its tensors; a bias is a vector or one row.
+    ///
+    /// - Parameter fileName: what the file calls a tensor.
+    init(hiddenWidth: Int, in source: any WeightSource, named fileName: (String) -> String) throws {
+        func tensor(_ index: Int, rows: Int? = nil, columns: Int? = nil) throws -> Matrix {
+            let name = fileName(MetaNetShape.names[index])
+            guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
+            let shape = try source.description(of: name).shape
+            let sizes = rows == 1 && shape.count == 1 ? [1] + shape : shape
+            guard sizes.count == 2, sizes.allSatisfy({ (1...1 << 14).contains($0) }), rows ?? sizes[0] == sizes[0], columns ?? sizes[1] == sizes[1] else {
+                throw ModelError.unexpectedShape(
+                    name: name, shape: shape, expected: "[\(rows.map { "\($0)" } ?? "width"), \(columns.map { "\($0)" } ?? "width")]")
+            }
+            return try finiteMatrix(named: name, in: source, shape: shape).reading
+        }
+        let hiddenWeight = try tensor(0, rows: hiddenWidth)
+        let weight = try tensor(2, columns: hiddenWidth)
+        self.init(
+            hiddenWeight: hiddenWeight, hiddenBias: try tensor(1, rows: 1, columns: hiddenWidth), weight: weight,
+            bias: try tensor(3, rows: 1, columns: weight.rowCount))
+    }
+}

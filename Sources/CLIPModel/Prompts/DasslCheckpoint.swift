@@ -2,7 +2,7 @@ import Files
 import Tensors
 import WeightFiles
 
-/// Prompts in checkpoints of the programs that stand on Dassl, such as CoOp, VPT, IVLP, MaPLe and PromptSRC: a dict whose
+/// Prompts in checkpoints of the programs that stand on Dassl, such as CoOp, CoCoOp, VPT, IVLP, MaPLe and PromptSRC: a dict whose
 /// `state_dict` is the whole model, or the learner alone (`methods_more.md` 0).
 ///
 /// Where the names are ViFi-CLIP's, `ReferenceCheckpoint` reads them.
@@ -19,7 +19,7 @@ enum DasslCheckpoint {
     static func isPrefix(_ prefix: String) -> Bool { prefix == "state_dict." }
 
     /// - Returns: nil for a checkpoint in ViFi-CLIP's names, or of something else.
-    /// - Throws: `ModelError` that names a method whose prompts depend on the class or the picture.
+    /// - Throws: `ModelError` that names a method whose prompts are not those of layers.
     static func prompts(in source: any WeightSource) throws -> PromptFile? {
         for prefix in prefixes {
             let names = Set(source.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) })
@@ -43,19 +43,35 @@ enum DasslCheckpoint {
 
     // MARK: CoOp
 
-    /// The learned words of CoOp and KgCoOp.
+    /// The learned words of CoOp, CoCoOp and KgCoOp.
     private static func context(in source: any WeightSource, prefix: String, names: Set<String>) throws -> PromptFile {
         let shape = try source.description(of: prefix + "ctx").shape
         // KgCoOp's learner keeps CoCoOp's network without use.
         if names.contains("meta_net.linear2.weight"), !names.contains("bias_vectors") {
             let outputs = try source.description(of: prefix + "meta_net.linear2.weight").shape.first
-            throw ModelError.prompts(.otherMethod(outputs == shape.last ? .cocoop : .tcp))
+            guard outputs == shape.last else { throw ModelError.prompts(.otherMethod(.tcp)) }
+            return try videoContext(in: source, prefix: prefix)
         }
         let notes = ["a checkpoint of CoOp's program, which does not say where the class name stands: behind the learned words, as by default"]
         if shape.count == 3 { return try classContexts(in: source, name: prefix + "ctx", shape: shape, notes: notes) }
         let tokens = try promptTokenCount(named: prefix + "ctx", in: source)
         let prompts = PromptSet<Matrix>(vision: [], text: [try promptMatrix(named: prefix + "ctx", in: source, tokens: tokens)])
         return file(prompts, source: source, notes: notes, carried: nil)
+    }
+
+    /// Learned words and the network that moves them for each picture, here for each video.
+    private static func videoContext(in source: any WeightSource, prefix: String) throws -> PromptFile {
+        let tokens = try promptTokenCount(named: prefix + "ctx", in: source)
+        let context = try promptMatrix(named: prefix + "ctx", in: source, tokens: tokens)
+        let hidden = try promptTokenCount(named: prefix + MetaNetShape.names[0], in: source)
+        let net = try MetaNet(hiddenWidth: hidden, in: source) { prefix + $0 }
+        guard net.weight.rowCount == context.columnCount else {
+            throw ModelError.unexpectedShape(
+                name: prefix + MetaNetShape.names[2], shape: [net.weight.rowCount, hidden], expected: "[\(context.columnCount), \(hidden)]")
+        }
+        return file(
+            PromptSet<Matrix>(vision: [], text: [context], metaNet: net), source: source,
+            notes: ["a checkpoint of CoCoOp, whose network saw single pictures and now sees the mean of a video's frames"], carried: nil)
     }
 
     /// Words of CoOp that are others for each class.
@@ -127,7 +143,6 @@ extension PromptHeader {
 
 /// What a checkpoint holds in place of prompts that are the same for all classes and clips.
 package enum OtherPromptMethod: Sendable, Equatable {
-    case cocoop
     case tcp
     /// Prompts in the picture's pixels.
     case pixels
@@ -136,12 +151,9 @@ package enum OtherPromptMethod: Sendable, Equatable {
 
     var words: String {
         switch self {
-        case .cocoop:
-            "this is a CoCoOp checkpoint: its prompts are another set for each picture, which no prompt file holds. CoOp, KgCoOp, VPT, IVLP, MaPLe "
-                + "and PromptSRC are read."
         case .tcp:
-            "this is a TCP checkpoint: its prompts are another set for each class, which no prompt file holds. CoOp, KgCoOp, VPT, IVLP, MaPLe and "
-                + "PromptSRC are read."
+            "this is a TCP checkpoint: its prompts are another set for each class, which no prompt file holds. CoOp, CoCoOp, KgCoOp, VPT, IVLP, "
+                + "MaPLe and PromptSRC are read."
         case .pixels: "this is a checkpoint of visual prompting in pixels, which holds no prompt tokens."
         case .head(let name, let ours):
             "this is a \(name) checkpoint: a head on features, and no prompts. `vifi-prompt learn --method \(ours)` learns one."

@@ -130,8 +130,10 @@ extension PromptFile {
     /// - Parameters:
     ///   - fusion: in place of the one that the prompts were learned with.
     ///   - frameCount: of a clip.
-    /// - Throws: `ModelError` where a transformer over frames was learned, which leaves no room for another fusion or more frames.
+    /// - Throws: `ModelError` where a transformer over frames was learned, which leaves no room for another fusion or more frames, or
+    ///   a network that follows the mean of a video's frames.
     package func aggregator(asked fusion: Fusion?, frameCount: Int) throws(ModelError) -> any VideoAggregator {
+        if header.configuration.followsVideos, let fusion, fusion != .embedding { throw .prompts(.followsVideos(.fusion(fusion))) }
         guard let video else { return fusion ?? header.fusion }
         if let fusion, fusion != .embedding { throw .prompts(.otherFusion(fusion)) }
         let most = video.configuration.frameCount
@@ -158,7 +160,7 @@ extension PromptFile {
                 prompts: header.activation.rawValue, backbone: backbone.architecture.activation.rawValue)
         }
         try header.configuration.check(against: backbone.architecture)
-        for (name, element) in prompts.named {
+        for (name, element) in prompts.named where !name.hasPrefix(MetaNetShape.prefix) {
             let width = name.hasPrefix("vision") ? backbone.architecture.vision.width : backbone.architecture.text.width
             guard element.columnCount == width else {
                 throw ModelError.promptShape(
@@ -169,6 +171,12 @@ extension PromptFile {
             let expected = [words.places.count(contextLength: backbone.architecture.contextLength), backbone.architecture.text.width]
             guard words.table.rowCount == expected[0] else {
                 throw ModelError.promptShape(name: PromptSet<Matrix>.wordsName, shape: [words.table.rowCount, words.table.columnCount], expected: expected)
+            }
+        }
+        if let net = prompts.metaNet {
+            let expected = backbone.architecture.metaNetShape(hiddenWidth: net.hiddenWidth).all
+            for (name, (element, size)) in zip(MetaNetShape.names, zip(net.all, expected)) where (element.rowCount, element.columnCount) != size {
+                throw ModelError.promptShape(name: name, shape: [element.rowCount, element.columnCount], expected: [size.rows, size.columns])
             }
         }
         if let first = video?.named.first, video?.width != backbone.architecture.embeddingWidth {
@@ -293,7 +301,10 @@ extension PromptSet<Matrix> {
         let textNames = configuration.textLayers.map { "\(prefix)text.\($0)" }
         let wordsName = configuration.words == nil ? nil : prefix + Self.wordsName
         let names = source.names.filter { name in name.hasPrefix(prefix) && others.map { !name.hasPrefix($0) } ?? true }
-        if let unknown = names.sorted().first(where: { !visionNames.contains($0) && !textNames.contains($0) && $0 != wordsName }) {
+        let netNames = configuration.metaNetWidth == nil ? [] : MetaNetShape.names.map { prefix + $0 }
+        if let unknown = names.sorted().first(where: {
+            !visionNames.contains($0) && !textNames.contains($0) && $0 != wordsName && !netNames.contains($0)
+        }) {
             throw ModelError.unexpectedTensor(name: unknown)
         }
         func matrices(_ wanted: [String], tokens: Int) throws -> [Matrix] {
@@ -311,7 +322,8 @@ extension PromptSet<Matrix> {
                 let name = prefix + Self.wordsName
                 guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
                 return Words(try promptMatrix(named: name, in: source, tokens: promptTokenCount(named: name, in: source)), places: places)
-            })
+            },
+            metaNet: try configuration.metaNetWidth.map { try MetaNet(hiddenWidth: $0, in: source) { prefix + $0 } })
     }
 }
 

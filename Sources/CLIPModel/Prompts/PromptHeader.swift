@@ -129,6 +129,7 @@ extension PromptHeader {
         static let videoNormEpsilon = "video_norm_epsilon"
         static let videoScale = "video_scale"
         static let templates = "templates"
+        static let metaNetWidth = "meta_net_width"
 
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
@@ -136,7 +137,7 @@ extension PromptHeader {
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
             mergedTokens, method, regularizer, wordsBefore, wordsAfter, videoFrames, videoLayers, videoHeads, videoKeepsFrames,
             videoNormEpsilon, videoScale, templates, wordCount, namePlace,
-            wordClasses,
+            wordClasses, metaNetWidth,
         ]
     }
 
@@ -148,7 +149,8 @@ extension PromptHeader {
     private static let wordsFormat = "2.1"
     /// As format 2, with tokens that merge in the vision tower, which an older program would leave apart.
     private static let mergingFormat = "2.2"
-    /// As format 2, with learned words or with what stands behind the image tower: neither means anything to an older program.
+    /// As format 2, with learned words, with a network that moves prompts for each video, or with what stands behind the image
+    /// tower: none of them means anything to an older program.
     private static let methodFormat = "3"
     private static let allFormats = [depthFormat, layerFormat, wordsFormat, mergingFormat, methodFormat]
 
@@ -215,6 +217,7 @@ extension PromptHeader {
             result[Key.videoScale] = video.scale.map { "\($0)" }
         }
         if !templates.isEmpty { result[Key.templates] = Self.json(templates) }
+        if let width = configuration.metaNetWidth { result[Key.metaNetWidth] = "\(width)" }
         if !result.isEmpty { result[Key.format] = Self.methodFormat }
         return result
     }
@@ -294,12 +297,16 @@ extension PromptHeader {
         guard words == nil || textTokens == 0 || textLayers.isEmpty else {
             throw .badMetadata(key: Key.textTokens, value: "\(textTokens)", expected: "0, as words are learned in their place")
         }
+        let metaNetWidth = format == Self.methodFormat && metadata[Key.metaNetWidth] != nil ? try number(Key.metaNetWidth, in: 1...1 << 14) : nil
+        if let metaNetWidth, textTokens == 0 || textLayers != 0..<1 || (visionTokens > 0 && !visionLayers.isEmpty) || words != nil {
+            throw .badMetadata(key: Key.metaNetWidth, value: "\(metaNetWidth)", expected: "to stand beside text tokens of layer 0 and nothing else")
+        }
         configuration = PromptConfiguration(
             visionTokens: visionTokens, visionLayers: visionLayers, textTokens: textTokens, textLayers: textLayers,
             replacedWords: format == Self.wordsFormat || (format == Self.mergingFormat && metadata[Key.replacedWords] != nil)
                 ? try text(Key.replacedWords) : nil,
             mergedTokens: metadata[Key.mergedTokens] == nil && format != Self.mergingFormat ? 0 : try number(Key.mergedTokens, in: 0...4096),
-            words: words)
+            words: words, metaNetWidth: metaNetWidth)
         classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
         frameCount = try number(Key.frameCount, in: 1...4096)
         template = try text(Key.template)

@@ -37,6 +37,8 @@ package enum PromptProblem: Sendable, Equatable {
     case notActionCLIP
     /// Class embeddings are for videos whose frames have a mean.
     case noClassEmbeddings
+    /// What prompts that follow each video cannot be used for.
+    case followsVideos(FollowedUse)
     /// Words that are others for each class, for captions.
     case classWordsWithoutNames
     /// The file does not name its classes, and there are others.
@@ -50,8 +52,8 @@ package enum PromptProblem: Sendable, Equatable {
     var exitStatus: ExitStatus {
         switch self {
         case .backboneNotFound: .missingInput
-        case .otherFusion, .tooManyFrames, .classWordsWithoutNames, .classWords, .noWordsFor: .usage
-        case .noTextPrompts, .lateLayers, .mergedTokens, .beyondPrompts, .notEfficientPrompt, .notActionCLIP, .noClassEmbeddings: .badConfiguration
+        case .otherFusion, .tooManyFrames, .classWordsWithoutNames, .classWords, .noWordsFor, .followsVideos(.captions), .followsVideos(.fusion): .usage
+        case .followsVideos, .noTextPrompts, .lateLayers, .mergedTokens, .beyondPrompts, .notEfficientPrompt, .notActionCLIP, .noClassEmbeddings: .badConfiguration
         default: .badData
         }
     }
@@ -119,12 +121,32 @@ package enum PromptProblem: Sendable, Equatable {
         case .noClassEmbeddings:
             "class embeddings are compared with the mean of a video's frames, but these prompts were learned with a transformer over frames. Use --to "
                 + "vifi-prompt, peft, npz or efficient-prompt."
+        case .followsVideos(let use): "these prompts are others for each video (CoCoOp). " + use.words
         case .notEfficientPrompt:
             "an Efficient-Prompt checkpoint holds learned words around the class name and a transformer over frames, as `learn --method a5` makes "
                 + "them, and nothing else. Use --to vifi-prompt, vifi-pth, peft or npz."
         case .mergedTokens(let count):
             "these prompts were learned with \(counted(count, "token", "tokens")) merged in each layer of the vision tower. ViFi-CLIP merges "
                 + "none and would compute something else with them. Use --to vifi-prompt, peft or npz."
+        }
+    }
+}
+
+/// A use that needs texts which all videos share.
+package enum FollowedUse: Sendable, Equatable {
+    /// A checkpoint of the reference.
+    case reference
+    case classEmbeddings
+    case captions
+    case fusion(Fusion)
+
+    var words: String {
+        switch self {
+        case .reference: "ViFi-CLIP has no names for the network that makes them. Use --to vifi-prompt, peft or npz."
+        case .classEmbeddings:
+            "So the classes have no embeddings that a file could hold: the text tower runs once per video. Use --to vifi-prompt, peft or npz."
+        case .captions: "Captions would need a text of their own for each pair. Leave --prompts out, or name prompts that were learned from captions."
+        case .fusion(let fusion): "They follow the mean of its frames, which fusion \(fusion.rawValue) leaves out. Leave --fusion out."
         }
     }
 }

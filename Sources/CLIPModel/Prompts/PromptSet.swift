@@ -16,15 +16,22 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     package var mergedTokens: Int
     /// Words that are learned in the text tower's input, wherever they stand; nil for none. There are no text tokens beside them.
     package var words: LearnedWords?
+    /// Hidden units of the network that makes of each video what is added to the text prompts (`MetaNet`); nil for none.
+    /// There are text prompts of the first layer beside it, and nothing else.
+    package var metaNetWidth: Int?
 
     /// No layers or no tokens switch a side off.
     package init(
         visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>, replacedWords: String? = nil,
-        mergedTokens: Int = 0, words: LearnedWords? = nil
+        mergedTokens: Int = 0, words: LearnedWords? = nil, metaNetWidth: Int? = nil
     ) {
         precondition(words == nil || textLayers.isEmpty || textTokens == 0, "learned words stand in the place of text tokens")
+        precondition(
+            metaNetWidth == nil || (textLayers == 0..<1 && textTokens > 0 && (visionTokens == 0 || visionLayers.isEmpty)),
+            "a network for each video moves text prompts of the first layer")
         self.mergedTokens = mergedTokens
         self.words = words
+        self.metaNetWidth = metaNetWidth
         (self.visionTokens, self.visionLayers) = visionLayers.isEmpty || visionTokens == 0 ? (0, 0..<0) : (visionTokens, visionLayers)
         (self.textTokens, self.textLayers) = textLayers.isEmpty || textTokens == 0 ? (0, 0..<0) : (textTokens, textLayers)
         self.replacedWords = self.textTokens == 0 ? nil : replacedWords
@@ -46,10 +53,12 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Whether token counts and depths say all: no tower's prompts begin above its first layer.
     package var startsAtFirstLayers: Bool { visionLayers.lowerBound == 0 && textLayers.lowerBound == 0 }
 
-    /// Numbers that are learned: tokens × width, summed over the layers of both towers.
+    /// Numbers that are learned: tokens × width, summed over the layers of both towers, and those of the network that
+    /// follows videos.
     package func parameterCount(for architecture: CLIPArchitecture) -> Int {
         visionTokens * visionDepth * architecture.vision.width
             + (textTokens * textDepth + (words?.count(contextLength: architecture.contextLength) ?? 0)) * architecture.text.width
+            + (metaNetWidth.map { architecture.metaNetShape(hiddenWidth: $0).count } ?? 0)
     }
 
     package func check(against architecture: CLIPArchitecture) throws(ModelError) {
@@ -71,9 +80,15 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Whether something of the texts is learned, which then has no template.
     package var learnsText: Bool { textDepth > 0 || words != nil }
 
+    /// Whether the texts of the classes are others for each video.
+    package var followsVideos: Bool { metaNetWidth != nil }
+
     /// For people: "4 tokens in 12 layers", "4 tokens in 6 layers (6-11)".
     package var visionWords: String { Self.words(visionTokens, visionLayers) }
-    package var textWords: String { words?.text ?? Self.words(textTokens, textLayers) }
+    package var textWords: String {
+        (words?.text ?? Self.words(textTokens, textLayers))
+            + (metaNetWidth.map { ", moved for each video by a network of \(counted($0, "hidden unit", "hidden units"))" } ?? "")
+    }
 
     private static func words(_ tokens: Int, _ layers: Range<Int>) -> String {
         "\(counted(tokens, "token", "tokens")) in \(counted(layers.count, "layer", "layers"))" + (layers.lowerBound > 0 ? " (\(PromptLayers(layers).text))" : "")
@@ -95,6 +110,8 @@ package struct PromptSet<Element: Readable>: Sendable {
     package let mergedTokens: Int
     /// Learned words, `[words, text width]`, and where they stand.
     package let words: Words?
+    /// What makes of each video what is added to the text prompts; nil where these are the same for all videos.
+    package let metaNet: MetaNet<Element>?
 
     package struct Words: Sendable {
         package let table: Element
@@ -105,9 +122,10 @@ package struct PromptSet<Element: Readable>: Sendable {
 
     package init(
         vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0, replacedWords: String? = nil,
-        mergedTokens: Int = 0, words: Words? = nil
+        mergedTokens: Int = 0, words: Words? = nil, metaNet: MetaNet<Element>? = nil
     ) {
         self.words = words
+        self.metaNet = metaNet
         self.replacedWords = replacedWords
         self.mergedTokens = mergedTokens
         self.vision = vision
@@ -125,15 +143,16 @@ package struct PromptSet<Element: Readable>: Sendable {
     package var named: [(name: String, element: Element)] {
         vision.enumerated().map { ("vision.\($0.offset + visionStart)", $0.element) }
             + text.enumerated().map { ("text.\($0.offset + textStart)", $0.element) } + (words.map { [(Self.wordsName, $0.table)] } ?? [])
+            + (metaNet.map { Array(zip(MetaNetShape.names, $0.all)) } ?? [])
     }
 
     static var wordsName: String { "text.words" }
 
-    package var all: [Element] { vision + text + (words.map { [$0.table] } ?? []) }
+    package var all: [Element] { vision + text + (words.map { [$0.table] } ?? []) + (metaNet?.all ?? []) }
 
     /// The prompts of the text tower, without those of the vision tower.
     package var textSide: PromptSet {
-        PromptSet(vision: [], text: text, textStart: textStart, replacedWords: replacedWords, words: words)
+        PromptSet(vision: [], text: text, textStart: textStart, replacedWords: replacedWords, words: words, metaNet: metaNet)
     }
 
     /// The same prompts with each element transformed.
@@ -141,7 +160,7 @@ package struct PromptSet<Element: Readable>: Sendable {
         PromptSet<Other>(
             vision: vision.map(transform), text: text.map(transform), visionStart: visionStart, textStart: textStart,
             replacedWords: replacedWords, mergedTokens: mergedTokens,
-            words: words.map { PromptSet<Other>.Words(transform($0.table), places: $0.places) })
+            words: words.map { PromptSet<Other>.Words(transform($0.table), places: $0.places) }, metaNet: metaNet?.map(transform))
     }
 
     package var reading: PromptSet<Matrix> { map(\.reading) }
@@ -150,7 +169,7 @@ package struct PromptSet<Element: Readable>: Sendable {
         PromptConfiguration(
             visionTokens: vision.first?.rowCount ?? 0, visionLayers: visionStart..<visionStart + vision.count,
             textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count,
-            replacedWords: replacedWords, mergedTokens: mergedTokens, words: words?.places)
+            replacedWords: replacedWords, mergedTokens: mergedTokens, words: words?.places, metaNetWidth: metaNet?.hiddenWidth)
     }
 }
 
@@ -170,17 +189,22 @@ extension PromptSet<MutableMatrix> {
                 Words(
                     MutableMatrix(rows: places.count(contextLength: architecture.contextLength), columns: architecture.text.width),
                     places: places)
-            })
+            },
+            metaNet: configuration.metaNetWidth.map { MetaNet(zeros: architecture.metaNetShape(hiddenWidth: $0)) })
     }
 
-    /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py; learned words as their own authors do.
+    /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py; learned words and networks as their own
+    /// authors do.
     package init(random configuration: PromptConfiguration, architecture: CLIPArchitecture, seed: UInt64) {
         self.init(zeros: configuration, architecture: architecture)
-        for (index, element) in all.enumerated() {
-            var source = RandomSource(seed: seed, purpose: .prompts, item: index)
+        func source(_ item: Int) -> RandomSource { RandomSource(seed: seed, purpose: .prompts, item: item) }
+        let tokens = vision + text + (words.map { [$0.table] } ?? [])
+        for (index, element) in tokens.enumerated() {
+            var source = source(index)
             let isWords = words != nil && index == vision.count + text.count
             let deviation = isWords ? configuration.words?.deviation ?? 0.02 : 0.02
             element.fill(with: (0..<element.count).map { _ in deviation * source.normal() })
         }
+        metaNet?.draw { source(tokens.count + $0) }
     }
 }

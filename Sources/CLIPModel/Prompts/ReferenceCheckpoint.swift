@@ -140,6 +140,7 @@ package enum ReferenceCheckpoint {
             (PromptHeader.Key.textDepth, said.textDepth, found.textDepth),
             (PromptHeader.Key.visionLayers, said.visionLayers.lowerBound, found.visionLayers.lowerBound),
             (PromptHeader.Key.textLayers, said.textLayers.lowerBound, found.textLayers.lowerBound),
+            (PromptHeader.Key.metaNetWidth, said.metaNetWidth ?? 0, found.metaNetWidth ?? 0),
         ] where said != found {
             throw ModelError.prompts(.headerDiffers(key: key, header: said, found: found))
         }
@@ -165,6 +166,7 @@ package enum ReferenceCheckpoint {
     package static func write(_ file: PromptFile, backbone: Backbone?, to path: String) throws -> String {
         let configuration = file.header.configuration
         guard configuration.words == nil, file.video == nil else { throw ModelError.prompts(.beyondPrompts) }
+        guard !configuration.followsVideos else { throw ModelError.prompts(.followsVideos(.reference)) }
         guard configuration.textDepth > 0 else { throw ModelError.prompts(.noTextPrompts) }
         guard configuration.mergedTokens == 0 else { throw ModelError.prompts(.mergedTokens(configuration.mergedTokens)) }
         for (tower, layers) in [("vision", configuration.visionLayers), ("text", configuration.textLayers)] where layers.lowerBound > 0 {

@@ -43,7 +43,8 @@ extension PromptSet {
             vision: vision.map { copy($0, rounds: isRounding) },
             text: text.enumerated().map { copy($0.element, rounds: isRounding && $0.offset + textStart > 0) },
             visionStart: visionStart, textStart: textStart, replacedWords: replacedWords, mergedTokens: mergedTokens,
-            words: words.map { PromptSet<MutableMatrix>.Words(copy($0.table, rounds: false), places: $0.places) })
+            words: words.map { PromptSet<MutableMatrix>.Words(copy($0.table, rounds: false), places: $0.places) },
+            metaNet: metaNet?.map { copy($0, rounds: false) })
     }
 }
 

@@ -43,6 +43,9 @@ package struct HeadExperiment: LearningExperiment {
         try refuse(settings.fusion != .embedding, "--fusion \(settings.fusion)", "heads look at the mean of the frames.")
         try refuse(request.initial != nil, "--init", "heads begin from the texts and the clips.")
         try refuse(settings.recipe.training.backwardFrames != nil, "--backward-frames", "nothing goes back through frames.")
+        if let prompting = try settings.recipe.prompts.promptMethod(), prompting.onlyLearns != nil {
+            try refuse(request.budget != nil, "--budget beside prompts.method \(prompting.name)", "heads on its prompts say nothing of what it learns.")
+        }
         try refuse(!request.asked.prompts.settings.isEmpty, "a setting of prompts", "heads have none. Leave out --method to learn prompts.")
         let backbone = try settings.backbone(kind: .learn, activation: request.model.activation)
         try resumed?.check(backbone)

@@ -16,8 +16,8 @@ extension InitialPrompts {
         let name = path.escapedForDisplay
         let file = try PromptFile.load(path)
         let found = file.header.configuration
-        guard found.words == nil, file.video == nil else {
-            throw PromptMethodUseError.startsFromMethod(path: path, method: file.header.method ?? "a5")
+        guard found.words == nil, !found.followsVideos, file.video == nil else {
+            throw PromptMethodUseError.startsFromMethod(path: path, method: file.header.method ?? (found.followsVideos ? "cocoop" : "a5"))
         }
         let wanted: [(flag: String, asked: String?, found: String)] = [
             ("--vision-tokens", asked.visionTokens.map { "\($0)" }, "\(found.visionTokens)"),

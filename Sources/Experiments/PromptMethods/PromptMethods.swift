@@ -5,7 +5,7 @@ import Recipes
 
 /// The methods of prompting there are: each is listed here and nowhere else.
 package enum PromptMethods {
-    package static let all: [PromptMethod] = [.coop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc, .a5, .a6]
+    package static let all: [PromptMethod] = [.coop, .cocoop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc, .a5, .a6]
 
     /// What can hold prompts near CLIP, whatever the method.
     static let regularizers = all.compactMap(\.regularizer)
@@ -50,6 +50,7 @@ extension PromptMethod {
         recipe.prompts.textDepth = shape.textDepth
         if case .around(let before, let after) = words { (recipe.prompts.wordsBefore, recipe.prompts.wordsAfter) = (before, after) }
         recipe.prompts.temporalLayers = temporal?.layerCount
+        if followsVideos { recipe.prompts.start = .template }
         if let training {
             recipe.training.learningRate = training.learningRate
             recipe.training.weightDecay = training.weightDecay
@@ -66,13 +67,20 @@ extension PromptMethod {
     ///
     /// - Throws: where something else than it learns is asked for.
     func check(_ recipe: Recipe) throws(PromptMethodUseError) {
-        guard temporal != nil else { return }
-        if recipe.data.captions != nil { throw .withTemporal(what: "--captions", method: name) }
-        if let fusion = recipe.fusion, fusion != .embedding { throw .withTemporal(what: "--fusion \(fusion.rawValue)", method: name) }
-        if let way = recipe.prompts.regularize, way != PromptMethods.noRegularizer { throw .withTemporal(what: "--regularize \(way)", method: name) }
+        guard let learned = onlyLearns else { return }
+        func refuse(_ what: String) -> PromptMethodUseError { .besideMethod(what: what, method: name, learned: learned) }
+        if recipe.data.captions != nil { throw refuse("--captions") }
+        if let fusion = recipe.fusion, fusion != .embedding { throw refuse("--fusion \(fusion.rawValue)") }
+        if let way = recipe.prompts.regularize, way != PromptMethods.noRegularizer { throw refuse("--regularize \(way)") }
         let prompts = recipe.prompts
-        let tokens = [("--vision-tokens", prompts.visionTokens, prompts.visionDepth ?? prompts.visionLayers?.range.count), ("--text-tokens", prompts.textTokens, prompts.textDepth ?? prompts.textLayers?.range.count)]
-        if let asked = tokens.first(where: { $0.1 ?? 0 > 0 || $0.2 ?? 0 > 0 }) { throw .withTemporal(what: asked.0, method: name) }
+        if prompts.visionTokens ?? 0 > 0 || prompts.visionDepth ?? prompts.visionLayers?.range.count ?? 0 > 0 { throw refuse("--vision-tokens") }
+        guard followsVideos else {
+            if prompts.textTokens ?? 0 > 0 || prompts.textDepth ?? prompts.textLayers?.range.count ?? 0 > 0 { throw refuse("--text-tokens") }
+            return
+        }
+        if prompts.textTokens ?? 0 == 0 { throw refuse("--text-tokens 0") }
+        let textLayers = prompts.textLayers?.range ?? 0..<(prompts.textDepth ?? 0)
+        if textLayers != 0..<1 { throw refuse("--text-depth or --text-layers with other layers than the first") }
     }
 }
 
@@ -82,8 +90,8 @@ package enum PromptMethodUseError: ReportableError, Equatable {
     case noRegularizer(name: String, known: [String], nearest: String?)
     case startsFromPrompts(method: String)
     case startsFromMethod(path: String, method: String)
-    /// Beside a transformer over frames and learned words.
-    case withTemporal(what: String, method: String)
+    /// Beside a method that leaves room for nothing else than it learns.
+    case besideMethod(what: String, method: String, learned: String)
     /// - Parameter flag: of what only methods with learned words or a transformer over frames have.
     case withoutTemporal(flag: String)
     /// - Parameter flag: of what only methods with words of the input have.
@@ -95,7 +103,7 @@ package enum PromptMethodUseError: ReportableError, Equatable {
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .noMethod, .noRegularizer, .startsFromPrompts, .startsFromMethod, .withTemporal, .withoutTemporal, .withoutInputWords, .regularizedCaptions, .templatesWithoutRegularizer: .usage
+        case .noMethod, .noRegularizer, .startsFromPrompts, .startsFromMethod, .besideMethod, .withoutTemporal, .withoutInputWords, .regularizedCaptions, .templatesWithoutRegularizer: .usage
         case .noTemplates, .badTemplate: .badData
         }
     }
@@ -113,9 +121,8 @@ package enum PromptMethodUseError: ReportableError, Equatable {
                 + "out."
         case .startsFromMethod(let path, let method):
             "\(path.escapedForDisplay): holds what --method \(method) learned, which is no start for other prompts. Leave --init out."
-        case .withTemporal(let what, let method):
-            "\(what) cannot go with --method \(method), which learns words around the class names and a transformer over frames, and nothing "
-                + "else. Leave one of them out."
+        case .besideMethod(let what, let method, let learned):
+            "\(what) cannot go with --method \(method), which learns \(learned), and nothing else. Leave one of them out."
         case .withoutTemporal(let flag):
             "\(flag) is for methods that learn words around the class names and a transformer over frames: "
                 + "\(PromptMethods.all.filter { $0.temporal != nil }.map(\.name).joined(separator: ", ")). Leave it out, or name one with --method."

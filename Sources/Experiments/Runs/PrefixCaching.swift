@@ -13,6 +13,8 @@ package struct PrefixCaching {
     package let byteBudget: Int
     /// Whether nothing of the vision tower learns, so that steps are text alone.
     package let isWholeVision: Bool
+    /// Whether a step's texts are the same for all its clips, so that its beginning takes the time of their forward pass.
+    package let sharesTexts: Bool
     package let compute: ([Matrix]) -> [Matrix]
 
     /// - Returns: nil where frames change from epoch to epoch, or where prompts enter at the first vision layer: all
@@ -23,6 +25,7 @@ package struct PrefixCaching {
         clipBytes = task.cachedPrefixBytes
         self.byteBudget = byteBudget
         isWholeVision = layers.isEmpty
+        sharesTexts = !task.prompts.configuration.followsVideos
         compute = task.cachedPrefix
     }
 
@@ -82,7 +85,7 @@ package struct RunPrefixes {
             if !isTold {
                 isTold = true
                 let seconds = (clock.now - start) / .seconds(1) / Double(max(1, done)) * Double(total - done)
-                let steps = caching.isWholeVision ? ", then \(stepCount) steps of text alone, about \(NumberText.time(Double(stepCount) * stepSeconds()))" : ""
+                let steps = caching.isWholeVision && caching.sharesTexts ? ", then \(stepCount) steps of text alone, about \(NumberText.time(Double(stepCount) * stepSeconds()))" : ""
                 context.note("About \(NumberText.time(seconds)) for these clips\(steps).")
             }
             progress.show(done)

@@ -46,7 +46,7 @@ package struct PromptExperiment: LearningExperiment {
             for: backbone, asked: request.asked.prompts, normalization: settings.normalization(for: backbone), context: context)
         try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
         let method = try settings.recipe.prompts.promptMethod()
-        if let method, given != nil, method.couplesTowers || method.temporal != nil { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
+        if let method, given != nil, method.couplesTowers || method.onlyLearns != nil { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
         if let method { context.note("Method: \(method.name), \(method.summary)") }
         let regularizer = try settings.recipe.prompts.regularizer()
         let teacherTemplates = try regularizer.map { _ in try Templates(path: settings.placedRecipe.prompts.teacherTemplates, bundled: .teacher) }
@@ -166,10 +166,11 @@ package struct PromptExperiment: LearningExperiment {
         of method: PromptMethod?, settings: Settings, backbone: Backbone, tokenizer: any Tokenizer, classCount: Int
     ) throws -> PromptSet<MutableMatrix> {
         var configuration = settings.fittedPrompts(to: backbone.architecture)
-        var words: [Int] = []
-        if settings.recipe.prompts.start == .template, configuration.textDepth > 0 {
+        let startsFromWords = settings.recipe.prompts.start == .template && configuration.textDepth > 0
+        let words = startsFromWords ? try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer) : []
+        // A method that brings this start has tokens of its own where the template begins with the name.
+        if startsFromWords, !words.isEmpty || method?.followsVideos != true {
             if let textTokens = request.asked.prompts.textTokens { context.warning("--text-tokens \(textTokens) is not used: prompts.start is template, which has its own number of tokens.") }
-            words = try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer)
             // Where vision prompts follow from the text prompts, they are as many.
             let isCoupled = method?.couplesTowers == true && request.asked.prompts.visionTokens == nil
             configuration = PromptConfiguration(
@@ -177,6 +178,7 @@ package struct PromptExperiment: LearningExperiment {
                 textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens,
                 words: configuration.words)
         }
+        if method?.followsVideos == true { configuration.metaNetWidth = backbone.architecture.metaNetWidth }
         let asked = settings.recipe.prompts
         if configuration.textTokens > 0, asked.namePlace ?? .end != .end || asked.classSpecific == true {
             guard configuration.textLayers == 0..<1 else { throw PromptMethodUseError.withoutInputWords(flag: "--name-place or --class-specific") }

@@ -34,7 +34,8 @@ struct ShorterWay {
         let clip = MutableMatrix(rows: settings.frameCount, columns: 3 * architecture.imagePixels * architecture.imagePixels).reading
         let look = FeatureSource(run).secondsOfLook([clip])
         headSeconds = look * Double(clips)
-        runSeconds = operations / (2 * Double(count.clipForward)) * look
+        // A look at a clip takes no texts.
+        runSeconds = operations / (2 * Double(prompts.followsVideos ? count.clipCachedPrefix : count.clipForward)) * look
         guard runSeconds > Self.limitSeconds else { return nil }
     }
 

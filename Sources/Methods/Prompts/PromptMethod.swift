@@ -19,7 +19,10 @@ package struct PromptMethod: Sendable {
     /// prompts, which do not tell what they follow from.
     package let couplesTowers: Bool
     /// Whether its text prompts are words of the input alone, which may stand elsewhere or be others for each class.
-    package var learnsInputWords: Bool { shape.textDepth == 1 && shape.visionDepth == 0 }
+    package var learnsInputWords: Bool { shape.textDepth == 1 && shape.visionDepth == 0 && !followsVideos }
+    /// Whether a network moves the text prompts with each video, whose texts are then its own. Text prompts of the first layer
+    /// learn with it, from the template's words on, and nothing else.
+    package let followsVideos: Bool
     /// Words that are learned around class names, in place of text prompts; nil for none.
     package let words: LearnedWords?
     /// What is learned behind the image tower; nil for the fusion that is asked for.
@@ -58,9 +61,9 @@ package struct PromptMethod: Sendable {
         }
     }
 
-    /// A method whose prompts learn themselves.
-    init(_ name: String, summary: String, shape: Shape, regularizer: PromptRegularizer? = nil) {
-        (self.name, self.summary, self.shape, self.regularizer) = (name, summary, shape, regularizer)
+    /// A method whose prompts learn themselves, and what moves them with each video.
+    init(_ name: String, summary: String, shape: Shape, regularizer: PromptRegularizer? = nil, followsVideos: Bool = false) {
+        (self.name, self.summary, self.shape, self.regularizer, self.followsVideos) = (name, summary, shape, regularizer, followsVideos)
         couplesTowers = false
         (words, temporal, training) = (nil, nil, nil)
         makeSource = { start in DirectPrompts(start.prompts, architecture: start.architecture) }
@@ -72,6 +75,7 @@ package struct PromptMethod: Sendable {
     ) {
         (self.name, self.summary, self.shape, self.makeSource) = (name, summary, shape, makeSource)
         regularizer = nil
+        followsVideos = false
         couplesTowers = true
         (words, temporal, training) = (nil, nil, nil)
     }
@@ -81,8 +85,15 @@ package struct PromptMethod: Sendable {
         (self.name, self.summary, self.words, self.temporal, self.training) = (name, summary, words, temporal, training)
         shape = Shape(visionTokens: 0, visionDepth: 0, textTokens: 0, textDepth: 0)
         regularizer = nil
+        followsVideos = false
         couplesTowers = false
         makeSource = { start in DirectPrompts(start.prompts, architecture: start.architecture) }
+    }
+
+    /// What it learns and nothing else, for people; nil where other settings have room beside it.
+    package var onlyLearns: String? {
+        temporal != nil ? "words around the class names and a transformer over frames"
+            : followsVideos ? "words before the class names and what moves them with each video" : nil
     }
 
     /// What learns.

@@ -102,7 +102,8 @@ struct Inspection: Encodable {
         /// How they were learned and held near CLIP; nil for ViFi-CLIP's way.
         let method: String?
         let regularize: String?
-        /// Where learned words stand, and what stands between frames and their mean; nil for none.
+        /// Where learned words stand or what moves prompts with each video, and what stands between frames and their mean; nil for
+        /// none.
         let words: String?
         let frameTransformer: String?
         let seed: UInt64
@@ -120,7 +121,8 @@ struct Inspection: Encodable {
             visionLayers = PromptLayers(header.configuration.visionLayers).text
             textLayers = PromptLayers(header.configuration.textLayers).text
             learnedNumbers = file.tensors.reduce(0) { $0 + $1.values.count }
-            words = header.configuration.words?.text
+            let ownText = header.configuration.words != nil || header.configuration.followsVideos
+            words = ownText ? header.configuration.textWords : nil
             frameTransformer = header.video?.text
             form = file.form.rawValue
             carriesBackbone = file.carriesBackbone

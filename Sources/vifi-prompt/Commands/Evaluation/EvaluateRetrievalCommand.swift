@@ -104,6 +104,9 @@ struct EvaluateRetrievalCommand: PlannableCommand {
             throw SettingsError.notWithCaptions(
                 what: "a transformer over frames", reason: "a video meets captions as one vector, the mean of its frames.")
         }
+        if subject.promptSet.configuration.followsVideos {
+            throw ModelError.inFile(path: subject.promptPath ?? "", .prompts(.followsVideos(.captions)))
+        }
         let template = subject.words(asked: settings.template)
         let sequences = try subject.backbone.tokens(
             of: list, prompts: subject.prompts?.header.configuration ?? .none, template: template,

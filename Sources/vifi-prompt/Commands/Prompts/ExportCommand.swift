@@ -220,6 +220,7 @@ struct ExportCommand: ParsableCommand {
     private func writeClasses(_ file: PromptFile, source: String, backbone: Backbone, as written: inout Export) throws {
         let header = file.header
         guard file.video == nil else { throw ModelError.inFile(path: source, .prompts(.noClassEmbeddings)) }
+        guard !header.configuration.followsVideos else { throw ModelError.inFile(path: source, .prompts(.followsVideos(.classEmbeddings))) }
         let names = try classNames(of: header)
         var settings = Recipe()
         if let compat { try settings.set("compat=\(compat)", source: "--compat") }
