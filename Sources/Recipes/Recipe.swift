@@ -172,6 +172,8 @@ extension Recipe {
         package var start: PromptStart?
         /// Pairs of a frame's tokens that merge in each layer of the vision tower but the last.
         package var mergeTokens: Int?
+        /// Whether the first layer's vision prompts join behind the tower's input norm.
+        package var behindNorm: Bool?
         /// A method whose prompts follow from what it learns, or stand elsewhere; ViFi-CLIP's where nil.
         package var method: String?
         /// What holds the prompts near CLIP without prompts; the method's own where nil.
@@ -195,7 +197,7 @@ extension Recipe {
             (visionTokens, textTokens, visionDepth, textDepth) = (nil, nil, nil, nil)
             (visionLayers, textLayers) = (nil, nil)
             (wordsBefore, wordsAfter, temporalLayers) = (nil, nil, nil)
-            (namePlace, classSpecific) = (nil, nil)
+            (namePlace, classSpecific, behindNorm) = (nil, nil, nil)
         }
 
         package static var fields: [RecipeField<Self>] {
@@ -203,7 +205,7 @@ extension Recipe {
                 .integer("vision_tokens", \.visionTokens, 0...512), .integer("text_tokens", \.textTokens, 0...512),
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
                 .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
-                .integer("merge_tokens", \.mergeTokens, 0...4096), .text("method", \.method), .text("regularize", \.regularize),
+                .integer("merge_tokens", \.mergeTokens, 0...4096), .flag("behind_norm", \.behindNorm), .text("method", \.method), .text("regularize", \.regularize),
                 .text("teacher_templates", \.teacherTemplates), .choice("name_place", \.namePlace),
                 .flag("class_specific", \.classSpecific), .integer("words_before", \.wordsBefore, 0...512),
                 .integer("words_after", \.wordsAfter, 0...512), .integer("temporal_layers", \.temporalLayers, 1...128),

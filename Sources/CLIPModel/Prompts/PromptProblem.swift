@@ -29,6 +29,10 @@ package enum PromptProblem: Sendable, Equatable {
     case otherMethod(OtherPromptMethod)
     /// The reference merges no tokens.
     case mergedTokens(Int)
+    /// Nothing stands behind the input norm where the first layer has no vision prompts.
+    case noneBehindNorm
+    /// The reference's prompts pass the input norm.
+    case behindNorm
     /// Learned words or a temporal transformer, which the reference has no names for.
     case beyondPrompts
     /// What Efficient-Prompt has no names for.
@@ -51,7 +55,7 @@ package enum PromptProblem: Sendable, Equatable {
         switch self {
         case .backboneNotFound: .missingInput
         case .otherFusion, .tooManyFrames, .classWordsWithoutNames, .classWords, .noWordsFor: .usage
-        case .noTextPrompts, .lateLayers, .mergedTokens, .beyondPrompts, .notEfficientPrompt, .notActionCLIP, .noClassEmbeddings: .badConfiguration
+        case .noTextPrompts, .lateLayers, .mergedTokens, .noneBehindNorm, .behindNorm, .beyondPrompts, .notEfficientPrompt, .notActionCLIP, .noClassEmbeddings: .badConfiguration
         default: .badData
         }
     }
@@ -122,6 +126,12 @@ package enum PromptProblem: Sendable, Equatable {
         case .notEfficientPrompt:
             "an Efficient-Prompt checkpoint holds learned words around the class name and a transformer over frames, as `learn --method a5` makes "
                 + "them, and nothing else. Use --to vifi-prompt, vifi-pth, peft or npz."
+        case .noneBehindNorm:
+            "prompts behind the input norm are vision prompts of layer 0, and there are none. Leave out --prompts-behind-norm "
+                + "(prompts.behind_norm), or give the first layer of the vision tower prompts."
+        case .behindNorm:
+            "these prompts were learned behind the vision tower's input norm. ViFi-CLIP's pass that norm and would compute something else "
+                + "with them. Use --to vifi-prompt, peft or npz."
         case .mergedTokens(let count):
             "these prompts were learned with \(counted(count, "token", "tokens")) merged in each layer of the vision tower. ViFi-CLIP merges "
                 + "none and would compute something else with them. Use --to vifi-prompt, peft or npz."

@@ -14,16 +14,20 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Pairs of a frame's tokens that merge in each layer of the vision tower but the last (`TokenMerging`). Prompts are
     /// learned for one number of them and mean nothing with another.
     package var mergedTokens: Int
+    /// Whether the first layer's vision prompts join behind the tower's input norm and do not pass it, as those of VPT's
+    /// authors, whose tower has none.
+    package var isBehindNorm: Bool
     /// Words that are learned in the text tower's input, wherever they stand; nil for none. There are no text tokens beside them.
     package var words: LearnedWords?
 
     /// No layers or no tokens switch a side off.
     package init(
         visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>, replacedWords: String? = nil,
-        mergedTokens: Int = 0, words: LearnedWords? = nil
+        mergedTokens: Int = 0, isBehindNorm: Bool = false, words: LearnedWords? = nil
     ) {
         precondition(words == nil || textLayers.isEmpty || textTokens == 0, "learned words stand in the place of text tokens")
         self.mergedTokens = mergedTokens
+        self.isBehindNorm = isBehindNorm
         self.words = words
         (self.visionTokens, self.visionLayers) = visionLayers.isEmpty || visionTokens == 0 ? (0, 0..<0) : (visionTokens, visionLayers)
         (self.textTokens, self.textLayers) = textLayers.isEmpty || textTokens == 0 ? (0, 0..<0) : (textTokens, textLayers)
@@ -61,6 +65,7 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
                 : .promptLayers(tower: tower, layers: PromptLayers(layers).text, layerCount: count)
         }
         let most = TokenMerging.mostPairs(in: architecture)
+        guard !isBehindNorm || visionLayers.first == 0 else { throw .prompts(.noneBehindNorm) }
         guard (0...most).contains(mergedTokens) else { throw .mergedTokens(mergedTokens, most: most, architecture: architecture.summary) }
     }
 
@@ -92,6 +97,8 @@ package struct PromptSet<Element: Readable>: Sendable {
     package let replacedWords: String?
     /// `PromptConfiguration.mergedTokens`.
     package let mergedTokens: Int
+    /// `PromptConfiguration.isBehindNorm`.
+    package let isBehindNorm: Bool
     /// Learned words, `[words, text width]`, and where they stand.
     package let words: Words?
 
@@ -104,11 +111,12 @@ package struct PromptSet<Element: Readable>: Sendable {
 
     package init(
         vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0, replacedWords: String? = nil,
-        mergedTokens: Int = 0, words: Words? = nil
+        mergedTokens: Int = 0, isBehindNorm: Bool = false, words: Words? = nil
     ) {
         self.words = words
         self.replacedWords = replacedWords
         self.mergedTokens = mergedTokens
+        self.isBehindNorm = isBehindNorm
         self.vision = vision
         self.text = text
         self.visionStart = visionStart
@@ -117,7 +125,7 @@ package struct PromptSet<Element: Readable>: Sendable {
 
     /// The prompts of the vision tower, without those of the text tower.
     package var visionSide: PromptSet {
-        PromptSet(vision: vision, text: [], visionStart: visionStart, mergedTokens: mergedTokens)
+        PromptSet(vision: vision, text: [], visionStart: visionStart, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm)
     }
 
     /// Every element under the name that prompt files use.
@@ -139,7 +147,7 @@ package struct PromptSet<Element: Readable>: Sendable {
     package func map<Other>(_ transform: (Element) -> Other) -> PromptSet<Other> {
         PromptSet<Other>(
             vision: vision.map(transform), text: text.map(transform), visionStart: visionStart, textStart: textStart,
-            replacedWords: replacedWords, mergedTokens: mergedTokens,
+            replacedWords: replacedWords, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm,
             words: words.map { PromptSet<Other>.Words(transform($0.table), places: $0.places) })
     }
 
@@ -149,7 +157,7 @@ package struct PromptSet<Element: Readable>: Sendable {
         PromptConfiguration(
             visionTokens: vision.first?.rowCount ?? 0, visionLayers: visionStart..<visionStart + vision.count,
             textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count,
-            replacedWords: replacedWords, mergedTokens: mergedTokens, words: words?.places)
+            replacedWords: replacedWords, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm, words: words?.places)
     }
 }
 
@@ -164,7 +172,7 @@ extension PromptSet<MutableMatrix> {
                 MutableMatrix(rows: configuration.textTokens, columns: architecture.text.width)
             },
             visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
-            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens,
+            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens, isBehindNorm: configuration.isBehindNorm,
             words: configuration.words.map { places in
                 Words(
                     MutableMatrix(rows: places.count(contextLength: architecture.contextLength), columns: architecture.text.width),

@@ -62,7 +62,7 @@ package enum ReferenceCheckpoint {
         if let header = try header(in: source, prompts: prompts) {
             let told = PromptSet<Matrix>(
                 vision: prompts.vision, text: prompts.text, replacedWords: header.configuration.replacedWords,
-                mergedTokens: header.configuration.mergedTokens)
+                mergedTokens: header.configuration.mergedTokens, isBehindNorm: header.configuration.isBehindNorm)
             return PromptFile(
                 prompts: told, header: header, form: .checkpoint, notes: source.warnings, carriedBackbone: carried)
         }
@@ -167,6 +167,7 @@ package enum ReferenceCheckpoint {
         guard configuration.words == nil, file.video == nil else { throw ModelError.prompts(.beyondPrompts) }
         guard configuration.textDepth > 0 else { throw ModelError.prompts(.noTextPrompts) }
         guard configuration.mergedTokens == 0 else { throw ModelError.prompts(.mergedTokens(configuration.mergedTokens)) }
+        guard !configuration.isBehindNorm else { throw ModelError.prompts(.behindNorm) }
         for (tower, layers) in [("vision", configuration.visionLayers), ("text", configuration.textLayers)] where layers.lowerBound > 0 {
             throw ModelError.prompts(.lateLayers(tower: tower, layers: PromptLayers(layers).text))
         }

@@ -126,10 +126,12 @@ package struct Settings {
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
         // A run that is told to merge nothing is the run that is told nothing.
         if merged.prompts.mergeTokens == 0 { merged.prompts.mergeTokens = nil }
+        if merged.prompts.behindNorm == false { merged.prompts.behindNorm = nil }
         if kind == .bridge {
             let strays = [
                 ("--method (prompts.method)", merged.prompts.method != nil), ("--regularize (prompts.regularize)", merged.prompts.regularize != nil),
                 ("--merge-tokens (prompts.merge_tokens)", merged.prompts.mergeTokens != nil),
+                ("--prompts-behind-norm (prompts.behind_norm)", merged.prompts.behindNorm != nil),
             ]
             if let stray = strays.first(where: \.1) { throw SettingsError.forPromptsOnly(key: stray.0) }
         }
@@ -281,7 +283,7 @@ package struct Settings {
             textTokens: prompts.textTokens ?? 0,
             textLayers: layers(
                 prompts.textLayers, depth: prompts.textDepth, isGiven: givenDepths.text != nil, count: architecture.text.layerCount),
-            mergedTokens: prompts.mergeTokens ?? 0, words: prompts.learnedWords)
+            mergedTokens: prompts.mergeTokens ?? 0, isBehindNorm: prompts.behindNorm ?? false, words: prompts.learnedWords)
     }
 
     /// The recipe with the prompts that really are learned.
@@ -290,6 +292,7 @@ package struct Settings {
         fitted.prompts.visionTokens = prompts.visionTokens
         fitted.prompts.textTokens = prompts.textTokens
         fitted.prompts.mergeTokens = prompts.mergedTokens == 0 ? nil : prompts.mergedTokens
+        fitted.prompts.behindNorm = prompts.isBehindNorm ? true : nil
         func written(_ layers: Range<Int>) -> (depth: Int?, layers: PromptLayers?) {
             layers.lowerBound == 0 ? (layers.count, nil) : (nil, PromptLayers(layers))
         }

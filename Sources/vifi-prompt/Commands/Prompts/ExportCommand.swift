@@ -298,10 +298,12 @@ enum ClassEmbeddingsFile {
         encoder.outputFormatting = .withoutEscapingSlashes
         var result = compat.isEmpty ? [:] : ["compat": Quirk.text(of: compat)]
         let configuration = header.configuration
-        // Readers of the first format take prompts to begin at layer 0, those of the second leave tokens apart.
+        // Readers of the first format take prompts to begin at layer 0, those of the second leave tokens apart, those of the third
+        // let all prompts pass the input norm.
         let layers = ["vision_layers": PromptLayers(configuration.visionLayers).text]
-        result.merge(configuration.mergedTokens > 0
-            ? layers.merging([formatKey: "3", "merge_tokens": "\(configuration.mergedTokens)"]) { $1 }
+        result.merge(configuration.isBehindNorm
+            ? layers.merging([formatKey: "4", "merge_tokens": "\(configuration.mergedTokens)", "behind_norm": "true"]) { $1 }
+            : configuration.mergedTokens > 0 ? layers.merging([formatKey: "3", "merge_tokens": "\(configuration.mergedTokens)"]) { $1 }
             : configuration.visionLayers.lowerBound == 0
                 ? [formatKey: "1", "vision_depth": "\(configuration.visionDepth)"] : layers.merging([formatKey: "2"]) { $1 }) { $1 }
         let facts = [
