@@ -37,6 +37,10 @@ package enum PromptProblem: Sendable, Equatable {
     case beyondPrompts
     /// What Efficient-Prompt has no names for.
     case notEfficientPrompt
+    /// What Dassl's programs have no names for.
+    case notDassl
+    /// A prompt file holds no projections.
+    case mapleProjections
     /// What ActionCLIP has no names for.
     case notActionCLIP
     /// Class embeddings are for videos whose frames have a mean.
@@ -55,7 +59,7 @@ package enum PromptProblem: Sendable, Equatable {
         switch self {
         case .backboneNotFound: .missingInput
         case .otherFusion, .tooManyFrames, .classWordsWithoutNames, .classWords, .noWordsFor: .usage
-        case .noTextPrompts, .lateLayers, .mergedTokens, .noneBehindNorm, .behindNorm, .beyondPrompts, .notEfficientPrompt, .notActionCLIP, .noClassEmbeddings: .badConfiguration
+        case .noTextPrompts, .lateLayers, .mergedTokens, .noneBehindNorm, .behindNorm, .beyondPrompts, .notEfficientPrompt, .notDassl, .mapleProjections, .notActionCLIP, .noClassEmbeddings: .badConfiguration
         default: .badData
         }
     }
@@ -117,6 +121,12 @@ package enum PromptProblem: Sendable, Equatable {
         case .beyondPrompts:
             "this file holds learned words around the class name or a transformer over frames, which ViFi-CLIP has no names for. Use --to "
                 + "vifi-prompt, peft, npz or efficient-prompt."
+        case .notDassl:
+            "Dassl's programs (CoOp, VPT, IVLP) have names for words before the class name, and for prompts of either tower from layer 0 on. "
+                + "They know no merging tokens, no prompts behind the input norm and no transformer over frames. Use --to vifi-prompt, peft or npz."
+        case .mapleProjections:
+            "MaPLe's own checkpoint holds the projections that make its vision prompts, which a prompt file does not hold. Use --to vifi-pth "
+                + "for the same prompts as ordinary ones, or vifi-prompt, peft or npz."
         case .notActionCLIP:
             "an ActionCLIP checkpoint holds a CLIP and a transformer over frames, as `bridge --method actionclip` makes them, and nothing else. Use "
                 + "--to vifi-prompt, vifi-pth, peft or npz."
