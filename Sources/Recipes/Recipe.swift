@@ -18,6 +18,8 @@ package struct Recipe: RecipeSection {
     package var templates: String?
     /// With `tuning: lora`: the rank of the updates; 2 where nil.
     package var loraRank: Int?
+    /// With `tuning: lora`: how much of the updates' inputs is left out while they learn; nothing where nil.
+    package var loraDropout: Double?
     package var fusion: Fusion?
     package var training = Training()
     package var augmentation = Augmentation()
@@ -37,7 +39,7 @@ package struct Recipe: RecipeSection {
             .choice("tuning", \.tuning),
             .text("method", \.method),
             .text("templates", \.templates),
-            .integer("lora_rank", \.loraRank, 1...1024),
+            .integer("lora_rank", \.loraRank, 1...1024), .number("lora_dropout", \.loraDropout, 0...0.9),
             .choice("fusion", \.fusion),
             .section("training", \.training),
             .section("augmentation", \.augmentation),

@@ -73,8 +73,11 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         part.begin(layout: vision.layout, pool: pool)
         accumulator.begin(at: clip)
         guard let text else { return }
+        // Ranks read the same texts, whichever clips are theirs.
+        part.drawTexts(step: step, clip: 0)
         part.text.forward(
-            prompts: part.textPrompts, words: part.textWords, saved: text, pool: pool, hasCachedInputs: hasText && part.keepsWeights)
+            prompts: part.textPrompts, words: part.textWords, dropout: part.textDropout, saved: text, pool: pool,
+            hasCachedInputs: hasText && part.keepsWeights)
         hasText = true
         let features = TextFeatures(text.features)
         head = VideoHead(part.aggregator, scale: part.scale, text: features)
@@ -94,9 +97,10 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         return (step, nextClip..<nextClip + count)
     }
 
-    /// Which frames of the next clips go back through the vision tower; empty where all do.
+    /// Which frames of the next clips go back through the vision tower; empty where all do. The part draws for these clips, too.
     func nextDraws(_ count: Int) -> [FrameDraw] {
         let clips = nextClips(count).clips
+        part.drawClips(step: step, clip: clips.lowerBound)
         guard let backwardFrames else { return [] }
         return clips.map { backwardFrames.draw(of: vision.frameCount, step: step, clip: $0) }
     }

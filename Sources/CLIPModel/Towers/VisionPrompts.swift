@@ -16,11 +16,28 @@ package struct VisionPromptContext: Sendable {
     /// Of the tower's input norm, through which the first layer's prompts pass where `VisionLayout.normalizesPrompts`.
     let inputStatistics: LayerNormStatistics
     let prompts: [Matrix]
+    /// Of low-rank updates in place of prompts.
+    var dropout: LowRankDropout? = nil
 
     func rows(of layer: Int) -> Matrix { layers[layer - firstLayer].rows }
 
     func keyValue(of layer: Int) -> Matrix? {
         layers.indices.contains(layer - firstLayer) ? layers[layer - firstLayer].keyValue?.reading : nil
+    }
+}
+
+extension VisionPromptContext {
+    /// Without prompts.
+    init(dropout: LowRankDropout) {
+        self.init(layers: [], firstLayer: 0, inputStatistics: LayerNormStatistics(rows: 0), prompts: [], dropout: dropout)
+    }
+
+    /// The same as one chunk of a clip in flight sees it.
+    func at(clip: Int, chunk: Int) -> VisionPromptContext {
+        guard let dropout else { return self }
+        var result = self
+        result.dropout = dropout.at(clip: clip, chunk: chunk)
+        return result
     }
 }
 

@@ -57,7 +57,7 @@ package struct VisionTower: Sendable {
             }
             blocks[layer].forward(
                 saved: block, shared: context?.keyValue(of: layer).map { .everyGroup($0) }, output: saved.stream(into: layer + 1, scratch: scratch),
-                mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), scratch: scratch.block)
+                mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), branch: context?.dropout?.branch(of: layer), scratch: scratch.block)
         }
         layerNorm(
             saved.classRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
@@ -116,7 +116,8 @@ package struct VisionTower: Sendable {
             blocks[layer].backward(
                 outputGradient: streamGradient, saved: saved.block(layer, scratch: scratch), shared: shared.map { .everyGroup($0) },
                 sharedGradient: shared == nil ? nil : promptAccumulator.map { .everyGroup($0.sum(of: layer)) },
-                inputGradient: isLast ? nil : inputGradient, weights: weights.block(layer), scratch: scratch.block)
+                inputGradient: isLast ? nil : inputGradient, weights: weights.block(layer), branch: context?.dropout?.branch(of: layer),
+                scratch: scratch.block)
             streamGradient = inputGradient
             if layer == layout.joinLayer, let promptAccumulator {
                 streamGradient = split(

@@ -41,6 +41,8 @@ package struct BlockContribution {
     let block: TransformerBlock
     let saved: BlockActivations
     let outputGradient: MutableMatrix?
+    /// Low-rank updates whose inputs passed dropout.
+    let branch: LowRankBranch?
     let scratch: BlockScratch
 
     /// Gates of one block. The gradient of each weight is added in bands of its outputs, all bands as much work, each
@@ -115,7 +117,8 @@ package struct BlockContribution {
         }
     }
 
-    /// The gradients of the weights that make queries, keys and values, and of nothing else.
+    /// The gradients of the weights that make queries, keys and values, and of nothing else; with dropout as if these weights
+    /// had read what the updates read.
     ///
     /// - Parameter add: given the part and its gradient, `[width, width]`, behind that part's gate.
     func eachAttentionInputGradient(turn: Turn, _ add: (_ part: Int, _ gradient: MutableMatrix) -> Void) {
@@ -123,7 +126,8 @@ package struct BlockContribution {
         let normalized = normalizedInput()
         for part in 0..<Bands.attentionInput.count {
             let gradient = MutableMatrix(rows: width, columns: width)
-            addAttentionInputGradient(part: part, normalized: normalized, weight: gradient, bias: MutableMatrix(rows: 1, columns: width))
+            addAttentionInputGradient(
+                part: part, normalized: branch.map { .float32($0.dropped(normalized.float32, part: part)) } ?? normalized, weight: gradient, bias: MutableMatrix(rows: 1, columns: width))
             turn.take(Bands.attentionInput.gate + part) { add(part, gradient) }
         }
     }

@@ -28,12 +28,13 @@ package enum SettingsError: ReportableError {
     /// - Parameter key: of what only prompts have.
     case forPromptsOnly(key: String)
     case rankWithoutUpdates
+    case dropoutPrecision(Precision)
     case forWholeCLIP(method: String)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
-            .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates, .forWholeCLIP: .usage
+            .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -79,7 +80,10 @@ package enum SettingsError: ReportableError {
         case .forPromptsOnly(let key):
             "\(key) is for learning prompts, but bridge learns weights. Leave it out, or use `vifi-prompt learn`."
         case .rankWithoutUpdates:
-            "--lora-rank (lora_rank) is the rank of low-rank updates: it goes with --tuning lora. Leave it out."
+            "--lora-rank and --lora-dropout (lora_rank, lora_dropout) are for low-rank updates, --tuning lora. Leave them out."
+        case .dropoutPrecision(let precision):
+            "--lora-dropout (lora_dropout) is computed in \(Precision.float32.rawValue), but \(precision.rawValue) is asked for. Leave out --precision "
+                + "(model.precision), or set --lora-dropout 0."
         case .forWholeCLIP(let method):
             "\(method) trains the whole CLIP, so that another backbone comes out: `vifi-prompt bridge --method \(method)` is meant."
         case .noBackbone:
@@ -157,12 +161,14 @@ package struct Settings {
         if kind == .learn, let bridging { throw SettingsError.forWholeCLIP(method: bridging.name) }
         try bridging?.check(merged)
         if merged.templates != nil, bridging == nil { throw BridgeMethodError.templatesWithoutMethod }
-        if merged.loraRank != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
+        if merged.loraDropout == 0 { merged.loraDropout = nil }
+        if merged.loraRank != nil || merged.loraDropout != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
         let regularizer = try merged.prompts.regularizer()
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
         if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
         precision = try merged.model.precision?.resolved(note: context.note) ?? .float32
+        if merged.loraDropout != nil, precision != .float32 { throw SettingsError.dropoutPrecision(precision) }
         // What `auto` came to, so that the recipe can be run again elsewhere.
         merged.model.precision = merged.model.precision.map { [precision] _ in PrecisionChoice(precision) }
         recipe = merged
