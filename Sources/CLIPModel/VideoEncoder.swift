@@ -14,7 +14,7 @@ package final class VideoEncoder: Sendable {
     package init(backbone: Backbone, prompts: PromptSet<Matrix>, frameCount: Int, pool: WorkerPool) {
         self.frameCount = frameCount
         identity = "\(backbone.visionIdentity) \(frameCount) \(prompts.visionSide.digest)"
-            + (prompts.mergedTokens == 0 ? "" : " merging \(prompts.mergedTokens)")
+            + (prompts.mergedTokens == 0 ? "" : " merging \(prompts.mergedTokens)") + (prompts.isBehindNorm ? " behind norm" : "")
         pass = VisionPass(
             tower: backbone.vision, prompts: prompts.configuration, frameCount: frameCount, keeping: .nothing, pool: pool)
         context = prompts.configuration.visionDepth > 0

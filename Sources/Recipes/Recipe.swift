@@ -18,6 +18,8 @@ package struct Recipe: RecipeSection {
     package var templates: String?
     /// With `tuning: lora`: the rank of the updates; 2 where nil.
     package var loraRank: Int?
+    /// With `tuning: lora`: how much of the updates' inputs is left out while they learn; nothing where nil.
+    package var loraDropout: Double?
     package var fusion: Fusion?
     package var training = Training()
     package var augmentation = Augmentation()
@@ -37,7 +39,7 @@ package struct Recipe: RecipeSection {
             .choice("tuning", \.tuning),
             .text("method", \.method),
             .text("templates", \.templates),
-            .integer("lora_rank", \.loraRank, 1...1024),
+            .integer("lora_rank", \.loraRank, 1...1024), .number("lora_dropout", \.loraDropout, 0...0.9),
             .choice("fusion", \.fusion),
             .section("training", \.training),
             .section("augmentation", \.augmentation),
@@ -172,6 +174,8 @@ extension Recipe {
         package var start: PromptStart?
         /// Pairs of a frame's tokens that merge in each layer of the vision tower but the last.
         package var mergeTokens: Int?
+        /// Whether the first layer's vision prompts join behind the tower's input norm.
+        package var behindNorm: Bool?
         /// A method whose prompts follow from what it learns, or stand elsewhere; ViFi-CLIP's where nil.
         package var method: String?
         /// What holds the prompts near CLIP without prompts; the method's own where nil.
@@ -195,7 +199,7 @@ extension Recipe {
             (visionTokens, textTokens, visionDepth, textDepth) = (nil, nil, nil, nil)
             (visionLayers, textLayers) = (nil, nil)
             (wordsBefore, wordsAfter, temporalLayers) = (nil, nil, nil)
-            (namePlace, classSpecific) = (nil, nil)
+            (namePlace, classSpecific, behindNorm) = (nil, nil, nil)
         }
 
         package static var fields: [RecipeField<Self>] {
@@ -203,7 +207,7 @@ extension Recipe {
                 .integer("vision_tokens", \.visionTokens, 0...512), .integer("text_tokens", \.textTokens, 0...512),
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
                 .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
-                .integer("merge_tokens", \.mergeTokens, 0...4096), .text("method", \.method), .text("regularize", \.regularize),
+                .integer("merge_tokens", \.mergeTokens, 0...4096), .flag("behind_norm", \.behindNorm), .text("method", \.method), .text("regularize", \.regularize),
                 .text("teacher_templates", \.teacherTemplates), .choice("name_place", \.namePlace),
                 .flag("class_specific", \.classSpecific), .integer("words_before", \.wordsBefore, 0...512),
                 .integer("words_after", \.wordsAfter, 0...512), .integer("temporal_layers", \.temporalLayers, 1...128),

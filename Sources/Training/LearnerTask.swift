@@ -239,13 +239,16 @@ extension BackboneDescription {
 }
 
 extension LearnerTask where Part == LowRankPart<Fusion> {
-    /// - Parameter normalization: of the pixels it will learn from, where that is not the backbone's own.
+    /// - Parameters:
+    ///   - dropoutRate: of the updates' inputs.
+    ///   - seed: of what is left out.
+    ///   - normalization: of the pixels it will learn from, where that is not the backbone's own.
     package convenience init(
-        backbone: Backbone, updates: LowRankUpdates, setting: TaskSetting, normalization: PixelNormalization? = nil
+        backbone: Backbone, updates: LowRankUpdates, dropoutRate: Float, seed: UInt64, setting: TaskSetting, normalization: PixelNormalization? = nil
     ) {
         self.init(
             LowRankPart(
-                updates, aggregator: setting.aggregator, on: backbone, description: backbone.description.seeing(normalization), rounding: setting.rounding),
+                updates, dropoutRate: dropoutRate, seed: seed, aggregator: setting.aggregator, on: backbone, description: backbone.description.seeing(normalization), rounding: setting.rounding),
             setting: setting)
     }
 }

@@ -4,6 +4,8 @@ import Files
 package indirect enum PyTorchValue {
     /// Float32 in row-major order. The values are asked for when they are written, one tensor at a time.
     case tensor(shape: [Int], values: () -> [Float])
+    /// The same in float16, to which the values are rounded.
+    case halfTensor(shape: [Int], values: () -> [Float])
     /// A Python dict, in this order.
     case dictionary([(key: String, value: PyTorchValue)])
     /// A `collections.OrderedDict`, as `state_dict()` returns.
@@ -38,8 +40,12 @@ package enum PyTorchWriter {
         try zip.append(name: "archive/byteorder", alignment: alignment, Array("little".utf8))
         for (index, tensor) in pickle.tensors.enumerated() {
             let values = tensor.values()
-            precondition(values.count * 4 == tensor.byteCount, "the values must fit the tensor's shape")
-            try zip.append(name: "archive/data/\(index)", alignment: alignment, values)
+            precondition(values.count * tensor.elementByteCount == tensor.byteCount, "the values must fit the tensor's shape")
+            if tensor.isHalf {
+                try zip.append(name: "archive/data/\(index)", alignment: alignment, values.map(\.float16Bits))
+            } else {
+                try zip.append(name: "archive/data/\(index)", alignment: alignment, values)
+            }
         }
         try zip.append(name: "archive/version", alignment: alignment, Array("3\n".utf8))
         return try zip.commit()
@@ -51,8 +57,12 @@ package enum PyTorchWriter {
 /// Pickle, protocol 2, with no more instructions than `torch.save` itself uses.
 private struct PickleWriter {
     struct Tensor {
-        let byteCount: Int
+        let count: Int
+        let isHalf: Bool
         let values: () -> [Float]
+
+        var elementByteCount: Int { isHalf ? 2 : 4 }
+        var byteCount: Int { count * elementByteCount }
     }
 
     private var bytes: [UInt8] = [0x80, 2]
@@ -63,7 +73,8 @@ private struct PickleWriter {
 
     mutating func append(_ value: PyTorchValue) {
         switch value {
-        case .tensor(let shape, let values): append(tensorOf: shape, values: values)
+        case .tensor(let shape, let values): append(tensorOf: shape, isHalf: false, values: values)
+        case .halfTensor(let shape, let values): append(tensorOf: shape, isHalf: true, values: values)
         case .dictionary(let members):
             append(code: "}")
             append(members)
@@ -92,11 +103,11 @@ private struct PickleWriter {
     }
 
     /// `torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`
-    private mutating func append(tensorOf shape: [Int], values: @escaping () -> [Float]) {
+    private mutating func append(tensorOf shape: [Int], isHalf: Bool, values: @escaping () -> [Float]) {
         let count = shape.reduce(1, *)
         append(global: "torch._utils", "_rebuild_tensor_v2")
         append(code: "(")
-        append(storageOf: count)
+        append(storageOf: count, isHalf: isHalf)
         append(integer: 0)
         append(integers: shape)
         append(integers: shape.indices.map { shape[($0 + 1)...].reduce(1, *) })
@@ -104,14 +115,14 @@ private struct PickleWriter {
         appendEmptyOrdered()
         append(code: "t")
         append(code: "R")
-        tensors.append(Tensor(byteCount: 4 * count, values: values))
+        tensors.append(Tensor(count: count, isHalf: isHalf, values: values))
     }
 
     /// `('storage', torch.FloatStorage, '0', 'cpu', count)` as a persistent id.
-    private mutating func append(storageOf count: Int) {
+    private mutating func append(storageOf count: Int, isHalf: Bool) {
         append(code: "(")
         append(text: "storage")
-        append(global: "torch", "FloatStorage")
+        append(global: "torch", isHalf ? "HalfStorage" : "FloatStorage")
         append(text: "\(tensors.count)")
         append(text: "cpu")
         append(integer: count)

@@ -69,15 +69,8 @@ struct ZipWriter: ~Copyable {
         entries.append(entry)
     }
 
-    mutating func append(name: String, alignment: Int = 1, _ bytes: [UInt8]) throws(WeightFileError) {
-        do {
-            try unsafe bytes.withUnsafeBytes { try unsafe append(name: name, alignment: alignment, $0) }
-        } catch {
-            throw asWeightFileError(error, path: path)
-        }
-    }
-
-    mutating func append(name: String, alignment: Int = 1, _ values: [Float]) throws(WeightFileError) {
+    /// The elements' bytes as they lie in memory.
+    mutating func append<Element: BitwiseCopyable>(name: String, alignment: Int = 1, _ values: [Element]) throws(WeightFileError) {
         do {
             try unsafe values.withUnsafeBytes { try unsafe append(name: name, alignment: alignment, $0) }
         } catch {

@@ -80,6 +80,7 @@ import WeightFiles
         #expect(try program("export", "--to", "vifi-pth", "-o", "elsewhere").output.hasPrefix("elsewhere/learn-prompts.pth: "))
         for (form, name, words) in [
             ("vifi-pth", "a.safetensors", "the output needs the ending .pth or .pt, or must be a folder."),
+            ("dassl", "a.pth.tar-x", "the output needs the ending .pth.tar, or must be a folder."),
             ("npz", "a", "the output needs the ending .npz, or must be a folder."),
             ("classes", "a.pth", "the output needs the ending .safetensors or .npz, or must be a folder."),
             ("peft", "a.safetensors", "with --to peft the output is a folder, and this is the name of a file."),
@@ -110,6 +111,18 @@ import WeightFiles
         #expect(try program("export", "--to", "peft", "--prompts", "mine", "-o", "mine", "--force").status == 64)
         let entries = try directoryEntries(program.folder.path).filter { !$0.hasPrefix(".") }
         #expect(entries == ["mine", "runs"], "no temporary folder is left")
+    }
+
+    @Test func dasslsProgramsAreToldWhereTheFileGoes() throws {
+        let written = try program("export", "--to", "dassl", "-o", "model.pth.tar-50")
+        #expect(written.status == 0 && written.output.hasPrefix("model.pth.tar-50: Dassl checkpoint, "), "\(written.messages)")
+        #expect(written.messages.hasSuffix("""
+            For IVLP: TRAINER.IVLP.N_CTX_VISION 3, PROMPT_DEPTH_VISION 2, N_CTX_TEXT 2, PROMPT_DEPTH_TEXT 1, CTX_INIT ''; the file as \
+            VLPromptLearner/model.pth.tar-0 below --model-dir, with --load-epoch 0 and --eval-only.
+
+            """), "\(written.messages)")
+        #expect(try program("export", "--prompts", "model.pth.tar-50", "-o", "back.safetensors").status == 0)
+        #expect(try bytes("back.safetensors") == bytes(paths.prompts))
     }
 
     // MARK: Other backbones

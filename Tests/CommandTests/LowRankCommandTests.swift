@@ -1,6 +1,7 @@
 import CLIPModel
 import Files
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -24,7 +25,7 @@ import Testing
 
     /// The updates alone, merged into the backbone that they name, are the backbone that the run wrote.
     @Test func updatesMergeIntoTheBackboneOfTheRun() throws {
-        let outcome = try bridge("--lora-rank", "3", "--output", "run")
+        let outcome = try bridge("--lora-rank", "3", "--lora-dropout", "0.25", "--output", "run")
         #expect(outcome.output.contains("updates alone: run/lora.safetensors"), "\(outcome.output)")
         let (before, tuned) = (try backbone("clip.safetensors"), try backbone("run/backbone.safetensors"))
         #expect(tuned.digest != before.digest)
@@ -55,6 +56,11 @@ import Testing
         let rank = try program.run(["bridge"] + Self.videos + ["--epochs", "1", "--lora-rank", "4"])
         #expect(rank.status == 64 && rank.messages.contains("--tuning lora"), "\(rank.messages)")
         #expect(try program.run(["bridge"] + Self.videos + ["--lora-rank", "0"]).status == 64)
+        #expect(try program.run(["bridge"] + Self.videos + ["--lora-dropout", "0.25"]).status == 64)
+        if Precision.bfloat16.obstacle == nil {
+            let dropout = try program.run(["bridge"] + Self.videos + ["--tuning", "lora", "--lora-dropout", "0.25", "--precision", "bf16"])
+            #expect(dropout.status == 64 && dropout.messages.contains("set --lora-dropout 0"), "\(dropout.messages)")
+        }
         let learn = try program.run(["learn"] + Self.videos + ["--method", "lora"])
         #expect(learn.status == 64 && learn.messages.contains("bridge --tuning lora"), "\(learn.messages)")
         let both = try program("import", "clip.safetensors", "--lora", "x", "--clip", "clip.safetensors")

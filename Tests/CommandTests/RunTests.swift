@@ -330,6 +330,8 @@ import Testing
         (["--quick", "--backward-frames", "1"], 64, "the vision tower has none"),
         (["--merge-tokens", "3"], 78, "has enough for at most 2. Set --merge-tokens (prompts.merge_tokens)"),
         (["--set", "prompts.merge_tokens=-1"], 64, "-1 is out of range"),
+        (["--prompts-behind-norm", "--vision-layers", "1"], 78, "vision prompts of layer 0, and there are none"),
+        (["--quick", "--prompts-behind-norm"], 64, "so --prompts-behind-norm cannot go with it"),
         (["--set", "prompts.text_layers=1-0"], 64, "prompts.text_layers: '1-0' is not layers counted from 0"),
         (["--quick", "--memory", "20M"], 78, "--memory 20M is too little"),
         // No contradiction: without tokens a depth says nothing. What stops this run is its memory.

@@ -125,6 +125,7 @@ import Recipes
         #expect(throws: RecipeError.self) { try Recipe(yaml: "training:\n  backward_frames: 0\n", source: "none") }
         #expect(try Recipe(yaml: "prompts:\n  merge_tokens: 4\n", source: "some").merged(over: late).prompts.mergeTokens == 4)
         #expect(throws: RecipeError.self) { try Recipe(yaml: "prompts:\n  merge_tokens: -1\n", source: "none") }
+        #expect(try Recipe(yaml: "prompts:\n  behind_norm: true\n", source: "some").merged(over: late).prompts.behindNorm == true)
         #expect(try Recipe(yaml: late.yaml, source: "printed") == late)
         let upper = late.merged(over: deep)
         #expect(upper.prompts.visionDepth == nil && upper.prompts.textDepth == nil && upper.prompts.visionTokens == 10)

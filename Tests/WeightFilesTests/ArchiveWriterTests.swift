@@ -101,6 +101,17 @@ import WeightFiles
         #expect(try read.floats(named: "model.module.none", shape: [0, 4]) == [])
     }
 
+    /// Rounded to even, as IEEE 754 has it: 2049 lies between two float16.
+    @Test func halfTensors() throws {
+        try PyTorchWriter.write(
+            .dictionary([("half", .halfTensor(shape: [2, 3], values: { [1, -0.0, 65504, 2049, 0x1p-24, -.infinity] })), ("one", .tensor(shape: [1], values: { [1] }))]),
+            to: path)
+        #expect(try structure()["archive/data/0"] == [0x00, 0x3C, 0x00, 0x80, 0xFF, 0x7B, 0x00, 0x68, 0x01, 0x00, 0x00, 0xFC])
+        let read = try openWeights(path)
+        #expect(try read.description(of: "half").elementType == .float16 && read.description(of: "one").elementType == .float32)
+        #expect(try read.floats(named: "half", shape: [2, 3]).map(\.bitPattern) == [1, -0.0, 65504, 2048, 0x1p-24, -.infinity].map { Float($0).bitPattern })
+    }
+
     // MARK: NumPy
 
     /// The header and the contents of a `.npy` file, by numpy/lib/format.py.

@@ -15,19 +15,24 @@ extension Learner where Aim: BatchObjective {
     ///     one per frame if the aggregator does not mix frames.
     ///   - videos: a number per pair, equal for the same video; nil where all are different.
     ///   - weight: the batch's share of the step's loss.
+    ///   - place: steps that were taken before, and the first clip's place in this one.
     @discardableResult
     package func addTogether(
-        clips: [Matrix], captions: [[Int]], videos: [Int]? = nil, weight: Float = 1
+        clips: [Matrix], captions: [[Int]], videos: [Int]? = nil, weight: Float = 1, place: (step: Int, clip: Int) = (0, 0)
     ) -> (loss: Double, accuracy: Double) {
         let textMemory = TextActivations.fitted(
             layout: Self.textLayout(of: captions, part), architecture: part.text.architecture, keeping: part.textKeeping,
             pool: pool, budget: budget)
-        part.text.forward(prompts: part.textPrompts, words: part.textWords, saved: textMemory, pool: pool)
+        part.drawTexts(step: place.step, clip: place.clip)
+        part.text.forward(prompts: part.textPrompts, words: part.textWords, dropout: part.textDropout, saved: textMemory, pool: pool)
         let captionFeatures = TextFeatures(textMemory.features)
 
         let groups = vision.inFlight(of: clips.count)
         var frameFeatures: [MutableMatrix] = []
-        for group in groups { frameFeatures += vision.forward(clips: Array(clips[group]), context: part.context) }
+        for group in groups {
+            part.drawClips(step: place.step, clip: place.clip + group.lowerBound)
+            frameFeatures += vision.forward(clips: Array(clips[group]), context: part.context)
+        }
         let pooled = frameFeatures.map { part.aggregator.pooled($0.reading) }
         let videoFeatures = TextFeatures(joined(pooled.map(\.rows)))
 
@@ -40,6 +45,7 @@ extension Learner where Aim: BatchObjective {
             ? spread(videoFeatures.backward(unitGradient: loss.videoGradient), over: frameFeatures, saved: pooled.map(\.saved)) : []
         if videosLearn {
             for group in groups {
+                part.drawClips(step: place.step, clip: place.clip + group.lowerBound)
                 // The activations of the last clips in flight are still there, those of others are not.
                 if groups.count > 1 { _ = vision.forward(clips: Array(clips[group]), context: part.context) }
                 part.visionBackward(

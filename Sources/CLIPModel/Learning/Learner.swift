@@ -79,8 +79,11 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         guard let text, part.metaNet == nil else { return }
         // Texts that do not learn stay as the first step has them.
         if !hasText || part.textKeeping.hasBackward {
+            // Ranks read the same texts, whichever clips are theirs.
+            part.drawTexts(step: step, clip: 0)
             part.text.forward(
-                prompts: part.textPrompts, words: part.textWords, saved: text, pool: pool, hasCachedInputs: hasText && part.keepsWeights)
+                prompts: part.textPrompts, words: part.textWords, dropout: part.textDropout, saved: text, pool: pool,
+                hasCachedInputs: hasText && part.keepsWeights)
         }
         hasText = true
         let features = TextFeatures(text.features)
@@ -101,9 +104,10 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         return (step, nextClip..<nextClip + count)
     }
 
-    /// Which frames of the next clips go back through the vision tower; empty where all do.
+    /// Which frames of the next clips go back through the vision tower; empty where all do. The part draws for these clips, too.
     func nextDraws(_ count: Int) -> [FrameDraw] {
         let clips = nextClips(count).clips
+        part.drawClips(step: step, clip: clips.lowerBound)
         guard let backwardFrames else { return [] }
         return clips.map { backwardFrames.draw(of: vision.frameCount, step: step, clip: $0) }
     }

@@ -28,9 +28,18 @@ package protocol LearningPart: AnyObject {
     /// What moves the text prompts with each video, whose texts are then its own; nil where all clips of a step meet the same.
     var metaNet: MetaNet<Matrix>? { get }
     var context: VisionPromptContext? { get }
+    var textDropout: LowRankDropout? { get }
 
     /// Reads what learns as it is now.
     func begin(layout: VisionLayout, pool: WorkerPool)
+    /// Draws what the towers leave out of the texts or of the clips that come next, where they leave something out. Both follow from
+    /// the place in the run alone.
+    ///
+    /// - Parameters:
+    ///   - step: steps that were taken before.
+    ///   - clip: place in this one of the first clip.
+    func drawTexts(step: Int, clip: Int)
+    func drawClips(step: Int, clip: Int)
     /// Pulls feature gradients back through the vision tower: to `accumulator`'s clips in flight, or to weights.
     func visionBackward(
         _ pass: VisionPass, clips: [Matrix], input: ClipInput, draws: [FrameDraw], featureGradients: [MutableMatrix],
@@ -74,6 +83,10 @@ extension BackbonePart {
 }
 
 extension LearningPart {
+    package var textDropout: LowRankDropout? { nil }
+    package func drawTexts(step: Int, clip: Int) {}
+    package func drawClips(step: Int, clip: Int) {}
+
     /// Adds the aggregator's gradients, which clips have added up, to those of its tensors.
     package func finishAggregator(_ accumulator: GradientAccumulator) {
         for (gradient, tensor) in zip(accumulator.step.head.aggregator, aggregator.tensors) { Tensors.add(gradient, to: tensor.gradient) }

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Low-rank updates of CLIP's attention learn (LoRA); CLIP's weights stay as they are. The towers compute with merged weights,
-/// made anew at each step.
+/// made anew at each step; what dropout changes of this is added block by block (`LowRankDropout`).
 package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
     package let aggregator: Aggregator
     package let updates: LowRankUpdates
@@ -13,14 +13,23 @@ package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
     private let rounding: Float16Rounding
     /// Of each block of the text tower, then of the vision tower, `[3 × width, width]`.
     private let merged: [MutableMatrix]
+    private let dropoutRate: Float
+    private let seed: UInt64
+    package private(set) var textDropout: LowRankDropout?
+    private var visionDropout: LowRankDropout?
 
     /// - Parameters:
     ///   - updates: what learns; read anew at each step.
+    ///   - dropoutRate: of the updates' inputs while they learn, in `0 ..< 1`; above 0 for a backbone in float32 alone.
+    ///   - seed: of what is left out.
     ///   - description: of the backbones that this makes.
     package init(
-        _ updates: LowRankUpdates, aggregator: Aggregator, on backbone: Backbone, description: BackboneDescription, rounding: Float16Rounding = []
+        _ updates: LowRankUpdates, dropoutRate: Float = 0, seed: UInt64 = 0, aggregator: Aggregator, on backbone: Backbone,
+        description: BackboneDescription, rounding: Float16Rounding = []
     ) {
         precondition(backbone.architecture.crossFrame == nil, "an X-CLIP has no low-rank updates")
+        precondition(dropoutRate == 0 || backbone.precision == .float32, "dropout is computed in float32")
+        (self.dropoutRate, self.seed) = (dropoutRate, seed)
         self.updates = updates
         self.aggregator = aggregator
         self.backbone = backbone
@@ -49,20 +58,31 @@ package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
         pool.parallelFor(weights.count) { _, index in weights[index].refresh() }
     }
 
+    package func drawTexts(step: Int, clip: Int) { textDropout = dropout(of: updates.text, tower: .text, step: step, clip: clip) }
+    package func drawClips(step: Int, clip: Int) { visionDropout = dropout(of: updates.vision, tower: .vision, step: step, clip: clip) }
+
+    private func dropout(of factors: [[LowRankUpdates.Factors]], tower: LowRankDropout.Tower, step: Int, clip: Int) -> LowRankDropout? {
+        guard dropoutRate > 0 else { return nil }
+        return LowRankDropout(
+            factors: factors, scale: updates.scale, rate: dropoutRate, seed: seed, step: step, tower: tower, clip: clip)
+    }
+
+    package var context: VisionPromptContext? { visionDropout.map { VisionPromptContext(dropout: $0) } }
+
     package func visionBackward(
         _ pass: VisionPass, clips: [Matrix], input: ClipInput, draws: [FrameDraw], featureGradients: [MutableMatrix],
         accumulator: GradientAccumulator
     ) {
         let turnstile = Turnstile(gateCount: vision.blocks.count * BlockContribution.gateCount, pool: pass.pool)
         pass.backward(
-            clips: clips, input: input, draws: draws, featureGradients: featureGradients, context: nil, promptAccumulators: [],
+            clips: clips, input: input, draws: draws, featureGradients: featureGradients, context: context, promptAccumulators: [],
             weights: { [updates, gradients] item in LowRankVision(updates: updates, gradients: gradients, turnstile: turnstile, item: item) })
     }
 
     package func textBackward(featureGradient: Matrix, saved: TextActivations, pool: WorkerPool) {
         let turnstile = Turnstile(gateCount: text.blocks.count * BlockContribution.gateCount, pool: pool)
         text.backward(
-            featureGradient: featureGradient, saved: saved, promptGradients: [],
+            featureGradient: featureGradient, saved: saved, promptGradients: [], dropout: textDropout,
             weights: LowRankText(updates: updates, gradients: gradients, turnstile: turnstile), pool: pool)
     }
 

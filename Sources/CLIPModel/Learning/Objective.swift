@@ -102,7 +102,8 @@ extension BatchObjective {
         let count = batch.clips.count
         let place = learner.nextClips(count)
         let (tokens, videos) = captions(of: batch.labels, step: place.step, clips: place.clips)
-        let added = learner.addTogether(clips: batch.clips, captions: tokens, videos: videos, weight: weight * Float(count))
+        let added = learner.addTogether(
+            clips: batch.clips, captions: tokens, videos: videos, weight: weight * Float(count), place: (place.step, place.clips.lowerBound))
         result.lossSum += added.loss * Double(count)
         result.clipCount += count
     }

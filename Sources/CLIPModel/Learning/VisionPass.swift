@@ -241,7 +241,8 @@ package final class VisionPass: Sendable {
             let saved = activations(of: chunk, clip: clip, worker: worker)
             let draw = draws.isEmpty ? nil : draws[clip]
             tower.forward(
-                frames: frames(of: clips[clip], chunk: chunk, input: input, draw: draw), input: input, context: context, saved: saved,
+                frames: frames(of: clips[clip], chunk: chunk, input: input, draw: draw), input: input,
+                context: context?.at(clip: clip, chunk: chunk), saved: saved,
                 scratch: scratch[worker])
             if let draw {
                 draw.scatter(saved.features, from: chunks[chunk], into: features[clip])
@@ -270,6 +271,7 @@ package final class VisionPass: Sendable {
             let draw = draws.isEmpty ? nil : draws[clip]
             let frames = frames(of: clips[clip], chunk: chunk, input: input, draw: draw)
             let saved = activations(of: chunk, clip: clip, worker: worker)
+            let context = context?.at(clip: clip, chunk: chunk)
             if item >= stored.count { tower.forward(frames: frames, input: input, context: context, saved: saved, scratch: scratch[worker]) }
             tower.backward(
                 featureGradient: draw?.weighted(chunks[chunk], of: featureGradients[clip]) ?? featureGradients[clip].rows(chunks[chunk]).reading,

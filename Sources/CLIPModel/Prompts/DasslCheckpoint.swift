@@ -6,9 +6,9 @@ import WeightFiles
 /// `state_dict` is the whole model, or the learner alone (`methods_more.md` 0).
 ///
 /// Where the names are ViFi-CLIP's, `ReferenceCheckpoint` reads them.
-enum DasslCheckpoint {
+package enum DasslCheckpoint {
     private static let prefixes = ["state_dict.", "state_dict.module.", "", "module."]
-    private static let learner = "prompt_learner."
+    static let learner = "prompt_learner."
     /// A second tower, frozen, that PromptSRC keeps beside its learner.
     private static let frozenTower = learner + "ZS_image_encoder."
 
@@ -52,6 +52,9 @@ enum DasslCheckpoint {
             guard outputs == shape.last else { throw ModelError.prompts(.otherMethod(.tcp)) }
             return try videoContext(in: source, prefix: prefix)
         }
+        if let header = try ReferenceCheckpoint.header(in: source) {
+            return try context(in: source, name: prefix + "ctx", shape: shape, header: header)
+        }
         let notes = ["a checkpoint of CoOp's program, which does not say where the class name stands: behind the learned words, as by default"]
         if shape.count == 3 { return try classContexts(in: source, name: prefix + "ctx", shape: shape, notes: notes) }
         let tokens = try promptTokenCount(named: prefix + "ctx", in: source)
@@ -72,6 +75,23 @@ enum DasslCheckpoint {
         return file(
             PromptSet<Matrix>(vision: [], text: [context], metaNet: net), source: source,
             notes: ["a checkpoint of CoCoOp, whose network saw single pictures and now sees the mean of a video's frames"], carried: nil)
+    }
+
+    /// What `write` wrote, whose header also says where the class name stands.
+    private static func context(in source: any WeightSource, name: String, shape: [Int], header: PromptHeader) throws -> PromptFile {
+        let configuration = header.configuration
+        var expected = [configuration.textTokens]
+        if case .context(let count, _, let classCount) = configuration.words { expected = (classCount.map { [$0] } ?? []) + [count] }
+        guard configuration.visionDepth == 0, configuration.words != nil || configuration.textLayers == 0..<1, shape.dropLast() == expected[...],
+            shape.last ?? 0 > 0
+        else {
+            throw ModelError.unexpectedShape(name: name, shape: shape, expected: "\(expected + ["width"])")
+        }
+        let table = try finiteMatrix(named: name, in: source, shape: shape).reading
+        let prompts = PromptSet<Matrix>(
+            vision: [], text: configuration.words == nil ? [table] : [], replacedWords: configuration.replacedWords,
+            words: configuration.words.map { .init(table, places: $0) })
+        return PromptFile(prompts: prompts, header: header, form: .dassl, notes: source.warnings)
     }
 
     /// Words of CoOp that are others for each class.

@@ -19,6 +19,7 @@ struct PromptCard {
             ("recipe", header.recipeDigest), ("written by", "vifi-prompt \(header.toolVersion)"),
         ]
         if configuration.mergedTokens > 0 { rows.append(("tokens merged in each layer", "\(configuration.mergedTokens)")) }
+        if configuration.isBehindNorm { rows.append(("first vision prompts", "behind the input norm")) }
         if let count = header.backwardFrameCount { rows.append(("frames of the backward pass", "\(count)")) }
         if let video = header.video { rows.append(("transformer over frames", video.text)) }
         if let method = header.method { rows.append(("method", method)) }

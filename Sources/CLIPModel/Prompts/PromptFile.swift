@@ -317,7 +317,7 @@ extension PromptSet<Matrix> {
             vision: try matrices(visionNames, tokens: configuration.visionTokens),
             text: try matrices(textNames, tokens: configuration.textTokens),
             visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
-            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens,
+            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens, isBehindNorm: configuration.isBehindNorm,
             words: try configuration.words.map { places in
                 let name = prefix + Self.wordsName
                 guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }

@@ -115,6 +115,7 @@ extension PromptHeader {
         static let initialDigest = "initial_prompts_sha256"
         static let backwardFrameCount = "backward_frames"
         static let mergedTokens = "merge_tokens"
+        static let behindNorm = "behind_norm"
         static let method = "method"
         static let regularizer = "regularize"
         static let wordsBefore = "words_before"
@@ -137,7 +138,7 @@ extension PromptHeader {
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
             mergedTokens, method, regularizer, wordsBefore, wordsAfter, videoFrames, videoLayers, videoHeads, videoKeepsFrames,
             videoNormEpsilon, videoScale, templates, wordCount, namePlace,
-            wordClasses, metaNetWidth,
+            wordClasses, metaNetWidth, behindNorm,
         ]
     }
 
@@ -149,8 +150,8 @@ extension PromptHeader {
     private static let wordsFormat = "2.1"
     /// As format 2, with tokens that merge in the vision tower, which an older program would leave apart.
     private static let mergingFormat = "2.2"
-    /// As format 2, with learned words, with a network that moves prompts for each video, or with what stands behind the image
-    /// tower: none of them means anything to an older program.
+    /// As format 2, with learned words, with a network that moves prompts for each video, with what stands behind the image tower, or
+    /// with prompts behind its input norm: none of these means anything to an older program.
     private static let methodFormat = "3"
     private static let allFormats = [depthFormat, layerFormat, wordsFormat, mergingFormat, methodFormat]
 
@@ -216,6 +217,7 @@ extension PromptHeader {
             result[Key.videoNormEpsilon] = "\(video.normEpsilon)"
             result[Key.videoScale] = video.scale.map { "\($0)" }
         }
+        if configuration.isBehindNorm { result[Key.behindNorm] = "true" }
         if !templates.isEmpty { result[Key.templates] = Self.json(templates) }
         if let width = configuration.metaNetWidth { result[Key.metaNetWidth] = "\(width)" }
         if !result.isEmpty { result[Key.format] = Self.methodFormat }
@@ -282,6 +284,10 @@ extension PromptHeader {
         if let bad = templates.first(where: { $0.components(separatedBy: "{}").count != 2 || $0.unicodeScalars.count > 1000 }) ?? (templates.count > 1000 ? "" : nil) {
             throw .badMetadata(key: Key.templates, value: bad, expected: "at most 1000 sentences with {} in each")
         }
+        let behindNorm = metadata[Key.behindNorm]
+        guard behindNorm == nil || (format == Self.methodFormat && behindNorm.flatMap(Bool.init) != nil) else {
+            throw .badMetadata(key: Key.behindNorm, value: behindNorm, expected: "true or false, in format \(Self.methodFormat)")
+        }
         backboneDigest = try text(Key.backboneDigest)
         backboneWeightsDigest = metadata[Key.backboneWeightsDigest]
         if metadata[Key.visionHeads] != nil || metadata[Key.textHeads] != nil {
@@ -303,10 +309,10 @@ extension PromptHeader {
         }
         configuration = PromptConfiguration(
             visionTokens: visionTokens, visionLayers: visionLayers, textTokens: textTokens, textLayers: textLayers,
-            replacedWords: format == Self.wordsFormat || (format == Self.mergingFormat && metadata[Key.replacedWords] != nil)
+            replacedWords: format == Self.wordsFormat || ([Self.mergingFormat, Self.methodFormat].contains(format) && metadata[Key.replacedWords] != nil)
                 ? try text(Key.replacedWords) : nil,
             mergedTokens: metadata[Key.mergedTokens] == nil && format != Self.mergingFormat ? 0 : try number(Key.mergedTokens, in: 0...4096),
-            words: words, metaNetWidth: metaNetWidth)
+            isBehindNorm: behindNorm == "true", words: words, metaNetWidth: metaNetWidth)
         classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
         frameCount = try number(Key.frameCount, in: 1...4096)
         template = try text(Key.template)

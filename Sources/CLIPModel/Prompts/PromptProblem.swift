@@ -29,10 +29,18 @@ package enum PromptProblem: Sendable, Equatable {
     case otherMethod(OtherPromptMethod)
     /// The reference merges no tokens.
     case mergedTokens(Int)
+    /// Nothing stands behind the input norm where the first layer has no vision prompts.
+    case noneBehindNorm
+    /// The reference's prompts pass the input norm.
+    case behindNorm
     /// Learned words or a temporal transformer, which the reference has no names for.
     case beyondPrompts
     /// What Efficient-Prompt has no names for.
     case notEfficientPrompt
+    /// What Dassl's programs have no names for.
+    case notDassl
+    /// A prompt file holds no projections.
+    case mapleProjections
     /// What ActionCLIP has no names for.
     case notActionCLIP
     /// Class embeddings are for videos whose frames have a mean.
@@ -53,7 +61,8 @@ package enum PromptProblem: Sendable, Equatable {
         switch self {
         case .backboneNotFound: .missingInput
         case .otherFusion, .tooManyFrames, .classWordsWithoutNames, .classWords, .noWordsFor, .followsVideos(.captions), .followsVideos(.fusion): .usage
-        case .followsVideos, .noTextPrompts, .lateLayers, .mergedTokens, .beyondPrompts, .notEfficientPrompt, .notActionCLIP, .noClassEmbeddings: .badConfiguration
+        case .followsVideos, .noTextPrompts, .lateLayers, .mergedTokens, .noneBehindNorm, .behindNorm, .beyondPrompts, .notEfficientPrompt, .notDassl,
+            .mapleProjections, .notActionCLIP, .noClassEmbeddings: .badConfiguration
         default: .badData
         }
     }
@@ -115,6 +124,12 @@ package enum PromptProblem: Sendable, Equatable {
         case .beyondPrompts:
             "this file holds learned words around the class name or a transformer over frames, which ViFi-CLIP has no names for. Use --to "
                 + "vifi-prompt, peft, npz or efficient-prompt."
+        case .notDassl:
+            "Dassl's programs (CoOp, VPT, IVLP) have names for words before the class name, and for prompts of either tower from layer 0 on. "
+                + "They know no merging tokens, no prompts behind the input norm and no transformer over frames. Use --to vifi-prompt, peft or npz."
+        case .mapleProjections:
+            "MaPLe's own checkpoint holds the projections that make its vision prompts, which a prompt file does not hold. Use --to vifi-pth "
+                + "for the same prompts as ordinary ones, or vifi-prompt, peft or npz."
         case .notActionCLIP:
             "an ActionCLIP checkpoint holds a CLIP and a transformer over frames, as `bridge --method actionclip` makes them, and nothing else. Use "
                 + "--to vifi-prompt, vifi-pth, peft or npz."
@@ -125,6 +140,12 @@ package enum PromptProblem: Sendable, Equatable {
         case .notEfficientPrompt:
             "an Efficient-Prompt checkpoint holds learned words around the class name and a transformer over frames, as `learn --method a5` makes "
                 + "them, and nothing else. Use --to vifi-prompt, vifi-pth, peft or npz."
+        case .noneBehindNorm:
+            "prompts behind the input norm are vision prompts of layer 0, and there are none. Leave out --prompts-behind-norm "
+                + "(prompts.behind_norm), or give the first layer of the vision tower prompts."
+        case .behindNorm:
+            "these prompts were learned behind the vision tower's input norm. ViFi-CLIP's pass that norm and would compute something else "
+                + "with them. Use --to vifi-prompt, peft or npz."
         case .mergedTokens(let count):
             "these prompts were learned with \(counted(count, "token", "tokens")) merged in each layer of the vision tower. ViFi-CLIP merges "
                 + "none and would compute something else with them. Use --to vifi-prompt, peft or npz."

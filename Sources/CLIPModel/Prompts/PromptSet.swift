@@ -14,6 +14,9 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Pairs of a frame's tokens that merge in each layer of the vision tower but the last (`TokenMerging`). Prompts are
     /// learned for one number of them and mean nothing with another.
     package var mergedTokens: Int
+    /// Whether the first layer's vision prompts join behind the tower's input norm and do not pass it, as those of VPT's
+    /// authors, whose tower has none.
+    package var isBehindNorm: Bool
     /// Words that are learned in the text tower's input, wherever they stand; nil for none. There are no text tokens beside them.
     package var words: LearnedWords?
     /// Hidden units of the network that makes of each video what is added to the text prompts (`MetaNet`); nil for none.
@@ -23,13 +26,14 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// No layers or no tokens switch a side off.
     package init(
         visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>, replacedWords: String? = nil,
-        mergedTokens: Int = 0, words: LearnedWords? = nil, metaNetWidth: Int? = nil
+        mergedTokens: Int = 0, isBehindNorm: Bool = false, words: LearnedWords? = nil, metaNetWidth: Int? = nil
     ) {
         precondition(words == nil || textLayers.isEmpty || textTokens == 0, "learned words stand in the place of text tokens")
         precondition(
             metaNetWidth == nil || (textLayers == 0..<1 && textTokens > 0 && (visionTokens == 0 || visionLayers.isEmpty)),
             "a network for each video moves text prompts of the first layer")
         self.mergedTokens = mergedTokens
+        self.isBehindNorm = isBehindNorm
         self.words = words
         self.metaNetWidth = metaNetWidth
         (self.visionTokens, self.visionLayers) = visionLayers.isEmpty || visionTokens == 0 ? (0, 0..<0) : (visionTokens, visionLayers)
@@ -71,6 +75,7 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
                 : .promptLayers(tower: tower, layers: PromptLayers(layers).text, layerCount: count)
         }
         let most = TokenMerging.mostPairs(in: architecture)
+        guard !isBehindNorm || visionLayers.first == 0 else { throw .prompts(.noneBehindNorm) }
         guard (0...most).contains(mergedTokens) else { throw .mergedTokens(mergedTokens, most: most, architecture: architecture.summary) }
     }
 
@@ -108,6 +113,8 @@ package struct PromptSet<Element: Readable>: Sendable {
     package let replacedWords: String?
     /// `PromptConfiguration.mergedTokens`.
     package let mergedTokens: Int
+    /// `PromptConfiguration.isBehindNorm`.
+    package let isBehindNorm: Bool
     /// Learned words, `[words, text width]`, and where they stand.
     package let words: Words?
     /// What makes of each video what is added to the text prompts; nil where these are the same for all videos.
@@ -122,12 +129,13 @@ package struct PromptSet<Element: Readable>: Sendable {
 
     package init(
         vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0, replacedWords: String? = nil,
-        mergedTokens: Int = 0, words: Words? = nil, metaNet: MetaNet<Element>? = nil
+        mergedTokens: Int = 0, isBehindNorm: Bool = false, words: Words? = nil, metaNet: MetaNet<Element>? = nil
     ) {
         self.words = words
         self.metaNet = metaNet
         self.replacedWords = replacedWords
         self.mergedTokens = mergedTokens
+        self.isBehindNorm = isBehindNorm
         self.vision = vision
         self.text = text
         self.visionStart = visionStart
@@ -136,7 +144,7 @@ package struct PromptSet<Element: Readable>: Sendable {
 
     /// The prompts of the vision tower, without those of the text tower.
     package var visionSide: PromptSet {
-        PromptSet(vision: vision, text: [], visionStart: visionStart, mergedTokens: mergedTokens)
+        PromptSet(vision: vision, text: [], visionStart: visionStart, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm)
     }
 
     /// Every element under the name that prompt files use.
@@ -159,7 +167,7 @@ package struct PromptSet<Element: Readable>: Sendable {
     package func map<Other>(_ transform: (Element) -> Other) -> PromptSet<Other> {
         PromptSet<Other>(
             vision: vision.map(transform), text: text.map(transform), visionStart: visionStart, textStart: textStart,
-            replacedWords: replacedWords, mergedTokens: mergedTokens,
+            replacedWords: replacedWords, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm,
             words: words.map { PromptSet<Other>.Words(transform($0.table), places: $0.places) }, metaNet: metaNet?.map(transform))
     }
 
@@ -169,7 +177,8 @@ package struct PromptSet<Element: Readable>: Sendable {
         PromptConfiguration(
             visionTokens: vision.first?.rowCount ?? 0, visionLayers: visionStart..<visionStart + vision.count,
             textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count,
-            replacedWords: replacedWords, mergedTokens: mergedTokens, words: words?.places, metaNetWidth: metaNet?.hiddenWidth)
+            replacedWords: replacedWords, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm, words: words?.places,
+            metaNetWidth: metaNet?.hiddenWidth)
     }
 }
 
@@ -184,7 +193,7 @@ extension PromptSet<MutableMatrix> {
                 MutableMatrix(rows: configuration.textTokens, columns: architecture.text.width)
             },
             visionStart: configuration.visionLayers.lowerBound, textStart: configuration.textLayers.lowerBound,
-            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens,
+            replacedWords: configuration.replacedWords, mergedTokens: configuration.mergedTokens, isBehindNorm: configuration.isBehindNorm,
             words: configuration.words.map { places in
                 Words(
                     MutableMatrix(rows: places.count(contextLength: architecture.contextLength), columns: architecture.text.width),

@@ -62,9 +62,10 @@ package enum ReferenceCheckpoint {
         if let header = try header(in: source, prompts: prompts) {
             let told = PromptSet<Matrix>(
                 vision: prompts.vision, text: prompts.text, replacedWords: header.configuration.replacedWords,
-                mergedTokens: header.configuration.mergedTokens)
+                mergedTokens: header.configuration.mergedTokens, isBehindNorm: header.configuration.isBehindNorm)
             return PromptFile(
-                prompts: told, header: header, form: .checkpoint, notes: source.warnings, carriedBackbone: carried)
+                prompts: told, header: header, form: DasslCheckpoint.isPrefix(prefix) ? .dassl : .checkpoint, notes: source.warnings,
+                carriedBackbone: carried)
         }
         if DasslCheckpoint.isPrefix(prefix) { return DasslCheckpoint.file(prompts, source: source, carried: carried) }
         let classCount = try source.contains(prefix + buffers[0]) ? source.description(of: prefix + buffers[0]).shape.first : nil
@@ -123,15 +124,20 @@ package enum ReferenceCheckpoint {
         }
     }
 
-    /// The header that `export` put beside the tensors.
-    private static func header(in source: any WeightSource, prompts: PromptSet<Matrix>) throws -> PromptHeader? {
+    /// The header that `export` put beside the tensors; nil in a checkpoint of another program.
+    static func header(in source: any WeightSource) throws -> PromptHeader? {
         var members = members(of: headerKey, in: source)
         guard !members.isEmpty else { return nil }
         for key in members.keys {
             let pieces = self.members(of: "\(pieceKey).\(key)", in: source)
             if !pieces.isEmpty { members[key] = (0..<pieces.count).compactMap { pieces["\($0)"] }.joined() }
         }
-        let header = try PromptHeader(metadata: members)
+        return try PromptHeader(metadata: members)
+    }
+
+    /// The same, which must say of tokens and layers what the tensors show.
+    private static func header(in source: any WeightSource, prompts: PromptSet<Matrix>) throws -> PromptHeader? {
+        guard let header = try header(in: source) else { return nil }
         let (said, found) = (header.configuration, prompts.configuration)
         for (key, said, found) in [
             (PromptHeader.Key.visionTokens, said.visionTokens, found.visionTokens),
@@ -169,6 +175,7 @@ package enum ReferenceCheckpoint {
         guard !configuration.followsVideos else { throw ModelError.prompts(.followsVideos(.reference)) }
         guard configuration.textDepth > 0 else { throw ModelError.prompts(.noTextPrompts) }
         guard configuration.mergedTokens == 0 else { throw ModelError.prompts(.mergedTokens(configuration.mergedTokens)) }
+        guard !configuration.isBehindNorm else { throw ModelError.prompts(.behindNorm) }
         for (tower, layers) in [("vision", configuration.visionLayers), ("text", configuration.textLayers)] where layers.lowerBound > 0 {
             throw ModelError.prompts(.lateLayers(tower: tower, layers: PromptLayers(layers).text))
         }
@@ -178,12 +185,15 @@ package enum ReferenceCheckpoint {
         for (name, matrix) in layers {
             model.append((written + name, tensorValue(matrix, shape: [matrix.rowCount, matrix.columnCount])))
         }
-        let header = file.header.metadata.sorted { $0.key < $1.key }.map { (key: $0.key, value: PyTorchValue.text($0.value)) }
-        return try PyTorchWriter.write(
-            .dictionary(
-                [("model", .ordered(model)), (headerKey, .dictionary(header)), (pieceKey, .dictionary(pieces(of: file.header.metadata)))]
-                    + (backbone.map { [(backboneKey, .dictionary(facts(of: $0)))] } ?? [])),
-            to: path)
+        return try PyTorchWriter.write(.dictionary([("model", .ordered(model))] + facts(of: file.header, on: backbone)), to: path)
+    }
+
+    /// What tensors do not show, for a place beside them: the header, and what is to be known of a backbone among them.
+    static func facts(of header: PromptHeader, on backbone: Backbone?) -> [(key: String, value: PyTorchValue)] {
+        let metadata = header.metadata
+        let members = metadata.sorted { $0.key < $1.key }.map { (key: $0.key, value: PyTorchValue.text($0.value)) }
+        return [(headerKey, .dictionary(members)), (pieceKey, .dictionary(pieces(of: metadata)))]
+            + (backbone.map { [(backboneKey, .dictionary(facts(of: $0)))] } ?? [])
     }
 
     private static func pieces(of metadata: [String: String]) -> [(key: String, value: PyTorchValue)] {

@@ -42,7 +42,7 @@ extension PromptSet {
         return PromptSet<MutableMatrix>(
             vision: vision.map { copy($0, rounds: isRounding) },
             text: text.enumerated().map { copy($0.element, rounds: isRounding && $0.offset + textStart > 0) },
-            visionStart: visionStart, textStart: textStart, replacedWords: replacedWords, mergedTokens: mergedTokens,
+            visionStart: visionStart, textStart: textStart, replacedWords: replacedWords, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm,
             words: words.map { PromptSet<MutableMatrix>.Words(copy($0.table, rounds: false), places: $0.places) },
             metaNet: metaNet?.map { copy($0, rounds: false) })
     }

@@ -27,18 +27,20 @@ package struct TextTower: Sendable {
     /// - Parameters:
     ///   - prompts: one `[tokens, width]` a prompted layer; none for plain text.
     ///   - words: learned words, `[words, width]`, which tokens from the vocabulary's size on stand for.
+    ///   - dropout: of low-rank updates; chunks of classes have draws of their own, and so has the prefix.
     ///   - hasCachedInputs: whether `saved` still holds what layers without prompts came to: an earlier call filled it,
     ///     and no weight has changed.
     package func forward(
-        prompts: [Matrix], words: Matrix? = nil, saved: TextActivations, pool: WorkerPool, hasCachedInputs: Bool = false
+        prompts: [Matrix], words: Matrix? = nil, dropout: LowRankDropout? = nil, saved: TextActivations, pool: WorkerPool,
+        hasCachedInputs: Bool = false
     ) {
         saved.turn.lock()
         defer { saved.turn.unlock() }
         let first = hasCachedInputs && !saved.cachedInputs.isEmpty ? saved.layout.promptFreeLayerCount : 0
-        prefixForward(prompts: prompts, words: words, from: first, saved: saved)
+        prefixForward(prompts: prompts, words: words, from: first, dropout: dropout, saved: saved)
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
             chunkForward(
-                saved.activations(of: index, worker: worker), index: index, words: words, from: first, saved: saved,
+                saved.activations(of: index, worker: worker), index: index, words: words, from: first, dropout: dropout, saved: saved,
                 scratch: saved.scratch[worker])
         }
     }
@@ -48,10 +50,10 @@ package struct TextTower: Sendable {
     /// - Parameters:
     ///   - featureGradient: `[classes, embeddingWidth]`.
     ///   - promptGradients: like `prompts`, added to.
-    ///   - words: as in `forward`.
+    ///   - words: as in `forward`, like `dropout`.
     package func backward(
         featureGradient: Matrix, saved: TextActivations, promptGradients: [MutableMatrix], words: Matrix? = nil,
-        weights: some TextGradientSink, pool: WorkerPool
+        dropout: LowRankDropout? = nil, weights: some TextGradientSink, pool: WorkerPool
     ) {
         saved.turn.lock()
         defer { saved.turn.unlock() }
@@ -59,19 +61,21 @@ package struct TextTower: Sendable {
             let chunk = saved.activations(of: index, worker: worker)
             if !saved.isStored(index) {
                 let first = saved.cachedInputs.isEmpty ? 0 : saved.layout.promptFreeLayerCount
-                chunkForward(chunk, index: index, words: words, from: first, saved: saved, scratch: saved.scratch[worker])
+                chunkForward(chunk, index: index, words: words, from: first, dropout: dropout, saved: saved, scratch: saved.scratch[worker])
             }
             chunkBackward(
-                chunk, index: index, featureGradient: featureGradient, saved: saved, weights: weights, scratch: saved.scratch[worker])
+                chunk, index: index, featureGradient: featureGradient, dropout: dropout, saved: saved, weights: weights,
+                scratch: saved.scratch[worker])
         }
-        prefixBackward(saved: saved, promptGradients: promptGradients, weights: weights)
+        prefixBackward(saved: saved, promptGradients: promptGradients, dropout: dropout, weights: weights)
     }
 
     // MARK: Prefix
 
     /// - Parameter first: layers below are as they were; 0, or the first with prompts.
-    private func prefixForward(prompts: [Matrix], words: Matrix?, from first: Int, saved: TextActivations) {
+    private func prefixForward(prompts: [Matrix], words: Matrix?, from first: Int, dropout: LowRankDropout?, saved: TextActivations) {
         let layout = saved.layout
+        let dropout = dropout?.at(chunk: layout.chunks.count)
         let promptRows = 1..<1 + layout.batch.promptTokens
         if first == 0 { embed(layout.batch.prefix, words: words, from: 0, into: saved.prefix[0].input) }
         if layout.replacesPrompts(at: 0) {
@@ -89,13 +93,16 @@ package struct TextTower: Sendable {
             case .every: saved.prefix[layer + 1].input
             case .first, .last: saved.prefix[layer + 1].input.row(0)
             }
-            block.forward(saved: activations, shared: nil, output: output, scratch: saved.prefixScratch)
+            block.forward(saved: activations, shared: nil, output: output, branch: dropout?.branch(of: layer), scratch: saved.prefixScratch)
         }
     }
 
     /// The prefix learns through its keys and values, and through its outputs where these go on.
-    private func prefixBackward(saved: TextActivations, promptGradients: [MutableMatrix], weights: some TextGradientSink) {
+    private func prefixBackward(
+        saved: TextActivations, promptGradients: [MutableMatrix], dropout: LowRankDropout?, weights: some TextGradientSink
+    ) {
         let layout = saved.layout
+        let dropout = dropout?.at(chunk: layout.chunks.count)
         let rows = layout.batch.prefix.count
         let promptRows = 1..<1 + layout.batch.promptTokens
         let memory = (0..<2).map { _ in MutableMatrix(rows: rows, columns: architecture.text.width) }
@@ -110,7 +117,7 @@ package struct TextTower: Sendable {
             blocks[layer].backward(
                 outputGradient: goesOn ? streamGradient : nil, saved: saved.prefix[layer], shared: nil,
                 keyValueGradient: keyValueGradient.reading, sharedGradient: nil, inputGradient: inputGradient,
-                weights: weights.block(layer, item: layout.chunks.count), scratch: saved.prefixScratch)
+                weights: weights.block(layer, item: layout.chunks.count), branch: dropout?.branch(of: layer), scratch: saved.prefixScratch)
             if layout.replacesPrompts(at: layer) { add(inputGradient.rows(promptRows), to: promptGradients[layer - layout.promptFreeLayerCount]) }
             streamGradient = inputGradient
         }
@@ -123,7 +130,8 @@ package struct TextTower: Sendable {
 
     /// - Parameter first: 0, or the first layer with prompts, whose input `cachedInputs` holds.
     private func chunkForward(
-        _ chunk: TextChunkActivations, index: Int, words: Matrix?, from first: Int, saved: TextActivations, scratch: TextScratch
+        _ chunk: TextChunkActivations, index: Int, words: Matrix?, from first: Int, dropout: LowRankDropout?, saved: TextActivations,
+        scratch: TextScratch
     ) {
         let batch = saved.layout.batch
         if first == 0 {
@@ -135,7 +143,8 @@ package struct TextTower: Sendable {
             if first == 0, layer == saved.layout.promptFreeLayerCount, !saved.cachedInputs.isEmpty { saved.cachedInputs[index].copy(chunk.blocks[layer].input) }
             let output = layer == blocks.count - 1 ? chunk.endRows : chunk.blocks[layer + 1].input
             block.forward(
-                saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading), output: output, scratch: scratch.block)
+                saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading), output: output,
+                branch: dropout?.at(chunk: index).branch(of: layer), scratch: scratch.block)
         }
         let norm = parameters.outputNorm
         layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalized, saving: chunk.outputNorm)
@@ -143,7 +152,7 @@ package struct TextTower: Sendable {
     }
 
     private func chunkBackward(
-        _ chunk: TextChunkActivations, index: Int, featureGradient: Matrix, saved: TextActivations,
+        _ chunk: TextChunkActivations, index: Int, featureGradient: Matrix, dropout: LowRankDropout?, saved: TextActivations,
         weights: some TextGradientSink, scratch: TextScratch
     ) {
         let classes = 0..<chunk.classes.count
@@ -169,7 +178,7 @@ package struct TextTower: Sendable {
             blocks[layer].backward(
                 outputGradient: streamGradient, saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading),
                 sharedGradient: .everyGroup(sharedGradient), inputGradient: inputGradient,
-                weights: weights.block(layer, item: index), scratch: scratch.block)
+                weights: weights.block(layer, item: index), branch: dropout?.at(chunk: index).branch(of: layer), scratch: scratch.block)
             if let inputGradient { streamGradient = inputGradient }
         }
         guard weights.learns else { return }

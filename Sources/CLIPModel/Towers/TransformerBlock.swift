@@ -71,9 +71,10 @@ package struct TransformerBlock: Sendable {
     ///   - shared: keys and values that groups see beside their own, `[shared, 2 × width]` for each.
     ///   - output: `[outputs, width]`; nil only where no row queries.
     ///   - mergedSizes: where tokens merge, `[1, outputs]`, overwritten with how many patches each row of the output stands for.
+    ///   - branch: low-rank updates whose inputs pass dropout.
     package func forward(
         saved: BlockActivations, shared: SharedRows<Matrix>?, output: MutableMatrix?, mergedSizes: MutableMatrix? = nil,
-        scratch: BlockScratch
+        branch: LowRankBranch? = nil, scratch: BlockScratch
     ) {
         let groups = saved.shape.groups
         let p = parameters
@@ -89,6 +90,7 @@ package struct TransformerBlock: Sendable {
                 saved.selectedRows(of: normalized.float32, scratch: scratch.selected), weight: weights.query,
                 bias: bias.columns(0..<width), into: saved.queries)
         }
+        if let branch { addDropout(of: branch, normalized: normalized.float32, saved: saved, scratch: scratch) }
         guard let output, saved.shape.queries != .none else { return }
 
         let attended = saved.attended ?? saved.view(scratch.attended, rows: saved.shape.queryCount)
@@ -140,10 +142,11 @@ package struct TransformerBlock: Sendable {
     ///   - learnedShared: the rows behind `shared` and `sharedGradient`, where weights learn from these as well.
     ///   - inputGradient: `[rows, width]`, overwritten; nil where only the shared keys and values learn.
     ///   - weights: where weight gradients go; `FrozenBlock` computes none.
+    ///   - branch: as in `forward`.
     package func backward(
         outputGradient: MutableMatrix?, saved: BlockActivations, shared: SharedRows<Matrix>?,
         keyValueGradient: Matrix? = nil, sharedGradient: SharedRows<MutableMatrix>?, learnedShared: LearnedSharedRows? = nil,
-        inputGradient: MutableMatrix?, weights sink: some BlockGradientSink, scratch: BlockScratch
+        inputGradient: MutableMatrix?, weights sink: some BlockGradientSink, branch: LowRankBranch? = nil, scratch: BlockScratch
     ) {
         let rows = saved.shape.groups.rowCount
         if let outputGradient { mlpBackward(outputGradient: outputGradient, saved: saved, scratch: scratch) }
@@ -162,9 +165,9 @@ package struct TransformerBlock: Sendable {
                 learnsOwn: inputGradient != nil, scratch: scratch)
         }
         guard let inputGradient else { return }
-        attentionInputBackward(hasQueries: outputGradient != nil, saved: saved, inputGradient: inputGradient, scratch: scratch)
+        attentionInputBackward(hasQueries: outputGradient != nil, saved: saved, inputGradient: inputGradient, branch: branch, scratch: scratch)
         sink.add(BlockContribution(
-            block: self, saved: saved, outputGradient: outputGradient, shared: learnedShared, scratch: scratch))
+            block: self, saved: saved, outputGradient: outputGradient, shared: learnedShared, branch: branch, scratch: scratch))
     }
 
     /// The gradient of `attend`; fills `ownGradient` and the scratch memory's `queryGradient`.
@@ -234,7 +237,7 @@ package struct TransformerBlock: Sendable {
 
     /// From queries, keys and values down to the block's input: fills `attentionNormGradient`.
     private func attentionInputBackward(
-        hasQueries: Bool, saved: BlockActivations, inputGradient: MutableMatrix, scratch: BlockScratch
+        hasQueries: Bool, saved: BlockActivations, inputGradient: MutableMatrix, branch: LowRankBranch?, scratch: BlockScratch
     ) {
         let shape = saved.shape
         let rows = 0..<shape.groups.rowCount
@@ -253,6 +256,10 @@ package struct TransformerBlock: Sendable {
                     inputGradient.row(row).copy(scratch.middleGradient.row(query))
                 }
             }
+        }
+        if let branch {
+            addDropoutGradient(
+                of: branch, hasQueries: hasQueries, ownGradient: ownGradient.float32, saved: saved, normGradient: normGradient, scratch: scratch)
         }
         layerNormBackward(
             outputGradient: normGradient, input: saved.input, weight: parameters.attentionNorm.weight,

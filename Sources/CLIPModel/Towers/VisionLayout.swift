@@ -17,6 +17,8 @@ package struct VisionLayout: Sendable, Equatable {
     let promptLayers: Range<Int>
     /// Tokens by which each layer but the last makes a frame shorter; 0 where none merge.
     let mergedTokens: Int
+    /// Whether the first layer's prompts pass the input norm.
+    let normalizesPrompts: Bool
 
     package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
         precondition(
@@ -26,6 +28,7 @@ package struct VisionLayout: Sendable, Equatable {
         promptTokens = prompts.visionTokens
         promptLayers = prompts.visionLayers
         mergedTokens = prompts.mergedTokens
+        normalizesPrompts = prompts.visionLayers.first == 0 && !prompts.isBehindNorm
     }
 
     var layerCount: Int { architecture.vision.layerCount }

@@ -13,14 +13,31 @@ package struct VisionPromptContext: Sendable {
     /// One a prompted layer, from `firstLayer` on.
     let layers: [Layer]
     let firstLayer: Int
-    /// The first layer's prompts pass through the tower's input norm.
+    /// Of the tower's input norm, through which the first layer's prompts pass where `VisionLayout.normalizesPrompts`.
     let inputStatistics: LayerNormStatistics
     let prompts: [Matrix]
+    /// Of low-rank updates in place of prompts.
+    var dropout: LowRankDropout? = nil
 
     func rows(of layer: Int) -> Matrix { layers[layer - firstLayer].rows }
 
     func keyValue(of layer: Int) -> Matrix? {
         layers.indices.contains(layer - firstLayer) ? layers[layer - firstLayer].keyValue?.reading : nil
+    }
+}
+
+extension VisionPromptContext {
+    /// Without prompts.
+    init(dropout: LowRankDropout) {
+        self.init(layers: [], firstLayer: 0, inputStatistics: LayerNormStatistics(rows: 0), prompts: [], dropout: dropout)
+    }
+
+    /// The same as one chunk of a clip in flight sees it.
+    func at(clip: Int, chunk: Int) -> VisionPromptContext {
+        guard let dropout else { return self }
+        var result = self
+        result.dropout = dropout.at(clip: clip, chunk: chunk)
+        return result
     }
 }
 
@@ -69,7 +86,7 @@ extension VisionTower {
         let inputStatistics = LayerNormStatistics(rows: layout.promptTokens)
         let layers = zip(layout.promptLayers, prompts).map { layer, prompt in
             var rows = prompt
-            if layer == 0 {
+            if layer == 0, layout.normalizesPrompts {
                 let normalized = MutableMatrix(rows: prompt.rowCount, columns: width)
                 let norm = parameters.inputNorm
                 layerNorm(prompt, weight: norm.weight, bias: norm.bias, into: normalized, saving: inputStatistics)
@@ -102,7 +119,7 @@ extension VisionTower {
             } else {
                 rowGradient = accumulator.layers[index]
             }
-            if number == 0 {
+            if number == 0, layout.normalizesPrompts {
                 layerNormBackward(
                     outputGradient: rowGradient, input: context.prompts[0], weight: parameters.inputNorm.weight,
                     saved: context.inputStatistics, inputGradient: gradients[0])

@@ -67,7 +67,7 @@ package struct VisionTower: Sendable {
             exchangeMessages(into: layer, rows: block.input, saved: saved, scratch: scratch)
             blocks[layer].forward(
                 saved: block, shared: shared(in: layer, context: context, saved: saved), output: saved.stream(into: layer + 1, scratch: scratch),
-                mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), scratch: scratch.block)
+                mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), branch: context?.dropout?.branch(of: layer), scratch: scratch.block)
         }
         if layout.mixesFrames { takePatches(saved: saved) }
         layerNorm(
@@ -166,7 +166,8 @@ package struct VisionTower: Sendable {
             outputGradient: outputGradient, saved: saved.block(layer, scratch: scratch), shared: shared(in: layer, context: context, saved: saved),
             sharedGradient: learnedMessages?.gradient
                 ?? (context?.keyValue(of: layer) == nil ? nil : promptAccumulator.map { .everyGroup($0.sum(of: layer)) }),
-            learnedShared: learnedMessages, inputGradient: needsInput ? inputGradient : nil, weights: weights.block(layer), scratch: scratch.block)
+            learnedShared: learnedMessages, inputGradient: needsInput ? inputGradient : nil, weights: weights.block(layer),
+            branch: context?.dropout?.branch(of: layer), scratch: scratch.block)
         if let learnedMessages, needsInput {
             pullBack(learnedMessages, layer: layer, saved: saved, rowGradient: inputGradient, weights: weights, scratch: scratch)
         }

@@ -73,6 +73,8 @@ package struct BlockContribution {
     let outputGradient: MutableMatrix?
     /// Rows beside the block's own that gave keys and values; nil where weights learn nothing from these.
     let shared: LearnedSharedRows?
+    /// Low-rank updates whose inputs passed dropout.
+    let branch: LowRankBranch?
     let scratch: BlockScratch
 
     /// Gates of one block. The gradient of each weight is added in bands of its outputs, all bands as much work, each
@@ -149,7 +151,8 @@ package struct BlockContribution {
         }
     }
 
-    /// The gradients of the weights that make queries, keys and values, and of nothing else.
+    /// The gradients of the weights that make queries, keys and values, and of nothing else; with dropout as if these weights
+    /// had read what the updates read.
     ///
     /// - Parameter add: given the part and its gradient, `[width, width]`, behind that part's gate.
     func eachAttentionInputGradient(turn: Turn, _ add: (_ part: Int, _ gradient: MutableMatrix) -> Void) {
@@ -157,7 +160,8 @@ package struct BlockContribution {
         let normalized = normalizedInput()
         for part in 0..<Bands.attentionInput.count {
             let gradient = MutableMatrix(rows: width, columns: width)
-            addAttentionInputGradient(part: part, normalized: normalized, weight: gradient, bias: MutableMatrix(rows: 1, columns: width))
+            addAttentionInputGradient(
+                part: part, normalized: branch.map { .float32($0.dropped(normalized.float32, part: part)) } ?? normalized, weight: gradient, bias: MutableMatrix(rows: 1, columns: width))
             turn.take(Bands.attentionInput.gate + part) { add(part, gradient) }
         }
     }

@@ -20,6 +20,8 @@ package enum PromptVariant: String, CaseIterable, Codable, Sendable {
             // Features of the tower as it is are there already.
             request.recipe.prompts.mergeTokens = nil
         }
+        // Neither of them has prompts in the first layer.
+        request.recipe.prompts.behindNorm = nil
         request.recipe.prompts.visionDepth = nil
     }
 }

@@ -26,6 +26,7 @@ extension InitialPrompts {
             ("--text-tokens", asked.textTokens.map { "\($0)" }, "\(found.textTokens)"),
             ("--text-depth", found.textTokens == 0 && asked.textTokens == 0 ? nil : asked.textDepth.map { "\($0)" }, "\(found.textDepth)"),
             ("--text-layers", asked.textLayers?.text, PromptLayers(found.textLayers).text),
+            ("--prompts-behind-norm", asked.behindNorm.map { "\($0)" }, "\(found.isBehindNorm)"),
             ("--merge-tokens", asked.mergeTokens.map { "\($0)" }, "\(found.mergedTokens)"),
         ]
         let contradictions = wanted.compactMap { flag, asked, found in
@@ -47,7 +48,8 @@ extension InitialPrompts {
         return PromptSet(
             vision: copies(checked.prompts.vision), text: copies(checked.prompts.text),
             visionStart: checked.prompts.visionStart, textStart: checked.prompts.textStart,
-            replacedWords: checked.prompts.replacedWords, mergedTokens: checked.prompts.mergedTokens)
+            replacedWords: checked.prompts.replacedWords, mergedTokens: checked.prompts.mergedTokens,
+            isBehindNorm: checked.prompts.isBehindNorm)
     }
 }
 

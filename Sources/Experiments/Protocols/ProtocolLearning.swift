@@ -62,7 +62,7 @@ package struct LearningMethod: Hashable, Sendable {
     /// Takes out what is for the other command, and what a named method leaves no room for. The plain ones learn as the recipe says.
     fileprivate func leaveOnlyOwn(in recipe: inout Recipe) {
         if kind == .bridge || design == .head { recipe.prompts = .init() }
-        if kind != .bridge || design == .bridge { (recipe.tuning, recipe.loraRank) = (nil, nil) }
+        if kind != .bridge || design == .bridge { (recipe.tuning, recipe.loraRank, recipe.loraDropout) = (nil, nil, nil) }
         if kind != .bridge || design == .lowRank { (recipe.method, recipe.templates) = (nil, nil) }
     }
 

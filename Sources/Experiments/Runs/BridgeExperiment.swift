@@ -34,9 +34,11 @@ package struct BridgeExperiment: LearningExperiment {
         }
 
         func lowRankTask() -> LowRankTask {
+            let (recipe, seed) = (run.settings.recipe, run.settings.seed)
             let updates = LowRankUpdates(
-                rank: run.settings.recipe.loraRank ?? LowRankUpdates.standardRank, architecture: run.backbone.architecture, seed: run.settings.seed)
-            return LowRankTask(backbone: run.backbone, updates: updates, setting: setting, normalization: normalization)
+                rank: recipe.loraRank ?? LowRankUpdates.standardRank, architecture: run.backbone.architecture, seed: seed)
+            return LowRankTask(
+                backbone: run.backbone, updates: updates, dropoutRate: Float(recipe.loraDropout ?? 0), seed: seed, setting: setting, normalization: normalization)
         }
 
         private func temporalTask(

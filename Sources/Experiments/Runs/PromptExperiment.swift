@@ -176,7 +176,7 @@ package struct PromptExperiment: LearningExperiment {
             configuration = PromptConfiguration(
                 visionTokens: isCoupled ? words.count : configuration.visionTokens, visionLayers: configuration.visionLayers,
                 textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens,
-                words: configuration.words)
+                isBehindNorm: configuration.isBehindNorm, words: configuration.words)
         }
         if method?.followsVideos == true { configuration.metaNetWidth = backbone.architecture.metaNetWidth }
         let asked = settings.recipe.prompts
@@ -184,7 +184,7 @@ package struct PromptExperiment: LearningExperiment {
             guard configuration.textLayers == 0..<1 else { throw PromptMethodUseError.withoutInputWords(flag: "--name-place or --class-specific") }
             configuration = PromptConfiguration(
                 visionTokens: configuration.visionTokens, visionLayers: configuration.visionLayers, textTokens: 0, textLayers: 0..<0, mergedTokens: configuration.mergedTokens,
-                words: .context(
+                isBehindNorm: configuration.isBehindNorm, words: .context(
                     count: configuration.textTokens, place: asked.namePlace ?? .end, classCount: asked.classSpecific == true ? classCount : nil))
         }
         try configuration.check(against: backbone.architecture)

@@ -162,6 +162,7 @@ package struct RunPlan: Encodable {
             for (tower, layers) in [("vision", prompts.visionLayers), ("text", prompts.textLayers)] where layers.lowerBound > 0 {
                 result.append("no backward pass below \(tower) layer \(layers.lowerBound)")
             }
+            if prompts.isBehindNorm { result.append("the first layer's vision prompts join behind the input norm") }
             if prompts.mergedTokens > 0 {
                 result.append("\(prompts.mergedTokens) of a frame's tokens merge in each vision layer but the last, which changes the model")
             }

@@ -29,12 +29,13 @@ package enum SettingsError: ReportableError {
     /// - Parameter key: of what only prompts have.
     case forPromptsOnly(key: String)
     case rankWithoutUpdates
+    case dropoutPrecision(Precision)
     case forWholeCLIP(method: String)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
-            .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates, .forWholeCLIP: .usage
+            .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -80,7 +81,10 @@ package enum SettingsError: ReportableError {
         case .forPromptsOnly(let key):
             "\(key) is for learning prompts, but bridge learns weights. Leave it out, or use `vifi-prompt learn`."
         case .rankWithoutUpdates:
-            "--lora-rank (lora_rank) is the rank of low-rank updates: it goes with --tuning lora. Leave it out."
+            "--lora-rank and --lora-dropout (lora_rank, lora_dropout) are for low-rank updates, --tuning lora. Leave them out."
+        case .dropoutPrecision(let precision):
+            "--lora-dropout (lora_dropout) is computed in \(Precision.float32.rawValue), but \(precision.rawValue) is asked for. Leave out --precision "
+                + "(model.precision), or set --lora-dropout 0."
         case .forWholeCLIP(let method):
             "\(method) trains the whole CLIP, so that another backbone comes out: `vifi-prompt bridge --method \(method)` is meant."
         case .noBackbone:
@@ -127,10 +131,12 @@ package struct Settings {
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
         // A run that is told to merge nothing is the run that is told nothing.
         if merged.prompts.mergeTokens == 0 { merged.prompts.mergeTokens = nil }
+        if merged.prompts.behindNorm == false { merged.prompts.behindNorm = nil }
         if kind == .bridge {
             let strays = [
                 ("--method (prompts.method)", merged.prompts.method != nil), ("--regularize (prompts.regularize)", merged.prompts.regularize != nil),
                 ("--merge-tokens (prompts.merge_tokens)", merged.prompts.mergeTokens != nil),
+                ("--prompts-behind-norm (prompts.behind_norm)", merged.prompts.behindNorm != nil),
             ]
             if let stray = strays.first(where: \.1) { throw SettingsError.forPromptsOnly(key: stray.0) }
         }
@@ -156,12 +162,14 @@ package struct Settings {
         if kind == .learn, let bridging { throw SettingsError.forWholeCLIP(method: bridging.name) }
         try bridging?.check(merged)
         if merged.templates != nil, bridging == nil { throw BridgeMethodError.templatesWithoutMethod }
-        if merged.loraRank != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
+        if merged.loraDropout == 0 { merged.loraDropout = nil }
+        if merged.loraRank != nil || merged.loraDropout != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
         let regularizer = try merged.prompts.regularizer()
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
         if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
         precision = try merged.model.precision?.resolved(note: context.note) ?? .float32
+        if merged.loraDropout != nil, precision != .float32 { throw SettingsError.dropoutPrecision(precision) }
         // What `auto` came to, so that the recipe can be run again elsewhere.
         merged.model.precision = merged.model.precision.map { [precision] _ in PrecisionChoice(precision) }
         recipe = merged
@@ -297,7 +305,7 @@ package struct Settings {
             textTokens: prompts.textTokens ?? 0,
             textLayers: layers(
                 prompts.textLayers, depth: prompts.textDepth, isGiven: givenDepths.text != nil, count: architecture.text.layerCount),
-            mergedTokens: prompts.mergeTokens ?? 0, words: prompts.learnedWords)
+            mergedTokens: prompts.mergeTokens ?? 0, isBehindNorm: prompts.behindNorm ?? false, words: prompts.learnedWords)
     }
 
     /// The recipe with the prompts that really are learned.
@@ -306,6 +314,7 @@ package struct Settings {
         fitted.prompts.visionTokens = prompts.visionTokens
         fitted.prompts.textTokens = prompts.textTokens
         fitted.prompts.mergeTokens = prompts.mergedTokens == 0 ? nil : prompts.mergedTokens
+        fitted.prompts.behindNorm = prompts.isBehindNorm ? true : nil
         func written(_ layers: Range<Int>) -> (depth: Int?, layers: PromptLayers?) {
             layers.lowerBound == 0 ? (layers.count, nil) : (nil, PromptLayers(layers))
         }

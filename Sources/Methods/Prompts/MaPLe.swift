@@ -43,14 +43,14 @@ package struct CoupledPrompts: PromptSource {
     ///   - texts: `[tokens, text width]` for each layer of the vision tower with prompts; those above the text tower's layers
     ///     only make vision prompts.
     ///   - projections: one for each of `texts`.
-    package init(texts: [MutableMatrix], projections: [Projection], architecture: CLIPArchitecture, mergedTokens: Int = 0) {
+    package init(texts: [MutableMatrix], projections: [Projection], architecture: CLIPArchitecture, mergedTokens: Int = 0, isBehindNorm: Bool = false) {
         precondition(texts.count == projections.count, "each layer has a projection of its own")
         self.texts = texts
         self.projections = projections
         let tokens = texts.first?.rowCount ?? 0
         configuration = PromptConfiguration(
             visionTokens: tokens, visionLayers: 0..<texts.count, textTokens: tokens,
-            textLayers: 0..<min(texts.count, architecture.text.layerCount), mergedTokens: mergedTokens)
+            textLayers: 0..<min(texts.count, architecture.text.layerCount), mergedTokens: mergedTokens, isBehindNorm: isBehindNorm)
         promptGradients = PromptSet(zeros: configuration, architecture: architecture)
         textGradients = texts.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount) }
         projectionGradients = projections.map(\.zeros)
@@ -82,7 +82,7 @@ package struct CoupledPrompts: PromptSource {
         }
         self.init(
             texts: start.prompts.text + above, projections: (0..<prompts.visionDepth).map { projection(min($0, 1)) },
-            architecture: architecture, mergedTokens: prompts.mergedTokens)
+            architecture: architecture, mergedTokens: prompts.mergedTokens, isBehindNorm: prompts.isBehindNorm)
     }
 
     package var tensors: [LearnedTensor] {
@@ -103,7 +103,8 @@ package struct CoupledPrompts: PromptSource {
             return prompts.reading
         }
         return PromptSet(
-            vision: vision, text: texts.prefix(configuration.textDepth).map(\.reading), mergedTokens: configuration.mergedTokens)
+            vision: vision, text: texts.prefix(configuration.textDepth).map(\.reading), mergedTokens: configuration.mergedTokens,
+            isBehindNorm: configuration.isBehindNorm)
     }
 
     package func backward() {

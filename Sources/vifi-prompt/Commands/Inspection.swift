@@ -99,6 +99,8 @@ struct Inspection: Encodable {
         let backwardFrames: Int?
         /// Pairs of a frame's tokens that merge in each layer.
         let mergeTokens: Int
+        /// Whether the first layer's vision prompts join behind the tower's input norm.
+        let behindNorm: Bool
         /// How they were learned and held near CLIP; nil for ViFi-CLIP's way.
         let method: String?
         let regularize: String?
@@ -137,6 +139,7 @@ struct Inspection: Encodable {
             shots = header.shots
             backwardFrames = header.backwardFrameCount
             mergeTokens = header.configuration.mergedTokens
+            behindNorm = header.configuration.isBehindNorm
             method = header.method
             regularize = header.regularizer
             seed = header.seed
@@ -299,6 +302,7 @@ extension Inspection.Prompts {
         ]
         if toolVersion != nil { rows += [("shots", shots.map { "\($0) per class" } ?? "all clips"), ("seed", "\(seed)")] }
         if mergeTokens > 0 { rows.append(("merging", "\(counted(mergeTokens, "token", "tokens")) in each layer of the vision tower")) }
+        if behindNorm { rows.append(("first prompts", "behind the vision tower's input norm")) }
         if let frameTransformer { rows.append(("over frames", "transformer, \(frameTransformer)")) }
         if let method { rows.append(("method", method)) }
         if let regularize { rows.append(("regularized", regularize)) }

@@ -33,6 +33,9 @@ struct PromptShapeOptions: ParsableArguments {
             valueName: "pairs"))
     var mergeTokens: Int?
 
+    @Flag(help: "The first layer's vision prompts join behind the tower's input norm and do not pass it, as those of VPT's authors.")
+    var promptsBehindNorm = false
+
     @Option(
         help: ArgumentHelp(
             "With --method coop or kgcoop: where the class name stands among the learned words: end (the default), middle or front.",
@@ -66,6 +69,7 @@ struct PromptShapeOptions: ParsableArguments {
             visionLayers.flatMap { $0 == .none ? nil : "--vision-layers \($0.text)" },
             visionTokens.flatMap { $0 == 0 ? nil : "--vision-tokens \($0)" },
             visionDepth.flatMap { $0 == 0 || visionTokens == 0 ? nil : "--vision-depth \($0)" },
+            promptsBehindNorm ? "--prompts-behind-norm" : nil,
         ].compactMap(\.self)
         if let flag = vision.first {
             throw ValidationError(
@@ -85,6 +89,7 @@ struct PromptShapeOptions: ParsableArguments {
         recipe.prompts.visionLayers = visionLayers ?? (quick ? PromptLayers.none : recipe.prompts.visionLayers)
         recipe.prompts.textLayers = textLayers ?? recipe.prompts.textLayers
         recipe.prompts.mergeTokens = mergeTokens ?? recipe.prompts.mergeTokens
+        if promptsBehindNorm { recipe.prompts.behindNorm = true }
         recipe.prompts.namePlace = namePlace ?? recipe.prompts.namePlace
         if classSpecific { recipe.prompts.classSpecific = true }
         recipe.prompts.wordsBefore = wordsBefore ?? recipe.prompts.wordsBefore

@@ -65,6 +65,8 @@ struct BridgeCommand: LearningCommand {
         var templates: String?
         @Option(help: ArgumentHelp("With --tuning lora: rank of the updates; 2 by default.", valueName: "rank"))
         var loraRank: Int?
+        @Option(help: ArgumentHelp("With --tuning lora: share of the updates' inputs that each step leaves out, at most 0.9; 0 by default.", valueName: "share"))
+        var loraDropout: Double?
         @Option(help: "How the frames of a clip are combined: embedding, decision or image.")
         var fusion: Fusion?
         @Option(help: ArgumentHelp("Name of the result, recorded in its file; bridged-clip by default.", valueName: "name"))
@@ -103,6 +105,7 @@ struct BridgeCommand: LearningCommand {
 
     func validate() throws {
         try requireRange("--lora-rank", tuned.loraRank, 1...1024)
+        try requireRange("--lora-dropout", tuned.loraDropout, 0...0.9)
         guard imported.source != nil else { return }
         guard data.isEmpty, captions.captions == nil, model.backbone == nil, recipe.recipe == nil
         else {
@@ -136,6 +139,7 @@ struct BridgeCommand: LearningCommand {
         recipe.method = tuned.method ?? recipe.method
         recipe.templates = tuned.templates ?? recipe.templates
         recipe.loraRank = tuned.loraRank ?? recipe.loraRank
+        recipe.loraDropout = tuned.loraDropout ?? recipe.loraDropout
         recipe.fusion = tuned.fusion ?? recipe.fusion
     }
 }

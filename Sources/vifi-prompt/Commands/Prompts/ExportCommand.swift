@@ -28,6 +28,7 @@ struct ExportCommand: ParsableCommand {
               npz          a NumPy archive; of a linear head its class matrix
               efficient-prompt  what --method a5 or a6 learned, as their authors' code keeps it, .pth.tar
               actionclip   what bridge --method actionclip learned, with its backbone, as its authors' code keeps it, .pt
+              dassl        what CoOp, VPT and IVLP load, for the latter two with the backbone, .pth.tar
               classes      class embeddings, .safetensors or .npz
 
             All but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
@@ -53,7 +54,7 @@ struct ExportCommand: ParsableCommand {
     @Flag(help: "With --to vifi-pth or efficient-prompt: write the backbone too, so that their code does not keep the CLIP it starts with.")
     var withBackbone = false
 
-    @Option(help: ArgumentHelp("Class names for --to classes: CSV with the header `id,name`; the prompt file's own by default.", valueName: "csv"))
+    @Option(help: ArgumentHelp("Class names for --to classes and dassl: CSV with the header `id,name`; the prompt file's own by default.", valueName: "csv"))
     var labels: String?
 
     @Option(
@@ -77,8 +78,8 @@ struct ExportCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if form != .classes, labels != nil {
-            throw ValidationError("--labels is for --to classes; prompts fit any class names.")
+        if form != .classes, form != .dassl, labels != nil {
+            throw ValidationError("--labels is for --to classes and dassl; prompts fit any class names.")
         }
         if form != .classes, compat != nil {
             throw ValidationError("--compat is for --to classes; the other forms hold prompts, which stay as they are.")
@@ -104,6 +105,7 @@ struct ExportCommand: ParsableCommand {
         case .adapter: written.sha256 = try PromptAdapter.save(file, to: target, name: Self.runName(of: source), replaces: force)
         case .archive: written.sha256 = try PromptArchive.write(file, to: target)
         case .efficientPrompt, .actionCLIP: written.sha256 = try writeForeign(file, backbone: backbone, source: source, to: target)
+        case .dassl: written.sha256 = try writeDassl(file, backbone: backbone, source: source, to: target)
         case .classes: try writeClasses(file, source: source, backbone: backbone, as: &written)
         }
         try tell(&written)
@@ -180,16 +182,7 @@ struct ExportCommand: ParsableCommand {
         }
         let (header, sizes) = (file.header, file.header.configuration)
         if let setting = sizes.neededSetting { Console.warning(setting.warning) }
-        let usual = CLIPArchitecture.Tower.usualHeadCount
-        let architecture = backbone.architecture
-        if architecture.activation != .quickGELU || architecture.vision.headCount != usual(architecture.vision.width)
-            || architecture.text.headCount != usual(architecture.text.width)
-        {
-            Console.warning(
-                "ViFi-CLIP computes every CLIP with activation quick_gelu and heads of 64; this backbone has activation "
-                    + "\(architecture.activation.rawValue) and \(architecture.vision.headCount) and \(architecture.text.headCount) heads. "
-                    + "This program reads them back from the file; ViFi-CLIP's own code would answer otherwise.")
-        }
+        warnOfOtherArchitecture(of: backbone, for: "ViFi-CLIP")
         Console.note(
             """
             For ViFi-CLIP: TRAINER.ViFi_CLIP.PROMPT_MODEL True, N_CTX_VISION \(sizes.visionTokens), PROMPT_DEPTH_VISION \
@@ -202,6 +195,44 @@ struct ExportCommand: ParsableCommand {
                     + "\(header.normalization.name) and fusion \(header.fusion.rawValue).")
         }
         if !withBackbone { Console.note("The backbone is not in it: ViFi-CLIP keeps the CLIP it starts with, unless --with-backbone.") }
+        return digest
+    }
+
+    private func warnOfOtherArchitecture(of backbone: Backbone, for program: String) {
+        let usual = CLIPArchitecture.Tower.usualHeadCount
+        let architecture = backbone.architecture
+        guard architecture.activation != .quickGELU || architecture.vision.headCount != usual(architecture.vision.width)
+            || architecture.text.headCount != usual(architecture.text.width)
+        else { return }
+        Console.warning(
+            "\(program) computes every CLIP with activation quick_gelu and heads of 64; this backbone has activation "
+                + "\(architecture.activation.rawValue) and \(architecture.vision.headCount) and \(architecture.text.headCount) heads. "
+                + "This program reads them back from the file; \(program)'s own code would answer otherwise.")
+    }
+
+    private func writeDassl(_ file: PromptFile, backbone: Backbone, source: String, to target: String) throws -> String {
+        let (digest, trainer): (String, DasslCheckpoint.Trainer)
+        do {
+            trainer = try DasslCheckpoint.trainer(for: file)
+            // Texts without learned words are not in the file.
+            let sequences = trainer == .vpt ? [] : try DasslCheckpoint.sequences(
+                of: try classNames(of: file.header), for: file, backbone: backbone,
+                tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary))
+            digest = try DasslCheckpoint.write(file, backbone: backbone, sequences: sequences, to: target)
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: source, error)
+        }
+        let epoch = DasslCheckpoint.epoch(of: file.header)
+        warnOfOtherArchitecture(of: backbone, for: trainer.rawValue)
+        if file.header.normalization != .clip {
+            Console.warning(
+                "\(trainer.rawValue) normalizes as clip; these prompts were learned with normalization \(file.header.normalization.name).")
+        }
+        Console.note(
+            """
+            For \(trainer.rawValue): \(trainer.settings(for: file.header.configuration)); the file as \(trainer.folder)/model.pth.tar-\(epoch) below \
+            --model-dir, with --load-epoch \(epoch) and --eval-only.
+            """)
         return digest
     }
 
@@ -299,10 +330,12 @@ enum ClassEmbeddingsFile {
         encoder.outputFormatting = .withoutEscapingSlashes
         var result = compat.isEmpty ? [:] : ["compat": Quirk.text(of: compat)]
         let configuration = header.configuration
-        // Readers of the first format take prompts to begin at layer 0, those of the second leave tokens apart.
+        // Readers of the first format take prompts to begin at layer 0, those of the second leave tokens apart, those of the third
+        // let all prompts pass the input norm.
         let layers = ["vision_layers": PromptLayers(configuration.visionLayers).text]
-        result.merge(configuration.mergedTokens > 0
-            ? layers.merging([formatKey: "3", "merge_tokens": "\(configuration.mergedTokens)"]) { $1 }
+        result.merge(configuration.isBehindNorm
+            ? layers.merging([formatKey: "4", "merge_tokens": "\(configuration.mergedTokens)", "behind_norm": "true"]) { $1 }
+            : configuration.mergedTokens > 0 ? layers.merging([formatKey: "3", "merge_tokens": "\(configuration.mergedTokens)"]) { $1 }
             : configuration.visionLayers.lowerBound == 0
                 ? [formatKey: "1", "vision_depth": "\(configuration.visionDepth)"] : layers.merging([formatKey: "2"]) { $1 }) { $1 }
         let facts = [

@@ -10,6 +10,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
     case archive = "npz"
     case efficientPrompt = "efficient-prompt"
     case actionCLIP = "actionclip"
+    case dassl
     case classes
 
     init?(argument: String) {
@@ -33,7 +34,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
         case .checkpoint: [".pth", ".pt"]
         case .adapter: []
         case .archive: [".npz"]
-        case .efficientPrompt: [".pth.tar"]
+        case .efficientPrompt, .dassl: [".pth.tar"]
         case .actionCLIP: [".pt"]
         case .classes: [".safetensors", ".npz"]
         }
@@ -42,7 +43,10 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
     func fits(_ path: String) -> Bool {
         let name = path.lowercased()
         if self == .adapter { return !Self.allCases.flatMap(\.endings).contains { name.hasSuffix($0) } }
-        return endings.contains { name.hasSuffix($0) }
+        if endings.contains(where: { name.hasSuffix($0) }) { return true }
+        // Dassl's programs put the epoch behind the ending: `model.pth.tar-50`.
+        guard self == .dassl, let epoch = name.split(separator: "-").last, Int(epoch) != nil else { return false }
+        return endings.contains { name.dropLast(epoch.count + 1).hasSuffix($0) }
     }
 }
 
@@ -72,6 +76,7 @@ struct Export: Encodable {
             case .archive: "NumPy archive, \(size)SHA-256"
             case .efficientPrompt: "Efficient-Prompt checkpoint, \(size)SHA-256"
             case .actionCLIP: "ActionCLIP checkpoint, \(size)SHA-256"
+            case .dassl: "Dassl checkpoint, \(size)SHA-256"
             case .classes: "\(classes ?? 0) classes × \(width ?? 0), SHA-256"
             }
         return "\(file.escapedForDisplay): \(words) \(sha256)"
