@@ -112,7 +112,9 @@ import Testing
         Section(
             name: "learn --seeds --json", runs: [["learn", "--seeds", "1,2", "--output", "group"] + tested, head + ["--seeds", "1", "--output", "heads"]],
             rare: JSONTests.retrieval(of: "summary.runs[].")),
-        Section(name: "ablate --json", runs: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)]),
+        Section(
+            name: "ablate --json", runs: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)],
+            rare: ["grids[].summary.cells[].method"]),
         Section(
             name: "import --json",
             runs: [
@@ -146,7 +148,10 @@ import Testing
         Section(name: "cache list --json", before: [head + ["--output", "head"]], runs: [["cache", "list"]]),
         Section(
             name: "summary.json of a grid",
-            before: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)], files: ["grid/summary.json"]),
+            before: [
+                ["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2),
+                ["ablate", "methods", "--methods", "zero-shot,cosine-mean", "--shots", "1", "--seeds", "1", "--output", "methods"] + learn,
+            ], files: ["grid/summary.json", "methods/summary.json"]),
         Section(name: "doctor --json", runs: [["doctor"]]),
         Section(name: "bench --json", runs: [["bench", "learn", "--backward-frames", "1", "--frames", "2", "--classes", "2", "--steps", "1"]], rare: ["waiting_for_videos"]),
         Section(name: "bench features --json", runs: [["bench", "features", "--frames", "1", "--rounds", "1"]]),

@@ -28,7 +28,7 @@ package struct LearningMethod: Hashable, Sendable {
     }
 
     /// The backbone as it is, by class names.
-    package static let zeroShot = LearningMethod("zero-shot", title: "nothing learned", kind: nil)
+    package static let zeroShot = LearningMethod(AblationGrid.unlearned, title: "nothing learned", kind: nil)
     /// ViFi-CLIP's.
     package static let prompt = LearningMethod("prompt", title: "prompts", kind: .learn)
     package static let fineTune = LearningMethod("fine-tune", title: "fine-tuning", kind: .bridge)

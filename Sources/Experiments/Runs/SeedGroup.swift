@@ -171,6 +171,7 @@ package struct SeedGroup: Codable {
     }
 
     private func one(seed: Int, folder: String, threads: Int?, context: RunContext) throws {
+        context.resetPeakMemory()
         let first = context.group.rank == 0 ? try seeds.first.flatMap { try RunRecord.read(run: self.folder(seed: $0)) } : nil
         try request.withSeed(seed).complete(folder, threads: threads, like: first, context: context)
     }
