@@ -24,7 +24,7 @@ package struct MethodCells {
             let known = LearningMethod.all.map(\.rawValue)
             throw AblationError.unknownMethod(path: path, name: name, known: known, nearest: name.nearest(among: known))
         }
-        let recipe = try learning.recipe(for: method, source, own: method.ownRecipe(group: "few-shot", isPocket: isPocket))
+        let recipe = try learning.recipe(for: method, source, own: method.ownRecipe(isPocket ? .fewShot.onPocket : .fewShot))
         return learning.request(method, method.kind ?? .learn, recipe: recipe)
     }
 }

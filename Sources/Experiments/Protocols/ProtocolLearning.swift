@@ -49,14 +49,10 @@ package struct LearningMethod: Hashable, Sendable {
     package var isHead: Bool { design == .head }
 
     /// The recipe of a setting that it learns by, in the catalog.
-    ///
-    /// - Parameter group: the folder of the setting's recipes.
-    func ownRecipe(group: String, isPocket: Bool) -> String {
-        let folder = isPocket ? "pocket" : group
-        let named = "\(folder)/\(rawValue)"
-        if design != .plain, (try? RecipeCatalog.path(of: named)) != nil { return named }
-        if kind == .bridge { return "\(folder)/fine-tune" }
-        return isPocket ? "pocket/learn" : "\(group)/prompt"
+    func ownRecipe(_ group: RecipeGroup) -> String {
+        let named = design == .plain ? [] : group.folders.map { "\($0)/\(group.prefix)\(rawValue)" }
+        return named.first { (try? RecipeCatalog.path(of: $0)) != nil }
+            ?? "\(group.folders[0])/\(kind == .bridge ? group.fineTune : group.prompt)"
     }
 
     /// Takes out what is for the other command, and what a named method leaves no room for. The plain ones learn as the recipe says.
