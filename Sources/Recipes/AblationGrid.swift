@@ -107,6 +107,14 @@ package struct AblationGrid {
         guard !cells.isEmpty else { throw AblationError.noGrid(path: path) }
     }
 
+    /// A comparison of methods that is no recipe's.
+    package init(name: String, title: String, methods: [String]) {
+        (self.name, self.title) = (name, title)
+        (path, axis) = ("", "method")
+        (cells, seeds) = ([], [1])
+        compare(methods, shots: [])
+    }
+
     /// Puts methods in place of the cells: each with each number of shots, but for the one that learns nothing.
     ///
     /// - Parameters:

@@ -65,6 +65,14 @@ import Testing
         Section(
             name: "evaluate retrieval --json",
             runs: [["evaluate", "retrieval", "--captions", "captions.csv", "--max-words", "20", "--output", "r"] + clip + prompts], files: ["r/metrics.json"]),
+        Section(
+            name: "evaluate retrieval --methods --json",
+            runs: [
+                ["evaluate", "retrieval", "--methods", "zero-shot,prompt", "--train-captions", "captions.csv", "--captions", "more.csv", "--epochs", "1",
+                    "--seeds", "1,2", "--frames", "2", "--output", "side"] + clip,
+            ],
+            rare: ["cells[].at", "cells[].settings[]", "differences[].first", "differences[].second", "differences[].seeds[]"].map { "summary." + $0 }
+                + ["mean", "low", "high"].map { "summary.differences[].top1." + $0 }),
         Section(name: "top.jsonl", before: [["evaluate", "retrieval", "--captions", "captions.csv", "--output", "r"] + clip], files: ["r/top.jsonl"]),
         Section(
             name: "predict --json",
@@ -173,6 +181,7 @@ import Testing
         let program = try Program.withVideos()
         try SmallModel().prompts.save(to: program.folder.path("prompts.safetensors"))
         try program.folder.write("video,caption\n" + (0..<6).map { "video\($0).mp4,caption \($0)\n" }.joined(), to: "captions.csv")
+        try program.folder.write("video,caption\n" + (6..<10).map { "video\($0).mp4,caption \($0)\n" }.joined(), to: "more.csv")
         for (video, name) in ["waving", "waving", "clapping", "clapping"].enumerated() {
             try createDirectory(program.folder.path("sets/\(name)"))
             try FileManager.default.copyItem(atPath: program.folder.path("video\(video).mp4"), toPath: program.folder.path("sets/\(name)/\(video).mp4"))

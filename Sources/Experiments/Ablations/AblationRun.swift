@@ -132,7 +132,8 @@ package struct AblationRun {
         if let table = summary.differenceTable { context.result(table) }
         try write(summary)
         context.result("summary: \(path.appendingPath("summary.json"))")
-        context.result("chart: \(path.appendingPath("chart.svg"))")
+        let chart = path.appendingPath("chart.svg")
+        if fileExists(chart) { context.result("chart: \(chart)") }
         _ = consume lock
         return AblationReport(folder: path, summary: summary)
     }

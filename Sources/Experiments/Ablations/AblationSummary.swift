@@ -74,34 +74,41 @@ package struct AblationSummary: Codable {
         package let top1: PairedBootstrap.Difference
     }
 
-    private static let measures: [(name: String, title: String)] = [
-        ("last_top1", "last top-1 %"), ("last_top5", "last top-5 %"), ("last_mean_class", "last mean of classes %"),
-        ("best_top1", "best top-1 %"), ("test_top1", "test top-1 %"), ("test_top5", "test top-5 %"),
-        ("test_mean_class", "test mean of classes %"), ("training_loss", "training loss"),
+    private static let measures = [
+        "last_top1", "last_top5", "last_mean_class", "best_top1", "test_top1", "test_top5", "test_mean_class", "training_loss",
     ]
+    /// In their place where captions are learned.
+    private static let captionMeasures = [
+        "last_text_to_video_r1", "last_text_to_video_r5", "last_video_to_text_r1", "best_text_to_video_r1", "test_text_to_video_r1",
+        "test_text_to_video_r5", "test_text_to_video_r10", "test_video_to_text_r1", "training_loss",
+    ]
+
+    private var measures: [String] {
+        cells.contains { cell in cell.measures.contains { $0.name.contains("_to_") } } ? Self.captionMeasures : Self.measures
+    }
 
     /// The heading of the first column.
     package var firstTitle: String { axis.isEmpty ? "cell" : axis }
 
     /// A Markdown table: mean and deviation over the seeds.
     package var table: String {
-        let tests = Self.measures.filter { $0.name.hasPrefix("test") }, others = Self.measures.filter { !$0.name.hasPrefix("test") }
-        let present = (tests + others).filter { measure in cells.contains { $0.measure(measure.name) != nil } }
+        let tests = measures.filter { $0.hasPrefix("test") }, others = measures.filter { !$0.hasPrefix("test") }
+        let present = (tests + others).filter { measure in cells.contains { $0.measure(measure) != nil } }
         let seedCount = cells.map(\.seeds.count).max() ?? 0
         let costs = Self.costs.filter { cost in cells.contains { cost.text($0) != nil } }
-        var rows = [[firstTitle] + present.map(\.title) + costs.map(\.title)]
+        var rows = [[firstTitle] + present.map { SeedSummary.titles[$0] ?? $0 } + costs.map(\.title)]
         for cell in cells {
             let values = present.map { measure -> String in
-                guard let value = cell.measure(measure.name) else { return "–" }
-                let places = measure.name == "training_loss" ? 3 : 1
+                guard let value = cell.measure(measure) else { return "–" }
+                let places = measure == "training_loss" ? 3 : 1
                 let mean = NumberText.decimal(value.mean, places: places)
                 return mean + (value.deviation.map { " ± " + NumberText.decimal($0, places: places) } ?? "")
             }
             rows.append([cell.name] + values + costs.map { $0.text(cell) ?? "–" })
         }
         let lists = [
-            cells.contains { $0.measure("test_top1") != nil } ? "test: the test list, with the epoch that the validation list chose, else the last" : nil,
-            cells.contains { $0.measure("last_top1") != nil } ? "last and best: epochs on the validation list" : nil,
+            present.contains { $0.hasPrefix("test") } ? "test: the test list, with the epoch that the validation list chose, else the last" : nil,
+            present.contains { $0.hasPrefix("last") } ? "last and best: epochs on the validation list" : nil,
             cells.contains { $0.viewGflops != nil } ? "GFLOPs: of a view, as profile counts it; needed: of these; seconds: of all seeds" : nil,
         ].compactMap(\.self)
         let seeds = seedCount > 1 ? "Mean ± deviation of \(seedCount) seeds" : "One seed"
@@ -137,12 +144,12 @@ package struct AblationSummary: Codable {
     /// A line a cell.
     package var csv: String {
         let titles = ["cell", "series", "at", "command", "settings", "n"]
-            + Self.measures.flatMap { ["\($0.name)_mean", "\($0.name)_deviation"] }
+            + measures.flatMap { ["\($0)_mean", "\($0)_deviation"] }
             + ["seconds", "learned_parameters", "view_gflops", "needed_view_gflops", "peak_bytes"]
         let lines = cells.map { cell in
             let words = [cell.name, cell.series ?? ""].map(\.csvField) + [cell.at.map { "\($0)" } ?? "", cell.command]
-            let values = Self.measures.flatMap { measure -> [String] in
-                let value = cell.measure(measure.name)
+            let values = measures.flatMap { measure -> [String] in
+                let value = cell.measure(measure)
                 return [value.map { "\($0.mean)" } ?? "", value?.deviation.map { "\($0)" } ?? ""]
             }
             let counts = [cell.learnedParameters, cell.peakBytes].map { $0.map(String.init) ?? "" }

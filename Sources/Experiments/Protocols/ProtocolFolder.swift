@@ -148,12 +148,14 @@ package enum ProtocolError: ReportableError {
     case learnedClassesOnly(method: String)
     /// Best is asked for, without a validation list of the classes that are learned.
     case nothingToChooseOn
+    /// A method that learns classes, with captions.
+    case noCaptions(method: String)
 
     package var exitStatus: Files.ExitStatus {
         switch self {
         case .notAProtocol: .inputOutput
         case .otherSetup, .tooFewClasses, .noHalf: .badConfiguration
-        case .otherWorkingDirectory, .otherRoots, .learnedClassesOnly, .nothingToChooseOn: .usage
+        case .otherWorkingDirectory, .otherRoots, .learnedClassesOnly, .nothingToChooseOn, .noCaptions: .usage
         case .stopped: .interrupted
         case .emptyHalf, .unknownBaseClass: .badData
         case .missingFile: .missingInput
@@ -184,6 +186,9 @@ package enum ProtocolError: ReportableError {
         case .learnedClassesOnly(let method):
             "\(method) scores the classes that it learned from, so that the novel ones cannot be scored. Leave it out of --methods; evaluate few-shot "
                 + "takes it."
+        case .noCaptions(let method):
+            "\(method) learns classes, and no captions. Leave it out of --methods; retrieval compares "
+                + "\(RetrievalMethods.all.map(\.rawValue).joined(separator: ", "))."
         case .nothingToChooseOn:
             "--checkpoint best is chosen on a validation list of the classes that are learned: name one with --train-val, or leave it out."
         case .otherRoots(let train, let val):

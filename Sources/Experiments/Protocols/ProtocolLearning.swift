@@ -117,8 +117,8 @@ package struct ProtocolLearning {
     ///
     /// - Parameters:
     ///   - source: what the command line names.
-    ///   - own: the catalog's name of the setting's own recipe.
-    package func recipe(for method: LearningMethod, _ source: RecipeSource, own: String) throws -> Recipe {
+    ///   - own: the catalog's name of the setting's own recipe; nil where it has none.
+    package func recipe(for method: LearningMethod, _ source: RecipeSource, own: String?) throws -> Recipe {
         var alone = source
         alone.file = nil
         var recipe = try alone.given()
@@ -134,7 +134,7 @@ package struct ProtocolLearning {
             }
             recipe = recipe.merged(over: file)
         }
-        recipe = recipe.merged(over: try Recipe(path: RecipeCatalog.path(of: own)))
+        if let own { recipe = recipe.merged(over: try Recipe(path: RecipeCatalog.path(of: own))) }
         if method.kind == .bridge { recipe.model.checkpoint = fineTuneBackbone ?? recipe.model.checkpoint }
         method.leaveOnlyOwn(in: &recipe)
         return recipe
