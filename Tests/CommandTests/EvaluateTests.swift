@@ -330,6 +330,9 @@ import VideoData
     @Test func methodsStandSideBySide() throws {
         let words = ["few-shot", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", backbone, "--frames", "2",
             "--set", "training.steps=2", "--set", "training.batch_size=2", "--set", "training.accumulation_steps=1", "--shots", "1"]
+        // A head takes no steps.
+        let plan = try program.run(["evaluate"] + words + ["--methods", "gda", "--dry-run", "--no-timing"])
+        #expect(plan.status == 0 && plan.output.contains("gda-1-shot-seed1024") && !plan.output.contains("2 steps"), "\(plan.output)\(plan.messages)")
         let outcome = try program.run(["evaluate"] + words + ["--methods", "zero-shot,coop,gda,lora,actionclip", "--output", "f"])
         #expect(outcome.status == 0, "\(outcome.messages)")
         let table = try text("f/table.csv").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }

@@ -14,17 +14,18 @@ struct AblateCommand: PlannableCommand {
         discussion: """
               vifi-prompt ablate depth
               vifi-prompt ablate shots --seeds 1,2,3
-              vifi-prompt ablate methods --methods zero-shot,prompt,coop,a5,lora \
+              vifi-prompt ablate methods --methods zero-shot,prompt,coop,a5,lora \\
                   --shots 2,8
               vifi-prompt ablate prompt-sides --shots 8 --train train.txt --val val.txt \\
                   --labels labels.csv --backbone Checkpoints/bridged-k400.safetensors
 
             components: which tower learns; fusion: how frames come together; prompt-sides: prompts in one tower \
             or both; depth, tokens: how many layers and tokens; bridged: prompts with and without the bridge; \
-            shots: prompts against fine-tuning; methods: what evaluate few-shot takes as --methods, each with each number of --shots, \
-            seeds 1,2,3. Every cell is told with what it learns, GFLOPs of a view, seconds and peak memory. Without --train, --val, --test and --labels they run on the pocket world \
-            (Recipes/pocket/ablations), else with the paper's settings (Recipes/ablations). A recipe of your own with \
-            `grid:` is named by its file.
+            shots: prompts against fine-tuning; methods: what evaluate few-shot takes as --methods, each with each number \
+            of --shots, seeds 1,2,3. Every cell is told with what it learned, GFLOPs of a view, seconds and peak memory.
+
+            Without --train, --val, --test and --labels they run on the pocket world (Recipes/pocket/ablations), else with \
+            the paper's settings (Recipes/ablations). A recipe of your own with `grid:` is named by its file.
 
             Repeat the command to continue a grid that was stopped, or to run new seeds.
             """)

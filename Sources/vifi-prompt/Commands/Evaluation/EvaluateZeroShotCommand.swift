@@ -27,8 +27,8 @@ struct EvaluateZeroShotCommand: PlannableCommand {
             Table 1: with --methods each of them learns --train (Kinetics-400 in the paper) by a recipe of its own, and what \
             it learned is scored on every list.
 
-              vifi-prompt evaluate zero-shot --methods zero-shot,fine-tune,a5,actionclip \
-                --train k400/train.txt --train-labels k400/labels.csv \
+              vifi-prompt evaluate zero-shot --methods zero-shot,fine-tune,a5,actionclip \\
+                --train k400/train.txt --train-labels k400/labels.csv \\
                 --backbone clip.safetensors --labels labels.csv --test val1.txt
 
             Without lists: three draws of 8 of the pocket world's 16 classes, some seconds; with --methods the pocket CLIP \
@@ -163,8 +163,8 @@ struct EvaluateSupervisedCommand: PlannableCommand {
 
             Table 4: with --methods each of them learns --train by a recipe of its own first, and is scored so.
 
-              vifi-prompt evaluate supervised --methods fine-tune,a6,actionclip \
-                --train k400/train.txt --test k400/val.txt --labels k400/labels.csv \
+              vifi-prompt evaluate supervised --methods fine-tune,a6,actionclip \\
+                --train k400/train.txt --test k400/val.txt --labels k400/labels.csv \\
                 --backbone clip.safetensors
 
             Without lists: the bridged pocket CLIP on the test videos of the large set that it was bridged on, some seconds; with --methods \
