@@ -177,7 +177,7 @@ package struct ReportResults {
             return .init([.init(cell.name), Self.number(cell.seeds.count)] + cells + costs + [.init(cell.settings.joined(separator: " "), kind: "key")])
         }
         let table = ReportTable(
-            "\(entry.name): \(grid.title)", [grid.axis.isEmpty ? "cell" : grid.axis, "seeds"] + measures.map { Self.measureTitles[$0] ?? $0 }
+            "\(entry.name): \(grid.title)", [grid.axis.isEmpty ? "cell" : grid.axis, "seeds"] + measures.map { Self.measureTitles[$0] ?? SeedSummary.titles[$0] ?? $0 }
                 + ["learned", "GFLOPs of a view", "needed", "time", "peak memory", "sets"], rows)
         return [table.html] + (grid.isFinished ? [] : [.paragraph("Not all cells are finished yet.", "note")])
     }
