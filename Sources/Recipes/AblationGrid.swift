@@ -17,6 +17,13 @@ import Files
 ///     recipe     a recipe of the catalog in place of the grid's own
 ///     backbone   image or bridged: the CLIP to start from
 ///     videos      small: the pocket world's small set, also for bridge
+///
+/// In place of cells a grid may name methods, as `evaluate few-shot` takes them: a cell for each with each number of shots.
+///
+///     grid:
+///       methods: [zero-shot, prompt, coop]
+///       shots: [2, 8]
+///       seeds: [1, 2, 3]                   # where nobody says otherwise; of any grid
 package struct AblationGrid {
     package enum Start: String, CaseIterable {
         case image, bridged
@@ -26,7 +33,10 @@ package struct AblationGrid {
         package let name: String
         package let at: Double?
         package let series: String?
-        package let kind: RunKind
+        /// Nil of a method, which tells by itself.
+        package let kind: RunKind?
+        /// That learns by its own recipe; nil for the grid's settings.
+        package let method: String?
         /// Of the catalog; nil for the grid's own settings.
         package let recipe: String?
         package let backbone: Start?
@@ -45,7 +55,13 @@ package struct AblationGrid {
     /// The first comment of its recipe; empty where it has none.
     package let title: String
     package let axis: String
-    package let cells: [Cell]
+    package private(set) var cells: [Cell]
+    /// That are compared in place of cells that say what they set; none in other grids.
+    package private(set) var methods: [String] = []
+    /// Of each cell, where nobody says otherwise.
+    package let seeds: [Int]
+    /// Of each class, for each method.
+    private var shots: [Int] = []
 
     /// What grids of the catalog begin with.
     private static let heading = "Ablation: "
@@ -61,27 +77,64 @@ package struct AblationGrid {
         var axis = ""
         var kind: RunKind?
         var entries: [(key: String, value: RecipeNode)] = []
+        var (methods, shots, seeds) = ([String](), [Int](), [Int]())
         for (key, value) in node.entries(&faults) {
             switch key {
             case "axis": axis = value.text(&faults) ?? ""
             case "command": kind = Self.kind(value, &faults)
             case "cells": entries = value.entries(&faults)
-            default: faults.append(value.fault(.unknownKey(nearest: key.nearest(among: ["axis", "command", "cells"]))))
+            case "methods": methods = value.members(&faults).compactMap { $0.text(&faults) }
+            case "shots": shots = value.members(&faults).compactMap { $0.integer(in: 1...1_000_000, &faults) }
+            case "seeds": seeds = value.members(&faults).compactMap { $0.integer(in: 0...Int.max, &faults) }
+            default: faults.append(value.fault(.unknownKey(nearest: key.nearest(among: ["axis", "command", "cells", "methods", "shots", "seeds"]))))
             }
         }
-        let cells = entries.compactMap { Self.cell($0.key, $0.value, kind: kind, &faults) }
+        let given = entries.compactMap { Self.cell($0.key, $0.value, kind: kind, &faults) }
+        if !given.isEmpty, !methods.isEmpty { faults.append(node.fault(.needs("cells or methods", found: "both"))) }
         guard faults.isEmpty else { throw RecipeError(faults) }
+        self.name = name
+        self.path = path
+        self.axis = axis
+        cells = given
+        self.seeds = seeds.isEmpty ? [1] : seeds
+        let text = String(decoding: try InputFile.contents(of: path, limit: RecipeDocument.byteLimit), as: UTF8.self)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("#") }.map { $0.drop { $0 == "#" || $0 == " " } } ?? ""
+        title = String(line.hasPrefix(Self.heading) ? line.dropFirst(Self.heading.count) : line)
+        if !methods.isEmpty { compare(methods, shots: shots) }
         if let twice = cells.indices.first(where: { index in cells[..<index].contains { $0.slug == cells[index].slug } }) {
             throw AblationError.sameFolder(path: path, cell: cells[twice].name)
         }
         guard !cells.isEmpty else { throw AblationError.noGrid(path: path) }
-        self.name = name
-        self.path = path
-        self.axis = axis
-        self.cells = cells
-        let text = String(decoding: try InputFile.contents(of: path, limit: RecipeDocument.byteLimit), as: UTF8.self)
-        let line = text.split(separator: "\n").first { $0.hasPrefix("#") }.map { $0.drop { $0 == "#" || $0 == " " } } ?? ""
-        title = String(line.hasPrefix(Self.heading) ? line.dropFirst(Self.heading.count) : line)
+    }
+
+    /// A comparison of methods that is no recipe's.
+    package init(name: String, title: String, methods: [String]) {
+        (self.name, self.title) = (name, title)
+        (path, axis) = ("", "method")
+        (cells, seeds) = ([], [1])
+        compare(methods, shots: [])
+    }
+
+    /// Puts methods in place of the cells: each with each number of shots, but for the one that learns nothing.
+    ///
+    /// - Parameters:
+    ///   - methods: nil for the grid's own.
+    ///   - shots: nil for the grid's own; with none of either a recipe tells.
+    package mutating func compare(_ methods: [String]?, shots: [Int]?) {
+        self.methods = methods ?? self.methods
+        self.shots = shots ?? self.shots
+        cells = self.methods.flatMap { method in
+            method == Self.unlearned || self.shots.isEmpty ? [Self.cell(method, shots: nil)] : self.shots.map { Self.cell(method, shots: $0) }
+        }
+    }
+
+    /// The method that learns nothing, and so knows no shots.
+    package static let unlearned = "zero-shot"
+
+    private static func cell(_ method: String, shots: Int?) -> Cell {
+        Cell(
+            name: method + (shots.map { ", \($0) \($0 == 1 ? "shot" : "shots")" } ?? ""), at: shots.map(Double.init), series: method, kind: nil,
+            method: method, recipe: nil, backbone: nil, needsSmallSet: true, assignments: shots.map { ["training.shots=\($0)"] } ?? [])
     }
 
     /// Whether a recipe holds a grid.
@@ -128,7 +181,7 @@ package struct AblationGrid {
             return nil
         }
         return Cell(
-            name: name, at: at, series: series, kind: kind, recipe: recipe, backbone: backbone, needsSmallSet: needsSmallSet,
+            name: name, at: at, series: series, kind: kind, method: nil, recipe: recipe, backbone: backbone, needsSmallSet: needsSmallSet,
             assignments: assignments)
     }
 
@@ -171,12 +224,15 @@ package enum AblationError: ReportableError, Equatable {
     case noImageBackbone(cell: String)
     case otherGrid(path: String, cell: String)
     case notAGrid(path: String, holds: String)
+    case unknownMethod(path: String, name: String, known: [String], nearest: String?)
+    /// `--methods`, or several numbers of shots, with a grid whose cells say what they set.
+    case notOfMethods(grid: String, option: String)
 
     package var exitStatus: ExitStatus {
         switch self {
         case .unknown: .missingInput
-        case .noGrid, .sameFolder, .otherGrid: .badConfiguration
-        case .noImageBackbone: .usage
+        case .noGrid, .sameFolder, .otherGrid, .unknownMethod: .badConfiguration
+        case .noImageBackbone, .notOfMethods: .usage
         case .notAGrid: .inputOutput
         }
     }
@@ -198,6 +254,12 @@ package enum AblationError: ReportableError, Equatable {
                 + "Repeat the command that began it to continue, or choose another --output."
         case .notAGrid(let path, let holds):
             "\(path.escapedForDisplay): holds \(holds.escapedForDisplay), which is no part of a grid. Choose another --output."
+        case .unknownMethod(let path, let name, let known, let nearest):
+            "\(path.escapedForDisplay): '\(name.escapedForDisplay)' under `methods:` is no method."
+                + (nearest.map { " Did you mean '\($0)'?" } ?? " There are \(known.joined(separator: ", ")).")
+        case .notOfMethods(let grid, let option):
+            "\(option) is for grids of methods, but the cells of \(grid.escapedForDisplay) say themselves what they learn. "
+                + "Leave it out, or run `vifi-prompt ablate methods`."
         }
     }
 }

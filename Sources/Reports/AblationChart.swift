@@ -4,7 +4,7 @@ import Files
 import Training
 
 extension AblationSummary {
-    /// Top-1: lines where every cell has a place on the axis, else bars; nil where nothing was scored.
+    /// Top-1: lines where every cell has a place on the axis, else bars, of methods a group each; nil where nothing was scored.
     package var chart: Chart? {
         let scored = cells.compactMap { cell in cell.top1.map { (cell: cell, value: $0) } }
         guard !scored.isEmpty else { return nil }
@@ -16,7 +16,9 @@ extension AblationSummary {
         let seedCount = cells.map(\.seeds.count).max() ?? 0
         let unnamed = seedCount > 1 ? "mean of \(seedCount) seeds" : "one seed"
         let content: Chart.Content
-        if scored.allSatisfy({ $0.cell.at != nil }), scored.count > 1 {
+        if scored.allSatisfy({ $0.cell.method != nil }) {
+            content = .bars(Self.bars(ofMethods: scored, unnamed: unnamed))
+        } else if scored.allSatisfy({ $0.cell.at != nil }), scored.count > 1 {
             var names: [String] = []
             for entry in scored where !names.contains(entry.cell.series ?? unnamed) { names.append(entry.cell.series ?? unnamed) }
             content = .lines(
@@ -30,6 +32,22 @@ extension AblationSummary {
         }
         return Chart(
             title: "Top-1 by \(firstTitle)", summary: title + " " + words.joined(separator: "; "), horizontal: Axis(axis, isWhole: true), vertical: vertical, content: content)
+    }
+
+    /// A group of bars for each method, a bar for each number of shots; what learns nothing has one bar.
+    private static func bars(ofMethods scored: [(cell: Cell, value: SeedSummary.Measure)], unnamed: String) -> Bars {
+        var (methods, places) = ([String](), [Double]())
+        for (cell, _) in scored {
+            if let method = cell.method, !methods.contains(method) { methods.append(method) }
+            if let at = cell.at, !places.contains(at) { places.append(at) }
+        }
+        func value(_ method: String, at place: Double?) -> Double? { scored.first { $0.cell.method == method && $0.cell.at == place }?.value.mean }
+        let series = places.enumerated().map { index, place in
+            Bars.Series(
+                "\(NumberText.decimal(place, places: 0)) shots, \(unnamed)",
+                methods.map { value($0, at: place) ?? (index == 0 ? value($0, at: nil) : nil) })
+        }
+        return Bars(labels: methods, series: series.isEmpty ? [.init(unnamed, methods.map { value($0, at: nil) })] : series)
     }
 
     /// Draws the chart into a folder; nothing where there is none.

@@ -18,6 +18,7 @@ package struct ReportResults {
     package static func share(_ value: Double?) -> Cell { value.map { Cell(NumberText.decimal($0, places: 1), number: $0) } ?? .none }
     package static func number(_ value: Int?) -> Cell { value.map { Cell(grouped($0), number: Double($0)) } ?? .none }
     package static func time(_ seconds: Double?) -> Cell { seconds.map { Cell(duration($0), number: $0) } ?? .none }
+    private static func gflops(_ value: Double?) -> Cell { value.map { Cell(AblationSummary.gflops($0), number: $0) } ?? .none }
     private static func spread(_ values: [Double]) -> Cell {
         let statistics = RunStatistics(values)
         return values.isEmpty ? .none : Cell(PaperTables.text(statistics.mean, statistics.deviation), number: statistics.mean)
@@ -169,10 +170,15 @@ package struct ReportResults {
                     + (measure.deviation.map { " ± " + NumberText.decimal($0, places: places) } ?? "")
                 return Cell(text, number: measure.mean)
             }
-            return .init([.init(cell.name), Self.number(cell.seeds.count)] + cells + [Self.time(cell.seconds), .init(cell.settings.joined(separator: " "), kind: "key")])
+            let costs = [
+                Self.number(cell.learnedParameters), Self.gflops(cell.viewGflops), Self.gflops(cell.neededViewGflops), Self.time(cell.seconds),
+                cell.peakBytes.map { Cell(bytes($0), number: Double($0)) } ?? .none,
+            ]
+            return .init([.init(cell.name), Self.number(cell.seeds.count)] + cells + costs + [.init(cell.settings.joined(separator: " "), kind: "key")])
         }
         let table = ReportTable(
-            "\(entry.name): \(grid.title)", [grid.axis.isEmpty ? "cell" : grid.axis, "seeds"] + measures.map { Self.measureTitles[$0] ?? $0 } + ["time", "sets"], rows)
+            "\(entry.name): \(grid.title)", [grid.axis.isEmpty ? "cell" : grid.axis, "seeds"] + measures.map { Self.measureTitles[$0] ?? SeedSummary.titles[$0] ?? $0 }
+                + ["learned", "GFLOPs of a view", "needed", "time", "peak memory", "sets"], rows)
         return [table.html] + (grid.isFinished ? [] : [.paragraph("Not all cells are finished yet.", "note")])
     }
 

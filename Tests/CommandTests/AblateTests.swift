@@ -84,6 +84,96 @@ import Testing
         #expect(other.status == 78 && other.messages.contains("was started with other settings"), "\(other.messages)")
     }
 
+    /// Methods × shots × seeds, with what each learns and costs.
+    @Test func methodsAreComparedWithTheirCost() throws {
+        let program = try Program.withVideos()
+        let arguments = [
+            "ablate", "methods", "--methods", "zero-shot,cosine-mean,coop", "--shots", "1,2", "--seeds", "1,2", "--epochs", "1", "--train", "list.txt",
+            "--test", "list.txt", "--allow-shared-videos", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--threads", "1",
+            "--output", "out",
+        ]
+        let dry = try program.run(arguments + ["--dry-run", "--no-timing"])
+        #expect(dry.status == 0 && dry.output.contains("| coop, 2 shots ") && dry.output.contains("scored once"), "\(dry.output)\(dry.messages)")
+        let whole = try program.run(arguments)
+        #expect(whole.status == 0, "\(whole.messages)")
+        for title in ["| method ", "| test top-1 % |", "| learned ", "| GFLOPs ", "| needed ", "| seconds ", "| peak memory |"] {
+            #expect(whole.output.contains(title), "\(title) in \(whole.output)")
+        }
+        struct Summary: Decodable {
+            struct Cell: Decodable {
+                struct Measure: Decodable {
+                    let name: String
+                    let values: [Double]
+                }
+                let name: String
+                let method: String
+                let command: String
+                let at: Double?
+                let seeds: [Int]
+                let measures: [Measure]
+                let learned_parameters: Int
+                let view_gflops: Double
+                let needed_view_gflops: Double
+                let peak_bytes: Int
+                let seconds: Double
+            }
+            struct Difference: Decodable {
+                let first: String
+                let second: String
+                let seeds: [Int]
+            }
+            let cells: [Cell]
+            let differences: [Difference]
+            let is_finished: Bool
+        }
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: program.folder.path("out/summary.json")))
+        let summary = try JSONDecoder().decode(Summary.self, from: bytes)
+        #expect(summary.is_finished)
+        #expect(summary.cells.map(\.name) == ["zero-shot", "cosine-mean, 1 shot", "cosine-mean, 2 shots", "coop, 1 shot", "coop, 2 shots"])
+        #expect(summary.cells.map(\.command) == ["evaluate", "learn", "learn", "learn", "learn"])
+        #expect(summary.cells.map(\.seeds) == [[], [1, 2], [1, 2], [1, 2], [1, 2]])
+        // A frame: 2 layers of 5 tokens, 12 × 64² products each and 2 × 5² × 64 of attention; 4 patches of 16² × 3; the projection.
+        let frame = 2 * (5 * 12 * 64 * 64 + 2 * 25 * 64) + 4 * 768 * 64 + 64 * 32
+        for cell in summary.cells {
+            #expect(cell.view_gflops == Double(2 * frame) / 1e9 && cell.needed_view_gflops <= cell.view_gflops && cell.needed_view_gflops > 0)
+            #expect(cell.peak_bytes > 1 << 20 && cell.seconds > 0 && cell.measures.contains { $0.name == "test_top1" })
+        }
+        // CoOp's 16 words of 64 numbers.
+        #expect(summary.cells.map(\.learned_parameters).prefix(1) == [0] && summary.cells.suffix(2).allSatisfy { $0.learned_parameters == 16 * 64 })
+        // Each with what learns nothing, and with the first method that learns, from as many shots.
+        #expect(summary.differences.map { "\($0.first) – \($0.second)" } == [
+            "zero-shot – cosine-mean, 1 shot", "zero-shot – cosine-mean, 2 shots", "zero-shot – coop, 1 shot", "zero-shot – coop, 2 shots",
+            "cosine-mean, 1 shot – coop, 1 shot", "cosine-mean, 2 shots – coop, 2 shots",
+        ])
+        #expect(summary.differences.allSatisfy { $0.seeds == [1, 2] })
+        let csv = try lines(program, "out/summary.csv")
+        #expect(csv.count == 6 && csv[0].hasSuffix(",seconds,learned_parameters,view_gflops,needed_view_gflops,peak_bytes"))
+        #expect(csv[1].hasPrefix("zero-shot,zero-shot,,evaluate,,1,") && csv[2].hasPrefix("\"cosine-mean, 1 shot\",cosine-mean,1.0,learn,training.shots=1,2,"))
+        #expect(fileExists(program.folder.path("out/chart.svg")))
+
+        // The backbone as it is scores what evaluate says.
+        let alone = try program.run([
+            "evaluate", "few-shot", "--methods", "zero-shot", "--train", "list.txt", "--test", "list.txt", "--allow-shared-videos", "--labels", "labels.csv",
+            "--backbone", "clip.safetensors", "--frames", "2", "--output", "alone", "--json",
+        ])
+        struct Protocol: Decodable {
+            struct Result: Decodable {
+                let measure: String
+                let mean: Double
+            }
+            let results: [Result]
+        }
+        let few = try JSONDecoder().decode(Protocol.self, from: Data(alone.output.utf8))
+        let top1 = summary.cells[0].measures.first { $0.name == "test_top1" }?.values
+        #expect(top1 == few.results.filter { $0.measure == "top1" }.map(\.mean))
+
+        let again = try program.run(arguments)
+        #expect(again.output == whole.output && again.messages.contains("zero-shot: finished already"), "\(again.messages)")
+        // Other grids say themselves what they learn.
+        let other = try program.run(["ablate", "depth", "--methods", "coop"] + arguments.dropFirst(8))
+        #expect(other.status == 64 && other.messages.contains("vifi-prompt ablate methods"), "\(other.messages)")
+    }
+
     @Test func aStoppedGridGoesOn() throws {
         let program = try world()
         let start = arguments("--set", "training.epochs=60")

@@ -215,6 +215,60 @@ import VideoData
         #expect(try predictions("--compat", "random-views", "--seed", "2") != drawn)
     }
 
+    /// Methods learn one list and are scored on others, whose classes they have not seen; what the tables average is lists and seeds.
+    @Test func methodsLearnBeforeZeroShot() throws {
+        try program.folder.write("id,name\n0,running\n1,singing\n2,cooking\n3,reading\n", to: "others.csv")
+        try program.folder.write("0-4.mp4 0\n2-5.mp4 2\n3-4.mp4 3\n", to: "few.txt")
+        let source = ["--train", "train.txt", "--train-labels", "labels.csv", "--backbone", backbone]
+        let lists = ["--test", "val.txt", "--test", "few.txt", "--labels", "others.csv", "--frames", "2"]
+        let short = ["--set", "training.steps=2", "--set", "training.batch_size=2", "--set", "training.accumulation_steps=1"]
+        let outcome = try program.run(
+            ["evaluate", "zero-shot", "--methods", "zero-shot,coop,lora", "--seeds", "1,2", "--output", "z"] + source + lists + short)
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        for (method, count) in [("zero-shot", 2), ("coop", 4), ("lora", 4)] {
+            let result = try result("z", "top1", method: method)
+            let values = try #require(result["values"] as? [Double])
+            #expect(result["n"] as? Int == count && values.count == count)
+            #expect(abs((result["mean"] as? Double ?? -1) - values.reduce(0, +) / Double(count)) < 1e-9)
+        }
+        let table = try text("z/table.csv").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+        #expect(table.map(\.first) == ["method", "nothing learned", "coop", "lora"])
+        #expect(table[0] == ["method", "val", "few", "top-1 %", "mean of classes %"] && table.allSatisfy { $0.count == 5 })
+        #expect(try text("z/runs/coop-seed2/split/train.txt").split(separator: "\n").count == 16)
+        // What was learned is scored the same when it is named.
+        let prompts = try program.run(
+            ["evaluate", "zero-shot", "--prompts", "z/runs/coop-seed2/prompts/last.safetensors", "--backbone", backbone, "--output", "p"] + lists)
+        #expect(prompts.status == 0, "\(prompts.messages)")
+        for list in ["val", "few"] {
+            #expect(try text("p/evaluations/\(list)/predictions.jsonl") == text("z/evaluations/coop-seed2-\(list)/predictions.jsonl"))
+        }
+        // What cannot be asked is named.
+        for (words, message) in [
+            (["--methods", "gda"] + source + lists, "gda scores the classes that it learned from"),
+            (["--methods", "coop", "--backbone", backbone] + lists, "--train and --train-labels are needed too"),
+            (["--methods", "coop", "--checkpoint", "best"] + source + lists, "--train-val"),
+            (["--methods", "coop", "--prompts", "p.safetensors"] + source + lists, "--methods learn"),
+            (source + lists, "are for --methods"),
+            (["--methods", "coop", "--test", "train.txt", "--labels", "others.csv"] + source, "--allow-shared-videos"),
+        ] {
+            let refused = try program.run(["evaluate", "zero-shot"] + words)
+            #expect([64, 65].contains(refused.status) && refused.messages.contains(message), "\(words): \(refused.messages)")
+        }
+    }
+
+    /// The classes that are learned are those that are scored, in twelve views.
+    @Test func methodsLearnBeforeSupervised() throws {
+        let words = ["evaluate", "supervised", "--methods", "gda,coop", "--seeds", "1,2", "--train", "train.txt", "--test", "val.txt", "--labels", "labels.csv"]
+        let outcome = try program.run(
+            words + ["--backbone", backbone, "--frames", "2", "--set", "training.steps=2", "--set", "training.batch_size=2", "--set",
+                "training.accumulation_steps=1", "--output", "s"])
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        #expect(try text("s/table.csv").hasPrefix("method,top-1 %,mean of classes %\ngda,"))
+        for method in ["gda", "coop"] { #expect(try result("s", "top1", method: method)["n"] as? Int == 2) }
+        let setting = try json("s/evaluations/gda-seed1-val/evaluation.json")["setting"] as? [String: Any]
+        #expect(setting?["views"] as? String == "4x3")
+    }
+
     @Test func baseToNovelScoresEachHalfAlone() throws {
         let words = ["base-to-novel", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", backbone]
         let learning = ["--set", "training.steps=2", "--set", "prompts.vision_tokens=1", "--set", "prompts.text_tokens=1", "--set", "prompts.vision_depth=2",
@@ -276,6 +330,9 @@ import VideoData
     @Test func methodsStandSideBySide() throws {
         let words = ["few-shot", "--train", "train.txt", "--val", "val.txt", "--labels", "labels.csv", "--backbone", backbone, "--frames", "2",
             "--set", "training.steps=2", "--set", "training.batch_size=2", "--set", "training.accumulation_steps=1", "--shots", "1"]
+        // A head takes no steps.
+        let plan = try program.run(["evaluate"] + words + ["--methods", "gda", "--dry-run", "--no-timing"])
+        #expect(plan.status == 0 && plan.output.contains("gda-1-shot-seed1024") && !plan.output.contains("2 steps"), "\(plan.output)\(plan.messages)")
         let outcome = try program.run(["evaluate"] + words + ["--methods", "zero-shot,coop,gda,lora,actionclip", "--output", "f"])
         #expect(outcome.status == 0, "\(outcome.messages)")
         let table = try text("f/table.csv").split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }

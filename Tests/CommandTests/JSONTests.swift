@@ -65,6 +65,14 @@ import Testing
         Section(
             name: "evaluate retrieval --json",
             runs: [["evaluate", "retrieval", "--captions", "captions.csv", "--max-words", "20", "--output", "r"] + clip + prompts], files: ["r/metrics.json"]),
+        Section(
+            name: "evaluate retrieval --methods --json",
+            runs: [
+                ["evaluate", "retrieval", "--methods", "zero-shot,prompt", "--train-captions", "captions.csv", "--captions", "more.csv", "--epochs", "1",
+                    "--seeds", "1,2", "--frames", "2", "--output", "side"] + clip,
+            ],
+            rare: ["cells[].at", "cells[].settings[]", "differences[].first", "differences[].second", "differences[].seeds[]"].map { "summary." + $0 }
+                + ["mean", "low", "high"].map { "summary.differences[].top1." + $0 }),
         Section(name: "top.jsonl", before: [["evaluate", "retrieval", "--captions", "captions.csv", "--output", "r"] + clip], files: ["r/top.jsonl"]),
         Section(
             name: "predict --json",
@@ -112,7 +120,9 @@ import Testing
         Section(
             name: "learn --seeds --json", runs: [["learn", "--seeds", "1,2", "--output", "group"] + tested, head + ["--seeds", "1", "--output", "heads"]],
             rare: JSONTests.retrieval(of: "summary.runs[].")),
-        Section(name: "ablate --json", runs: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)]),
+        Section(
+            name: "ablate --json", runs: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)],
+            rare: ["grids[].summary.cells[].method"]),
         Section(
             name: "import --json",
             runs: [
@@ -146,7 +156,10 @@ import Testing
         Section(name: "cache list --json", before: [head + ["--output", "head"]], runs: [["cache", "list"]]),
         Section(
             name: "summary.json of a grid",
-            before: [["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2)], files: ["grid/summary.json"]),
+            before: [
+                ["ablate", "mine.yaml", "--seeds", "1,2", "--output", "grid"] + learn.dropLast(2),
+                ["ablate", "methods", "--methods", "zero-shot,cosine-mean", "--shots", "1", "--seeds", "1", "--output", "methods"] + learn,
+            ], files: ["grid/summary.json", "methods/summary.json"]),
         Section(name: "doctor --json", runs: [["doctor"]]),
         Section(name: "bench --json", runs: [["bench", "learn", "--backward-frames", "1", "--frames", "2", "--classes", "2", "--steps", "1"]], rare: ["waiting_for_videos"]),
         Section(name: "bench features --json", runs: [["bench", "features", "--frames", "1", "--rounds", "1"]]),
@@ -168,6 +181,7 @@ import Testing
         let program = try Program.withVideos()
         try SmallModel().prompts.save(to: program.folder.path("prompts.safetensors"))
         try program.folder.write("video,caption\n" + (0..<6).map { "video\($0).mp4,caption \($0)\n" }.joined(), to: "captions.csv")
+        try program.folder.write("video,caption\n" + (6..<10).map { "video\($0).mp4,caption \($0)\n" }.joined(), to: "more.csv")
         for (video, name) in ["waving", "waving", "clapping", "clapping"].enumerated() {
             try createDirectory(program.folder.path("sets/\(name)"))
             try FileManager.default.copyItem(atPath: program.folder.path("video\(video).mp4"), toPath: program.folder.path("sets/\(name)/\(video).mp4"))

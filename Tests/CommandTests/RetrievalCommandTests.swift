@@ -55,6 +55,50 @@ import WeightFiles
         let metrics: Metrics
     }
 
+    /// Each learns the same captions with each seed, and is scored as it is by itself.
+    @Test func methodsStandSideBySide() throws {
+        func list(_ videos: Range<Int>) -> String { "video,caption\n" + videos.map { "video\($0).mp4,\"number \($0), moving\"\n" }.joined() }
+        try program.folder.write(list(0..<6), to: "train.csv")
+        try program.folder.write(list(6..<10), to: "test.csv")
+        let test = ["--captions", "test.csv", "--frames", "2", "--backbone", "clip.safetensors"]
+        let learned = ["evaluate", "retrieval", "--methods", "zero-shot,prompt,fine-tune", "--train-captions", "train.csv", "--epochs", "1", "--seeds", "1,2",
+            "--output", "side"] + test
+        let outcome = try program.run(learned)
+        #expect(outcome.status == 0 && outcome.output.contains("| test text → video R@1 % |"), "\(outcome.messages)\(outcome.output)")
+        struct Summary: Decodable {
+            struct Cell: Decodable {
+                struct Measure: Decodable {
+                    let name: String
+                    let values: [Double]
+                }
+                let name: String
+                let seeds: [Int]
+                let learned_parameters: Int
+                let measures: [Measure]
+                func values(_ measure: String) -> [Double]? { measures.first { $0.name == measure }?.values }
+            }
+            let cells: [Cell]
+        }
+        let summary = try JSONDecoder().decode(Summary.self, from: Data(contentsOf: URL(fileURLWithPath: program.folder.path("side/summary.json"))))
+        #expect(summary.cells.map(\.name) == ["zero-shot", "prompt", "fine-tune"] && summary.cells.map(\.seeds) == [[], [1, 2], [1, 2]])
+        #expect(summary.cells[0].learned_parameters == 0 && summary.cells.dropFirst().allSatisfy { $0.learned_parameters > 0 })
+        for (index, model) in [[], ["--prompts", "side/prompt/seed1/prompts/best.safetensors"], ["--backbone", "side/fine-tune/seed1/backbone.safetensors"]].enumerated() {
+            let alone = try program.run(["evaluate", "retrieval", "--json"] + (index == 2 ? Array(test.dropLast(2)) : test) + model)
+            let metrics = try JSONDecoder().decode(Report.self, from: Data(alone.output.utf8)).metrics
+            #expect(summary.cells[index].values("test_text_to_video_r1")?.first == metrics.text_to_video.r1)
+            #expect(summary.cells[index].values("test_video_to_text_r1")?.first == metrics.video_to_text.r1)
+        }
+        let again = try program.run(learned)
+        #expect(again.output == outcome.output && again.messages.contains("retrieval, prompt: finished already"), "\(again.messages)")
+        for (words, message) in [
+            (["--methods", "coop", "--train-captions", "train.csv"], "coop learns classes"), (["--methods", "prompt"], "--train-captions is needed too"),
+            (["--train-captions", "train.csv"], "are for --methods"), (["--methods", "prompt", "--zero-shot"], "--methods learn"),
+        ] {
+            let refused = try program.run(["evaluate", "retrieval"] + test + words)
+            #expect(refused.status == 64 && refused.messages.contains(message), "\(refused.messages)")
+        }
+    }
+
     private func report(_ name: String) throws -> Report {
         try JSONDecoder().decode(Report.self, from: Data(contentsOf: URL(fileURLWithPath: program.folder.path(name))))
     }

@@ -13,7 +13,7 @@ import Reports
     private static func grid(_ name: String) throws -> AblationGrid { try AblationGrid(path: recipes + name + ".yaml", name: name) }
 
     private static let learning: [(name: String, cells: Int)] = [
-        ("prompt-sides", 3), ("depth", 5), ("tokens", 4), ("bridged", 2), ("shots", 8), ("methods", 9), ("components", 3), ("fusion", 3),
+        ("prompt-sides", 3), ("depth", 5), ("tokens", 4), ("bridged", 2), ("shots", 8), ("components", 3), ("fusion", 3),
     ]
 
     @Test(arguments: learning)
@@ -22,7 +22,7 @@ import Reports
         #expect(grid.cells.count == cells && !grid.axis.isEmpty && !grid.title.hasPrefix("Ablation"))
         #expect(Set(grid.cells.map(\.slug)).count == cells)
         // Cells differ in what they set, in where they start or in what they do.
-        #expect(Set(grid.cells.map { "\($0.assignments) \($0.backbone as Any) \($0.kind)" }).count == cells)
+        #expect(Set(grid.cells.map { "\($0.assignments) \($0.backbone as Any) \($0.kind as Any)" }).count == cells)
         for cell in grid.cells { #expect(cell.kind == (["components", "fusion"].contains(name) || cell.series == "fine-tuning" ? .bridge : .learn)) }
     }
 
@@ -39,6 +39,20 @@ import Reports
                 if parts[0] == "prompts.text_depth" { #expect(Int(parts[1]).map { $0 <= 3 } == true) }
             }
         }
+    }
+
+    /// Each method with each number of shots, but for the one that learns nothing.
+    @Test(arguments: ["ablations/methods", "pocket/ablations/methods"]) func methodsAndShotsMakeCells(_ name: String) throws {
+        var grid = try Self.grid(name)
+        #expect(grid.seeds == [1, 2, 3] && grid.methods.allSatisfy { LearningMethod(rawValue: $0) != nil })
+        #expect(Set(grid.methods).isSuperset(of: ["zero-shot", "prompt", "fine-tune", "actionclip", "lora"]) && grid.methods.first == "zero-shot")
+        #expect(grid.cells.count == 1 + 2 * (grid.methods.count - 1) && Set(grid.cells.map(\.slug)).count == grid.cells.count)
+        grid.compare(["coop", "zero-shot", "gda"], shots: [1, 4])
+        #expect(grid.cells.map(\.name) == ["coop, 1 shot", "coop, 4 shots", "zero-shot", "gda, 1 shot", "gda, 4 shots"])
+        #expect(grid.cells.map(\.assignments) == [["training.shots=1"], ["training.shots=4"], [], ["training.shots=1"], ["training.shots=4"]])
+        #expect(grid.cells.map(\.at) == [1, 4, nil, 1, 4] && grid.cells.allSatisfy { $0.kind == nil && $0.method == $0.series })
+        grid.compare(nil, shots: [3])
+        #expect(grid.cells.map(\.name) == ["coop, 3 shots", "zero-shot", "gda, 3 shots"])
     }
 
     @Test func depthsAndTokensAreThoseAskedFor() throws {
@@ -71,6 +85,11 @@ import Reports
         ("grid: {command: learn, cells: {}}", "says nothing about cells"),
         ("training: {epochs: 3}", "says nothing about cells"),
         ("grid: 7", "a section"),
+        ("grid: {methods: [coop], command: learn, cells: {a: {}}}", "cells or methods"),
+        ("grid: {methods: coop}", "a list"),
+        ("grid: {methods: [coop, coop]}", "would take the folder of another"),
+        ("grid: {methods: [coop], shots: [0]}", "shots"),
+        ("grid: {method: [coop]}", "Did you mean 'methods'?"),
     ])
     func faultsAreNamed(_ yaml: String, words: String) throws {
         let directory = try TemporaryDirectory()

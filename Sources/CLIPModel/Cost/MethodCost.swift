@@ -42,22 +42,32 @@ package struct MethodCost: Sendable, Equatable {
     package init(
         _ method: Method, architecture: CLIPArchitecture, frameCount: Int, classCount: Int, sequences: [[Int]]
     ) {
+        self.init(
+            method.kind, isOurs: method.isOurs, architecture: architecture, frameCount: frameCount, classCount: classCount, sequences: sequences)
+    }
+
+    /// Of a model with settings of its own.
+    ///
+    /// - Parameter isOurs: whether this program runs it.
+    package init(
+        _ kind: Method.Kind, isOurs: Bool = true, architecture: CLIPArchitecture, frameCount: Int, classCount: Int, sequences: [[Int]]
+    ) {
         let forms = ClosedForms(architecture: architecture, frameCount: frameCount)
-        parameters = forms.parameters(method.kind)
-        whole = forms.work(method.kind, classCount: classCount)
-        guard method.isOurs else {
+        parameters = forms.parameters(kind)
+        whole = forms.work(kind, classCount: classCount)
+        guard isOurs else {
             needed = nil
             return
         }
-        let learned: LearnedPart = switch method.kind {
+        let learned: LearnedPart = switch kind {
         case .fineTuning(let tuning): .backbone(tuning)
         case .actionCLIP: .backbone(.both)
         // What prompts are computed from is computed once, and not for each view.
-        default: .prompts(method.kind.prompts)
+        default: .prompts(kind.prompts)
         }
         let all = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
         let one = OperationCount(architecture, learned: learned, sequences: Array(sequences.prefix(1)), frameCount: frameCount)
-        needed = Work(view: all.clipForward + forms.temporalWork(method.kind), text: one.textForward, texts: all.textForward)
+        needed = Work(view: all.clipForward + forms.temporalWork(kind), text: one.textForward, texts: all.textForward)
     }
 }
 

@@ -4,12 +4,20 @@ import Files
 package struct AblationPlan: CostPlan {
     package struct Cell: Encodable {
         package let name: String
-        package let plan: RunPlan
+        /// Nil where nothing is learned.
+        package let plan: (any LearningPlan)?
         package let isFinished: Bool
 
         private enum CodingKeys: String, CodingKey {
             case name, plan
             case isFinished = "finished"
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(name, forKey: .name)
+            try container.encode(isFinished, forKey: .isFinished)
+            if let plan { try container.encode(plan, forKey: .plan) }
         }
     }
 
@@ -30,25 +38,30 @@ package struct AblationPlan: CostPlan {
     package var text: String {
         var rows = [["cell", "learns", "steps", "operations", "memory", "time", ""]]
         for cell in cells {
-            let (work, plan) = (cell.plan.work, cell.plan)
+            let state = cell.isFinished ? "finished" : ""
+            guard let plan = cell.plan else {
+                rows.append([cell.name, "0", "scored once", "", "", "", state])
+                continue
+            }
+            let seedCount = plan.seedCount
+            let steps = plan.stepCount.map { seedCount > 1 ? "\(seedCount) × \($0)" : "\($0)" } ?? "\(seedCount) × none"
             rows.append([
-                cell.name, "\(work.learningParameters)", work.seeds > 1 ? "\(work.seeds) × \(work.steps)" : "\(work.steps)",
-                operations(plan.arithmetic.total), bytes(plan.memory.total), plan.time.map { duration($0.total) } ?? "–",
-                cell.isFinished ? "finished" : "",
+                cell.name, "\(plan.learnedCount)", steps, operations(plan.operationCount), bytes(plan.memoryBytes),
+                plan.seconds.map { duration($0) } ?? "–", state,
             ])
         }
-        let left = cells.filter { !$0.isFinished }.map(\.plan)
-        let isTimed = cells.contains { $0.plan.time != nil }
+        let left = cells.filter { !$0.isFinished }.compactMap(\.plan)
+        let isTimed = cells.contains { $0.plan?.seconds != nil }
         rows.append([
-            "left to run", "", "", operations(left.reduce(0) { $0 + $1.arithmetic.total }), "",
-            isTimed ? duration(left.reduce(0) { $0 + ($1.time?.total ?? 0) }) : "–", "",
+            "left to run", "", "", operations(left.reduce(0) { $0 + $1.operationCount }), "",
+            isTimed ? duration(left.reduce(0) { $0 + ($1.seconds ?? 0) }) : "–", "",
         ])
         return heading + "\n" + alignedTable(rows)
     }
 
     package var warnings: [String] {
         var seen: Set<String> = []
-        return cells.flatMap(\.plan.warnings).filter { seen.insert($0).inserted }
+        return cells.flatMap { $0.plan?.warnings ?? [] }.filter { seen.insert($0).inserted }
     }
 }
 

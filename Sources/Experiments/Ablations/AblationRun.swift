@@ -7,7 +7,7 @@ import Training
 /// A grid on its way: a folder with one group of seeds a cell.
 ///
 ///     grid.json      the cells and their command lines, so that the same command goes on
-///     <cell>/        seed1/, seed2/, … and their summary
+///     <cell>/        seed1/, seed2/, … and their summary; of a cell that learns nothing ScoredCell
 ///     summary.json   summary.csv   chart.svg   chart.png   of the cells that are finished
 package struct AblationRun {
     /// A cell and what it asks for.
@@ -16,6 +16,8 @@ package struct AblationRun {
         package let folder: String
         /// But for seeds.
         package let request: RunRequest
+        /// True where nothing is learned; nil elsewhere.
+        package let isUnlearned: Bool?
     }
 
     package let grid: AblationGrid
@@ -38,7 +40,7 @@ package struct AblationRun {
         self.seeds = seeds
         self.path = path
         jobs = try grid.cells.map {
-            Job(cell: $0.name, folder: $0.slug, request: try request($0))
+            Job(cell: $0.name, folder: $0.slug, request: try request($0), isUnlearned: $0.method == AblationGrid.unlearned ? true : nil)
         }
     }
 
@@ -48,10 +50,14 @@ package struct AblationRun {
 
     /// Whether all seeds of a cell are there, with these settings.
     private func isFinished(_ job: Job) throws -> Bool {
+        if let scored = scored(job) { return try scored.result() != nil }
         guard let group = try SeedGroup.read(folder(job), kind: job.request.kind), group.request.firstDifference(from: job.request) == nil else { return false }
         let results = try group.results()
         return seeds.allSatisfy { seed in results.contains { $0.seed == seed } }
     }
+
+    /// Nil where a cell learns.
+    private func scored(_ job: Job) -> ScoredCell? { job.isUnlearned == true ? ScoredCell(request: job.request, folder: folder(job)) : nil }
 
     // MARK: Planning
 
@@ -63,7 +69,9 @@ package struct AblationRun {
     package func plan(timing: Bool, threads: Int?) throws -> AblationPlan {
         let cells = try jobs.map { job in
             AblationPlan.Cell(
-                name: job.cell, plan: try job.request.withThreads(threads).stepPlan(timing: timing, seedCount: seeds.count, context: context),
+                name: job.cell,
+                plan: job.isUnlearned == true
+                    ? nil : try job.request.withThreads(threads).plan(timing: timing, seedCount: seeds.count, context: context),
                 isFinished: try isFinished(job))
         }
         return AblationPlan(grid: grid.name, heading: heading, cells: cells)
@@ -93,8 +101,15 @@ package struct AblationRun {
             }
             context.note("\(grid.name), cell \(index + 1) of \(jobs.count): \(job.cell)")
             do {
-                try SeedGroup.opened(job.request, seeds: seeds, output: folder(job), context: context)
-                    .run(threads: threads, context: context.ofPart)
+                if let scored = scored(job) {
+                    try scored.run(threads: threads, title: job.cell, context: context)
+                } else {
+                    try SeedGroup.opened(job.request, seeds: seeds, output: folder(job), context: context)
+                        .run(threads: threads, context: context.ofPart)
+                }
+            } catch is EvaluationStopped {
+                try write(summary())
+                throw TrainingError.interruptedBefore(step: 1, resume: resume)
             } catch let error as TrainingError where error.exitStatus == .interrupted {
                 try write(summary())
                 throw error.resuming(with: resume)
@@ -117,7 +132,8 @@ package struct AblationRun {
         if let table = summary.differenceTable { context.result(table) }
         try write(summary)
         context.result("summary: \(path.appendingPath("summary.json"))")
-        context.result("chart: \(path.appendingPath("chart.svg"))")
+        let chart = path.appendingPath("chart.svg")
+        if fileExists(chart) { context.result("chart: \(chart)") }
         _ = consume lock
         return AblationReport(folder: path, summary: summary)
     }
@@ -139,22 +155,36 @@ package struct AblationRun {
 
     private func summary() throws -> AblationSummary {
         let cells = try zip(grid.cells, jobs).compactMap { cell, job -> AblationSummary.Cell? in
+            if let scored = scored(job) {
+                return try scored.result().map { AblationSummary.Cell(cell, folder: job.folder, command: ScoredCell.command, seeds: [], results: [$0]) }
+            }
             let results = try SeedGroup.read(folder(job), kind: job.request.kind)?.results() ?? []
             guard !results.isEmpty else { return nil }
-            return AblationSummary.Cell(cell, folder: job.folder, results: results)
+            return AblationSummary.Cell(
+                cell, folder: job.folder, command: job.request.kind.rawValue, seeds: results.map(\.seed), results: results.map(\.result))
         }
         return AblationSummary(
             grid: grid.name, title: grid.title, axis: grid.axis, cells: cells, differences: try differences(of: cells),
             isFinished: try jobs.allSatisfy(isFinished))
     }
 
-    /// Of every two cells that can be compared: cells of one series, or of one place on the axis; all where neither is said.
+    /// Whether the difference of two cells is told: cells of one series, or of one place on the axis; all where neither is said. In a
+    /// grid of methods: with what learns nothing, and with the first method that learns, from as many shots.
+    private func isTold(_ first: AblationSummary.Cell, _ second: AblationSummary.Cell) -> Bool {
+        guard !grid.methods.isEmpty else { return first.series == second.series || first.at == second.at }
+        let methods = [first.method, second.method]
+        let measure = grid.methods.first { $0 != AblationGrid.unlearned }
+        return methods.contains(AblationGrid.unlearned) || methods.contains(measure) && first.at == second.at
+    }
+
+    /// Of every two cells whose difference is told, over the seeds that both ran with.
     private func differences(of cells: [AblationSummary.Cell]) throws -> [AblationSummary.Difference] {
         var result: [AblationSummary.Difference] = []
         var bootstraps: [[Int]: PairedBootstrap] = [:]
         for (place, first) in cells.enumerated() {
-            for second in cells[(place + 1)...] where first.series == second.series || first.at == second.at {
-                let seeds = first.seeds.filter(second.seeds.contains)
+            for second in cells[(place + 1)...] where isTold(first, second) {
+                // What learns nothing is the same with every seed.
+                let seeds = first.seeds.isEmpty ? second.seeds : second.seeds.isEmpty ? first.seeds : first.seeds.filter(second.seeds.contains)
                 guard !seeds.isEmpty, let one = try hits(first, seeds: seeds), let other = try hits(second, seeds: seeds),
                     let clipCount = one.first?.count, clipCount > 0, (one + other).allSatisfy({ $0.count == clipCount })
                 else { continue }
@@ -168,7 +198,9 @@ package struct AblationRun {
     }
 
     private func hits(_ cell: AblationSummary.Cell, seeds: [Int]) throws -> [[Bool]]? {
-        try SeedGroup.read(path.appendingPath(cell.folder), kind: RunKind(rawValue: cell.command) ?? .learn)?.hits(seeds: seeds)
+        let folder = path.appendingPath(cell.folder)
+        guard cell.command != ScoredCell.command else { return try ScoredCell.hits(of: folder).map { hits in seeds.map { _ in hits } } }
+        return try SeedGroup.read(folder, kind: RunKind(rawValue: cell.command) ?? .learn)?.hits(seeds: seeds)
     }
 
     private func write(_ summary: AblationSummary) throws {

@@ -95,6 +95,9 @@ package struct HeadExperiment: LearningExperiment {
                         + "\(extended.classNames.count - extended.file.header.classNames.count) are new. Probabilities are calibrated as before.")
                 var result = RunResult(steps: nil, epochs: nil, trainingLoss: nil, best: nil, last: nil, seconds: 0)
                 result.method = extended.file.header.kind.rawValue
+                result.count(
+                    learned: head.parameterCount, .prompts(.none), architecture: run.backbone.architecture, frameCount: settings.frameCount,
+                    sequences: prepared.sequences)
                 return try finished(result, run, directory, began: began)
             }
             let examples = try HeadExamples(
@@ -122,7 +125,10 @@ package struct HeadExperiment: LearningExperiment {
                     result.crossValidatedTop1 = better.entry?.top1
                 }
             }
-            try save(learned, given: prepared.given, run, path: path, views: views, heads)
+            let learnedCount = try save(learned, given: prepared.given, run, path: path, views: views, heads)
+            result.count(
+                learned: learnedCount, .prompts(learned.prompts?.prompts.configuration.ofVision ?? .none),
+                architecture: run.backbone.architecture, frameCount: settings.frameCount, sequences: prepared.sequences)
             return try finished(result, run, directory, began: began)
         } catch is EvaluationStopped {
             throw stopped(path)
@@ -158,6 +164,14 @@ package struct HeadExperiment: LearningExperiment {
         let what: What
         /// What held-out clips say of it; nil where none could be held out.
         let entry: HeadChoice.Entry?
+
+        /// That videos go through; nil for the backbone as it is.
+        var prompts: PromptFile? {
+            switch what {
+            case .prompts(let prompts): prompts
+            case .head(_, _, let prompts): prompts
+            }
+        }
     }
 
     /// The clips that have features, each once.
@@ -165,12 +179,15 @@ package struct HeadExperiment: LearningExperiment {
         rows.indices.filter { $0 == 0 || rows[$0] != rows[$0 - 1] }.map { list.clips[rows[$0]] }
     }
 
-    private func save(_ learned: Learned, given: String?, _ run: LearningRun, path: String, views: Int, _ heads: HeadContext) throws {
+    /// - Returns: how many numbers it holds.
+    private func save(_ learned: Learned, given: String?, _ run: LearningRun, path: String, views: Int, _ heads: HeadContext) throws -> Int {
+        let promptCount = learned.prompts?.prompts.configuration.parameterCount(for: run.backbone.architecture) ?? 0
         switch learned.what {
         case .prompts(var prompts):
             prompts.header.metrics["cross_validated_top1"] = learned.entry?.top1
             try createDirectory(path.appendingPath("prompts"))
             try prompts.save(to: path.appendingPath("prompts/best.safetensors"))
+            return promptCount
         case .head(let kind, let examples, let prompts):
             let head = try kind.fit(examples, settingsText: learned.entry?.settingsText ?? given, context: heads)
             let file = HeadFile(
@@ -179,6 +196,7 @@ package struct HeadExperiment: LearningExperiment {
             context.note(
                 "\(kind.rawValue): \(head.parameterCount) numbers, learned from \(examples.clipCount) clips"
                     + (prompts == nil ? " in one pass." : " that went through prompts."))
+            return promptCount + head.parameterCount
         }
     }
 

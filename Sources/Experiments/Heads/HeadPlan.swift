@@ -97,6 +97,10 @@ package struct HeadPlan: LearningPlan {
 
     package var memoryBytes: Int { memory.total }
     package var seconds: Double? { time?.total }
+    package var learnedCount: Int { work.headParameters }
+    package var stepCount: Int? { nil }
+    package var operationCount: Double { arithmetic.total }
+    package var seedCount: Int { work.seeds }
 
     /// - Parameter isTimed: whether two clips are read and sent through the vision tower.
     package init(

@@ -40,7 +40,7 @@ struct PromptSearch {
             (request.recipe.data.val, request.recipe.data.test) = (nil, nil)
             variant.apply(to: &request, layerCount: run.backbone.architecture.vision.layerCount)
             let context = RunContext(observer: ProgressOnly(run.context.observer, title: ""), cancellation: run.context.cancellation)
-            return (variant, try request.stepPlan(timing: true, context: context).time?.total ?? .infinity)
+            return (variant, try request.plan(timing: true, context: context).seconds ?? .infinity)
         }
     }
 

@@ -17,11 +17,22 @@ package protocol LearningPlan: CostPlan {
     var memoryBytes: Int { get }
     /// From start to end; nil where it was not measured.
     var seconds: Double? { get }
+    /// Numbers that learn; of a head that is chosen, at most.
+    var learnedCount: Int { get }
+    /// Of one seed; nil for what takes none.
+    var stepCount: Int? { get }
+    /// In floating-point operations, two a multiply-add, of all seeds.
+    var operationCount: Double { get }
+    var seedCount: Int { get }
 }
 
 extension RunPlan: LearningPlan {
     package var memoryBytes: Int { memory.total }
     package var seconds: Double? { time?.total }
+    package var learnedCount: Int { work.learningParameters }
+    package var stepCount: Int? { work.steps }
+    package var operationCount: Double { arithmetic.total }
+    package var seedCount: Int { work.seeds }
 }
 
 /// What an evaluation would cost, part by part: what is learned, what is scored.
@@ -94,11 +105,11 @@ extension EvaluationPlan.Part {
     /// - Returns: nil where none is left.
     init?(_ requests: [RunRequest], of count: Int, title: String, timing: Bool, context: RunContext) throws {
         guard let first = requests.first else { return nil }
-        let plan = try first.stepPlan(timing: timing, context: context)
+        let plan = try first.plan(timing: timing, context: context)
         let left = Double(requests.count)
         self.init(
-            name: "\(title): \(requests.count) of \(counted(count, "run", "runs")) left", steps: requests.count * plan.work.steps,
-            operations: left * plan.arithmetic.total, memoryBytes: plan.memory.total, seconds: plan.time.map { left * $0.total })
+            name: "\(title): \(requests.count) of \(counted(count, "run", "runs")) left", steps: plan.stepCount.map { requests.count * $0 },
+            operations: left * plan.operationCount, memoryBytes: plan.memoryBytes, seconds: plan.seconds.map { left * $0 })
     }
 }
 

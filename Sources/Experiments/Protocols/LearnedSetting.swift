@@ -6,7 +6,7 @@ import Tensors
 import Training
 import VideoData
 
-/// Settings in which something is learned before it is scored: what base-to-novel and few-shot share.
+/// Settings in which something is learned before it is scored: what base-to-novel, few-shot, zero-shot and supervised share.
 package struct LearnedSetting {
     package let name: String
     package let isPocket: Bool
@@ -20,11 +20,12 @@ package struct LearnedSetting {
 
     /// - Parameters:
     ///   - isPocket: nobody named a list.
-    ///   - group: the folder of the setting's own recipes.
+    ///   - group: the setting's own recipes.
+    ///   - startsFromImage: on the pocket world, and not from the CLIP that was bridged.
     ///   - source: what the command line says.
     ///   - words: around class names, that the command line asks for.
     package init(
-        name: String, isPocket: Bool, group: String, methods: [LearningMethod], learning: ProtocolLearning, source: RecipeSource,
+        name: String, isPocket: Bool, group: RecipeGroup, startsFromImage: Bool = false, methods: [LearningMethod], learning: ProtocolLearning, source: RecipeSource,
         words: String?, anyBackbone: Bool = false, pool: WorkerPool, context: RunContext
     ) throws {
         self.name = name
@@ -37,10 +38,10 @@ package struct LearnedSetting {
         self.context = context
         var recipes: [LearningMethod: Recipe] = [:]
         for method in methods {
-            var recipe = try learning.recipe(for: method, source, own: method.ownRecipe(group: group, isPocket: isPocket))
+            var recipe = try learning.recipe(for: method, source, own: method.ownRecipe(isPocket ? group.onPocket : group))
             if recipe.model.checkpoint == nil {
                 guard isPocket else { throw SettingsError.noBackbone }
-                recipe.model.checkpoint = try BackboneFinder.bridgedBackbone()
+                recipe.model.checkpoint = try startsFromImage ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone()
             }
             recipes[method] = recipe
         }
@@ -49,6 +50,14 @@ package struct LearnedSetting {
 
     /// The settings of a method.
     package func recipe(_ method: LearningMethod) -> Recipe { recipes[method] ?? Recipe() }
+
+    /// - Throws: `ProtocolError` for a method that scores no classes but those that it learned.
+    package func requireNovelClasses() throws(ProtocolError) {
+        if let head = methods.first(where: \.isHead) { throw .learnedClassesOnly(method: head.rawValue) }
+        if let method = methods.first(where: { recipe($0).prompts.classSpecific == true }) {
+            throw .learnedClassesOnly(method: "\(method.rawValue) with words that are others for each class")
+        }
+    }
 
     package var scoresBest: Bool { learning.checkpoint == .best }
 

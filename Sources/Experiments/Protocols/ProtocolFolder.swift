@@ -146,12 +146,16 @@ package enum ProtocolError: ReportableError {
     case otherRoots(train: String, val: String)
     /// A head, which knows no novel class.
     case learnedClassesOnly(method: String)
+    /// Best is asked for, without a validation list of the classes that are learned.
+    case nothingToChooseOn
+    /// A method that learns classes, with captions.
+    case noCaptions(method: String)
 
     package var exitStatus: Files.ExitStatus {
         switch self {
         case .notAProtocol: .inputOutput
         case .otherSetup, .tooFewClasses, .noHalf: .badConfiguration
-        case .otherWorkingDirectory, .otherRoots, .learnedClassesOnly: .usage
+        case .otherWorkingDirectory, .otherRoots, .learnedClassesOnly, .nothingToChooseOn, .noCaptions: .usage
         case .stopped: .interrupted
         case .emptyHalf, .unknownBaseClass: .badData
         case .missingFile: .missingInput
@@ -182,6 +186,11 @@ package enum ProtocolError: ReportableError {
         case .learnedClassesOnly(let method):
             "\(method) scores the classes that it learned from, so that the novel ones cannot be scored. Leave it out of --methods; evaluate few-shot "
                 + "takes it."
+        case .noCaptions(let method):
+            "\(method) learns classes, and no captions. Leave it out of --methods; retrieval compares "
+                + "\(RetrievalMethods.all.map(\.rawValue).joined(separator: ", "))."
+        case .nothingToChooseOn:
+            "--checkpoint best is chosen on a validation list of the classes that are learned: name one with --train-val, or leave it out."
         case .otherRoots(let train, let val):
             "paths of the training list start from \(train.escapedForDisplay), those of the list that best is chosen on from \(val.escapedForDisplay). "
                 + "Pass --root with a folder that holds both, or leave out --checkpoint best."

@@ -28,7 +28,7 @@ package struct LearningMethod: Hashable, Sendable {
     }
 
     /// The backbone as it is, by class names.
-    package static let zeroShot = LearningMethod("zero-shot", title: "nothing learned", kind: nil)
+    package static let zeroShot = LearningMethod(AblationGrid.unlearned, title: "nothing learned", kind: nil)
     /// ViFi-CLIP's.
     package static let prompt = LearningMethod("prompt", title: "prompts", kind: .learn)
     package static let fineTune = LearningMethod("fine-tune", title: "fine-tuning", kind: .bridge)
@@ -49,14 +49,10 @@ package struct LearningMethod: Hashable, Sendable {
     package var isHead: Bool { design == .head }
 
     /// The recipe of a setting that it learns by, in the catalog.
-    ///
-    /// - Parameter group: the folder of the setting's recipes.
-    func ownRecipe(group: String, isPocket: Bool) -> String {
-        let folder = isPocket ? "pocket" : group
-        let named = "\(folder)/\(rawValue)"
-        if design != .plain, (try? RecipeCatalog.path(of: named)) != nil { return named }
-        if kind == .bridge { return "\(folder)/fine-tune" }
-        return isPocket ? "pocket/learn" : "\(group)/prompt"
+    func ownRecipe(_ group: RecipeGroup) -> String {
+        let named = design == .plain ? [] : group.folders.map { "\($0)/\(group.prefix)\(rawValue)" }
+        return named.first { (try? RecipeCatalog.path(of: $0)) != nil }
+            ?? "\(group.folders[0])/\(kind == .bridge ? group.fineTune : group.prompt)"
     }
 
     /// Takes out what is for the other command, and what a named method leaves no room for. The plain ones learn as the recipe says.
@@ -121,8 +117,8 @@ package struct ProtocolLearning {
     ///
     /// - Parameters:
     ///   - source: what the command line names.
-    ///   - own: the catalog's name of the setting's own recipe.
-    package func recipe(for method: LearningMethod, _ source: RecipeSource, own: String) throws -> Recipe {
+    ///   - own: the catalog's name of the setting's own recipe; nil where it has none.
+    package func recipe(for method: LearningMethod, _ source: RecipeSource, own: String?) throws -> Recipe {
         var alone = source
         alone.file = nil
         var recipe = try alone.given()
@@ -138,7 +134,7 @@ package struct ProtocolLearning {
             }
             recipe = recipe.merged(over: file)
         }
-        recipe = recipe.merged(over: try Recipe(path: RecipeCatalog.path(of: own)))
+        if let own { recipe = recipe.merged(over: try Recipe(path: RecipeCatalog.path(of: own))) }
         if method.kind == .bridge { recipe.model.checkpoint = fineTuneBackbone ?? recipe.model.checkpoint }
         method.leaveOnlyOwn(in: &recipe)
         return recipe

@@ -49,7 +49,7 @@ package final class ProtocolRunner {
     /// What a plan is made from.
     private enum Cost {
         case scoring(method: LearningMethod, test: TestList, job: EvaluationJob, model: ProtocolModel)
-        case learning(method: LearningMethod, plan: (_ timing: Bool) throws -> RunPlan)
+        case learning(method: LearningMethod, plan: (_ timing: Bool) throws -> any LearningPlan)
     }
 
     private let evaluationProtocol: String
@@ -105,8 +105,11 @@ package final class ProtocolRunner {
             Part(
                 title: "\(method.title) on \(counted(clipCount, "clip", "clips")): \(name)",
                 work: Double(clips) * (kind == .learn ? 2 : 3), isFinished: fileExists(run.appendingPath("finished.json")),
-                run: { [folder] in try request.complete(run, context: folder.context.ofPart) },
-                cost: .learning(method: method) { [folder] timing in try request.stepPlan(timing: timing, context: folder.context) }))
+                run: { [folder] in
+                    folder.context.resetPeakMemory()
+                    try request.complete(run, context: folder.context.ofPart)
+                },
+                cost: .learning(method: method) { [folder] timing in try request.plan(timing: timing, context: folder.context) }))
         let checkpoint = options.checkpoint
         return ProtocolModel(
             subject: {
@@ -148,11 +151,11 @@ package final class ProtocolRunner {
             switch part.cost {
             case .learning(let method, let plan):
                 let plan = try plan(timing && speeds[method] == nil)
-                if let time = plan.time { speeds[method] = plan.arithmetic.total / max(time.total, 1e-9) }
+                if let seconds = plan.seconds { speeds[method] = plan.operationCount / max(seconds, 1e-9) }
                 rows.append(
                     .init(
-                        name: part.title, steps: plan.work.steps, operations: plan.arithmetic.total, memoryBytes: plan.memory.total,
-                        seconds: speeds[method].map { plan.arithmetic.total / max($0, 1e-9) }))
+                        name: part.title, steps: plan.stepCount, operations: plan.operationCount, memoryBytes: plan.memoryBytes,
+                        seconds: speeds[method].map { plan.operationCount / max($0, 1e-9) }))
             case .scoring(let method, let test, let job, let model):
                 if timing, secondsPerVideo[method] == nil {
                     let subject = try model.isThere ? model.subject() : job.subject(prompts: nil)

@@ -148,6 +148,8 @@ package struct LearningRun {
         var result = RunResult(
             steps: stepCount, epochs: configuration.epochs, trainingLoss: state.trainingLoss ?? 0, best: state.best, last: state.last,
             seconds: state.seconds, peakBytes: Machine.peakMemory)
+        try result.count(
+            learned: task.parameterCount, modelKind(), architecture: backbone.architecture, frameCount: settings.frameCount, sequences: sequences)
         do {
             result.test = try testScores(path: path)
         } catch is EvaluationStopped {

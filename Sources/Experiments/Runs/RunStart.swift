@@ -62,14 +62,6 @@ extension RunRequest {
         try experiment(context).plan(timing: timing, seedCount: seedCount)
     }
 
-    /// What a run that takes steps would cost, as those of grids and protocols do.
-    package func stepPlan(timing: Bool, seedCount: Int = 1, context: RunContext) throws -> RunPlan {
-        switch kind {
-        case .learn: try PromptExperiment(self, context: context).plan(timing: timing, seedCount: seedCount)
-        case .bridge: try BridgeExperiment(self, context: context).plan(timing: timing, seedCount: seedCount)
-        }
-    }
-
     /// A new run.
     ///
     /// - Throws: `FileError` where `output` cannot hold one, before anything is computed.

@@ -171,6 +171,7 @@ package struct SeedGroup: Codable {
     }
 
     private func one(seed: Int, folder: String, threads: Int?, context: RunContext) throws {
+        context.resetPeakMemory()
         let first = context.group.rank == 0 ? try seeds.first.flatMap { try RunRecord.read(run: self.folder(seed: $0)) } : nil
         try request.withSeed(seed).complete(folder, threads: threads, like: first, context: context)
     }
@@ -226,6 +227,7 @@ package struct SeedSummary: Encodable {
             ("best_text_to_video_r1", { $0.best?.retrieval?.textToVideo.r1 }),
             ("test_text_to_video_r1", { $0.test?.retrieval?.textToVideo.r1 }),
             ("test_text_to_video_r5", { $0.test?.retrieval?.textToVideo.r5 }),
+            ("test_text_to_video_r10", { $0.test?.retrieval?.textToVideo.r10 }),
             ("test_video_to_text_r1", { $0.test?.retrieval?.videoToText.r1 }),
         ]
         let hasCaptions = results.contains { ($0.result.last ?? $0.result.test)?.retrieval != nil }
@@ -249,16 +251,18 @@ package struct SeedSummary: Encodable {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// Of measures, for people.
+    package static let titles = [
+        "last_top1": "last top-1 %", "last_top5": "last top-5 %", "last_mean_class": "last mean of classes %",
+        "best_top1": "best top-1 %", "test_top1": "test top-1 %", "test_top5": "test top-5 %",
+        "test_mean_class": "test mean of classes %", "cross_validated_top1": "held-out top-1 %", "training_loss": "training loss",
+        "last_text_to_video_r1": "last text → video R@1 %", "last_text_to_video_r5": "last R@5 %",
+        "last_video_to_text_r1": "last video → text R@1 %", "best_text_to_video_r1": "best text → video R@1 %",
+        "test_text_to_video_r1": "test text → video R@1 %", "test_text_to_video_r5": "test R@5 %", "test_text_to_video_r10": "test R@10 %",
+        "test_video_to_text_r1": "test video → text R@1 %",
+    ]
+
     package var table: String {
-        let titles = [
-            "last_top1": "last top-1 %", "last_top5": "last top-5 %", "last_mean_class": "last mean of classes %",
-            "best_top1": "best top-1 %", "test_top1": "test top-1 %", "test_top5": "test top-5 %",
-            "test_mean_class": "test mean of classes %", "cross_validated_top1": "held-out top-1 %", "training_loss": "training loss",
-            "last_text_to_video_r1": "last text → video R@1 %", "last_text_to_video_r5": "last R@5 %",
-            "last_video_to_text_r1": "last video → text R@1 %", "best_text_to_video_r1": "best text → video R@1 %",
-            "test_text_to_video_r1": "test text → video R@1 %", "test_text_to_video_r5": "test R@5 %",
-            "test_video_to_text_r1": "test video → text R@1 %",
-        ]
         func text(_ value: Double, _ measure: Measure) -> String {
             NumberText.decimal(value, places: measure.name == "training_loss" ? 3 : 1)
         }
@@ -268,7 +272,7 @@ package struct SeedSummary: Encodable {
         // Heads know no epochs.
         let areHeads = runs.allSatisfy { $0.method != nil }
         func title(_ measure: Measure) -> String {
-            let title = titles[measure.name] ?? measure.name
+            let title = Self.titles[measure.name] ?? measure.name
             return areHeads ? title.replacing("last ", with: "validation ") : title
         }
         var rows = [["seed"] + columns.map { title($0) }]

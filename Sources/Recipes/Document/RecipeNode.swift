@@ -166,6 +166,16 @@ extension RecipeNode {
         }
         return []
     }
+
+    /// The members of a list.
+    package func members(_ faults: inout [RecipeError.Fault]) -> [RecipeNode] {
+        switch content {
+        case .sequence(let nodes): return nodes
+        case .scalar(let text, _): faults.append(fault(.needs("a list", found: text)))
+        case .mapping: faults.append(fault(.needs("a list", found: "a section")))
+        }
+        return []
+    }
 }
 
 /// Whether `text` is digits with at most one point and an exponent: no `nan`, `inf` or hexadecimal.

@@ -48,8 +48,17 @@ package enum Machine {
         return available
     }
     package static var totalMemory: Int { memoryLine("MemTotal", in: "/proc/meminfo") ?? 0 }
-    /// The most memory that this process has held at a time, in bytes.
+    /// The most memory that this process has held at a time since `resetPeakMemory`, or since its start, in bytes.
     package static var peakMemory: Int { memoryLine("VmHWM", in: "/proc/self/status") ?? 0 }
+
+    /// Makes `peakMemory` begin anew from what is held now, for the next of several runs in one process.
+    ///
+    /// - Returns: false where the kernel does not allow it, so that the peak stays that of everything so far.
+    package static func resetPeakMemory() -> Bool {
+        // proc(5): 5 resets the high-water mark of the resident set, and nothing else.
+        guard let file = FileHandle(forWritingAtPath: "/proc/self/clear_refs") else { return false }
+        return (try? file.write(contentsOf: Data("5".utf8))) != nil
+    }
 
     /// The tightest limits of the control groups around this process.
     package static var limits: ControlGroups { .here }

@@ -22,8 +22,15 @@ package struct RunResult: Codable, Equatable, Sendable {
     package var comparedWithPrompts: [ComparedMethod]?
     /// Over all parts of the run.
     package var seconds: Double
-    /// Most memory that the process has held; nil in runs of programs that did not write it down.
+    /// Most memory that the process has held since the run began; of a run that was resumed, since then. Nil in runs of programs
+    /// that did not write it down.
     package var peakBytes: Int?
+    /// Numbers that learned; nil, as the next two, in runs of programs that did not write it down.
+    package var learnedParameters: Int?
+    /// Of one view of a video through the model that came out, in 10⁹ multiply-adds: every token of every frame.
+    package var viewGflops: Double?
+    /// The same with the savings that change no number.
+    package var neededViewGflops: Double?
 
     package init(
         steps: Int?, epochs: Int?, trainingLoss: Double?, best: Scores?, last: Scores?, test: Scores? = nil, seconds: Double, peakBytes: Int? = nil

@@ -81,6 +81,11 @@ struct ProtocolLearningOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Minutes between two checkpoints of a run.", valueName: "minutes"))
     var saveEvery: Double?
 
+    /// Whether nothing is said about learning.
+    var isEmpty: Bool {
+        methods == nil && epochs == nil && tuning == nil && fineTuneBackbone == nil && checkpoint == .last && saveEvery == nil
+    }
+
     func apply(to recipe: inout Recipe) {
         recipe.training.epochs = epochs ?? recipe.training.epochs
         recipe.tuning = tuning ?? recipe.tuning

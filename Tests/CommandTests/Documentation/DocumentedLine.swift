@@ -26,9 +26,11 @@ extension DocumentedCommand {
             return hasOwnVideos && !text.contains("--epochs") && !text.contains("pocket/") ? " --epochs 2" : ""
         case ("evaluate", "few-shot"), ("evaluate", "base-to-novel"):
             return text.contains("--dry-run") ? "" : hasOwnVideos ? " --epochs 1 --frames 2" : " --set training.steps=2"
+        case ("evaluate", "zero-shot") where text.contains("--methods"), ("evaluate", "supervised") where text.contains("--methods"):
+            return " --dry-run --no-timing"
         case ("ablate", _):
-            // All grids of the pocket world are three dozen runs.
-            return text.contains("--dry-run") ? "" : hasOwnVideos ? " --epochs 1 --frames 2" : text.contains("ablate depth") ? "" : " --dry-run"
+            // All grids of the pocket world are a hundred runs.
+            return text.contains("--dry-run") ? "" : hasOwnVideos ? " --epochs 1 --frames 2" : text.contains("ablate depth") ? "" : " --dry-run --no-timing"
         case ("profile", _):
             return text.contains("--backbone") || text.contains("--no-timing") ? "" : " --no-timing"
         default:

@@ -14,14 +14,18 @@ struct AblateCommand: PlannableCommand {
         discussion: """
               vifi-prompt ablate depth
               vifi-prompt ablate shots --seeds 1,2,3
+              vifi-prompt ablate methods --methods zero-shot,prompt,coop,a5,lora \\
+                  --shots 2,8
               vifi-prompt ablate prompt-sides --shots 8 --train train.txt --val val.txt \\
                   --labels labels.csv --backbone Checkpoints/bridged-k400.safetensors
 
             components: which tower learns; fusion: how frames come together; prompt-sides: prompts in one tower \
             or both; depth, tokens: how many layers and tokens; bridged: prompts with and without the bridge; \
-            shots: prompts against fine-tuning; methods: other papers' prompts. Without --train, --val, --test and --labels they run on the pocket world \
-            (Recipes/pocket/ablations), else with the paper's settings (Recipes/ablations). A recipe of your own with \
-            `grid:` is named by its file.
+            shots: prompts against fine-tuning; methods: what evaluate few-shot takes as --methods, each with each number \
+            of --shots, seeds 1,2,3. Every cell is told with what it learned, GFLOPs of a view, seconds and peak memory.
+
+            Without --train, --val, --test and --labels they run on the pocket world (Recipes/pocket/ablations), else with \
+            the paper's settings (Recipes/ablations). A recipe of your own with `grid:` is named by its file.
 
             Repeat the command to continue a grid that was stopped, or to run new seeds.
             """)
@@ -32,16 +36,28 @@ struct AblateCommand: PlannableCommand {
     @OptionGroup(title: "Data") var data: DataOptions
     @OptionGroup(title: "Model") var model: ModelOptions
 
-    @Option(help: ArgumentHelp("The CLIP that was not bridged, for cells that start from it.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "The CLIP that was not bridged, for cells that start from it, and for methods that train the whole CLIP.", valueName: "file"))
     var imageBackbone: String?
 
-    @Option(help: "Clips of each class to learn from, in cells that do not vary them.")
-    var shots: Int?
+    @Option(
+        help: ArgumentHelp(
+            "For grids of methods: what is compared, with commas, by the names that evaluate few-shot takes.", valueName: "methods"),
+        transform: CommaList.init(argument:))
+    var methods: CommaList<MethodMember>?
+
+    @Option(
+        help: ArgumentHelp(
+            "Clips of each class to learn from, in cells that do not vary them; for grids of methods several numbers, with commas.",
+            valueName: "numbers"),
+        transform: ShotList.init(argument:))
+    var shots: ShotList?
 
     @Option(help: "Passes over the training clips.")
     var epochs: Int?
 
-    @Option(help: ArgumentHelp("Seeds of each cell, such as 1,2,3; 1 by default.", valueName: "seeds"), transform: SeedList.init(argument:))
+    @Option(help: ArgumentHelp("Seeds of each cell, such as 1,2,3; 1 by default, or what the grid says.", valueName: "seeds"), transform: SeedList.init(argument:))
     var seeds: SeedList?
 
     @Option(
@@ -89,13 +105,25 @@ struct AblateCommand: PlannableCommand {
     private func runs() throws -> [AblationRun] {
         let names = grids.isEmpty ? AblationGrid.names : grids
         return try names.map { name in
-            let grid = try AblationGrid.named(name, forPocket: isPocket)
+            let grid = try grid(name)
             let folder = output.map { names.count > 1 ? $0.appendingPath(grid.name) : $0 }
                 ?? BackboneFinder.runsFolder.appendingPath("ablate-\(grid.name)")
             return try AblationRun(
-                grid, seeds: seeds?.values ?? [1], path: folder, context: .commandLine(json: json), draw: { try $0.drawChart(into: $1) }
+                grid, seeds: seeds?.values ?? grid.seeds, path: folder, context: .commandLine(json: json), draw: { try $0.drawChart(into: $1) }
             ) { try request(of: $0, in: grid) }
         }
+    }
+
+    private func grid(_ name: String) throws -> AblationGrid {
+        var grid = try AblationGrid.named(name, forPocket: isPocket)
+        if !grid.methods.isEmpty {
+            grid.compare(methods?.values.map(\.rawValue), shots: shots?.values)
+        } else if methods != nil {
+            throw AblationError.notOfMethods(grid: grid.name, option: "--methods")
+        } else if let shots, shots.values.count > 1 {
+            throw AblationError.notOfMethods(grid: grid.name, option: "a list of --shots")
+        }
+        return grid
     }
 
     // MARK: A cell
@@ -112,14 +140,19 @@ struct AblateCommand: PlannableCommand {
         data.apply(to: &flags)
         flags.model.checkpoint = try backbone(of: cell)
         flags.model.precision = model.precision
-        flags.training.shots = shots
+        flags.training.shots = shots?.values.first
         flags.training.epochs = epochs
         try flags.checkFlags()
         // Whoever asks for epochs does not want a cell's number of steps; what the command line sets goes over the cell.
         let own = cell.assignments.filter { epochs == nil || !$0.hasPrefix("training.steps=") }
         let source = RecipeSource(file: cell.recipe ?? recipe ?? grid.path, flags: flags, assignments: own + assignments)
+        guard let kind = cell.kind else {
+            return try MethodCells(
+                model: model.inputs, videos: data.videos.inputs, wholeBackbone: imageBackbone, isPocket: isPocket
+            ).request(cell.method ?? "", source, path: grid.path)
+        }
         return RunRequest(
-            cell.kind, recipe: try source.given(), asked: try source.asked(), videos: data.videos.inputs, model: model.inputs)
+            kind, recipe: try source.given(), asked: try source.asked(), videos: data.videos.inputs, model: model.inputs)
     }
 
     /// The CLIP that a cell starts from; on the pocket world always one that comes with the program, whatever was

@@ -101,14 +101,11 @@ struct EvaluateBaseToNovelCommand: PlannableCommand {
         let given = try recipe.given(flags: flags)
         let isPocket = halves.isEmpty && given.meansPocket
         let methods: [LearningMethod] = hasModels ? [tuned.isEmpty ? .prompt : .fineTune] : learning.methods?.values ?? [.prompt]
-        if let head = methods.first(where: \.isHead) { throw ProtocolError.learnedClassesOnly(method: head.rawValue) }
         let setting = try hasModels ? nil : LearnedSetting(
-            name: "base-to-novel", isPocket: isPocket, group: "base-to-novel", methods: methods,
+            name: "base-to-novel", isPocket: isPocket, group: .baseToNovel, methods: methods,
             learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory), source: recipe.source(flags: flags),
             words: test.words, anyBackbone: anyBackbone, pool: pool, context: .commandLine)
-        if let setting, let method = methods.first(where: { setting.recipe($0).prompts.classSpecific == true }) {
-            throw ProtocolError.learnedClassesOnly(method: "\(method.rawValue) with words that are others for each class")
-        }
+        try setting?.requireNovelClasses()
         var split = try halves(given, isPocket: isPocket, pool: pool)
 
         var setup = ProtocolFolder.Setup(evaluationProtocol: "base-to-novel", inputs: try setting?.inputs() ?? modelInputs(given, pool))

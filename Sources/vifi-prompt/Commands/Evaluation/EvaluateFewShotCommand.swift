@@ -92,7 +92,7 @@ struct EvaluateFewShotCommand: PlannableCommand {
             data.labels = set.labels
         }
         let setting = try LearnedSetting(
-            name: "few-shot", isPocket: isPocket, group: "few-shot", methods: learning.methods?.values ?? [.prompt, .fineTune],
+            name: "few-shot", isPocket: isPocket, group: .fewShot, methods: learning.methods?.values ?? [.prompt, .fineTune],
             learning: ProtocolLearning(learning, model: model, videos: data.videos, memory: memory),
             source: recipe.source { recipe in
                 flags(&recipe)

@@ -5,6 +5,7 @@ import Experiments
 import Files
 import Foundation
 import Recipes
+import Reports
 import Tensors
 import Training
 import VideoData
@@ -24,6 +25,14 @@ struct EvaluateRetrievalCommand: PlannableCommand {
                   --prompts runs/captions-learn/prompts/best.safetensors
               vifi-prompt evaluate retrieval --captions test.csv --max-words 32 \\
                   --output results/
+
+            Table 10: with --methods each of them learns --train-captions first, with each seed, and all are set side by side \
+            with what they learned and cost; --output is the folder of it all, runs/evaluate-retrieval by default. Repeat the \
+            command to continue.
+
+              vifi-prompt evaluate retrieval --methods zero-shot,prompt,fine-tune \\
+                  --train-captions train.csv --captions test.csv \\
+                  --backbone clip.safetensors --seeds 1,2,3
 
             A query's rank is 1 + the number of candidates that score higher than its answer; equal scores count \
             for the answer, and are counted. A caption looks for its video among all videos; a video looks for \
@@ -51,6 +60,7 @@ struct EvaluateRetrievalCommand: PlannableCommand {
         help: ArgumentHelp("Videos that cannot be decoded: fail (the default), or skip them and their captions.", valueName: "policy"))
     var badVideoPolicy: BadVideoPolicy?
 
+    @OptionGroup(title: "Learning") var learning: CaptionMethodOptions
     @OptionGroup(title: "Prompts") var prompts: PromptOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
@@ -70,6 +80,10 @@ struct EvaluateRetrievalCommand: PlannableCommand {
     func validate() throws {
         guard !(zeroShot && prompts.prompts != nil) else { throw ValidationError("--zero-shot and --prompts exclude each other.") }
         try OutputFolder.check(output)
+        try learning.check()
+        guard learning.methods == nil || !zeroShot && prompts.prompts == nil && !embeddings else {
+            throw ValidationError("--methods learn what they compare: leave out --prompts, --zero-shot and --embeddings. zero-shot is one of --methods.")
+        }
         guard !embeddings || output != nil else { throw ValidationError("--embeddings needs --output, where they go.") }
         try requireRange("--frames", frames, 1...1024)
         try CaptionOptions.check(maxWords: maxWords)
@@ -123,6 +137,7 @@ struct EvaluateRetrievalCommand: PlannableCommand {
 
     /// Measured on the first videos with their captions.
     func plan(timing: Bool) throws -> any CostPlan {
+        if let comparison = try comparison() { return AblationPlans([try comparison.plan(timing: timing, threads: model.threads)]) }
         let prepared = try prepared()
         let list = prepared.list
         var seconds: Double?
@@ -143,7 +158,27 @@ struct EvaluateRetrievalCommand: PlannableCommand {
         return EvaluationPlan(evaluationProtocol: "retrieval", parts: [.init(name: name, videos: list.videos.count, seconds: seconds)])
     }
 
+    /// Nil without methods.
+    private func comparison() throws -> AblationRun? {
+        guard let methods = learning.methods?.values else { return nil }
+        let source = try recipe.source { recipe in
+            flags(&recipe)
+            learning.apply(to: &recipe)
+            model.inputs.apply(to: &recipe)
+        }
+        let videos = VideoInputs(root: root, frames: frames, followLinks: followLinks, badVideoPolicy: badVideoPolicy)
+        return try RetrievalMethods.comparison(
+            of: methods, source, seeds: learning.seeds?.values ?? [1],
+            learning: ProtocolLearning(model: model.inputs, videos: videos, memory: MemoryBound(), fineTuneBackbone: learning.fineTuneBackbone),
+            path: output ?? BackboneFinder.runsFolder.appendingPath("evaluate-retrieval"), context: .commandLine(json: json), draw: { try $0.drawChart(into: $1) })
+    }
+
     func start() throws {
+        if let comparison = try comparison() {
+            let report = try comparison.run(threads: model.threads, resume: shellCommand(processArguments))
+            if json { try Console.json(report) }
+            return
+        }
         if let output { try RetrievalFiles.prove(output) }
         let prepared = try prepared()
         let (list, subject, settings, frameCount) = (prepared.list, prepared.subject, prepared.settings, prepared.frameCount)
