@@ -56,6 +56,8 @@ package enum ModelError: ReportableError, Equatable {
     ///
     /// - Parameter what: cannot go with it, as a subject: "prompts are learned".
     case framesSeeEachOther(what: String)
+    /// A CLIP where an X-CLIP is written.
+    case notAnXCLIP
     /// - Parameter own: frames that an X-CLIP was made for.
     case otherFrames(asked: Int, own: Int)
     /// Low-rank updates from elsewhere.
@@ -68,7 +70,7 @@ package enum ModelError: ReportableError, Equatable {
         case .inFile(_, let error): error.exitStatus
         case .prompts(let problem): problem.exitStatus
         case .missingVocabulary, .backboneNotFound: .missingInput
-        case .promptDepth, .promptLayers, .mergedTokens, .framesSeeEachOther, .otherFrames: .badConfiguration
+        case .promptDepth, .promptLayers, .mergedTokens, .framesSeeEachOther, .notAnXCLIP, .otherFrames: .badConfiguration
         case .noClasses: .usage
         default: .badData
         }
@@ -117,6 +119,8 @@ package enum ModelError: ReportableError, Equatable {
                 + "import the backbone again."
         case .framesSeeEachOther(let what):
             "is an X-CLIP, in whose image tower frames see each other; \(what) where each frame is seen alone. Take a CLIP in its place."
+        case .notAnXCLIP:
+            "is a CLIP, whose frames do not see each other, and not what `vifi-prompt bridge --method x-clip` makes. Take --to huggingface for it."
         case .otherFrames(let asked, let own):
             "is an X-CLIP for clips of \(own) frames, each with a place of its own; \(asked) are asked for. Pass --frames \(own), or leave it out."
         case .cannotBlend(let first, let second, let what, let values):

@@ -370,7 +370,7 @@ struct FullCheckpointTests {
         ("text_config.hidden_act", "gelu_new", "text_config.hidden_act is \"gelu_new\"; \"quick_gelu\" and \"gelu\" are computed here"),
         ("text_config.hidden_act", "quick_gelu", "the image tower's is \"gelu\""),
         ("vision_config.layer_norm_eps", 1e-6, "layer_norm_eps is 1e-06; layer norms have 1e-05 here"),
-        ("model_type", "siglip", "model_type is \"siglip\"; only \"clip\" is computed here"),
+        ("model_type", "siglip", "model_type is \"siglip\"; only \"clip\" and \"xclip\" are computed here"),
         ("text_config.eos_token_id", 50, "eos_token_id is 50; CLIP's end token is the last of its 100 tokens"),
         ("text_config.eos_token_id", 2, "loaded"), ("text_config_dict.hidden_size", 48, "hidden_size is 48; the tensors say 32"),
     ])

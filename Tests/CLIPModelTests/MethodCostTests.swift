@@ -106,8 +106,9 @@ import Testing
                 continue
             }
             #expect(method.isOurs && needed.view < count.whole.view && needed.texts < count.whole.texts, "\(method.id)")
-            // Of the last vision layer only the class token is left: at least a tenth of a twelfth.
-            #expect(Double(needed.view) < 0.96 * Double(count.whole.view), "\(method.id)")
+            // Of the last vision layer only the class token is left: at least a tenth of a twelfth. The texts of an X-CLIP look at all of
+            // its patches.
+            #expect(method.kind == .xCLIP || Double(needed.view) < 0.96 * Double(count.whole.view), "\(method.id)")
         }
     }
 

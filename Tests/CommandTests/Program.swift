@@ -113,14 +113,20 @@ struct Program {
         return try end(of: process, streams: streams, [line], sourceLocation)
     }
 
-    /// Sends a signal after a while, or once a file of the folder is there.
+    /// Sends a signal after a while, once a file of the folder is there, or once the program has said something.
     ///
     /// - Returns: the exit status, or nil where the signal killed it.
-    func signal(_ number: Int32, afterMilliseconds: Int = 0, whenThere file: String? = nil, _ arguments: [String]) throws -> Int32? {
+    func signal(
+        _ number: Int32, afterMilliseconds: Int = 0, whenThere file: String? = nil, whenSaid words: String? = nil, _ arguments: [String]
+    ) throws -> Int32? {
         let (process, streams) = try start(Self.path, arguments)
-        if let file {
+        if file != nil || words != nil {
+            func isReached() -> Bool {
+                if let file { return FileManager.default.fileExists(atPath: folder.path(file)) }
+                return words.map { ((try? String(contentsOfFile: streams[1], encoding: .utf8)) ?? "").contains($0) } ?? true
+            }
             let deadline = Date(timeIntervalSinceNow: 60)
-            while process.isRunning, !FileManager.default.fileExists(atPath: folder.path(file)), Date() < deadline { usleep(5000) }
+            while process.isRunning, !isReached(), Date() < deadline { usleep(5000) }
         } else {
             usleep(UInt32(afterMilliseconds) * 1000)
         }

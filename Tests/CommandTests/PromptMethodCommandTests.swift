@@ -71,7 +71,7 @@ import Testing
         let whole = try program.run(["learn"] + words + ["--output", "whole"])
         #expect(whole.status == 0, "\(whole.messages)")
         #expect(try program.signal(SIGTERM, whenThere: "stopped/metrics.jsonl", ["learn"] + words + ["--output", "stopped"]) == 75, "\(program.lastMessages)")
-        let again = try program.signal(SIGTERM, afterMilliseconds: 400, ["learn", "--resume", "stopped"])
+        let again = try program.signal(SIGTERM, whenSaid: "Going on after step ", ["learn", "--resume", "stopped"])
         if again == 75 { #expect(try program("learn", "--resume", "stopped").status == 0) } else { #expect(again == 0) }
         func digest(_ run: String) throws -> String { try Digest.ofFile(program.folder.path("\(run)/prompts/last.safetensors")) }
         #expect(try digest("stopped") == digest("whole"))

@@ -5,6 +5,7 @@ import Methods
 import Tensors
 import TestSupport
 import Testing
+import WeightFiles
 
 /// X-CLIP beside its authors' code: from its own checkpoint and from one of transformers with other numbers of heads, scores,
 /// loss and gradients, and eight steps of its groups of parameters.
@@ -82,7 +83,7 @@ import Testing
                 if !tensor.decays { adam.weightDecay = 0 }
                 // All groups fall to a hundredth of the slowest one's rate, as timm's schedule has one floor for all.
                 let share = (rate - floor) / (base - floor)
-                let own = tensor.rateFactor == 1 || step < 2 ? rate * tensor.rateFactor : floor + share * (tensor.rateFactor * base - floor)
+                let own = tensor.rateFactor == 1 || step < 3 ? rate * tensor.rateFactor : floor + share * (tensor.rateFactor * base - floor)
                 adam.update(
                     tensor.value, gradient: tensor.gradient, firstMoment: moments[index][0], secondMoment: moments[index][1], rate: own,
                     step: step + 1)
@@ -154,6 +155,43 @@ import Testing
         for path in [saved, imported] {
             let again = try Backbone.load(path)
             #expect(again.digest == backbone.digest && again.architecture == backbone.architecture)
+        }
+    }
+
+    /// A folder for transformers has the names, shapes and values of the one that it wrote itself.
+    @Test func foldersOfTransformersGoThereAndBack() throws {
+        let folder = try TemporaryDirectory()
+        let backbone = try Backbone.load(fixturePath("xclip/heads"))
+        try backbone.writeHuggingFace(to: folder.path("again"))
+        let (theirs, ours) = (try openWeights(fixturePath("xclip/heads")), try openWeights(folder.path("again")))
+        #expect(Set(theirs.names) == Set(ours.names))
+        for name in theirs.names {
+            let shape = try theirs.description(of: name).shape
+            #expect(try ours.description(of: name).shape == shape, "\(name)")
+            #expect(try ours.floats(named: name, shape: shape) == theirs.floats(named: name, shape: shape), "\(name)")
+        }
+        let again = try Backbone.load(folder.path("again"))
+        #expect(again.digest == backbone.digest && again.architecture == backbone.architecture)
+        #expect(throws: ModelError.notAnXCLIP) {
+            var plain = backbone.parameters
+            plain.crossFrame = nil
+            var architecture = backbone.architecture
+            architecture.crossFrame = nil
+            try Backbone(architecture: architecture, parameters: plain, description: backbone.description).writeXCLIP(to: folder.path("x.pth"))
+        }
+    }
+
+    /// The authors' names and shapes.
+    @Test func checkpointsGoThereAndBack() throws {
+        let folder = try TemporaryDirectory()
+        let backbone = try Backbone.load(path)
+        try backbone.writeXCLIP(to: folder.path("again.pth"))
+        let (theirs, ours) = (try openWeights(path), try openWeights(folder.path("again.pth")))
+        let names = theirs.names.filter { $0.hasPrefix("model.") }
+        #expect(Set(names) == Set(ours.names))
+        for name in names {
+            let shape = try theirs.description(of: name).shape
+            #expect(try ours.floats(named: name, shape: shape) == theirs.floats(named: name, shape: shape), "\(name)")
         }
     }
 

@@ -82,7 +82,7 @@ package struct Method: Sendable, Equatable {
             Method("a5-1", "A5/A6", "1 temporal block", .temporalBlocks(count: 1)),
             Method("a5-2", "A5/A6", "2 temporal blocks", .temporalBlocks(count: 2)),
             Method("actionclip", "ActionCLIP", "6 temporal blocks", .actionCLIP),
-            Method("xclip", "X-CLIP", "", .xCLIP, isOurs: false),
+            Method("xclip", "X-CLIP", "frames see each other", .xCLIP),
         ]
         return methods.enumerated().filter { index, method in
             !methods[..<index].contains { $0.kind == method.kind && $0.title == method.title }

@@ -59,15 +59,20 @@ package struct MethodCost: Sendable, Equatable {
             needed = nil
             return
         }
+        var architecture = architecture
+        if kind == .xCLIP { architecture.crossFrame = CrossFrameArchitecture(frameCount: frameCount, width: architecture.embeddingWidth) }
         let learned: LearnedPart = switch kind {
         case .fineTuning(let tuning): .backbone(tuning)
         case .actionCLIP: .backbone(.both)
+        case .xCLIP: .backbone(.image)
         // What prompts are computed from is computed once, and not for each view.
         default: .prompts(kind.prompts)
         }
         let all = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
         let one = OperationCount(architecture, learned: learned, sequences: Array(sequences.prefix(1)), frameCount: frameCount)
-        needed = Work(view: all.clipForward + forms.temporalWork(kind), text: one.textForward, texts: all.textForward)
+        needed = Work(
+            view: all.clipForward + forms.temporalWork(kind), text: one.textForward + one.textCachedPrefix + forms.textWork(kind, classCount: 1),
+            texts: all.textForward + all.textCachedPrefix + forms.textWork(kind, classCount: classCount))
     }
 }
 
@@ -137,9 +142,19 @@ private struct ClosedForms {
         let count = switch kind {
         case .temporalBlocks(let count): count
         case .actionCLIP: 6
+        case .xCLIP: 1
         default: 0
         }
-        return count * OperationCount.wholeBlock(temporal, tokens: frameCount)
+        // The mean of an X-CLIP's patches is projected once.
+        return count * OperationCount.wholeBlock(temporal, tokens: frameCount) + (kind == .xCLIP ? architecture.patchCount * vision.width * width : 0)
+    }
+
+    /// Of what makes texts depend on a video.
+    func textWork(_ kind: Method.Kind, classCount: Int) -> Int {
+        guard kind == .xCLIP else { return 0 }
+        // Keys and values of the video are the same for every text.
+        let video = 2 * 2 * architecture.patchCount * width * width
+        return video + classCount * 2 * (10 * width * width + 2 * architecture.patchCount * width)
     }
 
     func work(_ kind: Method.Kind, classCount: Int) -> MethodCost.Work {
@@ -154,11 +169,8 @@ private struct ClosedForms {
         case .temporalBlocks, .actionCLIP: work.view = frames(0) + temporalWork(kind)
         case .xCLIP:
             work.view = xCLIPFrames + OperationCount.wholeBlock(temporal, tokens: frameCount) + frameCount * architecture.patchCount * vision.width * width
-            // Keys and values of the video are the same for every text.
-            let video = 2 * 2 * architecture.patchCount * width * width
-            let each = 2 * (10 * width * width + 2 * architecture.patchCount * width)
-            work.text = text + video + each
-            work.texts = classCount * (text + each) + video
+            work.text = text + textWork(kind, classCount: 1)
+            work.texts = classCount * text + textWork(kind, classCount: classCount)
         }
         return work
     }

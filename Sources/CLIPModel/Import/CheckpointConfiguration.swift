@@ -220,12 +220,17 @@ struct ConfigurationSection {
 extension PixelNormalization {
     /// The one with these constants, for pixels from 0 to 1.
     init?(mean: [Double], deviation: [Double]) {
-        let known: [(Self, mean: [Double], deviation: [Double])] = [
-            (.clip, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]),
-            (.imageNet, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-        ]
         func isClose(_ a: [Double], _ b: [Double]) -> Bool { a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-4 } }
-        guard let match = known.first(where: { isClose($0.mean, mean) && isClose($0.deviation, deviation) }) else { return nil }
-        self = match.0
+        let match = Self.allCases.first { isClose($0.constants.mean, mean) && isClose($0.constants.deviation, deviation) }
+        guard let match else { return nil }
+        self = match
+    }
+
+    /// Of red, green and blue, for pixels from 0 to 1.
+    var constants: (mean: [Double], deviation: [Double]) {
+        switch self {
+        case .clip: ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
+        case .imageNet: ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        }
     }
 }

@@ -19,7 +19,7 @@ struct CheckpointMapping {
     private(set) var holdsSizes = false
 
     /// A name in which the number of a layer is replaced by `*`.
-    private struct Pattern: Hashable {
+    struct Pattern: Hashable {
         let text: String
         let layer: String?
 
@@ -69,7 +69,8 @@ struct CheckpointMapping {
                 let others = prefixes.filter { $0 != prefix && $0.starts(withName: prefix) }
                 let own = names.filter { name in name.starts(withName: prefix) && !others.contains { name.starts(withName: $0) } }
                     .map { String($0.dropFirst(prefix.count)) }
-                if let refusal = OtherModels.refusal(for: own, in: names) { throw refusal }
+                let ofCLIP = layout.crossFrame == nil ? own : CrossFrameNames.withoutOwn(own)
+                if let refusal = OtherModels.refusal(for: ofCLIP, in: names) { throw refusal }
                 return (layout, prefix, others)
             }
         }

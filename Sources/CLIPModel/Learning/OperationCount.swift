@@ -118,9 +118,13 @@ package struct OperationCount: Sendable, Equatable, Codable {
         var backward = learned.vision ? projection + (learned.weights ? projection + patches : 0) : 0
         var prompts = 0
         var cachedPrefix = learned.vision ? patches : patches + projection
+        // What a frame says and hears before each block: the message, its queries, keys, values and output among the frames', and its
+        // keys and values in the block.
+        let message = architecture.crossFrame.map { 7 * width * width + 2 * $0.frameCount * width } ?? 0
         for layer in 0..<layout.layerCount {
             let block = BlockCount(shape: layout.shape(of: layer, frameCount: 1), tower: architecture.vision, isCausal: false)
-            forward += block.forward
+            forward += block.forward + message
+            if learned.weights, learned.vision { backward += 2 * message }
             if layout.mode(of: layer) == .shared { prompts += layout.promptTokens * 2 * width * width }
             if !learned.vision || layer < layout.promptFreeLayerCount { cachedPrefix += block.forward }
             guard learned.vision, layer >= layout.promptFreeLayerCount else { continue }

@@ -148,6 +148,13 @@ enum CrossFrameNames {
     static let prompts = "prompts_"
     static let promptLayers = prompts + "generator.decoder."
     static let patchProjection = prompts + "visual_proj"
+
+    /// The names that an X-CLIP shares with CLIP; all where they are not an X-CLIP's. Transformers spells the first norm of its image
+    /// tower as that of OWL-ViT.
+    static func withoutOwn(_ names: [String]) -> [String] {
+        let shared = names.filter { !$0.starts(withName: prompts) && !$0.starts(withName: frames) }
+        return shared.count == names.count ? names : shared.filter { !$0.starts(withName: "vision_model.pre_layernorm.") }
+    }
 }
 
 extension CrossFrameParameters<TensorSpecification> {

@@ -27,7 +27,10 @@ extension LearningRun {
         let prompts = recipe.prompts
         if kind == .bridge {
             guard let method = try recipe.bridgeMethod() else { return .fineTuning(recipe.tuning ?? .both) }
-            return .temporalBlocks(count: method.temporal.layerCount)
+            return switch method.design {
+            case .fusion(let design, _): .temporalBlocks(count: design.layerCount)
+            case .crossFrame: .xCLIP
+            }
         }
         let method = try prompts.promptMethod()
         if let temporal = method?.temporal { return .temporalBlocks(count: prompts.temporalLayers ?? temporal.layerCount) }

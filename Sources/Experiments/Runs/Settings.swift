@@ -1,8 +1,8 @@
 import CLIPModel
 import Evaluation
 import Files
-import Methods
 import Foundation
+import Methods
 import Recipes
 import Tensors
 import Training

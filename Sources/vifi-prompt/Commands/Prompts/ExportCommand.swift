@@ -29,9 +29,12 @@ struct ExportCommand: ParsableCommand {
               efficient-prompt  what --method a5 or a6 learned, as their authors' code keeps it, .pth.tar
               actionclip   what bridge --method actionclip learned, with its backbone, as its authors' code keeps it, .pt
               dassl        what CoOp, VPT and IVLP load, for the latter two with the backbone, .pth.tar
+              x-clip       what bridge --method x-clip made, as its authors' code keeps it, .pth
+              huggingface  a backbone as a folder that transformers loads as CLIPModel or XCLIPModel
               classes      class embeddings, .safetensors or .npz
 
-            All but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
+            x-clip and huggingface write the backbone that --backbone names, or the newest run's, and no prompts. \
+            All others but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
             runs once, now: the file holds one unit vector a class (class_embeddings) and the factor on cosine \
             similarities (logit_scale). Prompts of the vision tower cannot be merged like this; videos still go \
             through the backbone with the prompts.
@@ -87,9 +90,13 @@ struct ExportCommand: ParsableCommand {
         if form != .checkpoint, form != .efficientPrompt, withBackbone {
             throw ValidationError("--with-backbone is for --to vifi-pth and efficient-prompt.")
         }
+        if form.isBackbone, prompts != nil {
+            throw ValidationError("--to \(form.rawValue) writes a backbone, which --backbone names; prompts stay apart from it.")
+        }
     }
 
     func run() throws {
+        if form.isBackbone { return try exportBackbone() }
         // Class names are what is written with the prompts, as videos are to predict: they choose no model. A backbone that does not
         // belong to the prompts is refused.
         guard let source = try Selection(prompts: prompts, backbone: nil, namesData: false, needsPrompts: true, context: .commandLine).prompts else { throw ExportError.noPrompts }
@@ -107,6 +114,7 @@ struct ExportCommand: ParsableCommand {
         case .efficientPrompt, .actionCLIP: written.sha256 = try writeForeign(file, backbone: backbone, source: source, to: target)
         case .dassl: written.sha256 = try writeDassl(file, backbone: backbone, source: source, to: target)
         case .classes: try writeClasses(file, source: source, backbone: backbone, as: &written)
+        case .xCLIP, .huggingFace: break
         }
         try tell(&written)
     }
@@ -124,8 +132,28 @@ struct ExportCommand: ParsableCommand {
         try tell(&written, isHead: true)
     }
 
+    /// A backbone as another program keeps it: the one that is named, else that of the newest run.
+    private func exportBackbone() throws {
+        let selection = try Selection(prompts: nil, backbone: backbone, namesData: false, without: true, context: .commandLine)
+        guard let source = try selection.backbonePath() else { throw ExportError.noBackbone }
+        let loaded = try BackboneFinder.load(source, activation: nil, context: .commandLine)
+        let target = try target(for: source)
+        try prove(target)
+        try createDirectory(target.parentDirectory)
+        var written = Export(form: form, file: target, backbone: source)
+        do {
+            written.sha256 = form == .xCLIP ? try loaded.writeXCLIP(to: target) : try loaded.writeHuggingFace(to: target)
+        } catch let error as ModelError {
+            throw ModelError.inFile(path: source, error)
+        }
+        if form == .huggingFace {
+            Console.note("Its tokenizer is CLIP's: AutoTokenizer.from_pretrained(\"openai/clip-vit-base-patch32\") or the like beside it.")
+        }
+        try tell(&written)
+    }
+
     private func tell(_ written: inout Export, isHead: Bool = false) throws {
-        if form != .adapter { written.bytes = try? InputFile(path: written.file).byteCount }
+        if !form.isFolder { written.bytes = try? InputFile(path: written.file).byteCount }
         if json { try Console.json(written) } else { Console.result(written.text(isHead: isHead)) }
     }
 
@@ -137,7 +165,7 @@ struct ExportCommand: ParsableCommand {
     private func target(for source: String) throws -> String {
         let name = Self.runName(of: source) + form.suffix
         var target = output ?? name
-        if isDirectory(target), form != .adapter || !PromptAdapter.isAdapter(target) {
+        if isDirectory(target), form != .adapter || !PromptAdapter.isAdapter(target), form != .huggingFace {
             target = target.appendingPath(name)
         } else if !form.fits(target) {
             throw ExportError.ending(path: target, form: form)
@@ -146,12 +174,13 @@ struct ExportCommand: ParsableCommand {
         try refuseOverInputs([target], inputs: [source, backbone, labels, vocabulary].compactMap(\.self))
         guard force else { throw ExportError.exists(path: target) }
         if form == .adapter, !PromptAdapter.isReplaceable(target) { throw ExportError.notAnAdapter(path: target) }
+        if form == .huggingFace, !HuggingFaceFolder.isReplaceable(target) { throw ExportError.notAFolderOfTransformers(path: target) }
         return target
     }
 
     /// Before the text tower runs, not after it.
     private func prove(_ target: String) throws(FileError) {
-        guard form == .adapter else { return try proveWritable(file: target) }
+        guard form.isFolder else { return try proveWritable(file: target) }
         TemporaryPath.sweep(of: target)
         try proveWritable(folder: target.parentDirectory)
     }

@@ -11,6 +11,8 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
     case efficientPrompt = "efficient-prompt"
     case actionCLIP = "actionclip"
     case dassl
+    case xCLIP = "x-clip"
+    case huggingFace = "huggingface"
     case classes
 
     init?(argument: String) {
@@ -18,10 +20,18 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
         self.init(rawValue: argument == "prompts" ? Self.prompts.rawValue : argument)
     }
 
+    /// Whether it holds a backbone, and no prompts.
+    var isBackbone: Bool { self == .xCLIP || self == .huggingFace }
+
+    /// Whether the output is a folder.
+    var isFolder: Bool { endings.isEmpty }
+
     /// What the name of an output ends with where nobody named it.
     var suffix: String {
         switch self {
         case .adapter: "-adapter"
+        case .huggingFace: "-huggingface"
+        case .xCLIP: "-x-clip" + endings[0]
         case .classes: "-classes" + endings[0]
         default: "-prompts" + endings[0]
         }
@@ -32,7 +42,8 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
         switch self {
         case .prompts: [".safetensors"]
         case .checkpoint: [".pth", ".pt"]
-        case .adapter: []
+        case .adapter, .huggingFace: []
+        case .xCLIP: [".pth", ".pt"]
         case .archive: [".npz"]
         case .efficientPrompt, .dassl: [".pth.tar"]
         case .actionCLIP: [".pt"]
@@ -42,7 +53,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
 
     func fits(_ path: String) -> Bool {
         let name = path.lowercased()
-        if self == .adapter { return !Self.allCases.flatMap(\.endings).contains { name.hasSuffix($0) } }
+        if isFolder { return !Self.allCases.flatMap(\.endings).contains { name.hasSuffix($0) } }
         if endings.contains(where: { name.hasSuffix($0) }) { return true }
         // Dassl's programs put the epoch behind the ending: `model.pth.tar-50`.
         guard self == .dassl, let epoch = name.split(separator: "-").last, Int(epoch) != nil else { return false }
@@ -53,10 +64,12 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
 /// What was exported, for people and for programs.
 struct Export: Encodable {
     let form: ExportForm
-    /// A folder with `--to peft`.
+    /// A folder with `--to peft` and `--to huggingface`.
     let file: String
-    /// What was exported.
-    let prompts: String
+    /// What was exported; nil for a backbone.
+    var prompts: String?
+    /// The backbone that was exported; nil for prompts.
+    var backbone: String?
     /// Of the file; of a folder, its tensors' file.
     var sha256 = ""
     /// Nil of a folder.
@@ -76,6 +89,8 @@ struct Export: Encodable {
             case .archive: "NumPy archive, \(size)SHA-256"
             case .efficientPrompt: "Efficient-Prompt checkpoint, \(size)SHA-256"
             case .actionCLIP: "ActionCLIP checkpoint, \(size)SHA-256"
+            case .xCLIP: "X-CLIP checkpoint, \(size)SHA-256"
+            case .huggingFace: "folder of transformers, SHA-256 of its tensors' file"
             case .dassl: "Dassl checkpoint, \(size)SHA-256"
             case .classes: "\(classes ?? 0) classes × \(width ?? 0), SHA-256"
             }
@@ -86,15 +101,17 @@ struct Export: Encodable {
 /// Why nothing was exported.
 enum ExportError: ReportableError {
     case noPrompts
+    case noBackbone
     case ending(path: String, form: ExportForm)
     case exists(path: String)
     case notAnAdapter(path: String)
+    case notAFolderOfTransformers(path: String)
 
     var exitStatus: ExitStatus {
         switch self {
-        case .noPrompts: .missingInput
+        case .noPrompts, .noBackbone: .missingInput
         case .ending: .usage
-        case .exists, .notAnAdapter: .inputOutput
+        case .exists, .notAnAdapter, .notAFolderOfTransformers: .inputOutput
         }
     }
 
@@ -103,11 +120,15 @@ enum ExportError: ReportableError {
         case .noPrompts:
             "no learn run with prompts in \(BackboneFinder.runsFolder)/. Run `vifi-prompt learn --shots 2` first, "
                 + "or name a prompt file with --prompts."
-        case .ending(let path, .adapter):
-            "\(path.escapedForDisplay): with --to peft the output is a folder, and this is the name of a file."
+        case .noBackbone:
+            "no run with a backbone in \(BackboneFinder.runsFolder)/. Name the backbone with --backbone."
+        case .ending(let path, let form) where form.isFolder:
+            "\(path.escapedForDisplay): with --to \(form.rawValue) the output is a folder, and this is the name of a file."
         case .ending(let path, let form):
             "\(path.escapedForDisplay): the output needs the ending \(form.endings.joined(separator: " or ")), or must be a folder."
         case .exists(let path): "\(path.escapedForDisplay): already exists. Choose another --output, or pass --force to overwrite it."
+        case .notAFolderOfTransformers(let path):
+            "\(path.escapedForDisplay): holds more than an exported backbone and is not overwritten. Name another --output."
         case .notAnAdapter(let path):
             "\(path.escapedForDisplay): holds more than an exported adapter and is not overwritten. Name another --output."
         }
