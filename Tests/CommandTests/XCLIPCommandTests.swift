@@ -48,7 +48,7 @@ import Testing
         // The tokenizer of a small backbone is not CLIP's: only our own file says so.
         #expect(try scores("run/backbone.safetensors", "--frames", "3") == ours)
         let timeline = try run([
-            "predict", "video7.mp4", "--backbone", "run/backbone.safetensors", "--labels", "labels.csv", "--window", "1", "--json",
+            "predict", "video7.mp4", "--backbone", "run/backbone.safetensors", "--labels", "labels.csv", "--window", "1s", "--json",
         ])
         #expect(timeline.output.contains("\"windows\""), "\(timeline.output)")
         _ = try run(["eval", "--backbone", "run/backbone.safetensors", "--test", "val.txt", "--labels", "labels.csv", "--output", "scored"])
