@@ -58,7 +58,7 @@ struct ProtocolLearningOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "What is compared, with commas: prompt, fine-tune, zero-shot for the backbone as it is, and what learn and bridge take as --method, such as "
-                + "coop, maple, a5, actionclip, lora or gda.", valueName: "methods"),
+                + "coop, maple, a5, actionclip, x-clip, lora or gda.", valueName: "methods"),
         transform: CommaList.init(argument:))
     var methods: CommaList<MethodMember>?
 

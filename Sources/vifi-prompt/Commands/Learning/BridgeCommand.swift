@@ -31,7 +31,8 @@ struct BridgeCommand: LearningCommand {
                   --backbone clip.safetensors
 
             With --method actionclip the whole CLIP learns together with a transformer over frames, which is kept beside the \
-            backbone under prompts/; docs/methods.md explains it.
+            backbone under prompts/. With --method x-clip frames see each other in the image tower, and the backbone is of that kind. \
+            docs/methods.md explains both.
 
             With --import nothing is trained: somebody's CLIP (OpenAI, open_clip, ViFi-CLIP, Hugging Face) becomes a \
             backbone file in Checkpoints. docs/checkpoints.md says what can be read.
@@ -56,7 +57,7 @@ struct BridgeCommand: LearningCommand {
     struct FineTuningOptions: ParsableArguments {
         @Option(help: "What learns: both towers, image, text, or lora for low-rank updates of both.")
         var tuning: Tuning?
-        @Option(help: ArgumentHelp("actionclip: another way to train the whole CLIP; ViFi-CLIP's by default.", valueName: "method"))
+        @Option(help: ArgumentHelp("actionclip or x-clip: another way to train the whole CLIP; ViFi-CLIP's by default.", valueName: "method"))
         var method: String?
         @Option(
             help: ArgumentHelp(
