@@ -52,7 +52,7 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
 
     package var sharedCount: Int { learner.sharedCount }
 
-    package func finish(rate: Double, scale: Float) throws(TrainingError) {
+    package func finish(rate: StepRate, scale: Float) throws(TrainingError) {
         learner.finish(scale: scale)
         try optimizer.step(rate: rate, gradientScale: scale)
         learner.didStep()

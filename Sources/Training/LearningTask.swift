@@ -21,7 +21,7 @@ package protocol LearningTask: AnyObject {
     /// Applies the step's gradient, multiplied by `scale`.
     ///
     /// - Throws: where a tensor has diverged.
-    func finish(rate: Double, scale: Float) throws(TrainingError)
+    func finish(rate: StepRate, scale: Float) throws(TrainingError)
     /// Called once the steps of an epoch are taken, before it is evaluated, and again where a run is resumed there.
     ///
     /// - Parameter epoch: from 1 on.

@@ -40,7 +40,7 @@ package final class Optimizer {
     ///
     /// - Throws: `nonFiniteParameter` for the first tensor that has diverged: before anything is changed where it shows in a
     ///   gradient, else after the step, whose outcome must not be saved.
-    package func step(rate: Double, gradientScale: Float = 1) throws(TrainingError) {
+    package func step(rate: StepRate, gradientScale: Float = 1) throws(TrainingError) {
         // A gradient whose square overflows leaves the value as it is and freezes it from then on: that shows in its moment.
         try checkFinite(step: stepCount + 1) { entry, _ in [entry.gradient] }
         stepCount += 1
@@ -51,7 +51,7 @@ package final class Optimizer {
             if gradientScale != 1 { scale(entry.gradient, by: gradientScale) }
             adam.update(
                 entry.value, gradient: entry.gradient, firstMoment: firstMoments[index],
-                secondMoment: secondMoments[index], rate: rate * entry.rateFactor, step: stepCount)
+                secondMoment: secondMoments[index], rate: rate.of(factor: entry.rateFactor), step: stepCount)
             entry.gradient.fill(0)
         }
         try checkFinite(step: stepCount) { entry, index in [entry.value, secondMoments[index]] }

@@ -35,4 +35,29 @@ package struct CosineSchedule: Sendable, Equatable {
         let share = cosineSteps.map { Double((step - start) % $0) / Double($0) } ?? Double(step - start) / Double(max(1, stepCount - start))
         return floor + 0.5 * (baseRate - floor) * (1 + cos(.pi * share))
     }
+
+    /// The rates of all tensors: groups with a faster one fall to the same floor, as timm's schedule has one for all (`methods.md` 6).
+    ///
+    /// - Parameter step: counts from 0.
+    package func stepRate(at step: Int) -> StepRate {
+        let rate = rate(at: step)
+        if step < warmupSteps { return StepRate(rate) }
+        let floor = baseRate / 100
+        return StepRate(rate, perFactor: baseRate > 0 ? (rate - floor) / (baseRate - floor) * baseRate : 0)
+    }
+}
+
+/// The learning rate of one step, for tensors whose base rate is a multiple of the others' (`LearnedTensor.rateFactor`).
+package struct StepRate: Sendable, Equatable, ExpressibleByFloatLiteral {
+    /// Of tensors without a factor.
+    package let rate: Double
+    /// By how much the rate grows where the factor does by 1.
+    private let perFactor: Double
+
+    /// - Parameter perFactor: the rate itself where nil, so that rates are multiples of it.
+    package init(_ rate: Double, perFactor: Double? = nil) { (self.rate, self.perFactor) = (rate, perFactor ?? rate) }
+
+    package init(floatLiteral rate: Double) { self.init(rate) }
+
+    package func of(factor: Double) -> Double { perFactor == rate ? rate * factor : rate + (factor - 1) * perFactor }
 }

@@ -197,7 +197,7 @@ package struct Trainer {
             let stepStart = Date()
             let waitedBefore = steps.waitingSeconds
             let step = state.epoch * perEpoch + group
-            let rate = schedule.rate(at: step)
+            let rate = schedule.stepRate(at: step)
             let result: StepResult
             do {
                 result = try steps.step(planned: plannedClips(step: group), group: group, rate: rate)
@@ -216,7 +216,7 @@ package struct Trainer {
             state.lossClips += result.clipCount
             try report(
                 StepReport(
-                    step: state.step, stepCount: schedule.stepCount, epoch: state.epoch + 1, loss: loss, rate: rate,
+                    step: state.step, stepCount: schedule.stepCount, epoch: state.epoch + 1, loss: loss, rate: rate.rate,
                     clips: result.clipCount, seconds: Date().timeIntervalSince(stepStart),
                     waitingSeconds: steps.waitingSeconds - waitedBefore))
             // Asked once: a signal that comes while saving must find a save of its own.

@@ -19,7 +19,7 @@ import Training
                 pool: WorkerPool(threadCount: 1))
             for _ in 0..<3 {
                 gradient.fill(with: [0.5, -0.25, 0.125])
-                try optimizer.step(rate: rate)
+                try optimizer.step(rate: StepRate(rate))
             }
             return value.values
         }

@@ -154,9 +154,9 @@ private final class CountingTask: LearningTask {
         result.lossSum += lossOfAClip * Double(batch.clips.count)
         result.clipCount += batch.clips.count
     }
-    func finish(rate: Double, scale: Float) {
+    func finish(rate: StepRate, scale: Float) {
         weights += stepWeights
-        rates.append(rate)
+        rates.append(rate.rate)
         scales.append(scale)
     }
     func classifier(sequences: [[Int]]) -> CLIPClassifier { fatalError("never evaluated in these tests") }

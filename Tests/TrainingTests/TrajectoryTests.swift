@@ -20,7 +20,7 @@ import Training
             var result = StepResult()
             task.begin()
             task.add(clips: inputs.clips, targets: inputs.targets, weight: 0.5, to: &result)
-            try task.finish(rate: schedule.rate(at: step), scale: 1)
+            try task.finish(rate: schedule.stepRate(at: step), scale: 1)
             return Float(result.lossSum / 2)
         }
     }
@@ -137,6 +137,15 @@ import Training
         #expect(abs(schedule.rate(at: 7) - 0.505) < 1e-12)
         #expect(abs(schedule.rate(at: 10) - 0.01) < 1e-12)
         #expect(CosineSchedule(baseRate: 1, stepCount: 3, warmupSteps: 0).rate(at: 0) == 1)
+    }
+
+    /// timm's formula for a group whose base rate is ten times the other's: lr_min + ½ (10 − lr_min) (1 + cos), with one lr_min for all.
+    @Test func fasterGroupsFallToTheSameFloor() {
+        let schedule = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 4)
+        for (step, rate) in [(0, 2.5), (3, 10), (4, 10), (7, 5.005), (10, 0.01)] {
+            #expect(abs(schedule.stepRate(at: step).of(factor: 10) - rate) < 1e-12, "step \(step)")
+            #expect(schedule.stepRate(at: step).of(factor: 1) == schedule.rate(at: step))
+        }
     }
 
     /// Each fault changes its own part of the schedule.

@@ -92,7 +92,7 @@ package struct PlanTiming {
                 task.add(ClipBatch(clips: clips, input: input, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
             }
             // The rate is 0: the step is taken, and changes next to nothing.
-            let finish = try secondsTaken { try task.finish(rate: 0, scale: 1) }
+            let finish = try secondsTaken { try task.finish(rate: 0.0, scale: 1) }
             return (begin + finish, add)
         }
         var measured = try pass()

@@ -81,7 +81,7 @@ package struct ContrastivePretrainer: Sendable {
             guard let batch = try batches.next() else { break }
             learner.begin()
             let (loss, accuracy) = learner.addTogether(clips: [batch.pictures], captions: batch.captions)
-            try optimizer.step(rate: schedule.rate(at: step))
+            try optimizer.step(rate: schedule.stepRate(at: step))
             parameters.limitScale(to: configuration.largestScale)
             report(Progress(step: step, loss: loss, accuracy: accuracy))
         }

@@ -15,7 +15,7 @@ protocol EpochSteps: AnyObject {
     /// - Parameters:
     ///   - group: number of the step in its epoch.
     ///   - rate: learning rate.
-    func step(planned: Int, group: Int, rate: Double) throws -> StepResult
+    func step(planned: Int, group: Int, rate: StepRate) throws -> StepResult
     /// Stops reading ahead.
     func cancel()
 }
@@ -41,7 +41,7 @@ final class SingleSteps: EpochSteps {
     var isStopRequested: Bool { trainer.isStopRequested() }
     func cancel() { clips.cancel() }
 
-    func step(planned: Int, group: Int, rate: Double) throws -> StepResult {
+    func step(planned: Int, group: Int, rate: StepRate) throws -> StepResult {
         let configuration = trainer.configuration
         var result = StepResult()
         task.begin()

@@ -50,7 +50,7 @@ final class SharedSteps: EpochSteps {
     var waitingSeconds: Double { waitedBefore + (stream?.waitingSeconds ?? 0) }
     func cancel() { stream?.cancel() }
 
-    func step(planned: Int, group number: Int, rate: Double) throws -> StepResult {
+    func step(planned: Int, group number: Int, rate: StepRate) throws -> StepResult {
         while true {
             let plan = plan(planned: planned, step: number, from: position)
             let stream = stream ?? readAhead(planned: planned, step: number)
