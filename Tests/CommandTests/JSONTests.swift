@@ -140,7 +140,10 @@ import Testing
             runs: [["import", "clip.safetensors", "--lora", "tuned/lora.safetensors", "--output", "merged.safetensors"]], rare: ["vocabulary_file"]),
         Section(
             name: "export --json",
-            runs: [["export", "--output", "e.safetensors"] + clip + prompts, ["export", "--to", "classes", "--output", "c.safetensors"] + clip + prompts]),
+            runs: [
+                ["export", "--output", "e.safetensors"] + clip + prompts, ["export", "--to", "classes", "--output", "c.safetensors"] + clip + prompts,
+                ["export", "--to", "huggingface", "--output", "f"] + clip,
+            ]),
         Section(name: "search --json", runs: [["search", "waving", "list.txt", "--window", "4f"] + clip, ["search", "--like", "video0.mp4", "list.txt"] + clip]),
         Section(name: "embed --json", runs: [["embed", "bad.txt", "--on-bad-video", "skip", "--output", "e.npz"] + clip]),
         Section(
