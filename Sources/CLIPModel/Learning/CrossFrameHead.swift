@@ -6,7 +6,7 @@ import Tensors
 ///
 /// The texts do not learn. Source: Ni et al., ECCV 2022; `methods.md` 6.
 package struct CrossFrameHead: VideoAggregator {
-    private let architecture: CrossFrameArchitecture
+    private let architecture: CLIPArchitecture
     private let parameters: CrossFrameParameters<MutableMatrix>
     /// Nil where nothing learns.
     private let gradients: CrossFrameParameters<MutableMatrix>?
@@ -16,7 +16,7 @@ package struct CrossFrameHead: VideoAggregator {
     private let rateFactor: Double
 
     /// - Parameters:
-    ///   - parameters: of an X-CLIP of this architecture; read anew in each pass.
+    ///   - parameters: of an X-CLIP of this architecture, of which those behind the tower are read, anew in each pass.
     ///   - gradients: of the same shapes; nil where nothing learns.
     ///   - rateFactor: of the learning rate.
     package init(
@@ -26,7 +26,7 @@ package struct CrossFrameHead: VideoAggregator {
         guard let crossFrame = architecture.crossFrame, let named = CrossFrameParameters<TensorSpecification>(of: architecture) else {
             preconditionFailure("frames that do not see each other have no such head")
         }
-        self.architecture = crossFrame
+        self.architecture = architecture
         self.parameters = parameters
         self.gradients = gradients
         self.rateFactor = rateFactor
@@ -70,15 +70,7 @@ package struct CrossFrameHead: VideoAggregator {
         let head = parameters.head.map { Self.copy($0) }
         copy.frames = FrameTransformer.Parameters(Array(head.prefix(parameters.frames.all.count)))
         copy.prompts = VideoPromptParameters(Array(head.dropFirst(parameters.frames.all.count)))
-        return CrossFrameHead(head: copy, of: self)
-    }
-
-    private init(head parameters: CrossFrameParameters<MutableMatrix>, of other: CrossFrameHead) {
-        (architecture, specifications, rateFactor, gradients) = (other.architecture, other.specifications, other.rateFactor, nil)
-        self.parameters = parameters
-        transformer = FrameTransformer(
-            parameters: Self.withPositionRows(parameters.frames), headCount: other.architecture.frameHeadCount, normEpsilon: usualNormEpsilon)
-        prompts = VideoPrompts(parameters: parameters.prompts, headCount: other.architecture.promptHeadCount)
+        return CrossFrameHead(architecture: architecture, parameters: copy)
     }
 
     package struct Saved {
