@@ -61,7 +61,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
             text == nil ? .running : part.order, classes: followsVideos ? 0 : objective.classes?.count ?? 0,
             aggregator: part.aggregator.tensors,
             textPrompts: followsVideos ? PromptSet(zeros: part.prompts, architecture: part.text.architecture).textSide : nil,
-            pass: vision, learnsVisionPrompts: part.visionKeeping == .prompts)
+            objective: objective.clipTensors, pass: vision, learnsVisionPrompts: part.visionKeeping == .prompts)
         head = text.map { VideoHead(part.aggregator, scale: 1, text: TextFeatures($0.features)) }
         // A tower without a backward pass has no plan to fit: what it takes is taken.
         memoryShortfall = text == nil || part.visionKeeping.hasBackward ? vision.shortfall : budget.excess()
@@ -112,7 +112,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         return clips.map { backwardFrames.draw(of: vision.frameCount, step: step, clip: $0) }
     }
 
-    /// Adds the step's gradient to the gradients of the part's tensors.
+    /// Adds the step's gradient to the gradients of the part's tensors and the objective's.
     ///
     /// - Parameter scale: what the optimizer will multiply the gradient by.
     package func finish(scale: Float = 1) {
@@ -126,6 +126,10 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
             part.add(logitScale: accumulator.step.head.logitScale)
         }
         part.finish(accumulator, layout: vision.layout)
+        for (sum, tensor) in zip(accumulator.step.head.objective, objective.clipTensors) { Tensors.add(sum, to: tensor.gradient) }
+        if let stepTerm {
+            for (term, tensor) in zip(stepTerm.tensorGradients, objective.stepTensors) { addScaled(term, by: 1 / scale, to: tensor.gradient) }
+        }
     }
 
     /// What follows an optimizer's step.

@@ -71,12 +71,18 @@ package struct HeadAccumulator: Sendable {
     package var logitScale = 0.0
     /// Of the aggregator's tensors.
     package let aggregator: [MutableMatrix]
+    /// Of the objective's tensors that learn from clips.
+    package let objective: [MutableMatrix]
     /// Of the text prompts, where each video has texts of its own, which then leave nothing in `unitText`; nil otherwise.
     package let textPrompts: PromptSet<MutableMatrix>?
 
-    package init(unitText: MutableMatrix, aggregator: [MutableMatrix] = [], textPrompts: PromptSet<MutableMatrix>? = nil) {
+    package init(
+        unitText: MutableMatrix, aggregator: [MutableMatrix] = [], objective: [MutableMatrix] = [],
+        textPrompts: PromptSet<MutableMatrix>? = nil
+    ) {
         self.unitText = unitText
         self.aggregator = aggregator
+        self.objective = objective
         self.textPrompts = textPrompts
     }
 }

@@ -22,7 +22,7 @@ package struct TextFeatures: Sendable {
     }
 
     /// The gradient of the features before normalization.
-    func backward(unitGradient: MutableMatrix) -> MutableMatrix {
+    package func backward(unitGradient: MutableMatrix) -> MutableMatrix {
         let gradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
         normalizeRowsBackward(output: unit, lengths: lengths, outputGradient: unitGradient, inputGradient: gradient)
         return gradient
@@ -95,7 +95,11 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
         }
         aggregator.logitsBackward(
             logitGradient, of: logits, text: text, scale: scale, into: featureGradient, accumulator: &accumulator)
-        if let term = objective.featureTerm(of: clip, weight: weight, addingTo: featureGradient) { loss += term }
+        if let term = objective.featureTerm(
+            of: clip, weight: weight, addingTo: featureGradient, tensorGradients: accumulator.objective)
+        {
+            loss += term
+        }
         return (loss, video)
     }
 

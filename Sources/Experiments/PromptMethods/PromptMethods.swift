@@ -8,7 +8,7 @@ package enum PromptMethods {
     package static let all: [PromptMethod] = [.coop, .cocoop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc, .a5, .a6]
 
     /// What can hold prompts near CLIP, whatever the method.
-    static let regularizers = all.compactMap(\.regularizer)
+    static let regularizers = all.compactMap(\.regularizer) + [.froster]
 
     /// The word for a method without a regularizer, and for leaving out a method's own.
     static let noRegularizer = "none"

@@ -88,7 +88,9 @@ package struct PromptExperiment: LearningExperiment {
                 learnsVision: configuration.visionDepth > 0, pool: settings.pool)
             return PromptTask(
                 backbone: backbone, source: source,
-                objective: RegularizedCrossEntropy(sequences: texts.sequences, regularizer, teacher: teacher, fusion: settings.fusion),
+                objective: regularizer.objective(
+                    RegularizedLearning(
+                        sequences: texts.sequences, teacher: teacher, fusion: settings.fusion, learnsText: configuration.learnsText, seed: seed)),
                 averagesEpochs: regularizer.averagesEpochs, setting: setting)
         }
         let caching = { (task: any PromptLearning) -> PrefixCaching? in

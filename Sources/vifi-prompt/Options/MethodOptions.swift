@@ -33,7 +33,7 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Hold the prompts near CLIP without prompts, so that they forget less: kgcoop, promptsrc, or none for a method that brings one.",
+            "Hold the prompts near CLIP without prompts, so that they forget less: kgcoop, promptsrc, froster, or none for a method that brings one.",
             valueName: "way"))
     var regularize: String?
 
