@@ -182,6 +182,8 @@ extension Recipe {
         package var regularize: String?
         /// A file of sentences in which the teacher reads class names.
         package var teacherTemplates: String?
+        /// A file of sentences that stand for the class names.
+        package var descriptions: String?
         /// Of a method that learns words before the class names: where the name stands instead; behind them where nil.
         package var namePlace: LearnedWords.NamePlace?
         /// Of such a method: other words for each class.
@@ -208,7 +210,7 @@ extension Recipe {
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
                 .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
                 .integer("merge_tokens", \.mergeTokens, 0...4096), .flag("behind_norm", \.behindNorm), .text("method", \.method), .text("regularize", \.regularize),
-                .text("teacher_templates", \.teacherTemplates), .choice("name_place", \.namePlace),
+                .text("teacher_templates", \.teacherTemplates), .text("descriptions", \.descriptions), .choice("name_place", \.namePlace),
                 .flag("class_specific", \.classSpecific), .integer("words_before", \.wordsBefore, 0...512),
                 .integer("words_after", \.wordsAfter, 0...512), .integer("temporal_layers", \.temporalLayers, 1...128),
             ]

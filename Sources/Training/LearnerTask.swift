@@ -139,7 +139,8 @@ extension LearnerTask where Part == PromptPart<Fusion> {
     }
 
     private static func part(_ source: any PromptSource, on backbone: Backbone, setting: TaskSetting) -> PromptPart<Fusion> {
-        PromptPart(source, aggregator: setting.aggregator, on: backbone.rounded(setting.rounding), rounding: setting.rounding)
+        PromptPart(
+            source, aggregator: setting.aggregator, on: backbone.rounded(setting.rounding), rounding: setting.rounding, means: setting.means)
     }
 }
 

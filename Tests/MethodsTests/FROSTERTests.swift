@@ -57,7 +57,7 @@ import Testing
     @Test func gradientsOfPromptsAndLayers() throws {
         let objective = try movedObjective()
         #expect(objective.tensors.map(\.name) == ["froster.frames.inner", "froster.frames.outer", "froster.texts.inner", "froster.texts.outer"])
-        fixture.expectSlopes(of: objective, prompts: prompts, fusion: .embedding, clips: Array(clips.prefix(2)), labels: [1, 4])
+        fixture.expectSlopes(of: objective, prompts: prompts, fusion: .embedding, clips: Array(clips.prefix(2)), targets: fixture.oneHot([1, 4]))
     }
 
     /// However the clips of a step come, the sums are the same; and a scale of the optimizer's reaches each clip, but once the step.

@@ -163,7 +163,7 @@ import Testing
         try fixture.expectSlopes(
             of: RegularizedCrossEntropy(sequences: fixture.sequences, .promptsrc, teacher: teacher, fusion: fusion),
             prompts: PromptSet(vision: fixture.matrices(Array(Self.visionNames.prefix(2))), text: fixture.matrices(Self.textNames)),
-            fusion: fusion, clips: clips, labels: [1, 4])
+            fusion: fusion, clips: clips, targets: fixture.oneHot([1, 4]))
     }
 }
 
@@ -223,17 +223,17 @@ struct PromptMethodFixture {
 
     /// The gradient of what learns, prompts and the objective's own tensors, beside finite differences of the loss.
     func expectSlopes(
-        of objective: some ClipObjective, prompts: PromptSet<MutableMatrix>, fusion: Fusion, clips: [Matrix], labels: [Int],
-        sourceLocation: SourceLocation = #_sourceLocation
+        of objective: some ClipObjective, prompts: PromptSet<MutableMatrix>, fusion: Fusion, clips: [Matrix], targets: [[Float]],
+        means: SentenceMeans? = nil, sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let part = PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: fusion, on: backbone)
+        let part = PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: fusion, on: backbone, means: means)
         let learner = Learner(part, objective, frameCount: clips[0].rowCount, pool: pool)
         let tensors = part.tensors + objective.tensors
         func loss() -> Double {
             for tensor in tensors { tensor.gradient.fill(0) }
             var result = StepResult()
             learner.begin()
-            learner.add(ClipBatch(clips: clips, targets: oneHot(labels)), weight: 1 / Float(clips.count), to: &result)
+            learner.add(ClipBatch(clips: clips, targets: targets), weight: 1 / Float(clips.count), to: &result)
             learner.finish()
             return result.lossSum / Double(clips.count)
         }

@@ -3,7 +3,8 @@ import Tensors
 /// What is compared with what, and the loss that comes of it. Either clip by clip (`ClipObjective`) or all clips of a
 /// batch with each other (`BatchObjective`).
 package protocol Objective {
-    /// Token sequences of the classes that every clip of a step is compared with; nil where each batch has texts of
+    /// Token sequences of the classes that every clip of a step is compared with, of all sentences where a class has several
+    /// (`LearningPart.means`); nil where each batch has texts of
     /// its own.
     var classes: [[Int]]? { get }
     /// Tensors of its own that learn beside the part's and are left behind with the run: those whose gradients follow from each

@@ -1,3 +1,4 @@
+import CLIPModel
 import Files
 import Foundation
 import Recipes
@@ -57,6 +58,24 @@ package struct ClassDescriptions: Sendable {
             result[name] = texts
         }
         return result
+    }
+}
+
+extension Backbone {
+    /// The tokens of the sentences that describe classes; says how many had to be cut.
+    ///
+    /// - Returns: the sequences, and for each file how many of them each class has.
+    func tokens(
+        of descriptions: ClassDescriptions, classNames: [String], prompts: PromptConfiguration, tokenizer: any Tokenizer, context: RunContext
+    ) throws -> (sequences: [[Int]], counts: [[Int]]) {
+        let sentences = try descriptions.sentences(of: classNames)
+        let made = try sequences(
+            ofCaptions: sentences.flatMap { $0.flatMap(\.self) }, prompts: prompts, template: nil, tokenizer: tokenizer)
+        if made.cutCount > 0 {
+            context.warning(
+                "\(counted(made.cutCount, "description", "descriptions")) of more than \(made.tokenLimit) tokens \(made.cutCount == 1 ? "loses its" : "lose their") end.")
+        }
+        return (made.sequences, sentences.map { $0.map(\.count) })
     }
 }
 

@@ -44,23 +44,3 @@ struct DescribedHead: ClassifierHead {
         return unit(mean.reading).unit.values
     }
 }
-
-extension TextFeatures {
-    /// One vector for each class: the mean of its descriptions' unit vectors, of all kinds.
-    ///
-    /// - Parameter counts: as in `DescribedHead`.
-    func meansOfDescriptions(counts: [[Int]]) -> TextFeatures {
-        let classCount = counts.first?.count ?? 0
-        let means = MutableMatrix(rows: classCount, columns: unit.columnCount)
-        var row = 0
-        for classes in counts {
-            for (label, count) in classes.enumerated() {
-                for _ in 0..<count {
-                    add(unit.row(row), to: means.row(label))
-                    row += 1
-                }
-            }
-        }
-        return TextFeatures(means)
-    }
-}

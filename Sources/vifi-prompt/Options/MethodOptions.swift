@@ -45,6 +45,12 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Learn with descriptions of every class in place of its name, whose mean stands for the class: JSON or YAML, "
+                + "`class name: [sentence, …]`.", valueName: "file"))
+    var descriptions: String?
+
+    @Option(
+        help: ArgumentHelp(
             "With --method gcn: the edges of its graph, one a line as two class names with a tab between them; by default each class is "
                 + "joined to those whose texts are nearest.", valueName: "file"))
     var graph: String?
@@ -61,6 +67,7 @@ struct MethodOptions: ParsableArguments {
     func validate() throws {
         if extend != nil {
             guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --extend.") }
+            guard descriptions == nil else { throw ValidationError("--descriptions is for prompts: leave it out with --extend.") }
             guard method == nil, views == nil, budget == nil, graph == nil, !equalClasses else {
                 throw ValidationError(
                     "--extend keeps the head's method and settings: leave out --method, --views, --budget, --graph and --equal-classes.")
@@ -75,6 +82,7 @@ struct MethodOptions: ParsableArguments {
             return
         }
         guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --method \(head).") }
+        guard descriptions == nil else { throw ValidationError("--descriptions is for prompts: leave it out with --method \(head).") }
         if head == Tuning.lora.rawValue {
             throw ValidationError("lora changes weights, so that a backbone comes out and no prompts: `vifi-prompt bridge --tuning lora` learns it.")
         }
@@ -90,6 +98,7 @@ struct MethodOptions: ParsableArguments {
         recipe.prompts.method = prompting ?? recipe.prompts.method
         recipe.prompts.regularize = regularize ?? recipe.prompts.regularize
         recipe.prompts.teacherTemplates = teacherTemplates ?? recipe.prompts.teacherTemplates
+        recipe.prompts.descriptions = descriptions ?? recipe.prompts.descriptions
     }
 
     func apply(to request: inout RunRequest) {
