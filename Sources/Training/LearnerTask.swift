@@ -109,11 +109,13 @@ package typealias PromptTask = LearnerTask<PromptPart<Fusion>>
 /// Prompts or words learn, and a transformer over frames.
 package typealias TemporalTask = LearnerTask<PromptPart<TemporalFusion>>
 
-extension LearnerTask where Part == PromptPart<TemporalFusion> {
+extension LearnerTask {
     /// - Parameters:
     ///   - source: what prompts and words follow from.
-    ///   - video: learns with them.
-    package convenience init(backbone: Backbone, source: any PromptSource, video: TemporalFusion, setting: TaskSetting) {
+    ///   - video: learns with them, where it has something to learn.
+    package convenience init<Aggregator>(
+        backbone: Backbone, source: any PromptSource, video: Aggregator, setting: TaskSetting
+    ) where Part == PromptPart<Aggregator> {
         self.init(
             PromptPart(source, aggregator: video, on: backbone.rounded(setting.rounding), rounding: setting.rounding),
             SoftCrossEntropy(sequences: setting.sequences), setting: setting)

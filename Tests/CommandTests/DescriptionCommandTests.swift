@@ -88,12 +88,17 @@ import Testing
         let named = try run("predict", "video0.mp4", "--prompts", "described", "--backbone", "clip.safetensors", "--json")
         #expect(named.messages.contains("was learned with descriptions of the classes, here it reads their names"), "\(named.messages)")
 
+        _ = try learn("--descriptions", "three.json", "--match", "transport", "--output", "matched")
+        let matched = try PromptFile.load(program.folder.path("matched/prompts/last.safetensors"))
+        #expect(matched.header.descriptionMatch == "transport" && matched.prompts.digest != file.prompts.digest)
         try program.folder.write(#"{"waving": ["x"]}"#, to: "few.json")
         #expect(try learn("--descriptions", "few.json", "--output", "no", status: 65).messages.contains("no descriptions of clapping"))
         for (words, said) in [
             (["--method", "cocoop"], "--descriptions cannot go with --method cocoop"),
             (["--method", "coop", "--class-specific"], "--descriptions cannot go with --class-specific"),
             (["--method", "gda"], "--descriptions is for prompts"),
+            (["--match", "transport", "--fusion", "decision"], "--match transport cannot go with --fusion decision"),
+            (["--match", "transport", "--regularize", "froster"], "--match transport cannot go with --regularize froster"),
         ] {
             let outcome = try program.run(["learn"] + source + ["--descriptions", "three.json", "--output", "no"] + words)
             #expect(outcome.status == 64 && outcome.messages.contains(said), "\(words): \(outcome.messages)")

@@ -50,6 +50,58 @@ import Testing
             try logits(nil, classCount: 5).flatMap(\.self), tolerance: 1e-5, "one sentence a class")
     }
 
+    /// Frames that are matched with sentences, whose plans are constants: a step says what a classifier says, and gradients reach both
+    /// towers by way of the features that they leave.
+    @Test func framesAreMatched() throws {
+        let (backbone, clips) = (fixture.backbone, Array(fixture.clips(ofFrames: 2).prefix(2)))
+        let fusion = TransportFusion(counts: [[2, 1], [1, 1]])
+        let part = PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: fusion, on: backbone)
+        let learner = Learner(part, SoftCrossEntropy(sequences: fixture.sequences), frameCount: 2, pool: fixture.pool)
+        func step(of pieces: [Range<Int>]) -> (gradients: [[Float]], logits: [[Float]]) {
+            for tensor in part.tensors { tensor.gradient.fill(0) }
+            var result = StepResult()
+            learner.begin()
+            for piece in pieces {
+                learner.add(ClipBatch(clips: Array(clips[piece]), targets: piece.map { [Float($0), Float(1 - $0)] }), weight: 0.5, to: &result)
+            }
+            learner.finish()
+            return (part.tensors.map(\.gradient.values), result.logits)
+        }
+        let whole = step(of: [0..<2])
+        let pieces = step(of: [0..<1, 1..<2])
+        #expect(whole.gradients == pieces.gradients && whole.logits == pieces.logits)
+        #expect(whole.gradients.allSatisfy { $0.contains { $0 != 0 } })
+        let classifier = part.classifier(sequences: fixture.sequences, frameCount: 2, pool: fixture.pool)
+        #expect(classifier.classCount == 2)
+        expectClose(try classifier.logits(clips: clips).flatMap(\.self), whole.logits.flatMap(\.self), tolerance: 1e-5, "classifier")
+    }
+
+    /// Through unit length, along the gradient of frames and texts with the plans as they are.
+    @Test func gradientsOfAMatching() throws {
+        let fusion = TransportFusion(counts: [[2, 1], [1, 1]])
+        func random(_ rows: Int, item: Int) -> MutableMatrix {
+            var source = RandomSource(seed: 5, purpose: .test, item: item)
+            return MutableMatrix(rows: rows, columns: 8, (0..<rows * 8).map { _ in source.normal() })
+        }
+        let (features, sentences) = (random(3, item: 0), random(5, item: 1))
+        let text = TextFeatures(sentences)
+        let logits = fusion.logits(features.reading, text: text, scale: 10)
+        let logitGradient = MutableMatrix(rows: 1, columns: 2, [0.7, -0.4])
+        let featureGradient = MutableMatrix(rows: 3, columns: 8)
+        var accumulator = HeadAccumulator(unitText: MutableMatrix(rows: 5, columns: 8))
+        fusion.logitsBackward(logitGradient, of: logits, text: text, scale: 10, into: featureGradient, accumulator: &accumulator)
+        // The matcher itself, whose gradients the fixture holds, between the normalizations.
+        let kinds = [[0..<2, 2..<3], [3..<4, 4..<5]].map { classes in classes.map { ClassDescription(unit: text.unit.rows($0)) } }
+        let matcher = TransportMatcher(kinds: kinds, scale: 10)
+        let frames = TextFeatures(features)
+        let clip = DoubleMatrix(frames.unit)
+        let expected = matcher.backward([[0.7, -0.4]], ofUnit: [clip], matcher.matching(ofUnit: [clip]))
+        expectClose(
+            accumulator.unitText.values, expected.kinds.flatMap { $0.flatMap { $0.values.map { Float($0) } } }, tolerance: 1e-5, "sentences")
+        expectClose(
+            featureGradient.values, frames.backward(unitGradient: expected.clips[0].matrix).values, tolerance: 1e-5, "frames")
+    }
+
     @Test func gradientsReachEverySentence() throws {
         fixture.expectSlopes(
             of: SoftCrossEntropy(sequences: fixture.sequences), prompts: prompts, fusion: .decision,

@@ -18,6 +18,8 @@ package protocol VideoAggregator: Sendable {
     var tensors: [LearnedTensor] { get }
     /// The same, with parameters that no longer change.
     var snapshot: Self { get }
+    /// Classes that the texts stand for: usually one each.
+    func classCount(of text: TextFeatures) -> Int
 
     /// The rows that meet the texts.
     ///
@@ -92,6 +94,7 @@ extension VideoAggregator {
     package var scale: Float? { nil }
     package var tensors: [LearnedTensor] { [] }
     package var snapshot: Self { self }
+    package func classCount(of text: TextFeatures) -> Int { text.classCount }
 
     /// What scores clips with it.
     ///
@@ -128,7 +131,7 @@ extension VideoAggregator {
     }
 
     /// From the gradient of the unit rows to that of the features, overwritten.
-    func unitBackward(
+    package func unitBackward(
         _ unitGradient: MutableMatrix, of logits: VideoLogits<Saved>, into featureGradient: MutableMatrix,
         tensorGradients: [MutableMatrix]
     ) {

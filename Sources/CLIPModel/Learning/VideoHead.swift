@@ -56,7 +56,7 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
         self.text = text
     }
 
-    package var classCount: Int { text.classCount }
+    package var classCount: Int { aggregator.classCount(of: text) }
 
     /// The video's logits, one per class.
     ///
@@ -111,7 +111,7 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
     /// The gradient of the mean of some texts' logits, `[frames, embeddingWidth]`.
     func meanLogitGradient(features: Matrix, texts labels: [Int]) -> MutableMatrix {
         let logits = aggregator.logits(features, text: text, scale: scale)
-        let logitGradient = MutableMatrix(rows: logits.rows.rowCount, columns: text.classCount)
+        let logitGradient = MutableMatrix(rows: logits.rows.rowCount, columns: logits.rows.columnCount)
         for row in 0..<logitGradient.rowCount {
             for label in labels { logitGradient[row, label] += 1 / Float(logitGradient.rowCount * labels.count) }
         }

@@ -4,17 +4,9 @@ import Foundation
 import Recipes
 import WeightFiles
 
-/// How a video is compared with several descriptions of a class.
-package enum DescriptionMatch: String, CaseIterable, Sendable {
-    /// The class's vector is the mean of its descriptions' unit vectors, brought to unit length.
-    case mean
-    /// Frames are matched with descriptions by optimal transport (OST, CVPR 2024).
-    case transport
-}
-
 /// Sentences that describe each class, from one file or several: a file holds one kind of them.
 package struct ClassDescriptions: Sendable {
-    package let match: DescriptionMatch
+    package let match: Recipe.DescriptionMatch
     private let files: [(path: String, sentences: [String: [String]])]
     /// Of what the files say, and of the way they are used.
     package let digest: String
@@ -24,7 +16,7 @@ package struct ClassDescriptions: Sendable {
 
     /// - Parameter paths: of JSON or YAML files, `class name: [sentence, …]`.
     /// - Throws: `DescriptionError`, or what reading the file throws.
-    package init(_ paths: [String], match: DescriptionMatch) throws {
+    package init(_ paths: [String], match: Recipe.DescriptionMatch) throws {
         self.match = match
         files = try paths.map { ($0, try Self.read($0)) }
         digest = Digest.of(
@@ -108,11 +100,13 @@ package enum DescriptionError: ReportableError, Equatable {
     case repeated(path: String, name: String)
     case missing(path: String, names: [String], nearest: String?)
     case notWith(what: String)
+    case transportWith(what: String)
+    case matchWithoutDescriptions
 
     package var exitStatus: ExitStatus {
         switch self {
         case .noClasses, .notSentences, .repeated, .missing: .badData
-        case .notWith: .usage
+        case .notWith, .transportWith, .matchWithoutDescriptions: .usage
         }
     }
 
@@ -129,6 +123,10 @@ package enum DescriptionError: ReportableError, Equatable {
                 + (nearest.map { "; the nearest name is \"\($0.escapedForDisplay)\"" } ?? "") + ". Every class needs some."
         case .notWith(let what):
             "--descriptions cannot go with \(what)."
+        case .transportWith(let what):
+            "--match transport cannot go with \(what). Leave one of them out."
+        case .matchWithoutDescriptions:
+            "--match (prompts.match) is for --descriptions. Leave it out, or name a file of them."
         }
     }
 }

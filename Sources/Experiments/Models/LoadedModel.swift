@@ -1,6 +1,7 @@
 import CLIPModel
 import Evaluation
 import Files
+import Methods
 import Recipes
 import Tensors
 import VideoData
@@ -175,6 +176,9 @@ package struct LoadedModel {
         if let header = prompts?.header, header.bringsWords, header.descriptionsDigest == nil {
             throw .notWith(what: "prompts of the text tower, which were learned before names")
         }
+        if let learned = prompts?.header.descriptionMatch, learned != descriptions.match.rawValue {
+            context.warning("\((promptPath ?? "the prompts").escapedForDisplay) was learned with --match \(learned), not \(descriptions.match.rawValue).")
+        }
         var model = self
         model.descriptions = descriptions
         return model
@@ -293,7 +297,7 @@ package struct LoadedModel {
         ) { text in
             switch descriptions.match {
             case .mean: aggregator.head(text: SentenceMeans(counts: counts).texts(of: text), scale: backbone.logitScale)
-            case .transport: DescribedHead(text, counts: counts, scale: backbone.logitScale)
+            case .transport: TransportFusion(counts: counts).head(text: text, scale: backbone.logitScale)
             }
         }
     }

@@ -8,8 +8,8 @@ import VideoData
 /// The tokens of what a run learns from: of class names, or of captions.
 package struct RunTexts {
     package let sequences: [[Int]]
-    /// How the sequences make classes, where these are read in several sentences.
-    package private(set) var means: SentenceMeans?
+    /// Where classes are read in several sentences: for each kind of these how many each class has; nil for one a class.
+    package private(set) var sentenceCounts: [[Int]]?
     /// Of the validation captions.
     package var valSequences: [[Int]]?
     /// The video of each caption; nil for classes.
@@ -28,7 +28,7 @@ package struct RunTexts {
                 let made = try backbone.tokens(
                     of: descriptions, classNames: data.classes.names, prompts: prompts, tokenizer: tokenizer, context: context)
                 sequences = made.sequences
-                means = SentenceMeans(counts: made.counts)
+                sentenceCounts = made.counts
                 return
             }
             sequences = try backbone.sequences(

@@ -51,7 +51,8 @@ package struct PromptExperiment: LearningExperiment {
         let regularizer = try settings.recipe.prompts.regularizer()
         let teacherTemplates = try regularizer.map { _ in try Templates(path: settings.placedRecipe.prompts.teacherTemplates, bundled: .teacher) }
         try resumed?.check(teacher: teacherTemplates)
-        let descriptions = try settings.placedRecipe.prompts.descriptions.map { try ClassDescriptions([$0], match: .mean) }
+        let matching = settings.recipe.prompts.match ?? .mean
+        let descriptions = try settings.placedRecipe.prompts.descriptions.map { try ClassDescriptions([$0], match: matching) }
         try resumed?.check(descriptions: descriptions, path: settings.placedRecipe.prompts.descriptions)
         let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
         let prompts = try given ?? startingPrompts(
@@ -75,7 +76,8 @@ package struct PromptExperiment: LearningExperiment {
                 sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
                 budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames, means: texts.means)
+                videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames,
+                means: matching == .mean ? texts.sentenceCounts.map { SentenceMeans(counts: $0) } : nil)
             let source = try method?.source(PromptMethod.Start(prompts: prompts, architecture: backbone.architecture, seed: seed))
                 ?? DirectPrompts(prompts, architecture: backbone.architecture)
             if let temporal = method?.temporal {
@@ -83,6 +85,9 @@ package struct PromptExperiment: LearningExperiment {
                     layerCount: settings.recipe.prompts.temporalLayers, frameCount: settings.frameCount,
                     width: backbone.architecture.embeddingWidth, seed: seed)
                 return TemporalTask(backbone: backbone, source: source, video: video, setting: setting)
+            }
+            if matching == .transport, let counts = texts.sentenceCounts {
+                return LearnerTask(backbone: backbone, source: source, video: TransportFusion(counts: counts), setting: setting)
             }
             guard let regularizer, let teacherTemplates else { return PromptTask(backbone: backbone, source: source, setting: setting) }
             let teacher = try PromptTeacher(
@@ -161,6 +166,7 @@ package struct PromptExperiment: LearningExperiment {
             header.method = prepared.method?.name
             header.regularizer = prepared.regularizer?.name
             header.descriptionsDigest = learning.descriptions?.digest
+            header.descriptionMatch = learning.descriptions?.match.rawValue
             try learning.savePrompts(PromptFile(prompts: task.prompts, video: task.video, header: header), in: path, report: report)
         }
         context.note("The backbone's SHA-256 is \(backbone.digest.prefix(12))… as before: only prompts have changed.")

@@ -45,9 +45,14 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Learn with descriptions of every class in place of its name, whose mean stands for the class: JSON or YAML, "
-                + "`class name: [sentence, …]`.", valueName: "file"))
+            "Learn with descriptions of every class in place of its name: JSON or YAML, `class name: [sentence, …]`.", valueName: "file"))
     var descriptions: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --descriptions: mean, videos meet their mean vector (the default), or transport, frames are matched with them as OST does.",
+            valueName: "way"))
+    var match: Recipe.DescriptionMatch?
 
     @Option(
         help: ArgumentHelp(
@@ -67,7 +72,7 @@ struct MethodOptions: ParsableArguments {
     func validate() throws {
         if extend != nil {
             guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --extend.") }
-            guard descriptions == nil else { throw ValidationError("--descriptions is for prompts: leave it out with --extend.") }
+            guard descriptions == nil, match == nil else { throw ValidationError("--descriptions is for prompts: leave it out with --extend.") }
             guard method == nil, views == nil, budget == nil, graph == nil, !equalClasses else {
                 throw ValidationError(
                     "--extend keeps the head's method and settings: leave out --method, --views, --budget, --graph and --equal-classes.")
@@ -82,7 +87,7 @@ struct MethodOptions: ParsableArguments {
             return
         }
         guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --method \(head).") }
-        guard descriptions == nil else { throw ValidationError("--descriptions is for prompts: leave it out with --method \(head).") }
+        guard descriptions == nil, match == nil else { throw ValidationError("--descriptions is for prompts: leave it out with --method \(head).") }
         if head == Tuning.lora.rawValue {
             throw ValidationError("lora changes weights, so that a backbone comes out and no prompts: `vifi-prompt bridge --tuning lora` learns it.")
         }
@@ -99,6 +104,7 @@ struct MethodOptions: ParsableArguments {
         recipe.prompts.regularize = regularize ?? recipe.prompts.regularize
         recipe.prompts.teacherTemplates = teacherTemplates ?? recipe.prompts.teacherTemplates
         recipe.prompts.descriptions = descriptions ?? recipe.prompts.descriptions
+        recipe.prompts.match = match ?? recipe.prompts.match
     }
 
     func apply(to request: inout RunRequest) {
