@@ -161,6 +161,14 @@ extension Recipe {
         case template
     }
 
+    /// How a video is compared with several descriptions of a class.
+    package enum DescriptionMatch: String, Sendable, CaseIterable {
+        /// The class's vector is the mean of its descriptions' unit vectors, brought to unit length.
+        case mean
+        /// Frames are matched with descriptions by optimal transport (OST, CVPR 2024).
+        case transport
+    }
+
     /// Prompt tokens in each layer, and how many layers have their own; 0 for none.
     package struct Prompts: RecipeSection {
         package var visionTokens: Int?
@@ -182,6 +190,10 @@ extension Recipe {
         package var regularize: String?
         /// A file of sentences in which the teacher reads class names.
         package var teacherTemplates: String?
+        /// A file of sentences that stand for the class names.
+        package var descriptions: String?
+        /// How videos are compared with these; with their mean where nil.
+        package var match: DescriptionMatch?
         /// Of a method that learns words before the class names: where the name stands instead; behind them where nil.
         package var namePlace: LearnedWords.NamePlace?
         /// Of such a method: other words for each class.
@@ -208,7 +220,7 @@ extension Recipe {
                 .integer("vision_depth", \.visionDepth, 0...128), .integer("text_depth", \.textDepth, 0...128),
                 .layers("vision_layers", \.visionLayers), .layers("text_layers", \.textLayers), .choice("start", \.start),
                 .integer("merge_tokens", \.mergeTokens, 0...4096), .flag("behind_norm", \.behindNorm), .text("method", \.method), .text("regularize", \.regularize),
-                .text("teacher_templates", \.teacherTemplates), .choice("name_place", \.namePlace),
+                .text("teacher_templates", \.teacherTemplates), .text("descriptions", \.descriptions), .choice("match", \.match), .choice("name_place", \.namePlace),
                 .flag("class_specific", \.classSpecific), .integer("words_before", \.wordsBefore, 0...512),
                 .integer("words_after", \.wordsAfter, 0...512), .integer("temporal_layers", \.temporalLayers, 1...128),
             ]

@@ -101,6 +101,7 @@ extension Recipe {
         data.root = data.root.map(change)
         model.checkpoint = model.checkpoint.map(change)
         prompts.teacherTemplates = prompts.teacherTemplates.map(change)
+        prompts.descriptions = prompts.descriptions.map(change)
         templates = templates.map(change)
     }
 

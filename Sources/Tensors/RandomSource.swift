@@ -18,6 +18,8 @@ package enum RandomPurpose: UInt32, Sendable {
     case temporal = 20
     /// In which sentence a class is read.
     case template = 21
+    /// What learns beside the prompts and is left behind with the run.
+    case distillation = 22
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

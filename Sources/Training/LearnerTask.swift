@@ -12,13 +12,13 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
 
     /// - Parameters:
     ///   - objective: what is compared.
-    ///   - averagesEpochs: whether the mean of what was learned after each epoch takes the place of the last.
+    ///   - averagesEpochs: whether the mean of what the part learned after each epoch takes the place of the last.
     package init(_ part: Part, _ objective: some Objective, setting: TaskSetting, averagesEpochs: Bool = false) {
         self.part = part
         average = averagesEpochs ? EpochAverage(of: part.tensors) : nil
         frameCount = setting.frameCount
         pool = setting.pool
-        optimizer = Optimizer(setting.optimizer, entries: part.tensors, state: average?.state ?? [], pool: setting.pool)
+        optimizer = Optimizer(setting.optimizer, entries: part.tensors + objective.tensors, state: average?.state ?? [], pool: setting.pool)
         learner = Learner(
             part, objective, frameCount: setting.frameCount, backwardFrames: setting.backwardFrames, pool: setting.pool, budget: setting.budget)
     }
@@ -58,7 +58,7 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
         learner.didStep()
     }
 
-    package func endEpoch(_ epoch: Int, of epochCount: Int) { average?.end(epoch: epoch, of: epochCount, tensors: optimizer.entries) }
+    package func endEpoch(_ epoch: Int, of epochCount: Int) { average?.end(epoch: epoch, of: epochCount, tensors: part.tensors) }
 
     package func classifier(sequences: [[Int]]) -> CLIPClassifier {
         part.classifier(sequences: sequences, frameCount: frameCount, pool: pool)
@@ -109,11 +109,13 @@ package typealias PromptTask = LearnerTask<PromptPart<Fusion>>
 /// Prompts or words learn, and a transformer over frames.
 package typealias TemporalTask = LearnerTask<PromptPart<TemporalFusion>>
 
-extension LearnerTask where Part == PromptPart<TemporalFusion> {
+extension LearnerTask {
     /// - Parameters:
     ///   - source: what prompts and words follow from.
-    ///   - video: learns with them.
-    package convenience init(backbone: Backbone, source: any PromptSource, video: TemporalFusion, setting: TaskSetting) {
+    ///   - video: learns with them, where it has something to learn.
+    package convenience init<Aggregator>(
+        backbone: Backbone, source: any PromptSource, video: Aggregator, setting: TaskSetting
+    ) where Part == PromptPart<Aggregator> {
         self.init(
             PromptPart(source, aggregator: video, on: backbone.rounded(setting.rounding), rounding: setting.rounding),
             SoftCrossEntropy(sequences: setting.sequences), setting: setting)
@@ -139,7 +141,8 @@ extension LearnerTask where Part == PromptPart<Fusion> {
     }
 
     private static func part(_ source: any PromptSource, on backbone: Backbone, setting: TaskSetting) -> PromptPart<Fusion> {
-        PromptPart(source, aggregator: setting.aggregator, on: backbone.rounded(setting.rounding), rounding: setting.rounding)
+        PromptPart(
+            source, aggregator: setting.aggregator, on: backbone.rounded(setting.rounding), rounding: setting.rounding, means: setting.means)
     }
 }
 

@@ -64,12 +64,15 @@ package struct TaskSetting {
     package let videoOfCaption: [Int]?
     /// Frames of each clip that the backward pass goes through; nil for all.
     package let backwardFrames: BackwardFrames?
+    /// Where `sequences` are several sentences of each class.
+    package let means: SentenceMeans?
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double, beta2: Double? = nil,
         budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil,
-        backwardFrames: BackwardFrames? = nil
+        backwardFrames: BackwardFrames? = nil, means: SentenceMeans? = nil
     ) {
+        self.means = means
         self.backwardFrames = backwardFrames
         self.videoOfCaption = videoOfCaption
         self.sequences = sequences

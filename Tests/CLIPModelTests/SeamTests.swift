@@ -311,7 +311,9 @@ private struct AnchoredClasses: ClipObjective {
     }
 
     /// Half the decay times the squared length of the features.
-    func featureTerm(of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix) -> Double? {
+    func featureTerm(
+        of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix, tensorGradients: [MutableMatrix]
+    ) -> Double? {
         featureGradient.fill(with: zip(featureGradient.values, clip.features.values).map { $0 + weight * decay * $1 })
         return Double(decay) / 2 * clip.features.values.reduce(0.0) { $0 + Double($1) * Double($1) }
     }

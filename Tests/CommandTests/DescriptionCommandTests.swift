@@ -1,3 +1,4 @@
+import CLIPModel
 import Foundation
 import TestSupport
 import Testing
@@ -52,6 +53,56 @@ import Testing
         #expect(!same(both, matched))
         let answer = try program("predict", "video0.mp4", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--descriptions", "three.json", "--json")
         #expect(answer.status == 0 && answer.output.contains("\"class\""), "\(answer.messages)")
+    }
+
+    /// Prompts of both towers learn with descriptions, are scored with them at the end of the run, and say so to whoever uses them
+    /// without.
+    @Test func promptsLearnWithDescriptions() throws {
+        func run(_ words: String..., status: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation) throws -> Program.Outcome {
+            let outcome = try program.run(words)
+            #expect(outcome.status == status, "\(outcome.messages)", sourceLocation: sourceLocation)
+            return outcome
+        }
+        let source = [
+            "--train", "train.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--batch-size", "5",
+            "--accumulation-steps", "1", "--epochs", "2", "--threads", "1",
+        ]
+        func learn(_ words: String..., status: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation) throws -> Program.Outcome {
+            let outcome = try program.run(["learn"] + source + words)
+            #expect(outcome.status == status, "\(outcome.messages)", sourceLocation: sourceLocation)
+            return outcome
+        }
+        _ = try learn("--descriptions", "three.json", "--test", "val.txt", "--output", "described")
+        let file = try PromptFile.load(program.folder.path("described/prompts/last.safetensors"))
+        #expect(file.header.descriptionsDigest != nil && file.header.configuration.learnsText)
+        let scored = try run(
+            "eval", "--prompts", "described", "--test", "val.txt", "--labels", "labels.csv", "--backbone",
+            "clip.safetensors", "--descriptions", "three.json", "--output", "scored")
+        #expect(!scored.messages.contains("was learned with descriptions"))
+        func rows(_ path: String) throws -> [Substring] { try String(contentsOfFile: program.folder.path(path), encoding: .utf8).split(separator: "\n") }
+        let answers = try rows("scored/predictions.jsonl").map { line in
+            let entry = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            return try "\(#require(entry["video"] as? String)),\(#require(entry["label"] as? Int)),\(#require(entry["predicted"] as? Int))"
+        }
+        #expect(try rows("described/test-predictions.csv").dropFirst().map(String.init) == answers)
+        let named = try run("predict", "video0.mp4", "--prompts", "described", "--backbone", "clip.safetensors", "--json")
+        #expect(named.messages.contains("was learned with descriptions of the classes, here it reads their names"), "\(named.messages)")
+
+        _ = try learn("--descriptions", "three.json", "--match", "transport", "--output", "matched")
+        let matched = try PromptFile.load(program.folder.path("matched/prompts/last.safetensors"))
+        #expect(matched.header.descriptionMatch == "transport" && matched.prompts.digest != file.prompts.digest)
+        try program.folder.write(#"{"waving": ["x"]}"#, to: "few.json")
+        #expect(try learn("--descriptions", "few.json", "--output", "no", status: 65).messages.contains("no descriptions of clapping"))
+        for (words, said) in [
+            (["--method", "cocoop"], "--descriptions cannot go with --method cocoop"),
+            (["--method", "coop", "--class-specific"], "--descriptions cannot go with --class-specific"),
+            (["--method", "gda"], "--descriptions is for prompts"),
+            (["--match", "transport", "--fusion", "decision"], "--match transport cannot go with --fusion decision"),
+            (["--match", "transport", "--regularize", "froster"], "--match transport cannot go with --regularize froster"),
+        ] {
+            let outcome = try program.run(["learn"] + source + ["--descriptions", "three.json", "--output", "no"] + words)
+            #expect(outcome.status == 64 && outcome.messages.contains(said), "\(words): \(outcome.messages)")
+        }
     }
 
     @Test func whatIsWrongIsNamed() throws {

@@ -63,11 +63,11 @@ import Testing
         #expect(uneven.messages.contains("the same tokens and depth"), "\(uneven.messages)")
     }
 
-    /// A run that was stopped comes to the same bits, its averages included.
-    @Test(arguments: ["maple", "promptsrc", "cocoop"])
-    func stoppedRunsGoOn(_ method: String) throws {
+    /// A run that was stopped comes to the same bits, its averages included, and the layers that FROSTER leaves behind.
+    @Test(arguments: [["maple", "--regularize", "froster"], ["promptsrc"], ["cocoop"]])
+    func stoppedRunsGoOn(_ method: [String]) throws {
         // The text tower runs for each clip.
-        let words = Self.videos + ["--method", method, "--epochs", method == "cocoop" ? "100" : "300"]
+        let words = Self.videos + ["--method"] + method + ["--epochs", method == ["cocoop"] ? "100" : "300"]
         let whole = try program.run(["learn"] + words + ["--output", "whole"])
         #expect(whole.status == 0, "\(whole.messages)")
         #expect(try program.signal(SIGTERM, whenThere: "stopped/metrics.jsonl", ["learn"] + words + ["--output", "stopped"]) == 75, "\(program.lastMessages)")
@@ -75,6 +75,7 @@ import Testing
         if again == 75 { #expect(try program("learn", "--resume", "stopped").status == 0) } else { #expect(again == 0) }
         func digest(_ run: String) throws -> String { try Digest.ofFile(program.folder.path("\(run)/prompts/last.safetensors")) }
         #expect(try digest("stopped") == digest("whole"))
+        if method.contains("froster") { #expect(try prompts("whole").header.regularizer == "froster") }
     }
 
     /// The teacher's sentences decide the result: other ones are another run.

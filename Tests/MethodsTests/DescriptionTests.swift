@@ -1,3 +1,4 @@
+import Foundation
 import Methods
 import Tensors
 import TestSupport
@@ -26,7 +27,7 @@ import Testing
 
     @Test func logitsAreTheAuthors() throws {
         let matcher = TransportMatcher(kinds: [try classes("spatial"), try classes("temporal")], scale: 100)
-        let logits = matcher.logits(ofUnit: frames).flatMap { $0.map { Float($0) } }
+        let logits = matcher.matching(ofUnit: frames).logits.flatMap { $0.map { Float($0) } }
         expectClose(logits, try fixture.floats("logits"), tolerance: 1e-4, "logits")
         #expect(matcher.classCount == 5)
     }
@@ -38,12 +39,53 @@ import Testing
         for plan in plans { #expect(abs(plan.values.reduce(0, +) - 1) < 1e-6) }
     }
 
+    /// A training step of the authors': the classes are those of the batch's clips, repeated where clips share one, and each clip finds
+    /// its texts as each text finds its clips.
+    @Test func trainingLossAndGradientsAreTheAuthors() throws {
+        let labels = try fixture.integers("train_labels")
+        let count = labels.count
+        let kinds = try ["spatial", "temporal"].map { kind in
+            let all = try classes(kind)
+            return labels.map { all[$0] }
+        }
+        let matcher = TransportMatcher(kinds: kinds, scale: 100)
+        let matching = matcher.matching(ofUnit: frames)
+        expectClose(matching.logits.flatMap { $0.map { Float($0) } }, try fixture.floats("train_logits"), tolerance: 1e-4, "logits")
+        func probabilities(_ logits: [Double]) -> [Double] {
+            let highest = logits.max() ?? 0
+            let powers = logits.map { exp($0 - highest) }
+            let sum = powers.reduce(0, +)
+            return powers.map { $0 / sum }
+        }
+        // KL(q ‖ p) of rows and of columns, each a mean, and their sum; q = softmax(10 · [same class]).
+        var loss = 0.0
+        var gradient = labels.map { _ in [Double](repeating: 0, count: count) }
+        for index in 0..<count {
+            let target = probabilities(labels.map { $0 == labels[index] ? 10 : 0 })
+            let row = probabilities(matching.logits[index])
+            let column = probabilities(matching.logits.map { $0[index] })
+            for other in 0..<count {
+                loss += target[other] * (2 * log(target[other]) - log(row[other]) - log(column[other])) / Double(count)
+                gradient[index][other] += (row[other] - target[other]) / Double(count)
+                gradient[other][index] += (column[other] - target[other]) / Double(count)
+            }
+        }
+        expectClose(Float(loss), try fixture.floats("train_loss")[0], tolerance: 1e-4, "loss")
+        let gradients = matcher.backward(gradient, ofUnit: frames, matching)
+        func flat(_ matrices: [DoubleMatrix]) -> [Float] { matrices.flatMap { $0.values.map { Float($0) } } }
+        expectClose(flat(gradients.clips), try fixture.floats("grad_frame_features"), tolerance: 1e-4, "frames")
+        for (kind, found) in zip(["spatial", "temporal"], gradients.kinds) {
+            expectClose(flat(found), try fixture.floats("grad_\(kind)"), tolerance: 1e-4, kind)
+        }
+    }
+
     /// What a class's logit changes by with each number of the frames, while the plan stays.
     @Test func theGradientIsThatOfAConstantPlan() throws {
         let kinds = [try classes("spatial"), try classes("temporal")]
         let matcher = TransportMatcher(kinds: kinds, scale: 100)
         let (clip, label) = (frames[1], 3)
-        let gradient = matcher.gradient(ofUnit: clip, label: label)
+        let logitGradient = (0..<5).map { $0 == label ? 1.0 : 0 }
+        let gradient = matcher.backward([logitGradient], ofUnit: [clip], matcher.matching(ofUnit: [clip])).clips[0]
         func logit(_ moved: DoubleMatrix) -> Double {
             kinds.reduce(0) { sum, kind in
                 let plan = OptimalTransport().plans(kind.map { product(clip, .asStored, $0.unit, .transposed) })[label]

@@ -7,8 +7,8 @@ import Testing
 /// Each method of prompting beside its authors' code: logits, loss, gradient and eight steps of SGD, on the small CLIP and six
 /// images of `Tests/Fixtures/clip`.
 @Suite struct PromptMethodTests {
-    private static let textNames = ["prompt_learner.ctx", "text_encoder.transformer.resblocks.1.VPT_shallow"]
-    private static let visionNames = ["image_encoder.VPT"] + (1..<3).map { "image_encoder.transformer.resblocks.\($0).VPT_shallow" }
+    static let textNames = ["prompt_learner.ctx", "text_encoder.transformer.resblocks.1.VPT_shallow"]
+    static let visionNames = ["image_encoder.VPT"] + (1..<3).map { "image_encoder.transformer.resblocks.\($0).VPT_shallow" }
 
     @Test(arguments: ["shared_end.", "words_end."])
     func coop(_ variant: String) throws {
@@ -160,39 +160,15 @@ import Testing
         let clips = fixture.clips(ofFrames: 3)
         let teacher = try PromptTeacher(
             .promptsrc, backbone: fixture.backbone, texts: fixture.teacherTexts(), frameCount: 3, learnsVision: true, pool: fixture.pool)
-        let vision = try fixture.matrices(Array(Self.visionNames.prefix(2)))
-        let prompts = PromptSet(vision: vision, text: try fixture.matrices(Self.textNames))
-        let source = DirectPrompts(prompts, architecture: fixture.backbone.architecture)
-        let learner = Learner(
-            PromptPart(source, aggregator: fusion, on: fixture.backbone),
-            RegularizedCrossEntropy(sequences: fixture.sequences, .promptsrc, teacher: teacher, fusion: fusion), frameCount: 3, pool: fixture.pool)
-        func loss() -> Double {
-            for gradient in source.promptGradients.all { gradient.fill(0) }
-            var result = StepResult()
-            learner.begin()
-            learner.add(ClipBatch(clips: clips, targets: fixture.oneHot([1, 4])), weight: 0.5, to: &result)
-            learner.finish()
-            return result.lossSum / 2
-        }
-        _ = loss()
-        for (element, gradient) in zip(prompts.all, source.promptGradients.all.map(\.values)) {
-            // Along the gradient itself, where rounding of the loss matters least.
-            let start = element.values
-            let length = gradient.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-            let step = 1e-3
-            func movedLoss(_ distance: Double) -> Double {
-                element.fill(with: zip(start, gradient).map { $0 + Float(distance * Double($1) / length) })
-                return loss()
-            }
-            let slope = (movedLoss(step) - movedLoss(-step)) / (2 * step)
-            element.fill(with: start)
-            #expect(abs(slope - length) < 0.03 * length, "\(fusion): \(slope) beside \(length)")
-        }
+        try fixture.expectSlopes(
+            of: RegularizedCrossEntropy(sequences: fixture.sequences, .promptsrc, teacher: teacher, fusion: fusion),
+            prompts: PromptSet(vision: fixture.matrices(Array(Self.visionNames.prefix(2))), text: fixture.matrices(Self.textNames)),
+            fusion: fusion, clips: clips, targets: fixture.oneHot([1, 4]))
     }
 }
 
 /// Values of one method's code with the small CLIP's.
-private struct PromptMethodFixture {
+struct PromptMethodFixture {
     let backbone: Backbone
     let pool = WorkerPool(threadCount: 2)
     let sequences: [[Int]]
@@ -242,6 +218,39 @@ private struct PromptMethodFixture {
         let lengths = try fixture.integers("\(variant)name_lengths")
         return sequences.enumerated().map { label, tokens in
             LearnedWords.Name(tokens: Array(tokens.prefix(1) + tokens.dropFirst(1 + count)), length: lengths[label], label: label)
+        }
+    }
+
+    /// The gradient of what learns, prompts and the objective's own tensors, beside finite differences of the loss.
+    func expectSlopes(
+        of objective: some ClipObjective, prompts: PromptSet<MutableMatrix>, fusion: Fusion, clips: [Matrix], targets: [[Float]],
+        means: SentenceMeans? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let part = PromptPart(DirectPrompts(prompts, architecture: backbone.architecture), aggregator: fusion, on: backbone, means: means)
+        let learner = Learner(part, objective, frameCount: clips[0].rowCount, pool: pool)
+        let tensors = part.tensors + objective.tensors
+        func loss() -> Double {
+            for tensor in tensors { tensor.gradient.fill(0) }
+            var result = StepResult()
+            learner.begin()
+            learner.add(ClipBatch(clips: clips, targets: targets), weight: 1 / Float(clips.count), to: &result)
+            learner.finish()
+            return result.lossSum / Double(clips.count)
+        }
+        _ = loss()
+        for (tensor, gradient) in zip(tensors, tensors.map(\.gradient.values)) {
+            // Along the gradient itself, where rounding of the loss matters least.
+            let start = tensor.value.values
+            let length = gradient.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+            let step = 1e-3
+            func movedLoss(_ distance: Double) -> Double {
+                tensor.value.fill(with: zip(start, gradient).map { $0 + Float(distance * Double($1) / length) })
+                return loss()
+            }
+            let slope = (movedLoss(step) - movedLoss(-step)) / (2 * step)
+            tensor.value.fill(with: start)
+            #expect(
+                abs(slope - length) < 0.03 * length, "\(fusion), \(tensor.name): \(slope) beside \(length)", sourceLocation: sourceLocation)
         }
     }
 

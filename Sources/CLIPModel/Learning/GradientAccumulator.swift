@@ -4,15 +4,17 @@ import Tensors
 /// piece of memory, so that it is added and sent in one go.
 package struct ClipAccumulator {
     /// `[1, count]`: the text features' gradient, the vision prompts' layers, the aggregator's tensors, text prompts that follow
-    /// videos.
+    /// videos, the objective's tensors.
     package let all: MutableMatrix
     package internal(set) var head: HeadAccumulator
     package let vision: VisionPromptAccumulator
 
-    init(classes: Int, layout: VisionLayout, aggregator: [LearnedTensor], textPrompts: PromptSet<MutableMatrix>?) {
+    init(
+        classes: Int, layout: VisionLayout, aggregator: [LearnedTensor], textPrompts: PromptSet<MutableMatrix>?, objective: [LearnedTensor]
+    ) {
         let width = layout.architecture.embeddingWidth
         let visionCount = VisionPromptAccumulator.count(of: layout)
-        let ownCount = aggregator.reduce(0) { $0 + $1.value.count } + (textPrompts?.all ?? []).reduce(0) { $0 + $1.count }
+        let ownCount = (aggregator + objective).reduce(0) { $0 + $1.value.count } + (textPrompts?.all ?? []).reduce(0) { $0 + $1.count }
         let all = MutableMatrix(rows: 1, columns: classes * width + visionCount + ownCount)
         vision = VisionPromptAccumulator(layout: layout, in: all.columns(classes * width..<classes * width + visionCount))
         var start = classes * width + visionCount
@@ -20,9 +22,10 @@ package struct ClipAccumulator {
             defer { start += tensor.count }
             return all.columns(start..<start + tensor.count).reshaped(rows: tensor.rowCount, columns: tensor.columnCount)
         }
+        let (aggregatorSums, promptSums) = (aggregator.map { next(like: $0.value) }, textPrompts?.map(next))
         head = HeadAccumulator(
             unitText: all.columns(0..<classes * width).reshaped(rows: classes, columns: width),
-            aggregator: aggregator.map { next(like: $0.value) }, textPrompts: textPrompts?.map(next))
+            aggregator: aggregatorSums, objective: objective.map { next(like: $0.value) }, textPrompts: promptSums)
         self.all = all
     }
 }
@@ -50,15 +53,16 @@ package final class GradientAccumulator {
     ///   - classes: whose texts all clips of a step share; 0 for none.
     ///   - textPrompts: as many as learn clip by clip, whatever their values; nil for none.
     init(
-        _ order: Order, classes: Int, aggregator: [LearnedTensor], textPrompts: PromptSet<MutableMatrix>? = nil, pass: VisionPass,
-        learnsVisionPrompts: Bool
+        _ order: Order, classes: Int, aggregator: [LearnedTensor], textPrompts: PromptSet<MutableMatrix>? = nil,
+        objective: [LearnedTensor] = [], pass: VisionPass, learnsVisionPrompts: Bool
     ) {
         let layout = pass.layout
         chunksPerClip = pass.keptChunkCount
         chunks = learnsVisionPrompts
             ? (0..<pass.clipsInFlight * chunksPerClip).map { _ in VisionPromptAccumulator(layout: layout) } : []
         func memory() -> ClipAccumulator {
-            ClipAccumulator(classes: classes, layout: layout, aggregator: aggregator, textPrompts: textPrompts)
+            ClipAccumulator(
+                classes: classes, layout: layout, aggregator: aggregator, textPrompts: textPrompts, objective: objective)
         }
         clips = order == .byPlace ? (0..<pass.clipsInFlight).map { _ in memory() } : []
         step = memory()

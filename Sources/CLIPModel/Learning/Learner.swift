@@ -20,6 +20,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     /// nil where batches have texts of their own.
     let text: TextActivations?
     private(set) var head: VideoHead<Part.Aggregator>?
+    private var texts: ClassTexts?
     private(set) var stepTerm: StepTerm?
     private var hasText = false
     /// Nil where the backward pass goes through all frames.
@@ -58,11 +59,11 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
             keeping: part.visionKeeping, pool: pool, budget: budget)
         let followsVideos = part.prompts.followsVideos
         accumulator = GradientAccumulator(
-            text == nil ? .running : part.order, classes: followsVideos ? 0 : objective.classes?.count ?? 0,
+            text == nil ? .running : part.order, classes: followsVideos ? 0 : part.means?.classCount ?? objective.classes?.count ?? 0,
             aggregator: part.aggregator.tensors,
             textPrompts: followsVideos ? PromptSet(zeros: part.prompts, architecture: part.text.architecture).textSide : nil,
-            pass: vision, learnsVisionPrompts: part.visionKeeping == .prompts)
-        head = text.map { VideoHead(part.aggregator, scale: 1, text: TextFeatures($0.features)) }
+            objective: objective.clipTensors, pass: vision, learnsVisionPrompts: part.visionKeeping == .prompts)
+        head = text.map { VideoHead(part.aggregator, scale: 1, text: ClassTexts($0.features, means: part.means).classes) }
         // A tower without a backward pass has no plan to fit: what it takes is taken.
         memoryShortfall = text == nil || part.visionKeeping.hasBackward ? vision.shortfall : budget.excess()
     }
@@ -86,9 +87,10 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
                 hasCachedInputs: hasText && part.keepsWeights)
         }
         hasText = true
-        let features = TextFeatures(text.features)
-        head = VideoHead(part.aggregator, scale: part.scale, text: features)
-        stepTerm = objective.stepTerm(text: features)
+        let texts = ClassTexts(text.features, means: part.means)
+        self.texts = texts
+        head = VideoHead(part.aggregator, scale: part.scale, text: texts.classes)
+        stepTerm = objective.stepTerm(text: texts.classes)
     }
 
     /// Adds the clips' share of the gradient.
@@ -112,20 +114,24 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
         return clips.map { backwardFrames.draw(of: vision.frameCount, step: step, clip: $0) }
     }
 
-    /// Adds the step's gradient to the gradients of the part's tensors.
+    /// Adds the step's gradient to the gradients of the part's tensors and the objective's.
     ///
     /// - Parameter scale: what the optimizer will multiply the gradient by.
     package func finish(scale: Float = 1) {
         accumulator.complete()
-        if let text, let head {
-            if part.textKeeping.hasBackward, part.metaNet == nil {
+        if let text {
+            if let texts, part.textKeeping.hasBackward, part.metaNet == nil {
                 let unitGradient = accumulator.step.head.unitText
                 if let stepTerm { addScaled(stepTerm.unitTextGradient, by: 1 / scale, to: unitGradient) }
-                part.textBackward(featureGradient: head.text.backward(unitGradient: unitGradient).reading, saved: text, pool: pool)
+                part.textBackward(featureGradient: texts.backward(unitGradient: unitGradient).reading, saved: text, pool: pool)
             }
             part.add(logitScale: accumulator.step.head.logitScale)
         }
         part.finish(accumulator, layout: vision.layout)
+        for (sum, tensor) in zip(accumulator.step.head.objective, objective.clipTensors) { Tensors.add(sum, to: tensor.gradient) }
+        if let stepTerm {
+            for (term, tensor) in zip(stepTerm.tensorGradients, objective.stepTensors) { addScaled(term, by: 1 / scale, to: tensor.gradient) }
+        }
     }
 
     /// What follows an optimizer's step.

@@ -28,6 +28,8 @@ package protocol LearningPart: AnyObject {
     /// What moves the text prompts with each video, whose texts are then its own; nil where all clips of a step meet the same.
     var metaNet: MetaNet<Matrix>? { get }
     var context: VisionPromptContext? { get }
+    /// How the texts of several sentences make one of each class; nil where each class has one.
+    var means: SentenceMeans? { get }
     var textDropout: LowRankDropout? { get }
 
     /// Reads what learns as it is now.
@@ -83,6 +85,7 @@ extension BackbonePart {
 }
 
 extension LearningPart {
+    package var means: SentenceMeans? { nil }
     package var textDropout: LowRankDropout? { nil }
     package func drawTexts(step: Int, clip: Int) {}
     package func drawClips(step: Int, clip: Int) {}

@@ -3,9 +3,15 @@ import Tensors
 /// What is compared with what, and the loss that comes of it. Either clip by clip (`ClipObjective`) or all clips of a
 /// batch with each other (`BatchObjective`).
 package protocol Objective {
-    /// Token sequences of the classes that every clip of a step is compared with; nil where each batch has texts of
+    /// Token sequences of the classes that every clip of a step is compared with, of all sentences where a class has several
+    /// (`LearningPart.means`); nil where each batch has texts of
     /// its own.
     var classes: [[Int]]? { get }
+    /// Tensors of its own that learn beside the part's and are left behind with the run: those whose gradients follow from each
+    /// clip's features.
+    var clipTensors: [LearnedTensor] { get }
+    /// Those whose gradients come with `stepTerm`.
+    var stepTensors: [LearnedTensor] { get }
     /// Whether the temperature is kept in its bounds, where it learns: where every video meets the captions of its batch, it runs away.
     var limitsScale: Bool { get }
     /// What the features of the classes add to the loss of every clip, computed once per step; nil for nothing.
@@ -17,6 +23,10 @@ package protocol Objective {
 }
 
 extension Objective {
+    package var clipTensors: [LearnedTensor] { [] }
+    package var stepTensors: [LearnedTensor] { [] }
+    /// All tensors of its own.
+    package var tensors: [LearnedTensor] { clipTensors + stepTensors }
     package var limitsScale: Bool { classes == nil }
     package func stepTerm(text: TextFeatures) -> StepTerm? { nil }
 }
@@ -47,10 +57,13 @@ package struct StepTerm {
     package let loss: Double
     /// `[classes, embeddingWidth]`, gradient of the unit text features.
     package let unitTextGradient: MutableMatrix
+    /// Of the objective's `stepTensors`.
+    package let tensorGradients: [MutableMatrix]
 
-    package init(loss: Double, unitTextGradient: MutableMatrix) {
+    package init(loss: Double, unitTextGradient: MutableMatrix, tensorGradients: [MutableMatrix] = []) {
         self.loss = loss
         self.unitTextGradient = unitTextGradient
+        self.tensorGradients = tensorGradients
     }
 }
 
@@ -64,14 +77,19 @@ package protocol ClipObjective: Objective {
     /// What the clip's features themselves add to its loss; nil for nothing.
     ///
     /// - Parameters:
-    ///   - weight: multiplies the gradient, not the loss.
+    ///   - weight: multiplies the gradients, not the loss.
     ///   - featureGradient: `[frames, embeddingWidth]`, added to.
-    func featureTerm(of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix) -> Double?
+    ///   - tensorGradients: of `clipTensors`, added to.
+    func featureTerm(
+        of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix, tensorGradients: [MutableMatrix]
+    ) -> Double?
 }
 
 extension ClipObjective {
     package func teacherFeatures(of clips: [Matrix], input: ClipInput) -> [Matrix]? { nil }
-    package func featureTerm(of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix) -> Double? { nil }
+    package func featureTerm(
+        of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix, tensorGradients: [MutableMatrix]
+    ) -> Double? { nil }
 
     package func add<Part>(_ batch: ClipBatch, weight: Float, through learner: Learner<Part, Self>, to result: inout StepResult) {
         learner.addClipByClip(batch, weight: weight, to: &result)

@@ -33,7 +33,8 @@ extension Learner where Aim: ClipObjective {
         part.text.forward(prompts: [prompts], saved: text, pool: pool)
         let own = VideoHead(part.aggregator, scale: part.scale, text: TextFeatures(text.features))
         var gradients = HeadAccumulator(
-            unitText: MutableMatrix(rows: own.classCount, columns: text.features.columnCount), aggregator: accumulator.aggregator)
+            unitText: MutableMatrix(rows: own.classCount, columns: text.features.columnCount), aggregator: accumulator.aggregator,
+            objective: accumulator.objective)
         let loss = own.loss(of: clip, by: objective, weight: weight, featureGradient: featureGradient, accumulator: &gradients)
 
         let promptGradient = MutableMatrix(rows: prompts.rowCount, columns: prompts.columnCount)

@@ -12,6 +12,7 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
     package let prompts: PromptConfiguration
     private let backbone: Backbone
     private let rounding: Float16Rounding
+    package let means: SentenceMeans?
     package private(set) var textPrompts: [Matrix] = []
     package private(set) var textWords: Matrix?
     package private(set) var metaNet: MetaNet<Matrix>?
@@ -20,9 +21,14 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
     /// - Parameters:
     ///   - source: what learns; read anew at each step.
     ///   - rounding: the towers see rounded prompts; gradients go to the unrounded ones.
-    package init(_ source: any PromptSource, aggregator: Aggregator, on backbone: Backbone, rounding: Float16Rounding = []) {
+    ///   - means: where each class has several sentences.
+    package init(
+        _ source: any PromptSource, aggregator: Aggregator, on backbone: Backbone, rounding: Float16Rounding = [], means: SentenceMeans? = nil
+    ) {
+        precondition(means == nil || !source.configuration.followsVideos, "texts that follow videos are of one sentence")
         self.source = source
         self.rounding = rounding
+        self.means = means
         self.aggregator = aggregator
         self.backbone = backbone
         prompts = source.configuration
@@ -92,8 +98,9 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
 
     package func classifier(sequences: [[Int]], frameCount: Int, pool: WorkerPool) -> CLIPClassifier {
         // A copy: the classifier stays as it is while the prompts go on learning.
-        CLIPClassifier(
-            backbone: backbone, prompts: source.forward().rounded(rounding).reading, sequences: sequences, aggregator: aggregator.snapshot,
-            frameCount: frameCount, pool: pool)
+        let (aggregator, scale) = (aggregator.snapshot, backbone.logitScale)
+        return CLIPClassifier(
+            backbone: backbone, prompts: source.forward().rounded(rounding).reading, sequences: sequences, frameCount: frameCount, pool: pool
+        ) { [means] text in VideoHead(aggregator, scale: scale, text: means?.texts(of: text) ?? text) }
     }
 }

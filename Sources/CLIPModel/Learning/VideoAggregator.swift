@@ -18,6 +18,8 @@ package protocol VideoAggregator: Sendable {
     var tensors: [LearnedTensor] { get }
     /// The same, with parameters that no longer change.
     var snapshot: Self { get }
+    /// Classes that the texts stand for: usually one each.
+    func classCount(of text: TextFeatures) -> Int
 
     /// The rows that meet the texts.
     ///
@@ -71,12 +73,18 @@ package struct HeadAccumulator: Sendable {
     package var logitScale = 0.0
     /// Of the aggregator's tensors.
     package let aggregator: [MutableMatrix]
+    /// Of the objective's tensors that learn from clips.
+    package let objective: [MutableMatrix]
     /// Of the text prompts, where each video has texts of its own, which then leave nothing in `unitText`; nil otherwise.
     package let textPrompts: PromptSet<MutableMatrix>?
 
-    package init(unitText: MutableMatrix, aggregator: [MutableMatrix] = [], textPrompts: PromptSet<MutableMatrix>? = nil) {
+    package init(
+        unitText: MutableMatrix, aggregator: [MutableMatrix] = [], objective: [MutableMatrix] = [],
+        textPrompts: PromptSet<MutableMatrix>? = nil
+    ) {
         self.unitText = unitText
         self.aggregator = aggregator
+        self.objective = objective
         self.textPrompts = textPrompts
     }
 }
@@ -86,6 +94,7 @@ extension VideoAggregator {
     package var scale: Float? { nil }
     package var tensors: [LearnedTensor] { [] }
     package var snapshot: Self { self }
+    package func classCount(of text: TextFeatures) -> Int { text.classCount }
 
     /// What scores clips with it.
     ///
@@ -122,7 +131,7 @@ extension VideoAggregator {
     }
 
     /// From the gradient of the unit rows to that of the features, overwritten.
-    func unitBackward(
+    package func unitBackward(
         _ unitGradient: MutableMatrix, of logits: VideoLogits<Saved>, into featureGradient: MutableMatrix,
         tensorGradients: [MutableMatrix]
     ) {

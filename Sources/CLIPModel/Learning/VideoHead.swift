@@ -22,7 +22,7 @@ package struct TextFeatures: Sendable {
     }
 
     /// The gradient of the features before normalization.
-    func backward(unitGradient: MutableMatrix) -> MutableMatrix {
+    package func backward(unitGradient: MutableMatrix) -> MutableMatrix {
         let gradient = MutableMatrix(rows: unit.rowCount, columns: unit.columnCount)
         normalizeRowsBackward(output: unit, lengths: lengths, outputGradient: unitGradient, inputGradient: gradient)
         return gradient
@@ -56,7 +56,7 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
         self.text = text
     }
 
-    package var classCount: Int { text.classCount }
+    package var classCount: Int { aggregator.classCount(of: text) }
 
     /// The video's logits, one per class.
     ///
@@ -95,7 +95,11 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
         }
         aggregator.logitsBackward(
             logitGradient, of: logits, text: text, scale: scale, into: featureGradient, accumulator: &accumulator)
-        if let term = objective.featureTerm(of: clip, weight: weight, addingTo: featureGradient) { loss += term }
+        if let term = objective.featureTerm(
+            of: clip, weight: weight, addingTo: featureGradient, tensorGradients: accumulator.objective)
+        {
+            loss += term
+        }
         return (loss, video)
     }
 
@@ -107,7 +111,7 @@ package struct VideoHead<Aggregator: VideoAggregator>: ClassifierHead {
     /// The gradient of the mean of some texts' logits, `[frames, embeddingWidth]`.
     func meanLogitGradient(features: Matrix, texts labels: [Int]) -> MutableMatrix {
         let logits = aggregator.logits(features, text: text, scale: scale)
-        let logitGradient = MutableMatrix(rows: logits.rows.rowCount, columns: text.classCount)
+        let logitGradient = MutableMatrix(rows: logits.rows.rowCount, columns: logits.rows.columnCount)
         for row in 0..<logitGradient.rowCount {
             for label in labels { logitGradient[row, label] += 1 / Float(logitGradient.rowCount * labels.count) }
         }

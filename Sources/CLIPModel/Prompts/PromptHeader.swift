@@ -43,6 +43,10 @@ package struct PromptHeader: Sendable, Equatable {
     /// types them. The prompts are used alike.
     package var method: String?
     package var regularizer: String?
+    /// Of the descriptions that stood in the place of class names while learning; nil for names.
+    package var descriptionsDigest: String?
+    /// How videos were compared with these.
+    package var descriptionMatch: String?
 
     /// Stands for what a file from elsewhere does not say.
     static let unknown = "unknown"
@@ -118,6 +122,8 @@ extension PromptHeader {
         static let behindNorm = "behind_norm"
         static let method = "method"
         static let regularizer = "regularize"
+        static let descriptionsDigest = "descriptions_sha256"
+        static let descriptionMatch = "match"
         static let wordsBefore = "words_before"
         static let wordsAfter = "words_after"
         static let wordCount = "words"
@@ -136,7 +142,7 @@ extension PromptHeader {
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
             frameCount, fusion, normalization, activation, template, shots, seed, recipeDigest, metrics, toolVersion, initialDigest,
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
-            mergedTokens, method, regularizer, wordsBefore, wordsAfter, videoFrames, videoLayers, videoHeads, videoKeepsFrames,
+            mergedTokens, method, regularizer, descriptionsDigest, descriptionMatch, wordsBefore, wordsAfter, videoFrames, videoLayers, videoHeads, videoKeepsFrames,
             videoNormEpsilon, videoScale, templates, wordCount, namePlace,
             wordClasses, metaNetWidth, behindNorm,
         ]
@@ -193,6 +199,8 @@ extension PromptHeader {
         if let backwardFrameCount { result[Key.backwardFrameCount] = "\(backwardFrameCount)" }
         result[Key.method] = method
         result[Key.regularizer] = regularizer
+        result[Key.descriptionsDigest] = descriptionsDigest
+        result[Key.descriptionMatch] = descriptionMatch
         return result
     }
 
@@ -341,6 +349,8 @@ extension PromptHeader {
         backwardFrameCount = metadata[Key.backwardFrameCount] == nil ? nil : try number(Key.backwardFrameCount, in: 1...4096)
         method = metadata[Key.method]
         regularizer = metadata[Key.regularizer]
+        descriptionsDigest = metadata[Key.descriptionsDigest]
+        descriptionMatch = metadata[Key.descriptionMatch]
     }
 
     private static func json(_ value: some Encodable) -> String {

@@ -1,19 +1,12 @@
+import CLIPModel
 import Files
 import Foundation
 import Recipes
 import WeightFiles
 
-/// How a video is compared with several descriptions of a class.
-package enum DescriptionMatch: String, CaseIterable, Sendable {
-    /// The class's vector is the mean of its descriptions' unit vectors, brought to unit length.
-    case mean
-    /// Frames are matched with descriptions by optimal transport (OST, CVPR 2024).
-    case transport
-}
-
 /// Sentences that describe each class, from one file or several: a file holds one kind of them.
 package struct ClassDescriptions: Sendable {
-    package let match: DescriptionMatch
+    package let match: Recipe.DescriptionMatch
     private let files: [(path: String, sentences: [String: [String]])]
     /// Of what the files say, and of the way they are used.
     package let digest: String
@@ -23,7 +16,7 @@ package struct ClassDescriptions: Sendable {
 
     /// - Parameter paths: of JSON or YAML files, `class name: [sentence, …]`.
     /// - Throws: `DescriptionError`, or what reading the file throws.
-    package init(_ paths: [String], match: DescriptionMatch) throws {
+    package init(_ paths: [String], match: Recipe.DescriptionMatch) throws {
         self.match = match
         files = try paths.map { ($0, try Self.read($0)) }
         digest = Digest.of(
@@ -60,6 +53,24 @@ package struct ClassDescriptions: Sendable {
     }
 }
 
+extension Backbone {
+    /// The tokens of the sentences that describe classes; says how many had to be cut.
+    ///
+    /// - Returns: the sequences, and for each file how many of them each class has.
+    func tokens(
+        of descriptions: ClassDescriptions, classNames: [String], prompts: PromptConfiguration, tokenizer: any Tokenizer, context: RunContext
+    ) throws -> (sequences: [[Int]], counts: [[Int]]) {
+        let sentences = try descriptions.sentences(of: classNames)
+        let made = try sequences(
+            ofCaptions: sentences.flatMap { $0.flatMap(\.self) }, prompts: prompts, template: nil, tokenizer: tokenizer)
+        if made.cutCount > 0 {
+            context.warning(
+                "\(counted(made.cutCount, "description", "descriptions")) of more than \(made.tokenLimit) tokens \(made.cutCount == 1 ? "loses its" : "lose their") end.")
+        }
+        return (made.sequences, sentences.map { $0.map(\.count) })
+    }
+}
+
 extension JSONValue {
     /// Lists of sentences by name, nil for what is no text; no sentence where there is no list. Nil where this is no object.
     fileprivate var describedClasses: [(name: String, sentences: [String?])]? {
@@ -89,11 +100,13 @@ package enum DescriptionError: ReportableError, Equatable {
     case repeated(path: String, name: String)
     case missing(path: String, names: [String], nearest: String?)
     case notWith(what: String)
+    case transportWith(what: String)
+    case matchWithoutDescriptions
 
     package var exitStatus: ExitStatus {
         switch self {
         case .noClasses, .notSentences, .repeated, .missing: .badData
-        case .notWith: .usage
+        case .notWith, .transportWith, .matchWithoutDescriptions: .usage
         }
     }
 
@@ -110,6 +123,10 @@ package enum DescriptionError: ReportableError, Equatable {
                 + (nearest.map { "; the nearest name is \"\($0.escapedForDisplay)\"" } ?? "") + ". Every class needs some."
         case .notWith(let what):
             "--descriptions cannot go with \(what)."
+        case .transportWith(let what):
+            "--match transport cannot go with \(what). Leave one of them out."
+        case .matchWithoutDescriptions:
+            "--match (prompts.match) is for --descriptions. Leave it out, or name a file of them."
         }
     }
 }

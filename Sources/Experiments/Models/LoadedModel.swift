@@ -1,6 +1,7 @@
 import CLIPModel
 import Evaluation
 import Files
+import Methods
 import Recipes
 import Tensors
 import VideoData
@@ -166,13 +167,17 @@ package struct LoadedModel {
 
     /// The same model, which knows classes by descriptions.
     ///
-    /// - Throws: `DescriptionError` for a head, which knows its classes itself, and prompts of the text tower, which stand in their place.
+    /// - Throws: `DescriptionError` for a head, which knows its classes itself, and prompts of the text tower, which stand in their place,
+    ///   unless they were learned with descriptions.
     package func described(by descriptions: ClassDescriptions?) throws(DescriptionError) -> LoadedModel {
         guard let descriptions else { return self }
         guard backbone.architecture.crossFrame == nil else { throw .notWith(what: "an X-CLIP, whose texts depend on the video") }
         guard head == nil else { throw .notWith(what: "a head, which knows its classes by itself") }
-        if prompts?.header.bringsWords == true {
+        if let header = prompts?.header, header.bringsWords, header.descriptionsDigest == nil {
             throw .notWith(what: "prompts of the text tower, which were learned before names")
+        }
+        if let learned = prompts?.header.descriptionMatch, learned != descriptions.match.rawValue {
+            context.warning("\((promptPath ?? "the prompts").escapedForDisplay) was learned with --match \(learned), not \(descriptions.match.rawValue).")
         }
         var model = self
         model.descriptions = descriptions
@@ -228,6 +233,11 @@ package struct LoadedModel {
             return try classifier(
                 classNames: classNames, descriptions: descriptions, fusion: fusion, frameCount: frameCount, rounding: rounding, pool: pool)
         }
+        if prompts?.header.descriptionsDigest != nil {
+            context.warning(
+                "\((promptPath ?? "the prompts").escapedForDisplay) was learned with descriptions of the classes, here it reads their names. "
+                    + "Pass --descriptions FILE.")
+        }
         let template = words(asked: template)
         let templates = prompts?.header.templates ?? []
         func sequences(_ template: String?) throws -> [[Int]] {
@@ -278,22 +288,16 @@ package struct LoadedModel {
     private func classifier(
         classNames: [String], descriptions: ClassDescriptions, fusion: Fusion?, frameCount: Int?, rounding: Float16Rounding, pool: WorkerPool
     ) throws -> CLIPClassifier {
-        let sentences = try descriptions.sentences(of: classNames)
-        let made = try backbone.sequences(
-            ofCaptions: sentences.flatMap { $0.flatMap(\.self) }, prompts: prompts?.header.configuration ?? .none, template: nil, tokenizer: tokenizer)
-        if made.cutCount > 0 {
-            context.warning(
-                "\(counted(made.cutCount, "description", "descriptions")) of more than \(made.tokenLimit) tokens \(made.cutCount == 1 ? "loses its" : "lose their") end.")
-        }
-        let counts = sentences.map { $0.map(\.count) }
+        let (sequences, counts) = try backbone.tokens(
+            of: descriptions, classNames: classNames, prompts: prompts?.header.configuration ?? .none, tokenizer: tokenizer, context: context)
         let aggregator = try aggregator(asked: fusion, frameCount: self.frameCount(asked: frameCount))
         return CLIPClassifier(
             backbone: backbone.rounded(rounding), prompts: promptSet.rounded(rounding).reading,
-            sequences: made.sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
+            sequences: sequences, frameCount: self.frameCount(asked: frameCount), pool: pool
         ) { text in
             switch descriptions.match {
-            case .mean: aggregator.head(text: text.meansOfDescriptions(counts: counts), scale: backbone.logitScale)
-            case .transport: DescribedHead(text, counts: counts, scale: backbone.logitScale)
+            case .mean: aggregator.head(text: SentenceMeans(counts: counts).texts(of: text), scale: backbone.logitScale)
+            case .transport: TransportFusion(counts: counts).head(text: text, scale: backbone.logitScale)
             }
         }
     }

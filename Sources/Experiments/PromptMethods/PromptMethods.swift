@@ -8,7 +8,7 @@ package enum PromptMethods {
     package static let all: [PromptMethod] = [.coop, .cocoop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc, .a5, .a6]
 
     /// What can hold prompts near CLIP, whatever the method.
-    static let regularizers = all.compactMap(\.regularizer)
+    static let regularizers = all.compactMap(\.regularizer) + [.froster]
 
     /// The word for a method without a regularizer, and for leaving out a method's own.
     static let noRegularizer = "none"
@@ -72,6 +72,7 @@ extension PromptMethod {
         if recipe.data.captions != nil { throw refuse("--captions") }
         if let fusion = recipe.fusion, fusion != .embedding { throw refuse("--fusion \(fusion.rawValue)") }
         if let way = recipe.prompts.regularize, way != PromptMethods.noRegularizer { throw refuse("--regularize \(way)") }
+        if recipe.prompts.descriptions != nil { throw refuse("--descriptions") }
         let prompts = recipe.prompts
         if prompts.visionTokens ?? 0 > 0 || prompts.visionDepth ?? prompts.visionLayers?.range.count ?? 0 > 0 { throw refuse("--vision-tokens") }
         guard followsVideos else {

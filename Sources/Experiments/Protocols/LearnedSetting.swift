@@ -39,6 +39,7 @@ package struct LearnedSetting {
         var recipes: [LearningMethod: Recipe] = [:]
         for method in methods {
             var recipe = try learning.recipe(for: method, source, own: method.ownRecipe(isPocket ? group.onPocket : group))
+            if recipe.prompts.descriptions != nil { throw DescriptionError.notWith(what: "evaluate \(name), which reads class names") }
             if recipe.model.checkpoint == nil {
                 guard isPocket else { throw SettingsError.noBackbone }
                 recipe.model.checkpoint = try startsFromImage ? BackboneFinder.imageBackbone() : BackboneFinder.bridgedBackbone()

@@ -8,6 +8,8 @@ import VideoData
 /// The tokens of what a run learns from: of class names, or of captions.
 package struct RunTexts {
     package let sequences: [[Int]]
+    /// Where classes are read in several sentences: for each kind of these how many each class has; nil for one a class.
+    package private(set) var sentenceCounts: [[Int]]?
     /// Of the validation captions.
     package var valSequences: [[Int]]?
     /// The video of each caption; nil for classes.
@@ -16,8 +18,19 @@ package struct RunTexts {
     /// Texts of classes.
     init(_ sequences: [[Int]]) { self.sequences = sequences }
 
-    package init(_ data: RunData, settings: Settings, prompts: PromptConfiguration, backbone: Backbone, tokenizer: any Tokenizer, context: RunContext) throws {
+    /// - Parameter descriptions: in the place of class names.
+    package init(
+        _ data: RunData, settings: Settings, prompts: PromptConfiguration, backbone: Backbone, tokenizer: any Tokenizer,
+        descriptions: ClassDescriptions? = nil, context: RunContext
+    ) throws {
         guard let (train, val, _) = data.captions else {
+            if let descriptions {
+                let made = try backbone.tokens(
+                    of: descriptions, classNames: data.classes.names, prompts: prompts, tokenizer: tokenizer, context: context)
+                sequences = made.sequences
+                sentenceCounts = made.counts
+                return
+            }
             sequences = try backbone.sequences(
                 of: data.classes.names, prompts: prompts, template: settings.recipe.template,
                 keepsUnderscores: settings.recipe.repeats(.keptUnderscores), tokenizer: tokenizer)

@@ -20,6 +20,8 @@ package struct LearningRun {
     package var initialDigest: String?
     /// Of the sentences in which the teacher of regularized prompts reads the class names.
     package var teacherDigest: String?
+    /// In the place of class names.
+    package var descriptions: ClassDescriptions?
     /// For decoded videos that training meets again and again.
     package let cacheBytes: Int
     /// Tokens of the validation captions, and what turns these and the videos into vectors; nil without captions.

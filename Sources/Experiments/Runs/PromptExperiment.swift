@@ -51,6 +51,9 @@ package struct PromptExperiment: LearningExperiment {
         let regularizer = try settings.recipe.prompts.regularizer()
         let teacherTemplates = try regularizer.map { _ in try Templates(path: settings.placedRecipe.prompts.teacherTemplates, bundled: .teacher) }
         try resumed?.check(teacher: teacherTemplates)
+        let matching = settings.recipe.prompts.match ?? .mean
+        let descriptions = try settings.placedRecipe.prompts.descriptions.map { try ClassDescriptions([$0], match: matching) }
+        try resumed?.check(descriptions: descriptions, path: settings.placedRecipe.prompts.descriptions)
         let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
         let prompts = try given ?? startingPrompts(
             of: method, settings: settings, backbone: backbone, tokenizer: tokenizer, classCount: runData.classes.count)
@@ -59,7 +62,8 @@ package struct PromptExperiment: LearningExperiment {
         let backwardFrames = try settings.backwardFrames(learning: configuration)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(
-            runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer, context: context)
+            runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer, descriptions: descriptions,
+            context: context)
         let side = backbone.architecture.imagePixels
         // The teacher's tower has memory of its own.
         let teacherBytes = regularizer?.seesVideos == true && configuration.visionDepth > 0
@@ -72,7 +76,8 @@ package struct PromptExperiment: LearningExperiment {
                 sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
                 budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames)
+                videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames,
+                means: matching == .mean ? texts.sentenceCounts.map { SentenceMeans(counts: $0) } : nil)
             let source = try method?.source(PromptMethod.Start(prompts: prompts, architecture: backbone.architecture, seed: seed))
                 ?? DirectPrompts(prompts, architecture: backbone.architecture)
             if let temporal = method?.temporal {
@@ -81,6 +86,9 @@ package struct PromptExperiment: LearningExperiment {
                     width: backbone.architecture.embeddingWidth, seed: seed)
                 return TemporalTask(backbone: backbone, source: source, video: video, setting: setting)
             }
+            if matching == .transport, let counts = texts.sentenceCounts {
+                return LearnerTask(backbone: backbone, source: source, video: TransportFusion(counts: counts), setting: setting)
+            }
             guard let regularizer, let teacherTemplates else { return PromptTask(backbone: backbone, source: source, setting: setting) }
             let teacher = try PromptTeacher(
                 regularizer, backbone: backbone,
@@ -88,7 +96,9 @@ package struct PromptExperiment: LearningExperiment {
                 learnsVision: configuration.visionDepth > 0, pool: settings.pool)
             return PromptTask(
                 backbone: backbone, source: source,
-                objective: RegularizedCrossEntropy(sequences: texts.sequences, regularizer, teacher: teacher, fusion: settings.fusion),
+                objective: regularizer.objective(
+                    RegularizedLearning(
+                        sequences: texts.sequences, teacher: teacher, fusion: settings.fusion, learnsText: configuration.learnsText, seed: seed)),
                 averagesEpochs: regularizer.averagesEpochs, setting: setting)
         }
         let caching = { (task: any PromptLearning) -> PrefixCaching? in
@@ -106,6 +116,7 @@ package struct PromptExperiment: LearningExperiment {
             recipe: settings.recipe(with: configuration), initialDigest: given?.reading.digest,
             cacheBytes: request.memory.cacheBytes)
         learning.teacherDigest = teacherTemplates?.digest
+        learning.descriptions = descriptions
         return Prepared(
             run: learning, texts: texts, configuration: configuration, backwardFrames: backwardFrames, method: method, regularizer: regularizer,
             makeTask: makeTask, caching: caching)
@@ -154,6 +165,8 @@ package struct PromptExperiment: LearningExperiment {
             header.backwardFrameCount = prepared.backwardFrames?.count
             header.method = prepared.method?.name
             header.regularizer = prepared.regularizer?.name
+            header.descriptionsDigest = learning.descriptions?.digest
+            header.descriptionMatch = learning.descriptions?.match.rawValue
             try learning.savePrompts(PromptFile(prompts: task.prompts, video: task.video, header: header), in: path, report: report)
         }
         context.note("The backbone's SHA-256 is \(backbone.digest.prefix(12))… as before: only prompts have changed.")

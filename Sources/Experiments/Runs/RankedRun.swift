@@ -55,7 +55,7 @@ extension LearningRun {
         let lists = data.lists
         try RankInputs(
             version: vifiPromptVersion, recipe: Digest.of(recipe.yaml), backbone: backbone.digest,
-            classes: Digest.of(data.classes.text + Self.digest(sequences) + (initialDigest ?? "") + (teacherDigest ?? "")),
+            classes: Digest.of(data.classes.text + Self.digest(sequences) + (initialDigest ?? "") + (teacherDigest ?? "") + (descriptions?.digest ?? "")),
             lists: Dictionary(uniqueKeysWithValues: lists.map { ($0.name, Digest.of($0.bytes)) })
         ).check(over: group, places: places)
         try context.tellWarnings()

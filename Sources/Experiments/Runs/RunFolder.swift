@@ -66,6 +66,7 @@ extension LearningRun {
             initialSHA256: initialDigest, lists: lists, hasCaptions: data.captions != nil, version: vifiPromptVersion, threads: settings.pool.threadCount)
         record.backboneWeightsSHA256 = backbone.weightsDigest
         record.teacherSHA256 = teacherDigest
+        record.descriptionsSHA256 = descriptions?.digest
         record.ranks = group.count > 1 ? group.count : nil
         if let first, let other = record.otherInput(than: first) { throw RunError.otherInGroup(path: directory.path, input: other) }
         try directory.write(record: record)

@@ -151,7 +151,7 @@ package struct RunPlan: Encodable {
         _ learned: LearnedPart, sequences: [[Int]], architecture: CLIPArchitecture, caching: PrefixCaching?
     ) -> [String] {
         var result = ["the last layers compute the class token and the end token only", "nothing is computed after the end tokens"]
-        if sequences.count > 1 { result.append("the start of the texts is computed once for all \(sequences.count) classes") }
+        if sequences.count > 1 { result.append("the start of the texts is computed once for all \(sequences.count) texts") }
         result.append("the text tower runs once per step, not once per batch")
         if case .prompts(let prompts) = learned {
             result.append("no weight gradients")

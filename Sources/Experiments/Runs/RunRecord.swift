@@ -43,6 +43,8 @@ package struct RunRecord: Codable, Equatable, Sendable {
     package var initialSHA256: String?
     /// Over the sentences in which the teacher of regularized prompts reads the class names; nil without.
     package var teacherSHA256: String?
+    /// Over the descriptions that stand for class names; nil for names.
+    package var descriptionsSHA256: String?
     /// `train` and, where there are such, `val` and `test`.
     package var lists: [String: List]
     /// Whether the lists are of captions, CSV, and there are no classes.
@@ -83,6 +85,7 @@ package struct RunRecord: Codable, Equatable, Sendable {
         let named = first.backboneWeightsSHA256 == nil ? [backboneSHA256, backboneWeightsSHA256] : [backboneSHA256]
         if !named.contains(first.backboneSHA256) { return "backbone" }
         if labelsSHA256 != first.labelsSHA256 { return "list of labels" }
+        if descriptionsSHA256 != first.descriptionsSHA256 { return "file of --descriptions" }
         if sequencesSHA256 != first.sequencesSHA256 { return "vocabulary" }
         if initialSHA256 != first.initialSHA256 { return "file of --init" }
         if teacherSHA256 != first.teacherSHA256 { return "file of --teacher-templates" }

@@ -202,6 +202,12 @@ package struct ResumedRun {
     func check(teacher: Templates?) throws {
         guard teacher?.digest == record.teacherSHA256 else { throw RunError.changed(file: teacher?.path ?? "--teacher-templates") }
     }
+
+    /// - Parameter descriptions: in the place of class names, as they are now.
+    /// - Throws: `RunError` where they were others when the run began.
+    func check(descriptions: ClassDescriptions?, path: String?) throws {
+        guard descriptions?.digest == record.descriptionsSHA256 else { throw RunError.changed(file: path ?? "--descriptions") }
+    }
 }
 
 /// Runs in the runs folder.

@@ -135,6 +135,7 @@ package struct Settings {
         if kind == .bridge {
             let strays = [
                 ("--method (prompts.method)", merged.prompts.method != nil), ("--regularize (prompts.regularize)", merged.prompts.regularize != nil),
+                ("--descriptions (prompts.descriptions)", merged.prompts.descriptions != nil), ("--match (prompts.match)", merged.prompts.match != nil),
                 ("--merge-tokens (prompts.merge_tokens)", merged.prompts.mergeTokens != nil),
                 ("--prompts-behind-norm (prompts.behind_norm)", merged.prompts.behindNorm != nil),
             ]
@@ -165,6 +166,17 @@ package struct Settings {
         if merged.loraDropout == 0 { merged.loraDropout = nil }
         if merged.loraRank != nil || merged.loraDropout != nil, merged.tuning != .lora { throw SettingsError.rankWithoutUpdates }
         let regularizer = try merged.prompts.regularizer()
+        if merged.prompts.descriptions != nil {
+            if hasCaptions { throw SettingsError.notWithCaptions(what: "--descriptions", reason: "captions have no classes.") }
+            if merged.prompts.classSpecific == true { throw DescriptionError.notWith(what: "--class-specific, whose words belong to names") }
+        }
+        if merged.prompts.match != nil, merged.prompts.descriptions == nil { throw DescriptionError.matchWithoutDescriptions }
+        if merged.prompts.match == .transport {
+            if let regularizer { throw DescriptionError.transportWith(what: "--regularize \(regularizer.name), whose teacher has one vector for each class") }
+            if let fusion = merged.fusion, fusion != .embedding {
+                throw DescriptionError.transportWith(what: "--fusion \(fusion.rawValue), as it puts frames together itself")
+            }
+        }
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
         if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }

@@ -36,7 +36,9 @@ extension LearningRun {
         let file = kind.chosenFile(in: path)
         let tokenizer = try BackboneFinder.tokenizer(for: backbone, vocabulary: request.vocabulary)
         if file.lastPathComponent == HeadFile.name { return try LoadedModel(head: file, on: backbone, tokenizer: tokenizer, context: context) }
-        guard kind == .bridge else { return try LoadedModel(prompts: file, on: backbone, tokenizer: tokenizer, context: context) }
+        guard kind == .bridge else {
+            return try LoadedModel(prompts: file, on: backbone, tokenizer: tokenizer, context: context).described(by: descriptions)
+        }
         let bridged = try BackboneFinder.load(file, activation: nil, context: context).computing(in: settings.precision)
         // What a method puts behind the image tower is kept where prompts are.
         let beside = RunKind.learn.chosenFile(in: path)

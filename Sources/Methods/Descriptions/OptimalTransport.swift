@@ -85,13 +85,20 @@ package struct TransportMatcher: Sendable {
 
     package var classCount: Int { kinds.first?.count ?? 0 }
 
-    /// Of several clips that are matched together, as the authors do in training.
+    /// How clips were matched, and what it says of the classes.
+    package struct Matching: Sendable {
+        /// For each kind of descriptions a plan for each class of each clip, one clip's classes after the other's.
+        package let plans: [[DoubleMatrix]]
+        /// A logit for each class, of each clip.
+        package let logits: [[Double]]
+    }
+
+    /// Several clips that are matched together, as the authors do in training.
     ///
     /// - Parameter clips: `[frames, width]` each, rows of unit length.
-    /// - Returns: a logit for each class, of each clip.
-    package func logits(ofUnit clips: [DoubleMatrix]) -> [[Double]] {
+    package func matching(ofUnit clips: [DoubleMatrix]) -> Matching {
         var logits = clips.map { _ in [Double](repeating: 0, count: classCount) }
-        for kind in kinds {
+        let plans = kinds.map { kind in
             let similarities = clips.flatMap { clip in kind.map { product(clip, .asStored, $0.unit, .transposed) } }
             let plans = transport.plans(similarities)
             for (index, clip) in clips.enumerated() {
@@ -103,23 +110,40 @@ package struct TransportMatcher: Sendable {
                     logits[index][label] += scale * (carried + pooled) / Double(kinds.count)
                 }
             }
+            return plans
         }
-        return logits
+        return Matching(plans: plans, logits: logits)
     }
 
-    /// The gradient of one class's logit with respect to the unit frames, the plan being constant.
-    package func gradient(ofUnit clip: DoubleMatrix, label: Int) -> DoubleMatrix {
-        var gradient = DoubleMatrix(rows: clip.rowCount, columns: clip.columnCount)
-        for kind in kinds {
-            // All classes are matched together, as they are for the logits.
-            let plan = transport.plans(kind.map { product(clip, .asStored, $0.unit, .transposed) })[label]
-            let carried = product(plan, .asStored, kind[label].unit, .asStored)
-            for row in 0..<clip.rowCount {
-                for column in 0..<clip.columnCount {
-                    gradient[row, column] += scale / Double(kinds.count) * (carried[row, column] + kind[label].mean[column] / Double(clip.rowCount))
+    /// The gradients of `matching`, plans being constants.
+    ///
+    /// - Parameter logitGradients: of each clip, one a class.
+    /// - Returns: the gradients of the clips' unit rows, and of each class's descriptions of each kind.
+    package func backward(
+        _ logitGradients: [[Double]], ofUnit clips: [DoubleMatrix], _ matching: Matching
+    ) -> (clips: [DoubleMatrix], kinds: [[DoubleMatrix]]) {
+        var clipGradients = clips.map { DoubleMatrix(rows: $0.rowCount, columns: $0.columnCount) }
+        var kindGradients = kinds.map { kind in kind.map { DoubleMatrix(rows: $0.unit.rowCount, columns: $0.unit.columnCount) } }
+        for (number, kind) in kinds.enumerated() {
+            for (index, clip) in clips.enumerated() {
+                let mean = clip.meanRow
+                for (label, description) in kind.enumerated() {
+                    let share = scale / Double(kinds.count) * logitGradients[index][label]
+                    let plan = matching.plans[number][index * classCount + label]
+                    clipGradients[index].add(product(plan, .asStored, description.unit, .asStored), mean: description.mean, times: share)
+                    kindGradients[number][label].add(product(plan, .transposed, clip, .asStored), mean: mean, times: share)
                 }
             }
         }
-        return gradient
+        return (clipGradients, kindGradients)
+    }
+}
+
+extension DoubleMatrix {
+    /// Adds what a plan carries to each row, and each row's share of a mean.
+    fileprivate mutating func add(_ carried: DoubleMatrix, mean: [Double], times share: Double) {
+        for row in 0..<rowCount {
+            for column in 0..<columnCount { self[row, column] += share * (carried[row, column] + mean[column] / Double(rowCount)) }
+        }
     }
 }

@@ -2,11 +2,55 @@ import CLIPModel
 import Foundation
 import Tensors
 
-/// What holds prompts near the CLIP without prompts, so that they do not forget what no clip shows: each term's weight in
-/// the loss, 0 where there is none.
-package struct PromptRegularizer: Sendable, Equatable {
+/// What holds prompts near the CLIP without prompts, so that they do not forget what no clip shows.
+package struct PromptRegularizer: Sendable {
     /// As a person types it.
     package let name: String
+    /// Whether it compares with what the vision tower without prompts sees.
+    package let seesVideos: Bool
+    /// Whether the outcome is the mean of the prompts after each epoch, with the weights of a normal distribution.
+    package let averagesEpochs: Bool
+    private let makeObjective: @Sendable (RegularizedLearning) -> any ClipObjective
+
+    init(
+        _ name: String, seesVideos: Bool, averagesEpochs: Bool = false,
+        makeObjective: @escaping @Sendable (RegularizedLearning) -> any ClipObjective
+    ) {
+        (self.name, self.seesVideos, self.averagesEpochs, self.makeObjective) = (name, seesVideos, averagesEpochs, makeObjective)
+    }
+
+    private init(_ name: String, _ terms: RegularizerTerms, averagesEpochs: Bool = false) {
+        self.init(name, seesVideos: terms.seesVideos, averagesEpochs: averagesEpochs) {
+            RegularizedCrossEntropy(sequences: $0.sequences, terms, teacher: $0.teacher, fusion: $0.fusion)
+        }
+    }
+
+    package static let kgcoop = PromptRegularizer("kgcoop", .kgcoop)
+    package static let promptsrc = PromptRegularizer("promptsrc", .promptsrc, averagesEpochs: true)
+
+    /// What is compared while prompts learn with it.
+    package func objective(_ learning: RegularizedLearning) -> any ClipObjective { makeObjective(learning) }
+}
+
+/// What a regularizer makes its objective from.
+package struct RegularizedLearning {
+    /// One per class, with room for text prompts where these are learned.
+    package let sequences: [[Int]]
+    package let teacher: PromptTeacher
+    /// Of the frames, with prompts as without.
+    package let fusion: Fusion
+    /// Whether what the text tower says changes.
+    package let learnsText: Bool
+    /// Names the random streams of what is drawn for the objective.
+    package let seed: UInt64
+
+    package init(sequences: [[Int]], teacher: PromptTeacher, fusion: Fusion, learnsText: Bool, seed: UInt64) {
+        (self.sequences, self.teacher, self.fusion, self.learnsText, self.seed) = (sequences, teacher, fusion, learnsText, seed)
+    }
+}
+
+/// Terms that hold prompts near their teacher: each one's weight in the loss, 0 where there is none.
+package struct RegularizerTerms: Sendable, Equatable {
     /// Of the mean distance in each entry between unit texts and the teacher's.
     package let textDistance: Double
     /// Of one less the mean cosine between texts and the teacher's.
@@ -15,19 +59,14 @@ package struct PromptRegularizer: Sendable, Equatable {
     package let videoDistance: Double
     /// Of the divergence of the probabilities from those of CLIP without prompts.
     package let divergence: Double
-    /// Whether the outcome is the mean of the prompts after each epoch, with the weights of a normal distribution.
-    package let averagesEpochs: Bool
 
     /// Source: KgCoOp (`methods_more.md` 1); its scripts' weight of 8.
-    package static let kgcoop = PromptRegularizer(
-        name: "kgcoop", textDistance: 0, textAngle: 8, videoDistance: 0, divergence: 0, averagesEpochs: false)
+    package static let kgcoop = RegularizerTerms(textDistance: 0, textAngle: 8, videoDistance: 0, divergence: 0)
 
     /// Source: PromptSRC (`methods.md` 7), its weights.
-    package static let promptsrc = PromptRegularizer(
-        name: "promptsrc", textDistance: 25, textAngle: 0, videoDistance: 10, divergence: 1, averagesEpochs: true)
+    package static let promptsrc = RegularizerTerms(textDistance: 25, textAngle: 0, videoDistance: 10, divergence: 1)
 
-    /// Whether it compares with what the vision tower without prompts sees.
-    package var seesVideos: Bool { videoDistance > 0 || divergence > 0 }
+    fileprivate var seesVideos: Bool { videoDistance > 0 || divergence > 0 }
 }
 
 /// CLIP without prompts, as regularized prompts are compared with it.
@@ -55,33 +94,38 @@ package struct PromptTeacher: Sendable {
             ? VideoEncoder(backbone: backbone, prompts: none, frameCount: frameCount, pool: pool) : nil
         scale = backbone.logitScale
     }
+
+    /// What the vision tower without prompts makes of clips, `[frames, embeddingWidth]` each; nil where nothing is compared with it.
+    func frameFeatures(of clips: [Matrix], input: ClipInput) -> [Matrix]? {
+        encoder.map { $0.frameFeatures(of: clips, input: input).map(\.reading) }
+    }
 }
 
 /// Cross-entropy with a distribution over the classes, and the terms that hold prompts near their teacher.
 package struct RegularizedCrossEntropy: ClipObjective {
     private let sequences: [[Int]]
-    private let regularizer: PromptRegularizer
+    private let terms: RegularizerTerms
     private let teacher: PromptTeacher
     private let fusion: Fusion
 
     /// - Parameters:
     ///   - sequences: one per class, with room for text prompts where these are learned.
     ///   - fusion: of the frames, with prompts as without.
-    package init(sequences: [[Int]], _ regularizer: PromptRegularizer, teacher: PromptTeacher, fusion: Fusion) {
-        (self.sequences, self.regularizer, self.teacher, self.fusion) = (sequences, regularizer, teacher, fusion)
+    package init(sequences: [[Int]], _ terms: RegularizerTerms, teacher: PromptTeacher, fusion: Fusion) {
+        (self.sequences, self.terms, self.teacher, self.fusion) = (sequences, terms, teacher, fusion)
     }
 
     package var classes: [[Int]]? { sequences }
 
     package func teacherFeatures(of clips: [Matrix], input: ClipInput) -> [Matrix]? {
-        teacher.encoder.map { $0.frameFeatures(of: clips, input: input).map(\.reading) }
+        teacher.frameFeatures(of: clips, input: input)
     }
 
     package func stepTerm(text: TextFeatures) -> StepTerm? {
         let (own, taught) = (text.unit.values, teacher.text.unit.values)
         let (distanceShare, angleShare) = (
-            regularizer.textDistance / Double(own.count), regularizer.textAngle / Double(max(1, text.classCount)))
-        var loss = regularizer.textAngle
+            terms.textDistance / Double(own.count), terms.textAngle / Double(max(1, text.classCount)))
+        var loss = terms.textAngle
         var gradient = [Float](repeating: 0, count: own.count)
         for (place, (own, taught)) in zip(own, taught).enumerated() {
             let difference = Double(own) - Double(taught)
@@ -93,19 +137,21 @@ package struct RegularizedCrossEntropy: ClipObjective {
 
     package func loss(logits: [Float], of clip: LearnedClip) -> (loss: Double, gradient: [Float]) {
         let plain = softCrossEntropy(logits: logits, target: clip.target)
-        guard regularizer.divergence > 0 else { return plain }
+        guard terms.divergence > 0 else { return plain }
         let head = VideoHead(fusion, scale: teacher.scale, text: teacher.text)
         let taught = logProbabilities(of: head.logits(features: clip.teacherFeatures ?? clip.features))
         let own = logProbabilities(of: logits)
-        let share = regularizer.divergence / Double(logits.count)
+        let share = terms.divergence / Double(logits.count)
         // Σ q · (ln q − ln p) / classes, whose gradient in the logits is (p − q) / classes.
         let divergence = zip(taught, own).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) }
         let gradient = zip(plain.gradient, zip(taught, own)).map { $0 + Float(share * (exp($1.1) - exp($1.0))) }
         return (plain.loss + share * divergence, gradient)
     }
 
-    package func featureTerm(of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix) -> Double? {
-        guard regularizer.videoDistance > 0, let taught = clip.teacherFeatures else { return nil }
+    package func featureTerm(
+        of clip: LearnedClip, weight: Float, addingTo featureGradient: MutableMatrix, tensorGradients: [MutableMatrix]
+    ) -> Double? {
+        guard terms.videoDistance > 0, let taught = clip.teacherFeatures else { return nil }
         func unit(_ features: Matrix) -> (unit: MutableMatrix, lengths: MutableMatrix) {
             let rows = fusion.pooled(features).rows
             let unit = MutableMatrix(rows: rows.rowCount, columns: rows.columnCount)
@@ -114,7 +160,7 @@ package struct RegularizedCrossEntropy: ClipObjective {
             return (unit, lengths)
         }
         let (own, lengths) = unit(clip.features)
-        let share = regularizer.videoDistance / Double(own.count)
+        let share = terms.videoDistance / Double(own.count)
         var loss = 0.0
         let unitGradient = zip(own.values, unit(taught).unit.values).map { own, taught in
             let difference = Double(own) - Double(taught)

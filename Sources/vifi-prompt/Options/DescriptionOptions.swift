@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Recipes
 
 /// Sentences in place of class names.
 struct DescriptionOptions: ParsableArguments {
@@ -13,7 +14,7 @@ struct DescriptionOptions: ParsableArguments {
         help: ArgumentHelp(
             "How videos are compared with descriptions: mean, with their mean vector (the default), or transport, frames matched with descriptions as OST does.",
             valueName: "way"))
-    var match: DescriptionMatch?
+    var match: Recipe.DescriptionMatch?
 
     func validate() throws {
         guard match == nil || !descriptions.isEmpty else { throw ValidationError("--match is for --descriptions.") }
@@ -25,4 +26,4 @@ struct DescriptionOptions: ParsableArguments {
     }
 }
 
-extension DescriptionMatch: ExpressibleByArgument {}
+extension Recipe.DescriptionMatch: ExpressibleByArgument {}

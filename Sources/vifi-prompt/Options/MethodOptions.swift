@@ -33,7 +33,7 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Hold the prompts near CLIP without prompts, so that they forget less: kgcoop, promptsrc, or none for a method that brings one.",
+            "Hold the prompts near CLIP without prompts, so that they forget less: kgcoop, promptsrc, froster, or none for a method that brings one.",
             valueName: "way"))
     var regularize: String?
 
@@ -42,6 +42,17 @@ struct MethodOptions: ParsableArguments {
             "With --regularize: sentences in which the teacher reads class names, one per line with {} for the name; by default a list "
                 + "that comes with the program.", valueName: "file"))
     var teacherTemplates: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Learn with descriptions of every class in place of its name: JSON or YAML, `class name: [sentence, …]`.", valueName: "file"))
+    var descriptions: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --descriptions: mean, videos meet their mean vector (the default), or transport, frames are matched with them as OST does.",
+            valueName: "way"))
+    var match: Recipe.DescriptionMatch?
 
     @Option(
         help: ArgumentHelp(
@@ -61,6 +72,7 @@ struct MethodOptions: ParsableArguments {
     func validate() throws {
         if extend != nil {
             guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --extend.") }
+            guard descriptions == nil, match == nil else { throw ValidationError("--descriptions is for prompts: leave it out with --extend.") }
             guard method == nil, views == nil, budget == nil, graph == nil, !equalClasses else {
                 throw ValidationError(
                     "--extend keeps the head's method and settings: leave out --method, --views, --budget, --graph and --equal-classes.")
@@ -75,6 +87,7 @@ struct MethodOptions: ParsableArguments {
             return
         }
         guard regularize == nil, teacherTemplates == nil else { throw ValidationError("--regularize is for prompts: leave it out with --method \(head).") }
+        guard descriptions == nil, match == nil else { throw ValidationError("--descriptions is for prompts: leave it out with --method \(head).") }
         if head == Tuning.lora.rawValue {
             throw ValidationError("lora changes weights, so that a backbone comes out and no prompts: `vifi-prompt bridge --tuning lora` learns it.")
         }
@@ -90,6 +103,8 @@ struct MethodOptions: ParsableArguments {
         recipe.prompts.method = prompting ?? recipe.prompts.method
         recipe.prompts.regularize = regularize ?? recipe.prompts.regularize
         recipe.prompts.teacherTemplates = teacherTemplates ?? recipe.prompts.teacherTemplates
+        recipe.prompts.descriptions = descriptions ?? recipe.prompts.descriptions
+        recipe.prompts.match = match ?? recipe.prompts.match
     }
 
     func apply(to request: inout RunRequest) {
