@@ -22,6 +22,9 @@ let strict: [SwiftSetting] = [
     .treatWarning("StrictMemorySafety", as: .error),
 ]
 
+/// Tests that start the program or read its files compute nothing themselves: optimizing them takes minutes and saves nothing.
+let unoptimized: [SwiftSetting] = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 let package = Package(
     name: "vifi-prompt",
     products: [
@@ -115,9 +118,11 @@ let package = Package(
         .testTarget(name: "VifiPromptTests", dependencies: ["CLIPModel", "Evaluation", "Files", "Tensors", "TestSupport", "VideoData", "VifiPrompt"]),
         .testTarget(
             name: "RecipeTests",
-            dependencies: ["CLIPModel", "Evaluation", "Experiments", "Files", "Recipes", "Reports", "TestSupport", "Training", "VideoData"]),
+            dependencies: ["CLIPModel", "Evaluation", "Experiments", "Files", "Recipes", "Reports", "TestSupport", "Training", "VideoData"],
+            swiftSettings: unoptimized),
         // Runs the built program as a process.
         .testTarget(
-            name: "CommandTests", dependencies: ["CLIPModel", "Experiments", "Files", "Tensors", "TestSupport", "VideoData", "WeightFiles", "vifi-prompt"]),
+            name: "CommandTests", dependencies: ["CLIPModel", "Experiments", "Files", "Tensors", "TestSupport", "VideoData", "WeightFiles", "vifi-prompt"],
+            swiftSettings: unoptimized),
     ]
 )
