@@ -78,6 +78,7 @@ package struct Backbone: Sendable {
     /// An X-CLIP of this CLIP's weights.
     ///
     /// - Parameter start: the tensors that a CLIP does not have.
+    /// - Precondition: its towers are of CLIP's form.
     package func lettingFramesSeeEachOther(
         frameCount: Int, start: (CLIPArchitecture) -> CrossFrameParameters<MutableMatrix>?
     ) -> Backbone {

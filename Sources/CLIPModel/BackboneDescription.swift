@@ -6,6 +6,8 @@ package enum PixelNormalization: String, Sendable, CaseIterable {
     case imageNet = "imagenet"
     /// The constants that CLIP itself was trained with.
     case clip
+    /// Mean and deviation of a half: pixels from −1 to 1, as Perception Encoders have them.
+    case centered
 
     package var name: String { rawValue }
 

@@ -23,6 +23,7 @@ extension Backbone {
             facts.append("\(key) \(tower.headCount)")
         }
         facts += (architecture.crossFrame?.metadata(width: architecture.embeddingWidth) ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        facts += architecture.form.metadata.map { "\($0.key) \($0.value)" }
         if description.normalization != .clip { facts.append("normalisation \(description.normalization.name)") }
         if description.tokenizer != .clipBPE { facts.append("tokenizer \(description.tokenizer.rawValue)") }
         return facts

@@ -149,7 +149,7 @@ import WeightFiles
     /// Beside a whole CLIP's names, as some of them have these.
     @Test func otherModelsWithNamesOfCLIP() throws {
         for (name, expected) in [
-            ("visual.attn_pool.probe", "a Perception Encoder (PE)"), ("positional_embedding_res", "a Long-CLIP"),
+            ("visual.attn_pool.probe", "tensor \"visual.attn_pool.probe\" is [2], but [1, 1, "), ("positional_embedding_res", "a Long-CLIP"),
             ("prompts_generator.norm.weight", "tensor \"mit.positional_embedding\" is missing"), ("visual.conv1_alpha.weight", "an Alpha-CLIP"),
         ] {
             let path = try write { $0.set(name, shape: [2]) }

@@ -68,6 +68,11 @@ void vifi_attention_few_backward(const float *output_gradient, ptrdiff_t gradien
                                  ptrdiff_t heads, ptrdiff_t head_width, float scale,
                                  ptrdiff_t first_visible, ptrdiff_t visible_step, const float *key_bias);
 
+// Turns each pair of adjacent numbers of every head by an angle, in place: (x, y) becomes (x cos - y sin, y cos + x sin).
+// `cosines` and `sines` are [rows, head_width / 2], the same for all heads; `direction` is 1, or -1 to turn back.
+void vifi_rotate_pairs(float *values, ptrdiff_t stride, const float *cosines, const float *sines, ptrdiff_t rows,
+                       ptrdiff_t heads, ptrdiff_t head_width, float direction);
+
 // output[r] = bias
 void vifi_fill_rows(const float *bias, float *output, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t width);
 

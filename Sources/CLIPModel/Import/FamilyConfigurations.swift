@@ -62,13 +62,22 @@ extension CheckpointConfiguration {
     }
 
     /// `open_clip_config.json`, or one of open_clip's own model configurations under that name.
-    mutating func readOpenCLIP(_ file: ConfigurationFile) throws {
+    ///
+    /// - Parameter hasTimmTower: whether the tensors are those of an image tower of timm that is computed here.
+    mutating func readOpenCLIP(_ file: ConfigurationFile, hasTimmTower: Bool) throws {
         let wrapped = file.root.section("model_cfg")
         let model = wrapped.members.isEmpty ? file.root : wrapped
         let vision = model.section("vision_cfg"), text = model.section("text_cfg")
         activation = model.flag("quick_gelu") ?? false ? .quickGELU : .gelu
+        if hasTimmTower {
+            for (key, only) in [("timm_pool", "map"), ("timm_proj", "none")] {
+                if let form = vision.text(key), form != only { throw vision.fault(key, "only \"\(only)\" is computed here") }
+            }
+        } else {
+            try vision.refuse([("timm_model_name", "an image tower of timm")])
+        }
         try vision.refuse([
-            ("timm_model_name", "an image tower of timm"), ("attentional_pool", "attentional pooling"),
+            ("attentional_pool", "attentional pooling"),
             ("input_patchnorm", "normalized patches"),
             ("no_ln_pre", "an image tower without its first norm"), ("ls_init_value", "scaled residual layers"),
             ("global_average_pool", "an average over all patches"),

@@ -44,8 +44,8 @@ enum OtherModels {
         ("visual.attnpool.", "a CLIP with a ResNet image tower (RN50, RN101, …)", transformersOnly),
         ("visual.trunk.stages.", "an open_clip model with a ConvNeXt image tower", transformersOnly),
         // Its image tower has a norm before its blocks; SigLIP's has none.
-        ("visual.trunk.norm_pre.", "a Perception Encoder (PE)", "Its image tower has rotary positions and pools by attention"),
-        ("visual.attn_pool.probe", "a Perception Encoder (PE)", "Its image tower has rotary positions and pools by attention"),
+        ("visual.trunk.norm_pre.", "a Perception Encoder (PE)", partOfEncoder),
+        ("visual.attn_pool.probe", "a Perception Encoder (PE)", partOfEncoder),
         ("visual.trunk.attn_pool.", "a SigLIP", "Its towers pool and score in another way than CLIP's"),
         ("visual.trunk.", "an open_clip model with an image tower of timm", "Only CLIP's own vision transformer is computed here"),
         ("visual.rope.", "an EVA-CLIP", "Its image tower has rotary positions and gated MLPs"),
@@ -134,6 +134,7 @@ enum OtherModels {
     }
 
     private static let transformersOnly = "Only CLIPs with two transformers are computed here: ViT-B/32, B/16, L/14 and the like"
+    private static let partOfEncoder = "Only a whole one is read, with its image and its text tower"
     private static let noCLIP = "A CLIP has an image tower and a text tower"
 
     /// - Parameters:

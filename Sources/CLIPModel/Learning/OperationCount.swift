@@ -80,8 +80,8 @@ package struct OperationCount: Sendable, Equatable, Codable {
     /// (`methods.md` 8.6).
     package static func wholeFrame(_ architecture: CLIPArchitecture, promptTokens: Int = 0) -> Int {
         let tower = architecture.vision
-        let tokens = architecture.patchCount + 1 + promptTokens
-        return tower.layerCount * wholeBlock(tower, tokens: tokens)
+        let tokens = architecture.frameTokenCount + promptTokens
+        return tower.layerCount * wholeBlock(tower, tokens: tokens) + PoolingCount(architecture).forward
             + architecture.patchCount * architecture.patchWidth * tower.width + tower.width * architecture.embeddingWidth
     }
 
@@ -105,6 +105,23 @@ package struct OperationCount: Sendable, Equatable, Codable {
         tokens * tower.productsPerRow + 2 * tokens * tokens * tower.width
     }
 
+    /// Pooling the tokens of one frame by attention; nothing where the class token is read. The probe's query is the same for all
+    /// frames and is counted for each.
+    private struct PoolingCount {
+        private var products = 0
+        private var pairs = 0
+
+        init(_ architecture: CLIPArchitecture) {
+            guard architecture.form.poolingHeadCount != nil else { return }
+            let (width, tokens) = (architecture.vision.width, architecture.frameTokenCount)
+            products = 2 * (tokens + 1) * width * width + 2 * width * architecture.vision.mlpWidth
+            pairs = tokens * width
+        }
+
+        var forward: Int { products + 2 * pairs }
+        func backward(learns: Bool) -> Int { (learns ? 2 : 1) * products + 4 * pairs }
+    }
+
     // MARK: As it is needed
 
     private static func vision(
@@ -114,10 +131,12 @@ package struct OperationCount: Sendable, Equatable, Codable {
         let layout = VisionLayout(architecture: architecture, prompts: learned.prompts)
         let patches = architecture.patchCount * architecture.patchWidth * width
         let projection = width * architecture.embeddingWidth
-        var forward = patches + projection
-        var backward = learned.vision ? projection + (learned.weights ? projection + patches : 0) : 0
+        let pooling = PoolingCount(architecture)
+        var forward = patches + projection + pooling.forward
+        var backward = learned.vision
+            ? projection + (learned.weights ? projection + patches : 0) + pooling.backward(learns: learned.weights) : 0
         var prompts = 0
-        var cachedPrefix = learned.vision ? patches : patches + projection
+        var cachedPrefix = learned.vision ? patches : forward
         // What a frame says and hears before each block: the message, its queries, keys, values and output among the frames', and its
         // keys and values in the block.
         let message = architecture.crossFrame.map { 7 * width * width + 2 * $0.frameCount * width } ?? 0

@@ -26,12 +26,15 @@ package struct BlockParameters<Element: Sendable>: Sendable {
 package struct VisionParameters<Element: Sendable>: Sendable {
     /// `[width, 3, patch, patch]`, a convolution without bias.
     package var patchProjection: Element
-    package var classEmbedding: Element
-    /// `[1 + patches, width]`
+    /// Nil where no class token stands before the patches.
+    package var classEmbedding: Element?
+    /// `[class token and patches, width]`
     package var positionalEmbedding: Element
     package var inputNorm: NormParameters<Element>
     package var blocks: [BlockParameters<Element>]
     package var outputNorm: NormParameters<Element>
+    /// Nil where the class token is read.
+    package var pooling: PoolingParameters<Element>?
     /// `[width, embeddingWidth]`
     package var projection: Element
 }
@@ -99,14 +102,14 @@ extension BlockParameters {
 extension VisionParameters {
     func map<Other>(_ transform: (Element) throws -> Other) rethrows -> VisionParameters<Other> {
         VisionParameters<Other>(
-            patchProjection: try transform(patchProjection), classEmbedding: try transform(classEmbedding),
+            patchProjection: try transform(patchProjection), classEmbedding: try classEmbedding.map(transform),
             positionalEmbedding: try transform(positionalEmbedding), inputNorm: try inputNorm.map(transform),
             blocks: try blocks.map { try $0.map(transform) }, outputNorm: try outputNorm.map(transform),
-            projection: try transform(projection))
+            pooling: try pooling?.map(transform), projection: try transform(projection))
     }
     package var all: [Element] {
-        [patchProjection, classEmbedding, positionalEmbedding] + inputNorm.all + blocks.flatMap(\.all)
-            + outputNorm.all + [projection]
+        [patchProjection] + [classEmbedding].compactMap(\.self) + [positionalEmbedding] + inputNorm.all + blocks.flatMap(\.all)
+            + outputNorm.all + (pooling?.all ?? []) + [projection]
     }
 }
 

@@ -17,6 +17,8 @@ enum CheckpointNames {
     static let patchProjection = "visual.conv1.weight"
     static let visionPositions = "visual.positional_embedding"
     static let visionProjection = "visual.proj"
+    static let pooling = "visual.attn_pool."
+    static let poolingProbe = pooling + "probe"
     static let tokenEmbedding = "token_embedding.weight"
     static let textPositions = "positional_embedding"
     static let textOutputNorm = "ln_final"
@@ -36,12 +38,13 @@ extension BackboneParameters<TensorSpecification> {
                 patchProjection: TensorSpecification(
                     name: CheckpointNames.patchProjection,
                     shape: [vision.width, 3, architecture.patchPixels, architecture.patchPixels]),
-                classEmbedding: TensorSpecification(name: CheckpointNames.classEmbedding, shape: [vision.width]),
+                classEmbedding: architecture.form.hasClassToken
+                    ? TensorSpecification(name: CheckpointNames.classEmbedding, shape: [vision.width]) : nil,
                 positionalEmbedding: TensorSpecification(
-                    name: CheckpointNames.visionPositions, shape: [architecture.patchCount + 1, vision.width]),
+                    name: CheckpointNames.visionPositions, shape: [architecture.frameTokenCount, vision.width]),
                 inputNorm: .named("visual.ln_pre", width: vision.width),
                 blocks: (0..<vision.layerCount).map { .named("\(CheckpointNames.visionBlocks)\($0)", tower: vision) },
-                outputNorm: .named("visual.ln_post", width: vision.width),
+                outputNorm: .named("visual.ln_post", width: vision.width), pooling: PoolingParameters(of: architecture),
                 projection: TensorSpecification(
                     name: CheckpointNames.visionProjection, shape: [vision.width, architecture.embeddingWidth])),
             text: TextParameters(

@@ -39,7 +39,7 @@ extension Backbone {
             ? classNames : classNames.map { $0.replacingOccurrences(of: "_", with: " ") }
         return try TokenSequence.sequences(
             for: names, wording: wording(textTokens: textTokens, replacedWords: replacedWords, template: template),
-            tokenizer: tokenizer, contextLength: architecture.contextLength
+            tokenizer: tokenizer, contextLength: architecture.contextLength, cutsLongTexts: architecture.form.cutsLongTexts
         ).map(\.tokens)
     }
 
