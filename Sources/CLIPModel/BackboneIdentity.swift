@@ -18,6 +18,7 @@ extension Backbone {
     private static func facts(of architecture: CLIPArchitecture, _ description: BackboneDescription) -> [String] {
         var facts: [String] = []
         if architecture.activation != .quickGELU { facts.append("activation \(architecture.activation.rawValue)") }
+        if let activation = architecture.otherTextActivation { facts.append("\(ArchitectureMetadata.textActivation) \(activation.rawValue)") }
         for (key, tower) in [(ArchitectureMetadata.visionHeads, architecture.vision), (ArchitectureMetadata.textHeads, architecture.text)]
         where tower.headCount != CLIPArchitecture.Tower.usualHeadCount(width: tower.width) {
             facts.append("\(key) \(tower.headCount)")

@@ -46,6 +46,8 @@ package enum ModelError: ReportableError, Equatable {
     /// Results that are NaN or infinite.
     case notNumbers(what: String)
     case missingVocabulary(backbone: String)
+    /// Texts for a model whose tokenizer is not CLIP's.
+    case missingTokenizer(backbone: String)
     case vocabularySize(tokenizer: Int, backbone: Int)
     /// Prompts from elsewhere.
     case prompts(PromptProblem)
@@ -75,7 +77,7 @@ package enum ModelError: ReportableError, Equatable {
         switch self {
         case .inFile(_, let error): error.exitStatus
         case .prompts(let problem): problem.exitStatus
-        case .missingVocabulary, .backboneNotFound: .missingInput
+        case .missingVocabulary, .missingTokenizer, .backboneNotFound: .missingInput
         case .promptDepth, .promptLayers, .mergedTokens, .framesSeeEachOther, .otherForm, .notAnXCLIP, .otherFrames: .badConfiguration
         case .noClasses: .usage
         default: .badData
@@ -170,6 +172,9 @@ package enum ModelError: ReportableError, Equatable {
         case .missingVocabulary(let backbone):
             "backbone \(backbone.escapedForDisplay) needs CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz. "
                 + "Run `make vocabulary` in the project's folder, or pass the file (--vocabulary)."
+        case .missingTokenizer(let backbone):
+            "backbone \(backbone.escapedForDisplay) is a SigLIP, whose texts are read with a tokenizer of its own (tokenizer.json, spiece.model). It is "
+                + "not read yet: only pictures and sequences of tokens go through this backbone. Take a CLIP in its place."
         case .vocabularySize(let tokenizer, let backbone):
             "the tokenizer knows \(tokenizer) tokens, but the backbone has \(backbone). They do not belong together."
         case .prompts(let problem): problem.words

@@ -164,7 +164,7 @@ import WeightFiles
         let text = try String(contentsOfFile: config, encoding: .utf8).replacingOccurrences(of: "\"clip\"", with: "\"metaclip_2\"")
         try text.write(toFile: config, atomically: true, encoding: .utf8)
         #expect(message(in: directory) { _ = try Checkpoint(path: self.directory.path("m")) }
-            .contains("model_type is \"metaclip_2\"; only \"clip\" and \"xclip\" are computed here, and this is a MetaCLIP 2."))
+            .contains("model_type is \"metaclip_2\"; only \"clip\", \"xclip\" and \"siglip\" are computed here, and this is a MetaCLIP 2."))
         let path = try write { $0.set("token_embedding.weight", shape: [901_629, 1]) }
         #expect(words(path).contains("this is a MetaCLIP 2"))
     }

@@ -36,6 +36,12 @@ void vifi_gelu(const float *input, float *output, ptrdiff_t count);
 // gradient = gradient * (Phi(x) + x * phi(x)) at `input`, phi the normal density
 void vifi_gelu_backward(const float *input, float *gradient, ptrdiff_t count);
 
+// output = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+void vifi_tanh_gelu(const float *input, float *output, ptrdiff_t count);
+
+// gradient = gradient * its slope at `input`
+void vifi_tanh_gelu_backward(const float *input, float *gradient, ptrdiff_t count);
+
 // Row r of `scores` becomes softmax(scale * scores) over its first `first_visible + r * visible_step`
 // columns (at most `columns`) and zero beyond them. Its log(sum(exp(scale * scores))) is kept.
 void vifi_softmax(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,

@@ -111,7 +111,8 @@ package struct Checkpoint: Sendable {
         let tokenCount = shapes.shapes[CheckpointNames.tokenEmbedding]?.first ?? 0
         if let other = OtherModels.refusal(forVocabularyOf: tokenCount) { throw other }
         do throws(ModelError) {
-            architecture = try shapes.architecture(headCounts: said.headCounts, activation: activation ?? .quickGELU)
+            architecture = try shapes.architecture(
+                headCounts: said.headCounts, activation: activation ?? .quickGELU, textActivation: options.activation == nil ? said.textActivation : nil)
             try shapes.check(against: architecture)
         } catch {
             let renamed = error.renamed(mapping.sourceName)
@@ -158,7 +159,8 @@ package struct Checkpoint: Sendable {
         } else {
             description = BackboneDescription(
                 name: options.name ?? path.lastPathComponent,
-                normalization: said.normalization ?? Self.usualNormalization(of: architecture, in: mapping.layout.kind), tokenizer: .clipBPE,
+                normalization: said.normalization ?? Self.usualNormalization(of: architecture, in: mapping.layout.kind),
+                tokenizer: architecture.form.family == .sigLIP ? .sigLIP : .clipBPE,
                 provenance: "\(mapping.layout.kind.rawValue), \(source.format.rawValue) \(path.lastPathComponent)")
         }
         vocabularyPath = isOwn ? keptVocabulary(beside: path) : folder.vocabularyPath
@@ -173,7 +175,7 @@ package struct Checkpoint: Sendable {
     private static func usualNormalization(of architecture: CLIPArchitecture, in layout: CheckpointLayout.Kind) -> PixelNormalization {
         switch architecture.form.family {
         case .clip: layout == .vifi || architecture.crossFrame != nil ? .imageNet : .clip
-        case .perceptionEncoder: .centered
+        case .perceptionEncoder, .sigLIP: .centered
         }
     }
 
@@ -182,8 +184,8 @@ package struct Checkpoint: Sendable {
         options: CheckpointOptions, said: CheckpointConfiguration, mapping: CheckpointMapping
     ) -> Activation? {
         if let activation = options.activation ?? said.activation { return activation }
-        // All Perception Encoders have the same.
-        if mapping.tensors[CheckpointNames.poolingProbe] != nil { return .gelu }
+        // All Perception Encoders have the same, and SigLIPs in each of the two libraries.
+        if mapping.tensors[CheckpointNames.poolingProbe] != nil { return mapping.layout.kind == .huggingFace ? .tanhGELU : .gelu }
         switch mapping.layout.kind {
         // Wrapped around OpenAI's own model.
         case .vifi: return .quickGELU

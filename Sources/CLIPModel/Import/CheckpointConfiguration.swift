@@ -13,10 +13,14 @@ struct CheckpointConfiguration {
     }
 
     var activation: Activation?
+    /// Of the text tower, where it is not that of both.
+    var textActivation: Activation?
     var headCounts = CheckpointShapes.HeadCounts()
-    /// Of the towers, as a backbone file says it; nil elsewhere, where the tensors show it.
+    /// Of the towers, as a backbone file says it, or `config.json` of a SigLIP; nil elsewhere, where the tensors show it.
     var family: TowerForm.Family?
     var normalization: PixelNormalization?
+    /// Where a configuration says the family.
+    var familySource: (file: String, key: String)?
     var claims: [Claim] = []
     /// The side of the pictures that the folder makes, and where it says so.
     var pictureSide: (side: Int, file: String, key: String)?
@@ -28,6 +32,7 @@ struct CheckpointConfiguration {
     /// What this program wrote into a backbone file.
     init(metadata: [String: String]) throws(ModelError) {
         activation = try Activation(named: metadata[ArchitectureMetadata.activation] ?? Activation.quickGELU.rawValue)
+        textActivation = try metadata[ArchitectureMetadata.textActivation].map { name throws(ModelError) in try Activation(named: name) }
         func heads(_ key: String) throws(ModelError) -> Int? {
             guard let text = metadata[key] else { return nil }
             guard let count = Int(text), (1...1024).contains(count) else {
@@ -59,6 +64,9 @@ struct CheckpointConfiguration {
     /// - Throws: `configuration`, with what the file says and what the shapes say.
     func check(against architecture: CLIPArchitecture) throws(ModelError) {
         if let family, family != architecture.form.family {
+            if let (file, key) = familySource {
+                throw .configuration(file: file, key: key, value: "\"\(family.rawValue)\"", problem: "the tensors are those of \(architecture.form.name)")
+            }
             throw .badMetadata(
                 key: ArchitectureMetadata.family, value: family.rawValue, expected: "\"\(architecture.form.family.rawValue)\", by the tensors,")
         }
@@ -77,6 +85,8 @@ enum ArchitectureMetadata {
     static let activation = "activation"
     /// The family of the towers where it is not CLIP's.
     static let family = "towers"
+    /// Of the text tower, where it is not that of both.
+    static let textActivation = "text_activation"
     static let visionHeads = "vision_heads"
     static let textHeads = "text_heads"
     /// Of an X-CLIP's transformer over frames, and of what makes its texts depend on the video.
@@ -106,6 +116,7 @@ extension CLIPArchitecture {
         }
         result.merge(crossFrame?.metadata(width: embeddingWidth) ?? [:]) { own, _ in own }
         result.merge(form.metadata) { own, _ in own }
+        result[ArchitectureMetadata.textActivation] = otherTextActivation?.rawValue
         return result
     }
 }

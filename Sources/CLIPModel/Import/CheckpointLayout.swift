@@ -84,13 +84,14 @@ package struct CheckpointLayout: Sendable {
     /// Names of ViFi-CLIP's towers start with these, where ours start with `visual.` and with nothing.
     static let vifiTowers = (vision: "image_encoder.", text: "text_encoder.")
 
-    /// open_clip's `CustomTextCLIP` whose image tower pools by attention in timm: Perception Encoders.
+    /// open_clip's `CustomTextCLIP` whose image tower pools by attention in timm: Perception Encoders and SigLIPs.
     static let timm = CheckpointLayout(
         kind: .timm, signatures: ["visual.trunk.attn_pool.latent"],
         tensors: [
             "visual.class_embedding": .squeezed("visual.trunk.cls_token"),
             "visual.positional_embedding": .squeezed("visual.trunk.pos_embed"),
             "visual.conv1.weight": .same("visual.trunk.patch_embed.proj.weight"),
+            "visual.conv1.bias": .same("visual.trunk.patch_embed.proj.bias"),
             "visual.ln_pre.weight": .same("visual.trunk.norm_pre.weight"),
             "visual.ln_pre.bias": .same("visual.trunk.norm_pre.bias"),
             "visual.ln_post.weight": .same("visual.trunk.norm.weight"),
@@ -113,7 +114,9 @@ package struct CheckpointLayout: Sendable {
             "ln_final.bias": .same("text.ln_final.bias"),
             "text_projection": .same("text.text_projection"),
             "text_projection": .transposed("text.text_projection.weight"),
+            "text_projection.bias": .same("text.text_projection.bias"),
             "logit_scale": .same("logit_scale"),
+            "logit_bias": .same("logit_bias"),
         ],
         visionLayers: "visual.trunk.blocks.*.", textLayers: "text.transformer.resblocks.*.", layer: openAILayer, visionLayer: timmLayer,
         zeros: ["visual.trunk.head.bias"])
@@ -129,19 +132,34 @@ package struct CheckpointLayout: Sendable {
             "visual.class_embedding": .same("vision_model.embeddings.class_embedding"),
             "visual.positional_embedding": .same("vision_model.embeddings.position_embedding.weight"),
             "visual.conv1.weight": .same("vision_model.embeddings.patch_embedding.weight"),
+            "visual.conv1.bias": .same("vision_model.embeddings.patch_embedding.bias"),
             "visual.ln_pre.weight": .same("vision_model.pre_layrnorm.weight"),
             "visual.ln_pre.bias": .same("vision_model.pre_layrnorm.bias"),
             "visual.ln_pre.weight": .same("vision_model.pre_layernorm.weight"),
             "visual.ln_pre.bias": .same("vision_model.pre_layernorm.bias"),
             "visual.ln_post.weight": .same("vision_model.post_layernorm.weight"),
             "visual.ln_post.bias": .same("vision_model.post_layernorm.bias"),
+            "visual.attn_pool.probe": .same("vision_model.head.probe"),
+            "visual.attn_pool.attn.in_proj_weight": .same("vision_model.head.attention.in_proj_weight"),
+            "visual.attn_pool.attn.in_proj_bias": .same("vision_model.head.attention.in_proj_bias"),
+            "visual.attn_pool.attn.out_proj.weight": .same("vision_model.head.attention.out_proj.weight"),
+            "visual.attn_pool.attn.out_proj.bias": .same("vision_model.head.attention.out_proj.bias"),
+            "visual.attn_pool.layernorm.weight": .same("vision_model.head.layernorm.weight"),
+            "visual.attn_pool.layernorm.bias": .same("vision_model.head.layernorm.bias"),
+            "visual.attn_pool.mlp.c_fc.weight": .same("vision_model.head.mlp.fc1.weight"),
+            "visual.attn_pool.mlp.c_fc.bias": .same("vision_model.head.mlp.fc1.bias"),
+            "visual.attn_pool.mlp.c_proj.weight": .same("vision_model.head.mlp.fc2.weight"),
+            "visual.attn_pool.mlp.c_proj.bias": .same("vision_model.head.mlp.fc2.bias"),
             "visual.proj": .transposed("visual_projection.weight"),
             "token_embedding.weight": .same("text_model.embeddings.token_embedding.weight"),
             "positional_embedding": .same("text_model.embeddings.position_embedding.weight"),
             "ln_final.weight": .same("text_model.final_layer_norm.weight"),
             "ln_final.bias": .same("text_model.final_layer_norm.bias"),
             "text_projection": .transposed("text_projection.weight"),
+            "text_projection": .transposed("text_model.head.weight"),
+            "text_projection.bias": .same("text_model.head.bias"),
             "logit_scale": .same("logit_scale"),
+            "logit_bias": .same("logit_bias"),
         ],
         visionLayers: "vision_model.encoder.layers.*.", textLayers: "text_model.encoder.layers.*.", layer: huggingFaceLayer,
         crossFrame: .huggingFace)
@@ -201,6 +219,7 @@ extension CheckpointLayout {
                 "visual.class_embedding": .same(vision + "class_embedding"),
                 "visual.positional_embedding": .same(vision + "positional_embedding"),
                 "visual.conv1.weight": .same(vision + "conv1.weight"),
+                "visual.conv1.bias": .same(vision + "conv1.bias"),
                 "visual.ln_pre.weight": .same(vision + "ln_pre.weight"),
                 "visual.ln_pre.bias": .same(vision + "ln_pre.bias"),
                 "visual.ln_post.weight": .same(vision + "ln_post.weight"),
@@ -223,7 +242,9 @@ extension CheckpointLayout {
                 "ln_final.bias": .same(text + "ln_final.bias"),
                 "text_projection": .same(text + "text_projection"),
                 "text_projection": .transposed(text + "text_projection.weight"),
+                "text_projection.bias": .same(text + "text_projection.bias"),
                 "logit_scale": .same("logit_scale"),
+                "logit_bias": .same("logit_bias"),
             ],
             visionLayers: vision + "transformer.resblocks.*.", textLayers: text + "transformer.resblocks.*.", layer: Self.openAILayer,
             crossFrame: crossFrame)
@@ -242,9 +263,11 @@ extension CheckpointLayout {
     /// that is not read.
     func withoutVariations(_ names: [String]) -> [String] {
         switch kind {
-        // Both norms and a probe: a Perception Encoder. A CoCa has a query.
-        case .timm where names.contains { $0.starts(withName: "visual.trunk.norm_pre.") }:
+        case .huggingFace where names.contains("vision_model.head.probe") && names.contains("text_model.head.weight"):
+            names.filter { !$0.starts(withName: "vision_model.head.") && !$0.starts(withName: "text_model.head.") }
+        case .timm where names.contains("text.token_embedding.weight"):
             names.filter { !$0.starts(withName: "visual.trunk.") } + ["visual.proj"]
+        // A CoCa has a query in the place of the probe.
         case .openAI where names.contains(CheckpointNames.poolingProbe):
             names.filter { !$0.starts(withName: CheckpointNames.pooling) }
         default: crossFrame == nil ? names : CrossFrameNames.withoutOwn(names)

@@ -111,6 +111,10 @@ struct CheckpointMapping {
                 throw ModelError.unexpectedTensor(name: self.names.stored(name))
             }
         }
+        // A CLIP that learned with a bias on its logits computes without it.
+        if chosen[CheckpointNames.poolingProbe] == nil, let bias = chosen.removeValue(forKey: CheckpointNames.logitBias) {
+            buffers += bias.names.map(self.names.stored)
+        }
         for (destination, origin) in chosen { tensors[destination] = try mapped(origin.renamed(self.names.stored)) }
         if !buffers.isEmpty { ignored = [Checkpoint.IgnoredTensors(what: "buffers", names: buffers)] }
         ignored += left.sorted { $0.key < $1.key }.map { Checkpoint.IgnoredTensors(what: $0.key, names: $0.value) }

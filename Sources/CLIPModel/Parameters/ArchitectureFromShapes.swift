@@ -14,13 +14,14 @@ package struct CheckpointShapes {
     }
 
     /// - Throws: `ModelError` naming the tensor that is missing or whose shape no CLIP has.
-    func architecture(headCounts: HeadCounts, activation: Activation) throws(ModelError) -> CLIPArchitecture {
+    func architecture(headCounts: HeadCounts, activation: Activation, textActivation: Activation? = nil) throws(ModelError) -> CLIPArchitecture {
+        let form = form
+        if form.hasSigLIPEnds, shapes[CheckpointNames.patchProjection]?.count == 2 { throw OtherModels.naFlex }
         let patches = try shape(CheckpointNames.patchProjection, rank: 4)
         let positions = try shape(CheckpointNames.visionPositions, rank: 2)
-        let projection = try shape(CheckpointNames.visionProjection, rank: 2)
+        let projection = try shape(form.hasSigLIPEnds ? CheckpointNames.textProjection : CheckpointNames.visionProjection, rank: 2)
         let tokens = try shape(CheckpointNames.tokenEmbedding, rank: 2)
         let textPositions = try shape(CheckpointNames.textPositions, rank: 2)
-        let form = form
         let patchCount = positions[0] - (form.hasClassToken ? 1 : 0)
         let patchesPerSide = Int(Double(patchCount).squareRoot().rounded())
         guard patches[1] == 3, patches[2] == patches[3], patches[2] <= 1024 else {
@@ -33,26 +34,29 @@ package struct CheckpointShapes {
         let vision = try tower(
             CheckpointNames.visionBlocks, width: patches[0], of: CheckpointNames.patchProjection,
             headCount: headCounts.vision ?? KnownHeads.vision(width: patches[0]))
-        if let count = form.poolingHeadCount, vision.width % count != 0 {
-            throw .headCount(name: CheckpointNames.poolingProbe, width: vision.width, headCount: count)
-        }
         guard !form.isRotary || vision.headWidth % 4 == 0 else {
             throw .rotaryHeads(name: CheckpointNames.patchProjection, width: vision.width, headCount: vision.headCount)
         }
-        return CLIPArchitecture(
+        let architecture = CLIPArchitecture(
             vision: vision,
             text: try tower(
                 CheckpointNames.textBlocks, width: tokens[1], of: CheckpointNames.tokenEmbedding,
                 headCount: headCounts.text ?? KnownHeads.text(width: tokens[1])),
             imagePixels: patchesPerSide * patches[2], patchPixels: patches[2], embeddingWidth: projection[1],
             contextLength: textPositions[0], vocabularySize: tokens[0], activation: activation,
-            crossFrame: try crossFrame(width: projection[1], headCounts: headCounts), form: form)
+            crossFrame: try crossFrame(width: projection[1], headCounts: headCounts), form: form, otherTextActivation: textActivation == activation ? nil : textActivation)
+        if let count = architecture.poolingHeadCount, vision.width % count != 0 {
+            throw .headCount(name: CheckpointNames.poolingProbe, width: vision.width, headCount: count)
+        }
+        return architecture
     }
 
     /// Which towers the tensors are made for.
     private var form: TowerForm {
         guard shapes[CheckpointNames.poolingProbe] != nil else { return .clip }
-        return TowerForm(.perceptionEncoder, hasClassToken: shapes[CheckpointNames.classEmbedding] != nil)
+        return TowerForm(
+            shapes[CheckpointNames.inputNorm + ".weight"] == nil ? .sigLIP : .perceptionEncoder,
+            hasClassToken: shapes[CheckpointNames.classEmbedding] != nil)
     }
 
     /// What an X-CLIP has beside a CLIP; nil for a CLIP.

@@ -42,6 +42,8 @@ package struct CLIPArchitecture: Sendable, Equatable {
     package var vocabularySize: Int
     /// Of the MLPs of both towers.
     package var activation: Activation
+    /// Of the text tower's where these are not as the image tower's.
+    package var otherTextActivation: Activation?
     /// Nil where the vision tower sees each frame alone, as in CLIP.
     package var crossFrame: CrossFrameArchitecture?
     /// What the towers do otherwise than CLIP's.
@@ -50,7 +52,7 @@ package struct CLIPArchitecture: Sendable, Equatable {
     package init(
         vision: Tower, text: Tower, imagePixels: Int, patchPixels: Int, embeddingWidth: Int,
         contextLength: Int, vocabularySize: Int, activation: Activation = .quickGELU, crossFrame: CrossFrameArchitecture? = nil,
-        form: TowerForm = .clip
+        form: TowerForm = .clip, otherTextActivation: Activation? = nil
     ) {
         self.vision = vision
         self.text = text
@@ -62,6 +64,7 @@ package struct CLIPArchitecture: Sendable, Equatable {
         self.activation = activation
         self.crossFrame = crossFrame
         self.form = form
+        self.otherTextActivation = otherTextActivation
     }
 
     package var patchesPerSide: Int { imagePixels / patchPixels }

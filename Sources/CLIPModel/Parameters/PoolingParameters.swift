@@ -23,7 +23,7 @@ extension PoolingParameters {
 extension PoolingParameters<TensorSpecification> {
     /// Name and shape of every tensor; nil where the class token is read.
     init?(of architecture: CLIPArchitecture) {
-        guard architecture.form.poolingHeadCount != nil else { return nil }
+        guard architecture.poolingHeadCount != nil else { return nil }
         let (width, mlpWidth) = (architecture.vision.width, architecture.vision.mlpWidth)
         let prefix = CheckpointNames.pooling
         self.init(

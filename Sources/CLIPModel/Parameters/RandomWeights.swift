@@ -30,7 +30,7 @@ extension BackboneParameters<MutableMatrix> {
         if let classEmbedding = vision.classEmbedding { fill(classEmbedding, deviation: 0.05) }
         fillGridPositions(vision.positionalEmbedding, side: architecture.patchesPerSide, firstRow: architecture.frameTokenCount - architecture.patchCount)
         Tensors.scale(vision.positionalEmbedding, by: 0.25)
-        fillNorm(vision.inputNorm)
+        if let inputNorm = vision.inputNorm { fillNorm(inputNorm) }
         fillNorm(vision.outputNorm)
         fillBlocks(vision.blocks, width: architecture.vision.width)
         if let pooling = vision.pooling {
@@ -40,7 +40,7 @@ extension BackboneParameters<MutableMatrix> {
             for layer in [pooling.attentionInput, pooling.attentionOutput, pooling.mlpInput] { fill(layer.weight, deviation: deviation) }
             fill(pooling.mlpOutput.weight, deviation: deviation / 2)
         }
-        fill(vision.projection, deviation: 1 / Float(architecture.vision.width).squareRoot())
+        if let projection = vision.projection { fill(projection, deviation: 1 / Float(architecture.vision.width).squareRoot()) }
         fill(text.tokenEmbedding, deviation: 0.1)
         fill(text.positionalEmbedding, deviation: 0.05)
         fillNorm(text.outputNorm)
@@ -48,6 +48,7 @@ extension BackboneParameters<MutableMatrix> {
         fill(text.projection, deviation: 1 / Float(architecture.text.width).squareRoot())
         // CLIP's temperature starts at 0.07.
         logitScale.fill(2.6592600)
+        logitBias?.fill(-10)
     }
 }
 

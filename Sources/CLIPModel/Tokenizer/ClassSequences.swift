@@ -9,6 +9,7 @@ extension Backbone {
         let tokenizer: any Tokenizer
         switch (description.tokenizer, vocabularyPath ?? self.vocabularyPath) {
         case (.bytes, _): tokenizer = ByteTokenizer()
+        case (.sigLIP, _): throw ModelError.missingTokenizer(backbone: description.name)
         case (.clipBPE, let path?):
             let vocabulary = try BPEVocabulary(path: path)
             if let digest = description.vocabularyDigest, digest != vocabulary.digest { throw ModelError.otherVocabulary(path: path) }

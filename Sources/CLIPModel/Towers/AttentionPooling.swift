@@ -6,11 +6,12 @@ import Tensors
 ///     output = pooled + W_p · activation(W_f · LN(pooled) + b_f) + b_p
 ///
 /// Nothing goes round the attention. Prompts that are rows of a frame are not among the tokens that it sees.
-/// Source: Zhai et al. 2022, "Scaling Vision Transformers", as PE-Core has it (`methods_more.md` 5).
+/// Source: Zhai et al. 2022, "Scaling Vision Transformers", as PE-Core and SigLIP have it (`methods_more.md` 5).
 package struct AttentionPooling: Sendable {
     let parameters: PoolingParameters<Matrix>
     let headCount: Int
     let activation: Activation
+    let normEpsilon: Float
 
     private var width: Int { parameters.norm.weight.columnCount }
 
@@ -28,7 +29,7 @@ package struct AttentionPooling: Sendable {
                 headCount: headCount, mask: .none, logSums: saved.logSums(of: frame), scratch: scratch, output: saved.attended.row(frame))
         }
         linear(saved.attended, weight: p.attentionOutput.weight, bias: p.attentionOutput.bias, into: saved.pooled)
-        layerNorm(saved.pooled, weight: p.norm.weight, bias: p.norm.bias, into: saved.normalized, saving: saved.norm)
+        layerNorm(saved.pooled, weight: p.norm.weight, bias: p.norm.bias, into: saved.normalized, saving: saved.norm, epsilon: normEpsilon)
         linear(saved.normalized, weight: p.mlpInput.weight, bias: p.mlpInput.bias, into: saved.hidden)
         activation(saved.hidden, into: saved.activated)
         add(p.mlpOutput.bias, toRowsOf: saved.pooled, into: output)
@@ -133,7 +134,7 @@ struct PoolingActivations: Sendable {
 
     /// Nil where the class token is read.
     init?(layout: VisionLayout, frameCount: Int) {
-        guard let headCount = layout.architecture.form.poolingHeadCount else { return nil }
+        guard let headCount = layout.architecture.poolingHeadCount else { return nil }
         let tower = layout.architecture.vision
         self.frameCount = frameCount
         (self.headCount, tokenCount, frameRows) = (headCount, layout.frameRows, layout.outputRows)

@@ -17,7 +17,7 @@ package struct VisionLayout: Sendable, Equatable {
     let promptLayers: Range<Int>
     /// Tokens by which each layer but the last makes a frame shorter; 0 where none merge.
     let mergedTokens: Int
-    /// Whether the first layer's prompts pass the input norm.
+    /// Whether the first layer's prompts pass the input norm; where there is none, they do not.
     let normalizesPrompts: Bool
 
     package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
@@ -28,7 +28,7 @@ package struct VisionLayout: Sendable, Equatable {
         promptTokens = prompts.visionTokens
         promptLayers = prompts.visionLayers
         mergedTokens = prompts.mergedTokens
-        normalizesPrompts = prompts.visionLayers.first == 0 && !prompts.isBehindNorm
+        normalizesPrompts = prompts.visionLayers.first == 0 && !prompts.isBehindNorm && !architecture.form.hasSigLIPEnds
     }
 
     var layerCount: Int { architecture.vision.layerCount }
@@ -37,7 +37,7 @@ package struct VisionLayout: Sendable, Equatable {
     /// Layers `0 ..< promptFreeLayerCount` see no prompts: where only prompts learn, they are the same in every step.
     package var promptFreeLayerCount: Int { promptLayers.lowerBound }
     /// Whether every row leaves the last block, and not only the class token.
-    var readsEveryRow: Bool { mixesFrames || architecture.form.poolingHeadCount != nil }
+    var readsEveryRow: Bool { mixesFrames || architecture.poolingHeadCount != nil }
     /// Rows of a frame that leave the last block.
     var outputRows: Int { readsEveryRow ? rows(of: layerCount - 1) : 1 }
     /// Class token and patches.
@@ -270,7 +270,7 @@ package final class VisionScratch: Sendable {
                 scoreCount: frameCount * frameCount, keyCount: frameCount, headWidth: architecture.vision.headWidth,
                 forGradients: keeping.hasBackward)
             : nil
-        pooling = architecture.form.poolingHeadCount.map {
+        pooling = architecture.poolingHeadCount.map {
             AttentionScratch(
                 scoreCount: layout.frameRows, keyCount: layout.frameRows, headWidth: architecture.vision.width / $0, forGradients: keeping.hasBackward)
         }

@@ -28,15 +28,19 @@ package struct VisionTower: Sendable {
         self.architecture = architecture
         self.parameters = parameters
         self.precision = precision
-        let pooling = architecture.form.poolingHeadCount.flatMap { headCount in
-            parameters.pooling.map { AttentionPooling(parameters: $0, headCount: headCount, activation: architecture.activation) }
+        let pooling = architecture.poolingHeadCount.flatMap { headCount in
+            parameters.pooling.map {
+                AttentionPooling(
+                    parameters: $0, headCount: headCount, activation: architecture.activation, normEpsilon: architecture.form.normEpsilon)
+            }
         }
         self.pooling = pooling
         let rotation = architecture.form.isRotary ? RotaryPositions(architecture: architecture) : nil
         blocks = parameters.blocks.enumerated().map { layer, block in
             TransformerBlock(
                 parameters: block, headCount: architecture.vision.headCount, activation: architecture.activation,
-                isCausal: false, isLast: layer == parameters.blocks.count - 1 && pooling == nil, precision: precision, rotation: rotation)
+                isCausal: false, isLast: layer == parameters.blocks.count - 1 && pooling == nil, precision: precision,
+                normEpsilon: architecture.form.normEpsilon, rotation: rotation)
         }
         patchProjection = Weight(parameters.patchProjection, precision: precision)
     }
@@ -78,8 +82,12 @@ package struct VisionTower: Sendable {
                 mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), branch: context?.dropout?.branch(of: layer), scratch: scratch.block)
         }
         readOut(saved: saved, scratch: scratch)
-        multiply(
-            saved.normalized, .asStored, parameters.projection, .asStored, into: saved.features.columns(0..<architecture.embeddingWidth))
+        let embeddings = saved.features.columns(0..<architecture.embeddingWidth)
+        if let projection = parameters.projection {
+            multiply(saved.normalized, .asStored, projection, .asStored, into: embeddings)
+        } else {
+            embeddings.copy(saved.normalized)
+        }
     }
 
     /// From the last block's output to what the projection takes in.
@@ -87,7 +95,7 @@ package struct VisionTower: Sendable {
         if saved.layout.mixesFrames { takePatches(saved: saved) }
         layerNorm(
             saved.lastRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
-            into: saved.pooling?.tokens ?? saved.normalized, saving: saved.outputNorm)
+            into: saved.pooling?.tokens ?? saved.normalized, saving: saved.outputNorm, epsilon: architecture.form.normEpsilon)
         if let pooling, let own = saved.pooling, let attention = scratch.pooling {
             pooling.forward(saved: own, output: saved.normalized, scratch: attention)
         }
@@ -107,9 +115,12 @@ package struct VisionTower: Sendable {
         precondition(frames.rowCount == saved.frameCount, "\(frames.rowCount) frames for a memory of \(saved.frameCount)")
         let embedded = saved.embedded ?? scratch.embedded.rows(0..<saved.frameCount * layout.frameRows)
         embed(frames: frames, into: embedded, scratch: scratch)
-        layerNorm(
-            embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias,
-            into: saved.stream(into: 0, scratch: scratch), saving: saved.inputNorm)
+        let stream = saved.stream(into: 0, scratch: scratch)
+        if let norm = parameters.inputNorm {
+            layerNorm(embedded, weight: norm.weight, bias: norm.bias, into: stream, saving: saved.inputNorm, epsilon: architecture.form.normEpsilon)
+        } else {
+            stream.copy(embedded)
+        }
         saved.sizes(into: 0, scratch: scratch)?.fill(1)
         for layer in 0..<layout.promptFreeLayerCount {
             blocks[layer].forward(
@@ -141,10 +152,14 @@ package struct VisionTower: Sendable {
         }
         if weights.learns, let embedded = saved.embedded {
             let embeddedGradient = scratch.gradients[1].rows(0..<embedded.rowCount)
-            embeddedGradient.fill(0)
-            layerNormBackward(
-                outputGradient: streamGradient, input: embedded, weight: parameters.inputNorm.weight,
-                saved: saved.inputNorm, inputGradient: embeddedGradient)
+            if let norm = parameters.inputNorm {
+                embeddedGradient.fill(0)
+                layerNormBackward(
+                    outputGradient: streamGradient, input: embedded, weight: norm.weight, saved: saved.inputNorm,
+                    inputGradient: embeddedGradient)
+            } else {
+                embeddedGradient.copy(streamGradient)
+            }
             weights.addInput(
                 normGradient: streamGradient, embeddedGradient: embeddedGradient, frames: frames, saved: saved, scratch: scratch)
         }
@@ -156,7 +171,11 @@ package struct VisionTower: Sendable {
     ) -> MutableMatrix {
         let projectedGradient = scratch.outputNormGradient.rows(0..<saved.frameCount)
         let embeddingGradient = featureGradient.columns(0..<architecture.embeddingWidth)
-        multiply(embeddingGradient, .asStored, parameters.projection, .transposed, into: projectedGradient)
+        if let projection = parameters.projection {
+            multiply(embeddingGradient, .asStored, projection, .transposed, into: projectedGradient)
+        } else {
+            projectedGradient.copy(embeddingGradient)
+        }
         var pooled: AttentionPooling.Contribution?
         if let pooling, let own = saved.pooling, let attention = scratch.pooling {
             pooled = pooling.backward(projectedGradient, saved: own, scratch: attention)
@@ -205,7 +224,9 @@ package struct VisionTower: Sendable {
             target.copy(parameters.positionalEmbedding)
             if let classEmbedding = parameters.classEmbedding { add(classEmbedding, to: target.row(0)) }
             cutPatches(frame: frames.row(frame), side: architecture.imagePixels, patch: architecture.patchPixels, into: scratch.patches)
-            multiply(scratch.patches, patchProjection, into: target.rows(rows - architecture.patchCount..<rows), adding: true)
+            let patches = target.rows(rows - architecture.patchCount..<rows)
+            if let patchBias = parameters.patchBias { add(patchBias, toRowsOf: patches, into: patches) }
+            multiply(scratch.patches, patchProjection, into: patches, adding: true)
         }
     }
 
@@ -309,7 +330,9 @@ package struct LearningVision: VisionGradientSink {
         featureGradient: Matrix, normGradient: MutableMatrix, pooled: AttentionPooling.Contribution?, saved: VisionActivations
     ) {
         turnstile.pass(gate: Self.blockGateCount(of: architecture), item: item) {
-            multiply(saved.normalized, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
+            if let projection = gradients.projection {
+                multiply(saved.normalized, .transposed, featureGradient, .asStored, into: projection, adding: true)
+            }
             layerNormWeightBackward(
                 outputGradient: normGradient, input: saved.lastRows, saved: saved.outputNorm,
                 weightGradient: gradients.outputNorm.weight, biasGradient: gradients.outputNorm.bias)
@@ -328,17 +351,20 @@ package struct LearningVision: VisionGradientSink {
         let rows = saved.layout.frameRows
         guard let embedded = saved.embedded else { preconditionFailure("activations were kept for prompts only") }
         turnstile.pass(gate: Self.blockGateCount(of: architecture) + 1, item: item) {
-            layerNormWeightBackward(
-                outputGradient: normGradient, input: embedded, saved: saved.inputNorm,
-                weightGradient: gradients.inputNorm.weight, biasGradient: gradients.inputNorm.bias)
+            if let norm = gradients.inputNorm {
+                layerNormWeightBackward(
+                    outputGradient: normGradient, input: embedded, saved: saved.inputNorm, weightGradient: norm.weight, biasGradient: norm.bias)
+            }
             for frame in 0..<saved.frameCount {
                 let gradient = embeddedGradient.rows(frame * rows..<(frame + 1) * rows)
                 add(gradient, to: gradients.positionalEmbedding)
                 if let classEmbedding = gradients.classEmbedding { add(gradient.row(0), to: classEmbedding) }
                 cutPatches(
                     frame: frames.row(frame), side: architecture.imagePixels, patch: architecture.patchPixels, into: scratch.patches)
+                let patches = gradient.rows(rows - architecture.patchCount..<rows)
+                if let patchBias = gradients.patchBias { sumRows(of: patches, into: patchBias) }
                 multiply(
-                    gradient.rows(rows - architecture.patchCount..<rows), .transposed, scratch.patches, .asStored, into: gradients.patchProjection, adding: true)
+                    patches, .transposed, scratch.patches, .asStored, into: gradients.patchProjection, adding: true)
             }
         }
     }
