@@ -53,6 +53,17 @@ void vifi_gelu_bf16_backward(const uint16_t *restrict input, uint16_t *restrict 
 }
 
 VIFI_CLONES
+void vifi_tanh_gelu_bf16(const uint16_t *restrict input, uint16_t *restrict output, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++) output[i] = vifi_rounded(vifi_tanh_gelu_at(vifi_widened(input[i])));
+}
+
+VIFI_CLONES
+void vifi_tanh_gelu_bf16_backward(const uint16_t *restrict input, uint16_t *restrict gradient, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        gradient[i] = vifi_rounded(vifi_widened(gradient[i]) * vifi_tanh_gelu_slope(vifi_widened(input[i])));
+}
+
+VIFI_CLONES
 void vifi_add_bf16(const uint16_t *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride, ptrdiff_t rows,
                    ptrdiff_t width) {
     for (ptrdiff_t row = 0; row < rows; row++) {

@@ -56,6 +56,16 @@ VIFI_INLINE float vifi_gelu_slope(float x) {
     return vifi_normal(x) + near * 0.398942280f * vifi_exp(-0.5f * near * near);
 }
 
+// x / 2 (1 + tanh(u)) = x s(2u), with u = sqrt(2 / pi) (x + 0.044715 x^3) and s the sigmoid.
+VIFI_INLINE float vifi_tanh_gelu_at(float x) {
+    return x / (1.0f + vifi_exp(-1.59576912f * (x + 0.044715f * x * x * x)));
+}
+
+VIFI_INLINE float vifi_tanh_gelu_slope(float x) {
+    const float s = 1.0f / (1.0f + vifi_exp(-1.59576912f * (x + 0.044715f * x * x * x)));
+    return s + x * s * (1.0f - s) * 1.59576912f * (1.0f + 0.134145f * x * x);
+}
+
 // Mean and 1 / deviation of a row; `whole` is `width` without what fills no register.
 VIFI_INLINE void vifi_moments(const float *x, ptrdiff_t whole, ptrdiff_t width, float epsilon, float *mean,
                               float *inverse_deviation) {

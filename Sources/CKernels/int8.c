@@ -110,6 +110,10 @@ VIFI_INLINE float vifi_product_at(const int32_t *products, float row_scale, vifi
             for (ptrdiff_t i = 0; i < width; i++)                                                                      \
                 y[i] = round(vifi_gelu_at(vifi_product_at(x, scale, columns, i)));                                     \
             break;                                                                                                     \
+        case VIFI_TANH_GELU:                                                                                           \
+            for (ptrdiff_t i = 0; i < width; i++)                                                                      \
+                y[i] = round(vifi_tanh_gelu_at(vifi_product_at(x, scale, columns, i)));                                \
+            break;                                                                                                     \
         }                                                                                                              \
         y += output_stride;                                                                                            \
     }

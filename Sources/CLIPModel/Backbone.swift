@@ -53,8 +53,14 @@ package struct Backbone: Sendable {
             vocabularyPath: vocabularyPath, warnings: warnings, precision: precision)
     }
 
-    /// Of the vision tower, `[vision width, embeddingWidth]`.
-    package var projection: Matrix { parameters.vision.projection }
+    /// Of the vision tower, `[vision width, embeddingWidth]`; the identity where it has none.
+    package var projection: Matrix {
+        if let projection = parameters.vision.projection { return projection }
+        let width = architecture.embeddingWidth
+        let identity = MutableMatrix(rows: width, columns: width)
+        for index in 0..<width { identity[index, index] = 1 }
+        return identity.reading
+    }
 
     /// Of another projection than the backbone's own.
     private var projectionDigest: String?
@@ -78,6 +84,7 @@ package struct Backbone: Sendable {
     /// An X-CLIP of this CLIP's weights.
     ///
     /// - Parameter start: the tensors that a CLIP does not have.
+    /// - Precondition: its towers are of CLIP's form.
     package func lettingFramesSeeEachOther(
         frameCount: Int, start: (CLIPArchitecture) -> CrossFrameParameters<MutableMatrix>?
     ) -> Backbone {

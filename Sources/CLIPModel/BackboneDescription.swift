@@ -6,6 +6,8 @@ package enum PixelNormalization: String, Sendable, CaseIterable {
     case imageNet = "imagenet"
     /// The constants that CLIP itself was trained with.
     case clip
+    /// Mean and deviation of a half: pixels from −1 to 1, as Perception Encoders and SigLIPs have them.
+    case centered
 
     package var name: String { rawValue }
 
@@ -26,6 +28,8 @@ package enum TokenizerKind: String, Sendable, CaseIterable {
     case clipBPE = "clip-bpe"
     /// UTF-8 bytes, start 256, end 257.
     case bytes
+    /// SentencePiece, from a file of the model's own.
+    case sigLIP = "siglip"
 }
 
 /// What a backbone file says of itself beside its tensors.

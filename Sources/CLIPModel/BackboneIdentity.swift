@@ -18,11 +18,13 @@ extension Backbone {
     private static func facts(of architecture: CLIPArchitecture, _ description: BackboneDescription) -> [String] {
         var facts: [String] = []
         if architecture.activation != .quickGELU { facts.append("activation \(architecture.activation.rawValue)") }
+        if let activation = architecture.otherTextActivation { facts.append("\(ArchitectureMetadata.textActivation) \(activation.rawValue)") }
         for (key, tower) in [(ArchitectureMetadata.visionHeads, architecture.vision), (ArchitectureMetadata.textHeads, architecture.text)]
         where tower.headCount != CLIPArchitecture.Tower.usualHeadCount(width: tower.width) {
             facts.append("\(key) \(tower.headCount)")
         }
         facts += (architecture.crossFrame?.metadata(width: architecture.embeddingWidth) ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        facts += architecture.form.metadata.map { "\($0.key) \($0.value)" }
         if description.normalization != .clip { facts.append("normalisation \(description.normalization.name)") }
         if description.tokenizer != .clipBPE { facts.append("tokenizer \(description.tokenizer.rawValue)") }
         return facts

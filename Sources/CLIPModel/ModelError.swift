@@ -6,6 +6,8 @@ package enum ModelError: ReportableError, Equatable {
     case unexpectedShape(name: String, shape: [Int], expected: String)
     case unsupportedWidth(name: String, width: Int)
     case headCount(name: String, width: Int, headCount: Int)
+    /// Heads that cannot be turned by the column and the row of a patch.
+    case rotaryHeads(name: String, width: Int, headCount: Int)
     /// A bare file of a width that no known model has.
     case unknownHeads(tower: String, width: Int)
     /// Two shapes of one file that do not go together.
@@ -44,6 +46,8 @@ package enum ModelError: ReportableError, Equatable {
     /// Results that are NaN or infinite.
     case notNumbers(what: String)
     case missingVocabulary(backbone: String)
+    /// Texts for a model whose tokenizer is not CLIP's.
+    case missingTokenizer(backbone: String)
     case vocabularySize(tokenizer: Int, backbone: Int)
     /// Prompts from elsewhere.
     case prompts(PromptProblem)
@@ -56,6 +60,10 @@ package enum ModelError: ReportableError, Equatable {
     ///
     /// - Parameter what: cannot go with it, as a subject: "prompts are learned".
     case framesSeeEachOther(what: String)
+    /// Towers of another form than what is asked for is computed in.
+    ///
+    /// - Parameter what: needs towers of CLIP's form, as a subject: "tokens merge".
+    case otherForm(String, what: String)
     /// A CLIP where an X-CLIP is written.
     case notAnXCLIP
     /// - Parameter own: frames that an X-CLIP was made for.
@@ -69,8 +77,8 @@ package enum ModelError: ReportableError, Equatable {
         switch self {
         case .inFile(_, let error): error.exitStatus
         case .prompts(let problem): problem.exitStatus
-        case .missingVocabulary, .backboneNotFound: .missingInput
-        case .promptDepth, .promptLayers, .mergedTokens, .framesSeeEachOther, .notAnXCLIP, .otherFrames: .badConfiguration
+        case .missingVocabulary, .missingTokenizer, .backboneNotFound: .missingInput
+        case .promptDepth, .promptLayers, .mergedTokens, .framesSeeEachOther, .otherForm, .notAnXCLIP, .otherFrames: .badConfiguration
         case .noClasses: .usage
         default: .badData
         }
@@ -90,6 +98,9 @@ package enum ModelError: ReportableError, Equatable {
                 + "for multiples of 64 up to 16384. Pass the folder that holds its config.json or open_clip_config.json, or import it with `vifi-prompt bridge --import FILE --heads VISION,TEXT`."
         case .headCount(let name, let width, let headCount):
             "tensor \"\(name.escapedForDisplay)\" gives the tower a width of \(width), which is not divisible by \(headCount) heads."
+        case .rotaryHeads(let name, let width, let headCount):
+            "tensor \"\(name.escapedForDisplay)\" gives the tower a width of \(width), and \(headCount) heads of it are \(width / headCount) wide; rotary "
+                + "positions need a multiple of 4. Say how many heads there are: `vifi-prompt bridge --import FILE --heads VISION,TEXT`."
         case .unknownHeads(let tower, let width):
             "the number of heads of its \(tower) tower is not stated, and no known model has a width of \(width). Pass the folder that holds its "
                 + "config.json or open_clip_config.json, or import it with `vifi-prompt bridge --import FILE --heads VISION,TEXT`."
@@ -119,6 +130,8 @@ package enum ModelError: ReportableError, Equatable {
                 + "import the backbone again."
         case .framesSeeEachOther(let what):
             "is an X-CLIP, in whose image tower frames see each other; \(what) where each frame is seen alone. Take a CLIP in its place."
+        case .otherForm(let name, let what):
+            "is \(name); \(what) in towers of CLIP's form alone. Take a CLIP in its place."
         case .notAnXCLIP:
             "is a CLIP, whose frames do not see each other, and not what `vifi-prompt bridge --method x-clip` makes. Take --to huggingface for it."
         case .otherFrames(let asked, let own):
@@ -159,6 +172,9 @@ package enum ModelError: ReportableError, Equatable {
         case .missingVocabulary(let backbone):
             "backbone \(backbone.escapedForDisplay) needs CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz. "
                 + "Run `make vocabulary` in the project's folder, or pass the file (--vocabulary)."
+        case .missingTokenizer(let backbone):
+            "backbone \(backbone.escapedForDisplay) is a SigLIP, whose texts are read with a tokenizer of its own (tokenizer.json, spiece.model). It is "
+                + "not read yet: only pictures and sequences of tokens go through this backbone. Take a CLIP in its place."
         case .vocabularySize(let tokenizer, let backbone):
             "the tokenizer knows \(tokenizer) tokens, but the backbone has \(backbone). They do not belong together."
         case .prompts(let problem): problem.words
@@ -184,6 +200,7 @@ package enum ModelError: ReportableError, Equatable {
         case .unexpectedTensor(let ours): .unexpectedTensor(name: name(ours))
         case .unsupportedWidth(let ours, let width): .unsupportedWidth(name: name(ours), width: width)
         case .headCount(let ours, let width, let headCount): .headCount(name: name(ours), width: width, headCount: headCount)
+        case .rotaryHeads(let ours, let width, let headCount): .rotaryHeads(name: name(ours), width: width, headCount: headCount)
         case .unexpectedShape(let ours, let shape, let expected): .unexpectedShape(name: name(ours), shape: shape, expected: expected)
         case .contradiction(let ours, let shape, let expected, let reference, let referenceShape):
             .contradiction(

@@ -13,6 +13,7 @@ extension Normalization {
         switch normalization {
         case .imageNet: self = .imageNet
         case .clip: self = .clip
+        case .centered: self = .centered
         }
     }
 }

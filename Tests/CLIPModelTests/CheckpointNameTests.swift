@@ -149,7 +149,7 @@ import WeightFiles
     /// Beside a whole CLIP's names, as some of them have these.
     @Test func otherModelsWithNamesOfCLIP() throws {
         for (name, expected) in [
-            ("visual.attn_pool.probe", "a Perception Encoder (PE)"), ("positional_embedding_res", "a Long-CLIP"),
+            ("visual.attn_pool.probe", "tensor \"visual.attn_pool.probe\" is [2], but [1, 1, "), ("positional_embedding_res", "a Long-CLIP"),
             ("prompts_generator.norm.weight", "tensor \"mit.positional_embedding\" is missing"), ("visual.conv1_alpha.weight", "an Alpha-CLIP"),
         ] {
             let path = try write { $0.set(name, shape: [2]) }
@@ -164,7 +164,7 @@ import WeightFiles
         let text = try String(contentsOfFile: config, encoding: .utf8).replacingOccurrences(of: "\"clip\"", with: "\"metaclip_2\"")
         try text.write(toFile: config, atomically: true, encoding: .utf8)
         #expect(message(in: directory) { _ = try Checkpoint(path: self.directory.path("m")) }
-            .contains("model_type is \"metaclip_2\"; only \"clip\" and \"xclip\" are computed here, and this is a MetaCLIP 2."))
+            .contains("model_type is \"metaclip_2\"; only \"clip\", \"xclip\" and \"siglip\" are computed here, and this is a MetaCLIP 2."))
         let path = try write { $0.set("token_embedding.weight", shape: [901_629, 1]) }
         #expect(words(path).contains("this is a MetaCLIP 2"))
     }

@@ -367,10 +367,10 @@ struct FullCheckpointTests {
         ("text_config.max_position_embeddings", 77, "the tensors say 12"),
         ("projection_dim", 512, "config.json: projection_dim is 512; the tensors say 24."),
         ("vision_config.num_attention_heads", 5, "gives the tower a width of 32, which is not divisible by 5 heads"),
-        ("text_config.hidden_act", "gelu_new", "text_config.hidden_act is \"gelu_new\"; \"quick_gelu\" and \"gelu\" are computed here"),
+        ("text_config.hidden_act", "gelu_new", "text_config.hidden_act is \"gelu_new\"; \"quick_gelu\" and \"gelu\" and \"gelu_pytorch_tanh\" are computed here"),
         ("text_config.hidden_act", "quick_gelu", "the image tower's is \"gelu\""),
         ("vision_config.layer_norm_eps", 1e-6, "layer_norm_eps is 1e-06; layer norms have 1e-05 here"),
-        ("model_type", "siglip", "model_type is \"siglip\"; only \"clip\" and \"xclip\" are computed here"),
+        ("model_type", "siglip2", "model_type is \"siglip2\"; only \"clip\", \"xclip\" and \"siglip\" are computed here"),
         ("text_config.eos_token_id", 50, "eos_token_id is 50; CLIP's end token is the last of its 100 tokens"),
         ("text_config.eos_token_id", 2, "loaded"), ("text_config_dict.hidden_size", 48, "hidden_size is 48; the tensors say 32"),
     ])
@@ -380,7 +380,7 @@ struct FullCheckpointTests {
     }
 
     @Test(arguments: [
-        ("image_mean", [0.5, 0.5, 0.5] as Any & Sendable, "only the constants of CLIP and of ImageNet are computed here"),
+        ("image_mean", [0.4, 0.5, 0.5] as Any & Sendable, "only the constants of CLIP and of ImageNet, and 0.5 throughout, are computed here"),
         ("image_std", [0.229], "only the constants"), ("do_normalize", false, "pixels are always normalized here"),
     ])
     func preprocessor(key: String, value: Any & Sendable, expected: String) throws {

@@ -1,5 +1,6 @@
 import CLIPModel
 import Tensors
+import Testing
 
 /// A learner of prompts from classes.
 func promptLearner(
@@ -42,5 +43,38 @@ extension Learner where Part == WeightPart<Fusion> {
 extension Learner {
     func add(clips: [Matrix], input: ClipInput = .pixels, targets: [[Float]], weight: Float, to result: inout StepResult) {
         add(ClipBatch(clips: clips, input: input, targets: targets), weight: weight, to: &result)
+    }
+}
+
+/// Expects the gradient of each tensor, along itself, to be the slope of the loss there, by central differences.
+///
+/// - Parameters:
+///   - gradients: of the tensors, one each; left behind by `loss`.
+///   - loss: with the tensors as they are; it fills `gradients`, which hold zeros before.
+func expectSlopes(of tensors: [MutableMatrix], gradients: [MutableMatrix], loss: () -> Double) {
+    func filled() -> Double {
+        for gradient in gradients { gradient.fill(0) }
+        return loss()
+    }
+    _ = filled()
+    let (starts, slopes) = (tensors.map(\.values), gradients.map(\.values))
+    for (index, tensor) in tensors.enumerated() {
+        let length = slopes[index].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+        func movedLoss(_ distance: Double) -> Double {
+            tensor.fill(with: zip(starts[index], slopes[index]).map { $0 + Float(distance * Double($1) / length) })
+            return filled()
+        }
+        let step = 0.1
+        let slope = (movedLoss(step) - movedLoss(-step)) / (2 * step)
+        tensor.fill(with: starts[index])
+        #expect(abs(slope - length) < 0.02 * length, "tensor \(index): \(slope) beside \(length)")
+    }
+}
+
+/// `count` layers of two prompts of random numbers.
+func randomPrompts(_ tower: CLIPArchitecture.Tower, seed: UInt64, count: Int) -> [MutableMatrix] {
+    (0..<count).map { layer in
+        var source = RandomSource(seed: seed, purpose: .weights, item: layer)
+        return MutableMatrix(rows: 2, columns: tower.width, (0..<2 * tower.width).map { _ in source.normal() })
     }
 }

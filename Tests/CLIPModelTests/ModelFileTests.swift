@@ -165,7 +165,7 @@ private typealias ExitStatus = Files.ExitStatus
         ("vision_heads", "0", #"metadata "vision_heads" is "0", but a whole number from 1 to 1024 is expected. Write the file again with this program."#),
         ("text_heads", "7", #"tensor "token_embedding.weight" gives the tower a width of 64, which is not divisible by 7 heads."#),
         ("normalization", "none\u{1B}[2J",
-            #"metadata "normalization" is "none\u{1b}[2J", but "imagenet" or "clip" is expected. Write the file again with this program."#),
+            #"metadata "normalization" is "none\u{1b}[2J", but "imagenet" or "clip" or "centered" is expected. Write the file again with this program."#),
         ("tokenizer", String(repeating: "t", count: 1_000_000),
             "metadata \"tokenizer\" is \"\(String(repeating: "t", count: 80))…\", but \"clip-bpe\" or \"bytes\" is expected. "
                 + "Write the file again with this program."),

@@ -82,7 +82,7 @@ import Testing
 
     /// Not read in part: constants that are no three numbers, one number for all channels, and none of a model that has others.
     @Test(arguments: [
-        (#"{"image_mean": 0.5, "image_std": 0.5}"#, "only the constants of CLIP and of ImageNet"),
+        (#"{"image_mean": 0.5, "image_std": 0.25}"#, "only the constants of CLIP and of ImageNet"),
         (#"{"image_mean": [0.485, "0.456", 0.406], "image_std": [0.229, 0.224, 0.225]}"#, "three numbers are needed"),
         (#"{"image_std": [0.229, 0.224, 0.225]}"#, "image_mean is missing; three numbers are needed"),
         (#"{"image_processor_type": "SiglipImageProcessor"}"#, "the normalization of a SiglipImageProcessor is not known"),

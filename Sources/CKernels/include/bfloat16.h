@@ -16,6 +16,8 @@ void vifi_quick_gelu_bf16(const uint16_t *input, uint16_t *output, ptrdiff_t cou
 void vifi_quick_gelu_bf16_backward(const uint16_t *input, uint16_t *gradient, ptrdiff_t count);
 void vifi_gelu_bf16(const uint16_t *input, uint16_t *output, ptrdiff_t count);
 void vifi_gelu_bf16_backward(const uint16_t *input, uint16_t *gradient, ptrdiff_t count);
+void vifi_tanh_gelu_bf16(const uint16_t *input, uint16_t *output, ptrdiff_t count);
+void vifi_tanh_gelu_bf16_backward(const uint16_t *input, uint16_t *gradient, ptrdiff_t count);
 void vifi_sum_rows_bf16(const uint16_t *input, ptrdiff_t stride, float *sums, ptrdiff_t rows, ptrdiff_t width);
 void vifi_add_bf16(const uint16_t *input, ptrdiff_t input_stride, float *output, ptrdiff_t output_stride, ptrdiff_t rows,
                    ptrdiff_t width);

@@ -9,6 +9,7 @@ typedef enum {
     VIFI_NO_ACTIVATION,
     VIFI_QUICK_GELU,
     VIFI_GELU,
+    VIFI_TANH_GELU,
 } vifi_activation;
 
 // Each row becomes bytes from -127 to 127, rounded to nearest, ties to even: times their scale, a 127th of the row's

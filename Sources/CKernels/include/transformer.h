@@ -36,6 +36,12 @@ void vifi_gelu(const float *input, float *output, ptrdiff_t count);
 // gradient = gradient * (Phi(x) + x * phi(x)) at `input`, phi the normal density
 void vifi_gelu_backward(const float *input, float *gradient, ptrdiff_t count);
 
+// output = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+void vifi_tanh_gelu(const float *input, float *output, ptrdiff_t count);
+
+// gradient = gradient * its slope at `input`
+void vifi_tanh_gelu_backward(const float *input, float *gradient, ptrdiff_t count);
+
 // Row r of `scores` becomes softmax(scale * scores) over its first `first_visible + r * visible_step`
 // columns (at most `columns`) and zero beyond them. Its log(sum(exp(scale * scores))) is kept.
 void vifi_softmax(float *scores, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns, float scale,
@@ -67,6 +73,11 @@ void vifi_attention_few_backward(const float *output_gradient, ptrdiff_t gradien
                                  ptrdiff_t query_count, ptrdiff_t shared_count, ptrdiff_t own_count,
                                  ptrdiff_t heads, ptrdiff_t head_width, float scale,
                                  ptrdiff_t first_visible, ptrdiff_t visible_step, const float *key_bias);
+
+// Turns each pair of adjacent numbers of every head by an angle, in place: (x, y) becomes (x cos - y sin, y cos + x sin).
+// `cosines` and `sines` are [rows, head_width / 2], the same for all heads; `direction` is 1, or -1 to turn back.
+void vifi_rotate_pairs(float *values, ptrdiff_t stride, const float *cosines, const float *sines, ptrdiff_t rows,
+                       ptrdiff_t heads, ptrdiff_t head_width, float direction);
 
 // output[r] = bias
 void vifi_fill_rows(const float *bias, float *output, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t width);

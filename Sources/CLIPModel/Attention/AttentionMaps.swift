@@ -36,11 +36,12 @@ extension CLIPClassifier {
     ///   - clip: `[frames, 3 × side × side]`, normalized pixels.
     ///   - label: nil for the class with the largest logit.
     ///   - firstBlock: in `0 ..< blockCount`.
-    /// - Throws: `ModelError` where the logits are not numbers.
+    /// - Throws: `ModelError` where the logits are not numbers, or where no class token looks at patches.
     package func attention(
         in clip: Matrix, of kind: AttentionMapKind, label: Int? = nil, from firstBlock: Int
     ) throws(ModelError) -> AttentionMaps {
         precondition((0..<blockCount).contains(firstBlock), "no block \(firstBlock)")
+        try backbone.architecture.requireForm(for: "attention maps are drawn")
         let features = pass.forward(clips: [clip], context: context)[0]
         let logits = head.logits(features: features.reading)
         guard logits.allSatisfy(\.isFinite) else { throw .notNumbers(what: "the logits") }

@@ -21,6 +21,7 @@ extension Backbone {
     /// - Returns: SHA-256 of its tensors' file.
     @discardableResult
     package func writeHuggingFace(to folder: String) throws -> String {
+        try architecture.requireForm(for: "CLIPModel of transformers computes")
         try createDirectory(folder)
         let tensors = try arranged(as: .huggingFace)
         var writer = try SafetensorsWriter(
@@ -44,7 +45,7 @@ extension Backbone {
                 throw .unexpectedTensor(name: specification.name)
             }
             switch origin {
-            case .same(let name): result.append((name, specification.shape, { matrix.values }))
+            case .same(let name), .squeezed(let name): result.append((name, specification.shape, { matrix.values }))
             case .transposed(let name):
                 result.append((name, specification.shape.reversed(), { transposed(matrix) }))
             case .stacked(let names):

@@ -111,7 +111,8 @@ package struct Checkpoint: Sendable {
         let tokenCount = shapes.shapes[CheckpointNames.tokenEmbedding]?.first ?? 0
         if let other = OtherModels.refusal(forVocabularyOf: tokenCount) { throw other }
         do throws(ModelError) {
-            architecture = try shapes.architecture(headCounts: said.headCounts, activation: activation ?? .quickGELU)
+            architecture = try shapes.architecture(
+                headCounts: said.headCounts, activation: activation ?? .quickGELU, textActivation: options.activation == nil ? said.textActivation : nil)
             try shapes.check(against: architecture)
         } catch {
             let renamed = error.renamed(mapping.sourceName)
@@ -121,7 +122,7 @@ package struct Checkpoint: Sendable {
         }
         try said.check(against: architecture)
         // OpenAI's own code takes heads of 64, and ViFi-CLIP's with it; the others' read how many there are.
-        if [.huggingFace, .openCLIPText].contains(mapping.layout.kind), !isOwn {
+        if [.huggingFace, .openCLIPText, .timm].contains(mapping.layout.kind), !isOwn {
             let (vision, text) = (architecture.vision.width, architecture.text.width)
             if said.headCounts.vision == nil, KnownHeads.vision(width: vision) == nil { throw ModelError.unknownHeads(tower: "image", width: vision) }
             if said.headCounts.text == nil, KnownHeads.text(width: text) == nil { throw ModelError.unknownHeads(tower: "text", width: text) }
@@ -158,7 +159,8 @@ package struct Checkpoint: Sendable {
         } else {
             description = BackboneDescription(
                 name: options.name ?? path.lastPathComponent,
-                normalization: said.normalization ?? (mapping.layout.kind == .vifi || architecture.crossFrame != nil ? .imageNet : .clip), tokenizer: .clipBPE,
+                normalization: said.normalization ?? Self.usualNormalization(of: architecture, in: mapping.layout.kind),
+                tokenizer: architecture.form.family == .sigLIP ? .sigLIP : .clipBPE,
                 provenance: "\(mapping.layout.kind.rawValue), \(source.format.rawValue) \(path.lastPathComponent)")
         }
         vocabularyPath = isOwn ? keptVocabulary(beside: path) : folder.vocabularyPath
@@ -169,11 +171,21 @@ package struct Checkpoint: Sendable {
         self.source = source
     }
 
+    /// How pixels were normalized where nobody says it.
+    private static func usualNormalization(of architecture: CLIPArchitecture, in layout: CheckpointLayout.Kind) -> PixelNormalization {
+        switch architecture.form.family {
+        case .clip: layout == .vifi || architecture.crossFrame != nil ? .imageNet : .clip
+        case .perceptionEncoder, .sigLIP: .centered
+        }
+    }
+
     /// The activation as somebody said it; nil where it can only be guessed.
     private static func activation(
         options: CheckpointOptions, said: CheckpointConfiguration, mapping: CheckpointMapping
     ) -> Activation? {
         if let activation = options.activation ?? said.activation { return activation }
+        // All Perception Encoders have the same, and SigLIPs in each of the two libraries.
+        if mapping.tensors[CheckpointNames.poolingProbe] != nil { return mapping.layout.kind == .huggingFace ? .tanhGELU : .gelu }
         switch mapping.layout.kind {
         // Wrapped around OpenAI's own model.
         case .vifi: return .quickGELU

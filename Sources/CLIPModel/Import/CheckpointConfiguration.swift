@@ -13,8 +13,14 @@ struct CheckpointConfiguration {
     }
 
     var activation: Activation?
+    /// Of the text tower, where it is not that of both.
+    var textActivation: Activation?
     var headCounts = CheckpointShapes.HeadCounts()
+    /// Of the towers, as a backbone file says it, or `config.json` of a SigLIP; nil elsewhere, where the tensors show it.
+    var family: TowerForm.Family?
     var normalization: PixelNormalization?
+    /// Where a configuration says the family.
+    var familySource: (file: String, key: String)?
     var claims: [Claim] = []
     /// The side of the pictures that the folder makes, and where it says so.
     var pictureSide: (side: Int, file: String, key: String)?
@@ -26,12 +32,22 @@ struct CheckpointConfiguration {
     /// What this program wrote into a backbone file.
     init(metadata: [String: String]) throws(ModelError) {
         activation = try Activation(named: metadata[ArchitectureMetadata.activation] ?? Activation.quickGELU.rawValue)
+        textActivation = try metadata[ArchitectureMetadata.textActivation].map { name throws(ModelError) in try Activation(named: name) }
         func heads(_ key: String) throws(ModelError) -> Int? {
             guard let text = metadata[key] else { return nil }
             guard let count = Int(text), (1...1024).contains(count) else {
                 throw .badMetadata(key: key, value: text, expected: "a whole number from 1 to 1024")
             }
             return count
+        }
+        family = .clip
+        if let name = metadata[ArchitectureMetadata.family] {
+            guard let known = TowerForm.Family(rawValue: name) else {
+                throw .badMetadata(
+                    key: ArchitectureMetadata.family, value: name,
+                    expected: TowerForm.Family.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or "))
+            }
+            family = known
         }
         headCounts.vision = try heads(ArchitectureMetadata.visionHeads)
         headCounts.text = try heads(ArchitectureMetadata.textHeads)
@@ -47,6 +63,13 @@ struct CheckpointConfiguration {
 
     /// - Throws: `configuration`, with what the file says and what the shapes say.
     func check(against architecture: CLIPArchitecture) throws(ModelError) {
+        if let family, family != architecture.form.family {
+            if let (file, key) = familySource {
+                throw .configuration(file: file, key: key, value: "\"\(family.rawValue)\"", problem: "the tensors are those of \(architecture.form.name)")
+            }
+            throw .badMetadata(
+                key: ArchitectureMetadata.family, value: family.rawValue, expected: "\"\(architecture.form.family.rawValue)\", by the tensors,")
+        }
         for claim in claims {
             let actual = architecture[keyPath: claim.actual]
             guard claim.value == actual else {
@@ -60,6 +83,10 @@ struct CheckpointConfiguration {
 /// What shapes do not show, in a backbone file's metadata.
 enum ArchitectureMetadata {
     static let activation = "activation"
+    /// The family of the towers where it is not CLIP's.
+    static let family = "towers"
+    /// Of the text tower, where it is not that of both.
+    static let textActivation = "text_activation"
     static let visionHeads = "vision_heads"
     static let textHeads = "text_heads"
     /// Of an X-CLIP's transformer over frames, and of what makes its texts depend on the video.
@@ -88,8 +115,15 @@ extension CLIPArchitecture {
             result[key] = "\(tower.headCount)"
         }
         result.merge(crossFrame?.metadata(width: embeddingWidth) ?? [:]) { own, _ in own }
+        result.merge(form.metadata) { own, _ in own }
+        result[ArchitectureMetadata.textActivation] = otherTextActivation?.rawValue
         return result
     }
+}
+
+extension TowerForm {
+    /// Whether there is a class token shows in the tensors.
+    var metadata: [String: String] { family == .clip ? [:] : [ArchitectureMetadata.family: family.rawValue] }
 }
 
 extension CrossFrameArchitecture {
@@ -146,7 +180,7 @@ package struct CheckpointFolder {
             if let file = file("config.json") { try configuration.readHuggingFace(ConfigurationFile(path: file)) }
             if let section = try imageProcessor() { try configuration.readImageProcessor(section) }
         } else if layout != .vifi, let file = file("open_clip_config.json") {
-            try configuration.readOpenCLIP(ConfigurationFile(path: file))
+            try configuration.readOpenCLIP(ConfigurationFile(path: file), hasTimmTower: layout == .timm)
         }
         return configuration
     }
@@ -231,6 +265,7 @@ extension PixelNormalization {
         switch self {
         case .clip: ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
         case .imageNet: ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        case .centered: ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
         }
     }
 }

@@ -69,8 +69,7 @@ struct CheckpointMapping {
                 let others = prefixes.filter { $0 != prefix && $0.starts(withName: prefix) }
                 let own = names.filter { name in name.starts(withName: prefix) && !others.contains { name.starts(withName: $0) } }
                     .map { String($0.dropFirst(prefix.count)) }
-                let ofCLIP = layout.crossFrame == nil ? own : CrossFrameNames.withoutOwn(own)
-                if let refusal = OtherModels.refusal(for: ofCLIP, in: names) { throw refusal }
+                if let refusal = OtherModels.refusal(for: layout.withoutVariations(own), in: names) { throw refusal }
                 return (layout, prefix, others)
             }
         }
@@ -112,6 +111,10 @@ struct CheckpointMapping {
                 throw ModelError.unexpectedTensor(name: self.names.stored(name))
             }
         }
+        // A CLIP that learned with a bias on its logits computes without it.
+        if chosen[CheckpointNames.poolingProbe] == nil, let bias = chosen.removeValue(forKey: CheckpointNames.logitBias) {
+            buffers += bias.names.map(self.names.stored)
+        }
         for (destination, origin) in chosen { tensors[destination] = try mapped(origin.renamed(self.names.stored)) }
         if !buffers.isEmpty { ignored = [Checkpoint.IgnoredTensors(what: "buffers", names: buffers)] }
         ignored += left.sorted { $0.key < $1.key }.map { Checkpoint.IgnoredTensors(what: $0.key, names: $0.value) }
@@ -123,6 +126,12 @@ struct CheckpointMapping {
         let stored = names.stored(name)
         if layout.kind == .vifi, CheckpointLayout.prompts.contains(last) {
             promptNames.append(stored)
+            return
+        }
+        if layout.zeros.contains(pattern) {
+            let shape = try source.description(of: stored).shape
+            guard try source.floats(named: stored, shape: shape).allSatisfy({ $0 == 0 }) else { throw ModelError.unexpectedTensor(name: stored) }
+            buffers.append(stored)
             return
         }
         let elementType = try source.description(of: stored).elementType
@@ -151,16 +160,20 @@ struct CheckpointMapping {
         var shape = first.shape
         switch origin {
         case .same: break
+        case .squeezed: shape = Array(shape.drop { $0 == 1 })
         case .transposed:
             guard shape.count == 2 else { throw ModelError.unexpectedShape(name: first.name, shape: shape, expected: "2 dimensions") }
             shape.reverse()
         case .stacked:
-            for part in parts where part.shape != shape || shape.isEmpty {
+            // Keys and values may be one tensor below the queries.
+            let last = parts.count == 2 ? 2 : 1
+            for (index, part) in parts.enumerated()
+            where shape.isEmpty || part.shape.dropFirst() != shape.dropFirst() || part.shape.first != shape[0] * (index == 1 ? last : 1) {
                 throw ModelError.contradiction(
                     name: part.name, shape: part.shape, expected: shape, reference: first.name, referenceShape: shape)
             }
-            // Three equal shapes that fit a file do not overflow when they are added up.
-            shape[0] *= parts.count
+            // Three shapes that fit a file do not overflow when they are added up.
+            shape[0] *= 3
         }
         for part in parts where !part.elementType.isReadableAsFloat {
             throw WeightFileError(

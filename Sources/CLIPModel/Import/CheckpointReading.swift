@@ -17,14 +17,16 @@ extension MappedTensor {
     /// - Precondition: `destination` has room for exactly `count` values.
     func read(into destination: UnsafeMutableBufferPointer<Float>) throws {
         switch origin {
-        case .same(let name):
+        case .same(let name), .squeezed(let name):
             try unsafe source.readFloats(named: name, shape: try source.description(of: name).shape, into: destination)
         case .stacked(let names):
-            let part = destination.count / names.count
-            for (index, name) in names.enumerated() {
+            var start = 0
+            for name in names {
+                let shape = try source.description(of: name).shape
+                let end = start + shape.reduce(1, *)
                 try unsafe source.readFloats(
-                    named: name, shape: try source.description(of: name).shape,
-                    into: UnsafeMutableBufferPointer(rebasing: destination[index * part..<(index + 1) * part]))
+                    named: name, shape: shape, into: UnsafeMutableBufferPointer(rebasing: destination[start..<end]))
+                start = end
             }
         case .transposed(let name):
             let stored = try source.floats(named: name, shape: [shape[1], shape[0]])

@@ -7,10 +7,12 @@ extension CheckpointConfiguration {
     /// `config.json` of transformers.
     mutating func readHuggingFace(_ file: ConfigurationFile) throws {
         let root = file.root
-        if let type = root.text("model_type"), type != "clip", type != "xclip" {
+        let type = root.text("model_type") ?? "clip"
+        guard ["clip", "xclip", "siglip"].contains(type) else {
             throw root.fault(
-                "model_type", "only \"clip\" and \"xclip\" are computed here" + (OtherModels.name(ofType: type).map { ", and this is \($0)" } ?? ""))
+                "model_type", "only \"clip\", \"xclip\" and \"siglip\" are computed here" + (OtherModels.name(ofType: type).map { ", and this is \($0)" } ?? ""))
         }
+        if type == "siglip" { (family, familySource) = (.sigLIP, (root.file.lastPathComponent, "model_type")) }
         // Old files repeat a tower's settings in a second section, which goes over the first.
         func tower(_ name: String) -> ConfigurationSection {
             var section = root.section("\(name)_config")
@@ -19,23 +21,23 @@ extension CheckpointConfiguration {
         }
         let vision = tower("vision"), text = tower("text")
         let activations = try [vision, text].map { section throws(ModelError) in
-            try section.activation("hidden_act", default: .quickGELU)
+            try section.activation("hidden_act", default: type == "siglip" ? .tanhGELU : .quickGELU)
         }
         guard activations[0] == activations[1] else {
             throw text.fault("hidden_act", "the image tower's is \"\(activations[0].rawValue)\"; one for both is computed here")
         }
         activation = activations[0]
-        for section in [vision, text] { try section.checkEpsilon("layer_norm_eps") }
+        for section in [vision, text] { try section.checkEpsilon("layer_norm_eps", isSigLIP: type == "siglip") }
         // 2 is what transformers wrote for years: the end token is then found as the highest number.
         let ends = text.integer("eos_token_id").map { [$0] } ?? text.numbers("eos_token_id")?.compactMap { Int(exactly: $0) } ?? []
-        if !ends.isEmpty, ends != [2], let vocabulary = try text.size("vocab_size"), !ends.contains(vocabulary - 1) {
+        if type != "siglip", !ends.isEmpty, ends != [2], let vocabulary = try text.size("vocab_size"), !ends.contains(vocabulary - 1) {
             throw text.fault("eos_token_id", "CLIP's end token is the last of its \(vocabulary) tokens")
         }
         if let channels = try vision.size("num_channels"), channels != 3 {
             throw vision.fault("num_channels", "pictures have 3 channels here")
         }
         headCounts.vision = try vision.size("num_attention_heads") ?? (vision.members.isEmpty ? nil : 12)
-        headCounts.text = try text.size("num_attention_heads") ?? (text.members.isEmpty ? nil : 8)
+        headCounts.text = try text.size("num_attention_heads") ?? (text.members.isEmpty ? nil : type == "siglip" ? 12 : 8)
         try claim([
             (vision, "hidden_size", \.vision.width), (vision, "num_hidden_layers", \.vision.layerCount),
             (vision, "intermediate_size", \.vision.mlpWidth), (text, "hidden_size", \.text.width),
@@ -62,13 +64,22 @@ extension CheckpointConfiguration {
     }
 
     /// `open_clip_config.json`, or one of open_clip's own model configurations under that name.
-    mutating func readOpenCLIP(_ file: ConfigurationFile) throws {
+    ///
+    /// - Parameter hasTimmTower: whether the tensors are those of an image tower of timm that is computed here.
+    mutating func readOpenCLIP(_ file: ConfigurationFile, hasTimmTower: Bool) throws {
         let wrapped = file.root.section("model_cfg")
         let model = wrapped.members.isEmpty ? file.root : wrapped
         let vision = model.section("vision_cfg"), text = model.section("text_cfg")
         activation = model.flag("quick_gelu") ?? false ? .quickGELU : .gelu
+        if hasTimmTower {
+            for (key, only) in [("timm_pool", "map"), ("timm_proj", "none")] {
+                if let form = vision.text(key), form != only { throw vision.fault(key, "only \"\(only)\" is computed here") }
+            }
+        } else {
+            try vision.refuse([("timm_model_name", "an image tower of timm")])
+        }
         try vision.refuse([
-            ("timm_model_name", "an image tower of timm"), ("attentional_pool", "attentional pooling"),
+            ("attentional_pool", "attentional pooling"),
             ("input_patchnorm", "normalized patches"),
             ("no_ln_pre", "an image tower without its first norm"), ("ls_init_value", "scaled residual layers"),
             ("global_average_pool", "an average over all patches"),
@@ -76,28 +87,33 @@ extension CheckpointConfiguration {
         if case .list = vision.members["layers"] { throw vision.fault("layers", "a ResNet image tower is not computed here") }
         try text.refuse([
             ("hf_model_name", "a text tower of Hugging Face"), ("embed_cls", "a class token in the text tower"),
-            ("no_causal_mask", "a text tower without a causal mask"), ("ls_init_value", "scaled residual layers"),
-            ("proj_bias", "a text projection with a bias"),
+            ("ls_init_value", "scaled residual layers"),
         ] + Self.customBlocks)
+        let isSigLIP = hasTimmTower && text.flag("no_causal_mask") == true
+        if !isSigLIP {
+            try text.refuse([("no_causal_mask", "a text tower without a causal mask"), ("proj_bias", "a text projection with a bias")])
+        }
         if let form = text.text("proj_type"), form != "linear" { throw text.fault("proj_type", "only \"linear\" is computed here") }
         // What the vocabulary is called where it is CLIP's own: "openai/clip-vit-base-patch32" and the like.
-        if let name = text.text("hf_tokenizer_name"), !name.lowercased().contains("clip-vit") {
+        if !isSigLIP, let name = text.text("hf_tokenizer_name"), !name.lowercased().contains("clip-vit") {
             throw text.fault("hf_tokenizer_name", "only CLIP's own tokenizer is computed here")
         }
         let cleaning = text.section("tokenizer_kwargs")
-        if let clean = cleaning.text("clean"), clean != "lower" {
+        if !isSigLIP, let clean = cleaning.text("clean"), clean != "lower" {
             throw cleaning.fault("clean", "texts are cleaned and put into lower case here, as in CLIP")
         }
         if text.text("pool_type") == "eos", let end = text.integer("eos_id"), let vocabulary = try text.size("vocab_size"), end != vocabulary - 1 {
             throw text.fault("eos_id", "CLIP's end token is the last of its \(vocabulary) tokens")
         }
         if let pool = vision.text("pool_type"), pool != "tok" { throw vision.fault("pool_type", "only \"tok\" is computed here") }
-        if let pool = text.text("pool_type"), !["argmax", "eos"].contains(pool) {
-            throw text.fault("pool_type", "only \"argmax\" is computed here")
+        if let pool = text.text("pool_type"), !(isSigLIP ? ["last"] : ["argmax", "eos"]).contains(pool) {
+            throw text.fault("pool_type", "only \"\(isSigLIP ? "last" : "argmax")\" is computed here")
         }
+        // SigLIP 2's text tower alone has another activation.
+        if isSigLIP, text.section("act_kwargs").text("approximate") == "tanh" { textActivation = .tanhGELU }
         for section in [vision, text] {
-            try section.section("norm_kwargs").checkEpsilon("eps")
-            if let form = section.section("act_kwargs").text("approximate"), form != "none" {
+            try section.section("norm_kwargs").checkEpsilon("eps", isSigLIP: isSigLIP)
+            if textActivation == nil, let form = section.section("act_kwargs").text("approximate"), form != "none" {
                 throw section.section("act_kwargs").fault("approximate", "only the exact GELU and QuickGELU are computed here")
             }
         }
@@ -153,9 +169,10 @@ extension ConfigurationSection {
         return known
     }
 
-    fileprivate func checkEpsilon(_ key: String) throws(ModelError) {
-        guard let epsilon = number(key), abs(epsilon - 1e-5) > 1e-9 else { return }
-        throw fault(key, "layer norms have 1e-05 here")
+    fileprivate func checkEpsilon(_ key: String, isSigLIP: Bool) throws(ModelError) {
+        let ours = isSigLIP ? 1e-6 : 1e-5
+        guard let epsilon = number(key), abs(epsilon - ours) > 1e-9 else { return }
+        throw fault(key, "layer norms have \(ours) here")
     }
 
     /// Refuses settings that are on.

@@ -44,9 +44,9 @@ enum OtherModels {
         ("visual.attnpool.", "a CLIP with a ResNet image tower (RN50, RN101, …)", transformersOnly),
         ("visual.trunk.stages.", "an open_clip model with a ConvNeXt image tower", transformersOnly),
         // Its image tower has a norm before its blocks; SigLIP's has none.
-        ("visual.trunk.norm_pre.", "a Perception Encoder (PE)", "Its image tower has rotary positions and pools by attention"),
-        ("visual.attn_pool.probe", "a Perception Encoder (PE)", "Its image tower has rotary positions and pools by attention"),
-        ("visual.trunk.attn_pool.", "a SigLIP", "Its towers pool and score in another way than CLIP's"),
+        ("visual.trunk.norm_pre.", "a Perception Encoder (PE)", partOfEncoder),
+        ("visual.attn_pool.probe", "a Perception Encoder (PE)", partOfEncoder),
+        ("visual.trunk.attn_pool.", "a SigLIP", partOfEncoder),
         ("visual.trunk.", "an open_clip model with an image tower of timm", "Only CLIP's own vision transformer is computed here"),
         ("visual.rope.", "an EVA-CLIP", "Its image tower has rotary positions and gated MLPs"),
         ("visual.blocks.", "an EVA-CLIP", "Its image tower is another transformer than CLIP's"),
@@ -56,15 +56,15 @@ enum OtherModels {
         ("text.transformer.embed_tokens.", "an open_clip model with a text tower of Hugging Face", "Only CLIP's own text transformer is computed here"),
         ("text.cls_emb", "a CoCa", "Its text tower ends in a class token"),
         ("text_decoder.", "a captioning model (CoCa, BLIP)", "Only CLIP's two towers are computed here"),
-        ("vision_model.head.", "a SigLIP", "Its towers pool and score in another way than CLIP's"),
-        ("text_model.head.", "a SigLIP", "Its towers pool and score in another way than CLIP's"),
+        ("vision_model.head.", "a SigLIP", partOfEncoder),
+        ("text_model.head.", "a SigLIP", partOfEncoder),
         ("text_model.roberta.", "an AltCLIP", "Its text tower is RoBERTa"),
         ("text_model.transformation.", "an AltCLIP", "Its text tower is RoBERTa"),
         ("text_model.embeddings.word_embeddings.", "a Chinese-CLIP, AltCLIP or another CLIP with a BERT text tower", transformersOnly),
         ("visual_encoder.blocks.", "a BLIP or ALBEF", "Only CLIP's two towers are computed here"),
         ("language_model.", "a language model with pictures (LLaVA and the like)", "It has no text tower of CLIP"),
         ("multi_modal_projector.", "a language model with pictures (LLaVA and the like)", "It has no text tower of CLIP"),
-        ("head.probe", "the image tower of a SigLIP", "Its towers pool and score in another way than CLIP's"),
+        ("head.probe", "the image tower of a SigLIP", partOfEncoder),
         // No CLIP at all.
         ("mask_decoder.", "a Segment Anything (SAM)", noCLIP),
         ("encoder.block.0.layer.0.SelfAttention.", "a T5", noCLIP),
@@ -123,7 +123,7 @@ enum OtherModels {
         "groupvit": "a GroupViT", "imagebind": "an ImageBind", "instructblip": "an InstructBLIP", "jina_clip": "a jina-clip",
         "kosmos-2": "a Kosmos-2", "languagebind": "a LanguageBind", "llava": "a LLaVA", "metaclip_2": "a MetaCLIP 2",
         "owlv2": "an OWLv2", "owlvit": "an OWL-ViT", "pe_video": "a Perception Encoder (PE)", "pe_audio_video": "a Perception Encoder (PE)",
-        "roberta": "a RoBERTa", "siglip": "a SigLIP", "siglip2": "a SigLIP 2", "t5": "a T5", "vilt": "a ViLT",
+        "roberta": "a RoBERTa", "siglip": "a SigLIP", "siglip2": "a SigLIP 2 of the NaFlex kind", "t5": "a T5", "vilt": "a ViLT",
         "vision-text-dual-encoder": "a vision-text dual encoder", "vit": "a ViT",
     ]
 
@@ -134,6 +134,11 @@ enum OtherModels {
     }
 
     private static let transformersOnly = "Only CLIPs with two transformers are computed here: ViT-B/32, B/16, L/14 and the like"
+    /// Its patches are rows of a matrix, of pictures of any shape.
+    static let naFlex = ModelError.otherModel(
+        model: "a SigLIP 2 of the NaFlex kind", reason: "Its pictures keep their shape, with a mask over patches; SigLIP 2 of a fixed size is read")
+
+    private static let partOfEncoder = "Only a whole one is read, with its image and its text tower"
     private static let noCLIP = "A CLIP has an image tower and a text tower"
 
     /// - Parameters:

@@ -97,7 +97,7 @@ extension ConfigurationSection {
         let means = try channels(mean), deviations = try channels(deviation)
         guard let known = PixelNormalization(mean: means, deviation: deviations) else {
             throw fault(
-                mean, "with \(deviation) \(members[deviation]?.excerpt ?? ""), only the constants of CLIP and of ImageNet are computed here")
+                mean, "with \(deviation) \(members[deviation]?.excerpt ?? ""), only the constants of CLIP and of ImageNet, and 0.5 throughout, are computed here")
         }
         return known
     }

@@ -80,9 +80,14 @@ package struct OperationCount: Sendable, Equatable, Codable {
     /// (`methods.md` 8.6).
     package static func wholeFrame(_ architecture: CLIPArchitecture, promptTokens: Int = 0) -> Int {
         let tower = architecture.vision
-        let tokens = architecture.patchCount + 1 + promptTokens
-        return tower.layerCount * wholeBlock(tower, tokens: tokens)
-            + architecture.patchCount * architecture.patchWidth * tower.width + tower.width * architecture.embeddingWidth
+        let tokens = architecture.frameTokenCount + promptTokens
+        return tower.layerCount * wholeBlock(tower, tokens: tokens) + PoolingCount(architecture).forward
+            + architecture.patchCount * architecture.patchWidth * tower.width + projectionWork(architecture)
+    }
+
+    /// Of a frame's vector, where it is projected.
+    private static func projectionWork(_ architecture: CLIPArchitecture) -> Int {
+        architecture.form.hasSigLIPEnds ? 0 : architecture.vision.width * architecture.embeddingWidth
     }
 
     /// One padded text through the text tower.
@@ -105,6 +110,23 @@ package struct OperationCount: Sendable, Equatable, Codable {
         tokens * tower.productsPerRow + 2 * tokens * tokens * tower.width
     }
 
+    /// Pooling the tokens of one frame by attention; nothing where the class token is read. The probe's query is the same for all
+    /// frames and is counted for each.
+    private struct PoolingCount {
+        private var products = 0
+        private var pairs = 0
+
+        init(_ architecture: CLIPArchitecture) {
+            guard architecture.poolingHeadCount != nil else { return }
+            let (width, tokens) = (architecture.vision.width, architecture.frameTokenCount)
+            products = 2 * (tokens + 1) * width * width + 2 * width * architecture.vision.mlpWidth
+            pairs = tokens * width
+        }
+
+        var forward: Int { products + 2 * pairs }
+        func backward(learns: Bool) -> Int { (learns ? 2 : 1) * products + 4 * pairs }
+    }
+
     // MARK: As it is needed
 
     private static func vision(
@@ -113,11 +135,13 @@ package struct OperationCount: Sendable, Equatable, Codable {
         let width = architecture.vision.width
         let layout = VisionLayout(architecture: architecture, prompts: learned.prompts)
         let patches = architecture.patchCount * architecture.patchWidth * width
-        let projection = width * architecture.embeddingWidth
-        var forward = patches + projection
-        var backward = learned.vision ? projection + (learned.weights ? projection + patches : 0) : 0
+        let projection = projectionWork(architecture)
+        let pooling = PoolingCount(architecture)
+        var forward = patches + projection + pooling.forward
+        var backward = learned.vision
+            ? projection + (learned.weights ? projection + patches : 0) + pooling.backward(learns: learned.weights) : 0
         var prompts = 0
-        var cachedPrefix = learned.vision ? patches : patches + projection
+        var cachedPrefix = learned.vision ? patches : forward
         // What a frame says and hears before each block: the message, its queries, keys, values and output among the frames', and its
         // keys and values in the block.
         let message = architecture.crossFrame.map { 7 * width * width + 2 * $0.frameCount * width } ?? 0
@@ -138,9 +162,12 @@ package struct OperationCount: Sendable, Equatable, Codable {
         _ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]]
     ) -> (forward: Int, backward: Int, cachedPrefix: Int) {
         let tower = architecture.text
+        let isCausal = architecture.form.isTextCausal
+        // Without a mask texts fill the context, and nothing is learned in their places.
+        let sequences = isCausal ? sequences : sequences.map { $0 + [Int](repeating: 0, count: max(0, architecture.contextLength - $0.count)) }
         let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: learned.prompts.textTokens),
-            promptLayers: learned.prompts.textLayers, architecture: architecture)
+            batch: TextBatch(sequences: sequences, promptTokens: isCausal ? learned.prompts.textTokens : 0),
+            promptLayers: isCausal ? learned.prompts.textLayers : 0..<0, architecture: architecture)
         let projection = layout.batch.classCount * tower.width * architecture.embeddingWidth
         var forward = projection
         var backward = learned.text ? (learned.weights ? 2 : 1) * projection : 0
@@ -148,14 +175,14 @@ package struct OperationCount: Sendable, Equatable, Codable {
         for layer in 0..<layout.layerCount {
             let learns = learned.text && layer >= layout.promptFreeLayerCount
             let before = forward
-            let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: true)
+            let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: isCausal)
             forward += prefix.forward
             if learns {
                 backward += prefix.backward(
                     hasOutput: layout.prefixShape(of: layer).queries == .every, needsInput: true, learns: learned.weights)
             }
             for chunk in layout.chunks.indices {
-                let block = BlockCount(shape: layout.chunkShape(of: chunk, layer: layer), tower: tower, isCausal: true)
+                let block = BlockCount(shape: layout.chunkShape(of: chunk, layer: layer), tower: tower, isCausal: isCausal)
                 forward += block.forward
                 if learns {
                     backward += block.backward(

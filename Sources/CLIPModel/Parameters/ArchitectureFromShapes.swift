@@ -14,35 +14,54 @@ package struct CheckpointShapes {
     }
 
     /// - Throws: `ModelError` naming the tensor that is missing or whose shape no CLIP has.
-    func architecture(headCounts: HeadCounts, activation: Activation) throws(ModelError) -> CLIPArchitecture {
+    func architecture(headCounts: HeadCounts, activation: Activation, textActivation: Activation? = nil) throws(ModelError) -> CLIPArchitecture {
+        let form = form
+        if form.hasSigLIPEnds, shapes[CheckpointNames.patchProjection]?.count == 2 { throw OtherModels.naFlex }
         let patches = try shape(CheckpointNames.patchProjection, rank: 4)
         let positions = try shape(CheckpointNames.visionPositions, rank: 2)
-        let projection = try shape(CheckpointNames.visionProjection, rank: 2)
+        let projection = try shape(form.hasSigLIPEnds ? CheckpointNames.textProjection : CheckpointNames.visionProjection, rank: 2)
         let tokens = try shape(CheckpointNames.tokenEmbedding, rank: 2)
         let textPositions = try shape(CheckpointNames.textPositions, rank: 2)
-        let patchesPerSide = Int(Double(positions[0] - 1).squareRoot().rounded())
+        let patchCount = positions[0] - (form.hasClassToken ? 1 : 0)
+        let patchesPerSide = Int(Double(patchCount).squareRoot().rounded())
         guard patches[1] == 3, patches[2] == patches[3], patches[2] <= 1024 else {
             throw .unexpectedShape(name: CheckpointNames.patchProjection, shape: patches, expected: "[width, 3, patch, patch]")
         }
-        guard patchesPerSide > 0, patchesPerSide <= 1024, patchesPerSide * patchesPerSide == positions[0] - 1 else {
+        guard patchesPerSide > 0, patchesPerSide <= 1024, patchesPerSide * patchesPerSide == patchCount else {
             throw .unexpectedShape(
-                name: CheckpointNames.visionPositions, shape: positions, expected: "[1 + a square number of patches, width]")
+                name: CheckpointNames.visionPositions, shape: positions, expected: "[\(form.hasClassToken ? "1 + " : "")a square number of patches, width]")
         }
-        return CLIPArchitecture(
-            vision: try tower(
-                CheckpointNames.visionBlocks, width: patches[0], of: CheckpointNames.patchProjection,
-                headCount: headCounts.vision ?? KnownHeads.vision(width: patches[0])),
+        let vision = try tower(
+            CheckpointNames.visionBlocks, width: patches[0], of: CheckpointNames.patchProjection,
+            headCount: headCounts.vision ?? KnownHeads.vision(width: patches[0]))
+        guard !form.isRotary || vision.headWidth % 4 == 0 else {
+            throw .rotaryHeads(name: CheckpointNames.patchProjection, width: vision.width, headCount: vision.headCount)
+        }
+        let architecture = CLIPArchitecture(
+            vision: vision,
             text: try tower(
                 CheckpointNames.textBlocks, width: tokens[1], of: CheckpointNames.tokenEmbedding,
                 headCount: headCounts.text ?? KnownHeads.text(width: tokens[1])),
             imagePixels: patchesPerSide * patches[2], patchPixels: patches[2], embeddingWidth: projection[1],
             contextLength: textPositions[0], vocabularySize: tokens[0], activation: activation,
-            crossFrame: try crossFrame(width: projection[1], headCounts: headCounts))
+            crossFrame: try crossFrame(width: projection[1], headCounts: headCounts), form: form, otherTextActivation: textActivation == activation ? nil : textActivation)
+        if let count = architecture.poolingHeadCount, vision.width % count != 0 {
+            throw .headCount(name: CheckpointNames.poolingProbe, width: vision.width, headCount: count)
+        }
+        return architecture
+    }
+
+    /// Which towers the tensors are made for.
+    private var form: TowerForm {
+        guard shapes[CheckpointNames.poolingProbe] != nil else { return .clip }
+        return TowerForm(
+            shapes[CheckpointNames.inputNorm + ".weight"] == nil ? .sigLIP : .perceptionEncoder,
+            hasClassToken: shapes[CheckpointNames.classEmbedding] != nil)
     }
 
     /// What an X-CLIP has beside a CLIP; nil for a CLIP.
     private func crossFrame(width: Int, headCounts: HeadCounts) throws(ModelError) -> CrossFrameArchitecture? {
-        guard shapes.keys.contains(where: { $0.hasPrefix(CrossFrameNames.prompts) || $0.hasPrefix(CrossFrameNames.frames) }) else { return nil }
+        guard form.family == .clip, shapes.keys.contains(where: { $0.hasPrefix(CrossFrameNames.prompts) || $0.hasPrefix(CrossFrameNames.frames) }) else { return nil }
         let positions = try shape(CrossFrameNames.framePositions, rank: 3)
         guard positions[0] == 1, positions[1] <= 1024, positions[2] == width else {
             throw .unexpectedShape(name: CrossFrameNames.framePositions, shape: positions, expected: "[1, frames, \(width)]")

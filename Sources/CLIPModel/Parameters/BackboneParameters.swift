@@ -24,16 +24,22 @@ package struct BlockParameters<Element: Sendable>: Sendable {
 }
 
 package struct VisionParameters<Element: Sendable>: Sendable {
-    /// `[width, 3, patch, patch]`, a convolution without bias.
+    /// `[width, 3, patch, patch]`, a convolution.
     package var patchProjection: Element
-    package var classEmbedding: Element
-    /// `[1 + patches, width]`
+    /// `[width]`; nil in a convolution without bias.
+    package var patchBias: Element?
+    /// Nil where no class token stands before the patches.
+    package var classEmbedding: Element?
+    /// `[class token and patches, width]`
     package var positionalEmbedding: Element
-    package var inputNorm: NormParameters<Element>
+    /// Nil where the first block follows the positions.
+    package var inputNorm: NormParameters<Element>?
     package var blocks: [BlockParameters<Element>]
     package var outputNorm: NormParameters<Element>
-    /// `[width, embeddingWidth]`
-    package var projection: Element
+    /// Nil where the class token is read.
+    package var pooling: PoolingParameters<Element>?
+    /// `[width, embeddingWidth]`; nil where both are the same.
+    package var projection: Element?
 }
 
 package struct TextParameters<Element: Sendable>: Sendable {
@@ -45,6 +51,8 @@ package struct TextParameters<Element: Sendable>: Sendable {
     package var outputNorm: NormParameters<Element>
     /// `[width, embeddingWidth]`
     package var projection: Element
+    /// `[embeddingWidth]`; nil in a projection without bias.
+    package var projectionBias: Element?
 }
 
 /// Everything that a CLIP learns, in one shape for weights, gradients, moments and descriptions.
@@ -53,6 +61,9 @@ package struct BackboneParameters<Element: Sendable>: Sendable {
     package var text: TextParameters<Element>
     /// ln of the factor on the cosine similarities.
     package var logitScale: Element
+    /// What is added to the scaled cosine similarities before a sigmoid: kept, and of no use for the order of classes. Nil where a
+    /// softmax takes them.
+    package var logitBias: Element?
     /// Nil where frames do not see each other in the vision tower.
     package var crossFrame: CrossFrameParameters<Element>?
 }
@@ -99,14 +110,14 @@ extension BlockParameters {
 extension VisionParameters {
     func map<Other>(_ transform: (Element) throws -> Other) rethrows -> VisionParameters<Other> {
         VisionParameters<Other>(
-            patchProjection: try transform(patchProjection), classEmbedding: try transform(classEmbedding),
-            positionalEmbedding: try transform(positionalEmbedding), inputNorm: try inputNorm.map(transform),
+            patchProjection: try transform(patchProjection), patchBias: try patchBias.map(transform), classEmbedding: try classEmbedding.map(transform),
+            positionalEmbedding: try transform(positionalEmbedding), inputNorm: try inputNorm?.map(transform),
             blocks: try blocks.map { try $0.map(transform) }, outputNorm: try outputNorm.map(transform),
-            projection: try transform(projection))
+            pooling: try pooling?.map(transform), projection: try projection.map(transform))
     }
     package var all: [Element] {
-        [patchProjection, classEmbedding, positionalEmbedding] + inputNorm.all + blocks.flatMap(\.all)
-            + outputNorm.all + [projection]
+        [patchProjection] + [patchBias, classEmbedding].compactMap(\.self) + [positionalEmbedding] + (inputNorm?.all ?? [])
+            + blocks.flatMap(\.all) + outputNorm.all + (pooling?.all ?? []) + [projection].compactMap(\.self)
     }
 }
 
@@ -115,10 +126,10 @@ extension TextParameters {
         TextParameters<Other>(
             tokenEmbedding: try transform(tokenEmbedding), positionalEmbedding: try transform(positionalEmbedding),
             blocks: try blocks.map { try $0.map(transform) }, outputNorm: try outputNorm.map(transform),
-            projection: try transform(projection))
+            projection: try transform(projection), projectionBias: try projectionBias.map(transform))
     }
     package var all: [Element] {
-        [tokenEmbedding, positionalEmbedding] + blocks.flatMap(\.all) + outputNorm.all + [projection]
+        [tokenEmbedding, positionalEmbedding] + blocks.flatMap(\.all) + outputNorm.all + [projection] + [projectionBias].compactMap(\.self)
     }
 }
 
@@ -127,11 +138,11 @@ extension BackboneParameters {
     package func map<Other>(_ transform: (Element) throws -> Other) rethrows -> BackboneParameters<Other> {
         BackboneParameters<Other>(
             vision: try vision.map(transform), text: try text.map(transform), logitScale: try transform(logitScale),
-            crossFrame: try crossFrame?.map(transform))
+            logitBias: try logitBias.map(transform), crossFrame: try crossFrame?.map(transform))
     }
 
     /// Every element, in the order of the structure.
-    package var all: [Element] { vision.all + text.all + [logitScale] + (crossFrame?.all ?? []) }
+    package var all: [Element] { vision.all + text.all + [logitScale] + [logitBias].compactMap(\.self) + (crossFrame?.all ?? []) }
 }
 
 extension BackboneParameters where Element: Readable {

@@ -1,7 +1,7 @@
 import Tensors
 
 /// The sizes of a CLIP with two transformers, inferred from tensor shapes, and what shapes do not show: the
-/// number of heads and the activation.
+/// number of heads, the activation, and the form of the towers.
 package struct CLIPArchitecture: Sendable, Equatable {
     /// Tokens of CLIP's own vocabulary.
     static let usualVocabularySize = 49_408
@@ -42,12 +42,17 @@ package struct CLIPArchitecture: Sendable, Equatable {
     package var vocabularySize: Int
     /// Of the MLPs of both towers.
     package var activation: Activation
+    /// Of the text tower's where these are not as the image tower's.
+    package var otherTextActivation: Activation?
     /// Nil where the vision tower sees each frame alone, as in CLIP.
     package var crossFrame: CrossFrameArchitecture?
+    /// What the towers do otherwise than CLIP's.
+    package var form: TowerForm
 
     package init(
         vision: Tower, text: Tower, imagePixels: Int, patchPixels: Int, embeddingWidth: Int,
-        contextLength: Int, vocabularySize: Int, activation: Activation = .quickGELU, crossFrame: CrossFrameArchitecture? = nil
+        contextLength: Int, vocabularySize: Int, activation: Activation = .quickGELU, crossFrame: CrossFrameArchitecture? = nil,
+        form: TowerForm = .clip, otherTextActivation: Activation? = nil
     ) {
         self.vision = vision
         self.text = text
@@ -58,6 +63,8 @@ package struct CLIPArchitecture: Sendable, Equatable {
         self.vocabularySize = vocabularySize
         self.activation = activation
         self.crossFrame = crossFrame
+        self.form = form
+        self.otherTextActivation = otherTextActivation
     }
 
     package var patchesPerSide: Int { imagePixels / patchPixels }
@@ -71,5 +78,6 @@ package struct CLIPArchitecture: Sendable, Equatable {
         "ViT \(vision.width)×\(vision.layerCount) patch \(patchPixels) at \(imagePixels) px, "
             + "text \(text.width)×\(text.layerCount), joint \(embeddingWidth)"
             + (crossFrame.map { ", X-CLIP of \($0.frameCount) frames" } ?? "")
+            + (form.family == .clip ? "" : ", \(form.family.rawValue)")
     }
 }

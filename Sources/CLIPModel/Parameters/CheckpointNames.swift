@@ -15,13 +15,19 @@ enum CheckpointNames {
     static let visionBlocks = "visual.transformer.resblocks."
     static let textBlocks = "transformer.resblocks."
     static let patchProjection = "visual.conv1.weight"
+    static let patchBias = "visual.conv1.bias"
+    static let inputNorm = "visual.ln_pre"
     static let visionPositions = "visual.positional_embedding"
     static let visionProjection = "visual.proj"
+    static let pooling = "visual.attn_pool."
+    static let poolingProbe = pooling + "probe"
     static let tokenEmbedding = "token_embedding.weight"
     static let textPositions = "positional_embedding"
     static let textOutputNorm = "ln_final"
     static let textProjection = "text_projection"
+    static let textProjectionBias = "text_projection.bias"
     static let logitScale = "logit_scale"
+    static let logitBias = "logit_bias"
     /// After a block's prefix and number.
     static let mlpInput = ".mlp.c_fc.weight"
 }
@@ -31,19 +37,22 @@ extension BackboneParameters<TensorSpecification> {
     package init(of architecture: CLIPArchitecture) {
         let vision = architecture.vision
         let text = architecture.text
+        let hasSigLIPEnds = architecture.form.hasSigLIPEnds
         self.init(
             vision: VisionParameters(
                 patchProjection: TensorSpecification(
                     name: CheckpointNames.patchProjection,
                     shape: [vision.width, 3, architecture.patchPixels, architecture.patchPixels]),
-                classEmbedding: TensorSpecification(name: CheckpointNames.classEmbedding, shape: [vision.width]),
+                patchBias: hasSigLIPEnds ? TensorSpecification(name: CheckpointNames.patchBias, shape: [vision.width]) : nil,
+                classEmbedding: architecture.form.hasClassToken
+                    ? TensorSpecification(name: CheckpointNames.classEmbedding, shape: [vision.width]) : nil,
                 positionalEmbedding: TensorSpecification(
-                    name: CheckpointNames.visionPositions, shape: [architecture.patchCount + 1, vision.width]),
-                inputNorm: .named("visual.ln_pre", width: vision.width),
+                    name: CheckpointNames.visionPositions, shape: [architecture.frameTokenCount, vision.width]),
+                inputNorm: hasSigLIPEnds ? nil : .named(CheckpointNames.inputNorm, width: vision.width),
                 blocks: (0..<vision.layerCount).map { .named("\(CheckpointNames.visionBlocks)\($0)", tower: vision) },
-                outputNorm: .named("visual.ln_post", width: vision.width),
-                projection: TensorSpecification(
-                    name: CheckpointNames.visionProjection, shape: [vision.width, architecture.embeddingWidth])),
+                outputNorm: .named("visual.ln_post", width: vision.width), pooling: PoolingParameters(of: architecture),
+                projection: hasSigLIPEnds
+                    ? nil : TensorSpecification(name: CheckpointNames.visionProjection, shape: [vision.width, architecture.embeddingWidth])),
             text: TextParameters(
                 tokenEmbedding: TensorSpecification(
                     name: CheckpointNames.tokenEmbedding, shape: [architecture.vocabularySize, text.width]),
@@ -51,8 +60,11 @@ extension BackboneParameters<TensorSpecification> {
                     name: CheckpointNames.textPositions, shape: [architecture.contextLength, text.width]),
                 blocks: (0..<text.layerCount).map { .named("\(CheckpointNames.textBlocks)\($0)", tower: text) },
                 outputNorm: .named(CheckpointNames.textOutputNorm, width: text.width),
-                projection: TensorSpecification(name: CheckpointNames.textProjection, shape: [text.width, architecture.embeddingWidth])),
+                projection: TensorSpecification(name: CheckpointNames.textProjection, shape: [text.width, architecture.embeddingWidth]),
+                projectionBias: hasSigLIPEnds
+                    ? TensorSpecification(name: CheckpointNames.textProjectionBias, shape: [architecture.embeddingWidth]) : nil),
             logitScale: TensorSpecification(name: CheckpointNames.logitScale, shape: []),
+            logitBias: hasSigLIPEnds ? TensorSpecification(name: CheckpointNames.logitBias, shape: []) : nil,
             crossFrame: CrossFrameParameters(of: architecture))
     }
 }

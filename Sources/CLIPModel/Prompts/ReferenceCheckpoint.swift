@@ -179,6 +179,7 @@ package enum ReferenceCheckpoint {
         for (tower, layers) in [("vision", configuration.visionLayers), ("text", configuration.textLayers)] where layers.lowerBound > 0 {
             throw ModelError.prompts(.lateLayers(tower: tower, layers: PromptLayers(layers).text))
         }
+        try backbone?.architecture.requireForm(for: "ViFi-CLIP computes")
         var model = backbone?.stateDict { name in backboneName(name).map { written + $0 } } ?? []
         let layers = file.prompts.vision.enumerated().map { (visionName($0.offset), $0.element) }
             + file.prompts.text.enumerated().map { (textName($0.offset), $0.element) }

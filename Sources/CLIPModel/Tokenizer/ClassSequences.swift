@@ -9,6 +9,7 @@ extension Backbone {
         let tokenizer: any Tokenizer
         switch (description.tokenizer, vocabularyPath ?? self.vocabularyPath) {
         case (.bytes, _): tokenizer = ByteTokenizer()
+        case (.sigLIP, _): throw ModelError.missingTokenizer(backbone: description.name)
         case (.clipBPE, let path?):
             let vocabulary = try BPEVocabulary(path: path)
             if let digest = description.vocabularyDigest, digest != vocabulary.digest { throw ModelError.otherVocabulary(path: path) }
@@ -39,7 +40,7 @@ extension Backbone {
             ? classNames : classNames.map { $0.replacingOccurrences(of: "_", with: " ") }
         return try TokenSequence.sequences(
             for: names, wording: wording(textTokens: textTokens, replacedWords: replacedWords, template: template),
-            tokenizer: tokenizer, contextLength: architecture.contextLength
+            tokenizer: tokenizer, contextLength: architecture.contextLength, cutsLongTexts: architecture.form.cutsLongTexts
         ).map(\.tokens)
     }
 

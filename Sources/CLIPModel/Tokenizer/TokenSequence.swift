@@ -30,10 +30,11 @@ package struct TokenSequence: Sendable, Equatable {
     ///
     /// Names are taken as they are: turning `_` into a space is the caller's choice.
     ///
+    /// - Parameter cutsLongTexts: whether what does not fit is left out before the end token, and not refused.
     /// - Throws: `classNames` with every name that is empty, too long or holds a special token;
     ///   `template` where there is not exactly one `{}`.
     package static func sequences(
-        for classNames: [String], wording: TextWording, tokenizer: some Tokenizer, contextLength: Int
+        for classNames: [String], wording: TextWording, tokenizer: some Tokenizer, contextLength: Int, cutsLongTexts: Bool = false
     ) throws(TokenizerError) -> [TokenSequence] {
         let (prefix, suffix, promptCount) = try parts(of: wording)
         let droppedCount = promptCount > 0 ? min(promptCount, tokenizer.encode(prefix).count) : 0
@@ -48,7 +49,8 @@ package struct TokenSequence: Sendable, Equatable {
                 refuse(.tooLong(tokenCount: nil))
                 continue
             }
-            let ids = Array(tokenizer.encode(prefix + name + suffix).dropFirst(droppedCount))
+            var ids = Array(tokenizer.encode(prefix + name + suffix).dropFirst(droppedCount))
+            if cutsLongTexts { ids = Array(ids.prefix(max(0, contextLength - promptCount - 2))) }
             let tokenCount = ids.count + promptCount + 2
             if cleanedText(name).isEmpty {
                 refuse(.empty)

@@ -151,7 +151,9 @@ package struct LowRankVision: VisionGradientSink {
             turn: Turn(turnstile: turnstile, layer: layer, item: item))
     }
 
-    package func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations) {}
+    package func addOutput(
+        featureGradient: Matrix, normGradient: MutableMatrix, pooled: AttentionPooling.Contribution?, saved: VisionActivations
+    ) {}
     package func addInput(
         normGradient: MutableMatrix, embeddedGradient: MutableMatrix, frames: Matrix, saved: VisionActivations, scratch: VisionScratch
     ) {}

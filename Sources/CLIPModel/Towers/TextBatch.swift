@@ -30,6 +30,13 @@ package struct TextBatch: Sendable, Equatable {
     }
 
     package var classCount: Int { suffixes.count }
+
+    /// Where every token sees all others, no class shares anything with another.
+    var unshared: TextBatch { TextBatch(prefix: [], suffixes: suffixes.map { prefix + $0 }, promptTokens: promptTokens) }
+
+    private init(prefix: [Int], suffixes: [[Int]], promptTokens: Int) {
+        (self.prefix, self.suffixes, self.promptTokens) = (prefix, suffixes, promptTokens)
+    }
 }
 
 /// How a text batch goes through the layers: prefix first, then the classes in chunks.
@@ -52,6 +59,7 @@ package struct TextTowerLayout: Sendable, Equatable {
     }
 
     package init(batch: TextBatch, promptLayers: Range<Int>, architecture: CLIPArchitecture) {
+        let batch = architecture.form.isTextCausal ? batch : batch.unshared
         self.batch = batch
         self.promptLayers = batch.promptTokens > 0 && !promptLayers.isEmpty ? promptLayers : 0..<0
         layerCount = architecture.text.layerCount
@@ -239,6 +247,11 @@ package final class TextActivations: Sendable {
 
     private static func chunkBytes(rows: Int, layout: TextTowerLayout, tower: CLIPArchitecture.Tower, keeping: Keeping) -> Int {
         rows * layout.layerCount * BlockActivations.bytesPerRow(tower: tower, keeping: keeping)
+    }
+
+    /// Keys and values that all classes see; nil where they share nothing.
+    func sharedKeyValue(of layer: Int) -> SharedRows<Matrix>? {
+        layout.batch.prefix.isEmpty ? nil : .everyGroup(prefix[layer].keyValue.reading)
     }
 
     func isStored(_ chunk: Int) -> Bool { chunk < stored.count }

@@ -3,7 +3,7 @@ import Tensors
 /// CLIP's text encoder over all class names at once.
 ///
 /// The prefix that all classes share goes through the layers first, alone; each class's own tokens
-/// then attend to the prefix's keys and values. Source: Radford et al. 2021; prompts: ViFi-CLIP 3.3.
+/// then attend to the prefix's keys and values. Where texts are not masked nothing is shared, and each goes through whole. Source: Radford et al. 2021; prompts: ViFi-CLIP 3.3.
 package struct TextTower: Sendable {
     package let architecture: CLIPArchitecture
     let parameters: TextParameters<Matrix>
@@ -14,8 +14,9 @@ package struct TextTower: Sendable {
         self.parameters = parameters
         blocks = parameters.blocks.enumerated().map { layer, block in
             TransformerBlock(
-                parameters: block, headCount: architecture.text.headCount, activation: architecture.activation,
-                isCausal: true, isLast: layer == parameters.blocks.count - 1, precision: precision)
+                parameters: block, headCount: architecture.text.headCount, activation: architecture.otherTextActivation ?? architecture.activation,
+                isCausal: architecture.form.isTextCausal, isLast: layer == parameters.blocks.count - 1, precision: precision,
+                normEpsilon: architecture.form.normEpsilon)
         }
     }
 
@@ -34,6 +35,10 @@ package struct TextTower: Sendable {
         prompts: [Matrix], words: Matrix? = nil, dropout: LowRankDropout? = nil, saved: TextActivations, pool: WorkerPool,
         hasCachedInputs: Bool = false
     ) {
+        precondition(
+            architecture.form.isTextCausal
+                || prompts.isEmpty && saved.layout.batch.suffixes.allSatisfy { $0.count == architecture.contextLength },
+            "texts without a mask fill the context, whose last place speaks for them, and have no prompts")
         saved.turn.lock()
         defer { saved.turn.unlock() }
         let first = hasCachedInputs && !saved.cachedInputs.isEmpty ? saved.layout.promptFreeLayerCount : 0
@@ -75,6 +80,7 @@ package struct TextTower: Sendable {
     /// - Parameter first: layers below are as they were; 0, or the first with prompts.
     private func prefixForward(prompts: [Matrix], words: Matrix?, from first: Int, dropout: LowRankDropout?, saved: TextActivations) {
         let layout = saved.layout
+        guard !layout.batch.prefix.isEmpty else { return }
         let dropout = dropout?.at(chunk: layout.chunks.count)
         let promptRows = 1..<1 + layout.batch.promptTokens
         if first == 0 { embed(layout.batch.prefix, words: words, from: 0, into: saved.prefix[0].input) }
@@ -102,6 +108,7 @@ package struct TextTower: Sendable {
         saved: TextActivations, promptGradients: [MutableMatrix], dropout: LowRankDropout?, weights: some TextGradientSink
     ) {
         let layout = saved.layout
+        guard !layout.batch.prefix.isEmpty else { return }
         let dropout = dropout?.at(chunk: layout.chunks.count)
         let rows = layout.batch.prefix.count
         let promptRows = 1..<1 + layout.batch.promptTokens
@@ -143,12 +150,14 @@ package struct TextTower: Sendable {
             if first == 0, layer == saved.layout.promptFreeLayerCount, !saved.cachedInputs.isEmpty { saved.cachedInputs[index].copy(chunk.blocks[layer].input) }
             let output = layer == blocks.count - 1 ? chunk.endRows : chunk.blocks[layer + 1].input
             block.forward(
-                saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading), output: output,
+                saved: chunk.blocks[layer], shared: saved.sharedKeyValue(of: layer), output: output,
                 branch: dropout?.at(chunk: index).branch(of: layer), scratch: scratch.block)
         }
         let norm = parameters.outputNorm
-        layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalized, saving: chunk.outputNorm)
-        multiply(chunk.normalized, .asStored, parameters.projection, .asStored, into: saved.features.rows(chunk.classes))
+        layerNorm(chunk.endRows, weight: norm.weight, bias: norm.bias, into: chunk.normalized, saving: chunk.outputNorm, epsilon: architecture.form.normEpsilon)
+        let features = saved.features.rows(chunk.classes)
+        if let bias = parameters.projectionBias { fillRows(of: features, with: bias) }
+        multiply(chunk.normalized, .asStored, parameters.projection, .asStored, into: features, adding: parameters.projectionBias != nil)
     }
 
     private func chunkBackward(
@@ -176,8 +185,8 @@ package struct TextTower: Sendable {
             let sharedGradient = saved.sharedGradients[index][layer]
             sharedGradient.fill(0)
             blocks[layer].backward(
-                outputGradient: streamGradient, saved: chunk.blocks[layer], shared: .everyGroup(saved.prefix[layer].keyValue.reading),
-                sharedGradient: .everyGroup(sharedGradient), inputGradient: inputGradient,
+                outputGradient: streamGradient, saved: chunk.blocks[layer], shared: saved.sharedKeyValue(of: layer),
+                sharedGradient: sharedGradient.rowCount == 0 ? nil : .everyGroup(sharedGradient), inputGradient: inputGradient,
                 weights: weights.block(layer, item: index), branch: dropout?.at(chunk: index).branch(of: layer), scratch: scratch.block)
             if let inputGradient { streamGradient = inputGradient }
         }

@@ -17,6 +17,8 @@ package struct TransformerBlock: Sendable {
     let isCausal: Bool
     /// Of both norms.
     let normEpsilon: Float
+    /// Turns queries and keys by their places; nil where only embeddings tell these.
+    let rotation: RotaryPositions?
     let weights: BlockWeights
 
     /// - Parameter isLast: whether this block is the last of its tower, where not every row queries.
@@ -24,6 +26,16 @@ package struct TransformerBlock: Sendable {
         parameters: BlockParameters<Matrix>, headCount: Int, activation: Activation, isCausal: Bool, isLast: Bool,
         precision: Precision, normEpsilon: Float = usualNormEpsilon
     ) {
+        self.init(
+            parameters: parameters, headCount: headCount, activation: activation, isCausal: isCausal, isLast: isLast, precision: precision,
+            normEpsilon: normEpsilon, rotation: nil)
+    }
+
+    init(
+        parameters: BlockParameters<Matrix>, headCount: Int, activation: Activation, isCausal: Bool, isLast: Bool,
+        precision: Precision, normEpsilon: Float = usualNormEpsilon, rotation: RotaryPositions?
+    ) {
+        self.rotation = rotation
         self.normEpsilon = normEpsilon
         self.parameters = parameters
         self.headCount = headCount
@@ -91,6 +103,7 @@ package struct TransformerBlock: Sendable {
                 bias: bias.columns(0..<width), into: saved.queries)
         }
         if let branch { addDropout(of: branch, normalized: normalized.float32, saved: saved, scratch: scratch) }
+        turnQueriesAndKeys(of: saved.queryKeyValue, shape: saved.shape)
         guard let output, saved.shape.queries != .none else { return }
 
         let attended = saved.attended ?? saved.view(scratch.attended, rows: saved.shape.queryCount)
@@ -110,6 +123,13 @@ package struct TransformerBlock: Sendable {
             mlpNormalized, weight: weights.mlpInput, bias: p.mlpInput.bias, hidden: hidden, activation: activation, into: activated)
         add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
         multiply(activated, weights.mlpOutput, into: output, adding: true)
+    }
+
+    /// Turns queries and keys, or their gradients the other way, by the places of their rows; values stay.
+    private func turnQueriesAndKeys(of queryKeyValue: Rows, shape: BlockShape, isInverse: Bool = false) {
+        guard let rotation else { return }
+        precondition(shape.queries == .every, "where rows have places, every row queries")
+        rotation.turn(queryKeyValue.float32.columns(0..<2 * width), of: shape.groups, headCount: 2 * headCount, isInverse: isInverse)
     }
 
     /// Fills `attended`, `[queries, width]`, a group after the other.
@@ -244,6 +264,7 @@ package struct TransformerBlock: Sendable {
         let normGradient = scratch.attentionNormGradient.rows(rows)
         let ownGradient = saved.view(scratch.queryKeyValueGradient, rows: shape.groups.rowCount)
         if hasQueries && shape.queries == .every {
+            turnQueriesAndKeys(of: ownGradient, shape: shape, isInverse: true)
             multiplyBackward(ownGradient, weights.queryKeyValue, into: normGradient)
             inputGradient.copy(scratch.middleGradient.rows(rows))
         } else {

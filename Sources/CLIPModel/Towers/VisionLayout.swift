@@ -17,7 +17,7 @@ package struct VisionLayout: Sendable, Equatable {
     let promptLayers: Range<Int>
     /// Tokens by which each layer but the last makes a frame shorter; 0 where none merge.
     let mergedTokens: Int
-    /// Whether the first layer's prompts pass the input norm.
+    /// Whether the first layer's prompts pass the input norm; where there is none, they do not.
     let normalizesPrompts: Bool
 
     package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
@@ -28,7 +28,7 @@ package struct VisionLayout: Sendable, Equatable {
         promptTokens = prompts.visionTokens
         promptLayers = prompts.visionLayers
         mergedTokens = prompts.mergedTokens
-        normalizesPrompts = prompts.visionLayers.first == 0 && !prompts.isBehindNorm
+        normalizesPrompts = prompts.visionLayers.first == 0 && !prompts.isBehindNorm && !architecture.form.hasSigLIPEnds
     }
 
     var layerCount: Int { architecture.vision.layerCount }
@@ -36,8 +36,12 @@ package struct VisionLayout: Sendable, Equatable {
     var mixesFrames: Bool { architecture.crossFrame != nil }
     /// Layers `0 ..< promptFreeLayerCount` see no prompts: where only prompts learn, they are the same in every step.
     package var promptFreeLayerCount: Int { promptLayers.lowerBound }
+    /// Whether every row leaves the last block, and not only the class token.
+    var readsEveryRow: Bool { mixesFrames || architecture.poolingHeadCount != nil }
+    /// Rows of a frame that leave the last block.
+    var outputRows: Int { readsEveryRow ? rows(of: layerCount - 1) : 1 }
     /// Class token and patches.
-    var frameRows: Int { architecture.patchCount + 1 }
+    var frameRows: Int { architecture.frameTokenCount }
     /// What of them is left where `layer` begins.
     func frameRows(of layer: Int) -> Int { frameRows - layer * mergedTokens }
 
@@ -57,14 +61,15 @@ package struct VisionLayout: Sendable, Equatable {
         BlockShape(
             groups: RowGroups(lengths: repeatElement(rows(of: layer), count: frameCount)),
             sharedCount: mixesFrames ? 1 : mode(of: layer) == .shared ? promptTokens : 0,
-            queries: layer == layerCount - 1 && !mixesFrames ? .first : .every,
+            queries: layer == layerCount - 1 && !readsEveryRow ? .first : .every,
             merging: mergedTokens == 0
                 ? nil : TokenMerging(tokenCount: frameRows(of: layer), pairCount: layer == layerCount - 1 ? 0 : mergedTokens))
     }
 
     /// The numbers in which rows of `layer` are held between products in a tower of `precision`. Layers of different
-    /// lengths take turns with memory, so that all of these hold what each of them can.
+    /// lengths take turns with memory, so that all of these hold what each of them can. Angles are taken in float32.
     func rowPrecision(of layer: Int, _ precision: Precision) -> Precision {
+        if architecture.form.isRotary { return .float32 }
         let sharing = mergedTokens > 0 && layer < layerCount - 1 ? 0..<layerCount - 1 : layer..<layer + 1
         let isShort = sharing.contains {
             shape(of: $0, frameCount: 1).rowPrecision(precision, headWidth: architecture.vision.headWidth) == .float32
@@ -90,11 +95,14 @@ package final class VisionActivations: Sendable {
     private let sizesBeforeJoin: MutableMatrix
     /// What each block's messages between frames need; empty where there are none.
     let messages: [MessageActivations]
-    /// `[frames × frameRows, width]` after the last block; empty where only the class token leaves it.
+    /// `[frames × outputRows, width]` after the last block; empty where only the class token leaves it.
     let outputRows: MutableMatrix
-    /// `[frames, width]`, the class token after the last block.
+    /// `[frames, width]`, the class token after the last block; not filled where all tokens are pooled.
     let classRows: MutableMatrix
     let outputNorm: LayerNormStatistics
+    /// Nil where the class token is read.
+    let pooling: PoolingActivations?
+    /// `[frames, width]`, what the projection takes in.
     let normalized: MutableMatrix
     /// `[frames, featureWidth]`, not normalized; patches follow the embedding where they come out.
     package let features: MutableMatrix
@@ -135,9 +143,10 @@ package final class VisionActivations: Sendable {
         sizesBeforeJoin = MutableMatrix(rows: 1, columns: layout.mergedTokens == 0 ? 0 : joinRows)
         messages = layout.mixesFrames
             ? (0..<layout.layerCount).map { _ in MessageActivations(frameCount: frameCount, tower: layout.architecture.vision) } : []
-        outputRows = MutableMatrix(rows: layout.mixesFrames ? rows : 0, columns: width)
+        outputRows = MutableMatrix(rows: layout.readsEveryRow ? frameCount * layout.outputRows : 0, columns: width)
         classRows = MutableMatrix(rows: frameCount, columns: width)
-        outputNorm = LayerNormStatistics(rows: frameCount)
+        pooling = PoolingActivations(layout: layout, frameCount: frameCount)
+        outputNorm = LayerNormStatistics(rows: pooling?.tokens.rowCount ?? frameCount)
         normalized = MutableMatrix(rows: frameCount, columns: width)
         features = MutableMatrix(rows: frameCount, columns: layout.architecture.featureWidth)
     }
@@ -153,7 +162,7 @@ package final class VisionActivations: Sendable {
     /// Where the residual stream of the frames' own rows goes that `layer` takes in.
     func stream(into layer: Int, scratch: VisionScratch) -> MutableMatrix {
         layer == layout.layerCount
-            ? layout.mixesFrames ? outputRows : classRows
+            ? layout.readsEveryRow ? outputRows : classRows
             : layer == layout.joinLayer ? beforeJoin : block(layer, scratch: scratch).input
     }
 
@@ -164,6 +173,9 @@ package final class VisionActivations: Sendable {
         return layer == layout.joinLayer ? sizesBeforeJoin : block(layer, scratch: scratch).merging?.sizes
     }
 
+    /// What passes the last norm: the class tokens, or all rows.
+    var lastRows: MutableMatrix { pooling == nil ? classRows : outputRows }
+
     /// The memory of the first `frameCount` frames as activations of their own.
     func prefix(_ frameCount: Int) -> VisionActivations {
         frameCount == self.frameCount ? self : VisionActivations(memory: self, frameCount: frameCount)
@@ -172,7 +184,9 @@ package final class VisionActivations: Sendable {
     private init(memory: VisionActivations, frameCount: Int) {
         precondition(!memory.layout.mixesFrames, "frames that see each other stay together")
         layout = memory.layout
-        (messages, outputRows) = (memory.messages, memory.outputRows)
+        messages = memory.messages
+        outputRows = memory.outputRows.rows(0..<(layout.readsEveryRow ? frameCount * layout.outputRows : 0))
+        pooling = memory.pooling?.prefix(frameCount)
         self.frameCount = frameCount
         let rows = 0..<frameCount * layout.frameRows
         let frames = 0..<frameCount
@@ -198,12 +212,14 @@ package final class VisionActivations: Sendable {
         let tower = layout.architecture.vision
         let streams = (keeping == .weights ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
         let messages = layout.mixesFrames
-            ? layout.layerCount * MessageActivations.bytesPerFrame(tower: tower) + 4 * layout.frameRows * tower.width : 0
-        let outside = 4 * streams * layout.frameRows * tower.width + messages
+            ? layout.layerCount * MessageActivations.bytesPerFrame(tower: tower) : 0
+        let output = !layout.readsEveryRow ? 0
+            : 4 * layout.outputRows * tower.width + (layout.mixesFrames ? 0 : PoolingActivations.bytesPerFrame(layout: layout))
+        let outside = 4 * streams * layout.frameRows * tower.width + messages + output
         return (firstKept(layout, keeping)..<layout.layerCount).reduce(outside) { sum, layer in
             let rows = layout.rows(of: layer)
             // Of the last layer little more than its input, keys and values is there.
-            if layer == layout.layerCount - 1, !layout.mixesFrames { return sum + 4 * rows * 3 * tower.width }
+            if layer == layout.layerCount - 1, !layout.readsEveryRow { return sum + 4 * rows * 3 * tower.width }
             let precision = layout.rowPrecision(of: layer, precision)
             let left = layer < recomputedMLPLayers ? BlockActivations.hiddenBytesPerRow(tower: tower, precision: precision) : 0
             return sum + rows * (BlockActivations.bytesPerRow(tower: tower, keeping: keeping, precision: precision) - left)
@@ -226,6 +242,8 @@ package final class VisionScratch: Sendable {
     let outputNormGradient: MutableMatrix
     /// Nil where no frames see each other.
     let messages: AttentionScratch?
+    /// Nil where the class token is read.
+    let pooling: AttentionScratch?
 
     package init(
         layout: VisionLayout, frameCount: Int, keeping: Keeping, recomputedMLPLayers: Int = 0, precision: Precision = .float32
@@ -252,5 +270,9 @@ package final class VisionScratch: Sendable {
                 scoreCount: frameCount * frameCount, keyCount: frameCount, headWidth: architecture.vision.headWidth,
                 forGradients: keeping.hasBackward)
             : nil
+        pooling = architecture.poolingHeadCount.map {
+            AttentionScratch(
+                scoreCount: layout.frameRows, keyCount: layout.frameRows, headWidth: architecture.vision.width / $0, forGradients: keeping.hasBackward)
+        }
     }
 }

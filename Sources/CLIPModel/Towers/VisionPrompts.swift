@@ -86,9 +86,8 @@ extension VisionTower {
         let inputStatistics = LayerNormStatistics(rows: layout.promptTokens)
         let layers = zip(layout.promptLayers, prompts).map { layer, prompt in
             var rows = prompt
-            if layer == 0, layout.normalizesPrompts {
+            if layer == 0, layout.normalizesPrompts, let norm = parameters.inputNorm {
                 let normalized = MutableMatrix(rows: prompt.rowCount, columns: width)
-                let norm = parameters.inputNorm
                 layerNorm(prompt, weight: norm.weight, bias: norm.bias, into: normalized, saving: inputStatistics)
                 rows = normalized.reading
             }
@@ -119,9 +118,9 @@ extension VisionTower {
             } else {
                 rowGradient = accumulator.layers[index]
             }
-            if number == 0, layout.normalizesPrompts {
+            if number == 0, layout.normalizesPrompts, let norm = parameters.inputNorm {
                 layerNormBackward(
-                    outputGradient: rowGradient, input: context.prompts[0], weight: parameters.inputNorm.weight,
+                    outputGradient: rowGradient, input: context.prompts[0], weight: norm.weight,
                     saved: context.inputStatistics, inputGradient: gradients[0])
             } else {
                 add(rowGradient, to: gradients[index])

@@ -1,6 +1,7 @@
 import Tensors
 
-/// CLIP's image encoder: patches, a pre-norm transformer, the class token's projection.
+/// CLIP's image encoder: patches, a pre-norm transformer, the class token's projection; or, as `TowerForm` says, that of all
+/// tokens pooled by attention.
 ///
 /// Frames are independent, and a call takes a few of them together; in an X-CLIP they see each other (`FrameMessages`), and a
 /// call takes those of a clip. Prompts enter as `VisionLayout` says.
@@ -11,6 +12,8 @@ package struct VisionTower: Sendable {
     let blocks: [TransformerBlock]
     /// One per block; empty where frames do not see each other.
     let messages: [FrameMessages]
+    /// Nil where the class token is read.
+    private let pooling: AttentionPooling?
     private let patchProjection: Weight
     /// Of products with weights.
     package let precision: Precision
@@ -25,10 +28,19 @@ package struct VisionTower: Sendable {
         self.architecture = architecture
         self.parameters = parameters
         self.precision = precision
+        let pooling = architecture.poolingHeadCount.flatMap { headCount in
+            parameters.pooling.map {
+                AttentionPooling(
+                    parameters: $0, headCount: headCount, activation: architecture.activation, normEpsilon: architecture.form.normEpsilon)
+            }
+        }
+        self.pooling = pooling
+        let rotation = architecture.form.isRotary ? RotaryPositions(architecture: architecture) : nil
         blocks = parameters.blocks.enumerated().map { layer, block in
             TransformerBlock(
                 parameters: block, headCount: architecture.vision.headCount, activation: architecture.activation,
-                isCausal: false, isLast: layer == parameters.blocks.count - 1, precision: precision)
+                isCausal: false, isLast: layer == parameters.blocks.count - 1 && pooling == nil, precision: precision,
+                normEpsilon: architecture.form.normEpsilon, rotation: rotation)
         }
         patchProjection = Weight(parameters.patchProjection, precision: precision)
     }
@@ -69,12 +81,24 @@ package struct VisionTower: Sendable {
                 saved: block, shared: shared(in: layer, context: context, saved: saved), output: saved.stream(into: layer + 1, scratch: scratch),
                 mergedSizes: saved.sizes(into: layer + 1, scratch: scratch), branch: context?.dropout?.branch(of: layer), scratch: scratch.block)
         }
-        if layout.mixesFrames { takePatches(saved: saved) }
+        readOut(saved: saved, scratch: scratch)
+        let embeddings = saved.features.columns(0..<architecture.embeddingWidth)
+        if let projection = parameters.projection {
+            multiply(saved.normalized, .asStored, projection, .asStored, into: embeddings)
+        } else {
+            embeddings.copy(saved.normalized)
+        }
+    }
+
+    /// From the last block's output to what the projection takes in.
+    private func readOut(saved: VisionActivations, scratch: VisionScratch) {
+        if saved.layout.mixesFrames { takePatches(saved: saved) }
         layerNorm(
-            saved.classRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
-            into: saved.normalized, saving: saved.outputNorm)
-        multiply(
-            saved.normalized, .asStored, parameters.projection, .asStored, into: saved.features.columns(0..<architecture.embeddingWidth))
+            saved.lastRows, weight: parameters.outputNorm.weight, bias: parameters.outputNorm.bias,
+            into: saved.pooling?.tokens ?? saved.normalized, saving: saved.outputNorm, epsilon: architecture.form.normEpsilon)
+        if let pooling, let own = saved.pooling, let attention = scratch.pooling {
+            pooling.forward(saved: own, output: saved.normalized, scratch: attention)
+        }
     }
 
     /// Keys and values beside those of the frames: of prompts, or of messages between the frames.
@@ -91,9 +115,12 @@ package struct VisionTower: Sendable {
         precondition(frames.rowCount == saved.frameCount, "\(frames.rowCount) frames for a memory of \(saved.frameCount)")
         let embedded = saved.embedded ?? scratch.embedded.rows(0..<saved.frameCount * layout.frameRows)
         embed(frames: frames, into: embedded, scratch: scratch)
-        layerNorm(
-            embedded, weight: parameters.inputNorm.weight, bias: parameters.inputNorm.bias,
-            into: saved.stream(into: 0, scratch: scratch), saving: saved.inputNorm)
+        let stream = saved.stream(into: 0, scratch: scratch)
+        if let norm = parameters.inputNorm {
+            layerNorm(embedded, weight: norm.weight, bias: norm.bias, into: stream, saving: saved.inputNorm, epsilon: architecture.form.normEpsilon)
+        } else {
+            stream.copy(embedded)
+        }
         saved.sizes(into: 0, scratch: scratch)?.fill(1)
         for layer in 0..<layout.promptFreeLayerCount {
             blocks[layer].forward(
@@ -125,10 +152,14 @@ package struct VisionTower: Sendable {
         }
         if weights.learns, let embedded = saved.embedded {
             let embeddedGradient = scratch.gradients[1].rows(0..<embedded.rowCount)
-            embeddedGradient.fill(0)
-            layerNormBackward(
-                outputGradient: streamGradient, input: embedded, weight: parameters.inputNorm.weight,
-                saved: saved.inputNorm, inputGradient: embeddedGradient)
+            if let norm = parameters.inputNorm {
+                embeddedGradient.fill(0)
+                layerNormBackward(
+                    outputGradient: streamGradient, input: embedded, weight: norm.weight, saved: saved.inputNorm,
+                    inputGradient: embeddedGradient)
+            } else {
+                embeddedGradient.copy(streamGradient)
+            }
             weights.addInput(
                 normGradient: streamGradient, embeddedGradient: embeddedGradient, frames: frames, saved: saved, scratch: scratch)
         }
@@ -138,17 +169,27 @@ package struct VisionTower: Sendable {
     func outputGradient(
         of featureGradient: Matrix, saved: VisionActivations, weights: some VisionGradientSink, scratch: VisionScratch
     ) -> MutableMatrix {
-        let normGradient = scratch.outputNormGradient.rows(0..<saved.frameCount)
-        let classGradient = scratch.classGradient.rows(0..<saved.frameCount)
+        let projectedGradient = scratch.outputNormGradient.rows(0..<saved.frameCount)
         let embeddingGradient = featureGradient.columns(0..<architecture.embeddingWidth)
-        multiply(embeddingGradient, .asStored, parameters.projection, .transposed, into: normGradient)
-        classGradient.fill(0)
+        if let projection = parameters.projection {
+            multiply(embeddingGradient, .asStored, projection, .transposed, into: projectedGradient)
+        } else {
+            projectedGradient.copy(embeddingGradient)
+        }
+        var pooled: AttentionPooling.Contribution?
+        if let pooling, let own = saved.pooling, let attention = scratch.pooling {
+            pooled = pooling.backward(projectedGradient, saved: own, scratch: attention)
+        }
+        let normGradient = pooled?.tokenGradient ?? projectedGradient
+        let lastGradient = pooled == nil
+            ? scratch.classGradient.rows(0..<saved.frameCount) : scratch.gradients[blocks.count % 2].rows(0..<saved.outputRows.rowCount)
+        lastGradient.fill(0)
         layerNormBackward(
-            outputGradient: normGradient, input: saved.classRows, weight: parameters.outputNorm.weight,
-            saved: saved.outputNorm, inputGradient: classGradient)
-        weights.addOutput(featureGradient: embeddingGradient, normGradient: normGradient, saved: saved)
-        guard saved.layout.mixesFrames else { return classGradient }
-        return outputGradient(classGradient, patches: featureGradient, saved: saved, into: scratch.gradients[blocks.count % 2])
+            outputGradient: normGradient, input: saved.lastRows, weight: parameters.outputNorm.weight,
+            saved: saved.outputNorm, inputGradient: lastGradient)
+        weights.addOutput(featureGradient: embeddingGradient, normGradient: normGradient, pooled: pooled, saved: saved)
+        guard saved.layout.mixesFrames else { return lastGradient }
+        return outputGradient(lastGradient, patches: featureGradient, saved: saved, into: scratch.gradients[blocks.count % 2])
     }
 
     /// One block back.
@@ -181,9 +222,11 @@ package struct VisionTower: Sendable {
         for frame in 0..<frames.rowCount {
             let target = embedded.rows(frame * rows..<(frame + 1) * rows)
             target.copy(parameters.positionalEmbedding)
-            add(parameters.classEmbedding, to: target.row(0))
+            if let classEmbedding = parameters.classEmbedding { add(classEmbedding, to: target.row(0)) }
             cutPatches(frame: frames.row(frame), side: architecture.imagePixels, patch: architecture.patchPixels, into: scratch.patches)
-            multiply(scratch.patches, patchProjection, into: target.rows(1..<rows), adding: true)
+            let patches = target.rows(rows - architecture.patchCount..<rows)
+            if let patchBias = parameters.patchBias { add(patchBias, toRowsOf: patches, into: patches) }
+            multiply(scratch.patches, patchProjection, into: patches, adding: true)
         }
     }
 
@@ -219,7 +262,10 @@ package protocol VisionGradientSink: Sendable {
     associatedtype Block: BlockGradientSink
     var learns: Bool { get }
     func block(_ layer: Int) -> Block
-    func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations)
+    /// - Parameters:
+    ///   - normGradient: behind the last norm, of the class tokens or of all rows.
+    ///   - pooled: nil where the class token is read.
+    func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, pooled: AttentionPooling.Contribution?, saved: VisionActivations)
     func addInput(
         normGradient: MutableMatrix, embeddedGradient: MutableMatrix, frames: Matrix, saved: VisionActivations,
         scratch: VisionScratch)
@@ -237,7 +283,9 @@ package struct FrozenVision: VisionGradientSink {
     package init() {}
     package var learns: Bool { false }
     package func block(_ layer: Int) -> FrozenBlock { FrozenBlock() }
-    package func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations) {}
+    package func addOutput(
+        featureGradient: Matrix, normGradient: MutableMatrix, pooled: AttentionPooling.Contribution?, saved: VisionActivations
+    ) {}
     package func addInput(
         normGradient: MutableMatrix, embeddedGradient: MutableMatrix, frames: Matrix, saved: VisionActivations,
         scratch: VisionScratch
@@ -278,12 +326,17 @@ package struct LearningVision: VisionGradientSink {
         LearningBlock(gradients: gradients.blocks[layer], turn: Turn(turnstile: turnstile, layer: layer, item: item))
     }
 
-    package func addOutput(featureGradient: Matrix, normGradient: MutableMatrix, saved: VisionActivations) {
+    package func addOutput(
+        featureGradient: Matrix, normGradient: MutableMatrix, pooled: AttentionPooling.Contribution?, saved: VisionActivations
+    ) {
         turnstile.pass(gate: Self.blockGateCount(of: architecture), item: item) {
-            multiply(saved.normalized, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
+            if let projection = gradients.projection {
+                multiply(saved.normalized, .transposed, featureGradient, .asStored, into: projection, adding: true)
+            }
             layerNormWeightBackward(
-                outputGradient: normGradient, input: saved.classRows, saved: saved.outputNorm,
+                outputGradient: normGradient, input: saved.lastRows, saved: saved.outputNorm,
                 weightGradient: gradients.outputNorm.weight, biasGradient: gradients.outputNorm.bias)
+            if let pooled, let pooling = gradients.pooling { pooled.add(to: pooling) }
         }
     }
 
@@ -298,17 +351,20 @@ package struct LearningVision: VisionGradientSink {
         let rows = saved.layout.frameRows
         guard let embedded = saved.embedded else { preconditionFailure("activations were kept for prompts only") }
         turnstile.pass(gate: Self.blockGateCount(of: architecture) + 1, item: item) {
-            layerNormWeightBackward(
-                outputGradient: normGradient, input: embedded, saved: saved.inputNorm,
-                weightGradient: gradients.inputNorm.weight, biasGradient: gradients.inputNorm.bias)
+            if let norm = gradients.inputNorm {
+                layerNormWeightBackward(
+                    outputGradient: normGradient, input: embedded, saved: saved.inputNorm, weightGradient: norm.weight, biasGradient: norm.bias)
+            }
             for frame in 0..<saved.frameCount {
                 let gradient = embeddedGradient.rows(frame * rows..<(frame + 1) * rows)
                 add(gradient, to: gradients.positionalEmbedding)
-                add(gradient.row(0), to: gradients.classEmbedding)
+                if let classEmbedding = gradients.classEmbedding { add(gradient.row(0), to: classEmbedding) }
                 cutPatches(
                     frame: frames.row(frame), side: architecture.imagePixels, patch: architecture.patchPixels, into: scratch.patches)
+                let patches = gradient.rows(rows - architecture.patchCount..<rows)
+                if let patchBias = gradients.patchBias { sumRows(of: patches, into: patchBias) }
                 multiply(
-                    gradient.rows(1..<rows), .transposed, scratch.patches, .asStored, into: gradients.patchProjection, adding: true)
+                    patches, .transposed, scratch.patches, .asStored, into: gradients.patchProjection, adding: true)
             }
         }
     }

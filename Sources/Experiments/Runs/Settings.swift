@@ -282,8 +282,10 @@ package struct Settings {
     package var frameCount: Int { recipe.data.frames ?? Recipe.Data.standardFrames }
 
     /// - Parameter method: of training the whole CLIP; nil for ViFi-CLIP's.
-    /// - Throws: where the backbone's frames see each other, and the method or the number of frames is not for that.
+    /// - Throws: where the backbone's frames see each other, and the method or the number of frames is not for that; and where they
+    ///   are to see each other in towers of another form.
     func checkFrames(of backbone: Backbone, method: BridgeMethod?) throws(ModelError) {
+        if case .crossFrame? = method?.design { try backbone.architecture.requireForm(for: "frames see each other") }
         guard backbone.architecture.crossFrame != nil else { return }
         guard case .crossFrame? = method?.design else { throw .framesSeeEachOther(what: "ViFi-CLIP and ActionCLIP are trained") }
         try backbone.check(frameCount: frameCount)

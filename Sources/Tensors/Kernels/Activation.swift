@@ -6,6 +6,8 @@ package enum Activation: String, Sendable, CaseIterable {
     case quickGELU = "quick_gelu"
     /// `x · Φ(x)`, Φ being the normal distribution: the exact GELU of most of open_clip's CLIPs.
     case gelu
+    /// GELU with tanh in the place of Φ (Hendrycks and Gimpel 2016), as SigLIPs were trained with.
+    case tanhGELU = "gelu_pytorch_tanh"
 }
 
 extension Activation {
@@ -15,6 +17,7 @@ extension Activation {
         switch self {
         case .quickGELU: unsafe vifi_quick_gelu(input.pointer, output.pointer, input.count)
         case .gelu: unsafe vifi_gelu(input.pointer, output.pointer, input.count)
+        case .tanhGELU: unsafe vifi_tanh_gelu(input.pointer, output.pointer, input.count)
         }
     }
 
@@ -24,6 +27,7 @@ extension Activation {
         switch self {
         case .quickGELU: unsafe vifi_quick_gelu_backward(input.pointer, gradient.pointer, input.count)
         case .gelu: unsafe vifi_gelu_backward(input.pointer, gradient.pointer, input.count)
+        case .tanhGELU: unsafe vifi_tanh_gelu_backward(input.pointer, gradient.pointer, input.count)
         }
     }
 
@@ -36,6 +40,7 @@ extension Activation {
             switch self {
             case .quickGELU: unsafe vifi_quick_gelu_bf16(input.pointer, output.pointer, input.count)
             case .gelu: unsafe vifi_gelu_bf16(input.pointer, output.pointer, input.count)
+            case .tanhGELU: unsafe vifi_tanh_gelu_bf16(input.pointer, output.pointer, input.count)
             }
         default: preconditionFailure("activation from one kind of numbers to another")
         }
@@ -50,6 +55,7 @@ extension Activation {
             switch self {
             case .quickGELU: unsafe vifi_quick_gelu_bf16_backward(input.pointer, gradient.pointer, input.count)
             case .gelu: unsafe vifi_gelu_bf16_backward(input.pointer, gradient.pointer, input.count)
+            case .tanhGELU: unsafe vifi_tanh_gelu_bf16_backward(input.pointer, gradient.pointer, input.count)
             }
         default: preconditionFailure("activation from one kind of numbers to another")
         }

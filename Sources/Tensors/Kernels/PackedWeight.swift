@@ -74,6 +74,7 @@ final class Int8Weight: Sendable {
         case nil: VIFI_NO_ACTIVATION
         case .quickGELU: VIFI_QUICK_GELU
         case .gelu: VIFI_GELU
+        case .tanhGELU: VIFI_TANH_GELU
         }
         let status = unsafe vifi_int8_multiply(input, count, factor, bias?.pointer, code, output, adding ? 1 : 0)
         precondition(status == 0, "oneDNN cannot multiply \(count) rows by \(values.rowCount)×\(values.columnCount)")

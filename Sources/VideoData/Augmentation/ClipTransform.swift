@@ -51,6 +51,8 @@ package struct Normalization: Sendable, Equatable {
     package static let clip = Normalization(
         mean: [0.48145466, 0.4578275, 0.40821073].map { Float($0 * 255.0) },
         deviation: [0.26862954, 0.26130258, 0.27577711].map { Float($0 * 255.0) })
+    /// From −1 to 1.
+    package static let centered = Normalization(mean: [127.5, 127.5, 127.5], deviation: [127.5, 127.5, 127.5])
 }
 
 /// Frames of a video to the clip that the model sees.

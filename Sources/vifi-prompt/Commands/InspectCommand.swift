@@ -28,7 +28,7 @@ struct InspectCommand: ParsableCommand {
             valueName: "file"))
     var named: String?
 
-    @Option(help: "The activation of a CLIP that does not say it: quick_gelu or gelu.")
+    @Option(help: "The activation of a CLIP that does not say it.")
     var activation: Activation?
 
     @Option(help: ArgumentHelp("The CLIP with the token table that a ViFi-CLIP checkpoint lacks.", valueName: "path"))

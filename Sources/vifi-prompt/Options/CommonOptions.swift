@@ -131,7 +131,7 @@ struct ModelOptions: ParsableArguments {
             "CLIP's vocabulary, for backbones that need it: bpe_simple_vocab_16e6.txt.gz, merges.txt or tokenizer.json.", valueName: "file"))
     var vocabulary: String?
 
-    @Option(help: "The MLPs' activation, for CLIPs that do not say it: quick_gelu or gelu.")
+    @Option(help: "The MLPs' activation, for CLIPs that do not say it.")
     var activation: Activation?
 
     @Option(

@@ -52,7 +52,7 @@ struct ImportCommand: ParsableCommand {
             valueName: "file"))
     var vocabulary: String?
 
-    @Option(help: "The MLPs' activation, for CLIPs that do not say it: quick_gelu or gelu.")
+    @Option(help: "The MLPs' activation, for CLIPs that do not say it.")
     var activation: Activation?
 
     @Option(

@@ -1,0 +1,36 @@
+/// Attention that makes one row of all tokens of a frame, and an MLP behind it.
+package struct PoolingParameters<Element: Sendable>: Sendable {
+    /// `[1, 1, width]`, what asks.
+    package var probe: Element
+    /// Queries, keys and values packed: `[3 × width, width]`.
+    package var attentionInput: LinearParameters<Element>
+    package var attentionOutput: LinearParameters<Element>
+    package var norm: NormParameters<Element>
+    package var mlpInput: LinearParameters<Element>
+    package var mlpOutput: LinearParameters<Element>
+}
+
+extension PoolingParameters {
+    func map<Other>(_ transform: (Element) throws -> Other) rethrows -> PoolingParameters<Other> {
+        PoolingParameters<Other>(
+            probe: try transform(probe), attentionInput: try attentionInput.map(transform), attentionOutput: try attentionOutput.map(transform),
+            norm: try norm.map(transform), mlpInput: try mlpInput.map(transform), mlpOutput: try mlpOutput.map(transform))
+    }
+
+    var all: [Element] { [probe] + attentionInput.all + attentionOutput.all + norm.all + mlpInput.all + mlpOutput.all }
+}
+
+extension PoolingParameters<TensorSpecification> {
+    /// Name and shape of every tensor; nil where the class token is read.
+    init?(of architecture: CLIPArchitecture) {
+        guard architecture.poolingHeadCount != nil else { return nil }
+        let (width, mlpWidth) = (architecture.vision.width, architecture.vision.mlpWidth)
+        let prefix = CheckpointNames.pooling
+        self.init(
+            probe: TensorSpecification(name: CheckpointNames.poolingProbe, shape: [1, 1, width]),
+            attentionInput: .named(prefix + "attn.in_proj", outputs: 3 * width, inputs: width, separator: "_"),
+            attentionOutput: .named(prefix + "attn.out_proj", outputs: width, inputs: width), norm: .named(prefix + "layernorm", width: width),
+            mlpInput: .named(prefix + "mlp.c_fc", outputs: mlpWidth, inputs: width),
+            mlpOutput: .named(prefix + "mlp.c_proj", outputs: width, inputs: mlpWidth))
+    }
+}
