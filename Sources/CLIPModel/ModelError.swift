@@ -44,6 +44,8 @@ package enum ModelError: ReportableError, Equatable {
     /// Results that are NaN or infinite.
     case notNumbers(what: String)
     case missingVocabulary(backbone: String)
+    /// A SigLIP's `tokenizer.json` or `spiece.model`.
+    case missingTokenizer(backbone: String)
     case vocabularySize(tokenizer: Int, backbone: Int)
     /// Prompts from elsewhere.
     case prompts(PromptProblem)
@@ -69,7 +71,7 @@ package enum ModelError: ReportableError, Equatable {
         switch self {
         case .inFile(_, let error): error.exitStatus
         case .prompts(let problem): problem.exitStatus
-        case .missingVocabulary, .backboneNotFound: .missingInput
+        case .missingVocabulary, .missingTokenizer, .backboneNotFound: .missingInput
         case .promptDepth, .promptLayers, .mergedTokens, .framesSeeEachOther, .notAnXCLIP, .otherFrames: .badConfiguration
         case .noClasses: .usage
         default: .badData
@@ -127,7 +129,7 @@ package enum ModelError: ReportableError, Equatable {
             "\(first.escapedForDisplay) and \(second.escapedForDisplay) differ in \(what) (\(values.joined(separator: "; "))): only backbones of one "
                 + "kind can be mixed, such as a CLIP and what it was fine-tuned to."
         case .otherVocabulary(let path):
-            "\(path.escapedForDisplay): these are not the merges that came with the backbone. Pass its own vocabulary (--vocabulary)."
+            "\(path.escapedForDisplay): this is not the vocabulary that came with the backbone. Pass its own vocabulary (--vocabulary)."
         case .unexpectedTensor(let name):
             "tensor \"\(name.escapedForDisplay)\" is not expected in this file. It was made for something else."
         case .nonFinite(let name, let count):
@@ -159,6 +161,9 @@ package enum ModelError: ReportableError, Equatable {
         case .missingVocabulary(let backbone):
             "backbone \(backbone.escapedForDisplay) needs CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz. "
                 + "Run `make vocabulary` in the project's folder, or pass the file (--vocabulary)."
+        case .missingTokenizer(let backbone):
+            "backbone \(backbone.escapedForDisplay) needs its model's own tokenizer.json or spiece.model, which is not beside it. Pass the file "
+                + "(--vocabulary); `vifi-prompt bridge --import` keeps the one that lies beside the weights."
         case .vocabularySize(let tokenizer, let backbone):
             "the tokenizer knows \(tokenizer) tokens, but the backbone has \(backbone). They do not belong together."
         case .prompts(let problem): problem.words

@@ -161,7 +161,8 @@ package struct Checkpoint: Sendable {
                 normalization: said.normalization ?? (mapping.layout.kind == .vifi || architecture.crossFrame != nil ? .imageNet : .clip), tokenizer: .clipBPE,
                 provenance: "\(mapping.layout.kind.rawValue), \(source.format.rawValue) \(path.lastPathComponent)")
         }
-        vocabularyPath = isOwn ? keptVocabulary(beside: path) : folder.vocabularyPath
+        vocabularyPath = isOwn
+            ? KeptVocabulary.path(beside: path, for: description.tokenizer) : folder.vocabularyPath(for: description.tokenizer)
         layout = mapping.layout.kind
         ignored = mapping.ignored
         promptNames = mapping.promptNames
