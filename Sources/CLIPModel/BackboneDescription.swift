@@ -28,8 +28,13 @@ package enum TokenizerKind: String, Sendable, CaseIterable {
     case clipBPE = "clip-bpe"
     /// UTF-8 bytes, start 256, end 257.
     case bytes
-    /// SentencePiece, from a file of the model's own.
-    case sigLIP = "siglip"
+    /// SigLIP's SentencePiece unigram of 32,000 tokens.
+    case siglip
+    /// SigLIP 2's byte pairs (Gemma's) of 256,000 tokens.
+    case siglip2
+
+    /// The two have vocabularies of very different sizes: 32,000 and 256,000.
+    static func ofSigLIP(vocabularySize: Int) -> TokenizerKind { vocabularySize > 100_000 ? .siglip2 : .siglip }
 }
 
 /// What a backbone file says of itself beside its tensors.
@@ -39,7 +44,7 @@ package struct BackboneDescription: Sendable, Equatable {
     package var tokenizer: TokenizerKind
     /// How the weights came about, in words.
     package var provenance: String
-    /// SHA-256 of the vocabulary's merges (`BPEVocabulary.digest`), where it came with the weights.
+    /// SHA-256 of the vocabulary's merges (`BPEVocabulary.digest`) or of a SigLIP's tokenizer file, where it came with the weights.
     package var vocabularyDigest: String?
 
     package init(

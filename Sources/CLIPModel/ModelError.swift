@@ -46,7 +46,7 @@ package enum ModelError: ReportableError, Equatable {
     /// Results that are NaN or infinite.
     case notNumbers(what: String)
     case missingVocabulary(backbone: String)
-    /// Texts for a model whose tokenizer is not CLIP's.
+    /// A SigLIP's `tokenizer.json` or `spiece.model`.
     case missingTokenizer(backbone: String)
     case vocabularySize(tokenizer: Int, backbone: Int)
     /// Prompts from elsewhere.
@@ -140,7 +140,7 @@ package enum ModelError: ReportableError, Equatable {
             "\(first.escapedForDisplay) and \(second.escapedForDisplay) differ in \(what) (\(values.joined(separator: "; "))): only backbones of one "
                 + "kind can be mixed, such as a CLIP and what it was fine-tuned to."
         case .otherVocabulary(let path):
-            "\(path.escapedForDisplay): these are not the merges that came with the backbone. Pass its own vocabulary (--vocabulary)."
+            "\(path.escapedForDisplay): this is not the vocabulary that came with the backbone. Pass its own vocabulary (--vocabulary)."
         case .unexpectedTensor(let name):
             "tensor \"\(name.escapedForDisplay)\" is not expected in this file. It was made for something else."
         case .nonFinite(let name, let count):
@@ -173,8 +173,8 @@ package enum ModelError: ReportableError, Equatable {
             "backbone \(backbone.escapedForDisplay) needs CLIP's vocabulary bpe_simple_vocab_16e6.txt.gz. "
                 + "Run `make vocabulary` in the project's folder, or pass the file (--vocabulary)."
         case .missingTokenizer(let backbone):
-            "backbone \(backbone.escapedForDisplay) is a SigLIP, whose texts are read with a tokenizer of its own (tokenizer.json, spiece.model). It is "
-                + "not read yet: only pictures and sequences of tokens go through this backbone. Take a CLIP in its place."
+            "backbone \(backbone.escapedForDisplay) needs its model's own tokenizer.json or spiece.model, which is not beside it. Pass the file "
+                + "(--vocabulary); `vifi-prompt bridge --import` keeps the one that lies beside the weights."
         case .vocabularySize(let tokenizer, let backbone):
             "the tokenizer knows \(tokenizer) tokens, but the backbone has \(backbone). They do not belong together."
         case .prompts(let problem): problem.words

@@ -1,38 +1,38 @@
 /// Steps through strict JSON (RFC 8259) without ever building a tree of it.
-struct JSONCursor {
-    let bytes: [UInt8]
+package struct JSONCursor {
+    package let bytes: [UInt8]
     /// Where `bytes` starts in the file, for messages.
     let fileOffset: Int
     let path: String
     var position = 0
 
-    init(bytes: [UInt8], fileOffset: Int, path: String) {
+    package init(bytes: [UInt8], fileOffset: Int, path: String) {
         self.bytes = bytes
         self.fileOffset = fileOffset
         self.path = path
     }
 
-    var isAtEnd: Bool { position == bytes.count }
+    package var isAtEnd: Bool { position == bytes.count }
 
-    var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+    package var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-    mutating func skipSpace() {
+    package mutating func skipSpace() {
         while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
     /// Steps over `character` if it comes next, after any space.
-    mutating func skip(_ character: Unicode.Scalar) -> Bool {
+    package mutating func skip(_ character: Unicode.Scalar) -> Bool {
         skipSpace()
         guard next == UInt8(ascii: character) else { return false }
         position += 1
         return true
     }
 
-    mutating func expect(_ character: Unicode.Scalar) throws(WeightFileError) {
+    package mutating func expect(_ character: Unicode.Scalar) throws(WeightFileError) {
         guard skip(character) else { throw syntaxError("'\(character)'") }
     }
 
-    func syntaxError(_ expected: String) -> WeightFileError {
+    package func syntaxError(_ expected: String) -> WeightFileError {
         error(.syntax(offset: fileOffset + position, expected: expected))
     }
 
@@ -59,7 +59,8 @@ struct JSONCursor {
         return result
     }
 
-    private mutating func integer() throws(WeightFileError) -> Int {
+    /// Without sign, fraction or exponent.
+    package mutating func integer() throws(WeightFileError) -> Int {
         skipSpace()
         let start = position
         var value = 0
@@ -78,7 +79,7 @@ struct JSONCursor {
     // MARK: Objects
 
     /// `{"key": value, …}`; `readValue` is called with the cursor before each value.
-    mutating func members(
+    package mutating func members(
         _ readValue: (inout JSONCursor, String) throws(WeightFileError) -> Void
     ) throws(WeightFileError) {
         try expect("{")
@@ -91,10 +92,18 @@ struct JSONCursor {
         try expect("}")
     }
 
+    /// `[value, …]`; `readValue` is called with the cursor before each value.
+    package mutating func elements(_ readValue: (inout JSONCursor) throws(WeightFileError) -> Void) throws(WeightFileError) {
+        try expect("[")
+        if skip("]") { return }
+        repeat { try readValue(&self) } while skip(",")
+        try expect("]")
+    }
+
     private static let depthLimit = 8
 
     /// Steps over a value of any kind, nested at most 8 deep.
-    mutating func skipValue(depth: Int = 0) throws(WeightFileError) {
+    package mutating func skipValue(depth: Int = 0) throws(WeightFileError) {
         guard depth < Self.depthLimit else { throw syntaxError("at most \(Self.depthLimit) levels") }
         skipSpace()
         switch next {
@@ -138,7 +147,7 @@ struct JSONCursor {
     }
 
     /// - Parameter byteLimit: of a longer string only its length is told. It is checked all the same.
-    mutating func string(byteLimit: Int = .max) throws(WeightFileError) -> String {
+    package mutating func string(byteLimit: Int = .max) throws(WeightFileError) -> String {
         try expect("\"")
         let start = position
         while let byte = next, byte != 0x22, byte != 0x5C, byte >= 0x20 { position += 1 }

@@ -115,7 +115,7 @@ extension String {
 }
 
 extension JSONCursor {
-    mutating func value(depthLimit: Int) throws(WeightFileError) -> JSONValue {
+    package mutating func value(depthLimit: Int) throws(WeightFileError) -> JSONValue {
         skipSpace()
         switch next {
         case UInt8(ascii: "{"):

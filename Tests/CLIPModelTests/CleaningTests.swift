@@ -63,7 +63,7 @@ import Testing
 
     /// Bytes, and an end token where it is spelled out.
     private struct Marks: Tokenizer {
-        let startToken = 256
+        let startToken: Int? = 256
         let endToken = 257
         let vocabularySize = 258
 

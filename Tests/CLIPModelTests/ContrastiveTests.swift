@@ -199,7 +199,7 @@ import Testing
 
 /// Bytes as tokens for the mini CLIP's 300 ids; a bell spells the end token.
 private struct TestTokenizer: Tokenizer {
-    let startToken = 298
+    let startToken: Int? = 298
     let endToken = 299
     let vocabularySize = 300
     func encode(_ text: String) -> [Int] { text.utf8.map { $0 == 7 ? 299 : Int($0) } }

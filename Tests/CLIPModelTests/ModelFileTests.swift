@@ -167,7 +167,7 @@ private typealias ExitStatus = Files.ExitStatus
         ("normalization", "none\u{1B}[2J",
             #"metadata "normalization" is "none\u{1b}[2J", but "imagenet" or "clip" or "centered" is expected. Write the file again with this program."#),
         ("tokenizer", String(repeating: "t", count: 1_000_000),
-            "metadata \"tokenizer\" is \"\(String(repeating: "t", count: 80))…\", but \"clip-bpe\" or \"bytes\" is expected. "
+            "metadata \"tokenizer\" is \"\(String(repeating: "t", count: 80))…\", but \"clip-bpe\" or \"bytes\" or \"siglip\" or \"siglip2\" is expected. "
                 + "Write the file again with this program."),
         ("vifi_prompt_format", "1", "this is a prompt file, but a backbone is needed. Pass it with --prompts instead."),
     ])

@@ -47,7 +47,7 @@ import WeightFiles
         let backbone = try Backbone.load(fixturePath(source), options: options)
         let architecture = backbone.architecture
         #expect(architecture.form == TowerForm(.sigLIP) && architecture.activation == activation && architecture.contextLength == 16)
-        #expect(backbone.description.normalization == .centered && backbone.description.tokenizer == .sigLIP)
+        #expect(backbone.description.normalization == .centered && backbone.description.tokenizer == .siglip)
         let (clip, sequences) = try inputs(fixture)
         let pass = VisionPass(tower: backbone.vision, prompts: .none, frameCount: 6, keeping: .nothing, pool: pool)
         let frames = pass.forward(clips: [clip], context: nil)[0].reading

@@ -160,10 +160,11 @@ package struct Checkpoint: Sendable {
             description = BackboneDescription(
                 name: options.name ?? path.lastPathComponent,
                 normalization: said.normalization ?? Self.usualNormalization(of: architecture, in: mapping.layout.kind),
-                tokenizer: architecture.form.family == .sigLIP ? .sigLIP : .clipBPE,
+                tokenizer: architecture.form.family == .sigLIP ? .ofSigLIP(vocabularySize: architecture.vocabularySize) : .clipBPE,
                 provenance: "\(mapping.layout.kind.rawValue), \(source.format.rawValue) \(path.lastPathComponent)")
         }
-        vocabularyPath = isOwn ? keptVocabulary(beside: path) : folder.vocabularyPath
+        vocabularyPath = isOwn
+            ? KeptVocabulary.path(beside: path, for: description.tokenizer) : folder.vocabularyPath(for: description.tokenizer)
         layout = mapping.layout.kind
         ignored = mapping.ignored
         promptNames = mapping.promptNames

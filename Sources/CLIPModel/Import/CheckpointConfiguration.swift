@@ -161,8 +161,11 @@ package struct CheckpointFolder {
     }
 
     /// The vocabulary beside the weights, of whatever form.
-    var vocabularyPath: String? {
-        file("merges.txt") ?? file("tokenizer.json") ?? file(BPEVocabulary.fileName)
+    func vocabularyPath(for tokenizer: TokenizerKind) -> String? {
+        switch tokenizer {
+        case .clipBPE, .bytes: file("merges.txt") ?? file("tokenizer.json") ?? file(BPEVocabulary.fileName)
+        case .siglip, .siglip2: file("tokenizer.json") ?? file("spiece.model") ?? file("tokenizer.model")
+        }
     }
 
     /// Since release 5 transformers writes the image processor into `processor_config.json`, which goes over the older file.

@@ -25,8 +25,8 @@ extension Checkpoint {
     ///
     /// - Parameters:
     ///   - isFloat16: rounds every weight to float16; else each keeps its type, and float64 becomes float32.
-    ///   - vocabulary: a file of CLIP's merges to keep beside the backbone; nil for the one beside the source.
-    /// - Throws: `WeightFileError`; `TokenizerError` where the vocabulary is not CLIP's, `ModelError` where it has not the
+    ///   - vocabulary: the model's vocabulary, to be kept beside the backbone; nil for the one beside the source.
+    /// - Throws: `WeightFileError`; `TokenizerError` where the vocabulary is another kind of model's, `ModelError` where it has not the
     ///   size of the token table, `FileError` where memory does not suffice.
     package func write(to path: String, isFloat16: Bool = false, vocabulary vocabularyFile: String? = nil) throws -> ImportReport {
         let vocabulary = try (vocabularyFile ?? vocabularyPath).map { try self.vocabulary(at: $0, isNamed: vocabularyFile != nil) }
@@ -95,9 +95,9 @@ extension Checkpoint {
 
     /// A vocabulary with as many tokens as the model has. One that lies beside the weights of a model that is not
     /// CLIP's own may have more: whoever uses it is told.
-    private func vocabulary(at path: String, isNamed: Bool) throws -> BPEVocabulary {
-        let vocabulary = try BPEVocabulary(path: path)
-        let (found, needed) = (vocabulary.endToken + 1, architecture.vocabularySize)
+    private func vocabulary(at path: String, isNamed: Bool) throws -> KeptVocabulary {
+        let vocabulary = try KeptVocabulary(path: path, for: description.tokenizer)
+        let (found, needed) = (vocabulary.tokenCount, architecture.vocabularySize)
         let isPlausible = !isNamed && needed != CLIPArchitecture.usualVocabularySize && found > needed
         guard found == needed || isPlausible else {
             throw ModelError.inFile(path: path, .vocabularySize(tokenizer: found, backbone: needed))
@@ -105,20 +105,6 @@ extension Checkpoint {
         return vocabulary
     }
 }
-
-extension BPEVocabulary {
-    /// Writes the merges where the vocabulary of a backbone file is looked for, and says where.
-    func keep(beside path: String) throws -> String {
-        let kept = keptVocabularyPath(beside: path)
-        try DurableFile.write(Array(mergesText.utf8), to: kept)
-        return kept
-    }
-}
-
-/// Keeps a vocabulary, in any of its forms, beside a backbone file.
-///
-/// - Returns: where it lies.
-package func keepVocabulary(_ file: String, beside path: String) throws -> String { try BPEVocabulary(path: file).keep(beside: path) }
 
 /// What the three threads of an import found. Unchecked Sendable: guarded by the lock.
 private final class ImportResults: @unchecked Sendable {
@@ -143,15 +129,4 @@ extension ElementType {
         default: .float32
         }
     }
-}
-
-/// Where the vocabulary of a backbone file lies: beside it.
-package func keptVocabularyPath(beside path: String) -> String {
-    (path.hasSuffix(".safetensors") ? String(path.dropLast(".safetensors".count)) : path) + ".merges.txt"
-}
-
-/// The vocabulary beside a backbone file, if there is one.
-func keptVocabulary(beside path: String) -> String? {
-    let kept = keptVocabularyPath(beside: path)
-    return fileExists(kept) ? kept : nil
 }

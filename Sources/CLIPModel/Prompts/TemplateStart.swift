@@ -6,6 +6,8 @@ extension Backbone {
         func tokens(_ wording: String) throws -> [Int] {
             try sequences(of: ["x"], textTokens: 0, template: wording, tokenizer: tokenizer).first ?? []
         }
+        // A padded sequence does not tell where its text ends.
+        if tokenizer.paddingToken != nil { return tokenizer.encode(String(template.prefix { $0 != "{" })) }
         let ending = template.drop { $0 != "{" }
         let behind = try tokens(String(ending)).count
         let whole = try tokens(template)

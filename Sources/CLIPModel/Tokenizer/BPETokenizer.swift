@@ -12,7 +12,7 @@ package struct BPETokenizer: Tokenizer {
 
     init(vocabulary: BPEVocabulary) { self.vocabulary = vocabulary }
 
-    package var startToken: Int { vocabulary.startToken }
+    package var startToken: Int? { vocabulary.startToken }
     package var endToken: Int { vocabulary.endToken }
     package var vocabularySize: Int { vocabulary.endToken + 1 }
 
@@ -22,7 +22,7 @@ package struct BPETokenizer: Tokenizer {
         var ids: [Int] = []
         for piece in pieces(of: Array(cleanedText(text).unicodeScalars)) {
             switch piece {
-            case .start: ids.append(startToken)
+            case .start: ids.append(vocabulary.startToken)
             case .end: ids.append(endToken)
             case .text(let scalars): ids += merged(scalars)
             }

@@ -47,23 +47,22 @@ extension Backbone {
         let prefix = textTokens > 0 ? replacedWords.map { $0 + " " } ?? "" : words
         let droppedCount = textTokens > 0 ? min(textTokens, tokenizer.encode(prefix).count) : 0
         let limit = min(architecture.contextLength - textTokens, maxWords ?? .max)
-        guard limit > 2 else { throw .noRoomForCaptions(tokens: limit + textTokens, promptTokens: textTokens) }
+        guard limit > tokenizer.frameCount else { throw .noRoomForCaptions(tokens: limit + textTokens, promptTokens: textTokens) }
         let prompts = [Int](repeating: 0, count: textTokens)
         var faults: [TokenizerError.ClassNameFault] = []
         var sequences: [[Int]] = []
         var cutCount = 0
         for (index, caption) in captions.enumerated() {
-            var ids = Array(tokenizer.encode(prefix + caption + suffix).dropFirst(droppedCount))
-            if cleanedText(caption).isEmpty {
+            let ids = Array(tokenizer.encode(prefix + caption + suffix).dropFirst(droppedCount))
+            if tokenizer.isEmpty(caption) {
                 faults.append(.init(index: index, name: caption, problem: .empty))
-            } else if ids.contains(where: { $0 == tokenizer.startToken || $0 == tokenizer.endToken }) {
+            } else if tokenizer.holdsSpecialToken(ids) {
                 faults.append(.init(index: index, name: caption, problem: .holdsSpecialToken))
             }
-            if ids.count > limit - 2 {
-                ids.removeLast(ids.count - (limit - 2))
-                cutCount += 1
-            }
-            sequences.append([tokenizer.startToken] + prompts + ids + [tokenizer.endToken])
+            let kept = ids.prefix(limit - tokenizer.frameCount)
+            if kept.count < ids.count { cutCount += 1 }
+            // Padding reaches to the context length, however many words are kept.
+            sequences.append(tokenizer.sequence(of: Array(kept), prompts: prompts, length: architecture.contextLength))
         }
         guard faults.isEmpty else { throw .captions(faults) }
         return CaptionSequences(sequences: sequences, cutCount: cutCount, tokenLimit: limit)

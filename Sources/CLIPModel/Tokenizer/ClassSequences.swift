@@ -3,18 +3,23 @@ import Foundation
 extension Backbone {
     /// The tokenizer that the backbone was trained with.
     ///
-    /// - Parameter vocabularyPath: CLIP's vocabulary; nil for the one beside the backbone. One that reads bytes needs none.
+    /// - Parameter vocabularyPath: CLIP's vocabulary, or a SigLIP's `tokenizer.json` or `spiece.model`; nil for the one beside the
+    ///   backbone. One that reads bytes needs none.
     /// - Throws: `ModelError` where it is missing or of another size, `TokenizerError` where it is damaged.
     package func tokenizer(vocabularyPath: String?) throws -> any Tokenizer {
         let tokenizer: any Tokenizer
         switch (description.tokenizer, vocabularyPath ?? self.vocabularyPath) {
         case (.bytes, _): tokenizer = ByteTokenizer()
-        case (.sigLIP, _): throw ModelError.missingTokenizer(backbone: description.name)
         case (.clipBPE, let path?):
             let vocabulary = try BPEVocabulary(path: path)
             if let digest = description.vocabularyDigest, digest != vocabulary.digest { throw ModelError.otherVocabulary(path: path) }
             tokenizer = BPETokenizer(vocabulary: vocabulary)
+        case (.siglip, let path?), (.siglip2, let path?):
+            let own = try SentencePieceTokenizer(path: path, isSecond: description.tokenizer == .siglip2)
+            if let digest = description.vocabularyDigest, digest != own.digest { throw ModelError.otherVocabulary(path: path) }
+            tokenizer = own
         case (.clipBPE, nil): throw ModelError.missingVocabulary(backbone: description.name)
+        case (.siglip, nil), (.siglip2, nil): throw ModelError.missingTokenizer(backbone: description.name)
         }
         guard tokenizer.vocabularySize == architecture.vocabularySize else {
             throw ModelError.vocabularySize(tokenizer: tokenizer.vocabularySize, backbone: architecture.vocabularySize)
@@ -90,6 +95,7 @@ extension Backbone {
         let words = try templateTokens(template, tokenizer: tokenizer).suffix(prompts.textTokens)
         let placeholder = tokenizer.encode("X").first ?? 0
         let fillers = Array(repeating: placeholder, count: prompts.textTokens - words.count) + words
-        return sequences.map { [$0[0]] + fillers + $0.dropFirst(1 + fillers.count) }
+        let start = tokenizer.startCount
+        return sequences.map { $0.prefix(start) + fillers + $0.dropFirst(start + fillers.count) }
     }
 }

@@ -119,7 +119,7 @@ private let ligatures: [Unicode.Scalar: String] = [
 ]
 
 /// Lower case as Python makes it: a sigma at the end of a word takes its final form.
-private func lowercased(_ text: String) -> String {
+func lowercased(_ text: String) -> String {
     guard text.unicodeScalars.contains("Σ") else { return text.lowercased() }
     let scalars = Array(text.unicodeScalars)
     var result = ""

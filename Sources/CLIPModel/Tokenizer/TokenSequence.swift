@@ -12,13 +12,14 @@ package enum TextWording: Sendable, Equatable {
     package static let photoTemplate = "a photo of a {}."
 }
 
-/// The tokens of one class: start, prompts or template, name, end. Nothing follows the end token,
-/// which is the highest id and occurs once.
+/// The tokens of one class: start, prompts or template, name, end. Where the tokenizer does not pad, nothing follows the end token, which
+/// is the highest id and occurs once.
 package struct TokenSequence: Sendable, Equatable {
     package let tokens: [Int]
     /// Positions whose embeddings learned prompts replace; the ids there mean nothing.
     package let promptRange: Range<Int>
 
+    /// The place that the text feature is taken at.
     package var endIndex: Int { tokens.count - 1 }
 
     /// With zeros up to `length`, as CLIP pads.
@@ -50,11 +51,11 @@ package struct TokenSequence: Sendable, Equatable {
                 continue
             }
             var ids = Array(tokenizer.encode(prefix + name + suffix).dropFirst(droppedCount))
-            if cutsLongTexts { ids = Array(ids.prefix(max(0, contextLength - promptCount - 2))) }
-            let tokenCount = ids.count + promptCount + 2
-            if cleanedText(name).isEmpty {
+            if cutsLongTexts { ids = Array(ids.prefix(max(0, contextLength - promptCount - tokenizer.frameCount))) }
+            let tokenCount = ids.count + promptCount + tokenizer.frameCount
+            if tokenizer.isEmpty(name) {
                 refuse(.empty)
-            } else if ids.contains(where: { $0 == tokenizer.startToken || $0 == tokenizer.endToken }) {
+            } else if tokenizer.holdsSpecialToken(ids) {
                 refuse(.holdsSpecialToken)
             } else if tokenCount > contextLength {
                 refuse(.tooLong(tokenCount: tokenCount))
@@ -62,8 +63,8 @@ package struct TokenSequence: Sendable, Equatable {
                 let prompts = [Int](repeating: 0, count: promptCount)
                 result.append(
                     TokenSequence(
-                        tokens: [tokenizer.startToken] + prompts + ids + [tokenizer.endToken],
-                        promptRange: 1..<1 + promptCount))
+                        tokens: tokenizer.sequence(of: ids, prompts: prompts, length: contextLength),
+                        promptRange: tokenizer.startCount..<tokenizer.startCount + promptCount))
             }
         }
         guard faults.isEmpty else { throw .classNames(faults, contextLength: contextLength) }

@@ -1,9 +1,14 @@
 import Files
+import WeightFiles
 
 /// What can be wrong with a vocabulary, a template or class names.
 package enum TokenizerError: ReportableError, Equatable {
     case file(FileError)
     case vocabulary(path: String, VocabularyFault)
+    /// A SigLIP's tokenizer.
+    case tokenizer(path: String, SentencePieceFault)
+    /// A `tokenizer.json` that is not JSON.
+    case json(WeightFileError)
     /// A template without exactly one `{}`.
     case template(String)
     /// Every class name that cannot be used, not only the first.
@@ -58,7 +63,8 @@ package enum TokenizerError: ReportableError, Equatable {
     package var exitStatus: ExitStatus {
         switch self {
         case .file(let error): error.exitStatus
-        case .vocabulary: .badData
+        case .vocabulary, .tokenizer: .badData
+        case .json(let error): error.exitStatus
         case .captions: .badData
         case .template, .classNames, .noRoomForCaptions: .badConfiguration
         }
@@ -68,6 +74,8 @@ package enum TokenizerError: ReportableError, Equatable {
         switch self {
         case .file(let error): error.description
         case .vocabulary(let path, let fault): "\(path.escapedForDisplay): \(fault.words)"
+        case .tokenizer(let path, let fault): "\(path.escapedForDisplay): \(fault.words)"
+        case .json(let error): error.description
         case .template(let text):
             "template \"\(text.shortenedForDisplay)\" must contain {} exactly once, where the class name goes, "
                 + "as in \"a photo of a {}.\"."

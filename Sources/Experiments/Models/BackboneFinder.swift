@@ -94,12 +94,13 @@ package enum BackboneFinder {
         return nil
     }
 
-    /// The tokenizer that a backbone was trained with; CLIP's vocabulary is looked for beside the backbone and where
-    /// `make vocabulary` puts it.
+    /// The tokenizer that a backbone was trained with; its file is looked for beside the backbone, and CLIP's vocabulary where
+    /// `make vocabulary` puts it, too.
     package static func tokenizer(for backbone: Backbone, vocabulary: String?) throws -> any Tokenizer {
-        try backbone.tokenizer(
+        let isCLIP = backbone.description.tokenizer == .clipBPE
+        return try backbone.tokenizer(
             vocabularyPath: vocabulary ?? backbone.vocabularyPath
-                ?? (try? BundledFiles.path(of: "Checkpoints/vocabulary/\(vocabularyName)")))
+                ?? (isCLIP ? try? BundledFiles.path(of: "Checkpoints/vocabulary/\(vocabularyName)") : nil))
     }
 
     private static func newest(in file: String, runPrefix: String) -> String? {

@@ -111,7 +111,7 @@ package struct ContrastivePretrainer: Sendable {
             let frame = VideoFrame(width: PocketVideo.width, height: PocketVideo.height, pixels: still.picture())
             let key = ClipKey(seed: configuration.seed, epoch: 0, clip: index)
             for clip in transform.clips(from: [frame], key: key) { pictures.row(row).fill(with: clip.pixels) }
-            captions.append([tokenizer.startToken] + tokenizer.encode(still.caption) + [tokenizer.endToken])
+            captions.append(tokenizer.sequence(of: tokenizer.encode(still.caption), length: .max))
         }
         return Batch(pictures: pictures.reading, captions: captions)
     }

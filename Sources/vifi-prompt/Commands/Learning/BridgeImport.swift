@@ -86,7 +86,7 @@ struct BridgeImport {
         let target = output ?? "Checkpoints".appendingPath("\(name).safetensors")
         guard target.lowercased().hasSuffix(".safetensors") else { throw Problem.ending(path: target) }
         // The vocabulary goes beside it.
-        let targets = [target, keptVocabularyPath(beside: target)]
+        let targets = [target] + keptVocabularyPaths(beside: target)
         do {
             try refuseOverInputs(targets, inputs: inputs)
         } catch {

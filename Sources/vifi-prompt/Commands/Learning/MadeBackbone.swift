@@ -22,7 +22,7 @@ struct MadeBackbone: Encodable {
         try createDirectory(target.parentDirectory)
         file = target
         sha256 = try backbone.save(to: target, elementType: isHalf ? .float16 : .float32)
-        vocabularyFile = try vocabulary.map { try keepVocabulary($0, beside: target) }
+        vocabularyFile = try vocabulary.map { try keepVocabulary($0, beside: target, for: backbone.description.tokenizer) }
         backboneSha256 = (isHalf ? backbone.roundedToFloat16() : backbone).digest
     }
 
