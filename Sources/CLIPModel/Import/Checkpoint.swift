@@ -163,7 +163,8 @@ package struct Checkpoint: Sendable {
                 tokenizer: architecture.form.family == .sigLIP ? .sigLIP : .clipBPE,
                 provenance: "\(mapping.layout.kind.rawValue), \(source.format.rawValue) \(path.lastPathComponent)")
         }
-        vocabularyPath = isOwn ? keptVocabulary(beside: path) : folder.vocabularyPath
+        // Beside a SigLIP lies another kind of tokenizer.
+        vocabularyPath = isOwn ? keptVocabulary(beside: path) : architecture.form.family == .sigLIP ? nil : folder.vocabularyPath
         layout = mapping.layout.kind
         ignored = mapping.ignored
         promptNames = mapping.promptNames
