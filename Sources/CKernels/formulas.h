@@ -62,8 +62,10 @@ VIFI_INLINE float vifi_tanh_gelu_at(float x) {
 }
 
 VIFI_INLINE float vifi_tanh_gelu_slope(float x) {
-    const float s = 1.0f / (1.0f + vifi_exp(-1.59576912f * (x + 0.044715f * x * x * x)));
-    return s + x * s * (1.0f - s) * 1.59576912f * (1.0f + 0.134145f * x * x);
+    // Beyond 14 the slope is 0 or 1, which squares of what is larger would leave.
+    const float near = x < -14.0f ? -14.0f : x > 14.0f ? 14.0f : x;
+    const float s = 1.0f / (1.0f + vifi_exp(-1.59576912f * (near + 0.044715f * near * near * near)));
+    return s + near * s * (1.0f - s) * 1.59576912f * (1.0f + 0.134145f * near * near);
 }
 
 // Mean and 1 / deviation of a row; `whole` is `width` without what fills no register.

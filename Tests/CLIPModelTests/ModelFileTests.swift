@@ -161,7 +161,7 @@ private typealias ExitStatus = Files.ExitStatus
 
     @Test(arguments: [
         ("vifi_backbone_format", "2", #"metadata "vifi_backbone_format" is "2", but "1" is expected. Write the file again with this program."#),
-        ("activation", "relu", #"metadata "activation" is "relu", but "quick_gelu" or "gelu" is expected. Write the file again with this program."#),
+        ("activation", "relu", #"metadata "activation" is "relu", but "quick_gelu" or "gelu" or "gelu_pytorch_tanh" is expected. Write the file again with this program."#),
         ("vision_heads", "0", #"metadata "vision_heads" is "0", but a whole number from 1 to 1024 is expected. Write the file again with this program."#),
         ("text_heads", "7", #"tensor "token_embedding.weight" gives the tower a width of 64, which is not divisible by 7 heads."#),
         ("normalization", "none\u{1B}[2J",

@@ -169,14 +169,22 @@ import WeightFiles
         }
     }
 
-    /// The parameters of L/14, counted from its sizes.
-    @Test func parametersOfL14() throws {
-        let large = CLIPArchitecture(
-            vision: .init(width: 1024, layerCount: 24), text: .init(width: 1024, layerCount: 24), imagePixels: 336, patchPixels: 14,
-            embeddingWidth: 1024, contextLength: 32, vocabularySize: 49_408, activation: .gelu, form: TowerForm(.perceptionEncoder))
-        let named = BackboneParameters<TensorSpecification>(of: large)
-        let block = 12 * 1024 * 1024 + 13 * 1024
-        let pooling = 1024 + block - 2 * 1024
-        #expect(named.vision.all.reduce(0) { $0 + $1.count } == 3 * 14 * 14 * 1024 + 1024 + 577 * 1024 + 4 * 1024 + 24 * block + pooling + 1024 * 1024)
+    /// The parameters of L/14 and G/14, counted from their sizes: the MLP that pools is four times as wide as the tower in both.
+    @Test(arguments: [(1024, 24, 4096, 336, true), (1536, 50, 8960, 448, false)])
+    func parametersOfReleasedTowers(width: Int, layers: Int, mlpWidth: Int, pixels: Int, hasClassToken: Bool) {
+        let architecture = CLIPArchitecture(
+            vision: .init(width: width, layerCount: layers, headCount: 16, mlpWidth: mlpWidth), text: .init(width: 1280, layerCount: 24),
+            imagePixels: pixels, patchPixels: 14, embeddingWidth: 1280, contextLength: 72, vocabularySize: 49_408, activation: .gelu,
+            form: TowerForm(.perceptionEncoder, hasClassToken: hasClassToken))
+        let count = BackboneParameters<TensorSpecification>(of: architecture).vision.all.reduce(0) { $0 + $1.count }
+        func linear(_ inputs: Int, _ outputs: Int) -> Int { inputs * outputs + outputs }
+        let norm = 2 * width, classToken = hasClassToken ? 1 : 0
+        let attention = linear(width, 3 * width) + linear(width, width)
+        let block = attention + 2 * norm + linear(width, mlpWidth) + linear(mlpWidth, width)
+        let pooling = width + attention + norm + linear(width, 4 * width) + linear(4 * width, width)
+        let patches = (pixels / 14) * (pixels / 14)
+        #expect(
+            count == 3 * 14 * 14 * width + classToken * width + (patches + classToken) * width + 2 * norm + layers * block + pooling
+                + width * 1280)
     }
 }

@@ -67,12 +67,13 @@ private func transposed(_ matrix: Matrix) -> [Float] {
 }
 
 extension CheckpointLayout {
-    /// Where a tensor of ours comes from. Of several ways the first is CLIP's; transformers spells the first norm of an X-CLIP in the
-    /// second.
+    /// Where a tensor of ours comes from. Of several ways the first is CLIP's; transformers spells the first norm of an X-CLIP in
+    /// another.
     fileprivate func origin(of name: String, isCrossFrame: Bool) -> TensorOrigin? {
         let pattern = CheckpointMapping.Pattern(name[...])
         let found = entries.filter { $0.destination == pattern.text }.map(\.origin)
-        let origin = isCrossFrame && kind == .huggingFace ? found.last : found.first
+        let ofCrossFrame = isCrossFrame ? found.first { $0.names[0].starts(withName: CrossFrameNames.huggingFaceInputNorm) } : nil
+        let origin = ofCrossFrame ?? found.first
         return origin?.renamed { text in pattern.layer.map { text.replacingFirst("*", with: $0) } ?? text }
     }
 }

@@ -119,7 +119,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
         init(_ architecture: CLIPArchitecture) {
             guard architecture.poolingHeadCount != nil else { return }
             let (width, tokens) = (architecture.vision.width, architecture.frameTokenCount)
-            products = 2 * (tokens + 1) * width * width + 2 * width * architecture.vision.mlpWidth
+            products = 2 * (tokens + 1) * width * width + 2 * width * architecture.poolingMLPWidth
             pairs = tokens * width
         }
 

@@ -44,7 +44,8 @@ package struct CheckpointShapes {
                 headCount: headCounts.text ?? KnownHeads.text(width: tokens[1])),
             imagePixels: patchesPerSide * patches[2], patchPixels: patches[2], embeddingWidth: projection[1],
             contextLength: textPositions[0], vocabularySize: tokens[0], activation: activation,
-            crossFrame: try crossFrame(width: projection[1], headCounts: headCounts), form: form, otherTextActivation: textActivation == activation ? nil : textActivation)
+            crossFrame: try crossFrame(width: projection[1], headCounts: headCounts), form: form,
+            otherTextActivation: textActivation == activation ? nil : textActivation)
         if let count = architecture.poolingHeadCount, vision.width % count != 0 {
             throw .headCount(name: CheckpointNames.poolingProbe, width: vision.width, headCount: count)
         }

@@ -148,12 +148,14 @@ enum CrossFrameNames {
     static let prompts = "prompts_"
     static let promptLayers = prompts + "generator.decoder."
     static let patchProjection = prompts + "visual_proj"
+    /// How transformers spells the first norm of an X-CLIP, and of no CLIP.
+    static let huggingFaceInputNorm = "vision_model.pre_layernorm."
 
     /// The names that an X-CLIP shares with CLIP; all where they are not an X-CLIP's. Transformers spells the first norm of its image
     /// tower as that of OWL-ViT.
     static func withoutOwn(_ names: [String]) -> [String] {
         let shared = names.filter { !$0.starts(withName: prompts) && !$0.starts(withName: frames) }
-        return shared.count == names.count ? names : shared.filter { !$0.starts(withName: "vision_model.pre_layernorm.") }
+        return shared.count == names.count ? names : shared.filter { !$0.starts(withName: huggingFaceInputNorm) }
     }
 }
 

@@ -24,7 +24,7 @@ extension PoolingParameters<TensorSpecification> {
     /// Name and shape of every tensor; nil where the class token is read.
     init?(of architecture: CLIPArchitecture) {
         guard architecture.poolingHeadCount != nil else { return nil }
-        let (width, mlpWidth) = (architecture.vision.width, architecture.vision.mlpWidth)
+        let (width, mlpWidth) = (architecture.vision.width, architecture.poolingMLPWidth)
         let prefix = CheckpointNames.pooling
         self.init(
             probe: TensorSpecification(name: CheckpointNames.poolingProbe, shape: [1, 1, width]),

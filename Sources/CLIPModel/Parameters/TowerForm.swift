@@ -63,6 +63,9 @@ extension CLIPArchitecture {
         }
     }
 
+    /// Of the MLP behind that attention; PE-Core's largest has wider ones in its blocks.
+    var poolingMLPWidth: Int { form.family == .perceptionEncoder ? 4 * vision.width : vision.mlpWidth }
+
     /// - Parameter what: is computed in towers of CLIP's form alone, as a subject: "tokens merge".
     package func requireForm(of family: TowerForm.Family = .clip, for what: String) throws(ModelError) {
         if form.family != family { throw .otherForm(form.name, what: what) }

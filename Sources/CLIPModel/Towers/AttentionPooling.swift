@@ -143,7 +143,8 @@ struct PoolingActivations: Sendable {
         (query, logSums) = (memory(1, tower.width), memory(1, frameCount * headCount))
         (attended, pooled, normalized) = (memory(frameCount, tower.width), memory(frameCount, tower.width), memory(frameCount, tower.width))
         norm = LayerNormStatistics(rows: frameCount)
-        (hidden, activated) = (memory(frameCount, tower.mlpWidth), memory(frameCount, tower.mlpWidth))
+        let mlpWidth = layout.architecture.poolingMLPWidth
+        (hidden, activated) = (memory(frameCount, mlpWidth), memory(frameCount, mlpWidth))
     }
 
     /// The memory of the first `frameCount` frames.
@@ -167,7 +168,7 @@ struct PoolingActivations: Sendable {
 
     /// Bytes for one frame, beside the block's output.
     static func bytesPerFrame(layout: VisionLayout) -> Int {
-        let tower = layout.architecture.vision
-        return 4 * (3 * layout.outputRows * tower.width + 3 * tower.width + 2 * tower.mlpWidth)
+        let width = layout.architecture.vision.width
+        return 4 * (3 * layout.outputRows * width + 3 * width + 2 * layout.architecture.poolingMLPWidth)
     }
 }

@@ -7,7 +7,7 @@ import Tensors
 /// Of each head the first half turns with the column and the second with the row, pair by adjacent pair, at frequencies
 /// 10000^(−2j / (headWidth / 2)). Rows before the patches (the class token) and behind them (prompts) have no place.
 /// Source: Su et al. 2021, "RoFormer", in two dimensions as PE-Core has it (Bolya et al. 2025; `methods_more.md` 5).
-struct RotaryPositions: Sendable {
+package struct RotaryPositions: Sendable {
     /// Rows of a frame before its patches.
     private let firstRow: Int
     /// `[patches, headWidth / 2]`, of each pair's angle.

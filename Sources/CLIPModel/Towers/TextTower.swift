@@ -3,7 +3,8 @@ import Tensors
 /// CLIP's text encoder over all class names at once.
 ///
 /// The prefix that all classes share goes through the layers first, alone; each class's own tokens
-/// then attend to the prefix's keys and values. Where texts are not masked nothing is shared, and each goes through whole. Source: Radford et al. 2021; prompts: ViFi-CLIP 3.3.
+/// then attend to the prefix's keys and values. Where texts are not masked nothing is shared, and each goes
+/// through whole. Source: Radford et al. 2021; prompts: ViFi-CLIP 3.3.
 package struct TextTower: Sendable {
     package let architecture: CLIPArchitecture
     let parameters: TextParameters<Matrix>

@@ -24,16 +24,7 @@ package struct TransformerBlock: Sendable {
     /// - Parameter isLast: whether this block is the last of its tower, where not every row queries.
     package init(
         parameters: BlockParameters<Matrix>, headCount: Int, activation: Activation, isCausal: Bool, isLast: Bool,
-        precision: Precision, normEpsilon: Float = usualNormEpsilon
-    ) {
-        self.init(
-            parameters: parameters, headCount: headCount, activation: activation, isCausal: isCausal, isLast: isLast, precision: precision,
-            normEpsilon: normEpsilon, rotation: nil)
-    }
-
-    init(
-        parameters: BlockParameters<Matrix>, headCount: Int, activation: Activation, isCausal: Bool, isLast: Bool,
-        precision: Precision, normEpsilon: Float = usualNormEpsilon, rotation: RotaryPositions?
+        precision: Precision, normEpsilon: Float = usualNormEpsilon, rotation: RotaryPositions? = nil
     ) {
         self.rotation = rotation
         self.normEpsilon = normEpsilon
