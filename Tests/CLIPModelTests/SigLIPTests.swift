@@ -205,6 +205,28 @@ import WeightFiles
         #expect(try read.digest != Backbone.load(fixturePath("siglip/open_clip"), options: options).digest)
     }
 
+    /// Class names go through a tokenizer of the model's kind, which lies beside the backbone, fill the context and are compared.
+    @Test func classNamesAreRead() throws {
+        let folder = try TemporaryDirectory()
+        let original = try Backbone.load(fixturePath("siglip/huggingface"), options: options)
+        var (architecture, parameters) = (original.architecture, original.parameters)
+        architecture.vocabularySize = 450
+        var draw = RandomSource(seed: 1, purpose: .weights)
+        let tokens = MutableMatrix(
+            rows: 450, columns: architecture.text.width, (0..<450 * architecture.text.width).map { _ in 0.02 * draw.normal() })
+        parameters.text.tokenEmbedding = tokens.reading
+        try Backbone(architecture: architecture, parameters: parameters, description: original.description).save(to: folder.path("a.safetensors"))
+        let kept = try keepVocabulary(fixturePath("siglip-tokenizers/siglip.spiece.model"), beside: folder.path("a.safetensors"), for: .siglip)
+        #expect(kept == folder.path("a.spiece.model"))
+        let backbone = try Backbone.load(folder.path("a.safetensors"))
+        let sequences = try backbone.sequences(
+            of: ["a dog", "riding_a horse"], textTokens: 0, template: "a photo of {}.", tokenizer: backbone.tokenizer(vocabularyPath: nil))
+        #expect(sequences.allSatisfy { $0.count == 16 } && sequences[0] != sequences[1])
+        let clip = try inputs(TensorFixture("siglip/expected")).clip
+        let logits = try CLIPClassifier(backbone: backbone, sequences: sequences, frameCount: 6, pool: pool).logits(clips: [clip])[0]
+        #expect(logits.count == 2 && logits.allSatisfy(\.isFinite) && logits[0] != logits[1])
+    }
+
     @Test func whatIsMissingIsNamed() throws {
         let folder = try TemporaryDirectory()
         let backbone = try Backbone.load(fixturePath("siglip/huggingface"), options: options)
