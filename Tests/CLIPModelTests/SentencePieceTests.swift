@@ -77,7 +77,7 @@ import Testing
         for name in ["siglip.tokenizer.json", "siglip2.tokenizer.json", "siglip2.spiece.model"] {
             let tokenizer = try tokenizer(name)
             #expect(tokenizer.encode(String(repeating: "ab c", count: 1 << 16)).count > 1 << 16, "\(name)")
-            #expect(tokenizer.encode(String(repeating: " ", count: 1 << 18)).count < 1 << 18, "\(name)")
+            #expect(tokenizer.encode(String(repeating: " ", count: 1 << 18)).count <= 1 << 18, "\(name)")
         }
     }
 
@@ -138,10 +138,9 @@ import Testing
     }
 
     @Test func wrongJSON() throws {
-        #expect(try words("{\"model\":1}").contains("'{' is expected") || words("{\"model\":1}").hasPrefix("FILE: "))
+        #expect(try words("{\"model\":1}").hasPrefix("FILE: "))
         #expect(try words("{}") == "FILE: model: is missing. Download it again.")
         #expect(try changed("\"unk_id\":2", "\"unk_id\":99999") == "FILE: model.unk_id: is not one of 450 pieces. Download it again.")
-        #expect(try changed("[\"</s>\",0.0]", "[\"</t>\",0.0]").contains("added_tokens") || changed("[\"</s>\",0.0]", "[\"</t>\",0.0]") == "accepted")
         #expect(try changed("[\"</s>\",0.0]", "[\"<pad>\",0.0]") == "FILE: piece 1: is the same as an earlier one. Download it again.")
         #expect(try changed("[\"</s>\",0.0]", "[\"\(String(repeating: "a", count: 300))\",0.0]").contains("300 bytes, at most 256 are read"))
         #expect(try changed("\"type\":\"Lowercase\"", "\"type\":\"BertNormalizer\"").contains("normalizer is BertNormalizer, which this program does not compute"))

@@ -28,6 +28,12 @@ let modelParsers: [Parser] = [
         overwrite(path, with: input)
         _ = try BPETokenizer(vocabularyPath: path)
     },
+    Parser(name: "siglip", seeds: ["siglip.tokenizer.json", "siglip-bare.tokenizer.json", "siglip.spiece.model"].map(tokenizerSeed)) { input, path in
+        try readSentencePiece(input, path, isSecond: false)
+    },
+    Parser(name: "siglip2", seeds: ["siglip2.tokenizer.json", "siglip2.spiece.model"].map(tokenizerSeed)) { input, path in
+        try readSentencePiece(input, path, isSecond: true)
+    },
     Parser(name: "names", seeds: ["Waving  one_hand &amp;amp; café ½ ﬁ don't", "X X X #1 喝茶 🏊🏽‍♀️ &#x41;&lt"].map { Array($0.utf8) }) {
         input, _ in
         _ = ByteTokenizer().encode(String(decoding: input, as: UTF8.self))
@@ -108,6 +114,14 @@ private func readVocabulary(_ files: [String: [UInt8]], _ name: String, _ path: 
     try createDirectory(folder)
     for (name, bytes) in files { overwrite(folder.appendingPath(name), with: bytes) }
     _ = try BPETokenizer(vocabularyPath: folder.appendingPath(name)).encode("lower lows")
+}
+
+private func tokenizerSeed(_ name: String) -> [UInt8] { contents(of: fixturePath("siglip-tokenizers/" + name)) }
+
+private func readSentencePiece(_ input: [UInt8], _ path: String, isSecond: Bool) throws {
+    overwrite(path, with: input)
+    let tokenizer = try SentencePieceTokenizer(path: path, isSecond: isSecond)
+    _ = tokenizer.sequence(of: tokenizer.encode("Waving  one_hand, café ½ ﬁ 喝茶 🏊🏽‍♀️ </s><eos> e\u{301}\u{0}"), length: 16)
 }
 
 // MARK: Prompts
