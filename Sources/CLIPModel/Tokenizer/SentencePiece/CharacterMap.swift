@@ -7,6 +7,8 @@ struct CharacterMap: Sendable {
     private let texts: [UInt8]
 
     static let byteLimit = 4 << 20
+    /// Of one text, so that a short text stays short.
+    private static let textByteLimit = 256
 
     init(_ bytes: [UInt8]) throws(SentencePieceFault) {
         guard bytes.count <= Self.byteLimit else { throw .characterMap(problem: "\(bytes.count) bytes, at most \(Self.byteLimit) are read") }
@@ -20,6 +22,9 @@ struct CharacterMap: Sendable {
         texts = Array(bytes[(4 + byteCount)...])
         guard texts.last == 0, String(validating: texts, as: UTF8.self) != nil else {
             throw .characterMap(problem: "its texts are not UTF-8 that ends with a zero byte")
+        }
+        guard texts.split(separator: 0).allSatisfy({ $0.count <= Self.textByteLimit }) else {
+            throw .characterMap(problem: "one of its texts has more than \(Self.textByteLimit) bytes")
         }
     }
 

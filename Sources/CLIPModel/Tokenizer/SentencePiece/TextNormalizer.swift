@@ -76,7 +76,14 @@ enum TextNormalizer: Sendable {
 }
 
 extension [TextNormalizer] {
-    func normalized(_ text: String) -> String { reduce(text) { $1.normalized($0) } }
+    /// A real tokenizer makes a text a few times as long; one that was made to exhaust the memory is stopped.
+    func normalized(_ text: String) -> String {
+        let limit = 64 * text.utf8.count + 1024
+        return reduce(text) { before, step in
+            let after = step.normalized(before)
+            return after.utf8.count <= limit ? after : String(after.unicodeScalars.prefix(limit / 4))
+        }
+    }
 }
 
 extension String {

@@ -14,7 +14,9 @@ struct TokenizerFile {
     static let mergeLimit = 1 << 22
     static let pieceByteLimit = 256
     /// Of all pieces together.
-    static let allByteLimit = 16 << 20
+    static let allByteLimit = 4 << 20
+    /// Of normalizers and pre-tokenizers.
+    static let stepLimit = 64
 
     /// Checks the number and length of pieces while they are read.
     struct PieceBudget {

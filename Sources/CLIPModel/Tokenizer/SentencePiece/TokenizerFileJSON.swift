@@ -37,13 +37,18 @@ extension TokenizerFile {
         vocabularySize = 1 + (reading.ids.values.max() ?? -1)
         normalizers = try Self.normalizers(parts["normalizer"] ?? .null)
         splitters = try Self.splitters(parts["pre_tokenizer"] ?? .null)
-        for (index, value) in (parts["added_tokens"]?.items ?? []).enumerated() { try add(value, name: "added_tokens[\(index)]") }
+        guard normalizers.count + splitters.count <= Self.stepLimit else { throw SentencePieceFault.tooMany(what: "steps", limit: Self.stepLimit) }
+        var budget = PieceBudget()
+        for (index, value) in (parts["added_tokens"]?.items ?? []).enumerated() { 
+            try add(value, name: "added_tokens[\(index)]", budget: &budget)
+        }
     }
 
-    private mutating func add(_ value: JSONValue, name: String) throws(SentencePieceFault) {
+    private mutating func add(_ value: JSONValue, name: String, budget: inout PieceBudget) throws(SentencePieceFault) {
         guard let id = value["id"]?.integer, (0..<Self.pieceLimit).contains(id), let content = value["content"]?.string, !content.isEmpty,
             content.utf8.count <= Self.pieceByteLimit
         else { throw .field(name, problem: "needs an id below \(Self.pieceLimit) and a content of 1 to \(Self.pieceByteLimit) bytes") }
+        try budget.take(Array(content.utf8))
         if value["single_word"]?.isTrue == true { throw .unsupported(field: "\(name).single_word", value: "true") }
         let token = AddedTokens.Token(
             id: id, text: content, takesSpaceBefore: value["lstrip"]?.isTrue == true, takesSpaceBehind: value["rstrip"]?.isTrue == true)
@@ -66,9 +71,9 @@ extension TokenizerFile {
             for item in value["normalizers"]?.items ?? [] { result += try normalizers(item) }
             return result
         case "Lowercase": return [.lowercase(finalSigma: false)]
-        case "Replace": return [.replace(try pattern(value, in: "normalizer"), with: value["content"]?.string ?? "")]
+        case "Replace": return [.replace(try pattern(value, in: "normalizer"), with: try short(value, "content"))]
         case "Strip": return [.strip(left: value["strip_left"]?.isTrue ?? true, right: value["strip_right"]?.isTrue ?? true)]
-        case "Prepend": return [.prepend(value["prepend"]?.string ?? "")]
+        case "Prepend": return [.prepend(try short(value, "prepend"))]
         case "Precompiled":
             guard let text = value["precompiled_charsmap"]?.string, let data = Data(base64Encoded: text) else {
                 throw .field("precompiled_charsmap", problem: "is not base64")
@@ -78,6 +83,14 @@ extension TokenizerFile {
             guard let form = TextNormalizer.UnicodeForm(rawValue: type) else { throw .unsupported(field: "normalizer", value: type) }
             return [.unicode(form)]
         }
+    }
+
+    private static func short(_ value: JSONValue, _ key: String) throws(SentencePieceFault) -> String {
+        let text = value[key]?.string ?? ""
+        guard text.utf8.count <= pieceByteLimit else {
+            throw .field("normalizer.\(key)", problem: "\(text.utf8.count) bytes, at most \(pieceByteLimit) are read")
+        }
+        return text
     }
 
     private static func splitters(_ value: JSONValue) throws(SentencePieceFault) -> [TextSplitter] {
@@ -93,7 +106,10 @@ extension TokenizerFile {
             // Older files say `add_prefix_space` in the place of a scheme.
             let scheme = value["prepend_scheme"]?.string ?? (value["add_prefix_space"]?.isTrue == false ? "never" : "always")
             guard let marks = value["replacement"]?.string?.unicodeScalars, let mark = marks.first, marks.count == 1, let prefix = TextSplitter.MarkPrefix(rawValue: scheme)
-            else { throw .field("pre_tokenizer", problem: "has no replacement of one character, or another prepend_scheme than always, first or never") }
+            else {
+                throw .field(
+                    "pre_tokenizer", problem: "has no replacement of one character, or another prepend_scheme than always, first or never")
+            }
             return [.spaceMarks(mark: mark, prefix: prefix, splits: value["split"]?.isTrue ?? true)]
         case "Split":
             guard let behavior = TextSplitter.SplitBehavior(rawValue: value["behavior"]?.string ?? "") else {
