@@ -321,7 +321,7 @@ private typealias ExitStatus = Files.ExitStatus
         ("shots", "0", #""0", but a whole number in 1...1000000"#), ("fusion", "late", #""late", but embedding, decision or image"#),
         ("seed", "-1", #""-1", but a whole number"#), ("class_names", "[1]", #""[1]", but a JSON list of names"#),
         ("class_names", "[\"a\"", #""["a"", but a JSON list of names"#), ("metrics", "[]", #""[]", but a JSON object of numbers"#),
-        ("metrics", "{\"loss\":\"x\"}", #""{"loss":"x"}", but a JSON object of numbers"#), ("activation", "relu", #""relu", but "quick_gelu" or "gelu""#),
+        ("metrics", "{\"loss\":\"x\"}", #""{"loss":"x"}", but a JSON object of numbers"#), ("activation", "relu", #""relu", but "quick_gelu" or "gelu" or "gelu_pytorch_tanh""#),
     ])
     func metadataThatMakesNoSense(key: String, value: String, described: String) throws {
         #expect(try words { $0.metadata[key] = value }

@@ -116,25 +116,17 @@ import WeightFiles
         expectClose(try classifier.logits(clips: clips).flatMap(\.self), try fixture.floats("logits"), tolerance: 1e-4, "logits")
 
         let targets = try inputs.floats("target")
-        func gradients(_ clips: [Matrix]) throws -> (loss: Float, tensors: [LearnedTensor]) {
-            let part = try part(of: backbone)
-            let learner = Learner(part, SoftCrossEntropy(sequences: sequences), frameCount: crossFrame.frameCount, pool: pool)
-            var result = StepResult()
-            learner.begin()
-            learner.add(
-                ClipBatch(clips: clips, labels: [0, 0], targets: [Array(targets[0..<5]), Array(targets[5...])]), weight: 0.5, to: &result)
-            learner.finish()
-            return (Float(result.lossSum / 2), part.tensors)
-        }
-        let (loss, learned) = try gradients(clips)
-        expectClose(loss, try fixture.floats("loss")[0], tolerance: 1e-4, "loss")
-        // What moving the pixels by a millionth changes of a gradient is no difference between two programs.
-        let moved = try gradients(clips.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount, $0.values.map { $0 * 1.000001 }).reading })
-        func tolerance(_ name: String) throws -> Float {
-            let (one, other) = (try #require(learned.first { $0.name == name }), try #require(moved.tensors.first { $0.name == name }))
-            let change = zip(one.gradient.values, other.gradient.values).map { abs($0 - $1) }.max() ?? 0
-            return max(1e-4, 2 * change / (one.gradient.values.map(abs).max() ?? 1))
-        }
+        let part = try part(of: backbone)
+        let learner = Learner(part, SoftCrossEntropy(sequences: sequences), frameCount: crossFrame.frameCount, pool: pool)
+        var result = StepResult()
+        learner.begin()
+        learner.add(
+            ClipBatch(clips: clips, labels: [0, 0], targets: [Array(targets[0..<5]), Array(targets[5...])]), weight: 0.5, to: &result)
+        learner.finish()
+        expectClose(Float(result.lossSum / 2), try fixture.floats("loss")[0], tolerance: 1e-4, "loss")
+        let learned = part.tensors
+        // This model is steep: moving its pixels by a millionth moves gradients by up to 6.5e-5 of the largest.
+        let tolerance: Float = 3e-4
         let names = [
             "mit.positional_embedding": "mit.position_embedding", "prompts_visual_proj": "prompts_visual_projection",
             "prompts_generator.norm.weight": "prompts_generator.layernorm.weight", "prompts_generator.alpha": "prompts_generator.alpha",
@@ -145,7 +137,7 @@ import WeightFiles
         for (ours, theirs) in names {
             let tensor = try #require(learned.first { $0.name == ours })
             let entries = try fixture.entries("grad.\(theirs)", besides: tensor.gradient.values)
-            expectClose(entries.actual, entries.expected, tolerance: try tolerance(ours), theirs)
+            expectClose(entries.actual, entries.expected, tolerance: tolerance, theirs)
         }
         // Queries, keys and values lie one below the other.
         let message = try #require(learned.first { $0.name == "visual.transformer.resblocks.1.message_attn.in_proj_weight" })
@@ -153,7 +145,7 @@ import WeightFiles
         let third = message.gradient.count / 3
         for (part, name) in parts.enumerated() {
             let entries = try fixture.entries(name, besides: Array(message.gradient.values[part * third..<(part + 1) * third]))
-            expectClose(entries.actual, entries.expected, tolerance: try tolerance(message.name), name)
+            expectClose(entries.actual, entries.expected, tolerance: tolerance, name)
         }
     }
 

@@ -25,8 +25,9 @@ package struct TextBatch: Sendable, Equatable {
             let limit = (sequences.map(\.count).min() ?? 2) - 1
             sharedCount = (0..<limit).first { position in sequences.contains { $0[position] != sequences[0][position] } } ?? limit
         }
-        prefix = Array(sequences[0][0..<max(1, sharedCount)])
-        suffixes = sequences.map { Array($0[max(1, sharedCount)...]) }
+        // Nothing where texts have no start token.
+        prefix = Array(sequences[0][0..<sharedCount])
+        suffixes = sequences.map { Array($0[sharedCount...]) }
     }
 
     package var classCount: Int { suffixes.count }
