@@ -78,7 +78,7 @@ import Testing
         #expect(again.output == whole.output && !again.messages.contains("Seed 1"), "\(again.messages)")
         let more = try program.run(arguments("--seeds", "1,2"))
         #expect(more.status == 0 && !more.messages.contains("Seed 1,") && more.messages.contains("Seed 2, 2 of 2"), "\(more.messages)")
-        #expect(more.output.contains("Mean ± deviation of 2 seeds; last and best: epochs on the validation list."), "\(more.output)")
+        #expect(more.output.contains("Mean ± deviation of 2 seeds; last and best: epochs on the validation list; GFLOPs: of a view"), "\(more.output)")
         // Other settings do not belong into this folder.
         let other = try program.run(arguments("--shots", "1"))
         #expect(other.status == 78 && other.messages.contains("was started with other settings"), "\(other.messages)")
