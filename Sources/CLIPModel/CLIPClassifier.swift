@@ -23,7 +23,7 @@ package final class CLIPClassifier: Sendable {
         fusion: Fusion = .embedding, frameCount: Int, pool: WorkerPool
     ) {
         self.init(backbone: backbone, prompts: prompts, sequences: sequences, frameCount: frameCount, pool: pool) { text in
-            backbone.head(text: text, fusion: fusion)
+            backbone.aggregator(fusion: fusion).head(text: text, scale: backbone.logitScale)
         }
     }
 

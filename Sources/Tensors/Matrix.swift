@@ -188,9 +188,14 @@ extension MutableMatrix {
 
     /// The matrix's first `rows` × `columns` values as a matrix without gaps: scratch memory in another shape.
     package func reshaped(rows: Int, columns: Int) -> MutableMatrix {
-        precondition(reading.isDense && rows * columns <= count, "cannot see \(rowCount) × \(columnCount) as \(rows) × \(columns)")
-        return MutableMatrix(
-            reading: Matrix(
-                storage: reading.storage, offset: reading.offset, rowCount: rows, columnCount: columns, stride: columns))
+        MutableMatrix(reading: reading.reshaped(rows: rows, columns: columns))
+    }
+}
+
+extension Matrix {
+    /// The matrix's first `rows` × `columns` values as a matrix without gaps.
+    package func reshaped(rows: Int, columns: Int) -> Matrix {
+        precondition(isDense && rows * columns <= count, "cannot see \(rowCount) × \(columnCount) as \(rows) × \(columns)")
+        return Matrix(storage: storage, offset: offset, rowCount: rows, columnCount: columns, stride: columns)
     }
 }

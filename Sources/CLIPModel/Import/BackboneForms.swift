@@ -47,7 +47,7 @@ extension Backbone {
             switch origin {
             case .same(let name), .squeezed(let name): result.append((name, specification.shape, { matrix.values }))
             case .transposed(let name):
-                result.append((name, specification.shape.reversed(), { transposed(matrix) }))
+                result.append((name, specification.shape.reversed(), { matrix.transposedValues }))
             case .stacked(let names):
                 let count = matrix.count / names.count
                 var shape = specification.shape
@@ -59,11 +59,6 @@ extension Backbone {
         }
         return result
     }
-}
-
-private func transposed(_ matrix: Matrix) -> [Float] {
-    let values = matrix.values
-    return (0..<matrix.columnCount).flatMap { column in (0..<matrix.rowCount).map { values[$0 * matrix.columnCount + column] } }
 }
 
 extension CheckpointLayout {

@@ -63,6 +63,15 @@ private func transpose(_ values: [Float], rows: Int, columns: Int, into destinat
     }
 }
 
+extension Matrix {
+    /// The values, column after column.
+    var transposedValues: [Float] {
+        let turned = MutableMatrix(rows: columnCount, columns: rowCount)
+        unsafe turned.withMutableValues { unsafe transpose(values, rows: rowCount, columns: columnCount, into: $0) }
+        return turned.values
+    }
+}
+
 extension Checkpoint {
     /// What the program needs beside weights that it copies: threads' stacks and the like.
     static let workingByteCount = 64 << 20

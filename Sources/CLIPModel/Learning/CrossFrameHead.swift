@@ -142,10 +142,8 @@ package struct CrossFrameHead: VideoAggregator {
         let patchCount = (features.columnCount - width) / visionWidth
         let patches = MutableMatrix(rows: features.rowCount * patchCount, columns: visionWidth)
         for frame in 0..<features.rowCount {
-            for patch in 0..<patchCount {
-                let start = width + patch * visionWidth
-                patches.row(frame * patchCount + patch).copy(features.row(frame).columns(start..<start + visionWidth))
-            }
+            let own = features.row(frame).columns(width..<features.columnCount).reshaped(rows: patchCount, columns: visionWidth)
+            patches.rows(frame * patchCount..<(frame + 1) * patchCount).copy(own)
         }
         return patches
     }
@@ -185,9 +183,8 @@ extension TensorSpecification {
 }
 
 extension Backbone {
-    /// What scores clips with the backbone's own tensors: the fusion, or the head of an X-CLIP.
-    package func head(text: TextFeatures, fusion: Fusion) -> any ClassifierHead {
-        guard let crossFrame = parameters.crossFrame else { return VideoHead(fusion, scale: logitScale, text: text) }
-        return VideoHead(CrossFrameHead(self, crossFrame), scale: logitScale, text: text)
+    /// How the frames of a clip come together: by the fusion, or as an X-CLIP does it.
+    package func aggregator(fusion: Fusion) -> any VideoAggregator {
+        parameters.crossFrame.map { CrossFrameHead(self, $0) } ?? fusion
     }
 }

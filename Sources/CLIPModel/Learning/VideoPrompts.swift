@@ -27,13 +27,13 @@ package struct VideoPrompts: Sendable {
 
         struct Layer {
             /// `[classes, embeddingWidth]`
-            let input, normalized, queries, attended, middle, mlpNormalized: MutableMatrix
-            let queryNorm, mlpNorm: LayerNormStatistics
+            let input, normalized, queries, attended: MutableMatrix
+            let queryNorm: LayerNormStatistics
+            /// Behind the attention.
+            let mlp: ResidualMLPActivations
             /// `[patches, 2 × embeddingWidth]`
             let keyValue: MutableMatrix
             let logSums: MutableMatrix
-            /// `[classes, 4 × embeddingWidth]`
-            let hidden, activated: MutableMatrix
             let scratch: AttentionScratch
         }
     }
@@ -82,10 +82,9 @@ package struct VideoPrompts: Sendable {
         let (classes, width, patchCount) = (input.rowCount, input.columnCount, visual.rowCount)
         func memory(_ columns: Int) -> MutableMatrix { MutableMatrix(rows: classes, columns: columns) }
         let saved = Activations.Layer(
-            input: input, normalized: memory(width), queries: memory(width), attended: memory(width), middle: memory(width),
-            mlpNormalized: memory(width), queryNorm: LayerNormStatistics(rows: classes), mlpNorm: LayerNormStatistics(rows: classes),
+            input: input, normalized: memory(width), queries: memory(width), attended: memory(width), queryNorm: LayerNormStatistics(rows: classes),
+            mlp: ResidualMLPActivations(rows: classes, width: width, mlpWidth: p.mlp.input.weight.rowCount),
             keyValue: MutableMatrix(rows: patchCount, columns: 2 * width), logSums: MutableMatrix(rows: 1, columns: headCount * classes),
-            hidden: memory(4 * width), activated: memory(4 * width),
             scratch: AttentionScratch(scoreCount: classes * patchCount, keyCount: patchCount, headWidth: width / headCount, forGradients: true))
         layerNorm(input, weight: p.queryNorm.weight, bias: p.queryNorm.bias, into: saved.normalized, saving: saved.queryNorm)
         multiply(saved.normalized, .asStored, p.query, .transposed, into: saved.queries)
@@ -94,14 +93,14 @@ package struct VideoPrompts: Sendable {
         attention(
             queries: saved.queries, sources: AttentionSources(shared: nil, own: saved.keyValue), headCount: headCount, mask: .none,
             logSums: saved.logSums, scratch: saved.scratch, output: saved.attended)
-        add(p.output.bias, toRowsOf: input, into: saved.middle)
-        multiply(saved.attended, .asStored, p.output.weight, .transposed, into: saved.middle, adding: true)
-        layerNorm(saved.middle, weight: p.mlpNorm.weight, bias: p.mlpNorm.bias, into: saved.mlpNormalized, saving: saved.mlpNorm)
-        linear(saved.mlpNormalized, weight: p.mlpInput.weight, bias: p.mlpInput.bias, into: saved.hidden)
-        Activation.quickGELU(saved.hidden, into: saved.activated)
-        add(p.mlpOutput.bias, toRowsOf: saved.middle, into: output)
-        multiply(saved.activated, .asStored, p.mlpOutput.weight, .transposed, into: output, adding: true)
+        add(p.output.bias, toRowsOf: input, into: saved.mlp.input)
+        multiply(saved.attended, .asStored, p.output.weight, .transposed, into: saved.mlp.input, adding: true)
+        mlp(of: p).forward(saved: saved.mlp, output: output)
         return saved
+    }
+
+    private func mlp(of layer: CrossAttentionParameters<MutableMatrix>) -> ResidualMLP<MutableMatrix> {
+        ResidualMLP(parameters: layer.mlp, activation: .quickGELU)
     }
 
     /// The gradient of `forward` with respect to patches and parameters; the texts stay as they are.
@@ -116,7 +115,7 @@ package struct VideoPrompts: Sendable {
     ) {
         let p = parameters
         let width = promptedGradient.columnCount
-        let streamGradient = MutableMatrix(rows: promptedGradient.rowCount, columns: width)
+        var streamGradient = MutableMatrix(rows: promptedGradient.rowCount, columns: width)
         streamGradient.copy(promptedGradient)
         multiplyPlaces(of: streamGradient, by: saved.output)
         if let gradients { sumRows(of: streamGradient, into: gradients.scale) }
@@ -124,7 +123,7 @@ package struct VideoPrompts: Sendable {
         for row in 0..<streamGradient.rowCount { multiplyPlaces(of: streamGradient.row(row), by: p.scale) }
         let visualGradient = MutableMatrix(rows: saved.visual.rowCount, columns: width)
         for layer in p.layers.indices.reversed() {
-            backward(
+            streamGradient = backward(
                 streamGradient, saved: saved.layers[layer], visual: saved.visual, layer: p.layers[layer], visualGradient: visualGradient,
                 gradients: gradients?.layers[layer])
         }
@@ -138,36 +137,23 @@ package struct VideoPrompts: Sendable {
         layerNormBackward(
             outputGradient: normGradient, input: saved.patches, weight: p.patchNorm.weight, saved: saved.patchNorm, inputGradient: patchGradient)
         guard let gradients else { return }
-        layerNormWeightBackward(
-            outputGradient: visualGradient, input: saved.projected, saved: saved.norm, weightGradient: gradients.norm.weight,
-            biasGradient: gradients.norm.bias)
+        gradients.norm.add(outputGradient: visualGradient, input: saved.projected, saved: saved.norm)
         multiply(saved.meanPatches, .transposed, projectedGradient, .asStored, into: gradients.patchProjection, adding: true)
-        layerNormWeightBackward(
-            outputGradient: normGradient, input: saved.patches, saved: saved.patchNorm, weightGradient: gradients.patchNorm.weight,
-            biasGradient: gradients.patchNorm.bias)
+        gradients.patchNorm.add(outputGradient: normGradient, input: saved.patches, saved: saved.patchNorm)
     }
 
-    /// Turns the gradient of a layer's output into that of its input, in place.
+    /// From the gradient of a layer's output to that of its input.
     ///
     /// - Parameter visualGradient: added to.
     private func backward(
-        _ gradient: MutableMatrix, saved: Activations.Layer, visual: MutableMatrix, layer p: CrossAttentionParameters<MutableMatrix>,
+        _ outputGradient: MutableMatrix, saved: Activations.Layer, visual: MutableMatrix, layer p: CrossAttentionParameters<MutableMatrix>,
         visualGradient: MutableMatrix, gradients: CrossAttentionParameters<MutableMatrix>?
-    ) {
-        let (classes, width) = (gradient.rowCount, gradient.columnCount)
+    ) -> MutableMatrix {
+        let (classes, width) = (outputGradient.rowCount, outputGradient.columnCount)
         func memory(_ columns: Int) -> MutableMatrix { MutableMatrix(rows: classes, columns: columns) }
-        let hiddenGradient = memory(4 * width)
-        multiply(gradient, .asStored, p.mlpOutput.weight, .asStored, into: hiddenGradient)
-        if let gradients {
-            linearWeightBackward(
-                outputGradient: gradient, input: saved.activated, weightGradient: gradients.mlpOutput.weight,
-                biasGradient: gradients.mlpOutput.bias)
-        }
-        Activation.quickGELU.backward(input: saved.hidden, gradient: hiddenGradient)
-        let mlpGradient = memory(width)
-        multiply(hiddenGradient, .asStored, p.mlpInput.weight, .asStored, into: mlpGradient)
-        // From here on `gradient` is that of the stream between attention and MLP.
-        layerNormBackward(outputGradient: mlpGradient, input: saved.middle, weight: p.mlpNorm.weight, saved: saved.mlpNorm, inputGradient: gradient)
+        let behindAttention = mlp(of: p).backward(outputGradient, saved: saved.mlp)
+        // The attention's own, until what passes round it joins.
+        let gradient = behindAttention.inputGradient
         let attendedGradient = memory(width)
         multiply(gradient, .asStored, p.output.weight, .asStored, into: attendedGradient)
         let (queryGradient, keyValueGradient) = (memory(width), MutableMatrix(rows: visual.rowCount, columns: 2 * width))
@@ -181,21 +167,14 @@ package struct VideoPrompts: Sendable {
         let normGradient = memory(width)
         multiply(queryGradient, .asStored, p.query, .asStored, into: normGradient)
         if let gradients {
-            linearWeightBackward(
-                outputGradient: hiddenGradient, input: saved.mlpNormalized, weightGradient: gradients.mlpInput.weight,
-                biasGradient: gradients.mlpInput.bias)
-            layerNormWeightBackward(
-                outputGradient: mlpGradient, input: saved.middle, saved: saved.mlpNorm, weightGradient: gradients.mlpNorm.weight,
-                biasGradient: gradients.mlpNorm.bias)
-            linearWeightBackward(
-                outputGradient: gradient, input: saved.attended, weightGradient: gradients.output.weight, biasGradient: gradients.output.bias)
+            behindAttention.add(to: gradients.mlp)
+            gradients.output.add(outputGradient: gradient, input: saved.attended)
             multiply(queryGradient, .transposed, saved.normalized, .asStored, into: gradients.query, adding: true)
             multiply(keyGradient, .transposed, visual, .asStored, into: gradients.key, adding: true)
             multiply(valueGradient, .transposed, visual, .asStored, into: gradients.value, adding: true)
-            layerNormWeightBackward(
-                outputGradient: normGradient, input: saved.input, saved: saved.queryNorm, weightGradient: gradients.queryNorm.weight,
-                biasGradient: gradients.queryNorm.bias)
+            gradients.queryNorm.add(outputGradient: normGradient, input: saved.input, saved: saved.queryNorm)
         }
         layerNormBackward(outputGradient: normGradient, input: saved.input, weight: p.queryNorm.weight, saved: saved.queryNorm, inputGradient: gradient)
+        return gradient
     }
 }

@@ -84,8 +84,7 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
             tuning.learned(specifications, trainsTokens: trainsTokens),
             zip(tuning.learned(parameters, trainsTokens: trainsTokens), tuning.learned(gradients, trainsTokens: trainsTokens))
         ).map { LearnedTensor(name: $0.name, value: $1.0, gradient: $1.1, decays: !isCrossFrame || $0.decaysInCrossFrame) }
-        func messages<Element>(_ parameters: BackboneParameters<Element>) -> [Element] { parameters.crossFrame?.messages.flatMap(\.all) ?? [] }
-        let said = zip(messages(specifications), zip(messages(parameters), messages(gradients))).map {
+        let said = zip(specifications.messages, zip(parameters.messages, gradients.messages)).map {
             LearnedTensor(name: $0.name, value: $1.0, gradient: $1.1, decays: $0.decaysInCrossFrame, rateFactor: messageRateFactor)
         }
         return clip + said + aggregator.tensors
@@ -120,7 +119,7 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     }
 
     package func shared(_ accumulator: GradientAccumulator) -> [MutableMatrix] {
-        (tuning == .image ? [] : [accumulator.step.head.unitText]) + (tuning == .text ? [] : gradients.vision.all + (gradients.crossFrame?.messages.flatMap(\.all) ?? []))
+        (tuning == .image ? [] : [accumulator.step.head.unitText]) + (tuning == .text ? [] : gradients.vision.all + gradients.messages)
             + accumulator.step.head.aggregator
     }
 

@@ -12,6 +12,13 @@ package struct LinearParameters<Element: Sendable>: Sendable {
     package var bias: Element
 }
 
+/// A norm and the two layers of an MLP behind it.
+package struct ResidualMLPParameters<Element: Sendable>: Sendable {
+    package var norm: NormParameters<Element>
+    package var input: LinearParameters<Element>
+    package var output: LinearParameters<Element>
+}
+
 /// One pre-norm transformer block.
 package struct BlockParameters<Element: Sendable>: Sendable {
     package var attentionNorm: NormParameters<Element>
@@ -84,6 +91,13 @@ extension LinearParameters {
     var all: [Element] { [weight, bias] }
 }
 
+extension ResidualMLPParameters {
+    func map<Other>(_ transform: (Element) throws -> Other) rethrows -> ResidualMLPParameters<Other> {
+        ResidualMLPParameters<Other>(norm: try norm.map(transform), input: try input.map(transform), output: try output.map(transform))
+    }
+    var all: [Element] { norm.all + input.all + output.all }
+}
+
 extension BlockParameters {
     func map<Other>(_ transform: (Element) throws -> Other) rethrows -> BlockParameters<Other> {
         BlockParameters<Other>(
@@ -140,6 +154,9 @@ extension BackboneParameters {
             vision: try vision.map(transform), text: try text.map(transform), logitScale: try transform(logitScale),
             logitBias: try logitBias.map(transform), crossFrame: try crossFrame?.map(transform))
     }
+
+    /// Of what frames say to each other in the vision tower; none where they do not.
+    var messages: [Element] { crossFrame?.messages.flatMap(\.all) ?? [] }
 
     /// Every element, in the order of the structure.
     package var all: [Element] { vision.all + text.all + [logitScale] + [logitBias].compactMap(\.self) + (crossFrame?.all ?? []) }

@@ -64,9 +64,7 @@ package struct CrossAttentionParameters<Element: Sendable>: Sendable {
     package var value: Element
     package var output: LinearParameters<Element>
     package var queryNorm: NormParameters<Element>
-    package var mlpNorm: NormParameters<Element>
-    package var mlpInput: LinearParameters<Element>
-    package var mlpOutput: LinearParameters<Element>
+    package var mlp: ResidualMLPParameters<Element>
 }
 
 // MARK: - One walk over all of them
@@ -120,21 +118,22 @@ extension CrossAttentionParameters {
     func map<Other>(_ transform: (Element) throws -> Other) rethrows -> CrossAttentionParameters<Other> {
         CrossAttentionParameters<Other>(
             query: try transform(query), key: try transform(key), value: try transform(value), output: try output.map(transform),
-            queryNorm: try queryNorm.map(transform), mlpNorm: try mlpNorm.map(transform), mlpInput: try mlpInput.map(transform),
-            mlpOutput: try mlpOutput.map(transform))
+            queryNorm: try queryNorm.map(transform), mlp: try mlp.map(transform))
     }
 
     static var elementCount: Int { 13 }
 
-    var all: [Element] { [query, key, value] + output.all + queryNorm.all + mlpNorm.all + mlpInput.all + mlpOutput.all }
+    var all: [Element] { [query, key, value] + output.all + queryNorm.all + mlp.all }
 
     /// - Parameter elements: as `all` has them.
     init(_ elements: [Element]) {
         precondition(elements.count == Self.elementCount, "a layer has \(Self.elementCount) tensors")
         self.init(
             query: elements[0], key: elements[1], value: elements[2], output: .init(weight: elements[3], bias: elements[4]),
-            queryNorm: .init(weight: elements[5], bias: elements[6]), mlpNorm: .init(weight: elements[7], bias: elements[8]),
-            mlpInput: .init(weight: elements[9], bias: elements[10]), mlpOutput: .init(weight: elements[11], bias: elements[12]))
+            queryNorm: .init(weight: elements[5], bias: elements[6]),
+            mlp: .init(
+                norm: .init(weight: elements[7], bias: elements[8]), input: .init(weight: elements[9], bias: elements[10]),
+                output: .init(weight: elements[11], bias: elements[12])))
     }
 }
 
@@ -189,9 +188,9 @@ extension CrossFrameParameters<TensorSpecification> {
                 return CrossAttentionParameters(
                     query: square("q"), key: square("k"), value: square("v"),
                     output: .named(prefix + "cross_attn.proj", outputs: width, inputs: width), queryNorm: .named(prefix + "norm1", width: width),
-                    mlpNorm: .named(prefix + "norm3", width: width),
-                    mlpInput: .named(prefix + "mlp.0", outputs: 4 * width, inputs: width),
-                    mlpOutput: .named(prefix + "mlp.3", outputs: width, inputs: 4 * width))
+                    mlp: .init(
+                        norm: .named(prefix + "norm3", width: width), input: .named(prefix + "mlp.0", outputs: 4 * width, inputs: width),
+                        output: .named(prefix + "mlp.3", outputs: width, inputs: 4 * width)))
             },
             scale: TensorSpecification(name: "prompts_generator.alpha", shape: [width]))
     }

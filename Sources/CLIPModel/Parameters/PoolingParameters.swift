@@ -5,19 +5,17 @@ package struct PoolingParameters<Element: Sendable>: Sendable {
     /// Queries, keys and values packed: `[3 × width, width]`.
     package var attentionInput: LinearParameters<Element>
     package var attentionOutput: LinearParameters<Element>
-    package var norm: NormParameters<Element>
-    package var mlpInput: LinearParameters<Element>
-    package var mlpOutput: LinearParameters<Element>
+    package var mlp: ResidualMLPParameters<Element>
 }
 
 extension PoolingParameters {
     func map<Other>(_ transform: (Element) throws -> Other) rethrows -> PoolingParameters<Other> {
         PoolingParameters<Other>(
             probe: try transform(probe), attentionInput: try attentionInput.map(transform), attentionOutput: try attentionOutput.map(transform),
-            norm: try norm.map(transform), mlpInput: try mlpInput.map(transform), mlpOutput: try mlpOutput.map(transform))
+            mlp: try mlp.map(transform))
     }
 
-    var all: [Element] { [probe] + attentionInput.all + attentionOutput.all + norm.all + mlpInput.all + mlpOutput.all }
+    var all: [Element] { [probe] + attentionInput.all + attentionOutput.all + mlp.all }
 }
 
 extension PoolingParameters<TensorSpecification> {
@@ -29,8 +27,9 @@ extension PoolingParameters<TensorSpecification> {
         self.init(
             probe: TensorSpecification(name: CheckpointNames.poolingProbe, shape: [1, 1, width]),
             attentionInput: .named(prefix + "attn.in_proj", outputs: 3 * width, inputs: width, separator: "_"),
-            attentionOutput: .named(prefix + "attn.out_proj", outputs: width, inputs: width), norm: .named(prefix + "layernorm", width: width),
-            mlpInput: .named(prefix + "mlp.c_fc", outputs: mlpWidth, inputs: width),
-            mlpOutput: .named(prefix + "mlp.c_proj", outputs: width, inputs: mlpWidth))
+            attentionOutput: .named(prefix + "attn.out_proj", outputs: width, inputs: width),
+            mlp: .init(
+                norm: .named(prefix + "layernorm", width: width), input: .named(prefix + "mlp.c_fc", outputs: mlpWidth, inputs: width),
+                output: .named(prefix + "mlp.c_proj", outputs: width, inputs: mlpWidth)))
     }
 }

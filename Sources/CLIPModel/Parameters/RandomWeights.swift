@@ -35,10 +35,10 @@ extension BackboneParameters<MutableMatrix> {
         fillBlocks(vision.blocks, width: architecture.vision.width)
         if let pooling = vision.pooling {
             let deviation = 1 / Float(architecture.vision.width).squareRoot()
-            fillNorm(pooling.norm)
+            fillNorm(pooling.mlp.norm)
             fill(pooling.probe, deviation: 1)
-            for layer in [pooling.attentionInput, pooling.attentionOutput, pooling.mlpInput] { fill(layer.weight, deviation: deviation) }
-            fill(pooling.mlpOutput.weight, deviation: deviation / 2)
+            for layer in [pooling.attentionInput, pooling.attentionOutput, pooling.mlp.input] { fill(layer.weight, deviation: deviation) }
+            fill(pooling.mlp.output.weight, deviation: deviation / 2)
         }
         if let projection = vision.projection { fill(projection, deviation: 1 / Float(architecture.vision.width).squareRoot()) }
         fill(text.tokenEmbedding, deviation: 0.1)

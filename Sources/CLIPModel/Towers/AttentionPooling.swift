@@ -13,7 +13,8 @@ package struct AttentionPooling: Sendable {
     let activation: Activation
     let normEpsilon: Float
 
-    private var width: Int { parameters.norm.weight.columnCount }
+    private var width: Int { parameters.probe.columnCount }
+    private var mlp: ResidualMLP<Matrix> { ResidualMLP(parameters: parameters.mlp, activation: activation, normEpsilon: normEpsilon) }
 
     /// - Parameters:
     ///   - saved: its `tokens` hold the frames' rows; the rest is overwritten.
@@ -28,12 +29,8 @@ package struct AttentionPooling: Sendable {
                 queries: saved.query, sources: AttentionSources(shared: nil, own: saved.keyValue.rows(saved.rows(of: frame))),
                 headCount: headCount, mask: .none, logSums: saved.logSums(of: frame), scratch: scratch, output: saved.attended.row(frame))
         }
-        linear(saved.attended, weight: p.attentionOutput.weight, bias: p.attentionOutput.bias, into: saved.pooled)
-        layerNorm(saved.pooled, weight: p.norm.weight, bias: p.norm.bias, into: saved.normalized, saving: saved.norm, epsilon: normEpsilon)
-        linear(saved.normalized, weight: p.mlpInput.weight, bias: p.mlpInput.bias, into: saved.hidden)
-        activation(saved.hidden, into: saved.activated)
-        add(p.mlpOutput.bias, toRowsOf: saved.pooled, into: output)
-        multiply(saved.activated, .asStored, p.mlpOutput.weight, .transposed, into: output, adding: true)
+        linear(saved.attended, weight: p.attentionOutput.weight, bias: p.attentionOutput.bias, into: saved.mlp.input)
+        mlp.forward(saved: saved.mlp, output: output)
     }
 
     /// The gradient of `forward`.
@@ -43,17 +40,9 @@ package struct AttentionPooling: Sendable {
     func backward(_ outputGradient: MutableMatrix, saved: PoolingActivations, scratch: AttentionScratch) -> Contribution {
         let p = parameters
         func memory(_ columns: Int) -> MutableMatrix { MutableMatrix(rows: saved.frameCount, columns: columns) }
-        let hiddenGradient = memory(saved.hidden.columnCount)
-        multiply(outputGradient, .asStored, p.mlpOutput.weight, .asStored, into: hiddenGradient)
-        activation.backward(input: saved.hidden, gradient: hiddenGradient)
-        let (normGradient, pooledGradient) = (memory(width), memory(width))
-        multiply(hiddenGradient, .asStored, p.mlpInput.weight, .asStored, into: normGradient)
-        pooledGradient.copy(outputGradient)
-        layerNormBackward(
-            outputGradient: normGradient, input: saved.pooled, weight: p.norm.weight, saved: saved.norm, inputGradient: pooledGradient)
-
+        let behindAttention = mlp.backward(outputGradient, saved: saved.mlp)
         let (attendedGradient, queryGradient) = (memory(width), memory(width))
-        multiply(pooledGradient, .asStored, p.attentionOutput.weight, .asStored, into: attendedGradient)
+        multiply(behindAttention.inputGradient, .asStored, p.attentionOutput.weight, .asStored, into: attendedGradient)
         let keyValueGradient = MutableMatrix(rows: saved.tokens.rowCount, columns: 2 * width)
         for frame in 0..<saved.frameCount {
             let rows = saved.rows(of: frame)
@@ -66,16 +55,17 @@ package struct AttentionPooling: Sendable {
         let tokenGradient = MutableMatrix(rows: saved.tokens.rowCount, columns: width)
         multiply(keyValueGradient, .asStored, p.attentionInput.weight.rows(width..<3 * width), .asStored, into: tokenGradient)
         return Contribution(
-            pooling: self, saved: saved, outputGradient: outputGradient, hiddenGradient: hiddenGradient, normGradient: normGradient,
-            pooledGradient: pooledGradient, queryGradient: queryGradient, keyValueGradient: keyValueGradient, tokenGradient: tokenGradient)
+            pooling: self, saved: saved, mlp: behindAttention, queryGradient: queryGradient, keyValueGradient: keyValueGradient,
+            tokenGradient: tokenGradient)
     }
 
     /// What the parameters' gradients are made of, right after a backward pass.
     package struct Contribution {
         fileprivate let pooling: AttentionPooling
         fileprivate let saved: PoolingActivations
-        /// `[frames, width]`; of the MLP's hidden rows `[frames, mlpWidth]`.
-        fileprivate let outputGradient, hiddenGradient, normGradient, pooledGradient, queryGradient: MutableMatrix
+        fileprivate let mlp: ResidualMLPContribution
+        /// `[frames, width]`
+        fileprivate let queryGradient: MutableMatrix
         /// `[frames × rows, 2 × width]`
         fileprivate let keyValueGradient: MutableMatrix
         /// `[frames × rows, width]`
@@ -83,18 +73,8 @@ package struct AttentionPooling: Sendable {
 
         func add(to gradients: PoolingParameters<MutableMatrix>) {
             let width = tokenGradient.columnCount
-            linearWeightBackward(
-                outputGradient: outputGradient, input: saved.activated, weightGradient: gradients.mlpOutput.weight,
-                biasGradient: gradients.mlpOutput.bias)
-            linearWeightBackward(
-                outputGradient: hiddenGradient, input: saved.normalized, weightGradient: gradients.mlpInput.weight,
-                biasGradient: gradients.mlpInput.bias)
-            layerNormWeightBackward(
-                outputGradient: normGradient, input: saved.pooled, saved: saved.norm, weightGradient: gradients.norm.weight,
-                biasGradient: gradients.norm.bias)
-            linearWeightBackward(
-                outputGradient: pooledGradient, input: saved.attended, weightGradient: gradients.attentionOutput.weight,
-                biasGradient: gradients.attentionOutput.bias)
+            mlp.add(to: gradients.mlp)
+            gradients.attentionOutput.add(outputGradient: mlp.inputGradient, input: saved.attended)
             let (weight, bias) = (gradients.attentionInput.weight, gradients.attentionInput.bias)
             linearWeightBackward(
                 outputGradient: keyValueGradient, input: saved.tokens, weightGradient: weight.rows(width..<3 * width),
@@ -127,10 +107,9 @@ struct PoolingActivations: Sendable {
     /// `[1, frames × heads]`
     private let logSums: MutableMatrix
     /// `[frames, width]`
-    let attended, pooled, normalized: MutableMatrix
-    let norm: LayerNormStatistics
-    /// `[frames, mlpWidth]`
-    let hidden, activated: MutableMatrix
+    let attended: MutableMatrix
+    /// Behind the attention.
+    let mlp: ResidualMLPActivations
 
     /// Nil where the class token is read.
     init?(layout: VisionLayout, frameCount: Int) {
@@ -141,10 +120,8 @@ struct PoolingActivations: Sendable {
         func memory(_ rows: Int, _ columns: Int) -> MutableMatrix { MutableMatrix(rows: rows, columns: columns) }
         (tokens, keyValue) = (memory(frameCount * frameRows, tower.width), memory(frameCount * frameRows, 2 * tower.width))
         (query, logSums) = (memory(1, tower.width), memory(1, frameCount * headCount))
-        (attended, pooled, normalized) = (memory(frameCount, tower.width), memory(frameCount, tower.width), memory(frameCount, tower.width))
-        norm = LayerNormStatistics(rows: frameCount)
-        let mlpWidth = layout.architecture.poolingMLPWidth
-        (hidden, activated) = (memory(frameCount, mlpWidth), memory(frameCount, mlpWidth))
+        attended = memory(frameCount, tower.width)
+        mlp = ResidualMLPActivations(rows: frameCount, width: tower.width, mlpWidth: layout.architecture.poolingMLPWidth)
     }
 
     /// The memory of the first `frameCount` frames.
@@ -153,11 +130,10 @@ struct PoolingActivations: Sendable {
     private init(memory: PoolingActivations, frameCount: Int) {
         self.frameCount = frameCount
         (frameRows, tokenCount, headCount) = (memory.frameRows, memory.tokenCount, memory.headCount)
-        let (rows, frames) = (0..<frameCount * frameRows, 0..<frameCount)
+        let rows = 0..<frameCount * frameRows
         (tokens, keyValue) = (memory.tokens.rows(rows), memory.keyValue.rows(rows))
-        (query, logSums, norm) = (memory.query, memory.logSums, memory.norm)
-        (attended, pooled, normalized) = (memory.attended.rows(frames), memory.pooled.rows(frames), memory.normalized.rows(frames))
-        (hidden, activated) = (memory.hidden.rows(frames), memory.activated.rows(frames))
+        (query, logSums) = (memory.query, memory.logSums)
+        (attended, mlp) = (memory.attended.rows(0..<frameCount), memory.mlp.prefix(frameCount))
     }
 
     /// The tokens of one frame among all rows.

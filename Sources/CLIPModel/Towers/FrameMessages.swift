@@ -84,18 +84,10 @@ package struct FrameMessages: Sendable {
         fileprivate let messageGradient, inputGradient, normGradient, sentGradient: MutableMatrix
 
         func add(to gradients: MessageParameters<MutableMatrix>) {
-            linearWeightBackward(
-                outputGradient: messageGradient, input: saved.attended, weightGradient: gradients.attentionOutput.weight,
-                biasGradient: gradients.attentionOutput.bias)
-            linearWeightBackward(
-                outputGradient: inputGradient, input: messages.normalized(saved), weightGradient: gradients.attentionInput.weight,
-                biasGradient: gradients.attentionInput.bias)
-            layerNormWeightBackward(
-                outputGradient: normGradient, input: saved.sent, saved: saved.norm, weightGradient: gradients.norm.weight,
-                biasGradient: gradients.norm.bias)
-            linearWeightBackward(
-                outputGradient: sentGradient, input: saved.classTokens, weightGradient: gradients.message.weight,
-                biasGradient: gradients.message.bias)
+            gradients.attentionOutput.add(outputGradient: messageGradient, input: saved.attended)
+            gradients.attentionInput.add(outputGradient: inputGradient, input: messages.normalized(saved))
+            gradients.norm.add(outputGradient: normGradient, input: saved.sent, saved: saved.norm)
+            gradients.message.add(outputGradient: sentGradient, input: saved.classTokens)
         }
     }
 }
@@ -196,7 +188,8 @@ extension VisionTower {
         for frame in 0..<saved.frameCount {
             gradient.row(frame * rows).copy(classGradient.row(frame))
             let patches = featureGradient.row(frame).columns(architecture.embeddingWidth..<architecture.featureWidth)
-            for patch in 0..<rows - 1 { gradient.row(frame * rows + 1 + patch).copy(patches.columns(patch * width..<(patch + 1) * width)) }
+                .reshaped(rows: rows - 1, columns: width)
+            gradient.rows(frame * rows + 1..<(frame + 1) * rows).copy(patches)
         }
         return gradient
     }

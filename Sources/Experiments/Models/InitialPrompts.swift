@@ -42,14 +42,7 @@ extension InitialPrompts {
         }
         context.note(
             "Starting from \(name): \(found.visionWords) of the vision tower, \(found.textWords) of the text tower")
-        func copies(_ layers: [Matrix]) -> [MutableMatrix] {
-            layers.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount, $0.values) }
-        }
-        return PromptSet(
-            vision: copies(checked.prompts.vision), text: copies(checked.prompts.text),
-            visionStart: checked.prompts.visionStart, textStart: checked.prompts.textStart,
-            replacedWords: checked.prompts.replacedWords, mergedTokens: checked.prompts.mergedTokens,
-            isBehindNorm: checked.prompts.isBehindNorm)
+        return checked.prompts.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount, $0.values) }
     }
 }
 

@@ -273,11 +273,8 @@ package struct LoadedModel {
     ///
     /// - Throws: `ModelError` where they were learned with a transformer over frames, and another fusion or more frames are asked for.
     private func aggregator(asked fusion: Fusion?, frameCount: Int) throws(ModelError) -> any VideoAggregator {
-        if let own = backbone.parameters.crossFrame {
-            if let fusion, fusion != .embedding { throw .framesSeeEachOther(what: "--fusion \(fusion.rawValue) is") }
-            return CrossFrameHead(backbone, own)
-        }
-        guard let prompts else { return fusion ?? .embedding }
+        if let fusion, fusion != .embedding { try backbone.requireFramesAlone(for: "--fusion \(fusion.rawValue) is") }
+        guard let prompts, backbone.architecture.crossFrame == nil else { return backbone.aggregator(fusion: fusion ?? .embedding) }
         do {
             return try prompts.aggregator(asked: fusion, frameCount: frameCount)
         } catch {

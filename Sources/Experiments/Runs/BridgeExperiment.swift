@@ -65,11 +65,11 @@ package struct BridgeExperiment: LearningExperiment {
         }
 
         func task() -> any BackboneLearning {
-            switch method?.design {
-            case .fusion(let design, let objective)?:
-                return temporalTask(design, rateFactor: method?.rateFactor ?? 1, objective: objective)
-            case .crossFrame(let start)?: return crossFrameTask(rateFactor: method?.rateFactor ?? 1, start: start)
-            case nil: break
+            if let method {
+                return switch method.design {
+                case .fusion(let design, let objective): temporalTask(design, rateFactor: method.rateFactor, objective: objective)
+                case .crossFrame(let start): crossFrameTask(rateFactor: method.rateFactor, start: start)
+                }
             }
             return tuning == .lora ? lowRankTask() : weightTask()
         }
