@@ -114,7 +114,8 @@ package struct EvaluationFolder {
         }
     }
 
-    static func lines(_ predictions: [Prediction], _ classes: ClassNames) throws -> String {
+    /// A JSON line per clip, as `predictions.jsonl` holds them.
+    package static func lines(_ predictions: [Prediction], _ classes: ClassNames) throws -> String {
         try predictions.map { try ResultJSON.text(Line($0, classes), isOneLine: true) }.joined()
     }
 }

@@ -35,6 +35,11 @@ package struct HeadChoice {
         package let parameterCount: Int
         /// Of each clip.
         fileprivate let losses: [Double]
+        /// What the held-out clips were given, class by class, as the head would say it in use; empty but of the best entry.
+        package fileprivate(set) var heldOut: [[Float]] = []
+
+        /// Whether it is more than the texts alone.
+        fileprivate var isLearned: Bool { kind != nil || variant != nil }
 
         /// As tables call it.
         package var name: String {
@@ -61,8 +66,18 @@ package struct HeadChoice {
     }
 
     private init(_ entries: [Entry], weights: [Double]) {
-        self.entries = entries
+        self.entries = Self.keepingAnswersOfBest(entries)
         self.weights = weights
+    }
+
+    /// The answers of one entry are enough to show: those of all would be as many numbers as clips × classes × methods.
+    private static func keepingAnswersOfBest(_ entries: [Entry]) -> [Entry] {
+        let best = entries.indices.filter { entries[$0].isLearned }.min { precedes(entries[$0], entries[$1]) }
+        return entries.enumerated().map { index, entry in
+            var entry = entry
+            if index != best { entry.heldOut = [] }
+            return entry
+        }
     }
 
     /// Of each clip.
@@ -104,7 +119,7 @@ package struct HeadChoice {
                 }
             }
             if let entry = try best.entry {
-                entries.append(entry)
+                entries = Self.keepingAnswersOfBest(entries + [entry])
                 report(entry)
             }
         }
@@ -116,8 +131,10 @@ package struct HeadChoice {
     /// Taking the simplest head within one standard error instead loses up to two points with eight clips per class on the
     /// pocket world's training clips (`docs/heads.md`).
     package var chosen: Entry? {
-        entries.filter { $0.kind != nil || $0.variant != nil }.min { ($0.logLoss, Self.place($0)) < ($1.logLoss, Self.place($1)) }
+        entries.filter(\.isLearned).min(by: Self.precedes)
     }
+
+    private static func precedes(_ left: Entry, _ right: Entry) -> Bool { (left.logLoss, place(left)) < (right.logLoss, place(right)) }
 
     /// Of each kind of prompts the prompts alone and the best head on them, and what needs no prompts.
     var bestOfEachVariant: HeadChoice {
@@ -241,6 +258,7 @@ struct BestSettings {
         get throws(HeadError) {
             guard var best else { return nil }
             best.entry.temperature = try best.held.doubtedTemperature(examples)
+            best.entry.heldOut = best.held.probabilities(examples, temperature: best.entry.temperature)
             return best.entry
         }
     }
@@ -264,6 +282,22 @@ struct Held {
             logits: logits, labels: rows.map { examples.labels[$0] }, doubt: Double(rows.count) / Double(examples.clipCount)).value
     }
 
+    /// The first view of each clip is the one that it is scored by later.
+    private static func clipsOfFirstRows(_ examples: HeadExamples) -> [Int: Int] {
+        Dictionary(uniqueKeysWithValues: examples.rowsOfClips.enumerated().map { ($1[0], $0) })
+    }
+
+    /// Of each clip, one per class.
+    func probabilities(_ examples: HeadExamples, temperature: Double) -> [[Float]] {
+        let clipOfFirst = Self.clipsOfFirstRows(examples)
+        var result = [[Float]](repeating: [], count: examples.clipCount)
+        for (place, row) in rows.enumerated() {
+            guard let clip = clipOfFirst[row] else { continue }
+            result[clip] = softmax(of: logits.row(place).values.map { $0 / Float(temperature) })
+        }
+        return result
+    }
+
     /// With the temperature that `logLoss` is calibrated by.
     ///
     /// - Parameters:
@@ -276,9 +310,7 @@ struct Held {
         start: ContinuousClock.Instant
     ) throws(HeadError) -> HeadChoice.Entry {
         let temperature = try Temperature(logits: logits, labels: rows.map { examples.labels[$0] }).value
-        // The first view of each clip is the one that it is scored by later.
-        var clipOfFirst: [Int: Int] = [:]
-        for (clip, rows) in examples.rowsOfClips.enumerated() { clipOfFirst[rows[0]] = clip }
+        let clipOfFirst = Self.clipsOfFirstRows(examples)
         var hits = [Bool](repeating: false, count: examples.clipCount)
         var losses = [Double](repeating: 0, count: examples.clipCount)
         for (place, row) in rows.enumerated() {

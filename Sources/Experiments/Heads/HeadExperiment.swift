@@ -126,6 +126,9 @@ package struct HeadExperiment: LearningExperiment {
                 }
             }
             let learnedCount = try save(learned, given: prepared.given, run, path: path, views: views, heads)
+            if let entry = learned.entry, !entry.heldOut.isEmpty {
+                try HeldOutAnswers(Self.clips(run.data.train, at: features.clips), entry.heldOut).write(into: path, classes: run.data.classes)
+            }
             result.count(
                 learned: learnedCount, .prompts(learned.prompts?.prompts.configuration.ofVision ?? .none),
                 architecture: run.backbone.architecture, frameCount: settings.frameCount, sequences: prepared.sequences)

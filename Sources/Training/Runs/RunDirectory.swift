@@ -30,7 +30,7 @@ package struct RunDirectory: ~Copyable {
         name: "run",
         entries: [
             "config.yaml", "environment.json", recordName, "split", metricsName, resultsName, "checkpoints", "prompts", "backbone.safetensors",
-            "last.safetensors", resultName,
+            "last.safetensors", "head.safetensors", "held-out.jsonl", "val-predictions.csv", "test-predictions.csv", resultName,
         ])
 
     /// Makes `parent/name`, or `parent/name-2`, `-3`, … where that is taken: two that start at once get two folders.
