@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 /// The work of a step, counted by the program as it does it. Seconds are nobody's business here.

@@ -1,6 +1,7 @@
 import CLIPModel
 import Files
 import Tensors
+import TestSupport
 
 /// A backbone and prompts of a few thousand numbers, laid out as runs of the program.
 struct SmallModel {

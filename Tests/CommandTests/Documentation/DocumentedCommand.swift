@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A command of this program in a code block of the documentation.
 struct DocumentedCommand: CustomStringConvertible {

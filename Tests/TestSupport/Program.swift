@@ -1,27 +1,26 @@
 import Foundation
-import TestSupport
 import Testing
 
 /// The built program, run in a folder of its own with an environment that says nothing.
-struct Program {
-    let folder: TemporaryDirectory
+package struct Program {
+    package let folder: TemporaryDirectory
     /// Where it finds what comes with it.
-    var home = packageRoot
+    package var home = packageRoot
     /// Where the pocket world's videos lie; nil for a folder of its own.
-    var videos: String?
+    package var videos: String?
 
-    init() throws { folder = try TemporaryDirectory() }
+    package init() throws { folder = try TemporaryDirectory() }
 
-    struct Outcome {
-        let status: Int32
+    package struct Outcome {
+        package let status: Int32
         /// What it printed as results.
-        let output: String
+        package let output: String
         /// What it said.
-        let messages: String
+        package let messages: String
     }
 
     /// Beside the bundle of these tests.
-    static let path: String = {
+    package static let path: String = {
         var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         // `swift test` may start a helper of the toolchain: then the bundle is an argument.
         for argument in CommandLine.arguments where argument.contains(".xctest") {
@@ -33,16 +32,16 @@ struct Program {
     }()
 
     /// Where the program was built.
-    static var builtFolder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
+    package static var builtFolder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
 
-    func callAsFunction(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+    package func callAsFunction(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
         try run(arguments, sourceLocation: sourceLocation)
     }
 
     /// Runs the program to its end.
     ///
     /// - Parameter environment: goes over what every run is given.
-    func run(
+    package func run(
         _ arguments: [String], environment: [String: String] = [:], sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> Outcome {
         let (process, streams) = try start(Self.path, arguments, environment: environment)
@@ -52,21 +51,21 @@ struct Program {
     // MARK: Ranks
 
     /// Open MPI's launcher; nil where it is not on the path.
-    static let mpirun: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
+    package static let mpirun: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
         .map { "\($0)/mpirun" }.first { FileManager.default.isExecutableFile(atPath: $0) }
 
     /// Whether ranks can be started here by a program that was built for them.
-    static let hasRanks: Bool = mpirun != nil && (try? Program().run(["doctor"], environment: launcherEnvironment).output.contains("ranks are started by")) == true
+    package static let hasRanks: Bool = mpirun != nil && (try? Program().run(["doctor"], environment: launcherEnvironment).output.contains("ranks are started by")) == true
 
     /// More ranks than processors, as root.
     private static let launcher = ["--oversubscribe", "--allow-run-as-root", "--bind-to", "none"]
 
-    static var launcherEnvironment: [String: String] {
+    package static var launcherEnvironment: [String: String] {
         ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "OMPI_MCA_plm_rsh_agent": "/bin/false"]
     }
 
     /// Runs several processes of it together.
-    func ranks(_ count: Int, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+    package func ranks(_ count: Int, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
         let all = Self.launcher + ["-n", "\(count)", Self.path] + arguments
         let (process, streams) = try start(Self.mpirun ?? "mpirun", all, environment: Self.launcherEnvironment)
         return try end(of: process, streams: streams, arguments, sourceLocation)
@@ -75,7 +74,7 @@ struct Program {
     /// Starts ranks; once a file of the folder is there, signals the launcher or one of them.
     ///
     /// - Parameter rank: nil for the launcher.
-    func stopRanks(
+    package func stopRanks(
         _ count: Int, _ arguments: [String], whenThere file: String, signal number: Int32, rank: Int? = nil
     ) throws -> Outcome {
         let all = Self.launcher + ["-n", "\(count)", Self.path] + arguments
@@ -95,20 +94,20 @@ struct Program {
     }
 
     /// Runs a script of the shell.
-    func script(_ path: String, environment: [String: String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+    package func script(_ path: String, environment: [String: String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
         let (process, streams) = try start("/bin/bash", [path], environment: environment)
         return try end(of: process, streams: streams, [path], sourceLocation)
     }
 
     /// Runs it with a limit on the size of a file, in blocks of 1 KiB.
-    func limited(fileBlocks: Int, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+    package func limited(fileBlocks: Int, _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
         let script = "ulimit -f \(fileBlocks); exec \"$0\" \"$@\""
         let (process, streams) = try start("/bin/bash", ["-c", script, Self.path] + arguments)
         return try end(of: process, streams: streams, arguments, sourceLocation)
     }
 
     /// Runs a line as a shell takes it; `vifi-prompt` in it is the built program.
-    func shell(_ line: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+    package func shell(_ line: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
         let (process, streams) = try start("/bin/bash", ["-c", line], environment: ["PATH": Self.builtFolder + ":/usr/bin:/bin"])
         return try end(of: process, streams: streams, [line], sourceLocation)
     }
@@ -116,7 +115,7 @@ struct Program {
     /// Sends a signal after a while, once a file of the folder is there, or once the program has said something.
     ///
     /// - Returns: the exit status, or nil where the signal killed it.
-    func signal(
+    package func signal(
         _ number: Int32, afterMilliseconds: Int = 0, whenThere file: String? = nil, whenSaid words: String? = nil, _ arguments: [String]
     ) throws -> Int32? {
         let (process, streams) = try start(Self.path, arguments)
@@ -140,10 +139,12 @@ struct Program {
     private static let messagesName = ".messages"
 
     /// What the program said before the last `signal`.
-    var lastMessages: String { (try? String(contentsOfFile: folder.path(Self.messagesName), encoding: .utf8)) ?? "" }
+    package var lastMessages: String { (try? String(contentsOfFile: folder.path(Self.messagesName), encoding: .utf8)) ?? "" }
 
-    /// Both streams go to files: the program sees no terminal, and neither fills up.
-    private func start(
+    /// Starts a process. Both streams go to files: the program sees no terminal, and neither fills up.
+    ///
+    /// - Returns: the files of what it prints and of what it says, too.
+    package func start(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:]
     ) throws -> (Process, [String]) {
         let streams = ["stdout", "stderr"].map { folder.path(".\($0)-\(UInt64.random(in: 0 ... .max))") }
@@ -176,4 +177,4 @@ struct Program {
     }
 }
 
-let packageRoot = URL(fileURLWithPath: fixturePath("../..")).standardizedFileURL.path
+package let packageRoot = URL(fileURLWithPath: fixturePath("../..")).standardizedFileURL.path
