@@ -13,8 +13,6 @@ public enum VideoLength: Sendable, Equatable {
         case .frames(let frames): .frames(frames)
         }
     }
-
-    var isSeconds: Bool { span.unit == .seconds }
 }
 
 /// What happens when in a video: windows that slide over it, and stretches of windows with the same answer.
@@ -141,13 +139,13 @@ extension VideoClassifier {
         of path: String, with classifiers: [VideoClassifier], window: VideoLength, stride: VideoLength? = nil,
         onProgress: (Double) -> Bool = { _ in true }, onWarning: (String) -> Void = { _ in }
     ) throws(VifiPromptError) -> [VideoTimeline] {
-        let stride = stride ?? window.half
+        let stride = stride?.span ?? window.span.halved
         return try reporting {
-            guard window.span.isUsable, stride.span.isUsable, window.isSeconds == stride.isSeconds else {
+            guard window.span.isUsable, stride.isUsable, window.span.unit == stride.unit else {
                 throw RequestError.windows
             }
             return try together(classifiers) { models in
-                let timelines = VideoTimelines(models: models, window: window.span, stride: stride.span)
+                let timelines = VideoTimelines(models: models, window: window.span, stride: stride)
                 let stream = try openVideoStream(timelines.request(path))
                 let (made, warnings) = try timelines.timelines(of: path, stream: stream) { part in
                     guard onProgress(part.seconds) else { throw RequestError.stopped }
@@ -208,16 +206,6 @@ extension VideoClassifier {
             let frames = try video.frames(at: choosing(video.frameCount), transform: converting)
             report(video.warnings.map(\.description))
             return frames
-        }
-    }
-}
-
-extension VideoLength {
-    /// Half of it, at least one frame.
-    fileprivate var half: VideoLength {
-        switch self {
-        case .seconds(let seconds): .seconds(seconds / 2)
-        case .frames(let frames): .frames(max(1, frames / 2))
         }
     }
 }

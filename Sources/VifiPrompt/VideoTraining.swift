@@ -201,6 +201,7 @@ private struct ClosureObserver: RunObserver {
     func observe(_ event: RunEvent) {
         switch event {
         case .note(let text), .warning(let text), .repeatedWarning(let text), .result(let text): onMessage(text)
+        case .step: break
         }
     }
 

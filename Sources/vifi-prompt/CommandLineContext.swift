@@ -28,6 +28,8 @@ struct ConsoleObserver: RunObserver {
         case .warning(let text): Console.warning(text)
         case .repeatedWarning(let text): Console.warnOnce(text)
         case .result(let text): Console.result(text)
+        // The progress line tells the loss.
+        case .step: break
         }
     }
 

@@ -190,6 +190,18 @@ import VideoData
         #expect(moved.identity != identities[0])
     }
 
+    /// Videos of several requests in one pass are told what each is told alone, whoever asks beside them.
+    @Test func videosThatWaitTogetherShareAPass() throws {
+        let models = [
+            try model(frames: 4, fusion: .embedding), try model(frames: 4, fusion: .decision, names: ["a", "b"]), try model(frames: 7, fusion: .embedding),
+        ]
+        let groups = [[models[0], models[2]], [models[1]], [models[2], models[1]]]
+        let videos = try groups.map { (video: try PreparedVideo(path: path, models: $0, reader: VideoFileReader()), models: $0) }
+        let together = try VideoModel.scores(of: videos).map { try $0.get() }
+        #expect(try together == videos.map { try VideoModel.scores(of: $0.video, by: $0.models) })
+        #expect(together.map(\.count) == [2, 1, 2] && together[0][1] == together[2][0])
+    }
+
     /// Two models in one pass say what each says alone.
     @Test func modelsDoNotDisturbEachOther() throws {
         let models = [try model(frames: 4, fusion: .embedding), try model(frames: 7, fusion: .decision, names: ["a", "b"])]

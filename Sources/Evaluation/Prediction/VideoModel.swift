@@ -86,12 +86,34 @@ package struct VideoModel: Sendable {
     /// The scores of a video by several models. Models that look at it alike, such as heads on one backbone and prompts
     /// of the text tower alone, share one pass through the vision tower.
     package static func scores(of video: PreparedVideo, by models: [VideoModel]) throws -> [VideoScores] {
-        var features: [String: [Matrix]] = [:]
-        return try zip(models, video.views).map { model, views in
-            let look = model.look
-            let seen = features[look] ?? model.features(views: views)
-            features[look] = seen
-            return try model.scores(features: seen)
+        try scores(of: [(video, models)])[0].get()
+    }
+
+    /// The scores of several videos, each by models of its own. What looks alike goes through the vision tower together;
+    /// the scores are those of each video by itself, to the bit.
+    ///
+    /// - Returns: for each video one per model, or why its logits are not numbers.
+    package static func scores(of videos: [(video: PreparedVideo, models: [VideoModel])]) -> [Result<[VideoScores], any Error>] {
+        var lookers: [String: VideoModel] = [:]
+        var views: [String: [(video: Int, views: [PreparedClip])]] = [:]
+        for (index, (video, models)) in videos.enumerated() {
+            var seen: Set<String> = []
+            for (model, own) in zip(models, video.views) where seen.insert(model.look).inserted {
+                lookers[model.look] = model
+                views[model.look, default: []].append((index, own))
+            }
+        }
+        var features: [Int: [String: [Matrix]]] = [:]
+        for (look, model) in lookers {
+            let groups = views[look] ?? []
+            var made = model.features(views: groups.flatMap(\.views))[...]
+            for group in groups {
+                features[group.video, default: [:]][look] = Array(made.prefix(group.views.count))
+                made = made.dropFirst(group.views.count)
+            }
+        }
+        return videos.enumerated().map { index, item in
+            Result { try item.models.map { try $0.scores(features: features[index]?[$0.look] ?? []) } }
         }
     }
 }

@@ -71,6 +71,8 @@ package enum RunEvent: Sendable {
     case repeatedWarning(String)
     /// What was asked for, also where it cannot be written.
     case result(String)
+    /// A step of learning was taken.
+    case step(Int, loss: Double)
 }
 
 /// Whoever watches an experiment. Called from any thread.

@@ -16,7 +16,7 @@ package struct FeatureSource {
     /// Of further views: other frames, mirrored by chance and cropped at several scales; colors stay as they are.
     private let augmentation: ClipTransform
     private let seed: UInt64
-    private let reader: VideoFileReader
+    private let reader: any VideoReading
     private var loading: ClipLoader.Configuration
     private let rules: PictureRules
     /// How pictures are made, in words.
@@ -43,7 +43,7 @@ package struct FeatureSource {
         configuration.flipProbability = Float(settings.augmentation.flip ?? 0.5)
         settings.apply(to: &configuration, own: own)
         augmentation = .training(side: backbone.architecture.imagePixels, configuration)
-        reader = .reporting(context).following(settings.pictures)
+        reader = videos.reader(shortSide: transform.shortSide, pictures: settings.pictures, context: context)
         // Another video in a bad one's place would be kept under the wrong name.
         let policy = settings.data.onBadVideo ?? videos.badVideoPolicy ?? .fail
         loading = videos.loading(badVideoPolicy: policy == .fail ? .fail : .skip)

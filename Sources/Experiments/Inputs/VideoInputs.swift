@@ -12,6 +12,8 @@ package struct VideoInputs: Codable, Equatable, Sendable {
     /// What becomes of videos that cannot be decoded; nil for the recipe's.
     package var badVideoPolicy: BadVideoPolicy?
     package var allowances = Allowances()
+    /// Whether videos are decoded in processes of their own, because nobody vouches for them. It changes no result.
+    package var isIsolated: Bool?
 
     package init(
         root: String? = nil, frames: Int? = nil, followLinks: Bool = false, badVideoPolicy: BadVideoPolicy? = nil,
@@ -28,6 +30,16 @@ package struct VideoInputs: Codable, Equatable, Sendable {
         recipe.data.root = root ?? recipe.data.root
         recipe.data.frames = frames ?? recipe.data.frames
         recipe.data.onBadVideo = badVideoPolicy ?? recipe.data.onBadVideo
+    }
+
+    /// What reads the videos.
+    ///
+    /// - Parameter shortSide: that frames are shrunk to; what reads in other processes sends no larger ones.
+    func reader(shortSide: Int, pictures: PictureRules, context: RunContext) -> any VideoReading {
+        guard isIsolated == true else { return VideoFileReader.reporting(context).following(pictures) }
+        return IsolatedVideos(shortSide: shortSide, pictures: pictures) { path, warnings in
+            for warning in warnings { context.warning("\(path.escapedForDisplay): \(warning)") }
+        }
     }
 
     /// How videos are read ahead. The model's workers take turns with one reading thread a processor.

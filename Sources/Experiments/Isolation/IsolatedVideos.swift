@@ -7,6 +7,8 @@ package enum VideoQuestion: Codable {
     case read(path: String, shortSide: Int, pictures: PictureRules)
     case frames(at: [Int])
     case stream(VideoStreamRequest)
+    /// A frame from the middle, and what there is to say of the whole.
+    case glance(path: String, shortSide: Int)
 }
 
 /// What a worker answers, in a line; the pixels of `frames` follow it.
@@ -28,6 +30,18 @@ package struct VideoReply: Codable {
     package var readByteCount: Int?
     package var isLast: Bool?
     package var warnings: [String]?
+    package var size: [Int]?
+}
+
+/// A video at a glance.
+package struct VideoGlance: Sendable {
+    package let width: Int
+    package let height: Int
+    package let seconds: Double
+    package let frameCount: Int
+    /// From the middle, shrunk.
+    package let picture: VideoFrame
+    package let warnings: [String]
 }
 
 extension VideoReply {
@@ -115,6 +129,20 @@ package final class IsolatedVideos: VideoReading {
         if !warnings.isEmpty { report(path, warnings) }
         let converted = Dictionary(uniqueKeysWithValues: zip(wanted, frames.map(converting)))
         return indices.compactMap { converted[$0] }
+    }
+
+    /// What there is to see and to say of a video.
+    ///
+    /// - Parameter shortSide: of its picture, in pixels.
+    package func glance(at path: String, shortSide: Int) throws -> VideoGlance {
+        let conversation = try Conversation(path: path, workers: workers, patience: patience)
+        let reply = try conversation.ask(.glance(path: path, shortSide: shortSide))
+        guard let picture = try conversation.pictures(of: reply).first, let size = reply.size, size.count == 2,
+            size.allSatisfy({ (1...65_536).contains($0) }), let count = reply.frameCount, count > 0, let seconds = reply.seconds, seconds.isFinite, seconds >= 0
+        else { throw conversation.crash() }
+        conversation.finish()
+        return VideoGlance(
+            width: size[0], height: size[1], seconds: seconds, frameCount: count, picture: picture, warnings: reply.warnings ?? [])
     }
 
     /// Opens a video as a stream.

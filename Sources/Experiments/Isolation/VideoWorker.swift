@@ -17,6 +17,7 @@ package struct VideoWorker {
                 switch question {
                 case .read(let path, let shortSide, let pictures): try read(path, shortSide: shortSide, pictures: pictures)
                 case .stream(let request): try stream(request)
+                case .glance(let path, let shortSide): try glance(path, shortSide: shortSide)
                 case .frames: return  // Only in answer to a frame count.
                 }
             } catch let error as VideoError {
@@ -36,6 +37,18 @@ package struct VideoWorker {
         else { return }
         let frames = try video.frames(at: indices) { $0.resized(shortSide: shortSide) }
         var reply = VideoReply(frames: frames.map { VideoReply.Frame(width: $0.width, height: $0.height, points: []) })
+        reply.warnings = video.warnings.map(\.description)
+        try send(reply, pictures: frames)
+    }
+
+    private func glance(_ path: String, shortSide: Int) throws {
+        let video = try openVideo(path, limits: WorkerLimits.videoLimits)
+        let frames = try video.frames(at: [video.frameCount / 2]) { $0.resized(shortSide: shortSide) }
+        var reply = VideoReply(frames: frames.map { VideoReply.Frame(width: $0.width, height: $0.height, points: []) })
+        reply.size = [video.info.width, video.info.height]
+        reply.frameCount = video.frameCount
+        let last = video.times.last ?? 0
+        reply.seconds = last + 1 / (video.info.framesPerSecond ?? 25)
         reply.warnings = video.warnings.map(\.description)
         try send(reply, pictures: frames)
     }

@@ -57,7 +57,7 @@ extension PromptFile {
 }
 
 /// A backbone with or without prompts, checked to belong together: what `eval`, `predict` and `export` look at.
-package struct LoadedModel {
+package struct LoadedModel: Sendable {
     package let backbone: Backbone
     package let prompts: PromptFile?
     /// In place of prompts: a classifier on the features of the backbone as it is.

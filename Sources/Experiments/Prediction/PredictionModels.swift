@@ -6,6 +6,54 @@ import Tensors
 import Training
 import VideoData
 
+/// How models look at videos and read class names: for `predict` and whatever answers as it does.
+package struct VideoModelSettings: Sendable {
+    package let settings: Recipe
+    /// Stand for none of the classes.
+    package let noneTexts: [String]
+    /// Words around class names; nil for those of the settings.
+    package let template: String?
+    package let pool: WorkerPool
+
+    package init(_ settings: Recipe, noneTexts: [String] = [], template: String? = nil, pool: WorkerPool) {
+        self.settings = settings
+        self.noneTexts = noneTexts
+        self.template = template
+        self.pool = pool
+    }
+
+    fileprivate func words(of subject: LoadedModel) -> String? { template ?? settings.testTemplate(hasPrompts: subject.prompts != nil) }
+
+    /// - Parameters:
+    ///   - name: tells it from others in what is printed.
+    ///   - classNames: to choose from.
+    /// - Throws: `ModelError` for names that the model cannot read, `SettingsError` for too many views.
+    package func model(of subject: LoadedModel, name: String, classNames: [String]) throws -> VideoModel {
+        let views = settings.evaluation.views ?? .single
+        let classifier = try subject.classifier(
+            classNames: classNames + noneTexts, template: words(of: subject), fusion: settings.fusion, frameCount: settings.data.frames,
+            keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
+        guard views == .single || views.clips * views.crops * classifier.frameCount <= 1024 else {
+            throw SettingsError.tooManyViews(views, frames: classifier.frameCount)
+        }
+        var transform = ClipTransform.Configuration()
+        settings.apply(to: &transform, own: subject.normalization)
+        return VideoModel(
+            name: name, classNames: classNames, noneCount: noneTexts.count, classifier: classifier,
+            transform: .testing(side: subject.backbone.architecture.imagePixels, crops: views.crops, transform),
+            sampler: settings.sampler(frameCount: classifier.frameCount), viewCount: views.clips,
+            drawsViews: views.clips > 1 && settings.repeats(.randomViews), seed: UInt64(settings.training.seed ?? 1))
+    }
+}
+
+extension LoadedModel {
+    /// The classes that its head or its prompts were learned with; nil where these name none.
+    package var learnedClassNames: [String]? {
+        if let head { return head.header.classNames }
+        return prompts.flatMap { $0.header.classNames.isEmpty ? nil : $0.header.classNames }
+    }
+}
+
 /// The models of one `predict`: one backbone, read once, with each of the prompts.
 package struct PredictionModels {
     package let models: [VideoModel]
@@ -35,31 +83,17 @@ package struct PredictionModels {
         if let wanted = settings.data.side, wanted != side { throw SettingsError.otherSide(wanted: wanted, backbone: side) }
         let others = try prompts.dropFirst().map { try LoadedModel(prompts: $0, sharing: first, anyBackbone: anyBackbone, context: context) }
         let subjects = try ([first] + others).map { try $0.described(by: descriptions) }
-        let views = settings.evaluation.views ?? .single
+        let look = VideoModelSettings(settings, noneTexts: noneTexts, template: template, pool: pool)
         let lists = try Self.classLists(labels, context)
         var built: [VideoModel] = []
         var parts = ["compat \(Quirk.text(of: settings.compat ?? []))"]
         for (index, subject) in subjects.enumerated() {
             let names = try Self.classNames(of: subject, list: lists.count > 1 ? lists[index] : lists.first, selection, context)
             subject.warn(ofUnused: template)
-            let template = template ?? settings.testTemplate(hasPrompts: subject.prompts != nil)
-            let classifier = try subject.classifier(
-                classNames: names + noneTexts, template: template, fusion: settings.fusion, frameCount: settings.data.frames,
-                keepsUnderscores: settings.repeats(.keptUnderscores), rounding: settings.rounding, pool: pool)
-            guard views == .single || views.clips * views.crops * classifier.frameCount <= 1024 else {
-                throw SettingsError.tooManyViews(views, frames: classifier.frameCount)
-            }
-            var transform = ClipTransform.Configuration()
-            settings.apply(to: &transform, own: subject.normalization)
-            built.append(
-                VideoModel(
-                    name: subject.promptPath ?? "", classNames: names, noneCount: noneTexts.count, classifier: classifier,
-                    transform: .testing(side: side, crops: views.crops, transform),
-                    sampler: settings.sampler(frameCount: classifier.frameCount), viewCount: views.clips,
-                    drawsViews: views.clips > 1 && settings.repeats(.randomViews), seed: UInt64(settings.training.seed ?? 1)))
+            built.append(try look.model(of: subject, name: subject.promptPath ?? "", classNames: names))
             parts.append(
                 "\(subject.backbone.digest) \(subject.promptsDigest ?? "") \(subject.prompts?.header.fusion.rawValue ?? "") "
-                    + "\(settings.fusion?.rawValue ?? "") \(template ?? "") \(PrecisionChoice(subject.backbone.precision).rawValue) "
+                    + "\(settings.fusion?.rawValue ?? "") \(look.words(of: subject) ?? "") \(PrecisionChoice(subject.backbone.precision).rawValue) "
                     + ClassNames(names + noneTexts).digest + " \(noneTexts.count)" + (descriptions.map { " \($0.digest)" } ?? ""))
         }
         models = built
@@ -82,8 +116,7 @@ package struct PredictionModels {
 
     private static func classNames(of subject: LoadedModel, list: ClassNames?, _ selection: Selection, _ context: RunContext) throws -> [String] {
         if let list { return list.names }
-        if let head = subject.head { return head.header.classNames }
-        if let header = subject.prompts?.header, !header.classNames.isEmpty { return header.classNames }
+        if let learned = subject.learnedClassNames { return learned }
         if let own = try selection.run?.classes() { return own.names }
         guard selection.isPocket else { throw SettingsError.noSource }
         context.note("Classes: the pocket world's small set. For your own pass --labels CSV.")

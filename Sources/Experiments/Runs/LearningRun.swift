@@ -113,6 +113,7 @@ package struct LearningRun {
             shownSteps += 1
             meanLoss += (report.loss - meanLoss) / min(20, shownSteps)
             directory.log(report)
+            context.observer.observe(.step(report.step, loss: report.loss))
             progress.show(report.step, detail: "loss \(NumberText.decimal(meanLoss, places: 3))")
         }
         events.onEpoch = { report in
@@ -189,7 +190,9 @@ package struct LearningRun {
         return Scores(ClassificationMetrics(predictions: predictions, classNames: data.classes.names))
     }
 
-    package var reader: VideoFileReader { .reporting(context).following(settings.recipe.pictures) }
+    package var reader: any VideoReading {
+        options.reader(shortSide: settings.testTransform(for: backbone).shortSide, pictures: settings.recipe.pictures, context: context)
+    }
 
     /// Training clips, drawn and blended as the recipe says.
     package func trainingLoader(cacheBytes: Int) -> ClipLoader {

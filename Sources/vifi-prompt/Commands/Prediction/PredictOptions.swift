@@ -6,16 +6,6 @@ import Recipes
 import Reports
 import VideoData
 
-extension VideoSpan {
-    /// Half of it, but a frame at least.
-    var halved: VideoSpan {
-        switch self {
-        case .seconds(let seconds): .seconds(seconds / 2)
-        case .frames(let frames): .frames(max(1, frames / 2))
-        }
-    }
-}
-
 extension VideoSpan: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
     /// As it is typed.
