@@ -39,7 +39,8 @@ demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 cl
 	$(VIFI) predict "$(CLIP)" --prompts $(PROMPTS)
 	@$(VIFI) demo report
 
-test: packages ## All tests, optimized. `make test FILTER=Tokenizer` runs some.
+test: ## All tests, optimized. `make test FILTER=Tokenizer` runs some.
+	@.ci/install-packages chromium
 	@.ci/test "$(FILTER)"
 
 fuzz: packages ## Every parser against mutated inputs, ten minutes in all; `make fuzz MINUTES=60` takes longer.

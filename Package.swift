@@ -42,6 +42,11 @@ let package = Package(
         // For `swift package generate-documentation` alone; no target depends on it.
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // System libraries and C.
@@ -90,11 +95,24 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "VifiPrompt", dependencies: ["CLIPModel", "Evaluation", "Experiments", "Files", "Recipes", "Tensors", "Training", "VideoData"], swiftSettings: strict),
+        // The files of the page that the server shows, inside the program.
+        .target(name: "CPage", exclude: ["page"]),
+        .target(
+            name: "Serve",
+            dependencies: [
+                .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                "CLIPModel", "CPage", "Charts", "Evaluation", "Experiments", "Files", "Recipes", "Tensors", "Training", "VideoData",
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "vifi-prompt",
             dependencies: [
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
-                "CLIPModel", "Charts", "Evaluation", "Experiments", "Files", "Recipes", "Reports", "Tensors", "Training", "VideoData", "WeightFiles",
+                "CLIPModel", "Charts", "Evaluation", "Experiments", "Files", "Recipes", "Reports", "Serve", "Tensors", "Training", "VideoData", "WeightFiles",
             ],
             swiftSettings: strict),
 
@@ -119,6 +137,10 @@ let package = Package(
         .testTarget(
             name: "RecipeTests",
             dependencies: ["CLIPModel", "Evaluation", "Experiments", "Files", "Recipes", "Reports", "TestSupport", "Training", "VideoData"],
+            swiftSettings: unoptimized),
+        // Talks to the built program over HTTP, and looks at its page in a browser.
+        .testTarget(
+            name: "ServeTests", dependencies: ["Files", "TestSupport", "VideoData", "vifi-prompt"],
             swiftSettings: unoptimized),
         // Runs the built program as a process.
         .testTarget(

@@ -37,6 +37,15 @@ enum Console {
         return logger
     }()
 
+    /// For a part of the program that libraries log in, too: warnings and worse, unless `$VIFI_PROMPT_LOG` says otherwise.
+    static func logger(label: String) -> Logger {
+        // The first use decides where all logs go.
+        let own = logger
+        var result = Logger(label: label)
+        result.logLevel = ProcessInfo.processInfo.environment["VIFI_PROMPT_LOG"] == nil ? .warning : own.logLevel
+        return result
+    }
+
     static func note(_ text: String) { if isTalking { logger.info("\(text)") } }
     static func error(_ text: String) { if isTalking { logger.error("\(text)") } }
 

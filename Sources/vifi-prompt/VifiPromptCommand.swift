@@ -18,7 +18,7 @@ struct VifiPromptCommand: ParsableCommand {
             """,
         version: vifiPromptVersion,
         subcommands: [
-            ImportCommand.self, BridgeCommand.self, LearnCommand.self, EvaluateCommand.self, PredictCommand.self, SearchCommand.self, EmbedCommand.self, ThresholdsCommand.self, ExportCommand.self,
+            ImportCommand.self, BridgeCommand.self, LearnCommand.self, EvaluateCommand.self, PredictCommand.self, ServeCommand.self, SearchCommand.self, EmbedCommand.self, ThresholdsCommand.self, ExportCommand.self,
             InspectCommand.self, DataCommand.self, DemoCommand.self, RecipeCommand.self, PlanCommand.self, SummarizeCommand.self,
             BenchCommand.self, ProfileCommand.self, AblateCommand.self, VizCommand.self, ReportCommand.self, CacheCommand.self, DoctorCommand.self,
         ])

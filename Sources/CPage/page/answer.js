@@ -1,0 +1,74 @@
+// The answer for a video: its class or its timeline, the player, what it can be saved as, and putting it right.
+
+import { isNamed } from "./api.js"
+import { attentionControl } from "./attention.js"
+import { button, download, hue, make, select } from "./dom.js"
+import { announce, attempt } from "./notices.js"
+import { makePlayer } from "./player.js"
+import { store } from "./store.js"
+import { timelineCSV, timelineSubtitles } from "./timelinefiles.js"
+import { makeTimeline } from "./timeline.js"
+import { addVideos } from "./uploads.js"
+import { clock, count, listed, percent } from "./words.js"
+
+/**
+ * Fills the box.
+ *
+ * @param video that was asked about.
+ * @param answer of the server, with `asking`: the settings that it was asked with.
+ * @param classes that could be answered.
+ */
+export function showAnswer(box, video, answer, classes) {
+  const player = makePlayer(video)
+  // Classes of the open data set keep the color that they have on the board.
+  const colors = [...new Set([...(store.set?.classes ?? []), ...classes])]
+  const isTimeline = answer.segments !== undefined
+  const timeline = isTimeline ? makeTimeline(answer, colors, player) : null
+  box.replaceChildren(make("div", { class: "answer-box" },
+    make("div", { class: "watch" }, player.element, timeline?.strip, attentionControl(video, answer, classes, player)),
+    make("div", { class: "read" },
+      isTimeline ? timelineWords(answer, timeline, video) : wholeWords(answer, colors),
+      correction(video, answer))))
+}
+
+function wholeWords({ answer, scores }, colors) {
+  const verdict = isNamed(answer)
+    ? [make("span", { class: `swatch ${hue(colors.indexOf(answer.class))}` }), `${answer.class}, ${percent(answer.probability)} sure`] : ["None of these"]
+  return make("div", {},
+    make("p", { class: "verdict" }, ...verdict),
+    make("ul", { class: "bars", "aria-label": "The likeliest classes" }, scores.map(score =>
+      make("li", {}, make("span", { class: "name" }, score.class),
+        make("meter", { min: 0, max: 1, value: score.probability, "aria-label": `${score.class}: ${percent(score.probability)}` }),
+        make("span", { class: "figure" }, percent(score.probability))))))
+}
+
+function timelineWords(answer, timeline, video) {
+  const named = answer.segments.filter(segment => isNamed(segment.answer))
+  const found = [...new Set(named.map(segment => segment.answer.class))]
+  const words = found.length === 0 ? "None of these, from beginning to end."
+    : `${count(answer.segments.length, "part")} in ${clock(answer.seconds, true)}: ${listed(found.slice(0, 4))}${found.length > 4 ? " and others" : ""}.`
+  const stem = video.name.replace(/\.[^.]*$/, "")
+  return make("div", {},
+    make("p", { class: "verdict" }, words), timeline.list,
+    make("div", { class: "row" },
+      button("Subtitles (SRT)", () => download(timelineSubtitles(answer), `${stem}.srt`, "application/x-subrip"), { id: "download-srt" }),
+      button("Table (CSV)", () => download(timelineCSV(answer), `${stem}.csv`, "text/csv"), { id: "download-csv" })))
+}
+
+/** A wrong answer becomes a clip of the right class. */
+function correction(video, answer) {
+  if (!store.set || store.set.classes.length === 0 || answer.segments !== undefined) return null
+  const menu = select([["", "choose its class …"], ...store.set.classes.map(name => [name, name])], "", { id: "right-class" })
+  const put = async () => {
+    const name = menu.value
+    if (name === "") return menu.focus()
+    if (video.file) await addVideos([{ file: video.file, folders: [] }], name)
+    else if (await attempt(async () => { await store.moveClips([video.clip], name); return true }) === undefined) return
+    announce(`${video.name} is now a clip of ${name}. Learn again to make use of it.`)
+    box.replaceChildren(make("p", { role: "status" }, `${video.name} is now a clip of ${name}. `, make("a", { href: "#learn" }, "Learn again"), " to make use of it."))
+  }
+  const box = make("div", { class: "correction" },
+    make("p", { class: "hint" }, "Wrong? Teach it:"),
+    make("div", { class: "row" }, make("label", { for: "right-class" }, "This is"), menu, button(video.file ? "Add to the clips" : "Put it right", put)))
+  return box
+}

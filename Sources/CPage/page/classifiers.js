@@ -1,0 +1,39 @@
+// All that can answer on this server: given prompts and what was learned.
+
+import * as api from "./api.js"
+import { button, byID, make } from "./dom.js"
+import { attempt, confirmed } from "./notices.js"
+import { store } from "./store.js"
+import { bytes, listed, moment, percent } from "./words.js"
+
+export function startClassifiers() {
+  store.follow(["prompts", "sets"], show)
+}
+
+function show() {
+  if (!store.isLoaded) return
+  byID("classifiers").hidden = store.prompts.length === 0
+  const rows = store.prompts.map(prompts => make("tr", {},
+    make("th", { scope: "row" }, prompts.name, make("span", { class: "hint" }, origin(prompts))),
+    make("td", { "data-label": "Classes" }, prompts.classes.length > 4 ? `${prompts.classes.slice(0, 3).join(", ")} and ${prompts.classes.length - 3} more` : listed(prompts.classes)),
+    make("td", { "data-label": "Held-out clips recognized" }, prompts.held_out_top1 === null ? "not known" : percent(prompts.held_out_top1 / 100)),
+    make("td", { class: "row" },
+      make("a", { class: "button", href: api.promptsURL(prompts.id), download: true, "aria-label": `Download ${prompts.name}, ${bytes(prompts.bytes)}` }, `Download (${bytes(prompts.bytes)})`),
+      prompts.origin === "learned" && button("Delete", () => remove(prompts), { class: "quiet", "aria-label": `Delete ${prompts.name}` }))))
+  byID("classifiers-panel").replaceChildren(make("table", { class: "wide" },
+    make("thead", {}, make("tr", {}, ["Name", "Classes", "Recognized", "File"].map(name => make("th", { scope: "col" }, name)))), make("tbody", {}, rows)))
+}
+
+function origin(prompts) {
+  if (prompts.origin === "given") return "given to the server"
+  const set = store.sets.find(set => set.id === prompts.data_set)?.name
+  return [prompts.kind === "prompts" ? "prompts" : prompts.method, set && `from “${set}”`, prompts.created && moment(prompts.created)].filter(Boolean).join(", ")
+}
+
+async function remove(prompts) {
+  if (!await confirmed(`Delete “${prompts.name}”?`, "The classifier is removed from the server. Download it first if you want to keep it.", "Delete")) return
+  await attempt(async () => {
+    await api.deletePrompts(prompts.id)
+    await store.loadPrompts()
+  })
+}

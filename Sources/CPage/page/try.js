@@ -1,0 +1,230 @@
+// Step 4: a video, who answers, and whether it is one answer or a timeline; then the answer.
+
+import * as api from "./api.js"
+import { showAnswer } from "./answer.js"
+import { button, byID, fileInput, make, select } from "./dom.js"
+import { droppedFiles, hasFiles } from "./files.js"
+import { announce, attempt, notify } from "./notices.js"
+import { currentResult } from "./results.js"
+import { store } from "./store.js"
+import { thresholdOf, thresholds } from "./threshold.js"
+import { clock, count, percent } from "./words.js"
+
+/** The video that is tried: `{file}` or `{set, clip}`, with its `name`, `url` and, once known, `seconds`; or null. */
+let video = null
+/** Stops the request that is under way; null where there is none. */
+let stopper = null
+/** What the person has chosen; otherwise the page chooses. */
+let chosenPrompts = null, chosenForm = null
+
+const namesAlone = "names"
+
+export function startTry() {
+  build()
+  store.follow(["prompts", "set", "runs"], showChoices)
+  thresholds.addEventListener("change", () => setThreshold())
+}
+
+function build() {
+  const files = fileInput({ id: "try-file", accept: "video/*,.mkv,.avi,.ts,.mts,.flv,.wmv" }, ([file]) => takeFile(file))
+  const drop = make("div", { id: "try-drop", class: "drop-zone small" },
+    make("p", { id: "try-video" }, "Drop a video here that the classifier has not seen."),
+    make("div", { class: "row" },
+      button("Choose a video", () => files.click(), { id: "try-choose" }),
+      make("span", { id: "try-stored", class: "row" }, make("label", { for: "try-clip" }, "or a clip from above"), make("select", { id: "try-clip", onfocus: fillClips, onpointerdown: fillClips, onchange: event => takeClip(event.target.value) }))), files)
+  drop.addEventListener("dragover", event => { if (hasFiles(event)) { event.preventDefault(); drop.classList.add("target") } })
+  drop.addEventListener("dragleave", event => { if (!drop.contains(event.relatedTarget)) drop.classList.remove("target") })
+  drop.addEventListener("drop", async event => {
+    drop.classList.remove("target")
+    if (!hasFiles(event)) return
+    event.preventDefault()
+    const found = await attempt(() => droppedFiles(event.dataTransfer))
+    if (found?.length > 0) takeFile(found[0].file)
+    else if (found) notify("There is no file in what was dropped.", { kind: "error" })
+  })
+
+  const form = make("form", { class: "try-form", onsubmit: event => { event.preventDefault(); recognize() } },
+    make("div", { class: "fields" },
+      field("try-prompts", "Who answers", make("select", { id: "try-prompts", onchange: event => { chosenPrompts = event.target.value; showChoices() } })),
+      make("div", { id: "names-field", class: "field" }, make("label", { for: "try-names" }, "Classes, separated by commas"), make("textarea", { id: "try-names", rows: 2 })),
+      make("fieldset", { class: "field" }, make("legend", {}, "What you get"),
+        radio("whole", "One answer for the whole video"), radio("windows", "A timeline of answers")),
+      make("div", { id: "window-field", class: "field" }, make("label", { for: "try-window" }, "Look at pieces of"),
+        select([["1s", "1 second"], ["2s", "2 seconds"], ["4s", "4 seconds"], ["8s", "8 seconds"]], "2s", { id: "try-window" })),
+      make("div", { class: "field" }, make("label", { for: "try-threshold", id: "try-threshold-label" }),
+        make("input", { id: "try-threshold", type: "range", min: 0, max: 100, step: 1, value: 0, oninput: sayThreshold }))),
+    make("details", {}, make("summary", {}, "More settings"),
+      make("div", { class: "fields" },
+        field("try-none", "What else it may show, one per line: likelier than all classes means none of these", make("textarea", { id: "try-none", rows: 2, placeholder: "a person standing still" })),
+        field("try-smooth", "Smooth the timeline over", select([["", "no pieces"], ["3", "3 pieces"], ["5", "5 pieces"], ["9", "9 pieces"]], "", { id: "try-smooth" })),
+        field("try-shortest", "Shortest part of the timeline, in seconds", make("input", { id: "try-shortest", type: "number", min: 0, step: "any", value: 0 })))),
+    make("div", { class: "row" },
+      make("button", { type: "submit", id: "recognize", class: "primary large" }, "Recognize"),
+      button("Stop", () => stopper?.abort(), { id: "try-stop", hidden: true }),
+      make("p", { id: "try-missing", class: "hint" })),
+    make("div", { id: "try-progress", hidden: true }, make("progress", { max: 1, "aria-label": "Progress of the answer" }), make("p", { class: "state" })))
+  byID("try-panel").append(drop, form, make("div", { id: "answer" }))
+  form.addEventListener("change", event => {
+    if (event.target.name === "form") chosenForm = event.target.value
+    showForm()
+  })
+  showForm()
+}
+
+const field = (id, label, input) => make("div", { class: "field" }, make("label", { for: id }, label), input)
+const radio = (value, label) => make("label", { class: "choice" }, make("input", { type: "radio", name: "form", value, checked: value === "whole" }), label)
+
+const isWindows = () => document.querySelector("input[name=form]:checked").value === "windows"
+
+function showForm() {
+  byID("window-field").hidden = !isWindows()
+  for (const id of ["try-smooth", "try-shortest"]) byID(id).disabled = !isWindows()
+}
+
+// The video
+
+function takeFile(file) {
+  if (video?.file) URL.revokeObjectURL(video.url)
+  take({ file, name: file.name, url: URL.createObjectURL(file), seconds: null })
+  byID("try-clip").value = ""
+  const probe = make("video", { preload: "metadata", src: video.url })
+  const asked = video
+  probe.addEventListener("loadedmetadata", () => {
+    if (video !== asked) return
+    if (Number.isFinite(probe.duration)) take({ ...video, seconds: probe.duration })
+  })
+}
+
+function takeClip(id) {
+  const clip = store.clip(id)
+  if (!clip) return
+  if (video?.file) URL.revokeObjectURL(video.url)
+  take({ set: store.set.id, clip: id, name: clip.name, url: api.videoURL(store.set.id, id), seconds: clip.seconds })
+}
+
+function take(next) {
+  if (video?.url !== next.url) byID("answer").replaceChildren()
+  video = next
+  const seconds = video.seconds === null ? "" : `, ${clock(video.seconds, true)}`
+  byID("try-video").textContent = `${video.name}${seconds}`
+  if (chosenForm === null && video.seconds !== null) {
+    document.querySelector(`input[name=form][value=${video.seconds > 8 ? "windows" : "whole"}]`).checked = true
+    showForm()
+  }
+  showMissing()
+}
+
+/** The menu of stored clips is filled when somebody turns to it. */
+function fillClips() {
+  const menu = byID("try-clip")
+  byID("try-stored").hidden = !store.set?.clips.length
+  const ids = (store.set?.clips ?? []).map(clip => clip.id).join()
+  if (menu.dataset.ids === ids) return
+  menu.dataset.ids = ids
+  const chosen = menu.value
+  menu.replaceChildren(make("option", { value: "" }, "choose one …"), ...(store.set?.clips ?? []).map(clip => make("option", { value: clip.id }, `${clip.name}${clip.class === null ? "" : ` (${clip.class})`}`)))
+  menu.value = chosen
+  if (menu.selectedIndex < 0) menu.value = ""
+}
+
+// Who answers
+
+function showChoices() {
+  if (!store.isLoaded) return
+  const own = store.prompts.filter(prompts => prompts.data_set !== null && prompts.data_set === store.set?.id)
+  const others = store.prompts.filter(prompts => !own.includes(prompts))
+  const words = prompts => `${prompts.name}${prompts.kind === "prompts" ? ", prompts" : ""}${prompts.held_out_top1 === null ? "" : `, ${percent(prompts.held_out_top1 / 100)}`}${prompts.classes.length > 0 ? ` (${count(prompts.classes.length, "class", "classes")})` : ""}`
+  const options = list => list.map(prompts => make("option", { value: prompts.id }, words(prompts)))
+  const menu = byID("try-prompts")
+  menu.replaceChildren(
+    ...(own.length > 0 ? [make("optgroup", { label: "Learned from these clips" }, options(own))] : []),
+    ...(others.length > 0 ? [make("optgroup", { label: "Others on this server" }, options(others))] : []),
+    make("option", { value: namesAlone }, "The names of the classes alone (no learning)"))
+  const wanted = chosenPrompts ?? currentResult()?.prompts?.id ?? own[0]?.id ?? namesAlone
+  menu.value = wanted
+  if (menu.selectedIndex < 0) menu.value = namesAlone
+  byID("names-field").hidden = knownClasses() !== null
+  const names = byID("try-names")
+  if (names.dataset.set !== store.set?.id + (store.set?.classes ?? []).join()) {
+    names.dataset.set = store.set?.id + (store.set?.classes ?? []).join()
+    if (document.activeElement !== names) names.value = (store.set?.classes ?? []).join(", ")
+  }
+  setThreshold()
+  showMissing()
+  fillClips()
+}
+
+/** The classes of what answers; null where it has none of its own, and the person names them. */
+function knownClasses() {
+  const classes = store.prompts.find(prompts => prompts.id === byID("try-prompts").value)?.classes ?? []
+  return classes.length > 0 ? classes : null
+}
+
+const namedClasses = () => [...new Set(byID("try-names").value.split(/[,\n]/).map(name => name.trim()).filter(name => name !== ""))]
+
+function setThreshold() {
+  byID("try-threshold").value = Math.round(100 * thresholdOf(byID("try-prompts").value))
+  sayThreshold()
+}
+
+function sayThreshold() {
+  const value = Number(byID("try-threshold").value)
+  byID("try-threshold").setAttribute("aria-valuetext", `${value} %`)
+  byID("try-threshold-label").textContent = value === 0 ? "Always name a class" : `“None of these” below ${value} % certainty`
+}
+
+function showMissing() {
+  byID("try-missing").textContent = video ? "" : "Choose a video first."
+  byID("recognize").disabled = video === null || stopper !== null
+}
+
+// Asking
+
+async function settings() {
+  const id = byID("try-prompts").value
+  const lines = byID("try-none").value.split("\n").map(line => line.trim()).filter(line => line !== "")
+  const common = { threshold: Number(byID("try-threshold").value) / 100, none: lines, top: 5 }
+  if (id !== namesAlone) common.prompts = id
+  if (knownClasses()) return common
+  const names = namedClasses()
+  if (names.length < 2) throw new Error("Write at least two classes, separated by commas.")
+  // Under an id: there may be a thousand names, too many for an address.
+  return { ...common, classes: (await api.createClasses(names)).id }
+}
+
+async function recognize() {
+  const asked = video
+  if (!asked || stopper) return
+  const classes = knownClasses() ?? namedClasses()
+  stopper = new AbortController()
+  const { signal } = stopper
+  const box = byID("try-progress")
+  const bar = box.querySelector("progress"), state = box.querySelector(".state")
+  box.hidden = false
+  byID("try-stop").hidden = false
+  bar.removeAttribute("value")
+  state.textContent = "Sending and looking at the video …"
+  byID("answer").replaceChildren()
+  // The button that was pressed is disabled now, and would lose the focus to nothing.
+  if (document.activeElement === byID("recognize")) byID("try-stop").focus()
+  showMissing()
+  const answer = await attempt(async () => {
+    const asking = await settings()
+    if (!isWindows()) return { asking, ...await api.predict(asked, asking, signal) }
+    const windows = { ...asking, window: byID("try-window").value, smooth: byID("try-smooth").value, min_seconds: Number(byID("try-shortest").value) || null }
+    const result = await api.predictWindows(asked, windows, signal, ({ seconds, of }) => {
+      if (of) bar.value = Math.min(1, seconds / of)
+      state.textContent = of ? `${clock(seconds)} of ${clock(of)}` : `${clock(seconds)} so far`
+    })
+    return { asking, ...result }
+  })
+  stopper = null
+  showMissing()
+  if (document.activeElement === byID("try-stop")) byID("recognize").focus()
+  box.hidden = true
+  byID("try-stop").hidden = true
+  if (!answer || video?.url !== asked.url) return
+  showAnswer(byID("answer"), asked, answer, classes)
+  byID("answer").scrollIntoView({ block: "nearest" })
+  announce(byID("answer").querySelector(".verdict").textContent)
+}

@@ -1,0 +1,236 @@
+import Files
+import Foundation
+import Synchronization
+
+/// The data sets of a server, each in a folder of its own.
+///
+///     data-sets/ID/data-set.json    names, classes, clips: written whole at every change
+///     data-sets/ID/videos/CLIP.mp4
+///     data-sets/ID/pictures/CLIP.png
+final class DataSetStore: Sendable {
+    private let folder: String
+    private let limits: ServerLimits
+    private let state: Mutex<State>
+
+    private struct State {
+        var sets: [DataSet]
+        /// Bytes of uploads that are on their way.
+        var reserved = 0
+    }
+
+    private static let recordName = "data-set.json"
+    private static let recordLimit = 64 << 20
+    private static let setLimit = 256
+    private static let clipLimit = 10_000
+
+    /// - Throws: `FileError` for a record that cannot be read, naming it.
+    init(folder: String, limits: ServerLimits) throws {
+        self.folder = folder
+        self.limits = limits
+        try createDirectory(folder)
+        var sets: [DataSet] = []
+        for id in try directoryEntries(folder).sortedBytewise() {
+            let path = folder.appendingPath(id).appendingPath(Self.recordName)
+            guard fileExists(path) else { continue }
+            let bytes = try InputFile.contents(of: path, limit: Self.recordLimit)
+            guard let set = try? Self.decoder.decode(DataSet.self, from: Data(bytes)), set.id == id else {
+                throw FileError(path: path, problem: .damaged(reason: "it is not what the server writes there. Move the folder \(id) away"))
+            }
+            sets.append(set)
+            TemporaryPath.sweep(of: path)
+        }
+        state = Mutex(State(sets: sets.sorted { $0.created < $1.created }))
+    }
+
+    private static var decoder: JSONDecoder {
+        let decoder = ResultJSON.decoder
+        decoder.dateDecodingStrategy = .deferredToDate
+        return decoder
+    }
+
+    // MARK: Reading
+
+    var all: [DataSet] { state.withLock { $0.sets } }
+    var bytes: Int { state.withLock { $0.sets.reduce(0) { $0 + $1.bytes } } }
+
+    func set(_ id: String) throws(RequestFault) -> DataSet {
+        guard let set = all.first(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such data set.") }
+        return set
+    }
+
+    func clip(_ id: String, of set: String) throws(RequestFault) -> DataSet.Clip {
+        guard let clip = try self.set(set).clips.first(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such clip.") }
+        return clip
+    }
+
+    func root(of set: String) -> String { folder.appendingPath(set).appendingPath("videos") }
+    func path(of clip: DataSet.Clip, in set: String) -> String { root(of: set).appendingPath(clip.file) }
+    func picture(of clip: String, in set: String) -> String { folder.appendingPath(set).appendingPath("pictures").appendingPath("\(clip).png") }
+
+    // MARK: Changing
+
+    private static func newID(_ letter: String) -> String { letter + String(UInt64.random(in: 1 << 40 ..< 1 << 60), radix: 36) }
+
+    func create(name: String) throws -> DataSet {
+        let name = try Self.checked(name, what: "name of the data set", limits: limits)
+        let set = DataSet(id: Self.newID("d"), name: name, classes: [], clips: [], created: Date())
+        try state.withLock { state in
+            guard state.sets.count < Self.setLimit else { throw RequestFault(.quota, "There are \(Self.setLimit) data sets already. Delete one first.") }
+            for part in ["videos", "pictures"] { try createDirectory(folder.appendingPath(set.id).appendingPath(part)) }
+            try save(set)
+            state.sets.append(set)
+        }
+        return set
+    }
+
+    func delete(_ id: String) throws {
+        try state.withLock { state in
+            guard let place = state.sets.firstIndex(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such data set.") }
+            // Without its record the folder is none of a data set any more, even if removing is interrupted.
+            try removeFile(folder.appendingPath(id).appendingPath(Self.recordName))
+            state.sets.remove(at: place)
+        }
+        removeTree(folder.appendingPath(id))
+    }
+
+    /// - Parameters:
+    ///   - classes: all that there are to be, in their order; clips of others have no class afterwards.
+    ///   - renamed: old names and new ones.
+    func change(_ id: String, name: String?, classes: [String]?, renamed: [String: String]) throws -> DataSet {
+        let name = try name.map { try Self.checked($0, what: "name of the data set", limits: limits) }
+        let renamed = try renamed.mapValues { try Self.checked($0, what: "class name", limits: limits) }
+        let classes = try classes.map { try Self.checked(classes: $0, limits: limits) }
+        return try change(id) { set in
+            set.name = name ?? set.name
+            set.classes = set.classes.map { renamed[$0] ?? $0 }
+            for index in set.clips.indices { set.clips[index].class = set.clips[index].class.map { renamed[$0] ?? $0 } }
+            set.classes = try Self.checked(classes: classes ?? set.classes, limits: limits)
+            for index in set.clips.indices where set.clips[index].class.map(set.classes.contains) == false { set.clips[index].class = nil }
+        }
+    }
+
+    func change(_ clip: String, of set: String, class name: String?) throws -> DataSet.Clip {
+        let name = try name.map { try Self.checked($0, what: "class name", limits: limits) }
+        let changed = try change(set) { set in
+            guard let place = set.clips.firstIndex(where: { $0.id == clip }) else { throw RequestFault(.notFound, "There is no such clip.") }
+            if let name, !set.classes.contains(name) { set.classes = try Self.checked(classes: set.classes + [name], limits: limits) }
+            set.clips[place].class = name
+        }
+        guard let found = changed.clips.first(where: { $0.id == clip }) else { throw RequestFault(.notFound, "There is no such clip.") }
+        return found
+    }
+
+    func delete(_ clip: String, of id: String) throws {
+        let found = try self.clip(clip, of: id)
+        _ = try change(id) { $0.clips.removeAll { $0.id == clip } }
+        _ = try? removeFile(path(of: found, in: id))
+        _ = try? removeFile(picture(of: clip, in: id))
+    }
+
+    /// Keeps an uploaded video.
+    ///
+    /// - Parameter look: says what the video is, or throws.
+    func add(
+        _ upload: Upload, to id: String, name: String, class label: String?, look: (String) throws -> (seconds: Double, width: Int, height: Int, picture: [UInt8])
+    ) throws -> DataSet.Clip {
+        let name = try Self.checked(name, what: "name of the clip", limits: limits)
+        let label = try label.map { try Self.checked($0, what: "class name", limits: limits) }
+        _ = try set(id)
+        try reserve(upload.byteCount)
+        defer { state.withLock { $0.reserved -= upload.byteCount } }
+        let clipID = Self.newID("v")
+        let file = clipID + Self.ending(of: name)
+        let path = root(of: id).appendingPath(file)
+        let digest = try Self.keep(upload, at: path)
+        do {
+            let seen = try look(path)
+            try DurableFile.write(seen.picture, to: picture(of: clipID, in: id))
+            let clip = DataSet.Clip(
+                id: clipID, name: name, class: label, seconds: seen.seconds, width: seen.width, height: seen.height, bytes: upload.byteCount, file: file,
+                sha256: digest)
+            _ = try change(id) { set in
+                guard set.clips.count < Self.clipLimit else { throw RequestFault(.quota, "The data set has \(Self.clipLimit) clips already.") }
+                if let twin = set.clips.first(where: { $0.sha256 == digest }) {
+                    throw RequestFault(.conflict, "\(name) is in the data set already, as \(twin.name).")
+                }
+                if let label, !set.classes.contains(label) { set.classes = try Self.checked(classes: set.classes + [label], limits: limits) }
+                set.clips.append(clip)
+            }
+            return clip
+        } catch {
+            _ = try? removeFile(path)
+            _ = try? removeFile(picture(of: clipID, in: id))
+            throw error
+        }
+    }
+
+    private func reserve(_ byteCount: Int) throws(RequestFault) {
+        try state.withLock { state throws(RequestFault) in
+            let used = state.sets.reduce(0) { $0 + $1.bytes } + state.reserved
+            guard used + byteCount <= limits.quotaBytes else {
+                throw RequestFault(.quota, "The data sets together may take \(sizeInWords(limits.quotaBytes)). Delete clips first.")
+            }
+            state.reserved += byteCount
+        }
+    }
+
+    private static func keep(_ upload: Upload, at path: String) throws -> String {
+        let source = try InputFile(path: upload.path)
+        var file = try DurableFile(path: path, expectedByteCount: upload.byteCount)
+        var offset = 0
+        while offset < upload.byteCount {
+            let bytes = try source.bytes(at: offset, count: min(1 << 20, upload.byteCount - offset))
+            try file.write(bytes)
+            offset += bytes.count
+        }
+        return try file.commit()
+    }
+
+    private func change(_ id: String, _ body: (inout DataSet) throws -> Void) throws -> DataSet {
+        try state.withLock { state in
+            guard let place = state.sets.firstIndex(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such data set.") }
+            var set = state.sets[place]
+            try body(&set)
+            try save(set)
+            state.sets[place] = set
+            return set
+        }
+    }
+
+    private func save(_ set: DataSet) throws {
+        try DurableFile.write(ResultJSON.text(set), to: folder.appendingPath(set.id).appendingPath(Self.recordName))
+    }
+
+    // MARK: Names
+
+    /// The ending of a file's name, where it is harmless; decoders tell some forms by it.
+    private static func ending(of name: String) -> String {
+        guard let dot = name.lastIndex(of: ".") else { return "" }
+        let letters = name[name.index(after: dot)...].lowercased()
+        guard (1...5).contains(letters.utf8.count), letters.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) }) else { return "" }
+        return ".\(letters)"
+    }
+
+    static func checked(_ name: String, what: String, limits: ServerLimits) throws(RequestFault) -> String {
+        let name = name.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard !name.isEmpty else { throw RequestFault(.badRequest, "The \(what) is empty.") }
+        guard name.utf8.count <= limits.classNameBytes else {
+            throw RequestFault(.badRequest, "The \(what) is longer than \(limits.classNameBytes) bytes.")
+        }
+        guard !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+            throw RequestFault(.badRequest, "The \(what) contains control characters.")
+        }
+        return name
+    }
+
+    static func checked(classes: [String], limits: ServerLimits) throws(RequestFault) -> [String] {
+        guard classes.count <= limits.classCount else { throw RequestFault(.badRequest, "There may be \(limits.classCount) classes, not \(classes.count).") }
+        var names: [String] = []
+        for name in classes {
+            let name = try checked(name, what: "class name", limits: limits)
+            guard !names.contains(name) else { throw RequestFault(.badRequest, "The class \"\(name)\" is there twice.") }
+            names.append(name)
+        }
+        return names
+    }
+}

@@ -1,0 +1,48 @@
+import Experiments
+import Foundation
+
+/// Prompts or a head that requests may name.
+struct Answerer: Sendable {
+    enum Origin: String, Codable {
+        /// Named at the start of the server.
+        case given
+        /// Learned by it.
+        case learned
+    }
+
+    let id: String
+    let name: String
+    let path: String
+    let origin: Origin
+    let model: LoadedModel
+    /// Where it was learned here.
+    let dataSet: String?
+    let run: String?
+    let created: Date?
+
+    /// What clients are told of it.
+    struct Summary: Encodable {
+        let id: String
+        let name: String
+        let kind: String
+        let method: String?
+        let classes: [String]
+        let origin: Origin
+        let dataSet: String?
+        let run: String?
+        let heldOutTop1: Double?
+        let created: String?
+        let bytes: Int
+    }
+
+    var classNames: [String] { model.learnedClassNames ?? [] }
+
+    var summary: Summary {
+        Summary(
+            id: id, name: name, kind: model.head == nil ? "prompts" : "head",
+            method: model.head?.header.kind.rawValue ?? model.prompts?.header.method, classes: classNames, origin: origin, dataSet: dataSet, run: run,
+            heldOutTop1: model.head?.header.crossValidatedTop1 ?? model.prompts?.header.metrics["cross_validated_top1"],
+            created: created.map { $0.formatted(.iso8601) },
+            bytes: ((try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int) ?? 0)
+    }
+}

@@ -1,0 +1,98 @@
+import Charts
+import Files
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// Data sets and their clips.
+struct DataSetRoutes: Sendable {
+    let services: Services
+    private var sets: DataSetStore { services.sets }
+
+    func add(to router: Router<ServeContext>) {
+        router.get("/v1/datasets") { _, _ in Response.json(List(dataSets: sets.all.map(\.summary), bytes: sets.bytes, quotaBytes: services.limits.quotaBytes)) }
+        router.post("/v1/datasets") { request, _ in
+            let wish = try await request.document(Wish.self, limit: services.limits.jsonBytes)
+            return Response.json(try sets.create(name: wish.name).details, status: .created)
+        }
+        router.get("/v1/datasets/{id}") { _, context in Response.json(try sets.set(context.parameters.require("id")).details) }
+        router.patch("/v1/datasets/{id}") { request, context in
+            let change = try await request.document(Change.self, limit: services.limits.jsonBytes)
+            let id = try context.parameters.require("id")
+            return Response.json(try sets.change(id, name: change.name, classes: change.classes, renamed: change.renamed ?? [:]).details)
+        }
+        router.delete("/v1/datasets/{id}") { _, context in
+            let id = try context.parameters.require("id")
+            guard !services.runs.isUsing(id) else { throw RequestFault(.conflict, "A run learns from this data set. Stop it first.") }
+            try sets.delete(id)
+            return Response.noContent
+        }
+        router.post("/v1/datasets/{id}/clips") { request, context in try await add(request, to: context.parameters.require("id")) }
+        router.patch("/v1/datasets/{id}/clips/{clip}") { request, context in
+            let change = try await request.document(ClipChange.self, limit: services.limits.jsonBytes)
+            return Response.json(try sets.change(context.parameters.require("clip"), of: context.parameters.require("id"), class: change.class).summary)
+        }
+        router.delete("/v1/datasets/{id}/clips/{clip}") { _, context in
+            let id = try context.parameters.require("id")
+            guard !services.runs.isUsing(id) else { throw RequestFault(.conflict, "A run learns from this data set. Stop it first.") }
+            try sets.delete(context.parameters.require("clip"), of: id)
+            return Response.noContent
+        }
+        router.get("/v1/datasets/{id}/clips/{clip}/video") { request, context in
+            let id = try context.parameters.require("id")
+            let clip = try sets.clip(context.parameters.require("clip"), of: id)
+            return try FileAnswer.response(to: request, path: sets.path(of: clip, in: id), type: FileAnswer.type(ofVideo: clip.file), name: clip.name)
+        }
+        router.get("/v1/datasets/{id}/clips/{clip}/picture") { request, context in
+            let id = try context.parameters.require("id")
+            let clip = try sets.clip(context.parameters.require("clip"), of: id)
+            return try FileAnswer.response(to: request, path: sets.picture(of: clip.id, in: id), type: "image/png", name: clip.id + ".png")
+        }
+    }
+
+    private struct List: Encodable {
+        let dataSets: [DataSet.Summary]
+        let bytes: Int
+        let quotaBytes: Int
+    }
+
+    private struct Wish: Decodable {
+        let name: String
+    }
+
+    private struct Change: Decodable {
+        let name: String?
+        let classes: [String]?
+        let renamed: [String: String]?
+    }
+
+    private struct ClipChange: Decodable {
+        let `class`: String?
+    }
+
+    private func add(_ request: Request, to id: String) async throws -> Response {
+        let query = try QueryReader(request, known: ["name", "class"])
+        _ = try sets.set(id)
+        let name = try query.text("name") ?? "video"
+        let label = try query.text("class")
+        let place = try services.uploads.take()
+        defer { withExtendedLifetime(place) {} }
+        let upload = try await Upload.receive(request, in: services.folder, limit: services.limits.videoBytes, metrics: services.metrics)
+        let clip = try await services.work.run { [sets, videos = services.videos] in
+            try sets.add(upload, to: id, name: name, class: label) { path in
+                do {
+                    let glance = try videos.glance(at: path, shortSide: Self.pictureSide)
+                    let picture = Picture(width: glance.picture.width, height: glance.picture.height, pixels: glance.picture.pixels)
+                    return (glance.seconds, glance.width, glance.height, try picture.png())
+                } catch let error as any ReportableError {
+                    throw RequestFault(error, path: path, name: name)
+                }
+            }
+        }
+        return Response.json(clip.summary, status: .created)
+    }
+
+    /// Pixels of the shorter side of a clip's picture.
+    private static let pictureSide = 180
+}

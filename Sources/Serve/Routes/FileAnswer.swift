@@ -1,0 +1,85 @@
+import Files
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// Files that the server has written itself, whole or in parts (RFC 9110, section 14), as players ask for them.
+enum FileAnswer {
+    private static let partBytes = 256 << 10
+
+    /// - Parameters:
+    ///   - name: that a browser saves it by.
+    ///   - isAttachment: whether it is to be saved, not shown.
+    static func response(to request: Request, path: String, type: String, name: String, isAttachment: Bool = false) throws -> Response {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw RequestFault(.notFound, "The file is not there any more.") }
+        let file = OpenFile(descriptor)
+        let count = file.byteCount
+        var headers: HTTPFields = [.contentType: type, .acceptRanges: "bytes", .cacheControl: "private, max-age=3600"]
+        let plain = String(name.unicodeScalars.filter { $0.isASCII && $0.value >= 32 && $0 != "\"" && $0 != "\\" })
+        headers[.contentDisposition] = "\(isAttachment ? "attachment" : "inline"); filename=\"\(plain)\""
+        guard let asked = request.headers[.range] else {
+            headers[.contentLength] = "\(count)"
+            return Response(status: .ok, headers: headers, body: file.body(0..<count))
+        }
+        guard let range = range(asked, of: count) else {
+            return Response(status: .rangeNotSatisfiable, headers: [.contentRange: "bytes */\(count)"])
+        }
+        headers[.contentLength] = "\(range.count)"
+        headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(count)"
+        return Response(status: .partialContent, headers: headers, body: file.body(range))
+    }
+
+    /// Of one range; several at once are not sent.
+    static func range(_ text: String, of count: Int) -> Range<Int>? {
+        guard text.hasPrefix("bytes="), count > 0 else { return nil }
+        let ends = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
+        guard ends.count == 2 else { return nil }
+        if ends[0].isEmpty {
+            guard let last = Int(ends[1]), last > 0 else { return nil }
+            return max(0, count - last)..<count
+        }
+        guard let start = Int(ends[0]), start >= 0, start < count else { return nil }
+        if ends[1].isEmpty { return start..<count }
+        guard let end = Int(ends[1]), end >= start else { return nil }
+        return start..<min(end + 1, count)
+    }
+
+    static func type(ofVideo file: String) -> String {
+        switch file.split(separator: ".").last {
+        case "mp4", "m4v": "video/mp4"
+        case "webm": "video/webm"
+        case "mov": "video/quicktime"
+        case "mkv": "video/x-matroska"
+        case "ogv", "ogg": "video/ogg"
+        default: "application/octet-stream"
+        }
+    }
+
+    private final class OpenFile: Sendable {
+        private let descriptor: Int32
+
+        init(_ descriptor: Int32) { self.descriptor = descriptor }
+        deinit { close(descriptor) }
+
+        var byteCount: Int {
+            var status = stat()
+            return unsafe fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+        }
+
+        func body(_ range: Range<Int>) -> ResponseBody {
+            ResponseBody(contentLength: range.count) { [self] writer in
+                var place = range.lowerBound
+                while place < range.upperBound {
+                    var bytes = [UInt8](repeating: 0, count: min(FileAnswer.partBytes, range.upperBound - place))
+                    let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, off_t(place)) }
+                    guard count > 0 else { throw RequestFault(.fault, "The file became shorter.") }
+                    try await writer.write(ByteBuffer(bytes: bytes.prefix(count)))
+                    place += count
+                }
+                try await writer.finish(nil)
+            }
+        }
+    }
+}

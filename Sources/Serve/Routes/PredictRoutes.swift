@@ -1,0 +1,255 @@
+import CLIPModel
+import Evaluation
+import Experiments
+import Files
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Synchronization
+import VideoData
+
+/// Answers about single videos.
+struct PredictRoutes: Sendable {
+    let services: Services
+
+    func add(to router: Router<ServeContext>) {
+        router.post("/v1/predict") { request, _ in try await predict(request) }
+        router.post("/v1/embeddings") { request, _ in try await embedding(request) }
+        router.post("/v1/attention") { request, _ in try await attention(request) }
+    }
+
+    /// What is asked about a video, besides the video.
+    private struct Question: Sendable {
+        enum Form: String {
+            case json, csv, srt, vtt
+        }
+
+        let model: VideoModel
+        let style: AnswerStyle
+        let spans: (window: VideoSpan, stride: VideoSpan)?
+        let smooth: Int
+        let minimumSeconds: Double
+        let form: Form
+
+        static let parameters = ["prompts", "classes", "top", "threshold", "none", "window", "stride", "smooth", "min_seconds", "format"] + VideoSource.parameters
+    }
+
+    private func model(_ query: QueryReader) async throws -> VideoModel {
+        let answerer = try query.text("prompts").flatMap { $0 == "none" ? nil : try services.desk.answerer($0) }
+        let classes = try query.text("classes").map { try names($0) }
+        let none = try query.all("none").map { try DataSetStore.checked($0, what: "text for none of the classes", limits: services.limits) }
+        guard none.count <= 64 else { throw RequestFault(.badRequest, "none may be given 64 times, not \(none.count).") }
+        // The texts of new classes go through the text tower, which takes its time.
+        return try await services.work.run { [desk = services.desk] in try desk.model(answerer, classNames: classes, noneTexts: none) }
+    }
+
+    /// The id of a class set, or names with commas.
+    private func names(_ text: String) throws -> [String] {
+        if let set = services.desk.classSets.first(where: { $0.id == text }) { return set.names }
+        let names = try DataSetStore.checked(classes: text.split(separator: ",", omittingEmptySubsequences: false).map(String.init), limits: services.limits)
+        guard !names.isEmpty else { throw RequestFault(.badRequest, "classes is empty.") }
+        return names
+    }
+
+    private func question(_ query: QueryReader) async throws -> Question {
+        let window = try query.span("window")
+        let stride = try query.span("stride")
+        guard window != nil || stride == nil else { throw RequestFault(.badRequest, "stride is about windows: pass window, such as window=2s.") }
+        if let window, let stride, window.unit != stride.unit { throw RequestFault(.badRequest, "window and stride must both be times, or both frames.") }
+        let smooth = try query.whole("smooth", in: 1...9_999, default: 1)
+        guard smooth % 2 == 1 else { throw RequestFault(.badRequest, "smooth is \(smooth); it must be odd: a window and as many on each side.") }
+        let text = try query.text("format") ?? "json"
+        guard let form = Question.Form(rawValue: text) else { throw RequestFault(.badRequest, "format is \(text.prefix(40)); it must be json, csv, srt or vtt.") }
+        guard window != nil || form == .json || form == .csv else { throw RequestFault(.badRequest, "Subtitles are of windows: pass window, such as window=2s.") }
+        let style = AnswerStyle(
+            rule: RejectionRule(threshold: Float(try query.number("threshold", in: 0...1, default: 0))), rejectLabel: "none of these",
+            top: try query.whole("top", in: 1...services.limits.classCount, default: 5), namesModels: false, windows: nil)
+        let minimum = try query.number("min_seconds", in: 0...86_400, default: 0)
+        return Question(
+            model: try await model(query), style: style, spans: window.map { ($0, stride ?? $0.halved) }, smooth: smooth, minimumSeconds: minimum, form: form)
+    }
+
+    private func predict(_ request: Request) async throws -> Response {
+        let query = try QueryReader(request, known: Question.parameters)
+        let question = try await question(query)
+        let source = try await VideoSource.of(request, query, services)
+        guard let spans = question.spans else {
+            return try await withDeadline(services.limits.inferenceSeconds) { try response(try await whole(source, question), question) }
+        }
+        let timelines = VideoTimelines(models: [question.model], window: spans.window, stride: spans.stride, pictures: services.desk.pictures)
+        if request.headers[.accept]?.contains("text/event-stream") == true {
+            guard question.form == .json else { throw RequestFault(.badRequest, "Events carry JSON: leave out format.") }
+            return EventStream.response(holding: try services.streams.take(), events(of: source, question, timelines))
+        }
+        return try response(try await timeline(of: source, question, timelines) { _, _ in }, question)
+    }
+
+    private func whole(_ source: VideoSource, _ question: Question) async throws -> VideoAnswer {
+        let video = try await source.looking(services) { [videos = services.videos] path in
+            try PreparedVideo(path: path, models: [question.model], reader: videos)
+        }
+        let scores = try await services.scoring.scores(of: video, by: [question.model])
+        guard let scores = scores.first else { throw RequestFault(.fault, "The server failed. Its log says why.") }
+        return VideoAnswer(video: source.name, model: question.model, content: .whole(scores))
+    }
+
+    /// - Parameter report: told the seconds of video that are done, and how many there are, where that is known.
+    private func timeline(
+        of source: VideoSource, _ question: Question, _ timelines: VideoTimelines, report: @escaping @Sendable (Double, Double?) throws -> Void
+    ) async throws -> VideoAnswer {
+        let made = try await source.looking(services) { [videos = services.videos] path in
+            let stream = try videos.stream(timelines.request(path))
+            return try timelines.timelines(of: path, stream: stream) { try report($0.seconds, stream.outlook.seconds) }.timelines
+        }
+        guard let timeline = made.first?.smoothed(over: question.smooth) else { throw RequestFault(.fault, "The server failed. Its log says why.") }
+        return VideoAnswer(
+            video: source.name, model: question.model,
+            content: .timeline(timeline, segments: timeline.segments(question.style.rule, minimumSeconds: question.minimumSeconds)))
+    }
+
+    private struct Progress: Encodable {
+        let seconds: Double
+        let of: Double?
+    }
+
+    /// A client that has gone is no longer worked for.
+    private struct Unheard: ReportableError {
+        var exitStatus: ExitStatus { .interrupted }
+        var description: String { "nobody listens any more." }
+    }
+
+    private func events(of source: VideoSource, _ question: Question, _ timelines: VideoTimelines) -> AsyncStream<(name: String, json: String)> {
+        AsyncStream { continuation in
+            let isHeard = Flag()
+            let task = Task {
+                do {
+                    let answer = try await timeline(of: source, question, timelines) { seconds, total in
+                        guard isHeard.isUp else { throw Unheard() }
+                        continuation.yield(("progress", JSONText.of(Progress(seconds: seconds, of: total))))
+                    }
+                    continuation.yield(("answer", VideoLine(answer, question.style).text))
+                } catch {
+                    continuation.yield(("error", RequestFault(error).text))
+                }
+                continuation.finish()
+            }
+            continuation.onTermination = { reason in
+                isHeard.lower()
+                task.cancel()
+            }
+        }
+    }
+
+    private func response(_ answer: VideoAnswer, _ question: Question) throws -> Response {
+        switch (question.form, answer.content) {
+        case (.json, _): return .json(VideoLine(answer, question.style).text + "\n")
+        case (.csv, _):
+            let rows = [VideoAnswer.csvHeader] + answer.csvRows(question.style)
+            return .bytes(Array((rows.joined(separator: "\n") + "\n").utf8), type: "text/csv; charset=utf-8")
+        case (.srt, .timeline(_, let segments)):
+            return .bytes(Array(TimelineText.subRip(segments, names: answer.model.classNames).utf8), type: "application/x-subrip; charset=utf-8")
+        case (.vtt, .timeline(_, let segments)):
+            return .bytes(Array(TimelineText.webVTT(segments, names: answer.model.classNames).utf8), type: "text/vtt; charset=utf-8")
+        case (.srt, .whole), (.vtt, .whole): throw RequestFault(.badRequest, "Subtitles are of windows: pass window, such as window=2s.")
+        }
+    }
+
+    // MARK: Embeddings
+
+    private struct EmbeddingDocument: Encodable {
+        let video: String
+        let embedding: [Float]
+        let backboneSha256: String
+    }
+
+    private func embedding(_ request: Request) async throws -> Response {
+        let query = try QueryReader(request, known: ["prompts"] + VideoSource.parameters)
+        let answerer = try query.text("prompts").flatMap { $0 == "none" ? nil : try services.desk.answerer($0) }
+        let source = try await VideoSource.of(request, query, services)
+        let digest = services.desk.backbone.digest
+        let values = try await source.looking(services) { [desk = services.desk, videos = services.videos] path in
+            // Which classes there are does not change what a video looks like.
+            let model = try desk.model(answerer, classNames: answerer?.model.learnedClassNames ?? ["video"], noneTexts: [])
+            let video = try PreparedVideo(path: path, models: [model], reader: videos)
+            return try model.classifier.embeddings(clips: video.views[0].map(\.matrix))[0]
+        }
+        return .json(EmbeddingDocument(video: source.name, embedding: values, backboneSha256: digest))
+    }
+
+    // MARK: Attention
+
+    private struct AttentionDocument: Encodable {
+        struct Frame: Encodable {
+            let seconds: Double
+            let crop: [Double]
+            let heat: [Float]
+        }
+        let video: String
+        let rows: Int
+        let columns: Int
+        let `class`: String
+        let frames: [Frame]
+    }
+
+    private func attention(_ request: Request) async throws -> Response {
+        let query = try QueryReader(request, known: ["prompts", "classes", "class"] + VideoSource.parameters)
+        let model = try await model(query)
+        let label = try query.text("class").map { name in
+            guard let label = model.classNames.firstIndex(of: name) else { throw RequestFault(.badRequest, "There is no class \"\(name.prefix(100))\" here.") }
+            return label
+        }
+        let source = try await VideoSource.of(request, query, services)
+        let document = try await source.looking(services) { [videos = services.videos] path in
+            let glance = try videos.glance(at: path, shortSide: 32)
+            let video = try PreparedVideo(path: path, models: [model], reader: videos)
+            let maps = try model.classifier.attention(in: video.views[0][0].matrix, of: .relevance, label: label, from: model.classifier.blockCount - 1)
+            let side = maps.gridSide
+            let region = model.transform.seenRegion(of: FrameSize(width: glance.width, height: glance.height))
+            let crop = [
+                region.left / Double(glance.width), region.top / Double(glance.height), region.width / Double(glance.width), region.height / Double(glance.height),
+            ]
+            let places = model.sampler.testIndices(frameCount: glance.frameCount)
+            let frames = zip(places, maps.blocks.last ?? []).map { place, map in
+                let overlay = HeatOverlay(map: map, gridSide: side, side: model.transform.side)
+                let heat = (0..<side * side).map { cell in
+                    overlay.value(x: (Double(cell % side) + 0.5) / Double(side), y: (Double(cell / side) + 0.5) / Double(side))
+                }
+                return AttentionDocument.Frame(
+                    seconds: glance.seconds * (Double(place) + 0.5) / Double(glance.frameCount), crop: crop, heat: heat)
+            }
+            return AttentionDocument(video: source.name, rows: side, columns: side, class: model.classNames[maps.label], frames: frames)
+        }
+        return .json(document)
+    }
+}
+
+/// A flag that one side lowers and the other sees.
+private final class Flag: Sendable {
+    private let value = Atomic<Bool>(true)
+    var isUp: Bool { value.load(ordering: .relaxed) }
+    func lower() { value.store(false, ordering: .relaxed) }
+}
+
+/// - Throws: `RequestFault` of code `busy` where it takes longer; what has begun then ends unheard.
+private func withDeadline<Result: Sendable>(_ seconds: Double, _ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    let results = AsyncThrowingStream<Result, any Error> { continuation in
+        let work = Task {
+            do {
+                continuation.yield(try await body())
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+        let clock = Task {
+            try await Task.sleep(for: .seconds(seconds))
+            continuation.finish(throwing: RequestFault(.busy, "This took longer than \(Int(seconds)) seconds. Try again later, or with a shorter video."))
+        }
+        continuation.onTermination = { _ in
+            work.cancel()
+            clock.cancel()
+        }
+    }
+    for try await result in results { return result }
+    throw CancellationError()
+}

@@ -1,0 +1,212 @@
+import Experiments
+import Files
+import Foundation
+import Synchronization
+
+/// The runs of a server: one learns at a time, others wait for it.
+///
+///     runs/ID/run.json   what is known of it, written at its start and at its end
+///     runs/ID/lists/     the clips that it learns from
+///     runs/ID/learned/   the run's own folder, as `learn` makes it
+final class RunDesk: Sendable {
+    private struct State {
+        /// In the order of their coming.
+        var runs: [ServedRun] = []
+        var watchers: [String: RunWatcher] = [:]
+        var listeners: [UUID: (run: String, tell: AsyncStream<Void>.Continuation)] = [:]
+        var isWorking = false
+        var isClosed = false
+    }
+
+    private let folder: String
+    private let state = Mutex(State())
+    private let thread = DispatchQueue(label: "vifi-prompt.learning")
+    private let learning: RunLearning
+
+    private static let recordName = "run.json"
+    private static let recordLimit = 64 << 20
+    /// Runs that wait at most.
+    private static let waitingLimit = 16
+
+    /// Finds what earlier servers have learned in the folder.
+    ///
+    /// - Throws: `FileError` where the folder cannot be read.
+    init(folder: String, learning: RunLearning) throws {
+        self.folder = folder
+        self.learning = learning
+        try createDirectory(folder)
+        var found: [ServedRun] = []
+        for id in try directoryEntries(folder).sortedBytewise() {
+            let path = folder.appendingPath(id).appendingPath(Self.recordName)
+            guard fileExists(path) else { continue }
+            TemporaryPath.sweep(of: path)
+            guard let run = try? ResultJSON.decoder.decode(ServedRun.self, from: Data(InputFile.contents(of: path, limit: Self.recordLimit))), run.id == id else {
+                throw FileError(path: path, problem: .damaged(reason: "it is not what the server writes there. Move the folder \(id) away"))
+            }
+            found.append(run)
+        }
+        found.sort { $0.created < $1.created }
+        for index in found.indices where !found[index].state.isOver {
+            found[index].state = .cancelled
+            found[index].ended = found[index].ended ?? Date()
+            found[index].note("The server stopped before the run ended.")
+            try save(found[index])
+        }
+        let runs = found
+        state.withLock { $0.runs = runs }
+        for run in runs where run.state == .finished {
+            // What has gone or was changed by hand must not keep the server from starting.
+            try? learning.register(run, in: folder.appendingPath(run.id))
+        }
+    }
+
+    // MARK: Reading
+
+    var all: [ServedRun.Details] { state.withLock { state in state.runs.reversed().map { Self.details($0, in: state, withLosses: false) } } }
+    var waitingCount: Int { state.withLock { $0.runs.count { $0.state == .waiting } } }
+    var isLearning: Bool { state.withLock { $0.runs.contains { $0.state == .running } } }
+
+    func details(_ id: String) throws(RequestFault) -> ServedRun.Details {
+        let found = state.withLock { state in state.runs.first { $0.id == id }.map { Self.details($0, in: state) } }
+        guard let found else { throw RequestFault(.notFound, "There is no such run.") }
+        return found
+    }
+
+    private static func details(_ run: ServedRun, in state: State, withLosses: Bool = true) -> ServedRun.Details {
+        let place = run.state == .waiting ? state.runs.prefix { $0.id != run.id }.count { !$0.state.isOver } : 0
+        return run.details(place: place, withLosses: withLosses)
+    }
+
+    /// Ticks when the run changes, and ends with it.
+    func changes(of id: String) throws(RequestFault) -> AsyncStream<Void> {
+        _ = try details(id)
+        let key = UUID()
+        return AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
+            let isOver = state.withLock { state in
+                guard state.runs.first(where: { $0.id == id })?.state.isOver == false else { return true }
+                state.listeners[key] = (id, continuation)
+                return false
+            }
+            if isOver { continuation.finish() }
+            continuation.onTermination = { [weak self] _ in self?.state.withLock { $0.listeners[key] = nil } }
+        }
+    }
+
+    // MARK: Changing
+
+    func start(_ wish: RunWish) throws -> ServedRun.Details {
+        let set = try learning.dataSet(for: wish)
+        let id = "r" + String(UInt64.random(in: 1 << 40 ..< 1 << 60), radix: 36)
+        let run = ServedRun(
+            id: id, name: wish.name ?? set.name, dataSet: set.id, method: wish.method, steps: wish.steps, seed: wish.seed ?? 1, created: Date())
+        try state.withLock { state in
+            guard !state.isClosed else { throw RequestFault(.busy, "The server is stopping.") }
+            guard state.runs.count(where: { $0.state == .waiting }) < Self.waitingLimit else {
+                throw RequestFault(.busy, "\(Self.waitingLimit) runs are waiting already.")
+            }
+            try createDirectory(folder.appendingPath(id))
+            try save(run)
+            state.runs.append(run)
+        }
+        wake()
+        return try details(id)
+    }
+
+    /// Stops a run that learns, at its next step, or takes one that waits out of the row.
+    func cancel(_ id: String) throws -> ServedRun.Details {
+        let before = try details(id)
+        guard !before.state.isOver else { throw RequestFault(.conflict, "The run has ended already.") }
+        state.withLock { $0.watchers[id] }?.cancel()
+        try change(id) { run in
+            guard run.state == .waiting else { return }
+            run.state = .cancelled
+            run.ended = Date()
+        }
+        return try details(id)
+    }
+
+    /// Nothing is begun any more, and what learns is asked to stop.
+    func close() {
+        let watchers = state.withLock { state in
+            state.isClosed = true
+            return Array(state.watchers.values)
+        }
+        for watcher in watchers { watcher.cancel() }
+    }
+
+    /// Whether the prompts of a data set's run are still waited for.
+    func isUsing(_ dataSet: String) -> Bool { state.withLock { $0.runs.contains { $0.dataSet == dataSet && !$0.state.isOver } } }
+
+    // MARK: Working
+
+    private func wake() {
+        let isIdle = state.withLock { state in
+            defer { state.isWorking = true }
+            return !state.isWorking
+        }
+        if isIdle { thread.async { self.work() } }
+    }
+
+    private func work() {
+        while let (run, watcher) = next() {
+            let path = folder.appendingPath(run.id)
+            var outcome: (ServedRun.State, ServedRun.Result?, String?)
+            do {
+                outcome = (.finished, try learning.learn(run, in: path, watcher: watcher), nil)
+            } catch let error as any ReportableError where error.exitStatus == .interrupted {
+                outcome = (.cancelled, learning.partial(run, in: path), nil)
+            } catch {
+                outcome = (.failed, nil, RequestFault.words(of: error))
+            }
+            let ended = outcome
+            _ = try? change(run.id) { run in
+                (run.state, run.result, run.error) = ended
+                run.ended = Date()
+                run.progress = nil
+            }
+            state.withLock { $0.watchers[run.id] = nil }
+        }
+    }
+
+    private func next() -> (ServedRun, RunWatcher)? {
+        state.withLock { state in
+            guard !state.isClosed, let place = state.runs.firstIndex(where: { $0.state == .waiting }) else {
+                state.isWorking = false
+                return nil
+            }
+            state.runs[place].state = .running
+            state.runs[place].began = Date()
+            let id = state.runs[place].id
+            let watcher = RunWatcher { [weak self] body in self?.touch(id, body) }
+            state.watchers[id] = watcher
+            return (state.runs[place], watcher)
+        }
+    }
+
+    /// Changes what is known of a run, and tells those who listen.
+    private func touch(_ id: String, _ body: (inout ServedRun) -> Void) {
+        let told = state.withLock { state in
+            guard let place = state.runs.firstIndex(where: { $0.id == id }) else { return [AsyncStream<Void>.Continuation]() }
+            body(&state.runs[place])
+            let listeners = state.listeners.filter { $0.value.run == id }
+            if state.runs[place].state.isOver { for key in listeners.keys { state.listeners[key] = nil } }
+            return listeners.values.map(\.tell)
+        }
+        let isOver = (try? details(id))?.state.isOver ?? true
+        for listener in told {
+            listener.yield()
+            if isOver { listener.finish() }
+        }
+    }
+
+    /// The same, and writes it down.
+    private func change(_ id: String, _ body: (inout ServedRun) -> Void) throws {
+        touch(id, body)
+        guard let run = state.withLock({ state in state.runs.first { $0.id == id } }) else { return }
+        try save(run)
+    }
+
+    private func save(_ run: ServedRun) throws {
+        try DurableFile.write(ResultJSON.text(run), to: folder.appendingPath(run.id).appendingPath(Self.recordName))
+    }
+}

@@ -1,0 +1,161 @@
+import Evaluation
+import Experiments
+import Files
+import Foundation
+import Training
+
+/// A run that somebody asked the server for, from the wish to its end.
+struct ServedRun: Codable, Sendable {
+    enum Method: String, Codable, Sendable {
+        /// The best head by clips that are held out: seconds.
+        case auto
+        /// VL prompts: minutes to hours.
+        case prompts
+    }
+
+    enum State: String, Codable, Sendable {
+        case waiting, running, finished, failed, cancelled
+
+        var isOver: Bool { self != .waiting && self != .running }
+    }
+
+    struct Progress: Codable, Sendable {
+        let title: String
+        let done: Int
+        let total: Int
+        let detail: String
+        let secondsLeft: Double?
+    }
+
+    struct Result: Codable, Sendable {
+        /// Of what was learned, among what answers.
+        let prompts: String
+        let method: String?
+        let seconds: Double
+        let heldOut: HeldOut?
+        let compared: [RunResult.ComparedMethod]
+    }
+
+    let id: String
+    let name: String
+    let dataSet: String
+    let method: Method
+    /// Of prompts; nil for as many as the recipe has.
+    let steps: Int?
+    let seed: Int
+    let created: Date
+    var state = State.waiting
+    var began: Date?
+    var ended: Date?
+    var progress: Progress?
+    /// Step and loss.
+    var losses: [[Double]] = []
+    var messages: [String] = []
+    var error: String?
+    var result: Result?
+
+    private static let lossLimit = 500
+    private static let messageLimit = 200
+
+    mutating func note(_ message: String) {
+        if messages.count < Self.messageLimit { messages.append(message) }
+    }
+
+    /// Long runs keep every second point, again and again, so that the curve stays whole.
+    mutating func note(step: Int, loss: Double) {
+        guard loss.isFinite else { return }
+        losses.append([Double(step), loss])
+        if losses.count > Self.lossLimit { losses = losses.enumerated().filter { $0.offset % 2 == 1 }.map(\.element) }
+    }
+
+    // MARK: What clients are told
+
+    struct Details: Encodable {
+        let id: String
+        let name: String
+        let dataSet: String
+        let method: Method
+        let state: State
+        /// Runs before it, while it waits.
+        let place: Int
+        let created: String
+        let seconds: Double
+        let progress: Progress?
+        let losses: [[Double]]?
+        let messages: [String]
+        let error: String?
+        let result: Result?
+    }
+
+    /// - Parameter place: runs before it.
+    func details(place: Int, withLosses: Bool = true) -> Details {
+        Details(
+            id: id, name: name, dataSet: dataSet, method: method, state: state, place: place, created: created.formatted(.iso8601),
+            seconds: began.map { (ended ?? Date()).timeIntervalSince($0) } ?? 0, progress: state == .running ? progress : nil,
+            losses: withLosses ? losses : nil, messages: messages, error: error, result: result)
+    }
+}
+
+/// What was said of each clip by a classifier that had not seen it.
+struct HeldOut: Codable, Sendable {
+    struct Clip: Codable, Sendable {
+        let clip: String
+        let `class`: String
+        let predicted: String
+        /// Of the predicted class.
+        let probability: Double
+    }
+
+    struct Class: Codable, Sendable {
+        let name: String
+        let count: Int
+        let correct: Int
+    }
+
+    /// What a least probability of an answer costs and brings.
+    struct Threshold: Codable, Sendable {
+        let threshold: Double
+        let answered: Int
+        let correct: Int
+    }
+
+    let top1: Double
+    let standardError: Double?
+    let clips: [Clip]
+    let classes: [Class]
+    /// Rows are what clips are, columns what they were called.
+    let confusion: [[Int]]
+    let thresholds: [Threshold]
+
+    /// A line of `held-out.jsonl`.
+    private struct Line: Decodable {
+        let video: String
+        let label: Int
+        let predicted: Int
+        let probability: Float
+    }
+
+    /// - Parameters:
+    ///   - text: of `held-out.jsonl`.
+    ///   - classNames: in the order of the labels.
+    ///   - clips: ids by the names of their files.
+    /// - Returns: nil where a line is none of these.
+    init?(_ text: String, classNames: [String], clips: [String: String], standardError: Double?) {
+        let lines = text.split(separator: "\n").compactMap { try? ResultJSON.decoder.decode(Line.self, from: Data($0.utf8)) }
+        guard !lines.isEmpty, lines.allSatisfy({ classNames.indices.contains($0.label) && classNames.indices.contains($0.predicted) }) else { return nil }
+        var confusion = classNames.map { _ in classNames.map { _ in 0 } }
+        for line in lines { confusion[line.label][line.predicted] += 1 }
+        self.confusion = confusion
+        self.clips = lines.map {
+            Clip(clip: clips[$0.video] ?? $0.video, class: classNames[$0.label], predicted: classNames[$0.predicted], probability: Double($0.probability))
+        }
+        classes = classNames.indices.map { Class(name: classNames[$0], count: confusion[$0].reduce(0, +), correct: confusion[$0][$0]) }
+        let table = ThresholdTable(answers: lines.map { .init(probability: $0.probability, isCorrect: $0.label == $0.predicted) })
+        thresholds = stride(from: 0, through: 0.99, by: 0.01).map { threshold in
+            let row = table.row(at: Float(threshold))
+            return Threshold(threshold: (threshold * 100).rounded() / 100, answered: row.answered, correct: row.correct)
+        }
+        top1 = 100 * Double(lines.count { $0.label == $0.predicted }) / Double(lines.count)
+        self.standardError = standardError
+    }
+}

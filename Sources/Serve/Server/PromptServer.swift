@@ -1,0 +1,128 @@
+import CLIPModel
+import Evaluation
+import Experiments
+import Files
+import Foundation
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import Recipes
+import ServiceLifecycle
+import Tensors
+import Training
+import VideoData
+
+/// What a server is started with.
+package struct ServerSettings: Sendable {
+    package var host = "127.0.0.1"
+    /// 0 for any that is free.
+    package var port = 8080
+    package var token: String?
+    /// Further names that it may be called by.
+    package var hosts: [String] = []
+    /// Where data sets and runs are kept.
+    package var folder: String
+    package var prompts: [String] = []
+    package var model: ModelInputs
+    package var frames: Int?
+    package var limits = ServerLimits()
+
+    package init(folder: String, model: ModelInputs) {
+        self.folder = folder
+        self.model = model
+    }
+}
+
+/// The server of `vifi-prompt serve`.
+package struct PromptServer: Sendable {
+    private let settings: ServerSettings
+    private let services: Services
+    private let logger: Logger
+
+    package static let folderKind = FolderKind(name: "serve", entries: ["data-sets", "runs", "uploads"])
+
+    /// Reads the backbone, the prompts, and what earlier servers have left in the folder.
+    ///
+    /// - Parameters:
+    ///   - backbone: its path.
+    ///   - context: told what is odd about them.
+    /// - Throws: what reading throws; `ServeError` for settings that are not safe.
+    package init(_ settings: ServerSettings, backbone: String, logger: Logger, context: RunContext) throws {
+        try FolderMark.claim(settings.folder, Self.folderKind)
+        try proveWritable(folder: settings.folder)
+        let uploads = settings.folder.appendingPath("uploads")
+        try createDirectory(uploads)
+        var recipe = Recipe()
+        recipe.data.frames = settings.frames
+        recipe.model.checkpoint = backbone
+        recipe.model.precision = settings.model.precision
+        let pool = settings.model.pool(context)
+        let base = try LoadedModel(
+            prompts: nil, backbone: backbone, vocabulary: settings.model.vocabulary, activation: settings.model.activation, precision: settings.model.precision,
+            context: context)
+        let desk = ModelDesk(base: base, settings: recipe, pool: pool, context: context)
+        for (index, path) in settings.prompts.enumerated() {
+            try desk.add(id: "g\(index + 1)", name: Self.name(of: path), path: path, origin: .given)
+        }
+        let metrics = Metrics()
+        let limits = settings.limits
+        let sets = try DataSetStore(folder: settings.folder.appendingPath("data-sets"), limits: limits)
+        var model = settings.model
+        model.backbone = backbone
+        let learning = RunLearning(sets: sets, desk: desk, limits: limits, backbone: backbone, model: model)
+        let width = max(1, min(8, WorkerPool.availableProcessors))
+        let shortSide = try desk.model(nil, classNames: ["video"], noneTexts: []).transform.shortSide
+        self.settings = settings
+        self.logger = logger
+        services = Services(
+            desk: desk, sets: sets, runs: try RunDesk(folder: settings.folder.appendingPath("runs"), learning: learning), scoring: ScoringQueue(metrics: metrics),
+            videos: IsolatedVideos(shortSide: shortSide, pictures: recipe.pictures), work: BlockingWork(width: width, queue: limits.queue),
+            uploads: Places(limits.uploads, refusal: "Too many videos are being received. Try again in some seconds."),
+            streams: Places(limits.eventStreams, refusal: "Too many clients follow events. Try again later."), metrics: metrics, limits: limits, folder: uploads,
+            version: vifiPromptVersion)
+    }
+
+    /// A file's name, or the run's where it lies in one.
+    private static func name(of path: String) -> String {
+        let name = path.lastPathComponent
+        let plain = ["best.safetensors", "last.safetensors", "head.safetensors"].contains(name)
+        let shown = plain ? path.parentDirectory.lastPathComponent == "prompts" ? path.parentDirectory.parentDirectory.lastPathComponent : path.parentDirectory.lastPathComponent : name
+        return shown.replacing(".safetensors", with: "")
+    }
+
+    /// Serves until `isStopped` says so, then lets what has begun come to its end for some seconds.
+    ///
+    /// - Parameters:
+    ///   - onStart: told the port.
+    ///   - isStopped: asked a few times a second.
+    package func run(onStart: @escaping @Sendable (Int) -> Void, isStopped: @escaping @Sendable () -> Bool) async throws {
+        let router = Router(context: ServeContext.self)
+        router.add(middleware: Answers(metrics: services.metrics))
+        router.add(middleware: Gate(hosts: HostNames(host: settings.host, others: settings.hosts), token: settings.token))
+        PageRoutes(services: services).add(to: router)
+        PredictRoutes(services: services).add(to: router)
+        DataSetRoutes(services: services).add(to: router)
+        RunRoutes(services: services).add(to: router)
+
+        let limits = settings.limits
+        let channel = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionGuard(limits: limits)],
+            httpDecoderConfiguration: .init(maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes, maxHeaderFieldCount: 100))
+        let application = Application(
+            router: router, server: .http1(configuration: channel),
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.host, port: settings.port), serverName: nil, availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)),
+            onServerRunning: { channel in onStart(channel.localAddress?.port ?? 0) }, logger: logger)
+        var configuration = ServiceGroupConfiguration(services: [.init(service: application)], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(limits.drainSeconds)
+        let group = ServiceGroup(configuration: configuration)
+        let watch = Task {
+            while !isStopped() { try await Task.sleep(for: .milliseconds(200)) }
+            services.runs.close()
+            await group.triggerGracefulShutdown()
+        }
+        defer { watch.cancel() }
+        try await group.run()
+    }
+}

@@ -1,0 +1,72 @@
+import Files
+import Foundation
+import Hummingbird
+import NIOCore
+
+/// The body of a request in a file that has no name and goes away with this value.
+final class Upload: Sendable {
+    let byteCount: Int
+    /// Opened, it is the file: for decoders in other processes, too.
+    let path: String
+    private let descriptor: Int32
+
+    private init(descriptor: Int32, byteCount: Int) {
+        self.descriptor = descriptor
+        self.byteCount = byteCount
+        path = "/proc/\(getpid())/fd/\(descriptor)"
+    }
+
+    deinit { close(descriptor) }
+
+    /// Takes a body as it comes.
+    ///
+    /// - Parameters:
+    ///   - folder: on the file system that holds it.
+    ///   - limit: most bytes.
+    /// - Throws: `RequestFault`: too large, empty, or the disk is full.
+    static func receive(_ request: Request, in folder: String, limit: Int, metrics: Metrics) async throws -> Upload {
+        try checkLength(of: request, limit: limit)
+        let descriptor = try namelessFile(in: folder)
+        var count = 0
+        do {
+            for try await buffer in request.body {
+                count += buffer.readableBytes
+                guard count <= limit else { throw tooLarge(limit) }
+                guard writeAll(Array(buffer.readableBytesView), to: descriptor) else { throw fullDisk() }
+                metrics.uploaded(buffer.readableBytes)
+            }
+            guard count > 0 else { throw RequestFault(.badRequest, "The body is empty: send the video's bytes as the body.") }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return Upload(descriptor: descriptor, byteCount: count)
+    }
+
+    /// What is too large by its own words is refused before a byte of it is read.
+    static func checkLength(of request: Request, limit: Int) throws(RequestFault) {
+        guard let length = request.headers[.contentLength] else { return }
+        guard let count = Int(length), count >= 0 else { throw RequestFault(.badRequest, "Content-Length is not a number of bytes.") }
+        guard count <= limit else { throw tooLarge(limit) }
+    }
+
+    static func tooLarge(_ limit: Int) -> RequestFault {
+        RequestFault(.tooLarge, "The body is larger than \(sizeInWords(limit)), which is the most that is taken. Cut the video: ffmpeg -i IN -t 60 -c copy OUT.mp4")
+    }
+
+    static func fullDisk() -> RequestFault { RequestFault(.quota, "The server's disk is full.") }
+
+    /// Linux's `O_TMPFILE`, a macro that Swift does not see.
+    private static let nameless = O_DIRECTORY | 0o20_000_000
+
+    private static func namelessFile(in folder: String) throws -> Int32 {
+        let descriptor = unsafe open(folder, nameless | O_RDWR | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { return descriptor }
+        // Some file systems know no files without names: then the name goes away at once.
+        let path = folder.appendingPath(".upload-\(UInt64.random(in: .min ... .max))")
+        let named = unsafe open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        guard named >= 0 else { throw FileError(path: folder, problem: .cannotCreate(reason: systemErrorText())) }
+        unsafe unlink(path)
+        return named
+    }
+}

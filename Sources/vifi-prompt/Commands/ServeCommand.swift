@@ -1,0 +1,117 @@
+import ArgumentParser
+import Experiments
+import Files
+import Foundation
+import Recipes
+import Serve
+import Training
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Opens a page to collect clips, learn from them and try what was learned; and answers programs over HTTP.",
+        discussion: """
+              vifi-prompt serve
+              vifi-prompt serve --backbone clip.safetensors --prompts runs/mine --port 9000
+              curl --data-binary @a.mp4 'http://127.0.0.1:8080/v1/predict?classes=walking,running'
+
+            Open the address that it prints in a browser of this machine. Nothing leaves the machine, and nobody else can ask: \
+            other addresses than 127.0.0.1 need --token. Data sets and what is learned from them are kept in the folder of --output. \
+            Ctrl-C ends the server. docs/serve.md explains the page, the HTTP interface and its limits.
+            """)
+
+    @Option(help: ArgumentHelp("Learned prompts or heads that answer from the start: files, or folders of runs. May be repeated.", valueName: "path"))
+    var prompts: [String] = []
+
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("The folder for data sets, runs and what they learn.", valueName: "folder"))
+    var output = "runs/serve"
+
+    @Option(help: ArgumentHelp("The port; 0 takes any that is free.", valueName: "number"))
+    var port = 8080
+
+    @Option(help: ArgumentHelp("The address to listen at. Any but this machine's own needs --token.", valueName: "address"))
+    var host = "127.0.0.1"
+
+    @Option(help: ArgumentHelp("What clients must know: at least 16 characters, or `new` for one that is drawn and printed.", valueName: "token"))
+    var token: String?
+
+    @Option(
+        name: .customLong("allow-host"),
+        help: ArgumentHelp("A further name by which clients may call the server, such as that of a proxy. May be repeated.", valueName: "name"))
+    var hosts: [String] = []
+
+    @Option(help: "Frames of each video; as many as prompts were learned with, else 16, by default.")
+    var frames: Int?
+
+    @OptionGroup(title: "Model") var model: ModelOptions
+
+    func validate() throws {
+        try requireRange("--port", port, 0...65_535)
+        try requireRange("--frames", frames, 1...1024)
+        if let token, token != "new", token.utf8.count < 16 { throw ValidationError("--token has \(token.utf8.count) characters; it must have 16 at least. --token new draws one.") }
+        if let token, !token.utf8.allSatisfy({ (33...126).contains($0) && !#"",;\"#.utf8.contains($0) }) {
+            throw ValidationError("--token may hold letters, digits and marks other than quotes, commas, semicolons and backslashes.")
+        }
+        guard token != nil || ["127.0.0.1", "localhost", "::1"].contains(host) else {
+            throw ValidationError("--host \(host) lets other machines ask: pass --token, such as --token new.")
+        }
+    }
+
+    func run() throws {
+        Interruption.install()
+        let context = RunContext.commandLine
+        let selection = try Selection(
+            prompts: prompts.first, backbone: model.backbone, namesData: false, context: context)
+        let named = prompts.first.flatMap { model.backbone == nil ? KeptRun.holding($0)?.recordedBackbone : nil }
+        guard let backbone = try model.backbone ?? named ?? selection.backbonePath() ?? selection.run?.recordedBackbone else {
+            throw ServeError.noBackbone(prompts: prompts.first ?? "")
+        }
+        var settings = ServerSettings(folder: output, model: model.inputs)
+        settings.host = host
+        settings.port = port
+        settings.token = token == "new" ? Self.drawnToken() : token
+        settings.hosts = hosts
+        settings.prompts = prompts.isEmpty ? [selection.prompts].compactMap(\.self) : prompts
+        settings.frames = frames
+        let server = try PromptServer(settings, backbone: backbone, logger: Console.logger(label: "serve"), context: context)
+        let (host, given) = (host.contains(":") ? "[\(host)]" : host, settings.token)
+        let ending = Ending()
+        Task.detached {
+            do {
+                try await server.run(
+                    onStart: { port in
+                        let address = "http://\(host):\(port)/"
+                        Console.result(address + (given.map { "?token=\($0)" } ?? ""))
+                        Console.note("Open this address in a browser. Ctrl-C ends the server.")
+                    }, isStopped: { Interruption.isRequested })
+                ending.end(nil)
+            } catch {
+                ending.end(error)
+            }
+        }
+        // What was cut off when the time to end was over is no fault.
+        if let error = ending.wait(), !Interruption.isRequested { throw ServeError(error, host: self.host, port: port) }
+    }
+
+    /// 128 bits.
+    private static func drawnToken() -> String {
+        (0..<2).map { _ in String(format: "%016llx", UInt64.random(in: .min ... .max)) }.joined()
+    }
+}
+
+/// Waits for work that another thread does.
+private final class Ending: @unchecked Sendable {
+    private let isOver = DispatchSemaphore(value: 0)
+    private var error: (any Error)?
+
+    func end(_ error: (any Error)?) {
+        self.error = error
+        isOver.signal()
+    }
+
+    func wait() -> (any Error)? {
+        isOver.wait()
+        return error
+    }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A server of its own, and its page.
+final class PageVisit {
+    struct Clip {
+        let label: String
+        let path: String
+
+        var name: String { (path as NSString).lastPathComponent }
+    }
+
+    let server: RunningServer
+    let page: BrowserPage
+    /// Four videos each of three classes, named after these: `clapping-while-jumping_0.mp4`.
+    let clips: [Clip]
+
+    init(_ arguments: [String] = []) throws {
+        let program = try Program()
+        clips = try ServedVideos.all.enumerated().map { number, video in
+            let path = program.folder.path("\(video.label.replacing(" ", with: "-"))_\(number).mp4")
+            try video.bytes.write(to: URL(fileURLWithPath: path))
+            return Clip(label: video.label, path: path)
+        }
+        server = try RunningServer.start(in: program, arguments)
+        page = try BrowserPage(Browser(), arguments.isEmpty ? server.url : server.address)
+    }
+
+    /// Adds the pocket world's videos and sorts them as their names suggest.
+    func sortedClips() throws {
+        try page.setFiles("#files", clips.map(\.path))
+        try page.waitToSee("#use-suggestion")
+        try page.wait(for: "document.querySelectorAll('#board .clip').length === \(clips.count)")
+        // What lies beneath the list of uploads moves when it goes.
+        try page.wait(for: "document.querySelector('#uploads').childElementCount === 0")
+        try page.click("#use-suggestion")
+        try page.wait(for: "document.querySelectorAll('#columns .clip').length === \(clips.count)")
+    }
+
+    /// Learns from these, and waits for the result.
+    func learned() throws {
+        try sortedClips()
+        try page.click("#learn-button")
+        try page.waitToSee("#verdict", seconds: 240)
+    }
+
+    /// What the server says at a path, as JSON.
+    func json(_ path: String) throws -> [String: Any] {
+        try page.evaluate("fetch('\(path)').then(answer => answer.json())") as? [String: Any] ?? [:]
+    }
+
+    /// Nothing was wrong but what the test brought about.
+    func expectNoProblems(but expected: String? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
+        let problems = page.takeProblems().filter { problem in expected.map { !problem.contains($0) } ?? true }
+        #expect(problems.isEmpty, sourceLocation: sourceLocation)
+    }
+}

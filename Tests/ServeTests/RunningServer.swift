@@ -1,0 +1,62 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `vifi-prompt serve` on the pocket world's CLIP, in a folder of its own, at a port that was free.
+///
+/// Unchecked Sendable: nothing of it changes.
+final class RunningServer: @unchecked Sendable {
+    let program: Program
+    let port: Int
+    /// Without a slash at its end.
+    let url: String
+    /// As it was printed.
+    let address: String
+    let process: Process
+    private let streams: [String]
+
+    /// - Parameters:
+    ///   - program: whose folder it runs in.
+    ///   - arguments: of `serve`, besides the port.
+    static func start(in program: Program, _ arguments: [String] = []) throws -> RunningServer {
+        try RunningServer(program, ["--backbone", packageRoot + "/Checkpoints/pocket-bridged.safetensors"] + arguments)
+    }
+
+    private init(_ program: Program, _ arguments: [String]) throws {
+        self.program = program
+        let (process, streams) = try program.start(Program.path, ["serve", "--port", "0"] + arguments)
+        (self.process, self.streams) = (process, streams)
+        let deadline = Date(timeIntervalSinceNow: 120)
+        var printed = ""
+        while process.isRunning, !printed.hasSuffix("\n"), Date() < deadline {
+            usleep(20_000)
+            printed = (try? String(contentsOfFile: streams[0], encoding: .utf8)) ?? ""
+        }
+        address = printed.trimmingCharacters(in: .newlines)
+        let found = URL(string: address)
+        port = try #require(found?.port, "the server printed \(printed), and said \((try? String(contentsOfFile: streams[1], encoding: .utf8)) ?? "")")
+        url = "http://127.0.0.1:\(port)"
+    }
+
+    deinit { if process.isRunning { process.terminate() } }
+
+    /// What it has said.
+    var messages: String { (try? String(contentsOfFile: streams[1], encoding: .utf8)) ?? "" }
+
+    var client: HTTPClient { HTTPClient(port: port) }
+
+    /// Asks for the end, and waits for it.
+    func stop() -> Int32 {
+        if process.isRunning { process.terminate() }
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// The value of a metric without labels.
+    func metric(_ name: String) throws -> Int {
+        let lines = try client.get("/metrics").text.split(separator: "\n")
+        return try #require(lines.first { $0.hasPrefix("vifi_prompt_\(name) ") }?.split(separator: " ").last.flatMap { Int($0) }, "\(name)")
+    }
+
+    var openFiles: Int { ((try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processIdentifier)/fd"))?.count) ?? 0 }
+}
