@@ -72,6 +72,20 @@ void vifi_patches(const float *frame, ptrdiff_t side, ptrdiff_t patch, float *ou
         }
 }
 
+void vifi_join_patches(const float *patches, ptrdiff_t stride, ptrdiff_t side, ptrdiff_t patch, float *frame) {
+    const ptrdiff_t grid = side / patch;
+    for (ptrdiff_t row = 0; row < grid; row++)
+        for (ptrdiff_t column = 0; column < grid; column++) {
+            const float *source = patches + (row * grid + column) * stride;
+            for (ptrdiff_t channel = 0; channel < 3; channel++)
+                for (ptrdiff_t y = 0; y < patch; y++) {
+                    float *target = frame + (channel * side + row * patch + y) * side + column * patch;
+                    memcpy(target, source, (size_t)patch * sizeof(float));
+                    source += patch;
+                }
+        }
+}
+
 VIFI_CLONES
 void vifi_adamw(float *value, const float *gradient, float *first_moment, float *second_moment, ptrdiff_t count,
                 float decay, float beta1, float beta2, float step_size, float inverse_correction, float epsilon) {

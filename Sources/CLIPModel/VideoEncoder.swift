@@ -15,10 +15,11 @@ package final class VideoEncoder: Sendable {
         self.frameCount = frameCount
         identity = "\(backbone.visionIdentity) \(frameCount) \(prompts.visionSide.digest)"
             + (prompts.mergedTokens == 0 ? "" : " merging \(prompts.mergedTokens)") + (prompts.isBehindNorm ? " behind norm" : "")
+            + (prompts.pixels.map { " in pixels, \($0.area.words)" } ?? "")
         pass = VisionPass(
             tower: backbone.vision, prompts: prompts.configuration, frameCount: frameCount, keeping: .nothing, pool: pool)
-        context = prompts.configuration.visionDepth > 0
-            ? backbone.vision.promptContext(for: prompts.vision, layout: pass.layout) : nil
+        context = prompts.configuration.promptsVision
+            ? backbone.vision.promptContext(for: prompts, layout: pass.layout) : nil
     }
 
     /// `[frames, featureWidth]` of each clip, not normalized.

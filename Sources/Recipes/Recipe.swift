@@ -203,6 +203,10 @@ extension Recipe {
         package var wordsAfter: Int?
         /// Of a method that learns a transformer over frames.
         package var temporalLayers: Int?
+        /// Of a method that learns pixels: which of every frame.
+        package var pixelForm: PixelArea.Form?
+        /// Pixels that a border is wide, or a patch; as wide as the authors' in frames of the backbone's size where nil.
+        package var pixelWidth: Int?
 
         package init() {}
 
@@ -212,6 +216,7 @@ extension Recipe {
             (visionLayers, textLayers) = (nil, nil)
             (wordsBefore, wordsAfter, temporalLayers) = (nil, nil, nil)
             (namePlace, classSpecific, behindNorm) = (nil, nil, nil)
+            (pixelForm, pixelWidth) = (nil, nil)
         }
 
         package static var fields: [RecipeField<Self>] {
@@ -223,8 +228,16 @@ extension Recipe {
                 .text("teacher_templates", \.teacherTemplates), .text("descriptions", \.descriptions), .choice("match", \.match), .choice("name_place", \.namePlace),
                 .flag("class_specific", \.classSpecific), .integer("words_before", \.wordsBefore, 0...512),
                 .integer("words_after", \.wordsAfter, 0...512), .integer("temporal_layers", \.temporalLayers, 1...128),
+                .choice("pixel_form", \.pixelForm), .integer("pixel_width", \.pixelWidth, 1...1024),
             ]
         }
+    }
+
+    /// What turns gradients into steps.
+    package enum OptimizerChoice: String, Sendable, CaseIterable {
+        case adamW = "adamw"
+        /// Gradient descent with a momentum of 0.9, whose rate falls to zero.
+        case descent = "sgd"
     }
 
     package struct Training: RecipeSection {
@@ -235,6 +248,8 @@ extension Recipe {
         package var batchSize: Int?
         /// Micro-batches of one optimizer step.
         package var accumulationSteps: Int?
+        /// AdamW where nil.
+        package var optimizer: OptimizerChoice?
         package var learningRate: Double?
         package var warmupEpochs: Int?
         package var weightDecay: Double?
@@ -269,7 +284,7 @@ extension Recipe {
                 .integer("epochs", \.epochs, 1...100_000), .integer("steps", \.steps, 1...100_000_000),
                 .integer("batch_size", \.batchSize, 1...65_536),
                 .integer("accumulation_steps", \.accumulationSteps, 1...65_536),
-                .number("learning_rate", \.learningRate, 0...10), .integer("warmup_epochs", \.warmupEpochs, 0...100_000),
+                .choice("optimizer", \.optimizer), .number("learning_rate", \.learningRate, 0...1000), .integer("warmup_epochs", \.warmupEpochs, 0...100_000),
                 .number("weight_decay", \.weightDecay, 0...1), .number("beta2", \.beta2, 0...0.99999),
                 .integer("cosine_steps", \.cosineSteps, 1...100_000_000), .integer("seed", \.seed, 0...Int.max),
                 .integer("shots", \.shots, 1...1_000_000),

@@ -20,6 +20,8 @@ package enum RandomPurpose: UInt32, Sendable {
     case template = 21
     /// What learns beside the prompts and is left behind with the run.
     case distillation = 22
+    /// Where in a frame a patch of learned pixels stands.
+    case patchPlace = 23
 }
 
 /// A counter-based generator: Philox4x32-10 (Salmon et al., SC 2011).

@@ -117,7 +117,7 @@ extension LearnerTask {
         backbone: Backbone, source: any PromptSource, video: Aggregator, setting: TaskSetting
     ) where Part == PromptPart<Aggregator> {
         self.init(
-            PromptPart(source, aggregator: video, on: backbone.rounded(setting.rounding), rounding: setting.rounding),
+            PromptPart(source, aggregator: video, on: backbone.rounded(setting.rounding), rounding: setting.rounding, seed: setting.seed),
             SoftCrossEntropy(sequences: setting.sequences), setting: setting)
     }
 }
@@ -142,7 +142,8 @@ extension LearnerTask where Part == PromptPart<Fusion> {
 
     private static func part(_ source: any PromptSource, on backbone: Backbone, setting: TaskSetting) -> PromptPart<Fusion> {
         PromptPart(
-            source, aggregator: setting.aggregator, on: backbone.rounded(setting.rounding), rounding: setting.rounding, means: setting.means)
+            source, aggregator: setting.aggregator, on: backbone.rounded(setting.rounding), rounding: setting.rounding, means: setting.means,
+            seed: setting.seed)
     }
 }
 

@@ -56,7 +56,7 @@ package struct TaskSetting {
     package let fusion: Fusion
     package let frameCount: Int
     package let pool: WorkerPool
-    package let optimizer: AdamW
+    package let optimizer: Optimizer.Rule
     /// Bound on the activations that are kept for the backward pass.
     package let budget: MemoryBudget
     package let rounding: Float16Rounding
@@ -66,12 +66,16 @@ package struct TaskSetting {
     package let backwardFrames: BackwardFrames?
     /// Where `sequences` are several sentences of each class.
     package let means: SentenceMeans?
+    /// By which a part draws what it draws in steps.
+    package let seed: UInt64
 
+    /// - Parameter descends: by gradient descent with momentum in place of AdamW.
     package init(
-        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double, beta2: Double? = nil,
+        sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double, beta2: Double? = nil, descends: Bool = false,
         budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil,
-        backwardFrames: BackwardFrames? = nil, means: SentenceMeans? = nil
+        backwardFrames: BackwardFrames? = nil, means: SentenceMeans? = nil, seed: UInt64 = 1
     ) {
+        self.seed = seed
         self.means = means
         self.backwardFrames = backwardFrames
         self.videoOfCaption = videoOfCaption
@@ -81,7 +85,7 @@ package struct TaskSetting {
         self.pool = pool
         var optimizer = AdamW(weightDecay: weightDecay)
         if let beta2 { optimizer.beta2 = beta2 }
-        self.optimizer = optimizer
+        self.optimizer = descends ? .descent(MomentumDescent(weightDecay: weightDecay)) : .adamW(optimizer)
         self.budget = budget
         self.rounding = rounding
     }

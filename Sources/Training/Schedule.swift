@@ -14,11 +14,14 @@ package struct CosineSchedule: Sendable, Equatable {
     package var dropsAfterWarmup: Bool
     /// Steps after which the cosine begins anew, whatever the run's length; nil for one that lasts as long as the run.
     package var cosineSteps: Int?
+    /// The cosine ends at zero and not at a hundredth.
+    package var fallsToZero: Bool
 
     package init(
         baseRate: Double, stepCount: Int, warmupSteps: Int, startsIdle: Bool = false, dropsAfterWarmup: Bool = false,
-        cosineSteps: Int? = nil
+        cosineSteps: Int? = nil, fallsToZero: Bool = false
     ) {
+        self.fallsToZero = fallsToZero
         self.cosineSteps = cosineSteps
         self.baseRate = baseRate
         self.stepCount = stepCount
@@ -30,11 +33,13 @@ package struct CosineSchedule: Sendable, Equatable {
     /// - Parameter step: counts from 0.
     package func rate(at step: Int) -> Double {
         if step < warmupSteps { return baseRate * Double(startsIdle ? step : step + 1) / Double(warmupSteps) }
-        let floor = baseRate / 100
         let start = dropsAfterWarmup ? 0 : warmupSteps
         let share = cosineSteps.map { Double((step - start) % $0) / Double($0) } ?? Double(step - start) / Double(max(1, stepCount - start))
         return floor + 0.5 * (baseRate - floor) * (1 + cos(.pi * share))
     }
+
+    /// Where the cosine ends.
+    private var floor: Double { fallsToZero ? 0 : baseRate / 100 }
 
     /// The rates of all tensors: groups with a faster one fall to the same floor, as timm's schedule has one for all (`methods.md` 6).
     ///
@@ -42,7 +47,6 @@ package struct CosineSchedule: Sendable, Equatable {
     package func stepRate(at step: Int) -> StepRate {
         let rate = rate(at: step)
         if step < warmupSteps { return StepRate(rate) }
-        let floor = baseRate / 100
         return StepRate(rate, perFactor: baseRate > 0 ? (rate - floor) / (baseRate - floor) * baseRate : 0)
     }
 }

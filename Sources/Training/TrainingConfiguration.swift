@@ -18,6 +18,7 @@ package struct TrainingConfiguration: Sendable, Equatable {
     package var startsIdle = false
     package var dropsAfterWarmup = false
     package var cosineSteps: Int?
+    package var fallsToZero = false
     /// What is left over of an epoch after its last full step is thrown away, as the paper's code does
     /// (`methods.md` 1.4), instead of making a smaller step.
     package var discardsLeftovers = false
@@ -49,7 +50,7 @@ package struct TrainingConfiguration: Sendable, Equatable {
         let perEpoch = stepsPerEpoch(clipCount: clipCount)
         return CosineSchedule(
             baseRate: learningRate, stepCount: epochs * perEpoch, warmupSteps: Int((warmupEpochs * Double(perEpoch)).rounded()),
-            startsIdle: startsIdle, dropsAfterWarmup: dropsAfterWarmup, cosineSteps: cosineSteps)
+            startsIdle: startsIdle, dropsAfterWarmup: dropsAfterWarmup, cosineSteps: cosineSteps, fallsToZero: fallsToZero)
     }
 
     /// Everything that is out of range, all together.
@@ -61,7 +62,7 @@ package struct TrainingConfiguration: Sendable, Equatable {
         require((1...100_000).contains(epochs), "epochs is \(epochs); it must be between 1 and 100000.")
         require((1...4096).contains(batchSize), "batch_size is \(batchSize); it must be between 1 and 4096.")
         require((1...4096).contains(accumulationSteps), "accumulation_steps is \(accumulationSteps); it must be between 1 and 4096.")
-        require(learningRate > 0 && learningRate <= 10, "learning_rate is \(learningRate); it must be above 0 and at most 10.")
+        require(learningRate > 0 && learningRate <= 1000, "learning_rate is \(learningRate); it must be above 0 and at most 1000.")
         require(
             warmupEpochs >= 0 && warmupEpochs <= Double(epochs),
             "warmup_epochs is \(warmupEpochs), but the run has \(epochs) epochs. Set training.warmup_epochs to at most \(epochs), or train longer.")

@@ -58,9 +58,4 @@ import Testing
             #expect(try element.values == expected.floats("train.final.prompt_learner.\(name == "text.0" ? "ctx" : name)"), "\(name)")
         }
     }
-
-    @Test func othersAreNamed() {
-        let name = "pixel.pth.tar"
-        #expect { try PromptFile.load(path(name)) } throws: { "\($0)".contains("pixels") && "\($0)".contains(name) }
-    }
 }

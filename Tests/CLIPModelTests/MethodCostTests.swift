@@ -88,12 +88,15 @@ import Testing
         let trained = [
             "vifi-clip": 124_323_841, "image-ft": 86_192_640, "text-ft": 38_131_200, "actionclip": 168_574_465,
             "vl-10x12": 153_600, "vl-16x9": 184_320, "coop": 8192, "deep-language": 24_576, "vpt": 73_728, "ivlp": 30_720,
-            "maple": 3_555_072, "clip-lora": 184_320, "promptsrc": 46_080, "a5-1": 3_200_000, "a5-2": 6_352_384,
+            "maple": 3_555_072, "clip-lora": 184_320, "promptsrc": 46_080, "cocoop": 35_360, "pixel": 69_840, "a5-1": 3_200_000, "a5-2": 6_352_384,
         ]
         for (id, count) in trained { #expect(try cost(id).parameters.trained == count, "\(id)") }
         #expect(xclip.parameters.total == 194_933_249)
         #expect(xclip.parameters.total - xclip.parameters.text - xclip.parameters.tokenEmbedding == 131_505_153)
         #expect(try cost("vifi-clip").parameters.total == 149_620_737)
+        // 512 → 32 → 512 for a view; nothing for pixels.
+        #expect(try cost("cocoop").whole.view == cost("coop").whole.view + 32_768)
+        #expect(try cost("pixel").whole == cost("vifi-clip").whole)
         #expect(try cost("vifi-clip", .vitL14).parameters.total == 427_616_513)
     }
 

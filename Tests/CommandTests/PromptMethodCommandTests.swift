@@ -23,7 +23,7 @@ import Testing
     private func prompts(_ run: String) throws -> PromptFile { try PromptFile.load(program.folder.path("\(run)/prompts/last.safetensors")) }
 
     /// Each method's file is prompts like any others, with the numbers that it brings as far as the towers have layers.
-    @Test(arguments: ["coop", "cocoop", "kgcoop", "vpt", "ivlp", "maple", "promptsrc"])
+    @Test(arguments: ["coop", "cocoop", "kgcoop", "vpt", "ivlp", "maple", "promptsrc", "pixel"])
     func whatComesOutArePrompts(_ method: String) throws {
         let outcome = try learn("--method", method, "--output", method)
         #expect(outcome.messages.contains("only prompts have changed"))
@@ -36,6 +36,7 @@ import Testing
         case "cocoop": (0, "a photo of a ".utf8.count)
         case "kgcoop": (0, 4)
         case "vpt": (8, 0)
+        case "pixel": (0, 0)
         case "promptsrc": (4, 4)
         default: (2, 2)
         }
@@ -64,7 +65,7 @@ import Testing
     }
 
     /// A run that was stopped comes to the same bits, its averages included, and the layers that FROSTER leaves behind.
-    @Test(arguments: [["maple", "--regularize", "froster"], ["promptsrc"], ["cocoop"]])
+    @Test(arguments: [["maple", "--regularize", "froster"], ["promptsrc"], ["cocoop"], ["pixel", "--pixel-form", "random-patch"]])
     func stoppedRunsGoOn(_ method: [String]) throws {
         // The text tower runs for each clip.
         let words = Self.videos + ["--method"] + method + ["--epochs", method == ["cocoop"] ? "100" : "300"]

@@ -178,11 +178,12 @@ struct PromptMethodFixture {
     private let labels = [1, 0, 3, 1, 4, 2]
     private let classCount = 5
 
-    init(_ name: String, variant: String = "") throws {
+    /// - Parameter ids: the texts' tensor; nil for the variant's own.
+    init(_ name: String, variant: String = "", ids: String? = nil) throws {
         backbone = try Backbone.load(fixturePath("clip/clip-tiny.safetensors"))
         fixture = try TensorFixture("prompting/\(name)")
         self.variant = variant
-        sequences = try fixture.sequences("\(variant)ids")
+        sequences = try fixture.sequences(ids ?? "\(variant)ids")
         let pixels = try TensorFixture("clip/forward").floats("frames")
         images = MutableMatrix(rows: labels.count, columns: pixels.count / labels.count, pixels).reading
     }
@@ -196,7 +197,7 @@ struct PromptMethodFixture {
 
     func matrix(_ name: String) throws -> MutableMatrix {
         let shape = try fixture.shape(variant + name)
-        return MutableMatrix(rows: shape.count == 1 ? 1 : shape[0], columns: shape.last ?? 1, try floats(name))
+        return MutableMatrix(rows: shape.dropLast().reduce(1, *), columns: shape.last ?? 1, try floats(name))
     }
 
     func matrices(_ names: [String]) throws -> [MutableMatrix] { try names.map { try matrix("start.\($0)") } }
@@ -261,9 +262,12 @@ struct PromptMethodFixture {
         expectClose(entries.actual, entries.expected, tolerance: tolerance, name)
     }
 
-    /// - Parameter names: of the source's tensors in the fixture, in their order.
+    /// - Parameters:
+    ///   - names: of the source's tensors in the fixture, in their order.
+    ///   - decay: of its gradient descent.
     func expectEqualLearning(
-        _ source: any PromptSource, _ objective: some ClipObjective, names: [String], comparesEnd: Bool = true, sequences other: [[Int]]? = nil
+        _ source: any PromptSource, _ objective: some ClipObjective, names: [String], comparesEnd: Bool = true, sequences other: [[Int]]? = nil,
+        decay: Double = 5e-4
     ) throws {
         let sequences = other ?? sequences
         let part = PromptPart(source, aggregator: Fusion.embedding, on: backbone)
@@ -282,14 +286,14 @@ struct PromptMethodFixture {
         }
         expectClose(Float(gradient()), try floats("loss")[0], tolerance: 1e-4, "loss")
         for (tensor, name) in zip(tensors, names) { try expect(tensor.gradient, "grad.\(name)", tolerance: 1e-4) }
-        // Dassl's SGD: momentum, and decay as part of the gradient.
+        // PyTorch's SGD: momentum, and decay as part of the gradient.
         var velocities = tensors.map { [Float](repeating: 0, count: $0.value.count) }
         var losses: [Float] = []
         for rate in try floats("train.lr") {
             losses.append(Float(gradient()))
             for (index, tensor) in tensors.enumerated() {
                 let values = tensor.value.values
-                velocities[index] = zip(velocities[index], zip(tensor.gradient.values, values)).map { 0.9 * $0 + $1.0 + 5e-4 * $1.1 }
+                velocities[index] = zip(velocities[index], zip(tensor.gradient.values, values)).map { 0.9 * $0 + $1.0 + Float(decay) * $1.1 }
                 tensor.value.fill(with: zip(values, velocities[index]).map { $0 - rate * $1 })
             }
         }

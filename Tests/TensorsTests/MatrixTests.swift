@@ -64,5 +64,36 @@ import Testing
             return frame[0, (channel * side + row / grid * patch + y) * side + row % grid * patch + x]
         }
         #expect(output.values == expected.floats)
+        // The gradient: the inner product of what comes out with anything is that of the frame with its gradient.
+        let gradient = Table.random(grid * grid, 3 * patch * patch, seed: 96).matrix
+        let frameGradient = MutableMatrix(rows: 1, columns: 3 * side * side, [Float](repeating: 7, count: 3 * side * side))
+        joinPatches(gradient, side: side, patch: patch, into: frameGradient)
+        func product(_ left: [Float], _ right: [Float]) -> Double { zip(left, right).reduce(0) { $0 + Double($1.0) * Double($1.1) } }
+        let there = product(output.values, gradient.values)
+        #expect(abs(there - product(frame.matrix.values, frameGradient.values)) < 1e-4 * max(1, abs(there)))
+        // Pixels that no patch holds have none.
+        #expect(frameGradient.values.count { $0 == 0 } >= 3 * (side * side - grid * patch * grid * patch))
+    }
+
+    @Test func patchesJoinByHand() {
+        // One patch of 2 × 2 in each channel of 3 × 3, whose last row and column are in none.
+        let frame = MutableMatrix(rows: 1, columns: 27, [Float](repeating: 9, count: 27))
+        joinPatches(MutableMatrix(rows: 1, columns: 12, (1...12).map(Float.init)), side: 3, patch: 2, into: frame)
+        #expect(frame.values == [1, 2, 0, 3, 4, 0, 0, 0, 0, 5, 6, 0, 7, 8, 0, 0, 0, 0, 9, 10, 0, 11, 12, 0, 0, 0, 0])
+    }
+
+    /// Velocities 1 and 0.9 · 1 + 2; with a decay of a half, half of the value on top.
+    @Test func descentByHand() {
+        func descended(decay: Double) -> [Float] {
+            let (value, velocity) = (MutableMatrix(rows: 1, columns: 1, [4]), MutableMatrix(rows: 1, columns: 1))
+            return ([1, 2] as [Float]).map { gradient in
+                MomentumDescent(weightDecay: decay).update(
+                    value, gradient: MutableMatrix(rows: 1, columns: 1, [gradient]), velocity: velocity, rate: 0.5)
+                return value[0, 0]
+            }
+        }
+        for (found, expected) in zip(descended(decay: 0) + descended(decay: 0.5), [3.5, 2.05, 2.5, -0.475] as [Float]) {
+            #expect(abs(found - expected) < 1e-6, "\(found) beside \(expected)")
+        }
     }
 }

@@ -139,6 +139,13 @@ import Training
         #expect(CosineSchedule(baseRate: 1, stepCount: 3, warmupSteps: 0).rate(at: 0) == 1)
     }
 
+    /// The rates of Bahng et al.'s program: to the base rate in two of eight steps, then by a cosine to zero.
+    @Test func scheduleThatFallsToZero() throws {
+        let schedule = CosineSchedule(baseRate: 40, stepCount: 8, warmupSteps: 2, fallsToZero: true)
+        expectClose((0..<8).map { Float(schedule.rate(at: $0)) }, try TensorFixture("prompting/pixel").floats("padding.train.lr"), tolerance: 1e-6)
+        #expect(schedule.rate(at: 8) == 0)
+    }
+
     /// timm's formula for a group whose base rate is ten times the other's: lr_min + ½ (10 − lr_min) (1 + cos), with one lr_min for all.
     @Test func fasterGroupsFallToTheSameFloor() {
         let schedule = CosineSchedule(baseRate: 1, stepCount: 10, warmupSteps: 4)

@@ -107,6 +107,9 @@ void vifi_sum_rows(const float *input, ptrdiff_t stride, float *sums, ptrdiff_t 
 // convolution's weights.
 void vifi_patches(const float *frame, ptrdiff_t side, ptrdiff_t patch, float *output, ptrdiff_t output_stride);
 
+// The other way round: rows of patches to the pixels of a frame. Pixels in no patch stay as they are.
+void vifi_join_patches(const float *patches, ptrdiff_t stride, ptrdiff_t side, ptrdiff_t patch, float *frame);
+
 // One AdamW step (Loshchilov and Hutter 2019, algorithm 2) on `count` values.
 // step_size = rate / (1 - beta1^t), inverse_correction = 1 / sqrt(1 - beta2^t).
 void vifi_adamw(float *value, const float *gradient, float *first_moment, float *second_moment, ptrdiff_t count,

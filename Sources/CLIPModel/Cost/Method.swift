@@ -74,11 +74,13 @@ package struct Method: Sendable, Equatable {
             prompts("vision-only", "vision prompts only", vision: (10, everywhere)),
             prompts("language-only", "language prompts only", text: (10, everywhere)),
             prompts("coop", "CoOp", text: (16, 1)),
+            cocoop(for: architecture),
             prompts("deep-language", "deep language prompting", text: (4, everywhere)),
             prompts("vpt", "VPT", vision: (8, everywhere)),
             prompts("ivlp", "IVLP", vision: (2, everywhere), text: (2, everywhere)),
             Method("maple", "MaPLe", "2 tokens × \(coupled)", .coupledPrompts(tokens: 2, depth: coupled)),
             prompts("promptsrc", "PromptSRC", vision: (4, 9), text: (4, 9)),
+            pixels(for: architecture),
             Method("a5-1", "A5/A6", "1 temporal block", .temporalBlocks(count: 1)),
             Method("a5-2", "A5/A6", "2 temporal blocks", .temporalBlocks(count: 2)),
             Method("actionclip", "ActionCLIP", "6 temporal blocks", .actionCLIP),
@@ -87,6 +89,22 @@ package struct Method: Sendable, Equatable {
         return methods.enumerated().filter { index, method in
             !methods[..<index].contains { $0.kind == method.kind && $0.title == method.title }
         }.map(\.element)
+    }
+
+    /// Words that a network moves for each view, whose texts are then its own.
+    private static func cocoop(for architecture: CLIPArchitecture) -> Method {
+        Method(
+            "cocoop", "CoCoOp", "text 4 × 1, moved by a network",
+            .prompts(
+                PromptConfiguration(
+                    visionTokens: 0, visionLayers: 0..<0, textTokens: 4, textLayers: 0..<1, metaNetWidth: architecture.metaNetWidth)))
+    }
+
+    private static func pixels(for architecture: CLIPArchitecture) -> Method {
+        let area = PixelArea(.padding, width: PixelArea.usualWidth(side: architecture.imagePixels), side: architecture.imagePixels)
+        return Method(
+            "pixel", "visual prompting", "border of \(area.width) pixels",
+            .prompts(PromptConfiguration(visionTokens: 0, visionLayers: 0..<0, textTokens: 0, textLayers: 0..<0, pixels: area)))
     }
 
     private static func setting(_ prompts: PromptConfiguration) -> String {

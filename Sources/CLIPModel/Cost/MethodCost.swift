@@ -65,8 +65,8 @@ package struct MethodCost: Sendable, Equatable {
         case .fineTuning(let tuning): .backbone(tuning)
         case .actionCLIP: .backbone(.both)
         case .xCLIP: .backbone(.image)
-        // What prompts are computed from is computed once, and not for each view.
-        default: .prompts(kind.prompts)
+        // What prompts are computed from is computed once, and not for each view. Texts that follow a view are counted with the texts.
+        default: .prompts(kind.prompts.unmoved)
         }
         let all = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
         let one = OperationCount(architecture, learned: learned, sequences: Array(sequences.prefix(1)), frameCount: frameCount)
@@ -137,8 +137,9 @@ private struct ClosedForms {
 
     // MARK: Multiply-adds
 
-    /// Of what stands behind the image tower, in which nothing is spared.
+    /// Of what stands behind the image tower, in which nothing is spared: layers over frames, or a network that moves words.
     func temporalWork(_ kind: Method.Kind) -> Int {
+        if case .prompts(let prompts) = kind, let hidden = prompts.metaNetWidth { return hidden * (width + architecture.text.width) }
         let count = switch kind {
         case .temporalBlocks(let count): count
         case .actionCLIP: 6
@@ -163,7 +164,7 @@ private struct ClosedForms {
         func frames(_ prompts: Int) -> Int { frameCount * OperationCount.wholeFrame(architecture, promptTokens: prompts) }
         switch kind {
         case .fineTuning: work.view = frames(0)
-        case .prompts(let prompts): work.view = frames(prompts.visionTokens)
+        case .prompts(let prompts): work.view = frames(prompts.visionTokens) + temporalWork(kind)
         case .coupledPrompts(let tokens, let depth):
             work.view = frames(tokens) + depth * tokens * architecture.text.width * vision.width
         case .temporalBlocks, .actionCLIP: work.view = frames(0) + temporalWork(kind)
@@ -182,6 +183,15 @@ private struct ClosedForms {
         // A message joins the tokens for the attention alone.
         let extra = 4 * wide * wide + 2 * ((tokens + 1) * (tokens + 1) - tokens * tokens) * wide
         return frameCount * (OperationCount.wholeFrame(architecture) + vision.layerCount * (messages + extra))
+    }
+}
+
+extension PromptConfiguration {
+    /// Without what moves texts with each video.
+    fileprivate var unmoved: PromptConfiguration {
+        var result = self
+        result.metaNetWidth = nil
+        return result
     }
 }
 

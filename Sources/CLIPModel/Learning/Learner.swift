@@ -75,7 +75,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     ///   - clip: the place in the step of the first clip that is added here.
     package func begin(step: Int = 0, at clip: Int = 0) {
         (self.step, nextClip) = (step, clip)
-        part.begin(layout: vision.layout, pool: pool)
+        part.begin(step: step, layout: vision.layout, pool: pool)
         accumulator.begin(at: clip)
         guard let text, part.metaNet == nil else { return }
         // Texts that do not learn stay as the first step has them.
@@ -168,9 +168,9 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     /// What of clips no prompt changes, to be handed to `add` as `.cachedPrefix` as often as the same pixels are met.
     ///
     /// - Parameter clips: `[frames, 3 × side × side]` each, normalized pixels.
-    /// - Precondition: weights stay as they are, and each clip has a loss of its own.
+    /// - Precondition: weights and pixels stay as they are, and each clip has a loss of its own.
     package func cachedPrefix(of clips: [Matrix]) -> [Matrix] {
-        precondition(part.keepsWeights && text != nil, "captions and weights are learned from pixels")
+        precondition(part.keepsWeights && text != nil && part.prompts.pixels == nil, "captions, weights and pixels are learned from pixels")
         return (seesPrompts ? vision.cachedPrefix(clips: clips) : vision.forward(clips: clips, context: nil)).map(\.reading)
     }
 
@@ -181,7 +181,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
     }
 
     /// Whether the vision tower has prompts.
-    var seesPrompts: Bool { part.prompts.visionDepth > 0 }
+    var seesPrompts: Bool { part.prompts.promptsVision }
 }
 
 /// A learner, whatever learns in it: what a task calls a few times in a step.

@@ -33,7 +33,9 @@ package protocol LearningPart: AnyObject {
     var textDropout: LowRankDropout? { get }
 
     /// Reads what learns as it is now.
-    func begin(layout: VisionLayout, pool: WorkerPool)
+    ///
+    /// - Parameter step: steps that were taken before.
+    func begin(step: Int, layout: VisionLayout, pool: WorkerPool)
     /// Draws what the towers leave out of the texts or of the clips that come next, where they leave something out. Both follow from
     /// the place in the run alone.
     ///

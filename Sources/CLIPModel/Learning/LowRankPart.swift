@@ -52,7 +52,7 @@ package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
         zip(updates.named, gradients.named).map { LearnedTensor(name: $0.name, value: $0.value, gradient: $1.value) } + aggregator.tensors
     }
 
-    package func begin(layout: VisionLayout, pool: WorkerPool) {
+    package func begin(step: Int, layout: VisionLayout, pool: WorkerPool) {
         updates.merge(with: backbone.parameters, into: merged, pool: pool)
         let weights = (text.blocks + vision.blocks).flatMap(\.weights.attentionInput)
         pool.parallelFor(weights.count) { _, index in weights[index].refresh() }

@@ -6,7 +6,7 @@ package enum LearnedPart: Sendable, Equatable {
     case backbone(Tuning)
 
     package var prompts: PromptConfiguration { if case .prompts(let prompts) = self { prompts } else { .none } }
-    var vision: Bool { if case .backbone(let tuning) = self { tuning != .text } else { prompts.visionDepth > 0 } }
+    var vision: Bool { if case .backbone(let tuning) = self { tuning != .text } else { prompts.promptsVision } }
     var text: Bool { if case .backbone(let tuning) = self { tuning != .image } else { prompts.learnsText } }
     /// Low-rank updates need the gradients of a quarter of the weights; they are counted with the towers, like prompts.
     var weights: Bool { if case .backbone(let tuning) = self { tuning != .lora } else { false } }
@@ -30,7 +30,8 @@ package struct OperationCount: Sendable, Equatable, Codable {
     package var textBackward: Int
     /// Once a run: the text tower below, or all of it.
     package var textCachedPrefix: Int
-    /// Once a step, forward and once more backward: keys and values of vision prompts that all frames share.
+    /// Once a step, forward and once more backward: keys and values of vision prompts that all frames share, and the projection of what
+    /// is added to the pixels of all.
     package var sharedPrompts: Int
 
     /// - Parameters:
@@ -140,8 +141,8 @@ package struct OperationCount: Sendable, Equatable, Codable {
         var forward = patches + projection + pooling.forward
         var backward = learned.vision
             ? projection + (learned.weights ? projection + patches : 0) + pooling.backward(learns: learned.weights) : 0
-        var prompts = 0
-        var cachedPrefix = learned.vision ? patches : forward
+        var prompts = layout.promptsPixels ? patches : 0
+        var cachedPrefix = layout.promptsPixels ? 0 : learned.vision ? patches : forward
         // What a frame says and hears before each block: the message, its queries, keys, values and output among the frames', and its
         // keys and values in the block.
         let message = architecture.crossFrame.map { 7 * width * width + 2 * $0.frameCount * width } ?? 0
@@ -152,7 +153,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
             if layout.mode(of: layer) == .shared { prompts += layout.promptTokens * 2 * width * width }
             if !learned.vision || layer < layout.promptFreeLayerCount { cachedPrefix += block.forward }
             guard learned.vision, layer >= layout.promptFreeLayerCount else { continue }
-            let needsInput = layer > layout.promptFreeLayerCount || layout.mode(of: layer) == .own || learned.weights
+            let needsInput = layer > layout.promptFreeLayerCount || layout.mode(of: layer) == .own || learned.weights || layout.promptsPixels
             backward += block.backward(hasOutput: true, needsInput: needsInput, learns: learned.weights)
         }
         return (forward, backward, prompts, learned.weights ? 0 : cachedPrefix)

@@ -17,13 +17,16 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
     package private(set) var textWords: Matrix?
     package private(set) var metaNet: MetaNet<Matrix>?
     package private(set) var context: VisionPromptContext?
+    private let seed: UInt64
 
     /// - Parameters:
     ///   - source: what learns; read anew at each step.
     ///   - rounding: the towers see rounded prompts; gradients go to the unrounded ones.
     ///   - means: where each class has several sentences.
+    ///   - seed: by which the place of a patch in the frames is drawn, where one is.
     package init(
-        _ source: any PromptSource, aggregator: Aggregator, on backbone: Backbone, rounding: Float16Rounding = [], means: SentenceMeans? = nil
+        _ source: any PromptSource, aggregator: Aggregator, on backbone: Backbone, rounding: Float16Rounding = [], means: SentenceMeans? = nil,
+        seed: UInt64 = 1
     ) {
         precondition(means == nil || !source.configuration.followsVideos, "texts that follow videos are of one sentence")
         self.source = source
@@ -31,25 +34,27 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
         self.means = means
         self.aggregator = aggregator
         self.backbone = backbone
+        self.seed = seed
         prompts = source.configuration
     }
 
     package var vision: VisionTower { backbone.vision }
     package var text: TextTower { backbone.text }
-    package var visionKeeping: Keeping { prompts.visionDepth > 0 ? .prompts : .nothing }
+    package var visionKeeping: Keeping { prompts.promptsVision ? .prompts : .nothing }
     package var textKeeping: Keeping { prompts.learnsText ? .prompts : .nothing }
     package var keepsWeights: Bool { true }
     package var order: GradientAccumulator.Order { .byPlace }
     package var tensors: [LearnedTensor] { source.tensors + aggregator.tensors }
     package var scale: Float { backbone.logitScale }
 
-    package func begin(layout: VisionLayout, pool: WorkerPool) {
+    package func begin(step: Int, layout: VisionLayout, pool: WorkerPool) {
         var values = source.forward()
         if rounding.contains(.prompts) { values = values.rounded(rounding).reading }
         textPrompts = values.text
         textWords = values.words?.table
         metaNet = values.metaNet
-        context = prompts.visionDepth > 0 ? vision.promptContext(for: values.vision, layout: layout) : nil
+        context = prompts.promptsVision
+            ? vision.promptContext(for: values, layout: layout, pixelPlace: prompts.pixels?.place(seed: seed, step: step)) : nil
     }
 
     package func visionBackward(
@@ -79,7 +84,7 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
     package func finish(_ accumulator: GradientAccumulator, layout: VisionLayout) {
         if let context {
             vision.promptBackward(
-                accumulator: accumulator.step.vision, context: context, layout: layout, into: source.promptGradients.vision)
+                accumulator: accumulator.step.vision, context: context, layout: layout, into: source.promptGradients)
         }
         if let sums = accumulator.step.head.textPrompts {
             for (gradient, sum) in zip(sums.all, source.promptGradients.textSide.all) { Tensors.add(gradient, to: sum) }

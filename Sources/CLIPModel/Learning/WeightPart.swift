@@ -90,7 +90,7 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
         return clip + said + aggregator.tensors
     }
 
-    package func begin(layout: VisionLayout, pool: WorkerPool) {
+    package func begin(step: Int, layout: VisionLayout, pool: WorkerPool) {
         roundedPositions?.copyRounded(parameters.text.positionalEmbedding)
         let weights = vision.weights + text.weights
         pool.parallelFor(weights.count) { _, index in weights[index].refresh() }

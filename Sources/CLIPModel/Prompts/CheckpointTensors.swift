@@ -124,3 +124,24 @@ extension MetaNet<Matrix> {
             bias: try tensor(3, rows: 1, columns: weight.rowCount))
     }
 }
+
+// MARK: - Prompts in pixels
+
+extension PixelPrompt<Matrix> {
+    /// Exactly the numbers that `area` calls for; whatever stands before rows and columns of a tensor, it is three channels.
+    ///
+    /// - Parameter fileName: what the file calls a tensor.
+    init(_ area: PixelArea, in source: any WeightSource, named fileName: (String) -> String) throws {
+        self.init(
+            try zip(area.names, area.shapes).map { name, expected in
+                let name = fileName(name)
+                guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
+                let shape = try source.description(of: name).shape
+                let own = [expected.rows, expected.columns]
+                guard shape == own || shape == [1, 3, expected.rows / 3, expected.columns] else {
+                    throw ModelError.unexpectedShape(name: name, shape: shape, expected: "\(own)")
+                }
+                return try finiteMatrix(named: name, in: source, shape: shape).reading
+            }, area: area)
+    }
+}

@@ -34,7 +34,6 @@ package enum DasslCheckpoint {
 
     /// What shows by its names to be no prompts of layers.
     private static func methodWithoutPrompts(_ names: Set<String>) -> OtherPromptMethod? {
-        if names.contains("pad_up") || names.contains("patch") { return .pixels }
         if names.contains("text_feature_residuals") { return .head("TaskRes", ours: "task-res") }
         if names.contains("prototypes") { return .head("CLAP", ours: "clap") }
         if names.contains("fc.0.weight"), names.contains("fc.2.weight") { return .head("CLIP-Adapter", ours: "clip-adapter") }
@@ -164,8 +163,6 @@ extension PromptHeader {
 /// What a checkpoint holds in place of prompts that are the same for all classes and clips.
 package enum OtherPromptMethod: Sendable, Equatable {
     case tcp
-    /// Prompts in the picture's pixels.
-    case pixels
     /// A head on features; how it is learned here.
     case head(String, ours: String)
 
@@ -174,7 +171,6 @@ package enum OtherPromptMethod: Sendable, Equatable {
         case .tcp:
             "this is a TCP checkpoint: its prompts are another set for each class, which no prompt file holds. CoOp, CoCoOp, KgCoOp, VPT, IVLP, "
                 + "MaPLe and PromptSRC are read."
-        case .pixels: "this is a checkpoint of visual prompting in pixels, which holds no prompt tokens."
         case .head(let name, let ours):
             "this is a \(name) checkpoint: a head on features, and no prompts. `vifi-prompt learn --method \(ours)` learns one."
         }

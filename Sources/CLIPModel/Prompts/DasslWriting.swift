@@ -42,7 +42,7 @@ extension DasslCheckpoint {
         let configuration = file.header.configuration
         if file.header.method == "maple" { throw .prompts(.mapleProjections) }
         guard configuration.learns, file.video == nil, file.header.templates.isEmpty, configuration.mergedTokens == 0, !configuration.isBehindNorm,
-            configuration.startsAtFirstLayers
+            configuration.startsAtFirstLayers, configuration.pixels == nil
         else { throw .prompts(.notDassl) }
         switch configuration.words {
         case .context where configuration.visionDepth == 0: return .coop

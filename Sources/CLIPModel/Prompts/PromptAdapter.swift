@@ -111,7 +111,7 @@ extension PromptHeader {
     private static let numberKeys: Set = [
         Key.format, Key.visionTokens, Key.visionDepth, Key.textTokens, Key.textDepth, Key.frameCount, Key.shots, Key.seed,
         Key.visionHeads, Key.textHeads, Key.mergedTokens, Key.wordsBefore, Key.wordsAfter, Key.wordCount, Key.wordClasses, Key.videoFrames, Key.videoLayers, Key.videoHeads,
-        Key.metaNetWidth,
+        Key.metaNetWidth, Key.pixelWidth, Key.pixelSide,
     ]
 
     /// The metadata with numbers, lists and objects as JSON has them.

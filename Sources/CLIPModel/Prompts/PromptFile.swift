@@ -16,6 +16,8 @@ package struct PromptFile: Sendable {
         /// A checkpoint of Efficient-Prompt: A5 or A6.
         case efficientPrompt = "Efficient-Prompt checkpoint"
         case actionCLIP = "ActionCLIP checkpoint"
+        /// A checkpoint of prompts in pixels, of Bahng et al.
+        case visualPrompting = "visual prompting checkpoint"
     }
 
     package let prompts: PromptSet<Matrix>
@@ -67,7 +69,7 @@ package struct PromptFile: Sendable {
             case .safetensors: return try PromptFile(source)
             case .pyTorch:
                 return try EfficientPromptCheckpoint.prompts(in: source) ?? ActionCLIPCheckpoint.prompts(in: source)
-                    ?? DasslCheckpoint.prompts(in: source) ?? ReferenceCheckpoint.prompts(in: source)
+                    ?? VisualPromptingCheckpoint.prompts(in: source) ?? DasslCheckpoint.prompts(in: source) ?? ReferenceCheckpoint.prompts(in: source)
             default: throw ModelError.notAPromptFile
             }
         } catch let error as ModelError {
@@ -160,7 +162,7 @@ extension PromptFile {
                 prompts: header.activation.rawValue, backbone: backbone.architecture.activation.rawValue)
         }
         try header.configuration.check(against: backbone.architecture)
-        for (name, element) in prompts.named where !name.hasPrefix(MetaNetShape.prefix) {
+        for (name, element) in prompts.named where !name.hasPrefix(MetaNetShape.prefix) && !name.hasPrefix(PixelPrompt<Matrix>.prefix) {
             let width = name.hasPrefix("vision") ? backbone.architecture.vision.width : backbone.architecture.text.width
             guard element.columnCount == width else {
                 throw ModelError.promptShape(
@@ -302,8 +304,9 @@ extension PromptSet<Matrix> {
         let wordsName = configuration.words == nil ? nil : prefix + Self.wordsName
         let names = source.names.filter { name in name.hasPrefix(prefix) && others.map { !name.hasPrefix($0) } ?? true }
         let netNames = configuration.metaNetWidth == nil ? [] : MetaNetShape.names.map { prefix + $0 }
+        let pixelNames = (configuration.pixels?.names ?? []).map { prefix + PixelPrompt<Matrix>.prefix + $0 }
         if let unknown = names.sorted().first(where: {
-            !visionNames.contains($0) && !textNames.contains($0) && $0 != wordsName && !netNames.contains($0)
+            !visionNames.contains($0) && !textNames.contains($0) && $0 != wordsName && !netNames.contains($0) && !pixelNames.contains($0)
         }) {
             throw ModelError.unexpectedTensor(name: unknown)
         }
@@ -323,7 +326,8 @@ extension PromptSet<Matrix> {
                 guard source.contains(name) else { throw ModelError.missingPrompts(name: name) }
                 return Words(try promptMatrix(named: name, in: source, tokens: promptTokenCount(named: name, in: source)), places: places)
             },
-            metaNet: try configuration.metaNetWidth.map { try MetaNet(hiddenWidth: $0, in: source) { prefix + $0 } })
+            metaNet: try configuration.metaNetWidth.map { try MetaNet(hiddenWidth: $0, in: source) { prefix + $0 } },
+            pixels: try configuration.pixels.map { try PixelPrompt($0, in: source) { prefix + PixelPrompt<Matrix>.prefix + $0 } })
     }
 }
 

@@ -137,6 +137,9 @@ extension PromptHeader {
         static let videoScale = "video_scale"
         static let templates = "templates"
         static let metaNetWidth = "meta_net_width"
+        static let pixelForm = "pixel_form"
+        static let pixelWidth = "pixel_width"
+        static let pixelSide = "pixel_side"
 
         static let all: Set = [
             format, backboneDigest, backboneName, architecture, visionTokens, visionDepth, textTokens, textDepth, classNames,
@@ -144,7 +147,7 @@ extension PromptHeader {
             visionLayers, textLayers, backboneWeightsDigest, visionHeads, textHeads, replacedWords, backwardFrameCount,
             mergedTokens, method, regularizer, descriptionsDigest, descriptionMatch, wordsBefore, wordsAfter, videoFrames, videoLayers, videoHeads, videoKeepsFrames,
             videoNormEpsilon, videoScale, templates, wordCount, namePlace,
-            wordClasses, metaNetWidth, behindNorm,
+            wordClasses, metaNetWidth, behindNorm, pixelForm, pixelWidth, pixelSide,
         ]
     }
 
@@ -156,8 +159,8 @@ extension PromptHeader {
     private static let wordsFormat = "2.1"
     /// As format 2, with tokens that merge in the vision tower, which an older program would leave apart.
     private static let mergingFormat = "2.2"
-    /// As format 2, with learned words, with a network that moves prompts for each video, with what stands behind the image tower, or
-    /// with prompts behind its input norm: none of these means anything to an older program.
+    /// As format 2, with learned words, with a network that moves prompts for each video, with what stands behind the image tower,
+    /// with prompts behind its input norm, or with prompts in pixels: none of these means anything to an older program.
     private static let methodFormat = "3"
     private static let allFormats = [depthFormat, layerFormat, wordsFormat, mergingFormat, methodFormat]
 
@@ -228,6 +231,11 @@ extension PromptHeader {
         if configuration.isBehindNorm { result[Key.behindNorm] = "true" }
         if !templates.isEmpty { result[Key.templates] = Self.json(templates) }
         if let width = configuration.metaNetWidth { result[Key.metaNetWidth] = "\(width)" }
+        if let pixels = configuration.pixels {
+            result[Key.pixelForm] = pixels.form.rawValue
+            result[Key.pixelWidth] = "\(pixels.width)"
+            result[Key.pixelSide] = "\(pixels.side)"
+        }
         if !result.isEmpty { result[Key.format] = Self.methodFormat }
         return result
     }
@@ -315,12 +323,24 @@ extension PromptHeader {
         if let metaNetWidth, textTokens == 0 || textLayers != 0..<1 || (visionTokens > 0 && !visionLayers.isEmpty) || words != nil {
             throw .badMetadata(key: Key.metaNetWidth, value: "\(metaNetWidth)", expected: "to stand beside text tokens of layer 0 and nothing else")
         }
+        var pixels: PixelArea?
+        if format == Self.methodFormat, let formName = metadata[Key.pixelForm] {
+            guard let form = PixelArea.Form(rawValue: formName) else {
+                throw .badMetadata(
+                    key: Key.pixelForm, value: formName, expected: PixelArea.Form.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            let side = try number(Key.pixelSide, in: 3...4096)
+            pixels = PixelArea(form, width: try number(Key.pixelWidth, in: PixelArea.widths(of: form, side: side)), side: side)
+            guard (visionTokens == 0 || visionLayers.isEmpty) && (textTokens == 0 || textLayers.isEmpty) && words == nil else {
+                throw .badMetadata(key: Key.pixelForm, value: formName, expected: "to stand beside no tokens and no words")
+            }
+        }
         configuration = PromptConfiguration(
             visionTokens: visionTokens, visionLayers: visionLayers, textTokens: textTokens, textLayers: textLayers,
             replacedWords: format == Self.wordsFormat || ([Self.mergingFormat, Self.methodFormat].contains(format) && metadata[Key.replacedWords] != nil)
                 ? try text(Key.replacedWords) : nil,
             mergedTokens: metadata[Key.mergedTokens] == nil && format != Self.mergingFormat ? 0 : try number(Key.mergedTokens, in: 0...4096),
-            isBehindNorm: behindNorm == "true", words: words, metaNetWidth: metaNetWidth)
+            isBehindNorm: behindNorm == "true", words: words, metaNetWidth: metaNetWidth, pixels: pixels)
         classNames = try decoded(Key.classNames, as: [String].self, expected: "a JSON list of names")
         frameCount = try number(Key.frameCount, in: 1...4096)
         template = try text(Key.template)

@@ -53,6 +53,10 @@ package enum PromptProblem: Sendable, Equatable {
     case classWords(count: Int, names: Int)
     /// A class that no words were learned for.
     case noWordsFor(name: String, nearest: String?)
+    /// Prompts in pixels of frames of another size than the backbone's.
+    case pixelsOfOtherSide(prompts: Int, backbone: Int)
+    /// The reference has no names for prompts in pixels.
+    case pixelsBeyondReference
     /// Beside a transformer over frames.
     case otherFusion(Fusion)
     case tooManyFrames(Int, most: Int)
@@ -62,7 +66,7 @@ package enum PromptProblem: Sendable, Equatable {
         case .backboneNotFound: .missingInput
         case .otherFusion, .tooManyFrames, .classWordsWithoutNames, .classWords, .noWordsFor, .followsVideos(.captions), .followsVideos(.fusion): .usage
         case .followsVideos, .noTextPrompts, .lateLayers, .mergedTokens, .noneBehindNorm, .behindNorm, .beyondPrompts, .notEfficientPrompt, .notDassl,
-            .mapleProjections, .notActionCLIP, .noClassEmbeddings: .badConfiguration
+            .mapleProjections, .notActionCLIP, .noClassEmbeddings, .pixelsOfOtherSide, .pixelsBeyondReference: .badConfiguration
         default: .badData
         }
     }
@@ -126,7 +130,7 @@ package enum PromptProblem: Sendable, Equatable {
                 + "vifi-prompt, peft, npz or efficient-prompt."
         case .notDassl:
             "Dassl's programs (CoOp, VPT, IVLP) have names for words before the class name, and for prompts of either tower from layer 0 on. "
-                + "They know no merging tokens, no prompts behind the input norm and no transformer over frames. Use --to vifi-prompt, peft or npz."
+                + "They know no merging tokens, no prompts behind the input norm, no prompts in pixels and no transformer over frames. Use --to vifi-prompt, peft or npz."
         case .mapleProjections:
             "MaPLe's own checkpoint holds the projections that make its vision prompts, which a prompt file does not hold. Use --to vifi-pth "
                 + "for the same prompts as ordinary ones, or vifi-prompt, peft or npz."
@@ -140,6 +144,11 @@ package enum PromptProblem: Sendable, Equatable {
         case .notEfficientPrompt:
             "an Efficient-Prompt checkpoint holds learned words around the class name and a transformer over frames, as `learn --method a5` makes "
                 + "them, and nothing else. Use --to vifi-prompt, vifi-pth, peft or npz."
+        case .pixelsOfOtherSide(let prompts, let backbone):
+            "these prompts are added to the pixels of frames of \(prompts) × \(prompts), but the backbone sees frames of \(backbone) × \(backbone). Use a "
+                + "backbone for \(prompts) pixels."
+        case .pixelsBeyondReference:
+            "these prompts are added to pixels of frames, which ViFi-CLIP has no names for. Use --to vifi-prompt, peft or npz."
         case .noneBehindNorm:
             "prompts behind the input norm are vision prompts of layer 0, and there are none. Leave out --prompts-behind-norm "
                 + "(prompts.behind_norm), or give the first layer of the vision tower prompts."

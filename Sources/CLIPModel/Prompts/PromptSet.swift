@@ -22,11 +22,13 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Hidden units of the network that makes of each video what is added to the text prompts (`MetaNet`); nil for none.
     /// There are text prompts of the first layer beside it, and nothing else.
     package var metaNetWidth: Int?
+    /// Pixels of every frame to which learned numbers are added (`PixelPrompt`); nil for none. There are no tokens beside them.
+    package var pixels: PixelArea?
 
     /// No layers or no tokens switch a side off.
     package init(
         visionTokens: Int, visionLayers: Range<Int>, textTokens: Int, textLayers: Range<Int>, replacedWords: String? = nil,
-        mergedTokens: Int = 0, isBehindNorm: Bool = false, words: LearnedWords? = nil, metaNetWidth: Int? = nil
+        mergedTokens: Int = 0, isBehindNorm: Bool = false, words: LearnedWords? = nil, metaNetWidth: Int? = nil, pixels: PixelArea? = nil
     ) {
         precondition(words == nil || textLayers.isEmpty || textTokens == 0, "learned words stand in the place of text tokens")
         precondition(
@@ -36,9 +38,11 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
         self.isBehindNorm = isBehindNorm
         self.words = words
         self.metaNetWidth = metaNetWidth
+        self.pixels = pixels
         (self.visionTokens, self.visionLayers) = visionLayers.isEmpty || visionTokens == 0 ? (0, 0..<0) : (visionTokens, visionLayers)
         (self.textTokens, self.textLayers) = textLayers.isEmpty || textTokens == 0 ? (0, 0..<0) : (textTokens, textLayers)
         self.replacedWords = self.textTokens == 0 ? nil : replacedWords
+        precondition(pixels == nil || (visionDepth == 0 && !learnsText), "pixels learn alone")
     }
 
     /// Prompts from the first layer on.
@@ -57,12 +61,12 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Whether token counts and depths say all: no tower's prompts begin above its first layer.
     package var startsAtFirstLayers: Bool { visionLayers.lowerBound == 0 && textLayers.lowerBound == 0 }
 
-    /// Numbers that are learned: tokens × width, summed over the layers of both towers, and those of the network that
-    /// follows videos.
+    /// Numbers that are learned: tokens × width, summed over the layers of both towers, those of the network that
+    /// follows videos, and pixels.
     package func parameterCount(for architecture: CLIPArchitecture) -> Int {
         visionTokens * visionDepth * architecture.vision.width
             + (textTokens * textDepth + (words?.count(contextLength: architecture.contextLength) ?? 0)) * architecture.text.width
-            + (metaNetWidth.map { architecture.metaNetShape(hiddenWidth: $0).count } ?? 0)
+            + (metaNetWidth.map { architecture.metaNetShape(hiddenWidth: $0).count } ?? 0) + (pixels?.count ?? 0)
     }
 
     package func check(against architecture: CLIPArchitecture) throws(ModelError) {
@@ -74,6 +78,9 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
                 ? .promptDepth(tower: tower, depth: layers.count, layerCount: count)
                 : .promptLayers(tower: tower, layers: PromptLayers(layers).text, layerCount: count)
         }
+        if let pixels, pixels.side != architecture.imagePixels {
+            throw .prompts(.pixelsOfOtherSide(prompts: pixels.side, backbone: architecture.imagePixels))
+        }
         if learnsText, !architecture.form.isTextCausal { throw .otherForm(architecture.form.name, what: "text prompts are learned") }
         if mergedTokens > 0 { try architecture.requireForm(for: "tokens merge") }
         let most = TokenMerging.mostPairs(in: architecture)
@@ -82,7 +89,10 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     }
 
     /// Whether something is learned.
-    package var learns: Bool { visionDepth > 0 || learnsText }
+    package var learns: Bool { promptsVision || learnsText }
+
+    /// Whether something enters the vision tower: tokens of its layers, or what is added to pixels.
+    package var promptsVision: Bool { visionDepth > 0 || pixels != nil }
 
     /// Whether something of the texts is learned, which then has no template.
     package var learnsText: Bool { textDepth > 0 || words != nil }
@@ -90,8 +100,8 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
     /// Whether the texts of the classes are others for each video.
     package var followsVideos: Bool { metaNetWidth != nil }
 
-    /// For people: "4 tokens in 12 layers", "4 tokens in 6 layers (6-11)".
-    package var visionWords: String { Self.words(visionTokens, visionLayers) }
+    /// For people: "4 tokens in 12 layers", "4 tokens in 6 layers (6-11)", "a border of 30 pixels of frames of 224 × 224".
+    package var visionWords: String { pixels?.words ?? Self.words(visionTokens, visionLayers) }
     package var textWords: String {
         (words?.text ?? Self.words(textTokens, textLayers))
             + (metaNetWidth.map { ", moved for each video by a network of \(counted($0, "hidden unit", "hidden units"))" } ?? "")
@@ -121,6 +131,8 @@ package struct PromptSet<Element: Readable>: Sendable {
     package let words: Words?
     /// What makes of each video what is added to the text prompts; nil where these are the same for all videos.
     package let metaNet: MetaNet<Element>?
+    /// What is added to the pixels of every frame; nil for nothing.
+    package let pixels: PixelPrompt<Element>?
 
     package struct Words: Sendable {
         package let table: Element
@@ -131,10 +143,12 @@ package struct PromptSet<Element: Readable>: Sendable {
 
     package init(
         vision: [Element], text: [Element], visionStart: Int = 0, textStart: Int = 0, replacedWords: String? = nil,
-        mergedTokens: Int = 0, isBehindNorm: Bool = false, words: Words? = nil, metaNet: MetaNet<Element>? = nil
+        mergedTokens: Int = 0, isBehindNorm: Bool = false, words: Words? = nil, metaNet: MetaNet<Element>? = nil,
+        pixels: PixelPrompt<Element>? = nil
     ) {
         self.words = words
         self.metaNet = metaNet
+        self.pixels = pixels
         self.replacedWords = replacedWords
         self.mergedTokens = mergedTokens
         self.isBehindNorm = isBehindNorm
@@ -146,19 +160,20 @@ package struct PromptSet<Element: Readable>: Sendable {
 
     /// The prompts of the vision tower, without those of the text tower.
     package var visionSide: PromptSet {
-        PromptSet(vision: vision, text: [], visionStart: visionStart, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm)
+        PromptSet(
+            vision: vision, text: [], visionStart: visionStart, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm, pixels: pixels)
     }
 
     /// Every element under the name that prompt files use.
     package var named: [(name: String, element: Element)] {
         vision.enumerated().map { ("vision.\($0.offset + visionStart)", $0.element) }
             + text.enumerated().map { ("text.\($0.offset + textStart)", $0.element) } + (words.map { [(Self.wordsName, $0.table)] } ?? [])
-            + (metaNet.map { Array(zip(MetaNetShape.names, $0.all)) } ?? [])
+            + (metaNet.map { Array(zip(MetaNetShape.names, $0.all)) } ?? []) + (pixels?.named ?? [])
     }
 
     static var wordsName: String { "text.words" }
 
-    package var all: [Element] { vision + text + (words.map { [$0.table] } ?? []) + (metaNet?.all ?? []) }
+    package var all: [Element] { vision + text + (words.map { [$0.table] } ?? []) + (metaNet?.all ?? []) + (pixels?.tensors ?? []) }
 
     /// The prompts of the text tower, without those of the vision tower.
     package var textSide: PromptSet {
@@ -170,7 +185,8 @@ package struct PromptSet<Element: Readable>: Sendable {
         PromptSet<Other>(
             vision: vision.map(transform), text: text.map(transform), visionStart: visionStart, textStart: textStart,
             replacedWords: replacedWords, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm,
-            words: words.map { PromptSet<Other>.Words(transform($0.table), places: $0.places) }, metaNet: metaNet?.map(transform))
+            words: words.map { PromptSet<Other>.Words(transform($0.table), places: $0.places) }, metaNet: metaNet?.map(transform),
+            pixels: pixels?.map(transform))
     }
 
     package var reading: PromptSet<Matrix> { map(\.reading) }
@@ -180,7 +196,7 @@ package struct PromptSet<Element: Readable>: Sendable {
             visionTokens: vision.first?.rowCount ?? 0, visionLayers: visionStart..<visionStart + vision.count,
             textTokens: text.first?.rowCount ?? 0, textLayers: textStart..<textStart + text.count,
             replacedWords: replacedWords, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm, words: words?.places,
-            metaNetWidth: metaNet?.hiddenWidth)
+            metaNetWidth: metaNet?.hiddenWidth, pixels: pixels?.area)
     }
 }
 
@@ -201,11 +217,12 @@ extension PromptSet<MutableMatrix> {
                     MutableMatrix(rows: places.count(contextLength: architecture.contextLength), columns: architecture.text.width),
                     places: places)
             },
-            metaNet: configuration.metaNetWidth.map { MetaNet(zeros: architecture.metaNetShape(hiddenWidth: $0)) })
+            metaNet: configuration.metaNetWidth.map { MetaNet(zeros: architecture.metaNetShape(hiddenWidth: $0)) },
+            pixels: configuration.pixels.map { PixelPrompt(zeros: $0) })
     }
 
-    /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py; learned words and networks as their own
-    /// authors do.
+    /// Prompts as training starts from: N(0, 0.02²), ViFi-CLIP trainers/vificlip.py; learned words, networks and pixels as
+    /// their own authors do.
     package init(random configuration: PromptConfiguration, architecture: CLIPArchitecture, seed: UInt64) {
         self.init(zeros: configuration, architecture: architecture)
         func source(_ item: Int) -> RandomSource { RandomSource(seed: seed, purpose: .prompts, item: item) }
@@ -217,5 +234,6 @@ extension PromptSet<MutableMatrix> {
             element.fill(with: (0..<element.count).map { _ in deviation * source.normal() })
         }
         metaNet?.draw { source(tokens.count + $0) }
+        pixels?.draw { source(tokens.count + $0) }
     }
 }

@@ -173,6 +173,7 @@ package enum ReferenceCheckpoint {
         let configuration = file.header.configuration
         guard configuration.words == nil, file.video == nil else { throw ModelError.prompts(.beyondPrompts) }
         guard !configuration.followsVideos else { throw ModelError.prompts(.followsVideos(.reference)) }
+        guard configuration.pixels == nil else { throw ModelError.prompts(.pixelsBeyondReference) }
         guard configuration.textDepth > 0 else { throw ModelError.prompts(.noTextPrompts) }
         guard configuration.mergedTokens == 0 else { throw ModelError.prompts(.mergedTokens(configuration.mergedTokens)) }
         guard !configuration.isBehindNorm else { throw ModelError.prompts(.behindNorm) }

@@ -44,7 +44,7 @@ extension PromptSet {
             text: text.enumerated().map { copy($0.element, rounds: isRounding && $0.offset + textStart > 0) },
             visionStart: visionStart, textStart: textStart, replacedWords: replacedWords, mergedTokens: mergedTokens, isBehindNorm: isBehindNorm,
             words: words.map { PromptSet<MutableMatrix>.Words(copy($0.table, rounds: false), places: $0.places) },
-            metaNet: metaNet?.map { copy($0, rounds: false) })
+            metaNet: metaNet?.map { copy($0, rounds: false) }, pixels: pixels?.map { copy($0, rounds: false) })
     }
 }
 

@@ -19,13 +19,16 @@ package struct VisionLayout: Sendable, Equatable {
     let mergedTokens: Int
     /// Whether the first layer's prompts pass the input norm; where there is none, they do not.
     let normalizesPrompts: Bool
+    /// Whether something is added to the pixels of every frame.
+    let promptsPixels: Bool
 
     package init(architecture: CLIPArchitecture, prompts: PromptConfiguration) {
         precondition(
-            architecture.crossFrame == nil || prompts.visionDepth == 0 && prompts.mergedTokens == 0,
+            architecture.crossFrame == nil || !prompts.promptsVision && prompts.mergedTokens == 0,
             "frames that see each other have no prompts and merge no tokens")
         self.architecture = architecture
         promptTokens = prompts.visionTokens
+        promptsPixels = prompts.pixels != nil
         promptLayers = prompts.visionLayers
         mergedTokens = prompts.mergedTokens
         normalizesPrompts = prompts.visionLayers.first == 0 && !prompts.isBehindNorm && !architecture.form.hasSigLIPEnds
@@ -86,7 +89,7 @@ package final class VisionActivations: Sendable {
     let firstKept: Int
     /// From layer `firstKept` on.
     private let blocks: [BlockActivations]
-    /// `[frames × frameRows, width]`, patches and positions before the first norm; nil where no weights learn from them.
+    /// `[frames × frameRows, width]`, patches and positions before the first norm; nil where neither weights nor pixels learn from them.
     let embedded: MutableMatrix?
     let inputNorm: LayerNormStatistics
     /// `[frames × frameRows, width]`, what the prompts join; empty where they do not.
@@ -136,7 +139,7 @@ package final class VisionActivations: Sendable {
         self.blocks = blocks
         self.layout = layout
         self.frameCount = frameCount
-        embedded = keeping == .weights ? MutableMatrix(rows: rows, columns: width) : nil
+        embedded = Self.keepsEmbedded(layout, keeping) ? MutableMatrix(rows: rows, columns: width) : nil
         inputNorm = LayerNormStatistics(rows: rows)
         let joinRows = layout.joinLayer.map { frameCount * layout.frameRows(of: $0) } ?? 0
         beforeJoin = MutableMatrix(rows: joinRows, columns: width)
@@ -153,6 +156,11 @@ package final class VisionActivations: Sendable {
 
     /// Where only prompts learn, no backward pass comes below the first layer that has some.
     static func firstKept(_ layout: VisionLayout, _ keeping: Keeping) -> Int { keeping == .prompts ? layout.promptFreeLayerCount : 0 }
+
+    /// Whether a backward pass comes down to the patches.
+    static func keepsEmbedded(_ layout: VisionLayout, _ keeping: Keeping) -> Bool {
+        keeping == .weights || (keeping == .prompts && layout.promptsPixels)
+    }
 
     func block(_ layer: Int, scratch: VisionScratch) -> BlockActivations {
         layer < firstKept
@@ -210,7 +218,7 @@ package final class VisionActivations: Sendable {
         layout: VisionLayout, keeping: Keeping, recomputedMLPLayers: Int = 0, precision: Precision = .float32
     ) -> Int {
         let tower = layout.architecture.vision
-        let streams = (keeping == .weights ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
+        let streams = (keepsEmbedded(layout, keeping) ? 1 : 0) + (layout.joinLayer == nil ? 0 : 1)
         let messages = layout.mixesFrames
             ? layout.layerCount * MessageActivations.bytesPerFrame(tower: tower) : 0
         let output = !layout.readsEveryRow ? 0
@@ -260,7 +268,7 @@ package final class VisionScratch: Sendable {
                 shapes: [shapes[$0]], tower: architecture.vision, keeping: .nothing,
                 precision: layout.rowPrecision(of: $0, precision))
         }
-        embedded = MutableMatrix(rows: keeping == .weights ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
+        embedded = MutableMatrix(rows: VisionActivations.keepsEmbedded(layout, keeping) ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)
         gradients = (0..<3).map { MutableMatrix(rows: $0 == 2 && layout.joinLayer == nil ? 0 : rows, columns: architecture.vision.width) }
         classGradient = MutableMatrix(rows: frameCount, columns: architecture.vision.width)

@@ -14,7 +14,7 @@ package struct VisionTower: Sendable {
     let messages: [FrameMessages]
     /// Nil where the class token is read.
     private let pooling: AttentionPooling?
-    private let patchProjection: Weight
+    let patchProjection: Weight
     /// Of products with weights.
     package let precision: Precision
 
@@ -67,7 +67,7 @@ package struct VisionTower: Sendable {
     ) {
         let layout = saved.layout
         switch input {
-        case .pixels: cachedPrefix(frames: frames, saved: saved, scratch: scratch)
+        case .pixels: cachedPrefix(frames: frames, pixelRows: context?.pixelRows, saved: saved, scratch: scratch)
         case .cachedPrefix: takeUp(cachedPrefix: frames, saved: saved, scratch: scratch)
         }
         for layer in layout.promptFreeLayerCount..<blocks.count {
@@ -108,13 +108,17 @@ package struct VisionTower: Sendable {
 
     /// What no prompt changes: pixels through the layers below the first one that has prompts.
     ///
+    /// - Parameter pixelRows: what prompts in pixels add to the projected patches, `[patches, width]`, which then is the same no more; nil
+    ///   for nothing.
     /// - Returns: `[frames × frameRows, width]`, a view of the activations: the input of that layer.
     @discardableResult
-    package func cachedPrefix(frames: Matrix, saved: VisionActivations, scratch: VisionScratch) -> MutableMatrix {
+    package func cachedPrefix(
+        frames: Matrix, pixelRows: Matrix? = nil, saved: VisionActivations, scratch: VisionScratch
+    ) -> MutableMatrix {
         let layout = saved.layout
         precondition(frames.rowCount == saved.frameCount, "\(frames.rowCount) frames for a memory of \(saved.frameCount)")
         let embedded = saved.embedded ?? scratch.embedded.rows(0..<saved.frameCount * layout.frameRows)
-        embed(frames: frames, into: embedded, scratch: scratch)
+        embed(frames: frames, pixelRows: pixelRows, into: embedded, scratch: scratch)
         let stream = saved.stream(into: 0, scratch: scratch)
         if let norm = parameters.inputNorm {
             layerNorm(embedded, weight: norm.weight, bias: norm.bias, into: stream, saving: saved.inputNorm, epsilon: architecture.form.normEpsilon)
@@ -143,14 +147,15 @@ package struct VisionTower: Sendable {
         let layout = saved.layout
         var streamGradient = outputGradient(of: featureGradient, saved: saved, weights: weights, scratch: scratch)
         let lowest = weights.learns ? 0 : layout.promptFreeLayerCount
+        let needsPatches = weights.learns || layout.promptsPixels
         for layer in stride(from: blocks.count - 1, through: lowest, by: -1) {
             // Below the first prompts only weights learn: shared prompts need no gradient of the frames' rows.
-            let isLast = layer == lowest && layout.mode(of: layer) != .own && !weights.learns
+            let isLast = layer == lowest && layout.mode(of: layer) != .own && !needsPatches
             streamGradient = blockBackward(
                 layer, outputGradient: streamGradient, needsInput: !isLast, context: context, saved: saved, promptAccumulator: promptAccumulator,
                 weights: weights, scratch: scratch)
         }
-        if weights.learns, let embedded = saved.embedded {
+        if needsPatches, let embedded = saved.embedded {
             let embeddedGradient = scratch.gradients[1].rows(0..<embedded.rowCount)
             if let norm = parameters.inputNorm {
                 embeddedGradient.fill(0)
@@ -162,6 +167,7 @@ package struct VisionTower: Sendable {
             }
             weights.addInput(
                 normGradient: streamGradient, embeddedGradient: embeddedGradient, frames: frames, saved: saved, scratch: scratch)
+            if let sum = promptAccumulator?.pixelRows { addPatchRows(of: embeddedGradient, to: sum) }
         }
     }
 
@@ -217,7 +223,7 @@ package struct VisionTower: Sendable {
     }
 
     /// Class token and projected patches plus positions, a frame after the other.
-    private func embed(frames: Matrix, into embedded: MutableMatrix, scratch: VisionScratch) {
+    private func embed(frames: Matrix, pixelRows: Matrix?, into embedded: MutableMatrix, scratch: VisionScratch) {
         let rows = embedded.rowCount / frames.rowCount
         for frame in 0..<frames.rowCount {
             let target = embedded.rows(frame * rows..<(frame + 1) * rows)
@@ -227,6 +233,15 @@ package struct VisionTower: Sendable {
             let patches = target.rows(rows - architecture.patchCount..<rows)
             if let patchBias = parameters.patchBias { add(patchBias, toRowsOf: patches, into: patches) }
             multiply(scratch.patches, patchProjection, into: patches, adding: true)
+            if let pixelRows { add(pixelRows, to: patches) }
+        }
+    }
+
+    /// The gradient of `embed` at what pixels add: the patches' rows, summed over frames.
+    private func addPatchRows(of gradient: MutableMatrix, to sum: MutableMatrix) {
+        let rows = architecture.frameTokenCount
+        for frame in 0..<gradient.rowCount / rows {
+            add(gradient.rows((frame + 1) * rows - architecture.patchCount..<(frame + 1) * rows), to: sum)
         }
     }
 

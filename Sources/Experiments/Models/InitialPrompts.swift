@@ -1,5 +1,6 @@
 import CLIPModel
 import Files
+import Methods
 import Recipes
 import Tensors
 
@@ -8,16 +9,19 @@ extension InitialPrompts {
     ///
     /// - Parameters:
     ///   - asked: numbers of tokens and layers that the command line names. What only a recipe says gives way.
+    ///   - method: that learns; nil for ViFi-CLIP's prompts.
     ///   - normalization: of the run's pixels.
     /// - Throws: `InitialPromptsError` where the file has other numbers; `ModelError` where it does not fit the backbone.
     package func prompts(
-        for backbone: Backbone, asked: Recipe.Prompts, normalization: PixelNormalization, context: RunContext
+        for backbone: Backbone, asked: Recipe.Prompts, method: PromptMethod?, normalization: PixelNormalization, context: RunContext
     ) throws -> PromptSet<MutableMatrix> {
         let name = path.escapedForDisplay
         let file = try PromptFile.load(path)
         let found = file.header.configuration
-        guard found.words == nil, !found.followsVideos, file.video == nil else {
-            throw PromptMethodUseError.startsFromMethod(path: path, method: file.header.method ?? (found.followsVideos ? "cocoop" : "a5"))
+        if let method, method.pixels != nil, found.pixels == nil { throw PromptMethodUseError.startsWithoutPixels(path: path, method: method.name) }
+        guard found.words == nil, !found.followsVideos, file.video == nil, found.pixels == nil || method?.pixels != nil else {
+            throw PromptMethodUseError.startsFromMethod(
+                path: path, method: file.header.method ?? (found.followsVideos ? "cocoop" : found.pixels != nil ? "pixel" : "a5"))
         }
         let wanted: [(flag: String, asked: String?, found: String)] = [
             ("--vision-tokens", asked.visionTokens.map { "\($0)" }, "\(found.visionTokens)"),
@@ -28,6 +32,8 @@ extension InitialPrompts {
             ("--text-layers", asked.textLayers?.text, PromptLayers(found.textLayers).text),
             ("--prompts-behind-norm", asked.behindNorm.map { "\($0)" }, "\(found.isBehindNorm)"),
             ("--merge-tokens", asked.mergeTokens.map { "\($0)" }, "\(found.mergedTokens)"),
+            ("--pixel-form", asked.pixelForm?.rawValue, found.pixels?.form.rawValue ?? "none"),
+            ("--pixel-width", asked.pixelWidth.map { "\($0)" }, "\(found.pixels?.width ?? 0)"),
         ]
         let contradictions = wanted.compactMap { flag, asked, found in
             asked.flatMap { $0 == found ? nil : InitialPromptsError.Contradiction(flag: flag, asked: $0, found: found) }

@@ -5,7 +5,7 @@ import Recipes
 
 /// The methods of prompting there are: each is listed here and nowhere else.
 package enum PromptMethods {
-    package static let all: [PromptMethod] = [.coop, .cocoop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc, .a5, .a6]
+    package static let all: [PromptMethod] = [.coop, .cocoop, .kgcoop, .vpt, .ivlp, .maple, .promptsrc, .pixel, .a5, .a6]
 
     /// What can hold prompts near CLIP, whatever the method.
     static let regularizers = all.compactMap(\.regularizer) + [.froster]
@@ -51,6 +51,13 @@ extension PromptMethod {
         if case .around(let before, let after) = words { (recipe.prompts.wordsBefore, recipe.prompts.wordsAfter) = (before, after) }
         recipe.prompts.temporalLayers = temporal?.layerCount
         if followsVideos { recipe.prompts.start = .template }
+        recipe.prompts.pixelForm = pixels
+        recipe.template = template
+        if let descentRate {
+            recipe.training.optimizer = .descent
+            recipe.training.learningRate = descentRate
+            recipe.training.weightDecay = 0
+        }
         if let training {
             recipe.training.learningRate = training.learningRate
             recipe.training.weightDecay = training.weightDecay
@@ -70,9 +77,12 @@ extension PromptMethod {
         guard let learned = onlyLearns else { return }
         func refuse(_ what: String) -> PromptMethodUseError { .besideMethod(what: what, method: name, learned: learned) }
         if recipe.data.captions != nil { throw refuse("--captions") }
-        if let fusion = recipe.fusion, fusion != .embedding { throw refuse("--fusion \(fusion.rawValue)") }
-        if let way = recipe.prompts.regularize, way != PromptMethods.noRegularizer { throw refuse("--regularize \(way)") }
-        if recipe.prompts.descriptions != nil { throw refuse("--descriptions") }
+        // Pixels are part of the frames, whatever becomes of these.
+        if pixels == nil {
+            if let fusion = recipe.fusion, fusion != .embedding { throw refuse("--fusion \(fusion.rawValue)") }
+            if let way = recipe.prompts.regularize, way != PromptMethods.noRegularizer { throw refuse("--regularize \(way)") }
+            if recipe.prompts.descriptions != nil { throw refuse("--descriptions") }
+        }
         let prompts = recipe.prompts
         if prompts.visionTokens ?? 0 > 0 || prompts.visionDepth ?? prompts.visionLayers?.range.count ?? 0 > 0 { throw refuse("--vision-tokens") }
         guard followsVideos else {
@@ -97,6 +107,12 @@ package enum PromptMethodUseError: ReportableError, Equatable {
     case withoutTemporal(flag: String)
     /// - Parameter flag: of what only methods with words of the input have.
     case withoutInputWords(flag: String)
+    /// - Parameter flag: of what only methods with pixels have.
+    case withoutPixels(flag: String)
+    /// - Parameter range: for which there is room in the backbone's frames.
+    case pixelWidth(Int, range: ClosedRange<Int>, side: Int)
+    /// - Parameter path: of prompts that learning was to start from.
+    case startsWithoutPixels(path: String, method: String)
     case regularizedCaptions
     case templatesWithoutRegularizer
     case noTemplates(path: String)
@@ -104,7 +120,9 @@ package enum PromptMethodUseError: ReportableError, Equatable {
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .noMethod, .noRegularizer, .startsFromPrompts, .startsFromMethod, .besideMethod, .withoutTemporal, .withoutInputWords, .regularizedCaptions, .templatesWithoutRegularizer: .usage
+        case .noMethod, .noRegularizer, .startsFromPrompts, .startsFromMethod, .besideMethod, .withoutTemporal, .withoutInputWords, .withoutPixels, .startsWithoutPixels,
+            .regularizedCaptions, .templatesWithoutRegularizer: .usage
+        case .pixelWidth: .badConfiguration
         case .noTemplates, .badTemplate: .badData
         }
     }
@@ -130,6 +148,15 @@ package enum PromptMethodUseError: ReportableError, Equatable {
         case .withoutInputWords(let flag):
             "\(flag) is for methods that learn words of the text tower's input alone: "
                 + "\(PromptMethods.all.filter(\.learnsInputWords).map(\.name).joined(separator: ", ")). Leave it out, or name one with --method."
+        case .withoutPixels(let flag):
+            "\(flag) is for methods that learn pixels: \(PromptMethods.all.filter { $0.pixels != nil }.map(\.name).joined(separator: ", ")). "
+                + "Leave it out, or name one with --method."
+        case .pixelWidth(let width, let range, let side):
+            "--pixel-width (prompts.pixel_width) is \(width), but in frames of \(side) × \(side) there is room for \(range.lowerBound) to "
+                + "\(range.upperBound). Choose one of these, or leave it out."
+        case .startsWithoutPixels(let path, let method):
+            "\(path.escapedForDisplay): holds no pixels, which --method \(method) learns. Name prompts of that method with --init, or leave one of "
+                + "them out."
         case .regularizedCaptions:
             "--regularize compares the texts of classes with a teacher's, but captions are learned. Leave it out, or the method that brings it."
         case .templatesWithoutRegularizer:

@@ -103,7 +103,7 @@ package struct BridgeExperiment: LearningExperiment {
         let setting = TaskSetting(
             sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
             weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
-            budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
+            descends: settings.recipe.training.optimizer == .descent, budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
             videoOfCaption: texts.videoOfCaption)
         let learning = LearningRun(
             request: request, context: context, settings: settings, data: runData, backbone: backbone, recipe: settings.recipe,

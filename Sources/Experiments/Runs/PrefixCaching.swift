@@ -17,11 +17,11 @@ package struct PrefixCaching {
     package let sharesTexts: Bool
     package let compute: ([Matrix]) -> [Matrix]
 
-    /// - Returns: nil where frames change from epoch to epoch, or where prompts enter at the first vision layer: all
-    ///   that comes before it is the patches' projection.
+    /// - Returns: nil where frames change from epoch to epoch, or where prompts enter at the first vision layer or in pixels: all
+    ///   that comes before is at most the patches' projection.
     package init?(_ task: any PromptLearning, settings: Settings, byteBudget: Int) {
-        let layers = task.prompts.configuration.visionLayers
-        guard settings.hasFixedFrames, !task.learnsCaptions, layers.isEmpty || layers.lowerBound > 0 else { return nil }
+        let (layers, pixels) = (task.prompts.configuration.visionLayers, task.prompts.configuration.pixels)
+        guard settings.hasFixedFrames, !task.learnsCaptions, pixels == nil, layers.isEmpty || layers.lowerBound > 0 else { return nil }
         clipBytes = task.cachedPrefixBytes
         self.byteBudget = byteBudget
         isWholeVision = layers.isEmpty

@@ -42,11 +42,14 @@ package struct PromptExperiment: LearningExperiment {
         if settings.hasFixedFrames, !request.asked.augmentation.changes.isEmpty {
             throw SettingsError.fixedFramesChange(keys: request.asked.augmentation.changes)
         }
-        let given = try request.initial.map { InitialPrompts(path: request.placed($0.path), anyBackbone: $0.anyBackbone) }?.prompts(
-            for: backbone, asked: request.asked.prompts, normalization: settings.normalization(for: backbone), context: context)
-        try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
         let method = try settings.recipe.prompts.promptMethod()
-        if let method, given != nil, method.couplesTowers || method.onlyLearns != nil { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
+        let given = try request.initial.map { InitialPrompts(path: request.placed($0.path), anyBackbone: $0.anyBackbone) }?.prompts(
+            for: backbone, asked: request.asked.prompts, method: method, normalization: settings.normalization(for: backbone), context: context)
+        try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
+        if let method, given != nil, method.couplesTowers || (method.onlyLearns != nil && method.pixels == nil) { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
+        if let method, method.pixels != nil, request.isQuick {
+            throw PromptMethodUseError.besideMethod(what: "--quick", method: method.name, learned: method.onlyLearns ?? method.summary)
+        }
         if let method { context.note("Method: \(method.name), \(method.summary)") }
         let regularizer = try settings.recipe.prompts.regularizer()
         let teacherTemplates = try regularizer.map { _ in try Templates(path: settings.placedRecipe.prompts.teacherTemplates, bundled: .teacher) }
@@ -66,7 +69,7 @@ package struct PromptExperiment: LearningExperiment {
             context: context)
         let side = backbone.architecture.imagePixels
         // The teacher's tower has memory of its own.
-        let teacherBytes = regularizer?.seesVideos == true && configuration.visionDepth > 0
+        let teacherBytes = regularizer?.seesVideos == true && configuration.promptsVision
             ? backbone.evaluationBytes(prompts: .none, sequences: texts.sequences, frameCount: settings.frameCount, pool: settings.pool) : 0
         let besides = teacherBytes + request.memory.videoBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
@@ -75,9 +78,9 @@ package struct PromptExperiment: LearningExperiment {
             let setting = TaskSetting(
                 sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
-                budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
+                descends: settings.recipe.training.optimizer == .descent, budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
                 videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames,
-                means: matching == .mean ? texts.sentenceCounts.map { SentenceMeans(counts: $0) } : nil)
+                means: matching == .mean ? texts.sentenceCounts.map { SentenceMeans(counts: $0) } : nil, seed: seed)
             let source = try method?.source(PromptMethod.Start(prompts: prompts, architecture: backbone.architecture, seed: seed))
                 ?? DirectPrompts(prompts, architecture: backbone.architecture)
             if let temporal = method?.temporal {
@@ -93,7 +96,7 @@ package struct PromptExperiment: LearningExperiment {
             let teacher = try PromptTeacher(
                 regularizer, backbone: backbone,
                 texts: teacherTemplates.sequences(of: classNames, backbone: backbone, tokenizer: tokenizer), frameCount: settings.frameCount,
-                learnsVision: configuration.visionDepth > 0, pool: settings.pool)
+                learnsVision: configuration.promptsVision, pool: settings.pool)
             return PromptTask(
                 backbone: backbone, source: source,
                 objective: regularizer.objective(
@@ -103,7 +106,7 @@ package struct PromptExperiment: LearningExperiment {
         }
         let caching = { (task: any PromptLearning) -> PrefixCaching? in
             // A teacher that looks at videos has no layer in which prompts join.
-            if regularizer?.seesVideos == true, configuration.visionDepth > 0 { return nil }
+            if regularizer?.seesVideos == true, configuration.promptsVision { return nil }
             return PrefixCaching(
                 task, settings: settings,
                 byteBudget: request.memory.prefixBytes(
@@ -193,6 +196,7 @@ package struct PromptExperiment: LearningExperiment {
         }
         if method?.followsVideos == true { configuration.metaNetWidth = backbone.architecture.metaNetWidth }
         let asked = settings.recipe.prompts
+        if let form = asked.pixelForm { configuration.pixels = try pixels(form, width: asked.pixelWidth, side: backbone.architecture.imagePixels) }
         if configuration.textTokens > 0, asked.namePlace ?? .end != .end || asked.classSpecific == true {
             guard configuration.textLayers == 0..<1 else { throw PromptMethodUseError.withoutInputWords(flag: "--name-place or --class-specific") }
             configuration = PromptConfiguration(
@@ -208,6 +212,13 @@ package struct PromptExperiment: LearningExperiment {
             prompts.text = backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
         }
         return prompts
+    }
+
+    /// - Parameter width: nil for the authors'.
+    private func pixels(_ form: PixelArea.Form, width: Int?, side: Int) throws(PromptMethodUseError) -> PixelArea {
+        let (width, widths) = (width ?? PixelArea.usualWidth(side: side), PixelArea.widths(of: form, side: side))
+        guard widths.contains(width) else { throw .pixelWidth(width, range: widths, side: side) }
+        return PixelArea(form, width: width, side: side)
     }
 
     /// The proof that learning prompts leaves the backbone as it was, before anything is saved.

@@ -36,7 +36,11 @@ extension LearningRun {
         if let temporal = method?.temporal { return .temporalBlocks(count: prompts.temporalLayers ?? temporal.layerCount) }
         let (tokens, layers) = (prompts.visionTokens ?? 0, prompts.visionLayers?.range ?? 0..<(prompts.visionDepth ?? 0))
         if method?.couplesTowers == true { return .coupledPrompts(tokens: tokens, depth: layers.count) }
-        return .prompts(.ofVision(tokens: tokens, layers: layers, mergedTokens: prompts.mergeTokens ?? 0))
+        var seen = PromptConfiguration.ofVision(tokens: tokens, layers: layers, mergedTokens: prompts.mergeTokens ?? 0)
+        if let form = prompts.pixelForm, let width = prompts.pixelWidth {
+            seen.pixels = PixelArea(form, width: width, side: backbone.architecture.imagePixels)
+        }
+        return .prompts(seen)
     }
 }
 
@@ -46,7 +50,11 @@ extension PromptConfiguration {
         PromptConfiguration(visionTokens: tokens, visionLayers: layers, textTokens: 0, textLayers: 0..<0, mergedTokens: mergedTokens)
     }
 
-    var ofVision: PromptConfiguration { .ofVision(tokens: visionTokens, layers: visionLayers, mergedTokens: mergedTokens) }
+    var ofVision: PromptConfiguration {
+        var result = PromptConfiguration.ofVision(tokens: visionTokens, layers: visionLayers, mergedTokens: mergedTokens)
+        result.pixels = pixels
+        return result
+    }
 }
 
 extension RunContext {

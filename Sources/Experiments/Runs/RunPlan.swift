@@ -39,7 +39,7 @@ package struct RunPlan: Encodable {
     /// In bytes, at the moment when most is needed.
     package struct Memory: Encodable {
         package let backbone: Int
-        /// What learns, its gradients and AdamW's two moments.
+        /// What learns, its gradients and what the optimizer keeps of them: AdamW's two moments, or velocities.
         package let learning: Int
         package let activations: Int
         package let evaluation: Int
@@ -135,10 +135,10 @@ package struct RunPlan: Encodable {
             cachedPrefix: caching == nil ? nil : 2 * Double(seedCount * (room.clips + room.validationClips)) * Double(count.clipCachedPrefix))
         memory = try Self.memory(
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
-            taskBytes: taskBytes, prefixBytes: (room.clips + room.validationClips) * (caching?.clipBytes ?? 0),
+            momentCount: task.optimizer.momentCount, taskBytes: taskBytes, prefixBytes: (room.clips + room.validationClips) * (caching?.clipBytes ?? 0),
             keepsVideos: room.clips < clipCount)
         communication = Communication(bytesPerStep: 4 * task.sharedCount)
-        storage = Self.storage(run, learned: learned, learningCount: learningCount, hasHalfFiles: hasHalfFiles, steps: steps)
+        storage = Self.storage(run, learned: learned, learningCount: learningCount, momentCount: task.optimizer.momentCount, hasHalfFiles: hasHalfFiles, steps: steps)
         time = isTimed
             ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, caching: caching, room: room)
                 .measured(task, work: work, stepOperations: stepOperations)
@@ -158,7 +158,8 @@ package struct RunPlan: Encodable {
             if prompts.visionDepth > 0, prompts.visionLayers.upperBound == architecture.vision.layerCount {
                 result.append("the vision prompts' keys and values are computed once a step for all frames")
             }
-            if prompts.visionDepth == 0 { result.append("no backward pass through the vision tower") }
+            if prompts.pixels != nil { result.append("what is added to pixels is projected once a step for all frames") }
+            if !prompts.promptsVision { result.append("no backward pass through the vision tower") }
             for (tower, layers) in [("vision", prompts.visionLayers), ("text", prompts.textLayers)] where layers.lowerBound > 0 {
                 result.append("no backward pass below \(tower) layer \(layers.lowerBound)")
             }
@@ -180,19 +181,19 @@ package struct RunPlan: Encodable {
 
     /// - Parameter taskBytes: of the task's matrices, as they were allocated.
     private static func memory(
-        _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int,
+        _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], configuration: TrainingConfiguration, learningCount: Int, momentCount: Int,
         taskBytes: Int, prefixBytes: Int, keepsVideos: Bool
     ) throws -> Memory {
         let architecture = run.backbone.architecture
         let weights = 4 * run.backbone.parameterCount
         let backbone = weights + architecture.packedWeightBytes(precision: run.backbone.precision, hasBackward: true)
-        var learning = 4 * 4 * learningCount
+        var learning = 4 * (2 + momentCount) * learningCount
         var evaluation = run.data.val == nil && run.data.test == nil ? 0 : run.backbone.evaluationBytes(
             prompts: learned.prompts, sequences: sequences, frameCount: run.settings.frameCount, pool: run.settings.pool)
         if case .backbone = learned {
             // Weights that learn are a copy, gradients have the shape of the whole backbone; evaluating and saving
             // take another copy.
-            learning = 2 * weights + 2 * 4 * learningCount
+            learning = 2 * weights + momentCount * 4 * learningCount
             evaluation += weights + architecture.packedWeightBytes(precision: run.backbone.precision, hasBackward: false)
         }
         let activations = max(0, taskBytes - learning)
@@ -224,9 +225,9 @@ package struct RunPlan: Encodable {
     }
 
     private static func storage(
-        _ run: LearningRun, learned: LearnedPart, learningCount: Int, hasHalfFiles: Bool, steps: Int
+        _ run: LearningRun, learned: LearnedPart, learningCount: Int, momentCount: Int, hasHalfFiles: Bool, steps: Int
     ) -> Storage {
-        let checkpoint = Checkpoints.byteCount(parameterCount: learningCount)
+        let checkpoint = Checkpoints.byteCount(parameterCount: learningCount, momentCount: momentCount)
         // Best and last.
         var results = 2 * 4 * learningCount
         if case .backbone = learned { results = 2 * (hasHalfFiles ? 2 : 4) * run.backbone.parameterCount }

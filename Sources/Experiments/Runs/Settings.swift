@@ -159,6 +159,13 @@ package struct Settings {
             ]
             if let stray = strays.first(where: { $0.1 != nil }) { throw PromptMethodUseError.withoutTemporal(flag: stray.0) }
         }
+        if method?.pixels == nil {
+            let strays = [
+                ("--pixel-form (prompts.pixel_form)", merged.prompts.pixelForm != nil),
+                ("--pixel-width (prompts.pixel_width)", merged.prompts.pixelWidth != nil),
+            ]
+            if let stray = strays.first(where: \.1) { throw PromptMethodUseError.withoutPixels(flag: stray.0) }
+        }
         let bridging = try merged.bridgeMethod()
         if kind == .learn, let bridging { throw SettingsError.forWholeCLIP(method: bridging.name) }
         try bridging?.check(merged)
@@ -301,7 +308,7 @@ package struct Settings {
     package func backwardFrames(learning prompts: PromptConfiguration) throws -> BackwardFrames? {
         guard let count = recipe.training.backwardFrames else { return nil }
         guard count <= frameCount else { throw SettingsError.tooManyBackwardFrames(count, frames: frameCount) }
-        guard prompts.visionDepth > 0 else { throw SettingsError.backwardFramesWithout(what: "the vision tower has none") }
+        guard prompts.promptsVision else { throw SettingsError.backwardFramesWithout(what: "the vision tower has none") }
         return count < frameCount ? BackwardFrames(count: count, seed: seed) : nil
     }
 
@@ -335,6 +342,7 @@ package struct Settings {
         (fitted.prompts.visionDepth, fitted.prompts.visionLayers) = written(prompts.visionLayers)
         (fitted.prompts.textDepth, fitted.prompts.textLayers) = written(prompts.textLayers)
         if case .context(let count, _, _) = prompts.words { (fitted.prompts.textTokens, fitted.prompts.textDepth) = (count, 1) }
+        if let pixels = prompts.pixels { (fitted.prompts.pixelForm, fitted.prompts.pixelWidth) = (pixels.form, pixels.width) }
         return fitted
     }
 
@@ -395,6 +403,7 @@ package struct Settings {
             warmupEpochs: 0, weightDecay: training.weightDecay ?? 1e-3, seed: seed,
             blending: blending)
         configuration.cosineSteps = training.cosineSteps
+        configuration.fallsToZero = training.optimizer == .descent
         recipe.apply(to: &configuration)
         if let steps = training.steps {
             let perEpoch = max(1, configuration.stepsPerEpoch(clipCount: clipCount))

@@ -30,12 +30,9 @@ struct HeadParameter {
         secondMoment = zeros()
     }
 
-    /// `velocity = momentum · velocity + gradient + decay · value; value −= rate · velocity`. The gradient is 0 afterwards.
+    /// Gradient descent with momentum. The gradient is 0 afterwards.
     mutating func stepWithMomentum(rate: Double, momentum: Double, decay: Double) {
-        if decay != 0 { add(value, times: Float(decay), to: gradient) }
-        scale(firstMoment, by: Float(momentum))
-        add(gradient, to: firstMoment)
-        add(firstMoment, times: Float(-rate), to: value)
+        MomentumDescent(momentum: momentum, weightDecay: decay).update(value, gradient: gradient, velocity: firstMoment, rate: rate)
         gradient.fill(0)
     }
 

@@ -2,8 +2,8 @@ import CLIPModel
 import Files
 import Tensors
 
-/// A way of prompting a frozen CLIP whose result is prompt tokens of both towers, or learned words, and what stands behind the image
-/// tower. What it learns may be something else, from which the prompts follow.
+/// A way of prompting a frozen CLIP whose result is prompt tokens of both towers, learned words or pixels, and what stands behind the
+/// image tower. What it learns may be something else, from which the prompts follow.
 ///
 /// Each method stands in a file of its own with its numbers and its source; `Experiments` lists them.
 package struct PromptMethod: Sendable {
@@ -29,6 +29,12 @@ package struct PromptMethod: Sendable {
     package let temporal: TemporalDesign?
     /// Its authors' optimizer, where ViFi-CLIP's does not stand in its place.
     package let training: Training?
+    /// What its numbers are added to in every frame; nil for a method of tokens or words.
+    package private(set) var pixels: PixelArea.Form?
+    /// The sentence in which it reads class names; nil for the one that is asked for.
+    package private(set) var template: String?
+    /// The rate of its authors' gradient descent with momentum; nil for AdamW.
+    package private(set) var descentRate: Double?
     private let makeSource: @Sendable (Start) throws(PromptMethodError) -> any PromptSource
 
     /// How many prompts there are, from the first layers on; 0 for none.
@@ -90,10 +96,17 @@ package struct PromptMethod: Sendable {
         makeSource = { start in DirectPrompts(start.prompts, architecture: start.architecture) }
     }
 
+    /// A method that learns numbers that are added to the pixels of every frame.
+    init(_ name: String, summary: String, pixels: PixelArea.Form, template: String, descentRate: Double) {
+        self.init(name, summary: summary, shape: Shape(visionTokens: 0, visionDepth: 0, textTokens: 0, textDepth: 0))
+        (self.pixels, self.template, self.descentRate) = (pixels, template, descentRate)
+    }
+
     /// What it learns and nothing else, for people; nil where other settings have room beside it.
     package var onlyLearns: String? {
         temporal != nil ? "words around the class names and a transformer over frames"
-            : followsVideos ? "words before the class names and what moves them with each video" : nil
+            : followsVideos ? "words before the class names and what moves them with each video"
+            : pixels != nil ? "numbers that are added to the pixels of every frame" : nil
     }
 
     /// What learns.

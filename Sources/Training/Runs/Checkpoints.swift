@@ -65,7 +65,9 @@ package struct Checkpoints {
     }
 
     /// Bytes of a checkpoint of this many learning numbers, up to a few kilobytes of names.
-    package static func byteCount(parameterCount: Int) -> Int { 3 * 4 * parameterCount }
+    ///
+    /// - Parameter momentCount: numbers that the optimizer keeps of each.
+    package static func byteCount(parameterCount: Int, momentCount: Int) -> Int { (1 + momentCount) * 4 * parameterCount }
 
     // MARK: Writing
 
@@ -80,7 +82,7 @@ package struct Checkpoints {
         // Saved already, as when a signal comes right after an epoch's end.
         if names.contains(name), (try? Self.verified(target)) != nil { return target }
         try createDirectory(folder)
-        let needed = Self.byteCount(parameterCount: optimizer.parameterCount) + 4 * optimizer.stateCount
+        let needed = Self.byteCount(parameterCount: optimizer.parameterCount, momentCount: optimizer.momentCount) + 4 * optimizer.stateCount
         let free = freeByteCount(near: folder.appendingPath(name))
         guard Double(free) >= 1.1 * Double(needed) else {
             throw FileError(path: target, problem: .noSpace(neededBytes: needed + needed / 10, freeBytes: free))

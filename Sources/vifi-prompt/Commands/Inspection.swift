@@ -107,6 +107,8 @@ struct Inspection: Encodable {
         /// Where learned words stand or what moves prompts with each video, and what stands between frames and their mean; nil for
         /// none.
         let words: String?
+        /// What is added to the pixels of every frame; nil for nothing.
+        let pixels: String?
         let frameTransformer: String?
         let seed: UInt64
         let metrics: [String: Double]
@@ -125,6 +127,7 @@ struct Inspection: Encodable {
             learnedNumbers = file.tensors.reduce(0) { $0 + $1.values.count }
             let ownText = header.configuration.words != nil || header.configuration.followsVideos
             words = ownText ? header.configuration.textWords : nil
+            pixels = header.configuration.pixels?.words
             frameTransformer = header.video?.text
             form = file.form.rawValue
             carriesBackbone = file.carriesBackbone
@@ -288,7 +291,7 @@ extension Inspection.Prompts {
             "\(counted(tokens, "token", "tokens")) × \(counted(depth, "layer", "layers"))" + (depth > 0 && !layers.hasPrefix("0") ? " (\(layers))" : "")
         }
         var rows = [
-            ("form", form), ("vision", size(visionTokens, visionDepth, visionLayers)),
+            ("form", form), ("vision", pixels ?? size(visionTokens, visionDepth, visionLayers)),
             ("text", words ?? size(textTokens, textDepth, textLayers)), ("learned numbers", grouped(learnedNumbers)),
         ]
         if let backboneName, let backboneSha256, let architecture {

@@ -196,6 +196,7 @@ struct TrainingOptions: ParsableArguments {
 extension PrecisionChoice: ExpressibleByArgument {}
 extension Fusion: ExpressibleByArgument {}
 extension LearnedWords.NamePlace: ExpressibleByArgument {}
+extension PixelArea.Form: ExpressibleByArgument {}
 extension Tuning: ExpressibleByArgument {}
 
 extension Views: ExpressibleByArgument {

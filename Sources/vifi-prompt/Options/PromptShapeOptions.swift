@@ -55,6 +55,17 @@ struct PromptShapeOptions: ParsableArguments {
         help: ArgumentHelp("With --method a5 or a6: layers of the transformer over frames; 1 for a5, 2 for a6 by default.", valueName: "layers"))
     var temporalLayers: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "With --method pixel: what is added to every frame, a border (padding, the default), a fixed-patch at the top left, or a random-patch.",
+            valueName: "form"))
+    var pixelForm: PixelArea.Form?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --method pixel: how wide border or patch are; by default 30 pixels in frames of 224, as much of others.", valueName: "pixels"))
+    var pixelWidth: Int?
+
     @Flag(help: "Language prompts only, on fixed frames whose features are computed once: minutes instead of hours, less accuracy.")
     var quick = false
 
@@ -95,6 +106,8 @@ struct PromptShapeOptions: ParsableArguments {
         recipe.prompts.wordsBefore = wordsBefore ?? recipe.prompts.wordsBefore
         recipe.prompts.wordsAfter = wordsAfter ?? recipe.prompts.wordsAfter
         recipe.prompts.temporalLayers = temporalLayers ?? recipe.prompts.temporalLayers
+        recipe.prompts.pixelForm = pixelForm ?? recipe.prompts.pixelForm
+        recipe.prompts.pixelWidth = pixelWidth ?? recipe.prompts.pixelWidth
         if quick { recipe.augmentation.fixedFrames = true }
     }
 }

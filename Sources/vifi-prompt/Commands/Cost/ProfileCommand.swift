@@ -154,6 +154,8 @@ enum KnownArchitecture: String, CaseIterable, ExpressibleByArgument {
 extension Method {
     /// The prompts that change what is computed for a video.
     fileprivate var visionPrompts: PromptConfiguration {
-        PromptConfiguration(visionTokens: kind.prompts.visionTokens, visionDepth: kind.prompts.visionDepth, textTokens: 0, textDepth: 0)
+        PromptConfiguration(
+            visionTokens: kind.prompts.visionTokens, visionLayers: kind.prompts.visionLayers, textTokens: 0, textLayers: 0..<0,
+            pixels: kind.prompts.pixels)
     }
 }

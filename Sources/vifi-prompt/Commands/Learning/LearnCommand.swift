@@ -39,8 +39,8 @@ struct LearnCommand: LearningCommand {
 
             --method also takes the prompt designs of other papers: coop, kgcoop, vpt, ivlp, maple and promptsrc, each \
             with its authors' numbers of tokens and layers, which the flags below change; cocoop, whose words a small \
-            network moves for each video; and a5 and a6, which learn words around the class names and a transformer over \
-            frames. docs/methods.md says what each learns. What comes out \
+            network moves for each video; pixel, which learns a border of pixels for every frame; and a5 and a6, which learn words \
+            around the class names and a transformer over frames. docs/methods.md says what each learns. What comes out \
             are prompts like any others.
 
             With --backward-frames 4 each step sees all frames of its clips, but goes back through 4 of them only; \

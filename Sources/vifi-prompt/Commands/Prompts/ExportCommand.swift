@@ -308,7 +308,7 @@ struct ExportCommand: ParsableCommand {
             to: written.file)
         (written.classes, written.width) = (names.count, embeddings.columnCount)
         if header.configuration.mergedTokens > 0 { Console.note("Videos still need a vision tower that merges tokens as \(source.escapedForDisplay) says.") }
-        if header.configuration.visionDepth > 0 {
+        if header.configuration.promptsVision {
             Console.note("The vision prompts are not in it: videos still need \(source.escapedForDisplay).")
         }
     }
@@ -360,13 +360,16 @@ enum ClassEmbeddingsFile {
         var result = compat.isEmpty ? [:] : ["compat": Quirk.text(of: compat)]
         let configuration = header.configuration
         // Readers of the first format take prompts to begin at layer 0, those of the second leave tokens apart, those of the third
-        // let all prompts pass the input norm.
+        // let all prompts pass the input norm, those of the fourth leave pixels as they are.
         let layers = ["vision_layers": PromptLayers(configuration.visionLayers).text]
-        result.merge(configuration.isBehindNorm
+        let pixels = configuration.pixels.map {
+            [formatKey: "5", "merge_tokens": "\(configuration.mergedTokens)", "pixel_form": $0.form.rawValue, "pixel_width": "\($0.width)", "pixel_side": "\($0.side)"]
+        }
+        result.merge(pixels.map { layers.merging($0) { $1 } } ?? (configuration.isBehindNorm
             ? layers.merging([formatKey: "4", "merge_tokens": "\(configuration.mergedTokens)", "behind_norm": "true"]) { $1 }
             : configuration.mergedTokens > 0 ? layers.merging([formatKey: "3", "merge_tokens": "\(configuration.mergedTokens)"]) { $1 }
             : configuration.visionLayers.lowerBound == 0
-                ? [formatKey: "1", "vision_depth": "\(configuration.visionDepth)"] : layers.merging([formatKey: "2"]) { $1 }) { $1 }
+                ? [formatKey: "1", "vision_depth": "\(configuration.visionDepth)"] : layers.merging([formatKey: "2"]) { $1 })) { $1 }
         let facts = [
             classNamesKey: String(decoding: try encoder.encode(classNames), as: UTF8.self),
             "backbone_sha256": backbone.digest, "backbone_name": backbone.description.name,
