@@ -153,15 +153,9 @@ import WeightFiles
         }
     }
 
-    /// What needs a class token or unmoved patches says so.
+    /// What needs unmoved patches says so.
     @Test func otherTowersRefuseByName() throws {
         let backbone = try Backbone.load(Self.native, options: options)
-        let classifier = CLIPClassifier(
-            backbone: backbone, sequences: try TensorFixture("pe/expected-cls").sequences("ids"), frameCount: 1, pool: pool)
-        let clip = MutableMatrix(rows: 1, columns: 3 * 32 * 32).reading
-        #expect(throws: ModelError.otherForm("a Perception Encoder (PE)", what: "attention maps are drawn")) {
-            _ = try classifier.attention(in: clip, of: .raw(head: nil), from: 0)
-        }
         var merging = PromptConfiguration.none
         merging.mergedTokens = 1
         #expect(throws: ModelError.otherForm("a Perception Encoder (PE)", what: "tokens merge")) {
