@@ -74,8 +74,15 @@ package struct BridgeExperiment: LearningExperiment {
             return tuning == .lora ? lowRankTask() : weightTask()
         }
 
-        /// A text of each class.
-        var classSequences: [[Int]] { sentences.first ?? texts.sequences }
+        /// The texts of so many clips, as the first step draws them, where each batch has texts of its own; nil where clips meet all
+        /// classes.
+        var stepTexts: ((Int) -> [[Int]])? {
+            guard case .fusion(_, let objective)? = method?.design else { return nil }
+            return { count in
+                let labels = run.data.train.clips.prefix(count).map(\.label)
+                return objective(sentences, run.settings.seed).captions(of: labels, step: 0, clips: 0..<labels.count).tokens
+            }
+        }
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
@@ -115,8 +122,8 @@ package struct BridgeExperiment: LearningExperiment {
         let prepared = try prepared(nil)
         try prepared.run.refuseCaptions()
         return try RunPlan(
-            prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.classSequences, seedCount: seedCount,
-            hasHalfFiles: request.keepsHalf, makeTask: { (try checked(prepared.task()), nil) }, isTimed: timing)
+            prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.texts.sequences, stepTexts: prepared.stepTexts,
+            seedCount: seedCount, hasHalfFiles: request.keepsHalf, makeTask: { (try checked(prepared.task()), nil) }, isTimed: timing)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {
