@@ -170,11 +170,11 @@ package struct OperationCount: Sendable, Equatable, Codable {
     ) -> (forward: Int, backward: Int, cachedPrefix: Int) {
         let tower = architecture.text
         let isCausal = architecture.form.isTextCausal
-        // Without a mask texts fill the context, and nothing is learned in their places.
+        // Without a mask texts fill the context.
         let sequences = isCausal ? sequences : sequences.map { $0 + [Int](repeating: 0, count: max(0, architecture.contextLength - $0.count)) }
         let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: isCausal ? learned.prompts.textTokens : 0),
-            promptLayers: isCausal ? learned.prompts.textLayers : 0..<0, architecture: architecture)
+            batch: TextBatch(sequences: sequences, promptTokens: learned.prompts.textTokens), promptLayers: learned.prompts.textLayers,
+            architecture: architecture)
         let projection = layout.batch.classCount * tower.width * architecture.embeddingWidth
         var forward = projection
         var backward = learned.text ? (learned.weights ? 2 : 1) * projection : 0
@@ -182,18 +182,21 @@ package struct OperationCount: Sendable, Equatable, Codable {
         for layer in 0..<layout.layerCount {
             let learns = learned.text && layer >= layout.promptFreeLayerCount
             let before = forward
-            let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: isCausal)
-            forward += prefix.forward
-            if learns {
-                backward += prefix.backward(
-                    hasOutput: layout.prefixShape(of: layer).queries == .every, needsInput: true, learns: learned.weights)
+            if !layout.batch.prefix.isEmpty {
+                let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: isCausal)
+                forward += prefix.forward
+                if learns {
+                    backward += prefix.backward(
+                        hasOutput: layout.prefixShape(of: layer).queries == .every, needsInput: true, learns: learned.weights)
+                }
             }
             for chunk in layout.chunks.indices {
                 let block = BlockCount(shape: layout.chunkShape(of: chunk, layer: layer), tower: tower, isCausal: isCausal)
                 forward += block.forward
                 if learns {
                     backward += block.backward(
-                        hasOutput: true, needsInput: layer > layout.promptFreeLayerCount || learned.weights, learns: learned.weights)
+                        hasOutput: true, needsInput: layer > layout.promptFreeLayerCount || learned.weights || layout.hasOwnPrompts,
+                        learns: learned.weights)
                 }
             }
             if layer < layout.promptFreeLayerCount {

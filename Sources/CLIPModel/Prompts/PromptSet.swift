@@ -74,7 +74,6 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
                 ? .promptDepth(tower: tower, depth: layers.count, layerCount: count)
                 : .promptLayers(tower: tower, layers: PromptLayers(layers).text, layerCount: count)
         }
-        if learnsText, !architecture.form.isTextCausal { throw .otherForm(architecture.form.name, what: "text prompts are learned") }
         if mergedTokens > 0 { try architecture.requireForm(for: "tokens merge") }
         let most = TokenMerging.mostPairs(in: architecture)
         guard !isBehindNorm || visionLayers.first == 0 else { throw .prompts(.noneBehindNorm) }

@@ -205,7 +205,7 @@ package struct PromptExperiment: LearningExperiment {
         if !words.isEmpty, let learned = prompts.words?.table {
             for row in 0..<learned.rowCount { learned.row(row).copy(backbone.parameters.text.tokenEmbedding.row(words[row % words.count])) }
         } else if !words.isEmpty {
-            prompts.text = backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
+            prompts.text = try backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
         }
         return prompts
     }
