@@ -44,6 +44,16 @@ import Testing
         #expect(answer.output.contains("clapping"))
     }
 
+    /// The mean of the frames, or of their logits, which is the mean of unit frames.
+    @Test func framesComeTogetherByEitherRule() throws {
+        func scores(_ words: String...) throws -> Substring {
+            let output = try run(["predict", "video7.mp4", "--json"] + words + Self.model).output
+            return try output[#require(output.range(of: "\"scores\":")).upperBound...]
+        }
+        let units = try scores("--fusion", "decision")
+        #expect(try units == scores("--set", "fusion=decision") && units != scores())
+    }
+
     /// One row for the pooling, or for the two blocks below it as well.
     @Test func mapsAreDrawn() throws {
         func height(_ words: String...) throws -> UInt32 {
