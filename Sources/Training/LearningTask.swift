@@ -62,6 +62,8 @@ package struct TaskSetting {
     package let rounding: Float16Rounding
     /// The video of each caption, where `sequences` are captions and not classes.
     package let videoOfCaption: [Int]?
+    /// How captions and videos are compared.
+    package let pairLoss: PairLoss
     /// Frames of each clip that the backward pass goes through; nil for all.
     package let backwardFrames: BackwardFrames?
     /// Where `sequences` are several sentences of each class.
@@ -69,12 +71,13 @@ package struct TaskSetting {
 
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double, beta2: Double? = nil,
-        budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil,
+        budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil, pairLoss: PairLoss = .contrastive,
         backwardFrames: BackwardFrames? = nil, means: SentenceMeans? = nil
     ) {
         self.means = means
         self.backwardFrames = backwardFrames
         self.videoOfCaption = videoOfCaption
+        self.pairLoss = pairLoss
         self.sequences = sequences
         self.fusion = fusion
         self.frameCount = frameCount

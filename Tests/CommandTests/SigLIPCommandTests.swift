@@ -54,6 +54,23 @@ import Testing
         #expect(try units == scores("--set", "fusion=decision") && units != scores())
     }
 
+    /// Its own loss over captions, for weights and for prompts; a CLIP has no bias for it, and classes are no pairs.
+    @Test func pairsAreJudgedByThemselves() throws {
+        try program.folder.write("video,caption\nvideo0.mp4,a dog runs\nvideo1.mp4,a horse\nvideo2.mp4,riding a horse\n", to: "captions.csv")
+        let rest = ["--captions", "captions.csv", "--epochs", "1", "--batch-size", "3", "--accumulation-steps", "1", "--frames", "2", "--threads", "1"]
+        _ = try run(["bridge", "--loss", "sigmoid", "--backbone", "siglip.safetensors", "--output", "run", "--set", "training.learning_rate=0.01"] + rest)
+        let tuned = try Backbone.load(program.folder.path("run/last.safetensors"))
+        #expect(try #require(tuned.parameters.logitBias)[0, 0] != -10)
+        _ = try run(["bridge", "--backbone", "siglip.safetensors", "--output", "other", "--set", "training.learning_rate=0.01"] + rest)
+        #expect(try Backbone.load(program.folder.path("other/last.safetensors")).parameters.logitBias?[0, 0] == -10)
+        _ = try run(
+            ["learn", "--loss", "sigmoid", "--backbone", "siglip.safetensors", "--vision-tokens", "2", "--text-tokens", "2", "--output", "prompts"] + rest)
+        let refused = try run(["bridge", "--loss", "sigmoid", "--backbone", "clip.safetensors"] + rest, status: 78)
+        #expect(refused.messages.contains("adds a SigLIP's bias to the logits, and this backbone has none"), "\(refused.messages)")
+        let classes = try run(["learn", "--loss", "sigmoid"] + Self.learning, status: 64)
+        #expect(classes.messages.contains("--max-words and --loss are for captions"), "\(classes.messages)")
+    }
+
     /// One row for the pooling, or for the two blocks below it as well.
     @Test func mapsAreDrawn() throws {
         func height(_ words: String...) throws -> UInt32 {

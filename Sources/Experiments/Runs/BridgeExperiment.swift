@@ -97,6 +97,7 @@ package struct BridgeExperiment: LearningExperiment {
         let method = try settings.recipe.bridgeMethod()
         if let method { context.note("Method: \(method.name), \(method.summary)") }
         try settings.checkFrames(of: backbone, method: method)
+        try settings.checkLoss(of: backbone)
         let templates = method?.readsSentences == true ? try Templates(path: settings.placedRecipe.templates, bundled: .actions) : nil
         let sentences = try templates?.sequences(of: runData.classes.names, backbone: backbone, tokenizer: tokenizer) ?? []
         let texts = !sentences.isEmpty
@@ -111,7 +112,7 @@ package struct BridgeExperiment: LearningExperiment {
             sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
             weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
             budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-            videoOfCaption: texts.videoOfCaption)
+            videoOfCaption: texts.videoOfCaption, pairLoss: settings.recipe.training.loss ?? .contrastive)
         let learning = LearningRun(
             request: request, context: context, settings: settings, data: runData, backbone: backbone, recipe: settings.recipe,
             cacheBytes: request.memory.cacheBytes)

@@ -1,4 +1,5 @@
-"""Writes Tests/Fixtures/{siglip,pe}/{attention,prompts}.safetensors: attention maps and text prompts of a SigLIP and a PE-Core.
+"""Writes Tests/Fixtures/{siglip,pe}/{attention,prompts}.safetensors, attention maps and text prompts of a SigLIP and a PE-Core, and
+Tests/Fixtures/siglip/pairs.safetensors, the sigmoid loss of a batch of pairs.
 
 Run from the package's root. Both models are written down plainly, in double precision, and first held against the numbers of their own
 libraries in expected*.safetensors. Relevance is Chefer et al.'s: R over all tokens of a frame through the blocks, and the row of the
@@ -183,8 +184,26 @@ def write(folder, model, expected, places):
               f"Tests/Fixtures/{folder}/prompts.safetensors")
 
 
+def write_pairs(model):
+    """Six pictures and a text of each; of two that say the same, both texts belong to both pictures."""
+    given = load_file("Tests/Fixtures/siglip/expected.safetensors")
+    labels = torch.tensor([1, 0, 3, 1, 4, 2])
+    kept = {name: model.state[name].requires_grad_() for name in (
+        "logit_scale", "logit_bias", "positional_embedding", "ln_final.bias", "visual.attn_pool.probe", "visual.ln_post.weight", "visual.conv1.bias")}
+    images, texts = model.frames(given["frames"].double())[0], model.texts(given["ids"].long()[labels])
+    cosines = F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).t()
+    logits = model.state["logit_scale"].exp() * cosines + model.state["logit_bias"]
+    signs = 2.0 * (labels[:, None] == labels[None]) - 1
+    loss = -F.logsigmoid(signs * logits).sum() / len(labels)
+    loss.backward()
+    out = {"loss": loss.view(1)} | {f"grad.{name}": value.grad for name, value in kept.items()}
+    save_file({k: v.detach().float().contiguous() for k, v in out.items()}, "Tests/Fixtures/siglip/pairs.safetensors")
+
+
 places = {"shallow": (0,), "partial": (0, 1), "deep": (0, 1, 2), "late": (1, 2), "middle": (1,)}
 siglip = renamed_siglip(load_file("Tests/Fixtures/siglip/huggingface/model.safetensors"))
-write("siglip", Model(siglip, 1e-6, lambda x: F.gelu(x, approximate="tanh"), causal=False), "expected", places)
+siglip = Model(siglip, 1e-6, lambda x: F.gelu(x, approximate="tanh"), causal=False)
+write("siglip", siglip, "expected", places)
+write_pairs(siglip)
 pe = torch.load("Tests/Fixtures/pe/pe-native.pt", weights_only=True)
 write("pe", Model(pe, 1e-5, F.gelu, causal=True), "expected-cls", places)
