@@ -25,7 +25,10 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
 
     /// With the objective that the setting's lists ask for: classes, or captions of videos.
     fileprivate convenience init(_ part: Part, setting: TaskSetting) {
-        if let videos = setting.videoOfCaption {
+        if let videos = setting.videoOfCaption, setting.pairLoss == .sigmoid {
+            guard let bias = part.logitBias else { preconditionFailure("only a SigLIP has a bias on its logits") }
+            self.init(part, PairwiseSigmoid(sequences: setting.sequences, videoOfCaption: videos, bias: bias), setting: setting)
+        } else if let videos = setting.videoOfCaption {
             self.init(part, SymmetricContrastive(sequences: setting.sequences, videoOfCaption: videos), setting: setting)
         } else {
             self.init(part, SoftCrossEntropy(sequences: setting.sequences), setting: setting)

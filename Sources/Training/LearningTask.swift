@@ -62,6 +62,8 @@ package struct TaskSetting {
     package let rounding: Float16Rounding
     /// The video of each caption, where `sequences` are captions and not classes.
     package let videoOfCaption: [Int]?
+    /// How captions and videos are compared.
+    package let pairLoss: PairLoss
     /// Frames of each clip that the backward pass goes through; nil for all.
     package let backwardFrames: BackwardFrames?
     /// Where `sequences` are several sentences of each class.
@@ -72,13 +74,14 @@ package struct TaskSetting {
     /// - Parameter descends: by gradient descent with momentum in place of AdamW.
     package init(
         sequences: [[Int]], fusion: Fusion, frameCount: Int, pool: WorkerPool, weightDecay: Double, beta2: Double? = nil, descends: Bool = false,
-        budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil,
+        budget: MemoryBudget = .standard, rounding: Float16Rounding = [], videoOfCaption: [Int]? = nil, pairLoss: PairLoss = .contrastive,
         backwardFrames: BackwardFrames? = nil, means: SentenceMeans? = nil, seed: UInt64 = 1
     ) {
         self.seed = seed
         self.means = means
         self.backwardFrames = backwardFrames
         self.videoOfCaption = videoOfCaption
+        self.pairLoss = pairLoss
         self.sequences = sequences
         self.fusion = fusion
         self.frameCount = frameCount

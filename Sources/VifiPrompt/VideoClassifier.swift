@@ -44,7 +44,8 @@ public final class VideoClassifier: Sendable {
     ///   - frameCount: of each video, `1 ... 4096`; by default as the prompts were learned, or the frames of
     ///     an X-CLIP, else 16.
     ///   - views: clips of each video in time, whose probabilities are averaged; `1 ... 64`.
-    ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
+    ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary; of a SigLIP its `tokenizer.json` or
+    ///     `spiece.model`.
     ///   - threadCount: `1 ... 1024`; all processors by default.
     ///   - anyBackbone: takes prompts that were learned on another backbone, if only their shapes fit.
     ///   - onWarning: told both backbones' digests where `anyBackbone` made a difference.
@@ -79,7 +80,8 @@ public final class VideoClassifier: Sendable {
     ///   - classNames: some of the head's, to choose from; by default all.
     ///   - frameCount: of each video, `1 ... 4096`; by default as the head was learned.
     ///   - views: clips of each video in time, whose probabilities are averaged; `1 ... 64`.
-    ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary.
+    ///   - vocabularyPath: `bpe_simple_vocab_16e6.txt.gz`, for backbones that read CLIP's vocabulary; of a SigLIP its `tokenizer.json` or
+    ///     `spiece.model`.
     ///   - threadCount: `1 ... 1024`; all processors by default.
     /// - Throws: `VifiPromptError`: the head belongs to another backbone, or does not know a name.
     public convenience init(

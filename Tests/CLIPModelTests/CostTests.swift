@@ -45,7 +45,7 @@ import Testing
         let operations = 2 * Double(count.clipForward + count.clipBackward)
         #expect(operations > 1.05e12 && operations < 1.15e12, "\(operations)")
         let whole = 2 * Double(
-            OperationCount.wholeStep(Self.base16, learned: .prompts(prompts), classCount: 51, frameCount: 16, clips: 1))
+            OperationCount.wholeStep(Self.base16, learned: .prompts(prompts), textCount: 51, frameCount: 16, clips: 1))
         #expect(2 * Double(count.step(clips: 1)) < 0.7 * whole)
     }
 

@@ -151,7 +151,7 @@ import WeightFiles
         let backbone = try pocketSized()
         let (tokenizer, pool) = (ByteTokenizer(), WorkerPool(threadCount: 1))
         let words = try backbone.templateTokens("a photo of a {}.", tokenizer: tokenizer)
-        let prompts = backbone.templatePrompts(tokens: words, layers: 1..<2, pool: pool).map(\.reading)
+        let prompts = try backbone.templatePrompts(tokens: words, layers: 1..<2, pool: pool).map(\.reading)
         let late = PromptConfiguration(visionTokens: 0, visionLayers: 0..<0, textTokens: words.count, textLayers: 1..<2)
         func features(_ prompts: [Matrix], _ configuration: PromptConfiguration) throws -> [Float] {
             CLIPClassifier(

@@ -58,6 +58,7 @@ import WeightFiles
         expectClose(
             try classifier.embeddings(clips: try clips(fixture, frameCount: 3)).flatMap(\.self),
             unit(try fixture.floats("video_mean_raw"), width: backbone.architecture.embeddingWidth), tolerance: towerTolerance, "video features")
+        try expectLogitsOfUnitFrames(of: backbone, sequences: sequences, fixture)
 
         let learner = weightLearner(
             backbone.parameters.mutableCopy(), of: backbone, sequences: sequences, frameCount: 1, pool: pool)
@@ -72,6 +73,21 @@ import WeightFiles
             let entries = try fixture.entries("grad.\(specification.name)", besides: gradient.values)
             expectClose(entries.actual, entries.expected, tolerance: towerTolerance, specification.name)
         }
+    }
+
+    /// Meta's `encode_video(normalize=True)` takes the mean of unit frames as it is: its cosines with the texts are the mean of the
+    /// frames' cosines, as by decision fusion.
+    private func expectLogitsOfUnitFrames(of backbone: Backbone, sequences: [[Int]], _ fixture: TensorFixture) throws {
+        let width = backbone.architecture.embeddingWidth
+        let videos = MutableMatrix(rows: 2, columns: width, try fixture.floats("video_mean_of_unit"))
+        let texts = MutableMatrix(rows: 5, columns: width, unit(try fixture.floats("text_features"), width: width))
+        let logits = MutableMatrix(rows: 2, columns: 5)
+        multiply(videos, .asStored, texts, .transposed, into: logits, scale: backbone.logitScale)
+        let classifier = CLIPClassifier(backbone: backbone, sequences: sequences, fusion: .decision, frameCount: 3, pool: pool)
+        let clips = try clips(fixture, frameCount: 3)
+        expectClose(try classifier.logits(clips: clips).flatMap { $0 }, logits.values, tolerance: towerTolerance, "logits of unit frames")
+        expectClose(
+            try classifier.embeddings(clips: clips).flatMap { $0 }, unit(videos.values, width: width), tolerance: towerTolerance, "their direction")
     }
 
     @Test(arguments: ["pe/pe-native.pt", "pe/open_clip"])
@@ -153,15 +169,9 @@ import WeightFiles
         }
     }
 
-    /// What needs a class token or unmoved patches says so.
+    /// What needs unmoved patches says so.
     @Test func otherTowersRefuseByName() throws {
         let backbone = try Backbone.load(Self.native, options: options)
-        let classifier = CLIPClassifier(
-            backbone: backbone, sequences: try TensorFixture("pe/expected-cls").sequences("ids"), frameCount: 1, pool: pool)
-        let clip = MutableMatrix(rows: 1, columns: 3 * 32 * 32).reading
-        #expect(throws: ModelError.otherForm("a Perception Encoder (PE)", what: "attention maps are drawn")) {
-            _ = try classifier.attention(in: clip, of: .raw(head: nil), from: 0)
-        }
         var merging = PromptConfiguration.none
         merging.mergedTokens = 1
         #expect(throws: ModelError.otherForm("a Perception Encoder (PE)", what: "tokens merge")) {

@@ -30,7 +30,7 @@ import Testing
     func learningStartsAtZeroShot(depth: Int) throws {
         let tokens = try backbone.templateTokens("a photo of a {}.", tokenizer: ByteTokenizer())
         #expect(tokens == Array("a photo of a ".utf8).map(Int.init))
-        let prompts = backbone.templatePrompts(tokens: tokens, layers: 0..<depth, pool: WorkerPool(threadCount: 1))
+        let prompts = try backbone.templatePrompts(tokens: tokens, layers: 0..<depth, pool: WorkerPool(threadCount: 1))
         let started = try features(textTokens: tokens.count, prompts: prompts.map(\.reading))
         expectClose(started, try features(textTokens: 0, prompts: []), tolerance: 1e-5, "features")
         // Random prompts of the same number do not.

@@ -1,3 +1,4 @@
+import CLIPModel
 import Files
 import Foundation
 import TestSupport
@@ -71,6 +72,58 @@ import Testing
         }
         let parts: [Part]
         let seconds: Double?
+    }
+
+    private struct Arithmetic: Decodable {
+        struct Numbers: Decodable {
+            let step: Double
+            let stepWithoutSavings: Double
+        }
+        let arithmetic: Numbers
+    }
+
+    private func arithmetic(_ program: Program, _ words: [String]) throws -> Arithmetic.Numbers {
+        let outcome = try program.run(
+            ["plan", "bridge", "--no-timing", "--json", "--epochs", "1", "--batch-size", "5", "--accumulation-steps", "1"] + Self.data + words)
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Arithmetic.self, from: Data(outcome.output.utf8)).arithmetic
+    }
+
+    /// What X-CLIP adds to a step of five clips of two frames, counted by hand: messages and their place in each block, a layer over the
+    /// frames, and two layers in which five texts look at the patches; all of it forward, and twice as much back.
+    @Test func plansCountWhatXCLIPAdds() throws {
+        let program = try world()
+        let sizes = try Backbone.load(program.folder.path("clip.safetensors")).architecture
+        let (wide, width, frames, clips, classes, patches) = (sizes.vision.width, sizes.embeddingWidth, 2, 5, 5, sizes.patchCount)
+        // Before each block a message passes a layer, is a query, a key, a value and an output among two, and then a key and a value.
+        let message = 7 * wide * wide + 2 * frames * wide
+        // In the block every token sees one more row: in the last one every token asks, as the patches come out, and not the class token alone.
+        let tokens = patches + 1
+        let seen = sizes.vision.layerCount * 2 * tokens * wide
+        let others = (tokens - 1) * (10 * wide * wide + 2 * tokens * wide)
+        let overFrames = frames * 12 * width * width + 2 * frames * frames * width
+        let looking = 2 * (2 * patches * width * width + classes * (10 * width * width + 2 * patches * width))
+        let behind = patches * wide * width + overFrames + looking
+        let added = 3 * clips * (frames * (sizes.vision.layerCount * message + seen + others) + behind)
+        let (image, method) = (try arithmetic(program, ["--tuning", "image"]), try arithmetic(program, ["--method", "x-clip"]))
+        #expect(method.step - image.step == 2 * Double(added))
+        #expect(method.stepWithoutSavings > image.stepWithoutSavings)
+    }
+
+    /// ActionCLIP's six layers over the frames, forward and twice as much back; a step reads the five texts of its clips.
+    @Test func plansCountWhatActionCLIPAdds() throws {
+        let program = try world()
+        try program.folder.write("{}\n", to: "sentences.txt")
+        let sizes = try Backbone.load(program.folder.path("clip.safetensors")).architecture
+        let (width, frames, clips) = (sizes.embeddingWidth, 2, 5)
+        let layers = 6 * (frames * 12 * width * width + 2 * frames * frames * width)
+        let whole = try arithmetic(program, ["--tuning", "both", "--set", "template={}"])
+        let method = try arithmetic(program, ["--method", "actionclip", "--templates", "sentences.txt"])
+        // The five training clips are of five classes: their texts in one sentence are those of all classes.
+        #expect(method.step - whole.step == 2 * Double(3 * clips * layers))
+        #expect(method.stepWithoutSavings - whole.stepWithoutSavings == 2 * Double(3 * clips * layers))
     }
 
     /// What is finished or measured already is not planned again.

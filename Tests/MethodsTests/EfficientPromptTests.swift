@@ -40,7 +40,7 @@ import WeightFiles
         if variant.depth == 2 { try file.check(against: backbone) }
         let sequences = variant.places.sequences(
             of: try fixture.sequences("ids").map { LearnedWords.Name(tokens: $0, length: $0.count - 2, label: 0) },
-            vocabularySize: backbone.architecture.vocabularySize)
+            vocabularySize: backbone.architecture.vocabularySize, startCount: 1)
         let text = try TextEncoder(backbone: backbone, prompts: file.prompts, pool: pool).embeddings(of: sequences)
         try expect(text.values, "text_features_unit", tolerance: 1e-4)
 

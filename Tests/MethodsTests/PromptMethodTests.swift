@@ -30,7 +30,8 @@ import Testing
         let table = MutableMatrix(rows: start.count / 64, columns: 64, start)
         let source = DirectPrompts(
             PromptSet(vision: [], text: [], words: .init(table, places: places)), architecture: fixture.backbone.architecture)
-        let sequences = places.sequences(of: try fixture.names(behind: 4), vocabularySize: fixture.backbone.architecture.vocabularySize)
+        let sequences = places.sequences(
+            of: try fixture.names(behind: 4), vocabularySize: fixture.backbone.architecture.vocabularySize, startCount: 1)
         try fixture.expectEqualLearning(source, SoftCrossEntropy(sequences: sequences), names: ["prompt_learner.ctx"], sequences: sequences)
     }
 

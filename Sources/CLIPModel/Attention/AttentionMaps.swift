@@ -4,11 +4,13 @@ import Tensors
 package enum AttentionMapKind: Sendable, Equatable {
     /// Gradient-weighted relevance of each patch for a class's logit, from a block on (`methods.md` 8.8).
     case relevance
-    /// The class token's attention, mean over heads, or of one head.
+    /// The attention of what is read out, mean over heads, or of one head: of the class token, or of the probe that pools the tokens.
     case raw(head: Int?)
 }
 
 /// Where the vision tower looks in each frame of a video. Prompts are left out, and so is what frames of an X-CLIP hear of others.
+///
+/// Where a probe pools the tokens of a frame, this attention counts as the block above the tower's.
 package struct AttentionMaps: Sendable {
     /// The video's, one per class.
     package let logits: [Float]
@@ -23,25 +25,30 @@ package struct AttentionMaps: Sendable {
 }
 
 extension CLIPClassifier {
-    package var headCount: Int { backbone.architecture.vision.headCount }
-    package var blockCount: Int { backbone.architecture.vision.layerCount }
+    /// Heads of what is read out.
+    package var headCount: Int { backbone.architecture.poolingHeadCount ?? backbone.architecture.vision.headCount }
+    /// Blocks that maps are made of, with the pooling above them where there is one.
+    package var blockCount: Int { backbone.architecture.vision.layerCount + (poolsTokens ? 1 : 0) }
+    /// Whether a probe pools the tokens of a frame, whose attention alone is then raw attention of what is read out.
+    package var poolsTokens: Bool { backbone.architecture.poolingHeadCount != nil }
 
     /// Looks into the vision tower while it sees a clip.
     ///
     /// Relevance follows Chefer et al. 2021 as the paper's authors used it: with S the logit of the class (of the
     /// video: mean over frames, unit length, scale), E_b = meanₕ max(0, ∂S/∂A_b ⊙ A_b) of block b, and
-    /// R ← R + E_b R from `firstBlock` on, starting at R = I, a frame's map is R[class token, patches].
+    /// R ← R + E_b R from `firstBlock` on, starting at R = I, a frame's map is R[class token, patches]. Where a probe pools the
+    /// tokens, its row takes the place of the class token's: E of the pooling, times R of the blocks below.
     ///
     /// - Parameters:
     ///   - clip: `[frames, 3 × side × side]`, normalized pixels.
     ///   - label: nil for the class with the largest logit.
-    ///   - firstBlock: in `0 ..< blockCount`.
-    /// - Throws: `ModelError` where the logits are not numbers, or where no class token looks at patches.
+    ///   - firstBlock: in `0 ..< blockCount`; for raw attention where a probe pools the tokens, the last.
+    /// - Throws: `ModelError` where the logits are not numbers.
     package func attention(
         in clip: Matrix, of kind: AttentionMapKind, label: Int? = nil, from firstBlock: Int
     ) throws(ModelError) -> AttentionMaps {
         precondition((0..<blockCount).contains(firstBlock), "no block \(firstBlock)")
-        try backbone.architecture.requireForm(for: "attention maps are drawn")
+        precondition(kind == .relevance || !poolsTokens || firstBlock == blockCount - 1, "below the pooling no block is asked by what is read out")
         let features = pass.forward(clips: [clip], context: context)[0]
         let logits = head.logits(features: features.reading)
         guard logits.allSatisfy(\.isFinite) else { throw .notNumbers(what: "the logits") }
@@ -104,10 +111,14 @@ private struct AttentionWorker: Sendable {
     ) -> [[[Float]]] {
         let saved = memory.prefix(frames.rowCount)
         tower.forward(frames: frames, context: context, saved: saved, scratch: scratch)
-        return switch kind {
-        case .relevance: relevance(featureGradient, context: context, saved: saved, firstBlock: firstBlock)
+        switch kind {
+        case .relevance: return relevance(featureGradient, context: context, saved: saved, firstBlock: firstBlock)
         case .raw(let head):
-            (firstBlock..<layout.layerCount).map { layer in
+            if let pooling = tower.pooling, let own = saved.pooling {
+                let heads = head.map { $0..<$0 + 1 } ?? 0..<pooling.headCount
+                return [(0..<saved.frameCount).map { patches(among: pooling.seen(in: $0, by: nil, heads: heads, saved: own)) }]
+            }
+            return (firstBlock..<layout.layerCount).map { layer in
                 (0..<saved.frameCount).map { classAttention(of: $0, layer: layer, head: head, context: context, saved: saved) }
             }
         }
@@ -134,7 +145,12 @@ private struct AttentionWorker: Sendable {
     private func patches(of tokens: [Float], frame: Int, layer: Int, saved: VisionActivations) -> [Float] {
         let own = Array(tokens.prefix(layout.frameRows(of: layer)))
         let all = stride(from: layer, to: 0, by: -1).reduce(own) { spread($0, frame: frame, below: $1, saved: saved) }
-        return Array(all[1...layout.architecture.patchCount])
+        return patches(among: all)
+    }
+
+    /// Without the class token, where there is one, and prompts.
+    private func patches(among tokens: [Float]) -> [Float] {
+        Array(tokens.dropFirst(layout.frameRows - layout.architecture.patchCount).prefix(layout.architecture.patchCount))
     }
 
     /// What rows of `layer` have, handed back to those of the layer below that merged there: each gets its share.
@@ -148,10 +164,11 @@ private struct AttentionWorker: Sendable {
     private func relevance(
         _ featureGradient: Matrix, context: VisionPromptContext?, saved: VisionActivations, firstBlock: Int
     ) -> [[[Float]]] {
-        var rows = [[Float]](
-            repeating: [1] + [Float](repeating: 0, count: layout.rows(of: layout.layerCount - 1) - 1), count: saved.frameCount)
         var maps: [[[Float]]] = []
-        var streamGradient = tower.outputGradient(of: featureGradient, saved: saved, weights: FrozenVision(), scratch: scratch)
+        let output = tower.outputGradient(of: featureGradient, saved: saved, weights: FrozenVision(), scratch: scratch)
+        var streamGradient = output.stream
+        var rows = (0..<saved.frameCount).map { outputRow(of: $0, pooled: output.pooled, saved: saved) }
+        if output.pooled != nil { maps.append(rows.map { patches(among: $0) }) }
         for layer in stride(from: layout.layerCount - 1, through: firstBlock, by: -1) {
             let block = tower.blocks[layer]
             let activations = saved.block(layer, scratch: scratch)
@@ -175,6 +192,17 @@ private struct AttentionWorker: Sendable {
             if layer > firstBlock { rows = rows.indices.map { spread(rows[$0], frame: $0, below: layer, saved: saved) } }
         }
         return maps.reversed()
+    }
+
+    /// How much each row that leaves the last block counts before that block: the class token alone, or what the pooling sees of each;
+    /// prompts are not pooled.
+    private func outputRow(of frame: Int, pooled: AttentionPooling.Contribution?, saved: VisionActivations) -> [Float] {
+        let count = layout.rows(of: layout.layerCount - 1)
+        var result: [Float] = [1]
+        if let pooled, let pooling = tower.pooling, let own = saved.pooling {
+            result = pooling.seen(in: frame, by: pooled, heads: 0..<pooling.headCount, saved: own)
+        }
+        return result + [Float](repeating: 0, count: count - result.count)
     }
 
     /// What one frame's queries see of its own rows, with the weights given.

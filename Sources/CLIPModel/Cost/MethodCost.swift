@@ -59,8 +59,7 @@ package struct MethodCost: Sendable, Equatable {
             needed = nil
             return
         }
-        var architecture = architecture
-        if kind == .xCLIP { architecture.crossFrame = CrossFrameArchitecture(frameCount: frameCount, width: architecture.embeddingWidth) }
+        let architecture = Self.architecture(of: kind, on: architecture, frameCount: frameCount)
         let learned: LearnedPart = switch kind {
         case .fineTuning(let tuning): .backbone(tuning)
         case .actionCLIP: .backbone(.both)
@@ -73,6 +72,33 @@ package struct MethodCost: Sendable, Equatable {
         needed = Work(
             view: all.clipForward + forms.temporalWork(kind), text: one.textForward + one.textCachedPrefix + forms.textWork(kind, classCount: 1),
             texts: all.textForward + all.textCachedPrefix + forms.textWork(kind, classCount: classCount))
+    }
+}
+
+extension MethodCost {
+    /// The towers as a method changes them.
+    package static func architecture(of kind: Method.Kind, on architecture: CLIPArchitecture, frameCount: Int) -> CLIPArchitecture {
+        guard kind == .xCLIP, architecture.crossFrame == nil else { return architecture }
+        var architecture = architecture
+        architecture.crossFrame = CrossFrameArchitecture(frameCount: frameCount, width: architecture.embeddingWidth)
+        return architecture
+    }
+
+    /// Multiply-adds of what a method computes of each clip behind the image tower, forward: a transformer over its frames, and texts of
+    /// all classes that look at it.
+    package static func headWork(_ kind: Method.Kind, architecture: CLIPArchitecture, frameCount: Int, classCount: Int) -> Int {
+        let forms = ClosedForms(architecture: architecture, frameCount: frameCount)
+        return forms.temporalWork(kind) + forms.textWork(kind, classCount: classCount)
+    }
+
+    /// What a method's own code computes of each clip beside CLIP's frames and texts, forward.
+    package static func wholeHeadWork(_ kind: Method.Kind, architecture: CLIPArchitecture, frameCount: Int, classCount: Int) -> Int {
+        switch kind {
+        case .temporalBlocks, .actionCLIP, .xCLIP: break
+        case .fineTuning, .prompts, .coupledPrompts: return 0
+        }
+        let work = ClosedForms(architecture: architecture, frameCount: frameCount).work(kind, classCount: classCount)
+        return work.view - frameCount * OperationCount.wholeFrame(architecture) + work.texts - classCount * OperationCount.wholeText(architecture)
     }
 }
 

@@ -40,6 +40,7 @@ extension Learner where Aim: BatchObjective {
             videos: videoFeatures.unit, captions: captionFeatures.unit, scale: part.scale,
             matches: PairMatches(videos: videos, captions: captions), weight: weight)
         part.add(logitScale: loss.logitScaleGradient)
+        objective.addGradients(of: loss)
         let videosLearn = part.visionKeeping.hasBackward
         let featureGradients = videosLearn || !accumulator.step.head.aggregator.isEmpty
             ? spread(videoFeatures.backward(unitGradient: loss.videoGradient), over: frameFeatures, saved: pooled.map(\.saved)) : []

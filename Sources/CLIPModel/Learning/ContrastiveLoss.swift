@@ -18,16 +18,20 @@ package struct ContrastiveLoss {
     let captionGradient: MutableMatrix
     /// Gradient of ln(scale).
     let logitScaleGradient: Double
+    /// Gradient of what is added to the logits; 0 where nothing is.
+    package let logitBiasGradient: Double
 
     /// Another loss over a batch's pairs.
     package init(
-        loss: Double, accuracy: Double, videoGradient: MutableMatrix, captionGradient: MutableMatrix, logitScaleGradient: Double
+        loss: Double, accuracy: Double, videoGradient: MutableMatrix, captionGradient: MutableMatrix, logitScaleGradient: Double,
+        logitBiasGradient: Double = 0
     ) {
         self.loss = loss
         self.accuracy = accuracy
         self.videoGradient = videoGradient
         self.captionGradient = captionGradient
         self.logitScaleGradient = logitScaleGradient
+        self.logitBiasGradient = logitBiasGradient
     }
 
     /// - Parameters:
@@ -57,6 +61,7 @@ package struct ContrastiveLoss {
         let logitGradient = MutableMatrix(rows: count, columns: count, gradient.flatMap { $0.map { $0 * weight } })
         self.loss = loss
         accuracy = Double(hits) / Double(max(1, count))
+        logitBiasGradient = 0
         // logits = scale · product, so d/d ln(scale) is the logits themselves.
         logitScaleGradient = zip(logitGradient.values, logits.values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
         videoGradient = MutableMatrix(rows: count, columns: videos.columnCount)
@@ -71,7 +76,7 @@ extension ContrastiveLoss {
     package func less(_ constant: Double) -> ContrastiveLoss {
         ContrastiveLoss(
             loss: loss - constant, accuracy: accuracy, videoGradient: videoGradient, captionGradient: captionGradient,
-            logitScaleGradient: logitScaleGradient)
+            logitScaleGradient: logitScaleGradient, logitBiasGradient: logitBiasGradient)
     }
 }
 
@@ -99,9 +104,14 @@ package struct PairMatches: Sendable {
     /// Of every pair.
     package var targets: [[Float]] { (0..<count).map(target) }
 
+    /// Which pairs belong to a pair, itself among them.
+    package func matches(of index: Int) -> [Bool] {
+        (0..<count).map { videos[$0] == videos[index] || captions[$0] == captions[index] }
+    }
+
     /// A distribution over the pairs; by symmetry it is that of row and of column `index`.
     package func target(of index: Int) -> [Float] {
-        let isMatch = (0..<count).map { videos[$0] == videos[index] || captions[$0] == captions[index] }
+        let isMatch = matches(of: index)
         let share = 1 / Float(isMatch.count { $0 })
         return isMatch.map { $0 ? share : 0 }
     }

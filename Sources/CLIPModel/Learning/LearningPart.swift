@@ -22,6 +22,8 @@ package protocol LearningPart: AnyObject {
 
     /// `exp(logit_scale)`
     var scale: Float { get }
+    /// Of the backbone; nil for one that has none.
+    var logitBias: LogitBias? { get }
     var textPrompts: [Matrix] { get }
     /// Learned words of the text tower's input; nil for none.
     var textWords: Matrix? { get }

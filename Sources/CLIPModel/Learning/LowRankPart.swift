@@ -47,6 +47,7 @@ package final class LowRankPart<Aggregator: VideoAggregator>: BackbonePart {
     package var visionKeeping: Keeping { .weights }
     package var textKeeping: Keeping { .weights }
     package var scale: Float { backbone.logitScale }
+    package var logitBias: LogitBias? { backbone.parameters.logitBias.map { LogitBias(value: $0) } }
 
     package var tensors: [LearnedTensor] {
         zip(updates.named, gradients.named).map { LearnedTensor(name: $0.name, value: $0.value, gradient: $1.value) } + aggregator.tensors

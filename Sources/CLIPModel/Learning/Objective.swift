@@ -10,7 +10,7 @@ package protocol Objective {
     /// Tensors of its own that learn beside the part's and are left behind with the run: those whose gradients follow from each
     /// clip's features.
     var clipTensors: [LearnedTensor] { get }
-    /// Those whose gradients come with `stepTerm`.
+    /// Those whose gradients come with `stepTerm`, or with the loss of a batch.
     var stepTensors: [LearnedTensor] { get }
     /// Whether the temperature is kept in its bounds, where it learns: where every video meets the captions of its batch, it runs away.
     var limitsScale: Bool { get }
@@ -110,10 +110,13 @@ package protocol BatchObjective: Objective {
     func loss(
         videos: MutableMatrix, captions: MutableMatrix, scale: Float, matches: PairMatches, weight: Float
     ) -> ContrastiveLoss
+    /// Adds what a batch's loss leaves for its own tensors.
+    func addGradients(of loss: ContrastiveLoss)
 }
 
 extension BatchObjective {
     package var classes: [[Int]]? { nil }
+    package func addGradients(of loss: ContrastiveLoss) {}
 
     package func add<Part>(_ batch: ClipBatch, weight: Float, through learner: Learner<Part, Self>, to result: inout StepResult) {
         precondition(batch.input == .pixels, "captions are learned from pixels")

@@ -38,15 +38,18 @@ package struct OperationCount: Sendable, Equatable, Codable {
     ///   - sequences: one token sequence a class.
     ///   - frameCount: frames of a clip.
     ///   - backwardFrameCount: those of them that the backward pass goes through; nil for all.
+    ///   - head: multiply-adds of a clip behind the image tower, forward (`MethodCost.headWork`). Backward they are twice as many, for
+    ///     inputs and weights.
     package init(
-        _ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]], frameCount: Int, backwardFrameCount: Int? = nil
+        _ architecture: CLIPArchitecture, learned: LearnedPart, sequences: [[Int]], frameCount: Int, backwardFrameCount: Int? = nil,
+        head: Int = 0
     ) {
         let vision = Self.vision(architecture, learned: learned)
         let text = Self.text(architecture, learned: learned, sequences: sequences)
         // A bias takes no products; the video's own gradient is not needed.
         let net = learned.prompts.metaNetWidth.map { architecture.metaNetShape(hiddenWidth: $0).all.map { $0.rows > 1 ? $0.rows * $0.columns : 0 } }
-        clipForward = frameCount * vision.forward + (net.map { text.forward + $0[0] + $0[2] } ?? 0)
-        clipBackward = (backwardFrameCount ?? frameCount) * vision.backward + (net.map { text.backward + $0[0] + 2 * $0[2] } ?? 0)
+        clipForward = frameCount * vision.forward + head + (net.map { text.forward + $0[0] + $0[2] } ?? 0)
+        clipBackward = (backwardFrameCount ?? frameCount) * vision.backward + 2 * head + (net.map { text.backward + $0[0] + 2 * $0[2] } ?? 0)
         clipCachedPrefix = frameCount * vision.cachedPrefix
         textForward = net == nil ? text.forward : 0
         textBackward = net == nil ? text.backward : 0
@@ -98,12 +101,16 @@ package struct OperationCount: Sendable, Equatable, Codable {
     }
 
     /// Forward, then backward to all inputs and, where weights learn, to these: the way without the savings.
+    ///
+    /// - Parameters:
+    ///   - textCount: classes, or texts of the step's clips.
+    ///   - head: as a clip has it behind the image tower, where its weights learn.
     package static func wholeStep(
-        _ architecture: CLIPArchitecture, learned: LearnedPart, classCount: Int, frameCount: Int, clips: Int
+        _ architecture: CLIPArchitecture, learned: LearnedPart, textCount: Int, frameCount: Int, clips: Int, head: Int = 0
     ) -> Int {
         func passes(_ learns: Bool) -> Int { !learns ? 1 : learned.weights ? 3 : 2 }
-        return clips * frameCount * wholeFrame(architecture, promptTokens: learned.prompts.visionTokens) * passes(learned.vision)
-            + classCount * wholeText(architecture) * passes(learned.text) * (learned.prompts.followsVideos ? clips : 1)
+        return clips * (frameCount * wholeFrame(architecture, promptTokens: learned.prompts.visionTokens) * passes(learned.vision) + 3 * head)
+            + textCount * wholeText(architecture) * passes(learned.text) * (learned.prompts.followsVideos ? clips : 1)
     }
 
     /// One transformer block over `tokens` that all see each other.
@@ -164,11 +171,11 @@ package struct OperationCount: Sendable, Equatable, Codable {
     ) -> (forward: Int, backward: Int, cachedPrefix: Int) {
         let tower = architecture.text
         let isCausal = architecture.form.isTextCausal
-        // Without a mask texts fill the context, and nothing is learned in their places.
+        // Without a mask texts fill the context.
         let sequences = isCausal ? sequences : sequences.map { $0 + [Int](repeating: 0, count: max(0, architecture.contextLength - $0.count)) }
         let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: isCausal ? learned.prompts.textTokens : 0),
-            promptLayers: isCausal ? learned.prompts.textLayers : 0..<0, architecture: architecture)
+            batch: TextBatch(sequences: sequences, promptTokens: learned.prompts.textTokens), promptLayers: learned.prompts.textLayers,
+            architecture: architecture)
         let projection = layout.batch.classCount * tower.width * architecture.embeddingWidth
         var forward = projection
         var backward = learned.text ? (learned.weights ? 2 : 1) * projection : 0
@@ -176,18 +183,21 @@ package struct OperationCount: Sendable, Equatable, Codable {
         for layer in 0..<layout.layerCount {
             let learns = learned.text && layer >= layout.promptFreeLayerCount
             let before = forward
-            let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: isCausal)
-            forward += prefix.forward
-            if learns {
-                backward += prefix.backward(
-                    hasOutput: layout.prefixShape(of: layer).queries == .every, needsInput: true, learns: learned.weights)
+            if !layout.batch.prefix.isEmpty {
+                let prefix = BlockCount(shape: layout.prefixShape(of: layer), tower: tower, isCausal: isCausal)
+                forward += prefix.forward
+                if learns {
+                    backward += prefix.backward(
+                        hasOutput: layout.prefixShape(of: layer).queries == .every, needsInput: true, learns: learned.weights)
+                }
             }
             for chunk in layout.chunks.indices {
                 let block = BlockCount(shape: layout.chunkShape(of: chunk, layer: layer), tower: tower, isCausal: isCausal)
                 forward += block.forward
                 if learns {
                     backward += block.backward(
-                        hasOutput: true, needsInput: layer > layout.promptFreeLayerCount || learned.weights, learns: learned.weights)
+                        hasOutput: true, needsInput: layer > layout.promptFreeLayerCount || learned.weights || layout.hasOwnPrompts,
+                        learns: learned.weights)
                 }
             }
             if layer < layout.promptFreeLayerCount {

@@ -46,6 +46,7 @@ package final class PromptPart<Aggregator: VideoAggregator>: PromptSourcePart {
     package var order: GradientAccumulator.Order { .byPlace }
     package var tensors: [LearnedTensor] { source.tensors + aggregator.tensors }
     package var scale: Float { backbone.logitScale }
+    package var logitBias: LogitBias? { backbone.parameters.logitBias.map { LogitBias(value: $0) } }
 
     package func begin(step: Int, layout: VisionLayout, pool: WorkerPool) {
         var values = source.forward()

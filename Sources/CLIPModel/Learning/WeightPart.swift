@@ -77,6 +77,14 @@ package final class WeightPart<Aggregator: VideoAggregator>: BackbonePart {
     package var textKeeping: Keeping { tuning == .image ? .nothing : .weights }
     package var scale: Float { parameters.scale }
 
+    /// It learns with the temperature, where a loss has a use for it, and without weight decay.
+    package var logitBias: LogitBias? {
+        guard let value = parameters.logitBias, let gradient = gradients.logitBias else { return nil }
+        return LogitBias(
+            value: value.reading,
+            learned: tuning == .both ? LearnedTensor(name: CheckpointNames.logitBias, value: value, gradient: gradient, decays: false) : nil)
+    }
+
     package var tensors: [LearnedTensor] {
         let specifications = BackboneParameters<TensorSpecification>(of: architecture)
         let isCrossFrame = parameters.crossFrame != nil

@@ -32,7 +32,7 @@ package struct TowerForm: Sendable, Equatable {
     var hasSigLIPEnds: Bool { family == .sigLIP }
 
     /// Whether a token of a text sees those before it alone.
-    var isTextCausal: Bool { family != .sigLIP }
+    package var isTextCausal: Bool { family != .sigLIP }
 
     /// Of every norm in both towers.
     package var normEpsilon: Float { family == .sigLIP ? 1e-6 : usualNormEpsilon }

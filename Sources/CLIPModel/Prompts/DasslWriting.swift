@@ -81,9 +81,10 @@ extension DasslCheckpoint {
     ///   - backbone: all of it but the token table is written for VPT and IVLP, whose files are whole models.
     ///   - sequences: of the classes, as `sequences(of:for:backbone:tokenizer:)` makes them; of no concern to VPT.
     /// - Returns: the file's SHA-256.
-    /// - Throws: `ModelError` for prompts that no program has names for.
+    /// - Throws: `ModelError` for prompts that no program has names for, and for towers of another form than CLIP's.
     @discardableResult
     package static func write(_ file: PromptFile, backbone: Backbone, sequences: [[Int]], to path: String) throws -> String {
+        try backbone.architecture.requireForm(for: "CoOp, VPT and IVLP compute")
         let trainer = try trainer(for: file)
         let isHalf = file.prompts.all.allSatisfy { isExactInHalf($0.values) }
         func value(_ matrix: some Readable, shape: [Int]) -> PyTorchValue {

@@ -51,6 +51,7 @@ package enum EfficientPromptCheckpoint {
         guard let words = file.prompts.words, case .around = words.places, let video = file.video, !video.configuration.keepsFrames, file.prompts.vision.isEmpty else {
             throw ModelError.prompts(.notEfficientPrompt)
         }
+        try backbone?.architecture.requireForm(for: "A5 and A6 of Efficient-Prompt compute")
         let table = (key: Self.words, value: tensorValue(words.table, shape: [words.table.rowCount, words.table.columnCount]))
         let state = (backbone?.stateDict { Self.backbone + $0 } ?? []) + [table] + video.stateDict(positions: positions, blocks: blocks)
         return try PyTorchWriter.write(

@@ -4,7 +4,7 @@ import Tensors
 /// Words of the text tower's input that are learned, wherever they stand among a class's tokens. In token sequences the ids
 /// from the vocabulary's size on stand for them, one for each row of their table.
 package enum LearnedWords: Sendable, Equatable, Codable {
-    /// Words before and behind the class name, between start and end token, without template or full stop. There is one for
+    /// Words before and behind the class name, before the end token, without template or full stop. There is one for
     /// each position of the context, so that which words follow a name depends on its length. Source: Ju et al., ECCV 2022,
     /// "Prompting Visual-Language Models for Efficient Video Understanding", src/model.py; `methods.md` 4.
     case around(before: Int, after: Int)
@@ -24,7 +24,7 @@ package enum LearnedWords: Sendable, Equatable, Codable {
 
     /// A class name as tokens.
     package struct Name {
-        /// Start token, the name, what follows it, end token.
+        /// Start token where texts have one, the name, what follows it, end token, and padding where texts have that.
         package let tokens: [Int]
         package let length: Int
         /// Its class, where words are others for each.
@@ -69,24 +69,27 @@ package enum LearnedWords: Sendable, Equatable, Codable {
 
     /// The sequences of names with the learned words in their places.
     ///
-    /// - Parameter vocabularySize: what the ids of learned words start at.
-    package func sequences(of names: [Name], vocabularySize: Int) -> [[Int]] {
+    /// - Parameters:
+    ///   - vocabularySize: what the ids of learned words start at.
+    ///   - startCount: tokens before a name.
+    package func sequences(of names: [Name], vocabularySize: Int, startCount: Int) -> [[Int]] {
         names.map { name in
-            let own = Array(name.tokens[1..<1 + name.length])
+            let start = name.tokens.prefix(startCount)
+            let own = name.tokens.dropFirst(startCount).prefix(name.length)
+            let rest = name.tokens.dropFirst(startCount + name.length)
+            func learned(_ rows: Range<Int>) -> [Int] { rows.map { vocabularySize + $0 } }
             switch self {
             case .around(let before, let after):
-                let behind = 1 + before + own.count
-                return name.tokens.prefix(1) + (1..<1 + before).map { vocabularySize + $0 } + own
-                    + (behind..<behind + after).map { vocabularySize + $0 } + name.tokens.suffix(1)
+                let behind = startCount + before + own.count
+                return start + learned(startCount..<startCount + before) + own + learned(behind..<behind + after) + rest
             case .context(let count, let place, let classCount):
-                let first = vocabularySize + (classCount == nil ? 0 : name.label * count)
+                let first = classCount == nil ? 0 : name.label * count
                 let beforeCount = switch place {
                 case .end: count
                 case .middle: count / 2
                 case .front: 0
                 }
-                return name.tokens.prefix(1) + (first..<first + beforeCount) + own + (first + beforeCount..<first + count)
-                    + name.tokens.dropFirst(1 + own.count)
+                return start + learned(first..<first + beforeCount) + own + learned(first + beforeCount..<first + count) + rest
             }
         }
     }

@@ -60,13 +60,15 @@ package enum PromptProblem: Sendable, Equatable {
     /// Beside a transformer over frames.
     case otherFusion(Fusion)
     case tooManyFrames(Int, most: Int)
+    /// - Parameter form: of towers whose texts are not masked: "a SigLIP".
+    case templateInDeepLayers(_ form: String)
 
     var exitStatus: ExitStatus {
         switch self {
         case .backboneNotFound: .missingInput
         case .otherFusion, .tooManyFrames, .classWordsWithoutNames, .classWords, .noWordsFor, .followsVideos(.captions), .followsVideos(.fusion): .usage
         case .followsVideos, .noTextPrompts, .lateLayers, .mergedTokens, .noneBehindNorm, .behindNorm, .beyondPrompts, .notEfficientPrompt, .notDassl,
-            .mapleProjections, .notActionCLIP, .noClassEmbeddings, .pixelsOfOtherSide, .pixelsBeyondReference: .badConfiguration
+            .mapleProjections, .notActionCLIP, .noClassEmbeddings, .pixelsOfOtherSide, .pixelsBeyondReference, .templateInDeepLayers: .badConfiguration
         default: .badData
         }
     }
@@ -125,6 +127,9 @@ package enum PromptProblem: Sendable, Equatable {
         case .tooManyFrames(let count, let most):
             "these prompts were learned with a transformer over at most \(counted(most, "frame", "frames")), but clips of \(count) are asked for. "
                 + "Set --frames to at most \(most)."
+        case .templateInDeepLayers(let form):
+            "text prompts start as a template's words (prompts.start: template) in the first layer alone where the backbone is \(form): its texts "
+                + "are not masked, so that above it a word's state depends on the class name. Set prompts.start to random, or --text-depth 1."
         case .beyondPrompts:
             "this file holds learned words around the class name or a transformer over frames, which ViFi-CLIP has no names for. Use --to "
                 + "vifi-prompt, peft, npz or efficient-prompt."

@@ -81,7 +81,6 @@ package struct PromptConfiguration: Sendable, Equatable, Codable {
         if let pixels, pixels.side != architecture.imagePixels {
             throw .prompts(.pixelsOfOtherSide(prompts: pixels.side, backbone: architecture.imagePixels))
         }
-        if learnsText, !architecture.form.isTextCausal { throw .otherForm(architecture.form.name, what: "text prompts are learned") }
         if mergedTokens > 0 { try architecture.requireForm(for: "tokens merge") }
         let most = TokenMerging.mostPairs(in: architecture)
         guard !isBehindNorm || visionLayers.first == 0 else { throw .prompts(.noneBehindNorm) }

@@ -21,7 +21,12 @@ extension Backbone {
     /// text tower bears that; a small one that has read a single template falls far below zero-shot.
     ///
     /// - Returns: `[words, width]` for each of `layers`.
-    package func templatePrompts(tokens: [Int], layers: Range<Int>, pool: WorkerPool) -> [MutableMatrix] {
+    /// - Throws: `ModelError` for deeper layers where texts are not masked: the hidden states of words then depend on the name.
+    package func templatePrompts(tokens: [Int], layers: Range<Int>, pool: WorkerPool) throws(ModelError) -> [MutableMatrix] {
+        let embeddings = MutableMatrix(rows: tokens.count, columns: architecture.text.width)
+        for (row, token) in tokens.enumerated() { embeddings.row(row).copy(parameters.text.tokenEmbedding.row(token)) }
+        if layers == 0..<1 { return [embeddings] }
+        guard architecture.form.isTextCausal else { throw .prompts(.templateInDeepLayers(architecture.form.name)) }
         let words = 1..<1 + tokens.count
         // Start token and words are what two sequences with different ends share.
         let sequences = [0, 1].map { [startToken] + tokens + [$0, $0] }
@@ -30,12 +35,9 @@ extension Backbone {
         let memory = TextActivations(layout: layout, architecture: architecture, keeping: .nothing, threadCount: pool.threadCount)
         text.forward(prompts: [], saved: memory, pool: pool)
         return layers.map { layer in
+            if layer == 0 { return embeddings }
             let prompts = MutableMatrix(rows: tokens.count, columns: architecture.text.width)
-            if layer == 0 {
-                for (row, token) in tokens.enumerated() { prompts.row(row).copy(parameters.text.tokenEmbedding.row(token)) }
-            } else {
-                prompts.copy(memory.prefix[layer].input.rows(words))
-            }
+            prompts.copy(memory.prefix[layer].input.rows(words))
             return prompts
         }
     }

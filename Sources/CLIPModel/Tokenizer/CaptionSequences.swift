@@ -27,10 +27,15 @@ extension Backbone {
             if case .context(_, _, .some) = words { throw ModelError.prompts(.classWordsWithoutNames) }
             let limit = min(maxWords ?? .max, architecture.contextLength - words.takenCount)
             let own = try sequences(ofCaptions: captions, textTokens: 0, template: nil, maxWords: limit, tokenizer: tokenizer)
-            let names = own.sequences.map { LearnedWords.Name(tokens: $0, length: $0.count - 2, label: 0) }
+            let names = own.sequences.map { tokens in
+                let end = tokens.firstIndex(of: tokenizer.endToken) ?? tokens.count - 1
+                // The words take the place of padding.
+                return LearnedWords.Name(
+                    tokens: tokenizer.paddingToken == nil ? tokens : Array(tokens.dropLast(words.takenCount)), length: end - tokenizer.startCount, label: 0)
+            }
             return CaptionSequences(
-                sequences: words.sequences(of: names, vocabularySize: architecture.vocabularySize), cutCount: own.cutCount,
-                tokenLimit: own.tokenLimit)
+                sequences: words.sequences(of: names, vocabularySize: architecture.vocabularySize, startCount: tokenizer.startCount),
+                cutCount: own.cutCount, tokenLimit: own.tokenLimit)
         }
         let made = try sequences(
             ofCaptions: captions, textTokens: prompts.textTokens, replacedWords: prompts.replacedWords, template: template, maxWords: maxWords, tokenizer: tokenizer)

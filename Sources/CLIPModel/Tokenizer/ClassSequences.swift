@@ -83,8 +83,9 @@ extension Backbone {
         let labels = try words.labels(of: classNames, learned: learned)
         return words.sequences(
             of: zip(names, zip(sequences, labels)).map { name, own in
-                LearnedWords.Name(tokens: own.0.tokens, length: min(tokenizer.encode(name).count, own.0.tokens.count - 2), label: own.1)
-            }, vocabularySize: architecture.vocabularySize)
+                LearnedWords.Name(
+                    tokens: own.0.tokens, length: min(tokenizer.encode(name).count, own.0.tokens.count - tokenizer.frameCount), label: own.1)
+            }, vocabularySize: architecture.vocabularySize, startCount: tokenizer.startCount)
     }
 
     /// Sequences with room for prompts, with words in it where prompts begin above the first layer.

@@ -55,8 +55,23 @@ package struct AttentionPooling: Sendable {
         let tokenGradient = MutableMatrix(rows: saved.tokens.rowCount, columns: width)
         multiply(keyValueGradient, .asStored, p.attentionInput.weight.rows(width..<3 * width), .asStored, into: tokenGradient)
         return Contribution(
-            pooling: self, saved: saved, mlp: behindAttention, queryGradient: queryGradient, keyValueGradient: keyValueGradient,
-            tokenGradient: tokenGradient)
+            pooling: self, saved: saved, mlp: behindAttention, attendedGradient: attendedGradient, queryGradient: queryGradient,
+            keyValueGradient: keyValueGradient, tokenGradient: tokenGradient)
+    }
+
+    /// What the probe looks at in one frame, as `addRelevance` has it: a number for each of the frame's tokens.
+    ///
+    /// - Parameters:
+    ///   - contribution: of a backward pass, whose gradient weighs the probabilities; nil for these alone.
+    ///   - heads: over which the mean is taken.
+    func seen(in frame: Int, by contribution: Contribution?, heads: Range<Int>, saved: PoolingActivations) -> [Float] {
+        let keyValue = saved.keyValue.rows(saved.rows(of: frame)).reading
+        let result = MutableMatrix(rows: 1, columns: keyValue.rowCount)
+        addRelevance(
+            outputGradient: contribution?.attendedGradient.row(frame).reading, queries: saved.query.reading,
+            sources: AttentionSources(shared: nil, own: keyValue), headCount: headCount, heads: heads,
+            logSums: saved.logSums(of: frame).reading, rowWeights: MutableMatrix(rows: 1, columns: 1, [1]).reading, into: result)
+        return result.values
     }
 
     /// What the parameters' gradients are made of, right after a backward pass.
@@ -64,6 +79,8 @@ package struct AttentionPooling: Sendable {
         fileprivate let pooling: AttentionPooling
         fileprivate let saved: PoolingActivations
         fileprivate let mlp: ResidualMLPContribution
+        /// `[frames, width]`, of the heads' outputs side by side.
+        fileprivate let attendedGradient: MutableMatrix
         /// `[frames, width]`
         fileprivate let queryGradient: MutableMatrix
         /// `[frames × rows, 2 × width]`

@@ -9,12 +9,14 @@ package struct TextBatch: Sendable, Equatable {
     let prefix: [Int]
     /// Each class's tokens from position `prefix.count` to its end token.
     let suffixes: [[Int]]
-    /// Positions `1 ... promptTokens` hold prompts instead of embeddings.
+    /// As many positions, behind the start token where there is one, hold prompts instead of embeddings.
     let promptTokens: Int
+    /// As they were given.
+    private let sequences: [[Int]]
 
     /// - Parameters:
-    ///   - sequences: one a class, from start to end token. With prompts, positions
-    ///     `1 ... promptTokens` hold any token.
+    ///   - sequences: one a class, from start to end token. With prompts, the positions behind the start token, or the
+    ///     first ones where there is none, hold any token.
     package init(sequences: [[Int]], promptTokens: Int) {
         precondition(!sequences.isEmpty && sequences.allSatisfy { $0.count >= promptTokens + 2 }, "class sequences are too short")
         self.promptTokens = promptTokens
@@ -28,15 +30,16 @@ package struct TextBatch: Sendable, Equatable {
         // Nothing where texts have no start token.
         prefix = Array(sequences[0][0..<sharedCount])
         suffixes = sequences.map { Array($0[sharedCount...]) }
+        self.sequences = sequences
     }
 
     package var classCount: Int { suffixes.count }
 
     /// Where every token sees all others, no class shares anything with another.
-    var unshared: TextBatch { TextBatch(prefix: [], suffixes: suffixes.map { prefix + $0 }, promptTokens: promptTokens) }
+    var unshared: TextBatch { TextBatch(unshared: sequences, promptTokens: promptTokens) }
 
-    private init(prefix: [Int], suffixes: [[Int]], promptTokens: Int) {
-        (self.prefix, self.suffixes, self.promptTokens) = (prefix, suffixes, promptTokens)
+    private init(unshared sequences: [[Int]], promptTokens: Int) {
+        (prefix, suffixes, self.promptTokens, self.sequences) = ([], sequences, promptTokens, sequences)
     }
 }
 
@@ -87,6 +90,12 @@ package struct TextTowerLayout: Sendable, Equatable {
     }
 
     func replacesPrompts(at layer: Int) -> Bool { promptLayers.contains(layer) }
+
+    /// Whether prompts are rows of every class, before its tokens: where texts are not masked, prompts see the class.
+    var hasOwnPrompts: Bool { batch.prefix.isEmpty && !promptLayers.isEmpty }
+
+    /// The place of a layer among those with prompts, where these are rows of every class; nil for other layers.
+    func ownPromptPlace(of layer: Int) -> Int? { hasOwnPrompts && replacesPrompts(at: layer) ? layer - promptFreeLayerCount : nil }
 
     /// Layers `0 ..< promptFreeLayerCount` see no learned prompts: where only prompts learn, they are the same in every step.
     var promptFreeLayerCount: Int { promptLayers.lowerBound }
@@ -162,6 +171,11 @@ package final class TextActivations: Sendable {
     let prefixScratch: BlockScratch
     /// Gradients of the prefix's keys and values that each chunk adds up, one `[prefix, 2 × width]` a layer.
     let sharedGradients: [[MutableMatrix]]
+    /// Prompts that are rows of every class, one `[promptTokens, width]` a layer with prompts, those of the first layer with
+    /// their positions; empty where they stand in the prefix.
+    let ownPrompts: [MutableMatrix]
+    /// Their gradients that each chunk adds up.
+    let ownPromptGradients: [[MutableMatrix]]
     /// `[classes, embeddingWidth]`, not normalized.
     package let features: MutableMatrix
     /// What enters the first layer with prompts, one a chunk; empty where that is the first of all, or where nothing is kept.
@@ -212,6 +226,12 @@ package final class TextActivations: Sendable {
         sharedGradients = layout.chunks.map { _ in
             (0..<layout.layerCount).map { _ in MutableMatrix(rows: keeping.hasBackward ? prefixRows : 0, columns: 2 * tower.width) }
         }
+        let ownPromptLayers = layout.hasOwnPrompts ? layout.promptLayers : 0..<0
+        func promptRows() -> [MutableMatrix] {
+            ownPromptLayers.map { _ in MutableMatrix(rows: layout.batch.promptTokens, columns: tower.width) }
+        }
+        ownPrompts = promptRows()
+        ownPromptGradients = keeping.hasBackward ? layout.chunks.map { _ in promptRows() } : []
         features = MutableMatrix(rows: layout.batch.classCount, columns: architecture.embeddingWidth)
         cachedInputs = layout.chunks.indices.prefix(keeping == .prompts && layout.promptFreeLayerCount > 0 ? chunkCount : 0).map {
             MutableMatrix(rows: layout.chunkShape(of: $0, layer: 0).groups.rowCount, columns: tower.width)

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// The prefix that all classes share goes through the layers first, alone; each class's own tokens
 /// then attend to the prefix's keys and values. Where texts are not masked nothing is shared, and each goes
-/// through whole. Source: Radford et al. 2021; prompts: ViFi-CLIP 3.3.
+/// through whole, with prompts as its first rows. Source: Radford et al. 2021; prompts: ViFi-CLIP 3.3.
 package struct TextTower: Sendable {
     package let architecture: CLIPArchitecture
     let parameters: TextParameters<Matrix>
@@ -37,13 +37,13 @@ package struct TextTower: Sendable {
         hasCachedInputs: Bool = false
     ) {
         precondition(
-            architecture.form.isTextCausal
-                || prompts.isEmpty && saved.layout.batch.suffixes.allSatisfy { $0.count == architecture.contextLength },
-            "texts without a mask fill the context, whose last place speaks for them, and have no prompts")
+            architecture.form.isTextCausal || saved.layout.batch.suffixes.allSatisfy { $0.count == architecture.contextLength },
+            "texts without a mask fill the context, whose last place speaks for them")
         saved.turn.lock()
         defer { saved.turn.unlock() }
         let first = hasCachedInputs && !saved.cachedInputs.isEmpty ? saved.layout.promptFreeLayerCount : 0
         prefixForward(prompts: prompts, words: words, from: first, dropout: dropout, saved: saved)
+        keepOwnPrompts(prompts, saved: saved)
         pool.parallelFor(saved.layout.chunks.count) { worker, index in
             chunkForward(
                 saved.activations(of: index, worker: worker), index: index, words: words, from: first, dropout: dropout, saved: saved,
@@ -74,6 +74,9 @@ package struct TextTower: Sendable {
                 scratch: saved.scratch[worker])
         }
         prefixBackward(saved: saved, promptGradients: promptGradients, dropout: dropout, weights: weights)
+        for gradients in saved.ownPromptGradients {
+            for (gradient, sum) in zip(gradients, promptGradients) { add(gradient, to: sum) }
+        }
     }
 
     // MARK: Prefix
@@ -149,6 +152,7 @@ package struct TextTower: Sendable {
         }
         for (layer, block) in blocks.enumerated().dropFirst(first) {
             if first == 0, layer == saved.layout.promptFreeLayerCount, !saved.cachedInputs.isEmpty { saved.cachedInputs[index].copy(chunk.blocks[layer].input) }
+            placeOwnPrompts(in: chunk.blocks[layer].input, at: layer, chunk: index, saved: saved)
             let output = layer == blocks.count - 1 ? chunk.endRows : chunk.blocks[layer + 1].input
             block.forward(
                 saved: chunk.blocks[layer], shared: saved.sharedKeyValue(of: layer), output: output,
@@ -182,14 +186,17 @@ package struct TextTower: Sendable {
         let lowest = saved.layout.promptFreeLayerCount
         for layer in stride(from: blocks.count - 1, through: lowest, by: -1) {
             let rows = 0..<chunk.blocks[layer].shape.groups.rowCount
-            let inputGradient = layer == lowest && !weights.learns ? nil : scratch.gradients[layer % 2].rows(rows)
+            let needsInput = layer > lowest || weights.learns || saved.layout.hasOwnPrompts
+            let inputGradient = needsInput ? scratch.gradients[layer % 2].rows(rows) : nil
             let sharedGradient = saved.sharedGradients[index][layer]
             sharedGradient.fill(0)
             blocks[layer].backward(
                 outputGradient: streamGradient, saved: chunk.blocks[layer], shared: saved.sharedKeyValue(of: layer),
                 sharedGradient: sharedGradient.rowCount == 0 ? nil : .everyGroup(sharedGradient), inputGradient: inputGradient,
                 weights: weights.block(layer, item: index), branch: dropout?.at(chunk: index).branch(of: layer), scratch: scratch.block)
-            if let inputGradient { streamGradient = inputGradient }
+            guard let inputGradient else { continue }
+            takeOwnPrompts(from: inputGradient, at: layer, chunk: index, saved: saved)
+            streamGradient = inputGradient
         }
         guard weights.learns else { return }
         weights.addInput(

@@ -13,7 +13,7 @@ package struct VisionTower: Sendable {
     /// One per block; empty where frames do not see each other.
     let messages: [FrameMessages]
     /// Nil where the class token is read.
-    private let pooling: AttentionPooling?
+    let pooling: AttentionPooling?
     let patchProjection: Weight
     /// Of products with weights.
     package let precision: Precision
@@ -145,7 +145,7 @@ package struct VisionTower: Sendable {
         promptAccumulator: VisionPromptAccumulator?, weights: some VisionGradientSink, scratch: VisionScratch
     ) {
         let layout = saved.layout
-        var streamGradient = outputGradient(of: featureGradient, saved: saved, weights: weights, scratch: scratch)
+        var streamGradient = outputGradient(of: featureGradient, saved: saved, weights: weights, scratch: scratch).stream
         let lowest = weights.learns ? 0 : layout.promptFreeLayerCount
         let needsPatches = weights.learns || layout.promptsPixels
         for layer in stride(from: blocks.count - 1, through: lowest, by: -1) {
@@ -172,9 +172,11 @@ package struct VisionTower: Sendable {
     }
 
     /// From the gradient of the features to that of the last block's output, in scratch memory.
+    ///
+    /// - Returns: also what the pooling leaves behind; nil where the class token is read.
     func outputGradient(
         of featureGradient: Matrix, saved: VisionActivations, weights: some VisionGradientSink, scratch: VisionScratch
-    ) -> MutableMatrix {
+    ) -> (stream: MutableMatrix, pooled: AttentionPooling.Contribution?) {
         let projectedGradient = scratch.outputNormGradient.rows(0..<saved.frameCount)
         let embeddingGradient = featureGradient.columns(0..<architecture.embeddingWidth)
         if let projection = parameters.projection {
@@ -194,8 +196,8 @@ package struct VisionTower: Sendable {
             outputGradient: normGradient, input: saved.lastRows, weight: parameters.outputNorm.weight,
             saved: saved.outputNorm, inputGradient: lastGradient)
         weights.addOutput(featureGradient: embeddingGradient, normGradient: normGradient, pooled: pooled, saved: saved)
-        guard saved.layout.mixesFrames else { return lastGradient }
-        return outputGradient(lastGradient, patches: featureGradient, saved: saved, into: scratch.gradients[blocks.count % 2])
+        guard saved.layout.mixesFrames else { return (lastGradient, pooled) }
+        return (outputGradient(lastGradient, patches: featureGradient, saved: saved, into: scratch.gradients[blocks.count % 2]), pooled)
     }
 
     /// One block back.

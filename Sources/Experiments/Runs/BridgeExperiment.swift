@@ -74,8 +74,15 @@ package struct BridgeExperiment: LearningExperiment {
             return tuning == .lora ? lowRankTask() : weightTask()
         }
 
-        /// A text of each class.
-        var classSequences: [[Int]] { sentences.first ?? texts.sequences }
+        /// The texts of so many clips, as the first step draws them, where each batch has texts of its own; nil where clips meet all
+        /// classes.
+        var stepTexts: ((Int) -> [[Int]])? {
+            guard case .fusion(_, let objective)? = method?.design else { return nil }
+            return { count in
+                let labels = run.data.train.clips.prefix(count).map(\.label)
+                return objective(sentences, run.settings.seed).captions(of: labels, step: 0, clips: 0..<labels.count).tokens
+            }
+        }
     }
 
     /// Everything that a run needs, read and checked; nothing is written.
@@ -90,6 +97,7 @@ package struct BridgeExperiment: LearningExperiment {
         let method = try settings.recipe.bridgeMethod()
         if let method { context.note("Method: \(method.name), \(method.summary)") }
         try settings.checkFrames(of: backbone, method: method)
+        try settings.checkLoss(of: backbone)
         let templates = method?.readsSentences == true ? try Templates(path: settings.placedRecipe.templates, bundled: .actions) : nil
         let sentences = try templates?.sequences(of: runData.classes.names, backbone: backbone, tokenizer: tokenizer) ?? []
         let texts = !sentences.isEmpty
@@ -104,7 +112,7 @@ package struct BridgeExperiment: LearningExperiment {
             sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
             weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
             descends: settings.recipe.training.optimizer == .descent, budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-            videoOfCaption: texts.videoOfCaption)
+            videoOfCaption: texts.videoOfCaption, pairLoss: settings.recipe.training.loss ?? .contrastive)
         let learning = LearningRun(
             request: request, context: context, settings: settings, data: runData, backbone: backbone, recipe: settings.recipe,
             cacheBytes: request.memory.cacheBytes)
@@ -115,8 +123,8 @@ package struct BridgeExperiment: LearningExperiment {
         let prepared = try prepared(nil)
         try prepared.run.refuseCaptions()
         return try RunPlan(
-            prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.classSequences, seedCount: seedCount,
-            hasHalfFiles: request.keepsHalf, makeTask: { (try checked(prepared.task()), nil) }, isTimed: timing)
+            prepared.run, learned: .backbone(prepared.tuning), sequences: prepared.texts.sequences, stepTexts: prepared.stepTexts,
+            seedCount: seedCount, hasHalfFiles: request.keepsHalf, makeTask: { (try checked(prepared.task()), nil) }, isTimed: timing)
     }
 
     package func run(_ start: RunStart) throws -> LearningRun.Outcome {

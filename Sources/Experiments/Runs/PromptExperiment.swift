@@ -57,6 +57,7 @@ package struct PromptExperiment: LearningExperiment {
         let matching = settings.recipe.prompts.match ?? .mean
         let descriptions = try settings.placedRecipe.prompts.descriptions.map { try ClassDescriptions([$0], match: matching) }
         try resumed?.check(descriptions: descriptions, path: settings.placedRecipe.prompts.descriptions)
+        try settings.checkLoss(of: backbone)
         let runData = try RunData(settings: settings, kind: .learn, options: request.videos, resumed: resumed, context: context)
         let prompts = try given ?? startingPrompts(
             of: method, settings: settings, backbone: backbone, tokenizer: tokenizer, classCount: runData.classes.count)
@@ -79,7 +80,7 @@ package struct PromptExperiment: LearningExperiment {
                 sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
                 weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
                 descends: settings.recipe.training.optimizer == .descent, budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                videoOfCaption: texts.videoOfCaption, backwardFrames: backwardFrames,
+                videoOfCaption: texts.videoOfCaption, pairLoss: settings.recipe.training.loss ?? .contrastive, backwardFrames: backwardFrames,
                 means: matching == .mean ? texts.sentenceCounts.map { SentenceMeans(counts: $0) } : nil, seed: seed)
             let source = try method?.source(PromptMethod.Start(prompts: prompts, architecture: backbone.architecture, seed: seed))
                 ?? DirectPrompts(prompts, architecture: backbone.architecture)
@@ -209,7 +210,7 @@ package struct PromptExperiment: LearningExperiment {
         if !words.isEmpty, let learned = prompts.words?.table {
             for row in 0..<learned.rowCount { learned.row(row).copy(backbone.parameters.text.tokenEmbedding.row(words[row % words.count])) }
         } else if !words.isEmpty {
-            prompts.text = backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
+            prompts.text = try backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
         }
         return prompts
     }

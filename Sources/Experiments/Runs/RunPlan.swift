@@ -93,18 +93,21 @@ package struct RunPlan: Encodable {
     package let time: Time?
 
     /// - Parameters:
+    ///   - sequences: of the texts that clips are scored with.
+    ///   - stepTexts: those of as many clips of a step, where each batch has texts of its own.
     ///   - makeTask: the task whose memory is measured, and through which a few clips are sent; and what it computes once a clip.
     ///   - isTimed: whether clips are sent through it.
     package init(
-        _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], seedCount: Int, hasHalfFiles: Bool = false,
-        makeTask: () throws -> (task: any LearningTask, caching: PrefixCaching?), isTimed: Bool
+        _ run: LearningRun, learned: LearnedPart, sequences: [[Int]], stepTexts: ((Int) -> [[Int]])? = nil, seedCount: Int,
+        hasHalfFiles: Bool = false, makeTask: () throws -> (task: any LearningTask, caching: PrefixCaching?), isTimed: Bool
     ) throws {
-        let architecture = run.backbone.architecture
+        let frames = run.settings.frameCount
+        let kind = try run.modelKind()
+        let architecture = MethodCost.architecture(of: kind, on: run.backbone.architecture, frameCount: frames)
         let clipCount = run.data.train.clips.count
         let configuration = try run.settings.trainingConfiguration(clipCount: clipCount)
         let steps = configuration.schedule(clipCount: clipCount).stepCount
         let (validationCount, testCount) = (run.data.val?.clips.count ?? 0, run.data.test?.clips.count ?? 0)
-        let frames = run.settings.frameCount
         let evaluations = validationCount == 0 ? 0 : (configuration.epochs + configuration.evaluationInterval - 1) / configuration.evaluationInterval
         let before = WorkMeter.reading.liveBytes
         let (task, caching) = try makeTask()
@@ -116,21 +119,28 @@ package struct RunPlan: Encodable {
             epochs: configuration.epochs, steps: steps, clipsPerStep: clipsPerStep, evaluations: evaluations,
             parameters: run.backbone.parameterCount, learningParameters: learningCount, seeds: seedCount)
         let backwardFrames = run.settings.recipe.training.backwardFrames
-        let count = OperationCount(
-            architecture, learned: learned, sequences: sequences, frameCount: frames, backwardFrameCount: backwardFrames)
+        func operations(with texts: [[Int]]) -> OperationCount {
+            OperationCount(
+                architecture, learned: learned, sequences: texts, frameCount: frames, backwardFrameCount: backwardFrames,
+                head: MethodCost.headWork(kind, architecture: architecture, frameCount: frames, classCount: work.classes))
+        }
+        let ownTexts = stepTexts?(clipsPerStep)
+        let scored = operations(with: sequences)
+        let count = ownTexts.map(operations(with:)) ?? scored
         let room = PrefixRoom(caching, clips: clipCount, validationClips: validationCount)
         // A clip that is kept costs its prefix once, not in each epoch.
         let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipCachedPrefix)
         let spared = (configuration.epochs - 1) * room.clips + max(0, evaluations - 1) * room.validationClips
         let training = count.training(steps: steps, looks: configuration.epochs * clipCount, sparedLooks: spared)
-        func scoring(_ clips: Int) -> Double { 2 * Double(count.evaluation(clips: clips) + count.stepForward + count.textCachedPrefix) }
+        func scoring(_ clips: Int) -> Double { 2 * Double(scored.evaluation(clips: clips) + scored.stepForward + scored.textCachedPrefix) }
         let evaluating = Double(evaluations) * scoring(validationCount) + (testCount == 0 ? 0 : scoring(testCount))
         arithmetic = Arithmetic(
             step: stepOperations, total: Double(seedCount) * (training + evaluating),
             stepWithoutSavings: 2 * Double(
                 OperationCount.wholeStep(
-                    architecture, learned: learned, classCount: work.classes, frameCount: frames, clips: clipsPerStep)),
-            savings: Self.savings(learned, sequences: sequences, architecture: architecture, caching: caching)
+                    architecture, learned: learned, textCount: ownTexts?.count ?? work.classes, frameCount: frames, clips: clipsPerStep,
+                    head: MethodCost.wholeHeadWork(kind, architecture: architecture, frameCount: frames, classCount: work.classes))),
+            savings: Self.savings(learned, sequences: ownTexts ?? sequences, sharesTexts: ownTexts == nil, architecture: architecture, caching: caching)
                 + (backwardFrames.map { $0 < frames ? ["the backward pass goes through \($0) of \(frames) frames, which changes the gradient"] : [] } ?? []),
             cachedPrefix: caching == nil ? nil : 2 * Double(seedCount * (room.clips + room.validationClips)) * Double(count.clipCachedPrefix))
         memory = try Self.memory(
@@ -143,16 +153,22 @@ package struct RunPlan: Encodable {
             ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, caching: caching, room: room)
                 .measured(task, work: work, stepOperations: stepOperations)
             : nil
-        kind = run.kind.rawValue
+        self.kind = run.kind.rawValue
         self.work = work
     }
 
     private static func savings(
-        _ learned: LearnedPart, sequences: [[Int]], architecture: CLIPArchitecture, caching: PrefixCaching?
+        _ learned: LearnedPart, sequences: [[Int]], sharesTexts: Bool, architecture: CLIPArchitecture, caching: PrefixCaching?
     ) -> [String] {
-        var result = ["the last layers compute the class token and the end token only", "nothing is computed after the end tokens"]
-        if sequences.count > 1 { result.append("the start of the texts is computed once for all \(sequences.count) texts") }
-        result.append("the text tower runs once per step, not once per batch")
+        let readsClassToken = architecture.poolingHeadCount == nil && architecture.crossFrame == nil
+        let isTextCausal = architecture.form.isTextCausal
+        let lastOfTexts = isTextCausal ? "the end token" : "the last place"
+        var result = [
+            readsClassToken ? "the last layers compute the class token and \(lastOfTexts) only" : "the last layer of texts computes \(lastOfTexts) only"
+        ]
+        if isTextCausal { result.append("nothing is computed after the end tokens") }
+        if isTextCausal, sequences.count > 1 { result.append("the start of the texts is computed once for all \(sequences.count) texts") }
+        if sharesTexts { result.append("the text tower runs once per step, not once per batch") }
         if case .prompts(let prompts) = learned {
             result.append("no weight gradients")
             if prompts.visionDepth > 0, prompts.visionLayers.upperBound == architecture.vision.layerCount {

@@ -20,6 +20,8 @@ package enum SettingsError: ReportableError {
     case outputExists(path: String)
     case notWithCaptions(what: String, reason: String)
     case captionsWithoutList
+    /// Of a backbone that is no SigLIP.
+    case noLogitBias
     case layersAgainstDepth(tower: String, layers: PromptLayers, depth: Int)
     case layersWithoutTokens(tower: String, layers: PromptLayers)
     case nothingLearns
@@ -36,7 +38,7 @@ package enum SettingsError: ReportableError {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
             .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
-        case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns: .badConfiguration
+        case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns, .noLogitBias: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
         case .outputExists: .inputOutput
@@ -60,7 +62,9 @@ package enum SettingsError: ReportableError {
         case .notWithCaptions(let what, let reason):
             "\(what) cannot go with --captions: \(reason)"
         case .captionsWithoutList:
-            "--val-captions, --test-captions and --max-words are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
+            "--val-captions, --test-captions, --max-words and --loss are for captions. Pass --captions LIST, or --captions pocket for the pocket world."
+        case .noLogitBias:
+            "--loss sigmoid (training.loss) adds a SigLIP's bias to the logits, and this backbone has none. Take a SigLIP, or leave it out."
         case .layersAgainstDepth(let tower, let layers, let depth):
             "\(tower) layers \(layers.text) and a \(tower) depth of \(depth) contradict each other: a depth counts from the first "
                 + "layer, \(depth) means \(PromptLayers(0..<depth).text). Leave out --\(tower)-depth or --\(tower)-layers "
@@ -207,8 +211,15 @@ package struct Settings {
     /// Whether captions are learned from and not classes.
     package var hasCaptions: Bool { recipe.data.captions != nil }
 
+    /// - Throws: `SettingsError` where the loss needs what the backbone does not have.
+    func checkLoss(of backbone: Backbone) throws(SettingsError) {
+        if recipe.training.loss == .sigmoid, backbone.parameters.logitBias == nil { throw .noLogitBias }
+    }
+
     private static func checkNoCaptions(_ given: Recipe) throws {
-        guard given.data.valCaptions == nil, given.data.testCaptions == nil, given.data.maxWords == nil else { throw SettingsError.captionsWithoutList }
+        guard given.data.valCaptions == nil, given.data.testCaptions == nil, given.data.maxWords == nil, given.training.loss == nil else {
+            throw SettingsError.captionsWithoutList
+        }
     }
 
     /// - Throws: `SettingsError` for what would have no meaning or another one.

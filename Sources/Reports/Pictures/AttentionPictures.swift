@@ -46,8 +46,11 @@ package struct AttentionModel {
         let finding = maps.label == best ? "predicted \(name), \(share)" : "\(name) \(share), predicted \"\(names[best].escapedForDisplay)\""
         let last = classifier.blockCount - 1
         func words(_ block: Int) -> String {
-            switch kind {
-            case .raw(let head): "attention of block \(block + 1)" + (head.map { ", head \($0 + 1)" } ?? ", mean of heads")
+            let isPooling = classifier.poolsTokens && block == last
+            return switch kind {
+            case .raw(let head):
+                (isPooling ? "attention of the pooling" : "attention of block \(block + 1)") + (head.map { ", head \($0 + 1)" } ?? ", mean of heads")
+            case .relevance where isPooling: "relevance in the pooling"
             case .relevance: block == last ? "relevance in block \(block + 1), the last" : "relevance from block \(block + 1) on"
             }
         }

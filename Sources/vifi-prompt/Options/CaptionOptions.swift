@@ -1,5 +1,8 @@
 import ArgumentParser
+import CLIPModel
 import Recipes
+
+extension PairLoss: ExpressibleByArgument {}
 
 /// Videos with captions, in place of videos with classes.
 struct CaptionOptions: ParsableArguments {
@@ -21,6 +24,13 @@ struct CaptionOptions: ParsableArguments {
             valueName: "tokens"))
     var maxWords: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "With --captions: how videos and captions are compared. contrastive, the default: each finds the other in its batch; sigmoid, for a "
+                + "SigLIP: each pair is judged by itself.",
+            valueName: "loss"))
+    var loss: PairLoss?
+
     func validate() throws { try Self.check(maxWords: maxWords) }
 
     static func check(maxWords: Int?) throws {
@@ -34,5 +44,6 @@ struct CaptionOptions: ParsableArguments {
         recipe.data.valCaptions = valCaptions ?? recipe.data.valCaptions
         recipe.data.testCaptions = testCaptions ?? recipe.data.testCaptions
         recipe.data.maxWords = maxWords ?? recipe.data.maxWords
+        recipe.training.loss = loss ?? recipe.training.loss
     }
 }

@@ -128,7 +128,8 @@ struct ModelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "CLIP's vocabulary, for backbones that need it: bpe_simple_vocab_16e6.txt.gz, merges.txt or tokenizer.json.", valueName: "file"))
+            "The vocabulary, where none lies beside the backbone: CLIP's bpe_simple_vocab_16e6.txt.gz, merges.txt or tokenizer.json; of a "
+                + "SigLIP its own tokenizer.json or spiece.model.", valueName: "file"))
     var vocabulary: String?
 
     @Option(help: "The MLPs' activation, for CLIPs that do not say it.")

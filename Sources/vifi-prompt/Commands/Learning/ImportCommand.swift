@@ -48,7 +48,8 @@ struct ImportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "CLIP's vocabulary, to be kept beside the backbone: bpe_simple_vocab_16e6.txt.gz, merges.txt or tokenizer.json.",
+            "The vocabulary, to be kept beside the backbone: CLIP's bpe_simple_vocab_16e6.txt.gz, merges.txt or tokenizer.json; of a SigLIP "
+                + "its own tokenizer.json or spiece.model.",
             valueName: "file"))
     var vocabulary: String?
 

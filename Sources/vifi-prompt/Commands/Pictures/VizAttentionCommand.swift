@@ -21,7 +21,8 @@ struct VizAttentionCommand: ParsableCommand {
 
             A map shows how much each place counts for a class: the predicted one, or --class. Relevance weighs the \
             attention of the last block, or of all from --from-block on, by the gradient of the class's logit; raw is \
-            the class token's attention in the last block. Each frame's map goes from its least (blue) to its largest \
+            the class token's attention in the last block. A SigLIP and a Perception Encoder pool the tokens of a frame by \
+            attention, which counts as their last block and is all that raw shows. Each frame's map goes from its least (blue) to its largest \
             value (red); a line surrounds half of the largest and more; what the model does not see is gray. Between \
             the frames that the model saw, the video blends their maps.
 
@@ -159,9 +160,9 @@ struct VizAttentionCommand: ParsableCommand {
 
     /// First block to look at, from 0.
     private func blocks(of classifier: CLIPClassifier) throws(PictureError) -> Int {
-        guard let fromBlock else { return layers ? 0 : classifier.blockCount - 1 }
-        guard (1...classifier.blockCount).contains(fromBlock) else { throw .unknownBlock(fromBlock, count: classifier.blockCount) }
-        return fromBlock - 1
+        if let fromBlock, !(1...classifier.blockCount).contains(fromBlock) { throw .unknownBlock(fromBlock, count: classifier.blockCount) }
+        if map == .raw, classifier.poolsTokens { return classifier.blockCount - 1 }
+        return fromBlock.map { $0 - 1 } ?? (layers ? 0 : classifier.blockCount - 1)
     }
 
     private func kind(_ classifier: CLIPClassifier) throws(PictureError) -> AttentionMapKind {

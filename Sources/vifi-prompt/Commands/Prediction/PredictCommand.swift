@@ -83,6 +83,7 @@ struct PredictCommand: ParsableCommand {
         recipe.data.frames = frames ?? recipe.data.frames
         recipe.template = template ?? recipe.template
         recipe.evaluation.views = subject.views ?? recipe.evaluation.views
+        recipe.fusion = subject.fusion ?? recipe.fusion
     }
 
     private func answerSettings(_ models: PredictionModels) -> AnswerSettings {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLIPModel
 import Evaluation
 import Files
 import Foundation
@@ -40,6 +41,9 @@ struct PredictedModelOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Clips in time × crops in space of each video, such as 4x3; windows take 1x1 or 1x3.", valueName: "views"))
     var views: Views?
+
+    @Option(help: "How frames come together; the prompt file's way by default.")
+    var fusion: Fusion?
 
     func validate() throws {
         try requireRange("--frames", frames, 1...1024)
