@@ -64,7 +64,7 @@ import WeightFiles
             (["predict", "video0.mp4", "--window", "2f"], 0, ""), (["viz", "attention", "video0.mp4", "--output", "map.png"], 0, ""),
         ] {
             let outcome = try program.run(words + ["--prompts", "run", "--backbone", "clip.safetensors"])
-            #expect(outcome.status == status && outcome.messages.contains(said), "\(words): \(outcome.messages)")
+            #expect(outcome.status == status && (said.isEmpty || outcome.messages.contains(said)), "\(words): \(outcome.messages)")
         }
         #expect(try answer("--prompts", "folder") == scores)
         let classes = try SafetensorsFile(path: program.folder.path("classes.safetensors")).metadata

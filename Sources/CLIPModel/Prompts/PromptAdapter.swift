@@ -31,9 +31,10 @@ package enum PromptAdapter {
     /// Whether the folder `path` holds an adapter.
     package static func isAdapter(_ path: String) -> Bool { fileExists(path.appendingPath(configurationName)) }
 
-    /// The one file of `prompts`, a file or a folder, that holds all their tensors.
-    package static func tensorsPath(of prompts: String) -> String {
-        isDirectory(prompts) ? prompts.appendingPath(tensorsName) : prompts
+    /// The one file of `prompts`, a file or the folder of an adapter or of a run, that holds all their tensors.
+    package static func tensorsPath(of prompts: String) throws(FileError) -> String {
+        if let own = try RunPrompts.file(in: prompts) { return own }
+        return isDirectory(prompts) ? prompts.appendingPath(tensorsName) : prompts
     }
 
     /// Whether the folder `path` holds an adapter of ours and nothing else, so that it may be replaced. One of PEFT's own

@@ -89,7 +89,7 @@ struct InspectCommand: ParsableCommand {
 
     private func weights(_ file: String) throws -> (Inspection, problem: (any ReportableError)?) {
         let isAdapter = isDirectory(file) && PromptAdapter.isAdapter(file)
-        let contents = try openWeights(isAdapter ? PromptAdapter.tensorsPath(of: file) : file)
+        let contents = try openWeights(isAdapter ? try PromptAdapter.tensorsPath(of: file) : file)
         var inspection = try Inspection(kind: .tensors, file: file)
         inspection.metadata = contents.metadata
         inspection.format = isAdapter ? PromptFile.Form.adapter.rawValue : contents.format.rawValue
