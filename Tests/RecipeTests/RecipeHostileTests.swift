@@ -159,9 +159,9 @@ func makeDirectory(_ path: String) throws { try createDirectory(path) }
     }
 
     /// Y7.
-    @Test(arguments: ["1e999", "-1e-9", "11"])
+    @Test(arguments: ["1e999", "-1e-9", "1001"])
     func ratesOutOfRange(text: String) throws {
-        #expect(try problems("training: {learning_rate: \(text)}") == [.outOfRange(found: text, allowed: "0 to 10")])
+        #expect(try problems("training: {learning_rate: \(text)}") == [.outOfRange(found: text, allowed: "0 to 1000")])
     }
 
     @Test func valuesOfTheWrongKind() throws {
