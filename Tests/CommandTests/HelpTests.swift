@@ -9,7 +9,7 @@ import Testing
 @Suite(.serialized) struct HelpTests {
     static let commands = [
         "", "import", "bridge", "learn", "evaluate", "evaluate list", "evaluate zero-shot", "evaluate base-to-novel", "evaluate few-shot",
-        "evaluate supervised", "evaluate retrieval", "predict", "search", "embed", "thresholds", "export", "inspect", "demo", "demo videos",
+        "evaluate supervised", "evaluate retrieval", "predict", "serve", "search", "embed", "thresholds", "export", "inspect", "demo", "demo videos",
         "demo pretrain", "demo late",
         "demo report", "demo table", "recipe", "recipe list", "recipe show", "recipe check",
         "recipe import", "data", "data init", "data import", "data split", "data stats", "data check",

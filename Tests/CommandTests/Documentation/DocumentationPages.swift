@@ -56,6 +56,15 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
                 try world.expect(0, world.program.run(words).status, words)
             }
         },
+        DocumentationPage("docs/serve.md") { world in
+            try world.dataSet("data")
+            try world.saveBackbone(to: "clip.safetensors")
+            let words = [
+                "learn", "--train", "data/train.txt", "--labels", "data/labels.csv", "--backbone", "clip.safetensors", "--frames", "2", "--epochs", "1",
+                "--output", "runs/mine",
+            ]
+            try world.expect(0, world.program.run(words).status, words)
+        },
         DocumentationPage("docs/reproduce.md") { world in
             try world.saveStateDict(to: "ViT-B-16.pt")
             try world.saveViFiBridge(to: "vifi_clip_10_epochs_k400_full_finetuned.pth")

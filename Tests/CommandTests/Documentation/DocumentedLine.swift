@@ -4,6 +4,11 @@ extension DocumentedCommand {
     /// counts.
     var shellLine: String {
         let line = text.withoutComment + shortening
+        if text.hasPrefix("vifi-prompt serve") {
+            // A server ends when it is told to: once it has said where it listens, at a port that is free.
+            return line + " --port 0 > address & serve=$!; for i in {1..1200}; do [ -s address ] && break; sleep 0.05; done; "
+                + "kill -TERM $serve; wait $serve && grep -q '^http://127.0.0.1:' address"
+        }
         guard text.contains("--watch") else { return line }
         // A watch ends when it is told to: once it has answered every video that is there.
         return line + " --every 100ms --settle 100ms & watch=$!; for i in {1..600}; do "
