@@ -131,12 +131,33 @@ import Testing
         ("/v1/predict?classes=a,b&top=0", 400, "top"), ("/v1/predict?classes=a,b&top=-5", 400, "top"), ("/v1/predict?classes=a,b&threshold=nan", 400, "threshold"),
         ("/v1/predict?classes=a,b&window=-1s", 400, "window"), ("/v1/predict?classes=a,b&window=1e400s", 400, "window"), ("/v1/predict?classes=a,b&stride=1s", 400, "window"),
         ("/v1/predict?prompts=p1", 404, "prompts"), ("/v1/predict?classes=a,b&data_set=../../etc&clip=passwd", 404, "data set"), ("/v1/predict?classes=a,b&data_set=x", 400, "together"),
-        ("/v1/predict?classes=a,b&format=srt", 400, "window"), ("/v1/nothing", 404, "nothing"), ("/v1/predict?classes=a%00b,c", 400, "control"),
+        ("/v1/predict?classes=a,b&format=srt", 400, "window"), ("/v1/nothing", 404, "nothing"), ("/v1/predict?classes=a%00b,c", 400, "control"), ("/v1/predict?classes=a,b&window=1s&stride=1f", 400, "both"), ("/v1/predict?classes=%ZZ", 400, "encoded"),
         ]
         for (path, status, words) in cases {
             let answer = try server.client.post(path, ServedVideos.all[0].bytes)
             #expect(answer.status == status, "\(path)")
             #expect(answer.fault.message.contains(words), "\(path): \(answer.text)")
+        }
+    }
+
+    /// The shortest windows have no room for half of one between them; so many answers are too many.
+    @Test func shortWindowsAreBounded() throws {
+        let server = try RunningServer.start(in: Program())
+        let video = ServedVideos.all[0].bytes
+        #expect(try server.client.post("/v1/predict?classes=a,b&window=1500us", video).status == 400)
+        let answer = try server.client.post("/v1/predict?classes=a,b&window=1ms", video)
+        #expect(try answer.status == 200 && (answer.json()["windows"] as? [Any])?.count == 2000)
+        let many = try #require(server.client.json("POST", "/v1/classes", ["names": (0..<1000).map { "class \($0)" }]).json()["id"] as? String)
+        let refused = try server.client.post("/v1/predict?classes=\(many)&window=1ms", video)
+        #expect(refused.status == 400 && refused.fault.message.contains("longer stride"), "\(refused.text.prefix(300))")
+    }
+
+    /// A head is answered like the whole, without the body.
+    @Test func headsHaveNoBody() throws {
+        let server = try RunningServer.start(in: Program())
+        for (path, status) in [("/health", 200), ("/", 200), ("/nothing", 404)] {
+            let answer = try server.client.send("HEAD", path)
+            #expect(answer.status == status && answer.body.isEmpty, "\(path)")
         }
     }
 

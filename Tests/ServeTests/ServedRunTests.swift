@@ -39,6 +39,8 @@ import Testing
         #expect(part.status == 206 && part.body == video.bytes[10..<20] && part.headers["content-range"] == "bytes 10-19/\(video.bytes.count)")
         #expect(try client.get(place + "/video", ["Range": "bytes=-5"]).body == video.bytes.suffix(5))
         #expect(try client.get(place + "/video", ["Range": "bytes=99999999-"]).status == 416)
+        #expect(try client.get(place + "/video", ["Range": "bytes=5-9223372036854775807"]).body == video.bytes[5...])
+        for other in ["seconds=1-2", "bytes=0-1,3-4", "bytes=x-"] { #expect(try client.get(place + "/video", ["Range": other]).status == 200, "\(other)") }
         #expect(try client.get(place + "/picture").body.prefix(4) == Data([0x89, 0x50, 0x4E, 0x47]))
         // The same bytes twice would count twice.
         #expect(try client.post("/v1/datasets/\(id)/clips?name=again.mp4", video.bytes).status == 409)
@@ -46,6 +48,10 @@ import Testing
         #expect(broken.status == 422 && broken.fault.message.contains("broken.mp4"), "\(broken.text)")
         let renamed = try client.json("PATCH", "/v1/datasets/\(id)", ["renamed": [video.label: "first"]]).json()
         #expect((renamed["classes"] as? [String])?.first == "first")
+        // Two who add classes do not undo each other's.
+        for name in ["second", "third", "second"] { _ = try client.json("PATCH", "/v1/datasets/\(id)", ["added": [name]]) }
+        let changed = try client.json("PATCH", "/v1/datasets/\(id)", ["removed": ["second"]]).json()
+        #expect((changed["classes"] as? [String])?.suffix(1) == ["third"] && (changed["classes"] as? [String])?.count == ServedVideos.classNames.count + 1)
         #expect(try client.json("PATCH", place, ["class": NSNull()]).json()["class"] is NSNull || client.json("PATCH", place, ["class": NSNull()]).json()["class"] == nil)
         #expect(try client.send("DELETE", place).status == 204)
         #expect(try client.get(place + "/video").status == 404)
@@ -105,6 +111,9 @@ import Testing
         #expect(try again.client.post("/v1/predict?prompts=\(prompts)&data_set=\(id)&clip=\(clips[5].id)").text == answer.text)
         #expect(try again.client.send("DELETE", "/v1/prompts/\(prompts)").status == 204)
         #expect(try again.client.get("/v1/prompts").json()["prompts"] as? [NSDictionary] == [])
+        #expect(again.stop() == 0)
+        let last = try RunningServer.start(in: program)
+        #expect(try last.client.get("/v1/prompts").json()["prompts"] as? [NSDictionary] == [], "what was deleted stays so")
     }
 
     /// One run learns, others wait; each can be stopped, and events tell of it.

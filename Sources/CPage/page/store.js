@@ -90,7 +90,7 @@ class Store extends EventTarget {
   async addClasses(names) {
     const set = await this.someSet()
     const added = names.filter((name, index) => !set.classes.includes(name) && names.indexOf(name) === index)
-    if (added.length > 0) this.takeUp(await api.changeDataSet(set.id, { classes: [...set.classes, ...added] }))
+    if (added.length > 0) this.takeUp(await api.changeDataSet(set.id, { added }))
     return added
   }
 
@@ -99,7 +99,7 @@ class Store extends EventTarget {
   }
 
   async removeClass(name) {
-    this.takeUp(await api.changeDataSet(this.set.id, { classes: this.set.classes.filter(other => other !== name) }))
+    this.takeUp(await api.changeDataSet(this.set.id, { removed: [name] }))
   }
 
   /** Takes a newer state of a data set, if it is still the open one. */

@@ -17,10 +17,10 @@ package enum PredictionError: ReportableError {
 }
 
 extension VideoSpan {
-    /// From one window to the next, where nobody says it: half of a window, but a frame at least.
+    /// From one window to the next, where nobody says it: half of a window, but a frame or the least time at least.
     package var halved: VideoSpan {
         switch self {
-        case .seconds(let seconds): .seconds(seconds / 2)
+        case .seconds(let seconds): .seconds(max(Self.leastSeconds, seconds / 2))
         case .frames(let frames): .frames(max(1, frames / 2))
         }
     }

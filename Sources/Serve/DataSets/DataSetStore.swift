@@ -31,13 +31,24 @@ final class DataSetStore: Sendable {
         var sets: [DataSet] = []
         for id in try directoryEntries(folder).sortedBytewise() {
             let path = folder.appendingPath(id).appendingPath(Self.recordName)
-            guard fileExists(path) else { continue }
+            guard fileExists(path) else {
+                // Of a data set whose deletion was interrupted.
+                if Self.isID(id) { removeTree(folder.appendingPath(id)) }
+                continue
+            }
             let bytes = try InputFile.contents(of: path, limit: Self.recordLimit)
             guard let set = try? Self.decoder.decode(DataSet.self, from: Data(bytes)), set.id == id else {
                 throw FileError(path: path, problem: .damaged(reason: "it is not what the server writes there. Move the folder \(id) away"))
             }
             sets.append(set)
             TemporaryPath.sweep(of: path)
+            // Of uploads that were interrupted.
+            let known = Set(set.clips.flatMap { ["videos/\($0.file)", "pictures/\($0.id).png"] })
+            for part in ["videos", "pictures"] {
+                for file in (try? directoryEntries(folder.appendingPath(id).appendingPath(part))) ?? [] where !known.contains("\(part)/\(file)") {
+                    try? removeFile(folder.appendingPath(id).appendingPath(part).appendingPath(file))
+                }
+            }
         }
         state = Mutex(State(sets: sets.sorted { $0.created < $1.created }))
     }
@@ -69,6 +80,10 @@ final class DataSetStore: Sendable {
 
     // MARK: Changing
 
+    private static func isID(_ name: String) -> Bool {
+        name.utf8.count > 8 && name.hasPrefix("d") && name.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) }
+    }
+
     private static func newID(_ letter: String) -> String { letter + String(UInt64.random(in: 1 << 40 ..< 1 << 60), radix: 36) }
 
     func create(name: String) throws -> DataSet {
@@ -95,8 +110,12 @@ final class DataSetStore: Sendable {
 
     /// - Parameters:
     ///   - classes: all that there are to be, in their order; clips of others have no class afterwards.
+    ///   - added: come behind the others; what is there already stays as it is, so that two who change classes do not undo each other's.
+    ///   - removed: go; their clips have no class afterwards.
     ///   - renamed: old names and new ones.
-    func change(_ id: String, name: String?, classes: [String]?, renamed: [String: String]) throws -> DataSet {
+    func change(
+        _ id: String, name: String?, classes: [String]?, added: [String] = [], removed: [String] = [], renamed: [String: String]
+    ) throws -> DataSet {
         let name = try name.map { try Self.checked($0, what: "name of the data set", limits: limits) }
         let renamed = try renamed.mapValues { try Self.checked($0, what: "class name", limits: limits) }
         let classes = try classes.map { try Self.checked(classes: $0, limits: limits) }
@@ -104,7 +123,12 @@ final class DataSetStore: Sendable {
             set.name = name ?? set.name
             set.classes = set.classes.map { renamed[$0] ?? $0 }
             for index in set.clips.indices { set.clips[index].class = set.clips[index].class.map { renamed[$0] ?? $0 } }
-            set.classes = try Self.checked(classes: classes ?? set.classes, limits: limits)
+            var all = (classes ?? set.classes).filter { !removed.contains($0) }
+            for name in added {
+                let name = try Self.checked(name, what: "class name", limits: limits)
+                if !all.contains(name) { all.append(name) }
+            }
+            set.classes = try Self.checked(classes: all, limits: limits)
             for index in set.clips.indices where set.clips[index].class.map(set.classes.contains) == false { set.clips[index].class = nil }
         }
     }
@@ -127,6 +151,19 @@ final class DataSetStore: Sendable {
         _ = try? removeFile(picture(of: clip, in: id))
     }
 
+    /// Bytes of the quota that an upload may take, held until it is there or has failed.
+    final class Reservation: Sendable {
+        private let store: DataSetStore
+        private let byteCount: Int
+
+        fileprivate init(_ store: DataSetStore, _ byteCount: Int) {
+            self.store = store
+            self.byteCount = byteCount
+        }
+
+        deinit { store.state.withLock { $0.reserved -= byteCount } }
+    }
+
     /// Keeps an uploaded video.
     ///
     /// - Parameter look: says what the video is, or throws.
@@ -136,8 +173,6 @@ final class DataSetStore: Sendable {
         let name = try Self.checked(name, what: "name of the clip", limits: limits)
         let label = try label.map { try Self.checked($0, what: "class name", limits: limits) }
         _ = try set(id)
-        try reserve(upload.byteCount)
-        defer { state.withLock { $0.reserved -= upload.byteCount } }
         let clipID = Self.newID("v")
         let file = clipID + Self.ending(of: name)
         let path = root(of: id).appendingPath(file)
@@ -160,11 +195,14 @@ final class DataSetStore: Sendable {
         } catch {
             _ = try? removeFile(path)
             _ = try? removeFile(picture(of: clipID, in: id))
+            // The data set may have been deleted in the meantime; what was made of its folder since goes, too.
+            if !all.contains(where: { $0.id == id }) { removeTree(folder.appendingPath(id)) }
             throw error
         }
     }
 
-    private func reserve(_ byteCount: Int) throws(RequestFault) {
+    /// - Parameter byteCount: of a video that is about to come.
+    func reserve(_ byteCount: Int) throws(RequestFault) -> Reservation {
         try state.withLock { state throws(RequestFault) in
             let used = state.sets.reduce(0) { $0 + $1.bytes } + state.reserved
             guard used + byteCount <= limits.quotaBytes else {
@@ -172,6 +210,7 @@ final class DataSetStore: Sendable {
             }
             state.reserved += byteCount
         }
+        return Reservation(self, byteCount)
     }
 
     private static func keep(_ upload: Upload, at path: String) throws -> String {

@@ -83,12 +83,11 @@ final class ModelDesk: Sendable {
     var classSets: [ClassSet] { state.withLock { $0.classSets } }
 
     /// Keeps a list of names, or finds the one that has been kept.
-    func keep(_ names: [String]) throws(RequestFault) -> ClassSet {
-        try state.withLock { state throws(RequestFault) in
+    func keep(_ names: [String]) -> ClassSet {
+        state.withLock { state in
             if let known = state.classSets.first(where: { $0.names == names }) { return known }
-            guard state.classSets.count < Self.classSetLimit else {
-                throw RequestFault(.quota, "The server keeps \(Self.classSetLimit) class sets, and no more.")
-            }
+            // The oldest makes room.
+            if state.classSets.count >= Self.classSetLimit { state.classSets.removeFirst() }
             let set = ClassSet(id: "c\(state.nextClassSet)", names: names)
             state.nextClassSet += 1
             state.classSets.append(set)

@@ -22,13 +22,20 @@ final class ScoringQueue: Sendable {
     /// Videos of one pass at most.
     private static let passLimit = 16
 
-    init(metrics: Metrics) { self.metrics = metrics }
+    private let limit: Int
+
+    /// - Parameter limit: of videos that wait.
+    init(limit: Int, metrics: Metrics) {
+        self.limit = limit
+        self.metrics = metrics
+    }
 
     var waitingCount: Int { state.withLock { $0.waiting.count } }
 
-    /// - Throws: `ModelError` where the logits are not numbers.
+    /// - Throws: `ModelError` where the logits are not numbers; `RequestFault` where too many wait.
     func scores(of video: PreparedVideo, by models: [VideoModel]) async throws -> [VideoScores] {
-        try await withCheckedThrowingContinuation { continuation in
+        guard waitingCount < limit else { throw RequestFault(.busy, "Too many videos wait for the model. Try again in some seconds.") }
+        return try await withCheckedThrowingContinuation { continuation in
             let isIdle = state.withLock { state in
                 state.waiting.append(Waiting(video: video, models: models, answer: continuation))
                 defer { state.isRunning = true }

@@ -20,7 +20,10 @@ struct DataSetRoutes: Sendable {
         router.patch("/v1/datasets/{id}") { request, context in
             let change = try await request.document(Change.self, limit: services.limits.jsonBytes)
             let id = try context.parameters.require("id")
-            return Response.json(try sets.change(id, name: change.name, classes: change.classes, renamed: change.renamed ?? [:]).details)
+            return Response.json(
+                try sets.change(
+                    id, name: change.name, classes: change.classes, added: change.added ?? [], removed: change.removed ?? [], renamed: change.renamed ?? [:]
+                ).details)
         }
         router.delete("/v1/datasets/{id}") { _, context in
             let id = try context.parameters.require("id")
@@ -64,6 +67,8 @@ struct DataSetRoutes: Sendable {
     private struct Change: Decodable {
         let name: String?
         let classes: [String]?
+        let added: [String]?
+        let removed: [String]?
         let renamed: [String: String]?
     }
 
@@ -76,9 +81,11 @@ struct DataSetRoutes: Sendable {
         _ = try sets.set(id)
         let name = try query.text("name") ?? "video"
         let label = try query.text("class")
-        let place = try services.uploads.take()
-        defer { withExtendedLifetime(place) {} }
-        let upload = try await Upload.receive(request, in: services.folder, limit: services.limits.videoBytes, metrics: services.metrics)
+        let limit = services.limits.videoBytes
+        try Upload.checkLength(of: request, limit: limit)
+        let held = (try services.uploads.take(), try sets.reserve(request.headers[.contentLength].flatMap { Int($0) } ?? limit))
+        defer { withExtendedLifetime(held) {} }
+        let upload = try await Upload.receive(request, in: services.folder, limit: limit, metrics: services.metrics)
         let clip = try await services.work.run { [sets, videos = services.videos] in
             try sets.add(upload, to: id, name: name, class: label) { path in
                 do {

@@ -10,40 +10,51 @@ enum FileAnswer {
 
     /// - Parameters:
     ///   - name: that a browser saves it by.
-    ///   - isAttachment: whether it is to be saved, not shown.
+    ///   - isAttachment: whether it is to be saved, not shown; another file may then have its address later.
     static func response(to request: Request, path: String, type: String, name: String, isAttachment: Bool = false) throws -> Response {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw RequestFault(.notFound, "The file is not there any more.") }
         let file = OpenFile(descriptor)
         let count = file.byteCount
-        var headers: HTTPFields = [.contentType: type, .acceptRanges: "bytes", .cacheControl: "private, max-age=3600"]
+        var headers: HTTPFields = [.contentType: type, .acceptRanges: "bytes", .cacheControl: isAttachment ? "no-store" : "private, max-age=3600"]
         let plain = String(name.unicodeScalars.filter { $0.isASCII && $0.value >= 32 && $0 != "\"" && $0 != "\\" })
         headers[.contentDisposition] = "\(isAttachment ? "attachment" : "inline"); filename=\"\(plain)\""
-        guard let asked = request.headers[.range] else {
+        switch request.headers[.range].map({ Part($0, of: count) }) ?? .whole {
+        case .whole:
             headers[.contentLength] = "\(count)"
             return Response(status: .ok, headers: headers, body: file.body(0..<count))
-        }
-        guard let range = range(asked, of: count) else {
+        case .range(let range):
+            headers[.contentLength] = "\(range.count)"
+            headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(count)"
+            return Response(status: .partialContent, headers: headers, body: file.body(range))
+        case .none:
             return Response(status: .rangeNotSatisfiable, headers: [.contentRange: "bytes */\(count)"])
         }
-        headers[.contentLength] = "\(range.count)"
-        headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(count)"
-        return Response(status: .partialContent, headers: headers, body: file.body(range))
     }
 
-    /// Of one range; several at once are not sent.
-    static func range(_ text: String, of count: Int) -> Range<Int>? {
-        guard text.hasPrefix("bytes="), count > 0 else { return nil }
-        let ends = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2 else { return nil }
-        if ends[0].isEmpty {
-            guard let last = Int(ends[1]), last > 0 else { return nil }
-            return max(0, count - last)..<count
+    /// What a request wants of a file.
+    private enum Part {
+        case whole
+        /// Not empty.
+        case range(Range<Int>)
+        /// It lies behind the end.
+        case none
+
+        /// - Parameter text: of the header `Range`. Other units than bytes and several ranges at once are passed over, as the RFC lets
+        ///   a server do.
+        init(_ text: String, of count: Int) {
+            self = .whole
+            let ends = text.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
+            guard text.hasPrefix("bytes="), ends.count == 2 else { return }
+            let last = Int(ends[1])
+            if ends[0].isEmpty {
+                guard let last, last >= 0 else { return }
+                self = last > 0 && count > 0 ? .range(max(0, count - last)..<count) : .none
+                return
+            }
+            guard let start = Int(ends[0]), start >= 0, ends[1].isEmpty || last.map({ $0 >= start }) == true else { return }
+            self = start < count ? .range(start..<min(last ?? count - 1, count - 1) + 1) : .none
         }
-        guard let start = Int(ends[0]), start >= 0, start < count else { return nil }
-        if ends[1].isEmpty { return start..<count }
-        guard let end = Int(ends[1]), end >= start else { return nil }
-        return start..<min(end + 1, count)
     }
 
     static func type(ofVideo file: String) -> String {

@@ -18,13 +18,19 @@ struct PredictRoutes: Sendable {
         router.post("/v1/attention") { request, _ in try await attention(request) }
     }
 
-    /// What is asked about a video, besides the video.
+    /// Who is to answer, as far as it can be told before its texts are read.
+    private struct Target: Sendable {
+        let answerer: Answerer?
+        let classNames: [String]?
+        let noneTexts: [String]
+    }
+
+    /// How it is to be told.
     private struct Question: Sendable {
         enum Form: String {
             case json, csv, srt, vtt
         }
 
-        let model: VideoModel
         let style: AnswerStyle
         let spans: (window: VideoSpan, stride: VideoSpan)?
         let smooth: Int
@@ -34,13 +40,22 @@ struct PredictRoutes: Sendable {
         static let parameters = ["prompts", "classes", "top", "threshold", "none", "window", "stride", "smooth", "min_seconds", "format"] + VideoSource.parameters
     }
 
-    private func model(_ query: QueryReader) async throws -> VideoModel {
+    private func target(_ query: QueryReader) throws -> Target {
         let answerer = try query.text("prompts").flatMap { $0 == "none" ? nil : try services.desk.answerer($0) }
         let classes = try query.text("classes").map { try names($0) }
         let none = try query.all("none").map { try DataSetStore.checked($0, what: "text for none of the classes", limits: services.limits) }
         guard none.count <= 64 else { throw RequestFault(.badRequest, "none may be given 64 times, not \(none.count).") }
-        // The texts of new classes go through the text tower, which takes its time.
-        return try await services.work.run { [desk = services.desk] in try desk.model(answerer, classNames: classes, noneTexts: none) }
+        guard classes != nil || answerer?.model.learnedClassNames != nil else {
+            throw RequestFault(.badRequest, "No classes are named. Pass classes=a,b,c, or prompts=ID.")
+        }
+        return Target(answerer: answerer, classNames: classes, noneTexts: none)
+    }
+
+    /// The texts of new classes go through the text tower, which takes its time.
+    private func model(_ target: Target) async throws -> VideoModel {
+        try await services.work.run { [desk = services.desk] in
+            try desk.model(target.answerer, classNames: target.classNames, noneTexts: target.noneTexts)
+        }
     }
 
     /// The id of a class set, or names with commas.
@@ -51,12 +66,12 @@ struct PredictRoutes: Sendable {
         return names
     }
 
-    private func question(_ query: QueryReader) async throws -> Question {
+    private func question(_ query: QueryReader) throws -> Question {
         let window = try query.span("window")
         let stride = try query.span("stride")
         guard window != nil || stride == nil else { throw RequestFault(.badRequest, "stride is about windows: pass window, such as window=2s.") }
         if let window, let stride, window.unit != stride.unit { throw RequestFault(.badRequest, "window and stride must both be times, or both frames.") }
-        let smooth = try query.whole("smooth", in: 1...9_999, default: 1)
+        let smooth = try query.whole("smooth", in: 1...999, default: 1)
         guard smooth % 2 == 1 else { throw RequestFault(.badRequest, "smooth is \(smooth); it must be odd: a window and as many on each side.") }
         let text = try query.text("format") ?? "json"
         guard let form = Question.Form(rawValue: text) else { throw RequestFault(.badRequest, "format is \(text.prefix(40)); it must be json, csv, srt or vtt.") }
@@ -66,45 +81,68 @@ struct PredictRoutes: Sendable {
             top: try query.whole("top", in: 1...services.limits.classCount, default: 5), namesModels: false, windows: nil)
         let minimum = try query.number("min_seconds", in: 0...86_400, default: 0)
         return Question(
-            model: try await model(query), style: style, spans: window.map { ($0, stride ?? $0.halved) }, smooth: smooth, minimumSeconds: minimum, form: form)
+            style: style, spans: window.map { ($0, stride ?? $0.halved) }, smooth: smooth, minimumSeconds: minimum, form: form)
     }
 
     private func predict(_ request: Request) async throws -> Response {
         let query = try QueryReader(request, known: Question.parameters)
-        let question = try await question(query)
+        let (question, target) = (try question(query), try target(query))
+        // A client that sends must not wait for others' videos before anybody listens to it.
         let source = try await VideoSource.of(request, query, services)
         guard let spans = question.spans else {
-            return try await withDeadline(services.limits.inferenceSeconds) { try response(try await whole(source, question), question) }
+            return try await withDeadline(services.limits.inferenceSeconds) {
+                let model = try await model(target)
+                return try response(try await whole(source, model), question)
+            }
         }
-        let timelines = VideoTimelines(models: [question.model], window: spans.window, stride: spans.stride, pictures: services.desk.pictures)
         if request.headers[.accept]?.contains("text/event-stream") == true {
             guard question.form == .json else { throw RequestFault(.badRequest, "Events carry JSON: leave out format.") }
-            return EventStream.response(holding: try services.streams.take(), events(of: source, question, timelines))
+            return EventStream.response(holding: try services.streams.take(), events(of: source, question, target, spans))
         }
-        return try response(try await timeline(of: source, question, timelines) { _, _ in }, question)
+        return try await withDeadline(services.limits.timelineSeconds) {
+            try response(try await timeline(of: source, question, try await model(target), spans) { _, _ in }, question)
+        }
     }
 
-    private func whole(_ source: VideoSource, _ question: Question) async throws -> VideoAnswer {
+    private func whole(_ source: VideoSource, _ model: VideoModel) async throws -> VideoAnswer {
         let video = try await source.looking(services) { [videos = services.videos] path in
-            try PreparedVideo(path: path, models: [question.model], reader: videos)
+            try PreparedVideo(path: path, models: [model], reader: videos)
         }
-        let scores = try await services.scoring.scores(of: video, by: [question.model])
-        guard let scores = scores.first else { throw RequestFault(.fault, "The server failed. Its log says why.") }
-        return VideoAnswer(video: source.name, model: question.model, content: .whole(scores))
+        let scores = try await services.scoring.scores(of: video, by: [model])
+        return VideoAnswer(video: source.name, model: model, content: .whole(scores[0]))
     }
 
     /// - Parameter report: told the seconds of video that are done, and how many there are, where that is known.
     private func timeline(
-        of source: VideoSource, _ question: Question, _ timelines: VideoTimelines, report: @escaping @Sendable (Double, Double?) throws -> Void
+        of source: VideoSource, _ question: Question, _ model: VideoModel, _ spans: (window: VideoSpan, stride: VideoSpan),
+        report: @escaping @Sendable (Double, Double?) throws -> Void
     ) async throws -> VideoAnswer {
-        let made = try await source.looking(services) { [videos = services.videos] path in
-            let stream = try videos.stream(timelines.request(path))
-            return try timelines.timelines(of: path, stream: stream) { try report($0.seconds, stream.outlook.seconds) }.timelines
+        let timelines = VideoTimelines(models: [model], window: spans.window, stride: spans.stride, pictures: services.desk.pictures)
+        let most = services.limits.timelineScores / model.classifier.classCount
+        @Sendable func check(_ windows: Double) throws {
+            guard windows <= Double(most) else {
+                throw RequestFault(.badRequest, "These are more than \(most) windows of \(model.classifier.classCount) classes, the most of one answer. Pass a longer stride.")
+            }
         }
-        guard let timeline = made.first?.smoothed(over: question.smooth) else { throw RequestFault(.fault, "The server failed. Its log says why.") }
+        let isWanted = Flag()
+        let timeline = try await withTaskCancellationHandler {
+            try await source.looking(services, onLongWork: true) { [videos = services.videos] path in
+                let stream = try videos.stream(timelines.request(path))
+                if spans.stride.unit == .seconds, let seconds = stream.outlook.seconds { try check(seconds / spans.stride.count) }
+                return try timelines.timelines(of: path, stream: stream) { part in
+                    guard isWanted.isUp else { throw CancellationError() }
+                    if spans.stride.unit == .seconds { try check(part.seconds / spans.stride.count) }
+                    try report(part.seconds, stream.outlook.seconds)
+                }.timelines[0]
+            }
+        } onCancel: {
+            isWanted.lower()
+        }
+        try check(Double(timeline.windows.count))
+        let smoothed = timeline.smoothed(over: question.smooth)
         return VideoAnswer(
-            video: source.name, model: question.model,
-            content: .timeline(timeline, segments: timeline.segments(question.style.rule, minimumSeconds: question.minimumSeconds)))
+            video: source.name, model: model,
+            content: .timeline(smoothed, segments: smoothed.segments(question.style.rule, minimumSeconds: question.minimumSeconds)))
     }
 
     private struct Progress: Encodable {
@@ -112,31 +150,26 @@ struct PredictRoutes: Sendable {
         let of: Double?
     }
 
-    /// A client that has gone is no longer worked for.
-    private struct Unheard: ReportableError {
-        var exitStatus: ExitStatus { .interrupted }
-        var description: String { "nobody listens any more." }
-    }
-
-    private func events(of source: VideoSource, _ question: Question, _ timelines: VideoTimelines) -> AsyncStream<(name: String, json: String)> {
+    /// Once nobody listens any more, the task is cancelled and the video is let go.
+    private func events(
+        of source: VideoSource, _ question: Question, _ target: Target, _ spans: (window: VideoSpan, stride: VideoSpan)
+    ) -> AsyncStream<(name: String, json: String)> {
         AsyncStream { continuation in
-            let isHeard = Flag()
             let task = Task {
                 do {
-                    let answer = try await timeline(of: source, question, timelines) { seconds, total in
-                        guard isHeard.isUp else { throw Unheard() }
+                    let answer = try await timeline(of: source, question, try await model(target), spans) { seconds, total in
                         continuation.yield(("progress", JSONText.of(Progress(seconds: seconds, of: total))))
                     }
                     continuation.yield(("answer", VideoLine(answer, question.style).text))
+                } catch is CancellationError {
                 } catch {
-                    continuation.yield(("error", RequestFault(error).text))
+                    let fault = RequestFault(error)
+                    fault.log("POST /v1/predict", services.logger)
+                    continuation.yield(("error", fault.text))
                 }
                 continuation.finish()
             }
-            continuation.onTermination = { reason in
-                isHeard.lower()
-                task.cancel()
-            }
+            continuation.onTermination = { _ in task.cancel() }
         }
     }
 
@@ -167,11 +200,13 @@ struct PredictRoutes: Sendable {
         let answerer = try query.text("prompts").flatMap { $0 == "none" ? nil : try services.desk.answerer($0) }
         let source = try await VideoSource.of(request, query, services)
         let digest = services.desk.backbone.digest
-        let values = try await source.looking(services) { [desk = services.desk, videos = services.videos] path in
-            // Which classes there are does not change what a video looks like.
-            let model = try desk.model(answerer, classNames: answerer?.model.learnedClassNames ?? ["video"], noneTexts: [])
-            let video = try PreparedVideo(path: path, models: [model], reader: videos)
-            return try model.classifier.embeddings(clips: video.views[0].map(\.matrix))[0]
+        let values = try await withDeadline(services.limits.inferenceSeconds) {
+            try await source.looking(services) { [desk = services.desk, videos = services.videos] path in
+                // Which classes there are does not change what a video looks like.
+                let model = try desk.model(answerer, classNames: answerer?.model.learnedClassNames ?? ["video"], noneTexts: [])
+                let video = try PreparedVideo(path: path, models: [model], reader: videos)
+                return try model.classifier.embeddings(clips: video.views[0].map(\.matrix))[0]
+            }
         }
         return .json(EmbeddingDocument(video: source.name, embedding: values, backboneSha256: digest))
     }
@@ -193,31 +228,35 @@ struct PredictRoutes: Sendable {
 
     private func attention(_ request: Request) async throws -> Response {
         let query = try QueryReader(request, known: ["prompts", "classes", "class"] + VideoSource.parameters)
-        let model = try await model(query)
+        let target = try target(query)
+        let names = target.classNames ?? target.answerer?.model.learnedClassNames ?? []
         let label = try query.text("class").map { name in
-            guard let label = model.classNames.firstIndex(of: name) else { throw RequestFault(.badRequest, "There is no class \"\(name.prefix(100))\" here.") }
+            guard let label = names.firstIndex(of: name) else { throw RequestFault(.badRequest, "There is no class \"\(name.prefix(100))\" here.") }
             return label
         }
         let source = try await VideoSource.of(request, query, services)
-        let document = try await source.looking(services) { [videos = services.videos] path in
-            let glance = try videos.glance(at: path, shortSide: 32)
-            let video = try PreparedVideo(path: path, models: [model], reader: videos)
-            let maps = try model.classifier.attention(in: video.views[0][0].matrix, of: .relevance, label: label, from: model.classifier.blockCount - 1)
-            let side = maps.gridSide
-            let region = model.transform.seenRegion(of: FrameSize(width: glance.width, height: glance.height))
-            let crop = [
-                region.left / Double(glance.width), region.top / Double(glance.height), region.width / Double(glance.width), region.height / Double(glance.height),
-            ]
-            let places = model.sampler.testIndices(frameCount: glance.frameCount)
-            let frames = zip(places, maps.blocks.last ?? []).map { place, map in
-                let overlay = HeatOverlay(map: map, gridSide: side, side: model.transform.side)
-                let heat = (0..<side * side).map { cell in
-                    overlay.value(x: (Double(cell % side) + 0.5) / Double(side), y: (Double(cell / side) + 0.5) / Double(side))
+        let document = try await withDeadline(services.limits.inferenceSeconds) {
+            let model = try await model(target)
+            return try await source.looking(services) { [videos = services.videos] path in
+                let glance = try videos.glance(at: path, shortSide: 32)
+                let video = try PreparedVideo(path: path, models: [model], reader: videos)
+                let maps = try model.classifier.attention(in: video.views[0][0].matrix, of: .relevance, label: label, from: model.classifier.blockCount - 1)
+                let side = maps.gridSide
+                let region = model.transform.seenRegion(of: FrameSize(width: glance.width, height: glance.height))
+                let crop = [
+                    region.left / Double(glance.width), region.top / Double(glance.height), region.width / Double(glance.width), region.height / Double(glance.height),
+                ]
+                let places = model.sampler.testIndices(frameCount: glance.frameCount)
+                let frames = zip(places, maps.blocks.last ?? []).map { place, map in
+                    let overlay = HeatOverlay(map: map, gridSide: side, side: model.transform.side)
+                    let heat = (0..<side * side).map { cell in
+                        overlay.value(x: (Double(cell % side) + 0.5) / Double(side), y: (Double(cell / side) + 0.5) / Double(side))
+                    }
+                    return AttentionDocument.Frame(
+                        seconds: glance.seconds * (Double(place) + 0.5) / Double(glance.frameCount), crop: crop, heat: heat)
                 }
-                return AttentionDocument.Frame(
-                    seconds: glance.seconds * (Double(place) + 0.5) / Double(glance.frameCount), crop: crop, heat: heat)
+                return AttentionDocument(video: source.name, rows: side, columns: side, class: model.classNames[maps.label], frames: frames)
             }
-            return AttentionDocument(video: source.name, rows: side, columns: side, class: model.classNames[maps.label], frames: frames)
         }
         return .json(document)
     }

@@ -28,6 +28,7 @@ struct RunRoutes: Sendable {
         router.delete("/v1/prompts/{id}") { _, context in
             let answerer = try services.desk.answerer(context.parameters.require("id"))
             guard answerer.origin == .learned else { throw RequestFault(.forbidden, "These prompts were given at the server's start, and are not its own to delete.") }
+            try runs.dismiss(answerer.run)
             services.desk.remove(answerer.id)
             return Response.noContent
         }
@@ -37,7 +38,7 @@ struct RunRoutes: Sendable {
             let wish = try await request.document(ClassWish.self, limit: services.limits.jsonBytes)
             let names = try DataSetStore.checked(classes: wish.names, limits: services.limits)
             guard !names.isEmpty else { throw RequestFault(.badRequest, "names is empty.") }
-            return Response.json(try services.desk.keep(names), status: .created)
+            return Response.json(services.desk.keep(names), status: .created)
         }
     }
 

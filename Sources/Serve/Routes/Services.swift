@@ -10,6 +10,8 @@ struct Services: Sendable {
     let scoring: ScoringQueue
     let videos: IsolatedVideos
     let work: BlockingWork
+    /// For what may take long, so that it does not keep everybody else waiting.
+    let longWork: BlockingWork
     let uploads: Places
     let streams: Places
     let metrics: Metrics
@@ -17,4 +19,5 @@ struct Services: Sendable {
     /// For bodies of requests, on the disk of the data sets.
     let folder: String
     let version: String
+    let logger: Logger
 }

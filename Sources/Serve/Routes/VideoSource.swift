@@ -27,10 +27,12 @@ struct VideoSource: Sendable {
     }
 
     /// Runs what looks at the video where it may keep its thread; faults name the video as its owner does.
-    func looking<Result: Sendable>(_ services: Services, _ body: @escaping @Sendable (String) throws -> Result) async throws -> Result {
+    func looking<Result: Sendable>(
+        _ services: Services, onLongWork isLong: Bool = false, _ body: @escaping @Sendable (String) throws -> Result
+    ) async throws -> Result {
         let path = path
         do {
-            return try await services.work.run { try body(path) }
+            return try await (isLong ? services.longWork : services.work).run { try body(path) }
         } catch let error as any ReportableError {
             throw RequestFault(error, path: path, name: name)
         }

@@ -1,6 +1,7 @@
 import Experiments
 import Files
 import Foundation
+import Logging
 import Synchronization
 
 /// The runs of a server: one learns at a time, others wait for it.
@@ -22,6 +23,9 @@ final class RunDesk: Sendable {
     private let state = Mutex(State())
     private let thread = DispatchQueue(label: "vifi-prompt.learning")
     private let learning: RunLearning
+    private let logger: Logger
+    /// Held while a record is written, so that the last one is the newest.
+    private let saving = Mutex(())
 
     private static let recordName = "run.json"
     private static let recordLimit = 64 << 20
@@ -31,9 +35,10 @@ final class RunDesk: Sendable {
     /// Finds what earlier servers have learned in the folder.
     ///
     /// - Throws: `FileError` where the folder cannot be read.
-    init(folder: String, learning: RunLearning) throws {
+    init(folder: String, learning: RunLearning, logger: Logger) throws {
         self.folder = folder
         self.learning = learning
+        self.logger = logger
         try createDirectory(folder)
         var found: [ServedRun] = []
         for id in try directoryEntries(folder).sortedBytewise() {
@@ -50,13 +55,17 @@ final class RunDesk: Sendable {
             found[index].state = .cancelled
             found[index].ended = found[index].ended ?? Date()
             found[index].note("The server stopped before the run ended.")
-            try save(found[index])
+            try write(found[index])
         }
         let runs = found
         state.withLock { $0.runs = runs }
-        for run in runs where run.state == .finished {
-            // What has gone or was changed by hand must not keep the server from starting.
-            try? learning.register(run, in: folder.appendingPath(run.id))
+        for run in runs where run.result != nil && run.isDismissed != true {
+            do {
+                try learning.register(run, in: folder.appendingPath(run.id))
+            } catch {
+                // What has gone or was changed by hand must not keep the server from starting.
+                logger.warning("\(run.id): what it learned cannot be used: \(error)")
+            }
         }
     }
 
@@ -105,7 +114,7 @@ final class RunDesk: Sendable {
                 throw RequestFault(.busy, "\(Self.waitingLimit) runs are waiting already.")
             }
             try createDirectory(folder.appendingPath(id))
-            try save(run)
+            try write(run)
             state.runs.append(run)
         }
         wake()
@@ -114,24 +123,37 @@ final class RunDesk: Sendable {
 
     /// Stops a run that learns, at its next step, or takes one that waits out of the row.
     func cancel(_ id: String) throws -> ServedRun.Details {
-        let before = try details(id)
-        guard !before.state.isOver else { throw RequestFault(.conflict, "The run has ended already.") }
-        state.withLock { $0.watchers[id] }?.cancel()
-        try change(id) { run in
+        guard try !details(id).state.isOver else { throw RequestFault(.conflict, "The run has ended already.") }
+        var wasWaiting = false
+        touch(id) { run in
             guard run.state == .waiting else { return }
-            run.state = .cancelled
-            run.ended = Date()
+            (run.state, run.ended) = (.cancelled, Date())
+            wasWaiting = true
         }
+        if wasWaiting { try save(id) } else { state.withLock { $0.watchers[id] }?.cancel() }
         return try details(id)
     }
 
-    /// Nothing is begun any more, and what learns is asked to stop.
+    /// What a run has learned answers no more, not after a restart either.
+    func dismiss(_ id: String?) throws {
+        guard let id else { return }
+        touch(id) { $0.isDismissed = true }
+        try save(id)
+    }
+
+    /// Nothing is begun any more, what learns is asked to stop, and whoever listens is told.
     func close() {
-        let watchers = state.withLock { state in
+        let (watchers, waiting) = state.withLock { state in
             state.isClosed = true
-            return Array(state.watchers.values)
+            return (Array(state.watchers.values), state.runs.filter { $0.state == .waiting }.map(\.id))
         }
         for watcher in watchers { watcher.cancel() }
+        for id in waiting { _ = try? cancel(id) }
+        let listeners = state.withLock { state in
+            defer { state.listeners = [:] }
+            return state.listeners.values.map(\.tell)
+        }
+        for listener in listeners { listener.finish() }
     }
 
     /// Whether the prompts of a data set's run are still waited for.
@@ -156,20 +178,23 @@ final class RunDesk: Sendable {
             } catch let error as any ReportableError where error.exitStatus == .interrupted {
                 outcome = (.cancelled, learning.partial(run, in: path), nil)
             } catch {
-                outcome = (.failed, nil, RequestFault.words(of: error))
+                let fault = RequestFault(error)
+                fault.log("run \(run.id)", logger)
+                outcome = (.failed, nil, fault.message)
             }
             let ended = outcome
-            _ = try? change(run.id) { run in
+            touch(run.id) { run in
                 (run.state, run.result, run.error) = ended
                 run.ended = Date()
                 run.progress = nil
             }
+            do { try save(run.id) } catch { logger.error("run \(run.id): \(error)") }
             state.withLock { $0.watchers[run.id] = nil }
         }
     }
 
     private func next() -> (ServedRun, RunWatcher)? {
-        state.withLock { state in
+        let found = state.withLock { state -> (ServedRun, RunWatcher)? in
             guard !state.isClosed, let place = state.runs.firstIndex(where: { $0.state == .waiting }) else {
                 state.isWorking = false
                 return nil
@@ -177,10 +202,12 @@ final class RunDesk: Sendable {
             state.runs[place].state = .running
             state.runs[place].began = Date()
             let id = state.runs[place].id
-            let watcher = RunWatcher { [weak self] body in self?.touch(id, body) }
+            let watcher = RunWatcher(words: learning.words(of: state.runs[place])) { [weak self] body in self?.touch(id, body) }
             state.watchers[id] = watcher
             return (state.runs[place], watcher)
         }
+        if let found { touch(found.0.id) { _ in } }
+        return found
     }
 
     /// Changes what is known of a run, and tells those who listen.
@@ -199,14 +226,14 @@ final class RunDesk: Sendable {
         }
     }
 
-    /// The same, and writes it down.
-    private func change(_ id: String, _ body: (inout ServedRun) -> Void) throws {
-        touch(id, body)
-        guard let run = state.withLock({ state in state.runs.first { $0.id == id } }) else { return }
-        try save(run)
+    private func save(_ id: String) throws {
+        try saving.withLock { _ in
+            guard let run = state.withLock({ state in state.runs.first { $0.id == id } }) else { return }
+            try write(run)
+        }
     }
 
-    private func save(_ run: ServedRun) throws {
+    private func write(_ run: ServedRun) throws {
         try DurableFile.write(ResultJSON.text(run), to: folder.appendingPath(run.id).appendingPath(Self.recordName))
     }
 }

@@ -72,6 +72,18 @@ struct RunLearning: Sendable {
         return result(run, outcome.result, in: outcome.path, set: set, names: names)
     }
 
+    /// How messages of a run are told to clients: without the places of files, and with clips as their owner calls them.
+    func words(of run: ServedRun) -> @Sendable (String) -> String {
+        let root = sets.root(of: run.dataSet)
+        let names = ((try? sets.set(run.dataSet))?.clips ?? []).map { ($0.file, $0.name) }
+        return { text in
+            var words = text.replacing(root + "/", with: "").replacing(backbone, with: backbone.lastPathComponent)
+            if let place = words.range(of: "runs/\(run.id)/") { words.removeSubrange((words[..<place.lowerBound].lastIndex(of: " ").map(words.index(after:)) ?? words.startIndex)..<place.lowerBound) }
+            for (file, name) in names where words.contains(file) { words = words.replacing(file, with: name) }
+            return words
+        }
+    }
+
     private func result(_ run: ServedRun, _ result: RunResult, in learned: String, set: DataSet, names: [String]) -> ServedRun.Result {
         let compared = result.compared ?? []
         let files = Dictionary(set.clips.map { ($0.file, $0.id) }) { $1 }
@@ -95,7 +107,7 @@ struct RunLearning: Sendable {
         let file = RunKind.learn.chosenFile(in: path.appendingPath(Self.learnedName))
         guard fileExists(file) else { throw FileError(path: file, problem: .missing) }
         try desk.add(
-            id: Self.promptsID(run), name: run.name, path: file, origin: .learned, dataSet: run.dataSet, run: run.id, created: run.ended ?? Date())
+            id: Self.promptsID(run), name: run.name, path: file, origin: .learned, dataSet: run.dataSet, run: run.id, created: run.created)
     }
 
     private static func promptsID(_ run: ServedRun) -> String { "p" + run.id.dropFirst() }

@@ -4,11 +4,17 @@ import Synchronization
 
 /// Hands on what happens in a run, and whether somebody wants it to stop.
 final class RunWatcher: RunObserver {
+    private let words: @Sendable (String) -> String
     private let change: @Sendable ((inout ServedRun) -> Void) -> Void
     private let stop = Atomic<Bool>(false)
 
-    /// - Parameter change: changes what is known of the run.
-    init(_ change: @escaping @Sendable ((inout ServedRun) -> Void) -> Void) { self.change = change }
+    /// - Parameters:
+    ///   - words: of a message for those who may not know where things lie.
+    ///   - change: changes what is known of the run.
+    init(words: @escaping @Sendable (String) -> String, _ change: @escaping @Sendable ((inout ServedRun) -> Void) -> Void) {
+        self.words = words
+        self.change = change
+    }
 
     var isStopped: Bool { stop.load(ordering: .relaxed) }
     func cancel() { stop.store(true, ordering: .relaxed) }
@@ -17,7 +23,9 @@ final class RunWatcher: RunObserver {
 
     func observe(_ event: RunEvent) {
         switch event {
-        case .note(let text), .warning(let text), .repeatedWarning(let text), .result(let text): change { $0.note(text) }
+        case .note(let text), .warning(let text), .repeatedWarning(let text), .result(let text):
+            let words = words(text)
+            change { $0.note(words) }
         case .step(let step, let loss): change { $0.note(step: step, loss: loss) }
         }
     }

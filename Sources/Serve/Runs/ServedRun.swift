@@ -53,6 +53,8 @@ struct ServedRun: Codable, Sendable {
     var messages: [String] = []
     var error: String?
     var result: Result?
+    /// Whether what it learned was deleted.
+    var isDismissed: Bool?
 
     private static let lossLimit = 500
     private static let messageLimit = 200

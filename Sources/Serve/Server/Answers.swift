@@ -32,9 +32,10 @@ struct Answers: RouterMiddleware {
             response = RequestFault(.busy, "The server is stopping.").response
         } catch {
             let fault = RequestFault(error)
-            if fault.code == .fault { context.logger.error("\(request.method) \(request.uri.path): \(error)") }
+            fault.log("\(request.method) \(request.uri.path)", context.logger)
             response = fault.response
         }
+        if request.method == .head { response.body = ResponseBody() }
         for case (let name?, let value) in Self.headers { response.headers[name] = value }
         metrics.ended(
             method: request.method.rawValue, route: context.endpointPath ?? "none", status: response.status.code,

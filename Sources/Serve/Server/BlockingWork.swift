@@ -6,7 +6,7 @@ import Synchronization
 final class BlockingWork: Sendable {
     private struct State {
         var running = 0
-        var waiting: [CheckedContinuation<Void, Never>] = []
+        var waiting: [(id: UUID, turn: CheckedContinuation<Void, any Error>)] = []
     }
 
     private let width: Int
@@ -35,26 +35,28 @@ final class BlockingWork: Sendable {
     }
 
     private func enter() async throws {
-        let isFree = try state.withLock { state throws(RequestFault) in
-            if state.running < width {
-                state.running += 1
-                return true
-            }
-            guard state.waiting.count < queue else { throw RequestFault(.busy, "Too many videos are waiting. Try again in some seconds.") }
-            return false
-        }
-        if isFree { return }
-        await withCheckedContinuation { continuation in
-            let isFree = state.withLock { state in
-                // Somebody may have left in the meantime.
-                if state.running < width {
-                    state.running += 1
-                    return true
+        let id = UUID()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { turn in
+                let outcome = state.withLock { state -> Result<Void, any Error>? in
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    if state.running < width {
+                        state.running += 1
+                        return .success(())
+                    }
+                    guard state.waiting.count < queue else {
+                        return .failure(RequestFault(.busy, "Too many videos are waiting. Try again in some seconds."))
+                    }
+                    state.waiting.append((id, turn))
+                    return nil
                 }
-                state.waiting.append(continuation)
-                return false
+                if let outcome { turn.resume(with: outcome) }
             }
-            if isFree { continuation.resume() }
+        } onCancel: {
+            let left = state.withLock { state in
+                state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0).turn }
+            }
+            left?.resume(throwing: CancellationError())
         }
     }
 
@@ -63,9 +65,9 @@ final class BlockingWork: Sendable {
         let next = state.withLock { state in
             if state.waiting.isEmpty {
                 state.running -= 1
-                return nil as CheckedContinuation<Void, Never>?
+                return nil as CheckedContinuation<Void, any Error>?
             }
-            return state.waiting.removeFirst()
+            return state.waiting.removeFirst().turn
         }
         next?.resume()
     }

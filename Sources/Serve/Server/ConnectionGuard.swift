@@ -29,8 +29,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var check: RepeatedTask?
     /// Of a body whose answer is out.
     private var refusedBytes = 0
-    private static let refusedByteLimit = 4 << 20
+    private static let refusedByteLimit = 64 << 20
     private static let refusedSeconds = 2.0
+    /// For the answer to be written before the connection is closed in its direction.
+    private static let lastWordsDelay = TimeAmount.milliseconds(100)
 
     init(limits: ServerLimits) { self.limits = limits }
 
@@ -68,10 +70,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
+            // Who asks again before the answer is there, which browsers and curl do not, would confuse whose body comes in.
+            guard case .head = phase else {
+                context.close(promise: nil)
+                return
+            }
             lastProgress = .now()
             phase = .body(began: .now())
             isFirst = false
-            if head.headerFields[.expect]?.lowercased() == "100-continue" {
+            let isTooLong = head.headerFields[.contentLength].flatMap { Int($0) }.map { $0 > limits.videoBytes } ?? false
+            if head.headerFields[.expect]?.lowercased() == "100-continue", !isTooLong {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
         case .body(let buffer):
@@ -94,6 +102,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             if case .body = phase {
                 phase = .refused
                 refusedBytes = 0
+                // A client that sees the end stops sending and reads why; closing at once could take the answer from it.
+                let channel = context.channel
+                context.eventLoop.scheduleTask(in: Self.lastWordsDelay) { channel.close(mode: .output, promise: nil) }
             } else {
                 phase = .head
             }

@@ -39,7 +39,7 @@ struct Gate: RouterMiddleware {
             response.headers[.setCookie] = "\(Self.cookie)=\(token); Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
             return response
         }
-        if request.method == .get, Self.open.contains(request.uri.path) { return try await next(request, context) }
+        if request.method == .get || request.method == .head, Self.open.contains(request.uri.path) { return try await next(request, context) }
         let bearer = request.headers[.authorization].flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil }
         guard let given = bearer ?? request.cookies[Self.cookie]?.value, Self.isSame(given, token) else { throw Self.noToken }
         return try await next(request, context)
@@ -61,11 +61,14 @@ struct Gate: RouterMiddleware {
 /// The names and addresses by which the server may be called.
 struct HostNames: Sendable {
     private let names: Set<String>
+    private let takesAddresses: Bool
 
     /// - Parameters:
     ///   - host: what it is bound to.
     ///   - others: that were allowed, without a port.
-    init(host: String, others: [String]) {
+    ///   - takesAddresses: any address in numbers, which nobody can make a name of their own lead to.
+    init(host: String, others: [String], takesAddresses: Bool) {
+        self.takesAddresses = takesAddresses
         names = Set((["127.0.0.1", "localhost", "[::1]", host, host.contains(":") ? "[\(host)]" : host] + others).map { $0.lowercased() })
     }
 
@@ -73,6 +76,13 @@ struct HostNames: Sendable {
     func allow(_ authority: String) -> Bool {
         let authority = authority.lowercased()
         let end = authority.hasPrefix("[") ? authority.firstIndex(of: "]").map(authority.index(after:)) : authority.firstIndex(of: ":")
-        return names.contains(String(authority[..<(end ?? authority.endIndex)]))
+        let name = String(authority[..<(end ?? authority.endIndex)])
+        return names.contains(name) || takesAddresses && Self.isAddress(name)
+    }
+
+    private static func isAddress(_ name: String) -> Bool {
+        let isLong = name.hasPrefix("[") && name.hasSuffix("]")
+        var address = in6_addr()
+        return unsafe inet_pton(isLong ? AF_INET6 : AF_INET, isLong ? String(name.dropFirst().dropLast()) : name, &address) == 1
     }
 }

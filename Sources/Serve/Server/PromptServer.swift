@@ -76,11 +76,12 @@ package struct PromptServer: Sendable {
         self.settings = settings
         self.logger = logger
         services = Services(
-            desk: desk, sets: sets, runs: try RunDesk(folder: settings.folder.appendingPath("runs"), learning: learning), scoring: ScoringQueue(metrics: metrics),
+            desk: desk, sets: sets, runs: try RunDesk(folder: settings.folder.appendingPath("runs"), learning: learning, logger: logger), scoring: ScoringQueue(limit: 4 * limits.queue, metrics: metrics),
             videos: IsolatedVideos(shortSide: shortSide, pictures: recipe.pictures), work: BlockingWork(width: width, queue: limits.queue),
+            longWork: BlockingWork(width: max(1, width / 2), queue: limits.queue),
             uploads: Places(limits.uploads, refusal: "Too many videos are being received. Try again in some seconds."),
             streams: Places(limits.eventStreams, refusal: "Too many clients follow events. Try again later."), metrics: metrics, limits: limits, folder: uploads,
-            version: vifiPromptVersion)
+            version: vifiPromptVersion, logger: logger)
     }
 
     /// A file's name, or the run's where it lies in one.
@@ -97,9 +98,9 @@ package struct PromptServer: Sendable {
     ///   - onStart: told the port.
     ///   - isStopped: asked a few times a second.
     package func run(onStart: @escaping @Sendable (Int) -> Void, isStopped: @escaping @Sendable () -> Bool) async throws {
-        let router = Router(context: ServeContext.self)
+        let router = Router(context: ServeContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: Answers(metrics: services.metrics))
-        router.add(middleware: Gate(hosts: HostNames(host: settings.host, others: settings.hosts), token: settings.token))
+        router.add(middleware: Gate(hosts: HostNames(host: settings.host, others: settings.hosts, takesAddresses: settings.token != nil), token: settings.token))
         PageRoutes(services: services).add(to: router)
         PredictRoutes(services: services).add(to: router)
         DataSetRoutes(services: services).add(to: router)
@@ -114,15 +115,36 @@ package struct PromptServer: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.host, port: settings.port), serverName: nil, availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)),
             onServerRunning: { channel in onStart(channel.localAddress?.port ?? 0) }, logger: logger)
-        var configuration = ServiceGroupConfiguration(services: [.init(service: application)], logger: logger)
-        configuration.maximumGracefulShutdownDuration = .seconds(limits.drainSeconds)
-        let group = ServiceGroup(configuration: configuration)
-        let watch = Task {
-            while !isStopped() { try await Task.sleep(for: .milliseconds(200)) }
-            services.runs.close()
-            await group.triggerGracefulShutdown()
+        let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [.init(service: application)], logger: logger))
+        // Whoever blocks a thread cannot be cancelled: what is not over in time is left behind.
+        let ended = AsyncThrowingStream<Void, any Error> { continuation in
+            Task {
+                do {
+                    try await group.run()
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            let watch = Task {
+                while !isStopped() { try await Task.sleep(for: Self.interval) }
+                services.runs.close()
+                await group.triggerGracefulShutdown()
+                try await Task.sleep(for: .seconds(limits.drainSeconds))
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in watch.cancel() }
         }
-        defer { watch.cancel() }
-        try await group.run()
+        for try await _ in ended {}
+        await waitForLearning()
     }
+
+    /// A run that was asked to stop saves what it has learned.
+    private func waitForLearning() async {
+        services.runs.close()
+        let deadline = ContinuousClock.now + .seconds(settings.limits.drainSeconds)
+        while services.runs.isLearning, ContinuousClock.now < deadline { try? await Task.sleep(for: Self.interval) }
+    }
+
+    private static let interval = Duration.milliseconds(200)
 }

@@ -4,6 +4,7 @@ import Files
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 
 /// Why a request is not answered as asked, and what its client is told.
@@ -13,8 +14,6 @@ struct RequestFault: Error {
         case unauthorized
         case forbidden
         case notFound = "not_found"
-        case methodNotAllowed = "method_not_allowed"
-        case timeout
         case conflict
         case tooLarge = "too_large"
         case unsupported
@@ -30,8 +29,6 @@ struct RequestFault: Error {
             case .unauthorized: .unauthorized
             case .forbidden: .forbidden
             case .notFound: .notFound
-            case .methodNotAllowed: .methodNotAllowed
-            case .timeout: .requestTimeout
             case .conflict: .conflict
             case .tooLarge: .contentTooLarge
             case .unsupported: .unsupportedMediaType
@@ -46,10 +43,13 @@ struct RequestFault: Error {
     let code: Code
     /// A whole sentence for a person.
     let message: String
+    /// What the client is not told.
+    private let cause: (any Error)?
 
-    init(_ code: Code, _ message: String) {
+    init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
         self.code = code
         self.message = message
+        self.cause = cause
     }
 
     /// What went wrong below. What is about the client's video or request is said; anything else stays in the log.
@@ -61,7 +61,7 @@ struct RequestFault: Error {
             return
         }
         guard let error = error as? any ReportableError else {
-            self.init(.fault, "The server failed. Its log says why.")
+            self.init(.fault, Self.unsaid, cause: error)
             return
         }
         let words = path.map { error.description.replacing($0, with: name ?? "the video") } ?? error.description
@@ -69,13 +69,17 @@ struct RequestFault: Error {
         case .badData: self.init(.unprocessable, words)
         case .usage, .badConfiguration: self.init(.badRequest, words)
         case .interrupted: self.init(.busy, "The server is stopping.")
-        case .unavailable: self.init(.busy, "The machine lacks memory, processes or files for this at the moment. Try again later.")
-        case .missingInput, .inputOutput, .software: self.init(.fault, "The server failed. Its log says why.")
+        case .unavailable: self.init(.busy, "The machine lacks memory, processes or files for this at the moment. Try again later.", cause: error)
+        case .missingInput, .inputOutput, .software: self.init(.fault, Self.unsaid, cause: error)
         }
     }
 
-    /// What a person is told of a failure; what is nobody's business but the owner's stays out.
-    static func words(of error: any Error) -> String { (error as? RequestFault)?.message ?? (error as? any ReportableError)?.description ?? "The server failed. Its log says why." }
+    private static let unsaid = "The server failed. Its log says why."
+
+    /// Tells the log what the client is not told.
+    func log(_ place: String, _ logger: Logger) {
+        if let cause { logger.error("\(place): \(cause)") } else if code == .fault { logger.error("\(place): \(message)") }
+    }
 
     private struct Document: Encodable {
         struct Fault: Encodable {

@@ -16,6 +16,10 @@ package struct ServerLimits: Sendable {
     package var bodySeconds = 120.0
     /// Of an answer about a whole video, with the wait for its turn.
     package var inferenceSeconds = 60.0
+    /// Of a time line that is not told by events; whoever follows events may wait as long as they like.
+    package var timelineSeconds = 600.0
+    /// Windows × classes of one answer.
+    package var timelineScores = 1_000_000
     /// Between two requests on one connection.
     package var idleSeconds = 30.0
     /// A client that takes nothing of its answer for so long is let go.

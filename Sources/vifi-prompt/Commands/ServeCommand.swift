@@ -50,8 +50,9 @@ struct ServeCommand: ParsableCommand {
         try requireRange("--port", port, 0...65_535)
         try requireRange("--frames", frames, 1...1024)
         if let token, token != "new", token.utf8.count < 16 { throw ValidationError("--token has \(token.utf8.count) characters; it must have 16 at least. --token new draws one.") }
-        if let token, !token.utf8.allSatisfy({ (33...126).contains($0) && !#"",;\"#.utf8.contains($0) }) {
-            throw ValidationError("--token may hold letters, digits and marks other than quotes, commas, semicolons and backslashes.")
+        let marks = Array("-._~".utf8)
+        if let token, !token.utf8.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || marks.contains($0) }) {
+            throw ValidationError("--token may hold letters, digits, hyphens, dots, underscores and tildes, which need no code in an address.")
         }
         guard token != nil || ["127.0.0.1", "localhost", "::1"].contains(host) else {
             throw ValidationError("--host \(host) lets other machines ask: pass --token, such as --token new.")
