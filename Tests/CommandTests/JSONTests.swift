@@ -90,10 +90,11 @@ import Testing
             before: [
                 ["learn", "--backward-frames", "1", "--method", "ivlp", "--regularize", "kgcoop", "--output", "some"] + short,
                 ["learn", "--method", "a5", "--words-before", "1", "--words-after", "1", "--epochs", "1", "--output", "words"] + learn,
+                ["learn", "--method", "pixel", "--epochs", "1", "--output", "pixels"] + learn,
             ],
             runs: [
                 ["inspect", "clip.safetensors", "--tensors"], ["inspect", "prompts.safetensors"], ["inspect", "some/prompts/last.safetensors"], ["inspect", "words/prompts/last.safetensors"],
-                ["inspect", "video0.mp4"],
+                ["inspect", "pixels/prompts/last.safetensors"], ["inspect", "video0.mp4"],
                 ["inspect", fixturePath("formats/vifi-prompt-style.pth"), "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu"],
                 ["inspect", fixturePath("videos/bikes.mp4")],
             ], rare: ["video.transfer", "video.high_dynamic_range", "video.warnings[]"]),

@@ -74,12 +74,12 @@ import WeightFiles
     /// A start is gone on from, its numbers decide, and it is no start for tokens.
     @Test func itCanBeGoneOnWith() throws {
         try learn("--pixel-form", "fixed-patch", "--pixel-width", "9", "--output", "first")
-        let more = try learn("--init", "first", "--set", "training.learning_rate=1e-9", "--output", "more")
+        let more = try learn("--init", "first/prompts/last.safetensors", "--set", "training.learning_rate=1e-2", "--output", "more")
         #expect(more.messages.contains("a patch of 9 × 9 pixels at the top left"), "\(more.messages)")
         let (first, second) = (try prompts("first"), try prompts("more"))
         #expect(second.header.configuration == first.header.configuration && second.header.initialDigest == first.prompts.digest)
         for (found, start) in zip(second.prompts.all, first.prompts.all) {
-            #expect(zip(found.values, start.values).allSatisfy { abs($0 - $1) < 1e-4 } && found.values != start.values)
+            #expect(zip(found.values, start.values).allSatisfy { abs($0 - $1) < 0.05 } && found.values != start.values)
         }
         let other = try learn("--init", "first", "--pixel-width", "8", "--output", "no", status: 64)
         #expect(other.messages.contains("--pixel-width is 8, the prompts have 9"), "\(other.messages)")

@@ -268,7 +268,8 @@ package final class VisionScratch: Sendable {
                 shapes: [shapes[$0]], tower: architecture.vision, keeping: .nothing,
                 precision: layout.rowPrecision(of: $0, precision))
         }
-        embedded = MutableMatrix(rows: VisionActivations.keepsEmbedded(layout, keeping) ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
+        // Frames that no backward pass goes through keep nothing, whatever the others keep for pixels.
+        embedded = MutableMatrix(rows: keeping == .weights ? 0 : frameCount * layout.frameRows, columns: architecture.vision.width)
         patches = MutableMatrix(rows: architecture.patchCount, columns: architecture.patchWidth)
         gradients = (0..<3).map { MutableMatrix(rows: $0 == 2 && layout.joinLayer == nil ? 0 : rows, columns: architecture.vision.width) }
         classGradient = MutableMatrix(rows: frameCount, columns: architecture.vision.width)
