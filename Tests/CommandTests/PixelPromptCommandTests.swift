@@ -131,6 +131,14 @@ import WeightFiles
         #expect((plan.output + plan.messages).contains("what is added to pixels is projected once a step for all frames"), "\(plan.output)")
     }
 
+    /// The pocket CLIP has read one sentence, which stays.
+    @Test func onThePocketWorldTheSentenceStays() throws {
+        let run = try program("learn", "--method", "pixel", "--shots", "1", "--set", "training.steps=1", "--output", "pocket")
+        #expect(run.status == 0, "\(run.messages)")
+        let file = try prompts("pocket")
+        #expect(file.header.template == "a photo of a {}." && file.header.configuration.pixels == PixelArea(.padding, width: 9, side: 64))
+    }
+
     @Test func whatHasNoMeaningIsRefused() throws {
         for (words, status, said) in [
             (["--text-tokens", "2", "--text-depth", "1"], 64 as Int32, "--text-tokens cannot go with --method pixel, which learns numbers that are added to"),

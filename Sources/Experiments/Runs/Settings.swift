@@ -129,7 +129,9 @@ package struct Settings {
         if hasCaptions { try Self.checkCaptions(given) } else { try Self.checkNoCaptions(given) }
         let name = hasCaptions ? "\(kind.rawValue)-captions" : kind.rawValue
         let base = isPocket ? try Recipe(path: BundledFiles.path(of: "Recipes/pocket/\(name).yaml")) : Recipe()
-        let preset = try given.prompts.promptMethod()?.preset ?? given.bridgeMethod()?.preset ?? (given.tuning == .lora ? .lowRank : Recipe())
+        var preset = try given.prompts.promptMethod()?.preset ?? given.bridgeMethod()?.preset ?? (given.tuning == .lora ? .lowRank : Recipe())
+        // The pocket CLIP has read one sentence alone: in that of a method's authors it knows no class.
+        if isPocket { preset.template = nil }
         var merged = given.merged(over: preset).merged(over: base).merged(over: hasCaptions ? .captionDefaults(for: kind) : .defaults(for: kind))
         try merged.prompts.checkLayers()
         if kind == .bridge, merged.training.backwardFrames != nil { throw SettingsError.backwardFramesWithout(what: "bridge learns weights") }
