@@ -75,6 +75,8 @@ function promptsChoice() {
 }
 
 export async function learn(settings) {
+  // The server learns from what it knows: moves that the page shows already must have arrived.
+  await store.moves
   const run = await attempt(() => api.startRun({ data_set: store.set.id, name: store.set.name, ...settings }))
   if (!run) return
   startedHere.add(run.id)

@@ -17,6 +17,8 @@ class Store extends EventTarget {
   prompts = []
   /** Newest first. */
   runs = []
+  /** Settles when all moves of clips have arrived or failed. */
+  moves = Promise.resolve()
   isLoaded = false
 
   tell(what) { this.dispatchEvent(new Event(what)) }
@@ -124,7 +126,13 @@ class Store extends EventTarget {
   }
 
   /** Moves clips at once, and back where the server does not agree. */
-  async moveClips(ids, name) {
+  moveClips(ids, name) {
+    const done = this.sendMoves(ids, name)
+    this.moves = Promise.all([this.moves, done])
+    return done
+  }
+
+  async sendMoves(ids, name) {
     const set = this.set
     const moved = set.clips.filter(clip => ids.includes(clip.id) && clip.class !== name)
     const before = new Map(moved.map(clip => [clip, clip.class]))

@@ -78,6 +78,9 @@ import Glibc
         return MachineShortage(errno: code) ?? .worker(reason: "\(program.map { "'\($0.escapedForDisplay)' " } ?? "it ")cannot be started: \(reason)")
     }
 
+    /// Of glibc 2.34 and later, which shows it to GNU programs only.
+    private typealias CloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+
     private static func spawn(
         _ program: String, arguments: [String], standardInput: Int32, standardOutput: Int32
     ) -> (code: Int32, identifier: pid_t) {
@@ -87,6 +90,11 @@ import Glibc
         unsafe posix_spawn_file_actions_adddup2(&actions, standardInput, STDIN_FILENO)
         unsafe posix_spawn_file_actions_adddup2(&actions, standardOutput, STDOUT_FILENO)
         unsafe posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+        // Nothing else that is open here is a worker's business: a connection that it held could not be closed, and what it decodes
+        // may be hostile.
+        if let closeFrom = unsafe dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") {
+            _ = unsafe unsafeBitCast(closeFrom, to: CloseFrom.self)(&actions, STDERR_FILENO + 1)
+        }
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }

@@ -29,7 +29,8 @@ final class Upload: Sendable {
         let descriptor = try namelessFile(in: folder)
         var count = 0
         do {
-            for try await buffer in request.body {
+            var parts = request.body.makeAsyncIterator()
+            while let buffer = try await next(&parts) {
                 count += buffer.readableBytes
                 guard count <= limit else { throw tooLarge(limit) }
                 guard writeAll(Array(buffer.readableBytesView), to: descriptor) else { throw fullDisk() }
@@ -41,6 +42,15 @@ final class Upload: Sendable {
             throw error
         }
         return Upload(descriptor: descriptor, byteCount: count)
+    }
+
+    /// - Throws: `RequestFault` for a client that goes away in the middle of its body.
+    private static func next(_ parts: inout RequestBody.AsyncIterator) async throws(RequestFault) -> ByteBuffer? {
+        do {
+            return try await parts.next()
+        } catch {
+            throw RequestFault(.badRequest, "The body ended before its length.")
+        }
     }
 
     /// What is too large by its own words is refused before a byte of it is read.
