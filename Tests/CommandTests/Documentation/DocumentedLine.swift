@@ -6,7 +6,7 @@ extension DocumentedCommand {
         let line = text.withoutComment + shortening
         if text.hasPrefix("vifi-prompt serve") {
             // A server ends when it is told to: once it has said where it listens, at a port that is free.
-            return line + " --port 0 > address & serve=$!; for i in {1..1200}; do [ -s address ] && break; sleep 0.05; done; "
+            return "rm -f address; " + line + " --port 0 > address & serve=$!; for i in {1..1200}; do [ -s address ] && break; sleep 0.05; done; "
                 + "kill -TERM $serve; wait $serve && grep -q '^http://127.0.0.1:' address"
         }
         guard text.contains("--watch") else { return line }
