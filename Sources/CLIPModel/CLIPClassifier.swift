@@ -46,8 +46,7 @@ package final class CLIPClassifier: Sendable {
     ) {
         let configuration = prompts.configuration
         let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: configuration.textTokens),
-            promptLayers: configuration.textLayers, architecture: backbone.architecture)
+            sequences: sequences, promptTokens: configuration.textTokens, promptLayers: configuration.textLayers, architecture: backbone.architecture)
         let memory = TextActivations(layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
         backbone.text.forward(prompts: prompts.text, words: prompts.words?.table, saved: memory, pool: pool)
         self.backbone = backbone

@@ -129,8 +129,8 @@ package struct TextEncoder: Sendable {
         for start in stride(from: 0, to: unique.count, by: Self.blockSize) {
             let block = start..<min(start + Self.blockSize, unique.count)
             let layout = TextTowerLayout(
-                batch: TextBatch(sequences: Array(unique[block]), promptTokens: prompts.configuration.textTokens),
-                promptLayers: prompts.configuration.textLayers, architecture: backbone.architecture)
+                sequences: Array(unique[block]), promptTokens: prompts.configuration.textTokens, promptLayers: prompts.configuration.textLayers,
+                architecture: backbone.architecture)
             let memory = TextActivations(
                 layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: pool.threadCount)
             backbone.text.forward(prompts: prompts.text, words: prompts.words?.table, saved: memory, pool: pool)

@@ -16,7 +16,7 @@ func embeddings(
     let image = TextFeatures(pass.forward(clips: [frames.reading], context: nil)[0])
     let sequences = tokenSequences(in: ids, length: ids.count / count.texts)
     let architecture = backbone.architecture
-    let layout = TextTowerLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
+    let layout = TextTowerLayout(sequences: sequences, architecture: architecture)
     let saved = TextActivations(
         layout: layout, architecture: architecture, keeping: .nothing, threadCount: pool.threadCount)
     backbone.text.forward(prompts: [], saved: saved, pool: pool)

@@ -19,8 +19,7 @@ import Testing
     @Test func textFeatures() throws {
         let fixtures = try ModelFixtures()
         let architecture = fixtures.backbone.architecture
-        let layout = TextTowerLayout(
-            batch: TextBatch(sequences: fixtures.sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
+        let layout = TextTowerLayout(sequences: fixtures.sequences, architecture: architecture)
         let saved = TextActivations(layout: layout, architecture: architecture, keeping: .nothing, threadCount: 2)
         fixtures.backbone.text.forward(prompts: [], saved: saved, pool: WorkerPool(threadCount: 2))
         expectClose(saved.features.values, try fixtures.forward.floats("text_features"), tolerance: towerTolerance, "text_features")

@@ -48,8 +48,7 @@ import WeightFiles
         expectClose(
             pass.forward(clips: pictures, context: nil).flatMap(\.values), try fixture.floats("frame_features"), tolerance: towerTolerance,
             "frame_features")
-        let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: backbone.architecture)
+        let layout = TextTowerLayout(sequences: sequences, architecture: backbone.architecture)
         let saved = TextActivations(layout: layout, architecture: backbone.architecture, keeping: .nothing, threadCount: 2)
         backbone.text.forward(prompts: [], saved: saved, pool: pool)
         expectClose(saved.features.values, try fixture.floats("text_features"), tolerance: towerTolerance, "text_features")

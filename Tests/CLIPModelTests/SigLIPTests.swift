@@ -23,7 +23,7 @@ import WeightFiles
     }
 
     private func textMemory(_ sequences: [[Int]], _ architecture: CLIPArchitecture, keeping: Keeping) -> TextActivations {
-        let layout = TextTowerLayout(batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
+        let layout = TextTowerLayout(sequences: sequences, architecture: architecture)
         return TextActivations(layout: layout, architecture: architecture, keeping: keeping, threadCount: 2)
     }
 

@@ -70,7 +70,8 @@ package struct MethodCost: Sendable, Equatable {
         let all = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount)
         let one = OperationCount(architecture, learned: learned, sequences: Array(sequences.prefix(1)), frameCount: frameCount)
         needed = Work(
-            view: all.clipForward + forms.temporalWork(kind), text: one.textForward + one.textCachedPrefix + forms.textWork(kind, classCount: 1),
+            view: all.clipForward + forms.temporalWork(kind) + forms.netWork(kind),
+            text: one.textForward + one.textCachedPrefix + forms.textWork(kind, classCount: 1),
             texts: all.textForward + all.textCachedPrefix + forms.textWork(kind, classCount: classCount))
     }
 }
@@ -163,9 +164,11 @@ private struct ClosedForms {
 
     // MARK: Multiply-adds
 
-    /// Of what stands behind the image tower, in which nothing is spared: layers over frames, or a network that moves words.
+    /// Of a network that moves words with each video.
+    func netWork(_ kind: Method.Kind) -> Int { kind.prompts.metaNetWidth.map { architecture.metaNetShape(hiddenWidth: $0).productCount } ?? 0 }
+
+    /// Of what stands behind the image tower, in which nothing is spared: layers over frames.
     func temporalWork(_ kind: Method.Kind) -> Int {
-        if case .prompts(let prompts) = kind, let hidden = prompts.metaNetWidth { return hidden * (width + architecture.text.width) }
         let count = switch kind {
         case .temporalBlocks(let count): count
         case .actionCLIP: 6
@@ -190,7 +193,7 @@ private struct ClosedForms {
         func frames(_ prompts: Int) -> Int { frameCount * OperationCount.wholeFrame(architecture, promptTokens: prompts) }
         switch kind {
         case .fineTuning: work.view = frames(0)
-        case .prompts(let prompts): work.view = frames(prompts.visionTokens) + temporalWork(kind)
+        case .prompts(let prompts): work.view = frames(prompts.visionTokens) + netWork(kind)
         case .coupledPrompts(let tokens, let depth):
             work.view = frames(tokens) + depth * tokens * architecture.text.width * vision.width
         case .temporalBlocks, .actionCLIP: work.view = frames(0) + temporalWork(kind)

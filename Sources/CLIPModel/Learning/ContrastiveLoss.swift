@@ -21,17 +21,30 @@ package struct ContrastiveLoss {
     /// Gradient of what is added to the logits; 0 where nothing is.
     package let logitBiasGradient: Double
 
-    /// Another loss over a batch's pairs.
-    package init(
+    private init(
         loss: Double, accuracy: Double, videoGradient: MutableMatrix, captionGradient: MutableMatrix, logitScaleGradient: Double,
-        logitBiasGradient: Double = 0
+        logitBiasGradient: Double
     ) {
-        self.loss = loss
-        self.accuracy = accuracy
-        self.videoGradient = videoGradient
-        self.captionGradient = captionGradient
-        self.logitScaleGradient = logitScaleGradient
-        self.logitBiasGradient = logitBiasGradient
+        (self.loss, self.accuracy) = (loss, accuracy)
+        (self.videoGradient, self.captionGradient) = (videoGradient, captionGradient)
+        (self.logitScaleGradient, self.logitBiasGradient) = (logitScaleGradient, logitBiasGradient)
+    }
+
+    /// A loss over a batch's pairs by its gradient of the products `scale · videos · captionsᵀ`.
+    ///
+    /// - Parameter hits: rows whose highest logit is a match.
+    init(
+        loss: Double, hits: Int, productGradient: MutableMatrix, logitScaleGradient: Double, logitBiasGradient: Double = 0, videos: MutableMatrix,
+        captions: MutableMatrix, scale: Float
+    ) {
+        let count = videos.rowCount
+        let videoGradient = MutableMatrix(rows: count, columns: videos.columnCount)
+        let captionGradient = MutableMatrix(rows: count, columns: captions.columnCount)
+        multiply(productGradient, .asStored, captions, .asStored, into: videoGradient, scale: scale)
+        multiply(productGradient, .transposed, videos, .asStored, into: captionGradient, scale: scale)
+        self.init(
+            loss: loss, accuracy: Double(hits) / Double(max(1, count)), videoGradient: videoGradient, captionGradient: captionGradient,
+            logitScaleGradient: logitScaleGradient, logitBiasGradient: logitBiasGradient)
     }
 
     /// - Parameters:
@@ -59,15 +72,11 @@ package struct ContrastiveLoss {
             if let best = rows[index].indices.max(by: { rows[index][$0] < rows[index][$1] }), target[best] == target.max() { hits += 1 }
         }
         let logitGradient = MutableMatrix(rows: count, columns: count, gradient.flatMap { $0.map { $0 * weight } })
-        self.loss = loss
-        accuracy = Double(hits) / Double(max(1, count))
-        logitBiasGradient = 0
-        // logits = scale · product, so d/d ln(scale) is the logits themselves.
-        logitScaleGradient = zip(logitGradient.values, logits.values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-        videoGradient = MutableMatrix(rows: count, columns: videos.columnCount)
-        captionGradient = MutableMatrix(rows: count, columns: captions.columnCount)
-        multiply(logitGradient, .asStored, captions, .asStored, into: videoGradient, scale: scale)
-        multiply(logitGradient, .transposed, videos, .asStored, into: captionGradient, scale: scale)
+        self.init(
+            loss: loss, hits: hits, productGradient: logitGradient,
+            // logits = scale · product, so d/d ln(scale) is the logits themselves.
+            logitScaleGradient: zip(logitGradient.values, logits.values).reduce(0) { $0 + Double($1.0) * Double($1.1) },
+            videos: videos, captions: captions, scale: scale)
     }
 }
 

@@ -9,7 +9,7 @@ extension Backbone {
         let before = WorkMeter.reading.liveBytes
         let pass = VisionPass(tower: vision, prompts: prompts, frameCount: frameCount, keeping: .nothing, pool: pool)
         let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: prompts.textTokens), promptLayers: prompts.textLayers,
+            sequences: sequences, promptTokens: prompts.textTokens, promptLayers: prompts.textLayers,
             architecture: architecture)
         let texts = TextActivations(
             layout: layout, architecture: architecture, keeping: .nothing, threadCount: pool.threadCount)

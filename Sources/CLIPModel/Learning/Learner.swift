@@ -141,7 +141,7 @@ package final class Learner<Part: LearningPart, Aim: Objective>: StepLearner {
 
     static func textLayout(of sequences: [[Int]], _ part: Part) -> TextTowerLayout {
         TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: part.prompts.textTokens), promptLayers: part.prompts.textLayers,
+            sequences: sequences, promptTokens: part.prompts.textTokens, promptLayers: part.prompts.textLayers,
             architecture: part.text.architecture)
     }
 

@@ -46,10 +46,11 @@ package struct OperationCount: Sendable, Equatable, Codable {
     ) {
         let vision = Self.vision(architecture, learned: learned)
         let text = Self.text(architecture, learned: learned, sequences: sequences)
-        // A bias takes no products; the video's own gradient is not needed.
-        let net = learned.prompts.metaNetWidth.map { architecture.metaNetShape(hiddenWidth: $0).all.map { $0.rows > 1 ? $0.rows * $0.columns : 0 } }
-        clipForward = frameCount * vision.forward + head + (net.map { text.forward + $0[0] + $0[2] } ?? 0)
-        clipBackward = (backwardFrameCount ?? frameCount) * vision.backward + 2 * head + (net.map { text.backward + $0[0] + 2 * $0[2] } ?? 0)
+        let net = learned.prompts.metaNetWidth.map { architecture.metaNetShape(hiddenWidth: $0) }
+        clipForward = frameCount * vision.forward + head + (net.map { text.forward + $0.productCount } ?? 0)
+        // The video's own gradient is not needed.
+        clipBackward = (backwardFrameCount ?? frameCount) * vision.backward + 2 * head
+            + (net.map { text.backward + $0.productCount + $0.textWidth * $0.hiddenWidth } ?? 0)
         clipCachedPrefix = frameCount * vision.cachedPrefix
         textForward = net == nil ? text.forward : 0
         textBackward = net == nil ? text.backward : 0
@@ -174,7 +175,7 @@ package struct OperationCount: Sendable, Equatable, Codable {
         // Without a mask texts fill the context.
         let sequences = isCausal ? sequences : sequences.map { $0 + [Int](repeating: 0, count: max(0, architecture.contextLength - $0.count)) }
         let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: learned.prompts.textTokens), promptLayers: learned.prompts.textLayers,
+            sequences: sequences, promptTokens: learned.prompts.textTokens, promptLayers: learned.prompts.textLayers,
             architecture: architecture)
         let projection = layout.batch.classCount * tower.width * architecture.embeddingWidth
         var forward = projection

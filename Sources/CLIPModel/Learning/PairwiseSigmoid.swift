@@ -70,13 +70,9 @@ package struct PairwiseSigmoid: BatchObjective {
             }
             if let best = isMatch.indices.max(by: { products[row, $0] < products[row, $1] }), isMatch[best] { hits += 1 }
         }
-        let videoGradient = MutableMatrix(rows: count, columns: videos.columnCount)
-        let captionGradient = MutableMatrix(rows: count, columns: captions.columnCount)
-        multiply(gradient, .asStored, captions, .asStored, into: videoGradient, scale: scale)
-        multiply(gradient, .transposed, videos, .asStored, into: captionGradient, scale: scale)
         return ContrastiveLoss(
-            loss: loss, accuracy: Double(hits) / Double(max(1, count)), videoGradient: videoGradient, captionGradient: captionGradient,
-            logitScaleGradient: scaleGradient, logitBiasGradient: biasGradient)
+            loss: loss, hits: hits, productGradient: gradient, logitScaleGradient: scaleGradient, logitBiasGradient: biasGradient, videos: videos,
+            captions: captions, scale: scale)
     }
 
     package func addGradients(of loss: ContrastiveLoss) {

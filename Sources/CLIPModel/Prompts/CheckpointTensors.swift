@@ -3,6 +3,14 @@ import WeightFiles
 
 // Tensors as checkpoints of several programs keep them.
 
+/// What stands before names in checkpoints that keep a model's state, with and without DataParallel.
+let statePrefixes = ["state_dict.", "state_dict.module.", "", "module."]
+
+extension PromptHeader {
+    /// Programs that learn from pictures say nothing of frames: each picture is a clip for itself.
+    static let pictureFrameCount = 16
+}
+
 /// A tensor that is written; its values are asked for then.
 func tensorValue(_ matrix: some Readable, shape: [Int]) -> PyTorchValue { .tensor(shape: shape, values: { matrix.values }) }
 

@@ -7,7 +7,6 @@ import WeightFiles
 ///
 /// Where the names are ViFi-CLIP's, `ReferenceCheckpoint` reads them.
 package enum DasslCheckpoint {
-    private static let prefixes = ["state_dict.", "state_dict.module.", "", "module."]
     static let learner = "prompt_learner."
     /// A second tower, frozen, that PromptSRC keeps beside its learner.
     private static let frozenTower = learner + "ZS_image_encoder."
@@ -21,7 +20,7 @@ package enum DasslCheckpoint {
     /// - Returns: nil for a checkpoint in ViFi-CLIP's names, or of something else.
     /// - Throws: `ModelError` that names a method whose prompts are not those of layers.
     static func prompts(in source: any WeightSource) throws -> PromptFile? {
-        for prefix in prefixes {
+        for prefix in statePrefixes {
             let names = Set(source.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) })
             if names.contains(learner + "compound_prompt_projections.0.weight") || names.contains(learner + "proj.weight") {
                 return try coupledPrompts(in: source, prefix: prefix, names: names)
@@ -147,17 +146,14 @@ package enum DasslCheckpoint {
 
     static func file(_ prompts: PromptSet<Matrix>, source: any WeightSource, notes: [String] = [], carried: CarriedBackbone?) -> PromptFile {
         PromptFile(
-            prompts: prompts, header: PromptHeader(foreign: prompts.configuration, metadata: source.metadata, frameCount: PromptHeader.dasslFrameCount), form: .dassl,
+            prompts: prompts, header: PromptHeader(foreign: prompts.configuration, metadata: source.metadata, frameCount: PromptHeader.pictureFrameCount), form: .dassl,
             notes: source.warnings + notes + [PromptHeader.dasslNote], carriedBackbone: carried)
     }
 }
 
 extension PromptHeader {
-    /// Dassl's programs learn from pictures, each a clip for itself.
-    fileprivate static let dasslFrameCount = 16
-
     /// What was assumed, for people.
-    static let dasslNote = "it was learned on pictures; \(dasslFrameCount) frames of a video, CLIP's normalization and \"\(referenceTemplate)\" are assumed"
+    static let dasslNote = "it was learned on pictures; \(pictureFrameCount) frames of a video, CLIP's normalization and \"\(referenceTemplate)\" are assumed"
 }
 
 /// What a checkpoint holds in place of prompts that are the same for all classes and clips.

@@ -11,7 +11,6 @@ package enum EfficientPromptCheckpoint {
     private static let positions = "temporalEmbedding.weight"
     private static let blocks = "temporalModelling."
     private static let backbone = "clipmodel."
-    private static let prefixes = ["state_dict.", "state_dict.module.", "", "module."]
 
     /// Of the factor on cosine similarities: one over its temperature.
     package static let scale: Float = 1 / 0.07
@@ -25,7 +24,7 @@ package enum EfficientPromptCheckpoint {
     ///   - headCount: of the temporal transformer; nil for heads of 64.
     /// - Returns: nil for a checkpoint of something else.
     package static func prompts(in source: any WeightSource, places: LearnedWords? = nil, headCount: Int? = nil) throws -> PromptFile? {
-        guard let prefix = prefixes.first(where: { source.contains($0 + positions) && source.contains($0 + words) }) else { return nil }
+        guard let prefix = statePrefixes.first(where: { source.contains($0 + positions) && source.contains($0 + words) }) else { return nil }
         let video = try TemporalFusion(
             positions: prefix + positions, blocks: prefix + blocks, headCount: headCount, keepsFrames: false, scale: scale, in: source)
         let table = try promptMatrix(

@@ -50,6 +50,9 @@ package struct MetaNetShape: Sendable, Equatable {
 
     /// Numbers that are learned.
     package var count: Int { all.reduce(0) { $0 + $1.rows * $1.columns } }
+
+    /// Multiply-adds, forward; a bias takes none.
+    var productCount: Int { hiddenWidth * (embeddingWidth + textWidth) }
 }
 
 extension CLIPArchitecture {

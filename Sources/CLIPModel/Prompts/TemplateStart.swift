@@ -30,8 +30,7 @@ extension Backbone {
         let words = 1..<1 + tokens.count
         // Start token and words are what two sequences with different ends share.
         let sequences = [0, 1].map { [startToken] + tokens + [$0, $0] }
-        let layout = TextTowerLayout(
-            batch: TextBatch(sequences: sequences, promptTokens: 0), promptDepth: 0, architecture: architecture)
+        let layout = TextTowerLayout(sequences: sequences, architecture: architecture)
         let memory = TextActivations(layout: layout, architecture: architecture, keeping: .nothing, threadCount: pool.threadCount)
         text.forward(prompts: [], saved: memory, pool: pool)
         return layers.map { layer in

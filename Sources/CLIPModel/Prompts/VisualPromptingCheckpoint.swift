@@ -5,15 +5,13 @@ import WeightFiles
 ///
 ///     {epoch, state_dict: {pad_up, pad_down, pad_left, pad_right} or {patch}, best_acc1, optimizer}
 enum VisualPromptingCheckpoint {
-    private static let prefixes = ["state_dict.", "state_dict.module.", "", "module."]
     /// The side of their frames, which a patch does not tell.
     private static let usualSide = 224
-    /// The program learns from pictures, each a clip for itself.
-    private static let frameCount = 16
+
     /// - Returns: nil for a checkpoint of something else.
     /// - Throws: `ModelError` for tensors of shapes that no frame has.
     static func prompts(in source: any WeightSource) throws -> PromptFile? {
-        for prefix in prefixes {
+        for prefix in statePrefixes {
             if source.contains(prefix + "pad_up") {
                 let name = prefix + "pad_up"
                 let shape = try shape(of: name, in: source)
@@ -51,10 +49,10 @@ enum VisualPromptingCheckpoint {
         return PromptFile(
             prompts: prompts,
             header: PromptHeader(
-                foreign: prompts.configuration, metadata: source.metadata, frameCount: frameCount, template: PixelArea.authorsTemplate, method: "pixel"),
+                foreign: prompts.configuration, metadata: source.metadata, frameCount: PromptHeader.pictureFrameCount, template: PixelArea.authorsTemplate, method: "pixel"),
             form: .visualPrompting,
             notes: source.warnings + notes + [
-                "a checkpoint of visual prompting, learned on pictures; \(frameCount) frames of a video, CLIP's normalization and \"\(PixelArea.authorsTemplate)\" are assumed"
+                "a checkpoint of visual prompting, learned on pictures; \(PromptHeader.pictureFrameCount) frames of a video, CLIP's normalization and \"\(PixelArea.authorsTemplate)\" are assumed"
             ])
     }
 }

@@ -73,20 +73,3 @@ struct ResidualMLPActivations: Sendable {
         (hidden, activated) = (memory.hidden.rows(rows), memory.activated.rows(rows))
     }
 }
-
-// MARK: - Gradients of parameters
-
-extension LinearParameters<MutableMatrix> {
-    /// Adds the gradients of `linear`, to these.
-    func add(outputGradient: MutableMatrix, input: some Readable) {
-        linearWeightBackward(outputGradient: outputGradient, input: input, weightGradient: weight, biasGradient: bias)
-    }
-}
-
-extension NormParameters<MutableMatrix> {
-    /// Adds the gradients of `layerNorm`, to these.
-    func add(outputGradient: MutableMatrix, input: some Readable, saved statistics: LayerNormStatistics) {
-        layerNormWeightBackward(
-            outputGradient: outputGradient, input: input, saved: statistics, weightGradient: weight, biasGradient: bias)
-    }
-}

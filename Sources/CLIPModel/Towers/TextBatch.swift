@@ -11,36 +11,29 @@ package struct TextBatch: Sendable, Equatable {
     let suffixes: [[Int]]
     /// As many positions, behind the start token where there is one, hold prompts instead of embeddings.
     let promptTokens: Int
-    /// As they were given.
-    private let sequences: [[Int]]
-
     /// - Parameters:
     ///   - sequences: one a class, from start to end token. With prompts, the positions behind the start token, or the
     ///     first ones where there is none, hold any token.
-    package init(sequences: [[Int]], promptTokens: Int) {
+    ///   - isCausal: whether a token sees those before it alone. Where every token sees all others, no class shares anything
+    ///     with another.
+    fileprivate init(sequences: [[Int]], promptTokens: Int, isCausal: Bool) {
         precondition(!sequences.isEmpty && sequences.allSatisfy { $0.count >= promptTokens + 2 }, "class sequences are too short")
         self.promptTokens = promptTokens
         let sharedCount: Int
-        if promptTokens > 0 {
+        if !isCausal {
+            sharedCount = 0
+        } else if promptTokens > 0 {
             sharedCount = 1 + promptTokens
         } else {
+            // Nothing where texts have no start token.
             let limit = (sequences.map(\.count).min() ?? 2) - 1
             sharedCount = (0..<limit).first { position in sequences.contains { $0[position] != sequences[0][position] } } ?? limit
         }
-        // Nothing where texts have no start token.
         prefix = Array(sequences[0][0..<sharedCount])
         suffixes = sequences.map { Array($0[sharedCount...]) }
-        self.sequences = sequences
     }
 
     package var classCount: Int { suffixes.count }
-
-    /// Where every token sees all others, no class shares anything with another.
-    var unshared: TextBatch { TextBatch(unshared: sequences, promptTokens: promptTokens) }
-
-    private init(unshared sequences: [[Int]], promptTokens: Int) {
-        (prefix, suffixes, self.promptTokens, self.sequences) = ([], sequences, promptTokens, sequences)
-    }
 }
 
 /// How a text batch goes through the layers: prefix first, then the classes in chunks.
@@ -58,14 +51,12 @@ package struct TextTowerLayout: Sendable, Equatable {
     /// Classes of each chunk.
     let chunks: [Range<Int>]
 
-    package init(batch: TextBatch, promptDepth: Int, architecture: CLIPArchitecture) {
-        self.init(batch: batch, promptLayers: 0..<promptDepth, architecture: architecture)
-    }
-
-    package init(batch: TextBatch, promptLayers: Range<Int>, architecture: CLIPArchitecture) {
-        let batch = architecture.form.isTextCausal ? batch : batch.unshared
-        self.batch = batch
-        self.promptLayers = batch.promptTokens > 0 && !promptLayers.isEmpty ? promptLayers : 0..<0
+    /// - Parameters:
+    ///   - sequences: as `TextBatch` takes them.
+    ///   - promptTokens: in each of them.
+    package init(sequences: [[Int]], promptTokens: Int = 0, promptLayers: Range<Int> = 0..<0, architecture: CLIPArchitecture) {
+        batch = TextBatch(sequences: sequences, promptTokens: promptTokens, isCausal: architecture.form.isTextCausal)
+        self.promptLayers = promptTokens > 0 && !promptLayers.isEmpty ? promptLayers : 0..<0
         layerCount = architecture.text.layerCount
         chunks = Self.chunks(of: batch.suffixes)
     }

@@ -57,9 +57,7 @@ package struct LearningText: TextGradientSink {
         turnstile.pass(gate: blockGateCount, item: item) {
             multiply(normalized, .transposed, featureGradient, .asStored, into: gradients.projection, adding: true)
             if let bias = gradients.projectionBias { sumRows(of: featureGradient, into: bias) }
-            layerNormWeightBackward(
-                outputGradient: normGradient, input: endRows, saved: statistics,
-                weightGradient: gradients.outputNorm.weight, biasGradient: gradients.outputNorm.bias)
+            gradients.outputNorm.add(outputGradient: normGradient, input: endRows, saved: statistics)
         }
     }
 

@@ -350,9 +350,7 @@ package struct LearningVision: VisionGradientSink {
             if let projection = gradients.projection {
                 multiply(saved.normalized, .transposed, featureGradient, .asStored, into: projection, adding: true)
             }
-            layerNormWeightBackward(
-                outputGradient: normGradient, input: saved.lastRows, saved: saved.outputNorm,
-                weightGradient: gradients.outputNorm.weight, biasGradient: gradients.outputNorm.bias)
+            gradients.outputNorm.add(outputGradient: normGradient, input: saved.lastRows, saved: saved.outputNorm)
             if let pooled, let pooling = gradients.pooling { pooled.add(to: pooling) }
         }
     }
@@ -368,10 +366,7 @@ package struct LearningVision: VisionGradientSink {
         let rows = saved.layout.frameRows
         guard let embedded = saved.embedded else { preconditionFailure("activations were kept for prompts only") }
         turnstile.pass(gate: Self.blockGateCount(of: architecture) + 1, item: item) {
-            if let norm = gradients.inputNorm {
-                layerNormWeightBackward(
-                    outputGradient: normGradient, input: embedded, saved: saved.inputNorm, weightGradient: norm.weight, biasGradient: norm.bias)
-            }
+            gradients.inputNorm?.add(outputGradient: normGradient, input: embedded, saved: saved.inputNorm)
             for frame in 0..<saved.frameCount {
                 let gradient = embeddedGradient.rows(frame * rows..<(frame + 1) * rows)
                 add(gradient, to: gradients.positionalEmbedding)

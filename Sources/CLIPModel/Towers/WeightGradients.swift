@@ -60,9 +60,7 @@ package struct LearnedSharedRows {
     }
 
     fileprivate func addNormGradients(to gradients: NormParameters<MutableMatrix>, block: TransformerBlock) {
-        layerNormWeightBackward(
-            outputGradient: block.sharedNormGradient(keyValueGradient), input: rows, saved: statistics, weightGradient: gradients.weight,
-            biasGradient: gradients.bias)
+        gradients.add(outputGradient: block.sharedNormGradient(keyValueGradient), input: rows, saved: statistics)
     }
 }
 
@@ -108,13 +106,11 @@ package struct BlockContribution {
         }
         turn.take(Bands.norms) {
             if hasQueries {
-                layerNormWeightBackward(
-                    outputGradient: scratch.mlpNormGradient.rows(0..<saved.shape.queryCount), input: saved.middle, saved: saved.mlpNorm,
-                    weightGradient: gradients.mlpNorm.weight, biasGradient: gradients.mlpNorm.bias)
+                gradients.mlpNorm.add(
+                    outputGradient: scratch.mlpNormGradient.rows(0..<saved.shape.queryCount), input: saved.middle, saved: saved.mlpNorm)
             }
-            layerNormWeightBackward(
-                outputGradient: scratch.attentionNormGradient.rows(0..<rows), input: saved.input, saved: saved.attentionNorm,
-                weightGradient: gradients.attentionNorm.weight, biasGradient: gradients.attentionNorm.bias)
+            gradients.attentionNorm.add(
+                outputGradient: scratch.attentionNormGradient.rows(0..<rows), input: saved.input, saved: saved.attentionNorm)
             shared?.addNormGradients(to: gradients.attentionNorm, block: block)
         }
     }
@@ -201,5 +197,22 @@ package struct BlockContribution {
                     biasGradient: gradients.bias.columns(columns), precision: block.weights.precision)
             }
         }
+    }
+}
+
+// MARK: - Gradients of parameters
+
+extension LinearParameters<MutableMatrix> {
+    /// Adds the gradients of `linear`, to these.
+    func add(outputGradient: MutableMatrix, input: some Readable) {
+        linearWeightBackward(outputGradient: outputGradient, input: input, weightGradient: weight, biasGradient: bias)
+    }
+}
+
+extension NormParameters<MutableMatrix> {
+    /// Adds the gradients of `layerNorm`, to these.
+    func add(outputGradient: some Readable, input: some Readable, saved statistics: LayerNormStatistics) {
+        layerNormWeightBackward(
+            outputGradient: outputGradient, input: input, saved: statistics, weightGradient: weight, biasGradient: bias)
     }
 }
