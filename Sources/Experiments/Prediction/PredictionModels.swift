@@ -36,13 +36,17 @@ package struct VideoModelSettings: Sendable {
         guard views == .single || views.clips * views.crops * classifier.frameCount <= 1024 else {
             throw SettingsError.tooManyViews(views, frames: classifier.frameCount)
         }
-        var transform = ClipTransform.Configuration()
-        settings.apply(to: &transform, own: subject.normalization)
         return VideoModel(
-            name: name, classNames: classNames, noneCount: noneTexts.count, classifier: classifier,
-            transform: .testing(side: subject.backbone.architecture.imagePixels, crops: views.crops, transform),
+            name: name, classNames: classNames, noneCount: noneTexts.count, classifier: classifier, transform: transform(of: subject),
             sampler: settings.sampler(frameCount: classifier.frameCount), viewCount: views.clips,
             drawsViews: views.clips > 1 && settings.repeats(.randomViews), seed: UInt64(settings.training.seed ?? 1))
+    }
+
+    /// What becomes of a video's frames before the model sees them.
+    package func transform(of subject: LoadedModel) -> ClipTransform {
+        var transform = ClipTransform.Configuration()
+        settings.apply(to: &transform, own: subject.normalization)
+        return .testing(side: subject.backbone.architecture.imagePixels, crops: (settings.evaluation.views ?? .single).crops, transform)
     }
 }
 

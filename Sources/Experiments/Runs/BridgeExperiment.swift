@@ -108,11 +108,7 @@ package struct BridgeExperiment: LearningExperiment {
             + LearningRun.batchBytes(settings, side: backbone.architecture.imagePixels) + (request.keepsHalf ? 8 : 4) * backbone.parameterCount
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: false)
-        let setting = TaskSetting(
-            sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-            weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
-            descends: settings.recipe.training.optimizer == .descent, budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-            videoOfCaption: texts.videoOfCaption, pairLoss: settings.recipe.training.loss ?? .contrastive)
+        let setting = settings.task(of: texts, budget: request.memory.budget(pool: settings.pool, besides: besides))
         let learning = LearningRun(
             request: request, context: context, settings: settings, data: runData, backbone: backbone, recipe: settings.recipe,
             cacheBytes: request.memory.cacheBytes)

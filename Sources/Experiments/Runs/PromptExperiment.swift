@@ -46,9 +46,9 @@ package struct PromptExperiment: LearningExperiment {
         let given = try request.initial.map { InitialPrompts(path: request.placed($0.path), anyBackbone: $0.anyBackbone) }?.prompts(
             for: backbone, asked: request.asked.prompts, method: method, normalization: settings.normalization(for: backbone), context: context)
         try resumed?.check(initialDigest: given?.reading.digest, path: request.initial?.path)
-        if let method, given != nil, method.couplesTowers || (method.onlyLearns != nil && method.pixels == nil) { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
-        if let method, method.pixels != nil, request.isQuick {
-            throw PromptMethodUseError.besideMethod(what: "--quick", method: method.name, learned: method.onlyLearns ?? method.summary)
+        if let method, given != nil, !method.startsFromPrompts { throw PromptMethodUseError.startsFromPrompts(method: method.name) }
+        if let method, method.pixels != nil, let learned = method.onlyLearns, request.isQuick {
+            throw PromptMethodUseError.besideMethod(what: "--quick", method: method.name, learned: learned)
         }
         if let method { context.note("Method: \(method.name), \(method.summary)") }
         let regularizer = try settings.recipe.prompts.regularizer()
@@ -76,12 +76,9 @@ package struct PromptExperiment: LearningExperiment {
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
         let (classNames, seed) = (runData.classes.names, settings.seed)
         let makeTask = { () throws -> any PromptLearning in
-            let setting = TaskSetting(
-                sequences: texts.sequences, fusion: settings.fusion, frameCount: settings.frameCount, pool: settings.pool,
-                weightDecay: settings.recipe.training.weightDecay ?? 1e-3, beta2: settings.recipe.training.beta2,
-                descends: settings.recipe.training.optimizer == .descent, budget: request.memory.budget(pool: settings.pool, besides: besides), rounding: settings.rounding,
-                videoOfCaption: texts.videoOfCaption, pairLoss: settings.recipe.training.loss ?? .contrastive, backwardFrames: backwardFrames,
-                means: matching == .mean ? texts.sentenceCounts.map { SentenceMeans(counts: $0) } : nil, seed: seed)
+            let setting = settings.task(
+                of: texts, budget: request.memory.budget(pool: settings.pool, besides: besides), backwardFrames: backwardFrames,
+                means: matching == .mean ? texts.sentenceCounts.map { SentenceMeans(counts: $0) } : nil)
             let source = try method?.source(PromptMethod.Start(prompts: prompts, architecture: backbone.architecture, seed: seed))
                 ?? DirectPrompts(prompts, architecture: backbone.architecture)
             if let temporal = method?.temporal {

@@ -36,25 +36,21 @@ extension LearningRun {
         if let temporal = method?.temporal { return .temporalBlocks(count: prompts.temporalLayers ?? temporal.layerCount) }
         let (tokens, layers) = (prompts.visionTokens ?? 0, prompts.visionLayers?.range ?? 0..<(prompts.visionDepth ?? 0))
         if method?.couplesTowers == true { return .coupledPrompts(tokens: tokens, depth: layers.count) }
-        var seen = PromptConfiguration.ofVision(tokens: tokens, layers: layers, mergedTokens: prompts.mergeTokens ?? 0)
-        if let form = prompts.pixelForm, let width = prompts.pixelWidth {
-            seen.pixels = PixelArea(form, width: width, side: backbone.architecture.imagePixels)
+        let pixels = prompts.pixelForm.flatMap { form in
+            prompts.pixelWidth.map { PixelArea(form, width: $0, side: backbone.architecture.imagePixels) }
         }
-        return .prompts(seen)
+        return .prompts(.ofVision(tokens: tokens, layers: layers, mergedTokens: prompts.mergeTokens ?? 0, pixels: pixels))
     }
 }
 
 extension PromptConfiguration {
     /// The part that changes what is computed for a video.
-    static func ofVision(tokens: Int, layers: Range<Int>, mergedTokens: Int) -> PromptConfiguration {
-        PromptConfiguration(visionTokens: tokens, visionLayers: layers, textTokens: 0, textLayers: 0..<0, mergedTokens: mergedTokens)
+    static func ofVision(tokens: Int, layers: Range<Int>, mergedTokens: Int, pixels: PixelArea?) -> PromptConfiguration {
+        PromptConfiguration(
+            visionTokens: tokens, visionLayers: layers, textTokens: 0, textLayers: 0..<0, mergedTokens: mergedTokens, pixels: pixels)
     }
 
-    var ofVision: PromptConfiguration {
-        var result = PromptConfiguration.ofVision(tokens: visionTokens, layers: visionLayers, mergedTokens: mergedTokens)
-        result.pixels = pixels
-        return result
-    }
+    var ofVision: PromptConfiguration { .ofVision(tokens: visionTokens, layers: visionLayers, mergedTokens: mergedTokens, pixels: pixels) }
 }
 
 extension RunContext {

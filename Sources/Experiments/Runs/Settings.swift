@@ -408,6 +408,23 @@ package struct Settings {
         return settings
     }
 
+    /// By gradient descent with momentum in place of AdamW.
+    private var descends: Bool { recipe.training.optimizer == .descent }
+
+    /// What a task is made with besides what learns.
+    ///
+    /// - Parameters:
+    ///   - budget: for activations.
+    ///   - means: where `texts` are several sentences of each class.
+    func task(
+        of texts: RunTexts, budget: MemoryBudget, backwardFrames: BackwardFrames? = nil, means: SentenceMeans? = nil
+    ) -> TaskSetting {
+        TaskSetting(
+            sequences: texts.sequences, fusion: fusion, frameCount: frameCount, pool: pool, weightDecay: recipe.training.weightDecay ?? 1e-3,
+            beta2: recipe.training.beta2, descends: descends, budget: budget, rounding: rounding, videoOfCaption: texts.videoOfCaption,
+            pairLoss: recipe.training.loss ?? .contrastive, backwardFrames: backwardFrames, means: means, seed: seed)
+    }
+
     package func trainingConfiguration(clipCount: Int) throws -> TrainingConfiguration {
         let training = recipe.training
         var configuration = TrainingConfiguration(
@@ -416,7 +433,7 @@ package struct Settings {
             warmupEpochs: 0, weightDecay: training.weightDecay ?? 1e-3, seed: seed,
             blending: blending)
         configuration.cosineSteps = training.cosineSteps
-        configuration.fallsToZero = training.optimizer == .descent
+        configuration.fallsToZero = descends
         recipe.apply(to: &configuration)
         if let steps = training.steps {
             let perEpoch = max(1, configuration.stepsPerEpoch(clipCount: clipCount))

@@ -109,6 +109,9 @@ package struct PromptMethod: Sendable {
             : pixels != nil ? "numbers that are added to the pixels of every frame" : nil
     }
 
+    /// Whether prompts tell all that learning goes on from.
+    package var startsFromPrompts: Bool { !couplesTowers && temporal == nil && !followsVideos }
+
     /// What learns.
     ///
     /// - Throws: where the prompts have a shape that the method cannot make.
