@@ -1,7 +1,7 @@
 import Foundation
 
 /// Clips and their classes, as somebody collects them.
-struct DataSet: Codable, Sendable {
+struct DataSet: Codable, Identifiable, Sendable {
     struct Clip: Codable, Sendable {
         let id: String
         /// As its owner calls the file; nothing is opened by it.
@@ -29,6 +29,11 @@ struct DataSet: Codable, Sendable {
     var classesWithClips: [String] {
         let used = Set(clips.compactMap(\.class))
         return classes.filter(used.contains)
+    }
+
+    func place(of clip: String) throws(RequestFault) -> Int {
+        guard let place = clips.firstIndex(where: { $0.id == clip }) else { throw RequestFault(.notFound, "There is no such clip.") }
+        return place
     }
 
     // MARK: What clients are told

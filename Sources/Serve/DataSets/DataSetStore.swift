@@ -8,7 +8,7 @@ import Synchronization
 ///     data-sets/ID/videos/CLIP.mp4
 ///     data-sets/ID/pictures/CLIP.png
 final class DataSetStore: Sendable {
-    private let folder: String
+    private let records: RecordFolder<DataSet>
     private let limits: ServerLimits
     private let state: Mutex<State>
 
@@ -16,83 +16,63 @@ final class DataSetStore: Sendable {
         var sets: [DataSet]
         /// Bytes of uploads that are on their way.
         var reserved = 0
+
+        var bytes: Int { sets.reduce(0) { $0 + $1.bytes } }
+
+        func place(of id: String) throws(RequestFault) -> Int {
+            guard let place = sets.firstIndex(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such data set.") }
+            return place
+        }
     }
 
-    private static let recordName = "data-set.json"
-    private static let recordLimit = 64 << 20
     private static let setLimit = 256
     private static let clipLimit = 10_000
 
     /// - Throws: `FileError` for a record that cannot be read, naming it.
     init(folder: String, limits: ServerLimits) throws {
-        self.folder = folder
+        let records = try RecordFolder<DataSet>(path: folder, fileName: "data-set.json", letter: "d")
+        self.records = records
         self.limits = limits
-        try createDirectory(folder)
-        var sets: [DataSet] = []
-        for id in try directoryEntries(folder).sortedBytewise() {
-            let path = folder.appendingPath(id).appendingPath(Self.recordName)
-            guard fileExists(path) else {
-                // Of a data set whose deletion was interrupted.
-                if Self.isID(id) { removeTree(folder.appendingPath(id)) }
-                continue
-            }
-            let bytes = try InputFile.contents(of: path, limit: Self.recordLimit)
-            guard let set = try? Self.decoder.decode(DataSet.self, from: Data(bytes)), set.id == id else {
-                throw FileError(path: path, problem: .damaged(reason: "it is not what the server writes there. Move the folder \(id) away"))
-            }
-            sets.append(set)
-            TemporaryPath.sweep(of: path)
+        // Of data sets whose deletion was interrupted.
+        let sets = try records.all { removeTree(records.folder(of: $0)) }
+        for set in sets {
             // Of uploads that were interrupted.
             let known = Set(set.clips.flatMap { ["videos/\($0.file)", "pictures/\($0.id).png"] })
             for part in ["videos", "pictures"] {
-                for file in (try? directoryEntries(folder.appendingPath(id).appendingPath(part))) ?? [] where !known.contains("\(part)/\(file)") {
-                    try? removeFile(folder.appendingPath(id).appendingPath(part).appendingPath(file))
-                }
+                let place = records.folder(of: set.id).appendingPath(part)
+                for file in (try? directoryEntries(place)) ?? [] where !known.contains("\(part)/\(file)") { try? removeFile(place.appendingPath(file)) }
             }
         }
         state = Mutex(State(sets: sets.sorted { $0.created < $1.created }))
     }
 
-    private static var decoder: JSONDecoder {
-        let decoder = ResultJSON.decoder
-        decoder.dateDecodingStrategy = .deferredToDate
-        return decoder
-    }
-
     // MARK: Reading
 
     var all: [DataSet] { state.withLock { $0.sets } }
-    var bytes: Int { state.withLock { $0.sets.reduce(0) { $0 + $1.bytes } } }
+    var bytes: Int { state.withLock { $0.bytes } }
 
     func set(_ id: String) throws(RequestFault) -> DataSet {
-        guard let set = all.first(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such data set.") }
-        return set
+        try state.withLock { state throws(RequestFault) in state.sets[try state.place(of: id)] }
     }
 
     func clip(_ id: String, of set: String) throws(RequestFault) -> DataSet.Clip {
-        guard let clip = try self.set(set).clips.first(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such clip.") }
-        return clip
+        let set = try self.set(set)
+        return set.clips[try set.place(of: id)]
     }
 
-    func root(of set: String) -> String { folder.appendingPath(set).appendingPath("videos") }
+    func root(of set: String) -> String { records.folder(of: set).appendingPath("videos") }
     func path(of clip: DataSet.Clip, in set: String) -> String { root(of: set).appendingPath(clip.file) }
-    func picture(of clip: String, in set: String) -> String { folder.appendingPath(set).appendingPath("pictures").appendingPath("\(clip).png") }
+    func picture(of clip: String, in set: String) -> String { records.folder(of: set).appendingPath("pictures").appendingPath("\(clip).png") }
 
     // MARK: Changing
 
-    private static func isID(_ name: String) -> Bool {
-        name.utf8.count > 8 && name.hasPrefix("d") && name.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) }
-    }
-
-    private static func newID(_ letter: String) -> String { letter + String(UInt64.random(in: 1 << 40 ..< 1 << 60), radix: 36) }
-
     func create(name: String) throws -> DataSet {
         let name = try Self.checked(name, what: "name of the data set", limits: limits)
-        let set = DataSet(id: Self.newID("d"), name: name, classes: [], clips: [], created: Date())
+        let set = DataSet(id: records.newID(), name: name, classes: [], clips: [], created: Date())
         try state.withLock { state in
             guard state.sets.count < Self.setLimit else { throw RequestFault(.quota, "There are \(Self.setLimit) data sets already. Delete one first.") }
-            for part in ["videos", "pictures"] { try createDirectory(folder.appendingPath(set.id).appendingPath(part)) }
-            try save(set)
+            for part in ["videos", "pictures"] { try createDirectory(records.folder(of: set.id).appendingPath(part)) }
+            try records.write(set)
             state.sets.append(set)
         }
         return set
@@ -100,12 +80,12 @@ final class DataSetStore: Sendable {
 
     func delete(_ id: String) throws {
         try state.withLock { state in
-            guard let place = state.sets.firstIndex(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such data set.") }
+            let place = try state.place(of: id)
             // Without its record the folder is none of a data set any more, even if removing is interrupted.
-            try removeFile(folder.appendingPath(id).appendingPath(Self.recordName))
+            try records.removeRecord(of: id)
             state.sets.remove(at: place)
         }
-        removeTree(folder.appendingPath(id))
+        removeTree(records.folder(of: id))
     }
 
     /// - Parameters:
@@ -136,12 +116,15 @@ final class DataSetStore: Sendable {
     func change(_ clip: String, of set: String, class name: String?) throws -> DataSet.Clip {
         let name = try name.map { try Self.checked($0, what: "class name", limits: limits) }
         let changed = try change(set) { set in
-            guard let place = set.clips.firstIndex(where: { $0.id == clip }) else { throw RequestFault(.notFound, "There is no such clip.") }
-            if let name, !set.classes.contains(name) { set.classes = try Self.checked(classes: set.classes + [name], limits: limits) }
+            let place = try set.place(of: clip)
+            if let name { try add(class: name, to: &set) }
             set.clips[place].class = name
         }
-        guard let found = changed.clips.first(where: { $0.id == clip }) else { throw RequestFault(.notFound, "There is no such clip.") }
-        return found
+        return changed.clips[try changed.place(of: clip)]
+    }
+
+    private func add(class name: String, to set: inout DataSet) throws(RequestFault) {
+        if !set.classes.contains(name) { set.classes = try Self.checked(classes: set.classes + [name], limits: limits) }
     }
 
     func delete(_ clip: String, of id: String) throws {
@@ -173,7 +156,7 @@ final class DataSetStore: Sendable {
         let name = try Self.checked(name, what: "name of the clip", limits: limits)
         let label = try label.map { try Self.checked($0, what: "class name", limits: limits) }
         _ = try set(id)
-        let clipID = Self.newID("v")
+        let clipID = drawnID("v")
         let file = clipID + Self.ending(of: name)
         let path = root(of: id).appendingPath(file)
         let digest = try Self.keep(upload, at: path)
@@ -188,7 +171,7 @@ final class DataSetStore: Sendable {
                 if let twin = set.clips.first(where: { $0.sha256 == digest }) {
                     throw RequestFault(.conflict, "\(name) is in the data set already, as \(twin.name).")
                 }
-                if let label, !set.classes.contains(label) { set.classes = try Self.checked(classes: set.classes + [label], limits: limits) }
+                if let label { try add(class: label, to: &set) }
                 set.clips.append(clip)
             }
             return clip
@@ -196,7 +179,7 @@ final class DataSetStore: Sendable {
             _ = try? removeFile(path)
             _ = try? removeFile(picture(of: clipID, in: id))
             // The data set may have been deleted in the meantime; what was made of its folder since goes, too.
-            if !all.contains(where: { $0.id == id }) { removeTree(folder.appendingPath(id)) }
+            if !all.contains(where: { $0.id == id }) { removeTree(records.folder(of: id)) }
             throw error
         }
     }
@@ -204,8 +187,7 @@ final class DataSetStore: Sendable {
     /// - Parameter byteCount: of a video that is about to come.
     func reserve(_ byteCount: Int) throws(RequestFault) -> Reservation {
         try state.withLock { state throws(RequestFault) in
-            let used = state.sets.reduce(0) { $0 + $1.bytes } + state.reserved
-            guard used + byteCount <= limits.quotaBytes else {
+            guard state.bytes + state.reserved + byteCount <= limits.quotaBytes else {
                 throw RequestFault(.quota, "The data sets together may take \(sizeInWords(limits.quotaBytes)). Delete clips first.")
             }
             state.reserved += byteCount
@@ -227,17 +209,13 @@ final class DataSetStore: Sendable {
 
     private func change(_ id: String, _ body: (inout DataSet) throws -> Void) throws -> DataSet {
         try state.withLock { state in
-            guard let place = state.sets.firstIndex(where: { $0.id == id }) else { throw RequestFault(.notFound, "There is no such data set.") }
+            let place = try state.place(of: id)
             var set = state.sets[place]
             try body(&set)
-            try save(set)
+            try records.write(set)
             state.sets[place] = set
             return set
         }
-    }
-
-    private func save(_ set: DataSet) throws {
-        try DurableFile.write(ResultJSON.text(set), to: folder.appendingPath(set.id).appendingPath(Self.recordName))
     }
 
     // MARK: Names

@@ -35,12 +35,10 @@ struct Answerer: Sendable {
         let bytes: Int
     }
 
-    var classNames: [String] { model.learnedClassNames ?? [] }
-
     var summary: Summary {
         Summary(
             id: id, name: name, kind: model.head == nil ? "prompts" : "head",
-            method: model.head?.header.kind.rawValue ?? model.prompts?.header.method, classes: classNames, origin: origin, dataSet: dataSet, run: run,
+            method: model.head?.header.kind.rawValue ?? model.prompts?.header.method, classes: model.learnedClassNames ?? [], origin: origin, dataSet: dataSet, run: run,
             heldOutTop1: model.head?.header.crossValidatedTop1 ?? model.prompts?.header.metrics["cross_validated_top1"],
             created: created.map { $0.formatted(.iso8601) },
             bytes: ((try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int) ?? 0)

@@ -47,6 +47,8 @@ final class ModelDesk: Sendable {
     var backbone: Backbone { base.backbone }
     var frameCount: Int { base.frameCount(asked: settings.data.frames) }
     var pictures: PictureRules { settings.pictures }
+    /// That frames are shrunk to, whatever answers.
+    var shortSide: Int { VideoModelSettings(settings, pool: pool).transform(of: base).shortSide }
 
     // MARK: What answers
 
@@ -101,15 +103,11 @@ final class ModelDesk: Sendable {
     ///
     /// - Parameters:
     ///   - answerer: nil for the backbone as it is.
-    ///   - classNames: to choose from; nil for those that were learned.
+    ///   - classNames: to choose from.
     ///   - noneTexts: stand for none of them.
-    /// - Throws: `RequestFault`, `ModelError`, `HeadUseError`.
-    func model(_ answerer: Answerer?, classNames: [String]?, noneTexts: [String]) throws -> VideoModel {
-        let subject = answerer?.model ?? base
-        guard let names = classNames ?? subject.learnedClassNames else {
-            throw RequestFault(.badRequest, "No classes are named. Pass classes=a,b,c, or prompts=ID.")
-        }
-        let key = ([answerer?.id ?? ""] + names + ["\n"] + noneTexts).joined(separator: "\n")
+    /// - Throws: `ModelError`, `HeadUseError`.
+    func model(_ answerer: Answerer?, classNames: [String], noneTexts: [String] = []) throws -> VideoModel {
+        let key = ([answerer?.id ?? ""] + classNames + ["\n"] + noneTexts).joined(separator: "\n")
         let known = state.withLock { state in
             guard let place = state.made.firstIndex(where: { $0.key == key }) else { return nil as VideoModel? }
             let found = state.made.remove(at: place)
@@ -117,7 +115,8 @@ final class ModelDesk: Sendable {
             return found.model
         }
         if let known { return known }
-        let model = try VideoModelSettings(settings, noneTexts: noneTexts, pool: pool).model(of: subject, name: answerer?.id ?? "", classNames: names)
+        let model = try VideoModelSettings(settings, noneTexts: noneTexts, pool: pool).model(
+            of: answerer?.model ?? base, name: answerer?.id ?? "", classNames: classNames)
         state.withLock { state in
             state.made.append((key, model))
             if state.made.count > Self.madeLimit { state.made.removeFirst() }

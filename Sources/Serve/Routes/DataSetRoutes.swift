@@ -26,8 +26,7 @@ struct DataSetRoutes: Sendable {
                 ).details)
         }
         router.delete("/v1/datasets/{id}") { _, context in
-            let id = try context.parameters.require("id")
-            guard !services.runs.isUsing(id) else { throw RequestFault(.conflict, "A run learns from this data set. Stop it first.") }
+            let id = try unusedSet(context)
             try sets.delete(id)
             return Response.noContent
         }
@@ -37,21 +36,31 @@ struct DataSetRoutes: Sendable {
             return Response.json(try sets.change(context.parameters.require("clip"), of: context.parameters.require("id"), class: change.class).summary)
         }
         router.delete("/v1/datasets/{id}/clips/{clip}") { _, context in
-            let id = try context.parameters.require("id")
-            guard !services.runs.isUsing(id) else { throw RequestFault(.conflict, "A run learns from this data set. Stop it first.") }
+            let id = try unusedSet(context)
             try sets.delete(context.parameters.require("clip"), of: id)
             return Response.noContent
         }
         router.get("/v1/datasets/{id}/clips/{clip}/video") { request, context in
-            let id = try context.parameters.require("id")
-            let clip = try sets.clip(context.parameters.require("clip"), of: id)
+            let (clip, id) = try clip(context)
             return try FileAnswer.response(to: request, path: sets.path(of: clip, in: id), type: FileAnswer.type(ofVideo: clip.file), name: clip.name)
         }
         router.get("/v1/datasets/{id}/clips/{clip}/picture") { request, context in
-            let id = try context.parameters.require("id")
-            let clip = try sets.clip(context.parameters.require("clip"), of: id)
+            let (clip, id) = try clip(context)
             return try FileAnswer.response(to: request, path: sets.picture(of: clip.id, in: id), type: "image/png", name: clip.id + ".png")
         }
+    }
+
+    /// The id of a data set from which something may be taken away.
+    private func unusedSet(_ context: ServeContext) throws -> String {
+        let id = try context.parameters.require("id")
+        guard !services.runs.isUsing(id) else { throw RequestFault(.conflict, "A run learns from this data set. Stop it first.") }
+        return id
+    }
+
+    /// A clip that the address names, and the id of its data set.
+    private func clip(_ context: ServeContext) throws -> (clip: DataSet.Clip, set: String) {
+        let id = try context.parameters.require("id")
+        return (try sets.clip(context.parameters.require("clip"), of: id), id)
     }
 
     private struct List: Encodable {

@@ -21,7 +21,7 @@ struct PredictRoutes: Sendable {
     /// Who is to answer, as far as it can be told before its texts are read.
     private struct Target: Sendable {
         let answerer: Answerer?
-        let classNames: [String]?
+        let classNames: [String]
         let noneTexts: [String]
     }
 
@@ -40,12 +40,17 @@ struct PredictRoutes: Sendable {
         static let parameters = ["prompts", "classes", "top", "threshold", "none", "window", "stride", "smooth", "min_seconds", "format"] + VideoSource.parameters
     }
 
+    /// Nil for the backbone as it is.
+    private func answerer(_ query: QueryReader) throws -> Answerer? {
+        try query.text("prompts").flatMap { $0 == "none" ? nil : try services.desk.answerer($0) }
+    }
+
     private func target(_ query: QueryReader) throws -> Target {
-        let answerer = try query.text("prompts").flatMap { $0 == "none" ? nil : try services.desk.answerer($0) }
+        let answerer = try answerer(query)
         let classes = try query.text("classes").map { try names($0) }
         let none = try query.all("none").map { try DataSetStore.checked($0, what: "text for none of the classes", limits: services.limits) }
         guard none.count <= 64 else { throw RequestFault(.badRequest, "none may be given 64 times, not \(none.count).") }
-        guard classes != nil || answerer?.model.learnedClassNames != nil else {
+        guard let classes = classes ?? answerer?.model.learnedClassNames else {
             throw RequestFault(.badRequest, "No classes are named. Pass classes=a,b,c, or prompts=ID.")
         }
         return Target(answerer: answerer, classNames: classes, noneTexts: none)
@@ -197,13 +202,13 @@ struct PredictRoutes: Sendable {
 
     private func embedding(_ request: Request) async throws -> Response {
         let query = try QueryReader(request, known: ["prompts"] + VideoSource.parameters)
-        let answerer = try query.text("prompts").flatMap { $0 == "none" ? nil : try services.desk.answerer($0) }
+        let answerer = try answerer(query)
         let source = try await VideoSource.of(request, query, services)
         let digest = services.desk.backbone.digest
         let values = try await withDeadline(services.limits.inferenceSeconds) {
             try await source.looking(services) { [desk = services.desk, videos = services.videos] path in
                 // Which classes there are does not change what a video looks like.
-                let model = try desk.model(answerer, classNames: answerer?.model.learnedClassNames ?? ["video"], noneTexts: [])
+                let model = try desk.model(answerer, classNames: answerer?.model.learnedClassNames ?? ["video"])
                 let video = try PreparedVideo(path: path, models: [model], reader: videos)
                 return try model.classifier.embeddings(clips: video.views[0].map(\.matrix))[0]
             }
@@ -229,9 +234,8 @@ struct PredictRoutes: Sendable {
     private func attention(_ request: Request) async throws -> Response {
         let query = try QueryReader(request, known: ["prompts", "classes", "class"] + VideoSource.parameters)
         let target = try target(query)
-        let names = target.classNames ?? target.answerer?.model.learnedClassNames ?? []
         let label = try query.text("class").map { name in
-            guard let label = names.firstIndex(of: name) else { throw RequestFault(.badRequest, "There is no class \"\(name.prefix(100))\" here.") }
+            guard let label = target.classNames.firstIndex(of: name) else { throw RequestFault(.badRequest, "There is no class \"\(name.prefix(100))\" here.") }
             return label
         }
         let source = try await VideoSource.of(request, query, services)

@@ -19,7 +19,7 @@ final class RunDesk: Sendable {
         var isClosed = false
     }
 
-    private let folder: String
+    private let records: RecordFolder<ServedRun>
     private let state = Mutex(State())
     private let thread = DispatchQueue(label: "vifi-prompt.learning")
     private let learning: RunLearning
@@ -27,8 +27,6 @@ final class RunDesk: Sendable {
     /// Held while a record is written, so that the last one is the newest.
     private let saving = Mutex(())
 
-    private static let recordName = "run.json"
-    private static let recordLimit = 64 << 20
     /// Runs that wait at most.
     private static let waitingLimit = 16
 
@@ -36,32 +34,22 @@ final class RunDesk: Sendable {
     ///
     /// - Throws: `FileError` where the folder cannot be read.
     init(folder: String, learning: RunLearning, logger: Logger) throws {
-        self.folder = folder
+        records = try RecordFolder(path: folder, fileName: "run.json", letter: "r")
         self.learning = learning
         self.logger = logger
-        try createDirectory(folder)
-        var found: [ServedRun] = []
-        for id in try directoryEntries(folder).sortedBytewise() {
-            let path = folder.appendingPath(id).appendingPath(Self.recordName)
-            guard fileExists(path) else { continue }
-            TemporaryPath.sweep(of: path)
-            guard let run = try? ResultJSON.decoder.decode(ServedRun.self, from: Data(InputFile.contents(of: path, limit: Self.recordLimit))), run.id == id else {
-                throw FileError(path: path, problem: .damaged(reason: "it is not what the server writes there. Move the folder \(id) away"))
-            }
-            found.append(run)
-        }
+        var found = try records.all()
         found.sort { $0.created < $1.created }
         for index in found.indices where !found[index].state.isOver {
             found[index].state = .cancelled
             found[index].ended = found[index].ended ?? Date()
             found[index].note("The server stopped before the run ended.")
-            try write(found[index])
+            try records.write(found[index])
         }
         let runs = found
         state.withLock { $0.runs = runs }
         for run in runs where run.result != nil && run.isDismissed != true {
             do {
-                try learning.register(run, in: folder.appendingPath(run.id))
+                try learning.register(run, in: records.folder(of: run.id))
             } catch {
                 // What has gone or was changed by hand must not keep the server from starting.
                 logger.warning("\(run.id): what it learned cannot be used: \(error)")
@@ -105,7 +93,7 @@ final class RunDesk: Sendable {
 
     func start(_ wish: RunWish) throws -> ServedRun.Details {
         let set = try learning.dataSet(for: wish)
-        let id = "r" + String(UInt64.random(in: 1 << 40 ..< 1 << 60), radix: 36)
+        let id = records.newID()
         let run = ServedRun(
             id: id, name: wish.name ?? set.name, dataSet: set.id, method: wish.method, steps: wish.steps, seed: wish.seed ?? 1, created: Date())
         try state.withLock { state in
@@ -113,8 +101,8 @@ final class RunDesk: Sendable {
             guard state.runs.count(where: { $0.state == .waiting }) < Self.waitingLimit else {
                 throw RequestFault(.busy, "\(Self.waitingLimit) runs are waiting already.")
             }
-            try createDirectory(folder.appendingPath(id))
-            try write(run)
+            try createDirectory(records.folder(of: id))
+            try records.write(run)
             state.runs.append(run)
         }
         wake()
@@ -171,7 +159,7 @@ final class RunDesk: Sendable {
 
     private func work() {
         while let (run, watcher) = next() {
-            let path = folder.appendingPath(run.id)
+            let path = records.folder(of: run.id)
             var outcome: (ServedRun.State, ServedRun.Result?, String?)
             do {
                 outcome = (.finished, try learning.learn(run, in: path, watcher: watcher), nil)
@@ -229,11 +217,7 @@ final class RunDesk: Sendable {
     private func save(_ id: String) throws {
         try saving.withLock { _ in
             guard let run = state.withLock({ state in state.runs.first { $0.id == id } }) else { return }
-            try write(run)
+            try records.write(run)
         }
-    }
-
-    private func write(_ run: ServedRun) throws {
-        try DurableFile.write(ResultJSON.text(run), to: folder.appendingPath(run.id).appendingPath(Self.recordName))
     }
 }

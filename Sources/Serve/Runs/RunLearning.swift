@@ -19,6 +19,8 @@ struct RunLearning: Sendable {
     let sets: DataSetStore
     let desk: ModelDesk
     let limits: ServerLimits
+    /// The server's.
+    let folder: String
     /// As it was named at the start.
     let backbone: String
     let model: ModelInputs
@@ -74,11 +76,11 @@ struct RunLearning: Sendable {
 
     /// How messages of a run are told to clients: without the places of files, and with clips as their owner calls them.
     func words(of run: ServedRun) -> @Sendable (String) -> String {
-        let root = sets.root(of: run.dataSet)
+        let places = [sets.root(of: run.dataSet), folder].map { $0 + "/" }
         let names = ((try? sets.set(run.dataSet))?.clips ?? []).map { ($0.file, $0.name) }
         return { text in
-            var words = text.replacing(root + "/", with: "").replacing(backbone, with: backbone.lastPathComponent)
-            if let place = words.range(of: "runs/\(run.id)/") { words.removeSubrange((words[..<place.lowerBound].lastIndex(of: " ").map(words.index(after:)) ?? words.startIndex)..<place.lowerBound) }
+            var words = text.replacing(backbone, with: backbone.lastPathComponent)
+            for place in places { words = words.replacing(place, with: "") }
             for (file, name) in names where words.contains(file) { words = words.replacing(file, with: name) }
             return words
         }
@@ -87,11 +89,10 @@ struct RunLearning: Sendable {
     private func result(_ run: ServedRun, _ result: RunResult, in learned: String, set: DataSet, names: [String]) -> ServedRun.Result {
         let compared = result.compared ?? []
         let files = Dictionary(set.clips.map { ($0.file, $0.id) }) { $1 }
-        let text = try? InputFile.contents(of: learned.appendingPath(HeldOutAnswers.fileName), limit: 256 << 20)
-        let heldOut = text.flatMap {
-            HeldOut(
-                String(decoding: $0, as: UTF8.self), classNames: names, clips: files,
-                standardError: compared.first { $0.method == result.method }?.standardError)
+        // What was learned counts, also where nothing can be told of it.
+        let answers = (try? HeldOutAnswers(run: learned, classCount: names.count)) ?? nil
+        let heldOut = answers.map {
+            HeldOut($0.predictions, classNames: names, clips: files, standardError: compared.first { $0.method == result.method }?.standardError)
         }
         return ServedRun.Result(prompts: Self.promptsID(run), method: result.method, seconds: result.seconds, heldOut: heldOut, compared: compared)
     }

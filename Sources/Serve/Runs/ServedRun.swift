@@ -1,11 +1,10 @@
 import Evaluation
 import Experiments
-import Files
 import Foundation
 import Training
 
 /// A run that somebody asked the server for, from the wish to its end.
-struct ServedRun: Codable, Sendable {
+struct ServedRun: Codable, Identifiable, Sendable {
     enum Method: String, Codable, Sendable {
         /// The best head by clips that are held out: seconds.
         case auto
@@ -129,35 +128,24 @@ struct HeldOut: Codable, Sendable {
     let confusion: [[Int]]
     let thresholds: [Threshold]
 
-    /// A line of `held-out.jsonl`.
-    private struct Line: Decodable {
-        let video: String
-        let label: Int
-        let predicted: Int
-        let probability: Float
-    }
-
     /// - Parameters:
-    ///   - text: of `held-out.jsonl`.
     ///   - classNames: in the order of the labels.
     ///   - clips: ids by the names of their files.
-    /// - Returns: nil where a line is none of these.
-    init?(_ text: String, classNames: [String], clips: [String: String], standardError: Double?) {
-        let lines = text.split(separator: "\n").compactMap { try? ResultJSON.decoder.decode(Line.self, from: Data($0.utf8)) }
-        guard !lines.isEmpty, lines.allSatisfy({ classNames.indices.contains($0.label) && classNames.indices.contains($0.predicted) }) else { return nil }
-        var confusion = classNames.map { _ in classNames.map { _ in 0 } }
-        for line in lines { confusion[line.label][line.predicted] += 1 }
-        self.confusion = confusion
-        self.clips = lines.map {
-            Clip(clip: clips[$0.video] ?? $0.video, class: classNames[$0.label], predicted: classNames[$0.predicted], probability: Double($0.probability))
-        }
-        classes = classNames.indices.map { Class(name: classNames[$0], count: confusion[$0].reduce(0, +), correct: confusion[$0][$0]) }
-        let table = ThresholdTable(answers: lines.map { .init(probability: $0.probability, isCorrect: $0.label == $0.predicted) })
-        thresholds = stride(from: 0, through: 0.99, by: 0.01).map { threshold in
-            let row = table.row(at: Float(threshold))
-            return Threshold(threshold: (threshold * 100).rounded() / 100, answered: row.answered, correct: row.correct)
-        }
-        top1 = 100 * Double(lines.count { $0.label == $0.predicted }) / Double(lines.count)
+    init(_ predictions: [Prediction], classNames: [String], clips: [String: String], standardError: Double?) {
+        let metrics = ClassificationMetrics(predictions: predictions, classNames: classNames)
+        (top1, confusion) = (metrics.top1, metrics.confusion)
+        classes = metrics.perClass.map { Class(name: $0.name, count: $0.videos, correct: $0.correct) }
         self.standardError = standardError
+        let answers = predictions.map { ($0, ThresholdTable.Answer(probability: $0.probabilities[$0.predicted], isCorrect: $0.label == $0.predicted)) }
+        self.clips = answers.map { prediction, answer in
+            Clip(
+                clip: clips[prediction.path] ?? prediction.path, class: classNames[prediction.label], predicted: classNames[prediction.predicted],
+                probability: Double(answer.probability))
+        }
+        let table = ThresholdTable(answers: answers.map(\.1))
+        thresholds = (0..<100).map { percent in
+            let row = table.row(at: Float(percent) / 100)
+            return Threshold(threshold: Double(percent) / 100, answered: row.answered, correct: row.correct)
+        }
     }
 }

@@ -70,14 +70,13 @@ package struct PromptServer: Sendable {
         let sets = try DataSetStore(folder: settings.folder.appendingPath("data-sets"), limits: limits)
         var model = settings.model
         model.backbone = backbone
-        let learning = RunLearning(sets: sets, desk: desk, limits: limits, backbone: backbone, model: model)
+        let learning = RunLearning(sets: sets, desk: desk, limits: limits, folder: settings.folder, backbone: backbone, model: model)
         let width = max(1, min(8, WorkerPool.availableProcessors))
-        let shortSide = try desk.model(nil, classNames: ["video"], noneTexts: []).transform.shortSide
         self.settings = settings
         self.logger = logger
         services = Services(
             desk: desk, sets: sets, runs: try RunDesk(folder: settings.folder.appendingPath("runs"), learning: learning, logger: logger), scoring: ScoringQueue(limit: 4 * limits.queue, metrics: metrics),
-            videos: IsolatedVideos(shortSide: shortSide, pictures: recipe.pictures), work: BlockingWork(width: width, queue: limits.queue),
+            videos: IsolatedVideos(shortSide: desk.shortSide, pictures: recipe.pictures), work: BlockingWork(width: width, queue: limits.queue),
             longWork: BlockingWork(width: max(1, width / 2), queue: limits.queue),
             uploads: Places(limits.uploads, refusal: "Too many videos are being received. Try again in some seconds."),
             streams: Places(limits.eventStreams, refusal: "Too many clients follow events. Try again later."), metrics: metrics, limits: limits, folder: uploads,
@@ -86,10 +85,10 @@ package struct PromptServer: Sendable {
 
     /// A file's name, or the run's where it lies in one.
     private static func name(of path: String) -> String {
-        let name = path.lastPathComponent
-        let plain = ["best.safetensors", "last.safetensors", "head.safetensors"].contains(name)
-        let shown = plain ? path.parentDirectory.lastPathComponent == "prompts" ? path.parentDirectory.parentDirectory.lastPathComponent : path.parentDirectory.lastPathComponent : name
-        return shown.replacing(".safetensors", with: "")
+        var shown = path
+        if ["best.safetensors", "last.safetensors", "head.safetensors"].contains(path.lastPathComponent) { shown = shown.parentDirectory }
+        if shown.lastPathComponent == "prompts" { shown = shown.parentDirectory }
+        return shown.lastPathComponent.replacing(".safetensors", with: "")
     }
 
     /// Serves until `isStopped` says so, then lets what has begun come to its end for some seconds.
