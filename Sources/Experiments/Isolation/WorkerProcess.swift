@@ -2,6 +2,9 @@ import Files
 import Foundation
 import Glibc
 
+/// Environment variable that tells `serve` its token. Workers do not get it.
+package let serverTokenVariable = "VIFI_PROMPT_TOKEN"
+
 /// A process that is asked by lines on its standard input and answers on its standard output.
 ///
 /// Its first line says that it runs: what ends it before then is no fault of what it is asked. It ends when its input
@@ -111,6 +114,8 @@ import Glibc
         var environment = ProcessInfo.processInfo.environment
         environment["OPENBLAS_NUM_THREADS"] = "1"
         environment["OMP_NUM_THREADS"] = "1"
+        // What decodes untrusted videos knows no secrets.
+        environment[serverTokenVariable] = nil
         var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer {

@@ -33,7 +33,10 @@ struct ServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The address to listen at. Any but this machine's own needs --token.", valueName: "address"))
     var host = "127.0.0.1"
 
-    @Option(help: ArgumentHelp("What clients must know: at least 16 characters, or `new` for one that is drawn and printed.", valueName: "token"))
+    @Option(
+        help: ArgumentHelp(
+            "What clients must know: at least 16 characters, or `new` for one that is drawn and printed. \(serverTokenVariable) in the environment says it where other users of the machine do not see it.",
+            valueName: "token"))
     var token: String?
 
     @Option(
@@ -49,14 +52,21 @@ struct ServeCommand: ParsableCommand {
     func validate() throws {
         try requireRange("--port", port, 0...65_535)
         try requireRange("--frames", frames, 1...1024)
-        if let token, token != "new", token.utf8.count < 16 { throw ValidationError("--token has \(token.utf8.count) characters; it must have 16 at least. --token new draws one.") }
+        let (token, source) = givenToken
+        if let token, token != "new", token.utf8.count < 16 { throw ValidationError("\(source) has \(token.utf8.count) characters; it must have 16 at least. --token new draws one.") }
         let marks = Array("-._~".utf8)
         if let token, !token.utf8.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || marks.contains($0) }) {
-            throw ValidationError("--token may hold letters, digits, hyphens, dots, underscores and tildes, which need no code in an address.")
+            throw ValidationError("\(source) may hold letters, digits, hyphens, dots, underscores and tildes, which need no code in an address.")
         }
         guard token != nil || ["127.0.0.1", "localhost", "::1"].contains(host) else {
             throw ValidationError("--host \(host) lets other machines ask: pass --token, such as --token new.")
         }
+    }
+
+    private var givenToken: (token: String?, source: String) {
+        if let token { return (token, "--token") }
+        let variable = ProcessInfo.processInfo.environment[serverTokenVariable] ?? ""
+        return (variable.isEmpty ? nil : variable, serverTokenVariable)
     }
 
     func run() throws {
@@ -71,19 +81,21 @@ struct ServeCommand: ParsableCommand {
         var settings = ServerSettings(folder: output, model: model.inputs)
         settings.host = host
         settings.port = port
+        let token = givenToken.token
         settings.token = token == "new" ? Self.drawnToken() : token
         settings.hosts = hosts
         settings.prompts = prompts.isEmpty ? [selection.prompts].compactMap(\.self) : prompts
         settings.frames = frames
         let server = try PromptServer(settings, backbone: backbone, logger: Console.logger(label: "serve"), context: context)
-        let (host, given) = (host.contains(":") ? "[\(host)]" : host, settings.token)
+        // A token of the environment is kept out of logs, where a service's output goes.
+        let (host, shown) = (host.contains(":") ? "[\(host)]" : host, self.token == nil ? nil : settings.token)
         let ending = Ending()
         Task.detached {
             do {
                 try await server.run(
                     onStart: { port in
                         let address = "http://\(host):\(port)/"
-                        Console.result(address + (given.map { "?token=\($0)" } ?? ""))
+                        Console.result(address + (shown.map { "?token=\($0)" } ?? ""))
                         Console.note("Open this address in a browser. Ctrl-C ends the server.")
                     }, isStopped: { Interruption.isRequested })
                 ending.end(nil)
