@@ -16,7 +16,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help packages build install demo test fuzz vocabulary pocket clean
+.PHONY: help packages build install deb demo test fuzz vocabulary pocket clean
 
 help: ## This list.
 	@echo "make TARGET, where TARGET is one of"
@@ -30,6 +30,10 @@ build: packages ## The program, optimized: .build/release/vifi-prompt.
 
 install: packages ## The program with recipes, manual pages and completions; runs without Swift. Under PREFIX, /usr/local by default.
 	@.ci/install "$(PREFIX)"
+
+deb: packages ## A Debian package and an archive of the program, in .build/packages; .ci/check-package tries it on a bare Debian.
+	@.ci/install-packages dpkg-dev
+	@.ci/package
 
 demo: build ## Both stages on the built-in pocket world: bridge, learn from 2 clips a class, evaluate, predict.
 	$(VIFI) bridge
