@@ -139,3 +139,8 @@ func events(_ text: String) -> [(name: String, data: String)] {
         return (String(name.dropFirst(7)), String(data.dropFirst(6)))
     }
 }
+
+extension String {
+    /// As a value in an address.
+    var percentEncoded: String { addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "" }
+}

@@ -13,35 +13,35 @@ final class RunningServer: @unchecked Sendable {
     /// As it was printed.
     let address: String
     let process: Process
-    private let streams: [String]
+
+    /// The pocket world's CLIP, which answers.
+    static let backbone = packageRoot + "/Checkpoints/pocket-bridged.safetensors"
 
     /// - Parameters:
     ///   - program: whose folder it runs in.
     ///   - arguments: of `serve`, besides the port.
     static func start(in program: Program, _ arguments: [String] = []) throws -> RunningServer {
-        try RunningServer(program, ["--backbone", packageRoot + "/Checkpoints/pocket-bridged.safetensors"] + arguments)
+        try RunningServer(program, ["--backbone", backbone] + arguments)
     }
 
     private init(_ program: Program, _ arguments: [String]) throws {
         self.program = program
         let (process, streams) = try program.start(Program.path, ["serve", "--port", "0"] + arguments)
-        (self.process, self.streams) = (process, streams)
+        self.process = process
+        func text(_ stream: Int) -> String { (try? String(contentsOfFile: streams[stream], encoding: .utf8)) ?? "" }
         let deadline = Date(timeIntervalSinceNow: 120)
         var printed = ""
         while process.isRunning, !printed.hasSuffix("\n"), Date() < deadline {
             usleep(20_000)
-            printed = (try? String(contentsOfFile: streams[0], encoding: .utf8)) ?? ""
+            printed = text(0)
         }
         address = printed.trimmingCharacters(in: .newlines)
         let found = URL(string: address)
-        port = try #require(found?.port, "the server printed \(printed), and said \((try? String(contentsOfFile: streams[1], encoding: .utf8)) ?? "")")
+        port = try #require(found?.port, "the server printed \(printed), and said \(text(1))")
         url = "http://127.0.0.1:\(port)"
     }
 
     deinit { if process.isRunning { process.terminate() } }
-
-    /// What it has said.
-    var messages: String { (try? String(contentsOfFile: streams[1], encoding: .utf8)) ?? "" }
 
     var client: HTTPClient { HTTPClient(port: port) }
 

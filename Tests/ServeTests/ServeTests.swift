@@ -4,9 +4,7 @@ import Testing
 
 /// What the server answers about videos, and to whom.
 @Suite struct ServeTests {
-    private func query(_ names: [String]) -> String {
-        names.joined(separator: ",").addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-    }
+    private func query(_ names: [String]) -> String { names.joined(separator: ",").percentEncoded }
 
     /// The server's answers are the bytes that `predict --json` prints, but for the video's name.
     @Test(arguments: ["", "&window=1s&stride=500ms&smooth=3", "&window=8f&min_seconds=0.5", "&threshold=0.9&none=a%20tree&top=2"])
@@ -23,7 +21,7 @@ import Testing
             flags += [try #require(names[String(pair[0])]), pair[0] == "min_seconds" ? value + "s" : value]
         }
         let expected = try program.run(
-            ["predict", video.write(to: program), "--backbone", packageRoot + "/Checkpoints/pocket-bridged.safetensors", "--labels", "labels.csv", "--json"] + flags)
+            ["predict", video.write(to: program), "--backbone", RunningServer.backbone, "--labels", "labels.csv", "--json"] + flags)
         #expect(expected.status == 0, "\(expected.messages)")
         let path = "/v1/predict?classes=\(query(ServedVideos.classNames))&name=\(query([video.name]))\(settings)"
         let answer = try server.client.post(path, video.bytes)
@@ -241,7 +239,7 @@ import Testing
 
     @Test func portsThatAreTakenAreNamed() throws {
         let server = try RunningServer.start(in: Program())
-        let outcome = try Program().run(["serve", "--port", "\(server.port)", "--backbone", packageRoot + "/Checkpoints/pocket-bridged.safetensors"])
+        let outcome = try Program().run(["serve", "--port", "\(server.port)", "--backbone", RunningServer.backbone])
         #expect(outcome.status == 69 && outcome.messages.contains("--port"), "\(outcome.messages)")
     }
 

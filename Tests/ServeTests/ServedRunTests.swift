@@ -8,8 +8,7 @@ import Testing
     private func dataSet(_ client: HTTPClient) throws -> (id: String, clips: [(id: String, video: ServedVideos.Video)]) {
         let id = try #require(client.json("POST", "/v1/datasets", ["name": "moves"]).json()["id"] as? String)
         let clips = try ServedVideos.all.map { video in
-            let label = video.label.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-            let answer = try client.post("/v1/datasets/\(id)/clips?name=\(video.name)&class=\(label)", video.bytes)
+            let answer = try client.post("/v1/datasets/\(id)/clips?name=\(video.name)&class=\(video.label.percentEncoded)", video.bytes)
             #expect(answer.status == 201, "\(answer.text)")
             return (id: try #require(answer.json()["id"] as? String), video: video)
         }
@@ -98,7 +97,7 @@ import Testing
         #expect(file.headers["content-disposition"] == "attachment; filename=\"mine.safetensors\"")
         try program.folder.write([UInt8](file.body), to: "mine.safetensors")
         let expected = try program.run(
-            ["predict", clips[5].video.write(to: program), "--prompts", "mine.safetensors", "--backbone", packageRoot + "/Checkpoints/pocket-bridged.safetensors", "--json"])
+            ["predict", clips[5].video.write(to: program), "--prompts", "mine.safetensors", "--backbone", RunningServer.backbone, "--json"])
         #expect(expected.status == 0, "\(expected.messages)")
         let answer = try client.post("/v1/predict?prompts=\(prompts)&data_set=\(id)&clip=\(clips[5].id)")
         // The names of the video and of the prompts differ; what is said of it does not.

@@ -48,11 +48,19 @@ package struct Program {
         return try end(of: process, streams: streams, arguments, sourceLocation)
     }
 
+    // MARK: Other programs
+
+    private static var searchPath: String { ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin" }
+
+    /// The path of another program; nil where it is not installed.
+    package static func installed(_ name: String) -> String? {
+        searchPath.split(separator: ":").map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
     // MARK: Ranks
 
-    /// Open MPI's launcher; nil where it is not on the path.
-    package static let mpirun: String? = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
-        .map { "\($0)/mpirun" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    /// Open MPI's launcher; nil where it is not installed.
+    package static let mpirun: String? = installed("mpirun")
 
     /// Whether ranks can be started here by a program that was built for them.
     package static let hasRanks: Bool = mpirun != nil && (try? Program().run(["doctor"], environment: launcherEnvironment).output.contains("ranks are started by")) == true
@@ -61,7 +69,7 @@ package struct Program {
     private static let launcher = ["--oversubscribe", "--allow-run-as-root", "--bind-to", "none"]
 
     package static var launcherEnvironment: [String: String] {
-        ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "OMPI_MCA_plm_rsh_agent": "/bin/false"]
+        ["PATH": searchPath, "OMPI_MCA_plm_rsh_agent": "/bin/false"]
     }
 
     /// Runs several processes of it together.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A headless Chromium, driven over pipes by the DevTools protocol (`--remote-debugging-pipe`): messages are JSON, each
 /// ended by a zero byte; the browser reads descriptor 3 and writes descriptor 4.
@@ -6,9 +7,7 @@ import Foundation
 /// For one thread; every wait has an end.
 final class Browser {
     /// The program, where one is installed.
-    static let path: String? = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-        .flatMap { name in (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" } }
-        .first { FileManager.default.isExecutableFile(atPath: $0) }
+    static let path: String? = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].lazy.compactMap(Program.installed).first
 
     struct Fault: Error, CustomStringConvertible {
         let description: String
@@ -23,7 +22,7 @@ final class Browser {
     private let process: pid_t
     private let input: Int32
     private let output: Int32
-    private let profile: String
+    private let profile: TemporaryDirectory
     private var lastID = 0
     /// Bytes of a message that has not ended yet.
     private var pending: [UInt8] = []
@@ -33,7 +32,7 @@ final class Browser {
     /// - Throws: `Fault` where no browser is installed or it does not start.
     init() throws {
         guard let path = Self.path else { throw Fault(description: "No Chromium is installed.") }
-        profile = FileManager.default.temporaryDirectory.appendingPathComponent("vifi-prompt-browser-\(UInt64.random(in: 0 ... .max))").path
+        profile = try TemporaryDirectory()
         let (toBrowser, fromBrowser) = (try Self.pipe(), try Self.pipe())
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -43,7 +42,7 @@ final class Browser {
         posix_spawn_file_actions_adddup2(&actions, fromBrowser.writing, 4)
         let arguments = [
             path, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
-            "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required", "--user-data-dir=\(profile)", "about:blank",
+            "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required", "--user-data-dir=\(profile.path)", "about:blank",
         ]
         let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
         var started = pid_t()
@@ -66,8 +65,8 @@ final class Browser {
             waitpid(process, nil, 0)
         }
         // Its children may still be writing for a moment.
-        for _ in 0..<50 where FileManager.default.fileExists(atPath: profile) {
-            try? FileManager.default.removeItem(atPath: profile)
+        for _ in 0..<50 where FileManager.default.fileExists(atPath: profile.path) {
+            try? FileManager.default.removeItem(atPath: profile.path)
             usleep(20_000)
         }
     }

@@ -94,6 +94,11 @@ final class BrowserPage {
         try wait(for: "document.querySelector(\(quoted(selector)))?.checkVisibility()", seconds: seconds, sourceLocation: sourceLocation)
     }
 
+    /// Waits until so many elements are found.
+    func wait(forCount count: Int, of selector: String, seconds: Double = 60, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        try wait(for: "document.querySelectorAll(\(quoted(selector))).length === \(count)", seconds: seconds, sourceLocation: sourceLocation)
+    }
+
     /// Errors and warnings of the console, exceptions, and what the content security policy forbade.
     func takeProblems() -> [String] {
         browser.takeEvents(of: session).compactMap { event in

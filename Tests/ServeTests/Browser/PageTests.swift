@@ -27,17 +27,17 @@ import Testing
         try page.waitToSee(".upload[data-state=failed]")
         #expect(try page.text(".upload[data-state=failed] .fault").contains("broken.mp4"), "the server's own words")
         try page.waitToSee("#use-suggestion")
-        try page.wait(for: "document.querySelectorAll('#unsorted .clip').length === \(visit.clips.count)")
+        try page.wait(forCount: visit.clips.count, of: "#unsorted .clip")
         try page.wait(for: "[...document.querySelectorAll('#board .clip img')].every(image => image.complete && image.naturalWidth > 0)")
         try page.look(at: "added")
         // It fails again, and can be left out.
         try page.click(".upload[data-state=failed] button")
         try page.waitToSee(".upload[data-state=failed]")
         try page.click(".upload[data-state=failed] button.quiet")
-        try page.wait(for: "document.querySelectorAll('.upload').length === 0")
+        try page.wait(forCount: 0, of: ".upload")
 
         try page.click("#use-suggestion")
-        try page.wait(for: "document.querySelectorAll('#columns .clip').length === \(visit.clips.count)")
+        try page.wait(forCount: visit.clips.count, of: "#columns .clip")
         #expect(try page.count("#columns .column") == ServedVideos.classNames.count)
         #expect(try page.text("#readiness").hasPrefix("Ready: \(visit.clips.count) clips in \(ServedVideos.classNames.count) classes."))
         // The same files are not there twice: a clip would be learned from and tested with.
@@ -77,7 +77,7 @@ import Testing
         }
         try Data("notes".utf8).write(to: URL(fileURLWithPath: root + "/notes.txt"))
         try page.drop([root], on: "#drop-zone")
-        try page.wait(for: "document.querySelectorAll('#columns .clip').length === 8")
+        try page.wait(forCount: 8, of: "#columns .clip")
         #expect(try page.evaluate("document.querySelector('#data-set').selectedOptions[0].text") as? String == "my moves")
         let classes = try page.evaluate("[...document.querySelectorAll('#columns .column')].map(column => column.dataset.class)") as? [String]
         #expect(classes == ServedVideos.classNames.prefix(2).map { "\($0.split(separator: " ")[0]) about" }.sorted())
@@ -85,7 +85,7 @@ import Testing
         #expect(try page.count("#unsorted") == 0)
         // Onto a class, files are its own whatever their folder says.
         try page.drop([visit.clips[8].path], on: "#columns .column:nth-child(2)")
-        try page.wait(for: "document.querySelectorAll('#columns .column:nth-child(2) .clip').length === 5")
+        try page.wait(forCount: 5, of: "#columns .column:nth-child(2) .clip")
         visit.expectNoProblems()
     }
 
@@ -93,11 +93,11 @@ import Testing
         let visit = try PageVisit()
         let page = visit.page
         try page.setFiles("#files", Array(visit.clips.map(\.path).prefix(2)))
-        try page.wait(for: "document.querySelectorAll('#unsorted .clip').length === 2")
+        try page.wait(forCount: 2, of: "#unsorted .clip")
         try page.click("#new-class")
         try page.type("walking, standing still")
         try page.press("Enter")
-        try page.wait(for: "document.querySelectorAll('#columns .column').length === 2")
+        try page.wait(forCount: 2, of: "#columns .column")
         try page.choose("#unsorted .clip .class-menu", "walking")
         #expect(try page.text("#readiness").contains("All sorted clips are in “walking”"))
 
@@ -116,7 +116,7 @@ import Testing
         try page.waitToSee("dialog")
         #expect(try page.focus() == "Cancel", "what cannot be undone is not done by Enter")
         try page.click("dialog .danger")
-        try page.wait(for: "document.querySelectorAll('#unsorted .clip').length === 2")
+        try page.wait(forCount: 2, of: "#unsorted .clip")
 
         try page.click("#new-set")
         try page.type("Second")
@@ -127,7 +127,7 @@ import Testing
         #expect(try page.evaluate("document.querySelector('#data-set').selectedOptions[0].text") as? String == "Second", "the last one opens again")
         try page.click("#delete-set")
         try page.click("dialog .danger")
-        try page.wait(for: "document.querySelectorAll('#board .clip').length === 2")
+        try page.wait(forCount: 2, of: "#board .clip")
         #expect((try visit.json("/v1/datasets")["data_sets"] as? [Any])?.count == 1)
         visit.expectNoProblems()
     }
@@ -170,8 +170,8 @@ import Testing
         #expect(try page.text("#stale").hasPrefix("1 clip has changed since this was learned."))
         try page.look(at: "corrected")
         try page.click(".learn-again")
-        try page.wait(for: "document.querySelectorAll('#result-choice option').length === 2", seconds: 240)
-        try page.wait(for: "document.querySelectorAll('#stale .notice').length === 0")
+        try page.wait(forCount: 2, of: "#result-choice option", seconds: 240)
+        try page.wait(forCount: 0, of: "#stale .notice")
 
         // The file is the server's.
         let link = try #require(try page.evaluate("document.querySelector('#download-classifier').getAttribute('href')") as? String)
@@ -193,7 +193,7 @@ import Testing
         #expect(try page.text(".run .state").contains("of 5000"))
         // Only one learns at a time.
         try page.click("#learn-button")
-        try page.wait(for: "document.querySelectorAll('.run').length === 2")
+        try page.wait(forCount: 2, of: ".run")
         #expect(try page.text(".run:nth-child(2) .state") == "Waits: 1 run before it.")
         try page.look(at: "learning")
         try page.reload()
@@ -218,13 +218,8 @@ import Testing
         try page.wait(for: "!document.querySelector('#recognize').disabled")
         try page.click("#recognize")
         try page.waitToSee("#answer .verdict")
-        let prompts = try #require(try page.evaluate("document.querySelector('#try-prompts').value") as? String)
-        let set = try #require(try page.evaluate("document.querySelector('#data-set').value") as? String)
-        let clips = try #require(try visit.json("/v1/datasets/\(set)")["clips"] as? [[String: Any]])
-        let clip = try #require(clips.first { $0["name"] as? String == video.name }?["id"] as? String)
-        let stored = "/v1/predict?data_set=\(set)&clip=\(clip)&prompts=\(prompts)"
-        func post(_ path: String) -> String { "fetch('\(path)', { method: 'POST' })" }
-        let answer = try #require(try page.evaluate("\(post(stored)).then(answer => answer.json())") as? [String: Any])
+        let stored = try visit.storedQuery(of: video)
+        let answer = try #require(try page.evaluate("fetch('\(stored)', { method: 'POST' }).then(answer => answer.json())") as? [String: Any])
         let best = try #require(answer["answer"] as? [String: Any])
         let percent = Int(((best["probability"] as? Double ?? 0) * 100).rounded())
         #expect(try page.text("#answer .verdict") == "\(best["class"] ?? ""), \(percent) % sure")
@@ -277,13 +272,9 @@ import Testing
 
         // What is saved is what the server writes.
         try page.evaluate("(make => { URL.createObjectURL = blob => { window.saved = blob; return make.call(URL, blob) } })(URL.createObjectURL)")
-        let set = try #require(try page.evaluate("document.querySelector('#data-set').value") as? String)
-        let prompts = try #require(try page.evaluate("document.querySelector('#try-prompts').value") as? String)
-        let clips = try #require(try visit.json("/v1/datasets/\(set)")["clips"] as? [[String: Any]])
-        let clip = try #require(clips.first { $0["name"] as? String == visit.clips[1].name }?["id"] as? String)
+        let stored = try visit.storedQuery(of: visit.clips[1])
         func written(_ form: String) throws -> String {
-            try page.evaluate(
-                "fetch('/v1/predict?data_set=\(set)&clip=\(clip)&prompts=\(prompts)&window=1s&format=\(form)', { method: 'POST' }).then(answer => answer.text())") as? String ?? ""
+            try page.evaluate("fetch('\(stored)&window=1s&format=\(form)', { method: 'POST' }).then(answer => answer.text())") as? String ?? ""
         }
         try page.evaluate("document.querySelector('#download-srt').click()")
         #expect(try page.evaluate("window.saved.text()") as? String == written("srt"))
@@ -323,11 +314,11 @@ import Testing
         // The dialog of the operating system is the one thing that is done in another way.
         let (first, second) = (visit.clips.filter { $0.label == ServedVideos.classNames[0] }, visit.clips.filter { $0.label == ServedVideos.classNames[1] })
         try page.setFiles("#files", (first.prefix(2) + second.prefix(2)).map(\.path))
-        try page.wait(for: "document.querySelectorAll('#unsorted .clip').length === 4")
+        try page.wait(forCount: 4, of: "#unsorted .clip")
         try page.tab(to: "#new-class")
         try page.type("one, two")
         try page.press("Enter")
-        try page.wait(for: "document.querySelectorAll('#columns .column').length === 2")
+        try page.wait(forCount: 2, of: "#columns .column")
         try page.tab(to: "#unsorted .picture")
         for _ in 0..<4 {
             // The focus goes to the clip that comes next.
@@ -368,7 +359,7 @@ import Testing
         let visit = try PageVisit()
         let page = visit.page
         try page.setFiles("#files", Array(visit.clips.map(\.path).prefix(1)))
-        try page.wait(for: "document.querySelectorAll('#unsorted .clip').length === 1")
+        try page.wait(forCount: 1, of: "#unsorted .clip")
         _ = visit.server.stop()
         try page.click("#new-class")
         try page.type("walking")

@@ -31,11 +31,11 @@ final class PageVisit {
     func sortedClips() throws {
         try page.setFiles("#files", clips.map(\.path))
         try page.waitToSee("#use-suggestion")
-        try page.wait(for: "document.querySelectorAll('#board .clip').length === \(clips.count)")
+        try page.wait(forCount: clips.count, of: "#board .clip")
         // What lies beneath the list of uploads moves when it goes.
         try page.wait(for: "document.querySelector('#uploads').childElementCount === 0")
         try page.click("#use-suggestion")
-        try page.wait(for: "document.querySelectorAll('#columns .clip').length === \(clips.count)")
+        try page.wait(forCount: clips.count, of: "#columns .clip")
     }
 
     /// Learns from these, and waits for the result.
@@ -48,6 +48,20 @@ final class PageVisit {
     /// What the server says at a path, as JSON.
     func json(_ path: String) throws -> [String: Any] {
         try page.evaluate("fetch('\(path)').then(answer => answer.json())") as? [String: Any] ?? [:]
+    }
+
+    /// The open data set.
+    func openSet() throws -> [String: Any] {
+        let id = try #require(try page.evaluate("document.querySelector('#data-set').value") as? String)
+        return try json("/v1/datasets/\(id)")
+    }
+
+    /// Asks the server about a clip of the open data set, by what answers on the page.
+    func storedQuery(of clip: Clip) throws -> String {
+        let set = try openSet()
+        let prompts = try #require(try page.evaluate("document.querySelector('#try-prompts').value") as? String)
+        let id = try #require((set["clips"] as? [[String: Any]])?.first { $0["name"] as? String == clip.name }?["id"] as? String)
+        return "/v1/predict?data_set=\(set["id"] ?? "")&clip=\(id)&prompts=\(prompts)"
     }
 
     /// Nothing was wrong but what the test brought about.
