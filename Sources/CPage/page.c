@@ -40,6 +40,9 @@ static const unsigned char datasets_js[] = {
 static const unsigned char dom_js[] = {
 #embed "page/dom.js"
 };
+static const unsigned char drops_js[] = {
+#embed "page/drops.js"
+};
 static const unsigned char files_js[] = {
 #embed "page/files.js"
 };
@@ -82,14 +85,14 @@ static const unsigned char steps_js[] = {
 static const unsigned char store_js[] = {
 #embed "page/store.js"
 };
+static const unsigned char textfiles_js[] = {
+#embed "page/textfiles.js"
+};
 static const unsigned char threshold_js[] = {
 #embed "page/threshold.js"
 };
 static const unsigned char timeline_js[] = {
 #embed "page/timeline.js"
-};
-static const unsigned char timelinefiles_js[] = {
-#embed "page/timelinefiles.js"
 };
 static const unsigned char try_js[] = {
 #embed "page/try.js"
@@ -119,6 +122,7 @@ static const vifi_page_file files[] = {
     FILE_OF("confusion.js", confusion_js),
     FILE_OF("datasets.js", datasets_js),
     FILE_OF("dom.js", dom_js),
+    FILE_OF("drops.js", drops_js),
     FILE_OF("files.js", files_js),
     FILE_OF("icon.svg", icon_svg),
     FILE_OF("index.html", index_html),
@@ -133,9 +137,9 @@ static const vifi_page_file files[] = {
     FILE_OF("selectionbar.js", selectionbar_js),
     FILE_OF("steps.js", steps_js),
     FILE_OF("store.js", store_js),
+    FILE_OF("textfiles.js", textfiles_js),
     FILE_OF("threshold.js", threshold_js),
     FILE_OF("timeline.js", timeline_js),
-    FILE_OF("timelinefiles.js", timelinefiles_js),
     FILE_OF("try.js", try_js),
     FILE_OF("uploads.js", uploads_js),
     FILE_OF("viewer.js", viewer_js),

@@ -2,13 +2,13 @@
 
 import { isNamed } from "./api.js"
 import { attentionControl } from "./attention.js"
-import { button, download, hue, make, select } from "./dom.js"
-import { announce, attempt } from "./notices.js"
+import { button, hue, make, select } from "./dom.js"
+import { announce } from "./notices.js"
 import { makePlayer } from "./player.js"
 import { store } from "./store.js"
-import { timelineCSV, timelineSubtitles } from "./timelinefiles.js"
+import { download, timelineCSV, timelineSubtitles } from "./textfiles.js"
 import { makeTimeline } from "./timeline.js"
-import { addVideos } from "./uploads.js"
+import { teach } from "./uploads.js"
 import { clock, count, listed, percent } from "./words.js"
 
 /**
@@ -57,13 +57,21 @@ function timelineWords(answer, timeline, video) {
 
 /** A wrong answer becomes a clip of the right class. */
 function correction(video, answer) {
-  if (!store.set || store.set.classes.length === 0 || answer.segments !== undefined) return null
-  const menu = select([["", "choose its class …"], ...store.set.classes.map(name => [name, name])], "", { id: "right-class" })
+  // The data set that the clip is of may be another than the one that is open by now.
+  const set = video.set ?? store.set?.id
+  const classes = (set === store.set?.id ? store.set : store.sets.find(other => other.id === set))?.classes ?? []
+  if (classes.length === 0 || answer.segments !== undefined) return null
+  const menu = select([["", "choose its class …"], ...classes.map(name => [name, name])], "", { id: "right-class" })
+  let isBusy = false
   const put = async () => {
     const name = menu.value
     if (name === "") return menu.focus()
-    if (video.file) await addVideos([{ file: video.file, folders: [] }], name)
-    else if (await attempt(async () => { await store.moveClips([video.clip], name); return true }) === undefined) return
+    if (isBusy) return
+    isBusy = true
+    const isThere = await (video.file ? teach(video.file, name, set) : store.moveClips([video.clip], name, set))
+    isBusy = false
+    // Otherwise the reason is shown where clips are sent, or as a message.
+    if (!isThere) return
     announce(`${video.name} is now a clip of ${name}. Learn again to make use of it.`)
     box.replaceChildren(make("p", { role: "status" }, `${video.name} is now a clip of ${name}. `, make("a", { href: "#learn" }, "Learn again"), " to make use of it."))
   }

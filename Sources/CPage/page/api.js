@@ -1,9 +1,11 @@
 // What the server offers, as functions. Every failure is an `APIError` with a sentence for a person.
 
-export class APIError extends Error {
-  constructor(code, message) {
+class APIError extends Error {
+  /** @param seconds after which the server wants to be asked again; null where it did not say. */
+  constructor(code, message, seconds = null) {
     super(message)
     this.code = code
+    this.seconds = seconds
   }
 }
 
@@ -13,12 +15,12 @@ const unreachable = () => new APIError("unreachable", "The server does not answe
 let whenUnauthorized = () => {}
 export function onUnauthorized(action) { whenUnauthorized = action }
 
-/** The error that a response of status 400 and above carries. */
-function failure(status, text) {
+/** The error that a response of status 400 and above carries; `retryAfter` is its field of that name. */
+function failure(status, text, retryAfter) {
   if (status === 401) whenUnauthorized()
   try {
     const { error } = JSON.parse(text)
-    return new APIError(error.code, error.message)
+    return new APIError(error.code, error.message, Number(retryAfter) || null)
   } catch {
     return new APIError("unknown", `The server answered with status ${status} and said no more.`)
   }
@@ -38,7 +40,7 @@ async function open(method, path, { body, signal, accept } = {}) {
     if (error.name === "AbortError") throw error
     throw unreachable()
   }
-  if (!response.ok) throw failure(response.status, await response.text())
+  if (!response.ok) throw failure(response.status, await response.text(), response.headers.get("Retry-After"))
   return response
 }
 
@@ -59,14 +61,20 @@ const setPath = id => `/v1/datasets/${encodeURIComponent(id)}`
 const clipPath = (set, clip) => `${setPath(set)}/clips/${encodeURIComponent(clip)}`
 
 // The server leaves out what is not known; the page would rather have it be null.
-const clip = value => ({ class: null, ...value })
+
+/** A clip: `class` is what the page shows, `stored` what the server keeps. */
+const clip = value => ({ class: null, ...value, stored: value.class ?? null })
 const dataSetOf = value => ({ ...value, clips: value.clips.map(clip) })
 const promptsOf = value => ({ method: null, data_set: null, run: null, held_out_top1: null, created: null, ...value })
 
-/** A run as the server told of it; without the losses where these were not asked for. */
-export function runOf(value) {
-  const result = value.result ? { method: null, held_out: null, ...value.result } : null
-  return { progress: null, error: null, ...value, result }
+/** A run as the server told of it; without `losses` where these were not asked for. */
+export function runOf({ progress, result, ...value }) {
+  const held = result?.held_out
+  return {
+    error: null, ...value,
+    progress: progress ? { seconds_left: null, ...progress } : null,
+    result: result ? { method: null, ...result, held_out: held ? { standard_error: null, ...held } : null } : null,
+  }
 }
 
 export const server = () => request("GET", "/v1/server")
@@ -77,10 +85,10 @@ export const createDataSet = async name => dataSetOf(await request("POST", "/v1/
 export const changeDataSet = async (id, change) => dataSetOf(await request("PATCH", setPath(id), { body: change }))
 export const deleteDataSet = id => request("DELETE", setPath(id))
 
-export const moveClip = (set, clip, name) => request("PATCH", clipPath(set, clip), { body: { class: name } })
-export const deleteClip = (set, clip) => request("DELETE", clipPath(set, clip))
-export const videoURL = (set, clip) => `${clipPath(set, clip)}/video`
-export const pictureURL = (set, clip) => `${clipPath(set, clip)}/picture`
+export const moveClip = async (set, id, name) => clip(await request("PATCH", clipPath(set, id), { body: { class: name } }))
+export const deleteClip = (set, id) => request("DELETE", clipPath(set, id))
+export const videoURL = (set, id) => `${clipPath(set, id)}/video`
+export const pictureURL = (set, id) => `${clipPath(set, id)}/picture`
 
 export const prompts = async () => (await request("GET", "/v1/prompts")).prompts.map(promptsOf)
 export const deletePrompts = id => request("DELETE", `/v1/prompts/${encodeURIComponent(id)}`)
@@ -122,9 +130,9 @@ export async function predictWindows(video, settings, signal, progress) {
 /** Whether an answer is one of the classes; one without a label is none of them. */
 export const isNamed = answer => answer.label !== undefined && answer.label !== null
 
-export function attention(video, settings, signal) {
+export function attention(video, settings) {
   const { values, body } = source(video)
-  return request("POST", `/v1/attention${query({ ...values, ...settings })}`, { body, signal })
+  return request("POST", `/v1/attention${query({ ...values, ...settings })}`, { body })
 }
 
 /** Server-sent events of a response that was asked for with POST, which `EventSource` cannot do. */
@@ -158,8 +166,8 @@ export function uploadClip(set, file, name, className, progress) {
   const finished = new Promise((resolve, reject) => {
     sender.upload.onprogress = event => { if (event.lengthComputable) progress(event.loaded / event.total) }
     sender.onload = () => {
-      if (sender.status >= 400) return reject(failure(sender.status, sender.responseText))
-      try { resolve(clip(JSON.parse(sender.responseText))) } catch { reject(failure(sender.status, "")) }
+      if (sender.status >= 400) return reject(failure(sender.status, sender.responseText, sender.getResponseHeader("Retry-After")))
+      try { resolve(clip(JSON.parse(sender.responseText))) } catch { reject(failure(sender.status, "", null)) }
     }
     sender.onerror = () => reject(unreachable())
     sender.onabort = () => reject(new APIError("stopped", "Stopped."))

@@ -12,7 +12,7 @@ import { startRunWatch } from "./runwatch.js"
 import { startSteps } from "./steps.js"
 import { store } from "./store.js"
 import { startTry } from "./try.js"
-import { isSending } from "./uploads.js"
+import { startUploads } from "./uploads.js"
 
 let isAsking = false
 
@@ -27,8 +27,7 @@ onUnauthorized(async () => {
   isAsking = false
 })
 
-addEventListener("beforeunload", event => { if (isSending()) event.preventDefault() })
-
+startUploads()
 startDataSets()
 startBoard()
 startLearning()
@@ -41,6 +40,7 @@ async function load() {
   try {
     await store.load()
     startRunWatch()
+    followOthers()
     document.documentElement.dataset.state = "ready"
   } catch (error) {
     document.documentElement.dataset.state = "failed"
@@ -48,6 +48,20 @@ async function load() {
       button("Try again", () => { box.remove(); load() }))
     byID("drop-zone").before(box)
   }
+}
+
+/** Whoever comes back to this window sees what was changed in another one meanwhile. */
+function followOthers() {
+  let isAsking = false
+  const ask = async () => {
+    if (isAsking || document.hidden) return
+    isAsking = true
+    // A server that does not answer is told of when something is asked of it.
+    await store.refresh().catch(() => {})
+    isAsking = false
+  }
+  addEventListener("focus", ask)
+  document.addEventListener("visibilitychange", ask)
 }
 
 load()

@@ -1,15 +1,16 @@
 // The board: clips that are in no class yet, and a column for each class. Clips move by dragging, by the menu on each, by
 // the digits, or several at once.
 
-import { button, byID, fileInput, hue, make } from "./dom.js"
-import { cardOf, cardsDraggedIn, dragType, refreshCard } from "./clipcard.js"
-import { chosenFiles, droppedFiles, hasFiles, suggestedClasses } from "./files.js"
+import { arrange, button, byID, fileInput, hue, keepingFocus, make, renew } from "./dom.js"
+import { cardOf, cardsDraggedIn, dragType, moveClips, refreshCard } from "./clipcard.js"
+import { acceptDrops, acceptFilesAnywhere, filesTaker } from "./drops.js"
+import { accepted, chosenFiles, suggestedClasses } from "./files.js"
 import { announce, askText, attempt, confirmed } from "./notices.js"
-import { startSelection } from "./selection.js"
+import { isSelected, select, startSelection } from "./selection.js"
 import { selectionBar } from "./selectionbar.js"
 import { store } from "./store.js"
-import { addVideos } from "./uploads.js"
-import { count, listed } from "./words.js"
+import { addVideos, isSending } from "./uploads.js"
+import { count, listed, nameTaken } from "./words.js"
 
 /** Columns by class; that of `null` holds the clips without one. */
 const columns = new Map()
@@ -20,13 +21,13 @@ export function startBoard() {
   buildDropZone()
   startSelection()
   byID("board").append(addClassForm(), make("div", { id: "unsorted" }), make("div", { id: "columns", class: "columns" }), selectionBar())
-  store.follow(["set"], show)
+  store.follow(["set", "sets"], show)
 }
 
 // Adding videos
 
 function buildDropZone() {
-  const files = fileInput({ id: "files", multiple: true, accept: "video/*,.mkv,.avi,.ts,.mts,.flv,.wmv" }, files => addVideos(chosenFiles(files)))
+  const files = fileInput({ id: "files", multiple: true, accept: accepted }, files => addVideos(chosenFiles(files)))
   const folder = fileInput({ id: "folder", webkitdirectory: true }, files => addVideos(chosenFiles(files)))
   byID("drop-zone").append(make("div", { class: "drop-zone" },
     make("p", { id: "drop-words" }),
@@ -35,21 +36,7 @@ function buildDropZone() {
       button("Choose a folder", () => folder.click(), { id: "choose-folder" })),
     make("p", { class: "hint" }, "If a folder has folders inside, their names become the classes."),
     files, folder))
-
-  // Files may be dropped anywhere; a column of a class takes them for itself.
-  const veil = byID("page-drop")
-  let depth = 0
-  addEventListener("dragenter", event => { if (hasFiles(event)) { depth += 1; veil.hidden = false } })
-  addEventListener("dragleave", event => { if (hasFiles(event)) { depth -= 1; veil.hidden = depth <= 0 } })
-  addEventListener("dragover", event => { if (hasFiles(event)) event.preventDefault() })
-  addEventListener("drop", async event => {
-    depth = 0
-    veil.hidden = true
-    if (!hasFiles(event) || event.defaultPrevented) return
-    event.preventDefault()
-    const found = await attempt(() => droppedFiles(event.dataTransfer))
-    if (found) addVideos(found)
-  })
+  acceptFilesAnywhere(byID("page-drop"), found => addVideos(found))
 }
 
 // Showing
@@ -64,33 +51,19 @@ function show() {
     : "Drop more videos or folders here, or onto a class."
   byID("board").hidden = isEmpty
   showSuggestion()
-  if (isEmpty) {
-    for (const column of columns.values()) column.element.remove()
-    columns.clear()
-    return
-  }
-  showColumns()
+  keepingFocus(showColumns)
 }
 
 function showColumns() {
   const { set } = store
-  const focused = document.activeElement
-  const wanted = [null, ...set.classes]
-  for (const [name, column] of columns) {
-    if (wanted.includes(name) && column.set === set.id) continue
-    column.element.remove()
-    columns.delete(name)
-  }
-  wanted.forEach((name, index) => {
-    const column = columns.get(name) ?? newColumn(name)
-    const place = name === null ? byID("unsorted") : byID("columns")
-    const position = name === null ? 0 : index - 1
-    if (place.children[position] !== column.element) place.insertBefore(column.element, place.children[position] ?? null)
-    fillColumn(column, name, index - 1)
-  })
+  const names = set ? [null, ...set.classes] : []
+  const wanted = new Set(names)
+  for (const [name, column] of columns) if (!wanted.has(name) || column.set !== set.id) columns.delete(name)
+  const shown = names.map(name => columns.get(name) ?? newColumn(name))
+  arrange(byID("unsorted"), shown.slice(0, 1).map(column => column.element))
+  arrange(byID("columns"), shown.slice(1).map(column => column.element))
+  names.forEach((name, index) => fillColumn(shown[index], name, index - 1))
   byID("unsorted").hidden = store.clipsOf(null).length === 0
-  // Moving an element in the document takes the focus from it.
-  if (focused !== document.activeElement && focused.isConnected) focused.focus()
 }
 
 function newColumn(name) {
@@ -100,16 +73,18 @@ function newColumn(name) {
   const element = make("section", { class: name === null ? "column unsorted" : "column", "data-class": name ?? "" }, make("div", { class: "head" }, title), hint, list)
   const head = element.querySelector(".head")
   if (name === null) {
-    head.append(make("span", { class: "actions" }, button("Select all", () => selectAll(list), { class: "quiet" })))
+    head.append(make("span", { class: "actions" }, button("Select all", selectUnsorted, { class: "quiet" })))
   } else {
-    const input = fileInput({ multiple: true, accept: "video/*" }, files => addVideos(chosenFiles(files), name))
+    const input = fileInput({ multiple: true, accept: accepted }, files => addVideos(chosenFiles(files), name))
     head.append(make("span", { class: "actions" },
       button("Add", () => input.click(), { class: "quiet", "aria-label": `Add videos to ${name}` }),
       button("Rename", () => renameClass(name), { class: "quiet", "aria-label": `Rename ${name}` }),
       button("×", () => removeClass(name), { class: "quiet icon", "aria-label": `Remove the class ${name}`, title: "Remove the class" }),
       input))
   }
-  acceptDrops(element, name)
+  // Files that are dropped on the clips without a class are added as everywhere else on the page.
+  const files = name === null ? {} : filesTaker(found => addVideos(found, name))
+  acceptDrops(element, { [dragType]: transfer => moveClips(cardsDraggedIn(transfer), name), ...files })
   const column = { element, list, title, hint, set: store.set.id }
   columns.set(name, column)
   return column
@@ -127,37 +102,14 @@ function fillColumn(column, name, index) {
       : "Drag clips into a class, use the menu on each, or go to a clip and press the digit of its class."
     : clips.length === 0 ? "Drag clips here, or drop videos from your computer." : ""
   const cards = clips.map(cardOf)
-  const kept = new Set(cards)
-  for (const card of [...column.list.children]) if (!kept.has(card)) card.remove()
-  cards.forEach((card, position) => {
-    if (column.list.children[position] !== card) column.list.insertBefore(card, column.list.children[position] ?? null)
-    refreshCard(card)
-  })
+  arrange(column.list, cards)
+  cards.forEach((card, index) => refreshCard(card, clips[index]))
 }
 
-function selectAll(list) {
-  const boxes = [...list.querySelectorAll("input[type=checkbox]")]
-  const isOn = boxes.some(box => !box.checked)
-  for (const box of boxes) if (box.checked !== isOn) box.click()
-}
-
-function acceptDrops(element, name) {
-  const takes = event => [...event.dataTransfer.types].includes(dragType) || (name !== null && hasFiles(event))
-  element.addEventListener("dragover", event => {
-    if (!takes(event)) return
-    event.preventDefault()
-    element.classList.add("target")
-  })
-  element.addEventListener("dragleave", event => { if (!element.contains(event.relatedTarget)) element.classList.remove("target") })
-  element.addEventListener("drop", async event => {
-    element.classList.remove("target")
-    if (!takes(event)) return
-    event.preventDefault()
-    const ids = cardsDraggedIn(event.dataTransfer)
-    if (ids.length > 0) return store.moveClips(ids, name)
-    const found = await attempt(() => droppedFiles(event.dataTransfer))
-    if (found) addVideos(found, name)
-  })
+/** Selects all clips without a class; where all are selected already, none. */
+function selectUnsorted() {
+  const ids = store.clipsOf(null).map(clip => clip.id)
+  select(ids, !ids.every(isSelected))
 }
 
 // Classes
@@ -181,7 +133,7 @@ function addClassForm() {
 async function renameClass(name) {
   const other = await askText(`Rename “${name}”`, {
     label: "What these clips show", value: name, confirm: "Rename",
-    check: text => text !== name && store.set.classes.includes(text) ? "There is a class of this name already." : null,
+    check: text => text !== name && store.set.classes.includes(text) ? nameTaken("class") : null,
   })
   if (!other || other === name) return
   await attempt(() => store.renameClass(name, other))
@@ -199,25 +151,27 @@ async function removeClass(name) {
 // What the names of files suggest
 
 function showSuggestion() {
-  const box = byID("suggestion")
   const { set } = store
   const settle = clips => { for (const clip of clips) settled.add(`${set.id}/${clip.id}`) }
   if (set) settle(set.clips.filter(clip => clip.class !== null))
-  const groups = set ? suggestedClasses(store.clipsOf(null).filter(clip => !settled.has(`${set.id}/${clip.id}`)), set.classes) : []
-  if (groups.length === 0) return box.replaceChildren()
+  // While clips arrive, the suggestion would change with each; the list of data sets is asked for when all are there.
+  const groups = set && !isSending() ? suggestedClasses(store.clipsOf(null).filter(clip => !settled.has(`${set.id}/${clip.id}`)), set.classes) : []
+  renew(byID("suggestion"), groups.map(([name, clips]) => [name, clips.map(clip => clip.id)]), () => groups.length > 0 ? [suggestion(groups, settle)] : [])
+}
+
+function suggestion(groups, settle) {
   const shown = groups.slice(0, 8).map(([name, clips]) => `${name} (${clips.length})`)
   if (groups.length > 8) shown.push(`${groups.length - 8} more`)
   const words = `The names of the files suggest ${count(groups.length, "class", "classes")}: ${listed(shown)}.`
-  if (box.querySelector("p")?.textContent === words) return
   const use = async () => {
     if (await attempt(() => store.addClasses(groups.map(([name]) => name))) === undefined) return
     byID("new-class").focus()
-    for (const [name, clips] of groups) await store.moveClips(clips.map(clip => clip.id), name)
-    announce(`Sorted into ${listed(groups.map(([name]) => name))}.`)
+    const moves = groups.map(([name, clips]) => store.moveClips(clips.map(clip => clip.id), name))
+    if ((await Promise.all(moves)).every(isDone => isDone)) announce(`Sorted into ${listed(groups.map(([name]) => name))}.`)
   }
   const decline = () => { settle(store.clipsOf(null)); showSuggestion(); byID("choose-files").focus() }
-  box.replaceChildren(make("div", { class: "notice info", role: "status" },
+  return make("div", { class: "notice", role: "status" },
     make("p", {}, words),
-    button("Sort them so", use, { id: "use-suggestion", class: "primary" }),
-    button("No, I will sort them", decline, { class: "quiet" })))
+    button("Sort them like this", use, { id: "use-suggestion", class: "primary" }),
+    button("No, I will sort them", decline, { class: "quiet" }))
 }

@@ -1,7 +1,7 @@
 // All that can answer on this server: given prompts and what was learned.
 
 import * as api from "./api.js"
-import { button, byID, make } from "./dom.js"
+import { button, byID, make, renew } from "./dom.js"
 import { attempt, confirmed } from "./notices.js"
 import { store } from "./store.js"
 import { bytes, listed, moment, percent } from "./words.js"
@@ -13,15 +13,19 @@ export function startClassifiers() {
 function show() {
   if (!store.isLoaded) return
   byID("classifiers").hidden = store.prompts.length === 0
+  renew(byID("classifiers-panel"), [store.prompts, store.sets.map(set => set.name)], () => [table()])
+}
+
+function table() {
   const rows = store.prompts.map(prompts => make("tr", {},
     make("th", { scope: "row" }, prompts.name, make("span", { class: "hint" }, origin(prompts))),
     make("td", { "data-label": "Classes" }, prompts.classes.length > 4 ? `${prompts.classes.slice(0, 3).join(", ")} and ${prompts.classes.length - 3} more` : listed(prompts.classes)),
-    make("td", { "data-label": "Held-out clips recognized" }, prompts.held_out_top1 === null ? "not known" : percent(prompts.held_out_top1 / 100)),
+    make("td", { "data-label": "Recognized" }, prompts.held_out_top1 === null ? "not known" : percent(prompts.held_out_top1 / 100)),
     make("td", { class: "row" },
       make("a", { class: "button", href: api.promptsURL(prompts.id), download: true, "aria-label": `Download ${prompts.name}, ${bytes(prompts.bytes)}` }, `Download (${bytes(prompts.bytes)})`),
       prompts.origin === "learned" && button("Delete", () => remove(prompts), { class: "quiet", "aria-label": `Delete ${prompts.name}` }))))
-  byID("classifiers-panel").replaceChildren(make("table", { class: "wide" },
-    make("thead", {}, make("tr", {}, ["Name", "Classes", "Recognized", "File"].map(name => make("th", { scope: "col" }, name)))), make("tbody", {}, rows)))
+  return make("table", { class: "wide" },
+    make("thead", {}, make("tr", {}, ["Name", "Classes", "Recognized", "File"].map(name => make("th", { scope: "col" }, name)))), make("tbody", {}, rows))
 }
 
 function origin(prompts) {

@@ -1,7 +1,7 @@
 // A clip on the board: its picture, name and class, and the keys that work on it.
 
 import * as api from "./api.js"
-import { button, make } from "./dom.js"
+import { button, byID, make, renew } from "./dom.js"
 import { announce, confirmed } from "./notices.js"
 import { isSelected, select, selection } from "./selection.js"
 import { store } from "./store.js"
@@ -22,17 +22,18 @@ export function cardOf(clip) {
   return card
 }
 
-export const cardsDraggedIn = transfer => transfer.getData(dragType).split(" ").filter(id => id !== "")
+/** The ids of dragged clips; those of another window may be of another data set, and stay where they are. */
+export const cardsDraggedIn = transfer => transfer.getData(dragType).split(" ").filter(id => store.clip(id))
 
 function newCard(set, clip) {
   const picture = make("img", { src: api.pictureURL(set, clip.id), alt: "", loading: "lazy", draggable: "false", onerror: event => event.target.classList.add("missing") })
   const play = make("button", { type: "button", class: "picture", onclick: () => openViewer(clip.id), onkeydown: event => pressed(event, clip.id) },
     picture, make("span", { class: "length" }, length(clip.seconds)))
-  const box = make("input", { type: "checkbox", "aria-label": `Select ${clip.name}`, onchange: event => select(clip.id, event.target.checked) })
+  const box = make("input", { type: "checkbox", "aria-label": `Select ${clip.name}`, onchange: event => select([clip.id], event.target.checked) })
   const card = make("li", { class: "clip", draggable: "true", "data-clip": clip.id },
     play, make("label", { class: "pick" }, box),
     make("span", { class: "name", title: clip.name }, clip.name),
-    make("div", { class: "row" }, classMenu(clip.id), button("×", () => removeClips([clip.id]), { class: "quiet icon", "aria-label": `Remove ${clip.name}`, title: "Remove the clip" })))
+    make("div", { class: "row" }, classMenu(clip), button("×", () => removeClips([clip.id]), { class: "quiet icon", "aria-label": `Remove ${clip.name}`, title: "Remove the clip" })))
   card.addEventListener("dragstart", event => {
     event.dataTransfer.setData(dragType, concerned(clip.id).join(" "))
     event.dataTransfer.effectAllowed = "move"
@@ -43,57 +44,75 @@ function newCard(set, clip) {
 }
 
 /** Brings what can change up to date. */
-export function refreshCard(card) {
-  const clip = store.clip(card.dataset.clip)
+export function refreshCard(card, clip) {
   const place = clip.class === null ? "in no class" : `in ${clip.class}`
   card.querySelector(".picture").setAttribute("aria-label", `Play ${clip.name}, ${length(clip.seconds)}, ${place}`)
-  card.querySelector("input").checked = isSelected(clip.id)
-  card.classList.toggle("selected", isSelected(clip.id))
   const menu = card.querySelector("select")
-  if (document.activeElement === menu) fillMenu(menu, clip.class)
-  else menu.replaceChildren(option(clip.class))
+  fillMenu(menu, clip.class, document.activeElement === menu)
+  showSelected(card)
 }
+
+export function showSelected(card) {
+  const isOn = isSelected(card.dataset.clip)
+  card.classList.toggle("selected", isOn)
+  card.querySelector("input").checked = isOn
+}
+
+export const allCards = () => [...document.querySelectorAll("#board .clip")]
+
+/** Gives the focus to a clip on the board. */
+export const focusClip = id => allCards().find(card => card.dataset.clip === id)?.querySelector(".picture").focus()
 
 // The class of a clip
 
-const option = name => make("option", { value: name ?? "" }, name ?? "no class")
-
-function fillMenu(menu, name) {
-  menu.replaceChildren(option(null), ...store.set.classes.map(option))
+/** Only a menu that somebody turns to has all classes: there may be thousands of clips. */
+function fillMenu(menu, name, isFull) {
+  const names = isFull ? [null, ...store.set.classes] : [name]
+  renew(menu, names, () => names.map(name => make("option", { value: name ?? "" }, name ?? "no class")))
   menu.value = name ?? ""
 }
 
-/** A menu of all classes; it is filled when somebody turns to it, for there may be thousands of clips. */
-export function classMenu(id) {
-  const clip = store.clip(id)
-  const ready = event => { if (event.target.options.length <= 1) fillMenu(event.target, store.clip(id)?.class) }
+export function classMenu(clip) {
+  const fill = () => fillMenu(menu, store.clip(clip.id)?.class ?? null, true)
   const menu = make("select", {
-    class: "class-menu", "aria-label": `Class of ${clip.name}`, onfocus: ready, onpointerdown: ready,
-    onchange: event => moveClips([id], event.target.value || null),
-  }, option(clip.class))
+    class: "class-menu", "aria-label": `Class of ${clip.name}`, onfocus: fill, onpointerdown: fill,
+    onchange: () => moveClips([clip.id], menu.value || null),
+  })
+  fillMenu(menu, clip.class, false)
   return menu
 }
 
 /** Those clips that something done to one of them is meant for: all selected ones, if it is one of these. */
 const concerned = id => isSelected(id) ? [...selection] : [id]
 
-export async function moveClips(ids, name) {
-  const first = store.clip(ids[0])
-  const done = store.moveClips(ids, name)
+/** Moves clips and says so. */
+export function moveClips(ids, name) {
+  if (ids.length === 0) return
+  const subject = ids.length === 1 ? `${store.clip(ids[0]).name} is` : `${count(ids.length, "clip")} are`
+  store.moveClips(ids, name)
   const left = store.clipsOf(null).length
-  announce(`${ids.length === 1 ? first.name : count(ids.length, "clip")} ${ids.length === 1 ? "is" : "are"} now in ${name ?? "no class"}.${left > 0 ? ` ${count(left, "clip")} left in no class.` : ""}`)
-  for (const id of ids) select(id, false)
-  await done
+  announce(`${subject} now in ${name ?? "no class"}.${left > 0 ? ` ${count(left, "clip")} left in no class.` : ""}`)
+  select(ids, false)
 }
 
 export async function removeClips(ids) {
-  const first = store.clip(ids[0])
-  const question = ids.length === 1 ? `Remove ${first.name}?` : `Remove ${count(ids.length, "clip")}?`
+  const question = ids.length === 1 ? `Remove ${store.clip(ids[0]).name}?` : `Remove ${count(ids.length, "clip")}?`
   if (!await confirmed(question, "The server's copy is deleted. Your own file stays where it is.", "Remove")) return
-  for (const id of ids) select(id, false)
-  const next = neighbor(document.querySelector(`[data-clip="${ids[0]}"]`), 1)
+  const next = successor(allCards().find(card => card.dataset.clip === ids[0]), ids)
   await store.removeClips(ids)
-  if (next?.isConnected) next.querySelector(".picture").focus()
+  select(ids.filter(id => !store.clip(id)), false)
+  const target = next?.isConnected ? next : allCards()[0]
+  const hasFocus = document.activeElement !== document.body
+  if (!hasFocus) (target?.querySelector(".picture") ?? byID("choose-files")).focus()
+}
+
+/** The card of the same list that is the next one to turn to when these clips have left it; null where there is none. */
+function successor(card, ids) {
+  if (!card) return null
+  const list = [...card.parentElement.children]
+  const place = list.indexOf(card)
+  const stays = other => !ids.includes(other.dataset.clip)
+  return list.slice(place + 1).find(stays) ?? list.slice(0, place).findLast(stays) ?? null
 }
 
 // Keys
@@ -101,29 +120,26 @@ export async function removeClips(ids) {
 function pressed(event, id) {
   if (event.ctrlKey || event.metaKey || event.altKey) return
   const card = event.currentTarget.closest(".clip")
-  if (/^[0-9]$/.test(event.key)) {
-    const name = event.key === "0" ? null : store.set.classes[Number(event.key) - 1]
-    if (name === undefined) return
+  const name = store.classOfKey(event.key)
+  if (name !== undefined) {
     event.preventDefault()
     // Sorting goes on with the clip that comes next in the list.
-    const next = card.nextElementSibling ?? card.previousElementSibling
-    const isMoving = store.clip(id).class !== name
-    moveClips(concerned(id), name)
-    const target = isMoving && next?.isConnected ? next : card
+    const ids = concerned(id)
+    const next = store.clip(id).class === name ? null : successor(card, ids)
+    moveClips(ids, name)
+    const target = next ?? card
     target.querySelector(".picture").focus()
   } else if (event.key === "Delete") {
     event.preventDefault()
     removeClips(concerned(id))
   } else if (event.key === "x") {
-    select(id, !isSelected(id))
+    select([id], !isSelected(id))
   } else if (event.key.startsWith("Arrow")) {
     event.preventDefault()
-    const other = event.key === "ArrowRight" ? neighbor(card, 1) : event.key === "ArrowLeft" ? neighbor(card, -1) : below(card, event.key === "ArrowDown" ? 1 : -1)
+    const other = { ArrowRight: () => neighbor(card, 1), ArrowLeft: () => neighbor(card, -1), ArrowDown: () => below(card, 1), ArrowUp: () => below(card, -1) }[event.key]()
     other?.querySelector(".picture").focus()
   }
 }
-
-const allCards = () => [...document.querySelectorAll("#board .clip")]
 
 /** The card after or before this one, over all columns. */
 function neighbor(card, step) {

@@ -26,5 +26,5 @@ function row({ clip: id, class: truth, predicted, probability }) {
       make("div", { class: "row" },
         !isRight && clip.class !== predicted && store.set.classes.includes(predicted) && button(`It is really ${predicted}`, () => moveClips([id], predicted), { class: "correct" }),
         isMoved && store.set.classes.includes(truth) && button(`Back to ${truth}`, () => moveClips([id], truth), { class: "quiet" }),
-        make("label", { class: "row" }, make("span", { class: "hint" }, isRight ? "Class" : "or"), classMenu(id)))))
+        make("label", { class: "row" }, make("span", { class: "hint" }, isRight ? "Class" : "or"), classMenu(clip)))))
 }

@@ -3,6 +3,9 @@
 import { button, make } from "./dom.js"
 import { count, percent } from "./words.js"
 
+/** How many clips were recognized. */
+export const correctCount = held => held.classes.reduce((sum, item) => sum + item.correct, 0)
+
 /** A bar for each class: how many of its clips were recognized. */
 export function perClass(held) {
   return make("ul", { class: "bars" }, held.classes.map(({ name, count: all, correct }) =>
@@ -22,7 +25,7 @@ const largestTable = 40
 export function confusionTable(held, open) {
   const names = held.classes.map(item => item.name)
   if (names.length > largestTable) return mistakes(held, names, open)
-  const head = make("tr", {}, make("th", { scope: "col", class: "corner" }, "is ↓ taken for →"), names.map(name => make("th", { scope: "col" }, make("span", { title: name }, name))))
+  const head = make("tr", {}, make("th", { scope: "col", class: "corner" }, "shows ↓ taken for →"), names.map(name => make("th", { scope: "col" }, make("span", { title: name }, name))))
   const rows = names.map((truth, row) => make("tr", {},
     make("th", { scope: "row" }, truth),
     names.map((answer, column) => cell(held, row, column, truth, answer, open))))
@@ -42,10 +45,9 @@ function cell(held, row, column, truth, answer, open) {
   const number = held.confusion[row][column]
   if (number === 0) return make("td", {}, make("span", { class: "zero" }, "0"))
   const share = number / held.classes[row].count
-  const level = Math.ceil(share * 4)
   const isRight = row === column
   return make("td", {}, button(String(number), () => open(truth, answer), {
-    class: `cell ${isRight ? "right" : "wrong"} level-${level}`, "data-row": row, "data-column": column,
+    class: `cell ${isRight ? "right" : "wrong"}`, "data-row": row, "data-column": column,
     "aria-label": isRight ? `${count(number, "clip")} of ${truth} recognized, ${percent(share)}. Show.` : `${count(number, "clip")} of ${truth} taken for ${answer}. Show.`,
   }))
 }

@@ -18,7 +18,7 @@ export function draw(tag, attributes = {}, ...children) {
 function fill(element, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value)
-    else if (key === "value" || key === "checked" || key === "disabled" || key === "indeterminate") element[key] = value
+    else if (key === "value" || key === "checked" || key === "disabled") element[key] = value
     else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, value === true ? "" : value)
   }
   element.append(...children.flat(2).filter(child => child !== null && child !== undefined && child !== false))
@@ -52,11 +52,38 @@ export function fileInput(attributes, action) {
   })
 }
 
-/** Saves text as a file of the person's own. */
-export function download(text, name, type) {
-  const url = URL.createObjectURL(new Blob([text], { type }))
-  make("a", { href: url, download: name }).click()
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
+/** Makes these the children of an element, in this order. What is in its place stays there: moving takes the focus. */
+export function arrange(parent, children) {
+  const wanted = new Set(children)
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove()
+  children.forEach((child, position) => {
+    if (parent.children[position] !== child) parent.insertBefore(child, parent.children[position] ?? null)
+  })
+}
+
+/** Gives the focus back to what had it, where the work has moved that to another place. */
+export function keepingFocus(work) {
+  const focused = document.activeElement
+  work()
+  if (focused !== document.activeElement && focused.isConnected) focused.focus()
+}
+
+/** What elements were last filled with by `renew`. */
+const keys = new WeakMap()
+
+/**
+ * Fills an element anew only if what it shows has changed, so that open menus, sliders and the focus stay.
+ *
+ * @param key any value; two that JSON writes alike are the same.
+ * @param build makes the children.
+ * @returns whether it was filled.
+ */
+export function renew(element, key, build) {
+  const text = JSON.stringify(key)
+  if (keys.get(element) === text) return false
+  keys.set(element, text)
+  element.replaceChildren(...build())
+  return true
 }
 
 /** The color that stands for a class, by its place among the classes; eight, then again from the start. */

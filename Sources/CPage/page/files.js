@@ -2,13 +2,13 @@
 
 const videoEndings = new Set(("mp4 m4v mov avi mkv webm mpg mpeg m2v ts mts m2ts wmv flv f4v 3gp 3g2 ogv ogg vob mxf asf divx gif y4m").split(" "))
 
-export function isVideo(file) {
+/** For the dialog of the browser; the endings are for those types that it does not know as videos. */
+export const accepted = ["video/*", ...[...videoEndings].map(ending => `.${ending}`)].join()
+
+function isVideo(file) {
   const ending = file.name.split(".").pop().toLowerCase()
   return file.type.startsWith("video/") || videoEndings.has(ending)
 }
-
-/** Whether something that is dragged over the page holds files. */
-export const hasFiles = event => [...(event.dataTransfer?.types ?? [])].includes("Files")
 
 /**
  * The files of a drop, in the order of their paths.
@@ -65,13 +65,13 @@ export function sorted(found) {
 }
 
 /** A name of a file or folder as words: the model reads class names. */
-export const spaced = name => name.replaceAll("_", " ").replace(/\s+/g, " ").trim()
+const spaced = name => name.replaceAll("_", " ").replace(/\s+/g, " ").trim()
 
 /**
  * The class that a file's name speaks of: "walk" for `walk_01.mp4` and "clapping while jumping" for
  * `clapping-while-jumping-14.mp4`; null where only a number is left.
  */
-export function classFromName(name) {
+function classFromName(name) {
   let stem = name.replace(/\.[^.]*$/, "")
   stem = stem.replace(/^v_/, "")
   // Numbers at the end, as cameras, people and data sets count: _01, -3, (2), _g01_c02.

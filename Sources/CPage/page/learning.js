@@ -1,7 +1,7 @@
 // Step 2: what is missing for learning, the button that learns, and the runs that are under way.
 
 import * as api from "./api.js"
-import { button, byID, make, reveal } from "./dom.js"
+import { arrange, button, byID, keepingFocus, make, reveal } from "./dom.js"
 import { lossCurve } from "./losscurve.js"
 import { announce, attempt } from "./notices.js"
 import { isActive, store } from "./store.js"
@@ -9,12 +9,12 @@ import { about, count, listed, percent } from "./words.js"
 
 /** Runs that were started here: their end brings the result into view. */
 const startedHere = new Set()
-/** Failed and stopped runs that were put away. */
-const putAway = new Set()
 /** The quarter of the way that was last told to those who do not see the bar, by run. */
 const toldQuarters = new Map()
-/** Ended before the page was opened: not shown. */
-let known = null
+/** Runs that are not shown: those that had ended before the page was opened, and those that were closed. */
+let putAway = null
+/** Whether the server is being asked to learn: a second press would start a second run. */
+let isStarting = false
 
 export function startLearning() {
   byID("learn-panel").append(
@@ -75,9 +75,13 @@ function promptsChoice() {
 }
 
 export async function learn(settings) {
+  if (isStarting) return
+  isStarting = true
+  const { id, name } = store.set
   // The server learns from what it knows: moves that the page shows already must have arrived.
-  await store.moves
-  const run = await attempt(() => api.startRun({ data_set: store.set.id, name: store.set.name, ...settings }))
+  await store.settled()
+  const run = await attempt(() => api.startRun({ data_set: id, name, ...settings }))
+  isStarting = false
   if (!run) return
   startedHere.add(run.id)
   store.takeRun(run)
@@ -89,18 +93,14 @@ export async function learn(settings) {
 
 function showRuns() {
   if (!store.isLoaded) return
-  known ??= new Set(store.runs.filter(run => !isActive(run)).map(run => run.id))
-  const active = store.activeRuns
-  const ended = store.runs.filter(run => !isActive(run) && !known.has(run.id) && !putAway.has(run.id) && (run.state !== "finished" || run.method === "prompts"))
+  putAway ??= new Set(store.runs.filter(run => !isActive(run)).map(run => run.id))
+  const ended = store.runs.filter(run => !isActive(run) && !putAway.has(run.id) && (run.state !== "finished" || run.method === "prompts"))
+  const shown = [...store.activeRuns, ...ended]
   const box = byID("runs")
-  const shown = [...active, ...ended]
-  const rows = new Map([...box.children].map(row => [row.dataset.run, row]))
-  for (const [id, row] of rows) if (!shown.some(run => run.id === id)) row.remove()
-  shown.forEach((run, position) => {
-    const row = rows.get(run.id) ?? newRow(run)
-    if (box.children[position] !== row) box.insertBefore(row, box.children[position] ?? null)
-    fillRow(row, run)
-  })
+  const known = new Map([...box.children].map(row => [row.dataset.run, row]))
+  const rows = shown.map(run => known.get(run.id) ?? newRow(run))
+  keepingFocus(() => arrange(box, rows))
+  shown.forEach((run, index) => fillRow(rows[index], run))
   for (const run of store.runs) {
     if (isActive(run) || !startedHere.has(run.id) || !run.result || !store.prompts.some(prompts => prompts.id === run.result.prompts)) continue
     startedHere.delete(run.id)
@@ -111,10 +111,9 @@ function showRuns() {
 }
 
 function newRow(run) {
-  const row = make("article", { class: "run", "data-run": run.id },
+  return make("article", { class: "run", "data-run": run.id },
     make("div", { class: "row" }, make("h3", {}), make("span", { class: "spring" }), make("span", { class: "action" })),
-    make("progress", { max: 1 }), make("p", { class: "state" }), make("div", { class: "curve-box" }))
-  return row
+    make("progress", { max: 1, "aria-label": "Progress of learning" }), make("p", { class: "state" }), make("div", { class: "curve-box" }))
 }
 
 function fillRow(row, run) {
@@ -122,7 +121,6 @@ function fillRow(row, run) {
   row.querySelector("h3").textContent = `${run.method === "prompts" ? "Learning prompts" : "Learning"}${other}`
   const bar = row.querySelector("progress")
   bar.hidden = run.state !== "running"
-  bar.setAttribute("aria-label", "Progress of learning")
   if (run.progress?.total > 0) bar.value = run.progress.done / run.progress.total
   else bar.removeAttribute("value")
   const state = row.querySelector(".state")
@@ -163,7 +161,7 @@ function stateWords(run) {
   if (run.state === "finished") return `Finished in ${about(run.seconds)}.`
   if (!run.progress) return "Begins …"
   const { title, done, total, detail, seconds_left } = run.progress
-  const parts = [phase(title), total > 0 && `${done} of ${total} (${percent(done / total)})`, detail, seconds_left !== null && seconds_left !== undefined && `${about(seconds_left)} left`]
+  const parts = [phase(title), total > 0 && `${done} of ${total} (${percent(done / total)})`, detail, seconds_left !== null && `${about(seconds_left)} left`]
   return parts.filter(Boolean).join(" · ")
 }
 

@@ -2,26 +2,35 @@
 
 import { button, byID, make } from "./dom.js"
 
+const notices = byID("notices"), announcer = byID("announcer")
+
 /** Says something to those who do not see it. */
 export function announce(text) {
-  const announcer = byID("announcer")
   announcer.textContent = ""
   // A text that is set twice in a row is read only when the region was empty in between.
   requestAnimationFrame(() => { announcer.textContent = text })
 }
 
 /** A message at the corner of the page; errors stay until they are closed. Returns what closes it. */
-export function notify(text, { kind = "info", action = null } = {}) {
-  const notices = byID("notices")
-  for (const notice of notices.children) if (notice.dataset.text === text) notice.remove()
+export function notify(text, { isError = false } = {}) {
+  for (const notice of [...notices.children]) if (notice.dataset.text === text) notice.remove()
   const close = () => notice.remove()
-  const notice = make("div", { class: `notice ${kind}`, role: kind === "error" ? "alert" : "status", "data-text": text },
-    make("p", {}, text),
-    action && button(action.label, () => { close(); action.run() }),
-    button("Close", close, { class: "quiet" }))
+  const notice = make("div", { class: isError ? "notice error" : "notice", role: isError ? "alert" : "status", "data-text": text },
+    make("p", {}, text), button("Close", close, { class: "quiet" }))
   notices.append(notice)
-  if (kind !== "error") setTimeout(close, 8000)
+  if (!isError) setTimeout(close, 8000)
   return close
+}
+
+/**
+ * Shows what went wrong.
+ *
+ * @param what could not be done, as a sentence; it goes before the reason.
+ */
+export function report(error, what = "") {
+  // Whoever has no token is asked for it, and who has stopped something knows.
+  if (error.name === "AbortError" || error.code === "unauthorized") return
+  notify(`${what} ${error.message}`.trim(), { isError: true })
 }
 
 /** Runs something and shows what goes wrong; the answer is undefined then. */
@@ -29,9 +38,7 @@ export async function attempt(work) {
   try {
     return await work()
   } catch (error) {
-    // Whoever has no token is asked for it.
-    if (error.name === "AbortError" || error.code === "unauthorized") return undefined
-    notify(error.message, { kind: "error" })
+    report(error)
     return undefined
   }
 }
@@ -42,10 +49,18 @@ export function openDialog(dialog) {
   document.body.append(dialog)
   dialog.addEventListener("close", () => {
     dialog.remove()
+    placeMessages()
     if (before?.isConnected) before.focus()
   })
   dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close() })
   dialog.showModal()
+  placeMessages()
+}
+
+/** Under a dialog nothing else of the page can be seen clearly, used or heard: messages go into the one on top. */
+function placeMessages() {
+  const home = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body
+  home.append(notices, announcer)
 }
 
 /** Asks before something that cannot be undone. */

@@ -1,7 +1,6 @@
 // A video with a canvas over it, and its time.
 
 import { make } from "./dom.js"
-import { store } from "./store.js"
 import * as api from "./api.js"
 
 /**
@@ -16,7 +15,7 @@ export function makePlayer(video) {
   const element = make("div", { class: "player" }, media, canvas)
   media.addEventListener("error", () => {
     // A clip of the data set has at least a picture.
-    if (video.clip) media.replaceWith(make("img", { src: api.pictureURL(store.set.id, video.clip), alt: `A picture of ${video.name}` }))
+    if (video.clip) media.replaceWith(make("img", { src: api.pictureURL(video.set, video.clip), alt: `A picture of ${video.name}` }))
     element.append(fault)
   }, { once: true })
 

@@ -1,19 +1,18 @@
 // Step 3: how good the answers are to clips that were held out, what was answered wrongly, and the classifier as a file.
 
 import * as api from "./api.js"
-import { button, byID, download, make, select } from "./dom.js"
-import { confusionTable, perClass } from "./confusion.js"
+import { button, byID, make, renew, select } from "./dom.js"
+import { confusionTable, correctCount, perClass } from "./confusion.js"
 import { learn, obstacle } from "./learning.js"
 import { store } from "./store.js"
+import { download, heldOutCSV } from "./textfiles.js"
 import { thresholdPanel } from "./threshold.js"
 import { clipList } from "./cliplist.js"
 import { count, moment, percent } from "./words.js"
 
-/** The run whose result is shown, by data set; the newest where none was chosen. */
+/** By data set the run whose result was chosen, and the newest result of that time: a newer one is shown again. */
 const chosen = new Map()
-/** What is shown; built anew only when it changes, so that sliders and open parts stay as they are. */
-let shown = null
-/** The cell of the table whose clips are listed: pair of class and answer; null where there is none. */
+/** The cell of the table whose clips are listed: its class and answer, and `from`, its button; null where there is none. */
 let openCell = null
 
 export function startResults() {
@@ -24,7 +23,8 @@ export function startResults() {
 export function currentResult() {
   const results = store.results
   // What was stopped early is shown only to those who choose it.
-  const run = results.find(run => run.id === chosen.get(store.set?.id)) ?? results.find(run => run.state === "finished") ?? results[0]
+  const choice = chosen.get(store.set?.id)
+  const run = results.find(run => run.id === choice?.run && results[0].id === choice.newest) ?? results.find(run => run.state === "finished") ?? results[0]
   if (!run) return null
   return { run, prompts: store.prompts.find(prompts => prompts.id === run.result.prompts), held: run.result.held_out }
 }
@@ -33,12 +33,9 @@ function show() {
   if (!store.isLoaded) return
   const panel = byID("results-panel")
   const result = currentResult()
-  const key = result ? `${result.run.id} ${store.results.length}` : `none ${store.set?.id}`
-  if (key !== shown) {
-    shown = key
-    openCell = null
-    panel.replaceChildren(...(result ? build(result) : [make("p", { class: "hint" }, "Nothing has been learned from these clips yet. When it has, you see here how many clips are recognized, and which are not.")]))
-  }
+  const key = [store.set?.id, result?.run.id, store.results.map(run => run.id)]
+  const isNew = renew(panel, key, () => result ? build(result) : [make("p", { class: "hint" }, "Nothing has been learned from these clips yet. When it has, you see here how many clips are recognized, and which are not.")])
+  if (isNew) openCell = null
   if (result) refresh(result)
 }
 
@@ -48,7 +45,7 @@ function build({ run, prompts, held }) {
   if (runs.length > 1) {
     const words = runs.map(run => [run.id, `${moment(run.created)}, ${run.method === "prompts" ? "prompts" : "quick"}${run.result.held_out ? `, ${percent(run.result.held_out.top1 / 100)}` : ""}`])
     parts.push(make("div", { class: "row" }, make("label", { for: "result-choice" }, "Result of"),
-      select(words, run.id, { id: "result-choice", onchange: event => { chosen.set(store.set.id, event.target.value); show(); byID("result-choice").focus() } })))
+      select(words, run.id, { id: "result-choice", onchange: event => choose(event.target.value) })))
   }
   parts.push(make("div", { id: "stale" }), headline(run, held))
   if (held) {
@@ -62,21 +59,29 @@ function build({ run, prompts, held }) {
   }
   parts.push(make("div", { class: "row" },
     make("a", { class: "button primary", href: api.promptsURL(prompts.id), download: true, id: "download-classifier" }, "Download the classifier"),
-    held && button("Download the answers (CSV)", () => download(answersCSV(held), `${store.set.name}-held-out.csv`, "text/csv"), { id: "download-answers" }),
-    make("a", { class: "button", href: "#try" }, "Try it on a video")))
+    held && button("Download the answers (CSV)", () => download(heldOutCSV(held, id => store.clip(id)?.name ?? id), `${store.set.name}-held-out.csv`, "text/csv"), { id: "download-answers" }),
+    make("a", { class: "button", href: "#try" }, "Try it on a video")),
+    make("p", { class: "hint" }, "The file also works outside of this page: give it to “vifi-prompt predict” as --prompts."))
   return parts
+}
+
+/** Shows another result; it is the one that answers in step 4, too. */
+function choose(run) {
+  chosen.set(store.set.id, { run, newest: store.results[0].id })
+  store.tell("runs")
+  byID("result-choice").focus()
 }
 
 // The number
 
 function headline(run, held) {
   if (!held) {
-    const why = run.method === "prompts"
-      ? "Prompts are not checked on held-out clips here, for that would take as many learnings as there are clips. Try them on videos that they have not seen."
+    const why = run.state === "cancelled" ? "Learning was stopped before its answers were checked. Try them on videos that it has not seen."
+      : run.method === "prompts" ? "Prompts are not checked on held-out clips here, for that would mean learning again and again, each time without some of the clips. Try them on videos that they have not seen."
       : "The answers could not be checked, for a class has only one clip. Add a second one to each class and learn again."
     return make("div", { class: "headline" }, make("p", { class: "verdict" }, "Your classifier is ready."), make("p", {}, why))
   }
-  const right = held.classes.reduce((sum, item) => sum + item.correct, 0)
+  const right = correctCount(held)
   const all = held.clips.length
   const largest = Math.max(...held.classes.map(item => item.count))
   return make("div", { class: "headline" },
@@ -88,7 +93,7 @@ function headline(run, held) {
 
 /** What the number is worth, in a sentence. */
 function reading(held, right, all) {
-  const error = Math.round(held.standard_error ?? 0)
+  const error = Math.round(held.standard_error)
   if (all < 20) return `With ${count(all, "clip")} the number is rough${error > 0 ? ` (give or take ${error} points)` : ""}: more clips make it surer, and the classifier better.`
   return error > 0 ? `Give or take ${error} points.` : ""
 }
@@ -96,13 +101,11 @@ function reading(held, right, all) {
 // What changes with the clips
 
 function refresh({ run, held }) {
-  const box = byID("stale")
   const change = held ? changed(held) : 0
-  const words = change > 0 ? `${count(change, "clip")} ${change === 1 ? "has" : "have"} changed since this was learned.` : ""
-  if ((box.querySelector("p")?.textContent ?? "") !== words) {
-    box.replaceChildren(...(change > 0 ? [make("div", { class: "notice info", role: "status" }, make("p", {}, words),
-      button("Learn again", () => learn({ method: "auto" }), { class: "primary learn-again", disabled: obstacle() !== null }))] : []))
-  }
+  const isPossible = obstacle() === null
+  renew(byID("stale"), [change, isPossible], () => change === 0 ? [] : [make("div", { class: "notice", role: "status" },
+    make("p", {}, `${count(change, "clip")} ${change === 1 ? "has" : "have"} changed since this was learned.`),
+    button("Learn again", () => learn({ method: "auto" }), { class: "primary learn-again", disabled: !isPossible }))])
   if (held) {
     showWrong(held)
     showCell(held)
@@ -130,38 +133,35 @@ function renamed(then, now) {
 
 function showWrong(held) {
   const wrong = held.clips.filter(item => item.class !== item.predicted)
-  fillList(byID("wrong"), wrong, wrong.length === 0 ? [make("p", {}, "There are none.")] : [
+  fillList(byID("wrong"), wrong, () => wrong.length === 0 ? [make("p", {}, "There are none.")] : [
     make("p", { class: "hint" }, "If a clip lies in the wrong class, put it right here. If it lies in the right one, more clips like it will help."),
     clipList(wrong)])
 }
 
 /** Fills a list of clips anew when one of them has changed; the focus stays at its row. */
-function fillList(box, items, parts) {
-  const key = items.map(item => `${item.clip}:${store.clip(item.clip)?.class}`).join() + store.set.classes.join()
-  if (box.dataset.key === key) return
-  box.dataset.key = key
+function fillList(box, items, build) {
   const row = [...box.querySelectorAll("li")].findIndex(row => row.contains(document.activeElement))
-  box.replaceChildren(...parts)
-  if (row >= 0) box.querySelectorAll("li")[row]?.querySelector("button")?.focus()
+  const key = [items.map(item => [item.clip, item.class, item.predicted, store.clip(item.clip)?.class]), store.set.classes]
+  if (renew(box, key, build) && row >= 0) box.querySelectorAll("li")[row]?.querySelector("button")?.focus()
 }
 
 function openList(held, truth, answer) {
-  openCell = [truth, answer]
+  openCell = { truth, answer, from: document.activeElement }
   showCell(held)
   byID("cell-clips").querySelector("h4").focus()
 }
 
 function showCell(held) {
   const box = byID("cell-clips")
-  if (!openCell) return
-  const [truth, answer] = openCell
+  if (!openCell) return renew(box, null, () => [])
+  const { truth, answer, from } = openCell
   const clips = held.clips.filter(item => item.class === truth && item.predicted === answer)
   const close = () => {
     openCell = null
-    delete box.dataset.key
-    box.replaceChildren()
+    showCell(held)
+    from.focus()
   }
-  fillList(box, clips, [
+  fillList(box, clips, () => [
     make("h4", { tabindex: "-1" }, truth === answer ? `${truth}, recognized` : `${truth}, taken for ${answer}`),
     clipList(clips), button("Close the list", close, { class: "quiet" })])
 }
@@ -170,18 +170,15 @@ function showCell(held) {
 
 const methodName = name => name === "zero-shot" ? "the names of the classes alone" : name
 
+/** JSON has no infinity: the server writes it as a word. A way that was wrong with full certainty has it. */
+const lossWords = loss => Number.isFinite(loss) ? loss.toFixed(2) : loss === "inf" ? "∞" : "–"
+
 function comparison({ compared, method }) {
   const rows = compared.map(item => make("tr", {},
     make("th", { scope: "row" }, `${methodName(item.method)}${item.method === (method ?? "zero-shot") ? " (taken)" : ""}`),
-    make("td", {}, percent(item.top1 / 100)), make("td", {}, `± ${Math.round(item.standard_error)}`), make("td", {}, item.log_loss.toFixed(2)), make("td", {}, `${item.seconds.toFixed(1)} s`)))
+    make("td", {}, percent(item.top1 / 100)), make("td", {}, `${Math.round(item.standard_error)} points`), make("td", {}, lossWords(item.log_loss)), make("td", {}, `${item.seconds.toFixed(1)} s`)))
   return make("details", {}, make("summary", {}, `How it was chosen (${count(compared.length, "way")} compared)`),
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Ways that were compared" },
-      make("table", {}, make("thead", {}, make("tr", {}, ["Way", "Right", "Points", "Log loss", "Time"].map(name => make("th", { scope: "col" }, name)))), make("tbody", {}, rows))),
-    make("p", { class: "hint" }, "Right: share of held-out clips. Log loss: how far the given certainties are from the truth; lower is better."))
-}
-
-function answersCSV(held) {
-  const field = value => /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value)
-  const lines = held.clips.map(item => [store.clip(item.clip)?.name ?? item.clip, item.class, item.predicted, item.probability].map(field).join(","))
-  return ["video,class,answer,probability", ...lines, ""].join("\n")
+      make("table", {}, make("thead", {}, make("tr", {}, ["Way", "Right", "Give or take", "Log loss", "Time"].map(name => make("th", { scope: "col" }, name)))), make("tbody", {}, rows))),
+    make("p", { class: "hint" }, "Right: share of the clips, each answered without having been seen. Log loss: how far the given certainties are from the truth; lower is better."))
 }

@@ -1,8 +1,10 @@
 // Follows runs that are under way: the one that works by its events, the waiting ones by asking now and then.
 
 import * as api from "./api.js"
+import { correctCount } from "./confusion.js"
 import { announce, attempt, notify } from "./notices.js"
 import { isActive, store } from "./store.js"
+import { count } from "./words.js"
 
 /** The open stream of events by run. */
 const streams = new Map()
@@ -45,7 +47,7 @@ function listen(id) {
   })
   // A short interruption is nobody's concern. The browser connects again by itself, except where the server refuses.
   source.addEventListener("error", () => {
-    lost ??= setTimeout(() => { closeNotice = notify("The connection to the server is lost. The page goes on trying; what is being learned goes on if the server still runs.", { kind: "error" }) }, 4000)
+    lost ??= setTimeout(() => { closeNotice = notify("The connection to the server is lost. The page goes on trying; what is being learned goes on if the server still runs.", { isError: true }) }, 4000)
     if (source.readyState === EventSource.CLOSED) recover(id, isBack)
   })
 }
@@ -64,7 +66,9 @@ function recover(id, then) {
 }
 
 async function ended(run) {
-  announce({ finished: "Learning has finished.", failed: `Learning has failed. ${run.error ?? ""}`, cancelled: "Learning has stopped." }[run.state])
+  const held = run.result?.held_out
+  const recognized = held ? ` ${correctCount(held)} of ${count(held.clips.length, "clip")} recognized.` : ""
+  announce({ finished: `Learning has finished.${recognized}`, failed: `Learning has failed. ${run.error ?? ""}`, cancelled: "Learning has stopped." }[run.state])
   if (run.result) await attempt(() => store.loadPrompts())
   await attempt(() => store.loadRuns())
 }

@@ -1,7 +1,7 @@
 // The bar that moves or removes the selected clips.
 
-import { moveClips, removeClips } from "./clipcard.js"
-import { button, make } from "./dom.js"
+import { allCards, focusClip, moveClips, removeClips, showSelected } from "./clipcard.js"
+import { button, make, renew } from "./dom.js"
 import { select, selection, selectionChanges } from "./selection.js"
 import { store } from "./store.js"
 import { count } from "./words.js"
@@ -9,22 +9,33 @@ import { count } from "./words.js"
 export function selectionBar() {
   const bar = make("div", { id: "selection", class: "selection", role: "group", "aria-label": "Selected clips", hidden: true })
   const show = () => {
-    for (const card of document.querySelectorAll("#board .clip")) {
-      const isOn = selection.has(card.dataset.clip)
-      card.classList.toggle("selected", isOn)
-      card.querySelector("input").checked = isOn
-    }
     bar.hidden = selection.size === 0
-    if (bar.hidden) return bar.replaceChildren()
-    const menu = make("select", { id: "move-selected", "aria-label": "Move the selected clips to", onchange: () => { if (menu.value !== "-") moveClips([...selection], menu.value || null) } },
-      make("option", { value: "-" }, "Move to …"),
-      store.set.classes.map(name => make("option", { value: name }, name)),
-      make("option", { value: "" }, "no class"))
-    bar.replaceChildren(
-      make("b", {}, `${count(selection.size, "clip")} selected`), menu,
-      button("Remove", () => removeClips([...selection]), { class: "quiet" }),
-      button("Select none", () => { for (const id of [...selection]) select(id, false) }, { class: "quiet" }))
+    renew(bar, bar.hidden ? null : [selection.size, store.set.classes], () => bar.hidden ? [] : controls())
   }
-  selectionChanges.addEventListener("change", show)
+  selectionChanges.addEventListener("change", () => {
+    for (const card of allCards()) showSelected(card)
+    show()
+  })
+  store.follow(["set"], show)
   return bar
+}
+
+function controls() {
+  const menu = make("select", { id: "move-selected", "aria-label": "Move the selected clips to", onchange: () => leave(ids => moveClips(ids, menu.value || null)) },
+    make("option", { value: "-", disabled: true }, "Move to …"),
+    store.set.classes.map(name => make("option", { value: name }, name)),
+    make("option", { value: "" }, "no class"))
+  menu.value = "-"
+  return [
+    make("b", {}, `${count(selection.size, "clip")} selected`), menu,
+    button("Remove", () => removeClips([...selection]), { class: "quiet" }),
+    button("Select none", () => leave(ids => select(ids, false)), { class: "quiet" }),
+  ]
+}
+
+/** Does what hides the bar; the focus goes on to the first of the clips. */
+function leave(work) {
+  const ids = [...selection]
+  work(ids)
+  focusClip(ids[0])
 }

@@ -13,6 +13,9 @@ export function thresholdOf(id) {
   try { return Number(localStorage.getItem(key(id)) ?? 0) } catch { return 0 }
 }
 
+/** What a threshold means, for a slider's label. */
+export const thresholdWords = threshold => threshold === 0 ? "Always name a class" : `Say “none of these” when less than ${percent(threshold)} sure`
+
 function keep(id, value) {
   try { localStorage.setItem(key(id), value) } catch { /* Storage can be forbidden: then it holds until the page is left. */ }
   thresholds.dispatchEvent(new Event("change"))
@@ -30,7 +33,7 @@ export function thresholdPanel(id, held) {
   const cost = make("p", { id: "threshold-cost", role: "status" })
   const show = () => {
     const { threshold, answered, correct } = steps[Number(slider.value)]
-    label.textContent = threshold === 0 ? "Always name a class" : `Answer “none of these” below ${percent(threshold)} certainty`
+    label.textContent = thresholdWords(threshold)
     slider.setAttribute("aria-valuetext", percent(threshold))
     for (const [part, number] of [[right, correct], [wrong, answered - correct], [none, all - answered]]) {
       part.style.flexGrow = number
@@ -43,7 +46,7 @@ export function thresholdPanel(id, held) {
   slider.addEventListener("change", () => keep(id, steps[Number(slider.value)].threshold))
   show()
   return make("div", { class: "threshold" },
-    make("p", { class: "hint" }, "A video may show none of your classes. The surer an answer must be, the fewer videos get one, and the more of these answers are right."),
+    make("p", { class: "hint" }, "A video may show none of your classes. Move the slider to have such videos called “none of these”: those of which the classifier is not sure. It costs answers that would have been right; the numbers count that on your own clips, all of which show one of the classes."),
     label, slider,
     make("div", { class: "stack", "aria-hidden": "true" }, right, wrong, none),
     make("p", { class: "legend", "aria-hidden": "true" }, make("span", { class: "dot right" }), "right ", make("span", { class: "dot wrong" }), "wrong ", make("span", { class: "dot none" }), "none of these"),

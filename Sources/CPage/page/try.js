@@ -2,12 +2,13 @@
 
 import * as api from "./api.js"
 import { showAnswer } from "./answer.js"
-import { button, byID, fileInput, make, select } from "./dom.js"
-import { droppedFiles, hasFiles } from "./files.js"
+import { button, byID, fileInput, make, renew, select } from "./dom.js"
+import { acceptDrops, filesTaker } from "./drops.js"
+import { accepted } from "./files.js"
 import { announce, attempt, notify } from "./notices.js"
 import { currentResult } from "./results.js"
 import { store } from "./store.js"
-import { thresholdOf, thresholds } from "./threshold.js"
+import { thresholdOf, thresholds, thresholdWords } from "./threshold.js"
 import { clock, count, percent } from "./words.js"
 
 /** The video that is tried: `{file}` or `{set, clip}`, with its `name`, `url` and, once known, `seconds`; or null. */
@@ -16,32 +17,29 @@ let video = null
 let stopper = null
 /** What the person has chosen; otherwise the page chooses. */
 let chosenPrompts = null, chosenForm = null
+/** What answers; the slider is set when it changes. */
+let answering = null
 
 const namesAlone = "names"
+const noVideo = "Drop a video here that the classifier has not seen."
 
 export function startTry() {
   build()
   store.follow(["prompts", "set", "runs"], showChoices)
-  thresholds.addEventListener("change", () => setThreshold())
+  thresholds.addEventListener("change", setThreshold)
 }
 
 function build() {
-  const files = fileInput({ id: "try-file", accept: "video/*,.mkv,.avi,.ts,.mts,.flv,.wmv" }, ([file]) => takeFile(file))
-  const drop = make("div", { id: "try-drop", class: "drop-zone small" },
-    make("p", { id: "try-video" }, "Drop a video here that the classifier has not seen."),
+  const files = fileInput({ id: "try-file", accept: accepted }, ([file]) => takeFile(file))
+  const drop = make("div", { id: "try-drop", class: "drop-zone" },
+    make("p", { id: "try-video" }, noVideo),
     make("div", { class: "row" },
       button("Choose a video", () => files.click(), { id: "try-choose" }),
       make("span", { id: "try-stored", class: "row" }, make("label", { for: "try-clip" }, "or a clip from above"), make("select", { id: "try-clip", onfocus: fillClips, onpointerdown: fillClips, onchange: event => takeClip(event.target.value) }))), files)
-  drop.addEventListener("dragover", event => { if (hasFiles(event)) { event.preventDefault(); drop.classList.add("target") } })
-  drop.addEventListener("dragleave", event => { if (!drop.contains(event.relatedTarget)) drop.classList.remove("target") })
-  drop.addEventListener("drop", async event => {
-    drop.classList.remove("target")
-    if (!hasFiles(event)) return
-    event.preventDefault()
-    const found = await attempt(() => droppedFiles(event.dataTransfer))
-    if (found?.length > 0) takeFile(found[0].file)
-    else if (found) notify("There is no file in what was dropped.", { kind: "error" })
-  })
+  acceptDrops(drop, filesTaker(([first]) => {
+    if (first) takeFile(first.file)
+    else notify("There is no file in what was dropped.", { isError: true })
+  }))
 
   const form = make("form", { class: "try-form", onsubmit: event => { event.preventDefault(); recognize() } },
     make("div", { class: "fields" },
@@ -68,7 +66,9 @@ function build() {
     if (event.target.name === "form") chosenForm = event.target.value
     showForm()
   })
+  fillClips()
   showForm()
+  showMissing()
 }
 
 const field = (id, label, input) => make("div", { class: "field" }, make("label", { for: id }, label), input)
@@ -84,7 +84,6 @@ function showForm() {
 // The video
 
 function takeFile(file) {
-  if (video?.file) URL.revokeObjectURL(video.url)
   take({ file, name: file.name, url: URL.createObjectURL(file), seconds: null })
   byID("try-clip").value = ""
   const probe = make("video", { preload: "metadata", src: video.url })
@@ -97,34 +96,36 @@ function takeFile(file) {
 
 function takeClip(id) {
   const clip = store.clip(id)
-  if (!clip) return
-  if (video?.file) URL.revokeObjectURL(video.url)
+  if (!clip) return take(null)
   take({ set: store.set.id, clip: id, name: clip.name, url: api.videoURL(store.set.id, id), seconds: clip.seconds })
 }
 
+/** Takes a video in the place of the last one, or null. */
 function take(next) {
-  if (video?.url !== next.url) byID("answer").replaceChildren()
+  if (video?.url !== next?.url) {
+    byID("answer").replaceChildren()
+    if (video?.file) URL.revokeObjectURL(video.url)
+  }
   video = next
+  showMissing()
+  if (!video) {
+    byID("try-video").textContent = noVideo
+    return
+  }
   const seconds = video.seconds === null ? "" : `, ${clock(video.seconds, true)}`
   byID("try-video").textContent = `${video.name}${seconds}`
   if (chosenForm === null && video.seconds !== null) {
     document.querySelector(`input[name=form][value=${video.seconds > 8 ? "windows" : "whole"}]`).checked = true
     showForm()
   }
-  showMissing()
 }
 
 /** The menu of stored clips is filled when somebody turns to it. */
 function fillClips() {
   const menu = byID("try-clip")
-  byID("try-stored").hidden = !store.set?.clips.length
-  const ids = (store.set?.clips ?? []).map(clip => clip.id).join()
-  if (menu.dataset.ids === ids) return
-  menu.dataset.ids = ids
-  const chosen = menu.value
-  menu.replaceChildren(make("option", { value: "" }, "choose one …"), ...(store.set?.clips ?? []).map(clip => make("option", { value: clip.id }, `${clip.name}${clip.class === null ? "" : ` (${clip.class})`}`)))
-  menu.value = chosen
-  if (menu.selectedIndex < 0) menu.value = ""
+  const entries = (store.set?.clips ?? []).map(clip => [clip.id, `${clip.name}${clip.class === null ? "" : ` (${clip.class})`}`])
+  renew(menu, entries, () => [["", "choose one …"], ...entries].map(([value, words]) => make("option", { value }, words)))
+  menu.value = video?.set === store.set?.id && store.clip(video?.clip) ? video.clip : ""
 }
 
 // Who answers
@@ -134,24 +135,32 @@ function showChoices() {
   const own = store.prompts.filter(prompts => prompts.data_set !== null && prompts.data_set === store.set?.id)
   const others = store.prompts.filter(prompts => !own.includes(prompts))
   const words = prompts => `${prompts.name}${prompts.kind === "prompts" ? ", prompts" : ""}${prompts.held_out_top1 === null ? "" : `, ${percent(prompts.held_out_top1 / 100)}`}${prompts.classes.length > 0 ? ` (${count(prompts.classes.length, "class", "classes")})` : ""}`
-  const options = list => list.map(prompts => make("option", { value: prompts.id }, words(prompts)))
+  const groups = [["Learned from these clips", own], ["Others on this server", others]].filter(([, list]) => list.length > 0)
+    .map(([label, list]) => [label, list.map(prompts => [prompts.id, words(prompts)])])
   const menu = byID("try-prompts")
-  menu.replaceChildren(
-    ...(own.length > 0 ? [make("optgroup", { label: "Learned from these clips" }, options(own))] : []),
-    ...(others.length > 0 ? [make("optgroup", { label: "Others on this server" }, options(others))] : []),
-    make("option", { value: namesAlone }, "The names of the classes alone (no learning)"))
-  const wanted = chosenPrompts ?? currentResult()?.prompts?.id ?? own[0]?.id ?? namesAlone
-  menu.value = wanted
+  renew(menu, groups, () => [
+    ...groups.map(([label, list]) => make("optgroup", { label }, list.map(([value, words]) => make("option", { value }, words)))),
+    make("option", { value: namesAlone }, "The class names, no learning"),
+  ])
+  menu.value = chosenPrompts ?? currentResult()?.prompts?.id ?? own[0]?.id ?? namesAlone
   if (menu.selectedIndex < 0) menu.value = namesAlone
-  byID("names-field").hidden = knownClasses() !== null
-  const names = byID("try-names")
-  if (names.dataset.set !== store.set?.id + (store.set?.classes ?? []).join()) {
-    names.dataset.set = store.set?.id + (store.set?.classes ?? []).join()
-    if (document.activeElement !== names) names.value = (store.set?.classes ?? []).join(", ")
+  if (answering !== menu.value) {
+    answering = menu.value
+    setThreshold()
   }
-  setThreshold()
-  showMissing()
-  fillClips()
+  byID("names-field").hidden = knownClasses() !== null
+  suggestNames()
+  // A clip that has been removed cannot be tried any more.
+  if (video?.clip && video.set === store.set?.id && !store.clip(video.clip)) take(null)
+  byID("try-stored").hidden = !store.set?.clips.length
+}
+
+/** The names of the classes on the board, until somebody writes others. */
+function suggestNames() {
+  const field = byID("try-names")
+  if (field.value !== (field.dataset.suggested ?? "")) return
+  field.value = (store.set?.classes ?? []).join(", ")
+  field.dataset.suggested = field.value
 }
 
 /** The classes of what answers; null where it has none of its own, and the person names them. */
@@ -170,7 +179,7 @@ function setThreshold() {
 function sayThreshold() {
   const value = Number(byID("try-threshold").value)
   byID("try-threshold").setAttribute("aria-valuetext", `${value} %`)
-  byID("try-threshold-label").textContent = value === 0 ? "Always name a class" : `“None of these” below ${value} % certainty`
+  byID("try-threshold-label").textContent = thresholdWords(value / 100)
 }
 
 function showMissing() {
@@ -204,6 +213,7 @@ async function recognize() {
   byID("try-stop").hidden = false
   bar.removeAttribute("value")
   state.textContent = "Sending and looking at the video …"
+  announce(state.textContent)
   byID("answer").replaceChildren()
   // The button that was pressed is disabled now, and would lose the focus to nothing.
   if (document.activeElement === byID("recognize")) byID("try-stop").focus()

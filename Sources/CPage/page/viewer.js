@@ -7,7 +7,7 @@ import { store } from "./store.js"
 import { length } from "./words.js"
 
 export function openViewer(id) {
-  const order = [...document.querySelectorAll("#board .clip")].map(card => card.dataset.clip)
+  const { order } = store
   let current = id
   const title = make("h3", { id: "viewer-title" })
   const video = make("video", { controls: true, autoplay: true, loop: true, muted: true, playsinline: true })
@@ -47,7 +47,7 @@ export function openViewer(id) {
     make("div", { class: "row end" }, before, after, button("Close", () => dialog.close(), { class: "primary", autofocus: true })))
   dialog.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return
-    const name = /^[1-9]$/.test(event.key) ? store.set.classes[Number(event.key) - 1] : event.key === "0" ? null : undefined
+    const name = store.classOfKey(event.key)
     if (name !== undefined) move(name)
     else if (event.key === "n" || (event.key === "ArrowRight" && event.target !== video)) go(1)
     else if (event.key === "p" || (event.key === "ArrowLeft" && event.target !== video)) go(-1)

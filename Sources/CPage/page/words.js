@@ -1,4 +1,4 @@
-// How numbers are said.
+// How numbers, times and names are said.
 
 /** "1 clip", "3 clips". */
 export const count = (number, noun, plural = noun + "s") => `${number} ${number === 1 ? noun : plural}`
@@ -41,3 +41,5 @@ export function listed(names) {
 
 /** The date and time of day, as the person's own settings write them. */
 export const moment = text => new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })
+
+export const nameTaken = what => `There is a ${what} of this name already.`

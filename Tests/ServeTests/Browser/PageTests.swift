@@ -61,6 +61,7 @@ import Testing
 
         // The server knows all of it.
         try page.wait(for: "document.querySelector('#selection').hidden")
+        try page.evaluate("import('/store.js').then(({ store }) => store.settled())")
         try page.reload()
         try page.wait(for: "\(counts) === '3,2,5,2'")
         visit.expectNoProblems(but: "422")
@@ -92,12 +93,7 @@ import Testing
     @Test func classesAndDataSetsAreNamedAndRemoved() throws {
         let visit = try PageVisit()
         let page = visit.page
-        try page.setFiles("#files", Array(visit.clips.map(\.path).prefix(2)))
-        try page.wait(forCount: 2, of: "#unsorted .clip")
-        try page.click("#new-class")
-        try page.type("walking, standing still")
-        try page.press("Enter")
-        try page.wait(forCount: 2, of: "#columns .column")
+        try visit.unsortedClips(2, classes: ["walking", "standing still"])
         try page.choose("#unsorted .clip .class-menu", "walking")
         #expect(try page.text("#readiness").contains("All sorted clips are in “walking”"))
 
@@ -129,6 +125,72 @@ import Testing
         try page.click("dialog .danger")
         try page.wait(forCount: 2, of: "#board .clip")
         #expect((try visit.json("/v1/datasets")["data_sets"] as? [Any])?.count == 1)
+        visit.expectNoProblems()
+    }
+
+    /// Changes reach the server in the order in which they were made: a class that is renamed takes the clip along that has just been put into it.
+    @Test func aClassIsRenamedWhileAClipIsOnItsWay() throws {
+        let visit = try PageVisit()
+        let page = visit.page
+        try visit.unsortedClips(1, classes: ["walking", "standing still"])
+        try page.evaluate("""
+            (() => {
+              const send = window.fetch, gate = new Promise(open => { window.openGate = open })
+              window.fetch = async (path, options) => {
+                if (options?.method === "PATCH" && path.includes("/clips/")) await gate
+                return send(path, options)
+              }
+            })()
+            """)
+        try page.choose("#unsorted .class-menu", "walking")
+        #expect(try page.count("[data-class=walking] .clip") == 1, "it is shown at once")
+        try page.click("#columns [aria-label='Rename walking']")
+        try page.evaluate("document.querySelector('dialog input').select()")
+        try page.type("strolling")
+        try page.press("Enter")
+        try page.wait(forCount: 0, of: "dialog")
+        // Longer than the server takes for a change.
+        usleep(300_000)
+        try page.evaluate("window.openGate()")
+        try page.waitToSee("[data-class=strolling] .clip")
+        let set = try visit.openSet()
+        #expect(set["classes"] as? [String] == ["strolling", "standing still"])
+        #expect((set["clips"] as? [[String: Any]])?.map { $0["class"] as? String } == ["strolling"])
+        visit.expectNoProblems()
+    }
+
+    /// A clip that the server does not move goes back to where it was, and nothing says that it was moved.
+    @Test func aClipThatIsNotMovedGoesBack() throws {
+        let visit = try PageVisit()
+        let page = visit.page
+        try visit.unsortedClips(1, classes: ServedVideos.classNames)
+        try page.evaluate("""
+            (() => {
+              const send = window.fetch
+              window.restore = () => { window.fetch = send }
+              window.fetch = (path, options) => options?.method === "PATCH" ? Promise.reject(new TypeError("no network")) : send(path, options)
+            })()
+            """)
+        let (name, label) = (visit.clips[0].name, ServedVideos.classNames[1])
+        try page.choose("#unsorted .class-menu", label)
+        try page.waitToSee(".notices .error")
+        #expect(try page.text(".notices .error").hasPrefix("\(name) could not be moved. The server does not answer."))
+        #expect(try page.count("#unsorted .clip") == 1 && page.count("#columns .clip") == 0)
+        try page.click(".notices .error button")
+
+        // Where a wrong answer is put right, too.
+        let id = try #require(try page.evaluate("document.querySelector('.clip').dataset.clip") as? String)
+        try page.choose("#try-clip", id)
+        try page.click("#recognize")
+        try page.waitToSee("#right-class", seconds: 240)
+        try page.choose("#right-class", label)
+        try page.click(".correction button")
+        try page.waitToSee(".notices .error")
+        #expect(try !page.text(".correction").contains("is now a clip of"))
+        try page.evaluate("window.restore()")
+        try page.click(".correction button")
+        try page.wait(for: "document.querySelector('.correction').innerText.includes('is now a clip of')")
+        #expect((try visit.openSet()["clips"] as? [[String: Any]])?.map { $0["class"] as? String } == [label])
         visit.expectNoProblems()
     }
 

@@ -27,6 +27,16 @@ final class PageVisit {
         page = try BrowserPage(Browser(), arguments.isEmpty ? server.url : server.address)
     }
 
+    /// Adds the first of the videos, and classes that have none of them yet.
+    func unsortedClips(_ count: Int, classes: [String]) throws {
+        try page.setFiles("#files", clips.prefix(count).map(\.path))
+        try page.wait(forCount: count, of: "#unsorted .clip")
+        try page.click("#new-class")
+        try page.type(classes.joined(separator: ", "))
+        try page.press("Enter")
+        try page.wait(forCount: classes.count, of: "#columns .column")
+    }
+
     /// Adds the pocket world's videos and sorts them as their names suggest.
     func sortedClips() throws {
         try page.setFiles("#files", clips.map(\.path))
