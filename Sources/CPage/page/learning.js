@@ -106,7 +106,11 @@ function showRuns() {
     startedHere.delete(run.id)
     // Whoever has turned to something else meanwhile stays there.
     const focus = document.activeElement
-    if (run.data_set === store.set?.id && (focus === document.body || byID("learn").contains(focus) || focus?.classList.contains("learn-again"))) reveal(byID("results"))
+    // The button that learns again goes with the result that it was part of.
+    const isLost = focus === document.body || focus.classList.contains("learn-again")
+    if (run.data_set !== store.set?.id || (!isLost && !byID("learn").contains(focus))) continue
+    reveal(byID("results"))
+    if (isLost) byID("results").focus({ preventScroll: true })
   }
 }
 

@@ -54,14 +54,16 @@ function build({ run, prompts, held }) {
       make("div", {}, make("h3", {}, "Wrong answers"), make("div", { id: "wrong" }), make("h3", {}, "None of these"), thresholdPanel(prompts.id, held))))
   }
   if (run.result.compared.length > 0) parts.push(comparison(run.result))
-  if (run.messages.length > 0) {
-    parts.push(make("details", {}, make("summary", {}, `Notes of the run (${run.messages.length})`), make("ul", { class: "notes" }, run.messages.map(message => make("li", {}, message)))))
+  // What a terminal shows as a table of bars and dashes is the comparison above.
+  const notes = run.messages.filter(message => !message.startsWith("|"))
+  if (notes.length > 0) {
+    parts.push(make("details", {}, make("summary", {}, `Notes of the run (${notes.length})`), make("ul", { class: "notes" }, notes.map(message => make("li", {}, message)))))
   }
   parts.push(make("div", { class: "row" },
     make("a", { class: "button primary", href: api.promptsURL(prompts.id), download: true, id: "download-classifier" }, "Download the classifier"),
     held && button("Download the answers (CSV)", () => download(heldOutCSV(held, id => store.clip(id)?.name ?? id), `${store.set.name}-held-out.csv`, "text/csv"), { id: "download-answers" }),
     make("a", { class: "button", href: "#try" }, "Try it on a video")),
-    make("p", { class: "hint" }, "The file also works outside of this page: give it to “vifi-prompt predict” as --prompts."))
+    make("p", { class: "hint" }, "The file also works outside of this page, with “vifi-prompt predict”."))
   return parts
 }
 

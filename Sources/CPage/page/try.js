@@ -9,7 +9,7 @@ import { announce, attempt, notify } from "./notices.js"
 import { currentResult } from "./results.js"
 import { store } from "./store.js"
 import { thresholdOf, thresholds, thresholdWords } from "./threshold.js"
-import { clock, count, percent } from "./words.js"
+import { clock, count, moment, percent } from "./words.js"
 
 /** The video that is tried: `{file}` or `{set, clip}`, with its `name`, `url` and, once known, `seconds`; or null. */
 let video = null
@@ -53,7 +53,7 @@ function build() {
         make("input", { id: "try-threshold", type: "range", min: 0, max: 100, step: 1, value: 0, oninput: sayThreshold }))),
     make("details", {}, make("summary", {}, "More settings"),
       make("div", { class: "fields" },
-        field("try-none", "What else it may show, one per line: likelier than all classes means none of these", make("textarea", { id: "try-none", rows: 2, placeholder: "a person standing still" })),
+        field("try-none", "Other things a video may show, one per line: these count as “none of these”", make("textarea", { id: "try-none", rows: 2, placeholder: "a person standing still" })),
         field("try-smooth", "Smooth the timeline over", select([["", "no pieces"], ["3", "3 pieces"], ["5", "5 pieces"], ["9", "9 pieces"]], "", { id: "try-smooth" })),
         field("try-shortest", "Shortest part of the timeline, in seconds", make("input", { id: "try-shortest", type: "number", min: 0, step: "any", value: 0 })))),
     make("div", { class: "row" },
@@ -134,7 +134,7 @@ function showChoices() {
   if (!store.isLoaded) return
   const own = store.prompts.filter(prompts => prompts.data_set !== null && prompts.data_set === store.set?.id)
   const others = store.prompts.filter(prompts => !own.includes(prompts))
-  const words = prompts => `${prompts.name}${prompts.kind === "prompts" ? ", prompts" : ""}${prompts.held_out_top1 === null ? "" : `, ${percent(prompts.held_out_top1 / 100)}`}${prompts.classes.length > 0 ? ` (${count(prompts.classes.length, "class", "classes")})` : ""}`
+  const words = prompts => `${prompts.name}${prompts.kind === "prompts" ? ", prompts" : ""}${prompts.held_out_top1 === null ? "" : `, ${percent(prompts.held_out_top1 / 100)}`}${prompts.classes.length > 0 ? ` (${count(prompts.classes.length, "class", "classes")})` : ""}${prompts.created === null ? "" : `, ${moment(prompts.created)}`}`
   const groups = [["Learned from these clips", own], ["Others on this server", others]].filter(([, list]) => list.length > 0)
     .map(([label, list]) => [label, list.map(prompts => [prompts.id, words(prompts)])])
   const menu = byID("try-prompts")

@@ -22,8 +22,8 @@ export function about(seconds) {
   return `about ${(seconds / 3600).toFixed(1)} hours`
 }
 
-/** "61 %" of a share from 0 to 1. */
-export const percent = share => `${Math.round(share * 100)} %`
+/** "61 %" of a share from 0 to 1; number and sign stay on one line. */
+export const percent = share => `${Math.round(share * 100)}\u00a0%`
 
 export function bytes(number) {
   if (number < 1000) return `${number} bytes`
