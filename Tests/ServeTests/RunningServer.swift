@@ -20,13 +20,13 @@ final class RunningServer: @unchecked Sendable {
     /// - Parameters:
     ///   - program: whose folder it runs in.
     ///   - arguments: of `serve`, besides the port.
-    static func start(in program: Program, _ arguments: [String] = []) throws -> RunningServer {
-        try RunningServer(program, ["--backbone", backbone] + arguments)
+    static func start(in program: Program, _ arguments: [String] = [], environment: [String: String] = [:]) throws -> RunningServer {
+        try RunningServer(program, ["--backbone", backbone] + arguments, environment)
     }
 
-    private init(_ program: Program, _ arguments: [String]) throws {
+    private init(_ program: Program, _ arguments: [String], _ environment: [String: String]) throws {
         self.program = program
-        let (process, streams) = try program.start(Program.path, ["serve", "--port", "0"] + arguments)
+        let (process, streams) = try program.start(Program.path, ["serve", "--port", "0"] + arguments, environment: environment)
         self.process = process
         func text(_ stream: Int) -> String { (try? String(contentsOfFile: streams[stream], encoding: .utf8)) ?? "" }
         let deadline = Date(timeIntervalSinceNow: 120)
@@ -59,4 +59,18 @@ final class RunningServer: @unchecked Sendable {
     }
 
     var openFiles: Int { ((try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processIdentifier)/fd"))?.count) ?? 0 }
+
+    /// Processes that it has started and that have not ended; the kernel lists them by the thread that did.
+    var workers: [Int32] {
+        let threads = "/proc/\(process.processIdentifier)/task"
+        return ((try? FileManager.default.contentsOfDirectory(atPath: threads)) ?? []).flatMap { thread in
+            ((try? String(contentsOfFile: "\(threads)/\(thread)/children", encoding: .utf8)) ?? "").split(separator: " ").compactMap { Int32($0) }
+        }
+    }
+
+    /// Memory of a process that is in use at the moment.
+    static func residentKibibytes(_ process: Int32) -> Int {
+        let lines = ((try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? "").split(separator: "\n")
+        return lines.first { $0.hasPrefix("VmRSS:") }.flatMap { Int($0.split(whereSeparator: { $0 == " " || $0 == "\t" })[1]) } ?? 0
+    }
 }
