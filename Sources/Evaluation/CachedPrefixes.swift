@@ -187,9 +187,7 @@ extension Evaluator {
             if batch.isEmpty { return result }
             for (clip, logits) in zip(batch, try classifier.logits(clips: batch.map(\.matrix), input: .cachedPrefix)) {
                 result.append(
-                    Prediction(
-                        path: clips.loader.list.clips[clip.index].path, label: clip.label, probabilities: softmax(of: logits),
-                        index: clip.index))
+                    Prediction(clips.loader.list.clips[clip.index], probabilities: softmax(of: logits), index: clip.index))
             }
             try report(result.count)
         }

@@ -88,6 +88,9 @@ package struct EvaluationFolder {
         }
 
         let video: String
+        /// Of a part, in seconds.
+        let start: Double?
+        let end: Double?
         let label: Int
         let `class`: String
         let predicted: Int
@@ -103,6 +106,7 @@ package struct EvaluationFolder {
         init(_ prediction: Prediction, _ classes: ClassNames) {
             let ranking = prediction.ranking.prefix(5)
             video = prediction.path
+            (start, end) = (prediction.part?.start, prediction.part?.end)
             label = prediction.label
             `class` = classes[prediction.label]
             predicted = prediction.predicted

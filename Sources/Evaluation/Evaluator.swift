@@ -37,8 +37,7 @@ package struct Evaluator {
         var result: [Prediction] = []
         for (row, position) in positions.enumerated() {
             let probabilities = softmax(of: try classifier.logits(features: means.rows(row..<row + 1)))
-            let clip = list.clips[position]
-            result.append(Prediction(path: clip.path, label: clip.label, probabilities: probabilities, index: position))
+            result.append(Prediction(list.clips[position], probabilities: probabilities, index: position))
         }
         return result
     }
@@ -68,7 +67,7 @@ package struct Evaluator {
             for (clip, sum) in zip(batch, sums) {
                 result.append(
                     Prediction(
-                        path: loader.list.clips[clip.videoIndex].path, label: clip.label,
+                        loader.list.clips[clip.videoIndex],
                         probabilities: sum.map { $0 / Float(max(1, clip.views.count)) }, index: clip.index))
             }
             try report(result.count)

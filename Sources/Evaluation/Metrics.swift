@@ -1,3 +1,5 @@
+import VideoData
+
 /// How well a set of videos was classified. All shares are in percent.
 package struct ClassificationMetrics: Sendable, Codable, Equatable {
     /// One class. A share whose denominator is 0 is nil.
@@ -101,17 +103,24 @@ package struct ConfusionCount: Sendable, Codable, Equatable {
 /// What a classifier said of one video.
 package struct Prediction: Sendable, Equatable {
     package var path: String
+    /// Of the video; nil for all of it.
+    package var part: ClipPart?
     package var label: Int
     /// One a class, summing to 1: softmax of the logits, averaged over views. Never empty.
     package var probabilities: [Float]
     /// Position in the list.
     package var index: Int
 
-    package init(path: String, label: Int, probabilities: [Float], index: Int = 0) {
+    package init(path: String, part: ClipPart? = nil, label: Int, probabilities: [Float], index: Int = 0) {
+        self.part = part
         self.index = index
         self.path = path
         self.label = label
         self.probabilities = probabilities
+    }
+
+    package init(_ clip: AnnotatedClip, probabilities: [Float], index: Int) {
+        self.init(path: clip.path, part: clip.part, label: clip.label, probabilities: probabilities, index: index)
     }
 
     /// Classes from the most to the least likely; equals in their order.

@@ -56,6 +56,9 @@ package enum ReportFiles {
         }
 
         package let video: String
+        /// Of a part, in seconds.
+        package let start: Double?
+        package let end: Double?
         package let label: Int
         package let `class`: String
         package let predicted: Int
@@ -66,6 +69,8 @@ package enum ReportFiles {
         package let top: [Guess]
 
         package var isWrong: Bool { label != predicted }
+        package var part: ClipPart? { start.flatMap { start in end.flatMap { ClipPart(start: start, end: $0) } } }
+        package var name: String { clipName(video, part) }
     }
 
     /// Videos that were taken for another class, in their order.

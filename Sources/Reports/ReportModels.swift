@@ -50,7 +50,7 @@ package struct ReportModels {
             let video = entry.video
             let path = evaluation.videoPath(video.video)
             guard fileExists(path) else {
-                blocks.append(.paragraph("\(video.video): the video is not there any more, so no map of it can be drawn.", "note"))
+                blocks.append(.paragraph("\(video.name): the video is not there any more, so no map of it can be drawn.", "note"))
                 continue
             }
             let (subject, job, classifier) = try models[evaluation.path] ?? model(of: evaluation)
@@ -64,16 +64,16 @@ package struct ReportModels {
             }
             do {
                 let reading = try SampledVideo(
-                    path: path, frameCount: classifier.frameCount, transforms: [transform],
+                    path: path, part: video.part, frameCount: classifier.frameCount, transforms: [transform],
                     sampler: job.settings.sampler(frameCount: classifier.frameCount))
                 let strip = reading.strip(of: try views.map { try $0.look(at: reading.clips[0], of: reading.size) })
                 blocks.append(
                     ReportPage.figure(
-                        try strip.png(), type: "image/png", words: "Relevance of places in \(video.video)",
-                        caption: "\(video.video): relevance in the last block for the class that it was taken for, \"\(video.predictedClass)\", and below for the "
+                        try strip.png(), type: "image/png", words: "Relevance of places in \(video.name)",
+                        caption: "\(video.name): relevance in the last block for the class that it was taken for, \"\(video.predictedClass)\", and below for the "
                             + "true one, \"\(video.class)\".", kind: "strip"))
             } catch let error as VideoError {
-                blocks.append(.paragraph("\(video.video): \(error.description)", "note"))
+                blocks.append(.paragraph("\(video.name): \(error.description)", "note"))
             }
         }
         return blocks

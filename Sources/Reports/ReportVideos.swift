@@ -98,7 +98,7 @@ package struct ReportVideos {
             let wrong = evaluation.wrong ?? []
             let names = worst(evaluation.classes).prefix(Self.worstLimit).map(\.name)
             var queues = (names.isEmpty ? Array(Set(wrong.map(\.class))).sorted() : Array(names)).map { name in
-                wrong.filter { $0.class == name }.sorted { ($0.probability, $1.video) > ($1.probability, $0.video) }[...]
+                wrong.filter { $0.class == name }.sorted { ($0.probability, $1.name) > ($1.probability, $0.name) }[...]
             }
             var chosen: [ReportFiles.Video] = []
             while chosen.count < share, queues.contains(where: { !$0.isEmpty }) {
@@ -141,26 +141,27 @@ package struct ReportVideos {
     private func strip(of entry: WorstVideo) throws -> HTML {
         let video = entry.video
         let truth = video.top.first { $0.class == video.class }?.probability
-        let words = "\(video.video): taken for \"\(video.predictedClass)\", \(percent(100 * video.probability)); "
+        let words = "\(video.name): taken for \"\(video.predictedClass)\", \(percent(100 * video.probability)); "
             + "the true class came as number \(video.rank)" + (truth.map { ", \(percent(100 * $0))" } ?? "") + "."
         let path = entry.evaluation.videoPath(video.video)
         guard fileExists(path) || StoredVideo.exists(path) else {
             return .element("figure", [], [.paragraph("The video is not there any more: \(path)", "note"), .element("figcaption", text: words)])
         }
         do {
-            let picture = try Self.frames(of: path)
+            let picture = try Self.frames(of: path, video.part)
             return ReportPage.figure(
-                try picture.png(), type: "image/png", words: "\(Self.frameCount) frames of \(video.video), a video of \(video.class)", caption: words,
+                try picture.png(), type: "image/png", words: "\(Self.frameCount) frames of \(video.name), a video of \(video.class)", caption: words,
                 kind: "strip", video: fileExists(path) ? path : nil)
         } catch let error as VideoError {
             return .element("figure", [], [.paragraph("The video cannot be shown: \(error.description)", "note"), .element("figcaption", text: words)])
         }
     }
 
-    /// Frames beside each other, evenly spread over the video.
-    private static func frames(of path: String) throws -> Picture {
+    /// Frames beside each other, evenly spread over the video or its part.
+    private static func frames(of path: String, _ part: ClipPart?) throws -> Picture {
         let video = try openVideo(path)
-        let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: video.frameCount)
+        let shown = try video.frames(of: part, path: path)
+        let indices = FrameSampler(sampleCount: frameCount).testIndices(frameCount: shown.count).map { shown.lowerBound + $0 }
         let tiles = try video.frames(at: indices) { $0.fitted(tilePixels) }
         let (width, height) = (tiles[0].width, tiles[0].height)
         let gap = 4

@@ -236,8 +236,8 @@ package struct Trainer {
     private func knownVideos() -> EmptyVideos {
         var videos = EmptyVideos()
         guard group.count > 1, clips.configuration.badVideoPolicy == .skip else { return videos }
-        let paths = Set<Bytewise>(texts: clips.badVideos.all.map(\.path))
-        videos.expected = Set(clips.list.clips.indices.filter { paths.contains(clips.list.videoPath(clips.list.clips[$0])) })
+        let names = Set<Bytewise>(texts: clips.badVideos.all.map(\.name))
+        videos.expected = Set(clips.list.clips.indices.filter { names.contains(clips.list.fullName(clips.list.clips[$0])) })
         return videos
     }
 }

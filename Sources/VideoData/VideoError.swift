@@ -33,6 +33,8 @@ package struct VideoError: ReportableError, Equatable {
         case tooLarge(what: String, value: Int, limit: Int)
         case nothingDecodes(packetCount: Int, declaredFrameCount: Int)
         case noSuchFrame(index: Int, frameCount: Int)
+        /// A part that reaches beyond the end of the video.
+        case noSuchPart(ClipPart, seconds: Double)
         case cannotConvert(reason: String)
         case cannotEncode(reason: String)
     }
@@ -104,6 +106,9 @@ package struct VideoError: ReportableError, Equatable {
                 + ". It is damaged or incomplete; fetch it again."
         case .noSuchFrame(let index, let frameCount):
             "\(name): there is no frame \(index); it has \(frameCount), counted from 0."
+        case .noSuchPart(let part, let seconds):
+            "\(name): has no part from \(part.text.replacing(" ", with: " to ")) seconds; its last frame ends at \(NumberText.decimal(seconds, places: 3)). "
+                + "Correct the times, which count from the first frame, or the video's name."
         case .cannotConvert(let reason):
             "\(name): a frame cannot be converted to RGB: \(reason.escapedForDisplay)."
         case .cannotEncode(let reason):

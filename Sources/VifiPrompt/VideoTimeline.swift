@@ -200,10 +200,11 @@ extension VideoClassifier {
         let report: @Sendable ([String]) -> Void
 
         func frames(
-            of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+            of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
         ) throws -> [VideoFrame] {
             let video = try openVideo(path)
-            let frames = try video.frames(at: choosing(video.frameCount), transform: converting)
+            let shown = try video.frames(of: part, path: path)
+            let frames = try video.frames(at: choosing(shown.count).map { shown.lowerBound + $0 }, transform: converting)
             report(video.warnings.map(\.description))
             return frames
         }

@@ -83,6 +83,28 @@ import VideoData
         #expect((printed["per_class"] as? [Any])?.count == 4 && (printed["confusion"] as? [Any])?.count == 4)
     }
 
+    /// Lines of `path start end label`: other frames than those of the whole video, also from the cache of features.
+    @Test func partsOfVideosAreClipsOfTheirOwn() throws {
+        try program.folder.write("0-0.mp4 0.0 0.2 0\n0-0.mp4 0.4 0.6 0\n0-0.mp4 0\n", to: "parts.txt")
+        for folder in ["first", "again"] {
+            let outcome = try evaluate("list", "--backbone", backbone, "--val", "parts.txt", "--labels", "labels.csv", "--output", folder)
+            #expect(outcome.status == 0)
+        }
+        let lines = try text("first/predictions.jsonl").split(separator: "\n").map { line in
+            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+        #expect(lines.map { $0["start"] as? Double } == [0, 0.4, nil] && lines.map { $0["end"] as? Double } == [0.2, 0.6, nil])
+        #expect(Set(lines.compactMap { $0["probabilities"] as? [Double] }).count == 3)
+        #expect(try text("first/predictions.jsonl") == text("again/predictions.jsonl"))
+        // Beyond the end of 0.6 seconds.
+        try program.folder.write("0-0.mp4 0.0 0.2 0\n0-0.mp4 0.7 0.8 0\n", to: "beyond.txt")
+        let beyond = try evaluate("list", "--backbone", backbone, "--val", "beyond.txt", "--labels", "labels.csv", "--output", "none", status: 65)
+        #expect(beyond.messages.contains("0-0.mp4: has no part from 0.7 to 0.8 seconds; its last frame ends at 0.600."), "\(beyond.messages)")
+        let checked = try program("data", "check", "beyond.txt", "--write-good", "good.txt")
+        #expect(checked.status == 65 && checked.output.hasSuffix("2 videos, 1 broken, 0 odd\n"), "\(checked.output)")
+        #expect(try text("good.txt") == "0-0.mp4 0.0 0.2 0\n")
+    }
+
     /// A smaller closed set: only videos of these classes, among these names, numbered anew.
     @Test func someClassesAlone() throws {
         let words = ["list", "--backbone", backbone, "--val", "val.txt", "--labels", "labels.csv"]

@@ -53,7 +53,12 @@ import Testing
                 ["eval", "--descriptions", "said.json", "--output", "d"] + test,
                 ["eval", "--val", "bad.txt", "--labels", "labels.csv", "--on-bad-video", "skip", "--output", "c"] + clip,
             ], files: ["a", "b", "c", "d"].map { $0 + "/evaluation.json" }),
-        Section(name: "predictions.jsonl", before: [["eval", "--output", "a"] + test], files: ["a/predictions.jsonl"]),
+        Section(
+            name: "predictions.jsonl",
+            before: [
+                ["eval", "--output", "a"] + test,
+                ["eval", "--val", "parts.txt", "--labels", "labels.csv", "--on-bad-video", "skip", "--frames", "2", "--output", "b"] + clip,
+            ], files: ["a/predictions.jsonl", "b/predictions.jsonl"]),
         Section(
             name: "evaluate PROTOCOL --json",
             runs: [
@@ -98,7 +103,7 @@ import Testing
                 ["inspect", fixturePath("formats/vifi-prompt-style.pth"), "--clip", fixturePath("formats/state-dict.pt"), "--activation", "quick_gelu"],
                 ["inspect", fixturePath("videos/bikes.mp4")],
             ], rare: ["video.transfer", "video.high_dynamic_range", "video.warnings[]"]),
-        Section(name: "data check --json", runs: [["data", "check", "bad.txt", "--labels", "labels.csv"]], statuses: [65]),
+        Section(name: "data check --json", runs: [["data", "check", "bad.txt", "--labels", "labels.csv"], ["data", "check", "parts.txt"]], statuses: [65]),
         Section(name: "data stats --json", runs: [["data", "stats", "list.txt", "--labels", "labels.csv", "--videos"], ["data", "stats", "list.txt", "--labels", "labels.csv"]]),
         Section(name: "plan learn --json", runs: [["plan", "learn", "--quick", "--epochs", "2"] + learn, ["bridge", "--dry-run", "--no-timing", "--epochs", "1"] + learn]),
         Section(name: "plan learn --method --json", runs: [["plan", "learn", "--method", "gda"] + learn, ["plan", "learn", "--method", "auto", "--budget", "1h", "--epochs", "1"] + learn]),
@@ -193,6 +198,7 @@ import Testing
         try program.folder.write("training: {epoch: 3}\n", to: "wrong.yaml")
         try program.folder.write("no video", to: "bad.mp4")
         try program.folder.write("video0.mp4 0\nbad.mp4 1\n", to: "bad.txt")
+        try program.folder.write("video0.mp4 0.0 0.12 0\nbad.mp4 0.0 0.12 1\n", to: "parts.txt")
         let said = ["waving", "clapping", "jumping", "sitting", "turning"].map { "\"\($0)\": [\"someone is \($0)\"]" }
         try program.folder.write("{\(said.joined(separator: ", "))}", to: "said.json")
         try program.folder.write("id,name\n" + (0..<1001).map { "\($0),\($0)\n" }.joined(), to: "many.csv")

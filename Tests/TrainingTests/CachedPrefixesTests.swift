@@ -15,10 +15,10 @@ private final class CountingVideos: VideoReading {
     var count: Int { reads.withLock { $0 } }
 
     func frames(
-        of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+        of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         reads.withLock { $0 += 1 }
-        return try videos.frames(of: path, choosing: choosing, converting: converting)
+        return try videos.frames(of: path, part: part, choosing: choosing, converting: converting)
     }
 }
 

@@ -14,7 +14,7 @@ private struct NoisyVideos: VideoReading {
     }
 
     func frames(
-        of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+        of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         choosing(10).map { converting(Self.frame(path, $0)) }
     }

@@ -94,7 +94,7 @@ import VideoData
     /// Videos whose name tells that they cannot be read.
     private struct Videos: VideoReading {
         struct Unreadable: Error {}
-        func frames(of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame) throws -> [VideoFrame] {
+        func frames(of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame) throws -> [VideoFrame] {
             if path.hasSuffix("bad.mp4") { throw Unreadable() }
             var source = RandomSource(seed: UInt64(path.utf8.reduce(0) { $0 * 7 + Int($1) }), purpose: .test)
             let frame = VideoFrame(width: 40, height: 40, pixels: (0..<40 * 40 * 3).map { _ in UInt8(truncatingIfNeeded: source.nextWord()) })

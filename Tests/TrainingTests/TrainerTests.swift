@@ -10,7 +10,7 @@ import VideoData
 /// Videos of noise, decoded by nobody: each path is its own video of ten frames.
 struct NoiseVideos: VideoReading {
     func frames(
-        of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+        of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         struct Unreadable: ReportableError {
             let path: String

@@ -20,7 +20,7 @@ private final class FakeVideos: VideoReading {
     init(brokenFrom: Int = .max) { self.brokenFrom = brokenFrom }
 
     func frames(
-        of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+        of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         reads.withLock { $0[path, default: 0] += 1 }
         if path.contains("bad") { throw Broken(path: path) }

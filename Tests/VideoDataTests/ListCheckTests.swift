@@ -142,7 +142,7 @@ import VideoData
         let list = try AnnotationList.read(try folder.write(bytes, to: "l.txt"))
         #expect(list.clips.map(\.path) == ["w/caf\\xE9.mp4", "w/caf\u{E9}.mp4", "w/a\\x5CxE9.mp4"])
         #expect(AnnotationList.bytes(of: list.clips) == bytes)
-        #expect(list.lines(naming: list.clips[0].path) == [1] && list.lines(naming: list.clips[1].path) == [2])
+        #expect(list.lines(naming: list.clips[0]) == [1] && list.lines(naming: list.clips[1]) == [2])
         // Class names are text all the same.
         let names = try folder.write(Array("id,name\n0,caf".utf8) + [0xE9, 0x0A], to: "l.csv")
         #expect(datasetProblem { _ = try ClassNames.read(names) }?.problem == .notUTF8)

@@ -7,7 +7,8 @@ package struct VideoEmbeddings: Sendable {
     /// `[videos, embeddingWidth]`, unit length.
     package let points: Matrix
     package let labels: [Int]
-    package let paths: [String]
+    /// Paths, with the times of parts behind them.
+    package let names: [String]
 
     /// Clips that go through the model together.
     private static let batchSize = 16
@@ -19,19 +20,19 @@ package struct VideoEmbeddings: Sendable {
     package init(of loader: ClipLoader, by classifier: CLIPClassifier, report: (Int) throws -> Void = { _ in }) throws {
         let stream = loader.clips()
         defer { stream.cancel() }
-        var (values, labels, paths): ([Float], [Int], [String]) = ([], [], [])
+        var (values, labels, names): ([Float], [Int], [String]) = ([], [], [])
         while true {
             let batch = try stream.next(Self.batchSize)
             if batch.isEmpty { break }
             let clips = batch.compactMap(\.views.first)
             for embedding in try classifier.embeddings(clips: clips.map(\.matrix)) { values += embedding }
             labels += batch.map(\.label)
-            paths += batch.map { loader.list.clips[$0.videoIndex].path }
+            names += batch.map { loader.list.clips[$0.videoIndex].name }
             try report(labels.count)
         }
         let width = classifier.backbone.architecture.embeddingWidth
         points = MutableMatrix(rows: labels.count, columns: width, values).reading
         self.labels = labels
-        self.paths = paths
+        self.names = names
     }
 }

@@ -6,7 +6,7 @@ import WeightFiles
 
 /// Videos with what the vision tower made of each: the mean of its frames' features, as the feature cache has it.
 package struct EmbeddedVideos {
-    /// Paths as the collection names them.
+    /// Paths as the collection names them, with the times of parts behind them.
     package let names: [String]
     /// Counted from 0; nil where the videos have no classes.
     package let labels: [Int]?
@@ -20,7 +20,7 @@ package struct EmbeddedVideos {
     package init(_ collection: VideoCollection, pass: FeaturePass) throws {
         let features = try pass.features(of: collection.list, title: "features")
         let clips = features.clips.map { collection.list.clips[$0] }
-        names = clips.map(\.path)
+        names = clips.map(\.name)
         let isLabeled = collection.classes != nil || collection.listSHA256 != nil
         labels = isLabeled ? features.labels : nil
         classNames = collection.classes?.names

@@ -61,9 +61,10 @@ package final class FeatureCache {
         places = Self.places(in: path, width: width)
     }
 
-    /// What tells a video from others, however it is called.
-    static func mark(_ path: String) -> String {
-        (try? VideoMarks.mark(path)).map { "\($0.digest) \($0.byteCount)" } ?? "unreadable \(path)"
+    /// What tells a video, or a part of one, from others, however it is called.
+    static func mark(_ path: String, part: ClipPart? = nil) -> String {
+        let video = (try? VideoMarks.mark(path)).map { "\($0.digest) \($0.byteCount)" } ?? "unreadable \(path)"
+        return part.map { "\(video) from \($0.text)" } ?? video
     }
 
     /// - Parameter part: of the video, in words.

@@ -51,7 +51,7 @@ package struct FeaturePass {
     /// What the views of each clip are kept as.
     static func keys(of list: AnnotationList, views: Int, source: FeatureSource) -> [[String]] {
         list.clips.indices.map { clip in
-            let mark = FeatureCache.mark(list.videoPath(list.clips[clip]))
+            let mark = FeatureCache.mark(list.videoPath(list.clips[clip]), part: list.clips[clip].part)
             return (0..<views).map { FeatureCache.key(mark, source.name(ofView: $0, clip: clip)) }
         }
     }

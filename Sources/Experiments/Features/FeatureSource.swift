@@ -148,7 +148,7 @@ package struct FeatureSource {
             var rows: [(place: Int, row: [Float])] = []
             for (clip, frames) in zip(batch, vectors) {
                 let row = meanFeature(of: frames.projected).values + meanFeature(of: frames.unprojected).values
-                guard row.allSatisfy(\.isFinite) else { throw ModelError.notNumbers(what: "the features of \(list.clips[clip.index].path)") }
+                guard row.allSatisfy(\.isFinite) else { throw ModelError.notNumbers(what: "the features of \(list.clips[clip.index].name)") }
                 rows.append((clip.index, row))
             }
             take(rows)

@@ -29,7 +29,10 @@ package struct WindowFeatures {
     }
 
     /// The windows of each video in order of time; none for one that cannot be read, which is warned of.
+    ///
+    /// - Throws: `DatasetError` for a list with parts of videos; what reading videos throws.
     package func windows(of list: AnnotationList, title: String) throws -> [[Window]] {
+        guard list.clips.allSatisfy({ $0.part == nil }) else { throw DatasetError(path: list.path, problem: .partsNotTaken(by: "a search by windows")) }
         let keys = list.clips.map { FeatureCache.mark(list.videoPath($0)) }
         var result = keys.map(cached)
         let missing = result.indices.filter { result[$0] == nil }

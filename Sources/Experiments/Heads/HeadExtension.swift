@@ -38,7 +38,7 @@ struct HeadExtension {
         places = names.indices.filter { !known.contains(names[$0]) }
         guard !places.isEmpty else { throw HeadUseError.noNewClasses(path: found) }
         if let clip = data.train.clips.first(where: { known.contains(names[$0.label]) }) {
-            throw HeadUseError.knownClass(name: names[clip.label], path: found, clip: clip.path)
+            throw HeadUseError.knownClass(name: names[clip.label], path: found, clip: clip.name)
         }
         classNames = file.header.classNames + places.map { names[$0] }
     }

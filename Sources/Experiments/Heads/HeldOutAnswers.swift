@@ -14,7 +14,7 @@ package struct HeldOutAnswers {
     /// - Parameter probabilities: of each clip, one per class.
     init(_ clips: [AnnotatedClip], _ probabilities: [[Float]]) {
         predictions = zip(clips, probabilities).enumerated().map { index, item in
-            Prediction(path: item.0.path, label: item.0.label, probabilities: item.1, index: index)
+            Prediction(item.0, probabilities: item.1, index: index)
         }
     }
 
@@ -24,6 +24,8 @@ package struct HeldOutAnswers {
 
     private struct Line: Decodable {
         let video: String
+        let start: Double?
+        let end: Double?
         let label: Int
         let probabilities: [Float]
     }
@@ -40,7 +42,8 @@ package struct HeldOutAnswers {
             guard let line = try? ResultJSON.decoder.decode(Line.self, from: Data(bytes)), (0..<classCount).contains(line.label),
                 line.probabilities.count == classCount
             else { throw FileError(path: path, problem: .damaged(reason: "line \(index + 1) is not a clip with its probabilities. Run the command again")) }
-            return Prediction(path: line.video, label: line.label, probabilities: line.probabilities, index: index)
+            let part = line.start.flatMap { start in line.end.flatMap { ClipPart(start: start, end: $0) } }
+            return Prediction(path: line.video, part: part, label: line.label, probabilities: line.probabilities, index: index)
         }
     }
 }

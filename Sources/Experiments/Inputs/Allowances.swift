@@ -26,7 +26,7 @@ package struct Allowances: Codable, Equatable, Sendable {
     ) throws(DatasetError) {
         let checks = ListChecks(train: train, validation: validation)
         if !allowUntrainedClasses { try checks.refuseUntrainedClasses(classes) }
-        if !allowSharedVideos { try checks.refuseSharedVideos() }
-        for warning in checks.warnings(classes) { context.warning(warning.description) }
+        let shared = try allowSharedVideos ? [] : checks.refuseSharedVideos()
+        for warning in shared + checks.warnings(classes) { context.warning(warning.description) }
     }
 }

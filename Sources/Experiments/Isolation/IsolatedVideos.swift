@@ -4,7 +4,7 @@ import VideoData
 
 /// What a worker is asked.
 package enum VideoQuestion: Codable {
-    case read(path: String, shortSide: Int, pictures: PictureRules)
+    case read(path: String, part: ClipPart?, shortSide: Int, pictures: PictureRules)
     case frames(at: [Int])
     case stream(VideoStreamRequest)
     /// A frame from the middle, and what there is to say of the whole.
@@ -113,10 +113,10 @@ package final class IsolatedVideos: VideoReading {
     }
 
     package func frames(
-        of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+        of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         let conversation = try Conversation(path: path, workers: workers, patience: patience)
-        let count = try conversation.ask(.read(path: path, shortSide: shortSide, pictures: pictures)).frameCount ?? 0
+        let count = try conversation.ask(.read(path: path, part: part, shortSide: shortSide, pictures: pictures)).frameCount ?? 0
         guard count > 0 else { throw conversation.crash() }
         let indices = choosing(count)
         let wanted = Set(indices).sorted()

@@ -2,6 +2,12 @@ import Files
 import Foundation
 import VideoData
 
+/// What a worker is asked about: a video, or a part of one.
+package struct VideoCheckQuestion: Codable {
+    package let path: String
+    package let part: ClipPart?
+}
+
 /// What a worker says of a video.
 package struct VideoCheckAnswer: Codable {
     package var fault: String?
@@ -35,18 +41,18 @@ package final class VideoCheckWorkers: Sendable {
     /// Ends the processes.
     package func end() { workers.endIdle() }
 
-    /// Decodes a video in a process of its own.
+    /// Decodes a video, or a part of one, in a process of its own.
     ///
     /// - Throws: where the machine fails and not the video.
-    package func check(_ path: String, index: Int) throws -> VideoCheck {
+    package func check(_ path: String, part: ClipPart? = nil, index: Int) throws -> VideoCheck {
         let worker: WorkerProcess
         do throws(MachineShortage) {
             worker = try workers.take()
         } catch {
             // No process to be had: better to look at the video here than not at all.
-            return try .of(path, index: index)
+            return try .of(path, part: part, index: index)
         }
-        guard worker.ask(path), let answer = worker.answer(VideoCheckAnswer.self, patience: patience) else {
+        guard worker.ask(VideoCheckQuestion(path: path, part: part)), let answer = worker.answer(VideoCheckAnswer.self, patience: patience) else {
             let ending = worker.end()
             workers.dropTaken()
             if case .machine(let shortage) = ending { throw shortage }
@@ -58,6 +64,7 @@ package final class VideoCheckWorkers: Sendable {
         var check = VideoCheck(index: index, fault: answer.fault)
         check.oddities = answer.oddities
         check.frameCount = answer.frameCount
+        check.part = part
         return check
     }
 }

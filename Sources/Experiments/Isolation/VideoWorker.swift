@@ -15,7 +15,7 @@ package struct VideoWorker {
             guard let question = try? JSONDecoder().decode(VideoQuestion.self, from: Data(line.utf8)) else { return }
             do {
                 switch question {
-                case .read(let path, let shortSide, let pictures): try read(path, shortSide: shortSide, pictures: pictures)
+                case .read(let path, let part, let shortSide, let pictures): try read(path, part, shortSide: shortSide, pictures: pictures)
                 case .stream(let request): try stream(request)
                 case .glance(let path, let shortSide): try glance(path, shortSide: shortSide)
                 case .frames: return  // Only in answer to a frame count.
@@ -30,12 +30,13 @@ package struct VideoWorker {
     }
 
     /// Single frames: says how many there are, is told which are wanted, sends them.
-    private func read(_ path: String, shortSide: Int, pictures: PictureRules) throws {
+    private func read(_ path: String, _ part: ClipPart?, shortSide: Int, pictures: PictureRules) throws {
         let video = try openVideo(path, pictures: pictures, limits: WorkerLimits.videoLimits)
-        try send(VideoReply(frameCount: video.frameCount))
+        let shown = try video.frames(of: part, path: path)
+        try send(VideoReply(frameCount: shown.count))
         guard let line = readLine(), case .frames(let indices)? = try? JSONDecoder().decode(VideoQuestion.self, from: Data(line.utf8))
         else { return }
-        let frames = try video.frames(at: indices) { $0.resized(shortSide: shortSide) }
+        let frames = try video.frames(at: indices.map { shown.lowerBound + $0 }) { $0.resized(shortSide: shortSide) }
         var reply = VideoReply(frames: frames.map { VideoReply.Frame(width: $0.width, height: $0.height, points: []) })
         reply.warnings = video.warnings.map(\.description)
         try send(reply, pictures: frames)

@@ -42,7 +42,7 @@ extension TestList {
     package static func refuseRepeats(_ lists: [TestList]) throws(DatasetError) {
         var seen: [String: String] = [:]
         for test in lists {
-            let lines = test.list.clips.map { "\($0.label) \(test.list.videoPath($0))" }.sortedBytewise().joined(separator: "\n")
+            let lines = test.list.clips.map { "\($0.label) \(test.list.fullName($0))" }.sortedBytewise().joined(separator: "\n")
             let key = Digest.of("\(test.classes.digest)\n\(resolvedPath(test.list.root) ?? "")\n\(lines)")
             if let first = seen[key] { throw DatasetError(path: test.list.path, problem: .repeatedList(first: first)) }
             seen[key] = test.list.path
@@ -150,7 +150,7 @@ package struct EvaluationJob {
         let metrics = ClassificationMetrics(predictions: predictions, classNames: test.classes.names)
         let record = EvaluationRecord(
             evaluationProtocol: evaluationProtocol, list: test.list.path, root: test.list.root, listSha256: test.sha256,
-            classListSha256: test.classes.digest, listed: test.list.clips.count, unreadable: unreadable.map(\.path),
+            classListSha256: test.classes.digest, listed: test.list.clips.count, unreadable: unreadable.map(\.name),
             model: .init(
                 backbone: subject.backbone.description.name, backboneSha256: subject.backbone.digest, prompts: subject.promptPath,
                 promptsSha256: subject.promptsDigest),

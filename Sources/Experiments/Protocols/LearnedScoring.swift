@@ -85,7 +85,7 @@ package struct LearnedScoring {
                 if name == .supervised {
                     try learning.videos.allowances.check(train: train.list, validation: test.list, classes: train.classes, context: context)
                 } else if !learning.videos.allowances.allowSharedVideos {
-                    try ListChecks(train: train.list, validation: test.list).refuseSharedVideos()
+                    for warning in try ListChecks(train: train.list, validation: test.list).refuseSharedVideos() { context.warning(warning.description) }
                 }
             }
         }

@@ -90,7 +90,9 @@ package struct RunData {
         }
         val = try recipe.data.val.map(scored)
         test = try recipe.data.test.map(scored)
-        if !options.allowances.allowSharedVideos { try ListChecks.refuseSharedVideos(among: [val, test].compactMap(\.self)) }
+        if !options.allowances.allowSharedVideos {
+            for warning in try ListChecks.refuseSharedVideos(among: [val, test].compactMap(\.self)) { context.warning(warning.description) }
+        }
     }
 
     /// - Throws: where a video of a run that goes on is gone or another one.

@@ -231,7 +231,7 @@ package struct RunPlan: Encodable {
         let transform = run.settings.trainingTransform(for: run.backbone)
         var frameCount = 0
         let frame = try run.reader.frames(
-            of: list.videoPath(first),
+            of: list.videoPath(first), part: first.part,
             choosing: { count in
                 frameCount = count
                 return [0]

@@ -97,10 +97,12 @@ package struct SampledVideo: ~Copyable {
         let shrunk: [VideoFrame]
     }
 
+    /// - Parameter part: of the video; nil for all of it.
     /// - Throws: `VideoError`, naming the video.
-    package init(path: String, frameCount: Int, transforms: [ClipTransform], sampler: FrameSampler? = nil) throws {
+    package init(path: String, part: ClipPart? = nil, frameCount: Int, transforms: [ClipTransform], sampler: FrameSampler? = nil) throws {
         let video = try openVideo(path)
-        let indices = (sampler ?? FrameSampler(sampleCount: frameCount)).testIndices(frameCount: video.frameCount)
+        let shown = try video.frames(of: part, path: path)
+        let indices = (sampler ?? FrameSampler(sampleCount: frameCount)).testIndices(frameCount: shown.count).map { shown.lowerBound + $0 }
         let limit = FrameStrip.tilePixels(frameCount: frameCount)
         // Frames may be large: only what is needed of them is kept.
         let samples = try video.frames(at: indices) { frame in

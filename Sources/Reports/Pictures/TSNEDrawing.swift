@@ -117,7 +117,7 @@ package struct TSNEDrawing {
         var lines = ["path,label,class,x,y,cluster,plane_cluster"]
         for (video, label) in embeddings.labels.enumerated() {
             lines.append(
-                "\(embeddings.paths[video].csvField),\(label),\(classes[label].csvField),"
+                "\(embeddings.names[video].csvField),\(label),\(classes[label].csvField),"
                     + "\(layout.positions[0, video]),\(layout.positions[1, video]),\(clusters[0][video]),\(clusters[1][video])")
         }
         return lines.joined(separator: "\n") + "\n"

@@ -50,11 +50,10 @@ extension Evaluator {
         return (0..<bytes.count / (4 * (1 + classCount))).map { video in
             let first = video * (1 + classCount)
             let index = Int(word(first))
-            let clip = list.clips[index]
             return (
                 index,
                 Prediction(
-                    path: clip.path, label: clip.label,
+                    list.clips[index],
                     probabilities: (1...classCount).map { Float(bitPattern: word(first + $0)) }, index: index)
             )
         }

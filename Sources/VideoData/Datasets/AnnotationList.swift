@@ -1,35 +1,45 @@
 import Files
 
-/// One line of a list: a video and its class.
+/// One line of a list: a video, or a part of one, and its class.
 package struct AnnotatedClip: Sendable, Hashable {
     /// Relative to the list's root.
     package var path: String
     package var label: Int
     /// Frames that the list says the video has; the video itself is not changed by it.
     package var frameCount: Int?
+    /// The part of the video that is meant; nil for all of it.
+    package var part: ClipPart?
 
-    package init(path: String, label: Int, frameCount: Int? = nil) {
+    package init(path: String, label: Int, frameCount: Int? = nil, part: ClipPart? = nil) {
         self.path = path
         self.label = label
         self.frameCount = frameCount
+        self.part = part
     }
 
+    /// What tells the clip from others of its list: `walk.mp4`, or `walk.mp4 3.2 7.5` for a part.
+    package var name: String { clipName(path, part) }
 
     package static func == (left: AnnotatedClip, right: AnnotatedClip) -> Bool {
-        left.label == right.label && left.path.hasSameBytes(as: right.path)
+        left.label == right.label && left.part == right.part && left.path.hasSameBytes(as: right.path)
     }
 
     package func hash(into hasher: inout Hasher) {
         hasher.combine(Bytewise(path))
         hasher.combine(label)
+        hasher.combine(part)
     }
 }
 
-/// A list of videos with their classes: lines of `path label` or `path frames label`, or a table of `path,label`.
+/// A video's path, and behind it the times of the part that is meant.
+package func clipName(_ path: String, _ part: ClipPart?) -> String { part.map { "\(path) \($0.text)" } ?? path }
+
+/// A list of videos with their classes: lines of `path label`, `path frames label` or `path start end label`, or a table
+/// of `path,label` or `path,start,end,label`.
 ///
 /// The label is a number from 0 on or the name of a class. Paths may hold blanks, and stand in double quotes. A number
 /// between path and label counts the video's frames: it is held against the video when that is opened, and stands in all
-/// lines or in none. Empty lines are passed over. Paths start from `root`, cannot leave it and are never addresses;
+/// lines or in none. Two times there, with decimal points, bound the part of the video that is meant. Empty lines are passed over. Paths start from `root`, cannot leave it and are never addresses;
 /// absolute ones lead below it.
 package struct AnnotationList: Sendable {
     /// Longest line read, in bytes.
@@ -91,6 +101,9 @@ package struct AnnotationList: Sendable {
         root.appendingPath(clip.path)
     }
 
+    /// What tells a clip from those of other lists, as `BadVideo` names it.
+    package func fullName(_ clip: AnnotatedClip) -> String { clipName(videoPath(clip), clip.part) }
+
     /// Clips of each class.
     package func clipCounts(classCount: Int) -> [Int] {
         var counts = [Int](repeating: 0, count: classCount)
@@ -129,12 +142,12 @@ struct RepeatedPaths {
     private var contradicting: (path: String, line: Int, count: Int)?
 
     mutating func note(_ clip: AnnotatedClip, line: Int) {
-        guard let earlier = labels.updateValue(clip.label, forKey: Bytewise(clip.path)) else { return }
+        guard let earlier = labels.updateValue(clip.label, forKey: Bytewise(clip.name)) else { return }
         if earlier == clip.label {
-            same = (same?.path ?? clip.path, same?.line ?? line, (same?.count ?? 0) + 1)
+            same = (same?.path ?? clip.name, same?.line ?? line, (same?.count ?? 0) + 1)
         } else {
             contradicting = (
-                contradicting?.path ?? clip.path, contradicting?.line ?? line, (contradicting?.count ?? 0) + 1
+                contradicting?.path ?? clip.name, contradicting?.line ?? line, (contradicting?.count ?? 0) + 1
             )
         }
     }
@@ -169,11 +182,15 @@ extension String {
 extension AnnotationList {
     /// The list as `read` reads it back.
     package static func bytes(of clips: [AnnotatedClip]) -> [UInt8] {
-        clips.map { "\(written($0.path)) \($0.label)\n" }.joined().pathBytes
+        clips.map { line(of: $0) + "\n" }.joined().pathBytes
     }
 
-    private static func written(_ path: String) -> String {
-        let needsQuotes = path.unicodeScalars.first == "\"" || path != path.trimmingBlanks() || ListLine.beforeNumber(path) != nil
-        return needsQuotes ? path.inDoubleQuotes : path
+    private static func line(of clip: AnnotatedClip) -> String {
+        let rest = " " + (clip.part.map { $0.text + " " } ?? "") + "\(clip.label)"
+        guard clip.path.unicodeScalars.first != "\"", clip.path.hasSameBytes(as: clip.path.trimmingBlanks()) else { return clip.path.inDoubleQuotes + rest }
+        guard clip.path.contains(where: \.isBlank) else { return clip.path + rest }
+        // Numbers at the end of a path, or within it, must not be taken for others.
+        let plain = try? ListLine(clip.path + rest, isClass: { _ in false })
+        return plain == ListLine(path: clip.path, label: "\(clip.label)", frameCount: nil, part: clip.part) ? clip.path + rest : clip.path.inDoubleQuotes + rest
     }
 }

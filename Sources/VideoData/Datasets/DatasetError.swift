@@ -16,6 +16,13 @@ package struct DatasetError: ReportableError, Equatable {
         case noFramesStated(path: String)
         /// The video has another number of frames than the list says.
         case otherFrameCount(String, stated: Int, found: Int)
+        // Parts of videos.
+        case oneTimeUnmarked(String, String)
+        case noTime(String)
+        case timeOutOfRange(String)
+        case endsBeforeStart(String, String)
+        case partAmongCounts
+        case partsNotTaken(by: String)
         case namesAndNumbers
         case unclosedQuote
         case labelNotANumber(String)
@@ -83,11 +90,14 @@ package struct DatasetError: ReportableError, Equatable {
         let otherList: String
         let otherLine: Int?
         let isOneFile: Bool
+        /// Parts of one file, or of two with the same bytes, that have moments in common.
+        let overlaps: Bool
         /// Of such videos, as far as they were looked for.
         let count: Int
         let isCutShort: Bool
 
-        init(_ video: String, _ other: String, otherList: String, otherLine: Int?, isOneFile: Bool, count: Int, isCutShort: Bool) {
+        init(_ video: String, _ other: String, otherList: String, otherLine: Int?, isOneFile: Bool, overlaps: Bool = false, count: Int, isCutShort: Bool) {
+            self.overlaps = overlaps
             (self.video, self.other, self.otherList, self.otherLine) = (video, other, otherList, otherLine)
             (self.isOneFile, self.count, self.isCutShort) = (isOneFile, count, isCutShort)
         }
@@ -97,7 +107,7 @@ package struct DatasetError: ReportableError, Equatable {
             let place = otherList.escapedForDisplay + (otherLine.map { ":\($0)" } ?? "")
             let same = video.hasSameBytes(as: other) && isOneFile
             return "'\(video.escapedForDisplay)' "
-                + (same ? "is also in \(place)" : "\(isOneFile ? "is the same file as" : "has the same bytes as") '\(other.escapedForDisplay)' of \(place)")
+                + (same ? "is also in \(place)" : "\(overlaps ? "overlaps" : isOneFile ? "is the same file as" : "has the same bytes as") '\(other.escapedForDisplay)' of \(place)")
                 + (count > 1 ? "; \(isCutShort ? "more than " : "")\(count) such videos were found" : "")
         }
     }
@@ -151,13 +161,28 @@ package struct DatasetError: ReportableError, Equatable {
                 + "the same columns: give every video its number of frames or none."
         case .severalNumbers(let text):
             "\(quoted(text)) ends in more than two numbers. Lists give each video one label, `path label` or `path frames label`; "
-                + "lists with several labels per video are not supported. Put a path that ends in numbers in double quotes."
+                + "lists with several labels per video are not supported. Put a path that ends in numbers in double quotes; write the "
+                + "times of a part with a decimal point, `path 3.0 7.0 label`."
         case .noFramesStated(let path):
             "says that \(quoted(path)) has 0 frames. A number between path and label counts frames; lists with several "
                 + "labels per video are not supported."
         case .otherFrameCount(let path, let stated, let found):
             "says that \(quoted(path)) has \(counted(stated, "frame", "frames")), but it has \(found). A number between path and label "
                 + "counts frames; lists with several labels per video are not supported. If it is the right video, remove the numbers."
+        case .oneTimeUnmarked(let first, let second):
+            "of \(quoted(first)) and \(quoted(second)) one is written as a time and one as a number of frames. Write the times of a part "
+                + "with a decimal point, `path 3.0 7.5 label`; put a path that ends in a number in double quotes."
+        case .noTime(let text):
+            "\(quoted(text)) is no time. Write seconds, such as 3.2, or hours, minutes and seconds, such as 0:01:03.2."
+        case .timeOutOfRange(let text):
+            "\(quoted(text)) is no time within a video. Times are seconds from its first frame on, 0.0 or more."
+        case .endsBeforeStart(let first, let second):
+            "the part ends at \(quoted(second)), which is not after its start at \(quoted(first)). Write the start first, `path start end label`, "
+                + "at least a microsecond apart."
+        case .partAmongCounts:
+            "the list names parts of videos and states numbers of frames, which are those of whole videos. Remove these numbers, or list parts on their own."
+        case .partsNotTaken(let what):
+            "lists parts of videos, and \(what) looks at whole ones. List the videos without times."
         case .namesAndNumbers:
             "has numbers and names for labels. Pass the class names with --labels, or write numbers alone."
         case .unclosedQuote:
@@ -290,6 +315,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case repeatedPaths(list: String, first: String, line: Int, count: Int)
     /// A path listed again under another label.
     case contradictingLabels(list: String, first: String, line: Int, count: Int)
+    /// Clips of videos of which the other list holds other parts.
+    case sharedVideoParts(list: String, first: String, line: Int?, other: String, otherList: String, count: Int)
     case repeatedNames(file: String, name: String, rows: [Int])
     /// The id column is numeric and disagrees with the order of rows, which is what counts.
     case idsOutOfOrder(file: String, line: Int)
@@ -325,6 +352,10 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
         case .contradictingLabels(let list, let first, let line, let count):
             "\(list.escapedForDisplay):\(line): '\(first.escapedForDisplay)' is listed again with another label"
                 + (count > 1 ? ", and \(count - 1) more such lines." : ".")
+        case .sharedVideoParts(let list, let first, let line, let other, let otherList, let count):
+            "\(list.escapedForDisplay)\(line.map { ":\($0)" } ?? ""): '\(first.escapedForDisplay)' is of the same video as '\(other.escapedForDisplay)' of "
+                + "\(otherList.escapedForDisplay)" + (count > 1 ? ", and so \(count == 2 ? "is 1 more clip" : "are \(count - 1) more clips")" : "")
+                + ". Scene and people are the same, so accuracy says less about other videos."
         case .repeatedNames(let file, let name, let rows):
             "\(file.escapedForDisplay): classes \(rows.map(String.init).joined(separator: " and ")) are both called "
                 + "'\(name.escapedForDisplay)'; CLIP cannot tell them apart."

@@ -11,6 +11,7 @@ struct ListBuilder {
     /// Of the first line with a count of frames, and of the first without.
     private var firstCounted: Int?
     private var firstUncounted: Int?
+    private var hasParts = false
     /// Names in the place of labels, by position of the clip, where classes are not known.
     private var names: [Int: String] = [:]
 
@@ -32,7 +33,7 @@ struct ListBuilder {
             if let label { counted.note(label) } else { names[list.clips.count] = found.label }
             let video = try relative(found.path)
             try checkPath(video)
-            let clip = AnnotatedClip(path: video, label: label ?? 0, frameCount: found.frameCount)
+            let clip = AnnotatedClip(path: video, label: label ?? 0, frameCount: found.frameCount, part: found.part)
             repeats.note(clip, line: line)
             list.clips.append(clip)
         } catch {
@@ -54,6 +55,8 @@ struct ListBuilder {
 
     /// Columns mean the same in all lines.
     private mutating func noteColumns(_ found: ListLine, line: Int) throws(LineFault) {
+        hasParts = hasParts || found.part != nil
+        if hasParts, firstCounted != nil || found.frameCount != nil { throw LineFault(.partAmongCounts) }
         if let count = found.frameCount {
             if count == 0 { throw LineFault(.noFramesStated(path: found.path)) }
             if let firstUncounted { throw LineFault(.threeColumns(other: firstUncounted)) }

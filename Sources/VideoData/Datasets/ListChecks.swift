@@ -11,38 +11,59 @@ package struct ListChecks {
         self.validation = validation
     }
 
-    /// - Throws: `sharedVideos` where a video is learned from and tested on: one file, or one with the same bytes.
-    package func refuseSharedVideos() throws(DatasetError) {
+    /// - Returns: a warning where parts of a video are learned from and other parts of it tested on.
+    /// - Throws: `sharedVideos` where a video, or the same moments of one, is learned from and tested on: one file, or one
+    ///   with the same bytes.
+    @discardableResult
+    package func refuseSharedVideos() throws(DatasetError) -> [DatasetWarning] {
         let shared = SameVideos(train, and: validation)
-        guard let first = shared.pairs.first else { return }
-        let (learned, tested) = (train.clips[first.first].path, validation.clips[first.second].path)
-        throw DatasetError(
-            path: validation.path, line: validation.lines(naming: tested).first,
-            problem: .sharedVideos(
-                .init(
-                    tested, learned, otherList: train.path, otherLine: train.lines(naming: learned).first, isOneFile: first.isOneFile,
-                    count: shared.pairs.count, isCutShort: shared.isCutShort)))
+        if let first = shared.pairs.first {
+            throw sharedVideos(first, count: shared.pairs.count, isCutShort: shared.isCutShort)
+        }
+        return shared.neighbors.map { [sharedParts($0.first, count: $0.count)] } ?? []
     }
 
     /// The same for every two of a run's lists: what is learned from, chosen on and scored must not meet.
-    package static func refuseSharedVideos(among lists: [AnnotationList]) throws(DatasetError) {
+    @discardableResult
+    package static func refuseSharedVideos(among lists: [AnnotationList]) throws(DatasetError) -> [DatasetWarning] {
+        var warnings: [DatasetWarning] = []
         for (position, list) in lists.enumerated() {
-            for other in lists[(position + 1)...] { try ListChecks(train: list, validation: other).refuseSharedVideos() }
+            for other in lists[(position + 1)...] { warnings += try ListChecks(train: list, validation: other).refuseSharedVideos() }
         }
+        return warnings
     }
 
     /// The same by their paths, for lists whose videos are not looked for.
-    package func refuseSharedPaths() throws(DatasetError) {
-        var learned: [Bytewise: Int] = [:]
-        for (position, clip) in train.clips.enumerated() { learned[clip.path] = position }
-        let shared = validation.clips.filter { learned[$0.path] != nil }
-        guard let first = shared.first else { return }
-        throw DatasetError(
-            path: validation.path, line: validation.lines(naming: first.path).first,
+    @discardableResult
+    package func refuseSharedPaths() throws(DatasetError) -> [DatasetWarning] {
+        var learned: [Bytewise: [Int]] = [:]
+        for (position, clip) in train.clips.enumerated() { learned[clip.path, default: []].append(position) }
+        var (shared, neighbors): ([SameVideos.Pair], [SameVideos.Pair]) = ([], [])
+        for (position, clip) in validation.clips.enumerated() {
+            guard let others = learned[clip.path], let nearest = others.first else { continue }
+            let other = others.last { ClipPart.overlap(train.clips[$0].part, clip.part) }
+            let pair = SameVideos.Pair(first: other ?? nearest, second: position, isOneFile: true)
+            if other == nil { neighbors.append(pair) } else { shared.append(pair) }
+        }
+        if let first = shared.first { throw sharedVideos(first, count: shared.count, isCutShort: false) }
+        return neighbors.first.map { [sharedParts($0, count: neighbors.count)] } ?? []
+    }
+
+    private func sharedVideos(_ pair: SameVideos.Pair, count: Int, isCutShort: Bool) -> DatasetError {
+        let (learned, tested) = (train.clips[pair.first], validation.clips[pair.second])
+        return DatasetError(
+            path: validation.path, line: validation.lines(naming: tested).first,
             problem: .sharedVideos(
                 .init(
-                    first.path, first.path, otherList: train.path, otherLine: train.lines(naming: first.path).first, isOneFile: true,
-                    count: shared.count, isCutShort: false)))
+                    tested.name, learned.name, otherList: train.path, otherLine: train.lines(naming: learned).first, isOneFile: pair.isOneFile,
+                    overlaps: learned.part != tested.part, count: count, isCutShort: isCutShort)))
+    }
+
+    private func sharedParts(_ pair: SameVideos.Pair, count: Int) -> DatasetWarning {
+        let (learned, tested) = (train.clips[pair.first], validation.clips[pair.second])
+        return .sharedVideoParts(
+            list: validation.path, first: tested.name, line: validation.lines(naming: tested).first, other: learned.name, otherList: train.path,
+            count: count)
     }
 
     /// - Throws: `untrainedClasses` where clips are scored whose class has none to learn from.
@@ -51,7 +72,7 @@ package struct ListChecks {
         let untrained = classes.names.indices.filter { counts.tested[$0] > 0 && counts.learned[$0] == 0 }
         guard let first = untrained.first, let clip = validation.clips.first(where: { $0.label == first }) else { return }
         throw DatasetError(
-            path: validation.path, line: validation.lines(naming: clip.path).first,
+            path: validation.path, line: validation.lines(naming: clip).first,
             problem: .untrainedClasses(names: untrained.map { classes[$0] }, train: train.path))
     }
 
@@ -64,46 +85,56 @@ package struct ListChecks {
 }
 
 extension AnnotationList {
-    /// - Throws: `videoDrawnTwice` where a video fills two places of a draw: one path, one file, or the same bytes.
+    /// - Throws: `videoDrawnTwice` where a video, or the same moments of one, fills two places of a draw: one path, one
+    ///   file, or the same bytes.
     package func refuseRepeatedDraws() throws(DatasetError) {
-        var seen: [Bytewise: Int] = [:]
+        var seen: [Bytewise: [Int]] = [:]
         for (position, clip) in clips.enumerated() {
-            if let earlier = seen.updateValue(position, forKey: Bytewise(clip.path)) {
-                throw drawnTwice(clips[earlier].path, clip.path, isOneFile: true, count: 1, isCutShort: false)
+            if let earlier = seen[clip.path]?.last(where: { ClipPart.overlap(clips[$0].part, clip.part) }) {
+                throw drawnTwice(clips[earlier], clip, isOneFile: true, count: 1, isCutShort: false)
             }
+            seen[clip.path, default: []].append(position)
         }
         let same = SameVideos(within: self)
         guard let first = same.pairs.first else { return }
         throw drawnTwice(
-            clips[first.first].path, clips[first.second].path, isOneFile: first.isOneFile, count: same.pairs.count,
-            isCutShort: same.isCutShort)
+            clips[first.first], clips[first.second], isOneFile: first.isOneFile, count: same.pairs.count, isCutShort: same.isCutShort)
     }
 
-    private func drawnTwice(_ first: String, _ second: String, isOneFile: Bool, count: Int, isCutShort: Bool) -> DatasetError {
+    private func drawnTwice(
+        _ first: AnnotatedClip, _ second: AnnotatedClip, isOneFile: Bool, count: Int, isCutShort: Bool
+    ) -> DatasetError {
         let lines = (lines(naming: first), lines(naming: second))
-        let isSamePath = first.hasSameBytes(as: second)
+        let isSameClip = first.name.hasSameBytes(as: second.name)
         return DatasetError(
-            path: path, line: isSamePath ? lines.1.dropFirst().first : lines.1.first,
+            path: path, line: isSameClip ? lines.1.dropFirst().first : lines.1.first,
             problem: .videoDrawnTwice(
                 .init(
-                    second, first, otherList: path, otherLine: lines.0.first, isOneFile: isOneFile, count: count,
-                    isCutShort: isCutShort)))
+                    second.name, first.name, otherList: path, otherLine: lines.0.first, isOneFile: isOneFile, overlaps: first.part != second.part,
+                    count: count, isCutShort: isCutShort)))
     }
 
-    /// The lines of the list's file that name a path, from 1; none where they cannot be found again.
-    package func lines(naming path: String) -> [Int] {
+    /// The lines of the list's file that name a clip, from 1; none where they cannot be found again.
+    package func lines(naming clip: AnnotatedClip) -> [Int] {
         guard let bytes = try? InputFile.contents(of: self.path, limit: 1 << 28) else { return [] }
-        let wanted = path.pathBytes
+        let wanted = clip.path.pathBytes
         let ends: Set<UInt8> = [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: "\r")]
         var numbers: [Int] = []
         for (number, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             guard let start = line.indices.first(where: { line[$0...].starts(with: wanted) }) else { continue }
             let end = start + wanted.count
             if (start == line.startIndex || ends.contains(line[start - 1])) && (end == line.endIndex || ends.contains(line[end])) {
+                if let part = clip.part, !Self.bounds(part, line.split(whereSeparator: ends.contains)) { continue }
                 numbers.append(number + 1)
             }
         }
         return numbers
+    }
+
+    /// Whether the times of a part are among the words of a line.
+    private static func bounds(_ part: ClipPart, _ words: [ArraySlice<UInt8>]) -> Bool {
+        let times = words.compactMap { ClipPart.Time(String(decoding: $0, as: UTF8.self))?.seconds }
+        return [part.start, part.end].allSatisfy { time in times.contains { abs($0 - time) < 1e-6 } }
     }
 }
 

@@ -13,8 +13,12 @@ struct ListLine: Equatable {
     var label: String
     /// How many frames the list says the video has.
     var frameCount: Int?
+    /// The part of the video that is meant; nil for all of it.
+    var part: ClipPart?
 
-    /// A line of `path label` or `path frames label`.
+    /// A line of `path label`, `path frames label` or `path start end label`.
+    ///
+    /// Two numbers before the label are times where both have a decimal point, an `s` at their end or colons.
     ///
     /// - Parameters:
     ///   - text: without blanks at its ends, not empty.
@@ -23,12 +27,19 @@ struct ListLine: Equatable {
         if text.utf8.first == UInt8(ascii: "\"") {
             let fields = try Self.quotedFields(text)
             (path, label) = fields
-            if let (first, rest) = Self.split(label), let count = Self.wholeNumber(first), !isClass(label) {
+            if let (part, rest) = try Self.leadingPart(label) {
+                (self.part, label) = (part, rest)
+            } else if let (first, rest) = Self.split(label), let count = Self.wholeNumber(first), !isClass(label) {
                 (frameCount, label) = (count, rest)
             }
             return
         }
         guard let (before, last) = Self.splitLast(text) else { throw LineFault(.oneField) }
+        // Names of classes may hold blanks: the video's ending tells where the times begin.
+        if let (path, rest) = Self.splitAfterVideo(text), let (part, name) = try Self.leadingPart(rest) {
+            (self.path, self.part, label) = (path, part, name)
+            return
+        }
         guard Self.looksLikeNumber(last) || isClass(last) else {
             // Names of classes may hold blanks: then the video's ending tells where they begin.
             guard let (path, name) = Self.splitAfterVideo(text), Self.wholeNumber(name.prefixWord) == nil else {
@@ -38,6 +49,10 @@ struct ListLine: Equatable {
             return
         }
         (path, label) = (before, last)
+        if let (path, part) = try Self.trailingPart(before) {
+            (self.path, self.part) = (path, part)
+            return
+        }
         guard let (shorter, number) = Self.splitLast(before), let count = Self.wholeNumber(number) else { return }
         if let (_, another) = Self.splitLast(shorter), Self.wholeNumber(another) != nil {
             throw LineFault(.severalNumbers(text))
@@ -45,10 +60,23 @@ struct ListLine: Equatable {
         (path, frameCount) = (shorter, count)
     }
 
-    init(path: String, label: String, frameCount: Int?) {
+    init(path: String, label: String, frameCount: Int?, part: ClipPart? = nil) {
         self.path = path
         self.label = label
         self.frameCount = frameCount
+        self.part = part
+    }
+
+    /// Two times at the start of `text`, and what follows them.
+    private static func leadingPart(_ text: String) throws(LineFault) -> (part: ClipPart, rest: String)? {
+        guard let (first, others) = split(text), let (second, rest) = split(others), let part = try ClipPart.between(first, second) else { return nil }
+        return (part, rest)
+    }
+
+    /// Two times at the end of `text`, and what stands before them.
+    private static func trailingPart(_ text: String) throws(LineFault) -> (path: String, part: ClipPart)? {
+        guard let (before, second) = splitLast(text), let (path, first) = splitLast(before), let part = try ClipPart.between(first, second) else { return nil }
+        return (path, part)
     }
 
     // MARK: Words
@@ -106,12 +134,6 @@ struct ListLine: Equatable {
             }
         }
         throw LineFault(.unclosedQuote)
-    }
-
-    /// What stands before a whole number that ends `path`; nil where it does not end in one.
-    static func beforeNumber(_ path: String) -> String? {
-        guard let (before, last) = splitLast(path), wholeNumber(last) != nil else { return nil }
-        return before
     }
 }
 

@@ -1,10 +1,13 @@
 import Files
 
-/// The columns of a list that is a table: `path,label`, with or without a header, as Open-VCLIP's and Kaggle's are.
-struct ListTable: Equatable {
+/// The columns of a list that is a table: `path,label`, with or without a header, as Open-VCLIP's and Kaggle's are, or
+/// `path,start,end,label`.
+struct ListTable {
     var path = 0
     var label = 1
     var frames: Int?
+    /// Columns of a part's times.
+    var times: (start: Int, end: Int)?
     var columnCount = 2
     var hasHeader = false
 
@@ -13,6 +16,7 @@ struct ListTable: Equatable {
         "path", "file_path", "filepath", "video_path", "clip_path", "full_path", "file_name", "filename", "file", "video", "video_name", "clip_name", "clip",
     ]
     private static let labelNames = ["label", "label_id", "class_id", "class_index", "class", "class_name", "label_name", "category", "target", "action", "tag"]
+    private static let timeNames = [("start", "end"), ("start_seconds", "end_seconds"), ("start_time", "end_time")]
     private static let frameNames = ["frames", "frame_count", "num_frames", "n_frames", "total_frames"]
 
     /// A header that names both; nil for other text.
@@ -23,6 +27,9 @@ struct ListTable: Equatable {
         self.path = path
         self.label = label
         frames = column(Self.frameNames)
+        times = Self.timeNames.lazy.compactMap { start, end in
+            names.firstIndex(of: start).flatMap { start in names.firstIndex(of: end).map { (start, $0) } }
+        }.first
         columnCount = fields.count
         hasHeader = true
     }
@@ -40,11 +47,12 @@ struct ListTable: Equatable {
         guard first.utf8.first != UInt8(ascii: "\"") || Self.fields(first).count > 1 else { return nil }
         let width = rows[0].count
         // A comma belongs to a path where what follows the last blank is the label.
-        guard (2...3).contains(width), rows.allSatisfy({ $0.count == width && Self.isRow($0) }),
+        guard (2...4).contains(width), rows.allSatisfy({ $0.count == width && Self.isRow($0) }),
             !lines.allSatisfy(Self.endsInLabel) || rows.allSatisfy({ VideoEndings.isShownVideo($0[0].lastPathComponent) })
         else { return nil }
         label = width - 1
         frames = width == 3 ? 1 : nil
+        times = width == 4 ? (1, 2) : nil
         columnCount = width
     }
 
@@ -52,6 +60,7 @@ struct ListTable: Equatable {
         let fields = fields.map { $0.trimmingBlanks() }
         guard let path = fields.first, let label = fields.last, !path.isEmpty, !label.isEmpty else { return false }
         if fields.count == 3, ListLine.wholeNumber(fields[1]) == nil { return false }
+        if fields.count == 4, !fields[1...2].allSatisfy({ ClipPart.Time($0)?.isMarked ?? false }) { return false }
         return VideoEndings.isShownVideo(path.lastPathComponent) || path.contains("/") && ListLine.wholeNumber(label) != nil
     }
 
@@ -90,6 +99,7 @@ struct ListTable: Equatable {
             guard let count = ListLine.wholeNumber(fields[column]) else { throw LineFault(.notANumber(fields[column], column: "frames")) }
             return count
         }
-        return ListLine(path: fields[path], label: fields[label], frameCount: count)
+        let part = try times.map { columns throws(LineFault) in try ClipPart.inColumns(fields[columns.start], fields[columns.end]) } ?? nil
+        return ListLine(path: fields[path], label: fields[label], frameCount: count, part: part)
     }
 }

@@ -1,7 +1,8 @@
 import Files
 import Glibc
 
-/// Videos that are the same, as files or by their bytes, whatever their names.
+/// Videos that are the same, as files or by their bytes, whatever their names; of parts of videos those that have moments
+/// in common.
 ///
 /// Sizes are compared first, which takes one look at each file. Of files of one size the first, middle and last bytes
 /// are read, and only where these agree, too, all of them; the search ends with the tenth pair. So data sets of
@@ -17,6 +18,9 @@ package struct SameVideos: Sendable {
 
     /// In the order of the second list.
     package private(set) var pairs: [Pair] = []
+    /// Clips of videos of which the other list holds other parts: the first such pair, and how many there are, as far as
+    /// the search went.
+    package private(set) var neighbors: (first: Pair, count: Int)?
     /// Whether the search ended early.
     package private(set) var isCutShort = false
 
@@ -27,7 +31,8 @@ package struct SameVideos: Sendable {
         var known = KnownVideos()
         for (position, clip) in first.clips.enumerated() { known.add(first.videoPath(clip), position) }
         for (position, clip) in second.clips.enumerated() {
-            guard note(known.same(as: second.videoPath(clip)), position) else { return }
+            let found = known.same(as: second.videoPath(clip)) { ClipPart.overlap(first.clips[$0].part, clip.part) }
+            guard note(found, position) else { return }
         }
     }
 
@@ -36,19 +41,25 @@ package struct SameVideos: Sendable {
         var known = KnownVideos()
         for (position, clip) in list.clips.enumerated() {
             let path = list.videoPath(clip)
-            guard note(known.same(as: path), position) else { return }
+            let found = known.same(as: path) { ClipPart.overlap(list.clips[$0].part, clip.part) }
+            guard note(found, position) else { return }
             known.add(path, position)
         }
     }
 
     /// Returns false where enough is known.
-    private mutating func note(_ found: (position: Int, isOneFile: Bool)?, _ position: Int) -> Bool {
+    private mutating func note(_ found: KnownVideos.Match?, _ position: Int) -> Bool {
         guard let found else { return true }
+        let pair = Pair(first: found.position, second: position, isOneFile: found.isOneFile)
+        guard found.isMet else {
+            neighbors = (neighbors?.first ?? pair, (neighbors?.count ?? 0) + 1)
+            return true
+        }
         guard pairs.count < Self.limit else {
             isCutShort = true
             return false
         }
-        pairs.append(Pair(first: found.position, second: position, isOneFile: found.isOneFile))
+        pairs.append(pair)
         return true
     }
 }
@@ -62,10 +73,11 @@ private struct KnownVideos {
 
     private struct File {
         let path: String
-        let position: Int
+        let place: Place
     }
 
-    private var byPlace: [Place: Int] = [:]
+    /// Positions of the clips of each file.
+    private var byPlace: [Place: [Int]] = [:]
     private var bySize: [Int: [File]] = [:]
     private var marks: [Bytewise: String?] = [:]
     private var digests: [Bytewise: String?] = [:]
@@ -79,19 +91,38 @@ private struct KnownVideos {
     }
 
     mutating func add(_ path: String, _ position: Int) {
-        guard let (place, byteCount) = Self.look(at: path), byPlace[place] == nil else { return }
-        byPlace[place] = position
-        bySize[byteCount, default: []].append(File(path: path, position: position))
+        guard let (place, byteCount) = Self.look(at: path) else { return }
+        if byPlace[place] == nil { bySize[byteCount, default: []].append(File(path: path, place: place)) }
+        byPlace[place, default: []].append(position)
     }
 
-    mutating func same(as path: String) -> (position: Int, isOneFile: Bool)? {
+    struct Match {
+        let position: Int
+        let isOneFile: Bool
+        /// Not only of the same video.
+        let isMet: Bool
+    }
+
+    /// A clip of the same video: if there is one, one that `meets` says to have moments in common.
+    mutating func same(as path: String, meets: (Int) -> Bool) -> Match? {
         guard let (place, byteCount) = Self.look(at: path) else { return nil }
-        if let position = byPlace[place] { return (position, true) }
-        guard let others = bySize[byteCount], let mark = mark(path) else { return nil }
+        let own = byPlace[place].flatMap { Self.match($0, isOneFile: true, meets) }
+        if let own, own.isMet { return own }
+        guard let others = bySize[byteCount]?.filter({ $0.place != place }), !others.isEmpty, let mark = mark(path) else { return own }
+        var nearest = own
         for other in others where self.mark(other.path) == mark {
-            if let digest = digest(path), digest == self.digest(other.path) { return (other.position, false) }
+            guard let digest = digest(path), digest == self.digest(other.path), let positions = byPlace[other.place],
+                let copy = Self.match(positions, isOneFile: false, meets)
+            else { continue }
+            if copy.isMet { return copy }
+            nearest = nearest ?? copy
         }
-        return nil
+        return nearest
+    }
+
+    private static func match(_ positions: [Int], isOneFile: Bool, _ meets: (Int) -> Bool) -> Match? {
+        let met = positions.first(where: meets)
+        return (met ?? positions.first).map { Match(position: $0, isOneFile: isOneFile, isMet: met != nil) }
     }
 
     private mutating func mark(_ path: String) -> String? {

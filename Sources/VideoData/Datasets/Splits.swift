@@ -82,7 +82,7 @@ package struct ClassSubset: Sendable, Equatable {
     /// The clips of these classes, with new labels.
     package func clips(of clips: [AnnotatedClip]) -> [AnnotatedClip] {
         let numbers = Dictionary(uniqueKeysWithValues: zip(members, 0...))
-        return clips.compactMap { clip in numbers[clip.label].map { AnnotatedClip(path: clip.path, label: $0) } }
+        return clips.compactMap { clip in numbers[clip.label].map { AnnotatedClip(path: clip.path, label: $0, part: clip.part) } }
     }
 }
 

@@ -16,6 +16,8 @@ import CFFmpeg
     private let limits: VideoLimits
     private let threadCount: Int
     private let headerWarnings: [VideoWarning]
+    /// See `HeaderClaims.streamEndSeconds`.
+    private let declaredEnd: Double?
     private var index: FrameIndex
     private let indexes: FrameIndexes?
     private var cursor: FrameCursor
@@ -70,6 +72,7 @@ import CFFmpeg
             transfer: tags.transferName, dynamicRange: tags.dynamicRange)
         converter = FrameConverter(
             width: width, height: height, orientation: checked.orientation, tags: claims.colorTags, rules: pictures)
+        declaredEnd = claims.streamEndSeconds
         self.path = path
         self.store = store
         self.limits = limits
@@ -83,13 +86,25 @@ import CFFmpeg
     package var frameCount: Int { info.frameCount }
 
     /// Seconds from the first frame at which each frame begins, as windows count them.
-    package var times: [Double] {
+    package var times: [Double] { clocked.times }
+
+    /// Until when the last frame is shown, in seconds from the first: as long as the one before it, or until the end that
+    /// the header names of this stream, where nothing of it is missing.
+    package var endSeconds: Double {
+        let (clock, first) = (clocked.clock, index.facts.first?.presentationTime.map { Double($0) * store.unitSeconds } ?? 0)
+        let end = clock.end(lastDuration: nil)
+        guard let declaredEnd, declaredEnd <= 1e6, index.isSound else { return end }
+        return max(end, declaredEnd - max(0, first))
+    }
+
+    private var clocked: (times: [Double], clock: StreamClock) {
         var clock = StreamClock(framesPerSecond: info.framesPerSecond, mayBreak: store.mayBreakTimeStamps)
         let packets = index.order.packets
-        return (0..<frameCount).map { frame in
+        let times = (0..<frameCount).map { frame in
             let stamp = packets.indices.contains(frame) ? index.facts[packets[frame]].presentationTime : nil
             return clock.time(ofStamp: stamp.map { Double($0) * store.unitSeconds })
         }
+        return (times, clock)
     }
 
     /// What is odd about the file, as far as it was noticed up to now. Decoding may add to it.

@@ -1,18 +1,23 @@
 import Files
 import Tensors
 
-/// A video that could not be read.
+/// A video, or a part of one, that could not be read.
 package struct BadVideo: Sendable, Equatable, Codable {
     package let path: String
+    package let part: ClipPart?
     package let reason: String
 
-    package init(path: String, reason: String) {
+    package init(path: String, part: ClipPart? = nil, reason: String) {
         self.path = path
+        self.part = part
         self.reason = reason
     }
+
+    /// What tells it from others.
+    package var name: String { clipName(path, part) }
 }
 
-/// The videos of a data set that could not be read so far, each once, in the order they were met.
+/// The clips of a data set that could not be read so far, each once, in the order they were met.
 ///
 /// Sendable because its contents are touched only under the monitor.
 package final class BadVideoLog: @unchecked Sendable {
@@ -21,7 +26,7 @@ package final class BadVideoLog: @unchecked Sendable {
     private let videoCount: Int
     private let limit: Int
     private var videos: [BadVideo] = []
-    private var paths: Set<Bytewise> = []
+    private var names: Set<Bytewise> = []
 
     init(listPath: String, videoCount: Int, share: Double) {
         self.listPath = listPath
@@ -36,7 +41,7 @@ package final class BadVideoLog: @unchecked Sendable {
     package func restore(_ bad: [BadVideo]) {
         monitor.locked {
             videos = bad
-            paths = Set<Bytewise>(texts: bad.map(\.path))
+            names = Set<Bytewise>(texts: bad.map(\.name))
         }
     }
 
@@ -44,15 +49,15 @@ package final class BadVideoLog: @unchecked Sendable {
     ///
     /// - Throws: as `note`.
     package func replace(with bad: [BadVideo], orderedAs list: AnnotationList) throws(DatasetError) {
-        let positions = Dictionary(list.clips.enumerated().map { (Bytewise(list.videoPath($0.element)), $0.offset) }) { first, _ in first }
+        let positions = Dictionary(list.clips.enumerated().map { (Bytewise(list.fullName($0.element)), $0.offset) }) { first, _ in first }
         restore([])
-        for video in bad.sorted(by: { (positions[$0.path] ?? .max, Bytewise($0.path)) < (positions[$1.path] ?? .max, Bytewise($1.path)) }) { try note(video) }
+        for video in bad.sorted(by: { (positions[$0.name] ?? .max, Bytewise($0.name)) < (positions[$1.name] ?? .max, Bytewise($1.name)) }) { try note(video) }
     }
 
     /// - Throws: `tooManyBadVideos` once more videos are bad than the data set may hold.
     package func note(_ video: BadVideo) throws(DatasetError) {
         let videos: [BadVideo] = monitor.locked {
-            if paths.insert(video.path) { self.videos.append(video) }
+            if names.insert(video.name) { self.videos.append(video) }
             return self.videos
         }
         guard videos.count <= limit else {

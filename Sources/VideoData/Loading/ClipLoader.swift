@@ -4,12 +4,23 @@ import Tensors
 /// Reads frames of videos; what decodes them stays behind this.
 package protocol VideoReading: Sendable {
     /// - Parameters:
-    ///   - choosing: from the video's frame count (at least 1) the frames wanted, in any order, with repeats.
+    ///   - part: of the video; nil for all of it.
+    ///   - choosing: from the frame count (at least 1) of the video, or of its part, the frames wanted, in any order, with
+    ///     repeats; those of a part are counted from its first.
     ///   - converting: applied to each frame as soon as it is decoded, so that large frames need not be kept.
     /// - Returns: the converted frames, in the order asked for.
     func frames(
-        of path: String, choosing: (_ frameCount: Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+        of path: String, part: ClipPart?, choosing: (_ frameCount: Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame]
+}
+
+extension VideoReading {
+    /// Frames of a whole video.
+    package func frames(
+        of path: String, choosing: (_ frameCount: Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+    ) throws -> [VideoFrame] {
+        try frames(of: path, part: nil, choosing: choosing, converting: converting)
+    }
 }
 
 /// What to do about a video that cannot be read. Where the machine fails and not the video, a run always stops: which
@@ -148,7 +159,7 @@ package final class ClipLoader: Sendable {
                 if configuration.badVideoPolicy == .fail {
                     throw (error as? VideoError).map { UnreadableVideo(list: list.path, cause: $0) } ?? error
                 }
-                outcome.bad.append(BadVideo(path: list.videoPath(list.clips[videoIndex]), reason: "\(error)"))
+                outcome.bad.append(BadVideo(path: list.videoPath(list.clips[videoIndex]), part: list.clips[videoIndex].part, reason: "\(error)"))
             }
             guard configuration.badVideoPolicy == .replace, transform.stage == .training else { break }
             videoIndex = drawing.integer(below: list.clips.count)
@@ -160,7 +171,7 @@ package final class ClipLoader: Sendable {
         let clip = list.clips[videoIndex]
         let key = ClipKey(seed: seed, epoch: epoch, clip: index)
         var found: Int?
-        let frames = try shrunkFrames(of: list.videoPath(clip)) { count in
+        let frames = try shrunkFrames(of: list.videoPath(clip), clip.part) { count in
             found = count
             return frameIndices(frameCount: count, key: key)
         }
@@ -185,18 +196,18 @@ package final class ClipLoader: Sendable {
         }
     }
 
-    private func shrunkFrames(of path: String, choosing: (Int) -> [Int]) throws -> [VideoFrame] {
-        let key = FrameCache.Key(path: path, shortSide: transform.shortSide)
+    private func shrunkFrames(of path: String, _ part: ClipPart?, choosing: (Int) -> [Int]) throws -> [VideoFrame] {
+        let key = FrameCache.Key(path: path, part: part, shortSide: transform.shortSide)
         guard cache.byteBudget > 0 else {
-            return try reader.frames(of: path, choosing: choosing, converting: transform.shrunk)
+            return try reader.frames(of: path, part: part, choosing: choosing, converting: transform.shrunk)
         }
         if let cached = cache.frames(key, choosing: choosing) { return cached }
         do {
-            return try read(path, key: key, mayReadWhole: drawsFrames, choosing: choosing)
+            return try read(key, mayReadWhole: drawsFrames, choosing: choosing)
         } catch is WholeVideoError {
             // The frames in use may be sound even so, and whether a video counts as bad must not depend on
             // the room in the cache.
-            return try read(path, key: key, mayReadWhole: false, choosing: choosing)
+            return try read(key, mayReadWhole: false, choosing: choosing)
         }
     }
 
@@ -207,16 +218,14 @@ package final class ClipLoader: Sendable {
 
     /// Reads frames past the cache and leaves there what will be met again: the whole video where each epoch
     /// draws other frames, else the frames chosen.
-    private func read(
-        _ path: String, key: FrameCache.Key, mayReadWhole: Bool, choosing: (Int) -> [Int]
-    ) throws -> [VideoFrame] {
+    private func read(_ key: FrameCache.Key, mayReadWhole: Bool, choosing: (Int) -> [Int]) throws -> [VideoFrame] {
         var frameCount = 0
         var indices: [Int] = []
         var isWhole = false
         let frames: [VideoFrame]
         do {
             frames = try reader.frames(
-                of: path,
+                of: key.path, part: key.part,
                 choosing: { count in
                     frameCount = count
                     isWhole = mayReadWhole && isWorthKeeping(frameCount: count)

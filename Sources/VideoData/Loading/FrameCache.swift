@@ -1,7 +1,7 @@
 import Files
 import Tensors
 
-/// Shrunk frames of videos met before, within a budget of bytes.
+/// Shrunk frames of videos, or parts of videos, met before, within a budget of bytes.
 ///
 /// Few-shot runs meet the same few videos in every epoch. What fits in is kept for good and nothing is
 /// pushed out: every video is met equally often, so making room for one would only cost another.
@@ -10,19 +10,22 @@ import Tensors
 package final class FrameCache: @unchecked Sendable {
     package struct Key: Hashable, Sendable {
         package var path: String
+        package var part: ClipPart?
         package var shortSide: Int
 
-        package init(path: String, shortSide: Int) {
+        package init(path: String, part: ClipPart? = nil, shortSide: Int) {
             self.path = path
+            self.part = part
             self.shortSide = shortSide
         }
 
         package static func == (left: Key, right: Key) -> Bool {
-            left.shortSide == right.shortSide && left.path.hasSameBytes(as: right.path)
+            left.shortSide == right.shortSide && left.part == right.part && left.path.hasSameBytes(as: right.path)
         }
 
         package func hash(into hasher: inout Hasher) {
             hasher.combine(Bytewise(path))
+            hasher.combine(part)
             hasher.combine(shortSide)
         }
     }
@@ -58,7 +61,7 @@ package final class FrameCache: @unchecked Sendable {
         monitor.locked { usedBytes + count <= byteBudget }
     }
 
-    /// Keeps frames by their index in the video, if they fit.
+    /// Keeps frames by their index in the video or its part, if they fit.
     func keep(_ frames: [Int: VideoFrame], frameCount: Int, as key: Key) {
         monitor.locked {
             var video = videos[key] ?? Video(frameCount: frameCount, frames: [:])

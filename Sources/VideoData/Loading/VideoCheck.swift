@@ -9,7 +9,9 @@ package struct VideoCheck: Sendable {
     /// What is odd about it.
     package var oddities: [String] = []
     package var info: VideoInfo?
-    /// Frames that were counted; nil where it cannot be opened.
+    /// Of the video that was looked at; nil for all of it.
+    package var part: ClipPart?
+    /// Frames that were counted, of a part its own; nil where it cannot be opened.
     package var frameCount: Int?
 
     package init(index: Int, fault: String? = nil) {
@@ -17,18 +19,20 @@ package struct VideoCheck: Sendable {
         self.fault = fault
     }
 
-    /// Opens a video and, if asked, decodes all its frames.
+    /// Opens a video and, if asked, decodes all its frames, or those of a part.
     ///
     /// - Throws: where the machine fails, which says nothing of the video.
     package static func of(
-        _ path: String, index: Int, decodes: Bool = true, limits: VideoLimits = VideoLimits()
+        _ path: String, part: ClipPart? = nil, index: Int, decodes: Bool = true, limits: VideoLimits = VideoLimits(), indexes: FrameIndexes? = nil
     ) throws(VideoError) -> VideoCheck {
         var check = VideoCheck(index: index)
+        check.part = part
         do throws(VideoError) {
-            let video = try openVideo(path, limits: limits)
+            let video = try openVideo(path, limits: limits, indexes: indexes)
+            let frames = try video.frames(of: part, path: path)
             check.info = video.info
-            check.frameCount = video.frameCount
-            if decodes { _ = try video.frames(at: Array(0..<video.frameCount)) { _ in () } }
+            check.frameCount = frames.count
+            if decodes { _ = try video.frames(at: Array(frames)) { _ in () } }
             check.oddities = video.warnings.map(\.description)
         } catch {
             if error.isOfMachine { throw error }
@@ -53,7 +57,7 @@ package struct VideoCheck: Sendable {
     /// - Throws: what `check` throws, which ends it.
     package static func videos(
         of list: AnnotationList, threadCount: Int, decodes: Bool = true, followsLinks: Bool = false,
-        check: (@Sendable (_ path: String, _ index: Int) throws -> VideoCheck)? = nil, report: (_ done: Int) -> Void
+        check: (@Sendable (_ path: String, _ part: ClipPart?, _ index: Int) throws -> VideoCheck)? = nil, report: (_ done: Int) -> Void
     ) throws -> [VideoCheck] {
         var faults: [Int: String] = [:]
         try list.eachFileFault(followsLinks: followsLinks) { index, fault throws(DatasetError) in
@@ -64,12 +68,13 @@ package struct VideoCheck: Sendable {
                 faults[index] = DatasetError(path: path, problem: .linkLeavesRoot(list.clips[index].path, target: target)).description
             }
         }
+        let indexes = FrameIndexes()
         let checks = Prefetcher(
             count: list.clips.count, threadCount: threadCount, capacity: max(1, threadCount * 4)
         ) { [faults] index in
             if let fault = faults[index] { return VideoCheck(index: index, fault: fault) }
-            let path = list.videoPath(list.clips[index])
-            var result = try check?(path, index) ?? of(path, index: index, decodes: decodes)
+            let (path, part) = (list.videoPath(list.clips[index]), list.clips[index].part)
+            var result = try check?(path, part, index) ?? of(path, part: part, index: index, decodes: decodes, indexes: indexes)
             if result.fault == nil, let found = result.frameCount { result.hold(found, against: list.clips[index], of: list) }
             return result
         }

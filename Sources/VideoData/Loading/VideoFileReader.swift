@@ -18,15 +18,16 @@ package struct VideoFileReader: VideoReading {
     }
 
     package func frames(
-        of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+        of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         // One codec thread each: the loader reads several videos at once.
         let video = try openVideo(path, pictures: pictures, threadCount: 1, limits: limits, indexes: indexes)
-        let indices = choosing(video.frameCount)
-        let frames = try video.frames(at: indices, transform: converting)
+        let shown = try video.frames(of: part, path: path)
+        let indices = choosing(shown.count)
+        let frames = try video.frames(at: indices.map { shown.lowerBound + $0 }, transform: converting)
         var warnings = video.warnings
-        if video.frameCount < indices.count {
-            warnings.append(.fewerFramesThanNeeded(found: video.frameCount, needed: indices.count))
+        if shown.count < indices.count {
+            warnings.append(.fewerFramesThanNeeded(found: shown.count, needed: indices.count))
         }
         if !warnings.isEmpty { report(path, warnings) }
         return frames

@@ -38,6 +38,8 @@ final class FrameFolderVideo: Video {
 
     var times: [Double] { folder.names.indices.map { Double($0) / FrameFolderStream.framesPerSecond } }
 
+    var endSeconds: Double { Double(folder.names.count) / FrameFolderStream.framesPerSecond }
+
     var warnings: [VideoWarning] {
         var result = otherSizes
         if !damaged.isEmpty { result.append(.damagedFrames(count: damaged.count)) }

@@ -5,6 +5,8 @@ package protocol Video: AnyObject {
     var warnings: [VideoWarning] { get }
     /// When each frame is shown, in seconds from the first.
     var times: [Double] { get }
+    /// Until when the last frame is shown, in seconds from the first.
+    var endSeconds: Double { get }
 
     /// Decodes the frames `indices`, which may repeat and stand in any order.
     ///
@@ -17,6 +19,19 @@ extension Video {
     package var frameCount: Int { info.frameCount }
 
     package func frames(at indices: [Int]) throws(VideoError) -> [VideoFrame] { try frames(at: indices) { $0 } }
+}
+
+extension Video {
+    /// The frames of a part of the video: those that are shown from its start until before its end.
+    ///
+    /// - Parameter part: nil for the whole.
+    /// - Throws: `noSuchPart`, naming `path`, where the part reaches beyond the video's end.
+    package func frames(of part: ClipPart?, path: String) throws(VideoError) -> Range<Int> {
+        guard let part else { return 0..<frameCount }
+        let seconds = endSeconds
+        guard let frames = part.frames(beginningAt: times, until: seconds) else { throw VideoError(path: path, problem: .noSuchPart(part, seconds: seconds)) }
+        return frames
+    }
 }
 
 /// Opens a video file, a member of a tar archive or a folder of frames.
@@ -52,6 +67,7 @@ private final class CodedVideo: Video {
     var info: VideoInfo { video.info }
     var warnings: [VideoWarning] { video.warnings }
     var times: [Double] { video.times }
+    var endSeconds: Double { video.endSeconds }
 
     func frames<Result>(at indices: [Int], transform: (VideoFrame) -> Result) throws(VideoError) -> [Result] {
         try video.frames(at: indices, transform: transform)

@@ -194,11 +194,11 @@ private final class TimedReader: VideoReading {
     var seconds: Double { Double(nanoseconds.load(ordering: .relaxed)) * 1e-9 }
 
     func frames(
-        of path: String, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
+        of path: String, part: ClipPart?, choosing: (Int) -> [Int], converting: (VideoFrame) -> VideoFrame
     ) throws -> [VideoFrame] {
         let start = threadTime()
         defer { nanoseconds.add(threadTime() - start, ordering: .relaxed) }
-        return try reader.frames(of: path, choosing: choosing, converting: converting)
+        return try reader.frames(of: path, part: part, choosing: choosing, converting: converting)
     }
 
     private func threadTime() -> Int {

@@ -87,14 +87,14 @@ package struct ImportedSet: Sendable {
     /// - Parameter skipsMissing: leaves out what is not there or cannot be told, with a warning, instead of refusing.
     ///   A list of which nothing is left goes, as long as another stays.
     package mutating func locate(in index: VideoIndex, skipsMissing: Bool) throws(DatasetError) {
-        let entries = parts.map { part in part.clips.map { VideoLookup.Entry(path: $0.path, label: $0.label, part: part.name) } }
+        let entries = parts.map { part in part.clips.map { VideoLookup.Entry(path: $0.path, label: $0.part == nil ? $0.label : nil, part: part.name) } }
         let lookup = VideoLookup(entries.flatMap(\.self), classNames: classes.names, in: index)
         var nothingThere: DatasetError?
         for position in parts.indices {
             let source = parts[position].source
             let located = LocatedVideos(entries[position], in: lookup)
             let found = zip(parts[position].clips, located.paths).compactMap { clip, path in
-                path.map { AnnotatedClip(path: $0, label: clip.label, frameCount: clip.frameCount(asVideo: $0, below: index.root)) }
+                path.map { AnnotatedClip(path: $0, label: clip.label, frameCount: clip.frameCount(asVideo: $0, below: index.root), part: clip.part) }
             }
             do {
                 try located.refuse(list: source, root: index.root)

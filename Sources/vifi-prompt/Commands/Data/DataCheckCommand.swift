@@ -15,11 +15,11 @@ struct DataCheckCommand: ParsableCommand {
               vifi-prompt data check train.txt --write-good good.txt
 
             Broken is what no clip can be read from. What plays but is odd, such as videos with damaged frames, is \
-            told as well; --strict counts it as broken. Ends with status 65 where anything is broken. Videos are \
+            told as well; --strict counts it as broken. Of a line `path start end label` the part is decoded. Ends with status 65 where anything is broken. Videos are \
             decoded in processes of their own, so that one that crashes the decoder is one more that is broken.
             """)
 
-    @Argument(help: ArgumentHelp("Lists of `path label`.", valueName: "list"))
+    @Argument(help: ArgumentHelp("Lists of `path label` or `path start end label`.", valueName: "list"))
     var lists: [String]
     @Option(help: ArgumentHelp("Class names: CSV with the header `id,name`; then labels are checked, too.", valueName: "csv"))
     var labels: String?
@@ -48,6 +48,9 @@ struct DataCheckCommand: ParsableCommand {
         struct Video: Encodable {
             let list: String
             let video: String
+            /// Of a part, in seconds.
+            let start: Double?
+            let end: Double?
             let label: Int
             let isBroken: Bool
             let reasons: [String]
@@ -97,7 +100,7 @@ struct DataCheckCommand: ParsableCommand {
         let workers = VideoCheckWorkers()
         let checks = try VideoCheck.videos(
             of: list, threadCount: threads ?? WorkerPool.availableProcessors, followsLinks: followLinks,
-            check: { try workers.check($0, index: $1) }, report: { progress.show($0) })
+            check: { try workers.check($0, part: $1, index: $2) }, report: { progress.show($0) })
         workers.end()
         progress.finish()
         var good: [AnnotatedClip] = []
@@ -108,10 +111,10 @@ struct DataCheckCommand: ParsableCommand {
             report.videos += 1
             if isBroken { report.broken += 1 } else if !check.oddities.isEmpty { report.odd += 1 }
             guard isBroken || !check.oddities.isEmpty else { continue }
-            let place = list.videoPath(clip).escapedForDisplay
+            let place = list.fullName(clip).escapedForDisplay
             report.findings.append(
                 Report.Video(
-                    list: list.path, video: clip.path, label: clip.label, isBroken: isBroken,
+                    list: list.path, video: clip.path, start: clip.part?.start, end: clip.part?.end, label: clip.label, isBroken: isBroken,
                     reasons: (check.fault.map { [$0] } ?? []) + check.oddities.map { "\(place): \($0)" }))
         }
         return good

@@ -4,8 +4,8 @@ import Files
 import Foundation
 import VideoData
 
-/// Looks at the videos that it is told of, one after another; `data check` starts it. Reads a path a line
-/// from standard input, as JSON, and answers each with a line.
+/// Looks at the videos that it is told of, one after another; `data check` starts it. Reads a question a line from
+/// standard input, as JSON, and answers each with a line.
 struct DataCheckWorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check-worker", abstract: "Decodes videos for `data check`.", shouldDisplay: false)
@@ -17,15 +17,17 @@ struct DataCheckWorkerCommand: ParsableCommand {
             StandardStream.output.write(String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n")
         }
         guard try say(WorkerProcess.greeting) else { return }
+        // Parts of one video come one after another: its frames are counted once.
+        let indexes = FrameIndexes()
         while let line = readLine() {
-            let path = try JSONDecoder().decode(String.self, from: Data(line.utf8))
-            guard try say(answer(path)) else { return }
+            let question = try JSONDecoder().decode(VideoCheckQuestion.self, from: Data(line.utf8))
+            guard try say(answer(question, indexes)) else { return }
         }
     }
 
-    private func answer(_ path: String) -> VideoCheckAnswer {
+    private func answer(_ question: VideoCheckQuestion, _ indexes: FrameIndexes) -> VideoCheckAnswer {
         do throws(VideoError) {
-            let check = try VideoCheck.of(path, index: 0, limits: WorkerLimits.videoLimits)
+            let check = try VideoCheck.of(question.path, part: question.part, index: 0, limits: WorkerLimits.videoLimits, indexes: indexes)
             return VideoCheckAnswer(fault: check.fault, oddities: check.oddities, frameCount: check.frameCount)
         } catch {
             let verdict = WorkerLimits.verdict(on: error)

@@ -70,11 +70,9 @@ struct DataImportCommand: ParsableCommand {
         } else {
             Console.note("Without --root videos are not looked for; paths are as published.")
         }
-        if !allowSharedVideos {
-            try set.refuseSharedVideos(root: root)
-        }
+        let shared = try allowSharedVideos ? [] : set.refuseSharedVideos(root: root)
         if humaniseLabels { set.classes = set.classes.humanised }
-        for warning in set.warnings + set.emptyClassWarnings { Console.warning(warning.description) }
+        for warning in set.warnings + shared + set.emptyClassWarnings { Console.warning(warning.description) }
         tellClassFaults(set.classes, context: .commandLine)
         try write(set, published)
     }

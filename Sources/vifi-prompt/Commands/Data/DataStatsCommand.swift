@@ -184,8 +184,9 @@ struct VideoStatistics: Encodable {
         let infos = checks.compactMap(\.info)
         readable = infos.count
         unreadable = checks.count - infos.count
-        frames = Range(infos.map { Double($0.frameCount) })
-        seconds = Range(infos.compactMap(\.durationSeconds))
+        // Of a part its own.
+        frames = Range(checks.filter { $0.info != nil }.compactMap { $0.frameCount.map(Double.init) })
+        seconds = Range(checks.compactMap { check in check.info.flatMap { check.part?.seconds ?? $0.durationSeconds } })
         framesPerSecond = Range(infos.compactMap(\.framesPerSecond))
         width = Range(infos.map { Double($0.width) })
         height = Range(infos.map { Double($0.height) })
