@@ -35,6 +35,8 @@ package struct VideoError: ReportableError, Equatable {
         case noSuchFrame(index: Int, frameCount: Int)
         /// A part that reaches beyond the end of the video.
         case noSuchPart(ClipPart, seconds: Double)
+        /// Of what is shown.
+        case outsideOfPicture(region: String, width: Int, height: Int)
         case cannotConvert(reason: String)
         case cannotEncode(reason: String)
     }
@@ -51,6 +53,7 @@ package struct VideoError: ReportableError, Equatable {
         switch problem {
         case .file(let error): error.exitStatus
         case .cannotEncode: .inputOutput
+        case .outsideOfPicture: .usage
         default: .badData
         }
     }
@@ -109,6 +112,8 @@ package struct VideoError: ReportableError, Equatable {
         case .noSuchPart(let part, let seconds):
             "\(name): has no part from \(part.text.replacing(" ", with: " to ")) seconds; its last frame ends at \(NumberText.decimal(seconds, places: 3)). "
                 + "Correct the times, which count from the first frame, or the video's name."
+        case .outsideOfPicture(let region, let width, let height):
+            "\(name): its picture is \(width) × \(height) pixels, and the region \(region) is not within it. Name another --region."
         case .cannotConvert(let reason):
             "\(name): a frame cannot be converted to RGB: \(reason.escapedForDisplay)."
         case .cannotEncode(let reason):

@@ -20,8 +20,9 @@ import Testing
 
     @Test(arguments: [
         (["--top", "3"], "other settings (--top 5, now 3)"),
-        (["--set", "model.normalization=imagenet"], "other settings (frames, views, preprocessing or seed)"),
-        (["--views", "2x1"], "other settings (frames, views, preprocessing or seed)"),
+        (["--set", "model.normalization=imagenet"], "other settings (frames, views, region, preprocessing or seed)"),
+        (["--views", "2x1"], "other settings (frames, views, region, preprocessing or seed)"),
+        (["--region", "0,0,50%,50%"], "other settings (frames, views, region, preprocessing or seed)"),
         (["--template", "{}"], "other settings (model, prompts, classes or their words)"),
         (["--precision", "bf16"], "other settings (model, prompts, classes or their words)"),
         (["--set", "model.precision=bf16"], "other settings (model, prompts, classes or their words)"),
@@ -50,7 +51,7 @@ import Testing
         }
         #expect(try answer(random, seed: 1, to: "random.jsonl").status == 0)
         let other = try answer(random, seed: 2, to: "random.jsonl")
-        #expect(other.status == 78 && other.messages.contains("frames, views, preprocessing or seed"), "\(other.messages)")
+        #expect(other.status == 78 && other.messages.contains("frames, views, region, preprocessing or seed"), "\(other.messages)")
         #expect(try answer([], seed: 1, to: "fixed.jsonl").status == 0)
         #expect(try answer([], seed: 2, to: "fixed.jsonl").messages.contains("1 of 1 videos are answered already"))
     }

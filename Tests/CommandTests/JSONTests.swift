@@ -83,7 +83,7 @@ import Testing
             name: "predict --json",
             runs: [
                 ["predict", "video0.mp4", "bad.mp4", "--none-prompt", "nothing", "--threshold", "0.01", "--output", "log.jsonl"] + clip + prompts,
-                ["predict", "video0.mp4", "--window", "0.1s", "--none-prompt", "nothing"] + clip + prompts,
+                ["predict", "video0.mp4", "--window", "0.1s", "--none-prompt", "nothing", "--region", "0,0,50%,50%"] + clip + prompts,
             ], files: ["log.jsonl"], statuses: [0, 65]),
         Section(
             name: "thresholds --json",

@@ -120,6 +120,34 @@ import Experiments
         #expect(try directoryEntries(program.folder.path("out")) == ["a.png", "a.srt", "b.png", "b.srt", "c.srt"])
     }
 
+    // MARK: Regions
+
+    /// A region is seen alike by whole videos, windows and workers, and named in each line.
+    @Test func regionsAreSeenAlikeEverywhere() throws {
+        try video("a.mp4")
+        let line = try #require(try objects(predict("a.mp4", "--json", "--region", "3,5,21,30").output).first)
+        #expect(line["region"] as? String == "3,5,21,30")
+        #expect(try predict("a.mp4", "--json").output.contains("region") == false)
+        #expect(try predict("a.mp4").output != predict("a.mp4", "--region", "3,5,21,30").output)
+        #expect(try predict("a.mp4", "--region", "0,0,100%,100%").output == predict("a.mp4").output)
+        #expect(try predict("a.mp4", "--region", "25%,50%,50%,25%").output == predict("a.mp4", "--region", "12,24,24,12").output)
+        for window in [[], ["--window", "1s"]] {
+            let command = ["predict", "--prompts", prompts, "a.mp4", "--json", "--region", "3,5,21,30"] + window
+            let (here, isolated) = (try program.run(command), try program.run(command + ["--isolate"]))
+            #expect(isolated.status == 0 && isolated.output == here.output, "\(isolated.messages)")
+        }
+    }
+
+    @Test func regionsOutsideOfThePictureAreRefused() throws {
+        try video("a.mp4")
+        for extra in [[], ["--isolate"], ["--window", "1s"], ["--window", "1s", "--isolate"]] {
+            let outcome = try program.run(["predict", "--prompts", prompts, "a.mp4", "--region", "40,0,10,10"] + extra)
+            #expect(outcome.status == 64 && outcome.output == "", "\(extra): \(outcome.messages)")
+            #expect(outcome.messages.contains("a.mp4: its picture is 48 × 48 pixels, and the region 40,0,10,10 is not within it. Name another --region."))
+        }
+        #expect(try predict("a.mp4", "--region", "1,2,3").status == 64)
+    }
+
     // MARK: Answers
 
     @Test func unlikelyVideosAreNoneOfTheClasses() throws {

@@ -14,7 +14,7 @@ package struct AnswerSettings {
     package init(model: String, videos: String, windows: String, rule: String, top: Int) {
         func short(_ text: String) -> String { String(Digest.of(text).prefix(12)) }
         parts = [
-            ("model", "model, prompts, classes or their words", short(model)), ("videos", "frames, views, preprocessing or seed", short(videos)),
+            ("model", "model, prompts, classes or their words", short(model)), ("videos", "frames, views, region, preprocessing or seed", short(videos)),
             ("windows", "--window, --stride, --smooth or --min-length", short(windows)),
             ("rule", "--threshold, --reject-label or --none-prompt", short(rule)), ("top", "--top", "\(top)"),
         ]

@@ -72,9 +72,10 @@ package struct PredictionModels {
     ///   - labels: class lists: none for those of the prompts, one for all, or one for each.
     ///   - noneTexts: stand for none of the classes.
     ///   - descriptions: in place of class names.
+    ///   - region: the part of the pictures that is looked at.
     package init(
         settings: Recipe, model: ModelInputs, prompts: [String], labels: [String], noneTexts: [String], template: String?, descriptions: ClassDescriptions? = nil,
-        anyBackbone: Bool, pool: WorkerPool, context: RunContext
+        region: ViewedRegion? = nil, anyBackbone: Bool, pool: WorkerPool, context: RunContext
     ) throws {
         if descriptions != nil, !noneTexts.isEmpty { throw DescriptionError.notWith(what: "--none-prompt, which is no class with descriptions") }
         let labels = labels.isEmpty ? settings.data.labels.map { [$0] } ?? [] : labels
@@ -101,12 +102,15 @@ package struct PredictionModels {
                     + ClassNames(names + noneTexts).digest + " \(noneTexts.count)" + (descriptions.map { " \($0.digest)" } ?? ""))
         }
         models = built
-        pictures = settings.pictures
+        var pictures = settings.pictures
+        pictures.region = region
+        self.pictures = pictures
         identity = parts.joined(separator: "\n")
-        lookingAtVideos = built.map { model in
+        // Where all of a picture is looked at, no region is named.
+        lookingAtVideos = (built.map { model in
             // The seed draws random views, and nothing else here.
             "\(model.transform) \(model.sampler) \(model.viewCount) \(model.drawsViews ? "seed \(model.seed)" : "")"
-        }.joined(separator: "\n")
+        } + (region.map { ["region \($0.text)"] } ?? [])).joined(separator: "\n")
     }
 
     private static func classLists(_ paths: [String], _ context: RunContext) throws -> [ClassNames] {

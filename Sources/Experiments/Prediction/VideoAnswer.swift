@@ -31,13 +31,16 @@ package struct AnswerStyle {
     package let namesModels: Bool
     /// Such as "windows of 2s every 1s".
     package let windows: String?
+    /// The part of the pictures that was looked at; nil for all.
+    package let region: String?
 
-    package init(rule: RejectionRule, rejectLabel: String, top: Int, namesModels: Bool, windows: String?) {
+    package init(rule: RejectionRule, rejectLabel: String, top: Int, namesModels: Bool, windows: String?, region: String? = nil) {
         self.rule = rule
         self.rejectLabel = rejectLabel
         self.top = top
         self.namesModels = namesModels
         self.windows = windows
+        self.region = region
     }
 
     package func name(_ label: Int?, of model: VideoModel) -> String { label.map { model.classNames[$0] } ?? rejectLabel }
@@ -148,6 +151,8 @@ package struct VideoLine: Codable {
     package var video: String
     /// As named on the command line; missing without prompts.
     package var prompts: String?
+    /// The part of the pictures that was looked at, where that is not all.
+    package var region: String?
     package var answer: Answer?
     /// Of the texts that stand for none of the classes.
     package var none: Float?
@@ -190,6 +195,7 @@ extension VideoLine {
         func none(_ scores: VideoScores) -> Float? { model.noneCount > 0 ? scores.none : nil }
         video = answer.video
         prompts = model.name.isEmpty ? nil : model.name
+        region = style.region
         switch answer.content {
         case .whole(let scores):
             self.answer = answered(scores)
@@ -208,9 +214,10 @@ extension VideoLine {
         }
     }
 
-    package init(video: String, prompts: String?, failure: any Error) {
+    package init(video: String, prompts: String?, region: String? = nil, failure: any Error) {
         self.video = video
         self.prompts = prompts
+        self.region = region
         let reportable = failure as? any ReportableError
         error = reportable?.description ?? "\(failure)"
         status = (reportable?.exitStatus ?? .software).rawValue

@@ -56,6 +56,7 @@ import CFFmpeg
         let height = Int(unsafe cursor.selected.pointee.height)
         var checked = CheckedClaims(claims)
         let turned = pictures.appliesRotation ? checked.orientation : .upright
+        let crop = try pictures.crop(of: FrameSize(width: width, height: height), turnedBy: checked.orientation, path: path)
         // The header counts packets. A sound packet need not make a frame: those outside the edit list do not, nor those
         // that stand for "the same picture".
         if claims.frameCount > store.facts.count(where: { !$0.isDamaged }) {
@@ -71,7 +72,7 @@ import CFFmpeg
             durationSeconds: checked.durationSeconds, quarterTurns: checked.orientation.quarterTurns,
             transfer: tags.transferName, dynamicRange: tags.dynamicRange)
         converter = FrameConverter(
-            width: width, height: height, orientation: checked.orientation, tags: claims.colorTags, rules: pictures)
+            width: width, height: height, orientation: checked.orientation, tags: claims.colorTags, rules: pictures, crop: crop)
         declaredEnd = claims.streamEndSeconds
         self.path = path
         self.store = store

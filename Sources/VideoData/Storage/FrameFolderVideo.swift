@@ -11,8 +11,9 @@ final class FrameFolderVideo: Video {
     /// Frames before or behind a damaged one that are tried in its place.
     private static let neighborLimit = 16
 
+    /// - Parameter pictures: of which the region counts: pictures on their own say nothing that is followed.
     /// - Throws: `VideoError` where the first frames cannot be decoded.
-    init(_ folder: FrameFolder, limits: VideoLimits) throws(VideoError) {
+    init(_ folder: FrameFolder, pictures: PictureRules, limits: VideoLimits) throws(VideoError) {
         self.folder = folder
         self.limits = limits
         var damaged: Set<Int> = []
@@ -29,7 +30,9 @@ final class FrameFolderVideo: Video {
             }
         }
         guard let first else { throw fault ?? VideoError(path: folder.path, problem: .noFrames) }
-        converter = FrameConverter(width: first.width, height: first.height)
+        let size = FrameSize(width: first.width, height: first.height)
+        converter = FrameConverter(
+            width: size.width, height: size.height, crop: try pictures.crop(of: size, turnedBy: .upright, path: folder.path))
         info = VideoInfo(
             container: "frames", codec: first.codecName, pixelFormat: first.pixelFormat, width: first.width, height: first.height,
             frameCount: folder.names.count, framesPerSecond: nil, durationSeconds: nil, quarterTurns: 0, transfer: nil, dynamicRange: nil)
@@ -112,7 +115,7 @@ final class FrameFolderStream: VideoStreaming, @unchecked Sendable {
 
     init(_ request: VideoStreamRequest, _ folder: FrameFolder, limits: VideoLimits) throws(VideoError) {
         self.request = request
-        video = try FrameFolderVideo(folder, limits: limits)
+        video = try FrameFolderVideo(folder, pictures: request.pictures, limits: limits)
         nextPoints = request.grids.map { _ in 0 }
         outlook = VideoOutlook(seconds: Double(folder.names.count) / Self.framesPerSecond, byteCount: 0)
     }

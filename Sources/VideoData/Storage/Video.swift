@@ -45,7 +45,7 @@ package func openVideo(
     _ path: String, pictures: PictureRules = PictureRules(), threadCount: Int = 1, limits: VideoLimits = VideoLimits(),
     indexes: FrameIndexes? = nil
 ) throws(VideoError) -> any Video {
-    if let folder = try FrameFolder(path, limits: limits) { return try FrameFolderVideo(folder, limits: limits) }
+    if let folder = try FrameFolder(path, limits: limits) { return try FrameFolderVideo(folder, pictures: pictures, limits: limits) }
     return CodedVideo(
         try VideoFile(path: path, pictures: pictures, threadCount: threadCount, limits: limits, indexes: indexes))
 }

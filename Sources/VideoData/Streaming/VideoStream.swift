@@ -206,7 +206,8 @@ import CFFmpeg
         let height = Int(unsafe pending.pointee.height)
         if converter == nil {
             converter = FrameConverter(
-                width: width, height: height, orientation: orientation, tags: colorTags, rules: request.pictures)
+                width: width, height: height, orientation: orientation, tags: colorTags, rules: request.pictures,
+                crop: try request.pictures.crop(of: FrameSize(width: width, height: height), turnedBy: orientation, path: request.path))
             firstSize = FrameSize(width: width, height: height)
         }
         if firstSize != FrameSize(width: width, height: height) {

@@ -139,7 +139,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
             try world.savePrompts(to: "runs/learn/prompts/best.safetensors", "p.safetensors", "actions.safetensors")
             try world.savePrompts(to: "places.safetensors", classNames: ["a street", "a room"])
             try world.dataSet(".")
-            try world.video("CLIP.mp4")
+            for name in ["CLIP.mp4", "hall.mp4"] { try world.video(name) }
             try world.video("match.mp4", frames: 100)
             for name in ["inbox/a.mp4", "inbox/b.mp4", "none/a.mp4"] { try world.video(name) }
         },

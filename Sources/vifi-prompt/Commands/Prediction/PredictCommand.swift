@@ -65,10 +65,10 @@ struct PredictCommand: ParsableCommand {
         let sources = try VideoSources(videos, recursive: batch.recursive)
         let models = try PredictionModels(
             settings: settings, model: model.inputs, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
-            template: template, descriptions: described.read, anyBackbone: subject.anyBackbone, pool: pool, context: .commandLine)
+            template: template, descriptions: described.read, region: subject.region, anyBackbone: subject.anyBackbone, pool: pool, context: .commandLine)
         let style = AnswerStyle(
             rule: answers.rule, rejectLabel: answers.rejectLabel, top: answers.top, namesModels: models.models.count > 1,
-            windows: windows.spans.map { "\($0.window.text) every \($0.stride.text)" })
+            windows: windows.spans.map { "\($0.window.text) every \($0.stride.text)" }, region: subject.region?.text)
         // From here on there is something to keep; without it a signal may end the process as usual.
         if batch.output != nil || batch.watch { Interruption.install() }
         var run = try PredictionRun(

@@ -13,6 +13,10 @@ extension VideoSpan: ExpressibleByArgument {
     public var defaultValueDescription: String { text }
 }
 
+extension ViewedRegion: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
 /// What answers, and which classes it knows.
 struct PredictedModelOptions: ParsableArguments {
     @Option(
@@ -41,6 +45,13 @@ struct PredictedModelOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Clips in time × crops in space of each video, such as 4x3; windows take 1x1 or 1x3.", valueName: "views"))
     var views: Views?
+
+    @Option(
+        help: ArgumentHelp(
+            "Look at this part of the pictures alone, counted from the upper left corner as they are shown, in pixels or percent: 320,180,640,360 or "
+                + "25%,25%,50%,50%.",
+            valueName: "x,y,w,h"))
+    var region: ViewedRegion?
 
     @Option(help: "How frames come together; the prompt file's way by default.")
     var fusion: Fusion?

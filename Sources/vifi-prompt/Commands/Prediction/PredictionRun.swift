@@ -261,7 +261,7 @@ struct PredictionRun {
             if error is PredictionInterrupted { throw error }
             // Ctrl-C at a terminal reaches workers, too: that is no fault of the video.
             try checkInterruption()
-            let lines = models.map { VideoLine(video: video.path, prompts: prompts(of: $0), failure: error) }
+            let lines = models.map { VideoLine(video: video.path, prompts: prompts(of: $0), region: style.region, failure: error) }
             guard batch.badVideoPolicy == .skip else {
                 if forms.json { for line in lines { Console.result(line.text) } }
                 throw error
