@@ -51,6 +51,8 @@ package struct WeightFileError: ReportableError, Equatable {
         case wrongElementType(tensor: String, found: ElementType, needed: String)
         case outOfRange(tensor: String, elementType: ElementType)
         case notRepresentable(tensor: String, value: Float, elementType: ElementType)
+        /// A network with its weights in one file.
+        case tooLargeForONNX(byteCount: Int)
     }
 
     /// Something else that is often saved under the name of a model.
@@ -169,6 +171,8 @@ package struct WeightFileError: ReportableError, Equatable {
             "tensor \(Self.quoted(tensor)): a value is not a valid \(elementType.rawValue). " + Self.damaged
         case .notRepresentable(let tensor, let value, let elementType):
             "tensor \(Self.quoted(tensor)): \(value) does not fit \(elementType.rawValue). Write F32."
+        case .tooLargeForONNX(let byteCount):
+            "would have \(sizeInWords(byteCount)), and an ONNX file with its weights in it holds at most 2 GiB. Export a smaller backbone."
         }
     }
 
