@@ -22,7 +22,7 @@ import Testing
         Case("inspect --color x.safetensors", 64, "Error: Unknown option '--color'"),
         Case("frobnicate", 64, "Error: "),
         Case("inspect", 64, "Error: Missing expected argument '<file>'"),
-        Case("export --labels x.csv", 64, "Error: --labels is for --to classes and dassl; prompts fit any class names."),
+        Case("export --labels x.csv", 64, "Error: --labels is for --to classes, onnx and dassl; prompts fit any class names."),
         Case("export --to pickles", 64, "Error: The value 'pickles' is invalid for '--to <form>'."),
         Case("inspect none.safetensors", 66, "vifi-prompt: error: none.safetensors: no such file. Check the path."),
         Case("inspect none.mp4", 66, "vifi-prompt: error: none.mp4: no such file. Check the path."),

@@ -88,7 +88,7 @@ import WeightFiles
             let wrong = try program("export", "--to", form, "-o", name)
             #expect(wrong.status == 64 && wrong.messages.hasSuffix("error: \(name): \(words)\n"), "\(wrong.messages)")
         }
-        #expect(try program("export", "--to", "onnx").status == 64)
+        #expect(try program("export", "--to", "tflite").status == 64)
         #expect(try program("export", "--to", "npz", "--with-backbone").status == 64)
         #expect(try program("export", "--to", "npz", "--labels", "labels.csv").status == 64)
     }

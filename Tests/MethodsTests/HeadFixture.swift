@@ -1,3 +1,4 @@
+import Foundation
 import Methods
 import Synchronization
 import Tensors
@@ -24,6 +25,16 @@ struct HeadFixture {
         texts = MutableMatrix(rows: 7, columns: 32, try features.floats("text"))
         newTexts = MutableMatrix(rows: 4, columns: 32, try features.floats("text_new"))
         train = try features.floats("train_before_projection")
+    }
+
+    /// Few steps of everything.
+    static func shortSettings(_ kind: HeadKind) throws -> String {
+        let object = try JSONSerialization.jsonObject(with: Data(kind.authorsSettings.utf8)) as? [String: Any]
+        var settings = try #require(object)
+        if kind == .taskRes || settings["epochs"] != nil { settings["epochs"] = 3 }
+        if settings["steps"] != nil { settings["steps"] = 3 }
+        if settings["batchSize"] != nil { settings["batchSize"] = 5 }
+        return String(decoding: try JSONSerialization.data(withJSONObject: settings), as: UTF8.self)
     }
 
     static var context: HeadContext { HeadContext(pool: WorkerPool(threadCount: 2)) }

@@ -11,23 +11,13 @@ import Testing
 
     init() throws { fixture = try HeadFixture() }
 
-    /// Few steps of everything.
-    private static func shortSettings(_ kind: HeadKind) throws -> String {
-        let object = try JSONSerialization.jsonObject(with: Data(kind.authorsSettings.utf8)) as? [String: Any]
-        var settings = try #require(object)
-        if kind == .taskRes || settings["epochs"] != nil { settings["epochs"] = 3 }
-        if settings["steps"] != nil { settings["steps"] = 3 }
-        if settings["batchSize"] != nil { settings["batchSize"] = 5 }
-        return String(decoding: try JSONSerialization.data(withJSONObject: settings), as: UTF8.self)
-    }
-
     @Test(arguments: HeadKind.allCases)
     func catalog(kind: HeadKind) throws {
         #expect(kind.type.kind == kind)
         #expect(HeadKind(rawValue: kind.rawValue) == kind)
         #expect(!kind.summary.isEmpty && !kind.summary.contains("\n"))
         let examples = try fixture.examples(shots: 2)
-        let settings = try Self.shortSettings(kind)
+        let settings = try HeadFixture.shortSettings(kind)
         let head = try kind.fit(examples, settingsText: settings, context: context)
         #expect(head.parameterCount > 0)
         let size = kind.parameterCount(classes: 7, width: 32, innerWidth: 48, clips: 14, rows: 42)
@@ -59,7 +49,7 @@ import Testing
         let longer = MutableMatrix(rows: projected.rowCount, columns: projected.columnCount, projected.values.map { 4 * $0 })
         let other = try HeadExamples(
             features: HeadFeatures(projected: longer), labels: examples.labels, clips: examples.clips, texts: examples.texts)
-        let settings = try Self.shortSettings(kind)
+        let settings = try HeadFixture.shortSettings(kind)
         let test = try fixture.test
         expectClose(
             try kind.fit(other, settingsText: settings, context: context).logits(of: test).values,
@@ -69,7 +59,7 @@ import Testing
     @Test(arguments: HeadKind.allCases)
     func classesWithoutClips(kind: HeadKind) throws {
         let examples = try fixture.examples(shots: 2, newClasses: true)
-        let settings = try Self.shortSettings(kind)
+        let settings = try HeadFixture.shortSettings(kind)
         guard kind.scoresClassesWithoutClips else {
             #expect(throws: HeadError.classWithoutClips(label: 7, head: kind)) {
                 try kind.fit(examples, settingsText: settings, context: context)
@@ -83,7 +73,7 @@ import Testing
     @Test(arguments: HeadKind.allCases)
     func oneClipInAClass(kind: HeadKind) throws {
         let examples = try fixture.examples(shots: 1, views: 1)
-        let head = try kind.fit(examples, settingsText: try Self.shortSettings(kind), context: context)
+        let head = try kind.fit(examples, settingsText: try HeadFixture.shortSettings(kind), context: context)
         #expect(try head.logits(of: fixture.test).values.allSatisfy(\.isFinite))
     }
 
@@ -91,7 +81,7 @@ import Testing
     func stopsOnRequest(kind: HeadKind) throws {
         let stopping = HeadContext(pool: WorkerPool(threadCount: 1)) { $0.step < 2 && $0.stepCount > 1 }
         let examples = try fixture.examples(shots: 2)
-        let settings = try Self.shortSettings(kind)
+        let settings = try HeadFixture.shortSettings(kind)
         // In closed form there is nothing to stop, but for the choice of a number.
         guard ![.nearestMean, .cosineMean, .rocchio, .tipAdapter].contains(kind) else { return }
         #expect {

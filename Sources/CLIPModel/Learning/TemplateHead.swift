@@ -4,7 +4,7 @@ import Tensors
 /// Classes that are read in several templates: the probabilities of each template's texts are averaged (`methods.md` 5).
 package struct TemplateHead<Aggregator: VideoAggregator>: ClassifierHead {
     /// Over the texts of all templates, one template's classes after the other's.
-    private let texts: VideoHead<Aggregator>
+    let texts: VideoHead<Aggregator>
     package let classCount: Int
 
     /// - Parameter text: `[templates × classes, embeddingWidth]`.
@@ -14,7 +14,7 @@ package struct TemplateHead<Aggregator: VideoAggregator>: ClassifierHead {
         self.classCount = classCount
     }
 
-    private var templateCount: Int { texts.classCount / classCount }
+    var templateCount: Int { texts.classCount / classCount }
 
     /// The logarithms of the mean probabilities: their softmax is these.
     package func logits(features: Matrix) -> [Float] {

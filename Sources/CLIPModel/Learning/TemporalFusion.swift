@@ -39,7 +39,7 @@ package struct TemporalFusion: VideoAggregator {
     }
 
     package let configuration: Configuration
-    private let transformer: FrameTransformer
+    let transformer: FrameTransformer
     /// Nil where nothing learns.
     private let gradients: FrameTransformer.Parameters<MutableMatrix>?
     private let rateFactor: Double

@@ -23,6 +23,9 @@ package enum PromptAdapter {
         static let resize = "resize"
     }
 
+    /// What is done to frames before they are normalized, in words.
+    package static let resizeWords = "short side to 8/7 of the backbone's side, bilinear; center crop"
+
     /// Whether `path` is the folder's file of tensors rather than a prompt file.
     static func isPart(_ path: String) -> Bool {
         path.lastPathComponent == tensorsName && fileExists(path.parentDirectory.appendingPath(configurationName))
@@ -91,7 +94,7 @@ package enum PromptAdapter {
         members[Key.type] = .text(type)
         members[Key.base] = .text(file.header.backboneName)
         members[Key.digest] = .text(file.tensorsDigest)
-        members[Key.resize] = .text("short side to 8/7 of the backbone's side, bilinear; center crop")
+        members[Key.resize] = .text(Self.resizeWords)
         let configuration = JSONValue.object(members).serialized + "\n"
         // A folder that the reader would refuse is never written.
         guard configuration.utf8.count <= configurationByteLimit else {

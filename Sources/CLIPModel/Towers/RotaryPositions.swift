@@ -9,9 +9,9 @@ import Tensors
 /// Source: Su et al. 2021, "RoFormer", in two dimensions as PE-Core has it (Bolya et al. 2025; `methods_more.md` 5).
 package struct RotaryPositions: Sendable {
     /// Rows of a frame before its patches.
-    private let firstRow: Int
+    let firstRow: Int
     /// `[patches, headWidth / 2]`, of each pair's angle.
-    private let cosines, sines: Matrix
+    let cosines, sines: Matrix
 
     /// - Precondition: heads of the vision tower are a multiple of 4 wide.
     init(architecture: CLIPArchitecture) {

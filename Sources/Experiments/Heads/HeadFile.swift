@@ -195,9 +195,9 @@ package enum HeadUseError: ReportableError, Equatable {
             "\(path.escapedForDisplay): its backbone, \(name.escapedForDisplay), is not where it was. Name it with --backbone FILE."
         case .notLinear(let kind):
             "\(kind.rawValue) is no product with a class matrix, so there is none to write. These heads have one: "
-                + "\(HeadKind.allCases.filter(\.isLinear).map(\.rawValue).joined(separator: ", "))."
+                + "\(HeadKind.allCases.filter(\.isLinear).map(\.rawValue).joined(separator: ", ")). --to onnx writes all heads."
         case .onPrompts:
-            "the head scores features with prompts, which a class matrix alone does not say. Its own file (--to vifi-prompt) holds both."
+            "the head scores features with prompts, which a class matrix alone does not say. Its own file (--to vifi-prompt) and --to onnx hold both."
         case .unreadable(let reason):
             "a clip that could be read before cannot be read any more: \(reason)"
         case .otherLooks(let path, let what, let head, let here):
@@ -208,7 +208,7 @@ package enum HeadUseError: ReportableError, Equatable {
             "\(path.escapedForDisplay): the head knows the class \"\(name.escapedForDisplay)\" of \(clip.escapedForDisplay). --extend takes clips of new classes "
                 + "only; learn it anew from the clips of all, whose features are in the cache."
         case .notExported(let form):
-            "a head has no form \(form): it goes to vifi-prompt, which is its own file, or to npz, its class matrix."
+            "a head has no form \(form): it goes to vifi-prompt, which is its own file, to npz, its class matrix, or to onnx, with the vision tower."
         case .notWith(let what, let reason):
             "\(what) cannot go with --method: \(reason)"
         case .noMethod(let name, let nearest):

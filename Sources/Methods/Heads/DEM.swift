@@ -89,7 +89,7 @@ package struct DEM: Head {
         self.scale = scale
     }
 
-    private var usesCosine: Bool { settings.usesCosine ?? (settings.layers == 1) }
+    var usesCosine: Bool { settings.usesCosine ?? (settings.layers == 1) }
 
     /// The cosines, or 2 f̂·e − ‖e‖², which is the negative squared distance but for ‖f̂‖² = 1.
     private var classifier: LinearClassifier {

@@ -20,6 +20,7 @@ struct ExportCommand: ParsableCommand {
               vifi-prompt export --to peft --output my-adapter
               vifi-prompt export --to vifi-pth --prompts my-prompts.safetensors
               vifi-prompt export --to classes --labels labels.csv
+              vifi-prompt export --to onnx --output model.onnx
 
             Forms:
               vifi-prompt  this program's prompt file, .safetensors
@@ -32,12 +33,14 @@ struct ExportCommand: ParsableCommand {
               x-clip       what bridge --method x-clip made, as its authors' code keeps it, .pth
               huggingface  a backbone as a folder that transformers loads as CLIPModel or XCLIPModel
               classes      class embeddings, .safetensors or .npz
+              onnx         an ONNX model of prompts and classes, or of a head: frames in, logits out, .onnx
 
             x-clip and huggingface write the backbone that --backbone names, or the newest run's, and no prompts. \
-            All others but npz and classes can be given to --prompts and --init again. With --to classes the text tower \
+            All others but npz, classes and onnx can be given to --prompts and --init again. With --to classes the text tower \
             runs once, now: the file holds one unit vector a class (class_embeddings) and the factor on cosine \
             similarities (logit_scale). Prompts of the vision tower cannot be merged like this; videos still go \
-            through the backbone with the prompts.
+            through the backbone with the prompts. --to onnx takes prompts, heads and, with --zero-shot, the backbone alone; \
+            docs/prompt-file.md says what its input must be.
             """)
 
     @Option(
@@ -57,12 +60,15 @@ struct ExportCommand: ParsableCommand {
     @Flag(help: "With --to vifi-pth or efficient-prompt: write the backbone too, so that their code does not keep the CLIP it starts with.")
     var withBackbone = false
 
-    @Option(help: ArgumentHelp("Class names for --to classes and dassl: CSV with the header `id,name`; the prompt file's own by default.", valueName: "csv"))
+    @Flag(help: "With --to onnx: no prompts and no head, but the backbone alone, with class names in its template.")
+    var zeroShot = false
+
+    @Option(help: ArgumentHelp("Class names for --to classes, onnx and dassl: CSV with the header `id,name`; the prompt file's own by default.", valueName: "csv"))
     var labels: String?
 
     @Option(
         help: ArgumentHelp(
-            "For --to classes: faults of the reference code to repeat, vifi-clip for all, or names with commas; docs/reproduce.md explains them.",
+            "For --to classes and onnx: faults of the reference code to repeat, vifi-clip for all, or names with commas; docs/reproduce.md explains them.",
             valueName: "names"))
     var compat: String?
 
@@ -81,12 +87,14 @@ struct ExportCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if form != .classes, form != .dassl, labels != nil {
-            throw ValidationError("--labels is for --to classes and dassl; prompts fit any class names.")
+        if !form.readsClasses, form != .dassl, labels != nil {
+            throw ValidationError("--labels is for --to classes, onnx and dassl; prompts fit any class names.")
         }
-        if form != .classes, compat != nil {
-            throw ValidationError("--compat is for --to classes; the other forms hold prompts, which stay as they are.")
+        if !form.readsClasses, compat != nil {
+            throw ValidationError("--compat is for --to classes and onnx; the other forms hold prompts, which stay as they are.")
         }
+        if form != .onnx, zeroShot { throw ValidationError("--zero-shot is for --to onnx; the other forms hold what was learned.") }
+        if zeroShot, prompts != nil { throw ValidationError("--zero-shot and --prompts exclude each other.") }
         if form != .checkpoint, form != .efficientPrompt, withBackbone {
             throw ValidationError("--with-backbone is for --to vifi-pth and efficient-prompt.")
         }
@@ -97,6 +105,7 @@ struct ExportCommand: ParsableCommand {
 
     func run() throws {
         if form.isBackbone { return try exportBackbone() }
+        if form == .onnx { return try exportONNX() }
         // Class names are what is written with the prompts, as videos are to predict: they choose no model. A backbone that does not
         // belong to the prompts is refused.
         guard let source = try Selection(prompts: prompts, backbone: nil, namesData: false, needsPrompts: true, context: .commandLine).prompts else { throw ExportError.noPrompts }
@@ -114,7 +123,7 @@ struct ExportCommand: ParsableCommand {
         case .efficientPrompt, .actionCLIP: written.sha256 = try writeForeign(file, backbone: backbone, source: source, to: target)
         case .dassl: written.sha256 = try writeDassl(file, backbone: backbone, source: source, to: target)
         case .classes: try writeClasses(file, source: source, backbone: backbone, as: &written)
-        case .xCLIP, .huggingFace: break
+        case .xCLIP, .huggingFace, .onnx: break
         }
         try tell(&written)
     }
@@ -149,6 +158,24 @@ struct ExportCommand: ParsableCommand {
         if form == .huggingFace {
             Console.note("Its tokenizer is CLIP's: AutoTokenizer.from_pretrained(\"openai/clip-vit-base-patch32\") or the like beside it.")
         }
+        try tell(&written)
+    }
+
+    /// A model with its classes: prompts or a head, or the backbone alone.
+    private func exportONNX() throws {
+        let selection = try Selection(
+            prompts: prompts, backbone: zeroShot ? backbone : nil, namesData: false, needsPrompts: !zeroShot, without: zeroShot, context: .commandLine)
+        let backbone = zeroShot ? try selection.backbonePath() : backbone
+        guard let source = selection.prompts ?? (zeroShot ? backbone : nil) else { throw ExportError.noPrompts }
+        let model = try LoadedModel(
+            prompts: selection.prompts, backbone: backbone, vocabulary: vocabulary, anyBackbone: anyBackbone, context: .commandLine)
+        let target = try target(for: source)
+        try prove(target)
+        let export = try ONNXExport(model, labels: try labels.map(classes(in:)), settings: try settings(), pool: WorkerPool())
+        try createDirectory(target.parentDirectory)
+        var written = Export(form: form, file: target, prompts: selection.prompts, backbone: zeroShot ? backbone : nil)
+        written.sha256 = try export.write(to: target)
+        (written.classes, written.width) = (export.classNames.count, export.width)
         try tell(&written)
     }
 
@@ -282,8 +309,7 @@ struct ExportCommand: ParsableCommand {
         guard file.video == nil else { throw ModelError.inFile(path: source, .prompts(.noClassEmbeddings)) }
         guard !header.configuration.followsVideos else { throw ModelError.inFile(path: source, .prompts(.followsVideos(.classEmbeddings))) }
         let names = try classNames(of: header)
-        var settings = Recipe()
-        if let compat { try settings.set("compat=\(compat)", source: "--compat") }
+        let settings = try settings()
         let sequences = try backbone.sequences(
             of: names, prompts: header.configuration, template: header.template,
             keepsUnderscores: settings.repeats(.keptUnderscores), learned: header.classNames,
@@ -314,13 +340,22 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func classNames(of header: PromptHeader) throws -> [String] {
-        guard let labels else {
-            guard !header.classNames.isEmpty else { throw ModelError.noClasses }
-            return header.classNames
-        }
-        let classes = try ClassNames.read(labels)
+        if let labels { return try classes(in: labels).names }
+        guard !header.classNames.isEmpty else { throw ModelError.noClasses }
+        return header.classNames
+    }
+
+    private func classes(in path: String) throws -> ClassNames {
+        let classes = try ClassNames.read(path)
         for warning in classes.warnings { Console.warning(warning.description) }
-        return classes.names
+        return classes
+    }
+
+    /// What is repeated of the reference's faults.
+    private func settings() throws -> Recipe {
+        var settings = Recipe()
+        if let compat { try settings.set("compat=\(compat)", source: "--compat") }
+        return settings
     }
 }
 

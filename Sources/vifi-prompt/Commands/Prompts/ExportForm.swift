@@ -14,6 +14,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
     case xCLIP = "x-clip"
     case huggingFace = "huggingface"
     case classes
+    case onnx
 
     init?(argument: String) {
         // The name that prompt files had alone.
@@ -22,6 +23,9 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
 
     /// Whether it holds a backbone, and no prompts.
     var isBackbone: Bool { self == .xCLIP || self == .huggingFace }
+
+    /// Whether class names are read in the text tower for it.
+    var readsClasses: Bool { self == .classes || self == .onnx }
 
     /// Whether the output is a folder.
     var isFolder: Bool { endings.isEmpty }
@@ -33,6 +37,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
         case .huggingFace: "-huggingface"
         case .xCLIP: "-x-clip" + endings[0]
         case .classes: "-classes" + endings[0]
+        case .onnx: endings[0]
         default: "-prompts" + endings[0]
         }
     }
@@ -48,6 +53,7 @@ enum ExportForm: String, ExpressibleByArgument, CaseIterable, Encodable {
         case .efficientPrompt, .dassl: [".pth.tar"]
         case .actionCLIP: [".pt"]
         case .classes: [".safetensors", ".npz"]
+        case .onnx: [".onnx"]
         }
     }
 
@@ -74,7 +80,7 @@ struct Export: Encodable {
     var sha256 = ""
     /// Nil of a folder.
     var bytes: Int?
-    /// With `--to classes`: how many there are, and the numbers of each.
+    /// With `--to classes` and `onnx`: how many there are, and the numbers of each.
     var classes: Int?
     var width: Int?
 
@@ -93,6 +99,7 @@ struct Export: Encodable {
             case .huggingFace: "folder of transformers, SHA-256 of its tensors' file"
             case .dassl: "Dassl checkpoint, \(size)SHA-256"
             case .classes: "\(classes ?? 0) classes × \(width ?? 0), SHA-256"
+            case .onnx: "ONNX model, \(counted(classes ?? 0, "class", "classes")), \(size)SHA-256"
             }
         return "\(file.escapedForDisplay): \(words) \(sha256)"
     }
