@@ -1,22 +1,24 @@
 import Glibc
 
-/// A log that grows line by line; what was written survives a crash from the next `sync` on.
+/// A log that grows line by line, or record by record; what was written survives a crash from the next `sync` on.
 package struct AppendFile: ~Copyable {
     package let path: String
     private let descriptor: Int32
 
     /// Opens or creates the log. A line that a crash cut off is ended, so that the next one stands alone.
     ///
-    /// - Parameter keptByteCount: what comes after these bytes is cut off first.
-    package init(path: String, keeping keptByteCount: Int? = nil) throws(FileError) {
+    /// - Parameters:
+    ///   - keptByteCount: what comes after these bytes is cut off first.
+    ///   - hasLines: whether the log is text; records of bytes have no line to end.
+    package init(path: String, keeping keptByteCount: Int? = nil, hasLines: Bool = true) throws(FileError) {
         if let keptByteCount { try Self.cut(path, to: keptByteCount) }
-        let isCutOff = try Self.isCutOff(path)
+        let isCutOff = hasLines ? try Self.isCutOff(path) : false
         // O_NONBLOCK: a FIFO that nobody reads would hold the program.
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileError(path: path, problem: .cannotCreate(reason: systemErrorText())) }
         if isCutOff {
             do {
-                try Self.write("\n", to: descriptor, path: path)
+                try Self.write(Array("\n".utf8), to: descriptor, path: path)
             } catch {
                 close(descriptor)
                 throw error
@@ -50,18 +52,21 @@ package struct AppendFile: ~Copyable {
     }
 
     /// Writes the line whole or, where that fails, not at all.
-    package func append(line: String) throws(FileError) {
+    package func append(line: String) throws(FileError) { try append(Array((line + "\n").utf8)) }
+
+    /// Writes the bytes whole or, where that fails, not at all.
+    package func append(_ record: [UInt8]) throws(FileError) {
         let before = byteCount
         do {
-            try Self.write(line + "\n", to: descriptor, path: path)
+            try Self.write(record, to: descriptor, path: path)
         } catch {
             _ = ftruncate(descriptor, off_t(before))
             throw error
         }
     }
 
-    private static func write(_ text: String, to descriptor: Int32, path: String) throws(FileError) {
-        guard writeAll(Array(text.utf8), to: descriptor) else {
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, path: String) throws(FileError) {
+        guard writeAll(bytes, to: descriptor) else {
             throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
         }
     }

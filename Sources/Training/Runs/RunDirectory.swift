@@ -9,6 +9,7 @@ import Foundation
 ///     split/           the lists that were used, and the marks of their videos
 ///     metrics.jsonl    a line a step and an evaluation
 ///     results.csv      a line an evaluated epoch
+///     events.out.…     the numbers of metrics.jsonl for TensorBoard
 ///     checkpoints/     where the run is; gone when it is finished
 ///     prompts/, backbone.safetensors   what was learned: best and last
 ///     finished.json    how it ended: RunResult
@@ -17,6 +18,7 @@ package struct RunDirectory: ~Copyable {
     private let lock: DirectoryLock
     private var metrics: Log
     private var results: Log
+    private var events: EventLog
 
     package static let recordName = "run.json"
     static let resultName = "finished.json"
@@ -29,7 +31,7 @@ package struct RunDirectory: ~Copyable {
     package static let kind = FolderKind(
         name: "run",
         entries: [
-            "config.yaml", "environment.json", recordName, "split", metricsName, resultsName, "checkpoints", "prompts", "backbone.safetensors",
+            "config.yaml", "environment.json", recordName, "split", metricsName, resultsName, EventLog.name, "checkpoints", "prompts", "backbone.safetensors",
             "last.safetensors", "head.safetensors", "held-out.jsonl", "val-predictions.csv", "test-predictions.csv", resultName,
         ])
 
@@ -90,12 +92,14 @@ package struct RunDirectory: ~Copyable {
 
     /// - Parameter check: what must be so once the lock is held.
     private init(lockedAt path: String, check: () throws(FileError) -> Void) throws(FileError) {
-        // All three before the first is stored: a struct that owns handles cannot be left half made.
+        // All before the first is stored: a struct that owns handles cannot be left half made.
         let newLock = try DirectoryLock(directory: path)
         try check()
         let newMetrics = try AppendFile(path: path.appendingPath(Self.metricsName))
         let newResults = try AppendFile(path: path.appendingPath(Self.resultsName))
+        let newEvents = try EventLog(path: path.appendingPath(EventLog.name))
         lock = newLock
+        events = newEvents
         metrics = Log(newMetrics)
         results = Log(newResults)
         self.path = path
@@ -120,8 +124,10 @@ package struct RunDirectory: ~Copyable {
             path: path.appendingPath(Self.metricsName), keeping: byteCounts[Self.metricsName] ?? 0)
         let newResults = try AppendFile(
             path: path.appendingPath(Self.resultsName), keeping: byteCounts[Self.resultsName] ?? 0)
+        let newEvents = try EventLog(path: path.appendingPath(EventLog.name), keeping: byteCounts[EventLog.name] ?? 0)
         metrics = Log(newMetrics)
         results = Log(newResults)
+        events = newEvents
     }
 
     /// Returns the file's SHA-256.
@@ -175,17 +181,19 @@ package struct RunDirectory: ~Copyable {
     }
 
     package mutating func log(_ step: StepReport) {
-        metrics.append(
-            Self.line([
-                ("step", Double(step.step)), ("epoch", Double(step.epoch)), ("loss", step.loss), ("learning_rate", step.rate),
-                ("clips", Double(step.clips)), ("seconds", step.seconds), ("waiting_seconds", step.waitingSeconds),
-            ]))
+        let fields = [
+            ("epoch", Double(step.epoch)), ("loss", step.loss), ("learning_rate", step.rate),
+            ("clips", Double(step.clips)), ("seconds", step.seconds), ("waiting_seconds", step.waitingSeconds),
+        ]
+        metrics.append(Self.line([("step", Double(step.step))] + fields))
+        events.append(fields.map { ("step/\($0)", $1) }, step: step.step)
     }
 
     package mutating func log(_ epoch: EpochReport) {
         var fields = [("epoch", Double(epoch.epoch)), ("training_loss", epoch.trainingLoss), ("seconds", epoch.seconds)]
         if let metrics = epoch.metrics { fields += [(metrics.names.top1, metrics.top1), (metrics.names.top5, metrics.top5)] }
         metrics.append(Self.line(fields))
+        events.append(fields.dropFirst().map { ("epoch/\($0)", $1) }, step: epoch.step)
         if epoch.isFirstResult {
             let names = epoch.metrics?.names ?? ("val_top1", "val_top5")
             results.append("epoch,training_loss,\(names.0),\(names.1),seconds")
@@ -194,9 +202,10 @@ package struct RunDirectory: ~Copyable {
         results.append("\(epoch.epoch),\(epoch.trainingLoss),\(scores[0]),\(scores[1]),\(epoch.seconds)")
     }
 
-    /// Makes both logs durable. Returns their lengths by name, for `cutLogs`.
+    /// Makes both logs durable. Returns their lengths by name, and that of TensorBoard's events, for `cutLogs`.
     package mutating func flushLogs() throws(FileError) -> [String: Int] {
-        [Self.metricsName: try metrics.flush(), Self.resultsName: try results.flush()]
+        events.writeWaiting()
+        return [Self.metricsName: try metrics.flush(), Self.resultsName: try results.flush(), EventLog.name: events.byteCount]
     }
 
     /// One line of JSON; numbers that JSON lacks become null.
