@@ -253,7 +253,7 @@ extension VideoFrame {
     }
 
     /// The frame with its last column and row repeated where it is smaller.
-    fileprivate func padded(to size: FrameSize) -> VideoFrame {
+    func padded(to size: FrameSize) -> VideoFrame {
         guard size != self.size else { return self }
         var result: [UInt8] = []
         result.reserveCapacity(size.byteCount)

@@ -89,10 +89,13 @@ package enum TimelineFileError: ReportableError {
     /// Of videos with the same name in different folders, or with another ending.
     case twice(path: String, videos: [String])
     case overAnswers(path: String)
+    case overVideo(path: String)
+    /// A video that the next look into the folder would find.
+    case amongVideos(path: String)
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .severalVideos, .twice, .overAnswers: .usage
+        case .severalVideos, .twice, .overAnswers, .overVideo, .amongVideos: .usage
         case .exists: .inputOutput
         }
     }
@@ -104,9 +107,13 @@ package enum TimelineFileError: ReportableError {
         case .twice(let path, let videos):
             "\(path.escapedForDisplay): two videos would be saved there: \(videos.map(\.escapedForDisplay).joined(separator: " and ")). "
                 + (Set(videos.map(\.parentDirectory)).count > 1
-                    ? "Tell them apart by their folders: --save '{dir}/{}.\(TimelineFile(path)?.rawValue ?? "srt")'."
+                    ? "Tell them apart by their folders: --save '{dir}/{}.\(TimelineFile(path)?.rawValue ?? LabeledVideo.ending)'."
                     : "Rename one of them, or label them with two commands.")
         case .overAnswers(let path): "\(path.escapedForDisplay): is the file of --output, too. Name another one with --save."
+        case .overVideo(let path): "\(path.escapedForDisplay): is one of the videos. Name another file with --save, such as --save '{dir}/{}-labeled.mp4'."
+        case .amongVideos(let path):
+            "\(path.escapedForDisplay): would be found among the videos of its folder, and be labeled itself. Save into another folder, such as "
+                + "--save 'labeled/{}.mp4'."
         case .exists(let path):
             "\(path.escapedForDisplay): already exists. Name another file with --save, or pass --force to overwrite it."
         }

@@ -207,6 +207,8 @@ import CFFmpeg
             reordersFrames: parameters.video_delay > 0,
             colorTags: ColorTags(stream.pointee.codecpar).completed(from: colorTags))
         if rate.num != 0 && rate.den != 0 { claims.framesPerSecond = Double(rate.num) / Double(rate.den) }
+        let aspect = unsafe av_guess_sample_aspect_ratio(context, stream, nil)
+        if aspect.num > 0, aspect.den > 0, aspect.num != aspect.den { claims.pixelAspect = Double(aspect.num) / Double(aspect.den) }
         if duration != vifi_no_timestamp() { claims.durationSeconds = Double(duration) / Double(AV_TIME_BASE) }
         claims.streamEndSeconds = unsafe Demuxer.streamEnd(of: stream, in: context, fileSeconds: claims.durationSeconds)
         if let matrix = unsafe vifi_display_matrix(stream) {
@@ -388,6 +390,8 @@ struct HeaderClaims {
     var colorTags: ColorTags
     var framesPerSecond: Double?
     var durationSeconds: Double?
+    /// Width of a pixel as a multiple of its height; nil where the header does not say, or says that they are square.
+    var pixelAspect: Double?
     /// When the last frame of this stream ends, where the header says so of it and not of the file.
     var streamEndSeconds: Double?
     /// Nine numbers, the first six in 16.16 fixed point.

@@ -1,9 +1,9 @@
 import CFFmpeg
 
-/// The codec and the container of one video, in memory.
+/// The codec and the container of one video.
 @safe final class StreamEncoder {
     private let path: String
-    private let sink = MemorySink()
+    private let sink: MediaSink
     private var format: UnsafeMutablePointer<AVFormatContext>?
     private var codec: UnsafeMutablePointer<AVCodecContext>?
     private var frame: UnsafeMutablePointer<AVFrame>?
@@ -13,13 +13,19 @@ import CFFmpeg
     /// How long the last frame is shown, in units of the time base.
     var lastDuration: Int64 = 1
 
-    /// - Parameter timeUnits: units of time a second for frames' stamps; those of the frame rate where nil.
+    /// - Parameters:
+    ///   - sink: where the bytes of the file go.
+    ///   - timeUnits: units of time a second for frames' stamps; those of the frame rate where nil.
+    ///   - pixelAspect: width of a pixel as a multiple of its height; square where nil.
     init(
-        path: String, width: Int32, height: Int32, framesPerSecond: Double, timeUnits: Int32? = nil, quality: VideoWriter.Quality
+        path: String, sink: MediaSink, width: Int32, height: Int32, framesPerSecond: Double, timeUnits: Int32? = nil, pixelAspect: Double? = nil,
+        quality: VideoWriter.Quality
     ) throws(VideoError) {
         _ = MediaLog.isInstalled
         self.path = path
-        try openCodec(width: width, height: height, framesPerSecond: framesPerSecond, timeUnits: timeUnits, quality: quality)
+        self.sink = sink
+        try openCodec(
+            width: width, height: height, framesPerSecond: framesPerSecond, timeUnits: timeUnits, pixelAspect: pixelAspect, quality: quality)
         try openContainer()
         unsafe scaler = sws_getContext(
             width, height, AV_PIX_FMT_RGB24, width, height, AV_PIX_FMT_YUV420P, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT, nil, nil,
@@ -42,17 +48,24 @@ import CFFmpeg
     }
 
     private func failure(_ code: Int32) -> VideoError {
-        VideoError(path: path, problem: .cannotEncode(reason: errorWords(code)))
+        VideoError(path: path, problem: sink.failure.map { .file($0) } ?? .cannotEncode(reason: errorWords(code)))
     }
 
     private func check(_ code: Int32) throws(VideoError) {
         if code < 0 { throw failure(code) }
     }
 
+    private static func h264(_ quality: VideoWriter.Quality) -> UnsafePointer<AVCodec>? {
+        unsafe quality.avoidsH264 ? nil : avcodec_find_encoder_by_name("libx264")
+    }
+
+    /// Whether videos are in H.264; else in MPEG-4 part 2.
+    static func hasH264(_ quality: VideoWriter.Quality) -> Bool { unsafe h264(quality) != nil }
+
     private func openCodec(
-        width: Int32, height: Int32, framesPerSecond: Double, timeUnits: Int32?, quality: VideoWriter.Quality
+        width: Int32, height: Int32, framesPerSecond: Double, timeUnits: Int32?, pixelAspect: Double?, quality: VideoWriter.Quality
     ) throws(VideoError) {
-        let h264 = unsafe quality.avoidsH264 ? nil : avcodec_find_encoder_by_name("libx264")
+        let h264 = unsafe Self.h264(quality)
         guard let encoder = unsafe h264 ?? avcodec_find_encoder(AV_CODEC_ID_MPEG4) else {
             throw VideoError(
                 path: path, problem: .cannotEncode(reason: "this FFmpeg has no encoder for H.264 or MPEG-4"))
@@ -66,6 +79,7 @@ import CFFmpeg
         unsafe codec.pointee.pix_fmt = AV_PIX_FMT_YUV420P
         unsafe codec.pointee.time_base = timeUnits.map { AVRational(num: 1, den: $0) } ?? av_inv_q(rate)
         unsafe codec.pointee.framerate = rate
+        if let pixelAspect { unsafe codec.pointee.sample_aspect_ratio = av_d2q(pixelAspect, 1000) }
         unsafe codec.pointee.gop_size = Int32(clamping: quality.keyFrameInterval)
         unsafe codec.pointee.thread_count = 1
         unsafe codec.pointee.colorspace = AVCOL_SPC_SMPTE170M
@@ -101,6 +115,7 @@ import CFFmpeg
         unsafe format.pointee.io_close2 = closeSinkReader
         unsafe stream.pointee.time_base = codec.pointee.time_base
         unsafe stream.pointee.avg_frame_rate = codec.pointee.framerate
+        unsafe stream.pointee.sample_aspect_ratio = codec.pointee.sample_aspect_ratio
         try check(unsafe avcodec_parameters_from_context(stream.pointee.codecpar, codec))
         var options: OpaquePointer?
         unsafe av_dict_set(&options, "movflags", "+faststart", 0)
@@ -152,11 +167,12 @@ import CFFmpeg
         }
     }
 
-    func finish() throws(VideoError) -> [UInt8] {
+    /// Writes what is left. From then on the sink holds the file.
+    func finish() throws(VideoError) {
         try check(unsafe avcodec_send_frame(codec, nil))
         try writePackets()
         try check(unsafe av_write_trailer(format))
         unsafe avio_flush(io)
-        return sink.bytes
+        if let failure = sink.failure { throw VideoError(path: path, problem: .file(failure)) }
     }
 }

@@ -30,6 +30,7 @@ import Files
     package let path: String
     package let width: Int
     package let height: Int
+    private let sink = MemorySink()
     private let encoder: StreamEncoder
     private var frameCount = 0
     /// Seconds at which frames begin; nil where all are shown equally long.
@@ -46,21 +47,25 @@ import Files
     package init(
         path: String, width: Int, height: Int, framesPerSecond: Double, times: [Double]? = nil, quality: Quality = Quality()
     ) throws(VideoError) {
-        guard (16...8192).contains(width), (16...8192).contains(height), width % 2 == 0, height % 2 == 0 else {
-            let reason = "the width and height, \(width) × \(height), must be even numbers from 16 to 8192"
-            throw VideoError(path: path, problem: .cannotEncode(reason: reason))
-        }
+        try Self.check(width: width, height: height, of: path)
         guard (0.01...1000).contains(framesPerSecond) else {
             let reason = "\(framesPerSecond) frames per second is outside 0.01 to 1000"
             throw VideoError(path: path, problem: .cannotEncode(reason: reason))
         }
         encoder = try StreamEncoder(
-            path: path, width: Int32(width), height: Int32(height), framesPerSecond: framesPerSecond,
+            path: path, sink: sink, width: Int32(width), height: Int32(height), framesPerSecond: framesPerSecond,
             timeUnits: times.map { _ in Self.timeUnits }, quality: quality)
         self.times = times
         self.path = path
         self.width = width
         self.height = height
+    }
+
+    static func check(width: Int, height: Int, of path: String) throws(VideoError) {
+        guard (16...8192).contains(width), (16...8192).contains(height), width % 2 == 0, height % 2 == 0 else {
+            let reason = "the width and height, \(width) × \(height), must be even numbers from 16 to 8192"
+            throw VideoError(path: path, problem: .cannotEncode(reason: reason))
+        }
     }
 
     /// Adds a frame.
@@ -87,7 +92,8 @@ import Files
         guard frameCount > 0 else {
             throw VideoError(path: path, problem: .cannotEncode(reason: "it has no frames"))
         }
-        return try encoder.finish()
+        try encoder.finish()
+        return sink.bytes
     }
 
     /// Completes the video and puts it under its name, durably.

@@ -131,7 +131,7 @@ final class FrameFolderStream: VideoStreaming, @unchecked Sendable {
             let points = VideoStream.points(shownUntil: end, isLast: isLast, of: request.grids, from: &nextPoints)
             if points.contains(where: { !$0.isEmpty }) {
                 part.frames.append(
-                    StreamedFrame(picture: try video.frame(nextFrame - 1).resized(shortSide: request.shortSide), points: points))
+                    StreamedFrame(picture: request.shrunk(try video.frame(nextFrame - 1)), points: points))
             }
         }
         part.seconds = Double(nextFrame) / Self.framesPerSecond

@@ -75,7 +75,10 @@ import CFFmpeg
         declaredCount = claims.frameCount
         headerWarnings = checked.warnings
         nextPoints = request.grids.map { _ in 0 }
-        outlook = VideoOutlook(seconds: checked.durationSeconds.flatMap { $0 > 0 ? $0 : nil }, byteCount: source.byteCount)
+        let isTurned = request.pictures.appliesRotation && checked.orientation.swapsAxes
+        outlook = VideoOutlook(
+            seconds: checked.durationSeconds.flatMap { $0 > 0 ? $0 : nil }, byteCount: source.byteCount, framesPerSecond: checked.framesPerSecond,
+            pixelAspect: claims.pixelAspect.map { isTurned ? 1 / $0 : $0 })
     }
 
     deinit {
@@ -147,7 +150,7 @@ import CFFmpeg
         guard pendingPosition != nil else { return }
         let points = Self.points(shownUntil: position, isLast: isLast, of: request.grids, from: &nextPoints)
         guard points.contains(where: { !$0.isEmpty }) else { return }
-        part.frames.append(StreamedFrame(picture: try convertedPending().resized(shortSide: request.shortSide), points: points))
+        part.frames.append(StreamedFrame(picture: request.shrunk(try convertedPending()), points: points))
     }
 
     /// For each grid the moments at which the frame before `position` is shown; moves on to the ones after them.

@@ -3,21 +3,24 @@ package struct VideoStreamRequest: Sendable, Equatable, Codable {
     package var path: String
     /// One a model.
     package var grids: [WindowGrid]
-    /// Frames are shrunk to this many pixels on their shorter side.
-    package var shortSide: Int
+    /// Frames are scaled to this many pixels on their shorter side; nil leaves them as they are.
+    package var shortSide: Int?
     /// Wanted frames that come together.
     package var batchCount: Int
     package var pictures: PictureRules
 
     /// - Precondition: grids of one unit, at least one.
-    package init(path: String, grids: [WindowGrid], shortSide: Int, batchCount: Int, pictures: PictureRules = PictureRules()) {
-        precondition(!grids.isEmpty && Set(grids.map(\.unit)).count == 1 && batchCount >= 1 && shortSide >= 1, "no such stream")
+    package init(path: String, grids: [WindowGrid], shortSide: Int?, batchCount: Int, pictures: PictureRules = PictureRules()) {
+        precondition(!grids.isEmpty && Set(grids.map(\.unit)).count == 1 && batchCount >= 1 && shortSide ?? 1 >= 1, "no such stream")
         self.path = path
         self.grids = grids
         self.shortSide = shortSide
         self.batchCount = batchCount
         self.pictures = pictures
     }
+
+    /// What becomes of a picture before it is handed out.
+    func shrunk(_ picture: VideoFrame) -> VideoFrame { shortSide.map { picture.resized(shortSide: $0) } ?? picture }
 
     package var unit: VideoSpan.Unit { grids.first?.unit ?? .seconds }
 }
@@ -55,10 +58,15 @@ package struct VideoOutlook: Sendable, Equatable, Codable {
     /// As the header claims; nil where it does not, or nothing believable.
     package var seconds: Double?
     package var byteCount: Int
+    package var framesPerSecond: Double?
+    /// Width of a pixel as it is shown, as a multiple of its height; nil where they are square.
+    package var pixelAspect: Double?
 
-    package init(seconds: Double?, byteCount: Int) {
+    package init(seconds: Double?, byteCount: Int, framesPerSecond: Double? = nil, pixelAspect: Double? = nil) {
         self.seconds = seconds
         self.byteCount = byteCount
+        self.framesPerSecond = framesPerSecond
+        self.pixelAspect = pixelAspect
     }
 }
 

@@ -187,7 +187,7 @@ struct AnswerFormOptions: ParsableArguments {
     @Option(
         name: .customLong("save"),
         help: ArgumentHelp(
-            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json; {} stands for the video's name, {dir} for its folder. May be repeated.",
+            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json, or as .mp4 the video with its labels drawn on; {} stands for the video's name, {dir} for its folder. May be repeated.",
             valueName: "file"))
     var saved: [String] = []
 
@@ -196,8 +196,9 @@ struct AnswerFormOptions: ParsableArguments {
 
     func validate() throws {
         guard !(json && csv) else { throw ValidationError("--json and --csv exclude each other.") }
-        for path in saved where TimelineFile(path) == nil {
-            throw ValidationError("--save \(path): its ending is one of \(TimelineFile.allCases.map { "." + $0.rawValue }.joined(separator: ", ")).")
+        for path in saved where TimelineFile(path) == nil && !LabeledVideo.isName(path) {
+            let endings = TimelineFile.allCases.map(\.rawValue) + [LabeledVideo.ending]
+            throw ValidationError("--save \(path): its ending is one of \(endings.map { "." + $0 }.joined(separator: ", ")).")
         }
     }
 }

@@ -76,7 +76,7 @@ struct PredictionRun {
             let found = sources.found(tells: true)
             let videos = found.videos
             closed = found.closed
-            try checkSaved(videos)
+            try checkSaved(videos, of: sources)
             let left = pending(videos)
             if left.count < videos.count {
                 let waiting = Set<Bytewise>(texts: left.map(\.path))
@@ -115,14 +115,18 @@ struct PredictionRun {
     }
 
     /// Finds out before the work where two videos would be saved in one file, or over what is there.
-    private func checkSaved(_ videos: [FoundVideo]) throws(TimelineFileError) {
+    private func checkSaved(_ videos: [FoundVideo], of sources: VideoSources) throws(TimelineFileError) {
         func place(_ path: String) -> String { (resolvedPath(path.parentDirectory) ?? path.parentDirectory).appendingPath(path.lastPathComponent) }
         var taken: [Bytewise: String] = [:]
+        let inputs = Set<Bytewise>(texts: videos.map { place($0.path) })
+        let folders = sources.folders.compactMap(resolvedPath)
         for video in videos {
             for (pattern, suffix) in forms.saved.flatMap({ pattern in suffixes.map { (pattern, $0) } }) {
                 let path = TimelineFile.path(pattern, video: video.path, suffix: suffix)
                 if let other = taken.updateValue(video.path, forKey: Bytewise(place(path))) { throw .twice(path: path, videos: [other, video.path]) }
                 if let output = batch.output, place(output).hasSameBytes(as: place(path)) { throw .overAnswers(path: path) }
+                if inputs.contains(Bytewise(place(path))) { throw .overVideo(path: path) }
+                if LabeledVideo.isName(path), folders.contains(where: { place(path).isInside($0, recursive: sources.recursive) }) { throw .amongVideos(path: path) }
                 // With answers of an earlier run, the time line may be its own.
                 if !forms.force, log == nil, fileExists(path) { throw .exists(path: path) }
             }
@@ -148,7 +152,7 @@ struct PredictionRun {
             let found = sources.found(tells: isFirst)
             let videos = found.videos
             closed = found.closed
-            if isFirst { try checkSaved(videos) }
+            if isFirst { try checkSaved(videos, of: sources) }
             if isFirst { Console.note("Waiting for videos in \(sources.folders.map(\.escapedForDisplay).joined(separator: ", ")); Ctrl-C ends it") }
             isFirst = false
             let ready = arrivals.ready(
@@ -304,8 +308,12 @@ struct PredictionRun {
                 saved[path] = other
                 throw TimelineFileError.twice(path: path, videos: [other, answer.video])
             }
+            if LabeledVideo.isName(path) {
+                try saveVideo(answer, segments: segments, isOwn: isAgain || isAnswered(answer), to: path)
+                continue
+            }
             guard let form = TimelineFile(path) else { continue }
-            let isOwn = isAgain || log?.hasAnswered(answer.video, prompts: prompts(of: answer.model)) == true
+            let isOwn = isAgain || isAnswered(answer)
             if forms.force || isOwn || !fileExists(path) {
                 try form.write(answer, timeline: timeline, segments: segments, style: style, to: path)
             } else if try log == nil || !form.isWritten(answer, timeline: timeline, segments: segments, style: style, at: path) {
@@ -314,6 +322,42 @@ struct PredictionRun {
             }
             Console.note("Wrote \(path.escapedForDisplay)")
         }
+    }
+
+    /// Whether an earlier run answered the video, so that files of its answer are the command's own.
+    private func isAnswered(_ answer: VideoAnswer) -> Bool { log?.hasAnswered(answer.video, prompts: prompts(of: answer.model)) == true }
+
+    /// The video with its labels drawn on.
+    private func saveVideo(_ answer: VideoAnswer, segments: [TimelineSegment], isOwn: Bool, to path: String) throws {
+        func write(to path: String) throws {
+            let request = LabeledVideo.request(answer.video, pictures: pictures)
+            let stream: any VideoStreaming = try isolated?.stream(request) ?? openVideoStream(request)
+            let total = stream.outlook.seconds.flatMap { Int(exactly: $0.rounded(.up)) } ?? 0
+            let progress = ProgressReporter(path.lastPathComponent.escapedForDisplay, total: max(1, total), unit: "s of video")
+            try LabeledVideo(answer, segments: segments, style: style).write(stream, to: path) { seconds in
+                try checkInterruption()
+                if Int(seconds) < total { progress.show(Int(seconds)) }
+            }
+            progress.finish()
+        }
+        if forms.force || isOwn || !fileExists(path) {
+            try write(to: path)
+        } else {
+            guard log != nil else { throw TimelineFileError.exists(path: path) }
+            // As with other time lines, a crash may have come before the line in the log. The same labels make the same bytes.
+            let draft = path.parentDirectory.appendingPath(".draft-\(path.lastPathComponent)")
+            defer { _ = unsafe unlink(draft) }
+            try write(to: draft)
+            guard try Digest.ofFile(draft) == Digest.ofFile(path) else { throw TimelineFileError.exists(path: path) }
+        }
+        Console.note("Wrote \(path.escapedForDisplay)")
+    }
+}
+
+extension String {
+    /// Whether the path leads into a folder, or with `recursive` also below it. Both are resolved.
+    fileprivate func isInside(_ folder: String, recursive: Bool) -> Bool {
+        recursive ? hasPrefix(folder.hasSuffix("/") ? folder : folder + "/") : parentDirectory.hasSameBytes(as: folder)
     }
 }
 
