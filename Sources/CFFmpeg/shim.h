@@ -16,6 +16,7 @@ static inline int vifi_error_end_of_file(void) { return AVERROR_EOF; }
 static inline int vifi_error_exit(void) { return AVERROR_EXIT; }
 static inline int vifi_error_input_output(void) { return AVERROR(EIO); }
 static inline int vifi_error_invalid(void) { return AVERROR(EINVAL); }
+static inline int vifi_error_invalid_data(void) { return AVERROR_INVALIDDATA; }
 static inline int vifi_error_no_memory(void) { return AVERROR(ENOMEM); }
 static inline int vifi_error_decoder_missing(void) { return AVERROR_DECODER_NOT_FOUND; }
 static inline int64_t vifi_no_timestamp(void) { return AV_NOPTS_VALUE; }

@@ -261,7 +261,7 @@ import Testing
     @Test func everySectionIsTested() throws {
         let (page, tested) = (try JSONPage(), Set(Self.sections.map(\.name)))
         #expect(tested.isSubset(of: page.sections.keys))
-        // What is no document of its own is tested with those that include it.
-        #expect(Set(page.sections.keys).subtracting(tested).isSubset(of: page.included))
+        // What is no document of its own is tested with those that include it. Lines of live sources need a pipe: `LiveTests`.
+        #expect(Set(page.sections.keys).subtracting(tested).subtracting(["predict - --json"]).isSubset(of: page.included))
     }
 }

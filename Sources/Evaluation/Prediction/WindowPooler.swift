@@ -105,13 +105,13 @@ struct WindowPooler {
         }
         return PooledWindow(
             start: self.seconds(at: start, length: seconds), end: self.seconds(at: end, length: seconds),
-            crops: rows.map { features(of: MutableMatrix(rows: rowCount, columns: $0.count / max(1, rowCount), $0).reading) })
+            crops: rows.map { Self.features(of: MutableMatrix(rows: rowCount, columns: $0.count / max(1, rowCount), $0).reading, encoder: encoder) })
     }
 
     /// The features of a window's frames.
     ///
     /// - Parameter rows: what is kept of them.
-    private func features(of rows: Matrix) -> Matrix {
+    static func features(of rows: Matrix, encoder: VideoEncoder) -> Matrix {
         guard encoder.mixesFrames else { return rows }
         // As many as the model was trained with: a short end of a video shows some longer.
         let clip = MutableMatrix(rows: encoder.frameCount, columns: rows.columnCount)

@@ -64,16 +64,23 @@ struct WindowScorer {
         let (model, path, before) = (model, path, windows.count)
         try pooler.add(part) { window in
             try Self.check(windowCount: before + made.count + 1, of: model, path: path)
-            let scores = try window.crops.map { features in
-                VideoScores(probabilities: softmax(of: try model.classifier.logits(features: features)), classCount: model.classNames.count)
-            }
-            made.append(ScoredWindow(start: window.start, end: window.end, scores: .mean(of: scores)))
+            made.append(ScoredWindow(start: window.start, end: window.end, scores: try model.scores(of: window)))
         }
         windows += made
     }
 
     /// - Parameter seconds: length of the video.
     func timeline(seconds: Double) -> Timeline { Timeline(seconds: seconds, windows: windows) }
+}
+
+extension VideoModel {
+    /// The mean over crops of the softmax of their logits.
+    func scores(of window: PooledWindow) throws -> VideoScores {
+        let scores = try window.crops.map { features in
+            VideoScores(probabilities: softmax(of: try classifier.logits(features: features)), classCount: classNames.count)
+        }
+        return .mean(of: scores)
+    }
 }
 
 /// Makes the time lines of a video for several models in one pass over it.

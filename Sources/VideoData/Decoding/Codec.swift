@@ -7,7 +7,7 @@ import CFFmpeg
     let packet: UnsafeMutablePointer<AVPacket>
     /// What `receive` got last.
     let frame: UnsafeMutablePointer<AVFrame>
-    let source: MediaSource
+    let source: MediaOrigin
     /// Whether it was told that no packet follows.
     private(set) var isDraining = false
 
@@ -24,7 +24,7 @@ import CFFmpeg
     ///   - timeBase: unit of the packets' time stamps; 0/1 where they are none.
     ///   - refusesDamage: rejects what is damaged instead of making up for it.
     init(
-        parameters: UnsafePointer<AVCodecParameters>, timeBase: AVRational = AVRational(num: 0, den: 1), source: MediaSource, threadCount: Int,
+        parameters: UnsafePointer<AVCodecParameters>, timeBase: AVRational = AVRational(num: 0, den: 1), source: MediaOrigin, threadCount: Int,
         limits: VideoLimits, refusesDamage: Bool = false
     ) throws(VideoError) {
         let identifier = unsafe parameters.pointee.codec_id

@@ -148,8 +148,8 @@ import CFFmpeg
         try unsafe checkStreams(context, source: source, limits: limits)
     }
 
-    private static func checkStreams(
-        _ context: UnsafeMutablePointer<AVFormatContext>, source: MediaSource, limits: VideoLimits
+    static func checkStreams(
+        _ context: UnsafeMutablePointer<AVFormatContext>, source: MediaOrigin, limits: VideoLimits
     ) throws(VideoError) {
         let streamCount = Int(unsafe context.pointee.nb_streams)
         guard streamCount <= limits.streamCount else {

@@ -4,14 +4,7 @@ import Files
 /// The bytes of one checked file, lent to FFmpeg through callbacks: FFmpeg itself opens nothing.
 ///
 /// A class because FFmpeg keeps a pointer to it between calls.
-final class MediaSource {
-    let path: String
-    /// Pixels that may still be decoded.
-    private var pixelsLeft = 0
-    private let pixelLimit: Int
-    private let onProgress: (@Sendable () -> Void)?
-    /// Why the last callback failed; FFmpeg's own code does not say.
-    private(set) var failure: VideoError.Problem?
+final class MediaSource: MediaOrigin {
     private let file: InputFile
     private var offset = 0
 
@@ -21,10 +14,7 @@ final class MediaSource {
         } catch {
             throw VideoError(path: path, problem: .file(error))
         }
-        self.path = path
-        pixelLimit = limits.decodedPixelLimit(fileByteCount: file.byteCount)
-        onProgress = limits.onProgress
-        beginWork()
+        super.init(path: path, pixelLimit: limits.decodedPixelLimit(fileByteCount: file.byteCount), onProgress: limits.onProgress)
     }
 
     var identity: FileIdentity { file.identity }
@@ -92,35 +82,6 @@ final class MediaSource {
         offset = Int(target)
         return target
     }
-
-    /// The error to report after a call of FFmpeg's returned `code`.
-    func error(_ code: Int32) -> VideoError {
-        VideoError(path: path, problem: failure ?? shortage(code) ?? .damagedContainer(reason: errorWords(code)))
-    }
-
-    /// What the machine lacked where FFmpeg returned `code`; nil where it is the file's fault: FFmpeg is out of memory
-    /// for absurd sizes, too.
-    func shortage(_ code: Int32) -> VideoError.Problem? {
-        guard code == vifi_error_no_memory(), MachineShortage.isMemoryShort else { return nil }
-        return .file(FileError(path: path, problem: .shortage(.memory(neededBytes: nil))))
-    }
-
-    // MARK: Limits
-
-    /// A new piece of work begins, with the whole limit on pixels before it.
-    func beginWork() { pixelsLeft = pixelLimit }
-
-    /// A packet of a stream of pictures of so many pixels goes to a decoder.
-    ///
-    /// - Throws: `tooLarge` where that is more than any sound file asks for.
-    func spend(pixels: Int) throws(VideoError) {
-        pixelsLeft -= max(1, pixels)
-        guard pixelsLeft >= 0 else {
-            let problem = VideoError.Problem.tooLarge(what: "pixels to decode", value: pixelLimit - pixelsLeft, limit: pixelLimit)
-            throw VideoError(path: path, problem: problem)
-        }
-        onProgress?()
-    }
 }
 
 private func readFromSource(
@@ -135,11 +96,4 @@ private func seekInSource(opaque: UnsafeMutableRawPointer?, offset: Int64, whenc
     guard let opaque = unsafe opaque else { return Int64(vifi_error_invalid()) }
     let source = unsafe Unmanaged<MediaSource>.fromOpaque(opaque).takeUnretainedValue()
     return source.seek(to: offset, whence: whence)
-}
-
-/// FFmpeg's words for one of its codes.
-func errorWords(_ code: Int32) -> String {
-    var buffer = [CChar](repeating: 0, count: Int(AV_ERROR_MAX_STRING_SIZE))
-    unsafe av_strerror(code, &buffer, buffer.count)
-    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }

@@ -21,14 +21,15 @@ struct PredictCommand: ParsableCommand {
                   --stride 1s --save match.srt --save match.svg
               vifi-prompt predict inbox/ --prompts p.safetensors --threshold 0.5 \\
                   --output answers.jsonl --watch --isolate
+              vifi-prompt predict rtsp://camera/door --prompts p.safetensors --json
 
             Without a model and labels it takes the newest run here, with its own class names, and where there is none the pocket \
             world's CLIP. Classes are those of --labels, else the prompt file's or its run's. Of several --prompts each \
             answers for itself; the backbone is read and videos are decoded once. docs/predict.md explains windows, \
-            "none of these", folders and the forms of answers.
+            "none of these", folders, live sources and the forms of answers.
             """)
 
-    @Argument(help: ArgumentHelp("Videos of any kind that FFmpeg reads, folders of frames, and folders and tar archives of videos.", valueName: "video"))
+    @Argument(help: ArgumentHelp("Videos of any kind that FFmpeg reads, folders of frames, folders and tar archives of videos; or one live source: - (standard input), rtsp://…, http://…", valueName: "video"))
     var videos: [String]
 
     @OptionGroup(title: "Prompts and classes") var subject: PredictedModelOptions
@@ -37,6 +38,7 @@ struct PredictCommand: ParsableCommand {
     @OptionGroup(title: "Forms") var forms: AnswerFormOptions
     @OptionGroup(title: "Long videos") var windows: WindowOptions
     @OptionGroup(title: "Many videos") var batch: BatchOptions
+    @OptionGroup(title: "Live sources") var live: LiveOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Settings") var recipe: RecipeOptions
 
@@ -56,19 +58,29 @@ struct PredictCommand: ParsableCommand {
     }
 
     func run() throws {
+        let source = try LivePrediction.source(of: videos, windows: windows, options: live, forms: forms, batch: batch)
         let settings = try recipe.given(flags: flags)
-        if windows.window != nil, let views = settings.evaluation.views, views.clips > 1 {
+        if windows.window != nil || source != nil, let views = settings.evaluation.views, views.clips > 1 {
             throw ValidationError("--views \(views.text): windows are clips in time already; take 1x1 or 1x3 with --window.")
         }
         if !subject.allowRepeats { try RepeatedFile.refuse(among: prompts) }
         let pool = model.pool
-        let sources = try VideoSources(videos, recursive: batch.recursive)
+        // A live source is no file that could be looked for.
+        let sources = try source == nil ? VideoSources(videos, recursive: batch.recursive) : nil
         let models = try PredictionModels(
             settings: settings, model: model.inputs, prompts: prompts, labels: labels, noneTexts: answers.noneTexts,
             template: template, descriptions: described.read, region: subject.region, anyBackbone: subject.anyBackbone, pool: pool, context: .commandLine)
         let style = AnswerStyle(
             rule: answers.rule, rejectLabel: answers.rejectLabel, top: answers.top, namesModels: models.models.count > 1,
             windows: windows.spans.map { "\($0.window.text) every \($0.stride.text)" }, region: subject.region?.text)
+        guard let sources else {
+            if let source {
+                try LivePrediction(
+                    address: source, models: models.models, pictures: models.pictures, style: style, windows: windows, options: live, forms: forms
+                ).run()
+            }
+            return
+        }
         // From here on there is something to keep; without it a signal may end the process as usual.
         if batch.output != nil || batch.watch { Interruption.install() }
         var run = try PredictionRun(

@@ -1,0 +1,122 @@
+import Files
+import Glibc
+
+/// A source that is read while it comes in, as a command line names it: `-` or a stream's URL.
+package struct LiveAddress: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
+        case standardInput
+        case rtsp
+        /// One container over HTTP.
+        case http
+        /// A playlist over HTTP, and segments from where it comes from.
+        case hls
+    }
+
+    package let kind: Kind
+    /// As it was named; may hold a password.
+    package let text: String
+
+    /// Nil for the name of a file or folder.
+    ///
+    /// - Throws: `LiveError` for cameras of this machine, URLs of other kinds, and such as no URL may be.
+    package init?(_ text: String) throws(LiveError) {
+        self.text = text
+        if text == "-" {
+            kind = .standardInput
+            return
+        }
+        if text.hasPrefix("/dev/video"), text.dropFirst(10).allSatisfy({ $0.isASCII && $0.isNumber }), text.count > 10 {
+            throw LiveError(source: text, problem: .camera)
+        }
+        guard let end = text.firstRange(of: "://") else { return nil }
+        let scheme = text[..<end.lowerBound].lowercased()
+        guard let first = scheme.first, first.isASCII, first.isLetter,
+            scheme.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "+.-".contains($0)) }), !fileExists(text)
+        else { return nil }
+        switch scheme {
+        case "rtsp": kind = .rtsp
+        case "http", "https": kind = Self.path(of: text).lowercased().hasSuffix(".m3u8") ? .hls : .http
+        default: throw LiveError(source: Self.shown(text), problem: .unknownScheme(scheme))
+        }
+        // A line break would begin another line of the request.
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), Origin(text) != nil else {
+            throw LiveError(source: Self.shown(text), problem: .badAddress)
+        }
+    }
+
+    /// What is shown to people and in answers: without the password.
+    package var shown: String { Self.shown(text) }
+
+    private static func authority(of text: String) -> Range<String.Index>? {
+        guard let start = text.firstRange(of: "://")?.upperBound else { return nil }
+        return start..<(text[start...].firstIndex { "/?#".contains($0) } ?? text.endIndex)
+    }
+
+    private static func path(of text: String) -> String {
+        guard let end = authority(of: text)?.upperBound else { return text }
+        return String(text[end...].prefix { !"?#".contains($0) })
+    }
+
+    private static func shown(_ text: String) -> String {
+        guard let authority = authority(of: text), let at = text[authority].lastIndex(of: "@"),
+            let colon = text[authority.lowerBound..<at].firstIndex(of: ":")
+        else { return text }
+        return text[...colon] + "***" + text[at...]
+    }
+
+    /// Who serves a URL: scheme, host and port.
+    struct Origin: Equatable {
+        let scheme: String
+        let host: String
+        let port: Int
+
+        /// Nil for what names no host, or an odd port.
+        init?(_ text: String) {
+            guard let end = text.firstRange(of: "://"), let authority = LiveAddress.authority(of: text) else { return nil }
+            scheme = text[..<end.lowerBound].lowercased()
+            var rest = text[authority]
+            if let at = rest.lastIndex(of: "@") { rest = rest[rest.index(after: at)...] }
+            // The colons of an IPv6 address stand in brackets.
+            let hostEnd = rest.first == "[" ? rest.firstIndex(of: "]").map(rest.index(after:)) : rest.firstIndex(of: ":")
+            let name = rest[..<(hostEnd ?? rest.endIndex)]
+            let tail = hostEnd.map { rest[$0...] } ?? ""
+            guard !name.isEmpty, name.first != "[" || name.last == "]" else { return nil }
+            host = name.lowercased()
+            if tail.isEmpty {
+                port = ["rtsp": 554, "https": 443][scheme] ?? 80
+            } else {
+                guard tail.first == ":", let number = Int(tail.dropFirst()), (1...65_535).contains(number) else { return nil }
+                port = number
+            }
+        }
+
+        var text: String { "\(scheme)://\(host):\(port)" }
+    }
+
+    /// Protocols that FFmpeg may use for the source, and for nothing else.
+    var protocols: [String] {
+        switch kind {
+        case .standardInput: []
+        case .rtsp: ["rtsp", "rtp", "udp", "tcp"]
+        case .http, .hls:
+            // A server may send from HTTP to HTTPS, never the other way. An HTTP proxy of the environment is reached by a protocol of its own.
+            (text.lowercased().hasPrefix("https") ? ["https"] : ["http", "https"]) + ["tls", "tcp", "httpproxy"] + (kind == .hls ? ["crypto"] : [])
+        }
+    }
+
+    /// Containers that may come from it.
+    var containers: [String] {
+        switch kind {
+        case .standardInput, .http: Demuxer.acceptedContainers + ["mpjpeg"]
+        case .rtsp: ["rtsp"]
+        // What segments are made of, and the sound beside them.
+        case .hls: ["hls", "mpegts", "mov", "mp4", "aac", "ac3", "mp3", "webvtt"]
+        }
+    }
+
+    /// Whoever sends waits for whoever reads, however long that takes.
+    var waitsAlways: Bool { kind == .standardInput }
+
+    /// May be opened again where it breaks off.
+    package var canReconnect: Bool { kind != .standardInput }
+}

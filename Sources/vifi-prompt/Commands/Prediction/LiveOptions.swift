@@ -1,0 +1,40 @@
+import ArgumentParser
+import Files
+import VideoData
+
+/// What becomes of windows that come faster than the model looks at them.
+enum LateWindows: String, ExpressibleByArgument, CaseIterable {
+    case drop, wait
+}
+
+/// Sources that are read while they come in.
+struct LiveOptions: ParsableArguments {
+    @Option(name: .customLong("for"), help: ArgumentHelp("Of a live source: end after this time.", valueName: "time"))
+    var duration: VideoSpan?
+
+    @Option(
+        help: ArgumentHelp("Of a live source: how long it may send nothing; 10s by default, 30s for HLS, which comes in pieces of seconds.", valueName: "time"))
+    var timeout: VideoSpan?
+
+    @Flag(inversion: .prefixedNo, help: "Of a live source: open it again where it breaks off, for five minutes.")
+    var reconnect = true
+
+    @Option(
+        help: ArgumentHelp(
+            "Of a live source: whether windows that come faster than the model looks at them are dropped and counted, or the source waits. By default "
+                + "recordings and standard input wait.",
+            valueName: "way"))
+    var late: LateWindows?
+
+    func validate() throws {
+        for (flag, span) in [("--for", duration), ("--timeout", timeout)] where span.map({ $0.unit != .seconds }) ?? false {
+            throw ValidationError("\(flag) is a time, such as 60s.")
+        }
+    }
+
+    /// Flags that were passed and say nothing about files.
+    var given: [String] {
+        [("--for", duration != nil), ("--timeout", timeout != nil), ("--no-reconnect", !reconnect), ("--late", late != nil)]
+            .filter(\.1).map(\.0)
+    }
+}
