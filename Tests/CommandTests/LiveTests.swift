@@ -305,12 +305,52 @@ import Testing
         _ = server
     }
 
+    // MARK: Webhook
+
+    /// Each line arrives once and in order, also through a receiver that fails at first.
+    @Test func answersArePosted() throws {
+        try video("a.mp4")
+        let port = try freePort()
+        try program.folder.write(
+            """
+            import http.server
+            class Hook(http.server.BaseHTTPRequestHandler):
+                count = 0
+                def do_POST(self):
+                    body = self.rfile.read(int(self.headers['Content-Length']))
+                    Hook.count += 1
+                    if Hook.count == 2:
+                        self.send_response(503)
+                    else:
+                        self.send_response(204)
+                        open('posted', 'ab').write(body)
+                    self.end_headers()
+            http.server.HTTPServer(('127.0.0.1', \(port)), Hook).serve_forever()
+            """, to: "hook.py")
+        let receiver = try peer("python3", "hook.py")
+        waitForPort(port)
+        let outcome = try shell("vifi-prompt predict - --prompts \(prompts) --window 1s --json --webhook http://127.0.0.1:\(port)/hook?key=1 < a.mp4")
+        #expect(outcome.status == 0 && outcome.messages.contains("11 answers posted"), "\(outcome.messages)")
+        #expect(try String(contentsOfFile: program.folder.path("posted"), encoding: .utf8) == outcome.output)
+        _ = receiver
+    }
+
+    /// Answers go on where nobody listens, and what was lost is said.
+    @Test func nobodyListens() throws {
+        try video("a.mp4", seconds: 2)
+        let port = try freePort()
+        let outcome = try shell("vifi-prompt predict - --prompts \(prompts) --window 1s --json --webhook http://127.0.0.1:\(port)/ < a.mp4")
+        #expect(outcome.status == 0 && outcome.output.split(separator: "\n").count == 3, "\(outcome.messages)")
+        #expect(outcome.messages.contains("0 answers posted") && outcome.messages.contains("given up after 5 s"), "\(outcome.messages)")
+    }
+
     // MARK: Refusals
 
     @Test(arguments: [
         (["ftp://h/x"], 64, "is no kind of source that is read live"), (["http://h/a b"], 64, "is no address"), (["-", "a.mp4"], 64, "is answered alone"),
         (["-", "--output", "a.jsonl"], 64, "--output is about videos that have an end"), (["-", "--save", "a.srt", "--window", "1s"], 64, "--save is about"),
         (["-", "--window", "8f"], 64, "--window is a time"), (["a.mp4", "--for", "3s"], 64, "--for is about live sources"),
+        (["-", "--webhook", "https://h/x"], 64, "over HTTP alone"), (["-", "--webhook", "http://u:secret@h/x"], 64, "is no address such as"),
         (["rtsp://user:secret@127.0.0.1:1/x"], 66, "rtsp://user:***@127.0.0.1:1/x"), (["http://127.0.0.1:1/x"], 66, "cannot be opened"),
         (["/dev/video0"], 64, "ffmpeg -f v4l2 -i /dev/video0 -f matroska - | vifi-prompt predict -"),
     ] as [([String], Int32, String)])

@@ -26,6 +26,11 @@ struct LiveOptions: ParsableArguments {
             valueName: "way"))
     var late: LateWindows?
 
+    @Option(
+        help: ArgumentHelp(
+            "Of a live source: also post each answer as a line of JSON to this address, such as http://127.0.0.1:9000/hook.", valueName: "url"))
+    var webhook: String?
+
     func validate() throws {
         for (flag, span) in [("--for", duration), ("--timeout", timeout)] where span.map({ $0.unit != .seconds }) ?? false {
             throw ValidationError("\(flag) is a time, such as 60s.")
@@ -34,7 +39,7 @@ struct LiveOptions: ParsableArguments {
 
     /// Flags that were passed and say nothing about files.
     var given: [String] {
-        [("--for", duration != nil), ("--timeout", timeout != nil), ("--no-reconnect", !reconnect), ("--late", late != nil)]
+        [("--for", duration != nil), ("--timeout", timeout != nil), ("--no-reconnect", !reconnect), ("--late", late != nil), ("--webhook", webhook != nil)]
             .filter(\.1).map(\.0)
     }
 }

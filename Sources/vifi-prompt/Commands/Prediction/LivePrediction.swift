@@ -42,6 +42,7 @@ struct LivePrediction {
         for (flag, isGiven, remedy) in refused where isGiven {
             throw ValidationError("\(flag) is about videos that have an end, and \(source.shown) is read live: \(remedy).")
         }
+        if let webhook = options.webhook { _ = try WebhookAddress(webhook) }
         if windows.window?.unit == .frames { throw ValidationError("--window is a time for live sources, such as 2s.") }
         return source
     }
@@ -62,10 +63,12 @@ struct LivePrediction {
             request, settings: LiveReader.Settings(reconnects: options.reconnect, dropsLate: options.late.map { $0 == .drop }),
             isCancelled: { Interruption.isRequested || end.map { ContinuousClock.now >= $0 } ?? false },
             report: { Self.tell($0, of: name) })
+        let webhook = try options.webhook.map { try Webhook(WebhookAddress($0)) { Console.warning($0) } }
         var summary = Summary()
-        let outcome = Result { try answer(reader, &summary) }
+        let outcome = Result { try answer(reader, webhook, &summary) }
         // A source that was never there needs none.
         if (try? outcome.get()) != nil || summary.count > 0 { summary.tell(dropped: reader.droppedCount) }
+        if let webhook { Self.finish(webhook) }
         try outcome.get()
     }
 
@@ -82,7 +85,7 @@ struct LivePrediction {
         }
     }
 
-    private func answer(_ reader: LiveReader, _ summary: inout Summary) throws {
+    private func answer(_ reader: LiveReader, _ webhook: Webhook?, _ summary: inout Summary) throws {
         var scorer = LiveScorer(models: models)
         var teller = LiveTeller(style: style, forms: forms)
         while let moment = try reader.next() {
@@ -95,6 +98,7 @@ struct LivePrediction {
                 let answer = LiveAnswer(
                     source: address.shown, model: model, window: moment.window, scores: scores[index], droppedCount: reader.droppedCount)
                 teller.tell(answer, model: index)
+                webhook?.post(LiveLine(answer, style).text)
             }
         }
     }
@@ -105,6 +109,14 @@ struct LivePrediction {
         case .brokeOff(let error, let wait): Console.warning("\(error.description) It is opened again in \(NumberText.decimal(wait, places: 0)) s")
         case .openedAgain(let seconds): Console.note("\(name): is there again after \(NumberText.decimal(seconds, places: 0)) s")
         }
+    }
+
+    /// What was said last gets a little time to arrive.
+    private static func finish(_ webhook: Webhook) {
+        let isSettled = webhook.finish(withinSeconds: 5)
+        let (delivered, lost) = (webhook.deliveredCount, webhook.lostCount)
+        Console.note(
+            "\(counted(delivered, "answer", "answers")) posted" + (lost > 0 ? ", \(lost) lost" : "") + (isSettled ? "" : "; the rest was given up after 5 s"))
     }
 }
 
