@@ -86,6 +86,41 @@ import Experiments
         #expect(try predict("a.mp4", "--window", "1s", "--save", "out/a.srt", "--force").status == 0)
     }
 
+    /// What annotation programs are given is imported as lines of the same parts.
+    @Test func timeLinesOfAnnotationProgramsComeBack() throws {
+        try video("in/a.mp4")
+        let endings = ["eaf", "xml", "label-studio.json", "createml.json", "csv", "json"]
+        let window = ["in/a.mp4", "--window", "1s", "--stride", "0.5s"]
+        let outcome = try program.run(["predict", "--prompts", prompts] + window + endings.flatMap { ["--save", "out/{}.\($0)"] })
+        #expect(outcome.status == 0, "\(outcome.messages)")
+        let answer = try #require(try JSONSerialization.jsonObject(with: Data(try text("out/a.json").utf8)) as? [String: Any])
+        let segments = try #require(answer["segments"] as? [[String: Any]])
+        for ending in endings {
+            let imported = try program("data", "import", "out/a.\(ending)", "--root", "in", "--output", "lists-\(ending)")
+            #expect(imported.status == 0, "\(ending): \(imported.messages)")
+            let names = try text("lists-\(ending)/labels.csv").split(separator: "\n").dropFirst().map { $0.split(separator: ",", maxSplits: 1).last.map(String.init) ?? "" }
+            var found = try text("lists-\(ending)/train.txt").split(separator: "\n").map { line -> (start: Double, end: Double, name: String) in
+                let fields = line.split(separator: " ")
+                #expect(fields.count == 4 && fields[0] == "a.mp4")
+                return (Double(fields[1]) ?? -1, Double(fields[2]) ?? -1, names[Int(fields[3]) ?? 0])
+            }
+            found.sort { $0.start < $1.start }
+            #expect(found.count == segments.count, "\(ending)")
+            for (part, segment) in zip(found, segments) {
+                #expect(part.name == (segment["answer"] as? [String: Any])?["class"] as? String)
+                // To the millisecond, or to a frame of 40 ms or more.
+                let tolerance = ending == "xml" || ending == "label-studio.json" ? 0.101 : 0.0011
+                #expect(abs(part.start - (segment["start"] as? Double ?? -1)) < tolerance && abs(part.end - (segment["end"] as? Double ?? -1)) < tolerance, "\(ending)")
+            }
+        }
+        let without = try program("data", "import", "out/a.xml", "--output", "none")
+        #expect(without.status == 65 && without.messages.contains("counts frames, whose times only the videos tell. Say with --root"))
+        #expect(try program("data", "import", "out/a.label-studio.json", "--frame-rate", "10", "--output", "rated").status == 0)
+        #expect(try program("data", "import", "out/a.eaf", "--frame-rate", "0", "--output", "none").status == 64)
+        let learned = try program("data", "check", "lists-eaf/train.txt", "--root", "in")
+        #expect(learned.status == 0, "\(learned.output)")
+    }
+
     @Test func severalTimeLinesNeedNamesOfTheirOwn() throws {
         try video("x/a.mp4")
         try video("y/a.mp4")

@@ -25,6 +25,10 @@ package struct TimelineSegment: Sendable, Equatable {
     package var probability: Float?
     /// Positions in the time line's windows.
     package var windows: Range<Int>
+
+    package init(start: Double, end: Double, label: Int?, probability: Float?, windows: Range<Int>) {
+        (self.start, self.end, self.label, self.probability, self.windows) = (start, end, label, probability, windows)
+    }
 }
 
 /// What happens when in a video.

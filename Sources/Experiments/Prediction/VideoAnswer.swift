@@ -9,11 +9,14 @@ package struct VideoAnswer {
     package let video: String
     package let model: VideoModel
     package let content: Content
+    /// When the video's frames begin, in seconds, for forms that count frames; empty where nobody asked for these.
+    package let frameTimes: [Double]
 
-    package init(video: String, model: VideoModel, content: Content) {
+    package init(video: String, model: VideoModel, content: Content, frameTimes: [Double] = []) {
         self.video = video
         self.model = model
         self.content = content
+        self.frameTimes = frameTimes
     }
 
     package enum Content {

@@ -1,3 +1,4 @@
+import CLIPModel
 import Charts
 import Evaluation
 import Experiments
@@ -8,12 +9,21 @@ import Training
 /// What `--save` writes of a video's time line, by the file's ending.
 package enum TimelineFile: String, CaseIterable {
     case srt, vtt, svg, png, csv, json
+    // Of annotation programs.
+    case elan = "eaf"
+    case cvat = "xml"
+    case labelStudio = "label-studio.json"
+    case createML = "createml.json"
 
     package init?(_ path: String) {
-        let name = path.lastPathComponent
-        guard let dot = name.lastIndex(of: "."), let form = Self(rawValue: name[name.index(after: dot)...].lowercased()) else { return nil }
+        let name = path.lastPathComponent.lowercased()
+        // The longest ending that fits: `.createml.json` is no `.json`.
+        guard let form = Self.allCases.filter({ name.hasSuffix("." + $0.rawValue) }).max(by: { $0.rawValue.count < $1.rawValue.count }) else { return nil }
         self = form
     }
+
+    /// Whether it names frames by number, so that their times are needed.
+    package var countsFrames: Bool { self == .cvat || self == .labelStudio }
 
     /// Where the time line of one video and model goes.
     ///
@@ -46,6 +56,20 @@ package enum TimelineFile: String, CaseIterable {
         case .csv:
             try DurableFile.write(([VideoAnswer.csvHeader] + answer.csvRows(style)).joined(separator: "\n") + "\n", to: path)
         case .json: try DurableFile.write(VideoLine(answer, style).text + "\n", to: path)
+        case .elan, .cvat, .labelStudio, .createML:
+            let annotations = TimelineAnnotations(segments, names: names, video: answer.video)
+            try DurableFile.write(text(annotations, answer, folder: path.parentDirectory), to: path)
+        }
+    }
+
+    private func text(_ annotations: TimelineAnnotations, _ answer: VideoAnswer, folder: String) throws -> String {
+        switch self {
+        case .cvat: return annotations.cvat(times: answer.frameTimes)
+        case .labelStudio: return try annotations.labelStudio(times: answer.frameTimes, version: "vifi-prompt \(vifiPromptVersion)")
+        case .createML: return try annotations.createML()
+        default:
+            let changed = (try? FileManager.default.attributesOfItem(atPath: answer.video))?[.modificationDate] as? Date
+            return annotations.elan(in: folder, date: changed ?? Date(timeIntervalSince1970: 0))
         }
     }
 

@@ -64,6 +64,8 @@ package struct DatasetError: ReportableError, Equatable {
         case labelContradictsFolder(label: Int, named: String, folder: String)
         case numberNotNext(found: Int, expected: Int)
         case notJSON(reason: String)
+        /// A file of an annotation program.
+        case annotation(AnnotationFault)
         case badShares(val: Double, test: Double)
         case wouldOverwrite(files: [String])
         // Captions.
@@ -263,6 +265,8 @@ package struct DatasetError: ReportableError, Equatable {
             "class \(found) is where class \(expected) is expected. The numbers must run from 1 without gaps."
         case .notJSON(let reason):
             "is not the expected JSON: \(reason.escapedForDisplay)."
+        case .annotation(let fault):
+            fault.words
         case .badShares(let val, let test):
             "the shares that are set aside are \(val) and \(test); each must be 0 or more, and together they must be below 1."
         case .wouldOverwrite(let files):
@@ -330,6 +334,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case leftOut(list: String, first: String, count: Int, total: Int)
     /// Videos left out because several could be meant.
     case undecided(list: String, first: String, count: Int, total: Int)
+    /// Annotations of kinds that give no labels in time.
+    case passedOver(file: String, kinds: [(name: String, count: Int)])
     /// Rows that repeat a video and its caption.
     case repeatedCaptions(list: String, first: String, line: Int, count: Int)
     /// Learned and never tested.
@@ -378,6 +384,9 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
         case .undecided(let list, let first, let count, let total):
             "\(list.escapedForDisplay): for \(count) of \(total) videos it is unclear which file is meant; they are left out. The first is "
                 + "'\(first.escapedForDisplay)'."
+        case .passedOver(let file, let kinds):
+            "\(file.escapedForDisplay): passed over, as it gives a video no label in time: "
+                + kinds.prefix(10).map { "\($0.name.escapedForDisplay) (\($0.count))" }.joined(separator: ", ") + "."
         case .repeatedCaptions(let list, let first, let line, let count):
             "\(list.escapedForDisplay):\(line): this video already has the caption '\(String(first.prefix(60)).escapedForDisplay)'"
                 + (count > 1 ? ", and \(count - 1) more such lines." : ".")

@@ -13,10 +13,10 @@ struct ListTable {
 
     /// What columns are called that hold what is needed, the most telling first.
     private static let pathNames = [
-        "path", "file_path", "filepath", "video_path", "clip_path", "full_path", "file_name", "filename", "file", "video", "video_name", "clip_name", "clip",
+        "path", "file_path", "filepath", "video_path", "videopath", "clip_path", "full_path", "file_name", "filename", "file", "video", "video_name", "clip_name", "clip",
     ]
     private static let labelNames = ["label", "label_id", "class_id", "class_index", "class", "class_name", "label_name", "category", "target", "action", "tag"]
-    private static let timeNames = [("start", "end"), ("start_seconds", "end_seconds"), ("start_time", "end_time")]
+    private static let timeNames = [("start", "end"), ("start_seconds", "end_seconds"), ("start_time", "end_time"), ("starttime", "endtime")]
     private static let frameNames = ["frames", "frame_count", "num_frames", "n_frames", "total_frames"]
 
     /// A header that names both; nil for other text.

@@ -22,6 +22,18 @@ package struct PublishedFile: Sendable, Equatable {
         case videoNames
         /// CSV `id,name`: ViFi-CLIP, X-CLIP.
         case classTable
+        /// An XML document: ELAN's .eaf.
+        case elan
+        /// An XML document: CVAT's annotations.xml.
+        case cvat
+        /// A JSON array of tasks with annotations: Label Studio.
+        case labelStudio
+        /// A JSON array of objects with a video and a label: Create ML.
+        case createML
+        /// What `predict` writes as .csv.
+        case timelineTable
+        /// What `predict` writes as .json or .jsonl.
+        case timelineLines
         /// One name per line: mmaction2's label_map.txt.
         case classLines
         /// `path label`, or `path frames label`.
@@ -44,6 +56,12 @@ package struct PublishedFile: Sendable, Equatable {
         case .captionObject: "MSR-VTT videos and sentences"
         case .captionTable: "MSR-VTT sentences, CSV"
         case .videoNames: "MSR-VTT list of videos"
+        case .elan: "ELAN annotations"
+        case .cvat: "CVAT annotations"
+        case .labelStudio: "Label Studio annotations"
+        case .createML: "Create ML annotations"
+        case .timelineTable: "time lines of predict, CSV"
+        case .timelineLines: "time lines of predict, JSON"
         case .classTable: "class names, CSV"
         case .classLines: "class names, one per line"
         case .clips: "list of paths and labels"
@@ -61,7 +79,7 @@ package struct PublishedFile: Sendable, Equatable {
     }
 
     /// The files that are meant by a file or by a folder of them, in order of names. Of a folder those that
-    /// end in .txt, .csv or .json, without a readme and what this program wrote.
+    /// end in .txt, .csv, .json, .jsonl, .xml or .eaf, without a readme and what this program wrote.
     package static func files(at path: String) throws(DatasetError) -> [PublishedFile] {
         guard isDirectory(path) else { return [try PublishedFile(path)] }
         let names: [String]
@@ -71,7 +89,7 @@ package struct PublishedFile: Sendable, Equatable {
             throw DatasetError(path: path, problem: .file(error))
         }
         var files: [PublishedFile] = []
-        for name in names where !name.isHiddenName && [".txt", ".csv", ".json"].contains(where: name.lowercased().hasSuffix) {
+        for name in names where !name.isHiddenName && [".txt", ".csv", ".json", ".jsonl", ".xml", ".eaf"].contains(where: name.lowercased().hasSuffix) {
             if name.lowercased().hasPrefix("readme") || name == DataSummary.importName { continue }
             files.append(try PublishedFile(path.appendingPath(name)))
         }
@@ -91,6 +109,7 @@ package struct PublishedFile: Sendable, Equatable {
         let unknown = DatasetError(path: path, problem: .unknownForm)
         guard let first = lines.first else { throw unknown }
         let start = lines.prefix(3).joined().filter { !$0.isWhitespace }
+        if let form = annotationForm(start, lines) { return form }
         if start.hasPrefix("[{") || start == "[]" { return .somethingClips }
         if start.hasPrefix("[\"") || start.hasPrefix("{\"0\":\"") { return .classLines }
         if start.hasPrefix("{\"") {
@@ -133,6 +152,21 @@ package struct PublishedFile: Sendable, Equatable {
         } catch {
             throw DatasetError(path: path, problem: .unknownForm)
         }
+    }
+
+    /// Files of annotation programs.
+    ///
+    /// - Parameter start: of the first lines, without blanks.
+    private static func annotationForm(_ start: String, _ lines: [String]) -> Form? {
+        func holds(_ text: String) -> Bool { lines.contains { $0.contains(text) } }
+        if start.hasPrefix("<") { return holds("<ANNOTATION_DOCUMENT") ? .elan : holds("<annotations") ? .cvat : nil }
+        if start.hasPrefix("[{") {
+            if ["\"annotations\"", "\"predictions\""].contains(where: holds), holds("\"data\"") || holds("\"result\"") { return .labelStudio }
+            return holds("\"label\"") && CreateMLImport.videoKeys.contains { holds("\"\($0)\"") } && !holds("\"template\"") ? .createML : nil
+        }
+        if start.hasPrefix("{\"") { return holds("\"schema\"") && holds("\"video\"") && (holds("\"segments\"") || holds("\"answer\"")) ? .timelineLines : nil }
+        let columns = (lines.first ?? "").split(separator: ",").map { String($0).trimmingBlanks().lowercased() }
+        return TimelineImport.columns.allSatisfy(columns.contains) ? .timelineTable : nil
     }
 
     private static func hmdbSplit(_ name: String) -> Form? {

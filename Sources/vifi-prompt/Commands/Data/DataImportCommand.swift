@@ -7,7 +7,7 @@ import VideoData
 struct DataImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Brings the lists of a published data set into this program's form.",
+        abstract: "Brings the lists of a published data set, or labels of an annotation program, into this program's form.",
         discussion: """
             Files are known by their content. Give those of one data set, or the folder that holds them:
 
@@ -21,7 +21,16 @@ struct DataImportCommand: ParsableCommand {
               MSR-VTT                     MSRVTT_data.json, MSRVTT_JSFUSION_test.csv, MSRVTT_train.9k.csv
               mmaction2                   lists of `path label` or `path frames label`, label_map.txt
 
+            Or those of one annotation program, whose labels of parts of videos become lines `path start end label`:
+
+              ELAN                        .eaf, one for each video; --tier names the tier
+              Label Studio                JSON: timelinelabels, labels in seconds, choices for whole videos
+              CVAT                        "CVAT for video 1.1", XML: tracks, and tags by frame
+              Create ML                   JSON or CSV: video, label, start, end
+              this program                .csv and .json of `predict --save`
+
               vifi-prompt data import ucfTrainTestlist/ --root UCF-101/
+              vifi-prompt data import interviews/*.eaf --tier actions --root videos/
 
             Videos are looked for below --root under the published path, else by name with any ending, where that \
             can mean one video only: the folder of the class decides, else a name that occurs once. What is \
@@ -35,6 +44,15 @@ struct DataImportCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Folder that holds the videos.", valueName: "folder"))
     var root: String?
+
+    @Option(help: ArgumentHelp("Of ELAN files, the tier whose annotations are labels; not needed where only one has any.", valueName: "name"))
+    var tier: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where annotations count frames: so many are a second, such as the frameRate of Label Studio's Video tag. By default the videos' own "
+                + "time stamps tell when a frame is shown.", valueName: "number"))
+    var frameRate: Double?
 
     @Flag(help: "Leave out videos that are not there, or of which it cannot be told which is meant, and count them, instead of refusing.")
     var skipMissing = false
@@ -51,6 +69,7 @@ struct DataImportCommand: ParsableCommand {
         guard root != nil || output.output != nil else {
             throw ValidationError("Say with --root where the videos are; or, to write lists without looking for videos, with --output where to.")
         }
+        if let frameRate, !(frameRate > 0 && frameRate <= 1000) { throw ValidationError("--frame-rate is \(frameRate); it must be above 0 and at most 1000.") }
         guard root != nil || !skipMissing else { throw ValidationError("--skip-missing needs --root, where videos are looked for.") }
     }
 
@@ -58,6 +77,8 @@ struct DataImportCommand: ParsableCommand {
         var published: [PublishedFile] = []
         for file in files { published += try PublishedFile.files(at: file) }
         if try ImportedCaptions.takes(published) { return try importCaptions(published) }
+        if ImportedAnnotations.takes(published) { return try importAnnotations(published) }
+        guard tier == nil, frameRate == nil else { throw ValidationError("--tier and --frame-rate are about files of annotation programs.") }
         var set = try ImportedSet(published, root: root)
         Console.note(
             "\(set.kind): \(counted(published.count, "file", "files")), \(counted(set.classes.count, "class", "classes")), "
@@ -70,6 +91,24 @@ struct DataImportCommand: ParsableCommand {
         } else {
             Console.note("Without --root videos are not looked for; paths are as published.")
         }
+        try finish(set, published)
+    }
+
+    private func importAnnotations(_ published: [PublishedFile]) throws {
+        let annotations = try ImportedAnnotations(published, options: .init(tier: tier, frameRate: frameRate))
+        let index = try root.map { root in try VideoIndex(root: root) }
+        let set = try annotations.set(in: index, skipsMissing: skipMissing)
+        let clips = set.parts.flatMap(\.clips)
+        Console.note(
+            "\(set.kind): \(counted(published.count, "file", "files")), \(counted(set.classes.count, "class", "classes")), "
+                + "\(counted(clips.count { $0.part != nil }, "part", "parts")) and \(counted(clips.count { $0.part == nil }, "whole video", "whole videos"))")
+        if root == nil { Console.note("Without --root videos are not looked for; paths are as in the files.") }
+        try finish(set, published)
+        Console.note("All of them are to learn from; `vifi-prompt data split --parts` sets some aside to choose on and to score.")
+    }
+
+    private func finish(_ imported: ImportedSet, _ published: [PublishedFile]) throws {
+        var set = imported
         let shared = try allowSharedVideos ? [] : set.refuseSharedVideos(root: root)
         if humaniseLabels { set.classes = set.classes.humanised }
         for warning in set.warnings + shared + set.emptyClassWarnings { Console.warning(warning.description) }

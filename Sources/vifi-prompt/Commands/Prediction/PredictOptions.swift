@@ -187,7 +187,8 @@ struct AnswerFormOptions: ParsableArguments {
     @Option(
         name: .customLong("save"),
         help: ArgumentHelp(
-            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json, or as .mp4 the video with its labels drawn on; {} stands for the video's name, {dir} for its folder. May be repeated.",
+            "With --window: the time line as a file whose ending says its form: .srt, .vtt, .svg, .png, .csv or .json, .eaf (ELAN), .xml (CVAT), "
+                + ".label-studio.json or .createml.json, or as .mp4 the video with its labels drawn on; {} stands for the video's name, {dir} for its folder. May be repeated.",
             valueName: "file"))
     var saved: [String] = []
 

@@ -224,7 +224,10 @@ struct PredictionRun {
         let length = stream.outlook.seconds.flatMap { Int(exactly: $0.rounded(.up)) }
         let total = length ?? stream.outlook.byteCount >> 20
         let progress = ProgressReporter(title, total: total, unit: length == nil ? "MB" : "s of video")
+        let countsFrames = forms.saved.contains { TimelineFile($0)?.countsFrames == true }
+        var frameTimes: [Double] = []
         let (made, warnings) = try timelines.timelines(of: path, stream: stream) { part in
+            if countsFrames { frameTimes += part.times }
             try checkInterruption()
             let done = length == nil ? part.readByteCount >> 20 : Int(part.seconds)
             // A header may be wrong: the end is where the video says so.
@@ -236,7 +239,7 @@ struct PredictionRun {
             let smoothed = timeline.smoothed(over: windows.smooth)
             return VideoAnswer(
                 video: path, model: model,
-                content: .timeline(smoothed, segments: smoothed.segments(style.rule, minimumSeconds: windows.minimumSeconds)))
+                content: .timeline(smoothed, segments: smoothed.segments(style.rule, minimumSeconds: windows.minimumSeconds)), frameTimes: frameTimes)
         }
     }
 
