@@ -81,6 +81,39 @@ private let cases: [DecodingCase] = [
         for (index, frame) in zip(indices, frames) { #expect(frame.pixels == expected[index], "frame \(index)") }
         #expect(video.warnings.isEmpty)
     }
+
+    /// Browsers write what they record while it goes on (WebM, live): without a length, an index or a rate, in clusters whose size
+    /// is not told, with pictures at the times at which they came. Such a file is whole.
+    @Test(arguments: [["libvpx"], ["libvpx-vp9", "-cpu-used", "8"]])
+    func aLiveRecordingIsWhole(_ codec: [String]) throws {
+        let folder = try DecodingFolder()
+        let pictures = ["-vf", "select='gt(mod(n,5),1)'", "-vsync", "passthrough", "-c:v"] + codec + ["-deadline", "realtime"]
+        var bytes = try ffmpeg(pattern(96, 64, frames: 30) + pictures + ["-live", "1", "-cluster_time_limit", "300", "-f", "webm", "-"])
+        // RFC 9559: Cues would be 1C53BB6B; a size whose bits are all ones is unknown (RFC 8794, 6.2); EC is Void.
+        func places(of identifier: [UInt8]) -> [Int] { bytes.indices.filter { bytes[$0...].starts(with: identifier) } }
+        #expect(places(of: [0x1C, 0x53, 0xBB, 0x6B]).isEmpty)
+        let clusters = places(of: [0x1F, 0x43, 0xB6, 0x75])
+        #expect(clusters.count > 1)
+        for size in clusters.map({ $0 + 4 }) {
+            let count = bytes[size].leadingZeroBitCount + 1
+            bytes.replaceSubrange(size..<size + count, with: [0xFF >> UInt8(count - 1)] + [UInt8](repeating: 0xFF, count: count - 1))
+        }
+        let rate = try #require(places(of: [0x23, 0xE3, 0x83, 0x84]).first)
+        bytes.replaceSubrange(rate..<rate + 2, with: [0xEC, 0x86])
+
+        let path = try folder.write(bytes, to: "live.webm")
+        try compareAllAndSparse(path, with: referenceFrames(path, width: 96, height: 64))
+        let video = try VideoFile(path: path)
+        #expect(video.info.durationSeconds == nil && video.info.framesPerSecond == nil)
+        // Of 25 frames a second, the third to the fifth of each five.
+        let times = (0..<50).filter { $0 % 5 > 1 }.map { Double($0 - 2) / 25 }
+        #expect(video.times.count == times.count && zip(video.times, times).allSatisfy { abs($0 - $1) < 1e-6 }, "\(video.times)")
+        let stream = try VideoStream(
+            VideoStreamRequest(path: path, grids: [WindowGrid(window: .seconds(1), stride: .seconds(1), sampleCount: 1)], shortSide: 64, batchCount: 8))
+        var parts = [try stream.next()]
+        while let last = parts.last, !last.isLast { parts.append(try stream.next()) }
+        #expect(parts.flatMap(\.times).count == times.count && parts.last?.warnings == [])
+    }
 }
 
 /// Decodes all frames at once, then scattered ones with the same and with fresh readers.
