@@ -22,6 +22,9 @@ static const unsigned char attention_js[] = {
 static const unsigned char board_js[] = {
 #embed "page/board.js"
 };
+static const unsigned char camera_js[] = {
+#embed "page/camera.js"
+};
 static const unsigned char classifiers_js[] = {
 #embed "page/classifiers.js"
 };
@@ -63,6 +66,9 @@ static const unsigned char notices_js[] = {
 };
 static const unsigned char openapi_json[] = {
 #embed "page/openapi.json"
+};
+static const unsigned char pieces_js[] = {
+#embed "page/pieces.js"
 };
 static const unsigned char player_js[] = {
 #embed "page/player.js"
@@ -116,6 +122,7 @@ static const vifi_page_file files[] = {
     FILE_OF("app.js", app_js),
     FILE_OF("attention.js", attention_js),
     FILE_OF("board.js", board_js),
+    FILE_OF("camera.js", camera_js),
     FILE_OF("classifiers.js", classifiers_js),
     FILE_OF("clipcard.js", clipcard_js),
     FILE_OF("cliplist.js", cliplist_js),
@@ -130,6 +137,7 @@ static const vifi_page_file files[] = {
     FILE_OF("losscurve.js", losscurve_js),
     FILE_OF("notices.js", notices_js),
     FILE_OF("openapi.json", openapi_json),
+    FILE_OF("pieces.js", pieces_js),
     FILE_OF("player.js", player_js),
     FILE_OF("results.js", results_js),
     FILE_OF("runwatch.js", runwatch_js),

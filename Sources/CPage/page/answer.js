@@ -20,8 +20,7 @@ import { clock, count, listed, percent } from "./words.js"
  */
 export function showAnswer(box, video, answer, classes) {
   const player = makePlayer(video)
-  // Classes of the open data set keep the color that they have on the board.
-  const colors = [...new Set([...(store.set?.classes ?? []), ...classes])]
+  const colors = colorsOf(classes)
   const isTimeline = answer.segments !== undefined
   const timeline = isTimeline ? makeTimeline(answer, colors, player) : null
   box.replaceChildren(make("div", { class: "answer-box" },
@@ -30,6 +29,9 @@ export function showAnswer(box, video, answer, classes) {
       isTimeline ? timelineWords(answer, timeline, video) : wholeWords(answer, colors),
       correction(video, answer))))
 }
+
+/** These classes in the order of their colors: those of the open data set keep the color that they have on the board. */
+export const colorsOf = classes => [...new Set([...(store.set?.classes ?? []), ...classes])]
 
 function wholeWords({ answer, scores }, colors) {
   const verdict = isNamed(answer)

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js"
 import { showAnswer } from "./answer.js"
+import { makeCamera } from "./camera.js"
 import { button, byID, fileInput, make, renew, select } from "./dom.js"
 import { acceptDrops, filesTaker } from "./drops.js"
 import { accepted } from "./files.js"
@@ -13,6 +14,8 @@ import { clock, count, moment, percent } from "./words.js"
 
 /** The video that is tried: `{file}` or `{set, clip}`, with its `name`, `url` and, once known, `seconds`; or null. */
 let video = null
+/** The other source beside videos: while it is on, there is no video. */
+let camera = null
 /** Stops the request that is under way; null where there is none. */
 let stopper = null
 /** What the person has chosen; otherwise the page chooses. */
@@ -22,6 +25,7 @@ let answering = null
 
 const namesAlone = "names"
 const noVideo = "Drop a video here that the classifier has not seen."
+const cameraIsOn = "Trying the camera. Drop a video here to try that instead."
 
 export function startTry() {
   build()
@@ -35,6 +39,7 @@ function build() {
     make("p", { id: "try-video" }, noVideo),
     make("div", { class: "row" },
       button("Choose a video", () => files.click(), { id: "try-choose" }),
+      button("Use the camera", useCamera, { id: "use-camera" }),
       make("span", { id: "try-stored", class: "row" }, make("label", { for: "try-clip" }, "or a clip from above"), make("select", { id: "try-clip", onfocus: fillClips, onpointerdown: fillClips, onchange: event => takeClip(event.target.value) }))), files)
   acceptDrops(drop, filesTaker(([first]) => {
     if (first) takeFile(first.file)
@@ -45,7 +50,7 @@ function build() {
     make("div", { class: "fields" },
       field("try-prompts", "Who answers", make("select", { id: "try-prompts", onchange: event => { chosenPrompts = event.target.value; showChoices() } })),
       make("div", { id: "names-field", class: "field" }, make("label", { for: "try-names" }, "Classes, separated by commas"), make("textarea", { id: "try-names", rows: 2 })),
-      make("fieldset", { class: "field" }, make("legend", {}, "What you get"),
+      make("fieldset", { id: "form-field", class: "field" }, make("legend", {}, "What you get"),
         radio("whole", "One answer for the whole video"), radio("windows", "A timeline of answers")),
       make("div", { id: "window-field", class: "field" }, make("label", { for: "try-window" }, "Look at pieces of"),
         select([["1s", "1 second"], ["2s", "2 seconds"], ["4s", "4 seconds"], ["8s", "8 seconds"]], "2s", { id: "try-window" })),
@@ -56,12 +61,13 @@ function build() {
         field("try-none", "Other things a video may show, one per line: these count as “none of these”", make("textarea", { id: "try-none", rows: 2, placeholder: "a person standing still" })),
         field("try-smooth", "Smooth the timeline over", select([["", "no pieces"], ["3", "3 pieces"], ["5", "5 pieces"], ["9", "9 pieces"]], "", { id: "try-smooth" })),
         field("try-shortest", "Shortest part of the timeline, in seconds", make("input", { id: "try-shortest", type: "number", min: 0, step: "any", value: 0 })))),
-    make("div", { class: "row" },
+    make("div", { id: "recognize-row", class: "row" },
       make("button", { type: "submit", id: "recognize", class: "primary large" }, "Recognize"),
       button("Stop", () => stopper?.abort(), { id: "try-stop", hidden: true }),
       make("p", { id: "try-missing", class: "hint" })),
     make("div", { id: "try-progress", hidden: true }, make("progress", { max: 1, "aria-label": "Progress of the answer" }), make("p", { class: "state" })))
-  byID("try-panel").append(drop, form, make("div", { id: "answer" }))
+  camera = makeCamera({ section: byID("try"), ask: askLive, seconds: () => parseFloat(byID("try-window").value), changed: showCamera })
+  byID("try-panel").append(drop, form, camera.element, make("div", { id: "answer" }))
   form.addEventListener("change", event => {
     if (event.target.name === "form") chosenForm = event.target.value
     showForm()
@@ -77,8 +83,8 @@ const radio = (value, label) => make("label", { class: "choice" }, make("input",
 const isWindows = () => document.querySelector("input[name=form]:checked").value === "windows"
 
 function showForm() {
-  byID("window-field").hidden = !isWindows()
-  for (const id of ["try-smooth", "try-shortest"]) byID(id).disabled = !isWindows()
+  byID("window-field").hidden = !isWindows() && !camera.isOn
+  for (const id of ["try-smooth", "try-shortest"]) byID(id).disabled = !isWindows() || camera.isOn
 }
 
 // The video
@@ -107,9 +113,10 @@ function take(next) {
     if (video?.file) URL.revokeObjectURL(video.url)
   }
   video = next
+  if (video) camera.putAway()
   showMissing()
   if (!video) {
-    byID("try-video").textContent = noVideo
+    byID("try-video").textContent = camera.isOn ? cameraIsOn : noVideo
     return
   }
   const seconds = video.seconds === null ? "" : `, ${clock(video.seconds, true)}`
@@ -126,6 +133,29 @@ function fillClips() {
   const entries = (store.set?.clips ?? []).map(clip => [clip.id, `${clip.name}${clip.class === null ? "" : ` (${clip.class})`}`])
   renew(menu, entries, () => [["", "choose one …"], ...entries].map(([value, words]) => make("option", { value }, words)))
   menu.value = video?.set === store.set?.id && store.clip(video?.clip) ? video.clip : ""
+}
+
+// The camera
+
+function useCamera() {
+  stopper?.abort()
+  take(null)
+  byID("try-clip").value = ""
+  camera.start()
+}
+
+/** What is about videos alone goes while the camera is on; all other settings hold for the next piece. */
+function showCamera() {
+  const { isOn } = camera
+  for (const id of ["form-field", "recognize-row"]) byID(id).hidden = isOn
+  byID("use-camera").disabled = isOn
+  if (!video) byID("try-video").textContent = isOn ? cameraIsOn : noVideo
+  showForm()
+}
+
+async function askLive(file, signal) {
+  const classes = knownClasses() ?? namedClasses()
+  return { classes, ...await api.predict({ file }, await settings(), signal) }
 }
 
 // Who answers

@@ -42,4 +42,7 @@ export function listed(names) {
 /** The date and time of day, as the person's own settings write them. */
 export const moment = text => new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })
 
+/** "14:05:07", as the person's own settings write it. */
+export const timeOfDay = date => date.toLocaleTimeString(undefined, { timeStyle: "medium" })
+
 export const nameTaken = what => `There is a ${what} of this name already.`

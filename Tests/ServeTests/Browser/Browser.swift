@@ -42,7 +42,7 @@ final class Browser {
         posix_spawn_file_actions_adddup2(&actions, fromBrowser.writing, 4)
         let arguments = [
             path, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
-            "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required", "--user-data-dir=\(profile.path)", "about:blank",
+            "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream", "--user-data-dir=\(profile.path)", "about:blank",
         ]
         let environment = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
         var started = pid_t()

@@ -5,13 +5,15 @@ import Testing
 final class BrowserPage {
     let browser: Browser
     private let session: String
+    /// The window that it lies in.
+    private let context: String
 
     /// Opens an address in a window of its own, which shares nothing with others.
     ///
     /// - Parameter seconds: how long the page may take to be ready, which it says by `data-state` at its root.
     init(_ browser: Browser, _ address: String, width: Int = 1600, height: Int = 1000, isDark: Bool = false, seconds: Double = 30) throws {
         self.browser = browser
-        let context = try browser.call("Target.createBrowserContext")["browserContextId"] as? String ?? ""
+        context = try browser.call("Target.createBrowserContext")["browserContextId"] as? String ?? ""
         let target = try browser.call("Target.createTarget", ["url": "about:blank", "browserContextId": context])["targetId"] as? String ?? ""
         session = try browser.call("Target.attachToTarget", ["targetId": target, "flatten": true])["sessionId"] as? String ?? ""
         for domain in ["Runtime", "Log", "Page", "DOM"] { try call("\(domain).enable") }
@@ -38,6 +40,12 @@ final class BrowserPage {
 
     func resize(_ width: Int, _ height: Int) throws {
         try call("Emulation.setDeviceMetricsOverride", ["width": width, "height": height, "deviceScaleFactor": 1, "mobile": false])
+    }
+
+    /// What a person answers when the browser asks whether the page may use the camera.
+    func permitCamera(_ isAllowed: Bool) throws {
+        let setting = isAllowed ? "granted" : "denied"
+        try browser.call("Browser.setPermission", ["permission": ["name": "camera"], "setting": setting, "browserContextId": context])
     }
 
     func forgetCookies() throws { try call("Network.clearBrowserCookies") }
