@@ -95,11 +95,12 @@ import Experiments
         #expect(outcome.status == 0, "\(outcome.messages)")
         let answer = try #require(try JSONSerialization.jsonObject(with: Data(try text("out/a.json").utf8)) as? [String: Any])
         let segments = try #require(answer["segments"] as? [[String: Any]])
-        for ending in endings {
-            let imported = try program("data", "import", "out/a.\(ending)", "--root", "in", "--output", "lists-\(ending)")
+        for (number, ending) in endings.enumerated() {
+            let lists = "lists-\(number)"
+            let imported = try program("data", "import", "out/a.\(ending)", "--root", "in", "--output", lists)
             #expect(imported.status == 0, "\(ending): \(imported.messages)")
-            let names = try text("lists-\(ending)/labels.csv").split(separator: "\n").dropFirst().map { $0.split(separator: ",", maxSplits: 1).last.map(String.init) ?? "" }
-            var found = try text("lists-\(ending)/train.txt").split(separator: "\n").map { line -> (start: Double, end: Double, name: String) in
+            let names = try text("\(lists)/labels.csv").split(separator: "\n").dropFirst().map { $0.split(separator: ",", maxSplits: 1).last.map(String.init) ?? "" }
+            var found = try text("\(lists)/train.txt").split(separator: "\n").map { line -> (start: Double, end: Double, name: String) in
                 let fields = line.split(separator: " ")
                 #expect(fields.count == 4 && fields[0] == "a.mp4")
                 return (Double(fields[1]) ?? -1, Double(fields[2]) ?? -1, names[Int(fields[3]) ?? 0])
@@ -117,7 +118,7 @@ import Experiments
         #expect(without.status == 65 && without.messages.contains("counts frames, whose times only the videos tell. Say with --root"))
         #expect(try program("data", "import", "out/a.label-studio.json", "--frame-rate", "10", "--output", "rated").status == 0)
         #expect(try program("data", "import", "out/a.eaf", "--frame-rate", "0", "--output", "none").status == 64)
-        let learned = try program("data", "check", "lists-eaf/train.txt", "--root", "in")
+        let learned = try program("data", "check", "lists-0/train.txt", "--root", "in")
         #expect(learned.status == 0, "\(learned.output)")
     }
 

@@ -47,6 +47,8 @@ import VideoData
     @Test func refusesWhatIsNotUTF8() throws {
         let path = try folder.write("latin.csv", Array("video,caption\na.mp4,caf".utf8) + [0xE9, 10])
         #expect(datasetProblem { _ = try CaptionList.read(path) }?.problem == .notUTF8)
+        let parts = try folder.write("parts.csv", "video,start,end,caption\na.mp4,1,2,a man\n")
+        #expect(datasetProblem { _ = try CaptionList.read(parts) }?.problem == .partsNotTaken(by: "whoever learns from captions"))
     }
 
     @Test func readsWhatIsMeant() throws {

@@ -131,6 +131,17 @@ import VideoData
         try list("apart.txt", "a.mp4 0.0 2.0 0\na.mp4 2.0 3.0 0\ncopy.mp4 3.0 4.0 0\n").refuseRepeatedDraws()
     }
 
+    /// A list that is divided keeps the parts of a video together.
+    @Test func dividedListsKeepVideosWhole() throws {
+        let clips = try (0..<20).flatMap { video in
+            try (0..<5).map { AnnotatedClip(path: "\(video).mp4", label: (video + $0) % 2, part: try part(Double($0), Double($0) + 1)) }
+        }
+        let split = try ThreeWaySplit(clips, classes: ClassNames(["a", "b"]), val: .share(0.2), test: .share(0.2), seed: 1, path: "list.txt")
+        let lists = [split.train, split.val, split.test].map { Set($0.map(\.path)) }
+        #expect(lists.map(\.count) == [12, 4, 4] && lists[0].isDisjoint(with: lists[1]) && lists[1].isDisjoint(with: lists[2]) && lists[0].isDisjoint(with: lists[2]))
+        #expect(split.train.count + split.val.count + split.test.count == 100)
+    }
+
     // MARK: Frames
 
     /// Seconds from the first frame at which `ffprobe` has frames shown.

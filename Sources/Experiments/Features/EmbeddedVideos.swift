@@ -6,8 +6,8 @@ import WeightFiles
 
 /// Videos with what the vision tower made of each: the mean of its frames' features, as the feature cache has it.
 package struct EmbeddedVideos {
-    /// Paths as the collection names them, with the times of parts behind them.
-    package let names: [String]
+    /// As the collection names them.
+    package let clips: [AnnotatedClip]
     /// Counted from 0; nil where the videos have no classes.
     package let labels: [Int]?
     package let classNames: [String]?
@@ -19,8 +19,7 @@ package struct EmbeddedVideos {
     /// - Throws: what reading videos throws; `EvaluationStopped` after a signal.
     package init(_ collection: VideoCollection, pass: FeaturePass) throws {
         let features = try pass.features(of: collection.list, title: "features")
-        let clips = features.clips.map { collection.list.clips[$0] }
-        names = clips.map(\.name)
+        clips = features.clips.map { collection.list.clips[$0] }
         let isLabeled = collection.classes != nil || collection.listSHA256 != nil
         labels = isLabeled ? features.labels : nil
         classNames = collection.classes?.names
@@ -28,6 +27,9 @@ package struct EmbeddedVideos {
         unreadable = features.unreadable
         source = pass.source
     }
+
+    /// Paths, with the times of parts behind them.
+    package var names: [String] { clips.map(\.name) }
 
     /// Writes a NumPy archive durably. Returns its SHA-256.
     ///

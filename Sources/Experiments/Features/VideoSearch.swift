@@ -11,7 +11,7 @@ package struct VideoSearch {
         /// From 1.
         package let rank: Int
         package let video: String
-        /// In seconds from the video's start; nil for whole videos.
+        /// Of a window or a part, in seconds from the video's start; nil for whole videos.
         package let start: Double?
         package let end: Double?
         /// Cosine of the mean of the frames' features to what is looked for.
@@ -51,7 +51,9 @@ package struct VideoSearch {
         } else {
             let embedded = try EmbeddedVideos(collection, pass: pass)
             for bad in embedded.unreadable { source.context.warning("not used: \(bad.reason)") }
-            for (row, name) in embedded.names.enumerated() { add(name, embedded.vectors.projected.row(row).values) }
+            for (row, clip) in embedded.clips.enumerated() {
+                add(clip.path, embedded.vectors.projected.row(row).values, start: clip.part?.start, end: clip.part?.end)
+            }
         }
         // Equals stay in the order of the videos.
         let order = found.indices.sorted { (found[$1].cosine, $0) < (found[$0].cosine, $1) }

@@ -85,6 +85,9 @@ package struct CaptionList: Sendable {
             guard let video = names.firstIndex(of: "video"), let caption = names.firstIndex(of: "caption") else {
                 throw DatasetError(path: path, line: record.line, problem: .captionHeader(found: record.fields))
             }
+            guard !(names.contains("start") && names.contains("end")) else {
+                throw DatasetError(path: path, line: record.line, problem: .partsNotTaken(by: "whoever learns from captions"))
+            }
             (self.video, self.caption, count) = (video, caption, names.count)
         }
 

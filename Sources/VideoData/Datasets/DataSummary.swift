@@ -111,7 +111,8 @@ package struct ListFolder {
 
 /// Videos of each class in three parts, by chance: to learn from, to choose the best epoch on, and to score at the end.
 ///
-/// The draw of a class depends on the seed and the class number only.
+/// The draw of a class depends on the seed and the class number only. Where a list holds parts of videos, all parts of one
+/// go to one of the three, as the first of them: then no video is learned from and scored.
 package struct ThreeWaySplit: Sendable {
     package let train: [AnnotatedClip]
     package let val: [AnnotatedClip]
@@ -145,7 +146,8 @@ package struct ThreeWaySplit: Sendable {
         }
         for case .count(let count) in [val, test] where count < 0 { throw DatasetError(path: path, problem: .badShotCount(count)) }
         var positions = [[Int]](repeating: [], count: classes.count)
-        for (position, clip) in clips.enumerated() { positions[clip.label].append(position) }
+        let leaders = Self.leaders(of: clips)
+        for (position, clip) in clips.enumerated() where leaders[position] == position { positions[clip.label].append(position) }
         var (validated, tested): (Set<Int>, Set<Int>) = ([], [])
         var (single, unvalidated): ([String], [String]) = ([], [])
         for (label, members) in positions.enumerated() where !members.isEmpty {
@@ -158,12 +160,24 @@ package struct ThreeWaySplit: Sendable {
             tested.formUnion(order.suffix(testCount))
             validated.formUnion(order.dropLast(testCount).suffix(valCount))
         }
-        func part(_ isIn: (Int) -> Bool) -> [AnnotatedClip] { clips.indices.filter(isIn).map { clips[$0] } }
+        func part(_ isIn: (Int) -> Bool) -> [AnnotatedClip] { clips.indices.filter { isIn(leaders[$0]) }.map { clips[$0] } }
         train = part { !validated.contains($0) && !tested.contains($0) }
         self.val = part(validated.contains)
         self.test = part(tested.contains)
         warnings = (single.isEmpty ? [] : [.untestedClasses(names: single)])
             + (unvalidated.isEmpty ? [] : [.unvalidatedClasses(names: unvalidated)])
+    }
+
+    /// For each clip the position of the first one that goes where it goes: of the same video, where there are parts, else
+    /// itself.
+    private static func leaders(of clips: [AnnotatedClip]) -> [Int] {
+        guard clips.contains(where: { $0.part != nil }) else { return Array(clips.indices) }
+        var firsts: [Bytewise: Int] = [:]
+        return clips.enumerated().map { position, clip in
+            let first = firsts[clip.path] ?? position
+            firsts[clip.path] = first
+            return first
+        }
     }
 }
 

@@ -116,6 +116,10 @@ struct DataImportCommand: ParsableCommand {
         try write(set, published)
     }
 
+    private static func amount(_ clips: [AnnotatedClip]) -> String {
+        clips.contains { $0.part != nil } ? counted(clips.count, "clip", "clips") : counted(clips.count, "video", "videos")
+    }
+
     private func importCaptions(_ published: [PublishedFile]) throws {
         guard !humaniseLabels else { throw ValidationError("--humanise-labels is about class names; these lists have captions.") }
         var set = try ImportedCaptions(published)
@@ -181,14 +185,14 @@ struct DataImportCommand: ParsableCommand {
             _ = folder.addRecipe(
                 train: train.name + ".txt", val: val.map { $0.name + ".txt" },
                 test: test.map { $0.name + ".txt" }, labels: "labels.csv", root: isApart ? root : nil,
-                title: "\(set.kind): learns \(set.classes.count) classes from \(train.clips.count) videos.")
+                title: "\(set.kind): learns \(set.classes.count) classes from \(Self.amount(train.clips)).")
         }
         let summary = try write(&folder, kind: set.kind, sources: published, lists: lists, classes: set.classes)
         if output.json {
             try Console.json(WrittenLists(summary, in: folder, recipe: train.map { _ in folder.path.appendingPath("recipe.yaml") }))
         } else {
             for part in set.parts {
-                Console.result("\(folder.path.appendingPath(part.name).escapedForDisplay).txt: \(counted(part.clips.count, "video", "videos"))")
+                Console.result("\(folder.path.appendingPath(part.name).escapedForDisplay).txt: \(Self.amount(part.clips))")
             }
             Console.result("\(folder.path.appendingPath("labels.csv").escapedForDisplay): \(counted(set.classes.count, "class", "classes"))")
         }
