@@ -169,7 +169,7 @@ package struct LabelStudioResult: Encodable, Sendable {
     let fromName: String
     let toName: String
     let type: String
-    let score: Float
+    package let score: Float
     let value: Value
 
     private enum CodingKeys: String, CodingKey {

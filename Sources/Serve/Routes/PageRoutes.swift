@@ -14,11 +14,12 @@ struct PageRoutes: Sendable {
                 return response
             }
         }
-        router.get("/health") { _, _ in Response.json(Health(status: "ok", version: services.version)) }
+        router.get("/health") { _, _ in Response.json(Health(status: "UP", version: services.version)) }
         router.get("/metrics") { _, _ in Response.bytes(Array(services.metrics.text(gauges).utf8), type: "text/plain; version=0.0.4; charset=utf-8") }
         router.get("/v1/server") { _, _ in Response.json(description) }
     }
 
+    /// The status in the word that Label Studio's own backends say.
     private struct Health: Encodable {
         let status: String
         let version: String

@@ -26,16 +26,23 @@ struct PredictRoutes: Sendable {
     }
 
     /// How it is to be told.
+    /// How a time line is made of windows.
+    struct TimelineLook: Sendable {
+        let style: AnswerStyle
+        let smooth: Int
+        let minimumSeconds: Double
+    }
+
     private struct Question: Sendable {
         enum Form: String {
             case json, csv, srt, vtt
         }
 
-        let style: AnswerStyle
+        let look: TimelineLook
         let spans: (window: VideoSpan, stride: VideoSpan)?
-        let smooth: Int
-        let minimumSeconds: Double
         let form: Form
+
+        var style: AnswerStyle { look.style }
 
         static let parameters = ["prompts", "classes", "top", "threshold", "none", "window", "stride", "smooth", "min_seconds", "format"] + VideoSource.parameters
     }
@@ -86,7 +93,7 @@ struct PredictRoutes: Sendable {
             top: try query.whole("top", in: 1...services.limits.classCount, default: 5), namesModels: false, windows: nil)
         let minimum = try query.number("min_seconds", in: 0...86_400, default: 0)
         return Question(
-            style: style, spans: window.map { ($0, stride ?? $0.halved) }, smooth: smooth, minimumSeconds: minimum, form: form)
+            look: TimelineLook(style: style, smooth: smooth, minimumSeconds: minimum), spans: window.map { ($0, stride ?? $0.halved) }, form: form)
     }
 
     private func predict(_ request: Request) async throws -> Response {
@@ -105,11 +112,11 @@ struct PredictRoutes: Sendable {
             return EventStream.response(holding: try services.streams.take(), events(of: source, question, target, spans))
         }
         return try await withDeadline(services.limits.timelineSeconds) {
-            try response(try await timeline(of: source, question, try await model(target), spans) { _, _ in }, question)
+            try response(try await timeline(of: source, question.look, try await model(target), spans) { _, _ in }, question)
         }
     }
 
-    private func whole(_ source: VideoSource, _ model: VideoModel) async throws -> VideoAnswer {
+    func whole(_ source: VideoSource, _ model: VideoModel) async throws -> VideoAnswer {
         let video = try await source.looking(services) { [videos = services.videos] path in
             try PreparedVideo(path: path, models: [model], reader: videos)
         }
@@ -118,8 +125,8 @@ struct PredictRoutes: Sendable {
     }
 
     /// - Parameter report: told the seconds of video that are done, and how many there are, where that is known.
-    private func timeline(
-        of source: VideoSource, _ question: Question, _ model: VideoModel, _ spans: (window: VideoSpan, stride: VideoSpan),
+    func timeline(
+        of source: VideoSource, _ look: TimelineLook, _ model: VideoModel, _ spans: (window: VideoSpan, stride: VideoSpan),
         report: @escaping @Sendable (Double, Double?) throws -> Void
     ) async throws -> VideoAnswer {
         let timelines = VideoTimelines(models: [model], window: spans.window, stride: spans.stride, pictures: services.desk.pictures)
@@ -144,10 +151,10 @@ struct PredictRoutes: Sendable {
             isWanted.lower()
         }
         try check(Double(timeline.windows.count))
-        let smoothed = timeline.smoothed(over: question.smooth)
+        let smoothed = timeline.smoothed(over: look.smooth)
         return VideoAnswer(
             video: source.name, model: model,
-            content: .timeline(smoothed, segments: smoothed.segments(question.style.rule, minimumSeconds: question.minimumSeconds)))
+            content: .timeline(smoothed, segments: smoothed.segments(look.style.rule, minimumSeconds: look.minimumSeconds)))
     }
 
     private struct Progress: Encodable {
@@ -162,7 +169,7 @@ struct PredictRoutes: Sendable {
         AsyncStream { continuation in
             let task = Task {
                 do {
-                    let answer = try await timeline(of: source, question, try await model(target), spans) { seconds, total in
+                    let answer = try await timeline(of: source, question.look, try await model(target), spans) { seconds, total in
                         continuation.yield(("progress", JSONText.of(Progress(seconds: seconds, of: total))))
                     }
                     continuation.yield(("answer", VideoLine(answer, question.style).text))
@@ -274,7 +281,7 @@ private final class Flag: Sendable {
 }
 
 /// - Throws: `RequestFault` of code `busy` where it takes longer; what has begun then ends unheard.
-private func withDeadline<Result: Sendable>(_ seconds: Double, _ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+func withDeadline<Result: Sendable>(_ seconds: Double, _ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
     let results = AsyncThrowingStream<Result, any Error> { continuation in
         let work = Task {
             do {

@@ -10,6 +10,12 @@ struct VideoSource: Sendable {
     /// Holds the body's file.
     private let upload: Upload?
 
+    private init(path: String, name: String, upload: Upload?) {
+        (self.path, self.name, self.upload) = (path, name, upload)
+    }
+
+    init(_ upload: Upload, name: String) { self.init(path: upload.path, name: name, upload: upload) }
+
     static let parameters = ["data_set", "clip", "name"]
 
     static func of(_ request: Request, _ query: QueryReader, _ services: Services) async throws -> VideoSource {

@@ -40,9 +40,17 @@ struct Gate: RouterMiddleware {
             return response
         }
         if request.method == .get || request.method == .head, Self.open.contains(request.uri.path) { return try await next(request, context) }
-        let bearer = request.headers[.authorization].flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil }
-        guard let given = bearer ?? request.cookies[Self.cookie]?.value, Self.isSame(given, token) else { throw Self.noToken }
+        guard let given = request.headers[.authorization].flatMap(Self.token) ?? request.cookies[Self.cookie]?.value, Self.isSame(given, token) else { throw Self.noToken }
         return try await next(request, context)
+    }
+
+    /// What a client of its own sends, or, for programs that know names and passwords alone, the password.
+    private static func token(in authorization: String) -> String? {
+        if authorization.hasPrefix("Bearer ") { return String(authorization.dropFirst(7)) }
+        guard authorization.hasPrefix("Basic "), let pair = Data(base64Encoded: String(authorization.dropFirst(6))),
+            let text = String(validating: pair, as: UTF8.self), let colon = text.firstIndex(of: ":")
+        else { return nil }
+        return String(text[text.index(after: colon)...])
     }
 
     private static let noToken = RequestFault(.unauthorized, "The server wants its token. Open the address that it printed at the start.")

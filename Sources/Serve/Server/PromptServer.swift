@@ -27,6 +27,10 @@ package struct ServerSettings: Sendable {
     package var model: ModelInputs
     package var frames: Int?
     package var limits = ServerLimits()
+    /// From which videos of Label Studio's tasks are fetched; nil for nowhere.
+    package var fetchOrigin: String?
+    /// Of Label Studio's API, sent along to that origin.
+    package var fetchKey: String?
 
     package init(folder: String, model: ModelInputs) {
         self.folder = folder
@@ -38,6 +42,7 @@ package struct ServerSettings: Sendable {
 package struct PromptServer: Sendable {
     private let settings: ServerSettings
     private let services: Services
+    private let fetcher: VideoFetcher?
     private let logger: Logger
 
     package static let folderKind = FolderKind(name: "serve", entries: ["data-sets", "runs", "uploads"])
@@ -49,6 +54,7 @@ package struct PromptServer: Sendable {
     ///   - context: told what is odd about them.
     /// - Throws: what reading throws; `ServeError` for settings that are not safe.
     package init(_ settings: ServerSettings, backbone: String, logger: Logger, context: RunContext) throws {
+        fetcher = try settings.fetchOrigin.map { origin throws(ServeError) in try VideoFetcher(origin: origin, key: settings.fetchKey) }
         try FolderMark.claim(settings.folder, Self.folderKind)
         try proveWritable(folder: settings.folder)
         let uploads = settings.folder.appendingPath("uploads")
@@ -104,6 +110,7 @@ package struct PromptServer: Sendable {
         PredictRoutes(services: services).add(to: router)
         DataSetRoutes(services: services).add(to: router)
         RunRoutes(services: services).add(to: router)
+        LabelStudioRoutes(services: services, fetcher: fetcher).add(to: router)
 
         let limits = settings.limits
         let channel = HTTP1Channel.Configuration(

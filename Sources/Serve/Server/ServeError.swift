@@ -6,6 +6,10 @@ import NIOCore
 package enum ServeError: ReportableError {
     case noBackbone(prompts: String)
     case cannotListen(host: String, port: Int, reason: String)
+    case badOrigin(String)
+    case encryptedOrigin(String)
+    /// What is sent along to the origin.
+    case badKey
 
     /// - Parameter error: of the network, or anything else that ended the server.
     package init(_ error: any Error, host: String, port: Int) {
@@ -28,7 +32,7 @@ package enum ServeError: ReportableError {
 
     package var exitStatus: ExitStatus {
         switch self {
-        case .noBackbone: .usage
+        case .noBackbone, .badOrigin, .encryptedOrigin, .badKey: .usage
         case .cannotListen: .unavailable
         }
     }
@@ -36,6 +40,10 @@ package enum ServeError: ReportableError {
     package var description: String {
         switch self {
         case .noBackbone(let prompts): "\(prompts.escapedForDisplay): the backbone that it was learned on is not known. Pass --backbone FILE."
+        case .badOrigin(let text): "--allow-fetch \(text.escapedForDisplay): is no origin. Write scheme, host and port and nothing more, such as http://127.0.0.1:8080."
+        case .encryptedOrigin(let text):
+            "--allow-fetch \(text.escapedForDisplay): this server fetches by http alone. Put a proxy on this machine that speaks https with that place, and name the proxy."
+        case .badKey: "LABEL_STUDIO_API_KEY holds characters that a key has not. Copy it from Label Studio's account page."
         case .cannotListen(let host, let port, let reason): "cannot listen at \(host.escapedForDisplay):\(port): \(reason)."
         }
     }

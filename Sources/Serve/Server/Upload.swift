@@ -3,7 +3,7 @@ import Foundation
 import Hummingbird
 import NIOCore
 
-/// The body of a request in a file that has no name and goes away with this value.
+/// The body of a request, or of an answer, in a file that has no name and goes away with this value.
 final class Upload: Sendable {
     let byteCount: Int
     /// Opened, it is the file: for decoders in other processes, too.
@@ -26,22 +26,43 @@ final class Upload: Sendable {
     /// - Throws: `RequestFault`: too large, empty, or the disk is full.
     static func receive(_ request: Request, in folder: String, limit: Int, metrics: Metrics) async throws -> Upload {
         try checkLength(of: request, limit: limit)
-        let descriptor = try namelessFile(in: folder)
-        var count = 0
-        do {
-            var parts = request.body.makeAsyncIterator()
-            while let buffer = try await next(&parts) {
-                count += buffer.readableBytes
-                guard count <= limit else { throw tooLarge(limit) }
-                guard writeAll(Array(buffer.readableBytesView), to: descriptor) else { throw fullDisk() }
-                metrics.uploaded(buffer.readableBytes)
-            }
-            guard count > 0 else { throw RequestFault(.badRequest, "The body is empty: send the video's bytes as the body.") }
-        } catch {
-            close(descriptor)
-            throw error
+        let receiver = try Receiver(in: folder, limit: limit, metrics: metrics)
+        var parts = request.body.makeAsyncIterator()
+        while let buffer = try await next(&parts) { try receiver.take(buffer) }
+        return try receiver.finish()
+    }
+
+    /// A body that is being received. One that is let go leaves nothing behind.
+    final class Receiver {
+        private let limit: Int
+        private let metrics: Metrics
+        /// -1 once the file is an upload's.
+        private var descriptor: Int32
+        private(set) var count = 0
+
+        init(in folder: String, limit: Int, metrics: Metrics) throws {
+            self.limit = limit
+            self.metrics = metrics
+            descriptor = try Upload.namelessFile(in: folder)
         }
-        return Upload(descriptor: descriptor, byteCount: count)
+
+        deinit { if descriptor >= 0 { close(descriptor) } }
+
+        /// - Throws: `RequestFault`: too large, or the disk is full.
+        func take(_ buffer: ByteBuffer) throws(RequestFault) {
+            count += buffer.readableBytes
+            guard count <= limit else { throw Upload.tooLarge(limit) }
+            guard writeAll(Array(buffer.readableBytesView), to: descriptor) else { throw Upload.fullDisk() }
+            metrics.uploaded(buffer.readableBytes)
+        }
+
+        /// - Throws: `RequestFault` where nothing came.
+        func finish() throws(RequestFault) -> Upload {
+            guard count > 0 else { throw RequestFault(.badRequest, "The body is empty: send the video's bytes as the body.") }
+            let upload = Upload(descriptor: descriptor, byteCount: count)
+            descriptor = -1
+            return upload
+        }
     }
 
     /// - Throws: `RequestFault` for a client that goes away in the middle of its body.

@@ -16,7 +16,7 @@ struct ServeCommand: ParsableCommand {
               curl --data-binary @a.mp4 'http://127.0.0.1:8080/v1/predict?classes=walking,running'
 
             Open the address that it prints in a browser of this machine. Nothing leaves the machine, and nobody else can ask: \
-            other addresses than 127.0.0.1 need --token. Data sets and what is learned from them are kept in the folder of --output. \
+            other addresses than 127.0.0.1 need --token. With --allow-fetch it is a machine learning backend of Label Studio. Data sets and what is learned from them are kept in the folder of --output. \
             Ctrl-C ends the server. docs/serve.md explains the page, the HTTP interface and its limits.
             """)
 
@@ -43,6 +43,12 @@ struct ServeCommand: ParsableCommand {
         name: .customLong("allow-host"),
         help: ArgumentHelp("A further name by which clients may call the server, such as that of a proxy. May be repeated.", valueName: "name"))
     var hosts: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Fetch the videos of Label Studio's tasks from this one place, such as http://127.0.0.1:8080; from nowhere by default. The environment variable "
+                + "LABEL_STUDIO_API_KEY is sent along.", valueName: "origin"))
+    var allowFetch: String?
 
     @Option(help: "Frames of each video; as many as prompts were learned with, else 16, by default.")
     var frames: Int?
@@ -84,6 +90,8 @@ struct ServeCommand: ParsableCommand {
         let token = givenToken.token
         settings.token = token == "new" ? Self.drawnToken() : token
         settings.hosts = hosts
+        settings.fetchOrigin = allowFetch
+        settings.fetchKey = allowFetch == nil ? nil : ProcessInfo.processInfo.environment["LABEL_STUDIO_API_KEY"].flatMap { $0.isEmpty ? nil : $0 }
         settings.prompts = prompts.isEmpty ? [selection.prompts].compactMap(\.self) : prompts
         settings.frames = frames
         let server = try PromptServer(settings, backbone: backbone, logger: Console.logger(label: "serve"), context: context)
