@@ -240,6 +240,18 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
         }
         try world.write(names.joined(separator: "\n") + "\n", to: "label_map.txt")
         try world.videos("videos", perClass: 2) { "\($0)/video\($1).mp4" }
+        for (index, name) in names.prefix(2).enumerated() {
+            try world.write(
+                """
+                <?xml version="1.0" encoding="UTF-8"?>
+                <ANNOTATION_DOCUMENT AUTHOR="" DATE="2024-05-01T10:00:00Z" FORMAT="3.0" VERSION="3.0"><HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">
+                <MEDIA_DESCRIPTOR MEDIA_URL="file:///elsewhere/\(name)/video\(index).mp4" RELATIVE_MEDIA_URL="./\(name)/video\(index).mp4" MIME_TYPE="video/mp4"/></HEADER>
+                <TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="0"/><TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="120"/></TIME_ORDER>
+                <TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID="actions"><ANNOTATION>
+                <ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2"><ANNOTATION_VALUE>\(name)</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>
+                </ANNOTATION></TIER><LINGUISTIC_TYPE LINGUISTIC_TYPE_ID="default-lt"/></ANNOTATION_DOCUMENT>
+                """, to: "interviews/\(index).eaf")
+        }
         for (index, name) in ["kinetics400_train_list_videos.txt", "kinetics400_val_list_videos.txt"].enumerated() {
             try world.write(names.enumerated().map { "\($0.element)/video\(index).mp4 \($0.offset)\n" }.joined(), to: name)
         }
