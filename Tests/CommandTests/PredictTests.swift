@@ -370,6 +370,28 @@ import Experiments
         #expect(throws: IsolationError.self) { _ = try videos.stream(request).next() }
     }
 
+    /// Whoever reads ahead asks for the next part once more; the worker may be another's by then.
+    @Test func aStreamThatFailedAsksNoMore() throws {
+        let script = """
+            echo '"ready"'
+            while read line; do
+              case "$line" in
+              *stream*) echo '{"outlook":{"byteCount":1}}'; echo '{"error":"video.mp4: damaged.","status":65}';;
+              *) echo '{"frameCount":1}'; read line; echo '{"frames":[{"width":1,"height":1,"points":[]}]}'; printf abc;;
+              esac
+            done
+            """
+        let videos = IsolatedVideos(shortSide: 1, program: "/bin/sh", arguments: ["-c", script], patience: 0.5)
+        let request = VideoStreamRequest(
+            path: "video.mp4", grids: [WindowGrid(window: .seconds(1), stride: .seconds(1), sampleCount: 1)], shortSide: 1, batchCount: 1)
+        let stream = try videos.stream(request)
+        let error = #expect(throws: IsolationError.self) { _ = try stream.next() }
+        #expect(error?.description == "video.mp4: damaged.")
+        #expect(try stream.next().isLast)
+        let frames = try videos.frames(of: "other.mp4", part: nil, choosing: { _ in [0] }, converting: { $0 })
+        #expect(frames.map(\.pixels) == [Array("abc".utf8)])
+    }
+
     @Test func withoutProcessesNobodyDecodes() {
         let videos = IsolatedVideos(shortSide: 32, program: "/nowhere/at/all")
         let error = #expect(throws: IsolationError.self) {

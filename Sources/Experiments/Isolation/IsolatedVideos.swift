@@ -180,6 +180,7 @@ package final class IsolatedVideos: VideoReading {
         }
 
         func listen() throws(IsolationError) -> VideoReply {
+            guard !isOver else { throw .crashed(path: path, how: "it has answered") }
             guard let reply = worker.answer(VideoReply.self, patience: patience) else { throw crash() }
             if let error = reply.error {
                 finish()
@@ -235,6 +236,8 @@ package final class IsolatedVideos: VideoReading {
             var part = VideoPart()
             part.isLast = true
             guard !isAtEnd else { return part }
+            // An error is the end, too: whoever reads ahead asks once more after it, and the worker may answer another by then.
+            isAtEnd = true
             let reply = try conversation.listen()
             let pictures = try conversation.pictures(of: reply)
             part.isLast = reply.isLast ?? false
@@ -245,10 +248,8 @@ package final class IsolatedVideos: VideoReading {
             for (frame, picture) in zip(reply.frames ?? [], pictures) {
                 part.frames.append(StreamedFrame(picture: picture, points: try points(of: frame)))
             }
-            if part.isLast {
-                isAtEnd = true
-                conversation.finish()
-            }
+            isAtEnd = part.isLast
+            if part.isLast { conversation.finish() }
             return part
         }
 
