@@ -67,6 +67,14 @@ import Testing
         }
     }
 
+    /// Waits without a connection, where a server takes only one.
+    private func waitForListener(_ port: Int) throws {
+        let digits = String(port, radix: 16, uppercase: true)
+        let line = ":" + String(repeating: "0", count: 4 - digits.count) + digits + " 00000000:0000 0A"
+        let outcome = try shell("for i in $(seq 400); do grep -q '\(line)' /proc/net/tcp && exit 0; sleep 0.05; done; exit 1")
+        #expect(outcome.status == 0, "nothing listens at \(port)")
+    }
+
     /// A test pattern of so many seconds.
     private func video(_ name: String, seconds: Int = 6, more: String = "") throws {
         let outcome = try shell(
@@ -143,6 +151,15 @@ import Testing
         #expect(try shell("vifi-prompt predict - --prompts \(prompts) < list").status == 65)
     }
 
+    /// Pictures that stand for long are looked at as in a file.
+    @Test func slidesArePiped() throws {
+        let made = try shell(
+            "ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=size=64x48:rate=1/10:duration=40 -c:v libx264 -g 1 -pix_fmt yuv420p a.mp4")
+        #expect(made.status == 0, "\(made.messages)")
+        let piped = "ffmpeg -nostdin -v error -i a.mp4 -f matroska -c copy - | vifi-prompt predict - --prompts \(prompts) --window 1s --json"
+        try expectWindows(of: "a.mp4", in: shell(piped))
+    }
+
     /// In text a line comes where the label changes.
     @Test func textTellsChanges() throws {
         try video("a.mp4")
@@ -178,7 +195,7 @@ import Testing
         try video("a.mp4")
         let port = try freePort()
         let server = try peer("ffmpeg", "-nostdin", "-v", "error", "-re", "-i", "a.mp4", "-c", "copy", "-f", "mpegts", "-listen", "1", "http://127.0.0.1:\(port)/live")
-        usleep(1_500_000)
+        try waitForListener(port)
         // What was sent before the source is open comes at once.
         try expectWindows(of: "a.mp4", in: try predict("http://127.0.0.1:\(port)/live", "--window", "1s", "--json", "--for", "60s", "--late", "wait"))
         _ = server
@@ -226,13 +243,24 @@ import Testing
         _ = server
     }
 
+    /// The end of --for is a regular one only of a source that was there.
+    @Test func nothingBeforeTheTimeIsOver() throws {
+        let port = try freePort()
+        let server = try peer(
+            "python3", "-c", "import socket,time; s=socket.create_server(('127.0.0.1',\(port))); c=[s.accept() for _ in range(9)]; time.sleep(60)")
+        waitForPort(port)
+        let outcome = try predict("http://127.0.0.1:\(port)/x", "--for", "2s")
+        #expect(outcome.status == 74 && outcome.output == "" && outcome.messages.contains("nothing came for 2 s"), "\(outcome.messages)")
+        _ = server
+    }
+
     /// Ctrl-C is a regular end of a source that has none.
     @Test func stoppingIsTheEnd() throws {
         let port = try freePort()
         let server = try peer(
             "ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10", "-c:v", "libx264", "-g", "5", "-tune", "zerolatency",
             "-f", "mpegts", "-listen", "1", "http://127.0.0.1:\(port)/")
-        usleep(1_500_000)
+        try waitForListener(port)
         let status = try program.signal(SIGINT, whenSaid: "Reading http", ["predict", "--prompts", prompts, "http://127.0.0.1:\(port)/", "--window", "1s"])
         #expect(status == 0 && program.lastMessages.contains("answered"), "\(program.lastMessages)")
         _ = server
@@ -351,6 +379,7 @@ import Testing
         (["-", "--output", "a.jsonl"], 64, "--output is about videos that have an end"), (["-", "--save", "a.srt", "--window", "1s"], 64, "--save is about"),
         (["-", "--window", "8f"], 64, "--window is a time"), (["a.mp4", "--for", "3s"], 64, "--for is about live sources"),
         (["-", "--webhook", "https://h/x"], 64, "over HTTP alone"), (["-", "--webhook", "http://u:secret@h/x"], 64, "is no address such as"),
+        (["-", "--webhook", "https://h/secret"], 64, "https://h/…"), (["rtsp://user:#secret@h/x"], 64, "rtsp://user:***@h/x"),
         (["rtsp://user:secret@127.0.0.1:1/x"], 66, "rtsp://user:***@127.0.0.1:1/x"), (["http://127.0.0.1:1/x"], 66, "cannot be opened"),
         (["/dev/video0"], 64, "ffmpeg -f v4l2 -i /dev/video0 -f matroska - | vifi-prompt predict -"),
     ] as [([String], Int32, String)])

@@ -25,9 +25,17 @@ import VideoData
     /// Passwords are shown to nobody.
     @Test(arguments: [
         ("rtsp://user:secret@h/x", "rtsp://user:***@h/x"), ("http://u:p@ss@h:80/x?y=@z", "http://u:***@h:80/x?y=@z"), ("http://user@h/x", "http://user@h/x"),
-        ("http://h:80/a:b@c", "http://h:80/a:b@c"), ("-", "-"),
+        ("http://h:80/a:b@c", "http://h:80/a:b@c"), ("-", "-"), ("rtsp://admin:123/4@cam/", "rtsp://admin:***@cam/"), ("RTSP://u:p@h/x", "rtsp://u:***@h/x"),
     ])
     func passwords(_ text: String, _ shown: String) throws { #expect(try LiveAddress(text)?.shown == shown) }
+
+    /// Nor where their signs make the address none.
+    @Test(arguments: ["rtsp://admin:pa#ss@cam/x", "http://admin:pa?ss@cam/x", "ftp://admin:pa/ss@cam/x"]) func passwordsOfBadAddresses(_ text: String) {
+        let error = #expect(throws: LiveError.self) { try LiveAddress(text) }
+        #expect(error?.source.hasSuffix("://admin:***@cam/x") == true)
+    }
+
+    @Test func schemesAreInLowerCase() throws { #expect(try LiveAddress("HTTP://H/X")?.text == "http://H/X") }
 }
 
 @Suite struct LatestQueueTests {

@@ -210,7 +210,10 @@ export function makeCamera({ section, ask, seconds, changed }) {
     // Otherwise the reason is shown where clips are sent.
     const isThere = await teach(piece.file, name, store.set.id)
     if (isThere) keepWords.textContent = `${piece.file.name} is now a clip of ${name}.`
-    else if (kept === piece) keepWords.textContent = ""
+    else if (kept === piece) {
+      kept = null
+      keepWords.textContent = ""
+    }
   }
 
   return {

@@ -35,7 +35,9 @@ package struct LiveScorer {
     package mutating func scores(of window: LiveWindow) throws -> [VideoScores] {
         var result: [VideoScores] = []
         for (index, model) in models.enumerated() {
-            let shown = zip(window.frames, window.counts[index]).filter { $0.1 > 0 }
+            var shown = zip(window.frames, window.counts[index]).filter { $0.1 > 0 }
+            // A window between two moments shows the frame before it.
+            if shown.isEmpty { shown = window.frames.suffix(1).map { ($0, 1) } }
             let rows = features(of: shown.map(\.0), index, model)
             let crops = (0..<model.transform.cropCount).map { crop in
                 let values = zip(rows, shown).flatMap { row, frame in (0..<frame.1).flatMap { _ in row[crop] } }

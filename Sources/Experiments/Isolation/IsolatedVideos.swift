@@ -239,6 +239,7 @@ package final class IsolatedVideos: VideoReading {
             // An error is the end, too: whoever reads ahead asks once more after it, and the worker may answer another by then.
             isAtEnd = true
             let reply = try conversation.listen()
+            guard Self.canBeTime(reply.seconds ?? 0), (reply.times ?? []).allSatisfy(Self.canBeTime) else { throw conversation.crash() }
             let pictures = try conversation.pictures(of: reply)
             part.isLast = reply.isLast ?? false
             part.times = reply.times ?? []
@@ -252,6 +253,9 @@ package final class IsolatedVideos: VideoReading {
             if part.isLast { conversation.finish() }
             return part
         }
+
+        /// Up to 30,000 years.
+        private static func canBeTime(_ seconds: Double) -> Bool { (0...1e12).contains(seconds) }
 
         /// Moments must go on from one frame to the next.
         private func points(of frame: VideoReply.Frame) throws(IsolationError) -> [Range<Int>] {

@@ -14,10 +14,13 @@ struct HTTPPost {
     private let address: WebhookAddress
     /// For connecting, and for each piece that is sent or received.
     private static let timeoutSeconds = 5
+    /// For the whole of it: a receiver may send or take a byte at a time.
+    private static let wholeSeconds = 10
 
     init(_ address: WebhookAddress) { self.address = address }
 
     func send(_ line: String) -> Outcome {
+        let deadline = ContinuousClock.now + .seconds(Self.wholeSeconds)
         let descriptor: Int32
         switch connected() {
         case .success(let open): descriptor = open
@@ -29,8 +32,8 @@ struct HTTPPost {
             "POST \(address.path) HTTP/1.1", "Host: \(name):\(address.port)", "Content-Type: application/json", "Content-Length: \(line.utf8.count)",
             "User-Agent: vifi-prompt", "Connection: close", "", "",
         ].joined(separator: "\r\n")
-        guard Self.sendAll(Array((head + line).utf8), to: descriptor) else { return .failed(Self.words()) }
-        guard let status = status(from: descriptor) else { return .failed("no answer came") }
+        guard Self.sendAll(Array((head + line).utf8), to: descriptor, until: deadline) else { return .failed(Self.words()) }
+        guard let status = status(from: descriptor, until: deadline) else { return .failed("no answer came") }
         switch status {
         case 200..<300: return .accepted
         // Too slow, too many, or the server's own trouble.
@@ -44,9 +47,13 @@ struct HTTPPost {
     private static func words() -> String { errno == EAGAIN || errno == EINPROGRESS ? "nobody answered for \(timeoutSeconds) s" : systemErrorText() }
 
     /// A receiver that hangs up must not end the program by a signal.
-    private static func sendAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    private static func sendAll(_ bytes: [UInt8], to descriptor: Int32, until deadline: ContinuousClock.Instant) -> Bool {
         var left = bytes[...]
         while !left.isEmpty {
+            guard ContinuousClock.now < deadline else {
+                errno = ETIMEDOUT
+                return false
+            }
             let count = unsafe left.withUnsafeBytes { unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if count > 0 {
                 left = left.dropFirst(count)
@@ -87,10 +94,10 @@ struct HTTPPost {
     }
 
     /// Of the first line of the answer; what follows it is not looked at.
-    private func status(from descriptor: Int32) -> Int? {
+    private func status(from descriptor: Int32, until deadline: ContinuousClock.Instant) -> Int? {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 512)
-        while bytes.count < 4096, !bytes.contains(UInt8(ascii: "\n")) {
+        while bytes.count < 4096, ContinuousClock.now < deadline, !bytes.contains(UInt8(ascii: "\n")) {
             let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }

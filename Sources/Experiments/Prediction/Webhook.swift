@@ -32,6 +32,9 @@ package struct WebhookAddress: Sendable, Equatable {
         let tail = rest[authority.endIndex...]
         path = tail.first == "/" ? String(tail) : "/" + tail
     }
+
+    /// What is shown to people: without the path, which may hold a token.
+    var shown: String { "http://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path == "/" ? "/" : "/…")" }
 }
 
 /// Why answers cannot be posted.
@@ -42,9 +45,17 @@ package struct WebhookError: ReportableError, Equatable {
     package let problem: Problem
 
     package var exitStatus: ExitStatus { .usage }
+
+    /// Whatever stands before an @ may be a password, and the path a token.
+    private var shown: String {
+        let start = address.firstRange(of: "://")?.upperBound ?? address.startIndex
+        if address.contains("@") { return address[..<start] + "***" }
+        let authority = address[start...].prefix { !"/?#".contains($0) }
+        return address[..<authority.endIndex] + (authority.endIndex < address.endIndex ? "/…" : "")
+    }
+
     package var description: String {
-        // Whatever stands before an @ may be a password.
-        let name = (address.lastIndex(of: "@").map { "***" + address[$0...] } ?? address).escapedForDisplay
+        let name = shown.escapedForDisplay
         return switch problem {
         case .encrypted:
             "--webhook \(name): answers are posted over HTTP alone. Post them to a proxy on this machine that encrypts, such as "
@@ -81,14 +92,14 @@ package final class Webhook: Sendable {
             while let line = (try? queue.take()).flatMap({ $0 }) {
                 if let reason = Self.deliver(line, to: address, counts) {
                     counts.lost.add(1, ordering: .relaxed)
-                    report("--webhook \(address.text.escapedForDisplay): an answer was lost: \(reason.escapedForDisplay)")
+                    report("--webhook \(address.shown.escapedForDisplay): an answer was lost: \(reason.escapedForDisplay)")
                 } else {
                     counts.delivered.add(1, ordering: .relaxed)
                 }
             }
             counts.isOver.store(true, ordering: .relaxed)
         }
-        guard isStarted else { throw FileError(path: address.text, problem: .shortage(.processes)) }
+        guard isStarted else { throw FileError(path: address.shown, problem: .shortage(.processes)) }
     }
 
     deinit { queue.finish() }

@@ -52,7 +52,7 @@ package struct LabeledVideo {
             times += part.times
             for frame in part.frames {
                 if canvas == nil { canvas = try Page(path: path, size: frame.picture.size, outlook: stream.outlook) }
-                for point in frame.points[0] where times.indices.contains(point - firstTime) {
+                for point in frame.points[0].clamped(to: firstTime..<firstTime + times.count) {
                     try canvas?.append(frame.picture, at: times[point - firstTime], bar: bar)
                 }
                 let done = min(times.count, max(0, frame.points[0].upperBound - firstTime))

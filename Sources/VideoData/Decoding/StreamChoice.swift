@@ -93,7 +93,7 @@ import CFFmpeg
     ///
     /// Source: Dolby Vision Streams Within the ISO Base Media File Format, 2.4: the base layer's compatibility. Profiles 2,
     /// 4, 6 and 7 are compatible by definition.
-    private static func dolbyVisionProfile(_ context: UnsafeMutablePointer<AVFormatContext>, _ index: Int) -> Int? {
+    static func dolbyVisionProfile(_ context: UnsafeMutablePointer<AVFormatContext>, _ index: Int) -> Int? {
         guard let stream = unsafe context.pointee.streams[index], let record = unsafe vifi_dolby_vision(stream) else { return nil }
         let profile = Int(unsafe record.pointee.dv_profile)
         let isCompatible = unsafe profile != 5 && (record.pointee.dv_bl_signal_compatibility_id != 0 || [2, 4, 6, 7].contains(profile))

@@ -13,16 +13,16 @@ package struct LiveAddress: Sendable, Equatable {
     }
 
     package let kind: Kind
-    /// As it was named; may hold a password.
+    /// As it was named, with the scheme in lower case, which FFmpeg asks for; may hold a password.
     package let text: String
 
     /// Nil for the name of a file or folder.
     ///
     /// - Throws: `LiveError` for cameras of this machine, URLs of other kinds, and such as no URL may be.
     package init?(_ text: String) throws(LiveError) {
-        self.text = text
         if text == "-" {
             kind = .standardInput
+            self.text = text
             return
         }
         if text.hasPrefix("/dev/video"), text.dropFirst(10).allSatisfy({ $0.isASCII && $0.isNumber }), text.count > 10 {
@@ -36,16 +36,17 @@ package struct LiveAddress: Sendable, Equatable {
         switch scheme {
         case "rtsp": kind = .rtsp
         case "http", "https": kind = Self.path(of: text).lowercased().hasSuffix(".m3u8") ? .hls : .http
-        default: throw LiveError(source: Self.shown(text), problem: .unknownScheme(scheme))
+        default: throw LiveError(source: Self.hidden(text), problem: .unknownScheme(scheme))
         }
+        self.text = scheme + text[end.lowerBound...]
         // A line break would begin another line of the request.
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), Origin(text) != nil else {
-            throw LiveError(source: Self.shown(text), problem: .badAddress)
+            throw LiveError(source: Self.hidden(text), problem: .badAddress)
         }
     }
 
     /// What is shown to people and in answers: without the password.
-    package var shown: String { Self.shown(text) }
+    package var shown: String { kind == .rtsp ? Self.hidden(text) : Self.shown(text) }
 
     private static func authority(of text: String) -> Range<String.Index>? {
         guard let start = text.firstRange(of: "://")?.upperBound else { return nil }
@@ -60,6 +61,14 @@ package struct LiveAddress: Sendable, Equatable {
     private static func shown(_ text: String) -> String {
         guard let authority = authority(of: text), let at = text[authority].lastIndex(of: "@"),
             let colon = text[authority.lowerBound..<at].firstIndex(of: ":")
+        else { return text }
+        return text[...colon] + "***" + text[at...]
+    }
+
+    /// Leaves out all that can be a password where its signs were not written as %23 and the like: up to the last @.
+    private static func hidden(_ text: String) -> String {
+        guard let start = text.firstRange(of: "://")?.upperBound, let at = text[start...].lastIndex(of: "@"),
+            let colon = text[start..<at].firstIndex(of: ":")
         else { return text }
         return text[...colon] + "***" + text[at...]
     }

@@ -71,6 +71,12 @@ import Files
             unsafe vifi_io_free(io)
             throw error(code, of: input, isOpening: true)
         }
+        // Pictures of JPEG without times, to which FFmpeg would give 25 a second: over HTTP they are shown when they come. None are
+        // read ahead, which would take a slow camera's minutes.
+        if unsafe String(cString: context.pointee.iformat.pointee.name) == "mpjpeg" {
+            unsafe context.pointee.max_analyze_duration = 1
+            if address.kind == .http { unsafe context.pointee.use_wallclock_as_timestamps = 1 }
+        }
         return unsafe context
     }
 
@@ -99,11 +105,21 @@ import Files
         let code = unsafe avformat_find_stream_info(context, nil)
         guard code >= 0, input.reason == nil else { throw error(code, of: input, isOpening: true) }
         try check()
-        let index = unsafe av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
-        guard index >= 0, unsafe context.pointee.streams[Int(index)]?.pointee.codecpar != nil else {
+        let best = Int(unsafe av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0))
+        guard let index = ([best] + (0..<Int(unsafe context.pointee.nb_streams))).first(where: { unsafe isVideo(context, $0) }) else {
             throw LiveError(source: input.path, problem: .noPictures)
         }
-        return Int(index)
+        if let profile = unsafe StreamChoice.dolbyVisionProfile(context, index) {
+            throw LiveError(source: input.path, problem: .video(.dolbyVision(profile: profile)))
+        }
+        return index
+    }
+
+    /// Whether a stream is a video, and no still picture beside the sound.
+    private static func isVideo(_ context: UnsafeMutablePointer<AVFormatContext>, _ index: Int) -> Bool {
+        guard index >= 0, let stream = unsafe context.pointee.streams[index], let parameters = unsafe stream.pointee.codecpar else { return false }
+        return unsafe parameters.pointee.codec_type == AVMEDIA_TYPE_VIDEO
+            && stream.pointee.disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS) == 0
     }
 
     // MARK: Facts

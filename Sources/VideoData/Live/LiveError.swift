@@ -61,9 +61,10 @@ package struct LiveError: ReportableError, Equatable {
         case .badAddress:
             "\(name): is no address. It names a host, and other characters than letters, digits and signs of ASCII are written as %20 and the like."
         case .cannotOpen(let reason):
-            "\(name): cannot be opened: \(reason.escapedForDisplay). Check the address, and whether its server or camera is on."
+            "\(name): cannot be opened: \(reason.escapedForDisplay). Check the address, and whether its server or camera is on"
+                + (source.hasPrefix("https:") ? " and has a certificate that this machine trusts." : ".")
         case .silent(let seconds):
-            "\(name): nothing came for \(NumberText.decimal(seconds, places: 0)) s. Check the source; --timeout waits longer."
+            "\(name): nothing came for \(NumberText.decimal(seconds, places: 0)) s. Check the source; a longer --timeout or --for waits longer."
         case .brokenOff(let reason):
             "\(name): broke off: \(reason.escapedForDisplay)."
         case .notVideo:

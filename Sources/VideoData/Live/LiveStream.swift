@@ -45,7 +45,7 @@ import Foundation
         self.input = input
         isRecording = demuxer.isRecording
         clock = StreamClock(framesPerSecond: demuxer.framesPerSecond)
-        windows = WindowAssembler(grids: request.grids)
+        windows = WindowAssembler(grids: request.grids, fillsGaps: demuxer.isRecording)
         self.demuxer = demuxer
     }
 

@@ -39,14 +39,16 @@ package struct LiveWindow: Sendable {
     package var end: Double
     /// When it was complete here.
     package var date: Date
+    /// At least one.
     package var frames: [LiveFrame]
-    /// For each grid how often each of `frames` is shown, in their order.
+    /// For each grid how often each of `frames` is shown, in their order; at least one of them once.
     package var counts: [[Int]]
 }
 
 /// Gathers the frames of a source into windows.
-struct WindowAssembler {
+package struct WindowAssembler {
     private let grids: [WindowGrid]
+    private let fillsGaps: Bool
     private var frames: [LiveFrame] = []
     private var nextPoints: [Int]
     private var nextNumber = 0
@@ -56,16 +58,19 @@ struct WindowAssembler {
     private var origin = 0.0
     private var lastSeconds = 0.0
 
-    init(grids: [WindowGrid]) {
+    /// - Parameter fillsGaps: a picture is shown until the next one comes, however long that takes, as in a file; else it is not
+    ///   known what there was to see meanwhile.
+    package init(grids: [WindowGrid], fillsGaps: Bool) {
         self.grids = grids
+        self.fillsGaps = fillsGaps
         nextPoints = grids.map { _ in 0 }
     }
 
-    var hasComplete: Bool { !complete.isEmpty }
+    package var hasComplete: Bool { !complete.isEmpty }
 
-    mutating func takeComplete() -> LiveWindow? { complete.isEmpty ? nil : complete.removeFirst() }
+    package mutating func takeComplete() -> LiveWindow? { complete.isEmpty ? nil : complete.removeFirst() }
 
-    /// Where nothing new is shown for so many windows, the next begins with what is shown then.
+    /// Where nothing new is shown for longer than so many windows, the next one begins with what is shown then.
     private static let gapWindows = 4.0
 
     /// A frame is over, and what it was shown for.
@@ -73,8 +78,10 @@ struct WindowAssembler {
     /// - Parameters:
     ///   - seconds: at which it is over.
     ///   - picture: makes its picture, where one is wanted.
-    mutating func add(until seconds: Double, isLast: Bool, picture: () throws -> VideoFrame) rethrows {
-        if !isLast, seconds - lastSeconds > Self.gapWindows * max(grids[0].window, grids[0].stride) {
+    package mutating func add(until seconds: Double, isLast: Bool, picture: () throws -> VideoFrame) rethrows {
+        if !isLast, !fillsGaps, seconds - lastSeconds > Self.gapWindows * max(grids[0].window, grids[0].stride) {
+            // What came before the gap ends as a source does; its last picture counts for one moment of each grid.
+            try add(until: lastSeconds + (grids.map(\.step).max() ?? 0), isLast: true, picture: picture)
             begin(at: seconds)
             return
         }
@@ -111,7 +118,10 @@ struct WindowAssembler {
         let counts = grids.enumerated().map { index, grid in
             var points = grid.points(from: start, to: end).clamped(to: 0..<nextPoints[index])
             if points.isEmpty { points = max(0, nextPoints[index] - 1)..<nextPoints[index] }
-            return frames.map { $0.points[index].clamped(to: points).count }
+            var shown = frames.map { $0.points[index].clamped(to: points).count }
+            // A last window that is cut may lie between two moments, and the one before it in a gap that no frame is kept of.
+            if !frames.isEmpty, shown.allSatisfy({ $0 == 0 }) { shown[frames.lastIndex { !$0.points[index].isEmpty } ?? frames.count - 1] = 1 }
+            return shown
         }
         let shown = frames.indices.filter { frame in counts.contains { $0[frame] > 0 } }
         guard !shown.isEmpty else { return }

@@ -3,6 +3,7 @@ import Evaluation
 import Experiments
 import Files
 import Foundation
+import Synchronization
 import Training
 import VideoData
 
@@ -49,7 +50,7 @@ struct LivePrediction {
 
     /// Answers until the source ends, the time is over or a signal comes: all of these are its regular end.
     ///
-    /// - Throws: `LiveError` where the source cannot be opened, or broke off for good.
+    /// - Throws: `LiveError` where the source cannot be opened, was not there within the time, or broke off for good.
     func run() throws {
         Interruption.install()
         let spans = windows.spans ?? (Self.window, Self.window.halved)
@@ -59,17 +60,30 @@ struct LivePrediction {
             timeoutSeconds: options.timeout?.count ?? (address.kind == .hls ? 30 : 10))
         let end = options.duration.map { ContinuousClock.now + .seconds($0.count) }
         let name = address.shown.escapedForDisplay
+        let arrival = Arrival()
         let reader = try LiveReader(
             request, settings: LiveReader.Settings(reconnects: options.reconnect, dropsLate: options.late.map { $0 == .drop }),
             isCancelled: { Interruption.isRequested || end.map { ContinuousClock.now >= $0 } ?? false },
-            report: { Self.tell($0, of: name) })
+            report: { event in
+                if event == .opened { arrival.hasCome.store(true, ordering: .relaxed) }
+                Self.tell(event, of: name)
+            })
         let webhook = try options.webhook.map { try Webhook(WebhookAddress($0)) { Console.warning($0) } }
         var summary = Summary()
         let outcome = Result { try answer(reader, webhook, &summary) }
+        let isMissing = !arrival.hasCome.load(ordering: .relaxed)
         // A source that was never there needs none.
-        if (try? outcome.get()) != nil || summary.count > 0 { summary.tell(dropped: reader.droppedCount) }
+        if (try? outcome.get()) != nil && !isMissing || summary.count > 0 { summary.tell(dropped: reader.droppedCount) }
         if let webhook { Self.finish(webhook) }
         try outcome.get()
+        if isMissing, !Interruption.isRequested, let duration = options.duration {
+            throw LiveError(source: address.shown, problem: .silent(seconds: duration.count))
+        }
+    }
+
+    /// Whether the source was ever there; said by the thread that reads.
+    private final class Arrival: Sendable {
+        let hasCome = Atomic<Bool>(false)
     }
 
     /// What came of the source.
