@@ -71,12 +71,12 @@ struct LivePrediction {
         let webhook = try options.webhook.map { try Webhook(WebhookAddress($0)) { Console.warning($0) } }
         var summary = Summary()
         let outcome = Result { try answer(reader, webhook, &summary) }
-        let isMissing = !arrival.hasCome.load(ordering: .relaxed)
+        let isMissing = !arrival.hasCome.load(ordering: .relaxed) && !Interruption.isRequested
         // A source that was never there needs none.
         if (try? outcome.get()) != nil && !isMissing || summary.count > 0 { summary.tell(dropped: reader.droppedCount) }
         if let webhook { Self.finish(webhook) }
         try outcome.get()
-        if isMissing, !Interruption.isRequested, let duration = options.duration {
+        if isMissing, let duration = options.duration {
             throw LiveError(source: address.shown, problem: .silent(seconds: duration.count))
         }
     }
