@@ -201,6 +201,33 @@ import Testing
         _ = server
     }
 
+    /// A camera's JPEG pictures have no times: they count from when they come, here two a second.
+    @Test func picturesWithoutTimes() throws {
+        #expect(try shell("ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=size=64x48 -frames:v 1 a.jpg").status == 0)
+        let port = try freePort()
+        try program.folder.write(
+            #"""
+            import http.server, time
+            class Camera(http.server.BaseHTTPRequestHandler):
+                def do_GET(self):
+                    self.send_response(200)
+                    self.send_header('Content-Type', 'multipart/x-mixed-replace; boundary=x')
+                    self.end_headers()
+                    data = open('a.jpg', 'rb').read()
+                    while True:
+                        self.wfile.write(b'--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n' % len(data) + data + b'\r\n')
+                        time.sleep(0.5)
+            http.server.ThreadingHTTPServer(('127.0.0.1', \#(port)), Camera).serve_forever()
+            """#, to: "jpegs.py")
+        let server = try peer("python3", "jpegs.py")
+        waitForPort(port)
+        let outcome = try predict("http://127.0.0.1:\(port)/", "--window", "1s", "--json", "--for", "9s")
+        // At 25 a second they would last less than one window.
+        let last = try objects(outcome.output).last?["end"] as? Double ?? 0
+        #expect(outcome.status == 0 && last > 2.5 && last < 10, "\(last) \(outcome.messages)")
+        _ = server
+    }
+
     @Test func recordingsOverHTTP() throws {
         try video("a.mp4")
         let (port, server) = try server()
