@@ -154,11 +154,29 @@ import VideoData
         (task(7, annotations: [range(1, 5, " ")]), "task 7 has no label"),
         (task(7, video: "", annotations: [range(1, 5, "a")]), "task 7 names no video"),
         (task(7, annotations: [choice.replacing("\"walk\"", with: "\"walk\", \"run\"")]), "task 7 has several choices for the whole video: 'walk', 'run'"),
+        (task(7, annotations: [choice + "," + choice.replacing("walk", with: "run")]), "task 7 has several choices for the whole video: 'walk', 'run'"),
+        (task(7, annotations: [choice.replacing("\"choices\"", with: "\"start\": 1, \"choices\"", maxReplacements: 1)]), "task 7 goes from '1.0' to ''"),
         (task(7, annotations: [range(1, 5, "a")]), "counts frames, whose times only the videos tell. Say with --root"),
         (task(7, annotations: [range(1, 5, "a")]) + "x", "is not the expected JSON"),
     ])
     func labelStudioFaults(_ task: String, _ words: String) {
         #expect(fault("export.json", "[\(task)]")?.contains(words) == true, "\(fault("export.json", "[\(task)]") ?? "")")
+    }
+
+    /// Beside the frames or seconds that a choice is for.
+    @Test func labelStudioChoicesOfParts() throws {
+        let seconds = Self.choice.replacing("\"choices\"", with: "\"start\": 1, \"end\": 2.5, \"choices\"", maxReplacements: 1)
+        let frames = Self.choice.replacing("\"choices\"", with: "\"ranges\": [{\"start\": 1, \"end\": 50}], \"choices\"", maxReplacements: 1)
+        #expect(try lines("export.json", "[\(Self.task(1, annotations: [seconds + "," + frames]))]", .init(frameRate: 25))
+            == ["match.mp4 1.0 2.5 walk", "match.mp4 0.0 2.0 walk"])
+    }
+
+    /// A small file with more labels than are taken.
+    @Test func labelsAreCountedAsTheyAreRead() {
+        let ranges = [String](repeating: "{\"start\": 1, \"end\": 2}", count: 1001).joined(separator: ",")
+        let labels = [String](repeating: "\"a\"", count: 1000).joined(separator: ",")
+        let result = "{\"value\": {\"ranges\": [\(ranges)], \"timelinelabels\": [\(labels)]}, \"type\": \"timelinelabels\"}"
+        #expect(fault("export.json", "[\(Self.task(1, annotations: [result]))]", .init(frameRate: 25))?.contains("more than 1000000 labels") == true)
     }
 
     // MARK: CVAT
@@ -192,7 +210,7 @@ import VideoData
         ])
         let named = Self.cvat.replacing("<source>match.mp4</source>", with: "")
         #expect(try lines("annotations.xml", named, .init(frameRate: 10))[0] == "my task 0.5 1.0 walk")
-        #expect(fault("annotations.xml", Self.cvat.replacing("frame=\"5\"", with: "frame=\"-5\""))?.contains("the track of line 9") == true)
+        #expect(fault("annotations.xml", Self.cvat.replacing("frame=\"5\"", with: "frame=\"-5\""))?.contains("the track of line 9 is at frame '-5'. Frames are whole numbers") == true)
         #expect(fault("annotations.xml", Self.cvat)?.contains("or with --frame-rate") == true)
         #expect(fault("annotations.xml", Self.cvat, .init(tier: "x"))?.contains("--tier is about ELAN files") == true)
     }
@@ -245,6 +263,7 @@ import VideoData
         #expect(try lines("a.json", "[{\"videoPath\": \"a.mp4\", \"label\": \"walk\", \"startTime\": 1, \"endTime\": 2}]") == ["a.mp4 1.0 2.0 walk"])
         #expect(fault("a.json", "[{\"video\": \"a.mp4\", \"label\": \"walk\", \"start\": 1}]")?.contains("entry 1 goes from '1.0' to ''") == true)
         #expect(fault("a.json", "[{\"video\": \"a.mp4\", \"label\": \"walk\", \"start\": 2, \"end\": 1}]")?.contains("entry 1 goes from '2.0' to '1.0'") == true)
+        #expect(fault("a.json", "[{\"video\": \"a.mp4\", \"label\": \"walk\", \"start\": \"1.5\", \"end\": \"2\"}]")?.contains("1.start is of another kind") == true)
         #expect(fault("a.json", "[{\"video\": \"../a.mp4\", \"label\": \"walk\"}]") == "a.mp4 walk")
         // Its CSV is a table that lists may have.
         let list = try ImportedSet(try PublishedFile.files(at: try folder.write("train.csv", "videoPath,label,start,end\na.mp4,walk,0,2.5\na.mp4,jump,3,4\n")))
@@ -271,5 +290,59 @@ import VideoData
             """
         #expect(try lines("a.json", answers) == ["in/a.mp4 0.0 2.5 walk", "in/b.mp4 jump"])
         #expect(fault("a.json", answers + "{\"schema\":\n")?.contains("a.json:4: is not the expected JSON") == true)
+        let told = try annotations([("a.csv", table)]).set(in: nil, skipsMissing: false).warnings.map(\.description)
+        #expect(told.contains { $0.contains("none of the classes: 'none of these' (2).") })
+    }
+
+    /// Keys are sorted, so that the video stands behind 64 KiB of segments.
+    @Test func longTimeLines() throws {
+        let segments = (0..<2000).map { "{\"answer\":{\"class\":\"walk\",\"label\":0,\"probability\":0.85},\"end\":\($0 + 1),\"start\":\($0)}" }
+        let line = "{\"schema\":1,\"seconds\":2000,\"segments\":[\(segments.joined(separator: ","))],\"video\":\"a.mp4\",\"windows\":[]}\n"
+        #expect(line.utf8.count > 1 << 16)
+        #expect(try lines("a.json", line).count == 2000)
+    }
+
+    /// Somebody has written a class over "none of these", which has no probability and no label.
+    @Test func correctedAnswersThatWereNone() throws {
+        let header = "video,prompts,start,end,answer,probability,best_class,best_probability\n"
+        let rows = ["a.mp4,,0.0,1.0,walk,,jump,0.3", "a.mp4,,1.0,2.0,jump,0.9,jump,0.9", "a.mp4,,2.0,3.0,none of these,,walk,0.2", "b.mp4,,,,dance,,walk,0.2"]
+        let table = header + rows.joined(separator: "\n") + "\n"
+        #expect(try lines("a.csv", table) == ["a.mp4 0.0 1.0 walk", "a.mp4 1.0 2.0 jump"])
+        let told = try annotations([("a.csv", table)]).set(in: nil, skipsMissing: false).warnings.map(\.description)
+        #expect(told.contains { $0.contains("'dance' (1), 'none of these' (1).") })
+        let answers = """
+            {"answer":{"class":"walk"},"schema":1,"scores":[{"class":"jump","label":1,"probability":0.3}],"video":"a.mp4"}
+            {"answer":{"class":"none of these"},"schema":1,"scores":[{"class":"walk","label":0,"probability":0.3}],"video":"b.mp4"}
+
+            """
+        #expect(try lines("a.json", answers) == ["a.mp4 walk"])
+    }
+
+    /// Rows in any order, and some of them removed: what no window shows has no label.
+    @Test func tablesWithGaps() throws {
+        let rows = ["6.0,8.0,walk", "1.0,3.0,walk", "2.0,4.0,jump"].map { "a.mp4,\($0),0.9" }
+        #expect(try lines("a.csv", "video,start,end,answer,probability\n" + rows.joined(separator: "\n") + "\n")
+            == ["a.mp4 1.0 2.5 walk", "a.mp4 2.5 4.0 jump", "a.mp4 6.0 8.0 walk"])
+    }
+
+    // MARK: Files
+
+    /// Create ML's annotations of a video in which nothing was found.
+    @Test func emptyArraysAreLeftOut() throws {
+        let set = try annotations([("a.json", "[{\"video\": \"a.mp4\", \"label\": \"walk\"}]")]).set(in: nil, skipsMissing: false)
+        #expect(lines(set) == ["a.mp4 walk"])
+        let files = try ["a.json": "[{\"video\": \"a.mp4\", \"label\": \"walk\"}]", "b.json": "[\n\n]\n"].sorted { $0.key < $1.key }.flatMap {
+            try PublishedFile.files(at: try folder.write($0.key, $0.value))
+        }
+        let both = try ImportedAnnotations(files, options: .init()).set(in: nil, skipsMissing: false)
+        #expect(lines(both) == ["a.mp4 walk"])
+        #expect(both.warnings.map(\.description).contains { $0.hasSuffix("b.json: names no classes; it is skipped.") })
+    }
+
+    @Test func foreignFilesOfAFolderArePassedOver() throws {
+        try folder.write("set/a.json", "[{\"video\": \"a.mp4\", \"label\": \"walk\"}]")
+        let others = [try folder.write("set/build.xml", "<project/>"), try folder.write("set/log.jsonl", "{\"time\": 1}\n")]
+        #expect(try PublishedFile.files(at: folder.path.appendingPath("set")).map(\.path.lastPathComponent) == ["a.json"])
+        #expect(throws: DatasetError.self) { try PublishedFile.files(at: others[0]) }
     }
 }

@@ -336,6 +336,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case undecided(list: String, first: String, count: Int, total: Int)
     /// Annotations of kinds that give no labels in time.
     case passedOver(file: String, kinds: [(name: String, count: Int)])
+    /// Answers of time lines that are none of the classes.
+    case noneOfTheClasses(file: String, names: [(name: String, count: Int)])
     /// Rows that repeat a video and its caption.
     case repeatedCaptions(list: String, first: String, line: Int, count: Int)
     /// Learned and never tested.
@@ -387,6 +389,10 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
         case .passedOver(let file, let kinds):
             "\(file.escapedForDisplay): passed over, as it gives a video no label in time: "
                 + kinds.prefix(10).map { "\($0.name.escapedForDisplay) (\($0.count))" }.joined(separator: ", ") + "."
+        case .noneOfTheClasses(let file, let names):
+            "\(file.escapedForDisplay): left out, as answers that are none of the classes: "
+                + names.prefix(10).map { "'\($0.name.escapedForDisplay)' (\($0.count))" }.joined(separator: ", ")
+                + (names.count > 10 ? " and \(names.count - 10) more" : "") + ". Where one is a class, give its rows a probability, in JSON a label."
         case .repeatedCaptions(let list, let first, let line, let count):
             "\(list.escapedForDisplay):\(line): this video already has the caption '\(String(first.prefix(60)).escapedForDisplay)'"
                 + (count > 1 ? ", and \(count - 1) more such lines." : ".")

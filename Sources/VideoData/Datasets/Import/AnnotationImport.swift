@@ -25,22 +25,15 @@ package struct ImportedAnnotations {
     private let options: Options
     private var warnings: [DatasetWarning]
 
-    private static func isAnnotations(_ file: PublishedFile) -> Bool {
-        switch file.form {
-        case .elan, .cvat, .labelStudio, .createML, .timelineTable, .timelineLines: true
-        default: false
-        }
-    }
-
     /// Whether the files are of annotation programs.
-    package static func takes(_ files: [PublishedFile]) -> Bool { files.contains(where: isAnnotations) }
+    package static func takes(_ files: [PublishedFile]) -> Bool { files.contains(where: \.isAnnotations) }
 
     /// - Parameter files: of one form, with class names beside them at most; these number the classes, which else have
-    ///   the order of their names.
+    ///   the order of their names. Empty arrays are left out with a warning: a video in which nothing was found has one.
     package init(_ files: [PublishedFile], options: Options) throws(DatasetError) {
-        let annotated = files.filter(Self.isAnnotations)
+        let annotated = files.filter(\.isAnnotations)
         let names = files.filter { $0.form == .classTable || $0.form == .classLines }
-        let others = files.filter { !Self.isAnnotations($0) && $0.form != .classTable && $0.form != .classLines }
+        let others = files.filter { !$0.isAnnotations && ![.classTable, .classLines, .emptyArray].contains($0.form) }
         guard let first = annotated.first, annotated.allSatisfy({ $0.form == first.form }), others.isEmpty, names.count <= 1 else {
             let forms = [annotated.first].compactMap(\.self) + (annotated.first { $0.form != annotated.first?.form }.map { [$0] } ?? []) + others.prefix(2) + names.prefix(2)
             throw DatasetError(path: files[0].path, problem: .mixedForms(forms.map { "\($0.path.lastPathComponent.escapedForDisplay) (\($0.formName))" }))
@@ -49,15 +42,17 @@ package struct ImportedAnnotations {
         kind = first.formName
         self.options = options
         var spans: [LabeledSpan] = []
-        var warnings: [DatasetWarning] = []
+        var warnings: [DatasetWarning] = files.filter { $0.form == .emptyArray }.map { .noLabels(file: $0.path) }
         for file in annotated {
             let found: [LabeledSpan]
             switch file.form {
             case .elan: found = try ELANImport.spans(of: file.path, tier: options.tier)
             case .cvat: found = try CVATImport.spans(of: file.path)
             case .createML: found = try CreateMLImport.spans(of: file.path)
-            case .timelineTable: found = try TimelineImport.spans(ofTable: file.path)
-            case .timelineLines: found = try TimelineImport.spans(ofJSON: file.path)
+            case .timelineTable, .timelineLines:
+                let lines = try file.form == .timelineTable ? TimelineImport(table: file.path) : TimelineImport(json: file.path)
+                found = lines.spans
+                warnings += lines.warnings
             default:
                 let tasks = try LabelStudioImport(file.path)
                 found = tasks.spans
@@ -91,8 +86,9 @@ package struct ImportedAnnotations {
         if let index {
             let entries = spans.map { VideoLookup.Entry(path: $0.video, label: nil, part: "train") }
             let located = LocatedVideos(entries, in: VideoLookup(entries, classNames: classes.names, in: index))
-            if !skipsMissing || located.paths.allSatisfy({ $0 == nil }) { try located.refuse(list: source, root: index.root) }
-            warnings += located.warnings(list: source)
+            let file = located.firstAtFault.map { spans[$0].file } ?? source
+            if !skipsMissing || located.paths.allSatisfy({ $0 == nil }) { try located.refuse(list: file, root: index.root) }
+            warnings += located.warnings(list: file)
             paths = located.paths
         }
         var clock = FrameClock(root: index?.root, frameRate: options.frameRate)

@@ -40,7 +40,7 @@ enum CVATImport {
 
     private static func frame(_ text: String?, place: String, path: String) throws(DatasetError) -> Int {
         guard let text, let frame = ListLine.wholeNumber(text), frame < frameLimit else {
-            throw DatasetError(path: path, problem: .annotation(.badSpan(place: place, text ?? "", text ?? "")))
+            throw DatasetError(path: path, problem: .annotation(.badFrame(place: place, text ?? "")))
         }
         return frame
     }

@@ -42,8 +42,8 @@ package struct ImportedSet: Sendable {
         let hmdb = some { if case .hmdbSplit = $0 { true } else { false } }
         let lists = some { $0 == .clips || $0 == .paths }
         // An object of names and numbers beside lists of videos holds their class names.
-        let isSomething = lists.isEmpty || files.contains { $0.form == .somethingClips }
-        let something = some { isSomething && ($0 == .somethingClips || $0 == .somethingLabels) }
+        let isSomething = lists.isEmpty || files.contains { $0.form == .somethingClips || $0.form == .emptyArray }
+        let something = some { isSomething && [.somethingClips, .somethingLabels, .emptyArray].contains($0) }
         let classes = some { $0 == .classTable || $0 == .classLines || !isSomething && $0 == .somethingLabels }
         let groups = [tables, numbered, hmdb, something].filter { !$0.isEmpty }
         let belongsElsewhere = !lists.isEmpty && (!tables.isEmpty || !hmdb.isEmpty || !something.isEmpty)

@@ -1,8 +1,8 @@
 import Files
 
 /// Label Studio's JSON export: tasks with annotations, whose results are of a kind each. Taken are `timelinelabels`, frames
-/// of a video counted from 1 with both ends in, `labels` with a start and an end in seconds, and `choices` for the whole
-/// video.
+/// of a video counted from 1 with both ends in, `labels` with a start and an end in seconds, and `choices`, for such frames
+/// or seconds where these stand beside them, else for the whole video.
 ///
 /// Sources: https://labelstud.io/guide/export.html#Label-Studio-JSON-format-of-annotated-tasks,
 /// https://labelstud.io/tags/timelinelabels and https://labelstud.io/tags/choices.
@@ -73,8 +73,13 @@ struct LabelStudioImport {
             if results.isEmpty { continue }
             let video = try Self.video(of: task, place: place, path: path)
             func add(_ label: String, _ extent: LabeledSpan.Extent) throws(DatasetError) {
+                // Ranges times labels may be far more than the file has bytes.
+                guard spans.count < ImportedAnnotations.spanLimit else {
+                    throw DatasetError(path: path, problem: .annotation(.tooManyLabels(limit: ImportedAnnotations.spanLimit)))
+                }
                 spans.append(try LabeledSpan(video: video, label: label, extent: extent, file: path, place: place))
             }
+            var choiceOfWhole: String?
             for result in results {
                 guard let value = result.value else { continue }
                 if let labels = value.timelineLabels, let ranges = value.ranges {
@@ -86,7 +91,19 @@ struct LabelStudioImport {
                     for label in labels { try add(label, .seconds(start, end)) }
                 } else if result.type == "choices", let choices = value.choices, let choice = choices.first {
                     guard choices.count == 1 else { throw DatasetError(path: path, problem: .annotation(.severalChoices(place: place, choices))) }
-                    try add(choice, .whole)
+                    if let ranges = value.ranges {
+                        for range in ranges { try add(choice, .frames(try Self.frames(range, place: place, path: path))) }
+                    } else if value.start != nil || value.end != nil {
+                        guard let start = value.start, let end = value.end else {
+                            let ends = [value.start, value.end].map { $0.map { "\($0)" } ?? "" }
+                            throw DatasetError(path: path, problem: .annotation(.badSpan(place: place, ends[0], ends[1])))
+                        }
+                        try add(choice, .seconds(start, end))
+                    } else {
+                        if let other = choiceOfWhole { throw DatasetError(path: path, problem: .annotation(.severalChoices(place: place, [other, choice]))) }
+                        choiceOfWhole = choice
+                        try add(choice, .whole)
+                    }
                 } else {
                     passedOver[result.type ?? "unnamed", default: 0] += 1
                 }

@@ -90,6 +90,7 @@ package enum AnnotationFault: Sendable, Equatable {
     case noLabel(place: String)
     case noVideo(place: String)
     case badSpan(place: String, String, String)
+    case badFrame(place: String, String)
     case tooManyLabels(limit: Int)
     // ELAN.
     case severalTiers([String])
@@ -115,8 +116,10 @@ package enum AnnotationFault: Sendable, Equatable {
             "\(place.escapedForDisplay) names no video. Name its file there."
         case .badSpan(let place, let start, let end):
             "\(place.escapedForDisplay) goes from '\(start.escapedForDisplay)' to '\(end.escapedForDisplay)'. A part starts at 0 or later and ends after its start."
+        case .badFrame(let place, let frame):
+            "\(place.escapedForDisplay) is at frame '\(frame.escapedForDisplay)'. Frames are whole numbers from 0 on."
         case .tooManyLabels(let limit):
-            "has more than \(limit) labels."
+            "has more than \(limit) labels, counted together with the files before it. Import its parts one by one."
         case .severalTiers(let names):
             "has several tiers with annotations: \(Self.list(names)). Choose one with --tier."
         case .noTier(let name, let known):
@@ -124,7 +127,7 @@ package enum AnnotationFault: Sendable, Equatable {
         case .noTimes(let place):
             "\(place.escapedForDisplay) has no times of its own. Align it in ELAN, or choose another tier with --tier."
         case .otherUnits(let units):
-            "counts time in '\(units.escapedForDisplay)', and milliseconds are needed."
+            "counts time in '\(units.escapedForDisplay)', and milliseconds are needed. Open it in ELAN 4 or later and save it there."
         case .severalAnnotations(let place, let count):
             "\(place.escapedForDisplay) was annotated \(count) times. Mark one annotation as ground truth, or export one of them."
         case .severalChoices(let place, let names):

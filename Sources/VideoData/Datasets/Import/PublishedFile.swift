@@ -12,6 +12,8 @@ package struct PublishedFile: Sendable, Equatable {
         case hmdbSplit(className: String, number: Int)
         /// A JSON array of objects with id and template: Something-Something v2.
         case somethingClips
+        /// A JSON array of nothing: as Something-Something's clips, or where Create ML's annotations are none.
+        case emptyArray
         /// A JSON object from name to number: Something-Something v2.
         case somethingLabels
         /// A JSON object with videos and sentences: MSRVTT_data.json.
@@ -52,6 +54,7 @@ package struct PublishedFile: Sendable, Equatable {
         case .numberedNames: "UCF-101 class index"
         case .hmdbSplit: "HMDB-51 split file"
         case .somethingClips: "Something-Something clips"
+        case .emptyArray: "empty JSON array"
         case .somethingLabels: "Something-Something labels"
         case .captionObject: "MSR-VTT videos and sentences"
         case .captionTable: "MSR-VTT sentences, CSV"
@@ -69,6 +72,14 @@ package struct PublishedFile: Sendable, Equatable {
         }
     }
 
+    /// Whether it is of an annotation program, or a time line.
+    var isAnnotations: Bool {
+        switch form {
+        case .elan, .cvat, .labelStudio, .createML, .timelineTable, .timelineLines: true
+        default: false
+        }
+    }
+
     /// How much of a file is looked at.
     private static let lookedAtByteCount = 1 << 16
 
@@ -79,7 +90,8 @@ package struct PublishedFile: Sendable, Equatable {
     }
 
     /// The files that are meant by a file or by a folder of them, in order of names. Of a folder those that
-    /// end in .txt, .csv, .json, .jsonl, .xml or .eaf, without a readme and what this program wrote.
+    /// end in .txt, .csv, .json, .jsonl, .xml or .eaf, without a readme and what this program wrote. Many programs write
+    /// .xml and .jsonl: in a folder those that hold no annotations are passed over.
     package static func files(at path: String) throws(DatasetError) -> [PublishedFile] {
         guard isDirectory(path) else { return [try PublishedFile(path)] }
         let names: [String]
@@ -91,7 +103,14 @@ package struct PublishedFile: Sendable, Equatable {
         var files: [PublishedFile] = []
         for name in names where !name.isHiddenName && [".txt", ".csv", ".json", ".jsonl", ".xml", ".eaf"].contains(where: name.lowercased().hasSuffix) {
             if name.lowercased().hasPrefix("readme") || name == DataSummary.importName { continue }
-            files.append(try PublishedFile(path.appendingPath(name)))
+            let isOfMany = [".jsonl", ".xml"].contains(where: name.lowercased().hasSuffix)
+            do {
+                let file = try PublishedFile(path.appendingPath(name))
+                if !isOfMany || file.isAnnotations { files.append(file) }
+            } catch {
+                if case .file = error.problem { throw error }
+                guard isOfMany else { throw error }
+            }
         }
         guard !files.isEmpty else { throw DatasetError(path: path, problem: .unknownForm) }
         return files
@@ -110,7 +129,8 @@ package struct PublishedFile: Sendable, Equatable {
         guard let first = lines.first else { throw unknown }
         let start = lines.prefix(3).joined().filter { !$0.isWhitespace }
         if let form = annotationForm(start, lines) { return form }
-        if start.hasPrefix("[{") || start == "[]" { return .somethingClips }
+        if start == "[]" { return .emptyArray }
+        if start.hasPrefix("[{") { return .somethingClips }
         if start.hasPrefix("[\"") || start.hasPrefix("{\"0\":\"") { return .classLines }
         if start.hasPrefix("{\"") {
             let isCaptions = ["\"videos\"", "\"sentences\""].contains { name in lines.contains { $0.contains(name) } }
@@ -164,7 +184,9 @@ package struct PublishedFile: Sendable, Equatable {
             if ["\"annotations\"", "\"predictions\""].contains(where: holds), holds("\"data\"") || holds("\"result\"") { return .labelStudio }
             return holds("\"label\"") && CreateMLImport.videoKeys.contains { holds("\"\($0)\"") } && !holds("\"template\"") ? .createML : nil
         }
-        if start.hasPrefix("{\"") { return holds("\"schema\"") && holds("\"video\"") && (holds("\"segments\"") || holds("\"answer\"")) ? .timelineLines : nil }
+        // Keys are in the order of their names, so that the video of a long time line stands beyond what is looked at; its
+        // segments may, too, after whose start comes the first answer.
+        if start.hasPrefix("{\"") { return holds("\"schema\"") && (holds("\"segments\"") || holds("\"answer\"")) ? .timelineLines : nil }
         let columns = (lines.first ?? "").split(separator: ",").map { String($0).trimmingBlanks().lowercased() }
         return TimelineImport.columns.allSatisfy(columns.contains) ? .timelineTable : nil
     }

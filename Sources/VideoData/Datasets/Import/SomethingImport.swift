@@ -19,7 +19,7 @@ extension ImportedSet {
         let classes = try somethingClasses(labelFile.path)
         var parts: [Part] = []
         var warnings: [DatasetWarning] = []
-        for file in files where file.form == .somethingClips {
+        for file in files where file.form == .somethingClips || file.form == .emptyArray {
             let name = file.path.lastPathComponent
             let clips = try somethingClips(file.path, classes)
             if clips.isEmpty {

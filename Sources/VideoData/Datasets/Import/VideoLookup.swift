@@ -184,15 +184,21 @@ struct LocatedVideos {
     var paths: [String?] = []
     var missing: [String] = []
     var undecided: [String] = []
+    private var firstMissing: Int?
+    private var firstUndecided: Int?
+    /// The video of the list that is named first in what `refuse` throws.
+    var firstAtFault: Int? { firstUndecided ?? firstMissing }
 
     init(_ entries: [VideoLookup.Entry], in lookup: VideoLookup) {
-        for entry in entries {
+        for (position, entry) in entries.enumerated() {
             switch lookup.video(entry) {
             case .found(let path): paths.append(path)
             case .missing(let others):
+                firstMissing = firstMissing ?? position
                 paths.append(nil)
                 missing.append(entry.path + (others.isEmpty ? "" : " (\(others.prefix(3).joined(separator: ", ")): of another class or split, or named by another line)"))
             case .undecided(let videos):
+                firstUndecided = firstUndecided ?? position
                 paths.append(nil)
                 undecided.append("\(entry.path) (\(videos.prefix(3).joined(separator: " or "))\(videos.count == 1 ? ", which other lines mean as well" : "?"))")
             }
