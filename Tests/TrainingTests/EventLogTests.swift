@@ -29,7 +29,7 @@ import Training
     }
 
     @Test func theBytesOfTensorBoardsOwnWriter() throws {
-        var log = try EventLog(path: path)
+        var log = EventLog(path: path)
         #expect(!fileExists(path), "a run without numbers has no file")
         writeFirst(&log)
         writeRest(&log)
@@ -41,7 +41,7 @@ import Training
     @Test func aResumedRunGoesOnBehindItsCheckpoint() throws {
         var kept = 0
         do {
-            var log = try EventLog(path: path)
+            var log = EventLog(path: path)
             writeFirst(&log)
             kept = log.byteCount
             log.append([("step/loss", 7)], step: 2)
@@ -49,10 +49,10 @@ import Training
         // The third record was not written whole: reading on behind it is not possible.
         try directory.write(Array(bytes().dropLast(5)), to: EventLog.name)
         for keeping in [Int.max, kept + 9, kept] {
-            let log = try EventLog(path: path, keeping: keeping)
+            let log = EventLog(path: path, keeping: keeping)
             #expect(log.byteCount == kept, "\(keeping)")
         }
-        var log = try EventLog(path: path)
+        var log = EventLog(path: path)
         writeRest(&log)
         #expect(try bytes() == expected)
     }
@@ -60,7 +60,7 @@ import Training
     /// Of a log that no checkpoint names nothing stays: the next number begins it again.
     @Test func aRunThatStartsOverBeginsItsFileAgain() throws {
         try directory.write(Array(expected.prefix(100)), to: EventLog.name)
-        var log = try EventLog(path: path, keeping: 0)
+        var log = EventLog(path: path, keeping: 0)
         #expect(log.byteCount == 0)
         writeFirst(&log)
         writeRest(&log)
@@ -73,8 +73,17 @@ import Training
         var damaged = expected
         damaged[place] ^= 0x80
         try directory.write(damaged, to: EventLog.name)
-        let log = try EventLog(path: path)
-        // The first twelve bytes are the first record's length and its checksum; what is in a record nobody reads here.
-        #expect(log.byteCount == (place < 12 ? 0 : expected.count))
+        let log = EventLog(path: path)
+        // All of these are in the first record: its length, the checksum of that, and what it says.
+        #expect(log.byteCount == 0)
+    }
+
+    /// A folder in its place can be neither read nor written to, and is no reason to end a run.
+    @Test func whatCannotBeReadEndsNoRun() throws {
+        try createDirectory(path)
+        var log = EventLog(path: path)
+        writeFirst(&log)
+        #expect(log.byteCount == 0)
+        #expect(try directoryEntries(path).isEmpty)
     }
 }

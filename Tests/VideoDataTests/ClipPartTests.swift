@@ -142,6 +142,47 @@ import VideoData
         #expect(split.train.count + split.val.count + split.test.count == 100)
     }
 
+    /// Each video begins with the same class; the rare one, in the middle of five, is in all three lists.
+    @Test func rareClassesLeadTheDraw() throws {
+        let clips = try (0..<20).flatMap { video in
+            [AnnotatedClip(path: "\(video).mp4", label: 0, part: try part(0, 1))]
+                + (video % 4 == 0 ? [AnnotatedClip(path: "\(video).mp4", label: 1, part: try part(1, 2))] : [])
+        }
+        for seed in UInt64(1)...20 {
+            let split = try ThreeWaySplit(clips, classes: ClassNames(["a", "b"]), val: .share(0.2), test: .share(0.2), seed: seed, path: "list.txt")
+            #expect([split.train, split.val, split.test].map { list in list.count { $0.label == 1 } } == [3, 1, 1])
+            #expect(split.warnings.isEmpty)
+        }
+    }
+
+    /// Found by times as by a look at all of them.
+    @Test func partsMeetAsTheyOverlap() throws {
+        let starts = (0..<60).map { Double($0 * 37 % 60) }
+        let clips: [ClipPart?] = try starts.enumerated().map { index, start in
+            index % 29 == 28 ? nil : try part(start, start + Double(index % 5) * 0.5 + 0.25)
+        }
+        let lists = [clips.filter { $0 != nil }, clips].map { list in
+            AnnotationList(path: "list.txt", root: "", clips: list.map { AnnotatedClip(path: "a.mp4", label: 0, part: $0) })
+        }
+        for list in lists {
+            for tenth in 0..<700 {
+                let asked = try part(Double(tenth) / 10, Double(tenth) / 10 + 0.2)
+                let meets = list.clips.contains { ClipPart.overlap($0.part, asked) }
+                let other = AnnotationList(path: "other.txt", root: "", clips: [AnnotatedClip(path: "a.mp4", label: 0, part: asked)])
+                var isRefused = false
+                do { try ListChecks(train: list, validation: other).refuseSharedPaths() } catch { isRefused = true }
+                #expect(isRefused == meets, "\(tenth)")
+            }
+        }
+    }
+
+    /// A list may name a video and a part of it.
+    @Test func linesOfWholeVideosNameNoPart() throws {
+        let folder = try TemporaryFolder()
+        let list = try AnnotationList.read(try folder.write("list.txt", "a.mp4 0.0 2.0 0\na.mp4 0\n"))
+        #expect(list.lines(naming: list.clips[0]) == [1] && list.lines(naming: list.clips[1]) == [2])
+    }
+
     // MARK: Frames
 
     /// Seconds from the first frame at which `ffprobe` has frames shown.

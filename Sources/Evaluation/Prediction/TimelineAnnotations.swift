@@ -91,10 +91,8 @@ package struct TimelineAnnotations {
 
     /// Frames that begin in a part; none for a part shorter than a frame.
     private func frames(of part: Part, _ times: [Double]) -> Range<Int>? {
-        // Half a millisecond is rounding, as for parts of lists.
-        let slack = 0.0005
-        guard let first = times.firstIndex(where: { $0 >= part.start - slack }) else { return nil }
-        let end = times[first...].firstIndex { $0 >= part.end - slack } ?? times.endIndex
+        let first = ClipPart.count(of: times) { $0 < part.start - ClipPart.slackSeconds }
+        let end = ClipPart.count(of: times) { $0 < part.end - ClipPart.slackSeconds }
         return first < end ? first..<end : nil
     }
 

@@ -2,8 +2,12 @@ import Files
 import Foundation
 import Glibc
 
-/// Environment variable that tells `serve` its token. Workers do not get it.
+/// Environment variable that tells `serve` its token.
 package let serverTokenVariable = "VIFI_PROMPT_TOKEN"
+/// Environment variable that tells `serve` the key with which it fetches from Label Studio.
+package let labelStudioKeyVariable = "LABEL_STUDIO_API_KEY"
+/// Environment variables that workers do not get.
+private let secretVariables = [serverTokenVariable, labelStudioKeyVariable]
 
 /// A process that is asked by lines on its standard input and answers on its standard output.
 ///
@@ -115,7 +119,7 @@ package let serverTokenVariable = "VIFI_PROMPT_TOKEN"
         environment["OPENBLAS_NUM_THREADS"] = "1"
         environment["OMP_NUM_THREADS"] = "1"
         // What decodes untrusted videos knows no secrets.
-        environment[serverTokenVariable] = nil
+        for name in secretVariables { environment[name] = nil }
         var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer {

@@ -4,8 +4,8 @@ import WeightFiles
 
 /// A run's numbers as TensorBoard reads them: what `metrics.jsonl` holds, with the time of each.
 ///
-/// The file is there with its first numbers. What cannot be written waits in memory; nothing depends on it, and no run ends for
-/// it. Sources: TensorFlow's `tsl/lib/io/record_writer.cc` for records, `core/util/event.proto` and `core/framework/summary.proto`
+/// The file is there with its first numbers. What cannot be written waits in memory, up to a limit; nothing depends on it, and no
+/// run ends for it: a file that cannot be read again stays as it is, and gets no more numbers. Sources: TensorFlow's `tsl/lib/io/record_writer.cc` for records, `core/util/event.proto` and `core/framework/summary.proto`
 /// for what is in them.
 package struct EventLog: ~Copyable {
     /// TensorBoard takes every file whose name holds `tfevents`.
@@ -14,14 +14,23 @@ package struct EventLog: ~Copyable {
     private let path: String
     private var file: AppendFile?
     private var waiting: [[UInt8]] = []
+    /// What comes after numbers that are missing would look whole, so nothing does.
+    private var hasEnded = false
+
+    /// Numbers that wait for a disk with room: some megabytes.
+    private static let waitingLimit = 100_000
 
     /// - Parameter keptByteCount: of a log that is there, what comes after these bytes is cut off; so is a record that a crash cut
     ///   in two, behind which nothing could be read.
-    package init(path: String, keeping keptByteCount: Int = .max) throws(FileError) {
+    package init(path: String, keeping keptByteCount: Int = .max) {
         self.path = path
         guard fileExists(path) else { return }
-        let kept = try Self.wholeByteCount(of: path, upTo: keptByteCount)
-        file = try AppendFile(path: path, keeping: kept, hasLines: false)
+        do {
+            let kept = try Self.wholeByteCount(of: path, upTo: keptByteCount)
+            file = try AppendFile(path: path, keeping: kept, hasLines: false)
+        } catch {
+            hasEnded = true
+        }
     }
 
     package var byteCount: Int {
@@ -33,9 +42,12 @@ package struct EventLog: ~Copyable {
 
     /// - Parameter values: by name.
     package mutating func append(_ values: [(tag: String, value: Double)], step: Int, time: Date = Date()) {
+        guard !hasEnded else { return }
         if byteCount == 0, waiting.isEmpty { waiting.append(Self.record(Self.start(time: time))) }
         waiting.append(Self.record(Self.event(values, step: step, time: time)))
         writeWaiting()
+        guard waiting.count > Self.waitingLimit else { return }
+        (waiting, hasEnded) = ([], true)
     }
 
     /// As much as the disk takes now.
@@ -93,6 +105,9 @@ package struct EventLog: ~Copyable {
 
     private static let (headerByteCount, trailerByteCount) = (12, 4)
 
+    /// Longer records than this log's are none of its own.
+    private static let recordLimit: UInt64 = 1 << 24
+
     /// Where the last whole record ends.
     private static func wholeByteCount(of path: String, upTo limit: Int) throws(FileError) -> Int {
         let file = try InputFile(path: path)
@@ -102,8 +117,10 @@ package struct EventLog: ~Copyable {
             let header = try file.bytes(at: offset, count: headerByteCount)
             let length = header.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             guard littleEndian(masked(Array(header.prefix(8)))) == Array(header.suffix(4)),
-                length <= UInt64(end - offset - headerByteCount - trailerByteCount)
+                length <= min(recordLimit, UInt64(end - offset - headerByteCount - trailerByteCount))
             else { break }
+            let body = try file.bytes(at: offset + headerByteCount, count: Int(length) + trailerByteCount)
+            guard littleEndian(masked(Array(body.dropLast(trailerByteCount)))) == Array(body.suffix(trailerByteCount)) else { break }
             offset += headerByteCount + Int(length) + trailerByteCount
         }
         return offset

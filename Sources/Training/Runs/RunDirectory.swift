@@ -97,7 +97,7 @@ package struct RunDirectory: ~Copyable {
         try check()
         let newMetrics = try AppendFile(path: path.appendingPath(Self.metricsName))
         let newResults = try AppendFile(path: path.appendingPath(Self.resultsName))
-        let newEvents = try EventLog(path: path.appendingPath(EventLog.name))
+        let newEvents = EventLog(path: path.appendingPath(EventLog.name))
         lock = newLock
         events = newEvents
         metrics = Log(newMetrics)
@@ -124,7 +124,7 @@ package struct RunDirectory: ~Copyable {
             path: path.appendingPath(Self.metricsName), keeping: byteCounts[Self.metricsName] ?? 0)
         let newResults = try AppendFile(
             path: path.appendingPath(Self.resultsName), keeping: byteCounts[Self.resultsName] ?? 0)
-        let newEvents = try EventLog(path: path.appendingPath(EventLog.name), keeping: byteCounts[EventLog.name] ?? 0)
+        let newEvents = EventLog(path: path.appendingPath(EventLog.name), keeping: byteCounts[EventLog.name] ?? 0)
         metrics = Log(newMetrics)
         results = Log(newResults)
         events = newEvents

@@ -126,7 +126,7 @@ extension ClipPart {
 
 extension ClipPart {
     /// Most programs write times in whole milliseconds: what two times differ by less than half of one is rounding.
-    private static let slackSeconds = 0.0005
+    package static let slackSeconds = 0.0005
     /// A part may end so much after the last frame does: players count to the end of the sound.
     static let overhangSeconds = 1.0
 
@@ -145,7 +145,7 @@ extension ClipPart {
     }
 
     /// How many times from the first on satisfy `isBefore`, which no later one does after one that does not.
-    private static func count(of times: [Double], _ isBefore: (Double) -> Bool) -> Int {
+    package static func count(of times: [Double], _ isBefore: (Double) -> Bool) -> Int {
         var (low, high) = (0, times.count)
         while low < high {
             let middle = (low + high) / 2

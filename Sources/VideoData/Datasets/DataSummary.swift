@@ -112,12 +112,14 @@ package struct ListFolder {
 /// Videos of each class in three parts, by chance: to learn from, to choose the best epoch on, and to score at the end.
 ///
 /// The draw of a class depends on the seed and the class number only. Where a list holds parts of videos, all parts of one
-/// go to one of the three, as the first of them: then no video is learned from and scored.
+/// go to one of the three, drawn with the videos of that of their classes which fewest videos have: then no video is learned
+/// from and scored.
 package struct ThreeWaySplit: Sendable {
     package let train: [AnnotatedClip]
     package let val: [AnnotatedClip]
     package let test: [AnnotatedClip]
-    /// Classes with too few videos for all parts: one is learned from, the second scored.
+    /// Classes with too few videos for all parts: one is learned from, the second scored. Where lists hold parts of videos
+    /// with several classes, also classes that one of the lists lacks.
     package let warnings: [DatasetWarning]
 
     package enum Amount: Sendable {
@@ -136,7 +138,8 @@ package struct ThreeWaySplit: Sendable {
         fileprivate var share: Double { if case .share(let share) = self { share } else { 0 } }
     }
 
-    /// - Throws: `badShares` where nothing would be left to learn from.
+    /// - Throws: `badShares` where nothing would be left to learn from; `nothingToLearn` where of a class nothing would be, as
+    ///   all its videos go with those of other classes.
     package init(
         _ clips: [AnnotatedClip], classes: ClassNames, val: Amount, test: Amount, seed: UInt64, path: String
     ) throws(DatasetError) {
@@ -164,20 +167,34 @@ package struct ThreeWaySplit: Sendable {
         train = part { !validated.contains($0) && !tested.contains($0) }
         self.val = part(validated.contains)
         self.test = part(tested.contains)
-        warnings = (single.isEmpty ? [] : [.untestedClasses(names: single)])
+        func lacking(_ list: [AnnotatedClip]) -> [String] {
+            let present = Set(list.map(\.label))
+            return Set(clips.map(\.label)).subtracting(present).sorted().map { classes[$0] }.filter { !single.contains($0) && !unvalidated.contains($0) }
+        }
+        let unlearned = lacking(train)
+        guard unlearned.isEmpty else { throw DatasetError(path: path, problem: .nothingToLearn(names: unlearned)) }
+        // Elsewhere every class has videos of its own.
+        let hasParts = clips.contains { $0.part != nil }
+        let lists = hasParts ? [("validation", self.val, val), ("test", self.test, test)].filter { $0.2.wanted(of: clips.count) > 0 } : []
+        let missing = lists.map { (list: $0.0, names: lacking($0.1)) }.filter { !$0.names.isEmpty }
+        warnings = missing.map { .classesNotDrawn(list: $0.list, names: $0.names) } + (single.isEmpty ? [] : [.untestedClasses(names: single)])
             + (unvalidated.isEmpty ? [] : [.unvalidatedClasses(names: unvalidated)])
     }
 
-    /// For each clip the position of the first one that goes where it goes: of the same video, where there are parts, else
-    /// itself.
+    /// For each clip the position of the one with which it goes: of the same video, where there are parts, else itself. Of a
+    /// video with several classes the first clip of that which fewest videos have: other classes have videos enough.
     private static func leaders(of clips: [AnnotatedClip]) -> [Int] {
         guard clips.contains(where: { $0.part != nil }) else { return Array(clips.indices) }
-        var firsts: [Bytewise: Int] = [:]
-        return clips.enumerated().map { position, clip in
-            let first = firsts[clip.path] ?? position
-            firsts[clip.path] = first
-            return first
+        var videos: [Bytewise: [Int]] = [:]
+        for (position, clip) in clips.enumerated() { videos[clip.path, default: []].append(position) }
+        var counts: [Int: Int] = [:]
+        for positions in videos.values { for label in Set(positions.map { clips[$0].label }) { counts[label, default: 0] += 1 } }
+        var leaders = Array(clips.indices)
+        for positions in videos.values {
+            guard let leader = positions.min(by: { (counts[clips[$0].label] ?? 0, $0) < (counts[clips[$1].label] ?? 0, $1) }) else { continue }
+            for position in positions { leaders[position] = leader }
         }
+        return leaders
     }
 }
 

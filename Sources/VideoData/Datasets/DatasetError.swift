@@ -67,6 +67,8 @@ package struct DatasetError: ReportableError, Equatable {
         /// A file of an annotation program.
         case annotation(AnnotationFault)
         case badShares(val: Double, test: Double)
+        /// Of a split.
+        case nothingToLearn(names: [String])
         case wouldOverwrite(files: [String])
         // Captions.
         case captionHeader(found: [String])
@@ -269,6 +271,9 @@ package struct DatasetError: ReportableError, Equatable {
             fault.words
         case .badShares(let val, let test):
             "the shares that are set aside are \(val) and \(test); each must be 0 or more, and together they must be below 1."
+        case .nothingToLearn(let names):
+            "all videos with \(DatasetWarning.list(names)) would be set aside, as parts of them are of other classes, and nothing would be left to "
+                + "learn from. Choose another --seed, set less aside, or add videos."
         case .wouldOverwrite(let files):
             "already contains \(files.prefix(5).map { $0.escapedForDisplay }.joined(separator: ", ")). "
                 + "Choose another --output, or overwrite with --force."
@@ -349,6 +354,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
     case labelsFromOne(list: String, last: Int)
     /// One video cannot be in both parts.
     case untestedClasses(names: [String])
+    /// Of a split of parts of videos: classes whose videos all went to other lists.
+    case classesNotDrawn(list: String, names: [String])
     /// Of a split: classes with too few videos for a validation list.
     case unvalidatedClasses(names: [String])
 
@@ -409,6 +416,8 @@ package enum DatasetWarning: Sendable, Equatable, CustomStringConvertible {
                 + "the name of the class after its own."
         case .untestedClasses(let names):
             "only one video in " + Self.list(names) + "; it is learned from and not tested."
+        case .classesNotDrawn(let list, let names):
+            "the \(list) list has nothing of " + Self.list(names) + ": all their videos, which have parts of other classes, were drawn for other lists."
         case .unvalidatedClasses(let names):
             "too few videos for a validation list in " + Self.list(names) + "; they are learned from and tested."
         }

@@ -36,12 +36,12 @@ package struct ListChecks {
     /// The same by their paths, for lists whose videos are not looked for.
     @discardableResult
     package func refuseSharedPaths() throws(DatasetError) -> [DatasetWarning] {
-        var learned: [Bytewise: [Int]] = [:]
-        for (position, clip) in train.clips.enumerated() { learned[clip.path, default: []].append(position) }
+        var learned: [Bytewise: PartsOfVideo] = [:]
+        for (position, clip) in train.clips.enumerated() { learned[clip.path, default: .init()].add(clip.part, position) }
         var (shared, neighbors): ([SameVideos.Pair], [SameVideos.Pair]) = ([], [])
         for (position, clip) in validation.clips.enumerated() {
             guard let others = learned[clip.path], let nearest = others.first else { continue }
-            let other = others.last { ClipPart.overlap(train.clips[$0].part, clip.part) }
+            let other = others.meeting(clip.part)
             let pair = SameVideos.Pair(first: other ?? nearest, second: position, isOneFile: true)
             if other == nil { neighbors.append(pair) } else { shared.append(pair) }
         }
@@ -88,12 +88,12 @@ extension AnnotationList {
     /// - Throws: `videoDrawnTwice` where a video, or the same moments of one, fills two places of a draw: one path, one
     ///   file, or the same bytes.
     package func refuseRepeatedDraws() throws(DatasetError) {
-        var seen: [Bytewise: [Int]] = [:]
+        var seen: [Bytewise: PartsOfVideo] = [:]
         for (position, clip) in clips.enumerated() {
-            if let earlier = seen[clip.path]?.last(where: { ClipPart.overlap(clips[$0].part, clip.part) }) {
+            if let earlier = seen[clip.path]?.meeting(clip.part) {
                 throw drawnTwice(clips[earlier], clip, isOneFile: true, count: 1, isCutShort: false)
             }
-            seen[clip.path, default: []].append(position)
+            seen[clip.path, default: .init()].add(clip.part, position)
         }
         let same = SameVideos(within: self)
         guard let first = same.pairs.first else { return }
@@ -114,17 +114,21 @@ extension AnnotationList {
                     count: count, isCutShort: isCutShort)))
     }
 
-    /// The lines of the list's file that name a clip, from 1; none where they cannot be found again.
+    /// The lines of the list's file that name a clip, from 1; none where they cannot be found again. Of a clip without a
+    /// part those that name no part of its video that the list has.
     package func lines(naming clip: AnnotatedClip) -> [Int] {
         guard let bytes = try? InputFile.contents(of: self.path, limit: 1 << 28) else { return [] }
         let wanted = clip.path.pathBytes
         let ends: Set<UInt8> = [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: "\r")]
+        let parts = clip.part == nil ? clips.filter { $0.path.hasSameBytes(as: clip.path) }.compactMap(\.part) : []
         var numbers: [Int] = []
         for (number, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             guard let start = line.indices.first(where: { line[$0...].starts(with: wanted) }) else { continue }
             let end = start + wanted.count
             if (start == line.startIndex || ends.contains(line[start - 1])) && (end == line.endIndex || ends.contains(line[end])) {
-                if let part = clip.part, !Self.bounds(part, line.split(whereSeparator: ends.contains)) { continue }
+                let words = line.split(whereSeparator: ends.contains)
+                if let part = clip.part, !Self.bounds(part, words) { continue }
+                if parts.contains(where: { Self.bounds($0, words) }) { continue }
                 numbers.append(number + 1)
             }
         }

@@ -29,9 +29,9 @@ package struct SameVideos: Sendable {
     /// Videos of `second` that are also in `first`.
     package init(_ first: AnnotationList, and second: AnnotationList) {
         var known = KnownVideos()
-        for (position, clip) in first.clips.enumerated() { known.add(first.videoPath(clip), position) }
+        for (position, clip) in first.clips.enumerated() { known.add(first.videoPath(clip), clip.part, position) }
         for (position, clip) in second.clips.enumerated() {
-            let found = known.same(as: second.videoPath(clip)) { ClipPart.overlap(first.clips[$0].part, clip.part) }
+            let found = known.same(as: second.videoPath(clip), clip.part)
             guard note(found, position) else { return }
         }
     }
@@ -41,9 +41,9 @@ package struct SameVideos: Sendable {
         var known = KnownVideos()
         for (position, clip) in list.clips.enumerated() {
             let path = list.videoPath(clip)
-            let found = known.same(as: path) { ClipPart.overlap(list.clips[$0].part, clip.part) }
+            let found = known.same(as: path, clip.part)
             guard note(found, position) else { return }
-            known.add(path, position)
+            known.add(path, clip.part, position)
         }
     }
 
@@ -76,8 +76,8 @@ private struct KnownVideos {
         let place: Place
     }
 
-    /// Positions of the clips of each file.
-    private var byPlace: [Place: [Int]] = [:]
+    /// The clips of each file.
+    private var byPlace: [Place: PartsOfVideo] = [:]
     private var bySize: [Int: [File]] = [:]
     private var marks: [Bytewise: String?] = [:]
     private var digests: [Bytewise: String?] = [:]
@@ -90,10 +90,10 @@ private struct KnownVideos {
         return (Place(device: UInt(status.st_dev), number: UInt(status.st_ino)), Int(status.st_size))
     }
 
-    mutating func add(_ path: String, _ position: Int) {
+    mutating func add(_ path: String, _ part: ClipPart?, _ position: Int) {
         guard let (place, byteCount) = Self.look(at: path) else { return }
         if byPlace[place] == nil { bySize[byteCount, default: []].append(File(path: path, place: place)) }
-        byPlace[place, default: []].append(position)
+        byPlace[place, default: .init()].add(part, position)
     }
 
     struct Match {
@@ -103,16 +103,16 @@ private struct KnownVideos {
         let isMet: Bool
     }
 
-    /// A clip of the same video: if there is one, one that `meets` says to have moments in common.
-    mutating func same(as path: String, meets: (Int) -> Bool) -> Match? {
+    /// A clip of the same video: if there is one, one that has moments in common with the part.
+    mutating func same(as path: String, _ part: ClipPart?) -> Match? {
         guard let (place, byteCount) = Self.look(at: path) else { return nil }
-        let own = byPlace[place].flatMap { Self.match($0, isOneFile: true, meets) }
+        let own = byPlace[place].flatMap { Self.match($0, isOneFile: true, part) }
         if let own, own.isMet { return own }
         guard let others = bySize[byteCount]?.filter({ $0.place != place }), !others.isEmpty, let mark = mark(path) else { return own }
         var nearest = own
         for other in others where self.mark(other.path) == mark {
-            guard let digest = digest(path), digest == self.digest(other.path), let positions = byPlace[other.place],
-                let copy = Self.match(positions, isOneFile: false, meets)
+            guard let digest = digest(path), digest == self.digest(other.path), let clips = byPlace[other.place],
+                let copy = Self.match(clips, isOneFile: false, part)
             else { continue }
             if copy.isMet { return copy }
             nearest = nearest ?? copy
@@ -120,9 +120,9 @@ private struct KnownVideos {
         return nearest
     }
 
-    private static func match(_ positions: [Int], isOneFile: Bool, _ meets: (Int) -> Bool) -> Match? {
-        let met = positions.first(where: meets)
-        return (met ?? positions.first).map { Match(position: $0, isOneFile: isOneFile, isMet: met != nil) }
+    private static func match(_ clips: PartsOfVideo, isOneFile: Bool, _ part: ClipPart?) -> Match? {
+        let met = clips.meeting(part)
+        return (met ?? clips.first).map { Match(position: $0, isOneFile: isOneFile, isMet: met != nil) }
     }
 
     private mutating func mark(_ path: String) -> String? {

@@ -91,12 +91,12 @@ struct ServeCommand: ParsableCommand {
         settings.token = token == "new" ? Self.drawnToken() : token
         settings.hosts = hosts
         settings.fetchOrigin = allowFetch
-        settings.fetchKey = allowFetch == nil ? nil : ProcessInfo.processInfo.environment["LABEL_STUDIO_API_KEY"].flatMap { $0.isEmpty ? nil : $0 }
+        settings.fetchKey = allowFetch == nil ? nil : ProcessInfo.processInfo.environment[labelStudioKeyVariable].flatMap { $0.isEmpty ? nil : $0 }
         settings.prompts = prompts.isEmpty ? [selection.prompts].compactMap(\.self) : prompts
         settings.frames = frames
         let server = try PromptServer(settings, backbone: backbone, logger: Console.logger(label: "serve"), context: context)
-        // A token of the environment is kept out of logs, where a service's output goes.
-        let (host, shown) = (host.contains(":") ? "[\(host)]" : host, self.token == nil ? nil : settings.token)
+        // A token of the environment is kept out of logs, where a service's output goes; one that was drawn is told nowhere else.
+        let (host, shown) = (host.contains(":") ? "[\(host)]" : host, self.token == nil && token != "new" ? nil : settings.token)
         let ending = Ending()
         Task.detached {
             do {

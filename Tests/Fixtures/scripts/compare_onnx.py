@@ -4,7 +4,7 @@
 
 For each NAME.onnx in FOLDER there is NAME.safetensors with `frames`, [batch, frames, 3, side, side], and `logits`,
 [batch, classes]. Prints a line for each file and runtime with the largest difference, and ends with 1 where one is
-above 1e-3, or where logits are nearly the same for all classes, above a thousandth of what lies between them. Needs numpy, onnxruntime and openvino; where onnx is installed too, its checker looks at each file.
+above 1e-3, or where logits are nearly the same for all classes, above a thousandth of what lies between them, or not a number. Needs numpy, onnxruntime and openvino; where onnx is installed too, its checker looks at each file.
 """
 
 import json
@@ -63,8 +63,10 @@ def main(folder):
             # A clip alone has the logits that it has in a batch.
             alone = run(case["frames"][:1])
             largest = LARGEST_DIFFERENCE * min(1, float(numpy.ptp(case["logits"], axis=1).min()))
+            # The largest of numbers and a NaN may be either.
+            is_finite = all(numpy.isfinite(found).all() for found in (together, alone, case["logits"]))
             difference = max(float(numpy.abs(found - case["logits"][: len(found)]).max()) for found in (together, alone))
-            is_close = together.shape == case["logits"].shape and difference <= largest
+            is_close = is_finite and together.shape == case["logits"].shape and difference <= largest
             fits = names is None or len(names) == together.shape[1]
             failed |= not (is_close and fits)
             print(f"{path.stem}: {title}: {difference:.2e} of {largest:.2e}" + ("" if is_close and fits else "  FAILED"))

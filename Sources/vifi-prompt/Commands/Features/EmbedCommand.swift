@@ -91,7 +91,7 @@ struct EmbedCommand: ParsableCommand {
         let embedded = try EmbeddedVideos(collection, pass: FeaturePass(source))
         for bad in embedded.unreadable { context.warning("not in it: \(bad.reason)") }
         let written = Embeddings(
-            file: output, videos: embedded.names.count, width: embedded.vectors.projected.columnCount, unreadable: embedded.unreadable.map(\.path),
+            file: output, videos: embedded.names.count, width: embedded.vectors.projected.columnCount, unreadable: embedded.unreadable.map(\.name),
             sha256: try embedded.write(to: output))
         if json { try Console.json(written) } else { Console.result(written.text) }
     }
