@@ -127,7 +127,7 @@ package enum AnnotationFault: Sendable, Equatable {
         case .noTimes(let place):
             "\(place.escapedForDisplay) has no times of its own. Align it in ELAN, or choose another tier with --tier."
         case .otherUnits(let units):
-            "counts time in '\(units.escapedForDisplay)', and milliseconds are needed. Open it in ELAN 4 or later and save it there."
+            "counts time in '\(units.escapedForDisplay)', and milliseconds are needed. Convert its TIME_VALUEs, and name milliseconds as TIME_UNITS."
         case .severalAnnotations(let place, let count):
             "\(place.escapedForDisplay) was annotated \(count) times. Mark one annotation as ground truth, or export one of them."
         case .severalChoices(let place, let names):
