@@ -42,7 +42,7 @@ export function makeCamera({ section, ask, seconds, changed }) {
   const keepLabel = make("label", { for: "camera-class" })
   const keepMenu = select([], "", { id: "camera-class" })
   const keepWords = make("p", { class: "hint", role: "status" })
-  const keeper = make("div", { class: "correction" },
+  const keeper = make("div", { class: "keeper" },
     make("div", { class: "row" }, keepLabel, keepMenu, button("Add to the clips", keep, { id: "camera-keep" })), keepWords)
   const watch = make("div", { class: "watch" }, make("div", { class: "player" }, picture), make("div", { class: "row" }, stopper), keeper)
   const read = make("div", { class: "read" }, verdict, fault, heading, tally, list)

@@ -206,7 +206,7 @@ extension PageTests {
         try page.choose("#camera-class", "standing still")
         try page.click("#camera-keep")
         try page.waitToSee("[data-class='standing still'] .clip")
-        try page.wait(for: "document.querySelector('#camera .correction').innerText.includes('is now a clip of standing still.')")
+        try page.wait(for: "document.querySelector('#camera .keeper').innerText.includes('is now a clip of standing still.')")
         #expect(try page.evaluate(Self.state("live")) as? Bool == true)
         let clips = try #require(try visit.openSet()["clips"] as? [[String: Any]])
         let clip = try #require(clips.first { $0["class"] as? String == "standing still" })
