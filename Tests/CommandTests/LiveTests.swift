@@ -23,7 +23,8 @@ import Testing
         let process: Process
         init(_ process: Process) { self.process = process }
         deinit {
-            process.terminate()
+            // It may have been started by a thread that keeps signals to itself, which a child inherits; this one it cannot keep.
+            kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
         }
     }
