@@ -6,10 +6,7 @@ import Glibc
 /// Bytes go to a temporary neighbor; `commit` syncs it, reads it back, renames it over the target
 /// and syncs the directory. A crash at any moment leaves the old file or the new one.
 package struct DurableFile: ~Copyable {
-    package let path: String
-    private let temporary: TemporaryPath
-    /// -1 once it is closed.
-    private var descriptor: Int32
+    private let file: TemporaryFile
     private var digest = Digest()
     private var writtenCount = 0
     /// Up to where the disk was asked to begin writing.
@@ -19,44 +16,27 @@ package struct DurableFile: ~Copyable {
     ///
     /// - Throws: `.notRegular` where `path` is a directory, a device or the like: renaming would replace it.
     package init(path: String, expectedByteCount: Int = 0) throws(FileError) {
-        var status = stat()
-        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-            throw FileError(path: path, problem: .notRegular(kind: kind(ofMode: status.st_mode)))
-        }
-        let temporary = TemporaryPath(for: path)
-        let descriptor = temporary.createFile()
-        guard descriptor >= 0 else {
-            throw FileError(path: path, problem: .cannotCreate(reason: systemErrorText()))
-        }
+        let file = try TemporaryFile(for: path)
         // Reserving first turns a full disk into an error before any work is lost.
-        if expectedByteCount > 0 {
-            let code = posix_fallocate(descriptor, 0, off_t(expectedByteCount))
-            if code == ENOSPC || code == EDQUOT || code == EFBIG {
-                close(descriptor)
-                unsafe unlink(temporary.path)
-                // A quota or a limit on file sizes does not show in what is free.
-                errno = code
-                throw FileError(
-                    path: path,
-                    problem: code == ENOSPC
-                        ? .noSpace(neededBytes: expectedByteCount, freeBytes: freeByteCount(near: path))
-                        : .cannotCreate(reason: systemErrorText()))
-            }
+        let code = expectedByteCount > 0 ? posix_fallocate(file.descriptor, 0, off_t(expectedByteCount)) : 0
+        if code == ENOSPC || code == EDQUOT || code == EFBIG {
+            // What it got of the disk is free again.
+            _ = consume file
+            // A quota or a limit on file sizes does not show in what is free.
+            errno = code
+            throw FileError(
+                path: path,
+                problem: code == ENOSPC
+                    ? .noSpace(neededBytes: expectedByteCount, freeBytes: freeByteCount(near: path))
+                    : .cannotCreate(reason: systemErrorText()))
         }
-        self.path = path
-        self.temporary = temporary
-        self.descriptor = descriptor
+        self.file = file
     }
 
-    deinit {
-        if descriptor >= 0 { close(descriptor) }
-        unsafe unlink(temporary.path)  // Already renamed after a commit: then there is nothing to remove.
-    }
+    package var path: String { file.target }
 
     package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
-        guard unsafe writeAll(bytes, to: descriptor) else {
-            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
-        }
+        guard unsafe writeAll(bytes, to: file.descriptor) else { throw file.failure() }
         writtenCount += bytes.count
         if writtenCount - startedCount >= 8 << 20 { startWritingBack() }
         unsafe digest.update(bytes)
@@ -65,7 +45,7 @@ package struct DurableFile: ~Copyable {
     /// Lets the disk begin with what is there, so that it works while the rest is made and `commit` waits for little.
     private mutating func startWritingBack() {
         // Only a hint: whether the bytes arrive is what `fsync` says.
-        vifi_start_writing(descriptor, startedCount, writtenCount - startedCount)
+        vifi_start_writing(file.descriptor, startedCount, writtenCount - startedCount)
         startedCount = writtenCount
     }
 
@@ -82,9 +62,8 @@ package struct DurableFile: ~Copyable {
     /// Makes the file visible under its name without waiting for the disk: whole or not at all for every
     /// reader, but after a power cut possibly not there. For files that can be made again.
     package consuming func commitWithoutWaiting() throws(FileError) {
-        guard ftruncate(descriptor, off_t(writtenCount)) == 0, unsafe rename(temporary.path, path) == 0 else {
-            throw FileError(path: path, problem: .cannotWrite(reason: systemErrorText()))
-        }
+        try trim()
+        try file.nameWithoutWaiting()
     }
 
     /// Makes the file visible under its name. Returns its SHA-256.
@@ -93,45 +72,38 @@ package struct DurableFile: ~Copyable {
     ///   cut could take it away again.
     @discardableResult
     package consuming func commit() throws(FileError) -> String {
-        guard ftruncate(descriptor, off_t(writtenCount)) == 0 else { throw failure() }
+        try trim()
         let expected = digest.hexadecimal
-        // A descriptor whose sync has failed is never tried again: the system may have dropped what it could not write.
-        guard fsync(descriptor) == 0 else { throw failure() }
+        try file.sync()
         try check(expected)
-        // Network file systems may say here what they could not store.
-        let isClosed = close(descriptor) == 0 || errno == EINTR
-        descriptor = -1
-        guard isClosed else { throw failure() }
-        guard unsafe rename(temporary.path, path) == 0 else { throw failure() }
-        do {
-            try syncDirectory(path.parentDirectory)
-        } catch {
-            throw FileError(path: path, problem: error.problem)
-        }
+        try file.name()
         return expected
+    }
+
+    /// To what was written: more may have been reserved.
+    private func trim() throws(FileError) {
+        guard ftruncate(file.descriptor, off_t(writtenCount)) == 0 else { throw file.failure() }
     }
 
     /// Whether the disk can take it: writes a block, syncs it and takes it back.
     fileprivate mutating func prove() throws(FileError) {
         try write([UInt8](repeating: 0, count: 4096))
-        guard fsync(descriptor) == 0 else { throw failure() }
+        try file.sync()
     }
 
     /// Reads back what the disk has.
     private func check(_ expected: String) throws(FileError) {
         // Otherwise it would be memory that is read. Where the system keeps the pages all the same, nothing is lost.
-        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED)
         let found: String
         do {
-            found = try Digest.ofFile(temporary.path)
+            found = try Digest.ofFile(file.path)
         } catch {
             // A file that was written and cannot be read is a failed write, not a missing input.
             throw FileError(path: path, problem: .cannotWrite(reason: "what was written cannot be read back, \(error.reason)"))
         }
         guard found == expected else { throw FileError(path: path, problem: .notDurable) }
     }
-
-    private func failure() -> FileError { FileError(path: path, problem: .cannotWrite(reason: systemErrorText())) }
 
     /// Writes `bytes` durably to `path` in one go. Returns their SHA-256.
     @discardableResult

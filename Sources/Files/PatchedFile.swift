@@ -6,60 +6,46 @@ import Glibc
 /// As `DurableFile`: bytes go to a temporary neighbor; `commit` syncs it, renames it over the target and syncs the
 /// directory. What was written in this order is not read back.
 package struct PatchedFile: ~Copyable {
-    package let path: String
-    private let temporary: TemporaryPath
-    /// -1 once it is closed.
-    private var descriptor: Int32
+    private let file: TemporaryFile
 
     /// Creates the temporary neighbor of `path`.
     ///
     /// - Throws: `.notRegular` where `path` is a directory, a device or the like: renaming would replace it.
-    package init(path: String) throws(FileError) {
-        var status = stat()
-        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-            throw FileError(path: path, problem: .notRegular(kind: kind(ofMode: status.st_mode)))
-        }
-        let temporary = TemporaryPath(for: path)
-        let descriptor = temporary.createFile()
-        guard descriptor >= 0 else { throw FileError(path: path, problem: .cannotCreate(reason: systemErrorText())) }
-        self.path = path
-        self.temporary = temporary
-        self.descriptor = descriptor
-    }
-
-    deinit {
-        if descriptor >= 0 { close(descriptor) }
-        unsafe unlink(temporary.path)  // Already renamed after a commit: then there is nothing to remove.
-    }
+    package init(path: String) throws(FileError) { file = try TemporaryFile(for: path) }
 
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
-        var done = 0
-        while done < bytes.count {
+        let isDone = Self.isWhole(bytes.count) { done in
             let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = unsafe pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-            if count > 0 {
-                done += count
-            } else if count == 0 || errno != EINTR {
-                // Nothing written and nothing said: trying again could take forever.
-                if count == 0 { errno = EIO }
-                throw failure()
-            }
+            return unsafe pwrite(file.descriptor, rest.baseAddress, rest.count, off_t(offset + done))
         }
+        guard isDone else { throw file.failure() }
     }
 
     /// Fills `buffer` with what was written.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) {
-        var done = 0
-        while done < buffer.count {
+        let isDone = Self.isWhole(buffer.count) { done in
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let count = unsafe pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-            if count > 0 {
-                done += count
-            } else if count == 0 || errno != EINTR {
-                if count == 0 { errno = EIO }
-                throw FileError(path: path, problem: .cannotWrite(reason: "what was written cannot be read back, \(systemErrorText())"))
+            return unsafe pread(file.descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+        }
+        guard isDone else {
+            throw FileError(path: file.target, problem: .cannotWrite(reason: "what was written cannot be read back, \(systemErrorText())"))
+        }
+    }
+
+    /// Repeats a call of the system until `count` bytes are done; false, with `errno`, where it fails.
+    private static func isWhole(_ count: Int, _ transfer: (_ done: Int) -> Int) -> Bool {
+        var done = 0
+        while done < count {
+            let more = transfer(done)
+            if more > 0 {
+                done += more
+            } else if more == 0 || errno != EINTR {
+                // Nothing done and nothing said: trying again could take forever.
+                if more == 0 { errno = EIO }
+                return false
             }
         }
+        return true
     }
 
     /// Makes the file visible under its name.
@@ -67,17 +53,7 @@ package struct PatchedFile: ~Copyable {
     /// - Throws: where the file is not there as it was written; or, with `.notSynced`, where it is there and a power
     ///   cut could take it away again.
     package consuming func commit() throws(FileError) {
-        guard fsync(descriptor) == 0 else { throw failure() }
-        // Network file systems may say here what they could not store.
-        let isClosed = close(descriptor) == 0 || errno == EINTR
-        descriptor = -1
-        guard isClosed, unsafe rename(temporary.path, path) == 0 else { throw failure() }
-        do {
-            try syncDirectory(path.parentDirectory)
-        } catch {
-            throw FileError(path: path, problem: error.problem)
-        }
+        try file.sync()
+        try file.name()
     }
-
-    private func failure() -> FileError { FileError(path: path, problem: .cannotWrite(reason: systemErrorText())) }
 }

@@ -4,9 +4,11 @@ import WeightFiles
 
 /// A run's numbers as TensorBoard reads them: what `metrics.jsonl` holds, with the time of each.
 ///
-/// The file is there with its first numbers. What cannot be written waits in memory, up to a limit; nothing depends on it, and no
-/// run ends for it: a file that cannot be read again stays as it is, and gets no more numbers. Sources: TensorFlow's `tsl/lib/io/record_writer.cc` for records, `core/util/event.proto` and `core/framework/summary.proto`
-/// for what is in them.
+/// The file is there with its first numbers. What cannot be written waits in memory, up to a limit; nothing depends on it,
+/// and no run ends for it: a file that cannot be read again stays as it is, and gets no more numbers.
+///
+/// Sources: TensorFlow's `tsl/lib/io/record_writer.cc` for records, `core/util/event.proto` and
+/// `core/framework/summary.proto` for what is in them.
 package struct EventLog: ~Copyable {
     /// TensorBoard takes every file whose name holds `tfevents`.
     package static let name = "events.out.tfevents.vifi-prompt"
@@ -52,15 +54,17 @@ package struct EventLog: ~Copyable {
 
     /// As much as the disk takes now.
     package mutating func writeWaiting() {
+        var writtenCount = 0
         do {
             if file == nil, !waiting.isEmpty { file = try AppendFile(path: path, hasLines: false) }
-            while let record = waiting.first {
+            for record in waiting {
                 try file?.append(record)
-                waiting.removeFirst()
+                writtenCount += 1
             }
         } catch {
             // The next number tries again.
         }
+        waiting.removeFirst(writtenCount)
     }
 
     // MARK: Messages
