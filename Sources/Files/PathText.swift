@@ -93,3 +93,18 @@ private func scalarByteCount(_ bytes: [UInt8], at index: Int) -> Int {
     else { return 0 }
     return count
 }
+
+// MARK: - In URLs
+
+/// Bytes as they stand in a URL: others than those that are kept as `%20` and the like.
+package func percentEncoded(_ bytes: some Sequence<UInt8>, keeping isKept: (UInt8) -> Bool) -> String {
+    bytes.map { isKept($0) ? String(UnicodeScalar($0)) : "%" + ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
+}
+
+/// RFC 3986's unreserved characters, and the slash.
+private let pathBytesOfURLs = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/".utf8)
+
+extension String {
+    /// As a path in a URL.
+    package var percentEncodedPath: String { percentEncoded(pathBytes, keeping: pathBytesOfURLs.contains) }
+}

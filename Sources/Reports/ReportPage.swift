@@ -77,11 +77,7 @@ package struct ReportPage {
 
     /// The address of a file here: a page may be kept anywhere, and says nothing of where it lies.
     private static func link(toFile path: String, text: String) -> HTML {
-        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/".utf8)
-        let address = (resolvedPath(path) ?? path).pathBytes.map { byte in
-            plain.contains(byte) ? String(UnicodeScalar(byte)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }
-        return .element("a", [("href", "file://" + address.joined())], text: text)
+        .element("a", [("href", "file://" + (resolvedPath(path) ?? path).percentEncodedPath)], text: text)
     }
 
     private static let style = """

@@ -36,8 +36,8 @@ package struct TimelineAnnotations {
     package func elan(in folder: String, date: Date) -> String {
         let path = resolvedPath(video) ?? video
         let isBeside = (resolvedPath(folder) ?? folder).hasSameBytes(as: path.parentDirectory)
-        let media = ["MEDIA_URL=\"file://\(path.percentEncoded)\"", "MIME_TYPE=\"\(Self.mediaType(of: path))\""]
-            + (isBeside ? ["RELATIVE_MEDIA_URL=\"./\(path.lastPathComponent.percentEncoded)\""] : [])
+        let media = ["MEDIA_URL=\"file://\(path.percentEncodedPath)\"", "MIME_TYPE=\"\(Self.mediaType(of: path))\""]
+            + (isBeside ? ["RELATIVE_MEDIA_URL=\"./\(path.lastPathComponent.percentEncodedPath)\""] : [])
         var lines = [
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
             "<ANNOTATION_DOCUMENT AUTHOR=\"\" DATE=\"\(date.formatted(.iso8601))\" FORMAT=\"3.0\" VERSION=\"3.0\" "
@@ -84,15 +84,15 @@ package struct TimelineAnnotations {
             let start: Double
             let end: Double
         }
-        return try Self.json(parts.map { Entry(video: video.lastPathComponent, label: $0.label, start: Self.rounded($0.start), end: Self.rounded($0.end)) })
+        return try Self.json(parts.map { Entry(video: video.lastPathComponent, label: $0.label, start: $0.start.inMilliseconds, end: $0.end.inMilliseconds) })
     }
 
     // MARK: In frames
 
     /// Frames that begin in a part; none for a part shorter than a frame.
     private func frames(of part: Part, _ times: [Double]) -> Range<Int>? {
-        let first = ClipPart.count(of: times) { $0 < part.start - ClipPart.slackSeconds }
-        let end = ClipPart.count(of: times) { $0 < part.end - ClipPart.slackSeconds }
+        let first = times.partitionPoint { $0 < part.start - ClipPart.slackSeconds }
+        let end = times.partitionPoint { $0 < part.end - ClipPart.slackSeconds }
         return first < end ? first..<end : nil
     }
 
@@ -141,8 +141,6 @@ package struct TimelineAnnotations {
 
     // MARK: Writing
 
-    private static func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
-
     private static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -167,7 +165,7 @@ package struct LabelStudioResult: Encodable, Sendable {
     let fromName: String
     let toName: String
     let type: String
-    package let score: Float
+    let score: Float
     let value: Value
 
     private enum CodingKeys: String, CodingKey {
@@ -186,36 +184,32 @@ package struct LabelStudioResult: Encodable, Sendable {
     }
 }
 
-/// A task with a prediction.
-private struct LabelStudioTask: Encodable {
-    struct Prediction: Encodable {
-        let modelVersion: String
-        let score: Float
-        let result: [LabelStudioResult]
+/// What a model says of a task, as Label Studio takes it.
+package struct LabelStudioPrediction: Encodable, Sendable {
+    let result: [LabelStudioResult]
+    /// The mean over what was found; 0 where nothing was.
+    let score: Float
+    let modelVersion: String
 
-        private enum CodingKeys: String, CodingKey {
-            case score, result
-            case modelVersion = "model_version"
-        }
+    private enum CodingKeys: String, CodingKey {
+        case result, score
+        case modelVersion = "model_version"
     }
 
-    let data: [String: String]
-    let predictions: [Prediction]
-
-    init(video: String, results: [LabelStudioResult], version: String) {
-        data = ["video": video]
-        let score = results.isEmpty ? 0 : results.reduce(0) { $0 + $1.score } / Float(results.count)
-        predictions = [Prediction(modelVersion: version, score: score, result: results)]
+    package init(_ result: [LabelStudioResult], version: String) {
+        self.result = result
+        score = result.isEmpty ? 0 : result.reduce(0) { $0 + $1.score } / Float(result.count)
+        modelVersion = version
     }
 }
 
-extension String {
-    /// As a path in an address: RFC 3986's unreserved characters and slashes stay.
-    fileprivate var percentEncoded: String {
-        pathBytes.map { byte in
-            let scalar = Unicode.Scalar(byte)
-            let stays = scalar.isASCII && (scalar.properties.isAlphabetic || (0x30...0x39).contains(byte) || "-._~/".unicodeScalars.contains(scalar))
-            return stays ? String(Character(scalar)) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }.joined()
+/// A task with a prediction.
+private struct LabelStudioTask: Encodable {
+    let data: [String: String]
+    let predictions: [LabelStudioPrediction]
+
+    init(video: String, results: [LabelStudioResult], version: String) {
+        data = ["video": video]
+        predictions = [LabelStudioPrediction(results, version: version)]
     }
 }

@@ -66,3 +66,8 @@ package enum TimelineText {
         return hours > 0 ? "\(hours):\(minutes < 10 ? "0" : "")\(minutes):\(small)" : "\(minutes):\(small)"
     }
 }
+
+extension Double {
+    /// Seconds to the millisecond, as programs are told them: sums of strides have long tails.
+    package var inMilliseconds: Double { (self * 1000).rounded() / 1000 }
+}

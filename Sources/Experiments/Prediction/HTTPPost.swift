@@ -27,9 +27,8 @@ struct HTTPPost {
         case .failure(let failure): return .failed(failure.reason)
         }
         defer { close(descriptor) }
-        let name = address.host.contains(":") ? "[\(address.host)]" : address.host
         let head = [
-            "POST \(address.path) HTTP/1.1", "Host: \(name):\(address.port)", "Content-Type: application/json", "Content-Length: \(line.utf8.count)",
+            "POST \(address.path) HTTP/1.1", "Host: \(address.origin.host):\(address.origin.port)", "Content-Type: application/json", "Content-Length: \(line.utf8.count)",
             "User-Agent: vifi-prompt", "Connection: close", "", "",
         ].joined(separator: "\r\n")
         guard Self.sendAll(Array((head + line).utf8), to: descriptor, until: deadline) else { return .failed(Self.words()) }
@@ -69,7 +68,7 @@ struct HTTPPost {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var found: UnsafeMutablePointer<addrinfo>?
-        let code = unsafe getaddrinfo(address.host, "\(address.port)", &hints, &found)
+        let code = unsafe getaddrinfo(address.origin.plainHost, "\(address.origin.port)", &hints, &found)
         defer { if let found = unsafe found { unsafe freeaddrinfo(found) } }
         guard code == 0 else { return .failure(Failure(reason: unsafe String(cString: gai_strerror(code)))) }
         var reason = "the host has no address"

@@ -42,8 +42,8 @@ package struct LiveLine: Codable {
         prompts = model.name.isEmpty ? nil : model.name
         region = style.region
         time = answer.window.date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
-        start = VideoLine.rounded(answer.window.start)
-        end = VideoLine.rounded(answer.window.end)
+        start = answer.window.start.inMilliseconds
+        end = answer.window.end.inMilliseconds
         self.answer = VideoLine.Answer(label: label, name: style.name(label, of: model), probability: label.map { scores.classes[$0] })
         self.scores = scores.ranking.prefix(style.top).map { VideoLine.Score(label: $0, name: model.classNames[$0], probability: scores.classes[$0]) }
         none = model.noneCount > 0 ? scores.none : nil

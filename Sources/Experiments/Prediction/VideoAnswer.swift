@@ -105,7 +105,7 @@ extension VideoAnswer {
         switch content {
         case .whole(let scores): return [row("", "", scores)]
         case .timeline(let timeline, _):
-            return timeline.windows.map { row("\(VideoLine.rounded($0.start))", "\(VideoLine.rounded($0.end))", $0.scores) }
+            return timeline.windows.map { row("\($0.start.inMilliseconds)", "\($0.end.inMilliseconds)", $0.scores) }
         }
     }
 }
@@ -172,9 +172,6 @@ package struct VideoLine: Codable {
     package var bytes: Int?
     package var modified: Double?
 
-    /// To the millisecond: sums of strides have long tails.
-    package static func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
-
     /// On one line.
     package var text: String {
         // Strings and numbers always encode.
@@ -205,13 +202,13 @@ extension VideoLine {
             self.scores = scored(scores)
             self.none = none(scores)
         case .timeline(let timeline, let segments):
-            seconds = Self.rounded(timeline.seconds)
+            seconds = timeline.seconds.inMilliseconds
             self.segments = segments.map {
-                Segment(start: Self.rounded($0.start), end: Self.rounded($0.end), answer: named($0.label, $0.probability))
+                Segment(start: $0.start.inMilliseconds, end: $0.end.inMilliseconds, answer: named($0.label, $0.probability))
             }
             windows = timeline.windows.map {
                 Window(
-                    start: Self.rounded($0.start), end: Self.rounded($0.end), answer: answered($0.scores), scores: scored($0.scores),
+                    start: $0.start.inMilliseconds, end: $0.end.inMilliseconds, answer: answered($0.scores), scores: scored($0.scores),
                     none: none($0.scores))
             }
         }

@@ -7,34 +7,26 @@ import VideoData
 /// Where answers are posted to: `http://host:port/path`.
 package struct WebhookAddress: Sendable, Equatable {
     package let text: String
-    let host: String
-    let port: Int
+    let origin: URLOrigin
     /// With what follows it, as it stands in a request.
     let path: String
 
     /// - Throws: `WebhookError`.
     package init(_ text: String) throws(WebhookError) {
         self.text = text
-        let (scheme, rest) = text.firstRange(of: "://").map { (text[..<$0.lowerBound].lowercased(), text[$0.upperBound...]) } ?? ("", text[...])
-        if scheme == "https" { throw WebhookError(address: text, problem: .encrypted) }
-        let authority = rest.prefix { !"/?#".contains($0) }
+        guard let authority = URLOrigin.authority(of: text), let origin = URLOrigin(text) else { throw WebhookError(address: text, problem: .badAddress) }
+        if origin.scheme == "https" { throw WebhookError(address: text, problem: .encrypted) }
         // A line break would begin another line of the request.
-        guard scheme == "http", text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), !authority.contains("@"), !text.contains("#") else {
+        guard origin.scheme == "http", text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), !text[authority].contains("@"), !text.contains("#") else {
             throw WebhookError(address: text, problem: .badAddress)
         }
-        let hostEnd = authority.first == "[" ? authority.firstIndex(of: "]").map(authority.index(after:)) : authority.firstIndex(of: ":")
-        let name = authority[..<(hostEnd ?? authority.endIndex)]
-        let number = hostEnd.flatMap { $0 < authority.endIndex ? authority[$0...] : nil }
-        let port = number.map { $0.first == ":" ? Int($0.dropFirst()) ?? 0 : 0 } ?? 80
-        guard (1...65_535).contains(port), name.count > (name.first == "[" ? 2 : 0) else { throw WebhookError(address: text, problem: .badAddress) }
-        host = String(name.first == "[" ? name.dropFirst().dropLast() : name)
-        self.port = port
-        let tail = rest[authority.endIndex...]
+        self.origin = origin
+        let tail = text[authority.upperBound...]
         path = tail.first == "/" ? String(tail) : "/" + tail
     }
 
     /// What is shown to people: without the path, which may hold a token.
-    var shown: String { "http://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path == "/" ? "/" : "/…")" }
+    var shown: String { origin.text + (path == "/" ? "/" : "/…") }
 }
 
 /// Why answers cannot be posted.

@@ -72,12 +72,7 @@ struct LabelStudioRoutes: Sendable {
     }
 
     private struct Answer: Encodable {
-        struct Prediction: Encodable {
-            let result: [LabelStudioResult]
-            let score: Float
-            let modelVersion: String
-        }
-        let results: [Prediction]
+        let results: [LabelStudioPrediction]
     }
 
     private func predict(_ request: Request) async throws -> Response {
@@ -90,18 +85,16 @@ struct LabelStudioRoutes: Sendable {
         let config = try LabelingConfig(text)
         let model = try await model(config)
         let settings = try TimelineSettings(config)
-        var results: [Answer.Prediction] = []
+        var results: [LabelStudioPrediction] = []
         var faults: [RequestFault] = []
         for task in question.tasks {
             do {
-                let found = try await answer(task, config, model, settings, fetcher)
-                let score = found.isEmpty ? 0 : found.reduce(0) { $0 + $1.score } / Float(found.count)
-                results.append(.init(result: found, score: score, modelVersion: version))
+                results.append(LabelStudioPrediction(try await answer(task, config, model, settings, fetcher), version: version))
             } catch let fault as RequestFault where fault.code == .unprocessable || fault.code == .forbidden || fault.code == .tooLarge {
                 // One bad video is not to keep a whole page of tasks without predictions.
                 services.logger.warning("POST /predict: \(fault.message)")
                 faults.append(fault)
-                results.append(.init(result: [], score: 0, modelVersion: version))
+                results.append(LabelStudioPrediction([], version: version))
             }
         }
         if let first = faults.first, faults.count == question.tasks.count { throw first }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Hummingbird
 import NIOCore
@@ -46,7 +47,7 @@ struct VideoFetcher: Sendable {
     /// What may stand in the first line of a request; other characters are written by their codes.
     private static func checked(_ target: String) throws(RequestFault) -> String {
         guard target.utf8.count <= 8192 else { throw RequestFault(.badRequest, "The address of a video is longer than 8192 bytes.") }
-        return target.utf8.map { (33...126).contains($0) ? String(UnicodeScalar($0)) : "%" + ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
+        return percentEncoded(target.utf8, keeping: { (33...126).contains($0) })
     }
 
     private static let redirectLimit = 3

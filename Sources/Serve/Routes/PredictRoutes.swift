@@ -25,7 +25,6 @@ struct PredictRoutes: Sendable {
         let noneTexts: [String]
     }
 
-    /// How it is to be told.
     /// How a time line is made of windows.
     struct TimelineLook: Sendable {
         let style: AnswerStyle
@@ -33,6 +32,7 @@ struct PredictRoutes: Sendable {
         let minimumSeconds: Double
     }
 
+    /// How it is to be told.
     private struct Question: Sendable {
         enum Form: String {
             case json, csv, srt, vtt

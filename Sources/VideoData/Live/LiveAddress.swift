@@ -40,7 +40,7 @@ package struct LiveAddress: Sendable, Equatable {
         }
         self.text = scheme + text[end.lowerBound...]
         // A line break would begin another line of the request.
-        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), Origin(text) != nil else {
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), URLOrigin(text) != nil else {
             throw LiveError(source: Self.hidden(text), problem: .badAddress)
         }
     }
@@ -48,18 +48,13 @@ package struct LiveAddress: Sendable, Equatable {
     /// What is shown to people and in answers: without the password.
     package var shown: String { kind == .rtsp ? Self.hidden(text) : Self.shown(text) }
 
-    private static func authority(of text: String) -> Range<String.Index>? {
-        guard let start = text.firstRange(of: "://")?.upperBound else { return nil }
-        return start..<(text[start...].firstIndex { "/?#".contains($0) } ?? text.endIndex)
-    }
-
     private static func path(of text: String) -> String {
-        guard let end = authority(of: text)?.upperBound else { return text }
+        guard let end = URLOrigin.authority(of: text)?.upperBound else { return text }
         return String(text[end...].prefix { !"?#".contains($0) })
     }
 
     private static func shown(_ text: String) -> String {
-        guard let authority = authority(of: text), let at = text[authority].lastIndex(of: "@"),
+        guard let authority = URLOrigin.authority(of: text), let at = text[authority].lastIndex(of: "@"),
             let colon = text[authority.lowerBound..<at].firstIndex(of: ":")
         else { return text }
         return text[...colon] + "***" + text[at...]
@@ -71,35 +66,6 @@ package struct LiveAddress: Sendable, Equatable {
             let colon = text[start..<at].firstIndex(of: ":")
         else { return text }
         return text[...colon] + "***" + text[at...]
-    }
-
-    /// Who serves a URL: scheme, host and port.
-    struct Origin: Equatable {
-        let scheme: String
-        let host: String
-        let port: Int
-
-        /// Nil for what names no host, or an odd port.
-        init?(_ text: String) {
-            guard let end = text.firstRange(of: "://"), let authority = LiveAddress.authority(of: text) else { return nil }
-            scheme = text[..<end.lowerBound].lowercased()
-            var rest = text[authority]
-            if let at = rest.lastIndex(of: "@") { rest = rest[rest.index(after: at)...] }
-            // The colons of an IPv6 address stand in brackets.
-            let hostEnd = rest.first == "[" ? rest.firstIndex(of: "]").map(rest.index(after:)) : rest.firstIndex(of: ":")
-            let name = rest[..<(hostEnd ?? rest.endIndex)]
-            let tail = hostEnd.map { rest[$0...] } ?? ""
-            guard !name.isEmpty, name.first != "[" || name.last == "]" else { return nil }
-            host = name.lowercased()
-            if tail.isEmpty {
-                port = ["rtsp": 554, "https": 443][scheme] ?? 80
-            } else {
-                guard tail.first == ":", let number = Int(tail.dropFirst()), (1...65_535).contains(number) else { return nil }
-                port = number
-            }
-        }
-
-        var text: String { "\(scheme)://\(host):\(port)" }
     }
 
     /// Protocols that FFmpeg may use for the source, and for nothing else.

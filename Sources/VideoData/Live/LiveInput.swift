@@ -149,8 +149,8 @@ private func openWithinOrigin(
     if input.address.kind == .hls {
         // Encrypted segments are read through a protocol around the one that fetches them.
         let plain = ["crypto+", "crypto:"].first(where: text.hasPrefix).map { String(text.dropFirst($0.count)) } ?? text
-        guard let origin = LiveAddress.Origin(plain), origin == LiveAddress.Origin(input.address.text) else {
-            input.refuse(origin: LiveAddress.Origin(plain)?.text ?? plain)
+        guard let origin = URLOrigin(plain), origin == URLOrigin(input.address.text) else {
+            input.refuse(origin: URLOrigin(plain)?.text ?? plain)
             return vifi_error_exit()
         }
         // Nor does that server send to another one.
