@@ -46,7 +46,7 @@ import Testing
         let fixture = try HeadFixture()
         let head = try kind.fit(
             try fixture.examples(shots: 2), settingsText: try HeadFixture.shortSettings(kind), context: HeadFixture.context)
-        let formula = try #require(HeadFormula(head))
+        let formula = try #require(head.formula)
         let test = try fixture.test
         let features = head.projection.map(test.projected(through:)) ?? test.projected
         expectClose(

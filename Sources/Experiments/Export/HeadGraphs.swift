@@ -9,7 +9,7 @@ extension HeadScorer: GraphHead {
     var fixesFrameCount: Bool { false }
 
     func addLogits(of features: ClipFeatures, to graph: inout GraphBuilder) -> String {
-        guard let formula = HeadFormula(head) else { preconditionFailure("a head without a formula") }
+        guard let formula = head.formula else { preconditionFailure("a head without a formula") }
         let video = graph.mean(features.frames, over: 1, name: "video")
         let scores = formula.addScores(of: video, to: &graph)
         let divisor = graph.number(temperature, name: "temperature")

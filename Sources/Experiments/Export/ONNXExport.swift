@@ -50,7 +50,7 @@ package struct ONNXExport {
         let configuration = model.prompts?.header.configuration ?? model.head?.prompts?.header.configuration ?? .none
         if configuration.followsVideos { throw ONNXExportError(model, problem: .textsFollowVideos) }
         if configuration.mergedTokens > 0 { throw ONNXExportError(model, problem: .mergedTokens) }
-        if let head = model.head, HeadFormula(head.head) == nil { throw ONNXExportError(model, problem: .otherHead) }
+        if let head = model.head, head.head.formula == nil { throw ONNXExportError(model, problem: .otherHead) }
     }
 
     /// What the file says of itself: whose numbers it holds, and what the frames must be.

@@ -137,6 +137,7 @@ package struct CLIPAdapter: Head {
     }
 
     package var linear: LinearClassifier? { nil }
+    package var formula: HeadFormula? { .adapter(first: first, second: second, ratio: Float(settings.ratio), texts: texts, scale: scale) }
     package var parameterCount: Int { first.count + second.count }
     package var tensors: [HeadTensor] {
         [

@@ -15,10 +15,12 @@ package protocol HeadCore: Sendable {
     var parameterCount: Int { get }
     func logits(of features: HeadFeatures) throws(HeadError) -> Matrix
     var linear: LinearClassifier? { get }
+    var formula: HeadFormula? { get }
 }
 
 extension HeadCore {
     package var linear: LinearClassifier? { nil }
+    package var formula: HeadFormula? { linear.map { .linear($0) } }
 }
 
 extension CoreHead {
@@ -30,4 +32,5 @@ extension CoreHead {
     package var parameterCount: Int { core.parameterCount }
     package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix { try core.logits(of: features) }
     package var linear: LinearClassifier? { core.linear }
+    package var formula: HeadFormula? { core.formula }
 }

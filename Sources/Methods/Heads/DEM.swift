@@ -89,7 +89,7 @@ package struct DEM: Head {
         self.scale = scale
     }
 
-    var usesCosine: Bool { settings.usesCosine ?? (settings.layers == 1) }
+    private var usesCosine: Bool { settings.usesCosine ?? (settings.layers == 1) }
 
     /// The cosines, or 2 f̂·e − ‖e‖², which is the negative squared distance but for ‖f̂‖² = 1.
     private var classifier: LinearClassifier {
@@ -112,6 +112,7 @@ package struct DEM: Head {
     }
 
     package var linear: LinearClassifier? { classifier }
+    package var formula: HeadFormula? { .linear(classifier, adding: usesCosine ? 0 : -1) }
     package var parameterCount: Int { embeddings.count }
     package var tensors: [HeadTensor] { [HeadTensor("embeddings", embeddings), HeadTensor("logit_scale", scale)] }
 

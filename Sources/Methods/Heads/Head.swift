@@ -33,6 +33,9 @@ package protocol Head: Sendable {
     /// where the head is not linear.
     var linear: LinearClassifier? { get }
 
+    /// How `logits` is computed, for programs that do it by themselves; that of `linear` by default. nil where it cannot be said.
+    var formula: HeadFormula? { get }
+
     /// Settings worth comparing on held-out clips, the first the authors': what they choose on a validation list themselves.
     ///
     /// - Parameter rowCount: of the examples; heads whose price grows steeply with it have fewer then.

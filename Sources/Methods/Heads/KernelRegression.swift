@@ -64,6 +64,8 @@ package struct KernelRegression: HeadCore {
         ]
     }
 
+    package var formula: HeadFormula? { .kernel(texts: texts, scale: 1, keys: vectors, sharpness: Float(beta), values: coefficients) }
+
     package func logits(of features: HeadFeatures) throws(HeadError) -> Matrix {
         let unit = try features.unit(width: texts.columnCount)
         let logits = MutableMatrix(rows: unit.rowCount, columns: texts.rowCount)

@@ -44,6 +44,7 @@ package struct NearestMean: LeaveOneOutHead, ExtendableHead {
     }
 
     package var linear: LinearClassifier? { Self.classifier(DoubleMatrix(means)) }
+    package var formula: HeadFormula? { .linear(Self.classifier(DoubleMatrix(means)), adding: -1) }
     package var parameterCount: Int { means.count }
     package var tensors: [HeadTensor] { [HeadTensor("means", means)] }
 

@@ -109,6 +109,7 @@ package struct SJE: Head {
 
     /// The length that a row is divided by is no number that is added to it.
     package var linear: LinearClassifier? { nil }
+    package var formula: HeadFormula? { .mapped(mean: mean, deviation: deviation, map: map, texts: texts, scale: scale) }
     package var parameterCount: Int { map.count + mean.count + deviation.count }
     package var tensors: [HeadTensor] {
         [

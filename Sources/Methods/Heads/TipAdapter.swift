@@ -178,6 +178,12 @@ package struct TipCache: HeadCore {
         try logits(ofUnit: features.unit(width: keys.columnCount))
     }
 
+    package var formula: HeadFormula? {
+        let votes = MutableMatrix(rows: labels.count, columns: texts.rowCount)
+        add(values, times: alpha, to: votes)
+        return .kernel(texts: texts, scale: scale, keys: keys, sharpness: beta, values: votes.reading)
+    }
+
     /// `[rows, clips]`: exp(−β (1 − f̂·k)).
     func affinity(ofUnit unit: Matrix) -> MutableMatrix {
         let affinity = MutableMatrix(rows: unit.rowCount, columns: keys.rowCount)
