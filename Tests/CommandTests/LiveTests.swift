@@ -259,11 +259,17 @@ import Testing
         _ = server
     }
 
-    @Test func silenceEnds() throws {
+    /// One that takes connections and says nothing.
+    private func silentServer() throws -> (port: Int, server: Peer) {
         let port = try freePort()
         let server = try peer(
             "python3", "-c", "import socket,time; s=socket.create_server(('127.0.0.1',\(port))); c=[s.accept() for _ in range(9)]; time.sleep(60)")
         waitForPort(port)
+        return (port, server)
+    }
+
+    @Test func silenceEnds() throws {
+        let (port, server) = try silentServer()
         let start = ContinuousClock.now
         let outcome = try predict("http://127.0.0.1:\(port)/x", "--timeout", "2s")
         #expect(outcome.status == 74 && outcome.messages.contains("nothing came for 2 s"), "\(outcome.messages)")
@@ -273,10 +279,7 @@ import Testing
 
     /// The end of --for is a regular one only of a source that was there.
     @Test func nothingBeforeTheTimeIsOver() throws {
-        let port = try freePort()
-        let server = try peer(
-            "python3", "-c", "import socket,time; s=socket.create_server(('127.0.0.1',\(port))); c=[s.accept() for _ in range(9)]; time.sleep(60)")
-        waitForPort(port)
+        let (port, server) = try silentServer()
         let outcome = try predict("http://127.0.0.1:\(port)/x", "--for", "2s")
         #expect(outcome.status == 74 && outcome.output == "" && outcome.messages.contains("nothing came for 2 s"), "\(outcome.messages)")
         _ = server

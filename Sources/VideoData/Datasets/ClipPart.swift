@@ -133,24 +133,12 @@ extension ClipPart {
     /// The frames that are shown in `[start, end)`: from the one shown at `start`, the last that begins at or before it, to
     /// the last that begins before `end`.
     ///
-    /// - Parameters:
-    ///   - times: at which frames begin, ascending.
-    ///   - length: until when the last one is shown.
     /// - Returns: nil where the part reaches beyond the video's end.
-    func frames(beginningAt times: [Double], until length: Double) -> Range<Int>? {
-        guard start < length - Self.slackSeconds, end <= length + Self.overhangSeconds else { return nil }
-        let first = max(0, Self.count(of: times) { $0 <= start + Self.slackSeconds } - 1)
-        let last = max(first, Self.count(of: times) { $0 < end - Self.slackSeconds } - 1)
+    func frames(of timing: FrameTiming) -> Range<Int>? {
+        guard start < timing.end - Self.slackSeconds, end <= timing.end + Self.overhangSeconds else { return nil }
+        let times = timing.times
+        let first = max(0, times.partitionPoint { $0 <= start + Self.slackSeconds } - 1)
+        let last = max(first, times.partitionPoint { $0 < end - Self.slackSeconds } - 1)
         return times.isEmpty ? nil : first..<last + 1
-    }
-
-    /// How many times from the first on satisfy `isBefore`, which no later one does after one that does not.
-    package static func count(of times: [Double], _ isBefore: (Double) -> Bool) -> Int {
-        var (low, high) = (0, times.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if isBefore(times[middle]) { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 }

@@ -19,7 +19,7 @@ struct PartsOfVideo {
         let bounds = Self.bounds(part)
         first = first ?? position
         // Lists mostly name parts in the order of their times, which puts them at the end.
-        let place = Self.place(in: parts) { $0.start <= bounds.start }
+        let place = parts.partitionPoint { $0.start <= bounds.start }
         parts.insert(Part(start: bounds.start, end: bounds.end, position: position), at: place)
         latestEnds.insert(bounds.end, at: place)
         for index in place..<parts.count { latestEnds[index] = max(parts[index].end, index > 0 ? latestEnds[index - 1] : 0) }
@@ -29,20 +29,10 @@ struct PartsOfVideo {
     func meeting(_ part: ClipPart?) -> Int? {
         let bounds = Self.bounds(part)
         // The first that ends late enough; those after it start no earlier.
-        let place = Self.place(in: latestEnds) { $0 <= bounds.start }
+        let place = latestEnds.partitionPoint { $0 <= bounds.start }
         guard place < parts.count, parts[place].start < bounds.end else { return nil }
         return parts[place].position
     }
 
     private static func bounds(_ part: ClipPart?) -> (start: Double, end: Double) { part.map { ($0.start, $0.end) } ?? (0, .infinity) }
-
-    /// How many values from the first on satisfy `isBefore`, which no later one does after one that does not.
-    private static func place<Value>(in values: [Value], _ isBefore: (Value) -> Bool) -> Int {
-        var (low, high) = (0, values.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if isBefore(values[middle]) { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
 }

@@ -232,10 +232,7 @@ import CFFmpeg
     }
 
     /// Seconds of a unit of the stream's time stamps; 0 where there is none.
-    var unitSeconds: Double {
-        let base = unsafe stream.pointee.time_base
-        return base.num > 0 && base.den > 0 ? Double(base.num) / Double(base.den) : 0
-    }
+    var unitSeconds: Double { unsafe stream.pointee.time_base.seconds }
 
     /// Whether time stamps may begin anew in the middle of the file, as in recordings of broadcasts.
     var mayBreakTimeStamps: Bool { unsafe context.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0 }
@@ -376,6 +373,11 @@ import CFFmpeg
     private static func place(of packet: UnsafeMutablePointer<AVPacket>, upTo number: Int, facts: [PacketFacts]) -> Int? {
         (0...number).last { unsafe facts[$0].describe(packet) }
     }
+}
+
+extension AVRational {
+    /// As a unit of time; 0 for what is none.
+    var seconds: Double { num > 0 && den > 0 ? Double(num) / Double(den) : 0 }
 }
 
 /// What a container's header says of its video stream. Any of it may be wrong.

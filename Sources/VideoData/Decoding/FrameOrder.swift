@@ -90,13 +90,7 @@ struct FrameOrder: Equatable {
     func entryPoint(forFrame frame: Int) -> Int {
         guard packets.indices.contains(frame) else { return 0 }
         let target = packets[frame]
-        var low = 0
-        var high = entryPoints.count
-        while low < high {
-            let middle = (low + high) / 2
-            if entryPoints[middle] <= target { low = middle + 1 } else { high = middle }
-        }
-        for candidate in entryPoints[..<low].reversed() {
+        for candidate in entryPoints.prefix(entryPoints.partitionPoint { $0 <= target }).reversed() {
             if let rank = self.frame(ofPacket: candidate), rank <= frame { return candidate }
         }
         return 0

@@ -87,25 +87,21 @@ import CFFmpeg
     package var frameCount: Int { info.frameCount }
 
     /// Seconds from the first frame at which each frame begins, as windows count them.
-    package var times: [Double] { clocked.times }
+    package var times: [Double] { timing.times }
 
-    /// Until when the last frame is shown, in seconds from the first: as long as the one before it, or until the end that
-    /// the header names of this stream, where nothing of it is missing.
-    package var endSeconds: Double {
-        let (clock, first) = (clocked.clock, index.facts.first?.presentationTime.map { Double($0) * store.unitSeconds } ?? 0)
-        let end = clock.end(lastDuration: nil)
-        guard let declaredEnd, declaredEnd <= 1e6, index.isSound else { return end }
-        return max(end, declaredEnd - max(0, first))
-    }
-
-    private var clocked: (times: [Double], clock: StreamClock) {
+    /// The last frame is shown as long as the one before it, or until the end that the header names of this stream, where
+    /// nothing of it is missing.
+    package var timing: FrameTiming {
         var clock = StreamClock(framesPerSecond: info.framesPerSecond, mayBreak: store.mayBreakTimeStamps)
         let packets = index.order.packets
         let times = (0..<frameCount).map { frame in
             let stamp = packets.indices.contains(frame) ? index.facts[packets[frame]].presentationTime : nil
             return clock.time(ofStamp: stamp.map { Double($0) * store.unitSeconds })
         }
-        return (times, clock)
+        let end = clock.end(lastDuration: nil)
+        guard let declaredEnd, declaredEnd <= 1e6, index.isSound else { return FrameTiming(times: times, end: end) }
+        let first = index.facts.first?.presentationTime.map { Double($0) * store.unitSeconds } ?? 0
+        return FrameTiming(times: times, end: max(end, declaredEnd - max(0, first)))
     }
 
     /// What is odd about the file, as far as it was noticed up to now. Decoding may add to it.

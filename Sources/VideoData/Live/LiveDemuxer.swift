@@ -131,10 +131,7 @@ import Files
     }
 
     /// Seconds of a unit of the stream's time stamps; 0 where there is none.
-    var unitSeconds: Double {
-        let base = unsafe stream.pointee.time_base
-        return base.num > 0 && base.den > 0 ? Double(base.num) / Double(base.den) : 0
-    }
+    var unitSeconds: Double { unsafe stream.pointee.time_base.seconds }
 
     var framesPerSecond: Double? {
         let rate = unsafe stream.pointee.avg_frame_rate

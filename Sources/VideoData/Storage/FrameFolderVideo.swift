@@ -39,9 +39,10 @@ final class FrameFolderVideo: Video {
         self.damaged = damaged
     }
 
-    var times: [Double] { folder.names.indices.map { Double($0) / FrameFolderStream.framesPerSecond } }
-
-    var endSeconds: Double { Double(folder.names.count) / FrameFolderStream.framesPerSecond }
+    var timing: FrameTiming {
+        let moments = (0...folder.names.count).map { Double($0) / FrameFolderStream.framesPerSecond }
+        return FrameTiming(times: moments.dropLast(), end: moments[folder.names.count])
+    }
 
     var warnings: [VideoWarning] {
         var result = otherSizes

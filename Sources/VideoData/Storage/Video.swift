@@ -1,12 +1,18 @@
+/// When the frames of a video are shown, in seconds from the first.
+package struct FrameTiming: Sendable, Equatable {
+    /// Of each frame, ascending.
+    package let times: [Double]
+    /// Until when the last frame is shown.
+    package let end: Double
+}
+
 /// A video opened for reading single frames by number, whatever it is stored as.
 package protocol Video: AnyObject {
     var info: VideoInfo { get }
     /// What is odd about it, as far as it was noticed up to now.
     var warnings: [VideoWarning] { get }
-    /// When each frame is shown, in seconds from the first.
-    var times: [Double] { get }
-    /// Until when the last frame is shown, in seconds from the first.
-    var endSeconds: Double { get }
+    /// When frames are shown. Worked out of all frames each time that it is asked for.
+    var timing: FrameTiming { get }
 
     /// Decodes the frames `indices`, which may repeat and stand in any order.
     ///
@@ -18,6 +24,9 @@ package protocol Video: AnyObject {
 extension Video {
     package var frameCount: Int { info.frameCount }
 
+    /// When each frame is shown, in seconds from the first.
+    package var times: [Double] { timing.times }
+
     package func frames(at indices: [Int]) throws(VideoError) -> [VideoFrame] { try frames(at: indices) { $0 } }
 }
 
@@ -28,8 +37,8 @@ extension Video {
     /// - Throws: `noSuchPart`, naming `path`, where the part reaches beyond the video's end.
     package func frames(of part: ClipPart?, path: String) throws(VideoError) -> Range<Int> {
         guard let part else { return 0..<frameCount }
-        let seconds = endSeconds
-        guard let frames = part.frames(beginningAt: times, until: seconds) else { throw VideoError(path: path, problem: .noSuchPart(part, seconds: seconds)) }
+        let timing = timing
+        guard let frames = part.frames(of: timing) else { throw VideoError(path: path, problem: .noSuchPart(part, seconds: timing.end)) }
         return frames
     }
 }
@@ -66,8 +75,7 @@ private final class CodedVideo: Video {
 
     var info: VideoInfo { video.info }
     var warnings: [VideoWarning] { video.warnings }
-    var times: [Double] { video.times }
-    var endSeconds: Double { video.endSeconds }
+    var timing: FrameTiming { video.timing }
 
     func frames<Result>(at indices: [Int], transform: (VideoFrame) -> Result) throws(VideoError) -> [Result] {
         try video.frames(at: indices, transform: transform)

@@ -108,7 +108,7 @@ private struct FrameClock {
     private let root: String?
     private let frameRate: Double?
     /// Of the video that was asked for last: spans of one come one after another.
-    private var known: (path: String, times: [Double], end: Double)?
+    private var known: (path: String, timing: FrameTiming)?
 
     init(root: String?, frameRate: Double?) {
         self.root = root
@@ -138,12 +138,12 @@ private struct FrameClock {
         guard let root else { throw DatasetError(path: span.file, problem: .annotation(.needsFrameTimes)) }
         if known?.path.hasSameBytes(as: path) != true {
             let video = try openVideo(root.appendingPath(path))
-            known = (path, video.times, video.endSeconds)
+            known = (path, video.timing)
         }
-        guard let known, frames.upperBound <= known.times.count else {
+        guard let timing = known?.timing, frames.upperBound <= timing.times.count else {
             throw DatasetError(
-                path: span.file, problem: .annotation(.noSuchFrame(frames.upperBound - 1, video: path, frameCount: known?.times.count ?? 0)))
+                path: span.file, problem: .annotation(.noSuchFrame(frames.upperBound - 1, video: path, frameCount: known?.timing.times.count ?? 0)))
         }
-        return (known.times[frames.lowerBound], frames.upperBound < known.times.count ? known.times[frames.upperBound] : known.end)
+        return (timing.times[frames.lowerBound], frames.upperBound < timing.times.count ? timing.times[frames.upperBound] : timing.end)
     }
 }
