@@ -39,6 +39,33 @@ package func expectClose(
     expectClose([actual], [expected], tolerance: tolerance, name, sourceLocation: sourceLocation)
 }
 
+/// What a tensor became by steps of Adam, beside what another program's Adam made of it: `train.final.NAME` and `grad.NAME` of a fixture.
+///
+/// Adam's steps are as long as the rate, however small the gradient is. Where the first gradient is smaller than rounding makes it, the order
+/// in which a processor adds decides where an entry goes, and it is held to twice the `way` that all steps lead; everything else to `tolerance`.
+///
+/// - Parameters:
+///   - way: the sum of the steps' rates.
+///   - rounding: of gradients, as a share of the tensor's largest.
+package func expectLearned(
+    _ values: [Float], _ name: String, of fixture: TensorFixture, way: Double, rounding: Float = 5e-4, tolerance: Float = 1e-3,
+    sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    var (actual, expected) = try fixture.entries("train.final.\(name)", besides: values)
+    let gradient = try fixture.entries("grad.\(name)", besides: values).expected
+    func largest(_ values: [Float]) -> Float { values.reduce(0) { max($0, abs($1)) } }
+    // A gradient that is zero moves nothing.
+    let (least, reach) = (rounding * largest(gradient), 2 * Float(way) + tolerance * largest(expected))
+    var looseCount = 0
+    for index in gradient.indices where gradient[index] != 0 && abs(gradient[index]) < least && abs(actual[index] - expected[index]) <= reach {
+        actual[index] = expected[index]
+        looseCount += 1
+    }
+    // Keys' biases, a third of their tensor, have no gradient but rounding.
+    #expect(looseCount * 2 <= gradient.count, "\(name): \(looseCount) of \(gradient.count) are not compared", sourceLocation: sourceLocation)
+    expectClose(actual, expected, tolerance: tolerance, name, sourceLocation: sourceLocation)
+}
+
 /// Length of the difference over the length of `expected`.
 package func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
     let difference = zip(actual, expected).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
