@@ -11,24 +11,21 @@ package enum PrecisionChoice: String, Sendable, CaseIterable, Codable {
     ///
     /// - Parameter note: told what came of it, where that is not the default.
     /// - Throws: `PrecisionError` where a precision was asked for by name and cannot be had: none is emulated.
-    package func resolved(note: (String) -> Void) throws(PrecisionError) -> Precision {
+    package func resolved(note: (PrecisionNote) -> Void) throws(PrecisionError) -> Precision {
         switch self {
         case .fp32: return .float32
         case .bf16, .auto:
             if let obstacle = Precision.bfloat16.obstacle {
                 let error = PrecisionError.unavailable(.bfloat16, obstacle)
                 guard self == .auto else { throw error }
-                note("Products in float32: \(error.reason)")
+                note(.float32(instead: error))
                 return .float32
             }
-            note("Products in bfloat16 (oneDNN \(Precision.oneDNNVersion ?? "")); sums, norms and what is learned in float32.")
+            note(.bfloat16)
             return .bfloat16
         case .int8:
             if let obstacle = Precision.int8.obstacle { throw .unavailable(.int8, obstacle) }
-            let beside = Precision.int8.besideProducts == .bfloat16 ? "bfloat16" : "float32"
-            note(
-                "The vision tower's products in int8 (oneDNN \(Precision.oneDNNVersion ?? "")); attention and texts in \(beside), "
-                    + "sums of what passes on and norms in float32.")
+            note(.int8)
             return .int8
         }
     }
@@ -59,6 +56,23 @@ extension Precision {
     /// - Throws: `PrecisionError` where gradients cannot be computed in this precision.
     package func requireGradients(for purpose: String) throws(PrecisionError) {
         if !hasBackward { throw .noGradients(purpose: purpose) }
+    }
+}
+
+/// What came of a choice that is not the default.
+package enum PrecisionNote: Sendable, Equatable, CustomStringConvertible {
+    /// With `auto`.
+    case float32(instead: PrecisionError)
+    case bfloat16, int8
+
+    package var description: String {
+        switch self {
+        case .float32(let error): "Products in float32: \(error.reason)"
+        case .bfloat16: "Products in bfloat16 (oneDNN \(Precision.oneDNNVersion ?? "")); sums, norms and what is learned in float32."
+        case .int8:
+            "The vision tower's products in int8 (oneDNN \(Precision.oneDNNVersion ?? "")); attention and texts in "
+                + "\(Precision.int8.besideProducts == .bfloat16 ? "bfloat16" : "float32"), sums of what passes on and norms in float32."
+        }
     }
 }
 

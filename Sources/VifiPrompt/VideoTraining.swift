@@ -199,10 +199,7 @@ private struct ClosureObserver: RunObserver {
     }
 
     func observe(_ event: RunEvent) {
-        switch event {
-        case .note(let text), .warning(let text), .repeatedWarning(let text), .result(let text): onMessage(text)
-        case .step: break
-        }
+        if let text = event.text { onMessage(text) }
     }
 
     func progress(_ title: String, total: Int, unit: String, from first: Int) -> any ProgressDisplay {

@@ -24,10 +24,10 @@ extension RunContext {
 struct ConsoleObserver: RunObserver {
     func observe(_ event: RunEvent) {
         switch event {
-        case .note(let text): Console.note(text)
-        case .warning(let text): Console.warning(text)
+        case .note(let note): Console.note(note.description)
+        case .warning(let warning): Console.warning(warning.description)
         case .repeatedWarning(let text): Console.warnOnce(text)
-        case .result(let text): Console.result(text)
+        case .result(let result): Console.result(result.description)
         // The progress line tells the loss.
         case .step: break
         }

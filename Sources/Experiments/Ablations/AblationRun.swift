@@ -44,7 +44,7 @@ package struct AblationRun {
         }
     }
 
-    private var heading: String { grid.name + (grid.title.isEmpty ? "" : ": " + grid.title) }
+    private var heading: ShownResult { .grid(name: grid.name, title: grid.title) }
 
     private func folder(_ job: Job) -> String { path.appendingPath(job.folder) }
 
@@ -74,7 +74,7 @@ package struct AblationRun {
                     ? nil : try job.request.withThreads(threads).plan(timing: timing, seedCount: seeds.count, context: context),
                 isFinished: try isFinished(job))
         }
-        return AblationPlan(grid: grid.name, heading: heading, cells: cells)
+        return AblationPlan(grid: grid.name, heading: heading.description, cells: cells)
     }
 
     // MARK: Running
@@ -96,10 +96,10 @@ package struct AblationRun {
         try record()
         for (index, job) in jobs.enumerated() {
             if try isFinished(job) {
-                context.note("\(grid.name), \(job.cell): finished already")
+                context.note(.part(.cellIsFinished(job.cell, grid: grid.name)))
                 continue
             }
-            context.note("\(grid.name), cell \(index + 1) of \(jobs.count): \(job.cell)")
+            context.note(.part(.cell(job.cell, grid: grid.name, number: index + 1, of: jobs.count)))
             do {
                 if let scored = scored(job) {
                     try scored.run(threads: threads, title: job.cell, context: context)
@@ -122,18 +122,18 @@ package struct AblationRun {
                 try write(soFar)
             } catch {
                 // What cannot be written is said all the same.
-                context.result(soFar.table)
+                context.result(.cells(soFar))
                 throw error
             }
         }
         let summary = try summary()
         context.result(heading)
-        context.result(summary.table)
-        if let table = summary.differenceTable { context.result(table) }
+        context.result(.cells(summary))
+        if summary.differenceTable != nil { context.result(.differences(summary)) }
         try write(summary)
-        context.result("summary: \(path.appendingPath("summary.json"))")
+        context.result(.file(.summary, path: path.appendingPath("summary.json")))
         let chart = path.appendingPath("chart.svg")
-        if fileExists(chart) { context.result("chart: \(chart)") }
+        if fileExists(chart) { context.result(.file(.chart, path: chart)) }
         _ = consume lock
         return AblationReport(folder: path, summary: summary)
     }

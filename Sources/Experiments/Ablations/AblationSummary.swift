@@ -4,8 +4,8 @@ import Recipes
 import Training
 
 /// What the cells of a grid reached. Keys as `summary.json` has them.
-package struct AblationSummary: Codable {
-    package struct Cell: Codable {
+package struct AblationSummary: Codable, Equatable, Sendable {
+    package struct Cell: Codable, Equatable, Sendable {
         package let name: String
         package let at: Double?
         package let series: String?
@@ -65,7 +65,7 @@ package struct AblationSummary: Codable {
     package let differences: [Difference]?
     package let isFinished: Bool
 
-    package struct Difference: Codable {
+    package struct Difference: Codable, Equatable, Sendable {
         package let first: String
         package let second: String
         /// That both cells ran with.

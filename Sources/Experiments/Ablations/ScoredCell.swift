@@ -72,7 +72,7 @@ struct ScoredCell {
         let (data, frameCount) = (request.recipe.data, job.frameCount(of: subject))
         guard let path = data.scoredCaptions else { throw SettingsError.incompleteData(missing: ["--captions"]) }
         let list = try CaptionList.read(path, root: data.root)
-        for warning in list.warnings { job.context.warning(warning.description) }
+        for warning in list.warnings { job.context.warning(.list(warning)) }
         try list.videoList.checkFiles(followsLinks: request.videos.followLinks)
         let sequences = try subject.backbone.tokens(
             of: list, prompts: .none, template: request.recipe.template, maxWords: data.maxWords, tokenizer: subject.tokenizer, context: job.context)

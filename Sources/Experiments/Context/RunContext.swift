@@ -39,9 +39,9 @@ package struct RunContext: Sendable {
         return context
     }
 
-    package func note(_ text: String) { observer.observe(.note(text)) }
-    package func warning(_ text: String) { observer.observe(.warning(text)) }
-    package func result(_ text: String) { observer.observe(isPart ? .note(text) : .result(text)) }
+    package func note(_ note: RunNote) { observer.observe(.note(note)) }
+    package func warning(_ warning: RunWarning) { observer.observe(.warning(warning)) }
+    package func result(_ result: ShownResult) { observer.observe(isPart ? .note(.ofPart(result)) : .result(result)) }
 
     /// - Parameters:
     ///   - total: of `unit`s.
@@ -59,27 +59,39 @@ package struct RunContext: Sendable {
         guard group.count > 1 else { return }
         let others = try group.gathered(value: observer.takeUntoldWarnings())
         guard group.rank == 0 else { return }
-        for text in others.flatMap(\.self) { observer.observe(.repeatedWarning(text)) }
+        for text in others.flatMap(\.self) { observer.observe(.repeatedWarning(text: text)) }
     }
 }
 
 /// What happens in an experiment.
-package enum RunEvent: Sendable {
-    case note(String)
-    case warning(String)
-    /// A warning that several processes may have; it need be told once.
-    case repeatedWarning(String)
+package enum RunEvent: Sendable, Equatable {
+    case note(RunNote)
+    case warning(RunWarning)
+    /// A warning that several processes may have; it need be told once. It comes from another process, in words: they are all
+    /// that is compared and told.
+    case repeatedWarning(text: String)
     /// What was asked for, also where it cannot be written.
-    case result(String)
+    case result(ShownResult)
     /// A step of learning was taken.
     case step(Int, loss: Double)
+
+    /// For people; nil where there is nothing to tell.
+    package var text: String? {
+        switch self {
+        case .note(let note): note.description
+        case .warning(let warning): warning.description
+        case .repeatedWarning(let text): text
+        case .result(let result): result.description
+        case .step: nil
+        }
+    }
 }
 
 /// Whoever watches an experiment. Called from any thread.
 package protocol RunObserver: Sendable {
     func observe(_ event: RunEvent)
     func progress(_ title: String, total: Int, unit: String, from first: Int) -> any ProgressDisplay
-    /// Warnings of this process that nobody has told, because another process tells them.
+    /// Warnings of this process that nobody has told, because another process tells them; in words.
     func takeUntoldWarnings() -> [String]
 }
 

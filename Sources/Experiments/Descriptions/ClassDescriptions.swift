@@ -64,8 +64,7 @@ extension Backbone {
         let made = try sequences(
             ofCaptions: sentences.flatMap { $0.flatMap(\.self) }, prompts: prompts, template: nil, tokenizer: tokenizer)
         if made.cutCount > 0 {
-            context.warning(
-                "\(counted(made.cutCount, "description", "descriptions")) of more than \(made.tokenLimit) tokens \(made.cutCount == 1 ? "loses its" : "lose their") end.")
+            context.warning(.data(.descriptionsCut(count: made.cutCount, tokenLimit: made.tokenLimit)))
         }
         return (made.sequences, sentences.map { $0.map(\.count) })
     }

@@ -39,7 +39,7 @@ package final class FeatureCache {
         let path = folder.appendingPath(Self.logName)
         lock = try? DirectoryLock(directory: folder)
         if lock == nil {
-            context.note("Another process writes features to \(folder.escapedForDisplay): those that are there are used, new ones are not kept.")
+            context.note(.features(.lockedByOther(folder: folder)))
             log = nil
         } else {
             Self.makeRoom(besides: folder, limit: limit)
@@ -50,7 +50,7 @@ package final class FeatureCache {
                 log = (Self.byteCount(of: folder) < limit) ? try AppendFile(path: path) : nil
             } catch {
                 // Features can be computed anew: what cannot be kept ends nothing.
-                context.warning("features are not kept: \(error)")
+                context.warning(.features(.notKept(reason: "\(error)")))
                 log = nil
             }
             // The folder is used, whether or not something is added to it.
@@ -90,14 +90,14 @@ package final class FeatureCache {
         do {
             try log?.append(line: "\(key) \(Self.checksum(key, values)) \(values)")
         } catch {
-            context.warning("features are not kept any more: \(error)")
+            context.warning(.features(.notKeptAnyMore(reason: "\(error)")))
             log = nil
         }
     }
 
     /// Puts on disk what was kept.
     package func sync() {
-        do { try log?.sync() } catch { context.warning("features may not be kept: \(error)") }
+        do { try log?.sync() } catch { context.warning(.features(.perhapsNotKept(reason: "\(error)"))) }
     }
 
     // MARK: Lines

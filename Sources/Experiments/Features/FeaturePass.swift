@@ -62,7 +62,7 @@ package struct FeaturePass {
     ) throws -> [BadVideo] {
         let views = keys.first?.count ?? 0
         let context = source.context
-        if cached > 0 { context.note("\(cached) of \(list.clips.count * views) features are in the cache.") }
+        if cached > 0 { context.note(.features(.cached(count: cached, of: list.clips.count * views))) }
         let encoder = source.encoder()
         let progress = context.progress(title, total: list.clips.count * views, unit: "clips", from: cached)
         defer {

@@ -22,7 +22,7 @@ package struct VideoCollection {
         } else {
             let classes = try labels.map { try ClassNames.readTold($0, context: context) }
             let list = try AnnotationList.read(path, root: videos.root, classes: classes)
-            for warning in list.warnings { context.warning(warning.description) }
+            for warning in list.warnings { context.warning(.list(warning)) }
             try list.checkFiles(followsLinks: videos.followLinks)
             self.init(list: list, classes: classes ?? list.labelNames, listSHA256: try Digest.ofFile(path))
         }
@@ -36,7 +36,7 @@ package struct VideoCollection {
 
     private init(folder: String, context: RunContext) throws {
         let content = try VideoFolder(folder, recursive: true)
-        for closed in content.closedFolders { context.warning("\(closed.escapedForDisplay): may not be read; its videos are passed over") }
+        for closed in content.closedFolders { context.warning(.data(.closedFolder(path: closed))) }
         let prefix = folder.hasSuffix("/") ? folder : folder + "/"
         let paths = content.videos.map { $0.path.hasPrefix(prefix) ? String($0.path.dropFirst(prefix.count)) : $0.path }
         guard !paths.isEmpty else { throw FileError(path: folder, problem: .notReadable(reason: "there are no videos in it")) }

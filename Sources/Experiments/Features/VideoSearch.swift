@@ -50,7 +50,7 @@ package struct VideoSearch {
             }
         } else {
             let embedded = try EmbeddedVideos(collection, pass: pass)
-            for bad in embedded.unreadable { source.context.warning("not used: \(bad.reason)") }
+            for bad in embedded.unreadable { source.context.warning(.data(.unreadable(bad, .notUsed))) }
             for (row, clip) in embedded.clips.enumerated() {
                 add(clip.path, embedded.vectors.projected.row(row).values, start: clip.part?.start, end: clip.part?.end)
             }
@@ -68,7 +68,7 @@ package struct VideoSearch {
         switch query {
         case .text(let text):
             let sequences = try source.backbone.sequences(ofCaptions: [text], prompts: .none, template: nil, tokenizer: tokenizer)
-            if sequences.cutCount > 0 { source.context.warning("the text is longer than \(sequences.tokenLimit) tokens; its end is not read.") }
+            if sequences.cutCount > 0 { source.context.warning(.data(.queryCut(tokenLimit: sequences.tokenLimit))) }
             let encoder = TextEncoder(backbone: source.backbone, prompts: PromptSet(vision: [], text: []), pool: source.pool)
             return try encoder.embeddings(of: sequences.sequences).row(0).values
         case .video(let path):

@@ -37,7 +37,7 @@ package struct WindowFeatures {
         var result = keys.map(cached)
         let missing = result.indices.filter { result[$0] == nil }
         guard !missing.isEmpty else { return result.compactMap(\.self) }
-        if missing.count < keys.count { source.context.note("\(keys.count - missing.count) of \(keys.count) videos are in the cache.") }
+        if missing.count < keys.count { source.context.note(.features(.cachedVideos(count: keys.count - missing.count, of: keys.count))) }
         let progress = source.context.progress(title, total: keys.count, unit: "videos", from: keys.count - missing.count)
         defer {
             progress.finish()
@@ -48,7 +48,7 @@ package struct WindowFeatures {
             do {
                 result[video] = try read(path)
             } catch let error as VideoError {
-                source.context.warning("not used: \(error.description)")
+                source.context.warning(.data(.unreadable(BadVideo(path: path, reason: error.description), .notUsed)))
                 continue
             }
             keep(result[video] ?? [], of: keys[video])
@@ -69,7 +69,7 @@ package struct WindowFeatures {
             // As the cache keeps them, so that answers are the same from there.
             result.append(Window(start: Double(Float(window.start)), end: Double(Float(window.end)), mean: mean))
         }
-        for warning in warnings { source.context.warning("\(path.escapedForDisplay): \(warning)") }
+        for warning in warnings { source.context.warning(.ofFile(path: path, warning: warning)) }
         return result
     }
 

@@ -82,17 +82,17 @@ package struct HeadExperiment: LearningExperiment {
         let began = ContinuousClock.now
         let directory = try run.open(start, sequences: prepared.sequences)
         let path = directory.path
-        context.note("\(run.data.amount), \(settings.frameCount) frames each. Run: \(path)")
+        context.note(.head(.begins(run.data.amount, frames: settings.frameCount, run: path)))
         do {
             let views = request.views ?? 1
             let features = try FeaturePass(FeatureSource(run)).features(of: run.data.train, views: views, title: "features")
-            for bad in features.unreadable { context.warning("not used: \(bad.reason)") }
+            for bad in features.unreadable { context.warning(.data(.unreadable(bad, .notUsed))) }
             if let extended = prepared.extended {
                 let head = try extended.head(from: features, sequences: prepared.sequences, backbone: run.backbone, pool: settings.pool)
                 try HeadFile(header: extended.header, head: head).save(to: path.appendingPath(HeadFile.name))
+                let known = extended.file.header.classNames.count
                 context.note(
-                    "\(extended.file.header.kind.rawValue): \(counted(extended.classNames.count, "class", "classes")), of which "
-                        + "\(extended.classNames.count - extended.file.header.classNames.count) are new. Probabilities are calibrated as before.")
+                    .head(.extended(extended.file.header.kind, classes: extended.classNames.count, new: extended.classNames.count - known)))
                 var result = RunResult(steps: nil, epochs: nil, trainingLoss: nil, best: nil, last: nil, seconds: 0)
                 result.method = extended.file.header.kind.rawValue
                 result.count(
@@ -153,7 +153,7 @@ package struct HeadExperiment: LearningExperiment {
         try directory.write(result)
         result.show(context)
         let file = run.kind.chosenFile(in: path)
-        context.result("\(file.lastPathComponent == HeadFile.name ? "head" : "prompts"): \(file)")
+        context.result(.file(file.lastPathComponent == HeadFile.name ? .head : .prompts, path: file))
         return LearningRun.Outcome(path: path, result: result)
     }
 
@@ -197,8 +197,7 @@ package struct HeadExperiment: LearningExperiment {
                 header: header(kind, settingsText: head.settingsText, learned.entry, run, views: views), head: head, prompts: prompts)
             try file.save(to: path.appendingPath(HeadFile.name))
             context.note(
-                "\(kind.rawValue): \(head.parameterCount) numbers, learned from \(examples.clipCount) clips"
-                    + (prompts == nil ? " in one pass." : " that went through prompts."))
+                .head(.learned(kind, parameters: head.parameterCount, clips: examples.clipCount, throughPrompts: prompts != nil)))
             return promptCount + head.parameterCount
         }
     }
@@ -241,18 +240,15 @@ package struct HeadExperiment: LearningExperiment {
         progress.finish()
         guard let entry = choice.chosen else {
             let kind = if case .head(let kind) = method { kind } else { HeadChoice.anchored }
-            let one = examples.clipCounts.firstIndex(of: 1)
-            context.warning(
-                "\(one == nil ? "a class" : "class \(one ?? 0)") has one clip only, so no clip can be held out: nothing was compared, and "
-                    + "\(kind.rawValue) is taken with its authors' settings. Its accuracy is unknown, its probabilities are not calibrated.")
+            context.warning(.head(.notCompared(label: examples.clipCounts.firstIndex(of: 1), taken: kind)))
             return (kind, nil, choice)
         }
-        context.result(choice.table)
+        context.result(.compared(choice.compared))
         let kind = entry.kind ?? HeadChoice.anchored
         if method == .auto {
-            context.result("\(kind.rawValue) is taken\(Self.doubt(choice, of: entry, clipCount: examples.clipCount))")
+            context.result(.taken(kind.rawValue, undecided: choice.undecided(beside: entry), clips: examples.clipCount))
             if let texts = choice.entries.first(where: { $0.kind == nil }), texts.logLoss < entry.logLoss {
-                context.warning("the texts alone do better on held-out clips than every head: use the backbone without a head, or add clips.")
+                context.warning(.head(.textsAreBetter))
             }
         }
         return (kind, entry, choice)
@@ -267,7 +263,7 @@ extension HeadExperiment {
         _ search: PromptSearch, beside entry: HeadChoice.Entry?, _ heads: HeadContext
     ) throws -> (choice: HeadChoice, better: Learned?)? {
         guard let entry else {
-            context.warning("prompts are not tried: with one clip of some class nothing could tell whether they are better.")
+            context.warning(.head(.promptsNotTried))
             return nil
         }
         do {
@@ -275,27 +271,19 @@ extension HeadExperiment {
             let weighsEqually = request.weighsClassesEqually == true
             let (entries, foldCount) = try search.entries(beside: entry, plan: plan, weighsClassesEqually: weighsEqually, heads: heads)
             let choice = HeadChoice(entries, of: search.examples, weighsClassesEqually: weighsEqually)
-            context.result(
-                "Learned without each of \(foldCount) parts of the clips in turn, and scored on that part:\n\(choice.bestOfEachVariant.table)")
+            context.result(.comparedWithPrompts(choice.bestOfEachVariant.compared, folds: foldCount))
             guard let best = choice.chosen, let variant = best.variant else {
-                context.result("\(entry.name) is taken: no prompts do better on held-out clips.")
+                context.result(.headStays(entry.name))
                 return (choice, nil)
             }
-            context.result("\(best.name) is taken\(Self.doubt(choice, of: best, clipCount: search.examples.clipCount))")
+            context.result(.taken(best.name, undecided: choice.undecided(beside: best), clips: search.examples.clipCount))
             let prompts = try search.learned(variant)
             let what: Learned.What = try best.kind.map { .head($0, from: try search.examples(with: prompts), on: prompts) } ?? .prompts(prompts)
             return (choice, Learned(what: what, entry: best))
         } catch is PromptSearch.OutOfTime {
-            context.warning("the budget is spent before prompts were learned: \(entry.name) stays. What was learned of them lies in the run's folder.")
+            context.warning(.head(.budgetSpent(stays: entry.name)))
             return nil
         }
-    }
-
-    /// Behind "is taken": what cannot be told from it.
-    private static func doubt(_ choice: HeadChoice, of best: HeadChoice.Entry, clipCount: Int) -> String {
-        let others = choice.undecided.map(\.name).filter { $0 != best.name }
-        return others.isEmpty
-            ? "." : "; within the noise of \(counted(clipCount, "clip", "clips")) it cannot be told from \(others.joined(separator: ", "))."
     }
 }
 
@@ -310,17 +298,8 @@ extension HeadChoice {
         }
     }
 
-    /// A row per method, the best first.
-    var table: String {
-        func decimal(_ value: Double, _ places: Int = 1) -> String { NumberText.decimal(value, places: places) }
-        let rows = compared.map { entry in
-            [
-                entry.method, decimal(entry.logLoss, 3), "\(decimal(entry.top1)) ± \(decimal(entry.standardError))",
-                decimal(entry.meanClassAccuracy), decimal(entry.seconds, 2), bytes(4 * entry.parameters),
-            ]
-        }
-        return alignedTable([["method", "log loss", "held-out top-1 % ± standard error", "mean of classes %", "seconds", "size"]] + rows)
-    }
+    /// What cannot be told from the best one.
+    fileprivate func undecided(beside best: Entry) -> [String] { undecided.map(\.name).filter { $0 != best.name } }
 }
 
 extension Backbone {

@@ -185,7 +185,7 @@ package struct HeadPlan: LearningPlan {
     ///   - scored: clips of the validation and the test list that are not in the cache.
     private static func time(_ run: LearningRun, _ source: FeatureSource, computed: Int, scored: Int) throws -> Time {
         let count = min(timedClipCount, run.data.train.clips.count)
-        run.context.note("Measuring the features of \(counted(count, "clip", "clips")). Nothing is kept.")
+        run.context.note(.head(.measuringFeatures(clips: count)))
         var clips: [Matrix] = []
         let reading = try secondsTaken {
             clips = try run.evaluationLoader(run.data.train, threadCount: 0).clips(at: Array(0..<count)).next(count).flatMap { $0.views.map(\.matrix) }

@@ -50,14 +50,12 @@ struct PromptSearch {
     func plan() throws -> PromptPlan? {
         let file = path.appendingPath(Self.folderName).appendingPath("plan.json")
         if fileExists(file), let plan = try readJSON(PromptPlan.self, file) { return plan }
-        run.context.note("Measuring what prompts would take, to see what fits into the budget. Nothing is kept.")
+        run.context.note(.head(.measuringPrompts))
         let prices = try Self.prices(run)
         let left = max(0, (deadline - .now) / .seconds(1))
         let plan = PromptPlan(prices, within: left)
         guard !plan.variants.isEmpty else {
-            run.context.note(
-                "Of the budget \(duration(left)) are left: too little for prompts, whose comparison takes \(duration(PromptPlan.leastBudget(prices))) "
-                    + "at least. The head stays.")
+            run.context.note(.head(.noTimeForPrompts(secondsLeft: left, secondsNeeded: PromptPlan.leastBudget(prices))))
             return nil
         }
         try createDirectory(path.appendingPath(Self.folderName))

@@ -27,6 +27,6 @@ package struct Allowances: Codable, Equatable, Sendable {
         let checks = ListChecks(train: train, validation: validation)
         if !allowUntrainedClasses { try checks.refuseUntrainedClasses(classes) }
         let shared = try allowSharedVideos ? [] : checks.refuseSharedVideos()
-        for warning in shared + checks.warnings(classes) { context.warning(warning.description) }
+        for warning in shared + checks.warnings(classes) { context.warning(.list(warning)) }
     }
 }

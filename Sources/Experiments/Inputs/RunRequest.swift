@@ -102,7 +102,7 @@ package struct RunRequest: Codable, Equatable, Sendable {
     package var vocabulary: String? { model.vocabulary.map(placed) }
 
     package func tellPlace(_ context: RunContext) {
-        if isElsewhere { context.note("Paths are taken from \(directory.escapedForDisplay), where the run was started.") }
+        if isElsewhere { context.note(.data(.paths(from: directory))) }
     }
 
     // MARK: Comparing

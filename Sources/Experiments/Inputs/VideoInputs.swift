@@ -38,7 +38,7 @@ package struct VideoInputs: Codable, Equatable, Sendable {
     func reader(shortSide: Int, pictures: PictureRules, context: RunContext) -> any VideoReading {
         guard isIsolated == true else { return VideoFileReader.reporting(context).following(pictures) }
         return IsolatedVideos(shortSide: shortSide, pictures: pictures) { path, warnings in
-            for warning in warnings { context.warning("\(path.escapedForDisplay): \(warning)") }
+            for warning in warnings { context.warning(.ofFile(path: path, warning: warning)) }
         }
     }
 

@@ -10,9 +10,9 @@ extension VideoFileReader {
         reader.report = { path, warnings in
             guard let position = reported.position(of: path), position <= ReportedVideos.limit else { return }
             if position == ReportedVideos.limit {
-                context.warning("more videos are like these; they are not named. `vifi-prompt data check` names all damaged ones.")
+                context.warning(.data(.moreOddVideos))
             } else {
-                for warning in warnings { context.warning("\(path.escapedForDisplay): \(warning)") }
+                for warning in warnings { context.warning(.data(.video(path: path, warning))) }
             }
         }
         return reader

@@ -41,7 +41,7 @@ package enum BackboneFinder {
     /// - Parameter likely: the activation to take where the file does not say it.
     package static func load(_ path: String, activation: Activation? = nil, likely: Activation? = nil, context: RunContext) throws -> Backbone {
         let backbone = try Backbone.load(path, options: CheckpointOptions(activation: activation, likelyActivation: likely))
-        for warning in backbone.warnings { context.warning("\(path.escapedForDisplay): \(warning)") }
+        for warning in backbone.warnings { context.warning(.model(.checkpoint(path: path, warning))) }
         return backbone
     }
 
@@ -51,7 +51,7 @@ package enum BackboneFinder {
         let header = prompts.header
         let name = header.namesBackbone ? header.backboneName : nil
         if let (place, backbone) = try first(for: path, named: name, where: { try prompts.foreignness(of: $0) == nil }) {
-            context.note("Backbone: \(place) (by its \(header.namesBackbone ? "digest" : "weights"))")
+            context.note(.model(.backboneFound(path: place, by: header.namesBackbone ? .digest : .weights)))
             return backbone
         }
         guard header.namesBackbone else { throw ModelError.prompts(.backboneNotFound) }
@@ -66,7 +66,7 @@ package enum BackboneFinder {
         if let (place, backbone) = first(
             for: path, named: header.backbone, where: { $0.isNamed(by: header.backboneSHA256, weights: header.backboneWeightsSHA256) })
         {
-            context.note("Backbone: \(place) (by its digest)")
+            context.note(.model(.backboneFound(path: place, by: .digest)))
             return backbone
         }
         throw HeadUseError.noBackbone(path: path, name: header.backbone)

@@ -15,7 +15,6 @@ extension InitialPrompts {
     package func prompts(
         for backbone: Backbone, asked: Recipe.Prompts, method: PromptMethod?, normalization: PixelNormalization, context: RunContext
     ) throws -> PromptSet<MutableMatrix> {
-        let name = path.escapedForDisplay
         let file = try PromptFile.load(path)
         let found = file.header.configuration
         if let method, method.pixels != nil, found.pixels == nil { throw PromptMethodUseError.startsWithoutPixels(path: path, method: method.name) }
@@ -39,15 +38,12 @@ extension InitialPrompts {
             asked.flatMap { $0 == found ? nil : InitialPromptsError.Contradiction(flag: flag, asked: $0, found: found) }
         }
         guard contradictions.isEmpty else { throw InitialPromptsError(path: path, contradictions: contradictions) }
-        for note in file.notes + [found.replacedWordsNote].compactMap(\.self) { context.note("\(name): \(note)") }
+        for note in file.notes + [found.replacedWordsNote].compactMap(\.self) { context.note(.ofFile(path: path, note: note)) }
         let checked = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context)
         if checked.header.normalization != normalization {
-            context.warning(
-                "\(name): the prompts are used to pixels normalized as \(checked.header.normalization.name), this run "
-                    + "normalizes as \(normalization.name). Set model.normalization=\(checked.header.normalization.name) to keep to theirs.")
+            context.warning(.model(.otherNormalization(path: path, learned: checked.header.normalization, used: normalization)))
         }
-        context.note(
-            "Starting from \(name): \(found.visionWords) of the vision tower, \(found.textWords) of the text tower")
+        context.note(.model(.startingFrom(path: path, found)))
         return checked.prompts.map { MutableMatrix(rows: $0.rowCount, columns: $0.columnCount, $0.values) }
     }
 }

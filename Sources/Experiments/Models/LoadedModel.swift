@@ -8,7 +8,9 @@ import VideoData
 
 extension Backbone {
     /// The name that the file gives itself, safe to print.
-    package var displayName: String { String(description.name.prefix(100)).escapedForDisplay }
+    package var displayName: String { Self.displayed(description.name) }
+
+    static func displayed(_ name: String) -> String { String(name.prefix(100)).escapedForDisplay }
 }
 
 extension PromptFile {
@@ -20,7 +22,7 @@ extension PromptFile {
     ) throws -> (PromptFile, Backbone) {
         let file = try withSentences(path, context: context)
         for note in file.notes + [file.header.configuration.replacedWordsNote].compactMap(\.self) {
-            context.note("\(path.escapedForDisplay): \(note)")
+            context.note(.ofFile(path: path, note: note))
         }
         do {
             let backbone =
@@ -39,7 +41,7 @@ extension PromptFile {
         guard file.form == .actionCLIP else { return file }
         let templates = try Templates(path: nil, bundled: .actions)
         file.header.templates = templates.lines
-        context.note("\(path.escapedForDisplay): class names are read in the \(templates.lines.count) sentences of \(Templates.Bundled.actions.rawValue)")
+        context.note(.model(.sentences(path: path, count: templates.lines.count, bundled: Templates.Bundled.actions.rawValue)))
         return file
     }
 
@@ -47,7 +49,7 @@ extension PromptFile {
     package func checked(for backbone: Backbone, path: String, anyBackbone: Bool, context: RunContext) throws -> PromptFile {
         do {
             if let foreign = try check(against: backbone, anyBackbone: anyBackbone) {
-                context.warning("\(path.escapedForDisplay): \(foreign.warning)")
+                context.warning(.model(.foreignBackbone(path: path, foreign)))
             }
         } catch let error as ModelError {
             throw ModelError.inFile(path: path, error)
@@ -94,7 +96,7 @@ package struct LoadedModel: Sendable {
         } else {
             throw UnnamedError.noModel(needsPrompts: false)
         }
-        let backbone = found.computing(in: try precision?.resolved(note: context.note) ?? .float32)
+        let backbone = found.computing(in: try precision?.resolved(note: { context.note(.model(.precision($0))) }) ?? .float32)
         self.init(
             backbone, prompts: prompts, head: head, path: file,
             tokenizer: try BackboneFinder.tokenizer(for: backbone, vocabulary: vocabulary), context: context)
@@ -160,7 +162,7 @@ package struct LoadedModel: Sendable {
         prompts path: String, on backbone: Backbone, tokenizer: any Tokenizer, anyBackbone: Bool = false, context: RunContext
     ) throws {
         let file = try PromptFile.withSentences(path, context: context)
-        for note in file.notes { context.note("\(path.escapedForDisplay): \(note)") }
+        for note in file.notes { context.note(.ofFile(path: path, note: note)) }
         let prompts = try file.checked(for: backbone, path: path, anyBackbone: anyBackbone, context: context)
         self.init(backbone, prompts: prompts, head: nil, path: path, tokenizer: tokenizer, context: context)
     }
@@ -177,7 +179,7 @@ package struct LoadedModel: Sendable {
             throw .notWith(what: "prompts of the text tower, which were learned before names")
         }
         if let learned = prompts?.header.descriptionMatch, learned != descriptions.match.rawValue {
-            context.warning("\((promptPath ?? "the prompts").escapedForDisplay) was learned with --match \(learned), not \(descriptions.match.rawValue).")
+            context.warning(.model(.otherMatch(path: promptPath, learned: learned, used: descriptions.match)))
         }
         var model = self
         model.descriptions = descriptions
@@ -207,16 +209,14 @@ package struct LoadedModel: Sendable {
         guard let header = prompts?.header else { return template }
         let first = header.configuration.textLayers.lowerBound
         guard first > 0, let template, template != header.template else { return template ?? header.template }
-        context.warning(
-            "the text prompts begin at layer \(first) and were learned above the words of "
-                + "\"\(header.template.escapedForDisplay)\": these are used, no other template.")
+        context.warning(.model(.templateFixed(firstLayer: first, template: header.template)))
         return header.template
     }
 
     /// Says so where learned prompts stand in the place of the words that the command line asks for.
     package func warn(ofUnused template: String?) {
         guard template != nil, prompts?.header.bringsWords == true else { return }
-        context.warning("--template is not used: \((promptPath ?? "the prompts").escapedForDisplay) has text prompts in its place.")
+        context.warning(.model(.templateNotUsed(path: promptPath)))
     }
 
     /// - Parameters:
@@ -234,9 +234,7 @@ package struct LoadedModel: Sendable {
                 classNames: classNames, descriptions: descriptions, fusion: fusion, frameCount: frameCount, rounding: rounding, pool: pool)
         }
         if prompts?.header.descriptionsDigest != nil {
-            context.warning(
-                "\((promptPath ?? "the prompts").escapedForDisplay) was learned with descriptions of the classes, here it reads their names. "
-                    + "Pass --descriptions FILE.")
+            context.warning(.model(.needsDescriptions(path: promptPath)))
         }
         let template = words(asked: template)
         let templates = prompts?.header.templates ?? []

@@ -44,15 +44,14 @@ package struct Selection {
         self.backbone = newest.prompts == nil ? newest.bridged : isZeroShot ? newest.bridged ?? newest.recordedBackbone : nil
         if self.prompts == nil, self.backbone == nil { throw .noModel(needsPrompts: false) }
         (run, isPocket) = (newest, false)
-        let file = (self.prompts ?? self.backbone ?? "").escapedForDisplay
-        context.note("The newest run is taken: \(file), with its own lists\(captions ? "" : " and class names"). Name a model and data for others.")
+        context.note(.model(.newestRun(path: self.prompts ?? self.backbone ?? "", withClassNames: !captions)))
     }
 
     /// The prompts or the backbone, else the pocket world's bridged CLIP.
     package func backbonePath() throws -> String? {
         guard isPocket else { return backbone }
         let bridged = try BackboneFinder.bridgedBackbone()
-        context.note("The pocket world's CLIP is taken: \(bridged.escapedForDisplay). For your own pass --prompts or --backbone.")
+        context.note(.model(.pocketBackbone(path: bridged)))
         return bridged
     }
 
@@ -69,7 +68,7 @@ package struct Selection {
     package func testList(_ list: String?, labels: String?, root: String?, videos: VideoInputs, pool: WorkerPool) throws -> TestList {
         if list == PocketHome.name && !fileExists(PocketHome.name) || isPocket {
             let set = try PocketHome.dataSet(.small(), pool: pool, context: context)
-            context.note("This is the pocket world's small test list. For your own videos pass --test LIST --labels CSV.")
+            context.note(.data(.pocketTestList))
             return try TestList(set.testList, labels: labels ?? set.labels, videos: videos, root: nil, context: context)
         }
         if list == nil, labels == nil {

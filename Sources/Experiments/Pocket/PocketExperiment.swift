@@ -92,7 +92,7 @@ package struct PocketExperiment {
 
     /// - Returns: the file of the epoch that the validation list chose: what a user's command keeps.
     private func complete(_ run: Run) throws -> String {
-        context.note("\(run.kind.rawValue): \(run.folder.escapedForDisplay)")
+        context.note(.part(.run(run.kind, folder: run.folder)))
         try run.request.complete(run.folder, context: context.ofPart)
         return run.kind.chosenFile(in: run.folder)
     }

@@ -32,7 +32,7 @@ package enum PocketHome {
         if set.isComplete(for: catalog) { return set }
         try createDirectory(set.root)
         let count = catalog.train.count + catalog.validation.count + catalog.test.count
-        context.note("Drawing the \(count) videos of \(catalog.name) into \(set.root)")
+        context.note(.data(.drawingPocketVideos(count: count, set: catalog.name, folder: set.root)))
         let progress = VideoProgress(context.progress("videos", total: count, unit: "videos"))
         try set.write(
             catalog, perform: { count, body in pool.parallelFor(count) { _, item in body(item) } }, report: { progress.advance() })

@@ -116,7 +116,7 @@ package struct PredictionModels {
     private static func classLists(_ paths: [String], _ context: RunContext) throws -> [ClassNames] {
         try paths.map { path in
             let classes = try ClassNames.read(path)
-            for warning in classes.warnings { context.warning(warning.description) }
+            for warning in classes.warnings { context.warning(.list(warning)) }
             tellClassFaults(classes, context: context)
             return classes
         }
@@ -127,7 +127,7 @@ package struct PredictionModels {
         if let learned = subject.learnedClassNames { return learned }
         if let own = try selection.run?.classes() { return own.names }
         guard selection.isPocket else { throw SettingsError.noSource }
-        context.note("Classes: the pocket world's small set. For your own pass --labels CSV.")
+        context.note(.data(.pocketClasses))
         return PocketCatalog.small().classes.map(\.name)
     }
 }

@@ -6,9 +6,9 @@ import VideoData
 
 /// Says what is odd about the classes of lists: one class alone, and classes that a list has no video of.
 package func tellClassFaults(_ classes: ClassNames, _ lists: AnnotationList..., context: RunContext) {
-    if classes.count == 1 { context.warning(DatasetWarning.oneClass(name: classes[0]).description) }
+    if classes.count == 1 { context.warning(.list(.oneClass(name: classes[0]))) }
     for list in lists {
-        if let warning = list.emptyClassWarning(classes) { context.warning(warning.description) }
+        if let warning = list.emptyClassWarning(classes) { context.warning(.list(warning)) }
     }
 }
 
@@ -24,9 +24,7 @@ package func tellEqualTokens(_ names: [String], _ sequences: [[Int]], _ context:
         }
         // The same text twice is told where the names are read.
         guard names[other] != names[label] else { continue }
-        context.warning(
-            "classes \(other) '\(names[other].escapedForDisplay)' and \(label) '\(names[label].escapedForDisplay)' become the same tokens: "
-                + "no model can tell them apart. Reword one of them.")
+        context.warning(.data(.equalTokens(first: .init(label: other, name: names[other]), second: .init(label: label, name: names[label]))))
     }
 }
 
@@ -38,14 +36,10 @@ extension LoadedModel {
         let (ours, theirs) = (try tokens(classes.names), try tokens(learned))
         if ours == theirs {
             let other = zip(learned, classes.names).first { $0 != $1 }
-            context.note(
-                "class names are written otherwise than in \(path.escapedForDisplay)"
-                    + (other.map { ", such as '\($1.escapedForDisplay)' for '\($0.escapedForDisplay)'" } ?? "") + "; their tokens are the same.")
+            context.note(.data(.namesDiffer(prompts: path, first: other.map { .init(here: $1, there: $0) })))
         } else if Set(ours) == Set(theirs), let label = ours.indices.first(where: { ours[$0] != theirs[$0] }) {
             context.warning(
-                "the classes are those of \(path.escapedForDisplay) in another order: class \(label) is "
-                    + "'\(classes[label].escapedForDisplay)' here and '\(learned[label].escapedForDisplay)' there. If \(list.escapedForDisplay) "
-                    + "is numbered as there, every answer is counted wrongly; leave --labels out to take the names of the prompts.")
+                .data(.otherOrder(prompts: path, label: label, names: .init(here: classes[label], there: learned[label]), list: list)))
         }
     }
 }
@@ -56,7 +50,7 @@ extension EvaluationJob {
         guard let prompts else { return nil }
         let names = try HeadFile.file(at: prompts).map { try HeadFile.load($0).header.classNames } ?? PromptFile.load(prompts).header.classNames
         guard !names.isEmpty else { return nil }
-        context.note("Classes: those of \(prompts.escapedForDisplay). For others pass --labels.")
+        context.note(.data(.classesOfPrompts(path: prompts)))
         return ClassNames(names)
     }
 }

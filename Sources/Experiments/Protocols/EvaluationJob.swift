@@ -23,7 +23,7 @@ package struct TestList {
 
     package init(_ path: String, classes: ClassNames, videos: VideoInputs, root: String?, context: RunContext) throws {
         let list = try AnnotationList.read(path, root: root, classes: classes)
-        for warning in list.warnings { context.warning(warning.description) }
+        for warning in list.warnings { context.warning(.list(warning)) }
         tellClassFaults(classes, list, context: context)
         try list.checkFiles(followsLinks: videos.followLinks)
         self.init(list: list, classes: classes, sha256: try Digest.ofFile(path))
@@ -54,7 +54,7 @@ extension ClassNames {
     /// Reads class names and says what is odd about them.
     package static func readTold(_ path: String, context: RunContext) throws -> ClassNames {
         let classes = try read(path)
-        for warning in classes.warnings { context.warning(warning.description) }
+        for warning in classes.warnings { context.warning(.list(warning)) }
         return classes
     }
 }
@@ -146,7 +146,7 @@ package struct EvaluationJob {
         let start = clock.now
         let (predictions, unreadable) = looksAtMeans(subject)
             ? try scoredByMeans(test.list, with: subject, classifier, title: title) : try scored(loader, classifier, title: title)
-        for bad in unreadable { context.warning("not counted: \(bad.reason)") }
+        for bad in unreadable { context.warning(.data(.unreadable(bad, .notCounted))) }
         let metrics = ClassificationMetrics(predictions: predictions, classNames: test.classes.names)
         let record = EvaluationRecord(
             evaluationProtocol: evaluationProtocol, list: test.list.path, root: test.list.root, listSha256: test.sha256,

@@ -57,9 +57,7 @@ package struct LearnedScoring {
             let (small, large) = (PocketCatalog.small(), PocketCatalog.large())
             let set = try PocketHome.dataSet(large, pool: pool, context: context)
             let scored = name == .supervised ? set : try PocketHome.dataSet(small, pool: pool, context: context)
-            context.note(
-                "This is the pocket world: drawn videos in \(set.root)\(name == .supervised ? "" : " and \(scored.root)"). For your own pass --train LIST "
-                    + "--test LIST --labels CSV --backbone FILE.")
+            context.note(.data(.pocketWorld(folders: name == .supervised ? [set.root] : [set.root, scored.root], .learningAndScoring)))
             source = Source(train: set.trainList, validation: set.validationList, labels: set.labels)
             tests = [("test", try TestList(scored.testList, labels: scored.labels, videos: learning.videos, root: nil, context: context))]
             if given.training.epochs == nil, given.training.steps == nil { recipe.flags.training.epochs = name.group.pocketEpochs }
@@ -85,7 +83,7 @@ package struct LearnedScoring {
                 if name == .supervised {
                     try learning.videos.allowances.check(train: train.list, validation: test.list, classes: train.classes, context: context)
                 } else if !learning.videos.allowances.allowSharedVideos {
-                    for warning in try ListChecks(train: train.list, validation: test.list).refuseSharedVideos() { context.warning(warning.description) }
+                    for warning in try ListChecks(train: train.list, validation: test.list).refuseSharedVideos() { context.warning(.list(warning)) }
                 }
             }
         }
@@ -108,9 +106,7 @@ package struct LearnedScoring {
         try runner.run()
         let summary = ProtocolSummary(
             evaluationProtocol: name.rawValue, command: runner.folder.command, isPocket: isPocket, entries: runner.entries)
-        context.note(
-            "Learned from \(counted(train.list.clips.count, "clip", "clips")) of \(counted(train.classes.count, "class", "classes")); shares in percent"
-                + (seeds.count > 1 ? ", mean ± deviation over \(seeds.count) seeds and all lists" : ""))
+        context.note(.scoring(.learned(clips: train.list.clips.count, classes: train.classes.count, seeds: seeds.count)))
         return (summary, Self.table(summary, methods: setting.methods), runner.folder)
     }
 

@@ -76,7 +76,10 @@ package struct LearnedSetting {
             let recipe = recipe(method)
             inputs["recipe of \(method.rawValue)"] = recipe.yaml
             let backbone = try BackboneFinder.load(recipe.model.checkpoint ?? "", activation: learning.model.activation, context: context)
-            context.note("Backbone of \(method.title): \((recipe.model.checkpoint ?? "").escapedForDisplay) (\(backbone.displayName), \(backbone.architecture.summary))")
+            context.note(
+                .model(
+                    .backboneOfMethod(
+                        method, path: recipe.model.checkpoint ?? "", name: backbone.description.name, architecture: backbone.architecture)))
             inputs["backbone of \(method.rawValue)"] = backbone.digest
             inputs.merge(job(method).settingInputs) { first, _ in first }
         }

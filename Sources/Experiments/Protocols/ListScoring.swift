@@ -62,7 +62,7 @@ package struct ListScoring {
     /// Scores the test list of a pocket data set.
     package mutating func takePocket(_ catalog: PocketCatalog) throws {
         let set = try PocketHome.dataSet(catalog, pool: pool, context: context)
-        context.note("This is the pocket world: drawn videos in \(set.root). For your own pass --test LIST --labels CSV --backbone FILE.")
+        context.note(.data(.pocketWorld(folders: [set.root], .scoring)))
         tests = [("test", try TestList(set.testList, labels: set.labels, videos: videos, root: nil, context: context))]
     }
 
@@ -82,7 +82,7 @@ package struct ListScoring {
         let summary = ProtocolSummary(
             evaluationProtocol: name, command: runner.folder.command, isPocket: isPocket, entries: runner.entries)
         let table = Self.table(summary)
-        context.note("\(subject.summary.escapedForDisplay), \(job.frameCount(of: subject)) frames, views \(job.views.text); shares in percent")
+        context.note(.scoring(.scored(model: subject.summary, frames: job.frameCount(of: subject), views: job.views)))
         return (summary, table, runner.folder)
     }
 

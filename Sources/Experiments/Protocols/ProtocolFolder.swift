@@ -82,9 +82,9 @@ package final class ProtocolFolder {
         extended.inputs.merge(setup.inputs) { $1 }
         if extended != found { try DurableFile.write(json(extended), to: file) }
         if found.version != vifiPromptVersion {
-            context.warning("\(path.escapedForDisplay) was begun by vifi-prompt \(found.version), this is \(vifiPromptVersion): results may differ by rounding.")
+            context.warning(.resuming(.otherVersionOfFolder(path: path, began: found.version, now: vifiPromptVersion)))
         }
-        context.note("Continuing in \(path.escapedForDisplay): finished parts are not repeated.")
+        context.note(.resuming(.continuing(path: path)))
     }
 
     deinit {

@@ -182,8 +182,8 @@ package final class ProtocolRunner {
         for (index, part) in parts.enumerated() {
             if !part.isFinished {
                 let seconds = (clock.now - start) / .seconds(1)
-                let left = workDone > 0 ? ", about \(NumberText.time(seconds * workLeft / workDone)) left" : ""
-                folder.context.note("Part \(index + 1) of \(parts.count)\(left): \(part.title)")
+                let left = workDone > 0 ? seconds * workLeft / workDone : nil
+                folder.context.note(.part(.part(part.title, number: index + 1, of: parts.count, secondsLeft: left)))
             }
             do {
                 if folder.context.isCancelled { throw EvaluationStopped() }

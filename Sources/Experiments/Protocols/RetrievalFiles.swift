@@ -128,9 +128,7 @@ package struct RetrievalFiles {
             (name: "top.jsonl", bytes: Array(try top().utf8)),
         ]
         try DurableFile.write(files[...], in: folder)
-        context.note(
-            "Wrote metrics.json, ranks.csv\(withEmbeddings ? ", top.jsonl and embeddings.safetensors" : " and top.jsonl") to "
-                + folder.escapedForDisplay + (isReplaced ? ", in place of those that were there" : ""))
+        context.note(.scoring(.retrievalFiles(folder: folder, withEmbeddings: withEmbeddings, isReplaced: isReplaced)))
     }
 
     private func video(_ index: Int) -> String { list.videos[outcome.videos[index]] }

@@ -22,7 +22,7 @@ package enum RetrievalMethods {
             && [nil, PocketHome.name].contains(given.data.testCaptions)
         if isPocket {
             let set = try PocketHome.captionedSet(.small(), pool: learning.model.pool(context), context: context)
-            context.note("This is the pocket world: drawn videos in \(set.root). For your own pass --train-captions LIST --captions LIST --backbone FILE.")
+            context.note(.data(.pocketWorld(folders: [set.root], .retrieval)))
             (source.flags.data.captions, source.flags.data.valCaptions) = (set.trainCaptions, set.validationCaptions)
             source.flags.data.testCaptions = set.testCaptions
             source.flags.model.checkpoint = try BundledFiles.path(of: "Checkpoints/pocket-bridged.safetensors")

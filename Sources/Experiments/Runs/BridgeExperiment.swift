@@ -95,7 +95,7 @@ package struct BridgeExperiment: LearningExperiment {
         let runData = try RunData(settings: settings, kind: .bridge, options: request.videos, resumed: resumed, context: context)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let method = try settings.recipe.bridgeMethod()
-        if let method { context.note("Method: \(method.name), \(method.summary)") }
+        if let method { context.note(.learning(.method(name: method.name, summary: method.summary))) }
         try settings.checkFrames(of: backbone, method: method)
         try settings.checkLoss(of: backbone)
         let templates = method?.readsSentences == true ? try Templates(path: settings.placedRecipe.templates, bundled: .actions) : nil
@@ -163,9 +163,9 @@ package struct BridgeExperiment: LearningExperiment {
             }
         }
         outcome.result.show(context)
-        context.result("backbone: \(outcome.path.appendingPath("backbone.safetensors"))")
-        if task.video != nil { context.result("transformer over frames: \(RunKind.learn.chosenFile(in: outcome.path))") }
-        if task.lowRankUpdates != nil { context.result("updates alone: \(outcome.path.appendingPath("lora.safetensors"))") }
+        context.result(.file(.backbone, path: outcome.path.appendingPath("backbone.safetensors")))
+        if task.video != nil { context.result(.file(.transformer, path: RunKind.learn.chosenFile(in: outcome.path))) }
+        if task.lowRankUpdates != nil { context.result(.file(.lowRankUpdates, path: outcome.path.appendingPath("lora.safetensors"))) }
         return outcome
     }
 }

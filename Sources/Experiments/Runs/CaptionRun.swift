@@ -57,8 +57,7 @@ extension Backbone {
             ofCaptions: list.captions.map(\.text), prompts: prompts, template: template, maxWords: maxWords, tokenizer: tokenizer)
         if made.cutCount > 0 {
             context.warning(
-                "\(list.path.escapedForDisplay): \(made.cutCount) of \(counted(made.sequences.count, "caption", "captions")) "
-                    + "\(made.cutCount == 1 ? "has" : "have") more than \(made.tokenLimit) tokens and \(made.cutCount == 1 ? "loses its end" : "lose their end").")
+                .data(.captionsCut(list: list.path, count: made.cutCount, total: made.sequences.count, tokenLimit: made.tokenLimit)))
         }
         return made.sequences
     }
@@ -100,10 +99,9 @@ extension LearningRun {
 }
 
 extension RunData {
-    /// What is learned from, in words.
-    package var amount: String {
-        captions.map { "\(counted($0.train.captions.count, "caption", "captions")) of \(counted($0.train.videos.count, "video", "videos"))" }
-            ?? "\(train.clips.count) clips of \(classes.count) classes"
+    /// What is learned from.
+    package var amount: TrainingAmount {
+        captions.map { .captions($0.train.captions.count, videos: $0.train.videos.count) } ?? .clips(train.clips.count, classes: classes.count)
     }
 
     /// What is written down of each list: its name, its bytes, and its videos.

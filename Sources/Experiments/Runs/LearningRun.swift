@@ -69,13 +69,13 @@ package struct LearningRun {
         clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         context.note(
-            "\(data.amount), \(settings.frameCount) frames each; "
-                + "\(task.parameterCount) of \(backbone.parameterCount + (kind == .learn ? task.parameterCount : 0)) parameters learn; "
-                + "\(counted(configuration.epochs, "epoch", "epochs")), \(counted(stepCount, "step", "steps")). Run: \(path)")
+            .learning(
+                .begins(
+                    data.amount, frames: settings.frameCount, learned: task.parameterCount,
+                    parameters: backbone.parameterCount + (kind == .learn ? task.parameterCount : 0), epochs: configuration.epochs,
+                    steps: stepCount, run: path)))
         if let other = start.resumed, other.record.ranks ?? 1 != group.count, kind == .bridge {
-            context.warning(
-                "the run began on \(other.record.ranks ?? 1) ranks, this is \(group.count): gradients are added in another order, so results "
-                    + "agree up to rounding only.")
+            context.warning(.resuming(.otherRanks(began: other.record.ranks ?? 1, now: group.count)))
         }
 
         let valLoader = data.val.map { evaluationLoader($0) }
@@ -91,9 +91,9 @@ package struct LearningRun {
         let progress = context.progress(kind.rawValue, total: stepCount, unit: "steps", from: state.step)
         var meanLoss = 0.0
         var shownSteps = 0.0
-        let warn: (String) -> Void = { message in
+        let warn: (LearningWarning) -> Void = { warning in
             progress.finish()
-            context.warning(message)
+            context.warning(.learning(warning))
         }
         var events = Trainer.Events()
         events.evaluate = valLoader.map { loader in
@@ -104,7 +104,7 @@ package struct LearningRun {
                         try DurableFile.write(ClipVerdicts(predictions).csv, to: path.appendingPath(ClipVerdicts.fileName(of: "val")))
                     } catch {
                         // Nothing of the run depends on it.
-                        warn("\(error)")
+                        warn(.verdictsNotWritten(reason: "\(error)"))
                     }
                 }
             }
@@ -121,11 +121,9 @@ package struct LearningRun {
             // First, as it may be that nothing can be saved.
             if let metrics = report.metrics {
                 progress.finish()
-                context.note(
-                    "epoch \(report.epoch): loss \(NumberText.decimal(report.trainingLoss, places: 3)), "
-                        + "validation \(metrics.title) \(NumberText.decimal(metrics.top1, places: 1)) %")
+                context.note(.learning(.epoch(report.epoch, loss: report.trainingLoss, validation: metrics)))
             }
-            try keeper.attempt(step: report.step, isLastChance: report.isLast, warn: warn) {
+            try keeper.attempt(step: report.step, isLastChance: report.isLast, warn: { warn(.notSaved($0)) }) {
                 try save(path, report)
                 return nil
             }
@@ -133,7 +131,7 @@ package struct LearningRun {
         events.save = { reached, moment in
             state = reached
             try endEpoch(task, state: reached, moment: moment)
-            try keeper.save(reached, moment: moment, optimizer: task.optimizer, flush: { try directory.flushLogs() }, warn: warn)
+            try keeper.save(reached, moment: moment, optimizer: task.optimizer, flush: { try directory.flushLogs() }, warn: { warn(.notSaved($0)) })
             // Small enough to be had at once, and of use before the run is finished.
             if moment == .interruption, kind == .learn { try save(path, EpochReport(unfinished: reached)) }
         }
@@ -143,8 +141,8 @@ package struct LearningRun {
         trainer.isStopRequested = context.cancellation.isRequested
         let ending = try trainer.run(task, from: state, events: events)
         progress.finish()
-        context.note("Peak memory: \(NumberText.decimal(Double(Machine.peakMemory) / 1e9, places: 2)) GB.")
-        for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { context.warning("not used: \(bad.reason)") }
+        context.note(.learning(.peakMemory(bytes: Machine.peakMemory)))
+        for bad in clips.badVideos.all + (valLoader?.badVideos.all ?? []) { context.warning(.data(.unreadable(bad, .notUsed))) }
         if case .interrupted(let step) = ending {
             throw TrainingError.interrupted(step: step, saved: keeper.newest ?? checkpoints.folder, resume: resume)
         }

@@ -32,7 +32,7 @@ package struct PlanTiming {
     private static let testClipCount = 4
 
     package func measured(_ task: some LearningTask, work: RunPlan.Work, stepOperations: Double) throws -> RunPlan.Time {
-        run.context.note("Measuring one batch and \(Self.testClipCount) test clips. Nothing is kept.")
+        run.context.note(.learning(.measuringBatch(testClips: Self.testClipCount)))
         let batchSize = min(configuration.batchSize, work.clips)
         let (batch, reading, kept) = try read(batchSize)
         var clips = batch.compactMap(\.views.first).map(\.matrix)

@@ -65,15 +65,12 @@ package struct RunPrefixes {
         let (trainCount, valCount) = (train.roomCount, val?.roomCount ?? 0)
         let (total, all) = (trainCount + valCount, train.clipCount + (val?.clipCount ?? 0))
         context.note(
-            "Fixed frames: training clips are seen as test clips are (the same frames, their center; no flips, colors, MixUp or CutMix). "
-                + (caching.isWholeVision
-                    ? "The vision tower has no prompts, so its features" : "What lies below the first vision prompts")
-                + " \(caching.isWholeVision ? "are" : "is") computed once per clip: \(train.clipCount) training and "
-                + "\(val?.clipCount ?? 0) validation clips, \(bytes(caching.clipBytes)) each.")
+            .learning(
+                .fixedFrames(
+                    isWholeVision: caching.isWholeVision, trainingClips: train.clipCount, validationClips: val?.clipCount ?? 0,
+                    clipBytes: caching.clipBytes)))
         if total < all {
-            context.warning(
-                "there is room for \(total) of them (\(bytes(caching.byteBudget))); the other \(all - total) are computed anew each time. "
-                    + "Allow more with --memory.")
+            context.warning(.learning(.noRoom(kept: total, all: all, byteBudget: caching.byteBudget)))
         }
         guard total > 0 else { return true }
         let progress = context.progress("cached clips", total: total, unit: "clips")
@@ -85,8 +82,9 @@ package struct RunPrefixes {
             if !isTold {
                 isTold = true
                 let seconds = (clock.now - start) / .seconds(1) / Double(max(1, done)) * Double(total - done)
-                let steps = caching.isWholeVision && caching.sharesTexts ? ", then \(stepCount) steps of text alone, about \(NumberText.time(Double(stepCount) * stepSeconds()))" : ""
-                context.note("About \(NumberText.time(seconds)) for these clips\(steps).")
+                let then = caching.isWholeVision && caching.sharesTexts
+                    ? LearningNote.TextSteps(count: stepCount, seconds: Double(stepCount) * stepSeconds()) : nil
+                context.note(.learning(.cachingTime(seconds: seconds, then: then)))
             }
             progress.show(done)
             return !context.isCancelled

@@ -50,7 +50,7 @@ package struct PromptExperiment: LearningExperiment {
         if let method, method.pixels != nil, let learned = method.onlyLearns, request.isQuick {
             throw PromptMethodUseError.besideMethod(what: "--quick", method: method.name, learned: learned)
         }
-        if let method { context.note("Method: \(method.name), \(method.summary)") }
+        if let method { context.note(.learning(.method(name: method.name, summary: method.summary))) }
         let regularizer = try settings.recipe.prompts.regularizer()
         let teacherTemplates = try regularizer.map { _ in try Templates(path: settings.placedRecipe.prompts.teacherTemplates, bundled: .teacher) }
         try resumed?.check(teacher: teacherTemplates)
@@ -157,7 +157,7 @@ package struct PromptExperiment: LearningExperiment {
             let shorter = try ShorterWay(
                 learning, prompts: prepared.configuration, sequences: prepared.texts.sequences, caching: caching)
         {
-            context.note(shorter.text)
+            context.note(.learning(.shorterWay(runSeconds: shorter.runSeconds, headSeconds: shorter.headSeconds, clips: shorter.clips)))
         }
         let outcome = try learning.train(task, sequences: prepared.texts.sequences, start: start, caching: caching) { path, report in
             try checkUntouched(backbone)
@@ -170,9 +170,9 @@ package struct PromptExperiment: LearningExperiment {
             header.descriptionMatch = learning.descriptions?.match.rawValue
             try learning.savePrompts(PromptFile(prompts: task.prompts, video: task.video, header: header), in: path, report: report)
         }
-        context.note("The backbone's SHA-256 is \(backbone.digest.prefix(12))… as before: only prompts have changed.")
+        context.note(.model(.backboneUnchanged(digest: backbone.digest)))
         outcome.result.show(context)
-        context.result("prompts: \(outcome.path.appendingPath("prompts/best.safetensors"))")
+        context.result(.file(.prompts, path: outcome.path.appendingPath("prompts/best.safetensors")))
         return outcome
     }
 
@@ -184,7 +184,7 @@ package struct PromptExperiment: LearningExperiment {
         let words = startsFromWords ? try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer) : []
         // A method that brings this start has tokens of its own where the template begins with the name.
         if startsFromWords, !words.isEmpty || method?.followsVideos != true {
-            if let textTokens = request.asked.prompts.textTokens { context.warning("--text-tokens \(textTokens) is not used: prompts.start is template, which has its own number of tokens.") }
+            if let textTokens = request.asked.prompts.textTokens { context.warning(.model(.textTokensNotUsed(textTokens))) }
             // Where vision prompts follow from the text prompts, they are as many.
             let isCoupled = method?.couplesTowers == true && request.asked.prompts.visionTokens == nil
             configuration = PromptConfiguration(

@@ -43,14 +43,12 @@ extension LearningRun {
         guard data.captions == nil else { throw AgreedFailure(TrainingError.notForRanks) }
         let places = context.places
         let threads = try group.gathered(value: settings.pool.threadCount)
-        context.note(places.table(threads: threads))
+        context.note(.learning(.ranks(places, threads: threads)))
         for host in places.narrowHosts {
-            context.warning(
-                "the ranks on \(host.escapedForDisplay) may use less than half of its processors: mpirun binds ranks to cores unless it is told "
-                    + "otherwise. Pass it --bind-to none, or --map-by ppr:1:socket --bind-to socket.")
+            context.warning(.learning(.narrowHost(host)))
         }
         if places.hasSeveralProcessors {
-            context.warning("the ranks run on different processors: what they learn is made the same after every epoch, and depends on rank 0's.")
+            context.warning(.learning(.severalProcessors))
         }
         let lists = data.lists
         try RankInputs(

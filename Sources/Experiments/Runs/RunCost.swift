@@ -56,8 +56,6 @@ extension PromptConfiguration {
 extension RunContext {
     /// Before one of several runs in this process, so that its peak is its own.
     func resetPeakMemory() {
-        if !Machine.resetPeakMemory() {
-            note("The kernel does not reset the peak of memory: what is told of it is the peak of everything in this process so far.")
-        }
+        if !Machine.resetPeakMemory() { note(.learning(.peakNotReset)) }
     }
 }

@@ -58,21 +58,17 @@ package struct RunData {
             let catalog: PocketCatalog = kind == .bridge ? .large() : .small()
             let set = try PocketHome.dataSet(catalog, pool: settings.pool, context: context)
             set.apply(to: &recipe)
-            context.note(
-                """
-                This is the pocket world: drawn videos in \(set.root). For your own, pass --train LIST --labels CSV \
-                --backbone FILE, with --val LIST to choose the best epoch on and --test LIST to score at the end.
-                """)
+            context.note(.data(.pocketWorld(folders: [set.root], .learning)))
         }
         let classes = try ClassNames.read(recipe.data.labels ?? "")
         let root = recipe.data.root
-        for warning in classes.warnings { context.warning(warning.description) }
+        for warning in classes.warnings { context.warning(.list(warning)) }
         self.classes = classes
         let all = try Self.list(recipe.data.train ?? "", root: recipe.data.root, classes: classes, context: context)
         sourceSHA256 = Digest.of(AnnotationList.bytes(of: all.clips))
         if let shots = recipe.training.shots {
             let split = try FewShotSplit(of: all, shotCount: shots, classes: classes, seed: settings.seed)
-            for warning in split.warnings { context.warning(warning.description) }
+            for warning in split.warnings { context.warning(.list(warning)) }
             train = AnnotationList(path: all.path, root: all.root, clips: split.clips)
             if !options.allowances.allowRepeats { try train.refuseRepeatedDraws() }
         } else {
@@ -84,14 +80,14 @@ package struct RunData {
         func scored(_ path: String) throws -> AnnotationList {
             let list = try Self.list(path, root: root, classes: classes, context: context)
             try list.checkFiles(followsLinks: options.followLinks)
-            if let warning = list.emptyClassWarning(classes) { context.warning(warning.description) }
+            if let warning = list.emptyClassWarning(classes) { context.warning(.list(warning)) }
             try options.allowances.check(train: all, validation: list, classes: classes, context: context)
             return list
         }
         val = try recipe.data.val.map(scored)
         test = try recipe.data.test.map(scored)
         if !options.allowances.allowSharedVideos {
-            for warning in try ListChecks.refuseSharedVideos(among: [val, test].compactMap(\.self)) { context.warning(warning.description) }
+            for warning in try ListChecks.refuseSharedVideos(among: [val, test].compactMap(\.self)) { context.warning(.list(warning)) }
         }
     }
 
@@ -121,7 +117,7 @@ package struct RunData {
             let set = try PocketHome.captionedSet(kind == .bridge ? .large() : .small(), pool: settings.pool, context: context)
             paths = (set.trainCaptions, paths.val ?? set.validationCaptions, paths.test ?? set.testCaptions)
             if resumed == nil {
-                context.note("This is the pocket world: drawn videos in \(set.root). For your own, pass --captions LIST and --backbone FILE.")
+                context.note(.data(.pocketWorld(folders: [set.root], .learningCaptions)))
             }
         }
         func list(_ name: String, _ given: String?) throws -> CaptionList? {
@@ -134,7 +130,7 @@ package struct RunData {
             }
             guard let given else { return nil }
             let list = try CaptionList.read(given, root: settings.placedRecipe.data.root)
-            for warning in list.warnings { context.warning(warning.description) }
+            for warning in list.warnings { context.warning(.list(warning)) }
             try list.videoList.checkFiles(followsLinks: options.followLinks)
             return list
         }
@@ -154,7 +150,7 @@ package struct RunData {
 
     package static func list(_ path: String, root: String?, classes: ClassNames, context: RunContext) throws -> AnnotationList {
         let list = try AnnotationList.read(path, root: root, classes: classes)
-        for warning in list.warnings { context.warning(warning.description) }
+        for warning in list.warnings { context.warning(.list(warning)) }
         return list
     }
 }

@@ -32,12 +32,10 @@ extension LearningRun {
         let checkpoints = Checkpoints(run: directory.path)
         directory.sweep()
         let found = try checkpoints.restore(into: optimizer) { path, reason in
-            context.warning("\(path.escapedForDisplay) is damaged (\(reason)): the one before it is looked at.")
+            context.warning(.resuming(.damagedCheckpoint(path: path, reason: reason)))
         }
         try directory.cutLogs(to: found?.state.logBytes ?? [:])
-        context.note(
-            found.map { "Going on after step \($0.state.step), from \($0.path.escapedForDisplay)." }
-                ?? "There is no checkpoint yet: the run starts from its beginning.")
+        context.note(.resuming(found.map { .checkpoint(path: $0.path, step: $0.state.step) } ?? .noCheckpoint))
         return found
     }
 

@@ -115,14 +115,13 @@ private struct Found: Codable {
 package func resumeRun(_ path: String?, kind: RunKind, threads: Int?, context: RunContext) throws -> LearningReport? {
     let isNamed = path != nil
     let path = try context.group.told(value: path ?? RunFinder.newestUnfinished(kind))
-    if !isNamed { context.note("Resuming \(path.escapedForDisplay)") }
+    if !isNamed { context.note(.resuming(.newest(path: path))) }
     let found = try context.group.told(value: Found(path, kind: kind))
     if let seeds = found.seeds {
         seeds.group.request.tellPlace(context)
         return try seeds.group.run(threads: threads, context: context).map(LearningReport.seeds)
     } else if let result = found.result {
-        let steps = result.steps.map { " after \($0) steps" } ?? ""
-        context.note("\(path.escapedForDisplay) is finished\(steps): there is nothing left to do.")
+        context.note(.resuming(.finished(path: path, steps: result.steps)))
         result.show(context)
         // A run that was killed between its results and its end leaves them.
         if context.group.rank == 0 { Checkpoints(run: path).removeAll() }
@@ -160,12 +159,10 @@ package struct ResumedRun {
         self.path = path
         record.request.tellPlace(context)
         if record.version != vifiPromptVersion {
-            context.warning("the run began with vifi-prompt \(record.version), this is \(vifiPromptVersion): results may differ by rounding.")
+            context.warning(.resuming(.otherVersion(began: record.version, now: vifiPromptVersion)))
         }
         if record.processor != Machine.processorName {
-            context.warning(
-                "the run began on \(record.processor), this is \(Machine.processorName): other instructions are used, so results "
-                    + "agree up to rounding only.")
+            context.warning(.resuming(.otherProcessor(began: record.processor, now: Machine.processorName)))
         }
     }
 
@@ -178,8 +175,7 @@ package struct ResumedRun {
     /// The settings of the run; only the threads are new.
     package func settings(pool: WorkerPool, context: RunContext) throws -> Settings {
         if pool.threadCount != record.threads {
-            context.note(
-                "\(pool.threadCount) threads instead of \(record.threads): sums are made in the same order, so the result stays the same.")
+            context.note(.resuming(.otherThreads(began: record.threads, now: pool.threadCount)))
         }
         return try Settings(resuming: self, pool: pool, context: context)
     }

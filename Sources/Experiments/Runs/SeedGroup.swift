@@ -142,7 +142,7 @@ package struct SeedGroup: Codable {
         for (index, seed) in seeds.enumerated() {
             let folder = folder(seed: seed)
             if try ranks.told(value: RunResult.read(run: folder) != nil) { continue }
-            context.note("Seed \(seed), \(index + 1) of \(seeds.count): \(folder.escapedForDisplay)")
+            context.note(.part(.seed(seed, number: index + 1, of: seeds.count, folder: folder)))
             do {
                 try one(seed: seed, folder: folder, threads: threads, context: context)
             } catch let error as TrainingError where error.exitStatus == .interrupted {
@@ -163,10 +163,10 @@ package struct SeedGroup: Codable {
         let results = try seeds.compactMap { seed in try RunResult.read(run: folder(seed: seed)).map { (seed: seed, result: $0) } }
         let summary = SeedSummary(results)
         // First, as it may be that nothing can be written.
-        context.result(summary.table)
+        context.result(.seeds(summary))
         try DurableFile.write(summary.csv, to: path.appendingPath(Self.tableName))
         try DurableFile.write(ResultJSON.text(summary), to: path.appendingPath(Self.summaryName))
-        context.result("summary: \(path.appendingPath(Self.summaryName))")
+        context.result(.file(.summary, path: path.appendingPath(Self.summaryName)))
         return summary
     }
 
@@ -178,8 +178,8 @@ package struct SeedGroup: Codable {
 }
 
 /// What runs that differ only in their seed reached.
-package struct SeedSummary: Encodable {
-    package struct Run: Encodable {
+package struct SeedSummary: Encodable, Equatable, Sendable {
+    package struct Run: Encodable, Equatable, Sendable {
         package let seed: Int
         /// Of a head.
         package let method: String?
@@ -192,7 +192,7 @@ package struct SeedSummary: Encodable {
         package let seconds: Double
     }
 
-    package struct Measure: Codable {
+    package struct Measure: Codable, Equatable, Sendable {
         package let name: String
         package let mean: Double
         /// Of the sample (n − 1); nil for one run.
@@ -306,18 +306,11 @@ extension RunResult {
         if let method {
             for (name, scores) in [("validation", last), ("test", test)] {
                 guard let scores else { continue }
-                context.result("\(name) top-1 \(percent(scores.top1)) of \(method); \(scores.clips) clips of \(scores.classes) classes")
+                context.result(.head(scores, list: name, method: method))
             }
             return
         }
-        if let last, let best {
-            context.result(
-                "validation \(last.title) \(percent(last.top1)) after the last epoch, \(percent(best.top1)) after the best, which is kept"
-                    + (last.retrieval.map { "\n" + $0.table } ?? "; \(last.clips) clips of \(last.classes) classes"))
-        }
-        guard let test else { return }
-        context.result(
-            "test \(test.title) \(percent(test.top1)) of \(best == nil ? "the last epoch" : "the epoch that was best on the validation list")"
-                + (test.retrieval.map { "\n" + $0.table } ?? "; \(test.clips) clips of \(test.classes) classes"))
+        if let last, let best { context.result(.validation(last: last, best: best)) }
+        if let test { context.result(.test(test, isBest: best != nil)) }
     }
 }

@@ -193,7 +193,7 @@ package struct Settings {
         if regularizer != nil, hasCaptions { throw PromptMethodUseError.regularizedCaptions }
         if regularizer == nil, merged.prompts.teacherTemplates != nil { throw PromptMethodUseError.templatesWithoutRegularizer }
         if merged.augmentation.fixedFrames == true { merged.augmentation.turnOff() }
-        precision = try merged.model.precision?.resolved(note: context.note) ?? .float32
+        precision = try merged.model.precision?.resolved(note: { context.note(.model(.precision($0))) }) ?? .float32
         if merged.loraDropout != nil, precision != .float32 { throw SettingsError.dropoutPrecision(precision) }
         // What `auto` came to, so that the recipe can be run again elsewhere.
         merged.model.precision = merged.model.precision.map { [precision] _ in PrecisionChoice(precision) }
@@ -250,7 +250,7 @@ package struct Settings {
         self.context = context
         directory = nil
         recipe = run.recipe
-        precision = try run.recipe.model.precision?.resolved(note: context.note) ?? .float32
+        precision = try run.recipe.model.precision?.resolved(note: { context.note(.model(.precision($0))) }) ?? .float32
         isPocket = run.record.isPocket
         self.pool = pool
         resumedBackbone = run.record.request.placed(run.record.backbone)
@@ -284,7 +284,7 @@ package struct Settings {
                 throw ModelError.inFile(path: path, error)
             }
         }
-        context.note("Backbone: \(path.escapedForDisplay) (\(backbone.displayName), \(backbone.architecture.summary))")
+        context.note(.model(.backbone(path: path, name: backbone.description.name, architecture: backbone.architecture)))
         return backbone
     }
 
@@ -399,9 +399,7 @@ package struct Settings {
         let epochs = try trainingConfiguration(clipCount: clipCount).epochs
         let warmup = Recipe.Training.defaultWarmup(epochs: epochs)
         if warmup < Recipe.Training.fullWarmup {
-            context.note(
-                "The warm-up is shortened to \(counted(warmup, "epoch", "epochs")), half of the run; "
-                    + "--set training.warmup_epochs=N sets another.")
+            context.note(.learning(.warmupShortened(epochs: warmup)))
         }
         var settings = self
         settings.recipe.training.warmupEpochs = warmup

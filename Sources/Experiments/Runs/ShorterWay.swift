@@ -38,9 +38,4 @@ struct ShorterWay {
         runSeconds = operations / (2 * Double(prompts.followsVideos ? count.clipCachedPrefix : count.clipForward)) * look
         guard runSeconds > Self.limitSeconds else { return nil }
     }
-
-    var text: String {
-        "This takes about \(duration(runSeconds)) here. With --method auto in the same command a first classifier from these "
-            + "\(counted(clips, "clip", "clips")) takes about \(duration(max(1, headSeconds))): one look at each."
-    }
 }

@@ -160,7 +160,7 @@ package struct SampledVideo: ~Copyable {
         let size = size
         let panel = FrameSize(width: size.width + size.width % 2, height: size.height + size.height % 2)
         let banners = views.count > 1 ? try Self.banners(over: views, width: panel.width) : []
-        if video.info.framesPerSecond == nil { context.warning("\(self.path.escapedForDisplay): says no frame rate; 25 a second are taken.") }
+        if video.info.framesPerSecond == nil { context.warning(.data(.noFrameRate(path: self.path, taken: 25))) }
         var writer = try VideoWriter(
             path: path, width: panel.width * views.count, height: panel.height + (banners.isEmpty ? 0 : Self.bannerHeight),
             framesPerSecond: min(1000, max(0.01, video.info.framesPerSecond ?? 25)), times: unequalTimes)

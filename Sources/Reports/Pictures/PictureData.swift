@@ -59,7 +59,7 @@ package struct PictureData {
 
     /// Tells of videos that were left out.
     package func tellBadVideos(_ context: RunContext) {
-        for bad in loader.badVideos.all { context.warning("not counted: \(bad.reason)") }
+        for bad in loader.badVideos.all { context.warning(.data(.unreadable(bad, .notCounted))) }
     }
 }
 

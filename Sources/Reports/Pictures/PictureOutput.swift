@@ -55,7 +55,7 @@ package struct PictureOutput {
         for file in files {
             try createDirectory(file.path.parentDirectory)
             try chart.write(to: file.path)
-            context.result(file.path.escapedForDisplay)
+            context.result(.file(.output, path: file.path))
         }
     }
 }

@@ -65,14 +65,8 @@ package struct TSNEDrawing {
         let report = TSNEReport(
             pictures, embeddings, layout, configuration, clusters: classCount, embedding: agreements[0], plane: agreements[1])
 
-        func line(_ space: String, _ agreement: ClusterAgreement) -> [String] {
-            [space] + [agreement.homogeneity, agreement.completeness, agreement.vMeasure].map { NumberText.decimal($0, places: 4) }
-        }
-        let width = pictures.classifier.backbone.architecture.embeddingWidth
-        let clusterTable = alignedTable([
-            ["clusters, k = \(classCount)", "homogeneity", "completeness", "V-measure"],
-            line("embeddings, \(width) dimensions", agreements[0]), line("t-SNE, 2 dimensions", agreements[1]),
-        ])
+        let agreement = ShownResult.clusters(
+            count: classCount, width: pictures.classifier.backbone.architecture.embeddingWidth, embeddings: agreements[0], plane: agreements[1])
         let chart = Self.chart(of: embeddings, layout, pictures, agreements)
         let table = Self.table(of: embeddings, layout, pictures.classes, clusters: clusters)
         do {
@@ -83,11 +77,11 @@ package struct TSNEDrawing {
             try DurableFile.write(json(report), to: metricsPath)
         } catch {
             // What cannot be written is said all the same.
-            context.result(clusterTable)
+            context.result(agreement)
             throw error
         }
-        for path in output.files.map(\.path) + [metricsPath] { context.result(path.escapedForDisplay) }
-        context.result(clusterTable)
+        for path in output.files.map(\.path) + [metricsPath] { context.result(.file(.output, path: path)) }
+        context.result(agreement)
     }
 
     private static let endings = [".svg", ".png", ".csv"]

@@ -22,11 +22,10 @@ final class RunWatcher: RunObserver {
     var context: RunContext { RunContext(observer: self, cancellation: Cancellation(isRequested: { self.isStopped })) }
 
     func observe(_ event: RunEvent) {
-        switch event {
-        case .note(let text), .warning(let text), .repeatedWarning(let text), .result(let text):
+        if case .step(let step, let loss) = event { change { $0.note(step: step, loss: loss) } }
+        if let text = event.text {
             let words = words(text)
             change { $0.note(words) }
-        case .step(let step, let loss): change { $0.note(step: step, loss: loss) }
         }
     }
 

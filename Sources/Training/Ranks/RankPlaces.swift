@@ -3,7 +3,7 @@ import Foundation
 import Tensors
 
 /// Where each rank runs.
-package struct RankPlaces: Sendable {
+package struct RankPlaces: Equatable, Sendable {
     /// One rank's machine, as it sees it.
     package struct Place: Codable, Equatable, Sendable {
         package var host: String

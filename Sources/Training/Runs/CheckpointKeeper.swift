@@ -39,7 +39,7 @@ package struct CheckpointKeeper {
     /// Saves a checkpoint; `flush` makes the logs durable first and says how long they are.
     package mutating func save(
         _ state: TrainingState, moment: SaveMoment, optimizer: Optimizer, flush: () throws -> [String: Int],
-        warn: (String) -> Void
+        warn: (UnsavedStep) -> Void
     ) throws {
         guard isDue(moment) else { return }
         let start = clock.now
@@ -59,7 +59,7 @@ package struct CheckpointKeeper {
     /// - Parameter work: returns the newest checkpoint, or nil where it saved something else.
     /// - Throws: `TrainingError.cannotSave`, and what has nothing to do with writing.
     package mutating func attempt(
-        step: Int, isLastChance: Bool = false, warn: (String) -> Void, _ work: () throws -> String?
+        step: Int, isLastChance: Bool = false, warn: (UnsavedStep) -> Void, _ work: () throws -> String?
     ) throws {
         do {
             if let path = try work() {
@@ -72,7 +72,18 @@ package struct CheckpointKeeper {
                 throw TrainingError.cannotSave(step: step, reason: error.description, kept: newest)
             }
             lastFailedStep = step
-            warn("step \(step) is not saved: \(error.description) Training goes on; if the next attempt fails too, it stops.")
+            warn(UnsavedStep(step: step, reason: error.description))
         }
+    }
+}
+
+/// A step after which nothing could be written, which the run has gone on from.
+package struct UnsavedStep: Sendable, Equatable, CustomStringConvertible {
+    package let step: Int
+    /// In the words of the error.
+    package let reason: String
+
+    package var description: String {
+        "step \(step) is not saved: \(reason) Training goes on; if the next attempt fails too, it stops."
     }
 }

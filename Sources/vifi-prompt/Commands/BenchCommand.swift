@@ -185,7 +185,7 @@ struct BenchOptions: ParsableArguments {
         work.frameCount = frames
         work.clipCount = clips
         work.classCount = classes
-        work.precision = try precision.resolved(note: Console.note)
+        work.precision = try precision.resolved(note: { Console.note($0.description) })
         if work.kind != .predict { try work.precision.requireGradients(for: "a step that learns") }
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
         Console.note("ViT-B/16 with random weights on \(pool.threadCount) threads; one step to warm up, \(steps) timed.")

@@ -50,7 +50,7 @@ struct ThreadsBench: ParsableCommand {
     func run() throws {
         var work = BenchWork(work)
         (work.frameCount, work.clipCount, work.classCount) = (frames, clips, classes)
-        work.precision = try precision.resolved(note: Console.note)
+        work.precision = try precision.resolved(note: { Console.note($0.description) })
         if work.kind != .predict { try work.precision.requireGradients(for: "a step that learns") }
         let besides = work.packedWeightBytes
         Console.note("ViT-B/16 with random weights: a step of each number of threads, done by one.")

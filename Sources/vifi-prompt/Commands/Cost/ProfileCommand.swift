@@ -90,7 +90,7 @@ struct ProfileCommand: ParsableCommand {
     /// Times each vision tower once: rows that do the same to a video share the measurement.
     private func time(_ report: inout ProfileReport, methods: [Method], backbone: Backbone) throws {
         let pool = WorkerPool(threadCount: threads ?? WorkerPool.availableProcessors)
-        let computing = backbone.computing(in: try precision.resolved(note: Console.note))
+        let computing = backbone.computing(in: try precision.resolved(note: { Console.note($0.description) }))
         let settings = methods.map { method in method.isOurs ? method.visionPrompts : nil }
         var different: [PromptConfiguration] = []
         for case let setting? in settings where !different.contains(setting) { different.append(setting) }

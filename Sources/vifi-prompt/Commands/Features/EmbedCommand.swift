@@ -89,7 +89,7 @@ struct EmbedCommand: ParsableCommand {
         var source = try look.source(inputs, context: context).source
         if badVideoPolicy == .skip { source.passOverBadVideos() }
         let embedded = try EmbeddedVideos(collection, pass: FeaturePass(source))
-        for bad in embedded.unreadable { context.warning("not in it: \(bad.reason)") }
+        for bad in embedded.unreadable { context.warning(.data(.unreadable(bad, .notEmbedded))) }
         let written = Embeddings(
             file: output, videos: embedded.names.count, width: embedded.vectors.projected.columnCount, unreadable: embedded.unreadable.map(\.name),
             sha256: try embedded.write(to: output))

@@ -67,7 +67,7 @@ struct BlendImport {
         let target = try BridgeImport.target(output: output, name: name, inputs: [original, tuned], force: force)
         // What cannot be mixed is told before videos are looked at.
         if first.description.normalization != second.description.normalization {
-            context.warning(
+            Console.warning(
                 "\(original.escapedForDisplay) normalizes pixels as \(first.description.normalization.name), \(tuned.escapedForDisplay) as "
                     + "\(second.description.normalization.name): the mixture does as the second.")
         }

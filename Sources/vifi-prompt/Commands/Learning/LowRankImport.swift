@@ -26,7 +26,7 @@ struct LowRankImport {
         } catch {
             throw ModelError.inFile(path: updates, error)
         }
-        if file.backboneDigest == nil { context.note("\(updates.escapedForDisplay) does not say which backbone it belongs to; it is taken for this one's.") }
+        if file.backboneDigest == nil { Console.note("\(updates.escapedForDisplay) does not say which backbone it belongs to; it is taken for this one's.") }
         var description = backbone.description
         description.name = name
         description.provenance = "\(backbone.description.name) (\(backbone.digest.prefix(12))) with low-rank updates, rank \(file.updates.rank)"
