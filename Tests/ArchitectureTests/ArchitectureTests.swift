@@ -68,6 +68,24 @@ import Testing
         #expect(Self.matches(#/^(?:package |private |public |fileprivate )?var /#, in: sources).isEmpty)
     }
 
+    /// What happens is told as facts: sentences stand with the types of notes, warnings and results alone, and any text that one of
+    /// them carries has a name that says what it is.
+    @Test func whatHappensIsToldAsFacts() throws {
+        let sources = try Self.below()
+        for source in sources {
+            let sentences = source.lines.joined(separator: "\n").matches(of: /\bcontext\.(?:note|warning|result)\(\s*".*/)
+            #expect(sentences.isEmpty, "\(source.name)")
+        }
+        let told = sources.filter { $0.name.hasPrefix("Experiments/Context/") }
+        #expect(Self.matches(/^ +case \w+\(\w+: .*\bString\b/, in: told).count > 20)
+        #expect(Self.matches(/^ +case \w+\((?:.*, )?String\b/, in: told).isEmpty)
+        #expect(Self.matches(/ExpressibleByString/, in: told).isEmpty)
+        // Of whole messages only those that another process has put into words.
+        let events = told.filter { $0.name.hasSuffix("/RunContext.swift") }
+        #expect(Self.matches(/^ +case \w+\(.*String/, in: events).count == 1)
+        #expect(Self.matches(/^ +case repeatedWarning\(text: String\)/, in: events).count == 1)
+    }
+
     /// `Package.swift` names exactly the modules that a target imports.
     @Test func importsAreDeclared() throws {
         let package = try String(contentsOf: Self.root.appendingPathComponent("Package.swift"), encoding: .utf8)

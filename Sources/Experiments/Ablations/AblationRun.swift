@@ -96,10 +96,10 @@ package struct AblationRun {
         try record()
         for (index, job) in jobs.enumerated() {
             if try isFinished(job) {
-                context.note(.part(.cellIsFinished(job.cell, grid: grid.name)))
+                context.note(.part(.cellIsFinished(named: job.cell, grid: grid.name)))
                 continue
             }
-            context.note(.part(.cell(job.cell, grid: grid.name, number: index + 1, of: jobs.count)))
+            context.note(.part(.cell(named: job.cell, grid: grid.name, number: index + 1, of: jobs.count)))
             do {
                 if let scored = scored(job) {
                     try scored.run(threads: threads, title: job.cell, context: context)

@@ -246,7 +246,7 @@ package struct HeadExperiment: LearningExperiment {
         context.result(.compared(choice.compared))
         let kind = entry.kind ?? HeadChoice.anchored
         if method == .auto {
-            context.result(.taken(kind.rawValue, undecided: choice.undecided(beside: entry), clips: examples.clipCount))
+            context.result(.taken(named: kind.rawValue, undecided: choice.undecided(beside: entry), clips: examples.clipCount))
             if let texts = choice.entries.first(where: { $0.kind == nil }), texts.logLoss < entry.logLoss {
                 context.warning(.head(.textsAreBetter))
             }
@@ -273,10 +273,10 @@ extension HeadExperiment {
             let choice = HeadChoice(entries, of: search.examples, weighsClassesEqually: weighsEqually)
             context.result(.comparedWithPrompts(choice.bestOfEachVariant.compared, folds: foldCount))
             guard let best = choice.chosen, let variant = best.variant else {
-                context.result(.headStays(entry.name))
+                context.result(.headStays(named: entry.name))
                 return (choice, nil)
             }
-            context.result(.taken(best.name, undecided: choice.undecided(beside: best), clips: search.examples.clipCount))
+            context.result(.taken(named: best.name, undecided: choice.undecided(beside: best), clips: search.examples.clipCount))
             let prompts = try search.learned(variant)
             let what: Learned.What = try best.kind.map { .head($0, from: try search.examples(with: prompts), on: prompts) } ?? .prompts(prompts)
             return (choice, Learned(what: what, entry: best))

@@ -183,7 +183,7 @@ package final class ProtocolRunner {
             if !part.isFinished {
                 let seconds = (clock.now - start) / .seconds(1)
                 let left = workDone > 0 ? seconds * workLeft / workDone : nil
-                folder.context.note(.part(.part(part.title, number: index + 1, of: parts.count, secondsLeft: left)))
+                folder.context.note(.part(.part(named: part.title, number: index + 1, of: parts.count, secondsLeft: left)))
             }
             do {
                 if folder.context.isCancelled { throw EvaluationStopped() }

@@ -45,7 +45,7 @@ extension LearningRun {
         let threads = try group.gathered(value: settings.pool.threadCount)
         context.note(.learning(.ranks(places, threads: threads)))
         for host in places.narrowHosts {
-            context.warning(.learning(.narrowHost(host)))
+            context.warning(.learning(.narrowHost(named: host)))
         }
         if places.hasSeveralProcessors {
             context.warning(.learning(.severalProcessors))

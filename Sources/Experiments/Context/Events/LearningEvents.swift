@@ -77,7 +77,7 @@ package enum LearningNote: Sendable, Equatable, CustomStringConvertible {
 
 /// What is odd about how a run learns.
 package enum LearningWarning: Sendable, Equatable, CustomStringConvertible {
-    case narrowHost(String)
+    case narrowHost(named: String)
     case severalProcessors
     /// Of `all` clips that could be computed once.
     case noRoom(kept: Int, all: Int, byteBudget: Int)

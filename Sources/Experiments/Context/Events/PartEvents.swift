@@ -5,11 +5,11 @@ import Training
 /// Which part of something larger begins: a cell of a grid, a seed, a part of a protocol.
 package enum PartNote: Sendable, Equatable, CustomStringConvertible {
     /// - Parameter number: counts from 1; so in the next ones.
-    case cell(String, grid: String, number: Int, of: Int)
-    case cellIsFinished(String, grid: String)
+    case cell(named: String, grid: String, number: Int, of: Int)
+    case cellIsFinished(named: String, grid: String)
     case seed(Int, number: Int, of: Int, folder: String)
     /// - Parameter secondsLeft: nil before anything was done.
-    case part(String, number: Int, of: Int, secondsLeft: Double?)
+    case part(named: String, number: Int, of: Int, secondsLeft: Double?)
     /// Of the pocket world's experiments.
     case run(RunKind, folder: String)
 

@@ -15,9 +15,9 @@ package enum ShownResult: Sendable, Equatable, CustomStringConvertible {
     case compared([RunResult.ComparedMethod])
     case comparedWithPrompts([RunResult.ComparedMethod], folds: Int)
     /// - Parameter undecided: what it cannot be told from.
-    case taken(String, undecided: [String], clips: Int)
+    case taken(named: String, undecided: [String], clips: Int)
     /// No prompts are better than this head.
-    case headStays(String)
+    case headStays(named: String)
     case seeds(SeedSummary)
     case grid(name: String, title: String)
     case cells(AblationSummary)
