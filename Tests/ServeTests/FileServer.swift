@@ -54,6 +54,14 @@ final class FileServer: @unchecked Sendable {
             if count <= 0 { return }
             head += buffer[..<count]
         }
+        let lengths = String(decoding: head, as: UTF8.self).split(separator: "\r\n").filter { $0.lowercased().hasPrefix("content-length:") }
+        let bodyLength = lengths.first.flatMap { Int($0.dropFirst("content-length:".count).drop { $0 == " " }) } ?? 0
+        let end = head.range(of: Data("\r\n\r\n".utf8))?.upperBound ?? head.endIndex
+        while head.count < end + bodyLength {
+            let count = recv(client, &buffer, buffer.count, 0)
+            if count <= 0 { return }
+            head += buffer[..<count]
+        }
         let text = String(decoding: head, as: UTF8.self)
         heads.withLock { $0.append(text) }
         let path = text.split(separator: " ").dropFirst().first.map(String.init) ?? ""

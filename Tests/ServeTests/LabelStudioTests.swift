@@ -72,6 +72,30 @@ import Testing
         #expect(try client.json("POST", "/webhook", ["action": "ANNOTATION_CREATED", "project": ["id": 1]]).status == 200)
     }
 
+    /// The keys that Label Studio gives today are exchanged before they are shown with a request (its `api/token/refresh`, version 1.23).
+    @Test func personalAccessTokensAreExchanged() throws {
+        let key = "eyJhbGciOiJIUzI1NiJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl"
+        func answers(_ token: Data) throws -> (reply: HTTPClient.Answer, asked: [String]) {
+            let files = try FileServer(["/a.mp4": FileServer.answer("200 OK", ServedVideos.all[0].bytes), "/api/token/refresh": token])
+            let server = try RunningServer.start(
+                in: Program(), ["--allow-fetch", "http://127.0.0.1:\(files.port)"], environment: ["LABEL_STUDIO_API_KEY": key])
+            return (try server.client.json("POST", "/predict", question(choices, [["video": "/a.mp4"]])), files.asked)
+        }
+        let (reply, asked) = try answers(FileServer.answer("200 OK", Data("{\"access\":\"for-minutes\"}".utf8)))
+        #expect(reply.status == 200 && asked.count == 2, "\(reply.text)")
+        #expect(asked[0].hasPrefix("POST /api/token/refresh HTTP/1.1\r\n") && asked[0].hasSuffix("{\"refresh\":\"\(key)\"}") && !asked[0].contains("Authorization"))
+        #expect(asked[1].contains("Authorization: Bearer for-minutes\r\n") && !asked[1].contains(key))
+
+        for (token, words) in [
+            (FileServer.answer("401 Unauthorized", Data()), "with 401"), (FileServer.answer("200 OK", Data("{}".utf8)), "no access token"),
+            (FileServer.answer("200 OK", Data("{\"access\":\"a\\r\\nX: y\"}".utf8)), "no access token"),
+            (FileServer.answer("200 OK", Data(repeating: 32, count: 100_000)), "no access token"),
+        ] {
+            let (reply, asked) = try answers(token)
+            #expect(reply.status == 422 && reply.fault.message.contains(words) && asked.count == 1, "\(reply.text)")
+        }
+    }
+
     @Test func nothingElseIsFetched() throws {
         let other = try FileServer(["/a.mp4": FileServer.answer("200 OK", ServedVideos.all[0].bytes)])
         let files = try FileServer([

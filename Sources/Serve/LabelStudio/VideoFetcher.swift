@@ -11,7 +11,7 @@ struct VideoFetcher: Sendable {
     private let port: Int
     /// Of requests: with the port where it is not the usual one.
     private let authority: String
-    /// Sent along to this origin, as Label Studio wants it for what was uploaded there; nil for none.
+    /// Of Label Studio's API, which it wants for what was uploaded there; nil for none. Sent to this origin alone.
     private let key: String?
 
     /// - Parameters:
@@ -59,8 +59,9 @@ struct VideoFetcher: Sendable {
     /// - Throws: `RequestFault`: elsewhere, not there, too large, or no answer.
     func fetch(_ address: String, in folder: String, limit: Int, metrics: Metrics) async throws -> Upload {
         var target = try target(address)
+        let authorization = try await authorization()
         for _ in 0...Self.redirectLimit {
-            switch try await answer(to: target, in: folder, limit: limit, metrics: metrics) {
+            switch try await answer(to: target, authorization, in: folder, limit: limit, metrics: metrics) {
             case .video(let upload): return upload
             case .elsewhere(let next): target = try self.target(next)
             }
@@ -73,7 +74,51 @@ struct VideoFetcher: Sendable {
         case elsewhere(String)
     }
 
-    private func answer(to target: String, in folder: String, limit: Int, metrics: Metrics) async throws -> Answer {
+    private func answer(to target: String, _ authorization: String?, in folder: String, limit: Int, metrics: Metrics) async throws -> Answer {
+        var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: target)
+        if let authorization { head.headers.add(name: "Authorization", value: authorization) }
+        return try await exchange(head) { response, parts in
+            try await take(response, &parts, in: folder, limit: limit, metrics: metrics)
+        }
+    }
+
+    /// What a request for a video says of who asks.
+    ///
+    /// Label Studio has two kinds of keys (https://labelstud.io/guide/access_tokens): legacy tokens stand in requests as they are; a personal
+    /// access token is exchanged for one that is good for some minutes. It alone is a JSON Web Token, three words with points between them.
+    private func authorization() async throws -> String? {
+        guard let key else { return nil }
+        guard key.hasPrefix("eyJ"), key.split(separator: ".", omittingEmptySubsequences: false).count == 3 else { return "Token \(key)" }
+        let body = try JSONEncoder().encode(["refresh": key])
+        var head = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/api/token/refresh")
+        head.headers.add(name: "Content-Type", value: "application/json")
+        head.headers.add(name: "Content-Length", value: "\(body.count)")
+        return try await exchange(head, ByteBuffer(bytes: body)) { response, parts in
+            guard response.status.code == 200 else {
+                throw RequestFault(
+                    .unprocessable,
+                    "http://\(authority) answers LABEL_STUDIO_API_KEY, a personal access token, with \(response.status.code). Copy it anew from Label Studio's account page.")
+            }
+            var text = Data()
+            while let part = try await parts.next() {
+                if case .body(let buffer) = part { text += Data(buffer.readableBytesView) }
+                guard text.count <= Self.tokenLimit else { throw Self.noToken }
+            }
+            guard let access = (try? JSONDecoder().decode([String: String].self, from: text))?["access"], access.utf8.allSatisfy({ (33...126).contains($0) })
+            else { throw Self.noToken }
+            return "Bearer \(access)"
+        }
+    }
+
+    private static let tokenLimit = 16_384
+    private static let noToken = RequestFault(.unprocessable, "Label Studio gave no access token for LABEL_STUDIO_API_KEY.")
+
+    private typealias ResponseParts = NIOAsyncChannelInboundStream<HTTPClientResponsePart>.AsyncIterator
+
+    /// Asks the origin on a connection of its own, and hands over the answer.
+    private func exchange<Result: Sendable>(
+        _ head: HTTPRequestHead, _ body: ByteBuffer? = nil, take: @Sendable (HTTPResponseHead, inout ResponseParts) async throws -> Result
+    ) async throws -> Result {
         let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
         do {
             channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(Self.connectSeconds))
@@ -88,10 +133,12 @@ struct VideoFetcher: Sendable {
         }
         do {
             return try await channel.executeThenClose { inbound, outbound in
-                var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: target)
-                head.headers = ["Host": authority, "Connection": "close", "Accept": "*/*", "User-Agent": "vifi-prompt"]
-                if let key { head.headers.add(name: "Authorization", value: "Token \(key)") }
+                var head = head
+                for (name, value) in [("Host", authority), ("Connection", "close"), ("Accept", "*/*"), ("User-Agent", "vifi-prompt")] {
+                    head.headers.add(name: name, value: value)
+                }
                 try await outbound.write(.head(head))
+                if let body { try await outbound.write(.body(.byteBuffer(body))) }
                 try await outbound.write(.end(nil))
                 var parts = inbound.makeAsyncIterator()
                 var response: HTTPResponseHead?
@@ -101,7 +148,7 @@ struct VideoFetcher: Sendable {
                     if found.status.code >= 200 { response = found }
                 }
                 guard let response else { throw Self.cutOff }
-                return try await take(response, &parts, in: folder, limit: limit, metrics: metrics)
+                return try await take(response, &parts)
             }
         } catch let fault as RequestFault {
             throw fault
@@ -115,8 +162,7 @@ struct VideoFetcher: Sendable {
     private static let cutOff = RequestFault(.unprocessable, "The video's address gave no whole answer.")
 
     private func take(
-        _ response: HTTPResponseHead, _ parts: inout NIOAsyncChannelInboundStream<HTTPClientResponsePart>.AsyncIterator, in folder: String, limit: Int,
-        metrics: Metrics
+        _ response: HTTPResponseHead, _ parts: inout ResponseParts, in folder: String, limit: Int, metrics: Metrics
     ) async throws -> Answer {
         if [301, 302, 303, 307, 308].contains(response.status.code), let next = response.headers.first(name: "Location") { return .elsewhere(next) }
         guard response.status.code == 200 else {
