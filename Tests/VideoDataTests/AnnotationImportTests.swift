@@ -147,6 +147,28 @@ import VideoData
         #expect(set.warnings.map(\.description).contains { $0.hasSuffix("passed over, as it gives a video no label in time: videorectangle (1).") })
     }
 
+    /// What Label Studio 1.23 wrote of a project whose task had a prediction.
+    private static let exported = """
+        [{"id":1,"annotations":[{"id":1,"completed_by":1,"result":[{"from_name":"tl","id":"1","score":0.92126083,"to_name":"v","type":"timelinelabels",\
+        "value":{"ranges":[{"end":50,"start":1}],"timelinelabels":["circle"]}}],"was_cancelled":false,"ground_truth":false,"lead_time":null,"prediction":{},\
+        "result_count":1,"import_id":null,"last_action":null,"bulk_created":false,"task":1,"project":2,"updated_by":1,"parent_prediction":null,\
+        "parent_annotation":null,"last_created_by":null}],"file_upload":"f6b13973-clapping.mp4","drafts":[],"predictions":[1],\
+        "data":{"video":"\\/data\\/upload\\/2\\/f6b13973-clapping.mp4"},"meta":{}}]
+        """
+
+    @Test func labelStudioNamesPredictionsByNumber() throws {
+        #expect(try lines("export.json", Self.exported, .init(frameRate: 25)) == ["clapping.mp4 0.0 2.0 circle"])
+    }
+
+    /// The other forms in which it exported the same project.
+    @Test(arguments: [
+        ("a.json", "[\n{\n  \"video\": \"\\/data\\/a.mp4\",\n  \"id\": 1,\n  \"tl\": [],\n  \"annotator\": 1,\n  \"annotation_id\": 1\n}\n]", "JSON-MIN"),
+        ("a.csv", "\"annotation_id\",\"annotator\",\"created_at\",\"id\",\"lead_time\",\"tl\",\"updated_at\",\"video\"\n1,\"1\",\"2026\",1,\"\",\"[]\",\"2026\",\"/data/a.mp4\"\n", "CSV"),
+    ])
+    func labelStudioShortForms(_ name: String, _ text: String, _ form: String) {
+        #expect(fault(name, text)?.contains("is Label Studio's \(form), which") == true, "\(fault(name, text) ?? "")")
+    }
+
     @Test(arguments: [
         (task(7, annotations: [range(1, 5, "a"), range(2, 6, "a")]), "task 7 was annotated 2 times. Mark one annotation as ground truth"),
         (task(7, annotations: [range(0, 5, "a")]), "task 7 goes from 'frame 0.0' to 'frame 5.0'"),

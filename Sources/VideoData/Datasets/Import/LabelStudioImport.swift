@@ -14,7 +14,20 @@ struct LabelStudioImport {
         let id: LooseText?
         let data: [String: LooseText]?
         let annotations: [Annotation]?
-        let predictions: [Annotation]?
+        let predictions: [Prediction]?
+    }
+
+    /// An export tells what models said by numbers alone unless it is asked for more.
+    private struct Prediction: Decodable {
+        let annotation: Annotation?
+
+        init(from decoder: any Decoder) throws {
+            if (try? decoder.singleValueContainer().decode(Int.self)) != nil {
+                annotation = nil
+            } else {
+                annotation = try Annotation(from: decoder)
+            }
+        }
     }
 
     private struct Annotation: Decodable {
@@ -116,7 +129,7 @@ struct LabelStudioImport {
 
     /// Of the annotation that counts; where nobody has annotated the task, of what a model predicted.
     private static func results(of task: Task, place: String, path: String) throws(DatasetError) -> [Result] {
-        let all = [task.annotations, task.predictions].compactMap(\.self).first { !$0.isEmpty } ?? []
+        let all = [task.annotations, task.predictions?.compactMap(\.annotation)].compactMap(\.self).first { !$0.isEmpty } ?? []
         var valid = all.filter { $0.wasCancelled != true }
         if valid.count > 1 {
             let count = valid.count

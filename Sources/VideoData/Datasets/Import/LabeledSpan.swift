@@ -98,6 +98,7 @@ package enum AnnotationFault: Sendable, Equatable {
     case noTimes(place: String)
     case otherUnits(String)
     // Label Studio.
+    case shortForm(String)
     case severalAnnotations(place: String, count: Int)
     case severalChoices(place: String, [String])
     case severalVideos(place: String, keys: [String])
@@ -128,6 +129,8 @@ package enum AnnotationFault: Sendable, Equatable {
             "\(place.escapedForDisplay) has no times of its own. Align it in ELAN, or choose another tier with --tier."
         case .otherUnits(let units):
             "counts time in '\(units.escapedForDisplay)', and milliseconds are needed. Convert its TIME_VALUEs, and name milliseconds as TIME_UNITS."
+        case .shortForm(let name):
+            "is Label Studio's \(name), which does not say what a label is about. Export the project as JSON."
         case .severalAnnotations(let place, let count):
             "\(place.escapedForDisplay) was annotated \(count) times. Mark one annotation as ground truth, or export one of them."
         case .severalChoices(let place, let names):

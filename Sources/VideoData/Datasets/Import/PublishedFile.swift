@@ -129,6 +129,10 @@ package struct PublishedFile: Sendable, Equatable {
         guard let first = lines.first else { throw unknown }
         let start = lines.prefix(3).joined().filter { !$0.isWhitespace }
         if let form = annotationForm(start, lines) { return form }
+        if ["\"annotation_id\"", "\"annotator\""].allSatisfy({ name in lines.contains { $0.contains(name) } }) {
+            let name = start.hasPrefix("[{") ? "JSON-MIN" : first.contains("\t") ? "TSV" : "CSV"
+            throw DatasetError(path: path, problem: .annotation(.shortForm(name)))
+        }
         if start == "[]" { return .emptyArray }
         if start.hasPrefix("[{") { return .somethingClips }
         if start.hasPrefix("[\"") || start.hasPrefix("{\"0\":\"") { return .classLines }
