@@ -47,6 +47,22 @@ import VideoData
         #expect(answer.status == 0 && answer.output.contains("\"class\""), "\(answer.messages)")
     }
 
+    /// Over windows heads on one backbone share its passes, and answer as each does alone, to the bit.
+    @Test func windowsOfSeveralHeadsAreThoseOfEach() throws {
+        let heads = ["cosine-mean", "gda"]
+        for head in heads { _ = try learn("--method", head, "--output", head) }
+        func predict(_ heads: [String]) throws -> String {
+            let outcome = try program.run(
+                ["predict", "video0.mp4", "--backbone", "clip.safetensors", "--window", "2f", "--stride", "1f", "--json"]
+                    + heads.flatMap { ["--prompts", "\($0)/head.safetensors"] })
+            #expect(outcome.status == 0, "\(outcome.messages)")
+            return outcome.output
+        }
+        let alone = try heads.map { try predict([$0]) }
+        #expect(alone.allSatisfy { $0.contains("\"windows\"") } && alone[0] != alone[1])
+        #expect(try predict(heads) == alone.joined())
+    }
+
     /// The second pass finds everything in the cache and comes to the same file; another seed, view or backbone does not.
     @Test func featuresAreComputedOnce() throws {
         let first = try learn("--method", "gda", "--views", "3", "--output", "a")

@@ -229,6 +229,29 @@ import Experiments
         #expect(foreign.status != 0 && foreign.messages.contains("foreign.safetensors"))
     }
 
+    /// Prompts of the text tower alone look at a video alike: over windows, too, each answers as it does alone, to the bit.
+    @Test func windowsOfSeveralPromptFilesAreThoseOfEach() throws {
+        try video("a.mp4")
+        let model = SmallModel()
+        let files = [("one.safetensors", ["up", "down"], UInt64(9)), ("two.safetensors", ["near", "far", "away"], 10)]
+        for (path, names, seed) in files {
+            let configuration = PromptConfiguration(visionTokens: 0, visionDepth: 0, textTokens: 2, textDepth: 1)
+            try PromptFile(
+                prompts: PromptSet<MutableMatrix>(random: configuration, architecture: model.backbone.architecture, seed: seed).reading,
+                header: PromptHeader(
+                    backbone: model.backbone, configuration: configuration, classNames: names, frameCount: 8, fusion: .embedding, shots: 2, seed: 7,
+                    recipeDigest: Digest.of("recipe"), metrics: [:])
+            ).save(to: program.folder.path(path))
+        }
+        for extra in [["--window", "1s", "--stride", "0.5s"], ["--window", "10f", "--views", "1x3", "--isolate"]] {
+            let names = files.map(\.0) + [prompts]
+            let alone = try names.map { try program.run(["predict", "a.mp4", "--json", "--prompts", $0] + extra).output }
+            let together = try program.run(["predict", "a.mp4", "--json"] + names.flatMap { ["--prompts", $0] } + extra)
+            #expect(together.status == 0 && together.output == alone.joined(), "\(together.messages)")
+            #expect(try objects(together.output).map { ($0["windows"] as? [Any])?.count ?? 0 }.allSatisfy { $0 > 5 })
+        }
+    }
+
     @Test func viewsAndQuirksTakeEffect() throws {
         try video("a.mp4")
         let plain = try predict("a.mp4", "--json").output

@@ -140,7 +140,9 @@ import VideoData
             description: BackboneDescription(name: "tiny", normalization: .clip, tokenizer: .bytes, provenance: "random numbers"))
     }
 
-    private func model(frames: Int, fusion: Fusion, crops: Int = 1, names: [String] = ["waving", "sitting", "rowing"]) throws -> VideoModel {
+    private func model(
+        frames: Int, fusion: Fusion, crops: Int = 1, names: [String] = ["waving", "sitting", "rowing"], pool: WorkerPool = WorkerPool(threadCount: 2)
+    ) throws -> VideoModel {
         let prompts = PromptSet<MutableMatrix>(
             random: PromptConfiguration(visionTokens: 2, visionDepth: 2, textTokens: 0, textDepth: 0), architecture: backbone.architecture,
             seed: 5)
@@ -148,7 +150,7 @@ import VideoData
         let classifier = CLIPClassifier(
             backbone: backbone, prompts: prompts.reading,
             sequences: names.map { [256] + $0.utf8.map(Int.init) + [257] }, fusion: fusion, frameCount: frames,
-            pool: WorkerPool(threadCount: 2))
+            pool: pool)
         return VideoModel(name: "", classNames: names, classifier: classifier, transform: .testing(side: 32, crops: crops))
     }
 
@@ -218,6 +220,30 @@ import VideoData
                 for (a, b) in zip(one.scores.classes, other.scores.classes) { expectClose(a, b, tolerance: 1e-5) }
             }
         }
+    }
+
+    /// Models that look at windows alike share a pass through the vision tower, and say to the bit what each says alone.
+    @Test(arguments: [1, 3]) func windowsOfModelsThatLookAlikeShareAPass(crops: Int) throws {
+        let recorder = WorkRecorder()
+        let pool = WorkerPool(recording: recorder, as: 2)
+        let models = [
+            try model(frames: 4, fusion: .embedding, crops: crops, pool: pool), try model(frames: 7, fusion: .embedding, crops: crops, pool: pool),
+            try model(frames: 4, fusion: .decision, crops: crops, names: ["a", "b"], pool: pool),
+        ]
+        /// The parallel loops of the vision tower: texts are computed before, and heads need none.
+        func made(_ models: [VideoModel]) throws -> (timelines: [Timeline], loopCount: Int) {
+            _ = recorder.taken()
+            let timelines = VideoTimelines(models: models, window: .seconds(1.5), stride: .seconds(0.7))
+            let made = try timelines.timelines(of: path, stream: VideoStream(timelines.request(path))).timelines
+            return (made, recorder.taken().count)
+        }
+        let alone = try models.map { try made([$0]) }
+        #expect(alone.allSatisfy { $0.loopCount > 0 })
+        let together = try made(models)
+        #expect(together.timelines == alone.map { $0.timelines[0] })
+        #expect(together.loopCount == alone[0].loopCount + alone[1].loopCount)
+        let alike = try made([models[2], models[0]])
+        #expect(alike.timelines == [alone[2].timelines[0], alone[0].timelines[0]] && alike.loopCount == alone[0].loopCount)
     }
 
     @Test func tooManyWindowsAreRefusedBeforeTheVideoIsRead() throws {

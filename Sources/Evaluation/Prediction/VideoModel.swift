@@ -80,8 +80,20 @@ package struct VideoModel: Sendable {
         return VideoScores(probabilities: sums.map { $0 / Float(max(1, features.count)) }, classCount: classNames.count)
     }
 
+    /// What its features of a window's frames depend on.
+    private var windowLook: String { "\(classifier.encoder.identity) \(transform) \(sampler)" }
+
     /// What its features of a video depend on.
-    private var look: String { "\(classifier.encoder.identity) \(transform) \(sampler) \(viewCount) \(drawsViews ? "seed \(seed)" : "")" }
+    private var look: String { "\(windowLook) \(viewCount) \(drawsViews ? "seed \(seed)" : "")" }
+
+    /// For each of some models the first one that looks at windows as it does, among them.
+    static func windowLookers(of models: [VideoModel]) -> [Int] {
+        var first: [String: Int] = [:]
+        return models.enumerated().map { index, model in
+            first[model.windowLook] = first[model.windowLook] ?? index
+            return first[model.windowLook] ?? index
+        }
+    }
 
     /// The scores of a video by several models. Models that look at it alike, such as heads on one backbone and prompts
     /// of the text tower alone, share one pass through the vision tower.

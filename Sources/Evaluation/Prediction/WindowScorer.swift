@@ -26,31 +26,38 @@ extension VideoSpan {
     }
 }
 
-/// Makes one model's time line of a video from the parts of its stream.
+/// Makes the time lines of models that look at a video alike, from the parts of its stream: its frames go through their vision
+/// tower once.
 ///
 /// A window's embedding is the mean of its frames' (with other fusions, its logits are).
 struct WindowScorer {
-    private let model: VideoModel
+    /// With their positions among all models.
+    private let models: [(position: Int, model: VideoModel)]
     private let path: String
+    private let grid: WindowGrid
     private var pooler: WindowPooler
-    private var windows: [ScoredWindow] = []
+    /// For each of the models.
+    private var windows: [[ScoredWindow]]
 
     /// Probabilities that a time line may hold: 256 MiB of them.
     private static let probabilityLimit = 64 << 20
 
     /// - Parameter gridIndex: position of `grid` in the stream's request.
-    init(model: VideoModel, grid: WindowGrid, gridIndex: Int, path: String) {
-        self.model = model
+    /// - Precondition: there are models, and all look at windows alike.
+    init(models: [(position: Int, model: VideoModel)], grid: WindowGrid, gridIndex: Int, path: String) {
+        self.models = models
         self.path = path
-        pooler = WindowPooler(encoder: model.classifier.encoder, transform: model.transform, grid: grid, gridIndex: gridIndex)
+        self.grid = grid
+        let looker = models[0].model
+        pooler = WindowPooler(encoder: looker.classifier.encoder, transform: looker.transform, grid: grid, gridIndex: gridIndex)
+        windows = models.map { _ in [] }
     }
 
-    /// Windows that a video of this length would have.
-    static func windowCount(grid: WindowGrid, length: Double) -> Int {
-        Int(clamping: Int64(exactly: (length / grid.stride).rounded(.up)) ?? .max)
+    /// - Throws: where a video of this length would have too many windows.
+    func check(length: Double) throws(PredictionError) {
+        let count = Int(clamping: Int64(exactly: (length / grid.stride).rounded(.up)) ?? .max)
+        for (_, model) in models { try Self.check(windowCount: count, of: model, path: path) }
     }
-
-    func check(windowCount: Int) throws(PredictionError) { try Self.check(windowCount: windowCount, of: model, path: path) }
 
     private static func check(windowCount: Int, of model: VideoModel, path: String) throws(PredictionError) {
         let classes = model.classifier.classCount
@@ -60,17 +67,21 @@ struct WindowScorer {
     }
 
     mutating func add(_ part: VideoPart) throws {
-        var made: [ScoredWindow] = []
-        let (model, path, before) = (model, path, windows.count)
+        var made: [[ScoredWindow]] = models.map { _ in [] }
+        let (models, path, before) = (models, path, windows[0].count)
         try pooler.add(part) { window in
-            try Self.check(windowCount: before + made.count + 1, of: model, path: path)
-            made.append(ScoredWindow(start: window.start, end: window.end, scores: try model.scores(of: window)))
+            for (index, (_, model)) in models.enumerated() {
+                try Self.check(windowCount: before + made[index].count + 1, of: model, path: path)
+                made[index].append(ScoredWindow(start: window.start, end: window.end, scores: try model.scores(of: window)))
+            }
         }
-        windows += made
+        for index in models.indices { windows[index] += made[index] }
     }
 
     /// - Parameter seconds: length of the video.
-    func timeline(seconds: Double) -> Timeline { Timeline(seconds: seconds, windows: windows) }
+    func timelines(seconds: Double) -> [(position: Int, timeline: Timeline)] {
+        zip(models, windows).map { ($0.position, Timeline(seconds: seconds, windows: $1)) }
+    }
 }
 
 extension VideoModel {
@@ -83,9 +94,13 @@ extension VideoModel {
     }
 }
 
-/// Makes the time lines of a video for several models in one pass over it.
+/// Makes the time lines of a video for several models in one pass over it. Models that look at it alike, such as heads on one
+/// backbone and prompts of the text tower alone, share one pass through the vision tower, and say to the bit what each says alone.
 package struct VideoTimelines {
     private let models: [VideoModel]
+    /// Of models that look at windows alike their positions, in order of the first of them.
+    private let groups: [[Int]]
+    /// One of each group.
     private let grids: [WindowGrid]
     private let pictures: PictureRules
     /// Frames of a part: a few megabytes of pixels.
@@ -96,7 +111,9 @@ package struct VideoTimelines {
         precondition(!models.isEmpty && Set(models.map(\.transform.shortSide)).count == 1, "the models shrink frames alike")
         self.models = models
         self.pictures = pictures
-        grids = models.map { WindowGrid(window: window, stride: stride, sampleCount: $0.sampler.sampleCount) }
+        let lookers = VideoModel.windowLookers(of: models)
+        groups = models.indices.filter { lookers[$0] == $0 }.map { first in models.indices.filter { lookers[$0] == first } }
+        grids = groups.map { WindowGrid(window: window, stride: stride, sampleCount: models[$0[0]].sampler.sampleCount) }
     }
 
     /// What to ask of a video.
@@ -115,11 +132,11 @@ package struct VideoTimelines {
     package func timelines(
         of path: String, stream: any VideoStreaming, report: (VideoPart) throws -> Void = { _ in }
     ) throws -> (timelines: [Timeline], warnings: [String]) {
-        var scorers = zip(models, grids).enumerated().map { WindowScorer(model: $1.0, grid: $1.1, gridIndex: $0, path: path) }
+        var scorers = zip(groups, grids).enumerated().map { index, group in
+            WindowScorer(models: group.0.map { (position: $0, model: models[$0]) }, grid: group.1, gridIndex: index, path: path)
+        }
         if let length = stream.outlook.seconds, grids[0].unit == .seconds {
-            for (scorer, grid) in zip(scorers, grids) {
-                try scorer.check(windowCount: WindowScorer.windowCount(grid: grid, length: length))
-            }
+            for scorer in scorers { try scorer.check(length: length) }
         }
         // One thread: parts come in order, each from where the last one ended.
         let parts = Prefetcher(count: .max, threadCount: 1, capacity: 2) { _ in try stream.next() }
@@ -127,8 +144,13 @@ package struct VideoTimelines {
         while let part = try parts.next() {
             for index in scorers.indices { try scorers[index].add(part) }
             try report(part)
-            if part.isLast { return (scorers.map { $0.timeline(seconds: part.seconds) }, part.warnings) }
+            if part.isLast { return (Self.ordered(scorers, seconds: part.seconds), part.warnings) }
         }
-        return (scorers.map { $0.timeline(seconds: 0) }, [])
+        return (Self.ordered(scorers, seconds: 0), [])
+    }
+
+    /// In the models' order.
+    private static func ordered(_ scorers: [WindowScorer], seconds: Double) -> [Timeline] {
+        scorers.flatMap { $0.timelines(seconds: seconds) }.sorted { $0.position < $1.position }.map(\.timeline)
     }
 }
