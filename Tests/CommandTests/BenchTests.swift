@@ -18,6 +18,9 @@ import Testing
         let task_bytes: Int
         let backward_frames: Int?
         let merge_tokens: Int
+        let method: String?
+        let learning_parameters: Int
+        let fixed_frames: Bool
         let exact: Exact?
 
         struct Exact: Decodable {
@@ -151,6 +154,37 @@ import Testing
             let refused = try Program().run(["bench", "learn"] + flags)
             #expect(refused.status == 64 && refused.messages.contains("--merge-tokens"), "\(refused.messages)")
         }
+    }
+
+    /// Every method learns as many numbers as its paper says, or its layers come to: CoCoOp's 35,360, visual prompting's 69,840,
+    /// CLIP-LoRA's 184 thousand, MaPLe's 3.55 million.
+    @Test(
+        arguments: [
+            ("learn", "coop", 16 * 512), ("learn", "kgcoop", 4 * 512), ("learn", "cocoop", 35_360), ("learn", "promptsrc", 9 * 4 * (768 + 512)),
+            ("learn", "maple", 9 * (2 * 512 + 513 * 768)), ("learn", "pixel", 69_840),
+            // Words for each of 77 positions, two frames' positions, and layers of 512 with an MLP of 2048.
+            ("learn", "a5", 77 * 512 + 2 * 512 + 3_152_384), ("learn", "a6", 77 * 512 + 2 * 512 + 2 * 3_152_384),
+            ("bridge", "lora", 12 * 3 * 2 * 2 * (768 + 512)), ("bridge", "actionclip", nil), ("bridge", "x-clip", nil),
+        ] as [(String, String, Int?)])
+    func methodsStepWithTheirOwnNumbers(work: String, method: String, count: Int?) throws {
+        let report = try bench(work, "--method", method, "--frames", "2", "--classes", "2")
+        #expect(report.method == method && report.fixed_frames == ["a5", "a6"].contains(method))
+        if let count { #expect(report.learning_parameters == count) } else { #expect(report.learning_parameters > 86_000_000) }
+        let share = Double(report.flops_done) / Double(report.flops_needed)
+        #expect(share > 0.8 && share < 1.35, "\(share)")
+    }
+
+    @Test(
+        arguments: [
+            ("learn", ["prompsrc"], "Did you mean promptsrc?"), ("learn", ["tip-adapter"], "`vifi-prompt bench features`"),
+            ("learn", ["x-clip"], "`vifi-prompt bench bridge --method x-clip`"), ("bridge", ["coop"], "`vifi-prompt bench learn --method coop`"),
+            ("bridge", ["action-clip"], "Did you mean actionclip?"), ("learn", ["coop", "--tokens", "4"], "--tokens is about prompts of both towers"),
+            ("learn", ["pixel", "--fixed-frames"], "--fixed-frames spares --method pixel nothing"),
+            ("learn", ["coop", "--backward-frames", "1"], "--backward-frames is for vision prompts"),
+        ] as [(String, [String], String)])
+    func whatABenchCannotStepIsSaid(work: String, flags: [String], message: String) throws {
+        let refused = try Program().run(["bench", work, "--method"] + flags)
+        #expect(refused.status == 64 && refused.messages.contains(message), "\(refused.messages)")
     }
 
     /// A class more costs its own tokens, not 77.

@@ -170,7 +170,12 @@ import Testing
                 ["ablate", "methods", "--methods", "zero-shot,cosine-mean", "--shots", "1", "--seeds", "1", "--output", "methods"] + learn,
             ], files: ["grid/summary.json", "methods/summary.json"]),
         Section(name: "doctor --json", runs: [["doctor"]]),
-        Section(name: "bench --json", runs: [["bench", "learn", "--backward-frames", "1", "--frames", "2", "--classes", "2", "--steps", "1"]], rare: ["waiting_for_videos"]),
+        Section(
+            name: "bench --json",
+            runs: [
+                ["bench", "learn", "--backward-frames", "1", "--frames", "2", "--classes", "2", "--steps", "1"],
+                ["bench", "learn", "--method", "coop", "--frames", "1", "--classes", "2", "--steps", "1"],
+            ], rare: ["waiting_for_videos"]),
         Section(name: "bench features --json", runs: [["bench", "features", "--frames", "1", "--rounds", "1"]]),
         Section(name: "bench threads --json", runs: [["bench", "threads", "--work", "predict", "--frames", "1", "--clips", "1", "--classes", "2", "--threads", "2"]]),
         Section(name: "bench decode --json", runs: [["bench", "decode", "video0.mp4", "--frames", "2"]]),

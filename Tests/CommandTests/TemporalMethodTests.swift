@@ -134,6 +134,12 @@ import Testing
         #expect(alone.status == 0, "\(alone.messages)")
     }
 
+    /// A plan measures a step in which clips meet the texts of their batch.
+    @Test func actionCLIPIsPlanned() throws {
+        let plan = try program.run(["plan"] + Self.bridging + ["--epochs", "1", "--val", "val.txt", "--json"])
+        #expect(plan.status == 0 && plan.output.contains("\"time\""), "\(plan.messages)")
+    }
+
     /// A run that was stopped draws the same sentences and comes to the same bits.
     @Test func stoppedBridgesGoOn() throws {
         let words = Self.bridging + ["--epochs", "120"]

@@ -27,51 +27,13 @@ package struct BridgeExperiment: LearningExperiment {
         let sentences: [[[Int]]]
 
         var tuning: Tuning { run.settings.recipe.tuning ?? .both }
-        private var normalization: PixelNormalization { run.settings.normalization(for: run.backbone) }
-
-        func weightTask() -> BridgeTask {
-            BridgeTask(backbone: run.backbone, tuning: tuning, setting: setting, normalization: normalization)
-        }
-
-        func lowRankTask() -> LowRankTask {
-            let (recipe, seed) = (run.settings.recipe, run.settings.seed)
-            let updates = LowRankUpdates(
-                rank: recipe.loraRank ?? LowRankUpdates.standardRank, architecture: run.backbone.architecture, seed: seed)
-            return LowRankTask(
-                backbone: run.backbone, updates: updates, dropoutRate: Float(recipe.loraDropout ?? 0), seed: seed, setting: setting, normalization: normalization)
-        }
-
-        private func temporalTask(
-            _ design: TemporalDesign, rateFactor: Double, objective: (_ sequences: [[[Int]]], _ seed: UInt64) -> any BatchObjective
-        ) -> TemporalBridgeTask {
-            let (architecture, seed) = (run.backbone.architecture, run.settings.seed)
-            // Its authors' code has as many positions as the text tower, whatever the clips' length.
-            let video = design.fusion(
-                layerCount: nil, frameCount: max(architecture.contextLength, run.settings.frameCount), width: architecture.embeddingWidth,
-                seed: seed, rateFactor: rateFactor)
-            return TemporalBridgeTask(
-                backbone: run.backbone, video: video, objective: objective(sentences, seed), templateCount: sentences.count, setting: setting,
-                normalization: normalization)
-        }
-
-        /// An X-CLIP goes on as it is; a CLIP gets what it lacks.
-        private func crossFrameTask(
-            rateFactor: Double, start: (CLIPArchitecture, UInt64) -> CrossFrameParameters<MutableMatrix>?
-        ) -> CrossFrameTask {
-            let backbone = run.backbone.architecture.crossFrame != nil
-                ? run.backbone
-                : run.backbone.lettingFramesSeeEachOther(frameCount: run.settings.frameCount) { start($0, run.settings.seed) }
-            return CrossFrameTask(backbone: backbone, rateFactor: rateFactor, setting: setting, normalization: normalization)
-        }
 
         func task() -> any BackboneLearning {
-            if let method {
-                return switch method.design {
-                case .fusion(let design, let objective): temporalTask(design, rateFactor: method.rateFactor, objective: objective)
-                case .crossFrame(let start): crossFrameTask(rateFactor: method.rateFactor, start: start)
-                }
-            }
-            return tuning == .lora ? lowRankTask() : weightTask()
+            let recipe = run.settings.recipe
+            return BridgeLearner(
+                backbone: run.backbone, method: method, tuning: tuning, rank: recipe.loraRank, dropoutRate: recipe.loraDropout, sentences: sentences,
+                normalization: run.settings.normalization(for: run.backbone)
+            ).task(setting)
         }
 
         /// The texts of so many clips, as the first step draws them, where each batch has texts of its own; nil where clips meet all

@@ -41,7 +41,7 @@ package struct PlanTiming {
             let pixels = clips
             cachingClip = secondsTaken { clips = caching.compute(pixels) } / Double(pixels.count)
         }
-        let (step, addSeconds) = try stepSeconds(task, clips: clips, clipsPerStep: work.clipsPerStep)
+        let (step, addSeconds) = try stepSeconds(task, clips: clips, labels: batch.map(\.label), clipsPerStep: work.clipsPerStep)
         let threads = Double(run.settings.pool.threadCount)
         // Clips whose prefix is kept are neither read nor computed again.
         let again = max(0, work.epochs - 1) * (work.clips - room.clips)
@@ -81,7 +81,7 @@ package struct PlanTiming {
 
     /// Seconds of a whole step, from one batch of it: what comes once a step counts once.
     private func stepSeconds(
-        _ task: some LearningTask, clips: [Matrix], clipsPerStep: Int
+        _ task: some LearningTask, clips: [Matrix], labels: [Int], clipsPerStep: Int
     ) throws -> (step: Double, add: Double) {
         let input: ClipInput = caching == nil ? .pixels : .cachedPrefix
         let target = [Float](repeating: 1 / Float(run.data.classes.count), count: run.data.classes.count)
@@ -89,7 +89,8 @@ package struct PlanTiming {
         func pass() throws -> (once: Double, add: Double) {
             let begin = secondsTaken { task.begin() }
             let add = secondsTaken {
-                task.add(ClipBatch(clips: clips, input: input, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
+                task.add(
+                    ClipBatch(clips: clips, input: input, labels: labels, targets: clips.map { _ in target }), weight: 1 / Float(clips.count), to: &result)
             }
             // The rate is 0: the step is taken, and changes next to nothing.
             let finish = try secondsTaken { try task.finish(rate: 0.0, scale: 1) }

@@ -20,13 +20,18 @@ package struct PrefixCaching {
     /// - Returns: nil where frames change from epoch to epoch, or where prompts enter at the first vision layer or in pixels: all
     ///   that comes before is at most the patches' projection.
     package init?(_ task: any PromptLearning, settings: Settings, byteBudget: Int) {
-        let (layers, pixels) = (task.prompts.configuration.visionLayers, task.prompts.configuration.pixels)
-        guard settings.hasFixedFrames, !task.learnsCaptions, pixels == nil, layers.isEmpty || layers.lowerBound > 0 else { return nil }
+        let prompts = task.prompts.configuration
+        guard settings.hasFixedFrames, !task.learnsCaptions, Self.leavesWork(prompts) else { return nil }
         clipBytes = task.cachedPrefixBytes
         self.byteBudget = byteBudget
-        isWholeVision = layers.isEmpty
-        sharesTexts = !task.prompts.configuration.followsVideos
+        isWholeVision = prompts.visionLayers.isEmpty
+        sharesTexts = !prompts.followsVideos
         compute = task.cachedPrefix
+    }
+
+    /// Whether prompts leave as it is what takes time.
+    static func leavesWork(_ prompts: PromptConfiguration) -> Bool {
+        prompts.pixels == nil && (prompts.visionLayers.isEmpty || prompts.visionLayers.lowerBound > 0)
     }
 
     package func hasRoom(for clipCount: Int) -> Bool { byteBudget / max(1, clipBytes) >= clipCount }

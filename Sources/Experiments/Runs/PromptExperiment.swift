@@ -70,41 +70,24 @@ package struct PromptExperiment: LearningExperiment {
             context: context)
         let side = backbone.architecture.imagePixels
         // The teacher's tower has memory of its own.
-        let teacherBytes = regularizer?.seesVideos == true && configuration.promptsVision
+        let teacherBytes = PromptLearner.looksTwice(regularizer, learning: configuration)
             ? backbone.evaluationBytes(prompts: .none, sequences: texts.sequences, frameCount: settings.frameCount, pool: settings.pool) : 0
         let besides = teacherBytes + request.memory.videoBytes(frameCount: settings.frameCount, side: side) + LearningRun.batchBytes(settings, side: side)
             + backbone.architecture.packedWeightBytes(precision: backbone.precision, hasBackward: true)
-        let (classNames, seed) = (runData.classes.names, settings.seed)
+        let classNames = runData.classes.names
+        let learner = PromptLearner(
+            backbone: backbone, method: method, regularizer: regularizer, prompts: prompts, temporalLayers: settings.recipe.prompts.temporalLayers)
         let makeTask = { () throws -> any PromptLearning in
             let setting = settings.task(
                 of: texts, budget: request.memory.budget(pool: settings.pool, besides: besides), backwardFrames: backwardFrames,
                 means: matching == .mean ? texts.sentenceCounts.map { SentenceMeans(counts: $0) } : nil)
-            let source = try method?.source(PromptMethod.Start(prompts: prompts, architecture: backbone.architecture, seed: seed))
-                ?? DirectPrompts(prompts, architecture: backbone.architecture)
-            if let temporal = method?.temporal {
-                let video = temporal.fusion(
-                    layerCount: settings.recipe.prompts.temporalLayers, frameCount: settings.frameCount,
-                    width: backbone.architecture.embeddingWidth, seed: seed)
-                return TemporalTask(backbone: backbone, source: source, video: video, setting: setting)
+            return try learner.task(setting, sentenceCounts: matching == .transport ? texts.sentenceCounts : nil) {
+                try teacherTemplates?.sequences(of: classNames, backbone: backbone, tokenizer: tokenizer) ?? []
             }
-            if matching == .transport, let counts = texts.sentenceCounts {
-                return LearnerTask(backbone: backbone, source: source, video: TransportFusion(counts: counts), setting: setting)
-            }
-            guard let regularizer, let teacherTemplates else { return PromptTask(backbone: backbone, source: source, setting: setting) }
-            let teacher = try PromptTeacher(
-                regularizer, backbone: backbone,
-                texts: teacherTemplates.sequences(of: classNames, backbone: backbone, tokenizer: tokenizer), frameCount: settings.frameCount,
-                learnsVision: configuration.promptsVision, pool: settings.pool)
-            return PromptTask(
-                backbone: backbone, source: source,
-                objective: regularizer.objective(
-                    RegularizedLearning(
-                        sequences: texts.sequences, teacher: teacher, fusion: settings.fusion, learnsText: configuration.learnsText, seed: seed)),
-                averagesEpochs: regularizer.averagesEpochs, setting: setting)
         }
         let caching = { (task: any PromptLearning) -> PrefixCaching? in
             // A teacher that looks at videos has no layer in which prompts join.
-            if regularizer?.seesVideos == true, configuration.promptsVision { return nil }
+            if PromptLearner.looksTwice(regularizer, learning: configuration) { return nil }
             return PrefixCaching(
                 task, settings: settings,
                 byteBudget: request.memory.prefixBytes(
@@ -179,44 +162,16 @@ package struct PromptExperiment: LearningExperiment {
     private func startingPrompts(
         of method: PromptMethod?, settings: Settings, backbone: Backbone, tokenizer: any Tokenizer, classCount: Int
     ) throws -> PromptSet<MutableMatrix> {
-        var configuration = settings.fittedPrompts(to: backbone.architecture)
-        let startsFromWords = settings.recipe.prompts.start == .template && configuration.textDepth > 0
-        let words = startsFromWords ? try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer) : []
-        // A method that brings this start has tokens of its own where the template begins with the name.
-        if startsFromWords, !words.isEmpty || method?.followsVideos != true {
-            if let textTokens = request.asked.prompts.textTokens { context.warning(.model(.textTokensNotUsed(textTokens))) }
-            // Where vision prompts follow from the text prompts, they are as many.
-            let isCoupled = method?.couplesTowers == true && request.asked.prompts.visionTokens == nil
-            configuration = PromptConfiguration(
-                visionTokens: isCoupled ? words.count : configuration.visionTokens, visionLayers: configuration.visionLayers,
-                textTokens: words.count, textLayers: configuration.textLayers, mergedTokens: configuration.mergedTokens,
-                isBehindNorm: configuration.isBehindNorm, words: configuration.words)
+        let fitted = settings.fittedPrompts(to: backbone.architecture)
+        let startsFromWords = settings.recipe.prompts.start == .template && fitted.textDepth > 0
+        let words = startsFromWords ? try backbone.templateTokens(settings.recipe.template ?? "", tokenizer: tokenizer) : nil
+        if let words, PromptStart.setsTokens(words, of: method), let textTokens = request.asked.prompts.textTokens {
+            context.warning(.model(.textTokensNotUsed(textTokens)))
         }
-        if method?.followsVideos == true { configuration.metaNetWidth = backbone.architecture.metaNetWidth }
-        let asked = settings.recipe.prompts
-        if let form = asked.pixelForm { configuration.pixels = try pixels(form, width: asked.pixelWidth, side: backbone.architecture.imagePixels) }
-        if configuration.textTokens > 0, asked.namePlace ?? .end != .end || asked.classSpecific == true {
-            guard configuration.textLayers == 0..<1 else { throw PromptMethodUseError.withoutInputWords(flag: "--name-place or --class-specific") }
-            configuration = PromptConfiguration(
-                visionTokens: configuration.visionTokens, visionLayers: configuration.visionLayers, textTokens: 0, textLayers: 0..<0, mergedTokens: configuration.mergedTokens,
-                isBehindNorm: configuration.isBehindNorm, words: .context(
-                    count: configuration.textTokens, place: asked.namePlace ?? .end, classCount: asked.classSpecific == true ? classCount : nil))
-        }
-        try configuration.check(against: backbone.architecture)
-        var prompts = PromptSet(random: configuration, architecture: backbone.architecture, seed: settings.seed)
-        if !words.isEmpty, let learned = prompts.words?.table {
-            for row in 0..<learned.rowCount { learned.row(row).copy(backbone.parameters.text.tokenEmbedding.row(words[row % words.count])) }
-        } else if !words.isEmpty {
-            prompts.text = try backbone.templatePrompts(tokens: words, layers: configuration.textLayers, pool: settings.pool)
-        }
-        return prompts
-    }
-
-    /// - Parameter width: nil for the authors'.
-    private func pixels(_ form: PixelArea.Form, width: Int?, side: Int) throws(PromptMethodUseError) -> PixelArea {
-        let (width, widths) = (width ?? PixelArea.usualWidth(side: side), PixelArea.widths(of: form, side: side))
-        guard widths.contains(width) else { throw .pixelWidth(width, range: widths, side: side) }
-        return PixelArea(form, width: width, side: side)
+        let start = try PromptStart(
+            of: method, asked: settings.recipe.prompts, fitted: fitted, words: words, keepsVisionTokens: request.asked.prompts.visionTokens != nil,
+            architecture: backbone.architecture, classCount: classCount)
+        return try start.prompts(on: backbone, seed: settings.seed, pool: settings.pool)
     }
 
     /// The proof that learning prompts leaves the backbone as it was, before anything is saved.

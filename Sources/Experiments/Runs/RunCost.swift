@@ -23,10 +23,14 @@ extension RunResult {
 
 extension LearningRun {
     /// How the model that is learned looks at a video.
-    func modelKind() throws -> Method.Kind {
-        let prompts = recipe.prompts
+    func modelKind() throws -> Method.Kind { try recipe.modelKind(kind, on: backbone.architecture) }
+}
+
+extension Recipe {
+    /// How the model that is learned with it looks at a video.
+    func modelKind(_ kind: RunKind, on architecture: CLIPArchitecture) throws -> Method.Kind {
         if kind == .bridge {
-            guard let method = try recipe.bridgeMethod() else { return .fineTuning(recipe.tuning ?? .both) }
+            guard let method = try bridgeMethod() else { return .fineTuning(tuning ?? .both) }
             return switch method.design {
             case .fusion(let design, _): .temporalBlocks(count: design.layerCount)
             case .crossFrame: .xCLIP
@@ -37,7 +41,7 @@ extension LearningRun {
         let (tokens, layers) = (prompts.visionTokens ?? 0, prompts.visionLayers?.range ?? 0..<(prompts.visionDepth ?? 0))
         if method?.couplesTowers == true { return .coupledPrompts(tokens: tokens, depth: layers.count) }
         let pixels = prompts.pixelForm.flatMap { form in
-            prompts.pixelWidth.map { PixelArea(form, width: $0, side: backbone.architecture.imagePixels) }
+            prompts.pixelWidth.map { PixelArea(form, width: $0, side: architecture.imagePixels) }
         }
         return .prompts(.ofVision(tokens: tokens, layers: layers, mergedTokens: prompts.mergeTokens ?? 0, pixels: pixels))
     }

@@ -327,19 +327,7 @@ package struct Settings {
 
     /// The prompts that are asked for; the default depth of all layers is as many as there are.
     package func fittedPrompts(to architecture: CLIPArchitecture) -> PromptConfiguration {
-        func layers(_ layers: PromptLayers?, depth: Int?, isGiven: Bool, count: Int) -> Range<Int> {
-            layers?.range ?? 0..<(isGiven ? depth ?? 0 : min(depth ?? 0, count))
-        }
-        let prompts = recipe.prompts
-        return PromptConfiguration(
-            visionTokens: prompts.visionTokens ?? 0,
-            visionLayers: layers(
-                prompts.visionLayers, depth: prompts.visionDepth, isGiven: givenDepths.vision != nil,
-                count: architecture.vision.layerCount),
-            textTokens: prompts.textTokens ?? 0,
-            textLayers: layers(
-                prompts.textLayers, depth: prompts.textDepth, isGiven: givenDepths.text != nil, count: architecture.text.layerCount),
-            mergedTokens: prompts.mergeTokens ?? 0, isBehindNorm: prompts.behindNorm ?? false, words: prompts.learnedWords)
+        recipe.prompts.fitted(to: architecture, givenDepths: givenDepths)
     }
 
     /// The recipe with the prompts that really are learned.

@@ -33,6 +33,8 @@ package struct BenchReport: Encodable, Sendable {
     }
 
     package var work: String
+    /// Nil for prompts of both towers, or both towers as a whole.
+    package var method: String?
     package var frames: Int
     /// Nil where the backward pass goes through all of them.
     package var backwardFrames: Int?
@@ -50,6 +52,8 @@ package struct BenchReport: Encodable, Sendable {
     package var precision: String
     package var threads: Int
     package var processor: String
+    /// Numbers that learn.
+    package var learningParameters: Int
     /// Steps that were timed, after one that was not.
     package var steps: Int
     /// The median.
@@ -79,13 +83,14 @@ package struct BenchReport: Encodable, Sendable {
     package var waitingForVideos: Double?
 
     enum CodingKeys: String, CodingKey {
-        case work, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown, exact
+        case work, method, frames, clips, classes, tokens, depth, precision, threads, processor, steps, allocations, breakdown, exact
         case backwardFrames = "backward_frames"
         case mergeTokens = "merge_tokens"
         case taskBytes = "task_bytes"
         case visionLayers = "vision_layers"
         case textLayers = "text_layers"
         case fixedFrames = "fixed_frames"
+        case learningParameters = "learning_parameters"
         case secondsPerStep = "seconds_per_step"
         case fastestStep = "fastest_step"
         case slowestStep = "slowest_step"
@@ -181,12 +186,13 @@ package struct Bench {
         let needed = work.operationsNeeded
         let middle = steps[steps.count / 2]
         return BenchReport(
-            work: work.kind.rawValue, frames: work.frameCount, backwardFrames: work.backwardFrameCount, mergeTokens: work.mergedTokens,
+            work: work.kind.rawValue, method: work.method?.name, frames: work.frameCount, backwardFrames: work.backwardFrameCount, mergeTokens: work.mergedTokens,
             clips: work.clipCount, classes: work.classCount,
-            tokens: work.kind == .bridge ? 0 : work.promptTokens, depth: work.kind == .bridge ? 0 : work.promptDepth,
+            tokens: work.reportedTokens, depth: work.reportedDepth,
             visionLayers: PromptLayers(work.prompts.visionLayers).text, textLayers: PromptLayers(work.prompts.textLayers).text,
             fixedFrames: work.hasFixedFrames,
-            precision: work.precision.rawValue, threads: pool.threadCount, processor: Machine.processorName, steps: steps.count,
+            precision: work.precision.rawValue, threads: pool.threadCount, processor: Machine.processorName,
+            learningParameters: model.learningCount, steps: steps.count,
             secondsPerStep: middle.seconds, fastestStep: steps[0].seconds, slowestStep: steps[steps.count - 1].seconds,
             flopsNeeded: needed, flopsDone: middle.work.operations, productRows: middle.work.productRows,
             productGflops: speed * 1e-9, shareOfProductSpeed: Double(needed) / middle.seconds / speed,

@@ -25,35 +25,64 @@ package struct BenchWork: Sendable, Equatable {
     package var backwardFrameCount: Int?
     /// Pairs of a frame's tokens that merge in each layer but the last.
     package var mergedTokens = 0
+    /// With numbers of its own, in the place of `promptTokens` and layers, or of both towers; nil for these.
+    package var method: BenchMethod?
 
     package init(_ kind: Kind) { self.kind = kind }
 
-    package var prompts: PromptConfiguration {
-        guard kind != .bridge else { return .none }
-        return PromptConfiguration(
-            visionTokens: promptTokens, visionLayers: visionLayers ?? 0..<min(promptDepth, architecture.vision.layerCount),
-            textTokens: promptTokens, textLayers: textLayers ?? 0..<min(promptDepth, architecture.text.layerCount),
-            mergedTokens: mergedTokens)
+    /// What learns; the prompts alone under `predict`.
+    package var learned: LearnedPart {
+        if let method {
+            guard case .prompts(var prompts) = method.learned else { return method.learned }
+            prompts.mergedTokens = mergedTokens
+            return .prompts(prompts)
+        }
+        guard kind != .bridge else { return .backbone(.both) }
+        return .prompts(
+            PromptConfiguration(
+                visionTokens: promptTokens, visionLayers: visionLayers ?? 0..<min(promptDepth, architecture.vision.layerCount),
+                textTokens: promptTokens, textLayers: textLayers ?? 0..<min(promptDepth, architecture.text.layerCount),
+                mergedTokens: mergedTokens))
     }
 
-    /// Class names of one to three words after `promptTokens` prompts or template words, then a full stop.
+    package var prompts: PromptConfiguration { learned.prompts }
+
+    /// Class names of one to three words, among the words that are learned around them, or after prompts or template words, then a full
+    /// stop.
     package var sequences: [[Int]] {
         let end = architecture.vocabularySize - 1
-        return (0..<classCount).map { index in
-            let word = (500 + index) % max(1, end - 2)
-            return [end - 1] + Array(repeating: 1, count: promptTokens) + Array(repeating: word, count: 1 + index % 3) + [2, end]
+        let names = (0..<classCount).map { index in [Int](repeating: (500 + index) % max(1, end - 2), count: 1 + index % 3) }
+        if let words = prompts.words {
+            return words.sequences(
+                of: names.enumerated().map { LearnedWords.Name(tokens: [end - 1] + $1 + [end], length: $1.count, label: $0) },
+                vocabularySize: architecture.vocabularySize, startCount: 1)
         }
+        // A method without prompts of the text tower reads names after as many words as "a photo of a" has.
+        let before = method == nil ? promptTokens : prompts.textTokens > 0 ? prompts.textTokens : 4
+        return names.map { [end - 1] + [Int](repeating: 1, count: before) + $0 + [2, end] }
     }
+
+    /// Prompts a layer and layers that have some; as asked for, or of the tower that has more.
+    var reportedTokens: Int { method == nil && kind != .bridge ? promptTokens : max(prompts.visionTokens, prompts.textTokens) }
+    var reportedDepth: Int { method == nil && kind != .bridge ? promptDepth : max(prompts.visionDepth, prompts.textDepth) }
+
+    /// The class of each clip.
+    var labels: [Int] { (0..<clipCount).map { $0 % classCount } }
 
     /// Bytes of copies of the weights that products in bfloat16 are made from.
     package var packedWeightBytes: Int { architecture.packedWeightBytes(precision: precision, hasBackward: kind != .predict) }
 
     /// Operations that each step needs, two a multiply-add. Class embeddings are there before `predict` starts.
     package var operationsNeeded: Int {
-        let learned = kind == .bridge ? LearnedPart.backbone(.both) : .prompts(prompts)
-        let count = OperationCount(architecture, learned: learned, sequences: sequences, frameCount: frameCount, backwardFrameCount: backwardFrameCount)
-        return 2 * (kind == .predict
-            ? count.evaluation(clips: clipCount) : count.step(clips: clipCount, input: hasFixedFrames ? .cachedPrefix : .pixels))
+        let sizes = method.map { MethodCost.architecture(of: $0.form, on: architecture, frameCount: frameCount) } ?? architecture
+        let texts = method?.comparesBatches == true ? labels.map { sequences[$0] } : sequences
+        let count = OperationCount(
+            sizes, learned: learned, sequences: texts, frameCount: frameCount, backwardFrameCount: backwardFrameCount,
+            head: method.map { MethodCost.headWork($0.form, architecture: sizes, frameCount: frameCount, classCount: classCount) } ?? 0)
+        let step = kind == .predict
+            ? count.evaluation(clips: clipCount) : count.step(clips: clipCount, input: hasFixedFrames ? .cachedPrefix : .pixels)
+        let teacher = OperationCount(architecture, learned: .prompts(.none), sequences: Array(sequences.prefix(1)), frameCount: frameCount)
+        return 2 * (step + (method?.looksTwice == true ? teacher.evaluation(clips: clipCount) : 0))
     }
 }
 
@@ -66,6 +95,7 @@ package final class BenchModel {
     private let input: ClipInput
     /// Where clips come from, so many at a time; nil for random ones that stay the same.
     private let source: ((Int) throws -> [Matrix])?
+    private let labels: [Int]
     private let targets: [[Float]]
     /// Weights of a block, for measuring the machine.
     package let block: BlockParameters<Matrix>
@@ -96,37 +126,42 @@ package final class BenchModel {
         let prompts = work.prompts
         self.backbone = backbone
         block = backbone.parameters.vision.blocks[0]
+        let rule = work.method?.rule ?? BenchMethod.Rule(weightDecay: 1e-3)
         let setting = TaskSetting(
-            sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: 1e-3,
-            budget: budget, backwardFrames: work.backwardFrameCount.map { BackwardFrames(count: $0, seed: 1) })
+            sequences: work.sequences, fusion: .embedding, frameCount: work.frameCount, pool: pool, weightDecay: rule.weightDecay,
+            beta2: rule.beta2, descends: rule.descends, budget: budget,
+            backwardFrames: work.backwardFrameCount.map { BackwardFrames(count: $0, seed: 1) })
         let bytesBefore = WorkMeter.reading.liveBytes
-        let start = PromptSet(random: prompts, architecture: architecture, seed: 1)
-        var prefix: (([Matrix]) -> [Matrix])?
+        func start() -> PromptSet<MutableMatrix> { PromptSet(random: prompts, architecture: architecture, seed: 1) }
+        let own = try work.method?.makeTask(.init(backbone: backbone, setting: setting, mergedTokens: work.mergedTokens))
         switch work.kind {
         case .learn:
-            let prompting = PromptTask(backbone: backbone, prompts: start, setting: setting)
-            if work.hasFixedFrames { prefix = prompting.cachedPrefix }
-            task = prompting
+            task = own ?? (PromptTask(backbone: backbone, prompts: start(), setting: setting) as any LearningTask)
             classifier = nil
         case .bridge:
-            task = BridgeTask(backbone: backbone, tuning: .both, setting: setting)
+            task = own ?? (BridgeTask(backbone: backbone, tuning: .both, setting: setting) as any LearningTask)
             classifier = nil
         case .predict:
             task = nil
             classifier = CLIPClassifier(
-                backbone: backbone, prompts: start.reading, sequences: work.sequences, frameCount: work.frameCount, pool: pool)
+                backbone: backbone, prompts: start().reading, sequences: work.sequences, frameCount: work.frameCount, pool: pool)
         }
         taskBytes = WorkMeter.reading.liveBytes - bytesBefore
         let noise = Self.noise
         let pixels = source != nil ? [] : (0..<work.clipCount).map {
             Self.clip(of: architecture, frameCount: work.frameCount, number: $0, noise: noise)
         }
+        let prefix = work.hasFixedFrames ? (task as? any PromptLearning)?.cachedPrefix : nil
         (clips, input) = prefix.map { ($0(pixels), .cachedPrefix) } ?? (pixels, .pixels)
-        targets = (0..<work.clipCount).map { clip in (0..<work.classCount).map { $0 == clip % work.classCount ? 1 : 0 } }
+        labels = work.labels
+        targets = labels.map { label in (0..<work.classCount).map { $0 == label ? 1 : 0 } }
     }
 
     /// Bytes that the memory budget is too small by.
     package var memoryShortfall: Int { task?.memoryShortfall ?? 0 }
+
+    /// Numbers that learn.
+    package var learningCount: Int { task?.parameterCount ?? 0 }
 
     /// One step.
     ///
@@ -138,7 +173,7 @@ package final class BenchModel {
         guard let task else { return 0 }
         var result = StepResult()
         task.begin()
-        task.add(ClipBatch(clips: clips, input: input, targets: targets), weight: 1 / Float(clips.count), to: &result)
+        task.add(ClipBatch(clips: clips, input: input, labels: labels, targets: targets), weight: 1 / Float(clips.count), to: &result)
         try task.finish(rate: 1e-6, scale: 1)
         return result.lossSum / Double(result.clipCount)
     }

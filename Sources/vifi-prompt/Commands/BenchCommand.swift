@@ -15,6 +15,7 @@ struct BenchCommand: ParsableCommand {
         discussion: """
               vifi-prompt bench
               vifi-prompt bench learn --classes 400
+              vifi-prompt bench learn --method cocoop
               vifi-prompt bench bridge --clips 4 --json
               vifi-prompt bench features
               vifi-prompt bench threads --clips 4
@@ -31,6 +32,11 @@ struct BenchCommand: ParsableCommand {
         @OptionGroup var options: BenchOptions
         @OptionGroup var prompts: BenchPromptOptions
 
+        @Option(
+            help: ArgumentHelp(
+                "Another way to prompt, such as coop or a5, with its authors' numbers; prompts of both towers by default.", valueName: "method"))
+        var method: String?
+
         @Flag(help: "Use the same frames in each step: what lies below the first vision prompts is computed once, beforehand.")
         var fixedFrames = false
 
@@ -44,33 +50,59 @@ struct BenchCommand: ParsableCommand {
         func validate() throws {
             try requireRange("--backward-frames", backwardFrames, 1...options.frames)
             try merging.check(beside: options)
+            if let method, method != BenchMethods.usual, let flag = prompts.given.first {
+                throw ValidationError("\(flag) is about prompts of both towers, --method \(method) brings its authors' numbers: leave one of them out.")
+            }
+            let work = try benchUsage { try self.work() }
             if backwardFrames != nil {
                 guard !options.videos else {
                     throw ValidationError("--videos feeds each step from other videos, --backward-frames compares two steps on the same clips: choose one.")
                 }
-                guard prompts.work(.learn).prompts.visionDepth > 0 else {
+                guard work.prompts.promptsVision else {
                     throw ValidationError("--backward-frames is for vision prompts, but the other flags leave none.")
                 }
             }
             guard !(fixedFrames && options.videos) else {
                 throw ValidationError("--videos feeds each step from other videos, --fixed-frames from the same clips: choose one.")
             }
+            if fixedFrames, let method = work.method { try benchUsage { try method.checkFixedFrames() } }
         }
 
-        func run() throws {
+        private func work() throws -> BenchWork {
             var work = prompts.work(.learn)
-            work.hasFixedFrames = fixedFrames
+            work.method = try method.flatMap {
+                try BenchMethods.method($0, kind: .learn, on: work.architecture, classCount: options.classes)
+            }
+            work.hasFixedFrames = fixedFrames || work.method?.hasFixedFrames == true && !options.videos
             work.backwardFrameCount = backwardFrames
             work.mergedTokens = merging.mergeTokens ?? 0
-            try options.run(work)
+            return work
         }
+
+        func run() throws { try options.run(work()) }
     }
 
     struct Bridge: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Steps of fine-tuning both towers: forward, backward, optimizer.")
         @OptionGroup var options: BenchOptions
-        func run() throws { try options.run(BenchWork(.bridge)) }
+
+        @Option(
+            help: ArgumentHelp(
+                "actionclip, x-clip, or lora for low-rank updates of both towers; both towers as ViFi-CLIP trains them by default.", valueName: "method"))
+        var method: String?
+
+        func validate() throws { _ = try benchUsage { try self.work() } }
+
+        private func work() throws -> BenchWork {
+            var work = BenchWork(.bridge)
+            work.method = try method.flatMap {
+                try BenchMethods.method($0, kind: .bridge, on: work.architecture, classCount: options.classes)
+            }
+            return work
+        }
+
+        func run() throws { try options.run(work()) }
     }
 
     struct Predict: ParsableCommand {
@@ -90,6 +122,11 @@ struct BenchCommand: ParsableCommand {
     }
 }
 
+/// What is wrong with how a bench is called, beside how it is called.
+private func benchUsage<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as BenchMethodError { throw ValidationError(error.description) }
+}
+
 struct BenchMergingOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -106,11 +143,11 @@ struct BenchMergingOptions: ParsableArguments {
 }
 
 struct BenchPromptOptions: ParsableArguments {
-    @Option(help: "Prompts per layer, in each tower.")
-    var tokens = 10
+    @Option(help: "Prompts per layer, in each tower; 10 by default.")
+    var tokens: Int?
 
-    @Option(help: "Layers with prompts, in each tower, from the first.")
-    var depth = 12
+    @Option(help: "Layers with prompts, in each tower, from the first; 12 by default.")
+    var depth: Int?
 
     @Option(
         help: ArgumentHelp("Layers of the vision tower with prompts, counted from 0: 6-11, 6, or none.", valueName: "layers"),
@@ -127,18 +164,25 @@ struct BenchPromptOptions: ParsableArguments {
             if let layers, layers.range.upperBound > 12 {
                 throw ValidationError("--\(tower)-layers is \(layers.text); ViT-B/16 has layers 0-11.")
             }
-            if let layers, depth != 12, layers.range != 0..<depth {
+            if let layers, let depth, depth != 12, layers.range != 0..<depth {
                 throw ValidationError("--\(tower)-layers \(layers.text) and --depth \(depth) contradict each other: leave one of them out.")
             }
         }
         try requireRange("--tokens", tokens, 0...64)
-        guard (0...12).contains(depth) else { throw ValidationError("--depth is \(depth); ViT-B/16 has 12 layers.") }
+        if let depth, !(0...12).contains(depth) { throw ValidationError("--depth is \(depth); ViT-B/16 has 12 layers.") }
+    }
+
+    /// The flags that somebody gave.
+    var given: [String] {
+        [
+            ("--tokens", tokens != nil), ("--depth", depth != nil), ("--vision-layers", visionLayers != nil), ("--text-layers", textLayers != nil),
+        ].filter(\.1).map(\.0)
     }
 
     func work(_ kind: BenchWork.Kind) -> BenchWork {
         var work = BenchWork(kind)
-        work.promptTokens = tokens
-        work.promptDepth = depth
+        work.promptTokens = tokens ?? work.promptTokens
+        work.promptDepth = depth ?? work.promptDepth
         work.visionLayers = visionLayers?.range
         work.textLayers = textLayers?.range
         return work
@@ -224,12 +268,17 @@ extension BenchReport {
             """
     }
 
+    /// What learns, for people.
+    private var learnedWords: String {
+        method != nil ? "\(counted(learningParameters, "number learns", "numbers learn")), " : "\(tokens) prompts in \(layerWords), "
+    }
+
     /// For people.
     var text: String {
         let total = breakdown.products + breakdown.attention + breakdown.elementwise + breakdown.decode + breakdown.waiting
         func share(_ seconds: Double) -> String { percent(100 * seconds / max(total, 1e-9)) }
         return """
-            \(work): \(clips) × \(frames) frames, \(classes) classes, \(tokens) prompts in \(layerWords), \(precision), \(threads) threads
+            \(work)\(method.map { ", \($0)" } ?? ""): \(clips) × \(frames) frames, \(classes) classes, \(learnedWords)\(precision), \(threads) threads
               seconds a step    \(decimal(secondsPerStep, 3))  (\(decimal(fastestStep, 3)) to \(decimal(slowestStep, 3)), \(steps) steps)
               operations        \(decimal(Double(flopsNeeded) * 1e-9, 1)) GFLOP needed, \(decimal(Double(flopsDone) * 1e-9, 1)) done
               speed             \(decimal(Double(flopsNeeded) * 1e-9 / secondsPerStep, 1)) GFLOP/s, \(percent(100 * shareOfProductSpeed)) of the products' \
