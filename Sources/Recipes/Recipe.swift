@@ -264,6 +264,8 @@ extension Recipe {
         package var evaluateEvery: Int?
         /// Frames of a clip that the backward pass goes through; all of them where nil.
         package var backwardFrames: Int?
+        /// Frames of training clips, fewer at first; as many in every epoch where nil.
+        package var framesSchedule: FrameSchedule?
         /// How captions and videos are compared; contrastive where nil.
         package var loss: PairLoss?
 
@@ -291,6 +293,7 @@ extension Recipe {
                 .integer("cosine_steps", \.cosineSteps, 1...100_000_000), .integer("seed", \.seed, 0...Int.max),
                 .integer("shots", \.shots, 1...1_000_000),
                 .integer("evaluate_every", \.evaluateEvery, 1...100_000), .integer("backward_frames", \.backwardFrames, 1...1024),
+                .frames("frames_schedule", \.framesSchedule),
                 .choice("loss", \.loss),
             ]
         }

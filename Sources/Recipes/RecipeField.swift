@@ -1,5 +1,6 @@
 import CLIPModel
 import Files
+import VideoData
 
 /// One key of a section: how it is read, printed and laid over another recipe's.
 ///
@@ -122,6 +123,10 @@ extension RecipeField {
 
     package static func layers(_ key: String, _ path: WritableKeyPath<Section, PromptLayers?>) -> RecipeField {
         value(key, path, read: { $0.layers(&$1) }, printed: \.text)
+    }
+
+    package static func frames(_ key: String, _ path: WritableKeyPath<Section, FrameSchedule?>) -> RecipeField {
+        value(key, path, read: { $0.frames(&$1) }, printed: \.text)
     }
 
     package static func section<Inner: RecipeSection>(_ key: String, _ path: WritableKeyPath<Section, Inner>) -> RecipeField {

@@ -5,8 +5,13 @@ import Tensors
 package final class LearnerTask<Part: LearningPart>: LearningTask {
     package let part: Part
     package let optimizer: Optimizer
-    private let learner: any StepLearner
+    private let makeLearner: (_ frameCount: Int) -> any StepLearner
+    /// For clips of so many frames; nil while another one is made.
+    private var made: (frameCount: Int, learner: any StepLearner)?
+    /// Frames of the clips that are added.
+    private var clipFrameCount: Int
     private let average: EpochAverage?
+    /// Frames of the clips that are scored.
     private let frameCount: Int
     private let pool: WorkerPool
 
@@ -19,8 +24,12 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
         frameCount = setting.frameCount
         pool = setting.pool
         optimizer = Optimizer(setting.optimizer, entries: part.tensors + objective.tensors, state: average?.state ?? [], pool: setting.pool)
-        learner = Learner(
-            part, objective, frameCount: setting.frameCount, backwardFrames: setting.backwardFrames, pool: setting.pool, budget: setting.budget)
+        makeLearner = { frameCount in
+            Learner(part, objective, frameCount: frameCount, backwardFrames: setting.backwardFrames, pool: setting.pool, budget: setting.budget)
+        }
+        clipFrameCount = setting.frameCount
+        // The most that steps need.
+        made = (setting.frameCount, makeLearner(setting.frameCount))
     }
 
     /// With the objective that the setting's lists ask for: classes, or captions of videos.
@@ -33,6 +42,21 @@ package final class LearnerTask<Part: LearningPart>: LearningTask {
         } else {
             self.init(part, SoftCrossEntropy(sequences: setting.sequences), setting: setting)
         }
+    }
+
+    private var learner: any StepLearner {
+        if let made, made.frameCount == clipFrameCount { return made.learner }
+        // Memory for clips of another length goes first.
+        made = nil
+        let learner = makeLearner(clipFrameCount)
+        made = (clipFrameCount, learner)
+        return learner
+    }
+
+    package func setFrameCount(_ count: Int) {
+        clipFrameCount = count
+        // Now, while no clips wait that would take the room.
+        _ = learner
     }
 
     package var memoryShortfall: Int { learner.memoryShortfall }

@@ -6,6 +6,8 @@ package protocol LearningTask: AnyObject {
     /// Holds everything that changes from step to step.
     var optimizer: Optimizer { get }
     func begin()
+    /// Says how many frames the clips of the steps to come have. What is scored has as many as before.
+    func setFrameCount(_ count: Int)
     /// Begins a step of which other ranks have clips too.
     ///
     /// - Parameter clip: the place in the step of the first clip that is added here.
@@ -36,6 +38,8 @@ extension LearningTask {
     /// Numbers that learn.
     package var parameterCount: Int { optimizer.parameterCount }
     package func endEpoch(_ epoch: Int, of epochCount: Int) {}
+    /// For tasks to which frames are all the same.
+    package func setFrameCount(_ count: Int) {}
     /// Where the order of sums does not depend on the place.
     package func begin(at clip: Int) { begin() }
     package func combine(_ shares: Shares, over group: any ProcessGroup) throws {

@@ -187,6 +187,7 @@ package struct Trainer {
         let schedule = configuration.schedule(clipCount: clipCount)
         let perEpoch = configuration.stepsPerEpoch(clipCount: clipCount)
         guard state.stepOfEpoch < perEpoch else { return false }
+        task.setFrameCount(clips.sampler(inEpoch: state.epoch).sampleCount)
         var known = videos
         defer { videos = known }
         let steps: any EpochSteps = group.count == 1

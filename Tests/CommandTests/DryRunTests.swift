@@ -91,6 +91,31 @@ import Testing
         return try decoder.decode(Arithmetic.self, from: Data(outcome.output.utf8)).arithmetic
     }
 
+    private struct Totals: Decodable {
+        struct Numbers: Decodable {
+            let total: Double
+            let savings: [String]
+        }
+        let arithmetic: Numbers
+    }
+
+    /// Half of the epochs with one frame and half with two take the mean of what both take for all epochs.
+    @Test func plansCountFewFramesFirst() throws {
+        let program = try world()
+        func plan(_ words: String...) throws -> Totals.Numbers {
+            let outcome = try program.run(
+                ["plan", "learn", "--no-timing", "--json", "--epochs", "2", "--train", "train.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors"]
+                    + words)
+            #expect(outcome.status == 0, "\(outcome.messages)")
+            return try JSONDecoder().decode(Totals.self, from: Data(outcome.output.utf8)).arithmetic
+        }
+        let one = try plan("--frames", "1").total
+        let two = try plan("--frames", "2").total
+        let few = try plan("--frames", "2", "--frames-schedule", "1,2")
+        #expect(few.total == (one + two) / 2)
+        #expect(few.savings.contains("clips have few frames first, 1 in 1, 2 in 1 epochs, which changes what is learned"), "\(few.savings)")
+    }
+
     /// What X-CLIP adds to a step of five clips of two frames, counted by hand: messages and their place in each block, a layer over the
     /// frames, and two layers in which five texts look at the patches; all of it forward, and twice as much back.
     @Test func plansCountWhatXCLIPAdds() throws {

@@ -256,6 +256,20 @@ import Testing
         if isLate { #expect(checkpoint.messages.contains("vision prompts are in layers 1. ViFi-CLIP's begin at layer 0"), "\(checkpoint.messages)") }
     }
 
+    /// Clips of one frame first and of two then: a run that is stopped comes to the same bits.
+    @Test func fewFramesFirst() throws {
+        let program = try world()
+        func arguments(_ output: String) -> [String] { self.arguments("learn", epochs: 6, output: output) + ["--frames-schedule", "1,2"] }
+        let few = try program.run(arguments("few"))
+        #expect(few.status == 0 && few.messages.contains("2 frames each, in training 1 in 3, 2 in 3 epochs"), "\(few.messages)")
+        let status = try program.signal(SIGINT, whenThere: "stopped/checkpoints", arguments("stopped"))
+        #expect(status == 75 || status == 0, "\(program.lastMessages)")
+        if status == 75 { #expect(try program("learn", "--resume", "stopped", "--threads", "2").status == 0, "\(program.lastMessages)") }
+        #expect(try results(program, "stopped") == results(program, "few"))
+        // What is scored has all frames.
+        #expect(try program("inspect", "few/prompts/last.safetensors", "--json").output.contains("\"frames\" : 2"))
+    }
+
     /// What merges stands in the file; whoever uses the prompts merges as much, and nobody can do otherwise.
     @Test func mergingFromEndToEnd() throws {
         let program = try world()
@@ -327,6 +341,10 @@ import Testing
         (["--backward-frames", "3"], 64, "the backward pass cannot go through 3 frames of a clip that has 2 frames"),
         (["--backward-frames", "0"], 64, "0 is out of range"),
         (["--quick", "--backward-frames", "1"], 64, "the vision tower has none"),
+        (["--frames-schedule", "2,1"], 64, "'2,1' is no schedule; write numbers of frames that grow, such as 4,8,16"),
+        (["--frames-schedule", "1,4"], 64, "(training.frames_schedule) ends with 4 frames, but clips have 2. End it with 2, or set --frames 4"),
+        (["--frames-schedule", "1,2", "--fixed-frames"], 64, "cannot go with --fixed-frames (augmentation.fixed_frames) or --quick"),
+        (["--frames-schedule", "1,2", "--regularize", "promptsrc"], 64, "cannot go with --regularize promptsrc"),
         (["--merge-tokens", "3"], 78, "has enough for at most 2. Set --merge-tokens (prompts.merge_tokens)"),
         (["--set", "prompts.merge_tokens=-1"], 64, "-1 is out of range"),
         (["--prompts-behind-norm", "--vision-layers", "1"], 78, "vision prompts of layer 0, and there are none"),

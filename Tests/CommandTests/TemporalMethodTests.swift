@@ -160,6 +160,12 @@ import Testing
             (["bridge", "--method", "actionclip", "--fusion", "decision"], "--fusion decision cannot go with --method actionclip"),
             (["bridge", "--method", "actionclip", "--tuning", "image"], "--tuning image cannot go with --method actionclip"),
             (["bridge", "--method", "actionclip", "--set", "augmentation.mixup=0.8"], "augmentation.mixup, cutmix or label_smoothing cannot go"),
+            (["bridge", "--set", "training.frames_schedule=1,2"], "--frames-schedule (training.frames_schedule) is for learning prompts"),
+            (
+                ["learn", "--method", "a5", "--set", "augmentation.fixed_frames=false", "--frames-schedule", "1,16"],
+                "--frames-schedule (training.frames_schedule) cannot go with --method a5"
+            ),
+            (["learn", "--method", "gda", "--frames-schedule", "1,16"], "--frames-schedule are for prompts"),
             (["bridge", "--templates", "x.txt"], "--templates (templates) is for methods"),
         ] {
             let outcome = try program.run(words + ["--train", "train.txt", "--labels", "labels.csv", "--backbone", "clip.safetensors"])

@@ -123,6 +123,11 @@ import Recipes
         #expect(late.augmentation.fixedFrames == true)
         #expect(try Recipe(yaml: "training:\n  backward_frames: 4\n", source: "some").merged(over: late).training.backwardFrames == 4)
         #expect(throws: RecipeError.self) { try Recipe(yaml: "training:\n  backward_frames: 0\n", source: "none") }
+        let few = try Recipe(yaml: "training:\n  frames_schedule: 4,8,16\n", source: "few")
+        #expect(try few.training.framesSchedule?.counts == [4, 8, 16] && Recipe(yaml: few.yaml, source: "printed") == few)
+        for wrong in ["8", "8,4", "4,4", "0,4", "4,x", "4,"] {
+            #expect(throws: RecipeError.self) { try Recipe(yaml: "training:\n  frames_schedule: '\(wrong)'\n", source: "none") }
+        }
         #expect(try Recipe(yaml: "prompts:\n  merge_tokens: 4\n", source: "some").merged(over: late).prompts.mergeTokens == 4)
         #expect(throws: RecipeError.self) { try Recipe(yaml: "prompts:\n  merge_tokens: -1\n", source: "none") }
         #expect(try Recipe(yaml: "prompts:\n  behind_norm: true\n", source: "some").merged(over: late).prompts.behindNorm == true)

@@ -9,7 +9,7 @@ import VideoData
 
 /// Ranks that are threads learn what one process learns.
 @Suite(.timeLimit(.minutes(15))) struct RankTests {
-    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, merging, bridge }
+    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, fewFramesFirst, merging, bridge }
 
     struct Trace: Equatable, Sendable {
         var values: [[Float]] = []
@@ -21,16 +21,21 @@ import VideoData
 
     private static let frameCount = 3
 
-    private static func loader(_ paths: [String], policy: BadVideoPolicy, share: Double, testing: Bool = false) -> ClipLoader {
+    /// - Parameter hasFewFirst: clips have two frames in the first epoch and all in the second.
+    private static func loader(
+        _ paths: [String], policy: BadVideoPolicy, share: Double, testing: Bool = false, hasFewFirst: Bool = false
+    ) -> ClipLoader {
         var configuration = ClipLoader.Configuration()
         configuration.badVideoPolicy = policy
         configuration.badVideoShare = share
         configuration.threadCount = 1
+        let few: @Sendable (Int) -> FrameSampler = { epoch in FrameSampler(sampleCount: epoch == 0 ? 2 : frameCount) }
         return ClipLoader(
             list: AnnotationList(
                 path: "list.txt", root: "/videos", clips: paths.enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset % 5) }),
             reader: NoiseVideos(), sampler: FrameSampler(sampleCount: frameCount),
-            transform: testing ? .testing(side: 64) : .training(side: 64), seed: 3, configuration: configuration)
+            transform: testing ? .testing(side: 64) : .training(side: 64), seed: 3, configuration: configuration,
+            samplerOfEpoch: hasFewFirst ? few : nil)
     }
 
     private static func run(
@@ -44,7 +49,7 @@ import VideoData
                 backwardFrames: stage == .someFrames ? BackwardFrames(count: 2, seed: 3) : nil)
             let task: any LearningTask
             switch stage {
-            case .learn, .someFrames, .merging:
+            case .learn, .someFrames, .fewFramesFirst, .merging:
                 var configuration = PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2)
                 configuration.mergedTokens = stage == .merging ? 3 : 0
                 task = PromptTask(
@@ -52,7 +57,7 @@ import VideoData
                     prompts: PromptSet(random: configuration, architecture: inputs.backbone.architecture, seed: 3), setting: setting)
             case .bridge: task = BridgeTask(backbone: inputs.backbone, tuning: .both, setting: setting)
             }
-            let clips = loader(paths, policy: policy, share: share)
+            let clips = loader(paths, policy: policy, share: share, hasFewFirst: stage == .fewFramesFirst)
             let test = loader(paths, policy: policy, share: share, testing: true)
             var trace = Trace()
             var events = Trainer.Events()
@@ -102,6 +107,13 @@ import VideoData
         let alone = try Self.run(.someFrames, ranks: 1, paths: Self.videos)[0].get()
         #expect(try alone.values != Self.run(.learn, ranks: 1, paths: Self.videos)[0].get().values)
         for result in Self.run(.someFrames, ranks: ranks, paths: Self.videos) { #expect(try result.get() == alone) }
+    }
+
+    @Test(arguments: [2, 6])
+    func fewFramesFirstAreTheSameBits(_ ranks: Int) throws {
+        let alone = try Self.run(.fewFramesFirst, ranks: 1, paths: Self.videos)[0].get()
+        #expect(try alone.values != Self.run(.learn, ranks: 1, paths: Self.videos)[0].get().values)
+        for result in Self.run(.fewFramesFirst, ranks: ranks, paths: Self.videos) { #expect(try result.get() == alone) }
     }
 
     @Test(arguments: [2, 3])

@@ -15,7 +15,7 @@ import VideoData
     private static let frameCount = 3
     private static let clipCount = 10
 
-    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, merging, bridge }
+    enum Stage: String, CaseIterable, Sendable { case learn, someFrames, fewFramesFirst, merging, bridge }
 
     /// What a run leaves behind.
     struct Trace: Equatable {
@@ -39,7 +39,7 @@ import VideoData
             sequences: inputs.sequences, fusion: .embedding, frameCount: frameCount, pool: WorkerPool(threadCount: 2), weightDecay: 1e-3,
             backwardFrames: stage == .someFrames ? BackwardFrames(count: 2, seed: 3) : nil)
         switch stage {
-        case .learn, .someFrames, .merging:
+        case .learn, .someFrames, .fewFramesFirst, .merging:
             var configuration = PromptConfiguration(visionTokens: 4, visionDepth: 2, textTokens: 3, textDepth: 2)
             configuration.mergedTokens = stage == .merging ? 3 : 0
             let prompts = PromptSet(random: configuration, architecture: inputs.backbone.architecture, seed: 3)
@@ -61,7 +61,7 @@ import VideoData
         while true {
             let task = Self.task(stage, inputs)
             let videos = NoiseVideos()
-            let clips = Self.loader(paths, videos: videos, policy: policy)
+            let clips = Self.loader(paths, videos: videos, policy: policy, hasFewFirst: stage == .fewFramesFirst)
             var state = TrainingState()
             if let folder, let found = try Checkpoints(run: folder).restore(into: task.optimizer, reject: { path, reason in
                 Issue.record("\(path): \(reason)")
@@ -101,16 +101,21 @@ import VideoData
         return digest.hexadecimal
     }
 
-    private static func loader(_ paths: [String], videos: NoiseVideos, policy: BadVideoPolicy) -> ClipLoader {
+    /// - Parameter hasFewFirst: clips have two frames in the first epoch and all in the second.
+    private static func loader(
+        _ paths: [String], videos: NoiseVideos, policy: BadVideoPolicy, hasFewFirst: Bool = false
+    ) -> ClipLoader {
         var configuration = ClipLoader.Configuration()
         configuration.badVideoPolicy = policy
         configuration.badVideoShare = 1
+        let few: @Sendable (Int) -> FrameSampler = { epoch in FrameSampler(sampleCount: epoch == 0 ? 2 : frameCount) }
         return ClipLoader(
             list: AnnotationList(
                 path: "list.txt", root: "/videos",
                 clips: paths.enumerated().map { AnnotatedClip(path: $0.element, label: $0.offset % 5) }),
             reader: videos, sampler: FrameSampler(sampleCount: frameCount), transform: .training(side: 64), seed: 3,
-            configuration: configuration)
+            configuration: configuration,
+            samplerOfEpoch: hasFewFirst ? few : nil)
     }
 
     // MARK: -

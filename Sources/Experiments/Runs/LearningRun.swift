@@ -65,13 +65,13 @@ package struct LearningRun {
         var keeper = CheckpointKeeper(checkpoints, newest: found?.path, interval: request.saveInterval)
         // Videos whose cached prefixes stay in memory are read once: there is no need to keep them, too.
         let meetsVideosAgain = caching.map { !$0.hasRoom(for: data.train.clips.count) } ?? true
-        let clips = trainingLoader(cacheBytes: meetsVideosAgain ? cacheBytes : 0)
+        let clips = try trainingLoader(cacheBytes: meetsVideosAgain ? cacheBytes : 0)
         clips.badVideos.restore(state.badVideos)
         let stepCount = configuration.schedule(clipCount: data.train.clips.count).stepCount
         context.note(
             .learning(
                 .begins(
-                    data.amount, frames: settings.frameCount, learned: task.parameterCount,
+                    data.amount, frames: settings.frameCount, schedule: recipe.training.framesSchedule, learned: task.parameterCount,
                     parameters: backbone.parameterCount + (kind == .learn ? task.parameterCount : 0), epochs: configuration.epochs,
                     steps: stepCount, run: path)))
         if let other = start.resumed, other.record.ranks ?? 1 != group.count, kind == .bridge {
@@ -193,11 +193,18 @@ package struct LearningRun {
     }
 
     /// Training clips, drawn and blended as the recipe says.
-    package func trainingLoader(cacheBytes: Int) -> ClipLoader {
-        ClipLoader(
+    package func trainingLoader(cacheBytes: Int) throws -> ClipLoader {
+        let epochs = try settings.trainingConfiguration(clipCount: data.train.clips.count).epochs
+        let recipe = settings.recipe
+        var samplerOfEpoch: (@Sendable (Int) -> FrameSampler)?
+        if let schedule = recipe.training.framesSchedule {
+            samplerOfEpoch = { epoch in recipe.sampler(frameCount: schedule.count(inEpoch: epoch, of: epochs)) }
+        }
+        return ClipLoader(
             list: data.train, reader: reader, sampler: settings.sampler,
             transform: settings.trainingTransform(for: backbone), seed: settings.seed,
-            configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo))
+            configuration: options.loading(cacheByteBudget: cacheBytes, badVideoPolicy: settings.recipe.data.onBadVideo),
+            samplerOfEpoch: samplerOfEpoch)
     }
 
     /// Clips that are scored, seen once in the middle.

@@ -31,7 +31,10 @@ package struct PlanTiming {
     /// Test clips that are classified; few, as one takes seconds with a large backbone.
     private static let testClipCount = 4
 
-    package func measured(_ task: some LearningTask, work: RunPlan.Work, stepOperations: Double) throws -> RunPlan.Time {
+    /// - Parameters:
+    ///   - stepOperations: of a step with all frames.
+    ///   - stepShare: of all steps' operations, as far as clips have fewer frames in some epochs.
+    package func measured(_ task: some LearningTask, work: RunPlan.Work, stepOperations: Double, stepShare: Double) throws -> RunPlan.Time {
         run.context.note(.learning(.measuringBatch(testClips: Self.testClipCount)))
         let batchSize = min(configuration.batchSize, work.clips)
         let (batch, reading, kept) = try read(batchSize)
@@ -48,7 +51,7 @@ package struct PlanTiming {
         // Reading goes on beside the model, on the same processors.
         let readings = Double(work.clips) * reading + Double(again) * kept
         let cachings = Double(work.clips + again) * (cachingClip ?? 0)
-        let computing = Double(work.steps) * step + cachings
+        let computing = Double(work.steps) * step * stepShare + cachings
         let scored = work.validationClips > 0 ? work.validationClips : work.testClips
         let evaluation = scored == 0 ? (each: 0, once: 0) : try evaluationSeconds(
             task, clips: scored, threads: threads, cachingClip: cachingClip ?? 0)

@@ -64,6 +64,8 @@ package struct PromptExperiment: LearningExperiment {
         let configuration = prompts.configuration
         guard configuration.learns else { throw SettingsError.nothingLearns }
         let backwardFrames = try settings.backwardFrames(learning: configuration)
+        try settings.checkFrameSchedule(
+            method: method, regularizer: PromptLearner.looksTwice(regularizer, learning: configuration) ? regularizer : nil)
         settings = try settings.withWarmup(clipCount: runData.train.clips.count)
         let texts = try RunTexts(
             runData, settings: settings, prompts: configuration, backbone: backbone, tokenizer: tokenizer, descriptions: descriptions,

@@ -119,19 +119,28 @@ package struct RunPlan: Encodable {
             epochs: configuration.epochs, steps: steps, clipsPerStep: clipsPerStep, evaluations: evaluations,
             parameters: run.backbone.parameterCount, learningParameters: learningCount, seeds: seedCount)
         let backwardFrames = run.settings.recipe.training.backwardFrames
-        func operations(with texts: [[Int]]) -> OperationCount {
+        func operations(with texts: [[Int]], frames: Int) -> OperationCount {
             OperationCount(
-                architecture, learned: learned, sequences: texts, frameCount: frames, backwardFrameCount: backwardFrames,
+                architecture, learned: learned, sequences: texts, frameCount: frames, backwardFrameCount: backwardFrames.map { min($0, frames) },
                 head: MethodCost.headWork(kind, architecture: architecture, frameCount: frames, classCount: work.classes))
         }
         let ownTexts = stepTexts?(clipsPerStep)
-        let scored = operations(with: sequences)
-        let count = ownTexts.map(operations(with:)) ?? scored
+        let scored = operations(with: sequences, frames: frames)
+        let count = ownTexts.map { operations(with: $0, frames: frames) } ?? scored
         let room = PrefixRoom(caching, clips: clipCount, validationClips: validationCount)
         // A clip that is kept costs its prefix once, not in each epoch.
         let stepOperations = 2 * Double(count.step(clips: clipsPerStep)) - 2 * Double(clipsPerStep) * room.keptShare * Double(count.clipCachedPrefix)
         let spared = (configuration.epochs - 1) * room.clips + max(0, evaluations - 1) * room.validationClips
-        let training = count.training(steps: steps, looks: configuration.epochs * clipCount, sparedLooks: spared)
+        // Where clips are computed once, all epochs have as many frames.
+        var training = -2 * Double(spared) * Double(count.clipCachedPrefix) + 2 * Double(count.textCachedPrefix)
+        // Operations of the steps of all epochs, as a share of what they would be with all frames.
+        var stepShare = 0.0
+        for part in run.settings.frameShares(epochs: configuration.epochs) {
+            let own = operations(with: ownTexts ?? sequences, frames: part.frames)
+            let (partSteps, looks) = (part.epochs * configuration.stepsPerEpoch(clipCount: clipCount), part.epochs * clipCount)
+            training += own.training(steps: partSteps, looks: looks, sparedLooks: 0) - 2 * Double(own.textCachedPrefix)
+            stepShare += Double(part.epochs) / Double(max(1, configuration.epochs)) * Double(own.step(clips: clipsPerStep)) / Double(max(1, count.step(clips: clipsPerStep)))
+        }
         func scoring(_ clips: Int) -> Double { 2 * Double(scored.evaluation(clips: clips) + scored.stepForward + scored.textCachedPrefix) }
         let evaluating = Double(evaluations) * scoring(validationCount) + (testCount == 0 ? 0 : scoring(testCount))
         arithmetic = Arithmetic(
@@ -141,7 +150,8 @@ package struct RunPlan: Encodable {
                     architecture, learned: learned, textCount: ownTexts?.count ?? work.classes, frameCount: frames, clips: clipsPerStep,
                     head: MethodCost.wholeHeadWork(kind, architecture: architecture, frameCount: frames, classCount: work.classes))),
             savings: Self.savings(learned, sequences: ownTexts ?? sequences, sharesTexts: ownTexts == nil, architecture: architecture, caching: caching)
-                + (backwardFrames.map { $0 < frames ? ["the backward pass goes through \($0) of \(frames) frames, which changes the gradient"] : [] } ?? []),
+                + (backwardFrames.map { $0 < frames ? ["the backward pass goes through \($0) of \(frames) frames, which changes the gradient"] : [] } ?? [])
+                + (run.recipe.training.framesSchedule.map { ["clips have few frames first, \($0.words(epochs: configuration.epochs)), which changes what is learned"] } ?? []),
             cachedPrefix: caching == nil ? nil : 2 * Double(seedCount * (room.clips + room.validationClips)) * Double(count.clipCachedPrefix))
         memory = try Self.memory(
             run, learned: learned, sequences: sequences, configuration: configuration, learningCount: learningCount,
@@ -151,7 +161,7 @@ package struct RunPlan: Encodable {
         storage = Self.storage(run, learned: learned, learningCount: learningCount, momentCount: task.optimizer.momentCount, hasHalfFiles: hasHalfFiles, steps: steps)
         time = isTimed
             ? try PlanTiming(run: run, configuration: configuration, sequences: sequences, caching: caching, room: room)
-                .measured(task, work: work, stepOperations: stepOperations)
+                .measured(task, work: work, stepOperations: stepOperations, stepShare: stepShare)
             : nil
         self.kind = run.kind.rawValue
         self.work = work

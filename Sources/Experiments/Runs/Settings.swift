@@ -28,6 +28,9 @@ package enum SettingsError: ReportableError {
     case fixedFramesChange(keys: [String])
     case tooManyBackwardFrames(Int, frames: Int)
     case backwardFramesWithout(what: String)
+    /// - Parameter last: number of the schedule.
+    case scheduleEnds(last: Int, frames: Int)
+    case scheduleWith(what: String, reason: String)
     /// - Parameter key: of what only prompts have.
     case forPromptsOnly(key: String)
     case rankWithoutUpdates
@@ -37,7 +40,7 @@ package enum SettingsError: ReportableError {
     package var exitStatus: ExitStatus {
         switch self {
         case .incompleteData, .noSource, .noBackbone, .pocketWithLists, .tooManyViews, .notWithCaptions, .captionsWithoutList, .fixedFramesChange,
-            .tooManyBackwardFrames, .backwardFramesWithout, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
+            .tooManyBackwardFrames, .backwardFramesWithout, .scheduleEnds, .scheduleWith, .forPromptsOnly, .rankWithoutUpdates, .dropoutPrecision, .forWholeCLIP: .usage
         case .layersAgainstDepth, .layersWithoutTokens, .nothingLearns, .noLogitBias: .badConfiguration
         case .noRecipeWith: .missingInput
         case .otherSide: .badConfiguration
@@ -82,6 +85,11 @@ package enum SettingsError: ReportableError {
                 + "--backward-frames (training.backward_frames) to at most \(frames), or leave it out for all frames."
         case .backwardFramesWithout(let what):
             "--backward-frames (training.backward_frames) is for learning vision prompts, but \(what). Leave it out."
+        case .scheduleEnds(let last, let frames):
+            "--frames-schedule (training.frames_schedule) ends with \(counted(last, "frame", "frames")), but clips have \(frames). End it with "
+                + "\(frames), or set --frames \(last) (data.frames)."
+        case .scheduleWith(let what, let reason):
+            "--frames-schedule (training.frames_schedule) cannot go with \(what): \(reason) Leave one of them out."
         case .forPromptsOnly(let key):
             "\(key) is for learning prompts, but bridge learns weights. Leave it out, or use `vifi-prompt learn`."
         case .rankWithoutUpdates:
@@ -144,6 +152,7 @@ package struct Settings {
                 ("--descriptions (prompts.descriptions)", merged.prompts.descriptions != nil), ("--match (prompts.match)", merged.prompts.match != nil),
                 ("--merge-tokens (prompts.merge_tokens)", merged.prompts.mergeTokens != nil),
                 ("--prompts-behind-norm (prompts.behind_norm)", merged.prompts.behindNorm != nil),
+                ("--frames-schedule (training.frames_schedule)", merged.training.framesSchedule != nil),
             ]
             if let stray = strays.first(where: \.1) { throw SettingsError.forPromptsOnly(key: stray.0) }
         }

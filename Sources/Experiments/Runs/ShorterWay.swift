@@ -19,16 +19,18 @@ struct ShorterWay {
     init?(_ run: LearningRun, prompts: PromptConfiguration, sequences: [[Int]], caching: PrefixCaching?) throws {
         let settings = run.settings
         guard !settings.hasCaptions, run.group.count == 1, settings.fusion == .embedding else { return nil }
-        clips = run.data.train.clips.count
+        let clips = run.data.train.clips.count
+        self.clips = clips
         let configuration = try settings.trainingConfiguration(clipCount: clips)
         let architecture = run.backbone.architecture
         let count = OperationCount(
             architecture, learned: .prompts(prompts), sequences: sequences, frameCount: settings.frameCount,
             backwardFrameCount: settings.recipe.training.backwardFrames)
         let kept = PrefixRoom(caching, clips: clips, validationClips: 0).clips
+        // Where epochs have clips of fewer frames, about as many looks fewer.
+        let looks = settings.frameShares(epochs: configuration.epochs).reduce(0) { $0 + $1.epochs * clips * $1.frames / settings.frameCount }
         let operations = count.training(
-            steps: configuration.schedule(clipCount: clips).stepCount, looks: configuration.epochs * clips,
-            sparedLooks: (configuration.epochs - 1) * kept)
+            steps: configuration.schedule(clipCount: clips).stepCount, looks: looks, sparedLooks: (configuration.epochs - 1) * kept)
         guard operations / Self.slowestSpeed > Self.limitSeconds else { return nil }
         // What the pixels show does not matter.
         let clip = MutableMatrix(rows: settings.frameCount, columns: 3 * architecture.imagePixels * architecture.imagePixels).reading

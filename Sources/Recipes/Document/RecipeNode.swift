@@ -1,4 +1,5 @@
 import CLIPModel
+import VideoData
 
 /// A value in a recipe, and where it stands.
 package struct RecipeNode: Sendable, Equatable {
@@ -155,6 +156,15 @@ extension RecipeNode {
             return nil
         }
         return layers
+    }
+
+    package func frames(_ faults: inout [RecipeError.Fault]) -> FrameSchedule? {
+        guard let (text, _) = scalar(FrameSchedule.form, &faults) else { return nil }
+        guard let schedule = FrameSchedule(text) else {
+            faults.append(fault(.needs(FrameSchedule.form, found: text)))
+            return nil
+        }
+        return schedule
     }
 
     /// The entries of a section.

@@ -73,6 +73,8 @@ package final class ClipLoader: Sendable {
 
     package let list: AnnotationList
     package let sampler: FrameSampler
+    /// In place of `sampler`, where epochs differ in it.
+    private let samplerOfEpoch: (@Sendable (_ epoch: Int) -> FrameSampler)?
     package let transform: ClipTransform
     package let seed: UInt64
     package let configuration: Configuration
@@ -80,15 +82,17 @@ package final class ClipLoader: Sendable {
     package let badVideos: BadVideoLog
     private let reader: any VideoReading
 
+    /// - Parameter samplerOfEpoch: in place of `sampler`, where the clips of epochs differ in their number of frames.
     /// - Precondition: the list holds clips.
     package init(
         list: AnnotationList, reader: any VideoReading, sampler: FrameSampler, transform: ClipTransform, seed: UInt64,
-        configuration: Configuration = Configuration()
+        configuration: Configuration = Configuration(), samplerOfEpoch: (@Sendable (_ epoch: Int) -> FrameSampler)? = nil
     ) {
         precondition(!list.clips.isEmpty, "a list holds clips")
         self.list = list
         self.reader = reader
         self.sampler = sampler
+        self.samplerOfEpoch = samplerOfEpoch
         self.transform = transform
         self.seed = seed
         self.configuration = configuration
@@ -96,6 +100,9 @@ package final class ClipLoader: Sendable {
         badVideos = BadVideoLog(
             listPath: list.path, videoCount: list.clips.count, share: configuration.badVideoShare)
     }
+
+    /// How frames are chosen in an epoch.
+    package func sampler(inEpoch epoch: Int) -> FrameSampler { samplerOfEpoch?(epoch) ?? sampler }
 
     /// The order of an epoch: every clip once.
     package func trainingOrder(epoch: Int) -> [Int] {
@@ -170,10 +177,11 @@ package final class ClipLoader: Sendable {
     private func load(_ videoIndex: Int, inPlaceOf index: Int, epoch: Int) throws -> LoadedClip {
         let clip = list.clips[videoIndex]
         let key = ClipKey(seed: seed, epoch: epoch, clip: index)
+        let sampler = sampler(inEpoch: epoch)
         var found: Int?
         let frames = try shrunkFrames(of: list.videoPath(clip), clip.part) { count in
             found = count
-            return frameIndices(frameCount: count, key: key)
+            return frameIndices(frameCount: count, sampler: sampler, key: key)
         }
         if let found { try list.check(found, of: clip) }
         let inTime = stride(from: 0, to: frames.count, by: sampler.sampleCount).map { start in
@@ -184,7 +192,7 @@ package final class ClipLoader: Sendable {
     }
 
     /// Frames of all views in time, one after another. The same for every call with the same arguments.
-    private func frameIndices(frameCount: Int, key: ClipKey) -> [Int] {
+    private func frameIndices(frameCount: Int, sampler: FrameSampler, key: ClipKey) -> [Int] {
         var random = key.source(.frames)
         if transform.stage == .training {
             return sampler.trainingIndices(frameCount: frameCount, using: &random)

@@ -1,6 +1,8 @@
 import ArgumentParser
 import CLIPModel
+import Files
 import Recipes
+import VideoData
 
 /// How many prompts there are, and where.
 struct PromptShapeOptions: ParsableArguments {
@@ -127,9 +129,25 @@ struct TrainingFrameOptions: ParsableArguments {
             valueName: "frames"))
     var backwardFrames: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Frames of training clips, few first and all at the end, such as 4,8,16: the epochs are shared out over them. Validation and "
+                + "tests see all frames.", valueName: "frames"),
+        transform: FrameSchedule.parsed)
+    var framesSchedule: FrameSchedule?
+
     func apply(to recipe: inout Recipe) {
+        recipe.training.framesSchedule = framesSchedule ?? recipe.training.framesSchedule
         recipe.training.backwardFrames = backwardFrames ?? recipe.training.backwardFrames
         if fixedFrames { recipe.augmentation.fixedFrames = true }
         recipe.fusion = fusion ?? recipe.fusion
+    }
+}
+
+extension FrameSchedule {
+    /// For `transform`: what it throws is shown behind the option's name.
+    static func parsed(_ argument: String) throws -> FrameSchedule {
+        guard let schedule = FrameSchedule(argument) else { throw ValidationError("'\(argument.escapedForDisplay)' is no schedule; write \(form).") }
+        return schedule
     }
 }

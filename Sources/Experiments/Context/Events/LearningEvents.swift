@@ -1,6 +1,7 @@
 import Files
 import Tensors
 import Training
+import VideoData
 
 /// What a run learns from.
 package enum TrainingAmount: Sendable, Equatable, CustomStringConvertible {
@@ -19,8 +20,9 @@ package enum TrainingAmount: Sendable, Equatable, CustomStringConvertible {
 package enum LearningNote: Sendable, Equatable, CustomStringConvertible {
     /// - Parameters:
     ///   - learned: parameters that learn, of all `parameters`.
+    ///   - schedule: of frames, where epochs differ in them.
     ///   - run: its folder.
-    case begins(TrainingAmount, frames: Int, learned: Int, parameters: Int, epochs: Int, steps: Int, run: String)
+    case begins(TrainingAmount, frames: Int, schedule: FrameSchedule?, learned: Int, parameters: Int, epochs: Int, steps: Int, run: String)
     /// - Parameter summary: in the words of the method itself.
     case method(name: String, summary: String)
     /// Where the processes run, and how many threads each has.
@@ -47,8 +49,8 @@ package enum LearningNote: Sendable, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .begins(let amount, let frames, let learned, let parameters, let epochs, let steps, let run):
-            "\(amount), \(frames) frames each; \(learned) of \(parameters) parameters learn; "
+        case .begins(let amount, let frames, let schedule, let learned, let parameters, let epochs, let steps, let run):
+            "\(amount), \(frames) frames each\(schedule.map { ", in training \($0.words(epochs: epochs))" } ?? ""); \(learned) of \(parameters) parameters learn; "
                 + "\(counted(epochs, "epoch", "epochs")), \(counted(steps, "step", "steps")). Run: \(run)"
         case .method(let name, let summary): "Method: \(name), \(summary)"
         case .ranks(let places, let threads): places.table(threads: threads)

@@ -66,8 +66,8 @@ struct LearnCommand: LearningCommand {
 
     func validate() throws {
         guard method.isAboutHead else { return }
-        if shape.quick || frames.fixedFrames || frames.backwardFrames != nil {
-            throw ValidationError("--quick, --fixed-frames and --backward-frames are for prompts: leave them out with \(method.extend == nil ? "--method" : "--extend").")
+        if shape.quick || frames.fixedFrames || frames.backwardFrames != nil || frames.framesSchedule != nil {
+            throw ValidationError("--quick, --fixed-frames, --backward-frames and --frames-schedule are for prompts: leave them out with \(method.extend == nil ? "--method" : "--extend").")
         }
     }
 
