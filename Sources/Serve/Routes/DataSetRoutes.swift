@@ -86,15 +86,20 @@ struct DataSetRoutes: Sendable {
     }
 
     private func add(_ request: Request, to id: String) async throws -> Response {
-        let query = try QueryReader(request, known: ["name", "class"])
-        _ = try sets.set(id)
-        let name = try query.text("name") ?? "video"
-        let label = try query.text("class")
-        let limit = services.limits.videoBytes
-        try Upload.checkLength(of: request, limit: limit)
-        let held = (try services.uploads.take(), try sets.reserve(request.headers[.contentLength].flatMap { Int($0) } ?? limit))
+        var query = try QueryReader(request, known: ["name", "class"])
+        _ = try (sets.set(id), query.text("name"), query.text("class"))
+        let (limit, boundary) = (services.limits.videoBytes, try request.formBoundary)
+        try Upload.checkLength(of: request, limit: limit, beside: boundary == nil ? 0 : services.limits.formBytes)
+        let held = (try services.uploads.take(), try sets.reserve(min(limit, request.headers[.contentLength].flatMap { Int($0) } ?? limit)))
         defer { withExtendedLifetime(held) {} }
-        let upload = try await Upload.receive(request, in: services.folder, limit: limit, metrics: services.metrics)
+        let (upload, fileName): (Upload, String?)
+        if let boundary {
+            let form = try await FormBody.receive(request, boundary: boundary, query: query, services)
+            (query, upload, fileName) = (form.query, try form.video(), form.fileName)
+        } else {
+            (upload, fileName) = (try await Upload.receive(request, in: services.folder, limit: limit, metrics: services.metrics), nil)
+        }
+        let (name, label) = (try query.text("name") ?? fileName ?? "video", try query.text("class"))
         let clip = try await services.work.run { [sets, videos = services.videos] in
             try sets.add(upload, to: id, name: name, class: label) { path in
                 do {

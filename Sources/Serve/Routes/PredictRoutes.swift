@@ -44,7 +44,7 @@ struct PredictRoutes: Sendable {
 
         var style: AnswerStyle { look.style }
 
-        static let parameters = ["prompts", "classes", "top", "threshold", "none", "window", "stride", "smooth", "min_seconds", "format"] + VideoSource.parameters
+        static let parameters = ["prompts", "classes", "top", "threshold", "none", "window", "stride", "smooth", "min_seconds", "format"]
     }
 
     /// Nil for the backbone as it is.
@@ -97,10 +97,8 @@ struct PredictRoutes: Sendable {
     }
 
     private func predict(_ request: Request) async throws -> Response {
-        let query = try QueryReader(request, known: Question.parameters)
-        let (question, target) = (try question(query), try target(query))
         // A client that sends must not wait for others' videos before anybody listens to it.
-        let source = try await VideoSource.of(request, query, services)
+        let ((question, target), source) = try await VideoSource.of(request, known: Question.parameters, services) { (try self.question($0), try self.target($0)) }
         guard let spans = question.spans else {
             return try await withDeadline(services.limits.inferenceSeconds) {
                 let model = try await model(target)
@@ -208,9 +206,7 @@ struct PredictRoutes: Sendable {
     }
 
     private func embedding(_ request: Request) async throws -> Response {
-        let query = try QueryReader(request, known: ["prompts"] + VideoSource.parameters)
-        let answerer = try answerer(query)
-        let source = try await VideoSource.of(request, query, services)
+        let (answerer, source) = try await VideoSource.of(request, known: ["prompts"], services) { try self.answerer($0) }
         let digest = services.desk.backbone.digest
         let values = try await withDeadline(services.limits.inferenceSeconds) {
             try await source.looking(services) { [desk = services.desk, videos = services.videos] path in
@@ -239,13 +235,14 @@ struct PredictRoutes: Sendable {
     }
 
     private func attention(_ request: Request) async throws -> Response {
-        let query = try QueryReader(request, known: ["prompts", "classes", "class"] + VideoSource.parameters)
-        let target = try target(query)
-        let label = try query.text("class").map { name in
-            guard let label = target.classNames.firstIndex(of: name) else { throw RequestFault(.badRequest, "There is no class \"\(name.prefix(100))\" here.") }
-            return label
+        let ((target, label), source) = try await VideoSource.of(request, known: ["prompts", "classes", "class"], services) { query in
+            let target = try self.target(query)
+            let label = try query.text("class").map { name in
+                guard let label = target.classNames.firstIndex(of: name) else { throw RequestFault(.badRequest, "There is no class \"\(name.prefix(100))\" here.") }
+                return label
+            }
+            return (target, label)
         }
-        let source = try await VideoSource.of(request, query, services)
         let document = try await withDeadline(services.limits.inferenceSeconds) {
             let model = try await model(target)
             return try await source.looking(services) { [videos = services.videos] path in

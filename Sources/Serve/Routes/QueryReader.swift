@@ -4,22 +4,42 @@ import Hummingbird
 import NIOCore
 import VideoData
 
-/// The parameters of a request's address, each checked for its range. What is not known is refused by name.
-struct QueryReader {
-    private let values: [(name: String, value: String)]
+/// The parameters of a request, each checked for its range: those of its address, and the fields of its form. What is not
+/// known is refused by name.
+struct QueryReader: Sendable {
+    private let known: [String]
+    private var values: [(name: String, value: String)] = []
 
     /// - Parameter known: all names that the request may have.
     init(_ request: Request, known: [String]) throws(RequestFault) {
-        var values: [(name: String, value: String)] = []
+        self.known = known
         for pair in (request.uri.query ?? "").split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let (name, value) = (try Self.decoded(parts[0]), parts.count > 1 ? try Self.decoded(parts[1]) : "")
-            guard known.contains(name) else {
-                throw RequestFault(.badRequest, "There is no parameter \(name.prefix(60)). Known are \(known.joined(separator: ", ")).")
-            }
+            try check(name)
             values.append((name, value))
         }
-        self.values = values
+    }
+
+    /// - Throws: `RequestFault` for a name that the request may not have.
+    func check(_ name: String) throws(RequestFault) {
+        guard known.contains(name) else {
+            throw RequestFault(.badRequest, "There is no parameter \(name.prefix(60)). Known are \(known.joined(separator: ", ")).")
+        }
+    }
+
+    /// With the fields of a form. Those that are empty count as not given, for pages send each field that they show.
+    ///
+    /// - Throws: `RequestFault` where address and form say different things.
+    func joined(with fields: [(name: String, value: String)]) throws(RequestFault) -> QueryReader {
+        var joined = self
+        for name in known {
+            let (own, others) = (all(name), fields.filter { $0.name == name && !$0.value.isEmpty }.map(\.value))
+            if others.isEmpty || others == own { continue }
+            guard own.isEmpty else { throw RequestFault(.badRequest, "\(name) is given in the address and in the form, with different values. Leave one of them out.") }
+            joined.values += others.map { (name, $0) }
+        }
+        return joined
     }
 
     /// As browsers write forms (WHATWG URL, section 5): a plus sign is a space.

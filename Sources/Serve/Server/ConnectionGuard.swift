@@ -78,7 +78,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             lastProgress = .now()
             phase = .body(began: .now())
             isFirst = false
-            let isTooLong = head.headerFields[.contentLength].flatMap { Int($0) }.map { $0 > limits.videoBytes } ?? false
+            let isTooLong = head.headerFields[.contentLength].flatMap { Int($0) }.map { $0 > limits.videoBytes + limits.formBytes } ?? false
             if head.headerFields[.expect]?.lowercased() == "100-continue", !isTooLong {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }

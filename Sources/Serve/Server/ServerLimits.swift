@@ -4,6 +4,9 @@ package struct ServerLimits: Sendable {
     package var headerBytes = 16 << 10
     package var jsonBytes = 1 << 20
     package var videoBytes = 256 << 20
+    /// Of a form, all but its video.
+    package var formBytes = 1 << 20
+    package var formFields = 128
     /// Of all data sets together.
     package var quotaBytes = 10 << 30
     package var classCount = 1024

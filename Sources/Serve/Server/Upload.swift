@@ -49,12 +49,14 @@ final class Upload: Sendable {
         deinit { if descriptor >= 0 { close(descriptor) } }
 
         /// - Throws: `RequestFault`: too large, or the disk is full.
-        func take(_ buffer: ByteBuffer) throws(RequestFault) {
-            count += buffer.readableBytes
+        func take(_ bytes: [UInt8]) throws(RequestFault) {
+            count += bytes.count
             guard count <= limit else { throw Upload.tooLarge(limit) }
-            guard writeAll(Array(buffer.readableBytesView), to: descriptor) else { throw Upload.fullDisk() }
-            metrics.uploaded(buffer.readableBytes)
+            guard writeAll(bytes, to: descriptor) else { throw Upload.fullDisk() }
+            metrics.uploaded(bytes.count)
         }
+
+        func take(_ buffer: ByteBuffer) throws(RequestFault) { try take(Array(buffer.readableBytesView)) }
 
         /// - Throws: `RequestFault` where nothing came.
         func finish() throws(RequestFault) -> Upload {
@@ -66,7 +68,7 @@ final class Upload: Sendable {
     }
 
     /// - Throws: `RequestFault` for a client that goes away in the middle of its body.
-    private static func next(_ parts: inout RequestBody.AsyncIterator) async throws(RequestFault) -> ByteBuffer? {
+    static func next(_ parts: inout RequestBody.AsyncIterator) async throws(RequestFault) -> ByteBuffer? {
         do {
             return try await parts.next()
         } catch {
@@ -75,10 +77,14 @@ final class Upload: Sendable {
     }
 
     /// What is too large by its own words is refused before a byte of it is read.
-    static func checkLength(of request: Request, limit: Int) throws(RequestFault) {
+    ///
+    /// - Parameters:
+    ///   - limit: that clients are told of.
+    ///   - otherBytes: that may come besides, as the rest of a form beside its video.
+    static func checkLength(of request: Request, limit: Int, beside otherBytes: Int = 0) throws(RequestFault) {
         guard let length = request.headers[.contentLength] else { return }
         guard let count = Int(length), count >= 0 else { throw RequestFault(.badRequest, "Content-Length is not a number of bytes.") }
-        guard count <= limit else { throw tooLarge(limit) }
+        guard count <= limit + otherBytes else { throw tooLarge(limit) }
     }
 
     static func tooLarge(_ limit: Int) -> RequestFault {
