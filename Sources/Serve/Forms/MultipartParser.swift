@@ -14,7 +14,8 @@ package struct MultipartParser {
         case preamble
         /// Behind a boundary, on its line.
         case boundary
-        case head
+        /// The first bytes of it are known not to hold its end: it may come byte by byte.
+        case head(searched: Int)
         /// The empty line behind a head, which belongs to a boundary at once where the part is empty.
         case emptyLine
         case content
@@ -29,6 +30,7 @@ package struct MultipartParser {
     private static let paddingBytes = 256
 
     private static let lineEnd: [UInt8] = [13, 10]
+    private static let headEnd: [UInt8] = [13, 10, 13, 10]
     private static let (space, tab, hyphen) = (UInt8(ascii: " "), UInt8(9), UInt8(ascii: "-"))
 
     /// The end of the line before it belongs to a boundary.
@@ -73,7 +75,7 @@ package struct MultipartParser {
     private mutating func step(from place: Int, _ events: inout [Event]) throws(MultipartFault) -> (place: Int, goesOn: Bool) {
         switch state {
         case .preamble, .content:
-            let found = delimiterIndex(from: place)
+            let found = index(of: delimiter, from: place)
             // What may be the start of a boundary waits for the rest of it.
             let end = found ?? max(place, pending.count - delimiter.count + 1)
             if case .content = state {
@@ -90,13 +92,16 @@ package struct MultipartParser {
                 return (place + 2, true)
             }
             guard let next = try endOfLine(from: place) else { return (place, false) }
-            state = .head
+            state = .head(searched: 0)
             return (next, true)
-        case .head:
+        case .head(let searched):
             if pending[place...].starts(with: Self.lineEnd) { throw .noDisposition }
-            let end = pending[place...].firstRange(of: Self.lineEnd + Self.lineEnd)?.lowerBound
+            let end = index(of: Self.headEnd, from: place + searched)
             guard (end ?? pending.count) - place <= Self.headBytes else { throw .longHead(limit: Self.headBytes) }
-            guard let end else { return (place, false) }
+            guard let end else {
+                state = .head(searched: max(0, pending.count - place - Self.headEnd.count + 1))
+                return (place, false)
+            }
             events.append(.begin(try MultipartHead(pending[place..<end])))
             state = .emptyLine
             return (end + 2, true)
@@ -118,10 +123,10 @@ package struct MultipartParser {
         }
     }
 
-    private func delimiterIndex(from place: Int) -> Int? {
+    private func index(of mark: [UInt8], from place: Int) -> Int? {
         var index = place
-        while index + delimiter.count <= pending.count {
-            if pending[index] == delimiter[0], pending[index..<index + delimiter.count].elementsEqual(delimiter) { return index }
+        while index + mark.count <= pending.count {
+            if pending[index] == mark[0], pending[index..<index + mark.count].elementsEqual(mark) { return index }
             index += 1
         }
         return nil
