@@ -141,7 +141,7 @@ let package = Package(
             swiftSettings: unoptimized),
         // Talks to the built program over HTTP, and looks at its page in a browser.
         .testTarget(
-            name: "ServeTests", dependencies: ["Files", "Serve", "TestSupport", "VideoData", "vifi-prompt"],
+            name: "ServeTests", dependencies: ["CLIPModel", "Files", "Serve", "Tensors", "TestSupport", "VideoData", "vifi-prompt"],
             swiftSettings: unoptimized),
         // Runs the built program as a process.
         .testTarget(

@@ -23,6 +23,20 @@ package struct FileIdentity: Hashable, Sendable {
         changedNanoseconds = Int64(status.st_ctim.tv_nsec)
     }
 
+    /// Of a regular file, or of one that links lead to; nil where there is none.
+    package init?(path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        self.init(status)
+    }
+
+    /// Of an open regular file; nil where it is something else.
+    package init?(descriptor: Int32) {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        self.init(status)
+    }
+
     /// A part of the same file, as one in an archive.
     func part(at start: Int, byteCount: Int) -> FileIdentity {
         var part = self

@@ -77,6 +77,17 @@ package struct PromptFile: Sendable {
         }
     }
 
+    /// Whether a folder stands for prompts, which `load` then reads or says why not: that of a run, of several runs, or of an
+    /// adapter. Any other folder only holds files.
+    package static func isNamed(byFolder path: String) -> Bool {
+        guard !PromptAdapter.isAdapter(path), !isRegularFile(path.appendingPath("run.json")) else { return true }
+        do {
+            return try RunPrompts.file(in: path) != nil
+        } catch {
+            return true
+        }
+    }
+
     /// What the files of heads call themselves.
     package static let headFormat = "vifi-prompt head"
 

@@ -90,7 +90,13 @@ export const deleteClip = (set, id) => request("DELETE", clipPath(set, id))
 export const videoURL = (set, id) => `${clipPath(set, id)}/video`
 export const pictureURL = (set, id) => `${clipPath(set, id)}/picture`
 
-export const prompts = async () => (await request("GET", "/v1/prompts")).prompts.map(promptsOf)
+
+/** What can answer, and the files of watched folders that cannot, with their faults. */
+export async function prompts() {
+  const { prompts, faults } = await request("GET", "/v1/prompts")
+  return { prompts: prompts.map(promptsOf), promptFaults: faults ?? [] }
+}
+
 export const deletePrompts = id => request("DELETE", `/v1/prompts/${encodeURIComponent(id)}`)
 export const promptsURL = id => `/v1/prompts/${encodeURIComponent(id)}/file`
 export const createClasses = names => request("POST", "/v1/classes", { body: { names } })

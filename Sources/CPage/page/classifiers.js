@@ -12,8 +12,14 @@ export function startClassifiers() {
 
 function show() {
   if (!store.isLoaded) return
-  byID("classifiers").hidden = store.prompts.length === 0
-  renew(byID("classifiers-panel"), [store.prompts, store.sets.map(set => set.name)], () => [table()])
+  const { prompts, promptFaults } = store
+  byID("classifiers").hidden = prompts.length + promptFaults.length === 0
+  renew(byID("classifiers-panel"), [prompts, promptFaults, store.sets.map(set => set.name)], () => [prompts.length > 0 && table(), promptFaults.length > 0 && faults()].filter(Boolean))
+}
+
+/** Files of the folder that cannot answer; they are looked at again whenever they change. */
+function faults() {
+  return make("ul", { id: "prompt-faults", class: "fault" }, store.promptFaults.map(({ file, message }) => make("li", {}, message.includes(file) ? message : `${file}: ${message}`)))
 }
 
 function table() {
@@ -30,6 +36,7 @@ function table() {
 
 function origin(prompts) {
   if (prompts.origin === "given") return "given to the server"
+  if (prompts.origin === "folder") return "in the server's folder"
   const set = store.sets.find(set => set.id === prompts.data_set)?.name
   return [prompts.kind === "prompts" ? "prompts" : prompts.method, set && `from “${set}”`, prompts.created && moment(prompts.created)].filter(Boolean).join(", ")
 }

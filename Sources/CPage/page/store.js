@@ -19,6 +19,8 @@ class Store extends EventTarget {
   /** The open data set with its clips; null where there is none. */
   set = null
   prompts = []
+  /** Files of folders that the server watches and that cannot answer: `file` and `message`. */
+  promptFaults = []
   /** Newest first. */
   runs = []
   isLoaded = false
@@ -39,7 +41,7 @@ class Store extends EventTarget {
 
   async load() {
     const [server, , prompts, runs] = await Promise.all([api.server(), this.loadSets(), api.prompts(), api.runs()])
-    Object.assign(this, { server, prompts, runs })
+    Object.assign(this, { server, ...prompts, runs })
     let last = null
     try { last = localStorage.getItem(lastSetKey) } catch { /* Storage can be forbidden: then the first data set opens. */ }
     const known = this.sets.find(set => set.id === last) ?? this.sets[0]
@@ -269,7 +271,7 @@ class Store extends EventTarget {
   // Classifiers and runs
 
   async loadPrompts() {
-    this.prompts = await api.prompts()
+    Object.assign(this, await api.prompts())
     this.tell("prompts")
   }
 

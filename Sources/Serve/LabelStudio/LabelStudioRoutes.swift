@@ -52,6 +52,7 @@ struct LabelStudioRoutes: Sendable {
     /// Says who answers; a configuration that cannot be answered is refused here, before somebody waits for a task.
     private func setUp(_ request: Request) async throws -> Response {
         let setup = try await request.document(Setup.self, limit: services.limits.jsonBytes)
+        await services.desk.lookIntoFolders()
         if let schema = setup.schema, !schema.isEmpty { _ = try await model(LabelingConfig(schema)) }
         return .json(Version(modelVersion: version))
     }
@@ -83,6 +84,7 @@ struct LabelStudioRoutes: Sendable {
         guard question.tasks.count <= Self.taskLimit else { throw RequestFault(.badRequest, "These are \(question.tasks.count) tasks; at most \(Self.taskLimit) are answered at once.") }
         guard let text = question.labelConfig else { throw RequestFault(.badRequest, "label_config is missing.") }
         let config = try LabelingConfig(text)
+        await services.desk.lookIntoFolders()
         let model = try await model(config)
         let settings = try TimelineSettings(config)
         var results: [LabelStudioPrediction] = []

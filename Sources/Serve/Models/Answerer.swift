@@ -1,4 +1,5 @@
 import Experiments
+import Files
 import Foundation
 
 /// Prompts or a head that requests may name.
@@ -8,6 +9,8 @@ struct Answerer: Sendable {
         case given
         /// Learned by it.
         case learned
+        /// A file of a folder that is watched.
+        case folder
     }
 
     let id: String
@@ -19,6 +22,11 @@ struct Answerer: Sendable {
     let dataSet: String?
     let run: String?
     let created: Date?
+    /// The state of a file that others may change; nil for what stays as it was read.
+    let version: FileIdentity?
+
+    /// Whether both are the same, read once.
+    func isSame(as other: Answerer) -> Bool { id == other.id && version == other.version }
 
     /// What clients are told of it.
     struct Summary: Encodable {

@@ -3,6 +3,7 @@ import Evaluation
 import Experiments
 import Files
 import Foundation
+import Logging
 import Recipes
 import Synchronization
 import Tensors
@@ -14,15 +15,31 @@ final class ModelDesk: Sendable {
     let pool: WorkerPool
     let settings: Recipe
     private let context: RunContext
+    /// That are watched.
+    private let folders: [PromptFolder]
+    private let looking = DispatchQueue(label: "vifi-prompt.folders")
     private let state = Mutex(State())
 
     private struct State {
-        /// In the order of their coming.
+        /// Those that are in no folder, in the order of their coming.
         var answerers: [Answerer] = []
         var classSets: [ClassSet] = []
         /// Classifiers that were made, the one that was used last at the end.
-        var made: [(key: String, model: VideoModel)] = []
+        var made: [Made] = []
         var nextClassSet = 1
+    }
+
+    private struct Made: Sendable {
+        /// Nil for the backbone as it is.
+        let answerer: Answerer?
+        let texts: String
+        let model: VideoModel
+
+        func isSame(_ answerer: Answerer?, _ texts: String) -> Bool {
+            guard self.texts == texts else { return false }
+            guard let own = self.answerer, let answerer else { return self.answerer == nil && answerer == nil }
+            return own.isSame(as: answerer)
+        }
     }
 
     struct ClassSet: Encodable, Sendable {
@@ -37,11 +54,19 @@ final class ModelDesk: Sendable {
     /// - Parameters:
     ///   - base: the backbone without prompts.
     ///   - settings: how videos are looked at.
-    init(base: LoadedModel, settings: Recipe, pool: WorkerPool, context: RunContext) {
+    ///   - folders: whose files answer while they are there.
+    init(base: LoadedModel, settings: Recipe, folders: [String], pool: WorkerPool, context: RunContext, logger: Logger) {
         self.base = base
         self.settings = settings
         self.pool = pool
         self.context = context
+        self.folders = folders.enumerated().map { index, path in
+            PromptFolder(path: path, idPrefix: "w\(index + 1)x", base: base, context: context, logger: logger)
+        }
+        for folder in self.folders {
+            folder.look()
+            context.note("\(folder.path.escapedForDisplay) is watched: \(folder.answerers.count) of its files answer, \(folder.faults.count) do not.")
+        }
     }
 
     var backbone: Backbone { base.backbone }
@@ -52,22 +77,51 @@ final class ModelDesk: Sendable {
 
     // MARK: What answers
 
-    var answerers: [Answerer] { state.withLock { $0.answerers } }
+    /// Those of the start, then those of folders, then what was learned here.
+    var answerers: [Answerer] { state.withLock { all($0) } }
+
+    private func all(_ state: borrowing State) -> [Answerer] {
+        let own = state.answerers
+        return own.filter { $0.origin == .given } + folders.flatMap(\.answerers) + own.filter { $0.origin != .given }
+    }
+
+    /// Files of folders that do not answer; nil where none is watched.
+    var faults: [PromptFolder.Fault]? { folders.isEmpty ? nil : folders.flatMap(\.faults) }
+
+    /// Sees what has changed in the folders, before what answers is asked for. Reading files keeps a thread, so it is not done
+    /// on those that serve connections; whoever comes meanwhile waits, for it may be what they ask for.
+    func lookIntoFolders() async {
+        guard !folders.isEmpty else { return }
+        await withCheckedContinuation { done in
+            looking.async { [self] in
+                for folder in folders { folder.look() }
+                // What was made of prompts that are gone goes with them.
+                state.withLock { state in
+                    let all = all(state)
+                    state.made.removeAll { made in made.answerer.map { answerer in !all.contains { $0.isSame(as: answerer) } } ?? false }
+                }
+                done.resume()
+            }
+        }
+    }
 
     /// Reads prompts or a head and checks that they belong to the backbone.
     func add(
         id: String, name: String, path: String, origin: Answerer.Origin, dataSet: String? = nil, run: String? = nil, created: Date? = nil
     ) throws {
         let model = try LoadedModel(prompts: path, sharing: base, anyBackbone: false, context: context)
+        // Of a run's folder, the file in it.
+        let file = model.head == nil && !PromptAdapter.isAdapter(path) ? try PromptAdapter.tensorsPath(of: path) : model.promptPath ?? path
         let answerer = Answerer(
-            id: id, name: name, path: model.promptPath ?? path, origin: origin, model: model, dataSet: dataSet, run: run, created: created)
+            id: id, name: name, path: file, origin: origin, model: model, dataSet: dataSet, run: run, created: created,
+            version: nil)
         state.withLock { $0.answerers.append(answerer) }
     }
 
     func remove(_ id: String) {
         state.withLock { state in
             state.answerers.removeAll { $0.id == id }
-            state.made.removeAll { $0.key.hasPrefix("\(id)\n") }
+            state.made.removeAll { $0.answerer?.id == id }
         }
     }
 
@@ -107,9 +161,9 @@ final class ModelDesk: Sendable {
     ///   - noneTexts: stand for none of them.
     /// - Throws: `ModelError`, `HeadUseError`.
     func model(_ answerer: Answerer?, classNames: [String], noneTexts: [String] = []) throws -> VideoModel {
-        let key = ([answerer?.id ?? ""] + classNames + ["\n"] + noneTexts).joined(separator: "\n")
+        let texts = (classNames + ["\n"] + noneTexts).joined(separator: "\n")
         let known = state.withLock { state in
-            guard let place = state.made.firstIndex(where: { $0.key == key }) else { return nil as VideoModel? }
+            guard let place = state.made.firstIndex(where: { $0.isSame(answerer, texts) }) else { return nil as VideoModel? }
             let found = state.made.remove(at: place)
             state.made.append(found)
             return found.model
@@ -118,7 +172,9 @@ final class ModelDesk: Sendable {
         let model = try VideoModelSettings(settings, noneTexts: noneTexts, pool: pool).model(
             of: answerer?.model ?? base, name: answerer?.id ?? "", classNames: classNames)
         state.withLock { state in
-            state.made.append((key, model))
+            // A request ends with the prompts that it began with; of those that have gone meanwhile nothing is kept.
+            if let answerer, !all(state).contains(where: { $0.isSame(as: answerer) }) { return }
+            state.made.append(Made(answerer: answerer, texts: texts, model: model))
             if state.made.count > Self.madeLimit { state.made.removeFirst() }
         }
         return model

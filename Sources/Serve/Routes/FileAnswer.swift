@@ -11,10 +11,15 @@ enum FileAnswer {
     /// - Parameters:
     ///   - name: that a browser saves it by.
     ///   - isAttachment: whether it is to be saved, not shown; another file may then have its address later.
-    static func response(to request: Request, path: String, type: String, name: String, isAttachment: Bool = false) throws -> Response {
+    ///   - version: that it must still be, where others may put something else in its place; nil for files of the server's own.
+    static func response(
+        to request: Request, path: String, type: String, name: String, isAttachment: Bool = false, version: FileIdentity? = nil
+    ) throws -> Response {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw RequestFault(.notFound, "The file is not there any more.") }
         let file = OpenFile(descriptor)
+        guard let found = FileIdentity(descriptor: descriptor) else { throw RequestFault(.notFound, "This is a folder and no file, which cannot be sent.") }
+        guard version == nil || found == version else { throw RequestFault(.conflict, "The file has changed. Ask again in a second.") }
         let count = file.byteCount
         var headers: HTTPFields = [.contentType: type, .acceptRanges: "bytes", .cacheControl: isAttachment ? "no-store" : "private, max-age=3600"]
         let plain = String(name.unicodeScalars.filter { $0.isASCII && $0.value >= 32 && $0 != "\"" && $0 != "\\" })

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -19,15 +20,23 @@ struct RunRoutes: Sendable {
             return EventStream.response(holding: try services.streams.take(), try events(of: id))
         }
 
-        router.get("/v1/prompts") { _, _ in Response.json(PromptList(prompts: services.desk.answerers.map(\.summary))) }
+        router.get("/v1/prompts") { _, _ in
+            await services.desk.lookIntoFolders()
+            return Response.json(PromptList(prompts: services.desk.answerers.map(\.summary), faults: services.desk.faults))
+        }
         router.get("/v1/prompts/{id}/file") { request, context in
+            await services.desk.lookIntoFolders()
             let answerer = try services.desk.answerer(context.parameters.require("id"))
             return try FileAnswer.response(
-                to: request, path: answerer.path, type: "application/octet-stream", name: "\(answerer.name).safetensors", isAttachment: true)
+                to: request, path: answerer.path, type: "application/octet-stream", name: "\(answerer.name).\(answerer.path.pathEnding ?? "safetensors")", isAttachment: true,
+                version: answerer.version)
         }
         router.delete("/v1/prompts/{id}") { _, context in
             let answerer = try services.desk.answerer(context.parameters.require("id"))
-            guard answerer.origin == .learned else { throw RequestFault(.forbidden, "These prompts were given at the server's start, and are not its own to delete.") }
+            guard answerer.origin == .learned else {
+                throw RequestFault(
+                    .forbidden, "These prompts \(answerer.origin == .folder ? "are a file of a folder that the server watches" : "were given at the server's start"), and are not its own to delete.")
+            }
             try runs.dismiss(answerer.run)
             services.desk.remove(answerer.id)
             return Response.noContent
@@ -48,6 +57,7 @@ struct RunRoutes: Sendable {
 
     private struct PromptList: Encodable {
         let prompts: [Answerer.Summary]
+        let faults: [PromptFolder.Fault]?
     }
 
     private struct ClassSetList: Encodable {

@@ -27,6 +27,7 @@ struct VideoSource: Sendable {
     static func of<Wish>(_ request: Request, known: [String], _ services: Services, read: (QueryReader) throws -> Wish) async throws -> (wish: Wish, source: VideoSource) {
         let query = try QueryReader(request, known: known + parameters)
         guard let boundary = try request.formBoundary else {
+            await look(query, services)
             let (wish, name) = (try read(query), try name(query, services))
             if let stored = try stored(query, services) { return (wish, stored) }
             let place = try services.uploads.take()
@@ -37,12 +38,18 @@ struct VideoSource: Sendable {
         let place = try services.uploads.take()
         defer { withExtendedLifetime(place) {} }
         let form = try await FormBody.receive(request, boundary: boundary, query: query, services)
+        await look(form.query, services)
         let wish = try read(form.query)
         if let stored = try stored(form.query, services) {
             guard form.upload == nil else { throw RequestFault(.badRequest, "The form has a video and names a stored clip; a request is about one video.") }
             return (wish, stored)
         }
         return (wish, VideoSource(try form.video(), name: try name(form.query, services) ?? checked(form.fileName, services) ?? "video"))
+    }
+
+    /// Who names prompts may mean some that have come or changed since.
+    private static func look(_ query: QueryReader, _ services: Services) async {
+        if query.all("prompts").contains(where: { $0 != "none" }) { await services.desk.lookIntoFolders() }
     }
 
     /// The clip that the parameters name; nil where they name none.

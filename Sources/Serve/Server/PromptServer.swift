@@ -23,6 +23,7 @@ package struct ServerSettings: Sendable {
     package var hosts: [String] = []
     /// Where data sets and runs are kept.
     package var folder: String
+    /// Files, folders of runs or adapters, and folders whose files answer while they are there.
     package var prompts: [String] = []
     package var model: ModelInputs
     package var frames: Int?
@@ -67,8 +68,9 @@ package struct PromptServer: Sendable {
         let base = try LoadedModel(
             prompts: nil, backbone: backbone, vocabulary: settings.model.vocabulary, activation: settings.model.activation, precision: settings.model.precision,
             context: context)
-        let desk = ModelDesk(base: base, settings: recipe, pool: pool, context: context)
-        for (index, path) in settings.prompts.enumerated() {
+        let folders = settings.prompts.filter(PromptFolder.isOne)
+        let desk = ModelDesk(base: base, settings: recipe, folders: folders, pool: pool, context: context, logger: logger)
+        for (index, path) in settings.prompts.enumerated() where !folders.contains(path) {
             try desk.add(id: "g\(index + 1)", name: Self.name(of: path), path: path, origin: .given)
         }
         let metrics = Metrics()

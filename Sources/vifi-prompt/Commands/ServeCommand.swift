@@ -20,7 +20,7 @@ struct ServeCommand: ParsableCommand {
             Ctrl-C ends the server. docs/serve.md explains the page, the HTTP interface and its limits.
             """)
 
-    @Option(help: ArgumentHelp("Learned prompts or heads that answer from the start: files, or folders of runs. May be repeated.", valueName: "path"))
+    @Option(help: ArgumentHelp("Learned prompts or heads that answer: files, folders of runs, or any other folder, whose files answer while they are there. May be repeated.", valueName: "path"))
     var prompts: [String] = []
 
     @Option(

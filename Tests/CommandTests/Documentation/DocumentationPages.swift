@@ -64,6 +64,7 @@ struct DocumentationPage: CustomTestStringConvertible, Sendable {
                 "--output", "runs/mine",
             ]
             try world.expect(0, world.program.run(words).status, words)
+            try createDirectory(world.path("models"))
         },
         DocumentationPage("docs/reproduce.md") { world in
             try world.saveStateDict(to: "ViT-B-16.pt")

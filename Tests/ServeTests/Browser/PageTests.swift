@@ -1,4 +1,6 @@
+import Files
 import Foundation
+import TestSupport
 import Testing
 
 /// The page in a browser, before the real server: every state that a person can bring it into.
@@ -240,6 +242,21 @@ import Testing
         let size = try page.evaluate("fetch('\(link)').then(answer => answer.arrayBuffer()).then(bytes => bytes.byteLength)") as? Int
         let listedSize = (try visit.json("/v1/prompts")["prompts"] as? [[String: Any]])?.compactMap { $0["origin"] as? String == "learned" ? $0["bytes"] as? Int : nil }
         #expect(listedSize?.contains(size ?? -1) == true)
+        visit.expectNoProblems()
+    }
+
+    /// What comes into a watched folder is there when somebody turns to the page again, and so is why a file does not answer.
+    @Test func theFolderIsShown() throws {
+        let folder = try TemporaryDirectory()
+        let visit = try PageVisit(["--prompts", folder.path])
+        let page = visit.page
+        try page.wait(for: "document.documentElement.dataset.state === 'ready'")
+        #expect(try page.evaluate("document.querySelector('#classifiers').hidden") as? Bool == true)
+        try folder.write("no prompts", to: "broken.safetensors")
+        try page.wait(for: "dispatchEvent(new Event('focus')) && document.querySelector('#prompt-faults')?.textContent.includes('broken.safetensors')")
+        try page.look(at: "folder")
+        try removeFile(folder.path("broken.safetensors"))
+        try page.wait(for: "dispatchEvent(new Event('focus')) && document.querySelector('#prompt-faults') === null && document.querySelector('#classifiers').hidden")
         visit.expectNoProblems()
     }
 
