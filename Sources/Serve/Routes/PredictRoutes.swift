@@ -19,7 +19,7 @@ struct PredictRoutes: Sendable {
     }
 
     /// Who is to answer, as far as it can be told before its texts are read.
-    private struct Target: Sendable {
+    struct Target: Sendable {
         let answerer: Answerer?
         let classNames: [String]
         let noneTexts: [String]
@@ -52,7 +52,7 @@ struct PredictRoutes: Sendable {
         try query.text("prompts").flatMap { $0 == "none" ? nil : try services.desk.answerer($0) }
     }
 
-    private func target(_ query: QueryReader) throws -> Target {
+    func target(_ query: QueryReader) throws -> Target {
         let answerer = try answerer(query)
         let classes = try query.text("classes").map { try names($0) }
         let none = try query.all("none").map { try DataSetStore.checked($0, what: "text for none of the classes", limits: services.limits) }
@@ -64,7 +64,7 @@ struct PredictRoutes: Sendable {
     }
 
     /// The texts of new classes go through the text tower, which takes its time.
-    private func model(_ target: Target) async throws -> VideoModel {
+    func model(_ target: Target) async throws -> VideoModel {
         try await services.work.run { [desk = services.desk] in
             try desk.model(target.answerer, classNames: target.classNames, noneTexts: target.noneTexts)
         }
@@ -88,12 +88,16 @@ struct PredictRoutes: Sendable {
         let text = try query.text("format") ?? "json"
         guard let form = Question.Form(rawValue: text) else { throw RequestFault(.badRequest, "format is \(text.prefix(40)); it must be json, csv, srt or vtt.") }
         guard window != nil || form == .json || form == .csv else { throw RequestFault(.badRequest, "Subtitles are of windows: pass window, such as window=2s.") }
-        let style = AnswerStyle(
-            rule: RejectionRule(threshold: Float(try query.number("threshold", in: 0...1, default: 0))), rejectLabel: "none of these",
-            top: try query.whole("top", in: 1...services.limits.classCount, default: 5), namesModels: false, windows: nil)
+        let style = try style(query)
         let minimum = try query.number("min_seconds", in: 0...86_400, default: 0)
         return Question(
             look: TimelineLook(style: style, smooth: smooth, minimumSeconds: minimum), spans: window.map { ($0, stride ?? $0.halved) }, form: form)
+    }
+
+    func style(_ query: QueryReader) throws -> AnswerStyle {
+        AnswerStyle(
+            rule: RejectionRule(threshold: Float(try query.number("threshold", in: 0...1, default: 0))), rejectLabel: "none of these",
+            top: try query.whole("top", in: 1...services.limits.classCount, default: 5), namesModels: false, windows: nil)
     }
 
     private func predict(_ request: Request) async throws -> Response {

@@ -7,6 +7,7 @@ struct Services: Sendable {
     let desk: ModelDesk
     let sets: DataSetStore
     let runs: RunDesk
+    let sources: [LiveChannel]
     let scoring: ScoringQueue
     let videos: IsolatedVideos
     let work: BlockingWork

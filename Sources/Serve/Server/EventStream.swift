@@ -7,6 +7,8 @@ import NIOCore
 struct EventStream {
     /// Written in silence, so that a client that has gone is noticed.
     private static let keepAliveSeconds = 10.0
+    /// Events that wait for a client that is slow; older ones are left out.
+    private static let waitingLimit = 64
 
     /// - Parameters:
     ///   - place: held until the stream ends.
@@ -16,7 +18,7 @@ struct EventStream {
             status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store"],
             body: ResponseBody { writer in
                 defer { withExtendedLifetime(place) {} }
-                let ticks = AsyncStream<(name: String, json: String)?> { continuation in
+                let ticks = AsyncStream<(name: String, json: String)?>(bufferingPolicy: .bufferingNewest(waitingLimit)) { continuation in
                     let forward = Task {
                         for await event in events { continuation.yield(event) }
                         continuation.finish()

@@ -30,6 +30,8 @@ package struct ServerSettings: Sendable {
     package var limits = ServerLimits()
     /// From which videos of Label Studio's tasks are fetched; nil for nowhere.
     package var fetchOrigin: String?
+    /// Live sources by name.
+    package var sources: [(name: String, address: LiveAddress)] = []
     /// Of Label Studio's API, sent along to that origin.
     package var fetchKey: String?
 
@@ -83,7 +85,8 @@ package struct PromptServer: Sendable {
         self.settings = settings
         self.logger = logger
         services = Services(
-            desk: desk, sets: sets, runs: try RunDesk(folder: settings.folder.appendingPath("runs"), learning: learning, logger: logger), scoring: ScoringQueue(limit: 4 * limits.queue, metrics: metrics),
+            desk: desk, sets: sets, runs: try RunDesk(folder: settings.folder.appendingPath("runs"), learning: learning, logger: logger),
+            sources: settings.sources.map { LiveChannel(name: $0.name, address: $0.address, desk: desk, logger: logger) }, scoring: ScoringQueue(limit: 4 * limits.queue, metrics: metrics),
             videos: IsolatedVideos(shortSide: desk.shortSide, pictures: recipe.pictures), work: BlockingWork(width: width, queue: limits.queue),
             longWork: BlockingWork(width: max(1, width / 2), queue: limits.queue),
             uploads: Places(limits.uploads, refusal: "Too many videos are being received. Try again in some seconds."),
@@ -112,6 +115,7 @@ package struct PromptServer: Sendable {
         PredictRoutes(services: services).add(to: router)
         DataSetRoutes(services: services).add(to: router)
         RunRoutes(services: services).add(to: router)
+        SourceRoutes(services: services).add(to: router)
         LabelStudioRoutes(services: services, fetcher: fetcher).add(to: router)
 
         let limits = settings.limits
@@ -137,6 +141,7 @@ package struct PromptServer: Sendable {
             let watch = Task {
                 while !isStopped() { try await Task.sleep(for: Self.interval) }
                 services.runs.close()
+                for source in services.sources { source.close() }
                 await group.triggerGracefulShutdown()
                 try await Task.sleep(for: .seconds(limits.drainSeconds))
                 continuation.finish()

@@ -5,6 +5,7 @@ import Foundation
 import Recipes
 import Serve
 import Training
+import VideoData
 
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,6 +51,13 @@ struct ServeCommand: ParsableCommand {
                 + "LABEL_STUDIO_API_KEY is sent along.", valueName: "origin"))
     var allowFetch: String?
 
+    @Option(
+        name: .customLong("source"),
+        help: ArgumentHelp(
+            "A live source under a name, such as gate=rtsp://camera/stream: clients of the server follow what is seen there, and are told the name alone. May be repeated.",
+            valueName: "name=address"))
+    var sources: [String] = []
+
     @Option(help: "Frames of each video; as many as prompts were learned with, else 16, by default.")
     var frames: Int?
 
@@ -58,6 +66,7 @@ struct ServeCommand: ParsableCommand {
     func validate() throws {
         try requireRange("--port", port, 0...65_535)
         try requireRange("--frames", frames, 1...1024)
+        _ = try namedSources()
         let (token, source) = givenToken
         if let token, token != "new", token.utf8.count < 16 { throw ValidationError("\(source) has \(token.utf8.count) characters; it must have 16 at least. --token new draws one.") }
         let marks = Array("-._~".utf8)
@@ -90,6 +99,7 @@ struct ServeCommand: ParsableCommand {
         let token = givenToken.token
         settings.token = token == "new" ? Self.drawnToken() : token
         settings.hosts = hosts
+        settings.sources = try namedSources()
         settings.fetchOrigin = allowFetch
         settings.fetchKey = allowFetch == nil ? nil : ProcessInfo.processInfo.environment[labelStudioKeyVariable].flatMap { $0.isEmpty ? nil : $0 }
         settings.prompts = prompts.isEmpty ? [selection.prompts].compactMap(\.self) : prompts
@@ -113,6 +123,21 @@ struct ServeCommand: ParsableCommand {
         }
         // What was cut off when the time to end was over is no fault.
         if let error = ending.wait(), !Interruption.isRequested { throw ServeError(error, host: self.host, port: port) }
+    }
+
+    private func namedSources() throws -> [(name: String, address: LiveAddress)] {
+        var found: [(name: String, address: LiveAddress)] = []
+        for text in sources {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, (1...64).contains(parts[0].utf8.count), parts[0].utf8.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 45 || $0 == 95 })
+            else { throw ValidationError("--source takes a name of letters, digits, hyphens and underscores, and an address, such as gate=rtsp://camera/stream.") }
+            guard let address = try LiveAddress(parts[1]), address.kind != .standardInput else {
+                throw ValidationError("--source \(parts[0])=…: is no address of a live source. Such begin with rtsp://, http:// or https://.")
+            }
+            guard !found.contains(where: { $0.name == parts[0] }) else { throw ValidationError("--source \(parts[0])=… is given twice. Choose another name.") }
+            found.append((parts[0], address))
+        }
+        return found
     }
 
     /// 128 bits.
